@@ -1,0 +1,265 @@
+//! What an access token says (RFC 9068) and when it is believed.
+//!
+//! `crypto::jwt` signs and checks signatures; everything else about a token is decided here, against an injected
+//! time. Nothing personal is in it unless the deployment asks: a token's claims are public data.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::assurance;
+use super::email::Email;
+use super::ids::{SessionId, UserId};
+use super::session::ActiveSession;
+use super::user::User;
+use super::username::Username;
+
+/// The `typ` of access tokens (RFC 9068 §2.1): what keeps other JWTs from being taken for one.
+pub const TYPE: &str = "at+jwt";
+/// Longest text that is looked at; ours have some 900 characters.
+pub const MAX_LENGTH: usize = 4096;
+
+/// The JOSE header, these members and no others: `jku`, `x5u`, `jwk` or `crit` make a token not ours.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessTokenHeader {
+    /// The algorithm; must be the key's own.
+    pub alg: String,
+    /// Always [`TYPE`].
+    pub typ: String,
+    /// Names the key.
+    pub kid: String,
+}
+
+/// The claims. All times are whole seconds since 1970 (RFC 7519 §2, `NumericDate`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessTokenClaims {
+    /// Who issued it: the public URL.
+    pub iss: String,
+    /// The user.
+    pub sub: Uuid,
+    /// Whom it is for.
+    pub aud: String,
+    /// The client it was issued to; fixed by the deployment.
+    pub client_id: String,
+    /// From then on it is not accepted.
+    pub exp: i64,
+    /// When it was issued.
+    pub iat: i64,
+    /// Before then it is not accepted.
+    pub nbf: i64,
+    /// Names this one token.
+    pub jti: Uuid,
+    /// The session it belongs to.
+    pub sid: Uuid,
+    /// When the user last proved who they are.
+    pub auth_time: i64,
+    /// How sure the service was: `aal1` or `aal2`.
+    pub acr: String,
+    /// By what proofs.
+    pub amr: Vec<String>,
+    /// Granted by operators; always present.
+    pub roles: Vec<String>,
+    /// Only where `ACCESS_TOKEN_CLAIMS` names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Only where `ACCESS_TOKEN_CLAIMS` names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+}
+
+/// What one deployment writes into its tokens and wants of them.
+#[derive(Clone, Debug)]
+pub struct AccessTokenPolicy {
+    /// `iss`, the public URL.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// `client_id`.
+    pub client_id: String,
+    /// Lifetime.
+    pub ttl: TimeDelta,
+    /// Whether tokens tell the address.
+    pub with_email: bool,
+    /// Whether tokens tell the user name.
+    pub with_username: bool,
+}
+
+impl AccessTokenPolicy {
+    /// Writes the claims of a new token; it never outlives its session (ASVS 7.6.1).
+    pub fn claims(&self, session: &ActiveSession, user: &User, now: DateTime<Utc>, jti: Uuid) -> AccessTokenClaims {
+        let expires_at = (now + self.ttl).min(session.ends.absolute);
+        let amr = assurance::amr(&session.methods);
+        let email = user.email.as_ref().filter(|_| self.with_email);
+        let username = user.username.as_ref().filter(|_| self.with_username);
+        AccessTokenClaims {
+            iss: self.issuer.clone(),
+            sub: user.id.uuid(),
+            aud: self.audience.clone(),
+            client_id: self.client_id.clone(),
+            exp: expires_at.timestamp(),
+            iat: now.timestamp(),
+            nbf: now.timestamp(),
+            jti,
+            sid: session.id.uuid(),
+            auth_time: session.auth_time.timestamp(),
+            acr: assurance::level(&session.methods).acr().to_owned(),
+            amr: amr.into_iter().map(str::to_owned).collect(),
+            roles: user.roles.clone(),
+            email: email.map(Email::as_str).map(str::to_owned),
+            username: username.map(Username::as_str).map(str::to_owned),
+        }
+    }
+
+    /// Decides whether claims whose signature was right are believed `now`, without leeway.
+    pub fn accepts(&self, claims: &AccessTokenClaims, now: DateTime<Utc>) -> bool {
+        let now = now.timestamp();
+        claims.iss == self.issuer
+            && claims.aud == self.audience
+            && claims.client_id == self.client_id
+            && claims.nbf <= now
+            && now < claims.exp
+    }
+}
+
+impl AccessTokenClaims {
+    /// Returns the user it speaks of.
+    pub const fn user_id(&self) -> UserId {
+        UserId::from_uuid(self.sub)
+    }
+
+    /// Returns the session it belongs to.
+    pub const fn session_id(&self) -> SessionId {
+        SessionId::from_uuid(self.sid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::assurance::AuthenticationMethod;
+    use crate::domain::session::SessionEnds;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn policy() -> AccessTokenPolicy {
+        AccessTokenPolicy {
+            issuer: "https://auth.example.com".into(),
+            audience: "https://api.example.com".into(),
+            client_id: "app".into(),
+            ttl: TimeDelta::seconds(600),
+            with_email: false,
+            with_username: false,
+        }
+    }
+
+    fn session(now: i64, lifetime: i64) -> ActiveSession {
+        ActiveSession {
+            id: SessionId::from_uuid(Uuid::from_u128(1)),
+            user_id: UserId::from_uuid(Uuid::from_u128(2)),
+            methods: vec![AuthenticationMethod::Password, AuthenticationMethod::Totp],
+            created_at: at(now),
+            auth_time: at(now),
+            ends: SessionEnds {
+                absolute: at(now + lifetime),
+                idle: at(now + lifetime),
+            },
+            refresh_counter: 1,
+        }
+    }
+
+    fn user() -> User {
+        User {
+            id: UserId::from_uuid(Uuid::from_u128(2)),
+            email: Some(Email::parse("jo@example.com").unwrap()),
+            email_verified_at: None,
+            username: None,
+            roles: vec!["editor".into()],
+            created_at: at(0),
+        }
+    }
+
+    #[test]
+    fn claims_tell_nothing_personal_unless_asked_to() {
+        let claims = policy().claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
+        assert!(!serde_json::to_string(&claims).unwrap().contains("jo@example.com"));
+        assert_eq!(
+            (claims.acr.as_str(), claims.amr.join(" ")),
+            ("aal2", "pwd otp mfa".to_owned())
+        );
+        let open = AccessTokenPolicy {
+            with_email: true,
+            ..policy()
+        };
+        let claims = open.claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
+        assert_eq!(claims.email.as_deref(), Some("jo@example.com"));
+    }
+
+    #[test]
+    fn the_header_takes_no_other_members() {
+        let header = r#"{"alg":"ES256","typ":"at+jwt","kid":"k"}"#;
+        assert!(serde_json::from_str::<AccessTokenHeader>(header).is_ok());
+        for extra in ["jku", "x5u", "jwk", "crit", "b64", "zip", "alg"] {
+            let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"k","{extra}":"x"}}"#);
+            assert!(serde_json::from_str::<AccessTokenHeader>(&header).is_err(), "{extra}");
+        }
+    }
+
+    #[test]
+    fn times_of_another_type_are_no_claims() {
+        let claims = policy().claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
+        let good = serde_json::to_value(claims).unwrap();
+        for (member, value) in [
+            ("exp", "\"1600\""),
+            ("exp", "1600.5"),
+            ("exp", "null"),
+            ("nbf", "\"1000\""),
+            ("aud", "[\"https://api.example.com\"]"),
+        ] {
+            let mut bad = good.clone();
+            bad[member] = serde_json::from_str(value).unwrap();
+            assert!(
+                serde_json::from_value::<AccessTokenClaims>(bad).is_err(),
+                "{member} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_deployments_tokens_are_refused() {
+        let claims = policy().claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
+        assert!(policy().accepts(&claims, at(1000)));
+        for other in [
+            AccessTokenPolicy {
+                issuer: "https://other.example".into(),
+                ..policy()
+            },
+            AccessTokenPolicy {
+                audience: "https://auth.example.com".into(),
+                ..policy()
+            },
+            AccessTokenPolicy {
+                client_id: "other".into(),
+                ..policy()
+            },
+        ] {
+            assert!(!other.accepts(&claims, at(1000)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_is_believed_from_its_issue_to_its_expiry_and_within_its_session(
+            lifetime in 1_i64..5000, later in -100_i64..6000,
+        ) {
+            let claims = policy().claims(&session(1000, lifetime), &user(), at(1000), Uuid::nil());
+            let expected = later >= 0 && later < lifetime.min(600);
+            prop_assert_eq!(policy().accepts(&claims, at(1000 + later)), expected);
+        }
+    }
+}

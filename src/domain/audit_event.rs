@@ -1,0 +1,118 @@
+//! The audit trail's vocabulary: what happened, to whom, from where.
+//!
+//! Names follow OWASP's logging vocabulary where it has one. An event never holds a password, a code or a
+//! token; it is written in the transaction of what it records.
+
+use std::net::IpAddr;
+
+use super::ids::{RequestId, SessionId, UserId};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventName {
+    /// An account was made.
+    UserCreated,
+    /// Somebody signed in.
+    LoginSuccess,
+    /// A password was wrong, or the account unknown or disabled.
+    LoginFail,
+    /// A second factor was right.
+    MfaSuccess,
+    /// A second factor was wrong or used before.
+    MfaFail,
+    /// A TOTP secret was made and waits for its first code.
+    MfaEnrolStarted,
+    /// A TOTP secret was confirmed.
+    MfaEnrolConfirmed,
+    /// A set of recovery codes was made.
+    RecoveryCodesGenerated,
+    /// A recovery code was spent.
+    RecoveryCodeUsed,
+    /// A session became active.
+    SessionCreated,
+}
+
+impl EventName {
+    /// Returns the name under which the event is stored and listed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserCreated => "user_created",
+            Self::LoginSuccess => "authn_login_success",
+            Self::LoginFail => "authn_login_fail",
+            Self::MfaSuccess => "authn_mfa_success",
+            Self::MfaFail => "authn_mfa_fail",
+            Self::MfaEnrolStarted => "mfa_enrol_started",
+            Self::MfaEnrolConfirmed => "mfa_enrol_confirmed",
+            Self::RecoveryCodesGenerated => "recovery_codes_generated",
+            Self::RecoveryCodeUsed => "recovery_codes_used",
+            Self::SessionCreated => "session_created",
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub struct RequestOrigin {
+    /// The request's id, as in its answer and its log line.
+    pub request_id: RequestId,
+    /// The client's address, from the connection or a trusted proxy.
+    pub ip: Option<IpAddr>,
+    /// The `User-Agent` header, cut to [`USER_AGENT_MAX`] characters.
+    pub user_agent: Option<String>,
+}
+
+/// Characters of a `User-Agent` that are kept.
+pub const USER_AGENT_MAX: usize = 256;
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditEvent {
+    /// What.
+    pub name: EventName,
+    /// Whether it succeeded.
+    pub success: bool,
+    /// Why not, or how: a fixed word, never input.
+    pub reason: Option<&'static str>,
+    /// The account concerned, where there is one.
+    pub user_id: Option<UserId>,
+    /// The session concerned, where there is one.
+    pub session_id: Option<SessionId>,
+}
+
+impl AuditEvent {
+    /// Returns an event that succeeded.
+    pub const fn success(name: EventName, user_id: UserId) -> Self {
+        Self {
+            name,
+            success: true,
+            reason: None,
+            user_id: Some(user_id),
+            session_id: None,
+        }
+    }
+
+    /// Returns an event that failed, with its reason.
+    pub const fn failure(name: EventName, reason: &'static str, user_id: Option<UserId>) -> Self {
+        Self {
+            name,
+            success: false,
+            reason: Some(reason),
+            user_id,
+            session_id: None,
+        }
+    }
+
+    /// Adds the session concerned.
+    #[must_use]
+    pub const fn in_session(mut self, session_id: SessionId) -> Self {
+        self.session_id = Some(session_id);
+        self
+    }
+
+    /// Adds how it came about.
+    #[must_use]
+    pub const fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+}

@@ -1,0 +1,61 @@
+//! Identifiers: one type a thing, so that a session's id cannot be passed for a user's.
+//!
+//! All are UUIDv7 (RFC 9562 §5.7): unguessable enough to be public, ordered by time so that indexes grow at
+//! one end.
+
+use chrono::{DateTime, Utc};
+use uuid::{Builder, Uuid};
+
+use super::random::{self, Random};
+
+/// Makes a UUIDv7 of the given moment.
+pub fn uuid_v7(now: DateTime<Utc>, random: &dyn Random) -> Uuid {
+    let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+    Builder::from_unix_timestamp_millis(millis, &random::bytes(random)).into_uuid()
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Makes a new id.
+            pub fn new(now: DateTime<Utc>, random: &dyn Random) -> Self {
+                Self(uuid_v7(now, random))
+            }
+
+            /// Takes an id that came from a token or from the database.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// Returns the id as the plain UUID that tokens, SQL and JSON carry.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+    };
+}
+
+id_type!(
+    /// Names a user: the `sub` of tokens, never reused.
+    UserId
+);
+id_type!(
+    /// Names a session from the password to the logout: the `sid` of tokens.
+    SessionId
+);
+id_type!(
+    /// Names one TOTP secret of a user.
+    TotpFactorId
+);
+id_type!(
+    /// Names one row of the audit trail.
+    AuditEventId
+);
+id_type!(
+    /// Names one request, in the answer's `X-Request-Id`, the log and the audit trail.
+    RequestId
+);

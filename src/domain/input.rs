@@ -1,0 +1,47 @@
+//! What is wrong with a request's members, told member by member.
+//!
+//! Parsing collects every fault before it gives up, so that a person corrects a form once.
+
+/// One rule that one member breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// JSON Pointer (RFC 6901) to the member.
+    pub pointer: &'static str,
+    /// What is wanted of it, in words that never repeat the value.
+    pub detail: String,
+}
+
+/// The faults found in one request; never empty when returned as an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InvalidInput {
+    /// In the order in which the members were looked at.
+    pub errors: Vec<FieldError>,
+}
+
+impl InvalidInput {
+    /// Returns the single fault as an input error.
+    pub fn of(pointer: &'static str, detail: impl Into<String>) -> Self {
+        let mut found = Self::default();
+        found.push(pointer, detail);
+        found
+    }
+
+    /// Adds a fault.
+    pub fn push(&mut self, pointer: &'static str, detail: impl Into<String>) {
+        self.errors.push(FieldError {
+            pointer,
+            detail: detail.into(),
+        });
+    }
+
+    /// Notes the fault of a failed parse and goes on.
+    pub fn keep<T>(&mut self, pointer: &'static str, parsed: Result<T, &'static str>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(detail) => {
+                self.push(pointer, detail);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What Vestibule decides, free of how it is asked and where it is kept.
+//!
+//! Pure: no HTTP, no SQL, no files, no clock and no randomness of its own. Time and random bytes come in
+//! as arguments, so every rule here can be tested over all its inputs.
+
+pub mod access_token;
+pub mod assurance;
+pub mod audit_event;
+pub mod clock;
+pub mod email;
+pub mod ids;
+pub mod input;
+pub mod opaque_token;
+pub mod password;
+pub mod random;
+pub mod recovery_code;
+pub mod second_factor_code;
+pub mod session;
+pub mod signing_key;
+pub mod totp;
+pub mod user;
+pub mod username;

@@ -1,0 +1,139 @@
+//! The shape of every bearer secret that is not an access token.
+//!
+//! `prefix_` + base64url(key id ‖ row id ‖ counter ‖ MAC). The token carries its own proof, so a forged one is
+//! refused without a query and the database holds nothing that could be presented. This module knows the
+//! layout; `crypto::mac` makes and checks the proof, over the kind and all the rest, so that a token made for
+//! one purpose never passes for another.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+/// Bytes of the HMAC-SHA-256 that proves a token.
+pub const MAC_LENGTH: usize = 32;
+/// Key id, row id, counter.
+const BODY_LENGTH: usize = 1 + 16 + 8;
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// Between the two doors: the password was right, the second factor is wanted.
+    PreAuth,
+    /// Keeps a session going.
+    Refresh,
+}
+
+impl TokenKind {
+    /// All kinds, for tests that hold one against the others.
+    pub const ALL: [Self; 2] = [Self::PreAuth, Self::Refresh];
+
+    /// Returns the prefix that tells people and secret scanners what they found. Part of the contract.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::PreAuth => "vpa_",
+            Self::Refresh => "vrt_",
+        }
+    }
+}
+
+/// What a token says, once its proof was checked or before it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenBody {
+    /// The master key that the proof was made with.
+    pub key_id: u8,
+    /// The row that the token stands for.
+    pub row_id: Uuid,
+    /// Which in the row's series of tokens this one is.
+    pub counter: u64,
+}
+
+impl TokenBody {
+    /// Returns the bytes that the proof covers: the kind's prefix, then the body.
+    pub fn proof_input(&self, kind: TokenKind) -> Vec<u8> {
+        [kind.prefix().as_bytes(), &self.to_bytes()].concat()
+    }
+
+    /// Writes the token with its proof.
+    pub fn encode(&self, kind: TokenKind, mac: &[u8; MAC_LENGTH]) -> SecretString {
+        let bytes = [self.to_bytes().as_slice(), mac].concat();
+        format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(bytes)).into()
+    }
+
+    /// Takes a token of the given kind apart; `None` when it has another shape. Proves nothing.
+    pub fn decode(kind: TokenKind, token: &str) -> Option<(Self, [u8; MAC_LENGTH])> {
+        let mut bytes = [0; BODY_LENGTH + MAC_LENGTH];
+        let encoded = token.strip_prefix(kind.prefix())?;
+        let length = URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes).ok()?;
+        if length != bytes.len() {
+            return None;
+        }
+        let (key_id, rest) = bytes.split_first()?;
+        let (row_id, rest) = rest.split_first_chunk::<16>()?;
+        let (counter, mac) = rest.split_first_chunk::<8>()?;
+        let body = Self {
+            key_id: *key_id,
+            row_id: Uuid::from_bytes(*row_id),
+            counter: u64::from_be_bytes(*counter),
+        };
+        Some((body, mac.try_into().ok()?))
+    }
+
+    fn to_bytes(self) -> Vec<u8> {
+        [
+            &[self.key_id],
+            self.row_id.as_bytes().as_slice(),
+            &self.counter.to_be_bytes(),
+        ]
+        .concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_token_says_what_was_written_and_only_as_its_own_kind(
+            key_id: u8, row_id: u128, counter: u64, mac: [u8; MAC_LENGTH],
+        ) {
+            let body = TokenBody { key_id, row_id: Uuid::from_u128(row_id), counter };
+            for kind in TokenKind::ALL {
+                let token = body.encode(kind, &mac);
+                for other in TokenKind::ALL {
+                    let read = TokenBody::decode(other, token.expose_secret());
+                    prop_assert_eq!(read, (other == kind).then_some((body, mac)));
+                }
+            }
+        }
+
+        #[test]
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_)?[A-Za-z0-9_=-]{0,80}") {
+            let wrong_length = text.len() != "vpa_".len() + 76;
+            prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
+        }
+    }
+
+    #[test]
+    fn padded_and_spaced_spellings_of_a_token_are_refused() {
+        let body = TokenBody {
+            key_id: 1,
+            row_id: Uuid::nil(),
+            counter: 7,
+        };
+        let token = body.encode(TokenKind::PreAuth, &[9; MAC_LENGTH]);
+        let token = token.expose_secret();
+        for spelling in [
+            format!("{token}="),
+            format!(" {token}"),
+            format!("{token}\n"),
+            token.to_uppercase(),
+        ] {
+            assert_eq!(TokenBody::decode(TokenKind::PreAuth, &spelling), None);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a password is and which new ones are refused.
+//!
+//! Follows NIST SP 800-63B-4 §3.1.1.2: length counted in code points, any character allowed, no composition
+//! rules, nothing trimmed, folded or cut, and the whole password compared with what attackers try first.
+
+use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::Score;
+
+/// Longest password in code points (NIST asks for at least 64; the bound keeps guessability checks cheap).
+pub const MAX_LENGTH: usize = 128;
+/// Shortest password that may be configured (ASVS 6.2.1).
+pub const MIN_LENGTH_FLOOR: usize = 8;
+
+/// A password as typed, in Unicode normalisation form C; never printed, stored or sent.
+#[derive(Clone, Debug)]
+pub struct Password(SecretString);
+
+impl Password {
+    /// Normalises a password to NFC, the only change ever made to it (NIST SP 800-63B-4 §3.1.1.2).
+    pub fn new(typed: &SecretString) -> Self {
+        Self(typed.expose_secret().nfc().collect::<String>().into())
+    }
+
+    /// Returns the text, to be hashed and nothing else.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// Why a new password is refused; the `reason` member of `password_rejected`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordRejection {
+    /// Fewer code points than the deployment demands.
+    TooShort,
+    /// More than [`MAX_LENGTH`] code points.
+    TooLong,
+    /// Among the first a guesser tries: a common one, a pattern, or the person's own words.
+    Common,
+}
+
+impl PasswordRejection {
+    /// Returns the name that programs switch on.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+            Self::Common => "common",
+        }
+    }
+}
+
+/// The rules for new passwords in one deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordRules {
+    /// Fewest code points: 8 where a second factor is required, 15 where it is optional (ASVS 6.2.1).
+    pub min_length: usize,
+}
+
+impl PasswordRules {
+    /// Checks the length, which costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`PasswordRejection::TooShort`] or [`PasswordRejection::TooLong`].
+    pub fn check_length(self, password: &Password) -> Result<(), PasswordRejection> {
+        let length = password.expose().chars().count();
+        if length < self.min_length {
+            Err(PasswordRejection::TooShort)
+        } else if length > MAX_LENGTH {
+            Err(PasswordRejection::TooLong)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Checks that a guesser who knows `own_words` would need more than a million tries.
+    ///
+    /// Costs milliseconds for unlucky input, so it runs where passwords are hashed, never on a request's thread.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`PasswordRejection::Common`].
+    pub fn check_guessable(self, password: &Password, own_words: &[String]) -> Result<(), PasswordRejection> {
+        let words: Vec<&str> = own_words.iter().map(String::as_str).collect();
+        if zxcvbn::zxcvbn(password.expose(), &words).score() < Score::Two {
+            Err(PasswordRejection::Common)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: PasswordRules = PasswordRules { min_length: 8 };
+
+    fn password(text: &str) -> Password {
+        Password::new(&text.into())
+    }
+
+    #[test]
+    fn length_is_counted_in_code_points_after_normalisation() {
+        assert_eq!(
+            RULES.check_length(&password("1234567")),
+            Err(PasswordRejection::TooShort)
+        );
+        assert_eq!(RULES.check_length(&password(&"🙂".repeat(8))), Ok(()));
+        assert_eq!(RULES.check_length(&password(&"é".repeat(128))), Ok(()));
+        assert_eq!(
+            RULES.check_length(&password(&"é".repeat(129))),
+            Err(PasswordRejection::TooLong)
+        );
+        // Seven letters each followed by a combining accent are seven code points in NFC.
+        assert_eq!(
+            RULES.check_length(&password(&"e\u{301}".repeat(7))),
+            Err(PasswordRejection::TooShort)
+        );
+    }
+
+    #[test]
+    fn composed_and_decomposed_spellings_are_one_password_but_case_and_blanks_count() {
+        assert_eq!(password("cafe\u{301}").expose(), password("café").expose());
+        assert_ne!(password("Café").expose(), password("café").expose());
+        assert_ne!(password(" café").expose(), password("café").expose());
+    }
+
+    #[test]
+    fn what_guessers_try_first_is_refused() {
+        for text in [
+            "password",
+            "Password1",
+            "12345678",
+            "qwertyuiop",
+            "aaaaaaaaaaaa",
+            "iloveyou1",
+            "letmein1!",
+        ] {
+            assert_eq!(
+                RULES.check_guessable(&password(text), &[]),
+                Err(PasswordRejection::Common),
+                "{text}"
+            );
+        }
+        let own = ["josephine.baker".to_owned(), "josephine".to_owned()];
+        assert_eq!(
+            RULES.check_guessable(&password("josephine.baker"), &own),
+            Err(PasswordRejection::Common)
+        );
+        assert_eq!(
+            RULES.check_guessable(&password("Josephine1"), &own),
+            Err(PasswordRejection::Common)
+        );
+    }
+
+    #[test]
+    fn any_composition_is_accepted() {
+        for text in [
+            "korrekt pferd batterie",
+            "tr0ub4dor&3x",
+            "9402857163",
+            "パスワードではない言葉",
+            "🦊🌲🎻🧭🪁🧵🪐🎈",
+        ] {
+            assert_eq!(RULES.check_guessable(&password(text), &[]), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        assert!(!format!("{:?}", password("korrekt pferd")).contains("pferd"));
+    }
+}

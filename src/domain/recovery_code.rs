@@ -1,0 +1,99 @@
+//! Recovery codes: what opens the second door when the authenticator is lost.
+//!
+//! 120 bits, so that a plain keyed hash protects them at rest (ASVS 6.5.2). Written in Crockford's base 32, whose
+//! look-alikes read as one, because they are copied from paper under stress.
+
+use std::fmt;
+
+use base32::Alphabet;
+use zeroize::Zeroizing;
+
+use super::random::{self, Random};
+
+/// Codes in a set.
+pub const SET_SIZE: usize = 10;
+const CODE_BYTES: usize = 15;
+const CODE_CHARACTERS: usize = 24;
+
+/// One recovery code.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecoveryCode(Zeroizing<[u8; CODE_BYTES]>);
+
+impl RecoveryCode {
+    /// Makes a new set.
+    pub fn generate_set(random: &dyn Random) -> Vec<Self> {
+        (0..SET_SIZE)
+            .map(|_| Self(Zeroizing::new(random::bytes(random))))
+            .collect()
+    }
+
+    /// Reads a code as people type it: case, dashes and spaces do not matter; `O` is zero, `I` and `L` are one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let canonical: Zeroizing<String> = Zeroizing::new(
+            text.chars()
+                .filter(|character| !matches!(character, ' ' | '-'))
+                .map(|character| match character.to_ascii_uppercase() {
+                    'O' => '0',
+                    'I' | 'L' => '1',
+                    other => other,
+                })
+                .collect(),
+        );
+        if canonical.len() != CODE_CHARACTERS {
+            return None;
+        }
+        let bytes = Zeroizing::new(base32::decode(Alphabet::Crockford, &canonical)?);
+        Some(Self(Zeroizing::new(bytes.as_slice().try_into().ok()?)))
+    }
+
+    /// Returns the bytes, to be hashed and nothing else.
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    /// Returns the code as it is shown once: six groups of four.
+    pub fn to_display(&self) -> String {
+        let plain = base32::encode(Alphabet::Crockford, self.0.as_slice());
+        let characters: Vec<char> = plain.chars().collect();
+        let groups: Vec<String> = characters.chunks(4).map(|group| group.iter().collect()).collect();
+        groups.join("-")
+    }
+}
+
+impl fmt::Debug for RecoveryCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("RecoveryCode(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_code_is_read_back_however_it_was_copied(bytes: [u8; CODE_BYTES], lower: bool, spaced: bool) {
+            let code = RecoveryCode(Zeroizing::new(bytes));
+            let mut shown = code.to_display();
+            prop_assert_eq!(shown.len(), 29);
+            if lower { shown = shown.to_lowercase().replace('0', "o").replace('1', "l"); }
+            if spaced { shown = format!(" {} ", shown.replace('-', "  ")); }
+            prop_assert_eq!(RecoveryCode::parse(&shown), Some(code));
+        }
+
+        #[test]
+        fn other_lengths_and_letters_are_no_codes(text in "[0-9A-Z -]{0,23}|[0-9a-z]{23}[uU!*é]") {
+            prop_assert_eq!(RecoveryCode::parse(&text), None);
+        }
+    }
+
+    #[test]
+    fn a_code_is_not_printed() {
+        assert_eq!(
+            format!("{:?}", RecoveryCode(Zeroizing::new([7; CODE_BYTES]))),
+            "RecoveryCode(…)"
+        );
+    }
+}

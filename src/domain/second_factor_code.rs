@@ -1,0 +1,93 @@
+//! What is typed at the second door, told apart by its shape or by the method's name.
+//!
+//! A text of a wrong shape cannot be a guess: it is an input error and costs no attempt.
+
+use super::input::InvalidInput;
+use super::recovery_code::RecoveryCode;
+use super::totp::TotpCode;
+
+/// A code that has the shape of one of the second factors.
+#[derive(Clone, Debug)]
+pub enum SecondFactorCode {
+    /// Six digits from an authenticator.
+    Totp(TotpCode),
+    /// One of the codes kept for the day the authenticator is lost.
+    Recovery(RecoveryCode),
+}
+
+impl SecondFactorCode {
+    /// Reads a code, by the named method or else by its shape: six digits are TOTP, 24 characters recovery.
+    ///
+    /// # Errors
+    ///
+    /// Names `/code` or `/method` when neither fits.
+    pub fn parse(text: &str, method: Option<&str>) -> Result<Self, InvalidInput> {
+        let digits = || TotpCode::parse(&text.replace(' ', ""));
+        let recovery = || RecoveryCode::parse(text).ok_or("must be a recovery code: 24 characters in groups of four");
+        let parsed = match method {
+            Some("totp") => digits().map(Self::Totp),
+            Some("recovery_code") => recovery().map(Self::Recovery),
+            Some(_) => return Err(InvalidInput::of("/method", "must be totp or recovery_code")),
+            None => digits()
+                .map(Self::Totp)
+                .or_else(|_six_digits_wanted| recovery().map(Self::Recovery))
+                .map_err(|_recovery_wanted| "must be six digits or a recovery code"),
+        };
+        parsed.map_err(|wanted| InvalidInput::of("/code", wanted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECOVERY: &str = "0000-1111-2222-3333-4444-5555";
+
+    #[test]
+    fn the_shape_tells_the_method() {
+        for text in ["123456", "123 456", " 123456", "1 2 3 4 5 6 "] {
+            assert!(
+                matches!(SecondFactorCode::parse(text, None), Ok(SecondFactorCode::Totp(_))),
+                "{text:?}"
+            );
+        }
+        assert!(matches!(
+            SecondFactorCode::parse(RECOVERY, None),
+            Ok(SecondFactorCode::Recovery(_))
+        ));
+    }
+
+    #[test]
+    fn a_named_method_takes_only_its_own_shape() {
+        assert!(matches!(
+            SecondFactorCode::parse("123456", Some("totp")),
+            Ok(SecondFactorCode::Totp(_))
+        ));
+        for (text, method, pointer) in [
+            (RECOVERY, "totp", "/code"),
+            ("123456", "recovery_code", "/code"),
+            ("123456", "email", "/method"),
+            ("123456", "TOTP", "/method"),
+        ] {
+            let found = SecondFactorCode::parse(text, Some(method)).unwrap_err();
+            assert_eq!(found.errors.first().unwrap().pointer, pointer);
+        }
+    }
+
+    #[test]
+    fn other_shapes_are_input_errors() {
+        for text in [
+            "",
+            "12345",
+            "1234567",
+            "12345x",
+            "123-456",
+            "123\t456",
+            "١٢٣٤٥٦",
+            "+12345",
+            "123456\n",
+        ] {
+            assert!(SecondFactorCode::parse(text, None).is_err(), "{text:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Signing keys as the world sees them: algorithm, public part, thumbprint.
+//!
+//! A key signs with exactly one algorithm (RFC 8725 §3.1), and its `kid` is computed from its public part
+//! (RFC 7638), so that equal keys have equal names everywhere.
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// How access tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1). Symmetric algorithms and `none` cannot be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SigningAlgorithm {
+    /// ECDSA on P-256 with SHA-256: every verifier has it.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+    /// RSA PKCS #1 v1.5 with SHA-256, for gateways that know nothing else (ASVS 5.0 appendix C disallows it).
+    Rs256,
+}
+
+impl SigningAlgorithm {
+    /// All algorithms that can be set.
+    pub const ALL: [Self; 3] = [Self::Es256, Self::EdDsa, Self::Rs256];
+
+    /// Returns the registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    /// Reads a registered name; case counts (RFC 7515 §4.1.1).
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+}
+
+/// The public part of a key, its numbers as big-endian bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicKey {
+    /// A point on P-256.
+    P256 {
+        /// First coordinate, 32 bytes.
+        x: Vec<u8>,
+        /// Second coordinate, 32 bytes.
+        y: Vec<u8>,
+    },
+    /// An Ed25519 key.
+    Ed25519 {
+        /// The encoded point, 32 bytes.
+        x: Vec<u8>,
+    },
+    /// An RSA key.
+    Rsa {
+        /// Modulus.
+        n: Vec<u8>,
+        /// Exponent.
+        e: Vec<u8>,
+    },
+}
+
+impl PublicKey {
+    /// Returns the algorithm that a key of this type signs with here.
+    pub const fn algorithm(&self) -> SigningAlgorithm {
+        match self {
+            Self::P256 { .. } => SigningAlgorithm::Es256,
+            Self::Ed25519 { .. } => SigningAlgorithm::EdDsa,
+            Self::Rsa { .. } => SigningAlgorithm::Rs256,
+        }
+    }
+
+    /// Returns the JWK thumbprint (RFC 7638 §3), used as `kid`.
+    pub fn thumbprint(&self) -> String {
+        // serde_json keeps object members in lexicographic order, which is what RFC 7638 §3.3 asks for.
+        let canonical = self.required_members().to_string();
+        URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
+    }
+
+    /// Returns the members that make the key, and no others (RFC 7638 §3.2).
+    pub fn required_members(&self) -> Value {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match self {
+            Self::P256 { x, y } => json!({"kty": "EC", "crv": "P-256", "x": text(x), "y": text(y)}),
+            Self::Ed25519 { x } => json!({"kty": "OKP", "crv": "Ed25519", "x": text(x)}),
+            Self::Rsa { n, e } => json!({"kty": "RSA", "n": text(n), "e": text(e)}),
+        }
+    }
+}
+
+/// A key as published in the JWKS (RFC 7517 §4); public members only.
+#[derive(Clone, Debug, Serialize)]
+pub struct PublicJwk {
+    /// The thumbprint.
+    pub kid: String,
+    /// The one algorithm the key signs with.
+    pub alg: &'static str,
+    /// Always `sig`.
+    #[serde(rename = "use")]
+    pub usage: &'static str,
+    /// `kty` and the numbers.
+    #[serde(flatten)]
+    pub members: Value,
+}
+
+impl PublicJwk {
+    /// Describes a public key.
+    pub fn of(key: &PublicKey) -> Self {
+        Self {
+            kid: key.thumbprint(),
+            alg: key.algorithm().as_str(),
+            usage: "sig",
+            members: key.required_members(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(text: &str) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(text).unwrap()
+    }
+
+    /// RFC 7638 §3.1.
+    #[test]
+    fn rfc_7638_vector() {
+        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs\
+                 tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn\
+                 1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        let key = PublicKey::Rsa {
+            n: bytes(n),
+            e: bytes("AQAB"),
+        };
+        assert_eq!(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    }
+
+    /// RFC 8037 appendix A.3.
+    #[test]
+    fn rfc_8037_vector() {
+        let key = PublicKey::Ed25519 {
+            x: bytes("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),
+        };
+        assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn a_published_key_has_public_members_only() {
+        let jwk = serde_json::to_value(PublicJwk::of(&PublicKey::P256 {
+            x: vec![1; 32],
+            y: vec![2; 32],
+        }))
+        .unwrap();
+        let names: Vec<&str> = jwk.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+    }
+
+    #[test]
+    fn algorithm_names_are_exact() {
+        for name in ["es256", "HS256", "none", "None", "RS512", ""] {
+            assert_eq!(SigningAlgorithm::parse(name), None);
+        }
+        for algorithm in SigningAlgorithm::ALL {
+            assert_eq!(SigningAlgorithm::parse(algorithm.as_str()), Some(algorithm));
+        }
+    }
+}

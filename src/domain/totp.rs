@@ -1,0 +1,233 @@
+//! Time-based one-time passwords (RFC 6238), as every authenticator app computes them.
+//!
+//! SHA-1, six digits, thirty seconds: the only parameters that all apps honour. A code is right for the step
+//! before, the present step and the step after, and only for steps above the last one used, so that none is
+//! accepted twice (RFC 6238 §5.2); the caller records the step that [`TotpSecret::matched_step`] returns by one
+//! conditional statement.
+
+use std::fmt;
+
+use base32::Alphabet;
+use chrono::{DateTime, Utc};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use totp_lite::{Sha1, totp_custom};
+use zeroize::Zeroizing;
+
+use super::random::{self, Random};
+
+/// Digits of a code.
+pub const DIGITS: u32 = 6;
+/// Seconds of a step.
+pub const PERIOD_SECONDS: u64 = 30;
+/// Seconds that a pending secret waits for its first code (NIST SP 800-63B-4 §4.1.2: ten minutes).
+pub const PENDING_TTL_SECONDS: i64 = 600;
+/// Bytes of the secrets we make: the length of the HMAC's output (RFC 4226 §4, R6).
+const SECRET_LENGTH: usize = 20;
+/// RFC 3986 §2.3: what needs no escape. A space becomes `%20`, since some apps show a `+`.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A number of thirty seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimeStep(pub i64);
+
+impl TimeStep {
+    /// Returns the step of a moment; the time before 1970 is its first step.
+    pub fn at(now: DateTime<Utc>) -> Self {
+        Self(now.timestamp().max(0) / PERIOD_SECONDS.cast_signed())
+    }
+}
+
+/// Six digits, as typed.
+#[derive(Clone)]
+pub struct TotpCode(Zeroizing<String>);
+
+impl TotpCode {
+    /// Parses exactly six ASCII digits.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted otherwise.
+    pub fn parse(digits: &str) -> Result<Self, &'static str> {
+        if digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(Self(Zeroizing::new(digits.to_owned())))
+        } else {
+            Err("must be six digits")
+        }
+    }
+}
+
+impl fmt::Debug for TotpCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TotpCode(…)")
+    }
+}
+
+/// The secret that service and authenticator share.
+#[derive(Clone)]
+pub struct TotpSecret(Zeroizing<Vec<u8>>);
+
+impl TotpSecret {
+    /// Makes a new secret.
+    pub fn generate(random: &dyn Random) -> Self {
+        Self(Zeroizing::new(random::bytes::<SECRET_LENGTH>(random).to_vec()))
+    }
+
+    /// Takes a secret that was unsealed.
+    pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes, to be sealed and nothing else.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Returns the secret as people type it into an app: base 32 (RFC 4648 §6) without padding.
+    pub fn to_base32(&self) -> String {
+        base32::encode(Alphabet::Rfc4648 { padding: false }, &self.0)
+    }
+
+    /// Returns the `otpauth:` URI that a QR code carries.
+    pub fn otpauth_uri(&self, issuer: &str, account: &str) -> String {
+        let issuer = utf8_percent_encode(issuer, ESCAPED);
+        let account = utf8_percent_encode(account, ESCAPED);
+        let secret = self.to_base32();
+        format!(
+            "otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}\
+             &algorithm=SHA1&digits={DIGITS}&period={PERIOD_SECONDS}"
+        )
+    }
+
+    /// Finds the step that a code is right for, or `None`.
+    ///
+    /// Looks at the step before `now`, the present one and the one after (RFC 6238 §5.2: clocks drift, and
+    /// people type slowly), less those up to `last_step`. Every step is computed and compared in constant time,
+    /// so that the answer's time does not tell how near a guess was.
+    pub fn matched_step(&self, code: &TotpCode, now: DateTime<Utc>, last_step: Option<TimeStep>) -> Option<TimeStep> {
+        let present = TimeStep::at(now).0;
+        let floor = last_step.map_or(-1, |step| step.0);
+        let mut matched = -1_i64;
+        for step in present - 1..=present + 1 {
+            let right = self.code_at(TimeStep(step)).as_bytes().ct_eq(code.0.as_bytes());
+            let unused = Choice::from(u8::from(step > floor));
+            matched.conditional_assign(&step, right & unused);
+        }
+        (matched >= 0).then_some(TimeStep(matched))
+    }
+
+    fn code_at(&self, step: TimeStep) -> Zeroizing<String> {
+        let seconds = u64::try_from(step.0).unwrap_or_default() * PERIOD_SECONDS;
+        Zeroizing::new(totp_custom::<Sha1>(PERIOD_SECONDS, DIGITS, &self.0, seconds))
+    }
+}
+
+impl fmt::Debug for TotpSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TotpSecret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn rfc_secret() -> TotpSecret {
+        TotpSecret(Zeroizing::new(b"12345678901234567890".to_vec()))
+    }
+
+    fn code(digits: &str) -> TotpCode {
+        TotpCode::parse(digits).unwrap()
+    }
+
+    /// RFC 6238 appendix B, the SHA-1 rows; its codes have eight digits, ours are their last six.
+    #[test]
+    fn rfc_6238_vectors() {
+        for (seconds, eight_digits) in [
+            (59, "94287082"),
+            (1_111_111_109, "07081804"),
+            (1_111_111_111, "14050471"),
+            (1_234_567_890, "89005924"),
+            (2_000_000_000, "69279037"),
+            (20_000_000_000, "65353130"),
+        ] {
+            let step = TimeStep::at(at(seconds));
+            assert_eq!(rfc_secret().code_at(step).as_str(), &eight_digits[2..]);
+            assert_eq!(
+                rfc_secret().matched_step(&code(&eight_digits[2..]), at(seconds), None),
+                Some(step)
+            );
+        }
+    }
+
+    #[test]
+    fn the_uri_is_what_authenticator_apps_expect() {
+        let uri = rfc_secret().otpauth_uri("auth.example.com", "jo doe@example.com");
+        assert_eq!(
+            uri,
+            "otpauth://totp/auth.example.com:jo%20doe%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
+             &issuer=auth.example.com&algorithm=SHA1&digits=6&period=30"
+        );
+    }
+
+    #[test]
+    fn only_six_ascii_digits_are_a_code() {
+        for text in [
+            "",
+            "12345",
+            "1234567",
+            "+12345",
+            "12 456",
+            "12345a",
+            "١٢٣٤٥٦",
+            "12345\n",
+        ] {
+            assert!(TotpCode::parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn neither_secret_nor_code_is_printed() {
+        assert_eq!(
+            format!("{:?} {:?}", rfc_secret(), code("123456")),
+            "TotpSecret(…) TotpCode(…)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_the_neighbouring_steps_above_the_last_used_match(
+            secret: [u8; SECRET_LENGTH], seconds in 0_i64..100_000_000_000, offset in -5_i64..=5, used in -6_i64..=6,
+        ) {
+            let secret = TotpSecret(Zeroizing::new(secret.to_vec()));
+            let now = at(seconds + 300);
+            let present = TimeStep::at(now).0;
+            let typed = code(&secret.code_at(TimeStep(present + offset)));
+            let last = TimeStep(present + used);
+            let matched = secret.matched_step(&typed, now, Some(last));
+            let expected = (-1..=1).contains(&offset) && offset > used;
+            // Two steps share a code once in a million; then another step of the window may answer.
+            let twin = (present - 1..=present + 1)
+                .any(|step| step != present + offset && step > last.0 && *secret.code_at(TimeStep(step)) == *typed.0);
+            prop_assert!(twin || matched == expected.then_some(TimeStep(present + offset)));
+        }
+
+        #[test]
+        fn a_code_is_never_accepted_twice(secret: [u8; SECRET_LENGTH], seconds in 0_i64..10_000_000_000, later in 0_i64..120) {
+            let secret = TotpSecret(Zeroizing::new(secret.to_vec()));
+            let typed = code(&secret.code_at(TimeStep::at(at(seconds))));
+            let first = secret.matched_step(&typed, at(seconds), None).unwrap();
+            if let Some(second) = secret.matched_step(&typed, at(seconds) + TimeDelta::seconds(later), Some(first)) {
+                // Only a later step that happens to share the code may match.
+                prop_assert!(second > first && *secret.code_at(second) == *typed.0);
+            }
+        }
+    }
+}

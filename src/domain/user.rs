@@ -1,0 +1,144 @@
+//! An account and the names it is found by.
+
+use chrono::{DateTime, Utc};
+
+use super::email::Email;
+use super::ids::UserId;
+use super::input::InvalidInput;
+use super::username::Username;
+
+/// A person's account, without anything secret.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The `sub` of tokens.
+    pub id: UserId,
+    /// The address, if the account has one.
+    pub email: Option<Email>,
+    /// When the owner proved that the address is theirs.
+    pub email_verified_at: Option<DateTime<Utc>>,
+    /// The name, if the account has one.
+    pub username: Option<Username>,
+    /// Granted by operators; empty by default.
+    pub roles: Vec<String>,
+    /// When the account was made.
+    pub created_at: DateTime<Utc>,
+}
+
+impl User {
+    /// Returns the name to show in an authenticator app.
+    pub fn account_name(&self) -> &str {
+        let email = self.email.as_ref().map(Email::as_str);
+        email
+            .or(self.username.as_ref().map(Username::as_str))
+            .unwrap_or("account")
+    }
+}
+
+/// The state of a user's second factors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SecondFactors {
+    /// Whether an authenticator is confirmed.
+    pub totp: bool,
+    /// Whether a TOTP secret waits for its first code.
+    pub totp_pending: bool,
+    /// Recovery codes not yet spent.
+    pub recovery_codes_remaining: i64,
+}
+
+/// What a person types to say who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identifier {
+    /// By address.
+    Email(Email),
+    /// By name.
+    Username(Username),
+}
+
+impl Identifier {
+    /// Parses the one identifier of a login.
+    ///
+    /// # Errors
+    ///
+    /// Names the faulty member, or says that exactly one is wanted.
+    pub fn parse(email: Option<&str>, username: Option<&str>) -> Result<Self, InvalidInput> {
+        match (email, username) {
+            (Some(email), None) => Email::parse(email)
+                .map(Self::Email)
+                .map_err(|wanted| InvalidInput::of("/email", wanted)),
+            (None, Some(username)) => Username::parse(username)
+                .map(Self::Username)
+                .map_err(|wanted| InvalidInput::of("/username", wanted)),
+            _ => Err(InvalidInput::of("", "give either email or username")),
+        }
+    }
+}
+
+/// The names of a new account: at least one.
+#[derive(Clone, Debug)]
+pub struct AccountNames {
+    /// The address, if given.
+    pub email: Option<Email>,
+    /// The name, if given.
+    pub username: Option<Username>,
+}
+
+impl AccountNames {
+    /// Parses the names of a registration and collects all their faults.
+    ///
+    /// # Errors
+    ///
+    /// Names each faulty member, or says that at least one is wanted.
+    pub fn parse(email: Option<&str>, username: Option<&str>) -> Result<Self, InvalidInput> {
+        let mut invalid = InvalidInput::default();
+        if email.is_none() && username.is_none() {
+            invalid.push("", "give an email, a username, or both");
+        }
+        let names = Self {
+            email: email.and_then(|text| invalid.keep("/email", Email::parse(text))),
+            username: username.and_then(|text| invalid.keep("/username", Username::parse(text))),
+        };
+        if invalid.errors.is_empty() {
+            Ok(names)
+        } else {
+            Err(invalid)
+        }
+    }
+
+    /// Returns the words that the owner might build a password from.
+    pub fn words(&self) -> Vec<String> {
+        let email = self.email.iter().flat_map(Email::words);
+        let username = self.username.iter().map(Username::as_str);
+        email.chain(username).map(str::to_owned).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointers(invalid: &InvalidInput) -> Vec<&str> {
+        invalid.errors.iter().map(|error| error.pointer).collect()
+    }
+
+    #[test]
+    fn a_login_names_exactly_one_identifier() {
+        assert!(Identifier::parse(Some("jo@example.com"), None).is_ok());
+        assert!(Identifier::parse(None, Some("jo.doe")).is_ok());
+        assert_eq!(pointers(&Identifier::parse(None, None).unwrap_err()), [""]);
+        assert_eq!(
+            pointers(&Identifier::parse(Some("jo@example.com"), Some("jo.doe")).unwrap_err()),
+            [""]
+        );
+        assert_eq!(pointers(&Identifier::parse(Some("jo"), None).unwrap_err()), ["/email"]);
+    }
+
+    #[test]
+    fn a_registration_collects_all_faults() {
+        assert_eq!(
+            pointers(&AccountNames::parse(Some("jo"), Some("j")).unwrap_err()),
+            ["/email", "/username"]
+        );
+        assert_eq!(pointers(&AccountNames::parse(None, None).unwrap_err()), [""]);
+        assert!(AccountNames::parse(None, Some("jo.doe")).is_ok());
+    }
+}

@@ -1,0 +1,72 @@
+//! User names in the one form under which they are stored and compared.
+//!
+//! A narrow ASCII alphabet, lower-cased: no two names look alike by case or script, and none can be taken for
+//! an e-mail address.
+
+use std::fmt;
+
+/// A canonical user name: 3 to 32 of `a-z 0-9 . _ -`, beginning with a letter or digit.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Username(String);
+
+impl Username {
+    /// Parses a user name; upper-case ASCII letters are folded.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted when length or alphabet do not fit.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let name = text.to_ascii_lowercase();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        if (3..=32).contains(&name.len()) && starts_well && name.bytes().all(allowed) {
+            Ok(Self(name))
+        } else {
+            Err("must be 3 to 32 letters a-z, digits, dots, dashes or underscores, beginning with a letter or digit")
+        }
+    }
+
+    /// Takes a name that was canonical when it was stored.
+    pub fn from_stored(name: String) -> Self {
+        Self(name)
+    }
+
+    /// Returns the canonical name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Keeps names out of logs: they are personal data.
+impl fmt::Debug for Username {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Username(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folded_to_lower_case() {
+        assert_eq!(Username::parse("Jo_Doe.7").unwrap().as_str(), "jo_doe.7");
+    }
+
+    #[test]
+    fn other_alphabets_and_lengths_are_refused() {
+        for text in [
+            "",
+            "jo",
+            "-jo",
+            "jo@doe",
+            "jo doe",
+            "jö-doe",
+            "jo\0doe",
+            "\u{212a}im",
+            &"a".repeat(33),
+        ] {
+            assert!(Username::parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Vestibule: a JSON REST authentication service.
+pub mod crypto;
+pub mod domain;
