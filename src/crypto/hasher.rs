@@ -1,0 +1,364 @@
+//! Password hashing: peppered bcrypt on threads of its own, behind a bounded queue.
+//!
+//! A hash takes a quarter of a second of a core by design, so it never runs where requests or queries are served:
+//! a flood of logins costs logins and nothing else. A few threads below normal priority do the work; those who
+//! wait hold a place in a bounded queue, are turned away at once when it is full or when their turn does not come
+//! in time, and free their place when they hang up.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use zeroize::Zeroizing;
+
+use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use crate::domain::password::{Password, PasswordRejection, PasswordRules};
+use crate::domain::random::{self, Random};
+
+/// Those who may wait for a thread; one more is turned away (ASVS 15.2.2).
+const QUEUE_LENGTH: usize = 64;
+/// How long one waits for a thread.
+const QUEUE_WAIT: Duration = Duration::from_secs(2);
+/// The scheme that new hashes are made with; stored beside each hash.
+pub const SCHEME: &str = "bcrypt_hmac_sha384";
+
+/// A password hash as stored, with what is needed to check it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredPassword {
+    /// How it was made.
+    pub scheme: String,
+    /// The master key whose pepper is in it.
+    pub key_id: u8,
+    /// The hash, in bcrypt's modular crypt form; tells the cost.
+    pub hash: String,
+}
+
+/// A hash is not a bearer secret, but still nothing to print.
+impl std::fmt::Debug for StoredPassword {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "StoredPassword({}, {}, …)", self.scheme, self.key_id)
+    }
+}
+
+/// Whether a password was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum PasswordVerdict {
+    /// It was.
+    Right,
+    /// It was not, or there is no such account.
+    Wrong,
+}
+
+/// Hashing could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// The queue was full, or the turn did not come in time. Try again later.
+    #[error("the password hashing queue is full")]
+    Busy,
+    /// The hash was made with a pepper that was not given.
+    #[error(transparent)]
+    UnknownKey(#[from] UnknownKey),
+    /// The stored scheme is not one we know.
+    #[error("the password scheme {0:?} is not known")]
+    UnknownScheme(String),
+    /// bcrypt refused its input, or its thread died.
+    #[error("a password could not be hashed: {0}")]
+    Failed(String),
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Hashes and checks passwords.
+pub struct PasswordHasher {
+    peppers: Arc<DerivedKeys<hmac::Key>>,
+    cost: u32,
+    random: Arc<dyn Random>,
+    /// What an unknown account's password is checked against: made at start with the live cost and pepper, so that
+    /// unknown and known accounts take the same time, also after a change of cost.
+    decoy: StoredPassword,
+    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl PasswordHasher {
+    /// Starts the hashing threads.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a thread cannot be started or the cost is out of bcrypt's bounds (4 to 31).
+    pub fn new(
+        keyring: &Keyring,
+        cost: u32,
+        threads: NonZeroUsize,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, HashError> {
+        let peppers = Arc::new(keyring.hmac_sha384("password-pepper"));
+        let nobody = Password::new(&"nobody has this password".into());
+        let decoy = make_hash(&peppers, cost, random::bytes(random.as_ref()), &nobody)?;
+        Ok(Self {
+            peppers,
+            cost,
+            random,
+            decoy,
+            places: Arc::new(Semaphore::new(threads.get() + QUEUE_LENGTH)),
+            turns: Arc::new(Semaphore::new(threads.get())),
+            jobs: start_threads(threads)?,
+        })
+    }
+
+    /// Hashes a new password, unless a guesser who knows `own_words` would find it soon.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HashError::Busy`] under load.
+    pub async fn hash_new(
+        &self,
+        password: Password,
+        rules: PasswordRules,
+        own_words: Vec<String>,
+    ) -> Result<Result<StoredPassword, PasswordRejection>, HashError> {
+        let (peppers, cost) = (Arc::clone(&self.peppers), self.cost);
+        let salt = random::bytes(self.random.as_ref());
+        self.run(move || match rules.check_guessable(&password, &own_words) {
+            Err(rejection) => Ok(Err(rejection)),
+            Ok(()) => make_hash(&peppers, cost, salt, &password).map(Ok),
+        })
+        .await?
+    }
+
+    /// Checks a password against a stored hash, or against a decoy where there is no account: the work is the same.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HashError::Busy`] under load.
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<StoredPassword>,
+    ) -> Result<PasswordVerdict, HashError> {
+        let peppers = Arc::clone(&self.peppers);
+        let known = stored.is_some();
+        let stored = stored.unwrap_or_else(|| self.decoy.clone());
+        let matches = self.run(move || check_hash(&peppers, &stored, &password)).await??;
+        Ok(if matches && known {
+            PasswordVerdict::Right
+        } else {
+            PasswordVerdict::Wrong
+        })
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+        let busy = |_| HashError::Busy;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
+        let turn = tokio::time::timeout(QUEUE_WAIT, Arc::clone(&self.turns).acquire_owned())
+            .await
+            .map_err(|_elapsed| HashError::Busy)?
+            .map_err(|closed| HashError::Failed(closed.to_string()))?;
+        let (answer, result) = oneshot::channel();
+        let permits: [OwnedSemaphorePermit; 2] = [place, turn];
+        let job = Box::new(move || {
+            let done = work();
+            // The turn is given back before the answer is told: whoever hears it may come again at once.
+            drop(permits);
+            // Nobody listens when the client hung up; the work is then lost, and nothing else.
+            let _ = answer.send(done);
+        });
+        self.jobs
+            .send(job)
+            .map_err(|stopped| HashError::Failed(stopped.to_string()))?;
+        result.await.map_err(|died| HashError::Failed(died.to_string()))
+    }
+}
+
+fn start_threads(threads: NonZeroUsize) -> Result<mpsc::Sender<Job>, HashError> {
+    let (sender, receiver) = mpsc::channel::<Job>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    for number in 0..threads.get() {
+        let receiver = Arc::clone(&receiver);
+        std::thread::Builder::new()
+            .name(format!("hash-{number}"))
+            .spawn(move || {
+                lower_priority();
+                while let Some(job) = next_job(&receiver) {
+                    // A panic in one hash must not cost a thread: its caller hears that the answer is lost.
+                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+                }
+            })
+            .map_err(|error| HashError::Failed(error.to_string()))?;
+    }
+    Ok(sender)
+}
+
+fn next_job(receiver: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
+    receiver.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// Lets everything else go first. On Linux a "process" priority is a thread's own.
+fn lower_priority() {
+    if let Err(error) = rustix::process::setpriority_process(None, 10) {
+        tracing::debug!(%error, "hashing threads keep normal priority");
+    }
+}
+
+fn make_hash(
+    peppers: &DerivedKeys<hmac::Key>,
+    cost: u32,
+    salt: [u8; 16],
+    password: &Password,
+) -> Result<StoredPassword, HashError> {
+    let (key_id, pepper) = peppers.current()?;
+    let parts = bcrypt::non_truncating_hash_with_salt(peppered(pepper, password).as_bytes(), cost, salt)
+        .map_err(|error| HashError::Failed(error.to_string()))?;
+    let hash = parts.format_for_version(bcrypt::Version::TwoB);
+    Ok(StoredPassword {
+        scheme: SCHEME.to_owned(),
+        key_id,
+        hash,
+    })
+}
+
+fn check_hash(
+    peppers: &DerivedKeys<hmac::Key>,
+    stored: &StoredPassword,
+    password: &Password,
+) -> Result<bool, HashError> {
+    if stored.scheme != SCHEME {
+        return Err(HashError::UnknownScheme(stored.scheme.clone()));
+    }
+    let pepper = peppers.get(stored.key_id)?;
+    bcrypt::non_truncating_verify(peppered(pepper, password).as_bytes(), &stored.hash)
+        .map_err(|error| HashError::Failed(error.to_string()))
+}
+
+/// bcrypt stops at a NUL and after 72 bytes; the base 64 of an HMAC has neither, so every byte of the password
+/// counts. The pepper makes a stolen table useless without the master key (NIST SP 800-63B-4 §3.1.1.2).
+fn peppered(pepper: &hmac::Key, password: &Password) -> Zeroizing<String> {
+    Zeroizing::new(STANDARD.encode(hmac::sign(pepper, password.expose().as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::keyring::test_keyring;
+
+    struct Zeros;
+
+    impl Random for Zeros {
+        fn fill(&self, destination: &mut [u8]) {
+            destination.fill(0);
+        }
+    }
+
+    const RULES: PasswordRules = PasswordRules { min_length: 8 };
+
+    fn hasher() -> PasswordHasher {
+        PasswordHasher::new(&test_keyring(), 4, NonZeroUsize::MIN, Arc::new(Zeros)).unwrap()
+    }
+
+    fn password(text: &str) -> Password {
+        Password::new(&text.into())
+    }
+
+    #[tokio::test]
+    async fn every_byte_of_a_password_counts() {
+        let hasher = hasher();
+        let long = "korrekt pferd batterie heftklammer ".repeat(3);
+        let stored = hasher
+            .hash_new(password(&format!("{long}a")), RULES, vec![])
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(stored.hash.starts_with("$2b$04$"));
+        let verdict = |text: String| hasher.verify(password(&text), Some(stored.clone()));
+        assert_eq!(verdict(format!("{long}a")).await.unwrap(), PasswordVerdict::Right);
+        assert_eq!(verdict(format!("{long}b")).await.unwrap(), PasswordVerdict::Wrong);
+        assert_eq!(verdict(format!("{long}a\0")).await.unwrap(), PasswordVerdict::Wrong);
+        assert_eq!(verdict(format!(" {long}a")).await.unwrap(), PasswordVerdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_account_never_has_the_right_password() {
+        let verdict = hasher()
+            .verify(password("nobody has this password"), None)
+            .await
+            .unwrap();
+        assert_eq!(verdict, PasswordVerdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_guessable_password_is_not_hashed() {
+        let rejected = hasher().hash_new(password("password1"), RULES, vec![]).await.unwrap();
+        assert_eq!(rejected, Err(PasswordRejection::Common));
+    }
+
+    #[tokio::test]
+    async fn a_hash_under_an_unknown_pepper_or_scheme_is_a_fault_not_a_wrong_password() {
+        let hasher = hasher();
+        let stored = hasher
+            .hash_new(password("korrekt pferd"), RULES, vec![])
+            .await
+            .unwrap()
+            .unwrap();
+        let foreign = StoredPassword {
+            key_id: 9,
+            ..stored.clone()
+        };
+        assert!(matches!(
+            hasher.verify(password("x"), Some(foreign)).await,
+            Err(HashError::UnknownKey(_))
+        ));
+        let foreign = StoredPassword {
+            scheme: "md5".into(),
+            ..stored
+        };
+        assert!(matches!(
+            hasher.verify(password("x"), Some(foreign)).await,
+            Err(HashError::UnknownScheme(_))
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_turns_away_at_once_and_those_who_hang_up_free_their_place() {
+        let hasher = Arc::new(hasher());
+        let (release, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let mut waiting = Vec::new();
+        for _ in 0..=QUEUE_LENGTH {
+            let (hasher, wait) = (Arc::clone(&hasher), Arc::clone(&wait));
+            waiting.push(tokio::spawn(async move {
+                hasher.run(move || wait.lock().unwrap().recv().is_ok()).await
+            }));
+        }
+        while hasher.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(hasher.run(|| ()).await, Err(HashError::Busy)));
+        waiting.pop().unwrap().abort();
+        while hasher.places.available_permits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..QUEUE_LENGTH {
+            release.send(()).unwrap();
+        }
+        for answer in waiting {
+            assert!(answer.await.unwrap().unwrap());
+        }
+        assert_eq!(hasher.places.available_permits(), QUEUE_LENGTH + 1);
+    }
+
+    #[tokio::test]
+    async fn a_panicking_job_costs_its_caller_an_error_and_no_thread() {
+        let hasher = hasher();
+        assert!(matches!(
+            hasher.run(|| panic!("on purpose")).await,
+            Err(HashError::Failed(_))
+        ));
+        assert!(matches!(hasher.run(|| 7).await, Ok(7)));
+    }
+}

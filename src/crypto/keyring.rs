@@ -1,0 +1,154 @@
+//! Master keys, and the keys derived from them for one purpose each.
+//!
+//! An operator keeps one secret; HKDF (RFC 5869) makes of it an independent key for every use, so that no two
+//! uses can be played against each other. Several master keys may be known: the first makes everything new, the
+//! others only open what they made.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_lc_rs::{aead, hkdf, hmac};
+use zeroize::Zeroizing;
+
+/// Bytes of a master key.
+pub const MASTER_KEY_LENGTH: usize = 32;
+
+/// A master key with the number that marks what was made with it.
+#[derive(Clone)]
+pub struct MasterKey {
+    /// 1 to 255, unique among the keys known.
+    pub id: u8,
+    /// The secret.
+    pub bytes: Zeroizing<[u8; MASTER_KEY_LENGTH]>,
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "MasterKey({}, …)", self.id)
+    }
+}
+
+/// The derived keys of one purpose, by master key.
+pub struct DerivedKeys<K> {
+    current: u8,
+    keys: BTreeMap<u8, K>,
+}
+
+impl<K> DerivedKeys<K> {
+    /// Returns the key that makes new things, with its id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`UnknownKey`] never in practice: a keyring always holds its current key.
+    pub fn current(&self) -> Result<(u8, &K), UnknownKey> {
+        self.get(self.current).map(|key| (self.current, key))
+    }
+
+    /// Returns the key that made something, by the id marked on it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`UnknownKey`] when no such master key was given.
+    pub fn get(&self, id: u8) -> Result<&K, UnknownKey> {
+        self.keys.get(&id).ok_or(UnknownKey(id))
+    }
+
+    /// Returns all keys known.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &K)> {
+        self.keys.iter().map(|(id, key)| (*id, key))
+    }
+}
+
+/// Something was made with a master key that is not among those given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the master key with id {0} is not among those given")]
+pub struct UnknownKey(pub u8);
+
+/// Derives purpose-bound keys from master keys.
+#[derive(Debug)]
+pub struct Keyring {
+    current: MasterKey,
+    older: Vec<MasterKey>,
+}
+
+impl Keyring {
+    /// Takes the current master key and the older ones.
+    pub fn new(current: MasterKey, older: Vec<MasterKey>) -> Self {
+        Self { current, older }
+    }
+
+    /// Derives HMAC-SHA-256 keys for a purpose.
+    pub fn hmac_sha256(&self, purpose: &'static str) -> DerivedKeys<hmac::Key> {
+        self.derive(purpose, hmac::HMAC_SHA256, |okm| hmac::Key::from(okm))
+    }
+
+    /// Derives HMAC-SHA-384 keys for a purpose.
+    pub fn hmac_sha384(&self, purpose: &'static str) -> DerivedKeys<hmac::Key> {
+        self.derive(purpose, hmac::HMAC_SHA384, |okm| hmac::Key::from(okm))
+    }
+
+    /// Derives AES-256-GCM keys for a purpose.
+    pub fn aes_256_gcm(&self, purpose: &'static str) -> DerivedKeys<aead::LessSafeKey> {
+        self.derive(purpose, &aead::AES_256_GCM, |okm| {
+            aead::LessSafeKey::new(aead::UnboundKey::from(okm))
+        })
+    }
+
+    fn derive<L, K>(&self, purpose: &'static str, kind: L, make: impl Fn(hkdf::Okm<'_, L>) -> K) -> DerivedKeys<K>
+    where
+        L: hkdf::KeyType + Copy,
+    {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"vestibule");
+        let keys = std::iter::once(&self.current)
+            .chain(&self.older)
+            .filter_map(|master| {
+                let key = salt.extract(master.bytes.as_slice());
+                // Expanding fails only beyond 255 hash lengths; our keys have one or two.
+                let derived = key.expand(&[purpose.as_bytes()], kind).ok().map(&make);
+                derived.map(|derived| (master.id, derived))
+            })
+            .collect();
+        DerivedKeys {
+            current: self.current.id,
+            keys,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn test_keyring() -> Keyring {
+    let key = |id: u8| MasterKey {
+        id,
+        bytes: Zeroizing::new([id; MASTER_KEY_LENGTH]),
+    };
+    Keyring::new(key(2), vec![key(1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_purpose_and_each_master_key_has_its_own_key() {
+        let keyring = test_keyring();
+        let tag = |purpose, id| {
+            let keys = keyring.hmac_sha256(purpose);
+            hmac::sign(keys.get(id).unwrap(), b"x").as_ref().to_vec()
+        };
+        assert_eq!(tag("a", 1), tag("a", 1));
+        assert_ne!(tag("a", 1), tag("b", 1));
+        assert_ne!(tag("a", 1), tag("a", 2));
+    }
+
+    #[test]
+    fn the_first_key_makes_and_an_unknown_key_is_named() {
+        let keys = test_keyring().hmac_sha256("a");
+        assert_eq!(keys.current().unwrap().0, 2);
+        assert_eq!(keys.get(9).unwrap_err(), UnknownKey(9));
+    }
+
+    #[test]
+    fn a_master_key_is_not_printed() {
+        assert_eq!(format!("{:?}", test_keyring().current), "MasterKey(2, …)");
+    }
+}

@@ -1,0 +1,11 @@
+//! All key material, and everything slow: sealing, proving, hashing, signing.
+//!
+//! One provider (aws-lc) does all of it; nothing here is a primitive of our own. Keys never leave this layer.
+
+pub mod code_hash;
+pub mod hasher;
+pub mod jwt;
+pub mod keyring;
+pub mod mac;
+pub mod sealer;
+pub mod signing_key;

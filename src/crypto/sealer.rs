@@ -1,0 +1,159 @@
+//! Secrets at rest: AES-256-GCM, each value bound to the place where it lies.
+//!
+//! A sealed value is key id (1 byte) ‖ nonce (12) ‖ ciphertext ‖ tag (16). Table, column and row are associated
+//! data: a value copied to another row or column does not open, so whoever can write to the database still cannot
+//! give an account another one's secret.
+
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use crate::domain::random::{self, Random};
+
+/// The place of a sealed value.
+#[derive(Clone, Copy, Debug)]
+pub struct SealedAt<'a> {
+    /// `table.column`.
+    pub column: &'static str,
+    /// The row's primary key.
+    pub row: &'a [u8],
+}
+
+impl<'a> SealedAt<'a> {
+    /// Names a TOTP secret's place.
+    pub fn totp_secret(row: &'a Uuid) -> Self {
+        Self {
+            column: "totp_factors.sealed_secret",
+            row: row.as_bytes(),
+        }
+    }
+
+    /// Names a signing key's place.
+    pub fn signing_key(kid: &'a str) -> Self {
+        Self {
+            column: "signing_keys.sealed_private_key",
+            row: kid.as_bytes(),
+        }
+    }
+
+    fn associated_data(self) -> Aad<Vec<u8>> {
+        Aad::from([self.column.as_bytes(), b"\0", self.row].concat())
+    }
+}
+
+/// A value could not be sealed or opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// It was sealed with a master key that was not given.
+    #[error(transparent)]
+    UnknownKey(#[from] UnknownKey),
+    /// It was changed, moved, or sealed with another key of the same id.
+    #[error("the sealed value in {0} does not open: it was changed, moved, or sealed with another master key")]
+    NotOpened(&'static str),
+}
+
+/// Seals and opens.
+pub struct Sealer {
+    keys: DerivedKeys<LessSafeKey>,
+    random: Arc<dyn Random>,
+}
+
+impl Sealer {
+    /// Derives the sealing keys.
+    pub fn new(keyring: &Keyring, random: Arc<dyn Random>) -> Self {
+        Self {
+            keys: keyring.aes_256_gcm("seal"),
+            random,
+        }
+    }
+
+    /// Seals a secret for its place.
+    ///
+    /// # Errors
+    ///
+    /// Fails only when the provider does.
+    pub fn seal(&self, at: SealedAt<'_>, secret: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (id, key) = self.keys.current()?;
+        // 96 random bits never repeat in the lifetime of a key: NIST SP 800-38D §8.3 allows 2^32 uses.
+        let nonce: [u8; NONCE_LEN] = random::bytes(self.random.as_ref());
+        let mut sealed = secret.to_vec();
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), at.associated_data(), &mut sealed)
+            .map_err(|_unspecified| SealError::NotOpened(at.column))?;
+        Ok([&[id], nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens a value in its place.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SealError`] when the value is not what was sealed there.
+    pub fn open(&self, at: SealedAt<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let damaged = || SealError::NotOpened(at.column);
+        let (id, rest) = sealed.split_first().ok_or_else(damaged)?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(damaged)?;
+        let mut buffer = Zeroizing::new(ciphertext.to_vec());
+        let key = self.keys.get(*id)?;
+        let length = key
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), at.associated_data(), &mut buffer)
+            .map_err(|_unspecified| damaged())?
+            .len();
+        buffer.truncate(length);
+        Ok(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::crypto::keyring::test_keyring;
+
+    struct Counting(std::sync::atomic::AtomicU8);
+
+    impl Random for Counting {
+        fn fill(&self, destination: &mut [u8]) {
+            destination.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        }
+    }
+
+    fn sealer() -> Sealer {
+        Sealer::new(&test_keyring(), Arc::new(Counting(0.into())))
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_opens_only_where_it_was_sealed(secret: Vec<u8>, row: u128, other: u128) {
+            let (row, other) = (Uuid::from_u128(row), Uuid::from_u128(other));
+            let sealed = sealer().seal(SealedAt::totp_secret(&row), &secret).unwrap();
+            let opened = sealer().open(SealedAt::totp_secret(&row), &sealed).unwrap();
+            prop_assert_eq!(opened.as_slice(), secret.as_slice());
+            prop_assert!(row == other || sealer().open(SealedAt::totp_secret(&other), &sealed).is_err());
+            let elsewhere = SealedAt { column: "signing_keys.sealed_private_key", row: row.as_bytes() };
+            prop_assert!(sealer().open(elsewhere, &sealed).is_err());
+        }
+
+        #[test]
+        fn a_changed_value_does_not_open(secret: [u8; 20], position in 0_usize..49, bit in 0_u32..8) {
+            let row = Uuid::from_u128(1);
+            let mut sealed = sealer().seal(SealedAt::totp_secret(&row), &secret).unwrap();
+            sealed[position] ^= 1 << bit;
+            prop_assert!(sealer().open(SealedAt::totp_secret(&row), &sealed).is_err());
+        }
+
+        #[test]
+        fn garbage_does_not_open(garbage in proptest::collection::vec(any::<u8>(), 0..80)) {
+            prop_assert!(sealer().open(SealedAt::totp_secret(&Uuid::nil()), &garbage).is_err());
+        }
+    }
+
+    #[test]
+    fn two_seals_of_one_secret_differ() {
+        let sealer = sealer();
+        let at = SealedAt::signing_key("kid");
+        assert_ne!(sealer.seal(at, b"x").unwrap(), sealer.seal(at, b"x").unwrap());
+    }
+}

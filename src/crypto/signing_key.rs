@@ -1,0 +1,119 @@
+//! Private signing keys: made here, kept here, shown to nobody.
+
+use std::fmt;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use zeroize::Zeroizing;
+
+use crate::domain::signing_key::{PublicJwk, PublicKey, SigningAlgorithm};
+
+/// A key pair could not be made or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a signing key for {0} could not be made or read")]
+pub struct SigningKeyError(pub &'static str);
+
+/// A private key, ready to sign, with its public part, ready to check.
+pub struct SigningKey {
+    /// What the world sees.
+    pub public: PublicJwk,
+    /// The one algorithm it is for.
+    pub algorithm: SigningAlgorithm,
+    pub(super) encoding: EncodingKey,
+    pub(super) decoding: DecodingKey,
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SigningKey({})", self.public.kid)
+    }
+}
+
+impl SigningKey {
+    /// Makes a private key in PKCS #8 (RFC 5958), to be sealed. RSA keys have 3072 bits (NIST SP 800-57: 128-bit strength).
+    ///
+    /// # Errors
+    ///
+    /// Fails only when the provider does.
+    pub fn generate(algorithm: SigningAlgorithm) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
+        let failed = |_| SigningKeyError(algorithm.as_str());
+        let random = SystemRandom::new();
+        let pkcs8 = match algorithm {
+            SigningAlgorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+                .map_err(failed)?
+                .as_ref()
+                .to_vec(),
+            SigningAlgorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random)
+                .map_err(failed)?
+                .as_ref()
+                .to_vec(),
+            SigningAlgorithm::Rs256 => {
+                let pair = RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?;
+                pair.as_der().map_err(failed)?.as_ref().to_vec()
+            }
+        };
+        Ok(Zeroizing::new(pkcs8))
+    }
+
+    /// Reads a private key that was unsealed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the bytes are not a PKCS #8 key of that algorithm.
+    pub fn from_pkcs8(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, SigningKeyError> {
+        let failed = |_| SigningKeyError(algorithm.as_str());
+        let (public, encoding, decoding) = match algorithm {
+            SigningAlgorithm::Es256 => {
+                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(failed)?;
+                // SEC 1 §2.3.3: an uncompressed point is 4 ‖ x ‖ y.
+                let point = pair.public_key().as_ref();
+                let (_, coordinates) = point.split_first().ok_or(SigningKeyError("ES256"))?;
+                let (x, y) = coordinates.split_at_checked(32).ok_or(SigningKeyError("ES256"))?;
+                let public = PublicKey::P256 {
+                    x: x.to_vec(),
+                    y: y.to_vec(),
+                };
+                (public, EncodingKey::from_ec_der(pkcs8), DecodingKey::from_ec_der(point))
+            }
+            SigningAlgorithm::EdDsa => {
+                let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(failed)?;
+                let x = pair.public_key().as_ref();
+                let public = PublicKey::Ed25519 { x: x.to_vec() };
+                (public, EncodingKey::from_ed_der(pkcs8), DecodingKey::from_ed_der(x))
+            }
+            SigningAlgorithm::Rs256 => {
+                let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(failed)?;
+                let n = pair.public_key().modulus().big_endian_without_leading_zero();
+                let e = pair.public_key().exponent().big_endian_without_leading_zero();
+                let decoding = DecodingKey::from_rsa_raw_components(n, e);
+                let public = PublicKey::Rsa {
+                    n: n.to_vec(),
+                    e: e.to_vec(),
+                };
+                (
+                    public,
+                    EncodingKey::from_rsa_der(pkcs1(pkcs8).ok_or(SigningKeyError("RS256"))?),
+                    decoding,
+                )
+            }
+        };
+        Ok(Self {
+            public: PublicJwk::of(&public),
+            algorithm,
+            encoding,
+            decoding,
+        })
+    }
+}
+
+/// Returns the RSA key inside its PKCS #8 wrapping, which is what the JWT library signs with.
+///
+/// The wrapping of the keys made here has one length: a sequence header (4 bytes), the version (3), rsaEncryption
+/// (15) and the header of an octet string (4), since every length in it takes two bytes.
+fn pkcs1(pkcs8: &[u8]) -> Option<&[u8]> {
+    let (_, inner) = pkcs8.split_at_checked(26)?;
+    RsaKeyPair::from_der(inner).is_ok().then_some(inner)
+}
