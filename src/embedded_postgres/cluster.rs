@@ -1,0 +1,210 @@
+//! Making the cluster, once, and telling the version of one that is there.
+//!
+//! The invariant: under its final name a cluster is whole, with the program's
+//! database in it. It is made under a passing name next to that and renamed when
+//! done, so a start that is interrupted leaves only something to remove.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{io, thread};
+
+use super::NAME;
+use super::account::Account;
+use super::binaries::Programs;
+use super::error::{EmbeddedPostgresError, file_error};
+use super::layout::{Home, sync_directory};
+use super::log::last_lines;
+
+/// How the passing name of an unfinished cluster begins.
+const UNFINISHED: &str = "postgres.new-";
+
+/// How often removing an unfinished cluster is tried, and the pause between.
+const REMOVAL_ATTEMPTS: u32 = 20;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
+
+/// Returns the major version that made a cluster, or `None` if there is none yet.
+///
+/// # Errors
+///
+/// When it cannot be read, or something else is in its place.
+pub(super) fn version(cluster: &Path) -> Result<Option<u32>, EmbeddedPostgresError> {
+    let file = cluster.join("PG_VERSION");
+    match fs::read_to_string(&file) {
+        Ok(text) => match text.trim().parse() {
+            Ok(version) => Ok(Some(version)),
+            Err(_) => Err(EmbeddedPostgresError::NotACluster(cluster.to_path_buf())),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound && is_vacant(cluster)? => Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidData
+            ) =>
+        {
+            Err(EmbeddedPostgresError::NotACluster(cluster.to_path_buf()))
+        }
+        Err(error) => Err(file_error("read", &file)(error)),
+    }
+}
+
+/// Makes the cluster and the program's database in it.
+///
+/// `durable` says whether it has to survive a power failure.
+///
+/// # Errors
+///
+/// When a server program fails, or the file system does.
+pub(super) fn create(
+    home: &Home,
+    programs: &Programs,
+    account: &Account,
+    durable: bool,
+) -> Result<(), EmbeddedPostgresError> {
+    remove_unfinished(home.path())?;
+    let unfinished = unfinished_name(home.path());
+    DirBuilder::new()
+        .mode(0o700)
+        .create(&unfinished)
+        .map_err(file_error("create", &unfinished))?;
+
+    let made = account
+        .take_over(&unfinished)
+        .and_then(|()| run_initdb(&unfinished, programs, account, durable))
+        .and_then(|()| create_database(&unfinished, programs, account, durable))
+        .and_then(|()| fs::rename(&unfinished, home.cluster()).map_err(file_error("rename", &unfinished)));
+    if let Err(error) = made {
+        // The reason matters more than what is left, which the next start removes.
+        let _ = fs::remove_dir_all(&unfinished);
+        return Err(error);
+    }
+    sync_directory(home.path())?;
+    tracing::info!(
+        cluster = %home.cluster().display(),
+        version = programs.version(),
+        uid = account.uid(),
+        "created a private PostgreSQL"
+    );
+    Ok(())
+}
+
+/// Returns whether nothing, or only an empty directory, is at a path.
+fn is_vacant(path: &Path) -> Result<bool, EmbeddedPostgresError> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(file_error("examine", path)(error)),
+    }
+}
+
+/// Every attempt has a name of its own, since the `initdb` of an attempt that
+/// was killed may be still at work.
+fn unfinished_name(home: &Path) -> PathBuf {
+    let nanoseconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| age.as_nanos());
+    home.join(format!("{UNFINISHED}{nanoseconds}"))
+}
+
+fn remove_unfinished(home: &Path) -> Result<(), EmbeddedPostgresError> {
+    for entry in fs::read_dir(home).map_err(file_error("list", home))? {
+        let entry = entry.map_err(file_error("list", home))?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            let path = entry.path();
+            tracing::info!(path = %path.display(), "removing an unfinished database");
+            remove_tree(&path).map_err(file_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a tree to which an orphaned `initdb` may still add files for a moment.
+fn remove_tree(path: &Path) -> io::Result<()> {
+    let mut result = fs::remove_dir_all(path);
+    for _ in 1..REMOVAL_ATTEMPTS {
+        match &result {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            _ => break,
+        }
+        thread::sleep(REMOVAL_PAUSE);
+        result = fs::remove_dir_all(path);
+    }
+    result
+}
+
+fn run_initdb(
+    directory: &Path,
+    programs: &Programs,
+    account: &Account,
+    durable: bool,
+) -> Result<(), EmbeddedPostgresError> {
+    let program = programs.initdb();
+    let mut command = account.command(&program, directory);
+    command
+        .args([OsStr::new("-D"), directory.as_os_str()])
+        .args(["-U", NAME])
+        // The C locale sorts by code point, the same on every system and for
+        // ever; others change with the C library and then break indexes.
+        .args(["--encoding=UTF8", "--locale=C"])
+        // The closed socket directory guards access; TCP stays shut whatever happens.
+        .args(["--auth-local=trust", "--auth-host=reject"])
+        .args(["--data-checksums", "--no-instructions"]);
+    if !durable {
+        command.arg("--no-sync");
+    }
+    run(command, &program, directory, "")
+}
+
+/// Creates the program's database with a server of one session, without `psql`,
+/// which may not be installed.
+fn create_database(
+    directory: &Path,
+    programs: &Programs,
+    account: &Account,
+    durable: bool,
+) -> Result<(), EmbeddedPostgresError> {
+    let program = programs.postgres();
+    let mut command = account.command(&program, directory);
+    command
+        .args([OsStr::new("--single"), OsStr::new("-D"), directory.as_os_str()])
+        // Or else the statement could fail and the program end well.
+        .args(["-c", "exit_on_error=on"]);
+    if !durable {
+        command.args(["-c", "fsync=off"]);
+    }
+    command.arg("postgres");
+    run(command, &program, directory, &format!("CREATE DATABASE {NAME};\n"))
+}
+
+fn run(mut command: Command, program: &Path, directory: &Path, input: &str) -> Result<(), EmbeddedPostgresError> {
+    let output = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(|mut child| {
+            if let Some(mut stdin) = child.stdin.take() {
+                // A program that ended before reading this says why in its output.
+                let _ = stdin.write_all(input.as_bytes());
+            }
+            child.wait_with_output()
+        })
+        .map_err(|source| EmbeddedPostgresError::Run {
+            program: program.to_path_buf(),
+            directory: directory.to_path_buf(),
+            source,
+        })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(EmbeddedPostgresError::ProgramFailed {
+        program: program.to_path_buf(),
+        status: output.status,
+        output: last_lines(&[output.stdout, output.stderr].concat()),
+    })
+}

@@ -1,0 +1,174 @@
+//! What can go wrong with the private server, in words for the person who runs it.
+//!
+//! Every message names the file, program or version it is about, and says what
+//! to do where there is something to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+/// Says why the private server could not be started or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbeddedPostgresError {
+    /// No directory holds both `initdb` and `postgres`.
+    #[error(
+        "PostgreSQL's server programs (initdb, postgres) were not found on PATH or in the usual \
+         places: install them (Debian and Ubuntu: apt-get install postgresql; Fedora: dnf install \
+         postgresql-server; Alpine: apk add postgresql; macOS: brew install postgresql) or set \
+         DATABASE_URL"
+    )]
+    ProgramsNotFound,
+
+    /// Only versions that are too old are installed.
+    #[error(
+        "PostgreSQL {oldest_supported} or newer is needed and only {found} was found: install a \
+         newer one or set DATABASE_URL"
+    )]
+    ProgramsTooOld {
+        /// The oldest major version that works.
+        oldest_supported: u32,
+        /// The versions that were found.
+        found: String,
+    },
+
+    /// The cluster belongs to a major version that is not installed.
+    #[error(
+        "the database in {} was made by PostgreSQL {cluster_version} and only {found} was found: \
+         install PostgreSQL {cluster_version} again, or convert the database with pg_upgrade",
+        cluster.display()
+    )]
+    VersionMismatch {
+        /// The cluster's directory.
+        cluster: PathBuf,
+        /// The major version that made the cluster.
+        cluster_version: u32,
+        /// The versions that were found.
+        found: String,
+    },
+
+    /// Another program holds the lock.
+    #[error("another vestibule is using the data directory {}", .0.display())]
+    InUse(PathBuf),
+
+    /// The program runs as root and found nobody to run the server as.
+    #[error(
+        "PostgreSQL does not run as root, and there is no account `postgres` or `nobody` to run it \
+         as: create one, run vestibule as an ordinary user, or set DATABASE_URL"
+    )]
+    NoAccount,
+
+    /// The cluster belongs to root.
+    #[error(
+        "the database in {} belongs to root, and PostgreSQL does not run as root: give it to an \
+         unprivileged account (chown -R)",
+        .0.display()
+    )]
+    OwnedByRoot(PathBuf),
+
+    /// Something that is not a cluster stands where the cluster goes.
+    #[error("{} is not a PostgreSQL database directory: move it away", .0.display())]
+    NotACluster(PathBuf),
+
+    /// The data directory points to a cluster that is no longer there.
+    #[error(
+        "the database of this data directory was in {}, which is gone: restore it from a backup, \
+         or remove the link {} to begin with an empty database",
+        target.display(),
+        link.display()
+    )]
+    ClusterGone {
+        /// The symbolic link in the data directory.
+        link: PathBuf,
+        /// Where it points.
+        target: PathBuf,
+    },
+
+    /// A directory that has to be closed to other accounts is not.
+    #[error("refusing to use {}: {problem}", path.display())]
+    UnsafeDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// No place for the socket has a path that will do.
+    #[error(
+        "no directory for the server's socket: {} and the directories for temporary files have \
+         paths that are too long or hold a comma, or that the server cannot enter",
+        .0.display()
+    )]
+    NoSocketDirectory(PathBuf),
+
+    /// A file operation failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+
+    /// A program could not be run at all.
+    #[error("cannot run {} in {}: {source}", program.display(), directory.display())]
+    Run {
+        /// The program.
+        program: PathBuf,
+        /// The directory it was to run in.
+        directory: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+
+    /// A program ran and failed.
+    #[error("{} failed ({status}): {output}", program.display())]
+    ProgramFailed {
+        /// The program.
+        program: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines of what it printed.
+        output: String,
+    },
+
+    /// The server ended instead of becoming ready.
+    #[error("the private PostgreSQL ended while starting; its last words:\n{log}")]
+    StartFailed {
+        /// The last lines of the server's log.
+        log: String,
+    },
+
+    /// The server did not become ready in time.
+    #[error("the private PostgreSQL did not become ready within {seconds} s; its last words:\n{log}")]
+    StartTimedOut {
+        /// How long it was waited for.
+        seconds: u64,
+        /// The last lines of the server's log.
+        log: String,
+    },
+
+    /// The server could not be signalled or waited for.
+    #[error("cannot control the private PostgreSQL (process {pid}): {source}")]
+    Control {
+        /// The server's process.
+        pid: i32,
+        /// Why it failed.
+        source: io::Error,
+    },
+
+    /// The server ignored every request to stop.
+    #[error("the private PostgreSQL (process {pid}) does not stop")]
+    StopTimedOut {
+        /// The server's process.
+        pid: i32,
+    },
+}
+
+/// Returns a closure that wraps an I/O error with what was tried on which path.
+pub(super) fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedPostgresError {
+    let path = path.to_path_buf();
+    move |source| EmbeddedPostgresError::File { action, path, source }
+}

@@ -1,0 +1,249 @@
+//! Where things are: the data directory, its lock, and the home of the cluster.
+//!
+//! Usually the cluster is `DATA_DIR/postgres`. Under root, when the server's
+//! account cannot reach the data directory, it is in a home of its own below
+//! [`RELOCATED`], and `DATA_DIR/postgres` is a symbolic link to it. The link is
+//! the only record of that, so that the data directory may be moved.
+//!
+//! The invariant: whoever holds a [`DataDirectory`] and a [`Home`] holds the
+//! locks of both, also when two data directories link to one home because one
+//! is a copy of the other.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+
+use super::account::Account;
+use super::error::{EmbeddedPostgresError, file_error};
+
+/// Where clusters go that cannot be in their data directories.
+const RELOCATED: &str = "/var/lib/vestibule";
+
+/// The name of a cluster inside its home.
+const CLUSTER: &str = "postgres";
+
+/// How many homes one data directory's path may use up before giving up.
+const HOMES_PER_PATH: u32 = 1000;
+
+/// The program's data directory, open and locked.
+#[derive(Debug)]
+pub(super) struct DataDirectory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Opens a data directory, creating it if it is missing, and locks it.
+    ///
+    /// Root creates it so that others can pass through it but not list it: the
+    /// server's account has to reach the cluster. Anybody else closes it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be created or is in use by another program.
+    pub(super) fn open(path: &Path) -> Result<Self, EmbeddedPostgresError> {
+        if !path.is_dir() {
+            create_closed(path, if geteuid().is_root() { 0o711 } else { 0o700 })?;
+        }
+        let path = fs::canonicalize(path).map_err(file_error("open", path))?;
+        if path.as_os_str().as_bytes().contains(&b'\n') {
+            // The server records its paths in files that are read line by line.
+            return Err(EmbeddedPostgresError::UnsafeDirectory {
+                path,
+                problem: "its path contains a line break",
+            });
+        }
+        let lock = lock(&path)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Returns the canonical path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns where the cluster, or the link to it, is or will be.
+    pub(super) fn cluster(&self) -> PathBuf {
+        self.path.join(CLUSTER)
+    }
+}
+
+/// The directory that holds the cluster, and the socket directory if it can.
+#[derive(Debug)]
+pub(super) struct Home {
+    path: PathBuf,
+    cluster: PathBuf,
+    /// Held when the home is not the data directory, which has its own.
+    _lock: Option<File>,
+}
+
+impl Home {
+    /// Finds the home of the cluster, or chooses one if there is no cluster yet.
+    ///
+    /// # Errors
+    ///
+    /// When a link leads nowhere, the relocated home cannot be made, or another
+    /// program uses it.
+    pub(super) fn open(data: &DataDirectory, account: &Account) -> Result<Self, EmbeddedPostgresError> {
+        let link = data.cluster();
+        let cluster = match fs::symlink_metadata(&link) {
+            Ok(metadata) if metadata.is_symlink() => follow(&link)?,
+            Ok(_) => link,
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(file_error("examine", &link)(error));
+            }
+            Err(_) if account.can_enter(&data.path)? => link,
+            Err(_) => relocate(data, account)?,
+        };
+        let path = cluster.parent().unwrap_or(&data.path).to_path_buf();
+        let lock = (path != data.path).then(|| lock(&path)).transpose()?;
+        Ok(Self {
+            path,
+            cluster,
+            _lock: lock,
+        })
+    }
+
+    /// Returns the canonical path of the home.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the canonical path of the cluster, which may not exist yet.
+    pub(super) fn cluster(&self) -> &Path {
+        &self.cluster
+    }
+}
+
+/// Returns a short name for a path that stays the same from start to start.
+///
+/// This is the 64-bit FNV-1a hash; the standard library's hashes may change.
+/// It needs no strength: whoever uses the name checks what stands there.
+pub(super) fn name_of(path: &Path) -> String {
+    let hash = path
+        .as_os_str()
+        .as_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    format!("{hash:016x}")
+}
+
+/// Makes a change to a directory's entries survive a power failure.
+///
+/// # Errors
+///
+/// When the file system reports a failure.
+pub(super) fn sync_directory(path: &Path) -> Result<(), EmbeddedPostgresError> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(file_error("sync", path))
+}
+
+fn create_closed(path: &Path, mode: u32) -> Result<(), EmbeddedPostgresError> {
+    let create = || -> io::Result<()> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        DirBuilder::new().mode(0o700).create(path)?;
+        // Set apart from the creation, whose mode the umask narrows.
+        fs::set_permissions(path, Permissions::from_mode(mode))
+    };
+    create().map_err(file_error("create", path))
+}
+
+fn lock(directory: &Path) -> Result<File, EmbeddedPostgresError> {
+    let path = directory.join("lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(file_error("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(EmbeddedPostgresError::InUse(directory.to_path_buf())),
+        Err(TryLockError::Error(error)) => Err(file_error("lock", &path)(error)),
+    }
+}
+
+/// Follows the link to a relocated cluster, which may not be made yet.
+fn follow(link: &Path) -> Result<PathBuf, EmbeddedPostgresError> {
+    match fs::canonicalize(link) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        result => return result.map_err(file_error("follow", link)),
+    }
+    // A first start that was interrupted leaves a home without a cluster. But
+    // if the home is gone too, so is the data: an empty database in its place
+    // would only hide that.
+    let target = fs::read_link(link).map_err(file_error("read", link))?;
+    let target = link.parent().map_or(target.clone(), |base| base.join(&target));
+    let home = target.parent().and_then(|home| fs::canonicalize(home).ok());
+    match (home, target.file_name()) {
+        (Some(home), Some(name)) => Ok(home.join(name)),
+        _ => Err(EmbeddedPostgresError::ClusterGone {
+            link: link.to_path_buf(),
+            target,
+        }),
+    }
+}
+
+/// Makes a home outside the data directory and the link to it.
+fn relocate(data: &DataDirectory, account: &Account) -> Result<PathBuf, EmbeddedPostgresError> {
+    let base = relocation_base()?;
+    let home = claim_home(&base, &name_of(&data.path))?;
+    let cluster = home.join(CLUSTER);
+    let link = data.cluster();
+    symlink(&cluster, &link).map_err(file_error("create link", &link))?;
+    sync_directory(&data.path)?;
+    tracing::info!(
+        data_dir = %data.path.display(),
+        cluster = %cluster.display(),
+        uid = account.uid(),
+        "the database is kept outside the data directory, which the account that runs \
+         PostgreSQL cannot reach"
+    );
+    Ok(cluster)
+}
+
+fn relocation_base() -> Result<PathBuf, EmbeddedPostgresError> {
+    let base = Path::new(RELOCATED);
+    if !base.is_dir() {
+        create_closed(base, 0o711)?;
+    }
+    let base = fs::canonicalize(base).map_err(file_error("open", base))?;
+    let metadata = fs::metadata(&base).map_err(file_error("examine", &base))?;
+    if metadata.uid() != 0 || metadata.mode() & 0o022 != 0 {
+        return Err(EmbeddedPostgresError::UnsafeDirectory {
+            path: base,
+            problem: "only root may own it and write to it",
+        });
+    }
+    Ok(base)
+}
+
+/// Creates a home that is new, since one that is there may belong to a data
+/// directory which has moved away and still links to it.
+fn claim_home(base: &Path, name: &str) -> Result<PathBuf, EmbeddedPostgresError> {
+    for attempt in 1..=HOMES_PER_PATH {
+        let home = match attempt {
+            1 => base.join(name),
+            _ => base.join(format!("{name}-{attempt}")),
+        };
+        if !home.exists() {
+            create_closed(&home, 0o711)?;
+            sync_directory(base)?;
+            return Ok(home);
+        }
+    }
+    Err(EmbeddedPostgresError::UnsafeDirectory {
+        path: base.join(name),
+        problem: "too many databases of this name are there already",
+    })
+}

@@ -1,0 +1,110 @@
+//! The server's process: our own child, or one that an earlier program started.
+//!
+//! The invariant: a child is always waited for when it ends here, and a process
+//! that is not a child is looked at again before each signal, so that a signal
+//! never reaches another one that has taken over its number.
+
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::account::Account;
+use super::error::EmbeddedPostgresError;
+use super::postmaster;
+
+/// How often a stopping server is looked at.
+const POLL: Duration = Duration::from_millis(2);
+
+/// How long a server may take to stop in order, and then to quit.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// The process of a server.
+#[derive(Debug)]
+pub(super) enum Process {
+    /// One that this program started and has to wait for.
+    Child(Child),
+    /// One that an earlier program started, now waited for by the system.
+    Adopted {
+        /// Its number.
+        pid: Pid,
+        /// The cluster by which it is recognised.
+        cluster: PathBuf,
+        /// The account by which it is recognised.
+        account: Account,
+    },
+}
+
+impl Process {
+    /// Returns the process's number.
+    pub(super) fn number(&self) -> i32 {
+        self.pid().as_raw_nonzero().get()
+    }
+
+    /// Returns whether the process has ended, and waits for it if it is a child.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say.
+    pub(super) fn has_ended(&mut self) -> Result<bool, EmbeddedPostgresError> {
+        match self {
+            Self::Child(child) => match child.try_wait() {
+                Ok(status) => Ok(status.is_some()),
+                Err(source) => Err(self.out_of_control(source)),
+            },
+            Self::Adopted { pid, cluster, account } => Ok(!postmaster::runs(*pid, cluster, account)),
+        }
+    }
+
+    /// Stops the server: in order, and if that takes too long, at once.
+    ///
+    /// # Errors
+    ///
+    /// When the process cannot be signalled or does not end.
+    pub(super) fn stop(&mut self) -> Result<(), EmbeddedPostgresError> {
+        // SIGINT ends the sessions and writes a checkpoint; SIGQUIT does
+        // neither, and the next start replays the log.
+        for signal in [Signal::INT, Signal::QUIT] {
+            if self.has_ended()? {
+                return Ok(());
+            }
+            match kill_process(self.pid(), signal) {
+                Ok(()) | Err(Errno::SRCH) => {}
+                Err(errno) => return Err(self.out_of_control(errno.into())),
+            }
+            if self.ends_within(STOP_WITHIN)? {
+                return Ok(());
+            }
+            tracing::warn!(pid = self.number(), ?signal, "the private PostgreSQL does not stop");
+        }
+        Err(EmbeddedPostgresError::StopTimedOut { pid: self.number() })
+    }
+
+    fn ends_within(&mut self, limit: Duration) -> Result<bool, EmbeddedPostgresError> {
+        let begun = Instant::now();
+        while !self.has_ended()? {
+            if begun.elapsed() > limit {
+                return Ok(false);
+            }
+            thread::sleep(POLL);
+        }
+        Ok(true)
+    }
+
+    fn pid(&self) -> Pid {
+        match self {
+            Self::Child(child) => Pid::from_child(child),
+            Self::Adopted { pid, .. } => *pid,
+        }
+    }
+
+    fn out_of_control(&self, source: io::Error) -> EmbeddedPostgresError {
+        EmbeddedPostgresError::Control {
+            pid: self.number(),
+            source,
+        }
+    }
+}
