@@ -1,0 +1,17 @@
+//! All SQL, one file a table: synchronous functions on a connection.
+//!
+//! Every "exactly one wins" is one conditional statement whose row count is checked; nothing is read and then
+//! written. `now` is an argument: SQL never asks the database for the time.
+
+pub mod audit_events;
+pub mod error;
+pub mod migrations;
+pub mod pool;
+pub mod recovery_codes;
+mod schema;
+pub mod sessions;
+pub mod signing_keys;
+pub mod totp_factors;
+pub mod users;
+
+pub use diesel::pg::PgConnection;

@@ -1,0 +1,73 @@
+//! The `recovery_codes` table: one set a user, each code spent once.
+
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::schema::recovery_codes;
+use crate::domain::ids::UserId;
+
+/// Puts a new set in the place of the old one.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn replace_set(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    hashes: &[Vec<u8>],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let old = recovery_codes::table.filter(recovery_codes::user_id.eq(user_id.uuid()));
+    diesel::delete(old).execute(connection)?;
+    let rows: Vec<_> = hashes
+        .iter()
+        .map(|hash| {
+            (
+                recovery_codes::user_id.eq(user_id.uuid()),
+                recovery_codes::code_hash.eq(hash),
+                recovery_codes::created_at.eq(now),
+            )
+        })
+        .collect();
+    diesel::insert_into(recovery_codes::table)
+        .values(rows)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Spends a code, known by the hashes it may be stored under: of many at once, one succeeds.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn consume(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    candidates: &[Vec<u8>],
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let unused = recovery_codes::table
+        .filter(recovery_codes::user_id.eq(user_id.uuid()))
+        .filter(recovery_codes::code_hash.eq_any(candidates))
+        .filter(recovery_codes::used_at.is_null());
+    let updated = diesel::update(unused)
+        .set(recovery_codes::used_at.eq(now))
+        .execute(connection)?;
+    Ok(updated == 1)
+}
+
+/// Counts the codes not yet spent.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remaining(connection: &mut PgConnection, user_id: UserId) -> Result<i64, StoreError> {
+    let count = recovery_codes::table
+        .filter(recovery_codes::user_id.eq(user_id.uuid()))
+        .filter(recovery_codes::used_at.is_null())
+        .count()
+        .get_result(connection)?;
+    Ok(count)
+}

@@ -1,0 +1,88 @@
+//! The tables as diesel sees them; a test holds this file against the migrated database.
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        email -> Nullable<Text>,
+        email_verified_at -> Nullable<Timestamptz>,
+        username -> Nullable<Text>,
+        password_scheme -> Text,
+        password_key_id -> Int2,
+        password_hash -> Text,
+        password_changed_at -> Timestamptz,
+        roles -> Array<Text>,
+        status -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        state -> Text,
+        methods -> Array<Text>,
+        password_changed_at -> Timestamptz,
+        attempts -> Int2,
+        refresh_counter -> Int8,
+        rotated_at -> Nullable<Timestamptz>,
+        auth_time -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        idle_expires_at -> Nullable<Timestamptz>,
+        ip -> Nullable<Inet>,
+        user_agent -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+        end_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    totp_factors (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        state -> Text,
+        sealed_secret -> Bytea,
+        last_step -> Nullable<Int8>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        confirmed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (user_id, code_hash) {
+        user_id -> Uuid,
+        code_hash -> Bytea,
+        created_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        state -> Text,
+        sealed_private_key -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_events (id) {
+        id -> Uuid,
+        occurred_at -> Timestamptz,
+        event -> Text,
+        success -> Bool,
+        reason -> Nullable<Text>,
+        user_id -> Nullable<Uuid>,
+        session_id -> Nullable<Uuid>,
+        request_id -> Uuid,
+        ip -> Nullable<Inet>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, totp_factors, recovery_codes);

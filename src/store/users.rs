@@ -1,0 +1,169 @@
+//! The `users` table.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::{PgConnection, pg::Pg};
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::schema::users;
+use crate::crypto::hasher::StoredPassword;
+use crate::domain::email::Email;
+use crate::domain::ids::UserId;
+use crate::domain::user::{AccountNames, Identifier, User};
+use crate::domain::username::Username;
+
+/// What became of an attempt to make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Insertion {
+    /// It was made.
+    Inserted,
+    /// Another account has the address.
+    EmailTaken,
+    /// Another account has the name.
+    UsernameTaken,
+}
+
+/// What a login needs to know of an account.
+pub struct LoginUser {
+    /// Whose it is.
+    pub id: UserId,
+    /// The hash to check the password against.
+    pub password: StoredPassword,
+    /// When that password was set; marks the sessions opened with it.
+    pub password_changed_at: DateTime<Utc>,
+    /// Whether the account may be used.
+    pub active: bool,
+}
+
+/// Makes an account unless one of its names is taken. Of two at once, the database lets one win.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn insert(
+    connection: &mut PgConnection,
+    id: UserId,
+    names: &AccountNames,
+    password: &StoredPassword,
+    now: DateTime<Utc>,
+) -> Result<Insertion, StoreError> {
+    let email = names.email.as_ref().map(Email::as_str);
+    let username = names.username.as_ref().map(Username::as_str);
+    let inserted = diesel::insert_into(users::table)
+        .values((
+            users::id.eq(id.uuid()),
+            users::email.eq(email),
+            users::username.eq(username),
+            users::password_scheme.eq(&password.scheme),
+            users::password_key_id.eq(i16::from(password.key_id)),
+            users::password_hash.eq(&password.hash),
+            users::password_changed_at.eq(now),
+            users::created_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(connection)?;
+    if inserted == 1 {
+        return Ok(Insertion::Inserted);
+    }
+    let same_email = users::table.filter(users::email.eq(email));
+    let email_taken: bool = diesel::select(diesel::dsl::exists(same_email)).get_result(connection)?;
+    Ok(if email_taken {
+        Insertion::EmailTaken
+    } else {
+        Insertion::UsernameTaken
+    })
+}
+
+/// Finds the account that a login names.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_for_login(connection: &mut PgConnection, identifier: &Identifier) -> Result<Option<LoginUser>, StoreError> {
+    let mut query = users::table.select(LoginRow::as_select()).into_boxed();
+    query = match identifier {
+        Identifier::Email(email) => query.filter(users::email.eq(email.as_str())),
+        Identifier::Username(username) => query.filter(users::username.eq(username.as_str())),
+    };
+    let row = query.first(connection).optional()?;
+    row.map(LoginRow::into_login_user).transpose()
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Pg))]
+struct LoginRow {
+    id: Uuid,
+    password_scheme: String,
+    password_key_id: i16,
+    password_hash: String,
+    password_changed_at: DateTime<Utc>,
+    status: String,
+}
+
+impl LoginRow {
+    fn into_login_user(self) -> Result<LoginUser, StoreError> {
+        Ok(LoginUser {
+            id: UserId::from_uuid(self.id),
+            password: StoredPassword {
+                scheme: self.password_scheme,
+                key_id: u8::try_from(self.password_key_id)
+                    .map_err(|_out_of_range| StoreError::Corrupt("users.password_key_id"))?,
+                hash: self.password_hash,
+            },
+            password_changed_at: self.password_changed_at,
+            active: self.status == "active",
+        })
+    }
+}
+
+/// The columns that make a [`User`]; other tables' files join them to theirs.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Pg))]
+pub(super) struct UserRow {
+    id: Uuid,
+    email: Option<String>,
+    email_verified_at: Option<DateTime<Utc>>,
+    username: Option<String>,
+    roles: Vec<String>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: UserId::from_uuid(row.id),
+            email: row.email.map(Email::from_stored),
+            email_verified_at: row.email_verified_at,
+            username: row.username.map(Username::from_stored),
+            roles: row.roles,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// Finds an account that may be used.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_active(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
+    let found = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::status.eq("active"))
+        .select(UserRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(found.map(User::from))
+}
+
+/// Asks the database for the least answer that proves it works.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn probe(connection: &mut PgConnection) -> Result<(), StoreError> {
+    users::table.select(users::id).limit(0).load::<Uuid>(connection)?;
+    Ok(())
+}
