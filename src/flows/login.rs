@@ -1,0 +1,161 @@
+//! `POST /login`: the first door.
+//!
+//! An unknown, a disabled and a known account do the same work and get the same refusal: one hash, one audit row.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::account::load_second_factors;
+use super::sign_in::{self, TokenGrant};
+use super::{Core, Fault, TwoFactorPolicy, whole_seconds};
+use crate::crypto::hasher::PasswordVerdict;
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::password::Password;
+use crate::domain::session::ActiveSession;
+use crate::domain::user::{Identifier, SecondFactors, User};
+use crate::store::error::StoreError;
+use crate::store::sessions::NewSession;
+use crate::store::users::LoginUser;
+use crate::store::{PgConnection, sessions, users};
+
+/// What became of a login.
+#[must_use]
+pub enum Login {
+    /// The password was right; the second door is next.
+    Pending(PendingLogin),
+    /// The password was enough: the policy is optional and the user has no second factor.
+    Authenticated(Box<TokenGrant>),
+    /// Unknown, disabled or wrong: nobody is told which.
+    InvalidCredentials,
+}
+
+/// A login between its two doors.
+pub struct PendingLogin {
+    /// Opens `/2fa/verify`.
+    pub pre_auth_token: SecretString,
+    /// Its life in seconds.
+    pub expires_in: u64,
+    /// What may be shown at the second door.
+    pub factors: SecondFactors,
+}
+
+enum Opened {
+    Pending(SecondFactors),
+    Active(Box<(ActiveSession, User)>),
+    Gone,
+}
+
+/// Checks a password and opens a session.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn login(
+    core: &Arc<Core>,
+    identifier: Identifier,
+    password: Password,
+    origin: RequestOrigin,
+) -> Result<Login, Fault> {
+    let found = core
+        .db
+        .read("login.find", move |connection| -> Result<_, StoreError> {
+            users::find_for_login(connection, &identifier)
+        })
+        .await?;
+    let stored = found.as_ref().map(|user| user.password.clone());
+    let verdict = core.hasher.verify(password, stored).await?;
+    match found.filter(|user| user.active && verdict == PasswordVerdict::Right) {
+        Some(user) => open(core, user, origin).await,
+        None => refuse(core, origin).await,
+    }
+}
+
+async fn refuse(core: &Arc<Core>, origin: RequestOrigin) -> Result<Login, Fault> {
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("login.refuse", move |connection| {
+            let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", None);
+            shared.audit(connection, &[event], &origin, now)
+        })
+        .await?;
+    Ok(Login::InvalidCredentials)
+}
+
+async fn open(core: &Arc<Core>, user: LoginUser, origin: RequestOrigin) -> Result<Login, Fault> {
+    let now = core.clock.now();
+    let id = SessionId::new(now, core.random.as_ref());
+    let shared = Arc::clone(core);
+    let opened = core
+        .db
+        .transaction("login.open", move |connection| {
+            open_session(&shared, connection, id, &user, &origin, now)
+        })
+        .await?;
+    match opened {
+        Opened::Pending(factors) => Ok(Login::Pending(PendingLogin {
+            pre_auth_token: core.tokens.issue(TokenKind::PreAuth, id.uuid(), 0)?,
+            expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
+            factors,
+        })),
+        Opened::Active(signed_in) => {
+            let (session, user) = *signed_in;
+            sign_in::grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))
+        }
+        Opened::Gone => Ok(Login::InvalidCredentials),
+    }
+}
+
+fn open_session(
+    core: &Core,
+    connection: &mut PgConnection,
+    id: SessionId,
+    user: &LoginUser,
+    origin: &RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<Opened, Fault> {
+    sessions::insert_pending(
+        connection,
+        &NewSession {
+            id,
+            user_id: user.id,
+            method: AuthenticationMethod::Password,
+            password_changed_at: user.password_changed_at,
+            origin,
+            now,
+            expires_at: now + core.settings.lifetimes.pre_auth,
+        },
+    )?;
+    let factors = load_second_factors(connection, user.id, now)?;
+    if factors.totp || core.settings.two_factor == TwoFactorPolicy::Required {
+        let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
+        core.audit(connection, &[event.because("second_factor_required")], origin, now)?;
+        return Ok(Opened::Pending(factors));
+    }
+    sign_in_without_second_factor(core, connection, id, user.id, origin, now)
+}
+
+fn sign_in_without_second_factor(
+    core: &Core,
+    connection: &mut PgConnection,
+    id: SessionId,
+    user_id: UserId,
+    origin: &RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<Opened, Fault> {
+    let Some(user) = users::find_active(connection, user_id)? else {
+        return Ok(Opened::Gone);
+    };
+    let Some(session) = sign_in::activate(core, connection, id, &[AuthenticationMethod::Password], now)? else {
+        return Ok(Opened::Gone);
+    };
+    let events = [EventName::LoginSuccess, EventName::SessionCreated]
+        .map(|name| AuditEvent::success(name, user_id).in_session(id));
+    core.audit(connection, &events, origin, now)?;
+    Ok(Opened::Active(Box::new((session, user))))
+}

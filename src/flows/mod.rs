@@ -1,0 +1,120 @@
+//! The use cases, one file each: the only layer that composes domain, crypto and store. It knows no HTTP.
+//!
+//! A flow reads the clock once, does slow work while holding no connection, and then decides in one transaction. A
+//! refusal is an outcome, so that its attempt and its audit row are committed; only faults are errors.
+
+pub mod account;
+pub mod enrolment;
+pub mod fault;
+pub mod health;
+pub mod login;
+pub mod register;
+pub mod second_factor;
+pub mod sessions;
+pub mod sign_in;
+pub mod signing_keys;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+pub use self::fault::Fault;
+use self::signing_keys::KeySet;
+use crate::crypto::code_hash::CodeHasher;
+use crate::crypto::hasher::PasswordHasher;
+use crate::crypto::mac::TokenMac;
+use crate::crypto::sealer::Sealer;
+use crate::domain::access_token::AccessTokenPolicy;
+use crate::domain::audit_event::{AuditEvent, RequestOrigin};
+use crate::domain::clock::Clock;
+use crate::domain::ids::AuditEventId;
+use crate::domain::password::PasswordRules;
+use crate::domain::random::Random;
+use crate::domain::session::SessionLifetimes;
+use crate::domain::signing_key::SigningAlgorithm;
+use crate::store::error::StoreError;
+use crate::store::pool::Database;
+use crate::store::{PgConnection, audit_events};
+
+/// Everything a flow works with, built once in `app`.
+pub struct Core {
+    /// Where everything is kept.
+    pub db: Database,
+    /// Checks and hashes passwords.
+    pub hasher: PasswordHasher,
+    /// Seals secrets at rest.
+    pub sealer: Sealer,
+    /// Makes and checks opaque tokens.
+    pub tokens: TokenMac,
+    /// Hashes recovery codes.
+    pub codes: CodeHasher,
+    /// Signs and checks access tokens.
+    pub keys: KeySet,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The randomness.
+    pub random: Arc<dyn Random>,
+    /// What the deployment decides.
+    pub settings: Settings,
+}
+
+/// What a deployment decides about the flows.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What access tokens say.
+    pub access_tokens: AccessTokenPolicy,
+    /// How access tokens are signed.
+    pub signing_algorithm: SigningAlgorithm,
+    /// How long sessions last.
+    pub lifetimes: SessionLifetimes,
+    /// Which new passwords are refused.
+    pub password_rules: PasswordRules,
+    /// Words of the deployment that make a password guessable (ASVS 6.1.2).
+    pub password_words: Vec<String>,
+    /// Whether everybody needs a second factor.
+    pub two_factor: TwoFactorPolicy,
+    /// Who may make an account.
+    pub registration: RegistrationMode,
+    /// The name that authenticator apps show.
+    pub totp_issuer: String,
+}
+
+/// Whether everybody needs a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TwoFactorPolicy {
+    /// Everybody does: without one, a password opens nothing but the enrolment.
+    Required,
+    /// Only those who have one.
+    Optional,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Everybody; a taken name is told.
+    Explicit,
+    /// Nobody but operators.
+    Closed,
+}
+
+impl Core {
+    /// Writes audit events inside the transaction of what they record.
+    fn audit(
+        &self,
+        connection: &mut PgConnection,
+        events: &[AuditEvent],
+        origin: &RequestOrigin,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let named: Vec<_> = events
+            .iter()
+            .map(|event| (AuditEventId::new(now, self.random.as_ref()), *event))
+            .collect();
+        audit_events::insert(connection, &named, origin, now)
+    }
+}
+
+/// A span as the whole seconds that `…_in` members tell; never negative.
+fn whole_seconds(span: TimeDelta) -> u64 {
+    u64::try_from(span.num_seconds()).unwrap_or_default()
+}

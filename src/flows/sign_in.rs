@@ -1,0 +1,64 @@
+//! The one tail of every way in: a pending session turns active, and its tokens are made.
+//!
+//! Nothing else makes tokens (ASVS 6.3.4), so no way in can forget a check that another one makes.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::{Core, Fault, whole_seconds};
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::ids::{SessionId, uuid_v7};
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::session::ActiveSession;
+use crate::domain::user::User;
+use crate::store::{PgConnection, sessions};
+
+/// What a client gets for a session that is signed in.
+pub struct TokenGrant {
+    /// For back ends.
+    pub access_token: SecretString,
+    /// Its life in seconds.
+    pub expires_in: u64,
+    /// Keeps the session going.
+    pub refresh_token: SecretString,
+    /// Its life in seconds, if it is not used.
+    pub refresh_expires_in: u64,
+    /// The session.
+    pub session: ActiveSession,
+}
+
+/// Turns a pending session active, inside the caller's transaction. `None`: another request was faster.
+pub(super) fn activate(
+    core: &Core,
+    connection: &mut PgConnection,
+    id: SessionId,
+    methods: &[AuthenticationMethod],
+    now: DateTime<Utc>,
+) -> Result<Option<ActiveSession>, Fault> {
+    // Without a key there would be a session whose tokens nobody gets, and a code spent for nothing.
+    core.keys.ready_to_sign(core.settings.signing_algorithm)?;
+    Ok(sessions::activate(
+        connection,
+        id,
+        methods,
+        core.settings.lifetimes.ends(now),
+        now,
+    )?)
+}
+
+/// Makes the tokens of an active session, after its transaction was committed; asks no database.
+pub(super) fn grant(core: &Core, session: ActiveSession, user: &User, now: DateTime<Utc>) -> Result<TokenGrant, Fault> {
+    let jti = uuid_v7(now, core.random.as_ref());
+    let claims = core.settings.access_tokens.claims(&session, user, now, jti);
+    let access_token = core.keys.sign(core.settings.signing_algorithm, &claims)?.into();
+    let refresh_token = core
+        .tokens
+        .issue(TokenKind::Refresh, session.id.uuid(), session.refresh_counter)?;
+    Ok(TokenGrant {
+        access_token,
+        expires_in: u64::try_from(claims.exp - claims.iat).unwrap_or_default(),
+        refresh_token,
+        refresh_expires_in: whole_seconds(session.ends.idle - now),
+        session,
+    })
+}
