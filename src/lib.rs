@@ -1,6 +1,36 @@
-//! Vestibule: a JSON REST authentication service.
+//! Vestibule: a room between two doors.
+//!
+//! The password opens the first (`/login` gives a pre-auth token), the second factor the second (`/2fa/verify` exchanges
+//! it for an access token that back ends verify with nothing but our URL).
+//!
+//! Arrows point down only; a test holds the `use` lines to it:
+//!
+//! ```text
+//! cli ─► server ─► api ─► flows ─► { domain, crypto, store }
+//!                                  crypto ─► domain    store ─► domain
+//!         app builds every part once and hands it down
+//!         config is read by cli, app and server, and reaches the rest as small structures
+//! ```
+//!
+//! - [`domain`] decides, and is pure.
+//! - [`crypto`] holds all keys and everything slow.
+//! - [`store`] holds all SQL.
+//! - [`flows`] are the use cases, the only layer that composes the three.
+//! - [`api`] is HTTP: parse, call one flow, map.
+//! - [`embedded_postgres`] runs a private database when none is named.
+//!
+//! To add an endpoint: the decision in `domain` with its tests, its statements in `store`, the use case in `flows`, a
+//! handler and its shapes in `api`, a row in `api/routes.rs`, tests under `tests/it/routes`.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod embedded_postgres;
 pub mod flows;
+pub mod server;
 pub mod store;
+pub mod system;
+pub mod telemetry;

@@ -78,8 +78,7 @@ pub struct PasswordHasher {
     peppers: Arc<DerivedKeys<hmac::Key>>,
     cost: u32,
     random: Arc<dyn Random>,
-    /// What an unknown account's password is checked against: made at start with the live cost and pepper, so that
-    /// unknown and known accounts take the same time, also after a change of cost.
+    /// What an unknown account's password is checked against.
     decoy: StoredPassword,
     places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
@@ -91,7 +90,7 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// Fails when a thread cannot be started or the cost is out of bcrypt's bounds (4 to 31).
+    /// Fails when a thread cannot be started.
     pub fn new(
         keyring: &Keyring,
         cost: u32,
@@ -99,13 +98,12 @@ impl PasswordHasher {
         random: Arc<dyn Random>,
     ) -> Result<Self, HashError> {
         let peppers = Arc::new(keyring.hmac_sha384("password-pepper"));
-        let nobody = Password::new(&"nobody has this password".into());
-        let decoy = make_hash(&peppers, cost, random::bytes(random.as_ref()), &nobody)?;
+        let (key_id, _) = peppers.current()?;
         Ok(Self {
             peppers,
             cost,
             random,
-            decoy,
+            decoy: decoy(key_id, cost),
             places: Arc::new(Semaphore::new(threads.get() + QUEUE_LENGTH)),
             turns: Arc::new(Semaphore::new(threads.get())),
             jobs: start_threads(threads)?,
@@ -221,6 +219,18 @@ fn make_hash(
         key_id,
         hash,
     })
+}
+
+/// Makes what an unknown account's password is checked against: a hash of nothing, with the live cost and pepper, so that
+/// unknown and known accounts take the same time, also after a change of cost.
+fn decoy(key_id: u8, cost: u32) -> StoredPassword {
+    // Salt and hash in bcrypt's base 64; checking computes as much for these as for any others.
+    let hash = format!("$2b${cost:02}${}", ".".repeat(22 + 31));
+    StoredPassword {
+        scheme: SCHEME.to_owned(),
+        key_id,
+        hash,
+    }
 }
 
 fn check_hash(

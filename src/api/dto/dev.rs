@@ -1,0 +1,54 @@
+//! The development endpoints.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The service's time.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Clock)]
+pub struct ClockView {
+    /// The present moment, as every expiry, code and token sees it.
+    pub now: DateTime<Utc>,
+    /// Seconds by which it is ahead of the machine's clock.
+    #[schema(example = 0)]
+    pub offset: i64,
+}
+
+/// How far to move the clock.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"advance": 3600}))]
+pub struct AdvanceClockRequest {
+    /// Seconds forward.
+    #[schema(minimum = 0, maximum = 315_360_000)]
+    pub advance: i64,
+}
+
+/// A message that would have been sent.
+#[derive(Serialize, ToSchema)]
+pub struct OutboxMessage {
+    /// Names the message.
+    pub id: Uuid,
+    /// `email` or `sms`.
+    pub channel: String,
+    /// Whom it is for.
+    pub to: String,
+    /// Its subject.
+    pub subject: Option<String>,
+    /// Its plain text.
+    pub text: String,
+    /// Its HTML.
+    pub html: Option<String>,
+    /// What it is about.
+    pub kind: String,
+    /// The token in it, if there is one.
+    pub token: Option<String>,
+    /// The code in it, if there is one.
+    pub code: Option<String>,
+    /// The link in it, if there is one.
+    pub link: Option<String>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+}

@@ -1,0 +1,134 @@
+//! `POST /login`.
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::reveal;
+use super::tokens::TokenResponse;
+use crate::domain::user::SecondFactors;
+use crate::flows::login::PendingLogin;
+use crate::flows::sign_in::TokenGrant;
+
+/// A name and a password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "jo@example.com", "password": "korrekt pferd batterie"}))]
+pub struct LoginRequest {
+    /// The address of the account.
+    #[schema(format = Email, max_length = 254)]
+    pub email: Option<String>,
+    /// The name of the account.
+    #[schema(max_length = 32)]
+    pub username: Option<String>,
+    /// The password, exactly as it was set.
+    #[schema(value_type = String, format = Password, write_only)]
+    pub password: SecretString,
+}
+
+/// How to go on after a right password.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum LoginResponse {
+    /// Ask for a code and send it to `POST /2fa/verify`.
+    SecondFactorRequired(SecondFactorRequired),
+    /// No authenticator is confirmed: confirm the pending one with `POST /2fa/verify`, or make a new secret with
+    /// `POST /2fa/totp`.
+    EnrolmentRequired(EnrolmentRequired),
+    /// Signed in: the deployment's policy is `optional`, and the user has no second factor.
+    Authenticated(Box<TokenResponse>),
+}
+
+/// The second door is next.
+#[derive(Serialize, ToSchema)]
+pub struct SecondFactorRequired {
+    /// Opens `POST /2fa/verify`, once.
+    #[schema(example = "vpa_AQGTx…")]
+    pub pre_auth_token: String,
+    /// Life of the pre-auth token in seconds.
+    #[schema(example = 300)]
+    pub expires_in: u64,
+    /// What opens the second door, best first.
+    pub methods: Vec<MethodView>,
+    /// What to ask for first.
+    #[schema(example = "totp")]
+    pub default_method: &'static str,
+}
+
+/// A second factor must be set up first.
+#[derive(Serialize, ToSchema)]
+pub struct EnrolmentRequired {
+    /// Opens `POST /2fa/verify`, once, and `POST /2fa/totp`.
+    #[schema(example = "vpa_AQGTx…")]
+    pub pre_auth_token: String,
+    /// Life of the pre-auth token in seconds.
+    #[schema(example = 300)]
+    pub expires_in: u64,
+    /// What waits for its first code; empty when the secret has expired.
+    pub methods: Vec<MethodView>,
+}
+
+/// A method of the second door.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecondFactorMethod)]
+pub struct MethodView {
+    /// `totp` or `recovery_code`; the `method` of `POST /2fa/verify`.
+    #[serde(rename = "type")]
+    #[schema(example = "totp")]
+    pub kind: &'static str,
+    /// Set on a factor that waits for its first code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<bool>,
+    /// Recovery codes not yet spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<i64>,
+}
+
+impl LoginResponse {
+    /// Shows a login that waits for its second factor, or for its enrolment.
+    pub fn pending(login: &PendingLogin) -> Self {
+        let pre_auth_token = reveal(&login.pre_auth_token);
+        let expires_in = login.expires_in;
+        let methods = methods(login.factors);
+        if login.factors.totp {
+            Self::SecondFactorRequired(SecondFactorRequired {
+                pre_auth_token,
+                expires_in,
+                methods,
+                default_method: "totp",
+            })
+        } else {
+            Self::EnrolmentRequired(EnrolmentRequired {
+                pre_auth_token,
+                expires_in,
+                methods,
+            })
+        }
+    }
+
+    /// Shows a login that is done.
+    pub fn authenticated(grant: &TokenGrant) -> Self {
+        Self::Authenticated(Box::new(TokenResponse::new(grant)))
+    }
+}
+
+fn methods(factors: SecondFactors) -> Vec<MethodView> {
+    let mut methods = Vec::new();
+    if factors.totp || factors.totp_pending {
+        let pending = factors.totp_pending.then_some(true);
+        methods.push(MethodView {
+            kind: "totp",
+            pending,
+            remaining: None,
+        });
+    }
+    if factors.totp && factors.recovery_codes_remaining > 0 {
+        let remaining = Some(factors.recovery_codes_remaining);
+        methods.push(MethodView {
+            kind: "recovery_code",
+            pending: None,
+            remaining,
+        });
+    }
+    methods
+}

@@ -1,0 +1,67 @@
+//! An account as its owner sees it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain::email::Email;
+use crate::domain::user::{SecondFactors, User};
+use crate::domain::username::Username;
+
+/// An account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserView {
+    /// The `sub` of tokens; never reused.
+    pub id: Uuid,
+    /// The address in canonical form.
+    #[schema(example = "jo@example.com")]
+    pub email: Option<String>,
+    /// Whether the owner proved that the address is theirs.
+    pub email_verified: bool,
+    /// The name in canonical form.
+    #[schema(example = "jo.doe")]
+    pub username: Option<String>,
+    /// Granted by operators.
+    pub roles: Vec<String>,
+    /// When the account was made.
+    pub created_at: DateTime<Utc>,
+    /// Its second factors.
+    pub two_factor: TwoFactorView,
+}
+
+/// Which second factors are confirmed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TwoFactor)]
+pub struct TwoFactorView {
+    /// An authenticator app.
+    pub totp: bool,
+    /// Codes by e-mail.
+    pub email: bool,
+    /// Codes by text message.
+    pub phone: bool,
+    /// Recovery codes not yet spent.
+    #[schema(example = 10)]
+    pub recovery_codes_remaining: i64,
+}
+
+impl UserView {
+    /// Shows an account with the state of its factors.
+    pub fn new(user: &User, factors: SecondFactors) -> Self {
+        Self {
+            id: user.id.uuid(),
+            email: user.email.as_ref().map(Email::as_str).map(str::to_owned),
+            email_verified: user.email_verified_at.is_some(),
+            username: user.username.as_ref().map(Username::as_str).map(str::to_owned),
+            roles: user.roles.clone(),
+            created_at: user.created_at,
+            two_factor: TwoFactorView {
+                totp: factors.totp,
+                email: false,
+                phone: false,
+                recovery_codes_remaining: factors.recovery_codes_remaining,
+            },
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What back ends read.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
+
+/// A JWK set (RFC 7517 §5).
+#[derive(Serialize, ToSchema)]
+pub struct Jwks {
+    /// The public keys.
+    #[schema(example = json!([{
+        "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "xdZ0QU7Ja5bVlqnvZfLTWI5cWhVn6aoLXvNwkTBzmyE",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+    }]))]
+    pub keys: Vec<Value>,
+}
+
+impl Jwks {
+    /// Shows the keys.
+    pub fn new(keys: &[PublicJwk]) -> Self {
+        let show = |key: &PublicJwk| serde_json::to_value(key).unwrap_or_default();
+        Self {
+            keys: keys.iter().map(show).collect(),
+        }
+    }
+}
+
+/// Issuer metadata (RFC 8414 §2).
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssuerMetadata)]
+pub struct Metadata {
+    /// The `iss` of tokens.
+    #[schema(example = "https://auth.example.com")]
+    pub issuer: String,
+    /// Where the keys are.
+    #[schema(example = "https://auth.example.com/.well-known/jwks.json")]
+    pub jwks_uri: String,
+    /// How access tokens are signed.
+    #[schema(example = json!(["ES256"]))]
+    pub access_token_signing_alg_values_supported: Vec<&'static str>,
+    /// The same under the name that OpenID Connect libraries read.
+    #[schema(example = json!(["ES256"]))]
+    pub id_token_signing_alg_values_supported: Vec<&'static str>,
+    /// None: there is no authorization endpoint. The member is required (RFC 8414 §2).
+    pub response_types_supported: Vec<&'static str>,
+    /// Always `public`.
+    #[schema(example = json!(["public"]))]
+    pub subject_types_supported: Vec<&'static str>,
+    /// The levels that `acr` may tell.
+    #[schema(example = json!(["aal1", "aal2"]))]
+    pub acr_values_supported: Vec<&'static str>,
+    /// For people.
+    #[schema(example = "https://auth.example.com/docs/")]
+    pub service_documentation: String,
+}
+
+impl Metadata {
+    /// Describes a deployment.
+    pub fn new(public_url: &str, algorithm: SigningAlgorithm) -> Self {
+        Self {
+            issuer: public_url.to_owned(),
+            jwks_uri: format!("{public_url}/.well-known/jwks.json"),
+            access_token_signing_alg_values_supported: vec![algorithm.as_str()],
+            id_token_signing_alg_values_supported: vec![algorithm.as_str()],
+            response_types_supported: Vec::new(),
+            subject_types_supported: vec!["public"],
+            acr_values_supported: vec!["aal1", "aal2"],
+            service_documentation: format!("{public_url}/docs/"),
+        }
+    }
+}

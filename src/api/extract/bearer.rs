@@ -1,0 +1,138 @@
+//! Bearer tokens (RFC 6750 §2.1): in the `Authorization` header and nowhere else.
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, Ready, ready};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::flows::sessions::{self, Caller};
+
+/// What a request presents as bearer.
+pub enum Bearer {
+    /// Nothing, or another scheme.
+    Absent,
+    /// Something that is no single bearer token.
+    Malformed,
+    /// A token, of whatever kind.
+    Presented(SecretString),
+}
+
+impl Bearer {
+    /// Reads the header.
+    pub fn of(request: &HttpRequest) -> Self {
+        let mut values = request.headers().get_all(header::AUTHORIZATION);
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return if request.headers().contains_key(header::AUTHORIZATION) {
+                Self::Malformed
+            } else {
+                Self::Absent
+            };
+        };
+        let Ok(text) = value.to_str() else {
+            return Self::Malformed;
+        };
+        match text.split_once(' ') {
+            // RFC 9110 §11.1: the scheme's case does not matter.
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                let token = token.trim_matches(' ');
+                if token.is_empty() || token.contains([' ', ',']) {
+                    Self::Malformed
+                } else {
+                    Self::Presented(token.into())
+                }
+            }
+            _ if text.eq_ignore_ascii_case("bearer") => Self::Malformed,
+            _ => Self::Absent,
+        }
+    }
+
+    fn require(self, code: Code) -> Result<SecretString, Problem> {
+        match self {
+            Self::Presented(token) => Ok(token),
+            Self::Malformed => Err(Problem::of(code).bearer_error()),
+            Self::Absent => Err(Problem::of(code)),
+        }
+    }
+}
+
+/// The caller behind a good access token; without one the handler is never reached.
+pub struct SignedIn(pub Caller);
+
+impl FromRequest for SignedIn {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let token = Bearer::of(request).require(Code::InvalidToken);
+        let state = Data::<ApiState>::extract(request);
+        async move {
+            let token = token?;
+            let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
+            let caller = sessions::authenticate(&state.core, token.expose_secret()).await?;
+            caller
+                .map(Self)
+                .ok_or_else(|| Problem::of(Code::InvalidToken).bearer_error())
+        }
+        .boxed_local()
+    }
+}
+
+/// A pre-auth token presented as bearer; the flow judges it.
+pub struct PreAuthBearer(pub SecretString);
+
+impl FromRequest for PreAuthBearer {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(Bearer::of(request).require(Code::InvalidPreAuthToken).map(Self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn bearer(values: &[&str]) -> Bearer {
+        let mut request = TestRequest::default();
+        for value in values {
+            request = request.append_header((header::AUTHORIZATION, *value));
+        }
+        Bearer::of(&request.to_http_request())
+    }
+
+    #[test]
+    fn one_token_is_presented_in_any_case_of_the_scheme() {
+        for value in ["Bearer abc", "bearer abc", "BEARER  abc "] {
+            assert!(
+                matches!(bearer(&[value]), Bearer::Presented(token) if token.expose_secret() == "abc"),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_schemes_are_no_bearer_and_broken_ones_are_malformed() {
+        for value in ["Basic abc", "abc", ""] {
+            assert!(matches!(bearer(&[value]), Bearer::Absent), "{value}");
+        }
+        for values in [
+            &["Bearer"][..],
+            &["Bearer "],
+            &["Bearer a b"],
+            &["Bearer a,b"],
+            &["Bearer a", "Bearer b"],
+            &["Bearer ä"],
+        ] {
+            assert!(matches!(bearer(values), Bearer::Malformed), "{values:?}");
+        }
+        assert!(matches!(bearer(&[]), Bearer::Absent));
+    }
+}

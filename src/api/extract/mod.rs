@@ -1,0 +1,5 @@
+//! What handlers are given: strict bodies, bearers, and where a request came from.
+
+pub mod bearer;
+pub mod json;
+pub mod origin;

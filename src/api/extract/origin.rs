@@ -1,0 +1,177 @@
+//! Where a request came from: the connection's address, or what trusted proxies say.
+//!
+//! Anybody can write `X-Forwarded-For`; only the part that trusted hops appended is believed. Read from the right, the
+//! first address that is not a trusted proxy is the client (ASVS 4.1.3).
+
+use std::net::IpAddr;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::future::{Ready, ready};
+use ipnetwork::IpNetwork;
+
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::audit_event::{RequestOrigin, USER_AGENT_MAX};
+use crate::domain::ids::RequestId;
+
+/// The origin of the request at hand.
+pub struct Origin(pub RequestOrigin);
+
+impl FromRequest for Origin {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(
+            origin(request)
+                .map(Self)
+                .ok_or_else(|| Problem::of(Code::InternalError)),
+        )
+    }
+}
+
+fn origin(request: &HttpRequest) -> Option<RequestOrigin> {
+    let state = request.app_data::<Data<ApiState>>()?;
+    let request_id = request.extensions().get::<RequestId>().copied()?;
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let peer = request.peer_addr().map(|address| address.ip());
+    let ip = peer.map(|peer| client_address(peer, &forwarded_hops(request), &state.trusted_proxies));
+    let user_agent = header(header::USER_AGENT).map(|text| text.chars().take(USER_AGENT_MAX).collect());
+    Some(RequestOrigin {
+        request_id,
+        ip,
+        user_agent,
+    })
+}
+
+/// Returns the hops that `Forwarded` (RFC 7239) or else `X-Forwarded-For` names, nearest to the client first. A hop that
+/// is no address (`unknown`, an obfuscated name) is `None`.
+fn forwarded_hops(request: &HttpRequest) -> Vec<Option<IpAddr>> {
+    let headers = request.headers();
+    let texts = |name: header::HeaderName| -> Vec<String> {
+        headers
+            .get_all(name)
+            .filter_map(|value| value.to_str().ok())
+            .map(str::to_owned)
+            .collect()
+    };
+    let forwarded = texts(header::FORWARDED);
+    if forwarded.is_empty() {
+        let listed = texts(header::X_FORWARDED_FOR).join(",");
+        return listed
+            .split(',')
+            .map(str::trim)
+            .filter(|hop| !hop.is_empty())
+            .map(parse_hop)
+            .collect();
+    }
+    forwarded
+        .join(",")
+        .split(',')
+        .map(|element| parse_hop(forwarded_for(element)))
+        .collect()
+}
+
+/// Returns the `for` parameter of one element of `Forwarded`.
+fn forwarded_for(element: &str) -> &str {
+    let mut parameters = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let found = parameters.find(|(name, _)| name.eq_ignore_ascii_case("for"));
+    found.map_or("", |(_, value)| value.trim_matches('"'))
+}
+
+/// Reads an address with or without port and brackets.
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    let bare = text.trim().trim_start_matches('[');
+    let bare = bare.split_once(']').map_or(bare, |(address, _port)| address);
+    let without_port = || bare.rsplit_once(':').and_then(|(address, _port)| address.parse().ok());
+    bare.parse().ok().or_else(without_port)
+}
+
+fn client_address(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNetwork]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address.to_canonical()));
+    let mut client = peer.to_canonical();
+    for hop in hops.iter().rev() {
+        match hop {
+            Some(hop) if is_trusted(client) => client = hop.to_canonical(),
+            _ => break,
+        }
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TRUSTED: &str = "10.0.0.0/8";
+
+    fn client(peer: &str, headers: &[(&str, &str)]) -> String {
+        let mut request = TestRequest::default();
+        for (name, value) in headers {
+            request = request.append_header((*name, *value));
+        }
+        let hops = forwarded_hops(&request.to_http_request());
+        client_address(peer.parse().unwrap(), &hops, &[TRUSTED.parse().unwrap()]).to_string()
+    }
+
+    #[test]
+    fn strangers_cannot_say_who_they_are() {
+        assert_eq!(
+            client("203.0.113.9", &[("x-forwarded-for", "198.51.100.1")]),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("203.0.113.9", &[("forwarded", "for=198.51.100.1")]),
+            "203.0.113.9"
+        );
+    }
+
+    #[test]
+    fn the_rightmost_untrusted_hop_is_the_client() {
+        for (headers, expected) in [
+            (
+                &[("x-forwarded-for", "1.1.1.1, 198.51.100.1, 10.0.0.2")][..],
+                "198.51.100.1",
+            ),
+            (
+                &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.1")],
+                "198.51.100.1",
+            ),
+            (
+                &[("forwarded", "for=1.1.1.1;proto=https, For=\"[2001:db8::1]:4711\"")],
+                "2001:db8::1",
+            ),
+            (
+                &[("forwarded", "for=198.51.100.1:99"), ("x-forwarded-for", "1.1.1.1")],
+                "198.51.100.1",
+            ),
+            (&[("x-forwarded-for", "198.51.100.1, unknown")], "10.0.0.1"),
+            (&[("x-forwarded-for", "10.0.0.3, 10.0.0.2")], "10.0.0.3"),
+            (&[], "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", headers), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_mapped_address_is_its_ipv4_address() {
+        assert_eq!(
+            client("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.1")]),
+            "198.51.100.1"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_survived(text in "[ -~]{0,80}") {
+            client("10.0.0.1", &[("forwarded", &text)]);
+            client("10.0.0.1", &[("x-forwarded-for", &text)]);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! One file an operation: parse, call one flow, map its outcome.
+
+pub mod dev;
+pub mod docs;
+pub mod fallback;
+pub mod health;
+pub mod login;
+pub mod me;
+pub mod openapi;
+pub mod register;
+pub mod two_factor;
+pub mod well_known;

@@ -1,0 +1,59 @@
+//! `POST /register`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use crate::api::dto::enrolment::TotpEnrolmentView;
+use crate::api::dto::register::{RegisterRequest, RegisterResponse};
+use crate::api::dto::reveal;
+use crate::api::dto::user::UserView;
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::password::Password;
+use crate::domain::user::{AccountNames, SecondFactors};
+use crate::flows::register::{NewAccount, Registration, register as register_flow};
+
+/// Creates an account
+///
+/// Makes the account together with a TOTP secret that waits for its first code. Show the QR code, then send the code to
+/// `POST /2fa/verify` with the pre-auth token: that confirms the authenticator and signs the user in.
+///
+/// # Errors
+///
+/// Answers with the problems listed for the route.
+#[utoipa::path(
+    post, path = "/register", operation_id = "register", tag = "Sign in",
+    request_body(content = RegisterRequest, description = "At least one of `email` and `username`."),
+    responses((status = 201, description = "The account was created.", body = RegisterResponse)),
+)]
+pub async fn register(
+    state: Data<ApiState>,
+    origin: Origin,
+    body: StrictJson<RegisterRequest>,
+) -> Result<HttpResponse, Problem> {
+    let request = body.0;
+    let names = AccountNames::parse(request.email.as_deref(), request.username.as_deref())?;
+    let outcome = register_flow(&state.core, names, Password::new(&request.password), origin.0).await?;
+    match outcome {
+        Registration::Created(account) => Ok(HttpResponse::Created().json(created(&account)?)),
+        Registration::EmailTaken => Err(Problem::of(Code::EmailTaken)),
+        Registration::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
+        Registration::PasswordRejected(rejection) => Err(rejection.into()),
+        Registration::Closed => Err(Problem::new(Code::Forbidden, "Registration is closed.")),
+    }
+}
+
+fn created(account: &NewAccount) -> Result<RegisterResponse, Problem> {
+    let factors = SecondFactors {
+        totp_pending: true,
+        ..SecondFactors::default()
+    };
+    Ok(RegisterResponse {
+        user: UserView::new(&account.user, factors),
+        totp: TotpEnrolmentView::new(&account.enrolment)?,
+        pre_auth_token: reveal(&account.pre_auth_token),
+        expires_in: account.expires_in,
+    })
+}

@@ -1,0 +1,44 @@
+//! `POST /2fa/verify`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use secrecy::ExposeSecret;
+
+use crate::api::dto::tokens::TokenResponse;
+use crate::api::dto::two_factor::VerifyRequest;
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::flows::second_factor::{self, Verification};
+
+/// Opens the second door
+///
+/// Exchanges a pre-auth token and a second-factor code for tokens. The first right code of a new account confirms its
+/// authenticator, and that answer alone carries the recovery codes.
+///
+/// # Errors
+///
+/// Answers with the problems listed for the route.
+#[utoipa::path(
+    post, path = "/2fa/verify", operation_id = "verify_second_factor", tag = "Sign in",
+    request_body(content = VerifyRequest),
+    responses((status = 200, description = "Signed in.", body = TokenResponse)),
+)]
+pub async fn verify(
+    state: Data<ApiState>,
+    origin: Origin,
+    body: StrictJson<VerifyRequest>,
+) -> Result<HttpResponse, Problem> {
+    let request = body.0;
+    let code = SecondFactorCode::parse(request.code.expose_secret(), request.method.as_deref())?;
+    let pre_auth_token = request.pre_auth_token.expose_secret();
+    match second_factor::verify(&state.core, pre_auth_token, code, origin.0).await? {
+        Verification::SignedIn(signed_in) => Ok(HttpResponse::Ok().json(TokenResponse::signed_in(&signed_in))),
+        Verification::InvalidCode { attempts_remaining } => {
+            Err(Problem::of(Code::InvalidCode).with("attempts_remaining", attempts_remaining))
+        }
+        Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
+    }
+}

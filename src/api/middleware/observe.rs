@@ -1,0 +1,49 @@
+//! Sees every request: gives it an id and a span, and writes its one line.
+//!
+//! The line tells the route's pattern, never the URL, which might hold a secret.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage};
+use tracing::Instrument;
+
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::ids::RequestId;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The middleware.
+///
+/// # Errors
+///
+/// Hands on what the services below return.
+pub async fn observe<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a request's duration is measured in the machine's time"
+    )]
+    let begun = Instant::now();
+    let Some(state) = request.app_data::<Data<ApiState>>() else {
+        return Err(Problem::of(Code::InternalError).into());
+    };
+    let id = RequestId::new(state.core.clock.now(), state.core.random.as_ref());
+    request.extensions_mut().insert(id);
+    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let span = tracing::info_span!("http", request_id = %id.uuid(), method = %request.method(), route);
+    let mut response = next.call(request).instrument(span.clone()).await?;
+    if let Ok(value) = HeaderValue::from_str(&id.uuid().to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let duration_ms = begun.elapsed().as_secs_f64() * 1000.0;
+    span.in_scope(|| tracing::info!(status = response.status().as_u16(), duration_ms, "request"));
+    Ok(response)
+}

@@ -1,0 +1,42 @@
+//! HTTP: parse, call one flow, map the outcome. This layer names neither tables nor keys.
+
+pub mod dto;
+pub mod extract;
+pub mod handlers;
+pub mod middleware;
+pub mod openapi;
+pub mod problem;
+pub mod routes;
+pub mod state;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, web};
+
+pub use self::state::ApiState;
+
+/// Builds the one application that is served and tested.
+///
+/// Middleware runs from the last one named to the first: `observe` sees everything, also what the others answer;
+/// `problems` stands nearest to the routes, so that headers and log lines are the same for every answer.
+pub fn build_app(
+    state: web::Data<ApiState>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    let development = state.development.is_some();
+    App::new()
+        .app_data(state)
+        .configure(|config| routes::configure(config, development))
+        .default_service(web::to(handlers::fallback::not_found))
+        .wrap(from_fn(middleware::problems::rewrite::<BoxBody>))
+        .wrap(from_fn(middleware::security_headers::add::<BoxBody>))
+        .wrap(from_fn(middleware::observe::observe::<BoxBody>))
+}

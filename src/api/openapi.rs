@@ -1,0 +1,154 @@
+//! The OpenAPI document: successes from the handlers, errors from the table of routes.
+//!
+//! Every problem code that a route can answer with is listed with an example, so that what a client must expect is
+//! written once, in `routes`, and nowhere by hand.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{OpenApi, ToSchema};
+use uuid::Uuid;
+
+use super::handlers::{dev, health, login, me, openapi, register, two_factor, well_known};
+use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
+use super::routes::{ROUTES, RouteSpec};
+use crate::domain::ids::RequestId;
+
+/// Problem details (RFC 9457): every error answer.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "describes what problem.rs writes by hand")]
+struct ProblemSchema {
+    /// Ends in the code and resolves to its explanation.
+    #[schema(rename = "type", example = "https://auth.example.com/docs/problems/invalid_code")]
+    type_uri: String,
+    /// A short, constant summary.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// A sentence for people; may change.
+    detail: String,
+    /// What programs switch on; never changes.
+    code: String,
+    /// The answer's `X-Request-Id`; tell it to the operator.
+    request_id: String,
+    /// On `validation_failed`: each member that breaks a rule.
+    errors: Option<Vec<FieldProblem>>,
+    /// On `password_rejected`: `too_short`, `too_long` or `common`.
+    reason: Option<String>,
+    /// On `invalid_code`: attempts left with this pre-auth token.
+    attempts_remaining: Option<u8>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Vestibule",
+        description = "Authentication with two doors: the password opens the first, the second factor the second.\n\n\
+            Errors are problem details (RFC 9457); programs switch on `code`. Times are RFC 3339 in UTC, durations whole \
+            seconds. Every answer carries `X-Request-Id`.",
+    ),
+    paths(
+        register::register,
+        login::log_in,
+        two_factor::verify::verify,
+        two_factor::totp::enrol,
+        me::get_me,
+        well_known::jwks,
+        well_known::metadata,
+        well_known::openid_configuration,
+        health::live,
+        health::ready,
+        openapi::openapi,
+        dev::outbox::list,
+        dev::outbox::clear,
+        dev::clock::get,
+        dev::clock::advance,
+    ),
+    components(schemas(ProblemSchema)),
+    tags(
+        (name = "Sign in", description = "From a name and a password to tokens."),
+        (name = "Second factors", description = "What opens the second door."),
+        (name = "Account", description = "What an account says about itself."),
+        (name = "Verification", description = "What back ends need to verify access tokens."),
+        (name = "Operation", description = "Health and this document."),
+        (name = "Development", description = "Exists under `vestibule dev` only; 404 elsewhere."),
+    ),
+)]
+struct Described;
+
+/// Returns the document as it is committed and served: pretty-printed JSON with a line break at its end.
+pub fn document() -> String {
+    let mut described = Described::openapi();
+    let components = described.components.get_or_insert_default();
+    for (name, format, description) in [
+        ("access_token", "JWT", "The access token of a live session."),
+        ("pre_auth_token", "opaque", "The pre-auth token of a pending login."),
+    ] {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format(format)
+            .description(Some(description))
+            .build();
+        components.add_security_scheme(name, SecurityScheme::Http(scheme));
+    }
+    let mut document = serde_json::to_value(described).unwrap_or_default();
+    for route in ROUTES.iter().filter(|route| !route.operation_id.is_empty()) {
+        let method = route.verb.name().to_ascii_lowercase();
+        let pointer = format!(
+            "/paths/{}/{method}/responses",
+            route.path.replace('~', "~0").replace('/', "~1")
+        );
+        if let Some(Value::Object(responses)) = document.pointer_mut(&pointer) {
+            responses.extend(problem_responses(route));
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Describes a route's error answers, one entry a status, one example a code.
+fn problem_responses(route: &RouteSpec) -> BTreeMap<String, Value> {
+    let mut by_status: BTreeMap<String, Vec<Code>> = BTreeMap::new();
+    for code in route.all_codes() {
+        by_status
+            .entry(code.status().as_str().to_owned())
+            .or_default()
+            .push(code);
+    }
+    by_status
+        .into_iter()
+        .map(|(status, codes)| (status, problem_response(&codes)))
+        .collect()
+}
+
+fn problem_response(codes: &[Code]) -> Value {
+    let names: Vec<String> = codes
+        .iter()
+        .map(|code| format!("`{}`: {}.", code.as_str(), code.title()))
+        .collect();
+    let examples: BTreeMap<&str, Value> = codes
+        .iter()
+        .map(|code| (code.as_str(), json!({"summary": code.title(), "value": example(*code)})))
+        .collect();
+    json!({
+        "description": names.join(" "),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    })
+}
+
+fn example(code: Code) -> Value {
+    let problem = match code {
+        Code::ValidationFailed => Problem::of(code).with(
+            "errors",
+            json!([{"pointer": "/email", "detail": "must be an e-mail address, such as jo@example.com"}]),
+        ),
+        Code::PasswordRejected => Problem::new(code, "The password is too easy to guess.").with("reason", "common"),
+        Code::InvalidCode => Problem::of(code).with("attempts_remaining", 4),
+        _ => Problem::of(code),
+    };
+    let request_id = RequestId::from_uuid(Uuid::from_u128(0x019a_2b3c_4d5e_7f60_8a1b_2c3d_4e5f_6071));
+    problem.body("https://auth.example.com", Some(request_id))
+}

@@ -1,0 +1,342 @@
+//! Every error answer: problem details (RFC 9457) with a stable `code`.
+//!
+//! One table says which status and title belong to a code. 5xx bodies are constant: what really happened goes to the
+//! log, once, under the same request id.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::domain::ids::RequestId;
+use crate::domain::input::InvalidInput;
+use crate::domain::password::PasswordRejection;
+use crate::flows::Fault;
+
+/// The media type of every error answer.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+/// Seconds after which a client may try again when the service was busy or the database away.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+macro_rules! codes {
+    ($($variant:ident = $code:literal, $status:ident, $title:literal, $explanation:literal;)*) => {
+        /// The stable names that programs switch on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $explanation] $variant,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of the contract.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Returns the name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// Returns the one status the code comes with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            /// Returns the short, constant summary.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// Returns the text that the code's `type` URI resolves to.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => $explanation,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedRequest = "malformed_request", BAD_REQUEST, "Malformed request",
+        "The request is not a JSON object of the documented shape: not JSON, a wrong type, an unknown, duplicate or missing member. The detail names it. Correct the program that sent it.";
+    InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Wrong name or password",
+        "The name or the password is wrong, or the account cannot be used. Which of them is never told.";
+    InvalidPreAuthToken = "invalid_pre_auth_token", UNAUTHORIZED, "The login has expired",
+        "The pre-auth token is unknown, expired, used, of another kind, or its attempts are spent. Begin again with the password.";
+    InvalidCode = "invalid_code", UNAUTHORIZED, "Wrong code",
+        "The second-factor code is wrong, expired, or was used before. attempts_remaining tells how many are left with this pre-auth token.";
+    InvalidToken = "invalid_token", UNAUTHORIZED, "Sign in again",
+        "The access token is missing, expired, not ours, or its session has ended.";
+    Forbidden = "forbidden", FORBIDDEN, "Not allowed",
+        "The request was understood and its sender is known, but it is not allowed.";
+    NotFound = "not_found", NOT_FOUND, "Not found",
+        "There is nothing at this path.";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
+        "The path exists, but not with this method; the Allow header lists those it has.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "Request too slow",
+        "The body of the request did not arrive in time. Send it again.";
+    EmailTaken = "email_taken", CONFLICT, "Address taken",
+        "Another account has this e-mail address.";
+    UsernameTaken = "username_taken", CONFLICT, "Name taken",
+        "Another account has this user name.";
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "Request too large",
+        "Request bodies may have at most 16 KiB.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
+        "Send the body as application/json, uncompressed.";
+    ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Check your input",
+        "Some members break a rule; errors lists each with a JSON pointer. Nothing was changed and no attempt was counted.";
+    PasswordRejected = "password_rejected", UNPROCESSABLE_ENTITY, "Choose another password",
+        "The new password is too short, too long, or too easy to guess; reason tells which: too_short, too_long, common.";
+    InternalError = "internal_error", INTERNAL_SERVER_ERROR, "Internal error",
+        "Something is wrong with the service. Tell its operator the request_id.";
+    ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE, "Try again soon",
+        "The service is busy or cannot reach its database. Try again after the seconds in Retry-After.";
+}
+
+/// One rule that one member of the request breaks.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FieldProblem)]
+pub struct FieldProblem {
+    /// JSON Pointer (RFC 6901) to the member; empty for the whole request.
+    pub pointer: &'static str,
+    /// What is wanted of it.
+    pub detail: String,
+}
+
+/// An error, on its way to becoming an answer.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// What programs switch on.
+    pub code: Code,
+    detail: String,
+    members: Map<String, Value>,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// Makes a problem with a sentence for people; it must not repeat what was sent, nor tell internals.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let mut problem = Self {
+            code,
+            detail: detail.into(),
+            members: Map::new(),
+            headers: Vec::new(),
+        };
+        match code.status() {
+            // RFC 9110 §15.5.2: every 401 says how to authenticate.
+            StatusCode::UNAUTHORIZED => {
+                problem
+                    .headers
+                    .push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                problem.headers.push((header::RETRY_AFTER, RETRY_AFTER_SECONDS.into()));
+            }
+            _ => {}
+        }
+        problem
+    }
+
+    /// Makes a problem whose detail is its code's explanation.
+    pub fn of(code: Code) -> Self {
+        Self::new(code, code.explanation())
+    }
+
+    /// Adds an extension member.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// Replaces a header.
+    #[must_use]
+    pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.headers.retain(|(present, _)| *present != name);
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Says that a bearer token was presented and is not good (RFC 6750 §3.1).
+    #[must_use]
+    pub fn bearer_error(self) -> Self {
+        self.header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer error=\"invalid_token\""),
+        )
+    }
+
+    /// Writes the body.
+    pub fn body(&self, public_url: &str, request_id: Option<RequestId>) -> Value {
+        let mut body = json!({
+            "type": type_uri(public_url, self.code),
+            "title": self.code.title(),
+            "status": self.code.status().as_u16(),
+            "detail": self.detail,
+            "code": self.code.as_str(),
+        });
+        if let Value::Object(members) = &mut body {
+            members.extend(self.members.clone());
+            if let Some(id) = request_id {
+                members.insert("request_id".to_owned(), id.uuid().to_string().into());
+            }
+        }
+        body
+    }
+
+    /// Writes the whole answer.
+    pub fn response(&self, public_url: &str, request_id: Option<RequestId>) -> HttpResponse {
+        let mut response = HttpResponse::build(self.code.status());
+        response.content_type(MEDIA_TYPE);
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        response.body(self.body(public_url, request_id).to_string())
+    }
+}
+
+/// Returns the URI that names a code and resolves to its explanation.
+pub fn type_uri(public_url: &str, code: Code) -> String {
+    format!("{public_url}/docs/problems/{}", code.as_str())
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.code.as_str())
+    }
+}
+
+/// The answer without public URL and request id; `middleware::problems` writes it anew with both.
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response("", None)
+    }
+}
+
+impl From<InvalidInput> for Problem {
+    fn from(invalid: InvalidInput) -> Self {
+        let errors: Vec<Value> = invalid
+            .errors
+            .iter()
+            .map(|error| json!({"pointer": error.pointer, "detail": error.detail}))
+            .collect();
+        Self::of(Code::ValidationFailed).with("errors", errors)
+    }
+}
+
+impl From<PasswordRejection> for Problem {
+    fn from(rejection: PasswordRejection) -> Self {
+        let detail = match rejection {
+            PasswordRejection::TooShort => "The password is too short.",
+            PasswordRejection::TooLong => "The password is longer than 128 characters.",
+            PasswordRejection::Common => "The password is too easy to guess.",
+        };
+        Self::new(Code::PasswordRejected, detail).with("reason", rejection.reason())
+    }
+}
+
+/// The one place where a fault is logged, with its whole chain of causes.
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let causes = chain(&fault);
+        if fault.is_temporary() {
+            tracing::warn!(error = causes, "a request was turned away");
+            Self::of(Code::ServiceUnavailable)
+        } else {
+            tracing::error!(error = causes, "a request failed");
+            Self::of(Code::InternalError)
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::hasher::HashError;
+    use crate::store::error::StoreError;
+
+    /// The contract: a change of a row here breaks programs.
+    #[test]
+    fn each_code_has_its_status() {
+        let table: Vec<(&str, u16)> = Code::ALL
+            .iter()
+            .map(|code| (code.as_str(), code.status().as_u16()))
+            .collect();
+        assert_eq!(
+            table,
+            [
+                ("malformed_request", 400),
+                ("invalid_credentials", 401),
+                ("invalid_pre_auth_token", 401),
+                ("invalid_code", 401),
+                ("invalid_token", 401),
+                ("forbidden", 403),
+                ("not_found", 404),
+                ("method_not_allowed", 405),
+                ("request_timeout", 408),
+                ("email_taken", 409),
+                ("username_taken", 409),
+                ("payload_too_large", 413),
+                ("unsupported_media_type", 415),
+                ("validation_failed", 422),
+                ("password_rejected", 422),
+                ("internal_error", 500),
+                ("service_unavailable", 503),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_body_has_the_members_of_the_contract() {
+        let problem = Problem::of(Code::InvalidCode).with("attempts_remaining", 3);
+        let body = problem.body("https://auth.example.com", None);
+        assert_eq!(body["type"], "https://auth.example.com/docs/problems/invalid_code");
+        assert_eq!(
+            (&body["status"], &body["code"], &body["attempts_remaining"]),
+            (&json!(401), &json!("invalid_code"), &json!(3))
+        );
+    }
+
+    #[test]
+    fn faults_tell_nothing_of_their_cause() {
+        for fault in [
+            Fault::from(StoreError::Corrupt("users.secret_column")),
+            Fault::from(StoreError::Unavailable("password of db".into())),
+            Fault::from(HashError::Failed("inner text".into())),
+        ] {
+            let body = Problem::from(fault).body("", None).to_string();
+            for internal in ["secret_column", "password of db", "inner text"] {
+                assert!(!body.contains(internal), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_soon_is_503() {
+        assert_eq!(
+            Problem::from(Fault::Hash(HashError::Busy)).code,
+            Code::ServiceUnavailable
+        );
+        assert_eq!(Problem::from(Fault::NoSigningKey).code, Code::ServiceUnavailable);
+        assert_eq!(
+            Problem::from(Fault::Store(StoreError::Corrupt("x"))).code,
+            Code::InternalError
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The one table of routes.
+//!
+//! Routing, the OpenAPI document's error answers, the test that every route is documented and tested, and the test
+//! that every guarded route refuses every kind of bad token all read this table; nothing is registered elsewhere.
+
+use std::collections::BTreeMap;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{Route, guard, web};
+
+use super::handlers::{dev, docs, fallback, health, login, me, openapi, register, two_factor, well_known};
+use super::middleware::panics;
+use super::problem::Code;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Who presents an access token of a live session.
+    AccessToken,
+    /// Who presents a live pre-auth token as bearer.
+    PreAuthToken,
+    /// Everybody who reaches `vestibule dev`; elsewhere the route does not exist.
+    Development,
+}
+
+/// The methods in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Answers HEAD as well.
+    Get,
+    /// Changes something.
+    Post,
+    /// Removes something.
+    Delete,
+}
+
+impl Verb {
+    /// Returns the method's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// Returns the method as the server matches it.
+    pub const fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Delete => Method::DELETE,
+        }
+    }
+}
+
+/// One route.
+#[derive(Clone, Copy)]
+pub struct RouteSpec {
+    /// How it is called.
+    pub verb: Verb,
+    /// The pattern, as in the OpenAPI document.
+    pub path: &'static str,
+    /// Names the operation for generated clients; empty for pages that are not part of the API.
+    pub operation_id: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Whether it reads a JSON body.
+    pub has_body: bool,
+    /// Whether it can fail for want of the database.
+    pub uses_database: bool,
+    /// The codes it answers with beyond those that follow from the rest of the row.
+    pub codes: &'static [Code],
+    handler: fn(Route) -> Route,
+}
+
+impl RouteSpec {
+    const fn get(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
+        Self {
+            verb: Verb::Get,
+            path,
+            operation_id,
+            access: Access::Public,
+            has_body: false,
+            uses_database: false,
+            codes: &[],
+            handler,
+        }
+    }
+
+    const fn post(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
+        Self {
+            verb: Verb::Post,
+            has_body: true,
+            uses_database: true,
+            ..Self::get(path, operation_id, handler)
+        }
+    }
+
+    const fn delete(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
+        Self {
+            verb: Verb::Delete,
+            ..Self::get(path, operation_id, handler)
+        }
+    }
+
+    const fn access(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    const fn database(self) -> Self {
+        Self {
+            uses_database: true,
+            ..self
+        }
+    }
+
+    const fn no_database(self) -> Self {
+        Self {
+            uses_database: false,
+            ..self
+        }
+    }
+
+    const fn no_body(self) -> Self {
+        Self {
+            has_body: false,
+            ..self
+        }
+    }
+
+    const fn codes(self, codes: &'static [Code]) -> Self {
+        Self { codes, ..self }
+    }
+
+    /// Returns all codes that the route can answer with.
+    pub fn all_codes(&self) -> Vec<Code> {
+        let mut codes = self.codes.to_vec();
+        codes.push(Code::InternalError);
+        if self.has_body {
+            codes.extend([
+                Code::MalformedRequest,
+                Code::RequestTimeout,
+                Code::PayloadTooLarge,
+                Code::UnsupportedMediaType,
+            ]);
+        }
+        if self.uses_database {
+            codes.push(Code::ServiceUnavailable);
+        }
+        match self.access {
+            Access::AccessToken => codes.push(Code::InvalidToken),
+            Access::PreAuthToken => codes.push(Code::InvalidPreAuthToken),
+            Access::Public | Access::Development => {}
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+}
+
+/// Every route there is.
+pub const ROUTES: &[RouteSpec] = &[
+    RouteSpec::post("/register", "register", |route| route.to(register::register)).codes(&[
+        Code::Forbidden,
+        Code::EmailTaken,
+        Code::UsernameTaken,
+        Code::ValidationFailed,
+        Code::PasswordRejected,
+    ]),
+    RouteSpec::post("/login", "log_in", |route| route.to(login::log_in))
+        .codes(&[Code::InvalidCredentials, Code::ValidationFailed]),
+    RouteSpec::post("/2fa/verify", "verify_second_factor", |route| {
+        route.to(two_factor::verify::verify)
+    })
+    .codes(&[Code::InvalidPreAuthToken, Code::InvalidCode, Code::ValidationFailed]),
+    RouteSpec::post("/2fa/totp", "enrol_totp", |route| route.to(two_factor::totp::enrol))
+        .no_body()
+        .access(Access::PreAuthToken)
+        .codes(&[Code::Forbidden]),
+    RouteSpec::get("/me", "get_me", |route| route.to(me::get_me))
+        .access(Access::AccessToken)
+        .database(),
+    RouteSpec::get("/.well-known/jwks.json", "get_jwks", |route| route.to(well_known::jwks)).database(),
+    RouteSpec::get(
+        "/.well-known/oauth-authorization-server",
+        "get_authorization_server_metadata",
+        |route| route.to(well_known::metadata),
+    ),
+    RouteSpec::get(
+        "/.well-known/openid-configuration",
+        "get_openid_configuration",
+        |route| route.to(well_known::openid_configuration),
+    ),
+    RouteSpec::get("/health/live", "get_liveness", |route| route.to(health::live)),
+    RouteSpec::get("/health/ready", "get_readiness", |route| route.to(health::ready)).database(),
+    RouteSpec::get("/openapi.json", "get_openapi", |route| route.to(openapi::openapi)),
+    RouteSpec::get("/dev/outbox", "list_outbox", |route| route.to(dev::outbox::list)).access(Access::Development),
+    RouteSpec::delete("/dev/outbox", "clear_outbox", |route| route.to(dev::outbox::clear)).access(Access::Development),
+    RouteSpec::get("/dev/clock", "get_clock", |route| route.to(dev::clock::get)).access(Access::Development),
+    RouteSpec::post("/dev/clock", "advance_clock", |route| route.to(dev::clock::advance))
+        .no_database()
+        .access(Access::Development)
+        .codes(&[Code::ValidationFailed]),
+    RouteSpec::get("/docs", "", |route| route.to(docs::redirect)),
+    RouteSpec::get("/docs/problems/{code}", "", |route| route.to(docs::problem)).codes(&[Code::NotFound]),
+    RouteSpec::get("/docs/{file:.*}", "", |route| route.to(docs::swagger_ui)).codes(&[Code::NotFound]),
+];
+
+/// Registers the table. A known path with another method is 405 with `Allow`, which actix leaves to us.
+pub(super) fn configure(config: &mut web::ServiceConfig, development: bool) {
+    let mut by_path: BTreeMap<usize, (&str, Vec<&'static RouteSpec>)> = BTreeMap::new();
+    for spec in ROUTES
+        .iter()
+        .filter(|spec| development || spec.access != Access::Development)
+    {
+        // Paths are registered in the order of the table: the first pattern that fits wins.
+        let position = ROUTES
+            .iter()
+            .position(|other| other.path == spec.path)
+            .unwrap_or_default();
+        by_path
+            .entry(position)
+            .or_insert_with(|| (spec.path, Vec::new()))
+            .1
+            .push(spec);
+    }
+    for (path, specs) in by_path.into_values() {
+        config.service(resource(path, &specs));
+    }
+}
+
+fn resource(path: &str, specs: &[&'static RouteSpec]) -> impl HttpServiceFactory + use<> {
+    let names = |spec: &&RouteSpec| {
+        if spec.verb == Verb::Get {
+            "GET, HEAD"
+        } else {
+            spec.verb.name()
+        }
+    };
+    let allowed = specs.iter().map(names).collect::<Vec<_>>().join(", ");
+    let resource =
+        web::resource(path.to_owned()).default_service(web::to(move || fallback::method_not_allowed(allowed.clone())));
+    let routed = specs.iter().fold(resource, |resource, spec| {
+        resource.route((spec.handler)(guarded(spec.verb)))
+    });
+    routed.wrap(from_fn(panics::catch::<BoxBody>))
+}
+
+fn guarded(verb: Verb) -> Route {
+    match verb {
+        // RFC 9110 §9.3.2: HEAD is GET without the body, which the server leaves out.
+        Verb::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        Verb::Post | Verb::Delete => web::method(verb.method()),
+    }
+}

@@ -1,0 +1,37 @@
+//! What every request can reach.
+
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
+
+use crate::domain::clock::Clock;
+use crate::flows::Core;
+
+/// Shared by all workers; made once by `app`.
+pub struct ApiState {
+    /// The use cases' tools.
+    pub core: Arc<Core>,
+    /// Base of every URL we tell: the issuer. No slash at its end.
+    pub public_url: String,
+    /// Who may say on whose behalf a request comes.
+    pub trusted_proxies: Vec<IpNetwork>,
+    /// The OpenAPI document, as served.
+    pub openapi: String,
+    /// The development endpoints' tools; absent when serving for real.
+    pub development: Option<Development>,
+}
+
+/// What only `vestibule dev` offers.
+pub struct Development {
+    /// The service's clock, which can be moved forward.
+    pub clock: Arc<dyn MovableClock>,
+}
+
+/// A clock that tests and client developers move.
+pub trait MovableClock: Clock {
+    /// Moves the clock forward.
+    fn advance(&self, by: chrono::TimeDelta);
+
+    /// Returns how far it was moved in all.
+    fn offset(&self) -> chrono::TimeDelta;
+}

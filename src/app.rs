@@ -1,0 +1,247 @@
+//! The composition root: builds every concrete part once and hands it down.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::SecretString;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::api::openapi;
+use crate::api::state::{ApiState, Development};
+use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
+use crate::crypto::code_hash::CodeHasher;
+use crate::crypto::hasher::{HashError, PasswordHasher};
+use crate::crypto::keyring::{Keyring, MASTER_KEY_LENGTH};
+use crate::crypto::mac::TokenMac;
+use crate::crypto::sealer::Sealer;
+use crate::domain::access_token::AccessTokenPolicy;
+use crate::domain::clock::Clock;
+use crate::domain::random::{self, Random};
+use crate::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Options};
+use crate::flows::signing_keys::KeySet;
+use crate::flows::{Core, Settings};
+use crate::store::pool::Database;
+use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
+
+/// The master key's file in the data directory.
+const MASTER_KEY_FILE: &str = "master.key";
+
+/// What keeps the program from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The private PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] EmbeddedPostgresError),
+    /// The generated master key.
+    #[error("the master key in {path} cannot be used: {reason}")]
+    MasterKey {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The address to listen on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The hashing threads.
+    #[error(transparent)]
+    Hashing(#[from] HashError),
+    /// The schema.
+    #[error(transparent)]
+    Migration(#[from] crate::store::migrations::MigrationError),
+    /// The signing keys, or whatever else the database holds that cannot be read.
+    #[error("cannot use what the database holds: {0}")]
+    Stored(#[from] crate::flows::Fault),
+    /// The server.
+    #[error("the server failed: {0}")]
+    Server(#[source] io::Error),
+}
+
+/// A database to connect to, and the server process behind it if it is our own.
+pub struct OpenedDatabase {
+    /// A libpq URL.
+    pub url: SecretString,
+    /// Our own server.
+    pub embedded: Option<EmbeddedPostgres>,
+}
+
+/// Starts the private PostgreSQL, unless the settings name another.
+///
+/// # Errors
+///
+/// Says what keeps it from starting.
+pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
+    match &config.database.location {
+        DatabaseLocation::Url(url) => Ok(OpenedDatabase {
+            url: url.clone(),
+            embedded: None,
+        }),
+        DatabaseLocation::Embedded => {
+            let options = Options {
+                data_dir: config.database.data_dir.clone(),
+                server_settings: Vec::new(),
+            };
+            let embedded = EmbeddedPostgres::start(&options)?;
+            Ok(OpenedDatabase {
+                url: embedded.connection_url().into(),
+                embedded: Some(embedded),
+            })
+        }
+    }
+}
+
+/// Builds everything that requests need. Connects to nothing yet.
+///
+/// # Errors
+///
+/// Says what cannot be built.
+pub fn build(config: &Config, database_url: &SecretString, public_url: &str) -> Result<ApiState, StartError> {
+    let random: Arc<dyn Random> = Arc::new(SystemRandomness);
+    let made;
+    let keyring = match &config.master_key {
+        MasterKeySource::Given(keyring) => keyring.as_ref(),
+        MasterKeySource::DataDirectory => {
+            made = load_or_make_master_key(&config.database.data_dir, random.as_ref())?;
+            &made
+        }
+    };
+    let (clock, development) = clocks(config.mode);
+    let core = Core {
+        db: Database::new(database_url, config.database.pool_size),
+        hasher: PasswordHasher::new(
+            keyring,
+            config.limits.bcrypt_cost,
+            config.limits.hash_threads,
+            Arc::clone(&random),
+        )?,
+        sealer: Sealer::new(keyring, Arc::clone(&random)),
+        tokens: TokenMac::new(keyring),
+        codes: CodeHasher::new(keyring),
+        keys: KeySet::default(),
+        clock,
+        random,
+        settings: settings(config, public_url),
+    };
+    Ok(ApiState {
+        core: Arc::new(core),
+        public_url: public_url.to_owned(),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        openapi: openapi::document(),
+        development,
+    })
+}
+
+fn clocks(mode: Mode) -> (Arc<dyn Clock>, Option<Development>) {
+    match mode {
+        Mode::Serve => (Arc::new(SystemClock), None),
+        Mode::Development => {
+            let clock = Arc::new(ShiftedClock::default());
+            (clock.clone(), Some(Development { clock }))
+        }
+    }
+}
+
+fn settings(config: &Config, public_url: &str) -> Settings {
+    let host = Url::parse(public_url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default();
+    let tokens = &config.tokens;
+    Settings {
+        access_tokens: AccessTokenPolicy {
+            issuer: public_url.to_owned(),
+            audience: tokens.audience.clone().unwrap_or_else(|| public_url.to_owned()),
+            client_id: tokens.client_id.clone(),
+            ttl: tokens.access_token_ttl,
+            with_email: tokens.with_email,
+            with_username: tokens.with_username,
+        },
+        signing_algorithm: tokens.signing_algorithm,
+        lifetimes: tokens.lifetimes,
+        password_rules: config.limits.password_rules,
+        password_words: host
+            .split('.')
+            .map(str::to_owned)
+            .chain(["vestibule".to_owned(), host.clone()])
+            .collect(),
+        two_factor: config.two_factor,
+        registration: config.registration,
+        totp_issuer: host,
+    }
+}
+
+/// Loads the data directory's master key; the first start makes it, readable by its owner only.
+fn load_or_make_master_key(data_dir: &Path, random: &dyn Random) -> Result<Keyring, StartError> {
+    let path = data_dir.join(MASTER_KEY_FILE);
+    let failed = |reason: String| StartError::MasterKey {
+        path: path.display().to_string(),
+        reason,
+    };
+    if !path.exists() {
+        make_master_key(&path, random).map_err(|error| failed(error.to_string()))?;
+    }
+    let text = Zeroizing::new(fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?);
+    config::parse_keyring(text.trim()).map_err(failed)
+}
+
+/// Writes the key under another name first: a key cut short by a crash would lock everything it seals away.
+fn make_master_key(path: &Path, random: &dyn Random) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let key = Zeroizing::new(random::bytes::<MASTER_KEY_LENGTH>(random));
+    let text = Zeroizing::new(format!("{}\n", STANDARD.encode(key.as_slice())));
+    let draft = path.with_extension("key.new");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    tracing::info!(path = %path.display(), "made a master key; keep a copy with the database's backups");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_master_key_is_made_once_for_its_owner_only() {
+        let directory = tempfile::tempdir().unwrap();
+        load_or_make_master_key(directory.path(), &SystemRandomness).unwrap();
+        let path = directory.path().join(MASTER_KEY_FILE);
+        let made = fs::read_to_string(&path).unwrap();
+        load_or_make_master_key(directory.path(), &SystemRandomness).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), made);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_master_key_is_refused_and_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(MASTER_KEY_FILE);
+        fs::write(&path, "AAEC").unwrap();
+        assert!(matches!(
+            load_or_make_master_key(directory.path(), &SystemRandomness),
+            Err(StartError::MasterKey { .. })
+        ));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "AAEC");
+    }
+}

@@ -1,0 +1,118 @@
+//! The command line: one file a command.
+//!
+//! Every setting is a flag of the commands that use settings. Wrong usage and wrong settings end with status 2, other
+//! failures with 1.
+
+mod health;
+mod migrate;
+mod serve;
+mod setting_flags;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::setting_flags::SettingFlags;
+use crate::config::{Config, Mode, Source};
+
+/// Authentication with two doors: the password opens the first, the second factor the second
+#[derive(Parser)]
+#[command(name = "vestibule", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Migrate the database, then serve; what is done when no command is given
+    Serve(SettingFlags),
+    /// Serve for client developers and test suites: loopback only, with endpoints that move the clock
+    Dev(SettingFlags),
+    /// Bring the database's schema up to date
+    Migrate(SettingFlags),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Ask a running server whether it is ready; for a container's health check
+    Health(SettingFlags),
+}
+
+/// A command failed; the text says why.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let outcome = match cli.command.unwrap_or(Command::Serve(cli.settings)) {
+        Command::Serve(flags) => with_config(&flags, Mode::Serve, serve::run),
+        Command::Dev(flags) => with_config(&flags, Mode::Development, serve::run),
+        Command::Migrate(flags) => with_config(&flags, Mode::Serve, |config| migrate::run(&config)),
+        Command::Openapi => print(&crate::api::openapi::document()),
+        Command::Health(flags) => with_config(&flags, Mode::Serve, |config| health::run(&config)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Exit { status, message }) => {
+            complain(&message);
+            ExitCode::from(status)
+        }
+    }
+}
+
+struct Exit {
+    status: u8,
+    message: String,
+}
+
+fn with_config(
+    flags: &SettingFlags,
+    mode: Mode,
+    command: impl FnOnce(Config) -> Result<(), Failure>,
+) -> Result<(), Exit> {
+    let source = Source::collect(&flags.values);
+    let unknown = source.as_ref().map(|source| source.unknown.clone()).unwrap_or_default();
+    for name in unknown {
+        complain(&format!(
+            "warning: {name} is not a setting of this version and has no effect"
+        ));
+    }
+    let config = source
+        .and_then(|source| Config::read(&source, mode))
+        .map_err(|faults| {
+            let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
+            Exit {
+                status: 2,
+                message: format!("some settings cannot be used:\n{}", lines.join("\n")),
+            }
+        })?;
+    command(config).map_err(|Failure(message)| Exit {
+        status: 1,
+        message: format!("vestibule: {message}"),
+    })
+}
+
+fn print(text: &str) -> Result<(), Exit> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Exit {
+        status: 1,
+        message: error.to_string(),
+    })
+}
+
+/// Writes to standard error; where even that fails there is nobody to tell.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}

@@ -1,0 +1,55 @@
+//! Bounds on passwords and on the work they make.
+
+use std::num::NonZeroUsize;
+
+use super::Mode;
+use super::reader::Reader;
+use super::settings;
+use crate::domain::password::{MIN_LENGTH_FLOOR, PasswordRules};
+use crate::flows::TwoFactorPolicy;
+
+/// Shortest password where it stands alone (NIST SP 800-63B-4 §3.1.1.2).
+const SINGLE_FACTOR_MIN_LENGTH: usize = 15;
+
+/// Passwords and hashing.
+#[derive(Debug)]
+pub struct LimitsConfig {
+    /// Which new passwords are refused.
+    pub password_rules: PasswordRules,
+    /// Cost of a hash; each step doubles it.
+    pub bcrypt_cost: u32,
+    /// Threads that hash.
+    pub hash_threads: NonZeroUsize,
+}
+
+impl LimitsConfig {
+    /// Reads the section.
+    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, policy: Option<TwoFactorPolicy>) -> Option<Self> {
+        let shortest = u32::try_from(MIN_LENGTH_FLOOR).unwrap_or(u32::MAX);
+        let min_length = reader.optional_number(&settings::PASSWORD_MIN_LENGTH, shortest..=64);
+        let cheapest = if mode == Mode::Development { 4 } else { 10 };
+        let bcrypt_cost = reader.number(&settings::BCRYPT_COST, cheapest..=15);
+        let hash_threads = reader.optional_number(&settings::HASH_THREADS, 1..=256);
+        let by_policy = match policy? {
+            TwoFactorPolicy::Required => MIN_LENGTH_FLOOR,
+            TwoFactorPolicy::Optional => SINGLE_FACTOR_MIN_LENGTH,
+        };
+        let given = min_length?.and_then(|number| usize::try_from(number).ok());
+        let threads = hash_threads?
+            .and_then(|number| usize::try_from(number).ok())
+            .and_then(NonZeroUsize::new);
+        Some(Self {
+            password_rules: PasswordRules {
+                min_length: given.unwrap_or(by_policy),
+            },
+            bcrypt_cost: bcrypt_cost?,
+            hash_threads: threads.unwrap_or_else(spare_processors),
+        })
+    }
+}
+
+/// One processor is left to everything else where there are several.
+fn spare_processors() -> NonZeroUsize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(processors.saturating_sub(1)).unwrap_or(NonZeroUsize::MIN)
+}

@@ -1,0 +1,253 @@
+//! Settings: read once at start, checked as a whole, handed on as small structures.
+//!
+//! All faults are reported at once, each with the name of its variable. Only `cli` and `app` see this module.
+
+mod database;
+mod keys;
+mod limits;
+mod reader;
+mod server;
+pub mod settings;
+pub mod source;
+mod tokens;
+
+pub use self::database::{DatabaseConfig, DatabaseLocation};
+pub use self::keys::MasterKeySource;
+pub(crate) use self::keys::parse_keyring;
+pub use self::limits::LimitsConfig;
+pub use self::reader::ConfigFault;
+pub use self::server::{LogFormat, ServerConfig};
+pub use self::source::Source;
+pub use self::tokens::TokensConfig;
+
+use self::reader::Reader;
+use crate::flows::{RegistrationMode, TwoFactorPolicy};
+
+/// What the settings are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// To serve people.
+    Serve,
+    /// To help client developers: loopback only, weaker hashing allowed, development endpoints.
+    Development,
+}
+
+/// All settings.
+#[derive(Debug)]
+pub struct Config {
+    /// What they were read for.
+    pub mode: Mode,
+    /// Where to listen and who to say we are.
+    pub server: ServerConfig,
+    /// Where to keep everything.
+    pub database: DatabaseConfig,
+    /// What everything secret is derived from.
+    pub master_key: MasterKeySource,
+    /// What tokens say and how long things last.
+    pub tokens: TokensConfig,
+    /// Bounds on passwords and on work.
+    pub limits: LimitsConfig,
+    /// Whether everybody needs a second factor.
+    pub two_factor: TwoFactorPolicy,
+    /// Who may make an account.
+    pub registration: RegistrationMode,
+}
+
+impl Config {
+    /// Reads and checks all settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns every fault found.
+    pub fn read(source: &Source, mode: Mode) -> Result<Self, Vec<ConfigFault>> {
+        let mut reader = Reader::new(source);
+        let two_factor = reader.one_of(
+            &settings::TWO_FACTOR_POLICY,
+            &[
+                ("required", TwoFactorPolicy::Required),
+                ("optional", TwoFactorPolicy::Optional),
+            ],
+        );
+        let registration = reader.one_of(
+            &settings::REGISTRATION,
+            &[
+                ("explicit", RegistrationMode::Explicit),
+                ("closed", RegistrationMode::Closed),
+            ],
+        );
+        let server = ServerConfig::read(&mut reader, mode);
+        let database = DatabaseConfig::read(&mut reader);
+        let master_key = MasterKeySource::read(&mut reader, database.as_ref());
+        let tokens = TokensConfig::read(&mut reader);
+        let limits = LimitsConfig::read(&mut reader, mode, two_factor);
+        let faults = reader.into_faults();
+        let read = || {
+            Some(Self {
+                mode,
+                server: server?,
+                database: database?,
+                master_key: master_key?,
+                tokens: tokens?,
+                limits: limits?,
+                two_factor: two_factor?,
+                registration: registration?,
+            })
+        };
+        if faults.is_empty() {
+            read().ok_or(faults)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "MASTER_KEY";
+
+    fn read(pairs: &[(&str, &str)], mode: Mode) -> Result<Config, Vec<String>> {
+        let source = Source::from_pairs(pairs);
+        Config::read(&source, mode).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    fn names(faults: &[String]) -> Vec<&str> {
+        faults.iter().map(|fault| fault.split(':').next().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_complete() {
+        let config = read(&[], Mode::Serve).unwrap();
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.limits.password_rules.min_length, 8);
+        assert!(matches!(config.master_key, MasterKeySource::DataDirectory));
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once() {
+        let faults = read(
+            &[
+                ("LISTEN", "nowhere"),
+                ("DATABASE_URL", "mysql://x"),
+                ("SIGNING_ALG", "HS256"),
+                ("ACCESS_TOKEN_TTL", "1h"),
+                ("TRUSTED_PROXIES", "10.0.0.0/8,what"),
+                ("BCRYPT_COST", "4"),
+                ("TWO_FACTOR_POLICY", "sometimes"),
+            ],
+            Mode::Serve,
+        )
+        .unwrap_err();
+        let mut found = names(&faults);
+        found.sort_unstable();
+        assert_eq!(
+            found,
+            [
+                "DATABASE_URL",
+                "VESTIBULE_ACCESS_TOKEN_TTL",
+                "VESTIBULE_BCRYPT_COST",
+                "VESTIBULE_LISTEN",
+                "VESTIBULE_SIGNING_ALG",
+                "VESTIBULE_TRUSTED_PROXIES",
+                "VESTIBULE_TWO_FACTOR_POLICY",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_named_database_wants_a_master_key() {
+        let faults = read(&[("DATABASE_URL", "postgres://db/x")], Mode::Serve).unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_MASTER_KEY"]);
+    }
+
+    #[test]
+    fn master_keys_are_32_bytes_with_distinct_ids_and_are_never_repeated_in_a_fault() {
+        let one = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let two = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+        for good in [
+            one.to_owned(),
+            format!("7:{one}"),
+            format!("2:{two},1:{one}"),
+            format!(" 2:{two} , {one} "),
+        ] {
+            assert!(read(&[(KEY, &good)], Mode::Serve).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "x",
+            "AAEC",
+            "0:AAEC",
+            &format!("256:{one}"),
+            &format!("1:{one},1:{two}"),
+            &format!("{one},{two}"),
+        ] {
+            let faults = read(&[(KEY, bad)], Mode::Serve).unwrap_err();
+            assert_eq!(names(&faults), ["VESTIBULE_MASTER_KEY"], "{bad}");
+            assert!(bad.len() < 4 || !faults[0].contains(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_public_url_is_https_unless_it_is_loopback() {
+        let url = |text: &str| read(&[("PUBLIC_URL", text)], Mode::Serve);
+        for good in [
+            "https://auth.example.com",
+            "http://localhost:3000",
+            "http://127.0.0.1",
+            "http://[::1]:1",
+            "https://x.example/auth",
+        ] {
+            assert!(url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://auth.example.com",
+            "auth.example.com",
+            "ftp://x.example",
+            "https://x.example/?a",
+            "https://u:p@x.example",
+            "https://x.example/#a",
+        ] {
+            assert_eq!(names(&url(bad).unwrap_err()), ["VESTIBULE_PUBLIC_URL"], "{bad}");
+        }
+        assert_eq!(
+            url("https://x.example/").unwrap().server.public_url.as_deref(),
+            Some("https://x.example")
+        );
+        let faults = read(&[("LISTEN", "0.0.0.0:8080")], Mode::Serve).unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_PUBLIC_URL"]);
+    }
+
+    #[test]
+    fn development_stays_on_this_machine_and_may_hash_fast() {
+        assert!(read(&[("BCRYPT_COST", "4")], Mode::Development).is_ok());
+        let faults = read(
+            &[("LISTEN", "0.0.0.0:1"), ("PUBLIC_URL", "https://x.example")],
+            Mode::Development,
+        )
+        .unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_LISTEN", "VESTIBULE_PUBLIC_URL"]);
+    }
+
+    #[test]
+    fn passwords_are_longer_where_they_stand_alone() {
+        let length =
+            |pairs: &[(&str, &str)]| read(pairs, Mode::Serve).map(|config| config.limits.password_rules.min_length);
+        assert_eq!(length(&[("TWO_FACTOR_POLICY", "optional")]), Ok(15));
+        assert_eq!(length(&[("PASSWORD_MIN_LENGTH", "12")]), Ok(12));
+        assert_eq!(
+            names(&length(&[("PASSWORD_MIN_LENGTH", "7")]).unwrap_err()),
+            ["VESTIBULE_PASSWORD_MIN_LENGTH"]
+        );
+    }
+
+    #[test]
+    fn a_session_is_not_idle_for_longer_than_it_lasts() {
+        let faults = read(
+            &[("SESSION_IDLE_TTL", "7200"), ("SESSION_ABSOLUTE_TTL", "3600")],
+            Mode::Serve,
+        )
+        .unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_SESSION_IDLE_TTL"]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Where to listen, and who to say we are.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
+use ipnetwork::IpNetwork;
+use url::{Host, Url};
+
+use super::Mode;
+use super::reader::Reader;
+use super::settings;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For collectors: one object a line.
+    Json,
+}
+
+/// Listening and naming.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// Where to listen; port 0 picks one.
+    pub listen: SocketAddr,
+    /// Base of every URL, without a slash at its end; `None`: made from the address listened on.
+    pub public_url: Option<String>,
+    /// Who may say on whose behalf a request comes.
+    pub trusted_proxies: Vec<IpNetwork>,
+    /// Threads that serve HTTP; `None`: one a processor.
+    pub workers: Option<u32>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+impl ServerConfig {
+    /// Reads the section.
+    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> Option<Self> {
+        let listen = reader.parse(&settings::LISTEN, |text| parse_listen(text, mode));
+        let public_url = reader.parse_optional(&settings::PUBLIC_URL, |text| parse_public_url(text, mode));
+        if mode == Mode::Serve && public_url == Some(None) && listen.is_some_and(|address| !address.ip().is_loopback())
+        {
+            reader.fault(
+                &settings::PUBLIC_URL,
+                "must be set when LISTEN is not a loopback address",
+            );
+        }
+        let trusted_proxies = reader.list(&settings::TRUSTED_PROXIES, |text| {
+            text.parse()
+                .map_err(|_unreadable| "must be a list of networks, such as 10.0.0.0/8,fd00::/8".to_owned())
+        });
+        let workers = reader.optional_number(&settings::HTTP_WORKERS, 1..=256);
+        let log_format = read_log_format(reader);
+        Some(Self {
+            listen: listen?,
+            public_url: public_url?,
+            trusted_proxies: trusted_proxies?,
+            workers: workers?,
+            log_format: log_format?,
+        })
+    }
+}
+
+fn read_log_format(reader: &mut Reader<'_>) -> Option<LogFormat> {
+    if reader.text(&settings::LOG_FORMAT).is_some() {
+        return reader.one_of(
+            &settings::LOG_FORMAT,
+            &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
+        );
+    }
+    let by_outlet = if std::io::stderr().is_terminal() {
+        LogFormat::Pretty
+    } else {
+        LogFormat::Json
+    };
+    Some(by_outlet)
+}
+
+fn parse_listen(text: &str, mode: Mode) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_unreadable| "must be an address and a port, such as 127.0.0.1:8080".to_owned())?;
+    if mode == Mode::Development && !address.ip().is_loopback() {
+        return Err("must be a loopback address in development: its endpoints give everything away".to_owned());
+    }
+    Ok(address)
+}
+
+fn parse_public_url(text: &str, mode: Mode) -> Result<String, String> {
+    const WANTED: &str = "must be an absolute URL without user, query or fragment, such as https://auth.example.com";
+    let url = Url::parse(text).map_err(|_unreadable| WANTED.to_owned())?;
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(WANTED.to_owned()),
+    };
+    if !plain || !matches!(url.scheme(), "http" | "https") {
+        return Err(WANTED.to_owned());
+    }
+    if url.scheme() == "http" && !loopback {
+        return Err("must be https, unless its host is loopback".to_owned());
+    }
+    if mode == Mode::Development && !loopback {
+        return Err("must be a loopback URL in development".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}

@@ -1,0 +1,110 @@
+//! The table of settings: one row a setting, from which flags, help and reading follow.
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// The name without prefix, as in the documentation.
+    pub name: &'static str,
+    /// The environment variable.
+    pub variable: &'static str,
+    /// The flag, without dashes.
+    pub flag: &'static str,
+    /// What it is when not set, as text; empty when that depends on others.
+    pub default: &'static str,
+    /// How the default is told where it is not a text that could be set.
+    pub default_note: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+    /// Whether it may come from a file, named by the variable with `_FILE` at its end.
+    pub secret: bool,
+}
+
+macro_rules! settings {
+    ($($(#[$secret:ident])? $name:ident $variable:literal $flag:literal = $default:literal $(($note:literal))? : $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $name: Setting = Setting {
+                name: stringify!($name),
+                variable: $variable,
+                flag: $flag,
+                default: $default,
+                default_note: concat!($($note)?),
+                help: $help,
+                secret: concat!($(stringify!($secret))?).len() > 0,
+            };
+        )*
+
+        /// All settings, in the order of the help.
+        pub const ALL: &[&Setting] = &[$(&$name,)*];
+    };
+}
+
+settings! {
+    #[secret] DATABASE_URL "DATABASE_URL" "database-url" = "" ("none: a private PostgreSQL of its own"):
+        "PostgreSQL 14 or newer, as a libpq URL";
+    DATA_DIR "VESTIBULE_DATA_DIR" "data-dir" = "./.vestibule":
+        "Where the private PostgreSQL and its generated master key are kept";
+    LISTEN "VESTIBULE_LISTEN" "listen" = "127.0.0.1:8080":
+        "Address and port to serve on; port 0 picks one and logs it";
+    PUBLIC_URL "VESTIBULE_PUBLIC_URL" "public-url" = "" ("http:// and the address listened on"):
+        "Issuer of tokens and base of every link; https unless loopback";
+    AUDIENCE "VESTIBULE_AUDIENCE" "audience" = "" ("the public URL"):
+        "The aud of access tokens: whom they are for";
+    CLIENT_ID "VESTIBULE_CLIENT_ID" "client-id" = "vestibule":
+        "The client_id of access tokens";
+    #[secret] MASTER_KEY "VESTIBULE_MASTER_KEY" "master-key" = "" ("generated in the data directory with the private PostgreSQL, else required"):
+        "32 bytes in base64 that every other key is derived from; or a list of id:key, the current one first";
+    SIGNING_ALG "VESTIBULE_SIGNING_ALG" "signing-alg" = "ES256":
+        "How access tokens are signed: ES256, EdDSA or RS256";
+    ACCESS_TOKEN_TTL "VESTIBULE_ACCESS_TOKEN_TTL" "access-token-ttl" = "600":
+        "Life of an access token in seconds, 60 to 3600";
+    ACCESS_TOKEN_CLAIMS "VESTIBULE_ACCESS_TOKEN_CLAIMS" "access-token-claims" = "" ("none"):
+        "Personal claims to put into access tokens: email, username";
+    PRE_AUTH_TTL "VESTIBULE_PRE_AUTH_TTL" "pre-auth-ttl" = "300":
+        "Seconds from the password to the second factor, 30 to 600";
+    SESSION_IDLE_TTL "VESTIBULE_SESSION_IDLE_TTL" "session-idle-ttl" = "604800":
+        "Seconds that a session lasts without use";
+    SESSION_ABSOLUTE_TTL "VESTIBULE_SESSION_ABSOLUTE_TTL" "session-absolute-ttl" = "2592000":
+        "Seconds that a session lasts in all, at most 30 days";
+    TWO_FACTOR_POLICY "VESTIBULE_TWO_FACTOR_POLICY" "two-factor-policy" = "required":
+        "Whether everybody needs a second factor: required or optional";
+    REGISTRATION "VESTIBULE_REGISTRATION" "registration" = "explicit":
+        "Who may make an account: explicit (everybody; a taken name is told) or closed (nobody)";
+    PASSWORD_MIN_LENGTH "VESTIBULE_PASSWORD_MIN_LENGTH" "password-min-length" = "" ("8, or 15 when the second factor is optional"):
+        "Fewest characters of a new password, 8 to 64";
+    BCRYPT_COST "VESTIBULE_BCRYPT_COST" "bcrypt-cost" = "12":
+        "Cost of a password hash, 10 to 15; each step doubles it";
+    HASH_THREADS "VESTIBULE_HASH_THREADS" "hash-threads" = "" ("processors less one, at least 1"):
+        "Threads that hash passwords";
+    TRUSTED_PROXIES "VESTIBULE_TRUSTED_PROXIES" "trusted-proxies" = "" ("none"):
+        "Networks whose Forwarded and X-Forwarded-For count, as a list of CIDRs";
+    DB_POOL_SIZE "VESTIBULE_DB_POOL_SIZE" "db-pool-size" = "10":
+        "Most connections to the database, 1 to 500";
+    HTTP_WORKERS "VESTIBULE_HTTP_WORKERS" "http-workers" = "" ("one a processor"):
+        "Threads that serve HTTP";
+    LOG_FORMAT "VESTIBULE_LOG_FORMAT" "log-format" = "" ("pretty on a terminal, else json"):
+        "How log lines look: pretty or json";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_variables_and_flags_go_together() {
+        for setting in ALL {
+            assert_eq!(setting.flag.replace('-', "_").to_uppercase(), setting.name);
+            let expected = if setting.name == "DATABASE_URL" {
+                setting.name.to_owned()
+            } else {
+                format!("VESTIBULE_{}", setting.name)
+            };
+            assert_eq!(setting.variable, expected);
+            assert!(
+                setting.default.is_empty() != setting.default_note.is_empty(),
+                "{}",
+                setting.name
+            );
+        }
+    }
+}

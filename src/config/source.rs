@@ -1,0 +1,186 @@
+//! Where settings come from: flags, the environment, `.env`; the only place that reads the environment.
+//!
+//! A flag goes before the environment, the environment before `.env`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::reader::ConfigFault;
+use super::settings::{ALL, Setting};
+
+/// The texts of the settings that were given.
+#[derive(Default)]
+pub struct Source {
+    values: BTreeMap<&'static str, String>,
+    /// Variables that look like settings and are none.
+    pub unknown: Vec<String>,
+}
+
+impl Source {
+    /// Collects the texts. Flags are given by setting name, file flags by the name with `_FILE`.
+    ///
+    /// # Errors
+    ///
+    /// Returns a fault for each secret given twice, and for each file that cannot be read.
+    pub fn collect(flags: &BTreeMap<String, String>) -> Result<Self, Vec<ConfigFault>> {
+        Self::from_layers(flags, &environment(), &dot_env())
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_pairs(pairs: &[(&str, &str)]) -> Self {
+        let flags = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Self::from_layers(&flags, &BTreeMap::new(), &BTreeMap::new()).unwrap()
+    }
+
+    /// Returns the text given for a setting.
+    pub fn get(&self, setting: &Setting) -> Option<&str> {
+        self.values.get(setting.name).map(String::as_str)
+    }
+
+    fn from_layers(
+        flags: &BTreeMap<String, String>,
+        environment: &BTreeMap<String, String>,
+        dot_env: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<ConfigFault>> {
+        let mut source = Self {
+            values: BTreeMap::new(),
+            unknown: unknown(environment, dot_env),
+        };
+        let mut faults = Vec::new();
+        for setting in ALL {
+            let layers = [
+                (flags, setting.name.to_owned()),
+                (environment, setting.variable.to_owned()),
+                (dot_env, setting.variable.to_owned()),
+            ];
+            match layers.iter().find_map(|(layer, name)| from_layer(layer, name, setting)) {
+                Some(Ok(text)) => {
+                    source.values.insert(setting.name, text);
+                }
+                Some(Err(fault)) => faults.push(fault),
+                None => {}
+            }
+        }
+        if faults.is_empty() { Ok(source) } else { Err(faults) }
+    }
+}
+
+/// Looks a setting up in one layer, by value or, for secrets, by the file that holds it.
+fn from_layer(layer: &BTreeMap<String, String>, name: &str, setting: &Setting) -> Option<Result<String, ConfigFault>> {
+    let file = layer.get(&format!("{name}_FILE")).filter(|_| setting.secret);
+    match (layer.get(name), file) {
+        (Some(_), Some(_)) => Some(Err(ConfigFault::new(
+            setting,
+            "is given both as a value and as a file; give one",
+        ))),
+        (Some(value), None) => Some(Ok(value.clone())),
+        (None, Some(path)) => Some(read_file(path, setting)),
+        (None, None) => None,
+    }
+}
+
+fn read_file(path: &str, setting: &Setting) -> Result<String, ConfigFault> {
+    let text = std::fs::read_to_string(Path::new(path))
+        .map_err(|error| ConfigFault::new(setting, format!("cannot be read from {path}: {error}")))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Finds variables with our prefix that are no settings: most likely misspelt.
+fn unknown(environment: &BTreeMap<String, String>, dot_env: &BTreeMap<String, String>) -> Vec<String> {
+    let is_known = |name: &&String| {
+        ALL.iter().any(|setting| {
+            **name == setting.variable || setting.secret && **name == format!("{}_FILE", setting.variable)
+        })
+    };
+    let ours = environment
+        .keys()
+        .chain(dot_env.keys())
+        .filter(|name| name.starts_with("VESTIBULE_"));
+    let mut unknown: Vec<String> = ours.filter(|name| !is_known(name)).cloned().collect();
+    unknown.sort();
+    unknown.dedup();
+    unknown
+}
+
+/// Returns what `RUST_LOG` says is worth a log line.
+pub fn log_filter() -> String {
+    let given = |layer: BTreeMap<String, String>| layer.get("RUST_LOG").cloned();
+    given(environment())
+        .or_else(|| given(dot_env()))
+        .unwrap_or_else(|| "info".to_owned())
+}
+
+fn environment() -> BTreeMap<String, String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    let all = std::env::vars_os();
+    all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn dot_env() -> BTreeMap<String, String> {
+    let Ok(entries) = dotenvy::from_filename_iter(".env") else {
+        return BTreeMap::new();
+    };
+    entries.filter_map(Result::ok).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::{LISTEN, MASTER_KEY};
+
+    fn layer(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn flags_go_before_the_environment_and_that_before_dot_env() {
+        let (flag, variable, dot_env) = (
+            layer(&[("LISTEN", "a")]),
+            layer(&[("VESTIBULE_LISTEN", "b")]),
+            layer(&[("VESTIBULE_LISTEN", "c")]),
+        );
+        let none = BTreeMap::new();
+        let listen = |flags, environment, dot_env| {
+            Source::from_layers(flags, environment, dot_env)
+                .unwrap()
+                .get(&LISTEN)
+                .map(str::to_owned)
+        };
+        assert_eq!(listen(&flag, &variable, &dot_env).as_deref(), Some("a"));
+        assert_eq!(listen(&none, &variable, &dot_env).as_deref(), Some("b"));
+        assert_eq!(listen(&none, &none, &dot_env).as_deref(), Some("c"));
+        assert_eq!(listen(&none, &none, &none), None);
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_value_or_a_file_but_not_both() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "from file\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let none = BTreeMap::new();
+        let only_file = layer(&[("VESTIBULE_MASTER_KEY_FILE", path)]);
+        let source = Source::from_layers(&none, &only_file, &none).unwrap();
+        assert_eq!(source.get(&MASTER_KEY), Some("from file"));
+        let both = layer(&[("VESTIBULE_MASTER_KEY_FILE", path), ("VESTIBULE_MASTER_KEY", "x")]);
+        assert!(Source::from_layers(&none, &both, &none).is_err());
+        let missing = layer(&[("VESTIBULE_MASTER_KEY_FILE", "/does/not/exist")]);
+        assert!(Source::from_layers(&none, &missing, &none).is_err());
+    }
+
+    #[test]
+    fn misspelt_variables_are_noticed() {
+        let environment = layer(&[("VESTIBULE_LISTN", "x"), ("VESTIBULE_LISTEN", "x"), ("PATH", "x")]);
+        let source = Source::from_layers(&BTreeMap::new(), &environment, &BTreeMap::new()).unwrap();
+        assert_eq!(source.unknown, ["VESTIBULE_LISTN"]);
+    }
+}

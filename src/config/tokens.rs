@@ -1,0 +1,82 @@
+//! What tokens say, and how long things last.
+
+use chrono::TimeDelta;
+
+use super::reader::Reader;
+use super::settings;
+use crate::domain::session::SessionLifetimes;
+use crate::domain::signing_key::SigningAlgorithm;
+
+/// Tokens and sessions.
+#[derive(Debug)]
+pub struct TokensConfig {
+    /// `aud`; `None`: the public URL.
+    pub audience: Option<String>,
+    /// `client_id`.
+    pub client_id: String,
+    /// How access tokens are signed.
+    pub signing_algorithm: SigningAlgorithm,
+    /// Life of an access token.
+    pub access_token_ttl: TimeDelta,
+    /// Whether tokens tell the address.
+    pub with_email: bool,
+    /// Whether tokens tell the user name.
+    pub with_username: bool,
+    /// Life of sessions.
+    pub lifetimes: SessionLifetimes,
+}
+
+impl TokensConfig {
+    /// Reads the section.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let audience = reader.parse_optional(&settings::AUDIENCE, parse_name);
+        let client_id = reader.parse(&settings::CLIENT_ID, parse_name);
+        let algorithms = SigningAlgorithm::ALL.map(|algorithm| (algorithm.as_str(), algorithm));
+        let signing_algorithm = reader.one_of(&settings::SIGNING_ALG, &algorithms);
+        let access_token_ttl = reader.number(&settings::ACCESS_TOKEN_TTL, 60..=3600);
+        let claims = reader.list(&settings::ACCESS_TOKEN_CLAIMS, |text| match text {
+            "email" | "username" => Ok(text.to_owned()),
+            _ => Err("must be a list of email, username".to_owned()),
+        });
+        let lifetimes = read_lifetimes(reader);
+        let claims = claims?;
+        Some(Self {
+            audience: audience?,
+            client_id: client_id?,
+            signing_algorithm: signing_algorithm?,
+            access_token_ttl: seconds(access_token_ttl?),
+            with_email: claims.iter().any(|claim| claim == "email"),
+            with_username: claims.iter().any(|claim| claim == "username"),
+            lifetimes: lifetimes?,
+        })
+    }
+}
+
+fn read_lifetimes(reader: &mut Reader<'_>) -> Option<SessionLifetimes> {
+    let pre_auth = reader.number(&settings::PRE_AUTH_TTL, 30..=600);
+    let idle = reader.number(&settings::SESSION_IDLE_TTL, 60..=2_592_000);
+    let absolute = reader.number(&settings::SESSION_ABSOLUTE_TTL, 60..=2_592_000);
+    let (pre_auth, idle, absolute) = (pre_auth?, idle?, absolute?);
+    if idle > absolute {
+        reader.fault(
+            &settings::SESSION_IDLE_TTL,
+            "must not be longer than SESSION_ABSOLUTE_TTL",
+        );
+    }
+    Some(SessionLifetimes {
+        pre_auth: seconds(pre_auth),
+        idle: seconds(idle),
+        absolute: seconds(absolute),
+    })
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 256 || text.chars().any(char::is_control) {
+        return Err("must be 1 to 256 characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn seconds(number: u32) -> TimeDelta {
+    TimeDelta::seconds(number.into())
+}

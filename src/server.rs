@@ -1,0 +1,152 @@
+//! The process that serves: bind, prepare, answer, drain, stop.
+//!
+//! It listens before the database is ready, so that a supervisor sees it alive; until the schema was checked and the
+//! keys were loaded, everything that needs them is 503.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{HttpServer, web};
+use secrecy::SecretString;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::api::build_app;
+use crate::app::{self, StartError};
+use crate::config::{Config, Mode};
+use crate::flows::{Core, signing_keys};
+use crate::store::migrations::{self, MigrationError};
+
+/// How long requests may take to finish after a signal.
+const SHUTDOWN_GRACE_SECONDS: u64 = 20;
+/// How long a client may take to send its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long to wait before trying again to reach the database at start.
+const PREPARE_RETRY: Duration = Duration::from_secs(1);
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+///
+/// Says what kept it from starting, or what the database holds that this program cannot use.
+pub async fn serve(config: Config) -> Result<(), StartError> {
+    let database = app::open_database(&config)?;
+    let outcome = serve_on(&config, &database.url).await;
+    if let Some(embedded) = database.embedded {
+        embedded.stop()?;
+    }
+    outcome
+}
+
+async fn serve_on(config: &Config, database_url: &SecretString) -> Result<(), StartError> {
+    let (listener, address) = bind(config.server.listen)?;
+    let public_url = config
+        .server
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
+    let state = web::Data::new(app::build(config, database_url, &public_url)?);
+    let core = Arc::clone(&state.core);
+    let mut server = HttpServer::new(move || build_app(state.clone()))
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .backlog(1024)
+        .max_connections(10_000)
+        .shutdown_timeout(SHUTDOWN_GRACE_SECONDS)
+        .disable_signals();
+    if let Some(workers) = config.server.workers.and_then(|number| usize::try_from(number).ok()) {
+        server = server.workers(workers);
+    }
+    let running = server.listen(listener).map_err(StartError::Server)?.run();
+    announce(config, address, &public_url);
+    let handle = running.handle();
+    let stopping = tokio::spawn(stop_on_signal(handle.clone()));
+    let preparing = tokio::spawn(prepare(core, database_url.clone(), handle));
+    running.await.map_err(StartError::Server)?;
+    stopping.abort();
+    preparing.abort();
+    tracing::info!("stopped");
+    match preparing.await {
+        Ok(prepared) => prepared,
+        // Stopped by a signal before the database was ready.
+        Err(_cancelled) => Ok(()),
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen {
+        address: address.to_string(),
+        source,
+    };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn announce(config: &Config, address: SocketAddr, public_url: &str) {
+    if config.tokens.signing_algorithm == crate::domain::signing_key::SigningAlgorithm::Rs256 {
+        tracing::warn!("RS256 is for verifiers that know nothing else; ES256 is safer and smaller");
+    }
+    if config.mode == Mode::Development {
+        tracing::warn!("development endpoints are on: whoever reaches this address can move its clock");
+    }
+    tracing::info!(%address, public_url, "listening; the API is described at {public_url}/docs/");
+}
+
+async fn stop_on_signal(handle: ServerHandle) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be received; stop the process by force");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: requests under way are finished first");
+    handle.stop(true).await;
+}
+
+/// Brings the schema up to date and loads the keys, as often as it takes to reach the database. What cannot be cured
+/// by waiting stops the server.
+async fn prepare(core: Arc<Core>, database_url: SecretString, handle: ServerHandle) -> Result<(), StartError> {
+    loop {
+        let error = match prepare_once(&core, &database_url).await {
+            Ok(()) => {
+                tracing::info!("ready");
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let temporary = match &error {
+            StartError::Migration(error) => matches!(error, MigrationError::Unreachable(_)),
+            StartError::Stored(fault) => fault.is_temporary(),
+            _ => false,
+        };
+        if !temporary {
+            handle.stop(true).await;
+            return Err(error);
+        }
+        tracing::error!(%error, "not ready; trying again");
+        tokio::time::sleep(PREPARE_RETRY).await;
+    }
+}
+
+async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
+    let url = database_url.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "migrations run before the pool lets anything through"
+    )]
+    let migrated = tokio::task::spawn_blocking(move || migrations::apply(&url)).await;
+    let applied = migrated.map_err(|died| MigrationError::Failed(died.to_string()))??;
+    if !applied.is_empty() {
+        tracing::info!(migrations = applied.join(" "), "the schema was brought up to date");
+    }
+    core.db.schema_is_ready();
+    signing_keys::load(core).await?;
+    Ok(())
+}
