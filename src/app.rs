@@ -101,13 +101,54 @@ pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     }
 }
 
+/// What the service takes from the world around it; tests bring their own.
+pub struct World {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The randomness.
+    pub random: Arc<dyn Random>,
+    /// What only `vestibule dev` offers.
+    pub development: Option<Development>,
+}
+
+impl World {
+    /// Takes the machine's clock and randomness; in development, a clock that can be moved.
+    pub fn of(mode: Mode) -> Self {
+        let random = Arc::new(SystemRandomness);
+        match mode {
+            Mode::Serve => Self {
+                clock: Arc::new(SystemClock),
+                random,
+                development: None,
+            },
+            Mode::Development => {
+                let clock = Arc::new(ShiftedClock::default());
+                Self {
+                    clock: clock.clone(),
+                    random,
+                    development: Some(Development { clock }),
+                }
+            }
+        }
+    }
+}
+
 /// Builds everything that requests need. Connects to nothing yet.
 ///
 /// # Errors
 ///
 /// Says what cannot be built.
-pub fn build(config: &Config, database_url: &SecretString, public_url: &str) -> Result<ApiState, StartError> {
-    let random: Arc<dyn Random> = Arc::new(SystemRandomness);
+pub fn build(
+    config: &Config,
+    database_url: &SecretString,
+    public_url: &str,
+    world: World,
+) -> Result<ApiState, StartError> {
+    let World {
+        clock,
+        random,
+        development,
+    } = world;
     let made;
     let keyring = match &config.master_key {
         MasterKeySource::Given(keyring) => keyring.as_ref(),
@@ -116,15 +157,10 @@ pub fn build(config: &Config, database_url: &SecretString, public_url: &str) -> 
             &made
         }
     };
-    let (clock, development) = clocks(config.mode);
+    let limits = &config.limits;
     let core = Core {
         db: Database::new(database_url, config.database.pool_size),
-        hasher: PasswordHasher::new(
-            keyring,
-            config.limits.bcrypt_cost,
-            config.limits.hash_threads,
-            Arc::clone(&random),
-        )?,
+        hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         tokens: TokenMac::new(keyring),
         codes: CodeHasher::new(keyring),
@@ -140,16 +176,6 @@ pub fn build(config: &Config, database_url: &SecretString, public_url: &str) -> 
         openapi: openapi::document(),
         development,
     })
-}
-
-fn clocks(mode: Mode) -> (Arc<dyn Clock>, Option<Development>) {
-    match mode {
-        Mode::Serve => (Arc::new(SystemClock), None),
-        Mode::Development => {
-            let clock = Arc::new(ShiftedClock::default());
-            (clock.clone(), Some(Development { clock }))
-        }
-    }
 }
 
 fn settings(config: &Config, public_url: &str) -> Settings {

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::api::build_app;
-use crate::app::{self, StartError};
+use crate::app::{self, StartError, World};
 use crate::config::{Config, Mode};
 use crate::flows::{Core, signing_keys};
 use crate::store::migrations::{self, MigrationError};
@@ -48,7 +48,7 @@ async fn serve_on(config: &Config, database_url: &SecretString) -> Result<(), St
         .public_url
         .clone()
         .unwrap_or_else(|| format!("http://{address}"));
-    let state = web::Data::new(app::build(config, database_url, &public_url)?);
+    let state = web::Data::new(app::build(config, database_url, &public_url, World::of(config.mode))?);
     let core = Arc::clone(&state.core);
     let mut server = HttpServer::new(move || build_app(state.clone()))
         .client_request_timeout(HEAD_TIMEOUT)
@@ -135,7 +135,12 @@ async fn prepare(core: Arc<Core>, database_url: SecretString, handle: ServerHand
     }
 }
 
-async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
+/// Brings the schema up to date and loads the keys; requests are let through from then on.
+///
+/// # Errors
+///
+/// Says what is missing or cannot be used.
+pub async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
     let url = database_url.clone();
     #[expect(
         clippy::disallowed_methods,

@@ -26,13 +26,22 @@ impl Source {
         Self::from_layers(flags, &environment(), &dot_env())
     }
 
-    #[cfg(test)]
-    pub(super) fn from_pairs(pairs: &[(&str, &str)]) -> Self {
-        let flags = pairs
+    /// Takes settings by name and nothing from the environment, for whoever embeds the service.
+    pub fn from_pairs(pairs: &[(&str, &str)]) -> Self {
+        let value = |name: &str| {
+            pairs
+                .iter()
+                .find(|(given, _)| *given == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        let values = ALL
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .filter_map(|setting| Some((setting.name, value(setting.name)?)))
             .collect();
-        Self::from_layers(&flags, &BTreeMap::new(), &BTreeMap::new()).unwrap()
+        Self {
+            values,
+            unknown: Vec::new(),
+        }
     }
 
     /// Returns the text given for a setting.

@@ -9,6 +9,9 @@ use zxcvbn::Score;
 
 /// Longest password in code points (NIST asks for at least 64; the bound keeps guessability checks cheap).
 pub const MAX_LENGTH: usize = 128;
+/// From this many code points on a password is not put to the estimator: no guesser's list holds such, whatever their
+/// pattern, and the estimator's work grows with the square of the length.
+const LONG_ENOUGH: usize = 64;
 /// Shortest password that may be configured (ASVS 6.2.1).
 pub const MIN_LENGTH_FLOOR: usize = 8;
 
@@ -82,6 +85,9 @@ impl PasswordRules {
     ///
     /// Returns [`PasswordRejection::Common`].
     pub fn check_guessable(self, password: &Password, own_words: &[String]) -> Result<(), PasswordRejection> {
+        if password.expose().chars().count() >= LONG_ENOUGH {
+            return Ok(());
+        }
         let words: Vec<&str> = own_words.iter().map(String::as_str).collect();
         if zxcvbn::zxcvbn(password.expose(), &words).score() < Score::Two {
             Err(PasswordRejection::Common)

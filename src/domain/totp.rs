@@ -159,9 +159,10 @@ mod tests {
             (20_000_000_000, "65353130"),
         ] {
             let step = TimeStep::at(at(seconds));
-            assert_eq!(rfc_secret().code_at(step).as_str(), &eight_digits[2..]);
+            let (_, six_digits) = eight_digits.split_at(2);
+            assert_eq!(rfc_secret().code_at(step).as_str(), six_digits);
             assert_eq!(
-                rfc_secret().matched_step(&code(&eight_digits[2..]), at(seconds), None),
+                rfc_secret().matched_step(&code(six_digits), at(seconds), None),
                 Some(step)
             );
         }

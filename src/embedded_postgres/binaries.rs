@@ -183,7 +183,6 @@ fn not_found(found: &mut Vec<u32>, needed: Option<(u32, &Path)>) -> EmbeddedPost
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -1,1 +1,19 @@
-fn main() {}
+//! The one integration binary: linking dominates, so every further one would cost as much again.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
+mod contract;
+mod races;
+mod routes;
+mod security;
+mod store;
+mod support;

@@ -28,6 +28,11 @@ pub struct AdvanceClockRequest {
 
 /// A message that would have been sent.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "channel": "email", "to": "jo@example.com", "subject": "A new login",
+    "text": "Somebody logged in.", "html": null, "kind": "new_login", "token": null, "code": null, "link": null,
+    "created_at": "2026-03-01T12:00:00Z"
+}))]
 pub struct OutboxMessage {
     /// Names the message.
     pub id: Uuid,

@@ -1,0 +1,154 @@
+//! Arrows point down: who may use whom, read from the sources.
+
+use std::path::{Path, PathBuf};
+
+/// Each layer with the parts of the crate that its files may name.
+const MAY_USE: [(&str, &[&str]); 12] = [
+    ("domain", &["domain"]),
+    ("crypto", &["crypto", "domain"]),
+    ("embedded_postgres", &["embedded_postgres"]),
+    ("store", &["store", "domain", "crypto"]),
+    ("flows", &["flows", "domain", "crypto", "store"]),
+    ("api", &["api", "flows", "domain"]),
+    ("config", &["config", "domain", "crypto", "flows"]),
+    ("telemetry.rs", &["config"]),
+    ("system.rs", &["api", "domain"]),
+    (
+        "app.rs",
+        &[
+            "api",
+            "config",
+            "crypto",
+            "domain",
+            "embedded_postgres",
+            "flows",
+            "store",
+            "system",
+        ],
+    ),
+    ("server.rs", &["api", "app", "config", "domain", "flows", "store"]),
+    ("cli", &["api", "app", "config", "server", "store", "telemetry"]),
+];
+
+/// Libraries that only one layer may name.
+const OWNED: [(&str, &[&str]); 7] = [
+    ("actix_web", &["api", "server.rs", "cli"]),
+    ("diesel", &["store"]),
+    ("jsonwebtoken", &["crypto"]),
+    ("bcrypt", &["crypto"]),
+    ("aws_lc_rs", &["crypto", "domain", "system.rs"]),
+    ("tokio", &["api", "crypto", "store", "server.rs"]),
+    ("clap", &["cli"]),
+];
+
+#[test]
+fn no_layer_uses_one_above_it() {
+    let mut wrong = Vec::new();
+    for (layer, file, line) in use_lines() {
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == layer) else {
+            continue;
+        };
+        for part in crate_parts(&line) {
+            if !allowed.contains(&part.as_str()) {
+                wrong.push(format!("{}: {line}", file.display()));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn each_library_stays_in_its_layer() {
+    let mut wrong = Vec::new();
+    for (layer, file, line) in use_lines() {
+        for (library, layers) in OWNED {
+            if line.starts_with(&format!("use {library}")) && !layers.contains(&layer.as_str()) {
+                wrong.push(format!("{}: {line}", file.display()));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn siblings_in_handlers_and_store_do_not_use_each_other() {
+    for (directory, shared) in [
+        ("api/handlers", &[][..]),
+        ("store", &["error", "schema", "pool", "users::UserRow"]),
+    ] {
+        for (_, file, line) in use_lines() {
+            if !file.starts_with(source().join(directory)) || file.ends_with("mod.rs") {
+                continue;
+            }
+            let used = line.strip_prefix("use super::");
+            let sibling = used.is_some_and(|rest| !shared.iter().any(|name| rest.starts_with(name)));
+            assert!(!sibling, "{}: {line}", file.display());
+        }
+    }
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Returns every `use` line outside tests, with its layer and file.
+fn use_lines() -> Vec<(String, PathBuf, String)> {
+    let mut files = Vec::new();
+    collect(&source(), &mut files);
+    let mut lines = Vec::new();
+    for file in files {
+        let layer = file.strip_prefix(source()).unwrap().components().next().unwrap();
+        let layer = layer.as_os_str().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        // A `use` may span lines; it ends with its semicolon.
+        for part in code.split("\nuse ").skip(1) {
+            let line: String = part
+                .split(';')
+                .next()
+                .unwrap()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
+            lines.push((layer.clone(), file.clone(), format!("use {line}")));
+        }
+    }
+    lines
+}
+
+/// Returns the parts of this crate that a `use` line names.
+fn crate_parts(line: &str) -> Vec<String> {
+    let Some(rest) = line
+        .strip_prefix("use crate::")
+        .or_else(|| line.strip_prefix("pub use crate::"))
+    else {
+        return Vec::new();
+    };
+    let name = |text: &str| {
+        text.trim()
+            .split([':', ',', ' ', '}'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    match rest.strip_prefix('{') {
+        Some(list) => list
+            .trim_end_matches('}')
+            .split(',')
+            .map(name)
+            .filter(|name| !name.is_empty())
+            .collect(),
+        None => vec![name(rest)],
+    }
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What must hold across the whole: routes, document and tests agree; guards guard; arrows point down.
+
+mod coverage;
+mod layering;
+mod methods;
+mod openapi;
+mod unauthorized;

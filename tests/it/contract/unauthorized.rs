@@ -1,0 +1,157 @@
+//! Every guarded route refuses every kind of bad token.
+//!
+//! The loop reads the table of routes, so a new route is covered the moment it is in the table.
+
+use actix_web::http::{Method, header};
+use actix_web::test::TestRequest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use vestibule::api::routes::{Access, ROUTES, RouteSpec, Verb};
+
+use crate::support::actors::{Person, SignedIn, claims, header as token_header};
+use crate::support::app::TestApp;
+use crate::support::response::TestResponse;
+
+#[actix_web::test]
+async fn routes_for_signed_in_people_accept_only_live_access_tokens_of_ours() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let bad = bad_access_tokens(&app, &signed_in).await;
+    for route in ROUTES.iter().filter(|route| route.access == Access::AccessToken) {
+        let good = call(&app, route, Some(&signed_in.access_token)).await;
+        assert_ne!(good.status.as_u16(), 401, "{} refuses a good token", route.path);
+        call(&app, route, None).await.expect_problem(401, "invalid_token");
+        for (name, token) in &bad {
+            let answer = call(&app, route, Some(token)).await;
+            assert_eq!(
+                answer.header("www-authenticate"),
+                Some("Bearer error=\"invalid_token\""),
+                "{name}"
+            );
+            answer.expect_problem(401, "invalid_token");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn routes_for_pending_logins_accept_only_live_pre_auth_tokens() {
+    let app = TestApp::new().await;
+    let pending = Person::register(&app, "mo@example.com").await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let forged = format!("vpa_{}", URL_SAFE_NO_PAD.encode([1; 57]));
+    for route in ROUTES.iter().filter(|route| route.access == Access::PreAuthToken) {
+        let good = call(&app, route, Some(&pending.pre_auth_token)).await;
+        assert_ne!(good.status.as_u16(), 401, "{} refuses a good token", route.path);
+        call(&app, route, None)
+            .await
+            .expect_problem(401, "invalid_pre_auth_token");
+        for token in [
+            "x",
+            &forged,
+            &signed_in.access_token,
+            &signed_in.refresh_token,
+            &signed_in.person.pre_auth_token,
+            &signed_in.refresh_token.replacen("vrt_", "vpa_", 1),
+        ] {
+            call(&app, route, Some(token))
+                .await
+                .expect_problem(401, "invalid_pre_auth_token");
+        }
+    }
+}
+
+#[test]
+fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
+    let ways_in = ["/register", "/login", "/2fa/verify"];
+    for route in ROUTES.iter().filter(|route| route.access == Access::Public) {
+        let harmless = route.verb == Verb::Get && !route.path.starts_with("/me");
+        assert!(
+            harmless || ways_in.contains(&route.path),
+            "{} is open to everybody",
+            route.path
+        );
+    }
+}
+
+async fn call(app: &TestApp, route: &RouteSpec, token: Option<&str>) -> TestResponse {
+    let mut request = TestRequest::with_uri(route.path).method(route.verb.method());
+    if let Some(token) = token {
+        request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+    }
+    if route.has_body && route.verb.method() == Method::POST {
+        request = request.set_json(json!({}));
+    }
+    app.send(request).await
+}
+
+async fn bad_access_tokens(app: &TestApp, signed_in: &SignedIn) -> Vec<(&'static str, String)> {
+    let good = &signed_in.access_token;
+    let (head, rest) = good.split_once('.').unwrap();
+    let (payload, signature) = rest.split_once('.').unwrap();
+    let with_header = |change: &dyn Fn(&mut Value)| {
+        let mut header = token_header(good);
+        change(&mut header);
+        format!("{}.{rest}", encode(&header))
+    };
+    let with_claims = |change: &dyn Fn(&mut Value)| {
+        let mut changed = claims(good);
+        change(&mut changed);
+        format!("{head}.{}.{signature}", encode(&changed))
+    };
+    // Tokens that are signed by another deployment, or by ours for somebody else.
+    let other_key = TestApp::new().await;
+    let stranger = Person::sign_up(&other_key, "jo@example.com").await.access_token;
+    let other_audience = app.sibling(&[("AUDIENCE", "https://other.example")]).await;
+    let elsewhere = Person::sign_up(&other_audience, "ann@example.com").await.access_token;
+    let other_client = app.sibling(&[("CLIENT_ID", "other")]).await;
+    let another_client = Person::sign_up(&other_client, "bob@example.com").await.access_token;
+    vec![
+        ("garbage", "x".to_owned()),
+        ("three parts of garbage", "a.b.c".to_owned()),
+        ("no signature", format!("{head}.{payload}.")),
+        (
+            "alg none",
+            format!("{}.{payload}.", encode(&json!({"alg": "none", "typ": "at+jwt"}))),
+        ),
+        (
+            "alg none with the old signature",
+            with_header(&|header| header["alg"] = json!("none")),
+        ),
+        ("alg HS256", with_header(&|header| header["alg"] = json!("HS256"))),
+        ("typ JWT", with_header(&|header| header["typ"] = json!("JWT"))),
+        (
+            "unknown kid",
+            with_header(&|header| header["kid"] = json!("' OR 1=1--")),
+        ),
+        (
+            "a key of the sender's",
+            with_header(&|header| header["jku"] = json!("https://evil.example/jwks.json")),
+        ),
+        (
+            "a later exp",
+            with_claims(&|claims| claims["exp"] = json!(9_999_999_999_i64)),
+        ),
+        (
+            "another sub",
+            with_claims(&|claims| claims["sub"] = claims["jti"].clone()),
+        ),
+        ("a role", with_claims(&|claims| claims["roles"] = json!(["admin"]))),
+        (
+            "another signature",
+            format!("{head}.{payload}.{}", URL_SAFE_NO_PAD.encode([7; 64])),
+        ),
+        ("a padded signature", format!("{good}=")),
+        ("a trailing part", format!("{good}.")),
+        ("another deployment's", stranger),
+        ("another audience", elsewhere),
+        ("another client", another_client),
+        ("a refresh token", signed_in.refresh_token.clone()),
+        ("a pre-auth token", signed_in.person.log_in(app).await),
+        ("far too long", format!("{head}.{}.{signature}", "A".repeat(5000))),
+    ]
+}
+
+fn encode(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}

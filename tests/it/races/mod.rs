@@ -1,0 +1,4 @@
+//! Many at once: real parallel transactions, over two instances on one database.
+
+mod registration;
+mod second_factor;

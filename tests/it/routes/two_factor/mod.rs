@@ -1,0 +1,4 @@
+//! The second door.
+
+mod totp;
+mod verify;

@@ -1,0 +1,4 @@
+//! What an attacker would try, and what must never be kept.
+
+mod at_rest;
+mod audit;

@@ -1,0 +1,4 @@
+//! The schema and the way it is changed.
+
+mod migrations;
+mod schema;

@@ -1,0 +1,118 @@
+//! What we ask of every table, read from the database.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use crate::support::db::TestDatabase;
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+fn lines(connection: &mut PgConnection, query: &str) -> Vec<String> {
+    diesel::sql_query(query)
+        .load::<Line>(connection)
+        .unwrap()
+        .into_iter()
+        .map(|row| row.line)
+        .collect()
+}
+
+/// Describes all our columns, constraints and indexes.
+pub(super) fn describe(connection: &mut PgConnection) -> Vec<String> {
+    lines(
+        connection,
+        "SELECT table_name || '.' || column_name || ' ' || udt_name || ' ' || is_nullable || ' ' || coalesce(column_default, '') AS line
+           FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%'
+         UNION ALL
+         SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+          WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE '\\_\\_%'
+         UNION ALL
+         SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE '\\_\\_%'
+         ORDER BY 1",
+    )
+}
+
+#[test]
+fn every_table_and_column_has_a_comment() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    let bare = lines(
+        &mut connection,
+        "SELECT c.relname || '.' || a.attname AS line FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE '\\_\\_%'
+            AND a.attnum > 0 AND NOT a.attisdropped
+            AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)",
+    );
+    assert_eq!(bare, Vec::<String>::new());
+}
+
+#[test]
+fn every_time_has_a_zone_and_every_reference_an_index() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    let zoneless = "SELECT table_name || '.' || column_name AS line FROM information_schema.columns
+                     WHERE table_schema = 'public' AND udt_name = 'timestamp' AND table_name NOT LIKE '\\_\\_%'";
+    assert_eq!(lines(&mut connection, zoneless), Vec::<String>::new());
+    let slow = "SELECT conname AS line FROM pg_constraint f WHERE contype = 'f' AND NOT EXISTS (
+                    SELECT 1 FROM pg_index i WHERE i.indrelid = f.conrelid AND i.indkey[0] = f.conkey[1])";
+    assert_eq!(lines(&mut connection, slow), Vec::<String>::new());
+}
+
+/// `src/store/schema.rs` is kept by hand: its types are held against the database's here.
+#[test]
+fn the_programs_view_of_the_schema_is_the_databases() {
+    let names: BTreeMap<&str, &str> = BTreeMap::from([
+        ("uuid", "Uuid"),
+        ("text", "Text"),
+        ("timestamptz", "Timestamptz"),
+        ("int2", "Int2"),
+        ("int8", "Int8"),
+        ("bool", "Bool"),
+        ("bytea", "Bytea"),
+        ("inet", "Inet"),
+        ("_text", "Array<Text>"),
+    ]);
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    let columns = lines(
+        &mut connection,
+        "SELECT table_name || ' ' || column_name || ' ' || udt_name || ' ' || is_nullable AS line
+           FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%'",
+    );
+    let mut database: Vec<String> = columns
+        .iter()
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let kind = names[words[2]];
+            let kind = if words[3] == "YES" {
+                format!("Nullable<{kind}>")
+            } else {
+                kind.to_owned()
+            };
+            format!("{}.{} {kind}", words[0], words[1])
+        })
+        .collect();
+    database.sort();
+    let mut program = program_columns();
+    program.sort();
+    assert_eq!(program, database);
+}
+
+fn program_columns() -> Vec<String> {
+    let text = include_str!("../../../src/store/schema.rs");
+    let mut columns = Vec::new();
+    let mut table = "";
+    for line in text.lines().map(str::trim) {
+        if let Some((name, kind)) = line.split_once(" -> ") {
+            columns.push(format!("{table}.{name} {}", kind.trim_end_matches(',')));
+        } else if line.ends_with(") {") {
+            table = line.split(' ').next().unwrap();
+        }
+    }
+    columns
+}

@@ -1,0 +1,111 @@
+//! People at the doors: each step of a login as a verb, so that a test says only what it is about.
+
+use serde_json::{Value, json};
+use vestibule::domain::clock::Clock;
+
+use super::app::TestApp;
+use super::oath;
+use super::response::TestResponse;
+
+/// A password that nobody guesses.
+pub(crate) const PASSWORD: &str = "korrekt pferd batterie";
+
+/// Somebody who registered and holds an authenticator.
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    /// The authenticator's secret, in base 32.
+    pub(crate) secret: String,
+    /// The pre-auth token of the registration.
+    pub(crate) pre_auth_token: String,
+}
+
+/// Somebody who is signed in.
+pub(crate) struct SignedIn {
+    pub(crate) person: Person,
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) recovery_codes: Vec<String>,
+}
+
+impl Person {
+    /// Registers with an address.
+    pub(crate) async fn register(app: &TestApp, email: &str) -> Self {
+        let answer = app
+            .post("/register", &json!({"email": email, "password": PASSWORD}))
+            .await
+            .expect(201);
+        Self {
+            id: answer.text("/user/id"),
+            email: email.to_owned(),
+            secret: answer.text("/totp/secret"),
+            pre_auth_token: answer.text("/pre_auth_token"),
+        }
+    }
+
+    /// Registers and confirms the authenticator.
+    pub(crate) async fn sign_up(app: &TestApp, email: &str) -> SignedIn {
+        Self::register(app, email).await.confirm(app).await
+    }
+
+    /// Returns the code that the authenticator shows.
+    pub(crate) fn code(&self, app: &TestApp) -> String {
+        oath::code_at(&self.secret, app.clock.now())
+    }
+
+    /// Returns a code that the authenticator never shows around now.
+    pub(crate) fn wrong_code(&self, app: &TestApp) -> String {
+        oath::wrong_code_at(&self.secret, app.clock.now())
+    }
+
+    /// Sends the first code.
+    pub(crate) async fn confirm(self, app: &TestApp) -> SignedIn {
+        let answer = verify(app, &self.pre_auth_token, &self.code(app)).await.expect(200);
+        let codes = answer.json()["recovery_codes"]
+            .as_array()
+            .expect("recovery codes")
+            .clone();
+        SignedIn {
+            access_token: answer.text("/access_token"),
+            refresh_token: answer.text("/refresh_token"),
+            recovery_codes: codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect(),
+            person: self,
+        }
+    }
+
+    /// Logs in with the password and returns the pre-auth token.
+    pub(crate) async fn log_in(&self, app: &TestApp) -> String {
+        log_in(app, &self.email, PASSWORD)
+            .await
+            .expect(200)
+            .text("/pre_auth_token")
+    }
+}
+
+/// Sends a login by address.
+pub(crate) async fn log_in(app: &TestApp, email: &str, password: &str) -> TestResponse {
+    app.post("/login", &json!({"email": email, "password": password})).await
+}
+
+/// Sends a code.
+pub(crate) async fn verify(app: &TestApp, pre_auth_token: &str, code: &str) -> TestResponse {
+    app.post("/2fa/verify", &json!({"pre_auth_token": pre_auth_token, "code": code}))
+        .await
+}
+
+/// Returns the claims of an access token without looking at its signature.
+pub(crate) fn claims(access_token: &str) -> Value {
+    part(access_token, 1)
+}
+
+/// Returns the header of an access token.
+pub(crate) fn header(access_token: &str) -> Value {
+    part(access_token, 0)
+}
+
+fn part(token: &str, index: usize) -> Value {
+    use base64::Engine;
+    let part = token.split('.').nth(index).expect("a JWT");
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}

@@ -1,0 +1,192 @@
+//! The real application, without a socket: only time, randomness and the cost of hashing differ from production.
+
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use actix_http::Request;
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header;
+use actix_web::{test, web};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::Value;
+use vestibule::api::build_app;
+use vestibule::api::state::{Development, MovableClock};
+use vestibule::app::{self, World};
+use vestibule::config::{Config, Mode, Source};
+use vestibule::domain::clock::Clock;
+use vestibule::domain::random::Random;
+use vestibule::server;
+
+use super::db::TestDatabase;
+use super::response::TestResponse;
+
+/// The issuer of tests.
+pub(crate) const PUBLIC_URL: &str = "https://auth.example.com";
+/// 32 bytes in base64.
+pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+type Call = Box<dyn Fn(Request) -> LocalBoxFuture<'static, ServiceResponse>>;
+
+/// An instance of the service with a database of its own.
+pub(crate) struct TestApp {
+    call: Call,
+    pub(crate) clock: Arc<ManualClock>,
+    // Dropped last: the pool's connections must be gone before the database is.
+    pub(crate) database: Arc<TestDatabase>,
+}
+
+impl TestApp {
+    /// Starts with the default settings.
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts with settings beyond the defaults.
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::start(settings, Arc::new(TestDatabase::migrated()), Arc::default(), true).await
+    }
+
+    /// Starts as `serve` does: without the development endpoints.
+    pub(crate) async fn serving() -> Self {
+        Self::start(&[], Arc::new(TestDatabase::migrated()), Arc::default(), false).await
+    }
+
+    /// Starts a second instance on the same database, with the same clock.
+    pub(crate) async fn sibling(&self, settings: &[(&str, &str)]) -> Self {
+        Self::start(settings, Arc::clone(&self.database), Arc::clone(&self.clock), true).await
+    }
+
+    async fn start(
+        settings: &[(&str, &str)],
+        database: Arc<TestDatabase>,
+        clock: Arc<ManualClock>,
+        development: bool,
+    ) -> Self {
+        let mut pairs = vec![
+            ("MASTER_KEY", MASTER_KEY),
+            ("BCRYPT_COST", "4"),
+            ("HASH_THREADS", "2"),
+            ("DB_POOL_SIZE", "5"),
+        ];
+        pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
+        pairs.extend(settings);
+        // Development mode, for its cheap hashing; its endpoints come with the world below.
+        let config = Config::read(&Source::from_pairs(&pairs), Mode::Development).unwrap();
+        let world = World {
+            clock: clock.clone(),
+            random: Arc::new(SeededRandom::default()),
+            development: development.then(|| Development { clock: clock.clone() }),
+        };
+        let state = web::Data::new(app::build(&config, &database.url, PUBLIC_URL, world).unwrap());
+        server::prepare_once(&state.core, &database.url).await.unwrap();
+        let service = Rc::new(test::init_service(build_app(state.clone())).await);
+        let call: Call = Box::new(move |request| {
+            let service = Rc::clone(&service);
+            async move { service.call(request).await.unwrap().map_into_boxed_body() }.boxed_local()
+        });
+        Self { call, clock, database }
+    }
+
+    /// Sends a request and checks what holds for every answer.
+    pub(crate) async fn send(&self, request: test::TestRequest) -> TestResponse {
+        let request = request.peer_addr("203.0.113.7:4711".parse().unwrap()).to_request();
+        let method = request.method().clone();
+        TestResponse::read(&method, (self.call)(request).await).await
+    }
+
+    /// Sends a GET.
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
+        self.send(test::TestRequest::get().uri(path)).await
+    }
+
+    /// Sends a GET with a bearer token.
+    pub(crate) async fn get_as(&self, path: &str, token: &str) -> TestResponse {
+        self.send(bearer(test::TestRequest::get().uri(path), token)).await
+    }
+
+    /// Sends a POST with a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> TestResponse {
+        self.send(test::TestRequest::post().uri(path).set_json(body)).await
+    }
+
+    /// Sends a POST with a bearer token and no body.
+    pub(crate) async fn post_as(&self, path: &str, token: &str) -> TestResponse {
+        self.send(bearer(test::TestRequest::post().uri(path), token)).await
+    }
+
+    /// Sends any method with a body as it stands.
+    pub(crate) async fn send_raw(&self, method: Method, path: &str, media_type: &str, body: &str) -> TestResponse {
+        let request = test::TestRequest::with_uri(path).method(method);
+        self.send(
+            request
+                .insert_header((header::CONTENT_TYPE, media_type))
+                .set_payload(body.to_owned()),
+        )
+        .await
+    }
+}
+
+fn bearer(request: test::TestRequest, token: &str) -> test::TestRequest {
+    request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")))
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct ManualClock(Mutex<TimeDelta>);
+
+impl ManualClock {
+    fn start() -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339("2026-03-01T12:00:00Z").unwrap().to_utc()
+    }
+
+    /// Moves the clock forward by seconds.
+    pub(crate) fn advance(&self, seconds: i64) {
+        MovableClock::advance(self, TimeDelta::seconds(seconds));
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self(Mutex::new(TimeDelta::zero()))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        Self::start() + *self.0.lock().unwrap()
+    }
+}
+
+impl MovableClock for ManualClock {
+    fn advance(&self, by: TimeDelta) {
+        *self.0.lock().unwrap() += by;
+    }
+
+    fn offset(&self) -> TimeDelta {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Randomness that is different in every instance and the same in every run.
+struct SeededRandom(Mutex<ChaCha20Rng>);
+
+impl Default for SeededRandom {
+    fn default() -> Self {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static INSTANCES: AtomicU64 = AtomicU64::new(0);
+        Self(Mutex::new(ChaCha20Rng::seed_from_u64(
+            INSTANCES.fetch_add(1, Ordering::Relaxed),
+        )))
+    }
+}
+
+impl Random for SeededRandom {
+    fn fill(&self, destination: &mut [u8]) {
+        self.0.lock().unwrap().fill_bytes(destination);
+    }
+}

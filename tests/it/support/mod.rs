@@ -1,0 +1,7 @@
+//! What every test stands on: a database of its own, the real application, a clock that is moved by hand.
+
+pub(crate) mod actors;
+pub(crate) mod app;
+pub(crate) mod db;
+pub(crate) mod oath;
+pub(crate) mod response;

@@ -1,0 +1,162 @@
+//! An answer, with what every answer of the service must be checked on its way in.
+
+use actix_web::body::to_bytes;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
+use serde_json::Value;
+use vestibule::api::routes::ROUTES;
+
+/// Headers that an answer may have, so that none leaks unexpectedly.
+const ALLOWED_HEADERS: [&str; 16] = [
+    "allow",
+    "cache-control",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "date",
+    "location",
+    "pragma",
+    "referrer-policy",
+    "retry-after",
+    "strict-transport-security",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-frame-options",
+    "x-request-id",
+    "vary",
+];
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct TestResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl TestResponse {
+    /// Reads an answer and checks what holds for all of them.
+    pub(crate) async fn read(method: &Method, response: ServiceResponse) -> Self {
+        let pattern = response.request().match_pattern();
+        let read = Self {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: to_bytes(response.into_body())
+                .await
+                .map(|bytes| bytes.to_vec())
+                .unwrap_or_default(),
+        };
+        read.check_headers();
+        if read.status.as_u16() >= 400 && *method != Method::HEAD {
+            read.check_problem(method, pattern.as_deref());
+        }
+        read
+    }
+
+    /// Returns the body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+
+    /// Returns a text member of the body.
+    #[track_caller]
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        let json = self.json();
+        let found = json.pointer(pointer).and_then(Value::as_str);
+        found
+            .unwrap_or_else(|| panic!("no text at {pointer} in {json}"))
+            .to_owned()
+    }
+
+    /// Returns a header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Checks the status and returns the answer.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        let body = String::from_utf8_lossy(&self.body).into_owned();
+        assert_eq!(self.status.as_u16(), status, "{body}");
+        self
+    }
+
+    /// Checks that the answer is a problem with this code and returns its body.
+    #[track_caller]
+    pub(crate) fn expect_problem(self, status: u16, code: &str) -> Value {
+        let json = self.expect(status).json();
+        assert_eq!(json["code"], code, "{json}");
+        json
+    }
+
+    fn check_headers(&self) {
+        for name in self.headers.keys() {
+            assert!(ALLOWED_HEADERS.contains(&name.as_str()), "unexpected header {name}");
+        }
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+        ] {
+            assert_eq!(self.header(name), Some(value));
+        }
+        assert!(
+            self.header("content-security-policy")
+                .unwrap()
+                .contains("frame-ancestors 'none'")
+        );
+        let cache = self.header("cache-control").unwrap();
+        assert!(
+            cache == "no-store" || self.status.is_success() && cache.starts_with("public, max-age="),
+            "{cache}"
+        );
+        let id = self.header("x-request-id").expect("every answer has an id");
+        assert_eq!(uuid::Uuid::parse_str(id).unwrap().get_version_num(), 7);
+        match self.status.as_u16() {
+            204 => assert!(self.body.is_empty() && self.header("content-type").is_none()),
+            401 => assert!(self.header("www-authenticate").unwrap().starts_with("Bearer")),
+            405 => assert!(self.header("allow").is_some()),
+            429 | 503 => assert!(self.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1),
+            _ => {}
+        }
+    }
+
+    fn check_problem(&self, method: &Method, pattern: Option<&str>) {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            self.header("cache-control"),
+            Some("no-store"),
+            "errors are never cached"
+        );
+        let problem = self.json();
+        let code = problem["code"].as_str().expect("a code");
+        assert_eq!(problem["status"], self.status.as_u16());
+        assert_eq!(problem["request_id"].as_str(), self.header("x-request-id"));
+        assert!(
+            problem["type"]
+                .as_str()
+                .unwrap()
+                .ends_with(&format!("/docs/problems/{code}"))
+        );
+        assert!(problem["title"].is_string() && problem["detail"].is_string());
+        assert_eq!(problem["errors"].is_array(), code == "validation_failed");
+        for internal in ["diesel", "panicked", "src/", "SELECT", "postgres", ".rs"] {
+            assert!(!problem.to_string().contains(internal), "{problem}");
+        }
+        let route = ROUTES
+            .iter()
+            .find(|route| Some(route.path) == pattern && route.verb.method() == *method);
+        if let Some(route) = route {
+            let documented: Vec<&str> = route.all_codes().iter().map(|code| code.as_str()).collect();
+            assert!(
+                documented.contains(&code),
+                "{code} is not documented for {method} {}",
+                route.path
+            );
+        } else {
+            assert!(["not_found", "method_not_allowed"].contains(&code), "{code}");
+        }
+    }
+}
