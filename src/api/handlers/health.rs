@@ -22,10 +22,6 @@ pub async fn live() -> HttpResponse {
 /// Tells whether requests can be served
 ///
 /// For a load balancer: the database answers, its schema is this program's, the signing keys are loaded.
-///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "get_readiness", tag = "Operation",
     responses((status = 200, description = "Send requests.", body = Health)),

@@ -16,14 +16,31 @@ use crate::flows::login::{Login, login};
 ///
 /// Checks the password. Answers with a pre-auth token and the methods that open the second door; `status` tells how to
 /// go on.
-///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
 #[utoipa::path(
     post, path = "/login", operation_id = "log_in", tag = "Sign in",
     request_body(content = LoginRequest, description = "Exactly one of `email` and `username`."),
-    responses((status = 200, description = "The password was right.", body = LoginResponse)),
+    responses((
+        status = 200, description = "The password was right.", body = LoginResponse,
+        examples(
+            ("second_factor_required" = (summary = "Ask for a code", value = json!({
+                "status": "second_factor_required", "pre_auth_token": "vpa_AQGTx…", "expires_in": 300,
+                "methods": [{"type": "totp"}, {"type": "recovery_code", "remaining": 10}], "default_method": "totp",
+            }))),
+            ("enrolment_required" = (summary = "Set a second factor up", value = json!({
+                "status": "enrolment_required", "pre_auth_token": "vpa_AQGTx…", "expires_in": 300,
+                "methods": [{"type": "totp", "pending": true}],
+            }))),
+            ("authenticated" = (summary = "Signed in: only where the second factor is optional", value = json!({
+                "status": "authenticated", "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…",
+                "token_type": "Bearer", "expires_in": 600, "refresh_token": "vrt_AQGTx…", "refresh_expires_in": 604_800,
+                "session": {
+                    "id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "created_at": "2026-03-01T12:00:00Z",
+                    "expires_at": "2026-03-31T12:00:00Z", "idle_expires_at": "2026-03-08T12:00:00Z",
+                    "acr": "aal1", "amr": ["pwd"],
+                },
+            }))),
+        ),
+    )),
 )]
 pub async fn log_in(
     state: Data<ApiState>,

@@ -11,9 +11,7 @@ use crate::flows::account;
 
 /// Returns the caller's account
 ///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
+/// As it stands now, not as it stood when the token was made.
 #[utoipa::path(
     get, path = "/me", operation_id = "get_me", tag = "Account",
     responses((status = 200, description = "The account.", body = UserView)),

@@ -19,10 +19,6 @@ use crate::flows::register::{NewAccount, Registration, register as register_flow
 ///
 /// Makes the account together with a TOTP secret that waits for its first code. Show the QR code, then send the code to
 /// `POST /2fa/verify` with the pre-auth token: that confirms the authenticator and signs the user in.
-///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
 #[utoipa::path(
     post, path = "/register", operation_id = "register", tag = "Sign in",
     request_body(content = RegisterRequest, description = "At least one of `email` and `username`."),

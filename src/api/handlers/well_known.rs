@@ -15,10 +15,6 @@ const CACHEABLE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, m
 ///
 /// A JWK set (RFC 7517 §5). Verify access tokens with the key whose `kid` the token names; fetch the set again when the
 /// `kid` is not in it.
-///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "get_jwks", tag = "Verification",
     responses((status = 200, description = "The keys; may be cached for five minutes.", body = Jwks)),

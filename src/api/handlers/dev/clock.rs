@@ -15,9 +15,7 @@ const MOST: i64 = 315_360_000;
 
 /// Returns the service's time
 ///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
+/// And how far it is ahead of the machine's. `vestibule dev` only.
 #[utoipa::path(
     get, path = "/dev/clock", operation_id = "get_clock", tag = "Development",
     responses((status = 200, description = "The time, and how far it was moved.", body = ClockView)),
@@ -29,10 +27,6 @@ pub async fn get(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 /// Moves the service's clock forward
 ///
 /// Every expiry, code and token follows it. `vestibule dev` only.
-///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
 #[utoipa::path(
     post, path = "/dev/clock", operation_id = "advance_clock", tag = "Development",
     request_body(content = AdvanceClockRequest),

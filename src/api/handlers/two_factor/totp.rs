@@ -15,10 +15,6 @@ use crate::flows::enrolment::{self, Enrolment};
 ///
 /// For an account whose authenticator is not confirmed yet: throws the pending secret away and makes a new one. Confirm
 /// it with `POST /2fa/verify`.
-///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
 #[utoipa::path(
     post, path = "/2fa/totp", operation_id = "enrol_totp", tag = "Second factors",
     responses((status = 201, description = "The new secret, shown this once.", body = TotpEnrolmentView)),

@@ -17,10 +17,6 @@ use crate::flows::second_factor::{self, Verification};
 ///
 /// Exchanges a pre-auth token and a second-factor code for tokens. The first right code of a new account confirms its
 /// authenticator, and that answer alone carries the recovery codes.
-///
-/// # Errors
-///
-/// Answers with the problems listed for the route.
 #[utoipa::path(
     post, path = "/2fa/verify", operation_id = "verify_second_factor", tag = "Sign in",
     request_body(content = VerifyRequest),
