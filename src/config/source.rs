@@ -119,7 +119,7 @@ pub fn log_filter() -> String {
     let given = |layer: BTreeMap<String, String>| layer.get("RUST_LOG").cloned();
     given(environment())
         .or_else(|| given(dot_env()))
-        .unwrap_or_else(|| "info".to_owned())
+        .unwrap_or_else(|| "info,actix_server=warn".to_owned())
 }
 
 fn environment() -> BTreeMap<String, String> {

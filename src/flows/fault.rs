@@ -6,7 +6,7 @@ use crate::crypto::keyring::UnknownKey;
 use crate::crypto::sealer::SealError;
 use crate::crypto::signing_key::SigningKeyError;
 use crate::store::error::StoreError;
-use crate::store::pool::Collides;
+use crate::store::transaction::Retryable;
 
 /// A fault of the service or of what it stands on.
 #[derive(Debug, thiserror::Error)]
@@ -39,14 +39,14 @@ impl Fault {
     pub const fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::Store(StoreError::Unavailable(_) | StoreError::Collision(_))
+            Self::Store(StoreError::Unavailable(_) | StoreError::Disconnected(_) | StoreError::Collision(_))
                 | Self::Hash(HashError::Busy)
                 | Self::NoSigningKey
         )
     }
 }
 
-impl Collides for Fault {
+impl Retryable for Fault {
     fn store_error(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error) => Some(error),

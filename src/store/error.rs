@@ -8,9 +8,12 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 /// A fault of the database or of the way to it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No connection could be had, it broke, or the server was too slow or not ready. Trying later may help.
+    /// No connection could be had, or the server was too slow or not ready. Trying later may help.
     #[error("the database cannot be used at present: {0}")]
     Unavailable(String),
+    /// The connection broke. On another one the same may succeed.
+    #[error("the connection to the database broke: {0}")]
+    Disconnected(String),
     /// The statement collided with another one and may succeed when repeated at once.
     #[error("the transaction collided with another one")]
     Collision(#[source] DieselError),
@@ -26,39 +29,45 @@ impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, information) = &error else {
             return match error {
-                // A broken connection leaves its transaction manager unusable.
-                DieselError::BrokenTransactionManager => Self::Unavailable(error.to_string()),
+                // What diesel says on a connection that broke before.
+                DieselError::BrokenTransactionManager => Self::Disconnected(error.to_string()),
                 other => Self::Failed(other),
             };
         };
         let message = information.message();
+        let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         match kind {
             DatabaseErrorKind::SerializationFailure => Self::Collision(error),
-            DatabaseErrorKind::ClosedConnection
-            | DatabaseErrorKind::UnableToSendCommand
-            // A standby, or a server that is being promoted.
-            | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(message.to_owned()),
-            // diesel does not hand on the SQLSTATE of these, so their primary messages must do.
-            DatabaseErrorKind::Unknown if message.contains("deadlock detected") => Self::Collision(error),
-            DatabaseErrorKind::Unknown if TEMPORARY.iter().any(|part| message.contains(part)) => {
-                Self::Unavailable(message.to_owned())
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                Self::Disconnected(message.to_owned())
             }
+            // A standby, or a server that is being promoted.
+            DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(message.to_owned()),
+            DatabaseErrorKind::Unknown if says(&COLLIDED) => Self::Collision(error),
+            DatabaseErrorKind::Unknown if says(&DISCONNECTED) => Self::Disconnected(message.to_owned()),
+            DatabaseErrorKind::Unknown if says(&UNAVAILABLE) => Self::Unavailable(message.to_owned()),
             _ => Self::Failed(error),
         }
     }
 }
 
-/// Parts of the messages of SQLSTATE classes 53, 57P and 55P03, and of libpq when the connection broke.
-const TEMPORARY: [&str; 11] = [
-    "canceling statement due to",
+// diesel does not hand the SQLSTATE on, so parts of the primary messages must do.
+
+/// SQLSTATE 40P01.
+const COLLIDED: [&str; 1] = ["deadlock detected"];
+/// Class 57P, and libpq's own words when the connection broke.
+const DISCONNECTED: [&str; 6] = [
+    "terminating connection due to",
+    "server closed the connection unexpectedly",
     "could not receive data from server",
     "could not send data to server",
     "no connection to the server",
-    "remaining connection slots are reserved",
-    "server closed the connection unexpectedly",
     "SSL connection has been closed unexpectedly",
-    "terminating connection due to",
-    "the database system is",
-    "too many clients already",
+];
+/// 57014, 55P03, class 53 and 57P03.
+const UNAVAILABLE: [&str; 4] = [
+    "canceling statement due to",
     "could not extend file",
+    "too many clients already",
+    "the database system is",
 ];

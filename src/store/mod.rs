@@ -12,6 +12,7 @@ mod schema;
 pub mod sessions;
 pub mod signing_keys;
 pub mod totp_factors;
+pub mod transaction;
 pub mod users;
 
 pub use diesel::pg::PgConnection;

@@ -1,0 +1,109 @@
+//! Transactions: repeated when they collide, begun anew where nothing was done yet, and never half done.
+
+use diesel::PgConnection;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::r2d2::{ConnectionManager, PooledConnection};
+
+use super::error::StoreError;
+use super::pool::Connector;
+
+/// How often a transaction that collided is tried in all.
+const ATTEMPTS: u32 = 3;
+
+/// An error that may hold a database error, which tells whether repeating can cure it.
+pub trait Retryable: From<StoreError> {
+    /// Returns the database error inside, if there is one.
+    fn store_error(&self) -> Option<&StoreError>;
+}
+
+impl Retryable for StoreError {
+    fn store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
+
+/// A connection in use, with the means to replace it when it turns out dead.
+pub(super) struct Lease {
+    connector: Connector,
+    connection: PooledConnection<ConnectionManager<PgConnection>>,
+}
+
+impl Lease {
+    /// Takes a connection.
+    pub(super) fn new(connector: Connector) -> Result<Self, StoreError> {
+        let connection = connector.connect()?;
+        Ok(Self { connector, connection })
+    }
+
+    /// Gives a dead connection up (r2d2 drops what diesel calls broken) and takes another.
+    fn renew(self) -> Result<Self, StoreError> {
+        drop(self.connection);
+        Self::new(self.connector)
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        Ok(AnsiTransactionManager::begin_transaction(&mut *self.connection)?)
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        Ok(AnsiTransactionManager::commit_transaction(&mut *self.connection)?)
+    }
+
+    fn roll_back(&mut self) {
+        // The error at hand says more than a failed rollback would; r2d2 drops a connection left in a transaction.
+        let _ = AnsiTransactionManager::rollback_transaction(&mut *self.connection);
+    }
+}
+
+/// Runs `work` in a transaction.
+pub(super) fn in_transaction<T, E: Retryable>(
+    lease: Lease,
+    name: &'static str,
+    work: &impl Fn(&mut PgConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut lease = begin(lease)?;
+    let mut attempt = 1;
+    loop {
+        let error = match work(&mut lease.connection) {
+            Ok(value) => match lease.commit() {
+                Ok(()) => return Ok(value),
+                Err(error) => error.into(),
+            },
+            Err(error) => {
+                lease.roll_back();
+                error
+            }
+        };
+        if attempt == ATTEMPTS || !matches!(error.store_error(), Some(StoreError::Collision(_))) {
+            return Err(error);
+        }
+        tracing::debug!(transaction = name, attempt, "a transaction collided and is repeated");
+        attempt += 1;
+        lease.begin()?;
+    }
+}
+
+/// Opens a transaction. `BEGIN` changes nothing, so a connection that died while idle can be replaced without harm.
+fn begin(mut lease: Lease) -> Result<Lease, StoreError> {
+    for _ in 0..lease.connector.size() {
+        match lease.begin() {
+            Err(StoreError::Disconnected(_)) => lease = lease.renew()?,
+            begun => return begun.map(|()| lease),
+        }
+    }
+    lease.begin().map(|()| lease)
+}
+
+/// Runs `work`, which only reads, and so may be repeated on another connection when one turns out dead.
+pub(super) fn reading<T, E: Retryable>(
+    mut lease: Lease,
+    work: &impl Fn(&mut PgConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    for _ in 0..lease.connector.size() {
+        match work(&mut lease.connection) {
+            Err(error) if matches!(error.store_error(), Some(StoreError::Disconnected(_))) => lease = lease.renew()?,
+            done => return done,
+        }
+    }
+    work(&mut lease.connection)
+}
