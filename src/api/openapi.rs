@@ -98,11 +98,13 @@ pub fn document() -> String {
     let mut document = serde_json::to_value(described).unwrap_or_default();
     for route in ROUTES.iter().filter(|route| !route.operation_id.is_empty()) {
         let method = route.verb.name().to_ascii_lowercase();
-        let pointer = format!(
-            "/paths/{}/{method}/responses",
-            route.path.replace('~', "~0").replace('/', "~1")
-        );
-        if let Some(Value::Object(responses)) = document.pointer_mut(&pointer) {
+        let pointer = format!("/paths/{}/{method}", route.path.replace('~', "~0").replace('/', "~1"));
+        let Some(Value::Object(operation)) = document.pointer_mut(&pointer) else {
+            continue;
+        };
+        // An empty list says that nothing is wanted, where a missing one would say nothing.
+        operation.entry("security").or_insert_with(|| json!([]));
+        if let Some(Value::Object(responses)) = operation.get_mut("responses") {
             responses.extend(problem_responses(route));
         }
     }

@@ -38,6 +38,10 @@ pub async fn add<B: MessageBody + 'static>(
         .app_data::<Data<ApiState>>()
         .is_some_and(|state| state.public_url.starts_with("https:"));
     let headers = response.headers_mut();
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        // RFC 6749 §5.1 wants it beside no-store, for caches that know only HTTP/1.0.
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    }
     for (name, value) in HEADERS {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
