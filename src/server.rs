@@ -33,16 +33,21 @@ const PREPARE_RETRY: Duration = Duration::from_secs(1);
 ///
 /// Says what kept it from starting, or what the database holds that this program cannot use.
 pub async fn serve(config: Config) -> Result<(), StartError> {
+    // Before the database: an address that is taken should not cost a first start of the private PostgreSQL.
+    let bound = bind(config.server.listen)?;
     let database = app::open_database(&config)?;
-    let outcome = serve_on(&config, &database.url).await;
+    let outcome = serve_on(&config, bound, &database.url).await;
     if let Some(embedded) = database.embedded {
         embedded.stop()?;
     }
     outcome
 }
 
-async fn serve_on(config: &Config, database_url: &SecretString) -> Result<(), StartError> {
-    let (listener, address) = bind(config.server.listen)?;
+async fn serve_on(
+    config: &Config,
+    (listener, address): (TcpListener, SocketAddr),
+    database_url: &SecretString,
+) -> Result<(), StartError> {
     let public_url = config
         .server
         .public_url

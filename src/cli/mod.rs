@@ -106,10 +106,14 @@ fn with_config(
 }
 
 fn print(text: &str) -> Result<(), Exit> {
-    io::stdout().write_all(text.as_bytes()).map_err(|error| Exit {
-        status: 1,
-        message: error.to_string(),
-    })
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| Exit {
+            status: 1,
+            message: error.to_string(),
+        }),
+    }
 }
 
 /// Writes to standard error; where even that fails there is nobody to tell.

@@ -1,6 +1,6 @@
 //! Settings: read once at start, checked as a whole, handed on as small structures.
 //!
-//! All faults are reported at once, each with the name of its variable. Only `cli` and `app` see this module.
+//! All faults are reported at once, each with the name of its variable. Only `cli`, `app` and `server` see this module.
 
 mod database;
 mod keys;

@@ -14,6 +14,14 @@ pub struct ConfigFault {
 }
 
 impl ConfigFault {
+    /// Says what is wrong with something else than one setting.
+    pub fn of(variable: &'static str, wanted: impl Into<String>) -> Self {
+        Self {
+            variable,
+            wanted: wanted.into(),
+        }
+    }
+
     /// Says what is wrong with a setting.
     pub fn new(setting: &Setting, wanted: impl Into<String>) -> Self {
         Self {

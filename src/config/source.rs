@@ -23,7 +23,8 @@ impl Source {
     ///
     /// Returns a fault for each secret given twice, and for each file that cannot be read.
     pub fn collect(flags: &BTreeMap<String, String>) -> Result<Self, Vec<ConfigFault>> {
-        Self::from_layers(flags, &environment(), &dot_env())
+        let dot_env = dot_env().map_err(|fault| vec![fault])?;
+        Self::from_layers(flags, &environment(), &dot_env)
     }
 
     /// Takes settings by name and nothing from the environment, for whoever embeds the service.
@@ -118,7 +119,7 @@ fn unknown(environment: &BTreeMap<String, String>, dot_env: &BTreeMap<String, St
 pub fn log_filter() -> String {
     let given = |layer: BTreeMap<String, String>| layer.get("RUST_LOG").cloned();
     given(environment())
-        .or_else(|| given(dot_env()))
+        .or_else(|| dot_env().ok().and_then(given))
         .unwrap_or_else(|| "info,actix_server=warn".to_owned())
 }
 
@@ -132,11 +133,27 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-fn dot_env() -> BTreeMap<String, String> {
-    let Ok(entries) = dotenvy::from_filename_iter(".env") else {
-        return BTreeMap::new();
-    };
-    entries.filter_map(Result::ok).collect()
+/// Reads `.env` in the current directory; none is as good as an empty one, but one that cannot be read is a fault: a
+/// secret in it would otherwise just seem unset.
+fn dot_env() -> Result<BTreeMap<String, String>, ConfigFault> {
+    match dotenvy::from_filename_iter(".env") {
+        Ok(entries) => entries
+            .collect::<Result<_, _>>()
+            .map_err(|error| unreadable_dot_env(&error)),
+        Err(error) if error.not_found() => Ok(BTreeMap::new()),
+        Err(error) => Err(unreadable_dot_env(&error)),
+    }
+}
+
+/// Says where reading stopped, but not what stands there.
+fn unreadable_dot_env(error: &dotenvy::Error) -> ConfigFault {
+    match error {
+        dotenvy::Error::LineParse(_line, position) => ConfigFault::of(
+            ".env",
+            format!("a line cannot be read at its character {position}; quote values with blanks or signs"),
+        ),
+        other => ConfigFault::of(".env", format!("cannot be read: {other}")),
+    }
 }
 
 #[cfg(test)]

@@ -1,46 +1,46 @@
 //! Secrets at rest: AES-256-GCM, each value bound to the place where it lies.
 //!
-//! A sealed value is key id (1 byte) ‖ nonce (12) ‖ ciphertext ‖ tag (16). Table, column and row are associated
-//! data: a value copied to another row or column does not open, so whoever can write to the database still cannot
-//! give an account another one's secret.
+//! A sealed value is key id (1 byte) ‖ nonce (12) ‖ ciphertext ‖ tag (16). Table, column, row and owner are associated
+//! data: a value copied to another row or column does not open, nor a row that was given to another user. Whoever can
+//! write to the database still cannot give an account a secret that they know.
 
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use crate::domain::ids::{TotpFactorId, UserId};
 use crate::domain::random::{self, Random};
 
 /// The place of a sealed value.
-#[derive(Clone, Copy, Debug)]
-pub struct SealedAt<'a> {
+#[derive(Clone, Debug)]
+pub struct SealedAt {
     /// `table.column`.
-    pub column: &'static str,
-    /// The row's primary key.
-    pub row: &'a [u8],
+    column: &'static str,
+    /// The row's primary key, and its owner where it has one; of one length within a column.
+    row: Vec<u8>,
 }
 
-impl<'a> SealedAt<'a> {
+impl SealedAt {
     /// Names a TOTP secret's place.
-    pub fn totp_secret(row: &'a Uuid) -> Self {
+    pub fn totp_secret(id: TotpFactorId, owner: UserId) -> Self {
         Self {
             column: "totp_factors.sealed_secret",
-            row: row.as_bytes(),
+            row: [id.uuid().into_bytes(), owner.uuid().into_bytes()].concat(),
         }
     }
 
     /// Names a signing key's place.
-    pub fn signing_key(kid: &'a str) -> Self {
+    pub fn signing_key(kid: &str) -> Self {
         Self {
             column: "signing_keys.sealed_private_key",
-            row: kid.as_bytes(),
+            row: kid.as_bytes().to_vec(),
         }
     }
 
-    fn associated_data(self) -> Aad<Vec<u8>> {
-        Aad::from([self.column.as_bytes(), b"\0", self.row].concat())
+    fn associated_data(&self) -> Aad<Vec<u8>> {
+        Aad::from([self.column.as_bytes(), b"\0", &self.row].concat())
     }
 }
 
@@ -75,7 +75,7 @@ impl Sealer {
     /// # Errors
     ///
     /// Fails only when the provider does.
-    pub fn seal(&self, at: SealedAt<'_>, secret: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, at: &SealedAt, secret: &[u8]) -> Result<Vec<u8>, SealError> {
         let (id, key) = self.keys.current()?;
         // 96 random bits never repeat in the lifetime of a key: NIST SP 800-38D §8.3 allows 2^32 uses.
         let nonce: [u8; NONCE_LEN] = random::bytes(self.random.as_ref());
@@ -90,7 +90,7 @@ impl Sealer {
     /// # Errors
     ///
     /// Returns [`SealError`] when the value is not what was sealed there.
-    pub fn open(&self, at: SealedAt<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open(&self, at: &SealedAt, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let damaged = || SealError::NotOpened(at.column);
         let (id, rest) = sealed.split_first().ok_or_else(damaged)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(damaged)?;
@@ -108,6 +108,7 @@ impl Sealer {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
     use crate::crypto::keyring::test_keyring;
@@ -124,29 +125,36 @@ mod tests {
         Sealer::new(&test_keyring(), Arc::new(Counting(0.into())))
     }
 
+    fn place(id: u128, owner: u128) -> SealedAt {
+        SealedAt::totp_secret(
+            TotpFactorId::from_uuid(Uuid::from_u128(id)),
+            UserId::from_uuid(Uuid::from_u128(owner)),
+        )
+    }
+
     proptest! {
         #[test]
-        fn a_value_opens_only_where_it_was_sealed(secret: Vec<u8>, row: u128, other: u128) {
-            let (row, other) = (Uuid::from_u128(row), Uuid::from_u128(other));
-            let sealed = sealer().seal(SealedAt::totp_secret(&row), &secret).unwrap();
-            let opened = sealer().open(SealedAt::totp_secret(&row), &sealed).unwrap();
+        fn a_value_opens_only_where_it_was_sealed(secret: Vec<u8>, id: u128, owner: u128, other: u128) {
+            prop_assume!(id != other && owner != other);
+            let sealed = sealer().seal(&place(id, owner), &secret).unwrap();
+            let opened = sealer().open(&place(id, owner), &sealed).unwrap();
             prop_assert_eq!(opened.as_slice(), secret.as_slice());
-            prop_assert!(row == other || sealer().open(SealedAt::totp_secret(&other), &sealed).is_err());
-            let elsewhere = SealedAt { column: "signing_keys.sealed_private_key", row: row.as_bytes() };
-            prop_assert!(sealer().open(elsewhere, &sealed).is_err());
+            prop_assert!(sealer().open(&place(other, owner), &sealed).is_err());
+            prop_assert!(sealer().open(&place(id, other), &sealed).is_err());
+            let elsewhere = SealedAt { column: "signing_keys.sealed_private_key", ..place(id, owner) };
+            prop_assert!(sealer().open(&elsewhere, &sealed).is_err());
         }
 
         #[test]
         fn a_changed_value_does_not_open(secret: [u8; 20], position in 0_usize..49, bit in 0_u32..8) {
-            let row = Uuid::from_u128(1);
-            let mut sealed = sealer().seal(SealedAt::totp_secret(&row), &secret).unwrap();
+            let mut sealed = sealer().seal(&place(1, 2), &secret).unwrap();
             sealed[position] ^= 1 << bit;
-            prop_assert!(sealer().open(SealedAt::totp_secret(&row), &sealed).is_err());
+            prop_assert!(sealer().open(&place(1, 2), &sealed).is_err());
         }
 
         #[test]
         fn garbage_does_not_open(garbage in proptest::collection::vec(any::<u8>(), 0..80)) {
-            prop_assert!(sealer().open(SealedAt::totp_secret(&Uuid::nil()), &garbage).is_err());
+            prop_assert!(sealer().open(&place(1, 2), &garbage).is_err());
         }
     }
 
@@ -154,6 +162,6 @@ mod tests {
     fn two_seals_of_one_secret_differ() {
         let sealer = sealer();
         let at = SealedAt::signing_key("kid");
-        assert_ne!(sealer.seal(at, b"x").unwrap(), sealer.seal(at, b"x").unwrap());
+        assert_ne!(sealer.seal(&at, b"x").unwrap(), sealer.seal(&at, b"x").unwrap());
     }
 }

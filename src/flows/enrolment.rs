@@ -27,27 +27,29 @@ pub struct TotpEnrolment {
 pub(super) struct PreparedFactor {
     secret: TotpSecret,
     id: TotpFactorId,
+    user_id: UserId,
     sealed_secret: Vec<u8>,
 }
 
 impl PreparedFactor {
-    /// Makes a secret and seals it to its row.
-    pub(super) fn new(core: &Core, now: DateTime<Utc>) -> Result<Self, Fault> {
+    /// Makes a secret and seals it to its row and its owner.
+    pub(super) fn new(core: &Core, user_id: UserId, now: DateTime<Utc>) -> Result<Self, Fault> {
         let secret = TotpSecret::generate(core.random.as_ref());
         let id = TotpFactorId::new(now, core.random.as_ref());
-        let sealed_secret = core.sealer.seal(SealedAt::totp_secret(&id.uuid()), secret.expose())?;
+        let sealed_secret = core.sealer.seal(&SealedAt::totp_secret(id, user_id), secret.expose())?;
         Ok(Self {
             secret,
             id,
+            user_id,
             sealed_secret,
         })
     }
 
     /// Describes the row.
-    pub(super) fn row(&self, user_id: UserId, now: DateTime<Utc>) -> NewPendingFactor {
+    pub(super) fn row(&self, now: DateTime<Utc>) -> NewPendingFactor {
         NewPendingFactor {
             id: self.id,
-            user_id,
+            user_id: self.user_id,
             sealed_secret: self.sealed_secret.clone(),
             now,
             expires_at: now + TimeDelta::seconds(PENDING_TTL_SECONDS),
@@ -86,17 +88,18 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
     };
     let session_id = SessionId::from_uuid(token.row_id);
     let now = core.clock.now();
-    let prepared = PreparedFactor::new(core, now)?;
     let shared = Arc::clone(core);
     core.db
         .transaction("enrolment.start", move |connection| {
             let Some(session) = sessions::find_pending(connection, session_id, now)? else {
                 return Ok(Enrolment::InvalidPreAuthToken);
             };
-            let Some(user) = users::find_active(connection, session.user_id)? else {
+            // Held, so that neither a second wish nor a confirmation at the same moment comes in between.
+            let Some(user) = users::find_active_for_update(connection, session.user_id)? else {
                 return Ok(Enrolment::InvalidPreAuthToken);
             };
-            if !totp_factors::replace_pending(connection, &prepared.row(user.id, now))? {
+            let prepared = PreparedFactor::new(&shared, user.id, now)?;
+            if !totp_factors::replace_pending(connection, &prepared.row(now))? {
                 return Ok(Enrolment::AlreadyConfirmed);
             }
             let event = AuditEvent::success(EventName::MfaEnrolStarted, user.id).in_session(session_id);

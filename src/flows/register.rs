@@ -81,7 +81,7 @@ async fn create(
     let now = core.clock.now();
     let user_id = UserId::new(now, core.random.as_ref());
     let session_id = SessionId::new(now, core.random.as_ref());
-    let factor = PreparedFactor::new(core, now)?;
+    let factor = PreparedFactor::new(core, user_id, now)?;
     let pre_auth_token = core.tokens.issue(TokenKind::PreAuth, session_id.uuid(), 0)?;
     let shared = Arc::clone(core);
     core.db
@@ -91,7 +91,7 @@ async fn create(
                 Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
                 Insertion::Inserted => {}
             }
-            totp_factors::replace_pending(connection, &factor.row(user_id, now))?;
+            totp_factors::replace_pending(connection, &factor.row(now))?;
             open_session(&shared, connection, session_id, user_id, &origin, now)?;
             let user = User {
                 id: user_id,

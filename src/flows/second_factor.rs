@@ -49,7 +49,8 @@ pub struct SignedIn {
 /// A factor that a code proved and spent.
 struct Proven {
     method: AuthenticationMethod,
-    event: EventName,
+    /// What happened beside the sign-in.
+    events: &'static [EventName],
     new_recovery_codes: Option<Vec<RecoveryCode>>,
 }
 
@@ -111,7 +112,7 @@ fn decide(
     let Some(pending) = sessions::take_attempt(connection, id, now)? else {
         return Ok(Decision::NoSession);
     };
-    let Some(user) = users::find_active(connection, pending.user_id)? else {
+    let Some(user) = users::find_active_for_update(connection, pending.user_id)? else {
         return Ok(Decision::NoSession);
     };
     let proven = match code {
@@ -129,18 +130,17 @@ fn decide(
     let Some(session) = sign_in::activate(core, connection, id, &methods, now)? else {
         return Ok(Decision::NoSession);
     };
-    let events = [proven.event, EventName::MfaSuccess, EventName::SessionCreated].map(|name| {
-        AuditEvent::success(name, user.id)
-            .in_session(id)
-            .because(proven.method.amr())
-    });
-    // A plain TOTP code has no event of its own beside the success.
-    let events = if proven.event == EventName::MfaSuccess {
-        &events[1..]
-    } else {
-        &events[..]
-    };
-    core.audit(connection, events, origin, now)?;
+    let common = [EventName::MfaSuccess, EventName::SessionCreated];
+    let events: Vec<AuditEvent> = common
+        .iter()
+        .chain(proven.events)
+        .map(|name| {
+            AuditEvent::success(*name, user.id)
+                .in_session(id)
+                .because(proven.method.amr())
+        })
+        .collect();
+    core.audit(connection, &events, origin, now)?;
     let remaining = recovery_codes::remaining(connection, user.id)?;
     Ok(Decision::SignedIn(Box::new(Opened {
         session,
@@ -160,9 +160,10 @@ fn prove_totp(
     let Some(factor) = totp_factors::find_usable(connection, pending.user_id, now)? else {
         return Ok(None);
     };
-    let secret = core
-        .sealer
-        .open(SealedAt::totp_secret(&factor.id.uuid()), &factor.sealed_secret)?;
+    let secret = core.sealer.open(
+        &SealedAt::totp_secret(factor.id, pending.user_id),
+        &factor.sealed_secret,
+    )?;
     let Some(step) = TotpSecret::from_bytes(secret).matched_step(code, now, factor.last_step) else {
         return Ok(None);
     };
@@ -170,7 +171,7 @@ fn prove_totp(
         let spent = totp_factors::advance_step(connection, factor.id, step)?;
         return Ok(spent.then_some(Proven {
             method: AuthenticationMethod::Totp,
-            event: EventName::MfaSuccess,
+            events: &[],
             new_recovery_codes: None,
         }));
     }
@@ -185,7 +186,7 @@ fn prove_totp(
     recovery_codes::replace_set(connection, pending.user_id, &hashes?, now)?;
     Ok(Some(Proven {
         method: AuthenticationMethod::Totp,
-        event: EventName::MfaEnrolConfirmed,
+        events: &[EventName::MfaEnrolConfirmed, EventName::RecoveryCodesGenerated],
         new_recovery_codes: Some(codes),
     }))
 }
@@ -201,7 +202,7 @@ fn prove_recovery_code(
     let spent = recovery_codes::consume(connection, pending.user_id, &candidates, now)?;
     Ok(spent.then_some(Proven {
         method: AuthenticationMethod::RecoveryCode,
-        event: EventName::RecoveryCodeUsed,
+        events: &[EventName::RecoveryCodeUsed],
         new_recovery_codes: None,
     }))
 }

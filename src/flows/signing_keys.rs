@@ -83,7 +83,7 @@ pub async fn load(core: &Arc<Core>) -> Result<(), Fault> {
     let open = |key: &StoredKey| {
         let pkcs8 = core
             .sealer
-            .open(SealedAt::signing_key(&key.kid), &key.sealed_private_key)?;
+            .open(&SealedAt::signing_key(&key.kid), &key.sealed_private_key)?;
         Ok(SigningKey::from_pkcs8(key.algorithm, &pkcs8)?)
     };
     let keys: Result<Vec<SigningKey>, Fault> = stored.iter().map(open).collect();
@@ -94,7 +94,7 @@ pub async fn load(core: &Arc<Core>) -> Result<(), Fault> {
 async fn make_first(core: &Arc<Core>, algorithm: SigningAlgorithm) -> Result<(), Fault> {
     let pkcs8 = SigningKey::generate(algorithm)?;
     let kid = SigningKey::from_pkcs8(algorithm, &pkcs8)?.public.kid;
-    let sealed_private_key = core.sealer.seal(SealedAt::signing_key(&kid), &pkcs8)?;
+    let sealed_private_key = core.sealer.seal(&SealedAt::signing_key(&kid), &pkcs8)?;
     let key = StoredKey {
         kid,
         algorithm,

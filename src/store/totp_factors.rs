@@ -40,8 +40,7 @@ pub struct NewPendingFactor {
 
 /// Puts a new pending secret in the place of the old one, as long as the user has no confirmed factor.
 ///
-/// Against a confirmation at the same moment: whichever statement takes the pending row first wins, and the other
-/// finds it gone or active.
+/// The caller holds the user's row: two of these at once, or one beside a confirmation, take turns.
 ///
 /// # Errors
 ///

@@ -143,6 +143,24 @@ impl From<UserRow> for User {
     }
 }
 
+/// Finds an account that may be used, and holds it still for the rest of the transaction: what counts or bounds things
+/// of one user is then right however many requests there are at once.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
+    let found = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::status.eq("active"))
+        .select(UserRow::as_select())
+        // Not against the references of new sessions, which only need the row to stay.
+        .for_no_key_update()
+        .first(connection)
+        .optional()?;
+    Ok(found.map(User::from))
+}
+
 /// Finds an account that may be used.
 ///
 /// # Errors

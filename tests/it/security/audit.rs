@@ -48,6 +48,7 @@ async fn a_life_from_registration_to_sign_in_leaves_its_trail() {
             ("authn_mfa_success", true),
             ("mfa_enrol_confirmed", true),
             ("mfa_enrol_started", true),
+            ("recovery_codes_generated", true),
             ("session_created", true),
             ("user_created", true),
         ]

@@ -355,15 +355,17 @@ async fn a_secret_that_does_not_open_fails_closed() {
     let app = TestApp::new().await;
     let jo = Person::sign_up(&app, "jo@example.com").await.person;
     let mo = Person::sign_up(&app, "mo@example.com").await.person;
-    // Whoever can write to the database puts their own secret in another account's row.
-    let swap = format!(
-        "UPDATE totp_factors SET sealed_secret = (SELECT sealed_secret FROM totp_factors WHERE user_id = '{}') \
-         WHERE user_id = '{}'",
-        mo.id, jo.id
-    );
-    app.database.connect().batch_execute(&swap).unwrap();
-    app.clock.advance(30);
-    verify(&app, &jo.log_in(&app).await, &mo.code(&app))
-        .await
-        .expect_problem(500, "internal_error");
+    // Whoever can write to the database puts their own secret into another account's row, or hands over the row.
+    let copy = "UPDATE totp_factors SET sealed_secret = (SELECT sealed_secret FROM totp_factors WHERE user_id = 'MO') \
+                WHERE user_id = 'JO'";
+    let hand_over = "DELETE FROM totp_factors WHERE user_id = 'JO'; \
+                     UPDATE totp_factors SET user_id = 'JO' WHERE user_id = 'MO'";
+    for attack in [copy, hand_over] {
+        let attack = attack.replace("JO", &jo.id).replace("MO", &mo.id);
+        app.database.connect().batch_execute(&attack).unwrap();
+        app.clock.advance(30);
+        verify(&app, &jo.log_in(&app).await, &mo.code(&app))
+            .await
+            .expect_problem(500, "internal_error");
+    }
 }
