@@ -1,0 +1,122 @@
+# What the other scripts share; sourced, not run.
+# shellcheck shell=bash
+
+# shellcheck disable=SC2034  # for the scripts that source this
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# The oldest PostgreSQL that vestibule works with; src/embedded_postgres says the same.
+OLDEST_POSTGRES=14
+# What the packages named below fill; need_* add to it, install_missing empties it.
+MISSING=()
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$(basename "$0"): $*"; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# rustup changes PATH in login shells only, so that a shell opened before it ran does not find cargo.
+need_rust() {
+    if ! has cargo && [ -f "${CARGO_HOME:-$HOME/.cargo}/env" ]; then
+        # shellcheck source=/dev/null
+        . "${CARGO_HOME:-$HOME/.cargo}/env"
+    fi
+    has cargo || die 'Rust is missing: install it with rustup (https://rustup.rs), then run this again'
+}
+
+# Prints the directory of the newest PostgreSQL server programs, if there are any.
+postgres_programs() {
+    local program
+    {
+        # One found on PATH is often a link into its version's directory.
+        program=$(command -v initdb) && dirname "$(realpath "$program")"
+        for program in /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb /usr/libexec/postgresql*/initdb \
+            /opt/homebrew/opt/postgresql*/bin/initdb /usr/local/opt/postgresql*/bin/initdb; do
+            if [ -x "$program" ]; then dirname "$program"; fi
+        done
+    } | while read -r program; do
+        if [ -x "$program/postgres" ]; then
+            printf '%s %s\n' "$("$program/postgres" --version | grep -oE '[0-9]+' | head -n 1)" "$program"
+        fi
+    done | sort -rn | awk -v oldest="$OLDEST_POSTGRES" '$1 >= oldest && !found++ { print $2 }'
+}
+
+# Whether a C program links with libpq, which takes a compiler, the library and its development files.
+links_libpq() {
+    local directory
+    directory=$(pg_config --libdir 2>/dev/null) || directory=/usr/lib
+    echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null -L "$directory" -lpq 2>/dev/null
+}
+
+# What it takes to build vestibule and to run it on a PostgreSQL of its own.
+need_build() {
+    need_rust
+    has cc || MISSING+=(build-essential)
+    links_libpq || MISSING+=(libpq-dev)
+    [ -n "$(postgres_programs)" ] || MISSING+=(postgresql)
+}
+
+# What the tests want beside that: programs that have nothing to do with ours, to check it against.
+need_test_tools() {
+    has curl || MISSING+=(curl)
+    has jq || MISSING+=(jq)
+    has oathtool || MISSING+=(oathtool)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || MISSING+=(python3-venv)
+    has node || MISSING+=(nodejs)
+    has npm || MISSING+=(npm)
+}
+
+# Installs what the need_* functions found missing: nothing, most of the time.
+install_missing() {
+    [ ${#MISSING[@]} -gt 0 ] || return 0
+    if ! has apt-get; then
+        die "these Debian packages are missing, or rather what your system calls them: ${MISSING[*]}"
+    fi
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        has sudo || die "run this as root first: apt-get install ${MISSING[*]}"
+        as_root=(sudo)
+    fi
+    say "installing ${MISSING[*]}"
+    # Debian's package makes a database cluster of its own and starts it at every boot. Ours needs the programs only.
+    local no_cluster=/etc/postgresql-common/createcluster.d/vestibule-install.conf
+    if [[ " ${MISSING[*]} " == *' postgresql '* ]]; then
+        "${as_root[@]}" mkdir -p "${no_cluster%/*}"
+        echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
+    fi
+    # To standard error, so that what a caller reads from standard output is the program's own.
+    local done=0
+    {
+        "${as_root[@]}" apt-get update -q &&
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+                apt-get install -y -q --no-install-recommends "${MISSING[@]}"
+    } >&2 </dev/null || done=$?
+    # Whoever installs another version later gets what Debian promises.
+    "${as_root[@]}" rm -f "$no_cluster"
+    [ "$done" -eq 0 ] || die "apt-get could not install ${MISSING[*]}"
+    MISSING=()
+    [ -n "$(postgres_programs)" ] || die "the PostgreSQL of this system is older than $OLDEST_POSTGRES"
+}
+
+# Whether a process is the server of a cluster: after a crash another may have its number. $1: process, $2: cluster.
+serves() {
+    [ -e /proc/self ] || { kill -0 "$1" 2>/dev/null; return; }
+    local directory
+    directory=$(readlink "/proc/$1/cwd" 2>/dev/null) || directory=''
+    [ "$directory" != "$2" ] || return 0
+    # In many containers root may not see where others work, but still what they were started with.
+    [ -z "$directory" ] && tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -e "$2"
+} 2>/dev/null
+
+# Stops the PostgreSQL that a program left running on a data directory, and waits for its end. $1: the data directory.
+stop_postgres() {
+    local cluster pid
+    # The cluster may be elsewhere, with a link to it.
+    cluster=$(realpath "$1/postgres" 2>/dev/null) || return 0
+    pid=$(head -n 1 "$cluster/postmaster.pid" 2>/dev/null) || return 0
+    # SIGINT ends the sessions and writes a checkpoint.
+    serves "$pid" "$cluster" && kill -INT "$pid" || return 0
+    for _ in $(seq 100); do
+        serves "$pid" "$cluster" || return 0
+        sleep 0.1
+    done
+    say "the PostgreSQL of $1 (process $pid) does not stop"
+}
