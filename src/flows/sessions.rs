@@ -26,7 +26,7 @@ pub struct Caller {
 /// Returns faults only.
 pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option<Caller>, Fault> {
     let now = core.clock.now();
-    let Some(claims) = core.keys.verify(access_token) else {
+    let Some(claims) = core.keys.verify(access_token)? else {
         return Ok(None);
     };
     if !core.settings.access_tokens.accepts(&claims, now) {

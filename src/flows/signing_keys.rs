@@ -54,8 +54,16 @@ impl KeySet {
     }
 
     /// Returns the claims of a token that one of the keys signed.
-    pub fn verify(&self, token: &str) -> Option<AccessTokenClaims> {
-        jwt::verify(token, &self.loaded())
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Fault::NoSigningKey`] before the keys are loaded: a good token must not be refused then.
+    pub fn verify(&self, token: &str) -> Result<Option<AccessTokenClaims>, Fault> {
+        let keys = self.loaded();
+        if keys.is_empty() {
+            return Err(Fault::NoSigningKey);
+        }
+        Ok(jwt::verify(token, &keys))
     }
 
     fn loaded(&self) -> Arc<Vec<SigningKey>> {

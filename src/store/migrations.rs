@@ -6,7 +6,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, ConnectionError, PgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -20,7 +20,12 @@ const LOCK: i64 = 0x7665_7374_6962_756c;
 pub enum MigrationError {
     /// The database could not be reached. Trying later may help.
     #[error("the database cannot be reached: {0}")]
-    Unreachable(#[source] diesel::ConnectionError),
+    Unreachable(#[source] ConnectionError),
+    /// libpq cannot make sense of the URL. Its words would repeat parts of it, the password perhaps.
+    #[error(
+        "DATABASE_URL is not a URL that libpq understands: a character that needs percent-encoding, or an unknown option"
+    )]
+    BadUrl,
     /// The schema was made by a newer program.
     #[error("the database has migration {0}, which this program does not know: it was made by a newer vestibule")]
     Newer(String),
@@ -36,7 +41,7 @@ pub enum MigrationError {
 /// Returns [`MigrationError`]; whatever was applied before stays applied.
 pub fn apply(url: &SecretString) -> Result<Vec<String>, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
-    let mut connection = PgConnection::establish(url.expose_secret()).map_err(MigrationError::Unreachable)?;
+    let mut connection = PgConnection::establish(url.expose_secret()).map_err(refused)?;
     connection
         .batch_execute(&format!("SET lock_timeout = '60s'; SELECT pg_advisory_lock({LOCK})"))
         .map_err(|error| failed(&error))?;
@@ -46,6 +51,24 @@ pub fn apply(url: &SecretString) -> Result<Vec<String>, MigrationError> {
         .map_err(|error| failed(&error))?;
     // Closing the connection gives the lock back.
     Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+/// Tells a URL that can never work from a server that is away, by how libpq's messages begin.
+fn refused(error: ConnectionError) -> MigrationError {
+    const ABOUT_THE_URL: [&str; 6] = [
+        "end of string",
+        "extra",
+        "forbidden",
+        "invalid",
+        "missing",
+        "unexpected",
+    ];
+    let text = error.to_string();
+    if ABOUT_THE_URL.iter().any(|beginning| text.starts_with(beginning)) {
+        MigrationError::BadUrl
+    } else {
+        MigrationError::Unreachable(error)
+    }
 }
 
 fn refuse_newer(connection: &mut PgConnection) -> Result<(), MigrationError> {

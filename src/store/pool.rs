@@ -21,6 +21,9 @@ use super::transaction::{Lease, Retryable, in_transaction, reading};
 
 /// How long a request waits for its turn (ASVS 13.1.3).
 const TURN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a request waits for all of its SQL. Statements have bounds of their own; this one is for a server that takes
+/// them and never answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection to be made, in steps between which it looks whether that is in vain.
 const CONNECT_STEP: Duration = Duration::from_millis(100);
 const CONNECT_STEPS: u32 = 20;
@@ -120,9 +123,10 @@ impl Database {
             let _entered = span.entered();
             work(Lease::new(connector)?)
         });
-        match working.await {
-            Ok(done) => done,
-            Err(died) => Err(StoreError::Unavailable(died.to_string()).into()),
+        match tokio::time::timeout(ANSWER_TIMEOUT, working).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(died)) => Err(StoreError::Unavailable(died.to_string()).into()),
+            Err(_elapsed) => Err(StoreError::Unavailable(format!("the server does not answer ({name})")).into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Transactions: repeated when they collide, begun anew where nothing was done yet, and never half done.
 
 use diesel::PgConnection;
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::r2d2::{ConnectionManager, PooledConnection};
 
 use super::error::StoreError;
@@ -36,7 +36,10 @@ impl Lease {
     }
 
     /// Gives a dead connection up (r2d2 drops what diesel calls broken) and takes another.
-    fn renew(self) -> Result<Self, StoreError> {
+    fn renew(mut self) -> Result<Self, StoreError> {
+        // diesel does not notice that a connection is dead when preparing a query fails, and r2d2 would then keep it for
+        // ever; an empty statement fails without a round trip, and makes diesel look.
+        let _ = self.connection.batch_execute("");
         drop(self.connection);
         Self::new(self.connector)
     }
