@@ -3,6 +3,7 @@
 //! It listens before the database is ready, so that a supervisor sees it alive; until the schema was checked and the
 //! keys were loaded, everything that needs them is 503.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
 use secrecy::SecretString;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::build_app;
 use crate::app::{self, StartError, World};
@@ -35,8 +36,10 @@ const PREPARE_RETRY: Duration = Duration::from_secs(1);
 pub async fn serve(config: Config) -> Result<(), StartError> {
     // Before the database: an address that is taken should not cost a first start of the private PostgreSQL.
     let bound = bind(config.server.listen)?;
+    // From here on a signal does not end the process, so that no database server is left behind.
+    let signals = Signals::listen().map_err(StartError::Server)?;
     let database = app::open_database(&config)?;
-    let outcome = serve_on(&config, bound, &database.url).await;
+    let outcome = serve_on(&config, bound, &database.url, signals).await;
     if let Some(embedded) = database.embedded {
         embedded.stop()?;
     }
@@ -47,6 +50,7 @@ async fn serve_on(
     config: &Config,
     (listener, address): (TcpListener, SocketAddr),
     database_url: &SecretString,
+    signals: Signals,
 ) -> Result<(), StartError> {
     let public_url = config
         .server
@@ -68,7 +72,7 @@ async fn serve_on(
     let running = server.listen(listener).map_err(StartError::Server)?.run();
     announce(config, address, &public_url);
     let handle = running.handle();
-    let stopping = tokio::spawn(stop_on_signal(handle.clone()));
+    let stopping = tokio::spawn(stop_on_signal(handle.clone(), signals));
     let preparing = tokio::spawn(prepare(core, database_url.clone(), handle));
     running.await.map_err(StartError::Server)?;
     stopping.abort();
@@ -77,7 +81,8 @@ async fn serve_on(
     match preparing.await {
         Ok(prepared) => prepared,
         // Stopped by a signal before the database was ready.
-        Err(_cancelled) => Ok(()),
+        Err(ended) if ended.is_cancelled() => Ok(()),
+        Err(died) => Err(MigrationError::Failed(died.to_string()).into()),
     }
 }
 
@@ -101,16 +106,30 @@ fn announce(config: &Config, address: SocketAddr, public_url: &str) {
     tracing::info!(%address, public_url, "listening; the API is described at {public_url}/docs/");
 }
 
-async fn stop_on_signal(handle: ServerHandle) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be received; stop the process by force");
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that end the process in order.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn stop_on_signal(handle: ServerHandle, mut signals: Signals) {
+    signals.next().await;
     tracing::info!("stopping: requests under way are finished first");
     handle.stop(true).await;
 }
@@ -132,7 +151,8 @@ async fn prepare(core: Arc<Core>, database_url: SecretString, handle: ServerHand
             _ => false,
         };
         if !temporary {
-            handle.stop(true).await;
+            // Not awaited: when the server has stopped, this has to have returned.
+            drop(handle.stop(true));
             return Err(error);
         }
         tracing::error!(%error, "not ready; trying again");

@@ -37,6 +37,7 @@ pub fn build_app(
         .configure(|config| routes::configure(config, development))
         .default_service(web::to(handlers::fallback::not_found))
         .wrap(from_fn(middleware::problems::rewrite::<BoxBody>))
+        .wrap(from_fn(middleware::unread_body::keep))
         .wrap(from_fn(middleware::security_headers::add::<BoxBody>))
         .wrap(from_fn(middleware::observe::observe::<BoxBody>))
 }

@@ -84,21 +84,18 @@ fn with_config(
     command: impl FnOnce(Config) -> Result<(), Failure>,
 ) -> Result<(), Exit> {
     let source = Source::collect(&flags.values);
-    let unknown = source.as_ref().map(|source| source.unknown.clone()).unwrap_or_default();
-    for name in unknown {
+    for name in &source.unknown {
         complain(&format!(
             "warning: {name} is not a setting of this version and has no effect"
         ));
     }
-    let config = source
-        .and_then(|source| Config::read(&source, mode))
-        .map_err(|faults| {
-            let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
-            Exit {
-                status: 2,
-                message: format!("some settings cannot be used:\n{}", lines.join("\n")),
-            }
-        })?;
+    let config = Config::read(&source, mode).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
+        Exit {
+            status: 2,
+            message: format!("some settings cannot be used:\n{}", lines.join("\n")),
+        }
+    })?;
     command(config).map_err(|Failure(message)| Exit {
         status: 1,
         message: format!("vestibule: {message}"),

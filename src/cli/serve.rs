@@ -8,6 +8,9 @@ use crate::{server, telemetry};
 /// Serves until a signal ends it.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     telemetry::init(config.server.log_format, &log_filter());
-    actix_web::rt::System::new().block_on(server::serve(config))?;
-    Ok(())
+    let system = actix_web::rt::System::new();
+    let outcome = system.block_on(server::serve(config));
+    // Dropping it would wait for threads that wait for a database that may never answer; the process ends anyway.
+    std::mem::forget(system);
+    Ok(outcome?)
 }

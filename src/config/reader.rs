@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
         Self {
             source,
-            faults: Vec::new(),
+            faults: source.faults.clone(),
         }
     }
 
@@ -57,9 +57,11 @@ impl<'a> Reader<'a> {
         self.faults
     }
 
-    /// Notes a fault.
+    /// Notes a fault, unless the same setting has one that comes before.
     pub(super) fn fault(&mut self, setting: &Setting, wanted: impl Into<String>) {
-        self.faults.push(ConfigFault::new(setting, wanted));
+        if self.faults.iter().all(|fault| fault.variable != setting.variable) {
+            self.faults.push(ConfigFault::new(setting, wanted));
+        }
     }
 
     /// Returns the text given, or else the default; `None` when there is neither.

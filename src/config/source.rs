@@ -12,19 +12,22 @@ use super::settings::{ALL, Setting};
 #[derive(Default)]
 pub struct Source {
     values: BTreeMap<&'static str, String>,
+    /// Settings whose text cannot be had: given twice, or in a file that cannot be read.
+    pub(super) faults: Vec<ConfigFault>,
     /// Variables that look like settings and are none.
     pub unknown: Vec<String>,
 }
 
 impl Source {
     /// Collects the texts. Flags are given by setting name, file flags by the name with `_FILE`.
-    ///
-    /// # Errors
-    ///
-    /// Returns a fault for each secret given twice, and for each file that cannot be read.
-    pub fn collect(flags: &BTreeMap<String, String>) -> Result<Self, Vec<ConfigFault>> {
-        let dot_env = dot_env().map_err(|fault| vec![fault])?;
-        Self::from_layers(flags, &environment(), &dot_env)
+    pub fn collect(flags: &BTreeMap<String, String>) -> Self {
+        let (dot_env, fault) = match dot_env() {
+            Ok(dot_env) => (dot_env, None),
+            Err(fault) => (BTreeMap::new(), Some(fault)),
+        };
+        let mut source = Self::from_layers(flags, &environment(), &dot_env);
+        source.faults.extend(fault);
+        source
     }
 
     /// Takes settings by name and nothing from the environment, for whoever embeds the service.
@@ -41,7 +44,7 @@ impl Source {
             .collect();
         Self {
             values,
-            unknown: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -54,12 +57,11 @@ impl Source {
         flags: &BTreeMap<String, String>,
         environment: &BTreeMap<String, String>,
         dot_env: &BTreeMap<String, String>,
-    ) -> Result<Self, Vec<ConfigFault>> {
+    ) -> Self {
         let mut source = Self {
-            values: BTreeMap::new(),
             unknown: unknown(environment, dot_env),
+            ..Self::default()
         };
-        let mut faults = Vec::new();
         for setting in ALL {
             let layers = [
                 (flags, setting.name.to_owned()),
@@ -70,11 +72,11 @@ impl Source {
                 Some(Ok(text)) => {
                     source.values.insert(setting.name, text);
                 }
-                Some(Err(fault)) => faults.push(fault),
+                Some(Err(fault)) => source.faults.push(fault),
                 None => {}
             }
         }
-        if faults.is_empty() { Ok(source) } else { Err(faults) }
+        source
     }
 }
 
@@ -178,7 +180,6 @@ mod tests {
         let none = BTreeMap::new();
         let listen = |flags, environment, dot_env| {
             Source::from_layers(flags, environment, dot_env)
-                .unwrap()
                 .get(&LISTEN)
                 .map(str::to_owned)
         };
@@ -195,18 +196,18 @@ mod tests {
         let path = file.path().to_str().unwrap();
         let none = BTreeMap::new();
         let only_file = layer(&[("VESTIBULE_MASTER_KEY_FILE", path)]);
-        let source = Source::from_layers(&none, &only_file, &none).unwrap();
+        let source = Source::from_layers(&none, &only_file, &none);
         assert_eq!(source.get(&MASTER_KEY), Some("from file"));
         let both = layer(&[("VESTIBULE_MASTER_KEY_FILE", path), ("VESTIBULE_MASTER_KEY", "x")]);
-        assert!(Source::from_layers(&none, &both, &none).is_err());
+        assert_eq!(Source::from_layers(&none, &both, &none).faults.len(), 1);
         let missing = layer(&[("VESTIBULE_MASTER_KEY_FILE", "/does/not/exist")]);
-        assert!(Source::from_layers(&none, &missing, &none).is_err());
+        assert_eq!(Source::from_layers(&none, &missing, &none).faults.len(), 1);
     }
 
     #[test]
     fn misspelt_variables_are_noticed() {
         let environment = layer(&[("VESTIBULE_LISTN", "x"), ("VESTIBULE_LISTEN", "x"), ("PATH", "x")]);
-        let source = Source::from_layers(&BTreeMap::new(), &environment, &BTreeMap::new()).unwrap();
+        let source = Source::from_layers(&BTreeMap::new(), &environment, &BTreeMap::new());
         assert_eq!(source.unknown, ["VESTIBULE_LISTN"]);
     }
 }

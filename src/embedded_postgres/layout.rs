@@ -33,7 +33,7 @@ const HOMES_PER_PATH: u32 = 1000;
 #[derive(Debug)]
 pub(super) struct DataDirectory {
     path: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl DataDirectory {
@@ -78,7 +78,7 @@ pub(super) struct Home {
     path: PathBuf,
     cluster: PathBuf,
     /// Held when the home is not the data directory, which has its own.
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 impl Home {
@@ -157,7 +157,18 @@ fn create_closed(path: &Path, mode: u32) -> Result<(), EmbeddedPostgresError> {
     create().map_err(file_error("create", path))
 }
 
-fn lock(directory: &Path) -> Result<File, EmbeddedPostgresError> {
+/// A locked file.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is just being started has the file, too, until it runs its program.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(directory: &Path) -> Result<Lock, EmbeddedPostgresError> {
     let path = directory.join("lock");
     let file = OpenOptions::new()
         .write(true)
@@ -167,7 +178,7 @@ fn lock(directory: &Path) -> Result<File, EmbeddedPostgresError> {
         .open(&path)
         .map_err(file_error("open", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(EmbeddedPostgresError::InUse(directory.to_path_buf())),
         Err(TryLockError::Error(error)) => Err(file_error("lock", &path)(error)),
     }

@@ -4,3 +4,4 @@ pub mod observe;
 pub mod panics;
 pub mod problems;
 pub mod security_headers;
+pub mod unread_body;
