@@ -12,8 +12,12 @@
 )]
 
 mod contract;
+mod embedded_postgres;
 mod races;
+mod readme;
 mod routes;
 mod security;
+mod server;
 mod store;
 mod support;
+mod verifiers;

@@ -1,0 +1,271 @@
+//! Commands, settings and their faults.
+
+use std::fs;
+use std::path::Path;
+
+use vestibule::config::settings::ALL;
+
+use super::instances::{MASTER_KEY, instance};
+use super::postgres::Database;
+use super::process::eventually;
+use super::program::{DataDir, Launch, open_directory};
+
+const NOWHERE: &str = "postgres://127.0.0.1:1/nowhere";
+
+#[test]
+fn all_faulty_settings_are_told_at_once() {
+    let ended = Launch::serve()
+        .env("DATABASE_URL", "mysql://db")
+        .env("VESTIBULE_LISTEN", "everywhere")
+        .env("VESTIBULE_BCRYPT_COST", "9")
+        .env("VESTIBULE_SIGNING_ALG", "HS256")
+        .env("VESTIBULE_PRE_AUTH_TTL", "5m")
+        .env("VESTIBULE_TRUSTED_PROXIES", "all")
+        .env("VESTIBULE_MASTER_KEY", "x")
+        .env("VESTIBULE_MASTER_KEY_FILE", "/does/not/exist")
+        .run()
+        .expect(2);
+    for name in [
+        "DATABASE_URL",
+        "VESTIBULE_LISTEN",
+        "VESTIBULE_BCRYPT_COST",
+        "VESTIBULE_SIGNING_ALG",
+        "VESTIBULE_PRE_AUTH_TTL",
+        "VESTIBULE_TRUSTED_PROXIES",
+        "VESTIBULE_MASTER_KEY",
+    ] {
+        assert!(
+            ended.stderr.contains(&format!("  {name}: ")),
+            "{name}\n{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn a_named_database_wants_a_master_key() {
+    let ended = Launch::serve().env("DATABASE_URL", NOWHERE).run();
+    ended.expect(2).saying("VESTIBULE_MASTER_KEY: is required");
+}
+
+#[test]
+fn the_master_key_may_come_from_a_file_but_not_from_both() {
+    let directory = open_directory();
+    let file = directory.path().join("key");
+    fs::write(&file, format!("{MASTER_KEY}\n")).unwrap();
+    let database = Database::create();
+    let launch = || {
+        Launch::dev()
+            .env("DATABASE_URL", database.url())
+            .env("VESTIBULE_MASTER_KEY_FILE", &file)
+    };
+
+    launch().start().ready();
+    // It is the key that the value would be: what it sealed opens.
+    instance(database.url()).start().ready();
+
+    let both = launch().env("VESTIBULE_MASTER_KEY", MASTER_KEY).run();
+    both.expect(2)
+        .saying("VESTIBULE_MASTER_KEY: is given both as a value and as a file");
+    let flags = launch()
+        .args(["--master-key", MASTER_KEY])
+        .args([Path::new("--master-key-file"), &file])
+        .run();
+    flags.expect(2);
+    let missing = launch().env("VESTIBULE_MASTER_KEY_FILE", "/does/not/exist").run();
+    missing
+        .expect(2)
+        .saying("VESTIBULE_MASTER_KEY: cannot be read from /does/not/exist");
+}
+
+#[test]
+fn a_fault_never_repeats_a_secret() {
+    let secret = "hunter2-and-more";
+    for (name, value) in [
+        ("DATABASE_URL", format!("mysql://u:{secret}@db/x")),
+        ("DATABASE_URL", format!("postgres://u:{secret}%zz@127.0.0.1:1/x")),
+        (
+            "DATABASE_URL",
+            format!("postgres://u:{secret}@127.0.0.1:1/x?nonsense=1"),
+        ),
+        ("DATABASE_URL", format!("postgres://u:{secret}@127.0.0.1:none/x")),
+        ("VESTIBULE_MASTER_KEY", secret.to_owned()),
+    ] {
+        let launch = Launch::of("migrate")
+            .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+            .env(name, &value);
+        let ended = launch.run();
+        assert!(matches!(ended.status.code(), Some(1 | 2)), "{name}={value}: {ended:?}");
+        assert!(!ended.stderr.contains(secret), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_database_url_that_can_never_work_ends_the_program() {
+    let url = "postgres://127.0.0.1:5432/x?nonsense=1";
+    let ended = Launch::serve()
+        .env("DATABASE_URL", url)
+        .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+        .run();
+    assert!(matches!(ended.status.code(), Some(1 | 2)), "{ended:?}");
+}
+
+#[test]
+fn development_refuses_public_addresses() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
+        let ended = Launch::dev().env("VESTIBULE_LISTEN", address).run();
+        ended.expect(2).saying("VESTIBULE_LISTEN: ");
+    }
+    let ended = Launch::dev()
+        .env("VESTIBULE_PUBLIC_URL", "https://auth.example.com")
+        .run();
+    ended.expect(2).saying("VESTIBULE_PUBLIC_URL: ");
+}
+
+#[test]
+fn serving_wants_strong_hashes_and_has_no_development_endpoints() {
+    let cheap = Launch::serve().env("VESTIBULE_BCRYPT_COST", "9").run();
+    cheap.expect(2).saying("VESTIBULE_BCRYPT_COST: ");
+
+    let place = DataDir::new();
+    let client = Launch::serve().data_dir(&place).start();
+    let (program, client) = (&client, client.ready());
+    for path in ["/dev/clock", "/dev/outbox", "/dev/test-vectors", "/dev", "/dev/"] {
+        client.get(path).problem(404, "not_found");
+        client
+            .post(path, &serde_json::json!({"advance": 1}))
+            .problem(404, "not_found");
+    }
+    assert!(!program.log().contains("development endpoints are on"));
+}
+
+#[test]
+fn the_printed_description_is_the_served_and_the_published_one() {
+    let printed = Launch::of("openapi").run().expect(0);
+    assert_eq!(printed.stderr, "");
+    let document: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+
+    let place = DataDir::new();
+    let program = Launch::dev().data_dir(&place).start();
+    assert_eq!(program.client().get("/openapi.json").expect(200).json(), document);
+
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/openapi.json");
+    let published = fs::read_to_string(&published).expect("openapi/openapi.json is committed");
+    assert!(
+        published == printed.stdout,
+        "openapi/openapi.json is out of date: `vestibule openapi > openapi/openapi.json`"
+    );
+}
+
+#[test]
+fn health_asks_the_server_that_the_settings_describe() {
+    let health = |address: &str| Launch::of("health").env("VESTIBULE_LISTEN", address).run();
+    let place = DataDir::new();
+    let program = Launch::dev().data_dir(&place).start();
+    program.ready();
+    let address = program.address();
+    health(&address).expect(0);
+    // Where the server listens on every address, it is asked on this machine's own.
+    let port = address.rsplit(':').next().unwrap();
+    let everywhere = Launch::of("health").env("VESTIBULE_LISTEN", format!("0.0.0.0:{port}"));
+    everywhere
+        .env("VESTIBULE_PUBLIC_URL", "https://auth.example.com")
+        .run()
+        .expect(0);
+    program.stop().expect(0);
+    health(&address).expect(1).saying("vestibule: ");
+
+    // Alive, but without its database: not ready.
+    let program = instance(NOWHERE).start();
+    let address = program.address();
+    health(&address).expect(1).saying("503");
+}
+
+#[test]
+fn help_tells_every_setting_with_its_default() {
+    for command in ["serve", "dev", "migrate", "health"] {
+        let help = Launch::of(command).args(["--help"]).run().expect(0).stdout;
+        for setting in ALL {
+            let default = if setting.default.is_empty() {
+                setting.default_note
+            } else {
+                setting.default
+            };
+            let line = help
+                .lines()
+                .find(|line| line.contains(&format!("[env: {}]", setting.variable)));
+            let line = line.unwrap_or_else(|| panic!("{} is not in the help of {command}", setting.variable));
+            assert!(line.contains(&format!("[default: {default}]")), "{line}");
+            assert!(
+                help.contains(&format!("--{} <VALUE>", setting.flag)),
+                "{}",
+                setting.flag
+            );
+        }
+    }
+    let help = Launch::of("--help").run().expect(0).stdout;
+    for command in ["serve", "dev", "migrate", "openapi", "health"] {
+        assert!(help.contains(&format!("  {command} ")), "{command}\n{help}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    Launch::of("srve").run().expect(2);
+    Launch::of("serve").args(["--listn", "x"]).run().expect(2);
+    Launch::of("openapi").args(["--listen", "127.0.0.1:1"]).run().expect(2);
+}
+
+#[test]
+fn flags_go_before_the_environment_and_that_before_dot_env() {
+    let place = DataDir::new();
+    let launch = || {
+        Launch::of("dev").data_dir(&place).file(
+            ".env",
+            "VESTIBULE_LISTEN=127.0.0.1:0\nVESTIBULE_CLIENT_ID=from-dot-env\nVESTIBULE_BCRYPT_COST=4\n",
+        )
+    };
+    // By default this would be port 8080.
+    let program = launch().start();
+    assert!(!program.address().ends_with(":8080"));
+    program.stop().expect(0);
+    let ended = launch().env("VESTIBULE_LISTEN", "0.0.0.0:0").run();
+    ended.expect(2);
+    let program = launch()
+        .env("VESTIBULE_LISTEN", "0.0.0.0:0")
+        .args(["--listen", "[::1]:0"])
+        .start();
+    assert!(program.address().starts_with("[::1]:"));
+}
+
+#[test]
+fn a_misspelt_variable_is_told_and_ignored() {
+    let ended = Launch::of("health")
+        .env("VESTIBULE_LISTN", "x")
+        .env("VESTIBULE_LISTEN", "127.0.0.1:1")
+        .run();
+    ended.expect(1).saying("VESTIBULE_LISTN is not a setting");
+}
+
+#[test]
+fn a_database_that_is_away_fails_the_migration() {
+    let launch = Launch::of("migrate")
+        .env("DATABASE_URL", NOWHERE)
+        .env("VESTIBULE_MASTER_KEY", MASTER_KEY);
+    launch
+        .run()
+        .expect(1)
+        .saying("vestibule: the database cannot be reached");
+}
+
+#[test]
+fn the_program_that_is_started_without_a_command_serves() {
+    let place = DataDir::new();
+    let program = Launch::of("--listen=127.0.0.1:0").data_dir(&place).start();
+    program.ready();
+    eventually("no development", || {
+        (program.client().get("/dev/clock").status == 404).then_some(())
+    });
+    program.stop().expect(0);
+}

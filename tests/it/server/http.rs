@@ -1,0 +1,230 @@
+//! An HTTP client that shows every answer, whatever its status.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::{HeaderMap, Method, Request};
+
+use super::process::{PATIENCE, timed};
+
+/// How long somebody who is slow on purpose waits between two pieces.
+const TRICKLE: Duration = Duration::from_millis(300);
+
+/// A client of one instance; every request has a connection of its own.
+#[derive(Clone)]
+pub(crate) struct Client {
+    address: String,
+    agent: ureq::Agent,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    pub(crate) took: Duration,
+}
+
+impl Client {
+    pub(crate) fn new(address: &str) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .max_idle_connections(0)
+            .proxy(None)
+            .build();
+        Self {
+            address: address.to_owned(),
+            agent: agent.into(),
+        }
+    }
+
+    /// Returns host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns the URL that tokens name, unless the settings say otherwise.
+    pub(crate) fn issuer(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, None)
+    }
+
+    /// Gets something with a bearer token.
+    #[track_caller]
+    pub(crate) fn get_as(&self, token: &str, path: &str) -> Answer {
+        self.send(Method::GET, path, Some(token), None)
+    }
+
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, None, Some(body))
+    }
+
+    /// Posts nothing, with a bearer token.
+    #[track_caller]
+    pub(crate) fn post_as(&self, token: &str, path: &str) -> Answer {
+        self.send(Method::POST, path, Some(token), None)
+    }
+
+    #[track_caller]
+    pub(crate) fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.issuer()));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(body.map(Value::to_string).unwrap_or_default()).unwrap();
+        let (answer, took) = timed(|| {
+            let mut answer = self
+                .agent
+                .run(request)
+                .unwrap_or_else(|error| panic!("{path}: {error}"));
+            let text = answer.body_mut().read_to_string().unwrap();
+            (answer.status().as_u16(), answer.headers().clone(), text)
+        });
+        let (status, headers, text) = answer;
+        Answer {
+            status,
+            headers,
+            text,
+            took,
+        }
+    }
+
+    /// Opens a bare connection.
+    pub(crate) fn connect(&self) -> Wire {
+        Wire::open(&self.address)
+    }
+}
+
+impl Answer {
+    /// Asserts the status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// Asserts that it is a problem document with a code, and all that belongs to one.
+    #[track_caller]
+    pub(crate) fn problem(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        let body = answer.json();
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], status);
+        assert_eq!(body["request_id"], answer.header("x-request-id"));
+        if status == 503 {
+            assert!(answer.header("retry-after").parse::<u32>().is_ok());
+        }
+        answer
+    }
+
+    /// Returns the body.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// Returns a member that is a string.
+    #[track_caller]
+    pub(crate) fn text_at(&self, pointer: &str) -> String {
+        let body = self.json();
+        let found = body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        found.unwrap_or_else(|| panic!("no {pointer} in {body}"))
+    }
+
+    /// Returns a header, or nothing if there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+            .unwrap_or_default()
+    }
+}
+
+/// A connection on which anything can be sent.
+pub(crate) struct Wire(TcpStream);
+
+impl Wire {
+    pub(crate) fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self(stream)
+    }
+
+    /// Sends bytes; that the other side hung up meanwhile is not our fault.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.0.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Says that nothing more will come.
+    pub(crate) fn finish(&self) {
+        let _ = self.0.shutdown(Shutdown::Write);
+    }
+
+    /// Reads until the other side closes the connection.
+    pub(crate) fn read_to_end(&mut self) -> String {
+        let mut read = Vec::new();
+        match self.0.read_to_end(&mut read) {
+            Ok(_) => {}
+            // Closed with something of ours unread.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("the connection stayed open: {error}"),
+        }
+        String::from_utf8_lossy(&read).into_owned()
+    }
+
+    /// Sends the same again and again, slowly, until the other side answers or closes the connection; then reads on to
+    /// the end.
+    pub(crate) fn trickle(&mut self, bytes: &str) -> String {
+        self.0.set_read_timeout(Some(TRICKLE)).unwrap();
+        let mut read = [0; 4096];
+        let begun = loop {
+            let sent = self.send(bytes);
+            match self.0.read(&mut read) {
+                Ok(count) => break count,
+                Err(error) if sent && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(_closed) => break 0,
+            }
+        };
+        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        let begun = String::from_utf8_lossy(read.get(..begun).unwrap()).into_owned();
+        begun + &self.read_to_end()
+    }
+
+    /// Reads one answer that tells its length, and leaves the connection open.
+    pub(crate) fn read_answer(&mut self) -> String {
+        let mut read = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&read).into_owned();
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let lower = head.to_ascii_lowercase();
+                let length = lower.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+                if body.len() >= length {
+                    return text;
+                }
+            }
+            let mut some = [0; 4096];
+            match self.0.read(&mut some).unwrap() {
+                0 => panic!("closed after: {text}"),
+                count => read.extend(some.iter().take(count)),
+            }
+        }
+    }
+}

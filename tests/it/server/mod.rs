@@ -1,0 +1,19 @@
+//! The program as its users run it: a process of its own, over real sockets.
+//!
+//! Everything is started in a place of its own with a clean environment, and is gone when its guard is dropped,
+//! also after a failed test.
+
+pub(crate) mod http;
+pub(crate) mod person;
+pub(crate) mod postgres;
+pub(crate) mod process;
+pub(crate) mod program;
+
+mod cli;
+mod clock;
+mod database_outage;
+mod instances;
+mod lifecycle;
+mod limits;
+mod logs;
+mod once_only;

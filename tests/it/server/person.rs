@@ -1,0 +1,118 @@
+//! Somebody with a password and an authenticator app that is not ours.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use chrono::DateTime;
+use serde_json::json;
+
+use super::http::{Answer, Client};
+
+/// Seconds that a code lasts.
+pub(crate) const PERIOD: i64 = 30;
+
+/// An account.
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) email: String,
+    pub(crate) password: String,
+    pub(crate) secret: String,
+    /// From the registration.
+    pub(crate) pre_auth_token: String,
+}
+
+/// What a completed sign-in brought.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+    pub(crate) recovery_codes: Vec<String>,
+}
+
+impl Person {
+    /// Registers somebody new.
+    #[track_caller]
+    pub(crate) fn register(client: &Client) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let email = format!("jo{number}.{}@mail.example", std::process::id());
+        let password = format!("Grüne Fenster im Regen, {number}");
+        let answer = client.post("/register", &json!({"email": email, "password": password}));
+        let answer = answer.expect(201);
+        Self {
+            email,
+            password,
+            secret: answer.text_at("/totp/secret"),
+            pre_auth_token: answer.text_at("/pre_auth_token"),
+        }
+    }
+
+    /// Registers somebody and signs in with the first code.
+    #[track_caller]
+    pub(crate) fn sign_up(client: &Client) -> (Self, Tokens) {
+        let person = Self::register(client);
+        let tokens = verify(client, &person.pre_auth_token, &person.code(now())).expect(200);
+        (person, Tokens::of(&tokens))
+    }
+
+    /// Opens the first door.
+    #[track_caller]
+    pub(crate) fn log_in(&self, client: &Client) -> String {
+        let answer = client.post("/login", &json!({"email": self.email, "password": self.password}));
+        answer.expect(200).text_at("/pre_auth_token")
+    }
+
+    /// Signs in again, by the code that comes after the present one.
+    #[track_caller]
+    pub(crate) fn sign_in_again(&self, client: &Client) -> Tokens {
+        let pre_auth_token = self.log_in(client);
+        Tokens::of(&verify(client, &pre_auth_token, &self.code(now() + PERIOD)).expect(200))
+    }
+
+    /// Returns the code for a moment, as oathtool computes it.
+    pub(crate) fn code(&self, unix_seconds: i64) -> String {
+        let output = Command::new("oathtool")
+            .args(["--totp", "-b", "-N", &format!("@{unix_seconds}"), &self.secret])
+            .output()
+            .expect("oathtool is installed");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+/// Tries the second door.
+#[track_caller]
+pub(crate) fn verify(client: &Client, pre_auth_token: &str, code: &str) -> Answer {
+    client.post("/2fa/verify", &json!({"pre_auth_token": pre_auth_token, "code": code}))
+}
+
+impl Tokens {
+    pub(crate) fn of(answer: &Answer) -> Self {
+        let codes = answer.json()["recovery_codes"].as_array().cloned().unwrap_or_default();
+        Self {
+            access: answer.text_at("/access_token"),
+            refresh: answer.text_at("/refresh_token"),
+            recovery_codes: codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect(),
+        }
+    }
+}
+
+/// Returns the machine's time.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    since.as_secs().try_into().unwrap()
+}
+
+/// Returns the time by the service's clock.
+#[track_caller]
+pub(crate) fn service_now(client: &Client) -> i64 {
+    let text = client.get("/dev/clock").expect(200).text_at("/now");
+    DateTime::parse_from_rfc3339(&text).unwrap().timestamp()
+}
+
+/// Moves the service's clock.
+#[track_caller]
+pub(crate) fn advance(client: &Client, seconds: i64) {
+    client.post("/dev/clock", &json!({"advance": seconds})).expect(200);
+}

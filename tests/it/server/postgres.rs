@@ -1,0 +1,155 @@
+//! PostgreSQL servers that tests may stop, and databases that are gone after the test.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
+
+use super::program::DataDir;
+
+/// A server of our own.
+pub(crate) struct Cluster {
+    running: Option<EmbeddedPostgres>,
+    options: Options,
+    url: String,
+    place: DataDir,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Self {
+        let place = DataDir::new();
+        let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let options = Options {
+            data_dir: place.path().to_owned(),
+            server_settings: vec![setting("fsync", "off"), setting("max_connections", "150")],
+        };
+        let running = EmbeddedPostgres::start(&options).unwrap();
+        Self {
+            url: running.connection_url().to_owned(),
+            running: Some(running),
+            options,
+            place,
+        }
+    }
+
+    /// Stops the server; its files stay.
+    pub(crate) fn stop(&mut self) {
+        self.running.take().unwrap().stop().unwrap();
+    }
+
+    /// Starts it again at the same place.
+    pub(crate) fn start_again(&mut self) {
+        self.running = Some(EmbeddedPostgres::start(&self.options).unwrap());
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns the server's process.
+    pub(crate) fn postmaster(&self) -> u32 {
+        self.place.postmaster().unwrap()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            let _ = running.stop();
+        }
+    }
+}
+
+/// An empty database on the server that `DATABASE_URL` names, or else on one of our own.
+pub(crate) struct Database {
+    url: String,
+    name: String,
+    server_url: String,
+    _cluster: Option<Arc<Cluster>>,
+}
+
+impl Database {
+    pub(crate) fn create() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let named = std::env::var("DATABASE_URL").ok();
+        let cluster = named.is_none().then(shared_cluster);
+        let server_url = named.or_else(|| cluster.as_ref().map(|cluster| cluster.url().to_owned()));
+        let server_url = server_url.unwrap();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("vestibule_it_{}_{number}", std::process::id());
+        psql(&server_url, &format!("CREATE DATABASE {name}"));
+        Self {
+            url: on_database(&server_url, &name),
+            name,
+            server_url,
+            _cluster: cluster,
+        }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Runs a statement and returns what it returns.
+    #[track_caller]
+    pub(crate) fn sql(&self, statement: &str) -> String {
+        psql(&self.url, statement)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        // Nothing more can be done about it here, and a failed test must tell its own reason.
+        let _ = Command::new("psql").args(["-XAtqc", &drop, &self.server_url]).output();
+    }
+}
+
+/// Starts the server that tests at the same time share; it goes with the last of them.
+fn shared_cluster() -> Arc<Cluster> {
+    static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let started = Arc::new(Cluster::start());
+        *shared = Arc::downgrade(&started);
+        started
+    })
+}
+
+/// Puts another database into a libpq URL.
+fn on_database(url: &str, name: &str) -> String {
+    let (place, options) = url
+        .split_once('?')
+        .map_or((url, None), |(place, options)| (place, Some(options)));
+    let authority = place.find("://").map_or(0, |at| at + 3);
+    let end = place
+        .get(authority..)
+        .unwrap()
+        .find('/')
+        .map_or(place.len(), |at| authority + at);
+    let options = options.map(|options| format!("?{options}")).unwrap_or_default();
+    format!("{}/{name}{options}", place.get(..end).unwrap())
+}
+
+/// Runs a statement with `psql`.
+#[track_caller]
+pub(crate) fn psql(url: &str, statement: &str) -> String {
+    let output = Command::new("psql")
+        .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, url])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn another_database_goes_into_any_url() {
+    for (url, expected) in [
+        ("postgres://u:p@h:1/a?b=/c", "postgres://u:p@h:1/x?b=/c"),
+        ("postgresql://u@%2Frun:5432/a", "postgresql://u@%2Frun:5432/x"),
+        ("postgres://u@h", "postgres://u@h/x"),
+    ] {
+        assert_eq!(on_database(url, "x"), expected);
+    }
+}

@@ -1,0 +1,290 @@
+//! Back ends that know nothing of us but the issuer's URL: two JOSE libraries that are not ours accept our access tokens
+//! and nothing else, and authenticator apps that are not ours compute the codes we want.
+//!
+//! `scripts/test` prepares the interpreters and libraries in `target/verifiers`.
+
+mod forger;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use self::forger::{Forger, hs256, parts, unsigned};
+use crate::server::http::Client;
+use crate::server::person::{Person, Tokens, advance, now, verify};
+use crate::server::program::{DataDir, Launch, Program};
+
+/// A language whose libraries verify tokens.
+#[derive(Clone, Copy, Debug)]
+enum Verifier {
+    Python,
+    Node,
+}
+
+const ALL: [Verifier; 2] = [Verifier::Python, Verifier::Node];
+
+impl Verifier {
+    fn run(self, arguments: &[&str]) -> Output {
+        let mut command = match self {
+            Self::Python => {
+                let mut python = Command::new(prepared("python/bin/python"));
+                python.arg(source("verify.py"));
+                python
+            }
+            Self::Node => {
+                prepared("node/node_modules/jose");
+                let mut node = Command::new("node");
+                node.arg(beside_its_modules("verify.mjs"));
+                node
+            }
+        };
+        command.args(arguments).env_remove("NODE_OPTIONS").output().unwrap()
+    }
+
+    /// Returns the claims of a token that has to be accepted.
+    #[track_caller]
+    fn accept(self, issuer: &str, token: &str, audience: &str) -> Value {
+        let output = self.run(&[issuer, token, audience]);
+        assert!(
+            output.status.success(),
+            "{self:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Asserts that a token is refused, by judgement and not for want of something.
+    #[track_caller]
+    fn refuse(self, issuer: &str, token: &str, what: &str) {
+        let output = self.run(&[issuer, token]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{self:?} took {what}");
+        assert!(said.starts_with("refused: "), "{self:?}, {what}: {said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifiers").join(name)
+}
+
+fn prepared(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target/verifiers")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/test, which prepares them",
+        path.display()
+    );
+    path
+}
+
+/// Copies a module to where its imports are found: Node looks for them from the module's own place upwards.
+fn beside_its_modules(name: &str) -> PathBuf {
+    let directory = prepared("node");
+    let target = directory.join(name);
+    let text = fs::read(source(name)).unwrap();
+    if fs::read(&target).ok().as_ref() != Some(&text) {
+        // Renamed into place: another test may be about to run it.
+        let draft = tempfile::NamedTempFile::new_in(directory).unwrap();
+        fs::write(draft.path(), text).unwrap();
+        draft.persist(&target).unwrap();
+    }
+    target
+}
+
+fn signed_in(launch: Launch) -> (Program, Client, Person, Tokens) {
+    let program = launch.start();
+    let client = program.ready();
+    let (person, tokens) = Person::sign_up(&client);
+    (program, client, person, tokens)
+}
+
+#[test]
+fn every_signing_algorithm_is_verified_from_the_issuers_url_alone() {
+    let place = DataDir::new();
+    for algorithm in ["ES256", "EdDSA", "RS256"] {
+        let launch = Launch::dev().data_dir(&place).env("VESTIBULE_SIGNING_ALG", algorithm);
+        let (program, client, _, tokens) = signed_in(launch);
+        let issuer = client.issuer();
+        let me = client.get_as(&tokens.access, "/me").expect(200);
+        let (header, claims) = parts(&tokens.access);
+        assert_eq!((&header["alg"], &header["typ"]), (&json!(algorithm), &json!("at+jwt")));
+
+        let keys = client.get("/.well-known/jwks.json").expect(200).json();
+        let keys = keys["keys"].as_array().unwrap();
+        let key = keys.iter().find(|key| key["kid"] == header["kid"]).unwrap();
+        assert_eq!((&key["alg"], &key["use"]), (&json!(algorithm), &json!("sig")));
+        for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+            assert!(keys.iter().all(|key| key.get(private).is_none()), "{private}");
+        }
+
+        for verifier in ALL {
+            let verified = verifier.accept(&issuer, &tokens.access, &issuer);
+            assert_eq!(verified, claims);
+            assert_eq!(verified["sub"], me.text_at("/id"));
+            assert_eq!(verified["acr"], "aal2");
+            assert_eq!(
+                verified["exp"].as_i64().unwrap() - verified["iat"].as_i64().unwrap(),
+                600
+            );
+            assert!(verified.get("email").is_none());
+        }
+        program.stop().expect(0);
+    }
+}
+
+#[test]
+fn another_audience_and_personal_claims_are_settings() {
+    let place = DataDir::new();
+    let launch = Launch::dev()
+        .data_dir(&place)
+        .env("VESTIBULE_AUDIENCE", "https://shop.example")
+        .env("VESTIBULE_CLIENT_ID", "shop")
+        .env("VESTIBULE_ACCESS_TOKEN_CLAIMS", "email,username")
+        .env("VESTIBULE_ACCESS_TOKEN_TTL", "60");
+    let (_program, client, person, tokens) = signed_in(launch);
+    client.get_as(&tokens.access, "/me").expect(200);
+    for verifier in ALL {
+        let claims = verifier.accept(&client.issuer(), &tokens.access, "https://shop.example");
+        assert_eq!(
+            (&claims["email"], &claims["client_id"]),
+            (&json!(person.email), &json!("shop"))
+        );
+        verifier.refuse(&client.issuer(), &tokens.access, "a token for somebody else");
+    }
+}
+
+#[test]
+fn nothing_but_an_access_token_passes_for_one() {
+    let place = DataDir::new();
+    let (_program, client, person, tokens) = signed_in(Launch::dev().data_dir(&place));
+    let issuer = client.issuer();
+    let keys = client.get("/.well-known/jwks.json").json();
+    let key = &keys["keys"][0];
+    let (mut header, mut claims) = parts(&tokens.access);
+    let [encoded_header, encoded_claims, signature] = [0, 1, 2].map(|at| tokens.access.split('.').nth(at).unwrap());
+    claims["roles"] = json!(["admin"]);
+    let changed = forger::encode(&claims);
+    let mut frauds = vec![
+        ("changed claims", format!("{encoded_header}.{changed}.{signature}")),
+        ("no signature", format!("{encoded_header}.{encoded_claims}.")),
+        ("a cut signature", tokens.access[..tokens.access.len() - 4].to_owned()),
+        ("alg none", unsigned(&header, &claims, "none")),
+        ("alg None", unsigned(&header, &claims, "None")),
+        ("a refresh token", tokens.refresh.clone()),
+        ("a pre-auth token", person.log_in(&client)),
+        ("a recovery code", tokens.recovery_codes[0].clone()),
+        ("nothing", String::new()),
+    ];
+    for (name, secret) in forger::public_key_as_secret(key) {
+        frauds.push((name, hs256(&header, &claims, &secret)));
+    }
+    header["jwk"] = key.clone();
+    frauds.push(("a key of its own", Forger::new().sign(&header, &claims)));
+    for (what, token) in &frauds {
+        for verifier in ALL {
+            verifier.refuse(&issuer, token, what);
+        }
+        assert_eq!(client.get_as(token, "/me").status, 401, "{what}");
+    }
+    for verifier in ALL {
+        verifier.accept(&issuer, &tokens.access, &issuer);
+    }
+}
+
+/// What our verifiers look at, one by one: an issuer in the test signs what the service never would.
+#[test]
+fn the_verifiers_check_each_claim() {
+    let forger = Forger::new();
+    let issuer = forger.serve();
+    let good = json!({
+        "iss": issuer, "aud": issuer, "sub": "x", "exp": now() + 600, "iat": now() - 5, "nbf": now() - 5,
+    });
+    let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": forger::KID});
+    for verifier in ALL {
+        verifier.accept(&issuer, &forger.sign(&header, &good), &issuer);
+    }
+    let without = |name: &str| {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    };
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    for (what, claims) in [
+        ("an expired token", with("exp", json!(now() - 1))),
+        ("a token without end", without("exp")),
+        ("a token of the future", with("nbf", json!(now() + 300))),
+        ("another issuer's", with("iss", json!("https://evil.example"))),
+        ("one of nobody's", without("iss")),
+        ("somebody else's", with("aud", json!("https://shop.example"))),
+        ("one for nobody", without("aud")),
+        ("one about nobody", without("sub")),
+    ] {
+        for verifier in ALL {
+            verifier.refuse(&issuer, &forger.sign(&header, &claims), what);
+        }
+    }
+    for (what, header) in [
+        ("an ID token", json!({"alg": "ES256", "typ": "JWT", "kid": forger::KID})),
+        ("a token of no kind", json!({"alg": "ES256", "kid": forger::KID})),
+        (
+            "a token of an unknown key",
+            json!({"alg": "ES256", "typ": "at+jwt", "kid": "other"}),
+        ),
+        (
+            "a token of another algorithm",
+            json!({"alg": "ES384", "typ": "at+jwt", "kid": forger::KID}),
+        ),
+    ] {
+        for verifier in ALL {
+            verifier.refuse(&issuer, &forger.sign(&header, &good), what);
+        }
+    }
+}
+
+#[test]
+fn a_token_of_an_hour_ahead_is_not_good_yet_elsewhere() {
+    let place = DataDir::new();
+    let (_program, client, person, _) = signed_in(Launch::dev().data_dir(&place));
+    advance(&client, 3600);
+    let at = crate::server::person::service_now(&client);
+    let answer = verify(&client, &person.log_in(&client), &person.code(at)).expect(200);
+    for verifier in ALL {
+        verifier.refuse(&client.issuer(), &Tokens::of(&answer).access, "a token of the future");
+    }
+}
+
+#[test]
+fn an_authenticator_reads_the_uri_and_computes_codes_that_open_the_second_door() {
+    let place = DataDir::new();
+    let program = Launch::dev().data_dir(&place).start();
+    let client = program.ready();
+    let enrolment = client.post(
+        "/register",
+        &json!({"username": "jo.doe", "password": "Grüne Fenster im Regen"}),
+    );
+    let enrolment = enrolment.expect(201);
+    let read = "import pyotp, sys, json; app = pyotp.parse_uri(sys.argv[1]); \
+                print(json.dumps([app.now(), app.secret, app.name, app.issuer, app.digits, app.interval]))";
+    let output = Command::new(prepared("python/bin/python"))
+        .args(["-c", read, &enrolment.text_at("/totp/otpauth_uri")])
+        .output()
+        .unwrap();
+    let app: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(app[1], enrolment.text_at("/totp/secret"));
+    assert_eq!((&app[2], &app[3]), (&json!("jo.doe"), &json!("127.0.0.1")));
+    assert_eq!((&app[4], &app[5]), (&json!(6), &json!(30)));
+
+    let body = json!({"pre_auth_token": enrolment.text_at("/pre_auth_token"), "code": app[0]});
+    let tokens = Tokens::of(&client.post("/2fa/verify", &body).expect(200));
+    client.get_as(&tokens.access, "/me").expect(200);
+}

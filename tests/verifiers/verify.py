@@ -1,0 +1,44 @@
+"""Verifies an access token, knowing nothing but the issuer's URL.
+
+    python verify.py ISSUER TOKEN [AUDIENCE]
+
+Prints the claims and ends with 0, or says why not and ends with 1. The audience is the issuer unless told otherwise.
+Needs PyJWT[crypto].
+"""
+
+import json
+import sys
+from urllib.request import urlopen
+
+import jwt
+
+
+def verify(issuer, token, audience):
+    with urlopen(f"{issuer}/.well-known/openid-configuration", timeout=10) as answer:
+        metadata = json.load(answer)
+    if metadata["issuer"] != issuer:
+        raise ValueError("the metadata is another issuer's")
+
+    # A refresh token or an ID token must not pass for an access token (RFC 9068, section 4).
+    if jwt.get_unverified_header(token).get("typ", "").lower() != "at+jwt":
+        raise ValueError("this is no access token")
+
+    key = jwt.PyJWKClient(metadata["jwks_uri"], timeout=10).get_signing_key_from_jwt(token)
+    return jwt.decode(
+        token,
+        key,
+        # Never the token's own "alg": that is the attacker's choice.
+        algorithms=metadata["id_token_signing_alg_values_supported"],
+        issuer=issuer,
+        audience=audience,
+        options={"require": ["iss", "aud", "exp", "iat", "sub"]},
+    )
+
+
+if __name__ == "__main__":
+    issuer, token = sys.argv[1:3]
+    audience = sys.argv[3] if len(sys.argv) > 3 else issuer
+    try:
+        print(json.dumps(verify(issuer, token, audience), indent=2))
+    except (ValueError, jwt.PyJWTError) as error:
+        sys.exit(f"refused: {error}")
