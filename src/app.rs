@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::api::openapi;
 use crate::api::state::{ApiState, Development};
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
-use crate::crypto::code_hash::CodeHasher;
+use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher};
 use crate::crypto::hasher::{HashError, PasswordHasher};
 use crate::crypto::keyring::{Keyring, MASTER_KEY_LENGTH};
 use crate::crypto::mac::TokenMac;
@@ -31,6 +31,9 @@ use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 
 /// The master key's file in the data directory.
 const MASTER_KEY_FILE: &str = "master.key";
+
+/// Where the private PostgreSQL can be reached, in the data directory.
+const DATABASE_URL_FILE: &str = "database.url";
 
 /// What keeps the program from starting.
 #[derive(Debug, thiserror::Error)]
@@ -93,11 +96,36 @@ pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
                 server_settings: Vec::new(),
             };
             let embedded = EmbeddedPostgres::start(&options)?;
+            // For commands that are run beside the server. No secret: who may use the socket is its directory's matter.
+            let url_file = config.database.data_dir.join(DATABASE_URL_FILE);
+            if let Err(error) = fs::write(&url_file, embedded.connection_url()) {
+                tracing::warn!(%error, path = %url_file.display(), "commands beside the server will not find its database");
+            }
             Ok(OpenedDatabase {
                 url: embedded.connection_url().into(),
                 embedded: Some(embedded),
             })
         }
+    }
+}
+
+/// Starts the private PostgreSQL, or uses the one that a running server keeps: for work beside that server.
+///
+/// # Errors
+///
+/// Says what keeps it from starting.
+pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
+    let url_file = config.database.data_dir.join(DATABASE_URL_FILE);
+    match open_database(config) {
+        Err(StartError::Postgres(EmbeddedPostgresError::InUse(data_dir))) => {
+            let in_use = |_unreadable| StartError::Postgres(EmbeddedPostgresError::InUse(data_dir));
+            let url = fs::read_to_string(url_file).map_err(in_use)?;
+            Ok(OpenedDatabase {
+                url: url.into(),
+                embedded: None,
+            })
+        }
+        opened => opened,
     }
 }
 
@@ -164,6 +192,7 @@ pub fn build(
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         tokens: TokenMac::new(keyring),
         codes: CodeHasher::new(keyring),
+        client_secrets: ClientSecretHasher::new(keyring),
         keys: KeySet::default(),
         clock,
         random,
@@ -173,6 +202,7 @@ pub fn build(
         core: Arc::new(core),
         public_url: public_url.to_owned(),
         trusted_proxies: config.server.trusted_proxies.clone(),
+        cors_origins: config.server.cors_origins.clone(),
         openapi: openapi::document(),
         development,
     })
@@ -195,6 +225,8 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         },
         signing_algorithm: tokens.signing_algorithm,
         lifetimes: tokens.lifetimes,
+        refresh_reuse_grace: tokens.refresh_reuse_grace,
+        max_sessions: tokens.max_sessions,
         password_rules: config.limits.password_rules,
         password_words: host
             .split('.')

@@ -8,6 +8,7 @@
 //! ```text
 //! cli ─► server ─► api ─► flows ─► { domain, crypto, store }
 //!                                  crypto ─► domain    store ─► domain
+//!         jobs ─► flows
 //!         app builds every part once and hands it down
 //!         config is read by cli, app and server, and reaches the rest as small structures
 //! ```
@@ -30,6 +31,7 @@ pub mod crypto;
 pub mod domain;
 pub mod embedded_postgres;
 pub mod flows;
+pub mod jobs;
 pub mod server;
 pub mod store;
 pub mod system;

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::api::build_app;
 use crate::app::{self, StartError, World};
 use crate::config::{Config, Mode};
 use crate::flows::{Core, signing_keys};
+use crate::jobs;
 use crate::store::migrations::{self, MigrationError};
 
 /// How long requests may take to finish after a signal.
@@ -73,17 +75,17 @@ async fn serve_on(
     announce(config, address, &public_url);
     let handle = running.handle();
     let stopping = tokio::spawn(stop_on_signal(handle.clone(), signals));
-    let preparing = tokio::spawn(prepare(core, database_url.clone(), handle));
-    running.await.map_err(StartError::Server)?;
+    let mut running = pin!(running);
+    let outcome = tokio::select! {
+        served = &mut running => served.map_err(StartError::Server),
+        error = keep_ready(core, database_url) => {
+            let (_stopped, _served) = futures_util::future::join(handle.stop(true), running).await;
+            Err(error)
+        }
+    };
     stopping.abort();
-    preparing.abort();
     tracing::info!("stopped");
-    match preparing.await {
-        Ok(prepared) => prepared,
-        // Stopped by a signal before the database was ready.
-        Err(ended) if ended.is_cancelled() => Ok(()),
-        Err(died) => Err(MigrationError::Failed(died.to_string()).into()),
-    }
+    outcome
 }
 
 fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -134,15 +136,12 @@ async fn stop_on_signal(handle: ServerHandle, mut signals: Signals) {
     handle.stop(true).await;
 }
 
-/// Brings the schema up to date and loads the keys, as often as it takes to reach the database. What cannot be cured
-/// by waiting stops the server.
-async fn prepare(core: Arc<Core>, database_url: SecretString, handle: ServerHandle) -> Result<(), StartError> {
+/// Brings the schema up to date and loads the keys, as often as it takes to reach the database, and then tends the keys.
+/// Returns what cannot be cured by waiting.
+async fn keep_ready(core: Arc<Core>, database_url: &SecretString) -> StartError {
     loop {
-        let error = match prepare_once(&core, &database_url).await {
-            Ok(()) => {
-                tracing::info!("ready");
-                return Ok(());
-            }
+        let error = match prepare_once(&core, database_url).await {
+            Ok(()) => break,
             Err(error) => error,
         };
         let temporary = match &error {
@@ -151,13 +150,13 @@ async fn prepare(core: Arc<Core>, database_url: SecretString, handle: ServerHand
             _ => false,
         };
         if !temporary {
-            // Not awaited: when the server has stopped, this has to have returned.
-            drop(handle.stop(true));
-            return Err(error);
+            return error;
         }
         tracing::error!(%error, "not ready; trying again");
         tokio::time::sleep(PREPARE_RETRY).await;
     }
+    tracing::info!("ready");
+    jobs::tend_signing_keys(core).await
 }
 
 /// Brings the schema up to date and loads the keys; requests are let through from then on.

@@ -6,14 +6,16 @@ pub mod handlers;
 pub mod middleware;
 pub mod openapi;
 pub mod problem;
+pub mod refresh_cookie;
 pub mod routes;
 pub mod state;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, Error, web};
 
+use self::middleware::cors;
 pub use self::state::ApiState;
 
 /// Builds the one application that is served and tested.
@@ -31,12 +33,14 @@ pub fn build_app(
         InitError = (),
     > + use<>,
 > {
+    let origins = state.cors_origins.clone();
     let development = state.development.is_some();
     App::new()
         .app_data(state)
         .configure(|config| routes::configure(config, development))
         .default_service(web::to(handlers::fallback::not_found))
-        .wrap(from_fn(middleware::problems::rewrite::<BoxBody>))
+        .wrap(Condition::new(!origins.is_empty(), cors::policy(&origins)))
+        .wrap(from_fn(middleware::problems::rewrite::<_>))
         .wrap(from_fn(middleware::unread_body::keep))
         .wrap(from_fn(middleware::security_headers::add::<BoxBody>))
         .wrap(from_fn(middleware::observe::observe::<BoxBody>))

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
-use super::handlers::{dev, health, login, me, openapi, register, two_factor, well_known};
+use super::handlers::{dev, health, login, logout, me, openapi, register, sessions, token, two_factor, well_known};
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
 use super::routes::{ROUTES, RouteSpec};
 use crate::domain::ids::RequestId;
@@ -39,6 +39,8 @@ struct ProblemSchema {
     reason: Option<String>,
     /// On `invalid_code`: attempts left with this pre-auth token.
     attempts_remaining: Option<u8>,
+    /// On `invalid_refresh_token` and `invalid_client`: OAuth's word for it (RFC 6749 §5.2).
+    error: Option<String>,
 }
 
 #[derive(OpenApi)]
@@ -54,6 +56,14 @@ struct ProblemSchema {
         login::log_in,
         two_factor::verify::verify,
         two_factor::totp::enrol,
+        token::refresh::refresh_tokens,
+        token::introspect::introspect_token,
+        token::revoke::revoke_token,
+        token::validate::validate_token,
+        logout::log_out,
+        sessions::list::list_sessions,
+        sessions::end::end_session,
+        sessions::end_others::end_other_sessions,
         me::get_me,
         well_known::jwks,
         well_known::metadata,
@@ -65,11 +75,13 @@ struct ProblemSchema {
         dev::outbox::clear,
         dev::clock::get,
         dev::clock::advance,
+        dev::test_vectors::get,
     ),
     components(schemas(ProblemSchema)),
     tags(
         (name = "Sign in", description = "From a name and a password to tokens."),
         (name = "Second factors", description = "What opens the second door."),
+        (name = "Sessions", description = "Keeping a login going, and ending it."),
         (name = "Account", description = "What an account says about itself."),
         (name = "Verification", description = "What back ends need to verify access tokens."),
         (name = "Operation", description = "Health and this document."),
@@ -95,6 +107,13 @@ pub fn document() -> String {
     }
     // The crate's metadata has no licence, which the generator writes as one without a name.
     described.info.license = None;
+    let basic = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some(
+            "A service client: its id and its secret, from `vestibule clients create`.",
+        ))
+        .build();
+    components.add_security_scheme("service_client", SecurityScheme::Http(basic));
     let mut document = serde_json::to_value(described).unwrap_or_default();
     for route in ROUTES.iter().filter(|route| !route.operation_id.is_empty()) {
         let method = route.verb.name().to_ascii_lowercase();

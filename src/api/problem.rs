@@ -68,6 +68,10 @@ codes! {
         "The second-factor code is wrong, expired, or was used before. attempts_remaining tells how many are left with this pre-auth token.";
     InvalidToken = "invalid_token", UNAUTHORIZED, "Sign in again",
         "The access token is missing, expired, not ours, or its session has ended.";
+    InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",
+        "The refresh token is missing, unknown, expired, was used before, or its session has ended. Which of them is never told.";
+    InvalidClient = "invalid_client", UNAUTHORIZED, "Unknown client",
+        "This wants the HTTP Basic credentials of a service client, which an operator makes with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
         "The request was understood and its sender is known, but it is not allowed.";
     NotFound = "not_found", NOT_FOUND, "Not found",
@@ -140,7 +144,16 @@ impl Problem {
 
     /// Makes a problem whose detail is its code's explanation.
     pub fn of(code: Code) -> Self {
-        Self::new(code, code.explanation())
+        let problem = Self::new(code, code.explanation());
+        match code {
+            // What OAuth libraries look for (RFC 6749 §5.2).
+            Code::InvalidRefreshToken => problem.with("error", "invalid_grant"),
+            Code::InvalidClient => problem.with("error", "invalid_client").header(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"vestibule\", charset=\"UTF-8\""),
+            ),
+            _ => problem,
+        }
     }
 
     /// Adds an extension member.
@@ -286,6 +299,8 @@ mod tests {
                 ("invalid_pre_auth_token", 401),
                 ("invalid_code", 401),
                 ("invalid_token", 401),
+                ("invalid_refresh_token", 401),
+                ("invalid_client", 401),
                 ("forbidden", 403),
                 ("not_found", 404),
                 ("method_not_allowed", 405),

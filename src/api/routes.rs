@@ -11,7 +11,9 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{Route, guard, web};
 
-use super::handlers::{dev, docs, fallback, health, login, me, openapi, register, two_factor, well_known};
+use super::handlers::{
+    dev, docs, fallback, health, login, logout, me, openapi, register, sessions, token, two_factor, well_known,
+};
 use super::middleware::panics;
 use super::problem::Code;
 
@@ -24,6 +26,8 @@ pub enum Access {
     AccessToken,
     /// Who presents a live pre-auth token as bearer.
     PreAuthToken,
+    /// A back end with the credentials of a service client.
+    ServiceClient,
     /// Everybody who reaches `vestibule dev`; elsewhere the route does not exist.
     Development,
 }
@@ -156,6 +160,7 @@ impl RouteSpec {
         match self.access {
             Access::AccessToken => codes.push(Code::InvalidToken),
             Access::PreAuthToken => codes.push(Code::InvalidPreAuthToken),
+            Access::ServiceClient => codes.push(Code::InvalidClient),
             Access::Public | Access::Development => {}
         }
         codes.sort_unstable();
@@ -183,6 +188,41 @@ pub const ROUTES: &[RouteSpec] = &[
         .no_body()
         .access(Access::PreAuthToken)
         .codes(&[Code::Forbidden]),
+    RouteSpec::post("/token/refresh", "refresh_tokens", |route| {
+        route.to(token::refresh::refresh_tokens)
+    })
+    .codes(&[Code::InvalidRefreshToken, Code::Forbidden]),
+    RouteSpec::post("/token/introspect", "introspect_token", |route| {
+        route.to(token::introspect::introspect_token)
+    })
+    .access(Access::ServiceClient),
+    RouteSpec::post("/token/revoke", "revoke_token", |route| {
+        route.to(token::revoke::revoke_token)
+    })
+    .access(Access::ServiceClient),
+    RouteSpec::get("/token/validate", "validate_token", |route| {
+        route.to(token::validate::validate_token)
+    })
+    .access(Access::AccessToken)
+    .database(),
+    RouteSpec::post("/logout", "log_out", |route| route.to(logout::log_out))
+        .codes(&[Code::InvalidToken, Code::Forbidden]),
+    RouteSpec::get("/sessions", "list_sessions", |route| {
+        route.to(sessions::list::list_sessions)
+    })
+    .access(Access::AccessToken)
+    .database(),
+    RouteSpec::delete("/sessions", "end_other_sessions", |route| {
+        route.to(sessions::end_others::end_other_sessions)
+    })
+    .access(Access::AccessToken)
+    .database(),
+    RouteSpec::delete("/sessions/{id}", "end_session", |route| {
+        route.to(sessions::end::end_session)
+    })
+    .access(Access::AccessToken)
+    .database()
+    .codes(&[Code::NotFound]),
     RouteSpec::get("/me", "get_me", |route| route.to(me::get_me))
         .access(Access::AccessToken)
         .database(),
@@ -207,6 +247,11 @@ pub const ROUTES: &[RouteSpec] = &[
         .no_database()
         .access(Access::Development)
         .codes(&[Code::ValidationFailed]),
+    RouteSpec::get("/dev/test-vectors", "get_test_vectors", |route| {
+        route.to(dev::test_vectors::get)
+    })
+    .access(Access::Development)
+    .database(),
     RouteSpec::get("/docs", "", |route| route.to(docs::redirect)),
     RouteSpec::get("/docs/problems/{code}", "", |route| route.to(docs::problem)).codes(&[Code::NotFound]),
     RouteSpec::get("/docs/{file:.*}", "", |route| route.to(docs::swagger_ui)).codes(&[Code::NotFound]),

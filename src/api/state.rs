@@ -15,6 +15,8 @@ pub struct ApiState {
     pub public_url: String,
     /// Who may say on whose behalf a request comes.
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Whose pages may call us from a browser.
+    pub cors_origins: Vec<String>,
     /// The OpenAPI document, as served.
     pub openapi: String,
     /// The development endpoints' tools; absent when serving for real.

@@ -3,8 +3,11 @@
 //! Every setting is a flag of the commands that use settings. Wrong usage and wrong settings end with status 2, other
 //! failures with 1.
 
+mod clients;
 mod health;
+mod keys;
 mod migrate;
+mod operate;
 mod serve;
 mod setting_flags;
 
@@ -13,6 +16,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use self::clients::ClientsCommand;
+use self::keys::KeysCommand;
 use self::setting_flags::SettingFlags;
 use crate::config::{Config, Mode, Source};
 
@@ -34,6 +39,12 @@ enum Command {
     Dev(SettingFlags),
     /// Bring the database's schema up to date
     Migrate(SettingFlags),
+    /// List and rotate the signing keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Make, list and delete service clients: back ends that may introspect and revoke tokens
+    #[command(subcommand)]
+    Clients(ClientsCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Ask a running server whether it is ready; for a container's health check
@@ -61,7 +72,9 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => with_config(&flags, Mode::Serve, serve::run),
         Command::Dev(flags) => with_config(&flags, Mode::Development, serve::run),
         Command::Migrate(flags) => with_config(&flags, Mode::Serve, |config| migrate::run(&config)),
-        Command::Openapi => print(&crate::api::openapi::document()),
+        Command::Openapi => write_out(&crate::api::openapi::document()).map_err(exit),
+        Command::Keys(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
+        Command::Clients(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Health(flags) => with_config(&flags, Mode::Serve, |config| health::run(&config)),
     };
     match outcome {
@@ -96,20 +109,22 @@ fn with_config(
             message: format!("some settings cannot be used:\n{}", lines.join("\n")),
         }
     })?;
-    command(config).map_err(|Failure(message)| Exit {
-        status: 1,
-        message: format!("vestibule: {message}"),
-    })
+    command(config).map_err(exit)
 }
 
-fn print(text: &str) -> Result<(), Exit> {
+/// Writes a command's result.
+fn write_out(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()) {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(|error| Exit {
-            status: 1,
-            message: error.to_string(),
-        }),
+        written => Ok(written?),
+    }
+}
+
+fn exit(Failure(message): Failure) -> Exit {
+    Exit {
+        status: 1,
+        message: format!("vestibule: {message}"),
     }
 }
 

@@ -219,6 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn origins_are_exact() {
+        assert!(
+            read(
+                &[("CORS_ORIGINS", "https://app.example.com,http://localhost:5173")],
+                Mode::Serve
+            )
+            .is_ok()
+        );
+        for bad in [
+            "*",
+            "app.example.com",
+            "https://app.example.com/",
+            "https://*.example.com",
+            "https://app.example.com/x",
+            "null",
+        ] {
+            let faults = read(&[("CORS_ORIGINS", bad)], Mode::Serve).unwrap_err();
+            assert_eq!(names(&faults), ["VESTIBULE_CORS_ORIGINS"], "{bad}");
+        }
+    }
+
+    #[test]
     fn development_stays_on_this_machine_and_may_hash_fast() {
         assert!(read(&[("BCRYPT_COST", "4")], Mode::Development).is_ok());
         let faults = read(

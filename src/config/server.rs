@@ -28,6 +28,8 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// Who may say on whose behalf a request comes.
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Whose pages may call the API from a browser.
+    pub cors_origins: Vec<String>,
     /// Threads that serve HTTP; `None`: one a processor.
     pub workers: Option<u32>,
     /// How log lines look.
@@ -50,12 +52,14 @@ impl ServerConfig {
             text.parse()
                 .map_err(|_unreadable| "must be a list of networks, such as 10.0.0.0/8,fd00::/8".to_owned())
         });
+        let cors_origins = reader.list(&settings::CORS_ORIGINS, parse_origin);
         let workers = reader.optional_number(&settings::HTTP_WORKERS, 1..=256);
         let log_format = read_log_format(reader);
         Some(Self {
             listen: listen?,
             public_url: public_url?,
             trusted_proxies: trusted_proxies?,
+            cors_origins: cors_origins?,
             workers: workers?,
             log_format: log_format?,
         })
@@ -85,6 +89,14 @@ fn parse_listen(text: &str, mode: Mode) -> Result<SocketAddr, String> {
         return Err("must be a loopback address in development: its endpoints give everything away".to_owned());
     }
     Ok(address)
+}
+
+/// Parses one exact origin. `*` is none: with cookies it would let every page on the web act for our users.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let origin = Url::parse(text).ok().map(|url| url.origin().ascii_serialization());
+    origin
+        .filter(|origin| origin == text && !text.contains('*'))
+        .ok_or_else(|| "must be a list of exact origins, such as https://app.example.com".to_owned())
 }
 
 fn parse_public_url(text: &str, mode: Mode) -> Result<String, String> {

@@ -66,6 +66,10 @@ settings! {
         "Seconds that a session lasts without use";
     SESSION_ABSOLUTE_TTL "VESTIBULE_SESSION_ABSOLUTE_TTL" "session-absolute-ttl" = "2592000":
         "Seconds that a session lasts in all, at most 30 days";
+    REFRESH_REUSE_GRACE "VESTIBULE_REFRESH_REUSE_GRACE" "refresh-reuse-grace" = "10":
+        "Seconds in which the predecessor of a refresh token gets the same successor again, 0 to 60; 0 is strict";
+    MAX_SESSIONS "VESTIBULE_MAX_SESSIONS" "max-sessions" = "10":
+        "Most sessions of one user, 1 to 1000; the least recently used one ends";
     TWO_FACTOR_POLICY "VESTIBULE_TWO_FACTOR_POLICY" "two-factor-policy" = "required":
         "Whether everybody needs a second factor: required or optional";
     REGISTRATION "VESTIBULE_REGISTRATION" "registration" = "explicit":
@@ -78,6 +82,8 @@ settings! {
         "Threads that hash passwords";
     TRUSTED_PROXIES "VESTIBULE_TRUSTED_PROXIES" "trusted-proxies" = "" ("none"):
         "Networks whose Forwarded and X-Forwarded-For count, as a list of CIDRs";
+    CORS_ORIGINS "VESTIBULE_CORS_ORIGINS" "cors-origins" = "" ("none"):
+        "Origins whose pages may call the API from a browser, cookies included, as a list such as https://app.example.com";
     DB_POOL_SIZE "VESTIBULE_DB_POOL_SIZE" "db-pool-size" = "10":
         "Most connections to the database, 1 to 500";
     HTTP_WORKERS "VESTIBULE_HTTP_WORKERS" "http-workers" = "" ("one a processor"):

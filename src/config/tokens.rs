@@ -24,6 +24,10 @@ pub struct TokensConfig {
     pub with_username: bool,
     /// Life of sessions.
     pub lifetimes: SessionLifetimes,
+    /// How long the predecessor of a refresh token gets the same successor again.
+    pub refresh_reuse_grace: TimeDelta,
+    /// Most sessions of one user.
+    pub max_sessions: i64,
 }
 
 impl TokensConfig {
@@ -39,6 +43,8 @@ impl TokensConfig {
             _ => Err("must be a list of email, username".to_owned()),
         });
         let lifetimes = read_lifetimes(reader);
+        let grace = reader.number(&settings::REFRESH_REUSE_GRACE, 0..=60);
+        let max_sessions = reader.number(&settings::MAX_SESSIONS, 1..=1000);
         let claims = claims?;
         Some(Self {
             audience: audience?,
@@ -48,6 +54,8 @@ impl TokensConfig {
             with_email: claims.iter().any(|claim| claim == "email"),
             with_username: claims.iter().any(|claim| claim == "username"),
             lifetimes: lifetimes?,
+            refresh_reuse_grace: seconds(grace?),
+            max_sessions: max_sessions?.into(),
         })
     }
 }

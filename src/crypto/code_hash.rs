@@ -1,13 +1,14 @@
-//! Keyed hashes of codes that people keep: recovery codes.
+//! Keyed hashes of what others keep: recovery codes and the secrets of service clients.
 //!
-//! 120 random bits need no slow hash (ASVS 6.5.2); the key makes a stolen table useless on its own, and the
+//! 120 random bits and more need no slow hash (ASVS 6.5.2); the key makes a stolen table useless on its own, and the
 //! user's id in the hash keeps one account's code from being matched against another's row.
 
 use aws_lc_rs::hmac;
 
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ServiceClientId, UserId};
 use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::service_client::ClientSecret;
 
 /// Hashes codes under the master keys.
 pub struct CodeHasher {
@@ -41,4 +42,38 @@ impl CodeHasher {
 fn tag(key: &hmac::Key, user_id: UserId, code: &RecoveryCode) -> Vec<u8> {
     let input = [user_id.uuid().as_bytes().as_slice(), code.expose()].concat();
     hmac::sign(key, &input).as_ref().to_vec()
+}
+
+/// Hashes the secrets of service clients under the master keys.
+pub struct ClientSecretHasher {
+    keys: DerivedKeys<hmac::Key>,
+}
+
+impl ClientSecretHasher {
+    /// Derives the keys.
+    pub fn new(keyring: &Keyring) -> Self {
+        Self {
+            keys: keyring.hmac_sha256("client-secret"),
+        }
+    }
+
+    /// Returns the hash under which a new secret is stored.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: the current key is always known.
+    pub fn hash(&self, id: ServiceClientId, secret: &ClientSecret) -> Result<Vec<u8>, UnknownKey> {
+        let (_, key) = self.keys.current()?;
+        Ok(hmac::sign(key, &client_input(id, secret)).as_ref().to_vec())
+    }
+
+    /// Tells whether a secret is the one that was hashed, under whichever master key; compared in constant time.
+    pub fn matches(&self, id: ServiceClientId, secret: &ClientSecret, hash: &[u8]) -> bool {
+        let input = client_input(id, secret);
+        self.keys.iter().any(|(_, key)| hmac::verify(key, &input, hash).is_ok())
+    }
+}
+
+fn client_input(id: ServiceClientId, secret: &ClientSecret) -> Vec<u8> {
+    [id.uuid().as_bytes().as_slice(), secret.expose()].concat()
 }

@@ -5,9 +5,11 @@
 //! member is required and typed by the claims' structure, and a header with any member beyond `alg`, `typ` and
 //! `kid` is refused (RFC 8725 §3.1, §3.11; RFC 7515 §4.1.11).
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
+use serde_json::Value;
 
 use super::signing_key::SigningKey;
 use crate::domain::access_token::{AccessTokenClaims, AccessTokenHeader, MAX_LENGTH, TYPE};
@@ -33,6 +35,32 @@ pub fn sign(key: &SigningKey, claims: &AccessTokenClaims) -> Result<String, Sign
     )]
     let token = jsonwebtoken::encode(&header, claims, &key.encoding)?;
     Ok(token)
+}
+
+/// Signs a header and claims as they stand, however wrong: for the test vectors of `vestibule dev`.
+///
+/// # Errors
+///
+/// Fails only when the provider does.
+pub fn sign_as_is(key: &SigningKey, header: &Value, claims: &Value) -> Result<String, SignError> {
+    let message = signing_input(header, claims);
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.encoding, library_algorithm(key.algorithm))?;
+    Ok(format!("{message}.{signature}"))
+}
+
+/// "Signs" with HS256, the published key as secret: what a verifier that lets the token choose the algorithm accepts
+/// (RFC 8725 §2.1). For the test vectors of `vestibule dev`.
+pub fn sign_with_public_key(key: &SigningKey, header: &Value, claims: &Value) -> String {
+    let message = signing_input(header, claims);
+    let secret = serde_json::to_vec(&key.public).unwrap_or_default();
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+/// Writes what a signature covers (RFC 7515 §5.1).
+pub fn signing_input(header: &Value, claims: &Value) -> String {
+    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    format!("{}.{}", encode(header), encode(claims))
 }
 
 /// Returns the claims of a token whose header is ours and whose signature is right; time, issuer and audience are

@@ -30,6 +30,14 @@ pub enum EventName {
     RecoveryCodeUsed,
     /// A session became active.
     SessionCreated,
+    /// A session was ended by its user.
+    SessionLogout,
+    /// A session was ended from elsewhere.
+    TokenRevoked,
+    /// A used refresh token was presented again.
+    TokenReuse,
+    /// A session ended because there were too many.
+    ExcessSessions,
 }
 
 impl EventName {
@@ -46,6 +54,10 @@ impl EventName {
             Self::RecoveryCodesGenerated => "recovery_codes_generated",
             Self::RecoveryCodeUsed => "recovery_codes_used",
             Self::SessionCreated => "session_created",
+            Self::SessionLogout => "session_logout",
+            Self::TokenRevoked => "authn_token_revoked",
+            Self::TokenReuse => "authn_token_reuse",
+            Self::ExcessSessions => "excess_sessions_exceeded",
         }
     }
 }

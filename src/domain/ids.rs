@@ -31,6 +31,11 @@ macro_rules! id_type {
                 Self(uuid)
             }
 
+            /// Reads an id from its canonical text.
+            pub fn parse(text: &str) -> Option<Self> {
+                Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string() == text).map(Self)
+            }
+
             /// Returns the id as the plain UUID that tokens, SQL and JSON carry.
             pub const fn uuid(self) -> Uuid {
                 self.0
@@ -54,6 +59,10 @@ id_type!(
 id_type!(
     /// Names one row of the audit trail.
     AuditEventId
+);
+id_type!(
+    /// Names a back end that may introspect and revoke tokens.
+    ServiceClientId
 );
 id_type!(
     /// Names one request, in the answer's `X-Request-Id`, the log and the audit trail.

@@ -15,6 +15,7 @@ pub mod password;
 pub mod random;
 pub mod recovery_code;
 pub mod second_factor_code;
+pub mod service_client;
 pub mod session;
 pub mod signing_key;
 pub mod totp;

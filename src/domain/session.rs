@@ -3,10 +3,13 @@
 //! `/login` makes it pending, `/2fa/verify` makes it active, and whatever ends it says why. Only the moves
 //! pending → active → ended and pending → ended exist; each is one conditional statement in the store.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::assurance::AuthenticationMethod;
 use super::ids::{SessionId, UserId};
+use super::input::InvalidInput;
 
 /// Second-factor attempts that one pending session allows.
 pub const MAX_ATTEMPTS: i16 = 5;
@@ -33,6 +36,101 @@ impl SessionState {
     }
 }
 
+/// Why a session ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// Its user logged out.
+    Logout,
+    /// Its user ended it from another session, or a service client revoked its token.
+    Revoked,
+    /// A refresh token was presented that had been used before: somebody has a copy.
+    RefreshReuse,
+    /// It was the least recently used of too many.
+    SessionLimit,
+}
+
+impl EndReason {
+    /// Returns the name under which the reason is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Revoked => "revoked",
+            Self::RefreshReuse => "refresh_reuse",
+            Self::SessionLimit => "session_limit",
+        }
+    }
+}
+
+/// Where a session's refresh tokens go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Into the body of answers, for clients that can keep a secret.
+    #[default]
+    Body,
+    /// Into a cookie that scripts cannot read, for browsers.
+    Cookie,
+}
+
+impl Delivery {
+    /// Returns the name under which it is stored and asked for.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Cookie => "cookie",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Body, Self::Cookie]
+            .into_iter()
+            .find(|delivery| delivery.as_str() == name)
+    }
+
+    /// Reads what a request asks for; nothing asked for is the body.
+    ///
+    /// # Errors
+    ///
+    /// Names `/delivery` when it is neither.
+    pub fn requested(name: Option<&str>) -> Result<Self, InvalidInput> {
+        let asked = name.map_or(Some(Self::default()), Self::parse);
+        asked.ok_or_else(|| InvalidInput::of("/delivery", "must be body or cookie"))
+    }
+}
+
+/// What a refresh token that could not be rotated is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StaleToken {
+    /// The live token's immediate predecessor, inside the grace window: two tabs at once, or a phone whose answer was
+    /// lost. It gets the same successor again.
+    Predecessor,
+    /// Any other used token: somebody has a copy, and nobody can tell which of the two is the owner.
+    Reused,
+    /// Not a token of this series.
+    Unknown,
+}
+
+/// Judges a refresh token that is not the live one (RFC 9700 §4.14.2).
+///
+/// `grace` of zero is strict: a predecessor is then a reuse however soon it comes.
+pub fn judge_stale_token(
+    presented: u64,
+    live: u64,
+    rotated_at: Option<DateTime<Utc>>,
+    grace: TimeDelta,
+    now: DateTime<Utc>,
+) -> StaleToken {
+    if presented >= live || presented == 0 {
+        return StaleToken::Unknown;
+    }
+    let in_time = rotated_at.is_some_and(|rotated_at| grace > TimeDelta::zero() && now - rotated_at <= grace);
+    if presented + 1 == live && in_time {
+        StaleToken::Predecessor
+    } else {
+        StaleToken::Reused
+    }
+}
+
 /// How long sessions last in one deployment.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLifetimes {
@@ -51,6 +149,17 @@ impl SessionLifetimes {
         SessionEnds {
             absolute,
             idle: absolute.min(now + self.idle),
+        }
+    }
+}
+
+impl SessionEnds {
+    /// Returns the ends after a use `now`: the idle one moves, but never past the absolute one.
+    #[must_use]
+    pub fn after_use(self, idle: TimeDelta, now: DateTime<Utc>) -> Self {
+        Self {
+            idle: self.absolute.min(now + idle),
+            ..self
         }
     }
 }
@@ -101,4 +210,73 @@ pub struct ActiveSession {
     pub ends: SessionEnds,
     /// Which refresh token of the series is the live one.
     pub refresh_counter: u64,
+    /// When it last became another.
+    pub rotated_at: Option<DateTime<Utc>>,
+    /// Where its refresh tokens go.
+    pub delivery: Delivery,
+}
+
+/// A session as its user sees it in a list.
+#[derive(Clone, Debug)]
+pub struct ListedSession {
+    /// The session.
+    pub session: ActiveSession,
+    /// When a token of it was last made.
+    pub last_used_at: DateTime<Utc>,
+    /// Where the login came from.
+    pub ip: Option<IpAddr>,
+    /// What the login came from.
+    pub user_agent: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn judge(presented: u64, live: u64, grace: i64, later: i64) -> StaleToken {
+        judge_stale_token(
+            presented,
+            live,
+            Some(at(1000)),
+            TimeDelta::seconds(grace),
+            at(1000 + later),
+        )
+    }
+
+    #[test]
+    fn only_the_immediate_predecessor_inside_the_window_is_forgiven() {
+        assert_eq!(judge(4, 5, 10, 0), StaleToken::Predecessor);
+        assert_eq!(judge(4, 5, 10, 10), StaleToken::Predecessor);
+        assert_eq!(judge(4, 5, 10, 11), StaleToken::Reused);
+        assert_eq!(judge(3, 5, 10, 0), StaleToken::Reused);
+        assert_eq!(judge(4, 5, 0, 0), StaleToken::Reused);
+        assert_eq!(judge(5, 5, 10, 0), StaleToken::Unknown);
+        assert_eq!(judge(0, 1, 10, 0), StaleToken::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn an_older_token_is_never_forgiven(live in 3_u64..1000, age in 2_u64..1000, grace in 0_i64..60, later in 0_i64..60) {
+            let presented = live.saturating_sub(age);
+            prop_assert_ne!(judge(presented, live, grace, later), StaleToken::Predecessor);
+        }
+
+        #[test]
+        fn use_never_prolongs_a_session_past_its_absolute_end(uses in proptest::collection::vec(0_i64..5000, 0..20)) {
+            let lifetimes = SessionLifetimes {
+                pre_auth: TimeDelta::seconds(300), idle: TimeDelta::seconds(600), absolute: TimeDelta::seconds(3600),
+            };
+            let mut ends = lifetimes.ends(at(0));
+            for now in uses {
+                ends = ends.after_use(lifetimes.idle, at(now));
+                prop_assert!(ends.idle <= ends.absolute && ends.absolute == at(3600));
+            }
+        }
+    }
 }

@@ -6,8 +6,48 @@
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
 use serde::Serialize;
 use serde_json::{Value, json};
+
+/// How long a key signs before it is replaced (NIST SP 800-57 part 1 §5.3.6 allows years; months keep the ways exercised).
+pub const AGE_TO_ROTATE: TimeDelta = TimeDelta::days(90);
+/// How long verifiers may keep the key set.
+pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::seconds(300);
+/// How long a key is published before it signs: verifiers' caches and the slowest instance's look have passed.
+pub const PUBLISHED_BEFORE_SIGNING: TimeDelta = TimeDelta::seconds(300 + 60);
+/// How long a key stays published after it signed for the last time: the longest life that an access token may be given,
+/// and the time until the slowest instance has stopped to sign with it.
+pub const RETIRED_KEPT: TimeDelta = TimeDelta::seconds(3600 + 60);
+
+/// Where a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published, does not sign yet.
+    Next,
+    /// Signs.
+    Current,
+    /// Published until its tokens are gone.
+    Retired,
+}
+
+impl KeyState {
+    /// Returns the name under which the state is stored and listed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Current => "current",
+            Self::Retired => "retired",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Next, Self::Current, Self::Retired]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
 
 /// How access tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1). Symmetric algorithms and `none` cannot be named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

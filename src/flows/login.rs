@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::account::load_second_factors;
-use super::sign_in::{self, TokenGrant};
+use super::sign_in::{self, Arrival, TokenGrant};
 use super::{Core, Fault, TwoFactorPolicy, whole_seconds};
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::AuthenticationMethod;
@@ -16,7 +15,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
-use crate::domain::session::ActiveSession;
+use crate::domain::session::{ActiveSession, Delivery};
 use crate::domain::user::{Identifier, SecondFactors, User};
 use crate::store::error::StoreError;
 use crate::store::sessions::NewSession;
@@ -50,17 +49,30 @@ enum Opened {
     Gone,
 }
 
+/// A name and a password at the first door.
+pub struct Attempt {
+    /// Who it says it is.
+    pub identifier: Identifier,
+    /// What was typed.
+    pub password: Password,
+    /// Where the refresh tokens shall go, should the password be enough.
+    pub delivery: Delivery,
+    /// Where the request came from.
+    pub origin: RequestOrigin,
+}
+
 /// Checks a password and opens a session.
 ///
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn login(
-    core: &Arc<Core>,
-    identifier: Identifier,
-    password: Password,
-    origin: RequestOrigin,
-) -> Result<Login, Fault> {
+pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
+    let Attempt {
+        identifier,
+        password,
+        delivery,
+        origin,
+    } = attempt;
     let found = core
         .db
         .read("login.find", move |connection| -> Result<_, StoreError> {
@@ -69,32 +81,39 @@ pub async fn login(
         .await?;
     let stored = found.as_ref().map(|user| user.password.clone());
     let verdict = core.hasher.verify(password, stored).await?;
-    match found.filter(|user| user.active && verdict == PasswordVerdict::Right) {
-        Some(user) => open(core, user, origin).await,
-        None => refuse(core, origin).await,
+    match found {
+        Some(user) if user.active && verdict == PasswordVerdict::Right => open(core, user, delivery, origin).await,
+        other => refuse(core, other.map(|user| user.id), origin).await,
     }
 }
 
-async fn refuse(core: &Arc<Core>, origin: RequestOrigin) -> Result<Login, Fault> {
+async fn refuse(core: &Arc<Core>, user_id: Option<UserId>, origin: RequestOrigin) -> Result<Login, Fault> {
     let now = core.clock.now();
     let shared = Arc::clone(core);
     core.db
         .transaction("login.refuse", move |connection| {
-            let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", None);
+            let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", user_id);
             shared.audit(connection, &[event], &origin, now)
         })
         .await?;
     Ok(Login::InvalidCredentials)
 }
 
-async fn open(core: &Arc<Core>, user: LoginUser, origin: RequestOrigin) -> Result<Login, Fault> {
+async fn open(core: &Arc<Core>, user: LoginUser, delivery: Delivery, origin: RequestOrigin) -> Result<Login, Fault> {
     let now = core.clock.now();
     let id = SessionId::new(now, core.random.as_ref());
     let shared = Arc::clone(core);
     let opened = core
         .db
         .transaction("login.open", move |connection| {
-            open_session(&shared, connection, id, &user, &origin, now)
+            let arrival = Arrival {
+                id,
+                methods: &[AuthenticationMethod::Password],
+                delivery,
+                origin: &origin,
+                now,
+            };
+            open_session(&shared, connection, &user, &arrival)
         })
         .await?;
     match opened {
@@ -114,11 +133,10 @@ async fn open(core: &Arc<Core>, user: LoginUser, origin: RequestOrigin) -> Resul
 fn open_session(
     core: &Core,
     connection: &mut PgConnection,
-    id: SessionId,
     user: &LoginUser,
-    origin: &RequestOrigin,
-    now: DateTime<Utc>,
+    arrival: &Arrival<'_>,
 ) -> Result<Opened, Fault> {
+    let Arrival { id, origin, now, .. } = *arrival;
     sessions::insert_pending(
         connection,
         &NewSession {
@@ -137,25 +155,23 @@ fn open_session(
         core.audit(connection, &[event.because("second_factor_required")], origin, now)?;
         return Ok(Opened::Pending(factors));
     }
-    sign_in_without_second_factor(core, connection, id, user.id, origin, now)
+    sign_in_without_second_factor(core, connection, user.id, arrival)
 }
 
 fn sign_in_without_second_factor(
     core: &Core,
     connection: &mut PgConnection,
-    id: SessionId,
     user_id: UserId,
-    origin: &RequestOrigin,
-    now: DateTime<Utc>,
+    arrival: &Arrival<'_>,
 ) -> Result<Opened, Fault> {
-    let Some(user) = users::find_active(connection, user_id)? else {
+    let Some(user) = users::find_active_for_update(connection, user_id)? else {
         return Ok(Opened::Gone);
     };
-    let Some(session) = sign_in::activate(core, connection, id, &[AuthenticationMethod::Password], now)? else {
+    let Some(session) = sign_in::activate(core, connection, arrival)? else {
         return Ok(Opened::Gone);
     };
     let events = [EventName::LoginSuccess, EventName::SessionCreated]
-        .map(|name| AuditEvent::success(name, user_id).in_session(id));
-    core.audit(connection, &events, origin, now)?;
+        .map(|name| AuditEvent::success(name, user_id).in_session(arrival.id));
+    core.audit(connection, &events, arrival.origin, arrival.now)?;
     Ok(Opened::Active(Box::new((session, user))))
 }

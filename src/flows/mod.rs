@@ -7,12 +7,18 @@ pub mod account;
 pub mod enrolment;
 pub mod fault;
 pub mod health;
+pub mod introspect;
 pub mod login;
+pub mod logout;
+pub mod refresh;
 pub mod register;
+pub mod revoke;
 pub mod second_factor;
+pub mod service_clients;
 pub mod sessions;
 pub mod sign_in;
 pub mod signing_keys;
+pub mod test_vectors;
 
 use std::sync::Arc;
 
@@ -20,7 +26,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::fault::Fault;
 use self::signing_keys::KeySet;
-use crate::crypto::code_hash::CodeHasher;
+use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher};
 use crate::crypto::hasher::PasswordHasher;
 use crate::crypto::mac::TokenMac;
 use crate::crypto::sealer::Sealer;
@@ -48,6 +54,8 @@ pub struct Core {
     pub tokens: TokenMac,
     /// Hashes recovery codes.
     pub codes: CodeHasher,
+    /// Hashes the secrets of service clients.
+    pub client_secrets: ClientSecretHasher,
     /// Signs and checks access tokens.
     pub keys: KeySet,
     /// The time.
@@ -67,6 +75,10 @@ pub struct Settings {
     pub signing_algorithm: SigningAlgorithm,
     /// How long sessions last.
     pub lifetimes: SessionLifetimes,
+    /// How long the predecessor of a refresh token gets the same successor again; zero is strict.
+    pub refresh_reuse_grace: TimeDelta,
+    /// Most sessions of one user.
+    pub max_sessions: i64,
     /// Which new passwords are refused.
     pub password_rules: PasswordRules,
     /// Words of the deployment that make a password guessable (ASVS 6.1.2).

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::sign_in::{self, TokenGrant};
+use super::sign_in::{self, Arrival, TokenGrant};
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
@@ -17,7 +17,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::domain::session::{ActiveSession, PendingSession};
+use crate::domain::session::{ActiveSession, Delivery, PendingSession};
 use crate::domain::totp::{TotpCode, TotpSecret};
 use crate::domain::user::User;
 use crate::store::{PgConnection, recovery_codes, sessions, totp_factors, users};
@@ -67,17 +67,22 @@ enum Decision {
     NoSession,
 }
 
+/// A code at the second door.
+pub struct Attempt {
+    /// What was typed.
+    pub code: SecondFactorCode,
+    /// Where the session's refresh tokens shall go.
+    pub delivery: Delivery,
+    /// Where the request came from.
+    pub origin: RequestOrigin,
+}
+
 /// Exchanges a pre-auth token and a code for tokens.
 ///
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn verify(
-    core: &Arc<Core>,
-    pre_auth_token: &str,
-    code: SecondFactorCode,
-    origin: RequestOrigin,
-) -> Result<Verification, Fault> {
+pub async fn verify(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) -> Result<Verification, Fault> {
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Verification::InvalidPreAuthToken);
     };
@@ -87,7 +92,7 @@ pub async fn verify(
     let decision = core
         .db
         .transaction("second_factor.verify", move |connection| {
-            decide(&shared, connection, id, &code, &origin, now)
+            decide(&shared, connection, id, &attempt, now)
         })
         .await?;
     Ok(match decision {
@@ -105,8 +110,7 @@ fn decide(
     core: &Core,
     connection: &mut PgConnection,
     id: SessionId,
-    code: &SecondFactorCode,
-    origin: &RequestOrigin,
+    attempt: &Attempt,
     now: DateTime<Utc>,
 ) -> Result<Decision, Fault> {
     let Some(pending) = sessions::take_attempt(connection, id, now)? else {
@@ -115,19 +119,25 @@ fn decide(
     let Some(user) = users::find_active_for_update(connection, pending.user_id)? else {
         return Ok(Decision::NoSession);
     };
-    let proven = match code {
+    let proven = match &attempt.code {
         SecondFactorCode::Totp(code) => prove_totp(core, connection, &pending, code, now)?,
         SecondFactorCode::Recovery(code) => prove_recovery_code(core, connection, &pending, code, now)?,
     };
     let Some(proven) = proven else {
         let event = AuditEvent::failure(EventName::MfaFail, "invalid_code", Some(user.id)).in_session(id);
-        core.audit(connection, &[event], origin, now)?;
+        core.audit(connection, &[event], &attempt.origin, now)?;
         return Ok(Decision::Refused {
             attempts_remaining: pending.attempts_remaining(),
         });
     };
-    let methods = [pending.methods.as_slice(), &[proven.method]].concat();
-    let Some(session) = sign_in::activate(core, connection, id, &methods, now)? else {
+    let arrival = Arrival {
+        id,
+        methods: &[pending.methods.as_slice(), &[proven.method]].concat(),
+        delivery: attempt.delivery,
+        origin: &attempt.origin,
+        now,
+    };
+    let Some(session) = sign_in::activate(core, connection, &arrival)? else {
         return Ok(Decision::NoSession);
     };
     let common = [EventName::MfaSuccess, EventName::SessionCreated];
@@ -140,7 +150,7 @@ fn decide(
                 .because(proven.method.amr())
         })
         .collect();
-    core.audit(connection, &events, origin, now)?;
+    core.audit(connection, &events, &attempt.origin, now)?;
     let remaining = recovery_codes::remaining(connection, user.id)?;
     Ok(Decision::SignedIn(Box::new(Opened {
         session,

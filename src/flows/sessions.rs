@@ -1,9 +1,12 @@
-//! Who is calling: what stands behind the access token of a request.
+//! Who is calling, and what other sessions they have.
 
 use std::sync::Arc;
 
 use super::{Core, Fault};
-use crate::domain::session::ActiveSession;
+use crate::domain::access_token::AccessTokenClaims;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::session::{ActiveSession, ListedSession};
 use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::sessions;
@@ -14,6 +17,8 @@ pub struct Caller {
     pub user: User,
     /// The session that the token belongs to.
     pub session: ActiveSession,
+    /// What the token says.
+    pub claims: AccessTokenClaims,
 }
 
 /// Finds the caller behind an access token; `None` for every token that is not good now.
@@ -39,6 +44,58 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
             sessions::find_active(connection, id, now)
         })
         .await?;
-    let caller = found.map(|(session, user)| Caller { user, session });
-    Ok(caller.filter(|caller| caller.user.id == claims.user_id()))
+    let found = found.filter(|(_, user)| user.id == claims.user_id());
+    Ok(found.map(|(session, user)| Caller { user, session, claims }))
+}
+
+/// Lists the live sessions of a user, the most recently used first.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession>, Fault> {
+    let now = core.clock.now();
+    core.db
+        .read("sessions.list", move |connection| {
+            sessions::list(connection, user_id, now).map_err(Fault::from)
+        })
+        .await
+}
+
+/// Ends one of the caller's sessions. Returns whether there was such a session: another user's does not exist here.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: RequestOrigin) -> Result<bool, Fault> {
+    let (now, user_id) = (core.clock.now(), caller.user.id);
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("sessions.end_own", move |connection| {
+            let ended = sessions::end_own(connection, id, user_id, now)?;
+            if ended {
+                let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
+                shared.audit(connection, &[event], &origin, now)?;
+            }
+            Ok(ended)
+        })
+        .await
+}
+
+/// Ends all of the caller's sessions but the one that asks.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<(), Fault> {
+    let (now, user_id, kept) = (core.clock.now(), caller.user.id, caller.session.id);
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("sessions.end_others", move |connection| {
+            let ended = sessions::end_others(connection, user_id, kept, now)?;
+            let tell = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
+            let events: Vec<AuditEvent> = ended.into_iter().map(tell).collect();
+            shared.audit(connection, &events, &origin, now).map_err(Fault::from)
+        })
+        .await
 }

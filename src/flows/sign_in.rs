@@ -7,10 +7,12 @@ use secrecy::SecretString;
 
 use super::{Core, Fault, whole_seconds};
 use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::session::ActiveSession;
+use crate::domain::session::{ActiveSession, Delivery};
 use crate::domain::user::User;
+use crate::store::sessions::Activation;
 use crate::store::{PgConnection, sessions};
 
 /// What a client gets for a session that is signed in.
@@ -27,30 +29,54 @@ pub struct TokenGrant {
     pub session: ActiveSession,
 }
 
-/// Turns a pending session active, inside the caller's transaction. `None`: another request was faster.
+/// A way in that was gone to its end.
+pub(super) struct Arrival<'a> {
+    /// The pending session.
+    pub(super) id: SessionId,
+    /// What was proven, in order.
+    pub(super) methods: &'a [AuthenticationMethod],
+    /// Where the session's refresh tokens go.
+    pub(super) delivery: Delivery,
+    /// Where the request came from.
+    pub(super) origin: &'a RequestOrigin,
+    /// When.
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Turns a pending session active, inside the caller's transaction, which holds the user's row. `None`: another request
+/// was faster.
 pub(super) fn activate(
     core: &Core,
     connection: &mut PgConnection,
-    id: SessionId,
-    methods: &[AuthenticationMethod],
-    now: DateTime<Utc>,
+    arrival: &Arrival<'_>,
 ) -> Result<Option<ActiveSession>, Fault> {
     // Without a key there would be a session whose tokens nobody gets, and a code spent for nothing.
-    core.keys.ready_to_sign(core.settings.signing_algorithm)?;
-    Ok(sessions::activate(
-        connection,
-        id,
-        methods,
-        core.settings.lifetimes.ends(now),
+    core.keys.ready_to_sign()?;
+    let now = arrival.now;
+    let activation = Activation {
+        methods: arrival.methods,
+        ends: core.settings.lifetimes.ends(now),
+        delivery: arrival.delivery,
         now,
-    )?)
+    };
+    let Some(session) = sessions::activate(connection, arrival.id, &activation)? else {
+        return Ok(None);
+    };
+    // The newest session counts; nobody who knows the password is kept out by too many old ones (ASVS 7.1.2).
+    let surplus = sessions::end_beyond(connection, session.user_id, session.id, core.settings.max_sessions, now)?;
+    let events: Vec<AuditEvent> = surplus
+        .into_iter()
+        .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
+        .collect();
+    core.audit(connection, &events, arrival.origin, now)?;
+    Ok(Some(session))
 }
 
 /// Makes the tokens of an active session, after its transaction was committed; asks no database.
 pub(super) fn grant(core: &Core, session: ActiveSession, user: &User, now: DateTime<Utc>) -> Result<TokenGrant, Fault> {
     let jti = uuid_v7(now, core.random.as_ref());
     let claims = core.settings.access_tokens.claims(&session, user, now, jti);
-    let access_token = core.keys.sign(core.settings.signing_algorithm, &claims)?.into();
+    let access_token = core.keys.sign(&claims)?.into();
     let refresh_token = core
         .tokens
         .issue(TokenKind::Refresh, session.id.uuid(), session.refresh_counter)?;

@@ -21,6 +21,9 @@ pub fn insert(
     origin: &RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = events
         .iter()
         .map(|(id, event)| {

@@ -9,6 +9,7 @@ pub mod migrations;
 pub mod pool;
 pub mod recovery_codes;
 mod schema;
+pub mod service_clients;
 pub mod sessions;
 pub mod signing_keys;
 pub mod totp_factors;

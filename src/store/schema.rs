@@ -35,6 +35,7 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         ended_at -> Nullable<Timestamptz>,
         end_reason -> Nullable<Text>,
+        delivery -> Text,
     }
 }
 
@@ -67,6 +68,8 @@ diesel::table! {
         state -> Text,
         sealed_private_key -> Bytea,
         created_at -> Timestamptz,
+        activated_at -> Nullable<Timestamptz>,
+        retired_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -82,6 +85,15 @@ diesel::table! {
         request_id -> Uuid,
         ip -> Nullable<Inet>,
         user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    service_clients (id) {
+        id -> Uuid,
+        name -> Text,
+        secret_hash -> Bytea,
+        created_at -> Timestamptz,
     }
 }
 

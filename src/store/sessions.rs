@@ -1,8 +1,9 @@
 //! The `sessions` table: each move of a session's life is one conditional statement.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
@@ -13,7 +14,9 @@ use super::users::UserRow;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::session::{ActiveSession, MAX_ATTEMPTS, PendingSession, SessionEnds, SessionState};
+use crate::domain::session::{
+    ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, SessionEnds, SessionState,
+};
 use crate::domain::user::User;
 
 /// A session whose first factor was just proven.
@@ -109,6 +112,18 @@ pub fn find_pending(
     row.map(PendingRow::into_pending).transpose()
 }
 
+/// What a pending session becomes when its second factor was proven.
+pub struct Activation<'a> {
+    /// What was proven, in order.
+    pub methods: &'a [AuthenticationMethod],
+    /// When it ends by time alone.
+    pub ends: SessionEnds,
+    /// Where its refresh tokens go.
+    pub delivery: Delivery,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
 /// Turns a pending session active: of many at once, one succeeds. Returns the session as it now stands.
 ///
 /// # Errors
@@ -117,28 +132,228 @@ pub fn find_pending(
 pub fn activate(
     connection: &mut PgConnection,
     id: SessionId,
-    methods: &[AuthenticationMethod],
-    ends: SessionEnds,
-    now: DateTime<Utc>,
+    activation: &Activation<'_>,
 ) -> Result<Option<ActiveSession>, StoreError> {
     let pending = sessions::table
         .filter(sessions::id.eq(id.uuid()))
         .filter(sessions::state.eq(SessionState::Pending.as_str()));
-    let names: Vec<&str> = methods.iter().map(|method| method.amr()).collect();
+    let names: Vec<&str> = activation.methods.iter().map(|method| method.amr()).collect();
     let row: Option<ActiveRow> = diesel::update(pending)
         .set((
             sessions::state.eq(SessionState::Active.as_str()),
             sessions::methods.eq(names),
-            sessions::auth_time.eq(now),
-            sessions::last_used_at.eq(now),
-            sessions::expires_at.eq(ends.absolute),
-            sessions::idle_expires_at.eq(ends.idle),
+            sessions::auth_time.eq(activation.now),
+            sessions::last_used_at.eq(activation.now),
+            sessions::expires_at.eq(activation.ends.absolute),
+            sessions::idle_expires_at.eq(activation.ends.idle),
             sessions::refresh_counter.eq(1),
+            sessions::delivery.eq(activation.delivery.as_str()),
         ))
         .returning(ActiveRow::as_returning())
         .get_result(connection)
         .optional()?;
     row.map(ActiveRow::into_active).transpose()
+}
+
+/// An active session lives while its two ends and its account allow.
+#[diesel::dsl::auto_type]
+fn live_active(now: DateTime<Utc>) -> _ {
+    let active: &'static str = "active";
+    let account = users::table
+        .filter(users::id.eq(sessions::user_id))
+        .filter(users::status.eq("active"));
+    sessions::table
+        .filter(sessions::state.eq(active))
+        .filter(sessions::expires_at.gt(now))
+        .filter(sessions::idle_expires_at.assume_not_null().gt(now))
+        .filter(exists(account))
+}
+
+/// Makes the next refresh token of a series the live one: of many at once with one token, one succeeds.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn rotate(
+    connection: &mut PgConnection,
+    id: SessionId,
+    presented: u64,
+    idle: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Option<ActiveSession>, StoreError> {
+    let Ok(presented) = i64::try_from(presented) else {
+        return Ok(None);
+    };
+    let live = live_active(now)
+        .filter(sessions::id.eq(id.uuid()))
+        .filter(sessions::refresh_counter.eq(presented));
+    let idle_end = now + idle;
+    let absolute = sessions::expires_at.nullable();
+    let row: Option<ActiveRow> = diesel::update(live)
+        .set((
+            sessions::refresh_counter.eq(sessions::refresh_counter + 1),
+            sessions::rotated_at.eq(now),
+            sessions::last_used_at.eq(now),
+            sessions::idle_expires_at.eq(diesel::dsl::case_when(sessions::expires_at.lt(idle_end), absolute)
+                .otherwise(Some(idle_end).into_sql::<Nullable<Timestamptz>>())),
+        ))
+        .returning(ActiveRow::as_returning())
+        .get_result(connection)
+        .optional()?;
+    row.map(ActiveRow::into_active).transpose()
+}
+
+/// Finds a live session by its id and holds it still for the rest of the transaction.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_live_for_update(
+    connection: &mut PgConnection,
+    id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<ActiveSession>, StoreError> {
+    let row = live_active(now)
+        .filter(sessions::id.eq(id.uuid()))
+        .select(ActiveRow::as_select())
+        .for_no_key_update()
+        .first(connection)
+        .optional()?;
+    row.map(ActiveRow::into_active).transpose()
+}
+
+/// Ends a session that has not ended yet. Returns whose it was, if this was what ended it.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn end(
+    connection: &mut PgConnection,
+    id: SessionId,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<Option<UserId>, StoreError> {
+    let running = sessions::table
+        .filter(sessions::id.eq(id.uuid()))
+        .filter(sessions::state.ne(SessionState::Ended.as_str()));
+    let user_id: Option<Uuid> = diesel::update(running)
+        .set(ended(reason, now))
+        .returning(sessions::user_id)
+        .get_result(connection)
+        .optional()?;
+    Ok(user_id.map(UserId::from_uuid))
+}
+
+/// Ends a user's own session; another user's is left alone.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn end_own(
+    connection: &mut PgConnection,
+    id: SessionId,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let own = live_active(now)
+        .filter(sessions::id.eq(id.uuid()))
+        .filter(sessions::user_id.eq(user_id.uuid()));
+    Ok(diesel::update(own)
+        .set(ended(EndReason::Revoked, now))
+        .execute(connection)?
+        == 1)
+}
+
+/// Ends all sessions of a user but one, pending ones included. Returns which.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn end_others(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    kept: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let others = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::id.ne(kept.uuid()))
+        .filter(sessions::state.ne(SessionState::Ended.as_str()));
+    let ids: Vec<Uuid> = diesel::update(others)
+        .set(ended(EndReason::Revoked, now))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
+/// Ends the least recently used sessions of a user beyond a number, but never the one that is kept. The caller holds the
+/// user's row, so that logins at once cannot each overlook the other's session. Returns which.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn end_beyond(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    kept: SessionId,
+    most: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let surplus: Vec<Uuid> = live_active(now)
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::id.ne(kept.uuid()))
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .offset(most - 1)
+        .select(sessions::id)
+        .load(connection)?;
+    if surplus.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = diesel::update(sessions::table.filter(sessions::id.eq_any(surplus)))
+        .set(ended(EndReason::SessionLimit, now))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
+/// Lists the live sessions of a user, the most recently used first.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<ListedSession>, StoreError> {
+    let rows: Vec<(ActiveRow, ListedRow)> = live_active(now)
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .select((ActiveRow::as_select(), ListedRow::as_select()))
+        .load(connection)?;
+    let list = |(session, listed): (ActiveRow, ListedRow)| {
+        Ok(ListedSession {
+            session: session.into_active()?,
+            last_used_at: listed.last_used_at,
+            ip: listed.ip.map(|network| network.ip()),
+            user_agent: listed.user_agent,
+        })
+    };
+    rows.into_iter().map(list).collect()
+}
+
+type Ended = (
+    diesel::dsl::Eq<sessions::state, &'static str>,
+    diesel::dsl::Eq<sessions::ended_at, DateTime<Utc>>,
+    diesel::dsl::Eq<sessions::end_reason, &'static str>,
+);
+
+fn ended(reason: EndReason, now: DateTime<Utc>) -> Ended {
+    (
+        sessions::state.eq(SessionState::Ended.as_str()),
+        sessions::ended_at.eq(now),
+        sessions::end_reason.eq(reason.as_str()),
+    )
 }
 
 /// Finds an active session of an account that may be used, with the account.
@@ -196,6 +411,16 @@ struct ActiveRow {
     expires_at: DateTime<Utc>,
     idle_expires_at: Option<DateTime<Utc>>,
     refresh_counter: i64,
+    rotated_at: Option<DateTime<Utc>>,
+    delivery: String,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions, check_for_backend(Pg))]
+struct ListedRow {
+    last_used_at: DateTime<Utc>,
+    ip: Option<IpNetwork>,
+    user_agent: Option<String>,
 }
 
 impl ActiveRow {
@@ -214,6 +439,8 @@ impl ActiveRow {
             },
             refresh_counter: u64::try_from(self.refresh_counter)
                 .map_err(|_negative| StoreError::Corrupt("sessions.refresh_counter"))?,
+            rotated_at: self.rotated_at,
+            delivery: Delivery::parse(&self.delivery).ok_or(StoreError::Corrupt("sessions.delivery"))?,
         })
     }
 }

@@ -57,3 +57,33 @@ pub struct OutboxMessage {
     /// When it was written.
     pub created_at: DateTime<Utc>,
 }
+
+/// Tokens to test verifiers with.
+#[derive(Serialize, ToSchema)]
+pub struct TestVectors {
+    /// What a verifier has to be told: the issuer it trusts.
+    #[schema(example = "http://127.0.0.1:8080")]
+    pub issuer: String,
+    /// And the audience it is.
+    #[schema(example = "http://127.0.0.1:8080")]
+    pub audience: String,
+    /// The tokens.
+    pub vectors: Vec<TestVectorView>,
+}
+
+/// One token to test a verifier with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TestVector)]
+pub struct TestVectorView {
+    /// Names it.
+    #[schema(example = "alg_none")]
+    pub name: &'static str,
+    /// Whether a verifier must accept it; it must refuse all others.
+    pub accept: bool,
+    /// What is wrong with it, or right.
+    #[schema(example = "The header says that nothing was signed.")]
+    pub why: &'static str,
+    /// What to present as bearer.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJub25lIn0…")]
+    pub token: String,
+}

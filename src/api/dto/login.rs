@@ -24,6 +24,9 @@ pub struct LoginRequest {
     /// The password, exactly as it was set.
     #[schema(value_type = String, format = Password, write_only)]
     pub password: SecretString,
+    /// Where refresh tokens go should the password be enough: `body` (the default), or `cookie` for browsers.
+    #[schema(example = "body")]
+    pub delivery: Option<String>,
 }
 
 /// How to go on after a right password.

@@ -1,14 +1,17 @@
 //! The tokens of a session that is signed in.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::reveal;
+use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance;
+use crate::domain::ids::SessionId;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::domain::session::ActiveSession;
+use crate::domain::session::{ActiveSession, Delivery, ListedSession};
 use crate::flows::second_factor::SignedIn;
 use crate::flows::sign_in::TokenGrant;
 
@@ -24,9 +27,10 @@ pub struct TokenResponse {
     /// Life of the access token in seconds.
     #[schema(example = 600)]
     pub expires_in: u64,
-    /// Keeps the session going; opaque.
+    /// Keeps the session going; opaque. Not there where the session's refresh tokens go into a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "vrt_AQGTx…")]
-    pub refresh_token: String,
+    pub refresh_token: Option<String>,
     /// Life of the refresh token in seconds, if it is not used.
     #[schema(example = 604_800)]
     pub refresh_expires_in: u64,
@@ -69,7 +73,7 @@ impl TokenResponse {
             access_token: reveal(&grant.access_token),
             token_type: "Bearer",
             expires_in: grant.expires_in,
-            refresh_token: reveal(&grant.refresh_token),
+            refresh_token: (grant.session.delivery == Delivery::Body).then(|| reveal(&grant.refresh_token)),
             refresh_expires_in: grant.refresh_expires_in,
             session: SessionView::new(&grant.session),
             recovery_codes: None,
@@ -97,6 +101,104 @@ impl SessionView {
             idle_expires_at: session.ends.idle,
             acr: assurance::level(&session.methods).acr(),
             amr: assurance::amr(&session.methods),
+        }
+    }
+}
+
+/// What keeps a session going.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"refresh_token": "vrt_AQGTx…"}))]
+pub struct RefreshRequest {
+    /// The refresh token; left out where a cookie carries it.
+    #[schema(value_type = Option<String>, write_only)]
+    pub refresh_token: Option<SecretString>,
+}
+
+/// A token to look at or to revoke.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…"}))]
+pub struct TokenRequest {
+    /// The token.
+    #[schema(value_type = String, write_only)]
+    pub token: SecretString,
+    /// Not needed: a token tells its kind by itself.
+    #[schema(example = "access_token")]
+    pub token_type_hint: Option<String>,
+}
+
+/// What is known of a token (RFC 7662 §2.2): `active` alone when it is not good now.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "active": true, "token_type": "Bearer", "iss": "https://auth.example.com", "aud": "https://auth.example.com",
+    "sub": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "client_id": "vestibule", "exp": 1_772_367_000,
+    "iat": 1_772_366_400, "nbf": 1_772_366_400, "jti": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6072",
+    "sid": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6073", "auth_time": 1_772_366_400, "acr": "aal2",
+    "amr": ["pwd", "otp", "mfa"], "roles": []
+}))]
+pub struct IntrospectionResponse {
+    /// Whether the token is good at this moment.
+    pub active: bool,
+    /// Always `Bearer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+    /// The claims of the token.
+    #[serde(flatten)]
+    #[schema(value_type = Option<Object>)]
+    pub claims: Option<AccessTokenClaims>,
+}
+
+impl IntrospectionResponse {
+    /// Shows what is known of a token.
+    pub fn new(claims: Option<AccessTokenClaims>) -> Self {
+        Self {
+            active: claims.is_some(),
+            token_type: claims.as_ref().map(|_| "Bearer"),
+            claims,
+        }
+    }
+}
+
+/// One of the caller's sessions.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedSession)]
+pub struct ListedSessionView {
+    /// The `sid` of its access tokens.
+    pub id: Uuid,
+    /// When the first factor was proven.
+    pub created_at: DateTime<Utc>,
+    /// When a token of it was last made.
+    pub last_used_at: DateTime<Utc>,
+    /// Where the login came from.
+    #[schema(example = "203.0.113.7")]
+    pub ip: Option<String>,
+    /// What the login came from.
+    #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
+    pub user_agent: Option<String>,
+    /// `aal1`: one factor. `aal2`: two.
+    #[schema(example = "aal2")]
+    pub acr: &'static str,
+    /// What was proven (RFC 8176).
+    #[schema(example = json!(["pwd", "otp", "mfa"]))]
+    pub amr: Vec<&'static str>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl ListedSessionView {
+    /// Shows a session to its user.
+    pub fn new(listed: &ListedSession, current: SessionId) -> Self {
+        let session = &listed.session;
+        Self {
+            id: session.id.uuid(),
+            created_at: session.created_at,
+            last_used_at: listed.last_used_at,
+            ip: listed.ip.map(|ip| ip.to_string()),
+            user_agent: listed.user_agent.clone(),
+            acr: assurance::level(&session.methods).acr(),
+            amr: assurance::amr(&session.methods),
+            current: session.id == current,
         }
     }
 }

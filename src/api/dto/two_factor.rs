@@ -19,4 +19,7 @@ pub struct VerifyRequest {
     /// `totp` or `recovery_code`; when left out, the code's shape tells.
     #[schema(example = "totp")]
     pub method: Option<String>,
+    /// Where the session's refresh tokens go: `body` (the default), or `cookie` for browsers.
+    #[schema(example = "body")]
+    pub delivery: Option<String>,
 }

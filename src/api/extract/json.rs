@@ -35,13 +35,40 @@ impl<T: DeserializeOwned + 'static> FromRequest for StrictJson<T> {
         async move {
             acceptable?;
             let payload = payload.await.map_err(|_io| Problem::of(Code::MalformedRequest))?;
-            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload))
-                .await
-                .map_err(|_elapsed| Problem::of(Code::RequestTimeout))??;
-            parse(&body).map(Self)
+            parse(&read_body(payload).await?).map(Self)
         }
         .boxed_local()
     }
+}
+
+/// A request body of type `T` that may be left out: no body at all is `None`.
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let acceptable = check_headers(request);
+        let payload = web::Payload::from_request(request, payload);
+        async move {
+            let payload = payload.await.map_err(|_io| Problem::of(Code::MalformedRequest))?;
+            let body = read_body(payload).await?;
+            if body.is_empty() {
+                return Ok(Self(None));
+            }
+            acceptable?;
+            parse(&body).map(|value| Self(Some(value)))
+        }
+        .boxed_local()
+    }
+}
+
+/// Reads a body within its bounds of size and time.
+pub(super) async fn read_body(payload: web::Payload) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    tokio::time::timeout(BODY_TIMEOUT, read(payload))
+        .await
+        .map_err(|_elapsed| Problem::of(Code::RequestTimeout))?
 }
 
 /// Form posts and plain text need no preflight in a browser; only `application/json` is taken (ASVS 3.5.2).

@@ -1,5 +1,7 @@
 //! What handlers are given: strict bodies, bearers, and where a request came from.
 
 pub mod bearer;
+pub mod client;
+pub mod form;
 pub mod json;
 pub mod origin;

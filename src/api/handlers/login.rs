@@ -7,10 +7,12 @@ use crate::api::dto::login::{LoginRequest, LoginResponse};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
+use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::domain::password::Password;
+use crate::domain::session::Delivery;
 use crate::domain::user::Identifier;
-use crate::flows::login::{Login, login};
+use crate::flows::login::{Attempt, Login, login};
 
 /// Opens the first door
 ///
@@ -49,9 +51,17 @@ pub async fn log_in(
 ) -> Result<HttpResponse, Problem> {
     let request = body.0;
     let identifier = Identifier::parse(request.email.as_deref(), request.username.as_deref())?;
-    match login(&state.core, identifier, Password::new(&request.password), origin.0).await? {
+    let attempt = Attempt {
+        identifier,
+        password: Password::new(&request.password),
+        delivery: Delivery::requested(request.delivery.as_deref())?,
+        origin: origin.0,
+    };
+    match login(&state.core, attempt).await? {
         Login::Pending(pending) => Ok(HttpResponse::Ok().json(LoginResponse::pending(&pending))),
-        Login::Authenticated(grant) => Ok(HttpResponse::Ok().json(LoginResponse::authenticated(&grant))),
+        Login::Authenticated(grant) => {
+            Ok(refresh_cookie::deliver(&state, &grant).json(LoginResponse::authenticated(&grant)))
+        }
         Login::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
     }
 }

@@ -2,3 +2,4 @@
 
 pub mod clock;
 pub mod outbox;
+pub mod test_vectors;

@@ -9,9 +9,11 @@ use crate::api::dto::two_factor::VerifyRequest;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
+use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::flows::second_factor::{self, Verification};
+use crate::domain::session::Delivery;
+use crate::flows::second_factor::{self, Attempt, Verification};
 
 /// Opens the second door
 ///
@@ -30,8 +32,16 @@ pub async fn verify(
     let request = body.0;
     let code = SecondFactorCode::parse(request.code.expose_secret(), request.method.as_deref())?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
-    match second_factor::verify(&state.core, pre_auth_token, code, origin.0).await? {
-        Verification::SignedIn(signed_in) => Ok(HttpResponse::Ok().json(TokenResponse::signed_in(&signed_in))),
+    let delivery = Delivery::requested(request.delivery.as_deref())?;
+    let attempt = Attempt {
+        code,
+        delivery,
+        origin: origin.0,
+    };
+    match second_factor::verify(&state.core, pre_auth_token, attempt).await? {
+        Verification::SignedIn(signed_in) => {
+            Ok(refresh_cookie::deliver(&state, &signed_in.grant).json(TokenResponse::signed_in(&signed_in)))
+        }
         Verification::InvalidCode { attempts_remaining } => {
             Err(Problem::of(Code::InvalidCode).with("attempts_remaining", attempts_remaining))
         }

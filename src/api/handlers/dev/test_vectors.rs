@@ -1,0 +1,34 @@
+//! `GET /dev/test-vectors`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use crate::api::dto::dev::{TestVectorView, TestVectors};
+use crate::api::problem::Problem;
+use crate::api::state::ApiState;
+use crate::flows::test_vectors;
+
+/// Returns tokens to test verifiers with
+///
+/// One that every back end must accept, and those that it must refuse. They belong to no account. `vestibule dev` only.
+#[utoipa::path(
+    get, path = "/dev/test-vectors", operation_id = "get_test_vectors", tag = "Development",
+    responses((status = 200, description = "The tokens.", body = TestVectors)),
+)]
+pub async fn get(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let vectors = test_vectors::make(&state.core)?;
+    let policy = &state.core.settings.access_tokens;
+    Ok(HttpResponse::Ok().json(TestVectors {
+        issuer: policy.issuer.clone(),
+        audience: policy.audience.clone(),
+        vectors: vectors
+            .into_iter()
+            .map(|vector| TestVectorView {
+                name: vector.name,
+                accept: vector.accept,
+                why: vector.why,
+                token: vector.token,
+            })
+            .collect(),
+    }))
+}

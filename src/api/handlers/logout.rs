@@ -1,0 +1,54 @@
+//! `POST /logout`.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use secrecy::ExposeSecret;
+
+use crate::api::dto::tokens::RefreshRequest;
+use crate::api::extract::bearer::Bearer;
+use crate::api::extract::json::OptionalJson;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::refresh_cookie;
+use crate::api::state::ApiState;
+use crate::flows::logout::logout;
+
+/// Ends the session
+///
+/// For whoever holds one of its tokens: the access token as bearer, the refresh token in the body or in the cookie, or the
+/// pre-auth token of a pending login as bearer. Ending what has ended already is answered the same, so that a client that
+/// lost the answer may ask again.
+#[utoipa::path(
+    post, path = "/logout", operation_id = "log_out", tag = "Sessions",
+    request_body(content = RefreshRequest, description = "May be left out with a bearer; empty with a cookie."),
+    responses((status = 204, description = "The session has ended.")),
+    security((), ("access_token" = []), ("pre_auth_token" = [])),
+)]
+pub async fn log_out(
+    state: Data<ApiState>,
+    request: HttpRequest,
+    origin: Origin,
+    body: OptionalJson<RefreshRequest>,
+) -> Result<HttpResponse, Problem> {
+    let in_body = body.0.and_then(|body| body.refresh_token);
+    let in_cookie = refresh_cookie::read(&state, &request)?;
+    let mut response = HttpResponse::NoContent();
+    if in_cookie.is_some() {
+        refresh_cookie::clear(&state, &mut response);
+    }
+    match (Bearer::of(&request), in_body.or(in_cookie)) {
+        (Bearer::Presented(token), _) => {
+            let known = logout(&state.core, token.expose_secret(), origin.0).await?;
+            if !known {
+                return Err(Problem::of(Code::InvalidToken).bearer_error());
+            }
+        }
+        (Bearer::Malformed, _) => return Err(Problem::of(Code::InvalidToken).bearer_error()),
+        (Bearer::Absent, Some(token)) => {
+            // As RFC 7009 §2.2 has it: what is unknown is as good as ended.
+            logout(&state.core, token.expose_secret(), origin.0).await?;
+        }
+        (Bearer::Absent, None) => return Err(Problem::of(Code::InvalidToken)),
+    }
+    Ok(response.finish())
+}

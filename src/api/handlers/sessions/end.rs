@@ -1,0 +1,35 @@
+//! `DELETE /sessions/{id}`.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+
+use crate::api::extract::bearer::SignedIn;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::ids::SessionId;
+use crate::flows::sessions;
+
+/// Ends one of the caller's sessions
+///
+/// Also the one that asks. Another user's session is as unknown as one that never was.
+#[utoipa::path(
+    delete, path = "/sessions/{id}", operation_id = "end_session", tag = "Sessions",
+    params(("id" = uuid::Uuid, Path, description = "The session.")),
+    responses((status = 204, description = "The session has ended.")),
+    security(("access_token" = [])),
+)]
+pub async fn end_session(
+    state: Data<ApiState>,
+    caller: SignedIn,
+    origin: Origin,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let unknown = || Problem::new(Code::NotFound, "You have no such session.");
+    let id = SessionId::parse(&id).ok_or_else(unknown)?;
+    if sessions::end_own(&state.core, &caller.0, id, origin.0).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(unknown())
+    }
+}

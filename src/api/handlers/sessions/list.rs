@@ -1,0 +1,28 @@
+//! `GET /sessions`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use crate::api::dto::tokens::ListedSessionView;
+use crate::api::extract::bearer::SignedIn;
+use crate::api::problem::Problem;
+use crate::api::state::ApiState;
+use crate::flows::sessions;
+
+/// Lists the caller's sessions
+///
+/// The most recently used first; `current` marks the one that asks.
+#[utoipa::path(
+    get, path = "/sessions", operation_id = "list_sessions", tag = "Sessions",
+    responses((status = 200, description = "The live sessions.", body = Vec<ListedSessionView>)),
+    security(("access_token" = [])),
+)]
+pub async fn list_sessions(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
+    let listed = sessions::list(&state.core, caller.0.user.id).await?;
+    let current = caller.0.session.id;
+    let views: Vec<_> = listed
+        .iter()
+        .map(|session| ListedSessionView::new(session, current))
+        .collect();
+    Ok(HttpResponse::Ok().json(views))
+}

@@ -1,0 +1,41 @@
+//! `POST /token/refresh`.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use secrecy::ExposeSecret;
+
+use crate::api::dto::tokens::{RefreshRequest, TokenResponse};
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::refresh_cookie;
+use crate::api::state::ApiState;
+use crate::flows::refresh::{self, Refresh};
+
+/// Keeps a session going
+///
+/// Exchanges the refresh token for new tokens; the old one is used up. Whoever lost the answer may send the same token
+/// again within a few seconds and gets the same successor; any other used token ends the session. With cookie delivery,
+/// send an empty object.
+#[utoipa::path(
+    post, path = "/token/refresh", operation_id = "refresh_tokens", tag = "Sessions",
+    request_body(content = RefreshRequest),
+    responses((status = 200, description = "The session goes on.", body = TokenResponse)),
+)]
+pub async fn refresh_tokens(
+    state: Data<ApiState>,
+    request: HttpRequest,
+    origin: Origin,
+    body: StrictJson<RefreshRequest>,
+) -> Result<HttpResponse, Problem> {
+    let invalid = || Problem::of(Code::InvalidRefreshToken);
+    let presented = match body.0.refresh_token {
+        Some(token) => Some(token),
+        None => refresh_cookie::read(&state, &request)?,
+    };
+    let presented = presented.ok_or_else(invalid)?;
+    match refresh::refresh(&state.core, presented.expose_secret(), origin.0).await? {
+        Refresh::Granted(grant) => Ok(refresh_cookie::deliver(&state, &grant).json(TokenResponse::new(&grant))),
+        Refresh::Invalid => Err(invalid()),
+    }
+}

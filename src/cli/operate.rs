@@ -1,0 +1,66 @@
+//! Operators' work without HTTP: what the commands share.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::Failure;
+use crate::app::{self, World};
+use crate::config::Config;
+use crate::config::source::log_filter;
+use crate::flows::Core;
+use crate::{server, telemetry};
+
+/// Connects to the deployment that the settings describe, brings its schema up to date, and does the work.
+pub(super) fn operate<F>(config: &Config, work: impl FnOnce(Arc<Core>) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    telemetry::init(config.server.log_format, &quieter(log_filter()));
+    let database = app::reach_database(config)?;
+    let outcome = actix_web::rt::System::new().block_on(async {
+        // The URL is only told to people, which this work does not.
+        let state = app::build(config, &database.url, "http://localhost", World::of(config.mode))?;
+        server::prepare_once(&state.core, &database.url).await?;
+        work(Arc::clone(&state.core)).await
+    });
+    if let Some(embedded) = database.embedded {
+        embedded.stop()?;
+    }
+    outcome
+}
+
+/// A command's output is its result; the log is for what goes wrong.
+fn quieter(filter: String) -> String {
+    if filter.starts_with("info") {
+        "warn".to_owned()
+    } else {
+        filter
+    }
+}
+
+/// Writes rows in columns.
+pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let cell = |row: &[String], column: usize| row.get(column).map_or(0, |text| text.chars().count());
+    let width = |column: usize, heading: &str| {
+        rows.iter()
+            .map(|row| cell(row, column))
+            .max()
+            .unwrap_or_default()
+            .max(heading.len())
+    };
+    let widths: Vec<usize> = headings
+        .iter()
+        .enumerate()
+        .map(|(column, heading)| width(column, heading))
+        .collect();
+    let line = |texts: &[String]| {
+        let cells: Vec<String> = texts
+            .iter()
+            .zip(&widths)
+            .map(|(text, width)| format!("{text:<width$}"))
+            .collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    std::iter::once(&headings).chain(rows).map(|row| line(row)).collect()
+}

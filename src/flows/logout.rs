@@ -1,0 +1,58 @@
+//! Ways out: a session ends for whoever holds one of its tokens.
+//!
+//! Ending what has ended already is no error, so that a client that lost the answer may ask again.
+
+use std::sync::Arc;
+
+use super::{Core, Fault};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::SessionId;
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::session::EndReason;
+use crate::store::sessions;
+
+/// Ends the session that a token belongs to: an access token of ours, expired or not, a refresh token, used or not, or
+/// the pre-auth token of a pending login. Returns whether the token was one of these.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
+    let Some(id) = session_of(core, token)? else {
+        return Ok(false);
+    };
+    end(core, id, EndReason::Logout, EventName::SessionLogout, origin).await?;
+    Ok(true)
+}
+
+/// Returns the session that a token of ours belongs to; its proof is checked, its time is not.
+pub(super) fn session_of(core: &Core, token: &str) -> Result<Option<SessionId>, Fault> {
+    let opaque = [TokenKind::Refresh, TokenKind::PreAuth];
+    if let Some(body) = opaque.into_iter().find_map(|kind| core.tokens.open(kind, token)) {
+        return Ok(Some(SessionId::from_uuid(body.row_id)));
+    }
+    let claims = core.keys.verify(token)?;
+    let ours = claims.filter(|claims| core.settings.access_tokens.is_ours(claims));
+    Ok(ours.map(|claims| claims.session_id()))
+}
+
+/// Ends a session and writes it down, if it has not ended before.
+pub(super) async fn end(
+    core: &Arc<Core>,
+    id: SessionId,
+    reason: EndReason,
+    name: EventName,
+    origin: RequestOrigin,
+) -> Result<(), Fault> {
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("session.end", move |connection| {
+            if let Some(user_id) = sessions::end(connection, id, reason, now)? {
+                let event = AuditEvent::success(name, user_id).in_session(id);
+                shared.audit(connection, &[event], &origin, now)?;
+            }
+            Ok(())
+        })
+        .await
+}

@@ -1,0 +1,103 @@
+//! `POST /token/refresh`: a session goes on.
+//!
+//! The session's counter is the only state: the live token is the one that carries it. Rotation is one conditional
+//! statement, so of many requests with one token one rotates. What the others get is judged by
+//! [`judge_stale_token`]: the immediate predecessor inside the grace window gets the same successor again, byte for
+//! byte, since a token is a function of row and counter; anything older ends the session for whoever holds a copy
+//! (RFC 9700 §4.14.2).
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::sign_in::{self, TokenGrant};
+use super::{Core, Fault};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::SessionId;
+use crate::domain::opaque_token::{TokenBody, TokenKind};
+use crate::domain::session::{ActiveSession, EndReason, StaleToken, judge_stale_token};
+use crate::domain::user::User;
+use crate::store::{PgConnection, sessions, users};
+
+/// What became of a refresh.
+#[must_use]
+pub enum Refresh {
+    /// The session goes on.
+    Granted(Box<TokenGrant>),
+    /// The token is not good, for whatever reason.
+    Invalid,
+}
+
+/// Exchanges a refresh token for new tokens.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigin) -> Result<Refresh, Fault> {
+    let Some(token) = core.tokens.open(TokenKind::Refresh, refresh_token) else {
+        return Ok(Refresh::Invalid);
+    };
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    let going_on = core
+        .db
+        .transaction("refresh", move |connection| {
+            go_on(&shared, connection, token, &origin, now)
+        })
+        .await?;
+    match going_on {
+        Some(going_on) => {
+            let (session, user) = *going_on;
+            sign_in::grant(core, session, &user, now).map(|grant| Refresh::Granted(Box::new(grant)))
+        }
+        None => Ok(Refresh::Invalid),
+    }
+}
+
+fn go_on(
+    core: &Core,
+    connection: &mut PgConnection,
+    token: TokenBody,
+    origin: &RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<Option<Box<(ActiveSession, User)>>, Fault> {
+    // A rotation whose tokens nobody gets would sign a client out.
+    core.keys.ready_to_sign()?;
+    let id = SessionId::from_uuid(token.row_id);
+    let rotated = sessions::rotate(connection, id, token.counter, core.settings.lifetimes.idle, now)?;
+    let session = match rotated {
+        Some(session) => Some(session),
+        None => repeat_or_end(core, connection, token, origin, now)?,
+    };
+    let Some(session) = session else {
+        return Ok(None);
+    };
+    let user = users::find_active(connection, session.user_id)?;
+    Ok(user.map(|user| Box::new((session, user))))
+}
+
+fn repeat_or_end(
+    core: &Core,
+    connection: &mut PgConnection,
+    token: TokenBody,
+    origin: &RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<Option<ActiveSession>, Fault> {
+    let id = SessionId::from_uuid(token.row_id);
+    // Held still, so that what is judged is what is answered or ended.
+    let Some(session) = sessions::find_live_for_update(connection, id, now)? else {
+        return Ok(None);
+    };
+    let grace = core.settings.refresh_reuse_grace;
+    match judge_stale_token(token.counter, session.refresh_counter, session.rotated_at, grace, now) {
+        StaleToken::Predecessor => Ok(Some(session)),
+        StaleToken::Unknown => Ok(None),
+        StaleToken::Reused => {
+            sessions::end(connection, id, EndReason::RefreshReuse, now)?;
+            let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(session.user_id));
+            core.audit(connection, &[event.in_session(id)], origin, now)?;
+            tracing::warn!(session_id = %id.uuid(), "a used refresh token was presented again; its session has ended");
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Service clients: back ends that may introspect and revoke tokens. Made by operators on the command line.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Core, Fault};
+use crate::domain::ids::ServiceClientId;
+use crate::domain::service_client::ClientSecret;
+use crate::store::error::StoreError;
+use crate::store::service_clients::{self, StoredClient};
+
+/// A service client as operators see it.
+#[derive(Clone, Debug)]
+pub struct ServiceClient {
+    /// The user part of its credentials.
+    pub id: ServiceClientId,
+    /// What operators call it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Makes a client and its secret, which is shown this once. `None`: the name is taken.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn create(core: &Arc<Core>, name: String) -> Result<Option<(ServiceClient, SecretString)>, Fault> {
+    let now = core.clock.now();
+    let id = ServiceClientId::new(now, core.random.as_ref());
+    let secret = ClientSecret::generate(core.random.as_ref());
+    let stored = StoredClient {
+        id,
+        name,
+        secret_hash: core.client_secrets.hash(id, &secret)?,
+        created_at: now,
+    };
+    let shown = ServiceClient {
+        id,
+        name: stored.name.clone(),
+        created_at: now,
+    };
+    let made = core
+        .db
+        .transaction(
+            "service_clients.create",
+            move |connection| -> Result<bool, StoreError> { service_clients::insert(connection, &stored) },
+        )
+        .await?;
+    Ok(made.then(|| (shown, secret.to_token())))
+}
+
+/// Lists all clients, oldest first.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn list(core: &Arc<Core>) -> Result<Vec<ServiceClient>, Fault> {
+    let stored = core
+        .db
+        .read("service_clients.list", |connection| {
+            service_clients::list(connection).map_err(Fault::from)
+        })
+        .await?;
+    let show = |client: StoredClient| ServiceClient {
+        id: client.id,
+        name: client.name,
+        created_at: client.created_at,
+    };
+    Ok(stored.into_iter().map(show).collect())
+}
+
+/// Deletes a client. Returns whether there was one.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn delete(core: &Arc<Core>, id: ServiceClientId) -> Result<bool, Fault> {
+    core.db
+        .transaction("service_clients.delete", move |connection| {
+            service_clients::delete(connection, id).map_err(Fault::from)
+        })
+        .await
+}
+
+/// Tells whether HTTP Basic credentials are those of a client.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn authenticate(core: &Arc<Core>, id: &str, secret: &SecretString) -> Result<bool, Fault> {
+    let (Some(id), Some(secret)) = (ServiceClientId::parse(id), ClientSecret::parse(secret.expose_secret())) else {
+        return Ok(false);
+    };
+    let found = core
+        .db
+        .read("service_clients.find", move |connection| -> Result<_, StoreError> {
+            service_clients::find(connection, id)
+        })
+        .await?;
+    Ok(found.is_some_and(|client| core.client_secrets.matches(id, &secret, &client.secret_hash)))
+}

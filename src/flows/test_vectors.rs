@@ -1,0 +1,205 @@
+//! Tokens to test verifiers with: one that every back end must accept, and one for each mistake that verifiers make.
+//!
+//! Signed with the live key, so that nothing but the mistake in question tells them from good ones; they name a user and a
+//! session that do not exist. `vestibule dev` only.
+
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::{Core, Fault};
+use crate::crypto::jwt;
+use crate::crypto::signing_key::SigningKey;
+use crate::domain::access_token::TYPE;
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::ids::{SessionId, UserId, uuid_v7};
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::session::{ActiveSession, Delivery};
+use crate::domain::user::User;
+
+/// A token to test a verifier with.
+pub struct TestVector {
+    /// Names it.
+    pub name: &'static str,
+    /// Whether a verifier must accept it.
+    pub accept: bool,
+    /// What is wrong with it, or right.
+    pub why: &'static str,
+    /// The token.
+    pub token: String,
+}
+
+type Change = fn(&mut Value, &mut Value);
+
+/// Mistakes in header or claims, signed all the same.
+const SIGNED: [(&str, &str, Change); 14] = [
+    ("good", "Everything is as it should be.", |_, _| {}),
+    (
+        "typ_jwt",
+        "The type is another one; it may be an ID token.",
+        |header, _| set(header, "typ", json!("JWT")),
+    ),
+    ("typ_missing", "The type is missing.", |header, _| remove(header, "typ")),
+    ("unknown_kid", "No published key has this name.", |header, _| {
+        set(header, "kid", json!("unknown"));
+    }),
+    (
+        "unknown_crit",
+        "It demands an extension that nobody knows.",
+        |header, _| set(header, "crit", json!(["vestibule_test"])),
+    ),
+    ("wrong_iss", "Another issuer made it.", |_, claims| {
+        set(claims, "iss", json!("https://other.example"));
+    }),
+    ("wrong_aud", "It is for somebody else.", |_, claims| {
+        set(claims, "aud", json!("https://other.example"));
+    }),
+    ("aud_missing", "It does not say for whom it is.", |_, claims| {
+        remove(claims, "aud");
+    }),
+    ("expired", "Its time is over.", |_, claims| shift(claims, -7200)),
+    ("not_yet_valid", "Its time has not come.", |_, claims| {
+        shift(claims, 7200);
+    }),
+    ("exp_missing", "It would never expire.", |_, claims| {
+        remove(claims, "exp");
+    }),
+    (
+        "exp_as_string",
+        "Its expiry is a text, which careless readers skip.",
+        |_, claims| {
+            set(claims, "exp", json!(claims["exp"].to_string()));
+        },
+    ),
+    ("iss_missing", "It does not say who made it.", |_, claims| {
+        remove(claims, "iss");
+    }),
+    ("sub_missing", "It does not say whom it speaks of.", |_, claims| {
+        remove(claims, "sub");
+    }),
+];
+
+/// Makes the tokens.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
+    let now = core.clock.now();
+    let session_id = SessionId::new(now, core.random.as_ref());
+    let mut vectors = core.keys.with_current(|key| signed(core, key, session_id, now))?;
+    for (name, kind) in [
+        ("refresh_token", TokenKind::Refresh),
+        ("pre_auth_token", TokenKind::PreAuth),
+    ] {
+        let token = core
+            .tokens
+            .issue(kind, session_id.uuid(), 1)?
+            .expose_secret()
+            .to_owned();
+        vectors.push(TestVector {
+            name,
+            accept: false,
+            why: "It is no access token, but another kind of ours.",
+            token,
+        });
+    }
+    Ok(vectors)
+}
+
+fn signed(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> Result<Vec<TestVector>, Fault> {
+    let header = json!({"alg": key.algorithm.as_str(), "typ": TYPE, "kid": key.public.kid});
+    let claims = claims(core, id, now);
+    let mut vectors = Vec::new();
+    for (name, why, change) in SIGNED {
+        let (mut header, mut claims) = (header.clone(), claims.clone());
+        change(&mut header, &mut claims);
+        let token = jwt::sign_as_is(key, &header, &claims)?;
+        vectors.push(TestVector {
+            name,
+            accept: name == "good",
+            why,
+            token,
+        });
+    }
+    let mut refuse = |name, why, token| {
+        vectors.push(TestVector {
+            name,
+            accept: false,
+            why,
+            token,
+        });
+    };
+    let with_alg = |alg: &str| json!({"alg": alg, "typ": TYPE, "kid": key.public.kid});
+    let unsigned = jwt::signing_input(&with_alg("none"), &claims);
+    refuse(
+        "alg_none",
+        "The header says that nothing was signed.",
+        format!("{unsigned}."),
+    );
+    let hs256 = jwt::sign_with_public_key(key, &with_alg("HS256"), &claims);
+    refuse(
+        "alg_hs256_with_public_key",
+        "The published key serves as a shared secret.",
+        hs256,
+    );
+    let stranger = SigningKey::from_pkcs8(key.algorithm, &SigningKey::generate(key.algorithm)?)?;
+    let forged = jwt::sign_as_is(&stranger, &header, &claims)?;
+    refuse("other_key", "Another key signed it, under our key's name.", forged);
+    let good = jwt::sign_as_is(key, &header, &claims)?;
+    let mut raised = claims.clone();
+    set(&mut raised, "roles", json!(["admin"]));
+    let signature = good.rsplit('.').next().unwrap_or_default();
+    let changed = format!("{}.{signature}", jwt::signing_input(&header, &raised));
+    refuse("changed_claims", "A role was added after it was signed.", changed);
+    let bare = good
+        .rsplit_once('.')
+        .map(|(signed, _)| format!("{signed}."))
+        .unwrap_or_default();
+    refuse("signature_missing", "Its signature was cut off.", bare);
+    Ok(vectors)
+}
+
+fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
+    let user = User {
+        id: UserId::new(now, core.random.as_ref()),
+        email: None,
+        email_verified_at: None,
+        username: None,
+        roles: Vec::new(),
+        created_at: now,
+    };
+    let session = ActiveSession {
+        id,
+        user_id: user.id,
+        methods: vec![AuthenticationMethod::Password, AuthenticationMethod::Totp],
+        created_at: now,
+        auth_time: now,
+        ends: core.settings.lifetimes.ends(now),
+        refresh_counter: 1,
+        rotated_at: None,
+        delivery: Delivery::Body,
+    };
+    let jti = uuid_v7(now, core.random.as_ref());
+    serde_json::to_value(core.settings.access_tokens.claims(&session, &user, now, jti)).unwrap_or_default()
+}
+
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value);
+    }
+}
+
+fn remove(object: &mut Value, name: &str) {
+    if let Value::Object(members) = object {
+        members.remove(name);
+    }
+}
+
+fn shift(claims: &mut Value, seconds: i64) {
+    for name in ["exp", "nbf", "iat"] {
+        if let Some(time) = claims.get(name).and_then(Value::as_i64) {
+            set(claims, name, json!(time + seconds));
+        }
+    }
+}
