@@ -288,3 +288,22 @@ fn an_authenticator_reads_the_uri_and_computes_codes_that_open_the_second_door()
     let tokens = Tokens::of(&client.post("/2fa/verify", &body).expect(200));
     client.get_as(&tokens.access, "/me").expect(200);
 }
+
+/// The service's own collection of mistakes: what others are to test their verifiers with must tell good ones from bad.
+#[test]
+fn the_test_vectors_are_accepted_and_refused_as_they_say() {
+    let program = Launch::dev().data_dir(&DataDir::new()).start();
+    let client = program.ready();
+    let answer = client.get("/dev/test-vectors").expect(200).json();
+    let issuer = answer["issuer"].as_str().unwrap();
+    for vector in answer["vectors"].as_array().unwrap() {
+        let (name, token) = (vector["name"].as_str().unwrap(), vector["token"].as_str().unwrap());
+        for verifier in ALL {
+            if vector["accept"] == true {
+                verifier.accept(issuer, token, issuer);
+            } else {
+                verifier.refuse(issuer, token, name);
+            }
+        }
+    }
+}

@@ -24,7 +24,7 @@ def verify(issuer, token, audience):
         raise ValueError("this is no access token")
 
     key = jwt.PyJWKClient(metadata["jwks_uri"], timeout=10).get_signing_key_from_jwt(token)
-    return jwt.decode(
+    claims = jwt.decode(
         token,
         key,
         # Never the token's own "alg": that is the attacker's choice.
@@ -33,6 +33,10 @@ def verify(issuer, token, audience):
         audience=audience,
         options={"require": ["iss", "aud", "exp", "iat", "sub"]},
     )
+    # PyJWT reads digits in quotes as a number; RFC 7519, section 2, wants the number itself.
+    if not isinstance(claims["exp"], (int, float)):
+        raise ValueError("the expiry is no number")
+    return claims
 
 
 if __name__ == "__main__":

@@ -12,8 +12,10 @@ async fn every_path_refuses_the_methods_it_does_not_have() {
     for route in ROUTES {
         let path = route
             .path
+            .replace("{id}", "x")
             .replace("{code}", "not_found")
-            .replace("{file:.*}", "index.html");
+            .replace("{file:.*}", "index.html")
+            .replace("{id}", "x");
         let verbs: Vec<Verb> = ROUTES
             .iter()
             .filter(|other| other.path == route.path)

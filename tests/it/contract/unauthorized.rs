@@ -63,7 +63,8 @@ async fn routes_for_pending_logins_accept_only_live_pre_auth_tokens() {
 
 #[test]
 fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
-    let ways_in = ["/register", "/login", "/2fa/verify"];
+    // Those that are no way in take their token in the body, and are tested where they stand.
+    let ways_in = ["/register", "/login", "/2fa/verify", "/token/refresh", "/logout"];
     for route in ROUTES.iter().filter(|route| route.access == Access::Public) {
         let harmless = route.verb == Verb::Get && !route.path.starts_with("/me");
         assert!(
@@ -74,8 +75,30 @@ fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
     }
 }
 
+#[actix_web::test]
+async fn routes_for_service_clients_accept_only_their_credentials() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let client = app.service_client("api").await;
+    for route in ROUTES.iter().filter(|route| route.access == Access::ServiceClient) {
+        let request = || {
+            TestRequest::with_uri(route.path)
+                .method(route.verb.method())
+                .set_json(json!({"token": "x"}))
+        };
+        app.send(request().insert_header((header::AUTHORIZATION, client.clone())))
+            .await
+            .expect(200);
+        app.send(request()).await.expect_problem(401, "invalid_client");
+        call(&app, route, Some(&signed_in.access_token))
+            .await
+            .expect_problem(401, "invalid_client");
+    }
+}
+
 async fn call(app: &TestApp, route: &RouteSpec, token: Option<&str>) -> TestResponse {
-    let mut request = TestRequest::with_uri(route.path).method(route.verb.method());
+    let path = route.path.replace("{id}", "019ca945-0a00-7673-b71e-0108b877dbc7");
+    let mut request = TestRequest::with_uri(&path).method(route.verb.method());
     if let Some(token) = token {
         request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
     }

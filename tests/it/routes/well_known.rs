@@ -1,8 +1,9 @@
 //! `GET /.well-known/jwks.json` `GET /.well-known/oauth-authorization-server` `GET /.well-known/openid-configuration`
 
-use serde_json::json;
+use serde_json::{Value, json};
+use vestibule::flows::signing_keys::Rotation;
 
-use crate::support::actors::{Person, header};
+use crate::support::actors::{Person, header, verify};
 use crate::support::app::{PUBLIC_URL, TestApp};
 
 #[actix_web::test]
@@ -13,12 +14,15 @@ async fn the_keys_are_public_and_name_the_key_of_the_tokens() {
         let answer = app.get("/.well-known/jwks.json").await.expect(200);
         assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
         let keys = answer.json()["keys"].as_array().unwrap().clone();
-        assert_eq!(keys.len(), 1);
+        assert_eq!(keys.len(), 2, "the one that signs, and the next");
         let header = header(&signed_in.access_token);
-        assert_eq!((&keys[0]["kid"], &keys[0]["alg"]), (&header["kid"], &json!(algorithm)));
-        assert_eq!(keys[0]["use"], "sig");
+        assert!(keys.iter().any(|key| key["kid"] == header["kid"]));
+        assert!(keys.iter().all(|key| key["alg"] == algorithm && key["use"] == "sig"));
         for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
-            assert!(keys[0].get(private).is_none(), "{private} is published");
+            assert!(
+                keys.iter().all(|key| key.get(private).is_none()),
+                "{private} is published"
+            );
         }
     }
 }
@@ -51,4 +55,77 @@ async fn instances_share_their_keys() {
     );
     let signed_in = Person::sign_up(&one, "jo@example.com").await;
     two.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_key_is_published_before_it_signs_and_until_its_tokens_are_gone() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let old = header(&signed_in.access_token)["kid"].clone();
+    let next = published(&app).await.into_iter().find(|kid| *kid != old).unwrap();
+    assert!(
+        matches!(app.rotate_keys().await, Rotation::TooSoon { .. }),
+        "verifiers may not know the next key yet"
+    );
+    app.clock.advance(400);
+    let fresh = another(&app, &signed_in.person).await;
+    assert_eq!(
+        app.rotate_keys().await,
+        Rotation::Rotated {
+            current: next.as_str().unwrap().to_owned()
+        }
+    );
+    let keys = published(&app).await;
+    assert!(keys.len() == 3 && keys.contains(&old) && keys.contains(&next));
+    // Nobody is signed out, also by an instance that has not looked yet.
+    for instance in [&app, &sibling] {
+        instance.get_as("/me", &fresh).await.expect(200);
+    }
+    let newer = another(&app, &signed_in.person).await;
+    assert_eq!(header(&newer)["kid"], next);
+    sibling.get_as("/me", &newer).await.expect(200);
+    assert_eq!(header(&another(&sibling, &signed_in.person).await)["kid"], old);
+    sibling.tend_keys().await;
+    assert_eq!(header(&another(&sibling, &signed_in.person).await)["kid"], next);
+    assert_eq!(published(&sibling).await, keys);
+    app.clock.advance(3500);
+    app.tend_keys().await;
+    assert!(published(&app).await.contains(&old));
+    app.clock.advance(280);
+    app.tend_keys().await;
+    assert!(!published(&app).await.contains(&old));
+}
+
+#[actix_web::test]
+async fn a_key_of_age_is_replaced_by_whichever_instance_looks_first() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    let before = published(&app).await;
+    app.clock.advance(90 * 24 * 3600 - 1);
+    app.tend_keys().await;
+    assert_eq!(published(&app).await, before);
+    app.clock.advance(1);
+    futures_util::future::join(app.tend_keys(), sibling.tend_keys()).await;
+    app.tend_keys().await;
+    sibling.tend_keys().await;
+    let after = published(&app).await;
+    assert_eq!((after.len(), &after[..2]), (3, &before[..]), "one rotation, not two");
+    assert_eq!(published(&sibling).await, after);
+}
+
+async fn published(app: &TestApp) -> Vec<Value> {
+    let keys = app.get("/.well-known/jwks.json").await.expect(200).json()["keys"]
+        .as_array()
+        .unwrap()
+        .clone();
+    keys.into_iter().map(|key| key["kid"].clone()).collect()
+}
+
+async fn another(app: &TestApp, person: &Person) -> String {
+    app.clock.advance(30);
+    verify(app, &person.log_in(app).await, &person.code(app))
+        .await
+        .expect(200)
+        .text("/access_token")
 }

@@ -18,6 +18,7 @@ async fn no_secret_stands_in_any_table() {
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     app.clock.advance(30);
     let pending = signed_in.person.log_in(&app).await;
+    let client = app.service_client("api").await;
     let mut everything = String::new();
     for table in [
         "users",
@@ -25,6 +26,7 @@ async fn no_secret_stands_in_any_table() {
         "totp_factors",
         "recovery_codes",
         "signing_keys",
+        "service_clients",
         "audit_events",
     ] {
         let query = format!("SELECT coalesce(string_agg(row_to_json(t)::text, ' '), '') AS dump FROM {table} t");
@@ -56,5 +58,6 @@ async fn no_secret_stands_in_any_table() {
     for secret in secrets {
         assert!(!everything.contains(&secret), "a secret is stored in clear");
     }
+    assert!(!everything.contains("vcs_") && !everything.contains(&client));
     assert!(everything.contains("$2b$04$"));
 }

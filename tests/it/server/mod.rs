@@ -17,3 +17,4 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod once_only;
+mod operators;

@@ -73,6 +73,15 @@ impl Person {
         }
     }
 
+    /// Sends the first code as a browser does, and returns its cookie.
+    pub(crate) async fn confirm_with_cookie(self, app: &TestApp) -> String {
+        let body = json!({"pre_auth_token": self.pre_auth_token, "code": self.code(app), "delivery": "cookie"});
+        let answer = app.post("/2fa/verify", &body).await.expect(200);
+        assert!(answer.json().get("refresh_token").is_none());
+        let cookie = answer.header("set-cookie").expect("a cookie");
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
     /// Logs in with the password and returns the pre-auth token.
     pub(crate) async fn log_in(&self, app: &TestApp) -> String {
         log_in(app, &self.email, PASSWORD)
@@ -90,6 +99,12 @@ pub(crate) async fn log_in(app: &TestApp, email: &str, password: &str) -> TestRe
 /// Sends a code.
 pub(crate) async fn verify(app: &TestApp, pre_auth_token: &str, code: &str) -> TestResponse {
     app.post("/2fa/verify", &json!({"pre_auth_token": pre_auth_token, "code": code}))
+        .await
+}
+
+/// Sends a refresh token.
+pub(crate) async fn refresh(app: &TestApp, refresh_token: &str) -> TestResponse {
+    app.post("/token/refresh", &json!({"refresh_token": refresh_token}))
         .await
 }
 

@@ -14,12 +14,14 @@ use futures_util::future::LocalBoxFuture;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
-use vestibule::api::build_app;
 use vestibule::api::state::{Development, MovableClock};
+use vestibule::api::{ApiState, build_app};
 use vestibule::app::{self, World};
 use vestibule::config::{Config, Mode, Source};
 use vestibule::domain::clock::Clock;
 use vestibule::domain::random::Random;
+use vestibule::flows::signing_keys::Rotation;
+use vestibule::flows::{service_clients, signing_keys};
 use vestibule::server;
 
 use super::db::TestDatabase;
@@ -36,6 +38,7 @@ type Call = Box<dyn Fn(Request) -> LocalBoxFuture<'static, ServiceResponse>>;
 pub(crate) struct TestApp {
     call: Call,
     pub(crate) clock: Arc<ManualClock>,
+    state: web::Data<ApiState>,
     // Dropped last: the pool's connections must be gone before the database is.
     pub(crate) database: Arc<TestDatabase>,
 }
@@ -89,7 +92,37 @@ impl TestApp {
             let service = Rc::clone(&service);
             async move { service.call(request).await.unwrap().map_into_boxed_body() }.boxed_local()
         });
-        Self { call, clock, database }
+        Self {
+            call,
+            clock,
+            state,
+            database,
+        }
+    }
+
+    /// Makes a service client and returns its HTTP Basic credentials.
+    pub(crate) async fn service_client(&self, name: &str) -> String {
+        use base64::Engine;
+        use secrecy::ExposeSecret;
+        let made = service_clients::create(&self.state.core, name.to_owned())
+            .await
+            .unwrap();
+        let (client, secret) = made.expect("the name is free");
+        let credentials = format!("{}:{}", client.id.uuid(), secret.expose_secret());
+        format!(
+            "Basic {}",
+            base64::engine::general_purpose::STANDARD.encode(credentials)
+        )
+    }
+
+    /// Rotates the signing key as the command line does.
+    pub(crate) async fn rotate_keys(&self) -> Rotation {
+        signing_keys::rotate(&self.state.core).await.unwrap()
+    }
+
+    /// Does what every instance does every few seconds.
+    pub(crate) async fn tend_keys(&self) {
+        signing_keys::tend(&self.state.core).await.unwrap();
     }
 
     /// Sends a request and checks what holds for every answer.

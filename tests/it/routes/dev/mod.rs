@@ -2,6 +2,7 @@
 
 mod clock;
 mod outbox;
+mod test_vectors;
 
 use crate::support::app::TestApp;
 

@@ -1,0 +1,77 @@
+//! Of many refreshes with one token at once, one rotates, and one lineage lives on.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::actors::{Person, refresh, verify};
+use crate::support::app::TestApp;
+
+/// Requests at once.
+const CROWD: usize = 20;
+
+#[actix_web::test]
+async fn twenty_refreshes_at_once_leave_one_live_lineage() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    let instances = [&app, &sibling];
+    let mut token = Person::sign_up(&app, "jo@example.com").await.refresh_token;
+    for _ in 0..5 {
+        let answers = join_all((0..CROWD).map(|number| refresh(instances[number % 2], &token))).await;
+        let successors: BTreeSet<String> = answers
+            .into_iter()
+            .map(|answer| answer.expect(200).text("/refresh_token"))
+            .collect();
+        assert_eq!(successors.len(), 1, "everybody holds the same successor");
+        token = successors.into_iter().next().unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn without_a_window_a_crowd_ends_the_session() {
+    let app = TestApp::with(&[("REFRESH_REUSE_GRACE", "0")]).await;
+    let token = Person::sign_up(&app, "jo@example.com").await.refresh_token;
+    let answers = join_all((0..CROWD).map(|_| refresh(&app, &token))).await;
+    let granted: Vec<_> = answers.into_iter().filter(|answer| answer.status == 200).collect();
+    assert_eq!(granted.len(), 1);
+    refresh(&app, &granted[0].text("/refresh_token"))
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+}
+
+#[actix_web::test]
+async fn a_refresh_and_a_logout_at_once_leave_nobody_signed_in() {
+    let app = TestApp::new().await;
+    for round in 0..10 {
+        let signed_in = Person::sign_up(&app, &format!("jo{round}@example.com")).await;
+        let body = json!({"refresh_token": signed_in.refresh_token});
+        let (refreshed, left) =
+            futures_util::future::join(refresh(&app, &signed_in.refresh_token), app.post("/logout", &body)).await;
+        left.expect(204);
+        if refreshed.status == 200 {
+            refresh(&app, &refreshed.text("/refresh_token"))
+                .await
+                .expect_problem(401, "invalid_refresh_token");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn logins_at_once_keep_the_number_of_sessions_in_bounds() {
+    let app = TestApp::with(&[("MAX_SESSIONS", "3")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    app.clock.advance(1);
+    let mut tokens = Vec::new();
+    for _ in &signed_in.recovery_codes {
+        tokens.push(signed_in.person.log_in(&app).await);
+    }
+    let pairs = tokens.iter().zip(&signed_in.recovery_codes);
+    let answers = join_all(pairs.map(|(token, code)| verify(&app, token, code))).await;
+    let mut live = 0;
+    for answer in answers {
+        let access_token = answer.expect(200).text("/access_token");
+        live += u32::from(app.get_as("/me", &access_token).await.status == 200);
+    }
+    assert_eq!(live, 3);
+}

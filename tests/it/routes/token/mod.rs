@@ -1,0 +1,6 @@
+//! Tokens that exist.
+
+mod introspect;
+mod refresh;
+mod revoke;
+mod validate;

@@ -1,0 +1,102 @@
+//! Operators' work on the command line, beside a service that runs and on one that does not.
+
+use serde_json::{Value, json};
+
+use super::http::Client;
+use super::person::Person;
+use super::postgres::psql;
+use super::process::eventually;
+use super::program::{DataDir, Ended, Launch};
+
+fn command(words: &[&str], place: &DataDir) -> Ended {
+    let launch = Launch::of(words[0]).args(&words[1..]);
+    launch.data_dir(place).run()
+}
+
+fn introspect(client: &Client, id: &str, secret: &str, token: &str) -> (u16, Value) {
+    use base64::Engine;
+    let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answer = agent
+        .post(format!("http://{}/token/introspect", client.address()))
+        .header("authorization", format!("Basic {credentials}"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .send(format!("token={token}"))
+        .unwrap();
+    let text = answer.body_mut().read_to_string().unwrap();
+    (answer.status().as_u16(), serde_json::from_str(&text).unwrap())
+}
+
+#[test]
+fn a_client_made_beside_the_running_service_works_at_once_and_until_it_is_deleted() {
+    let place = DataDir::new();
+    let program = Launch::dev().data_dir(&place).start();
+    let client = program.ready();
+    let (_, tokens) = Person::sign_up(&client);
+
+    let made = command(&["clients", "create", "api", "--json"], &place).expect(0);
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let (status, known) = introspect(&client, id, secret, &tokens.access);
+    assert_eq!((status, &known["active"]), (200, &json!(true)));
+    command(&["clients", "create", "api"], &place)
+        .expect(1)
+        .saying("there is a client of this name");
+    let listed = command(&["clients", "list"], &place).expect(0).stdout;
+    assert!(
+        listed.contains(id) && !listed.contains(secret) && !listed.contains("vcs_"),
+        "{listed}"
+    );
+
+    command(&["clients", "delete", id], &place).expect(0);
+    assert_eq!(introspect(&client, id, secret, &tokens.access).0, 401);
+    command(&["clients", "delete", id], &place)
+        .expect(1)
+        .saying("no such client");
+    program.stop().expect(0);
+}
+
+#[test]
+fn a_rotation_by_hand_is_followed_by_the_running_service_and_signs_nobody_out() {
+    let place = DataDir::new();
+    // The issuer must not change with the port.
+    let dev = || {
+        Launch::dev()
+            .data_dir(&place)
+            .env("VESTIBULE_PUBLIC_URL", "http://localhost:9")
+            .start()
+    };
+    let program = dev();
+    let (_, tokens) = Person::sign_up(&program.ready());
+    command(&["keys", "rotate"], &place)
+        .expect(1)
+        .saying("has not been published for long enough");
+    program.stop().expect(0);
+    // The next key has been published long ago.
+    let age = "UPDATE signing_keys SET created_at = created_at - interval '1 day'";
+    let restarted = dev();
+    let client = restarted.ready();
+    let url = std::fs::read_to_string(place.path().join("database.url")).unwrap();
+    psql(&url, age);
+    let states = |listed: &str| -> Vec<String> {
+        let keys: Vec<Value> = serde_json::from_str(listed).unwrap();
+        keys.iter()
+            .map(|key| key["state"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let before = command(&["keys", "list", "--json"], &place).expect(0).stdout;
+    assert_eq!(states(&before), ["current", "next"]);
+
+    let rotated = command(&["keys", "rotate"], &place).expect(0).stdout;
+    assert!(rotated.contains("signs now"), "{rotated}");
+
+    let after = command(&["keys", "list", "--json"], &place).expect(0).stdout;
+    assert_eq!(states(&after), ["retired", "current", "next"]);
+    // Followed within ten seconds: the new next key is published by the instance that runs.
+    eventually("the running service publishes three keys", || {
+        let keys = client.get("/.well-known/jwks.json").json();
+        (keys["keys"].as_array().unwrap().len() == 3).then_some(())
+    });
+    client.get_as(&tokens.access, "/me").expect(200);
+    restarted.stop().expect(0);
+}
