@@ -83,7 +83,7 @@ settings! {
     TRUSTED_PROXIES "VESTIBULE_TRUSTED_PROXIES" "trusted-proxies" = "" ("none"):
         "Networks whose Forwarded and X-Forwarded-For count, as a list of CIDRs";
     CORS_ORIGINS "VESTIBULE_CORS_ORIGINS" "cors-origins" = "" ("none"):
-        "Origins whose pages may call the API from a browser, cookies included, as a list such as https://app.example.com";
+        "Exact origins whose pages may call the API from a browser, cookies included, as a list";
     DB_POOL_SIZE "VESTIBULE_DB_POOL_SIZE" "db-pool-size" = "10":
         "Most connections to the database, 1 to 500";
     HTTP_WORKERS "VESTIBULE_HTTP_WORKERS" "http-workers" = "" ("one a processor"):
