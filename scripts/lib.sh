@@ -62,6 +62,7 @@ need_test_tools() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || MISSING+=(python3-venv)
     has node || MISSING+=(nodejs)
     has npm || MISSING+=(npm)
+    has nginx || [ -x /usr/sbin/nginx ] || MISSING+=(nginx)
 }
 
 # Installs what the need_* functions found missing: nothing, most of the time.
@@ -82,6 +83,14 @@ install_missing() {
         "${as_root[@]}" mkdir -p "${no_cluster%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
     fi
+    # Debian's nginx starts a server on port 80, now and at every boot. The tests need the program only.
+    local no_start=''
+    if [[ " ${MISSING[*]} " == *' nginx '* ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
+        no_start=/usr/sbin/policy-rc.d
+        # shellcheck disable=SC2016  # $* is for the script that is written
+        printf '#!/bin/sh\ncase "$*" in *nginx*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$no_start" >/dev/null
+        "${as_root[@]}" chmod 755 "$no_start"
+    fi
     # To standard error, so that what a caller reads from standard output is the program's own.
     local done=0
     {
@@ -91,6 +100,8 @@ install_missing() {
     } >&2 </dev/null || done=$?
     # Whoever installs another version later gets what Debian promises.
     "${as_root[@]}" rm -f "$no_cluster"
+    [ -z "$no_start" ] || "${as_root[@]}" rm -f "$no_start"
+    if [[ " ${MISSING[*]} " == *' nginx '* ]]; then "${as_root[@]}" update-rc.d nginx disable >&2 || true; fi
     [ "$done" -eq 0 ] || die "apt-get could not install ${MISSING[*]}"
     MISSING=()
     [ -n "$(postgres_programs)" ] || die "the PostgreSQL of this system is older than $OLDEST_POSTGRES"

@@ -16,5 +16,6 @@ mod instances;
 mod lifecycle;
 mod limits;
 mod logs;
+mod nginx;
 mod once_only;
 mod operators;
