@@ -6,6 +6,7 @@
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
@@ -39,8 +40,16 @@ pub async fn rewrite<B: MessageBody + 'static>(
     let public_url = request
         .app_data::<Data<ApiState>>()
         .map_or("", |state| state.public_url.as_str());
-    let written = problem.response(public_url, id);
+    let mut written = problem.response(public_url, id);
+    // Without these a page of a listed origin could not read what went wrong.
+    for (name, value) in response.headers().iter().filter(|(name, _)| is_for_cors(name)) {
+        written.headers_mut().append(name.clone(), value.clone());
+    }
     Ok(response.into_response(written))
+}
+
+fn is_for_cors(name: &HeaderName) -> bool {
+    name.as_str().starts_with("access-control-") || *name == header::VARY
 }
 
 /// Names an error that the framework made; a status we do not know of is a fault of ours.

@@ -261,6 +261,23 @@ async fn listed_origins_may_call_with_credentials_and_strangers_may_not() {
     assert_eq!(answer.header("access-control-max-age"), Some("7200"));
     let answer = app.send(preflight("https://evil.example")).await;
     assert_eq!(answer.header("access-control-allow-origin"), None);
+    // What went wrong can be read, too.
+    let refused = TestRequest::post()
+        .uri("/token/refresh")
+        .insert_header((header::ORIGIN, "https://app.example.com"))
+        .set_json(json!({}));
+    let answer = app.send(refused).await;
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        Some("https://app.example.com")
+    );
+    assert!(
+        answer
+            .header("access-control-expose-headers")
+            .unwrap()
+            .contains("retry-after")
+    );
+    answer.expect_problem(401, "invalid_refresh_token");
     let plain = TestRequest::get()
         .uri("/health/live")
         .insert_header((header::ORIGIN, "https://evil.example"));
