@@ -79,6 +79,17 @@ pub struct OpenedDatabase {
     pub embedded: Option<EmbeddedPostgres>,
 }
 
+impl OpenedDatabase {
+    /// Stops the server behind it, if it is our own. What went wrong while it was in use is the caller's to tell first.
+    ///
+    /// # Errors
+    ///
+    /// Says what keeps it from stopping.
+    pub fn close(self) -> Result<(), StartError> {
+        Ok(self.embedded.map_or(Ok(()), EmbeddedPostgres::stop)?)
+    }
+}
+
 /// Starts the private PostgreSQL, unless the settings name another.
 ///
 /// # Errors

@@ -42,10 +42,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let signals = Signals::listen().map_err(StartError::Server)?;
     let database = app::open_database(&config)?;
     let outcome = serve_on(&config, bound, &database.url, signals).await;
-    if let Some(embedded) = database.embedded {
-        embedded.stop()?;
-    }
-    outcome
+    outcome.and(database.close())
 }
 
 async fn serve_on(

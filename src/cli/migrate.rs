@@ -12,10 +12,9 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
     telemetry::init(config.server.log_format, &log_filter());
     let database = app::open_database(config)?;
     let outcome = migrations::apply(&database.url);
-    if let Some(embedded) = database.embedded {
-        embedded.stop()?;
-    }
+    let closed = database.close();
     let applied = outcome?;
+    closed?;
     tracing::info!(
         applied = applied.len(),
         migrations = applied.join(" "),

@@ -23,10 +23,9 @@ where
         server::prepare_once(&state.core, &database.url).await?;
         work(Arc::clone(&state.core)).await
     });
-    if let Some(embedded) = database.embedded {
-        embedded.stop()?;
-    }
-    outcome
+    let closed = database.close();
+    outcome?;
+    Ok(closed?)
 }
 
 /// A command's output is its result; the log is for what goes wrong.
