@@ -36,19 +36,21 @@ pub async fn log_out(
     if in_cookie.is_some() {
         refresh_cookie::clear(&state, &mut response);
     }
-    match (Bearer::of(&request), in_body.or(in_cookie)) {
-        (Bearer::Presented(token), _) => {
-            let known = logout(&state.core, token.expose_secret(), origin.0).await?;
+    let presented = in_body.or(in_cookie);
+    match Bearer::of(&request) {
+        Bearer::Presented(token) => {
+            let known = logout(&state.core, token.expose_secret(), origin.0.clone()).await?;
             if !known {
                 return Err(Problem::of(Code::InvalidToken).bearer_error());
             }
         }
-        (Bearer::Malformed, _) => return Err(Problem::of(Code::InvalidToken).bearer_error()),
-        (Bearer::Absent, Some(token)) => {
-            // As RFC 7009 §2.2 has it: what is unknown is as good as ended.
-            logout(&state.core, token.expose_secret(), origin.0).await?;
-        }
-        (Bearer::Absent, None) => return Err(Problem::of(Code::InvalidToken)),
+        Bearer::Malformed => return Err(Problem::of(Code::InvalidToken).bearer_error()),
+        Bearer::Absent if presented.is_none() => return Err(Problem::of(Code::InvalidToken)),
+        Bearer::Absent => {}
+    }
+    if let Some(token) = presented {
+        // It may be another session's than the bearer. As RFC 7009 §2.2 has it, what is unknown is as good as ended.
+        logout(&state.core, token.expose_secret(), origin.0).await?;
     }
     Ok(response.finish())
 }
