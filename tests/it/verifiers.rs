@@ -292,7 +292,8 @@ fn an_authenticator_reads_the_uri_and_computes_codes_that_open_the_second_door()
 /// The service's own collection of mistakes: what others are to test their verifiers with must tell good ones from bad.
 #[test]
 fn the_test_vectors_are_accepted_and_refused_as_they_say() {
-    let program = Launch::dev().data_dir(&DataDir::new()).start();
+    let place = DataDir::new();
+    let program = Launch::dev().data_dir(&place).start();
     let client = program.ready();
     let answer = client.get("/dev/test-vectors").expect(200).json();
     let issuer = answer["issuer"].as_str().unwrap();
