@@ -2,7 +2,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use secrecy::SecretString;
@@ -37,10 +37,9 @@ impl FromRequest for PresentedToken {
             let json = StrictJson::<TokenRequest>::from_request(request, payload);
             return json.map(|body| body.map(|body| Self(body.0.token))).boxed_local();
         }
-        let payload = web::Payload::from_request(request, payload);
+        let body = read_body(request, payload);
         async move {
-            let payload = payload.await.map_err(|_io| Problem::of(Code::MalformedRequest))?;
-            let body = read_body(payload).await?;
+            let body = body.await?;
             let wanted = |_| {
                 Problem::new(
                     Code::MalformedRequest,

@@ -31,11 +31,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for StrictJson<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let acceptable = check_headers(request);
-        let payload = web::Payload::from_request(request, payload);
+        let body = read_body(request, payload);
         async move {
             acceptable?;
-            let payload = payload.await.map_err(|_io| Problem::of(Code::MalformedRequest))?;
-            parse(&read_body(payload).await?).map(Self)
+            parse(&body.await?).map(Self)
         }
         .boxed_local()
     }
@@ -50,10 +49,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let acceptable = check_headers(request);
-        let payload = web::Payload::from_request(request, payload);
+        let body = read_body(request, payload);
         async move {
-            let payload = payload.await.map_err(|_io| Problem::of(Code::MalformedRequest))?;
-            let body = read_body(payload).await?;
+            let body = body.await?;
             if body.is_empty() {
                 return Ok(Self(None));
             }
@@ -65,10 +63,17 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
 }
 
 /// Reads a body within its bounds of size and time.
-pub(super) async fn read_body(payload: web::Payload) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    tokio::time::timeout(BODY_TIMEOUT, read(payload))
-        .await
-        .map_err(|_elapsed| Problem::of(Code::RequestTimeout))?
+pub(super) fn read_body(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Zeroizing<Vec<u8>>, Problem>> + use<> {
+    let payload = web::Payload::from_request(request, payload);
+    async move {
+        let payload = payload.await.map_err(|_io| Problem::of(Code::MalformedRequest))?;
+        tokio::time::timeout(BODY_TIMEOUT, read(payload))
+            .await
+            .map_err(|_elapsed| Problem::of(Code::RequestTimeout))?
+    }
 }
 
 /// Form posts and plain text need no preflight in a browser; only `application/json` is taken (ASVS 3.5.2).

@@ -7,14 +7,6 @@ use serde_json::{Value, json};
 use crate::support::actors::{Person, SignedIn, refresh, verify};
 use crate::support::app::TestApp;
 
-async fn another(app: &TestApp, person: &Person) -> String {
-    app.clock.advance(30);
-    verify(app, &person.log_in(app).await, &person.code(app))
-        .await
-        .expect(200)
-        .text("/access_token")
-}
-
 fn delete(path: &str, token: &str) -> TestRequest {
     TestRequest::delete()
         .uri(path)
@@ -40,7 +32,7 @@ async fn a_user_sees_their_live_sessions_and_which_one_asks() {
         ..
     } = Person::sign_up(&app, "jo@example.com").await;
     Person::sign_up(&app, "mo@example.com").await;
-    let second = another(&app, &person).await;
+    let second = person.sign_in_again(&app).await;
     person.log_in(&app).await;
     let listed = list(&app, &second).await;
     assert_eq!(listed.len(), 2, "neither others' sessions nor pending logins");
@@ -64,7 +56,7 @@ async fn one_session_is_ended_and_only_an_own_one() {
         ..
     } = Person::sign_up(&app, "jo@example.com").await;
     let stranger = Person::sign_up(&app, "mo@example.com").await;
-    let second = another(&app, &person).await;
+    let second = person.sign_in_again(&app).await;
     let id = list(&app, &first).await[0]["id"].as_str().unwrap().to_owned();
     for unknown in ["x", "019ca945-0a00-7673-b71e-0108b877dbc7"] {
         app.send(delete(&format!("/sessions/{unknown}"), &first))
@@ -86,7 +78,7 @@ async fn one_session_is_ended_and_only_an_own_one() {
 async fn the_others_end_and_the_one_that_asks_goes_on() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let second = another(&app, &signed_in.person).await;
+    let second = signed_in.person.sign_in_again(&app).await;
     let pending = signed_in.person.log_in(&app).await;
     app.send(delete("/sessions", &second)).await.expect(204);
     app.get_as("/me", &second).await.expect(200);
@@ -103,7 +95,7 @@ async fn the_others_end_and_the_one_that_asks_goes_on() {
 async fn beyond_the_most_the_least_recently_used_session_ends() {
     let app = TestApp::with(&[("MAX_SESSIONS", "2")]).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let second = another(&app, &signed_in.person).await;
+    let second = signed_in.person.sign_in_again(&app).await;
     // The first is used again, so the second is the older one.
     app.clock.advance(1);
     let first = refresh(&app, &signed_in.refresh_token)
@@ -111,7 +103,7 @@ async fn beyond_the_most_the_least_recently_used_session_ends() {
         .expect(200)
         .text("/access_token");
     app.clock.advance(1);
-    let third = another(&app, &signed_in.person).await;
+    let third = signed_in.person.sign_in_again(&app).await;
     app.get_as("/me", &first).await.expect(200);
     app.get_as("/me", &third).await.expect(200);
     app.get_as("/me", &second).await.expect_problem(401, "invalid_token");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use vestibule::flows::signing_keys::Rotation;
 
-use crate::support::actors::{Person, header, verify};
+use crate::support::actors::{Person, header};
 use crate::support::app::{PUBLIC_URL, TestApp};
 
 #[actix_web::test]
@@ -69,7 +69,7 @@ async fn a_key_is_published_before_it_signs_and_until_its_tokens_are_gone() {
         "verifiers may not know the next key yet"
     );
     app.clock.advance(400);
-    let fresh = another(&app, &signed_in.person).await;
+    let fresh = signed_in.person.sign_in_again(&app).await;
     assert_eq!(
         app.rotate_keys().await,
         Rotation::Rotated {
@@ -82,12 +82,12 @@ async fn a_key_is_published_before_it_signs_and_until_its_tokens_are_gone() {
     for instance in [&app, &sibling] {
         instance.get_as("/me", &fresh).await.expect(200);
     }
-    let newer = another(&app, &signed_in.person).await;
+    let newer = signed_in.person.sign_in_again(&app).await;
     assert_eq!(header(&newer)["kid"], next);
     sibling.get_as("/me", &newer).await.expect(200);
-    assert_eq!(header(&another(&sibling, &signed_in.person).await)["kid"], old);
+    assert_eq!(header(&signed_in.person.sign_in_again(&sibling).await)["kid"], old);
     sibling.tend_keys().await;
-    assert_eq!(header(&another(&sibling, &signed_in.person).await)["kid"], next);
+    assert_eq!(header(&signed_in.person.sign_in_again(&sibling).await)["kid"], next);
     assert_eq!(published(&sibling).await, keys);
     app.clock.advance(3500);
     app.tend_keys().await;
@@ -120,12 +120,4 @@ async fn published(app: &TestApp) -> Vec<Value> {
         .unwrap()
         .clone();
     keys.into_iter().map(|key| key["kid"].clone()).collect()
-}
-
-async fn another(app: &TestApp, person: &Person) -> String {
-    app.clock.advance(30);
-    verify(app, &person.log_in(app).await, &person.code(app))
-        .await
-        .expect(200)
-        .text("/access_token")
 }
