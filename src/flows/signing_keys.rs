@@ -198,8 +198,10 @@ pub async fn rotate(core: &Arc<Core>) -> Result<Rotation, Fault> {
             .iter()
             .find(|key| key.algorithm == algorithm && key.state == state)
     };
-    let (Some(current), Some(next)) = (find(KeyState::Current), find(KeyState::Next)) else {
-        return Err(Fault::NoSigningKey);
+    let current = find(KeyState::Current).ok_or(Fault::NoSigningKey)?;
+    // Whoever rotates makes the new next key right after the swap; until then there is none.
+    let Some(next) = find(KeyState::Next) else {
+        return Ok(Rotation::AlreadyRotated);
     };
     let ready_at = next.created_at + PUBLISHED_BEFORE_SIGNING;
     if now < ready_at {
