@@ -10,6 +10,7 @@ pub mod clock;
 pub mod email;
 pub mod ids;
 pub mod input;
+pub mod message;
 pub mod opaque_token;
 pub mod password;
 pub mod random;

@@ -1,0 +1,244 @@
+//! What is told to people, apart from the words: those are the templates' matter.
+//!
+//! A message may hold a code or say that something is wrong with an account, so it is stored sealed, printed nowhere, and
+//! known in logs and metrics by its kind alone.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The way a message takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// A mail.
+    Email,
+    /// A text message to a phone.
+    Sms,
+}
+
+impl Channel {
+    /// All channels.
+    pub const ALL: [Self; 2] = [Self::Email, Self::Sms];
+
+    /// Returns the name under which the channel is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Sms => "sms",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.as_str() == name)
+    }
+}
+
+/// A language that messages are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Locale {
+    /// English.
+    #[default]
+    En,
+    /// German.
+    De,
+}
+
+impl Locale {
+    /// All languages.
+    pub const ALL: [Self; 2] = [Self::En, Self::De];
+
+    /// Returns the language's tag (BCP 47).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::De => "de",
+        }
+    }
+
+    /// Returns the language that a tag asks for, by its first part: `de-AT` is German.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let language = tag.split('-').next().unwrap_or_default();
+        Self::ALL
+            .into_iter()
+            .find(|locale| language.eq_ignore_ascii_case(locale.as_str()))
+    }
+
+    /// Returns the language that an `Accept-Language` header likes best (RFC 9110 §12.5.4), of those there are.
+    pub fn preferred(accept_language: &str) -> Option<Self> {
+        let ranked = accept_language.split(',').filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let locale = Self::of_tag(parts.next()?)?;
+            let weight = parts.find_map(|parameter| parameter.strip_prefix("q="));
+            let weight: f32 = weight.map_or(Some(1.0), |weight| weight.parse().ok())?;
+            (weight > 0.0).then_some((locale, weight))
+        });
+        // The first of equals, as browsers list them.
+        ranked
+            .fold(None, |best: Option<(Self, f32)>, found| match best {
+                Some(best) if best.1 >= found.1 => Some(best),
+                _ => Some(found),
+            })
+            .map(|(locale, _)| locale)
+    }
+}
+
+/// What a message says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Message {
+    /// A code that opens the second door.
+    SecondFactorCode {
+        /// Digits only.
+        code: String,
+        /// Minutes that it lasts.
+        minutes: i64,
+    },
+    /// A code that proves that an address or a phone is in its owner's hands, before it becomes a second factor.
+    ConfirmationCode {
+        /// Digits only.
+        code: String,
+        /// Minutes that it lasts.
+        minutes: i64,
+    },
+    /// An authenticator app was confirmed.
+    AuthenticatorAdded,
+    /// An authenticator app took another's place.
+    AuthenticatorReplaced,
+    /// The authenticator app was removed.
+    AuthenticatorRemoved,
+    /// A new set of recovery codes was made; the old one is dead.
+    RecoveryCodesReplaced,
+    /// A recovery code opened the second door.
+    RecoveryCodeUsed {
+        /// Codes not yet spent.
+        remaining: i64,
+    },
+    /// Codes by mail became a second factor.
+    EmailFactorAdded,
+    /// Codes by mail are no second factor any more.
+    EmailFactorRemoved,
+    /// Codes by text message became a second factor.
+    PhoneFactorAdded {
+        /// The number's last digits.
+        hint: String,
+    },
+    /// Codes by text message are no second factor any more.
+    PhoneFactorRemoved,
+    /// A refresh token was presented twice, so somebody has a copy; its session has ended.
+    RefreshTokenReused,
+}
+
+impl Message {
+    /// Returns the stable name of what it is about.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::SecondFactorCode { .. } => "second_factor_code",
+            Self::ConfirmationCode { .. } => "confirmation_code",
+            Self::AuthenticatorAdded => "authenticator_added",
+            Self::AuthenticatorReplaced => "authenticator_replaced",
+            Self::AuthenticatorRemoved => "authenticator_removed",
+            Self::RecoveryCodesReplaced => "recovery_codes_replaced",
+            Self::RecoveryCodeUsed { .. } => "recovery_code_used",
+            Self::EmailFactorAdded => "email_factor_added",
+            Self::EmailFactorRemoved => "email_factor_removed",
+            Self::PhoneFactorAdded { .. } => "phone_factor_added",
+            Self::PhoneFactorRemoved => "phone_factor_removed",
+            Self::RefreshTokenReused => "refresh_token_reused",
+        }
+    }
+
+    /// Returns the code in it, if there is one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::SecondFactorCode { code, .. } | Self::ConfirmationCode { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Message({})", self.kind())
+    }
+}
+
+/// When and from where that happened which a message tells, so that its reader knows whether it was them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occasion {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The address that the request came from.
+    pub ip: Option<IpAddr>,
+    /// What it came from, as it calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// A message with everything that sending it takes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// A mail address or a phone number, by channel.
+    pub to: String,
+    /// The language it is written in.
+    pub locale: Locale,
+    /// What it says.
+    pub message: Message,
+    /// What brought it about.
+    pub occasion: Occasion,
+}
+
+impl fmt::Debug for Letter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Letter({})", self.message.kind())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_asks_for_its_language() {
+        assert_eq!(Locale::of_tag("de-AT"), Some(Locale::De));
+        assert_eq!(Locale::of_tag("EN"), Some(Locale::En));
+        assert_eq!(Locale::of_tag("fr"), None);
+        assert_eq!(Locale::of_tag("deu"), None);
+        assert_eq!(Locale::of_tag(""), None);
+    }
+
+    #[test]
+    fn the_best_liked_language_that_there_is_wins() {
+        for (header, wanted) in [
+            ("de-DE,de;q=0.9,en;q=0.8", Some(Locale::De)),
+            ("en;q=0.5, de;q=0.9", Some(Locale::De)),
+            ("fr, en;q=0.2", Some(Locale::En)),
+            ("en,de", Some(Locale::En)),
+            ("de;q=0, en;q=0.1", Some(Locale::En)),
+            ("fr", None),
+            ("*", None),
+            ("de;q=x", None),
+            ("", None),
+        ] {
+            assert_eq!(Locale::preferred(header), wanted, "{header}");
+        }
+    }
+
+    #[test]
+    fn the_kind_is_the_name_it_is_stored_under() {
+        let message = Message::RecoveryCodeUsed { remaining: 3 };
+        let stored = serde_json::to_value(&message).unwrap();
+        assert_eq!(stored["kind"], message.kind());
+    }
+
+    #[test]
+    fn what_a_message_says_is_not_printed() {
+        let message = Message::SecondFactorCode {
+            code: "12345678".to_owned(),
+            minutes: 10,
+        };
+        assert_eq!(format!("{message:?}"), "Message(second_factor_code)");
+    }
+}
