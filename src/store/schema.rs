@@ -13,6 +13,10 @@ diesel::table! {
         roles -> Array<Text>,
         status -> Text,
         created_at -> Timestamptz,
+        locale -> Text,
+        failed_attempts -> Int4,
+        last_failed_at -> Nullable<Timestamptz>,
+        locked_until -> Nullable<Timestamptz>,
     }
 }
 
@@ -94,6 +98,58 @@ diesel::table! {
         name -> Text,
         secret_hash -> Bytea,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Uuid,
+        channel -> Text,
+        kind -> Text,
+        sealed_message -> Bytea,
+        state -> Text,
+        attempts -> Int4,
+        refusals -> Int4,
+        created_at -> Timestamptz,
+        next_try_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    out_of_band_factors (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        channel -> Text,
+        state -> Text,
+        sealed_phone_number -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        confirmed_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    one_time_codes (session_id, purpose, channel) {
+        session_id -> Uuid,
+        purpose -> Text,
+        channel -> Text,
+        code_hash -> Bytea,
+        attempts -> Int2,
+        sent_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    quotas (key, window_start) {
+        key -> Bytea,
+        window_start -> Timestamptz,
+        used -> Int4,
+        expires_at -> Timestamptz,
     }
 }
 

@@ -71,6 +71,7 @@ fn the_programs_view_of_the_schema_is_the_databases() {
         ("text", "Text"),
         ("timestamptz", "Timestamptz"),
         ("int2", "Int2"),
+        ("int4", "Int4"),
         ("int8", "Int8"),
         ("bool", "Bool"),
         ("bytea", "Bytea"),

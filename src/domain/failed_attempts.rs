@@ -1,0 +1,119 @@
+//! Wrong proofs in a row on one account, and the wait they cost.
+//!
+//! Six digits are guessed in the end by whoever may try for ever (RFC 4226 §7.3), so from the fifth wrong one on nothing is
+//! looked at for a while, and for twice as long each time. Attempts made in that time change nothing: a lock that they
+//! prolonged would let a stranger keep the owner out for good (NIST SP 800-63B-4 §3.2.2).
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Wrong ones that cost nothing.
+const FREE: i32 = 4;
+/// Seconds of the first wait.
+const FIRST_WAIT_SECONDS: i64 = 30;
+/// Seconds of the longest wait.
+const LONGEST_WAIT_SECONDS: i64 = 3600;
+/// After so long without a wrong one, the count begins anew.
+const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// The wrong proofs of one account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FailedAttempts {
+    /// How many in a row.
+    pub count: i32,
+    /// When the last of them was.
+    pub last_at: Option<DateTime<Utc>>,
+    /// Until when nothing is looked at.
+    pub locked_until: Option<DateTime<Utc>>,
+}
+
+impl FailedAttempts {
+    /// Returns how long nothing is looked at from now on; `None`: something may be tried.
+    pub fn wait(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        let wait = self.locked_until? - now;
+        (wait > TimeDelta::zero()).then_some(wait)
+    }
+
+    /// Counts one more.
+    #[must_use]
+    pub fn with_one_more(self, now: DateTime<Utc>) -> Self {
+        let fresh = self.last_at.is_some_and(|last_at| now - last_at < FORGOTTEN_AFTER);
+        let count = if fresh { self.count.saturating_add(1) } else { 1 };
+        Self {
+            count,
+            last_at: Some(now),
+            locked_until: cost(count).map(|wait| now + wait),
+        }
+    }
+}
+
+/// Returns the wait that the last of so many costs.
+fn cost(count: i32) -> Option<TimeDelta> {
+    let beyond = u32::try_from(count - FREE - 1).ok()?;
+    // Seven doublings reach the longest wait.
+    let seconds = FIRST_WAIT_SECONDS << beyond.min(7);
+    Some(TimeDelta::seconds(seconds.min(LONGEST_WAIT_SECONDS)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_772_366_400 + seconds, 0).unwrap()
+    }
+
+    /// Fails so often, each time as soon as allowed, and returns the waits.
+    fn waits(times: usize) -> Vec<i64> {
+        let mut now = at(0);
+        let mut attempts = FailedAttempts::default();
+        let mut waits = Vec::new();
+        for _ in 0..times {
+            attempts = attempts.with_one_more(now);
+            let wait = attempts.wait(now).map_or(0, |wait| wait.num_seconds());
+            now += TimeDelta::seconds(wait);
+            waits.push(wait);
+        }
+        waits
+    }
+
+    #[test]
+    fn four_are_free_and_then_each_wait_doubles_up_to_an_hour() {
+        assert_eq!(
+            waits(14),
+            [0, 0, 0, 0, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+        );
+    }
+
+    #[test]
+    fn a_quiet_day_begins_the_count_anew() {
+        let mut attempts = FailedAttempts::default();
+        for _ in 0..4 {
+            attempts = attempts.with_one_more(at(0));
+        }
+        assert_eq!(attempts.with_one_more(at(86_399)).count, 5);
+        assert_eq!(attempts.with_one_more(at(86_400)).count, 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_day_of_guessing_gets_few_guesses(start in 0_i32..5) {
+            let mut attempts = FailedAttempts { count: start, last_at: Some(at(0)), locked_until: None };
+            let (mut now, mut guesses) = (at(0), 0);
+            while now < at(86_400) {
+                attempts = attempts.with_one_more(now);
+                guesses += 1;
+                now += attempts.wait(now).unwrap_or_default();
+            }
+            // Three right codes at any time among a million: less than one in ten thousand for a whole day.
+            prop_assert!(guesses <= 40, "{}", guesses);
+        }
+
+        #[test]
+        fn waiting_it_out_is_all_it_takes(count in 0_i32..1000, later in 3600_i64..100_000) {
+            let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None }.with_one_more(at(0));
+            prop_assert_eq!(attempts.wait(at(later)), None);
+        }
+    }
+}

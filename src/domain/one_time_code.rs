@@ -1,0 +1,219 @@
+//! Codes that the service makes and sends: eight digits by mail, six by text message.
+//!
+//! Short enough to type, so everything else must bound the guessing: a code counts for minutes, for the session that
+//! asked for it, for a few attempts, and once (NIST SP 800-63B-4 §3.1.3.2; ASVS 6.5 and 6.6).
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use zeroize::Zeroizing;
+
+use super::message::Channel;
+use super::random::{self, Random};
+
+/// Attempts that one code, with all that follow it in its place, allows.
+pub const MAX_ATTEMPTS: i16 = 5;
+/// Seconds before a code may be sent anew.
+pub const RESEND_AFTER_SECONDS: i64 = 60;
+
+/// What a code is for; one made for a purpose is worth nothing for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodePurpose {
+    /// Opens the second door, or steps a session up.
+    Authentication,
+    /// Confirms that an address or a phone is in its owner's hands.
+    Enrolment,
+}
+
+impl CodePurpose {
+    /// Returns the name under which the purpose is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication",
+            Self::Enrolment => "enrolment",
+        }
+    }
+}
+
+/// A code of digits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OneTimeCode(Zeroizing<String>);
+
+impl OneTimeCode {
+    /// Makes a code for a channel; every one is as likely as any other.
+    pub fn generate(channel: Channel, random: &dyn Random) -> Self {
+        let digits = digits(channel);
+        let codes = 10_u64.pow(digits);
+        // Numbers above the last full round of codes are thrown away: taking the remainder of those would make low codes
+        // likelier than high ones.
+        let fair = u64::MAX - u64::MAX % codes;
+        let number = loop {
+            let number = u64::from_be_bytes(random::bytes(random));
+            if number < fair {
+                break number % codes;
+            }
+        };
+        let width = usize::try_from(digits).unwrap_or_default();
+        Self(Zeroizing::new(format!("{number:0width$}")))
+    }
+
+    /// Parses a code of the channel's length: ASCII digits, spaces between them dropped.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted otherwise.
+    pub fn parse(channel: Channel, text: &str) -> Result<Self, &'static str> {
+        let plain = Zeroizing::new(text.replace(' ', ""));
+        let complete = u32::try_from(plain.len()).is_ok_and(|length| length == digits(channel));
+        if complete && plain.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(Self(plain))
+        } else {
+            Err(match channel {
+                Channel::Email => "must be eight digits",
+                Channel::Sms => "must be six digits",
+            })
+        }
+    }
+
+    /// Returns the digits, to be sent or hashed and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OneTimeCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OneTimeCode(…)")
+    }
+}
+
+/// Digits of a code: mail is read by more eyes and lies around longer than a text message.
+const fn digits(channel: Channel) -> u32 {
+    match channel {
+        Channel::Email => 8,
+        Channel::Sms => 6,
+    }
+}
+
+/// Returns how long a code counts (ASVS 6.5.5: at most ten minutes).
+pub const fn life(channel: Channel) -> TimeDelta {
+    match channel {
+        Channel::Email => TimeDelta::minutes(10),
+        Channel::Sms => TimeDelta::minutes(5),
+    }
+}
+
+/// A bound on how much is sent in a window of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// What is bounded, and of whom; hashed before it is stored.
+    pub subject: String,
+    /// How long the window is.
+    pub window: TimeDelta,
+    /// How much is allowed in it.
+    pub most: i32,
+}
+
+impl Quota {
+    /// Returns the window that a moment lies in: its beginning and its end. Windows begin at multiples of their length.
+    pub fn window_at(&self, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
+        let length = self.window.num_seconds().max(1);
+        let start = now.timestamp() - now.timestamp().rem_euclid(length);
+        let start = DateTime::from_timestamp(start, 0).unwrap_or(now);
+        (start, start + self.window)
+    }
+}
+
+/// Returns the bounds on sending a code to somebody. The account's come first, so that those of a destination are not used
+/// up by attempts that the account's bound would stop anyway.
+///
+/// Texts cost money, and mail that nobody asked for is abuse: `destination` is bounded for whoever asks, and a `block` of
+/// phone numbers because toll fraud is paid by the message to numbers that one carrier owns.
+pub fn send_quotas(account: &str, channel: Channel, destination: &str, block: Option<&str>) -> Vec<Quota> {
+    let quota = |scope: &str, subject: &str, hours: i64, most: i32| Quota {
+        subject: format!("send {scope} {} {subject}", channel.as_str()),
+        window: TimeDelta::hours(hours),
+        most,
+    };
+    let mut quotas = vec![
+        quota("account", account, 1, 5),
+        quota("account", account, 24, 10),
+        quota("destination", destination, 1, 10),
+    ];
+    quotas.extend(block.map(|block| quota("block", block, 1, 50)));
+    quotas
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Draws given numbers, one after the other.
+    struct Drawn(Vec<u64>, AtomicU64);
+
+    impl Random for Drawn {
+        fn fill(&self, destination: &mut [u8]) {
+            let index = self.1.fetch_add(1, Ordering::Relaxed);
+            let number = self.0[usize::try_from(index).unwrap()];
+            destination.copy_from_slice(&number.to_be_bytes());
+        }
+    }
+
+    fn drawn(numbers: &[u64], channel: Channel) -> String {
+        let random = Drawn(numbers.to_vec(), AtomicU64::new(0));
+        OneTimeCode::generate(channel, &random).expose().to_owned()
+    }
+
+    #[test]
+    fn codes_have_their_length_with_leading_zeros() {
+        assert_eq!(drawn(&[42], Channel::Sms), "000042");
+        assert_eq!(drawn(&[42], Channel::Email), "00000042");
+        assert_eq!(drawn(&[1_999_999], Channel::Sms), "999999");
+    }
+
+    #[test]
+    fn numbers_beyond_the_last_full_round_are_drawn_again() {
+        assert_eq!(drawn(&[u64::MAX, 7], Channel::Sms), "000007");
+    }
+
+    #[test]
+    fn only_digits_of_the_right_number_are_a_code() {
+        assert!(OneTimeCode::parse(Channel::Sms, "123 456").is_ok());
+        assert!(OneTimeCode::parse(Channel::Email, " 1234 5678").is_ok());
+        for text in ["", "12345", "1234567", "12345x", "١٢٣٤٥٦", "123-456", "123456\n"] {
+            assert!(OneTimeCode::parse(Channel::Sms, text).is_err(), "{text:?}");
+        }
+        assert!(OneTimeCode::parse(Channel::Email, "123456").is_err());
+    }
+
+    #[test]
+    fn another_channel_account_or_window_has_a_quota_of_its_own() {
+        let all: Vec<Quota> = [("a", Channel::Sms), ("b", Channel::Sms), ("a", Channel::Email)]
+            .into_iter()
+            .flat_map(|(account, channel)| send_quotas(account, channel, account, Some("+49151")))
+            .collect();
+        let account = |quota: &&Quota| quota.subject.contains("account");
+        let mut subjects: Vec<_> = all
+            .iter()
+            .filter(account)
+            .map(|quota| (&quota.subject, quota.window))
+            .collect();
+        subjects.dedup();
+        assert_eq!(subjects.len(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_lies_in_its_window(seconds in 0_i64..4_000_000_000, hours in 1_i64..48) {
+            let now = DateTime::from_timestamp(seconds, 0).unwrap();
+            let quota = Quota { subject: String::new(), window: TimeDelta::hours(hours), most: 1 };
+            let (start, end) = quota.window_at(now);
+            prop_assert!(start <= now && now < end && end - start == quota.window);
+            prop_assert_eq!(quota.window_at(start), (start, end));
+        }
+    }
+}
