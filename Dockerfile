@@ -9,8 +9,8 @@ RUN apt-get update \
 # The dependencies by themselves: this layer is made again only when they change. Cargo wants every target that its
 # manifest names, so each gets an empty file.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/it \
-    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs >src/lib.rs \
+RUN mkdir -p src tests/it tests/verifiers \
+    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs tests/verifiers/verify.rs >src/lib.rs \
     && cargo build --release --locked \
     && rm -r src
 

@@ -1,13 +1,15 @@
-//! Back ends that know nothing of us but the issuer's URL: two JOSE libraries that are not ours accept our access tokens
-//! and nothing else, and authenticator apps that are not ours compute the codes we want.
+//! Back ends that know nothing of us but the issuer's URL: JOSE libraries that are not ours accept our access tokens and
+//! nothing else, and authenticator apps that are not ours compute the codes we want.
 //!
-//! `scripts/test` prepares the interpreters and libraries in `target/verifiers`.
+//! `scripts/test` prepares the interpreters and libraries in `target/verifiers`; the Rust program is built here, from
+//! libraries that the tests are made of anyway.
 
 mod forger;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -21,9 +23,10 @@ use crate::server::program::{DataDir, Launch, Program};
 enum Verifier {
     Python,
     Node,
+    Rust,
 }
 
-const ALL: [Verifier; 2] = [Verifier::Python, Verifier::Node];
+const ALL: [Verifier; 3] = [Verifier::Python, Verifier::Node, Verifier::Rust];
 
 impl Verifier {
     fn run(self, arguments: &[&str]) -> Output {
@@ -39,6 +42,7 @@ impl Verifier {
                 node.arg(beside_its_modules("verify.mjs"));
                 node
             }
+            Self::Rust => Command::new(built_example()),
         };
         command.args(arguments).env_remove("NODE_OPTIONS").output().unwrap()
     }
@@ -82,6 +86,27 @@ fn prepared(name: &str) -> PathBuf {
     path
 }
 
+/// Builds `verify.rs` and returns the program: cargo builds examples along with the tests only when nobody says which
+/// tests to run, and a stale one would prove nothing.
+fn built_example() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--example", "verify"])
+            .args(["--message-format", "json"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let messages = String::from_utf8(built.stdout).unwrap();
+        let mut messages = messages
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let program = messages.find(|message| message["target"]["kind"] == json!(["example"]));
+        PathBuf::from(program.unwrap()["executable"].as_str().unwrap())
+    })
+}
+
 /// Copies a module to where its imports are found: Node looks for them from the module's own place upwards.
 fn beside_its_modules(name: &str) -> PathBuf {
     let directory = prepared("node");
@@ -94,6 +119,21 @@ fn beside_its_modules(name: &str) -> PathBuf {
         draft.persist(&target).unwrap();
     }
     target
+}
+
+/// What the documentation shows is what is run here, and it owes nothing to the service's own code.
+#[test]
+fn the_documented_rust_verifier_is_the_one_that_is_tested() {
+    let program = fs::read_to_string(source("verify.rs")).unwrap();
+    assert!(!program.contains("vestibule::"));
+    let (_, shown) = program
+        .split_once("/// Returns the claims of a good access token.")
+        .unwrap();
+    let documentation = include_str!("../../docs/VERIFYING.md");
+    assert!(
+        documentation.contains(shown.trim_end()),
+        "VERIFYING.md shows another one"
+    );
 }
 
 fn signed_in(launch: Launch) -> (Program, Client, Person, Tokens) {
