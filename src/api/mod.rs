@@ -40,6 +40,7 @@ pub fn build_app(
         .configure(|config| routes::configure(config, development))
         .default_service(web::to(handlers::fallback::not_found))
         .wrap(Condition::new(!origins.is_empty(), cors::policy(&origins)))
+        .wrap(from_fn(cors::leave_to_gateways::<_>))
         .wrap(from_fn(middleware::problems::rewrite::<_>))
         .wrap(from_fn(middleware::unread_body::keep))
         .wrap(from_fn(middleware::security_headers::add::<BoxBody>))

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::HttpServiceFactory;
+use actix_web::guard::{self, GuardContext};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::{Route, guard, web};
+use actix_web::{Route, web};
 
 use super::handlers::{
     dev, docs, fallback, health, login, logout, me, openapi, register, sessions, token, two_factor, well_known,
@@ -68,6 +69,8 @@ impl Verb {
 pub struct RouteSpec {
     /// How it is called.
     pub verb: Verb,
+    /// Whether it answers every other method as well: gateways ask with the method of the request they ask about.
+    pub any_method: bool,
     /// The pattern, as in the OpenAPI document.
     pub path: &'static str,
     /// Names the operation for generated clients; empty for pages that are not part of the API.
@@ -87,6 +90,7 @@ impl RouteSpec {
     const fn get(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
         Self {
             verb: Verb::Get,
+            any_method: false,
             path,
             operation_id,
             access: Access::Public,
@@ -117,6 +121,13 @@ impl RouteSpec {
         Self { access, ..self }
     }
 
+    const fn any_method(self) -> Self {
+        Self {
+            any_method: true,
+            ..self
+        }
+    }
+
     const fn database(self) -> Self {
         Self {
             uses_database: true,
@@ -140,6 +151,13 @@ impl RouteSpec {
 
     const fn codes(self, codes: &'static [Code]) -> Self {
         Self { codes, ..self }
+    }
+
+    /// Tells whether it answers a method.
+    pub fn answers(&self, method: &Method) -> bool {
+        // RFC 9110 §9.3.2: HEAD is GET without the body, which the server leaves out.
+        let head = self.verb == Verb::Get && *method == Method::HEAD;
+        self.any_method || head || *method == self.verb.method()
     }
 
     /// Returns all codes that the route can answer with.
@@ -203,6 +221,7 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::get("/token/validate", "validate_token", |route| {
         route.to(token::validate::validate_token)
     })
+    .any_method()
     .access(Access::AccessToken)
     .database(),
     RouteSpec::post("/logout", "log_out", |route| route.to(logout::log_out))
@@ -257,6 +276,11 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::get("/docs/{file:.*}", "", |route| route.to(docs::swagger_ui)).codes(&[Code::NotFound]),
 ];
 
+/// Tells whether a path is one that gateways ask on behalf of others, with the others' method.
+pub(super) fn is_for_gateways(path: &str) -> bool {
+    ROUTES.iter().any(|route| route.any_method && route.path == path)
+}
+
 /// Registers the table. A known path with another method is 405 with `Allow`, which actix leaves to us.
 pub(super) fn configure(config: &mut web::ServiceConfig, development: bool) {
     let mut by_path: BTreeMap<usize, (&str, Vec<&'static RouteSpec>)> = BTreeMap::new();
@@ -292,15 +316,8 @@ fn resource(path: &str, specs: &[&'static RouteSpec]) -> impl HttpServiceFactory
     let resource =
         web::resource(path.to_owned()).default_service(web::to(move || fallback::method_not_allowed(allowed.clone())));
     let routed = specs.iter().fold(resource, |resource, spec| {
-        resource.route((spec.handler)(guarded(spec.verb)))
+        let answers = |context: &GuardContext<'_>| spec.answers(&context.head().method);
+        resource.route((spec.handler)(web::route().guard(guard::fn_guard(answers))))
     });
     routed.wrap(from_fn(panics::catch::<BoxBody>))
-}
-
-fn guarded(verb: Verb) -> Route {
-    match verb {
-        // RFC 9110 §9.3.2: HEAD is GET without the body, which the server leaves out.
-        Verb::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
-        Verb::Post | Verb::Delete => web::method(verb.method()),
-    }
 }

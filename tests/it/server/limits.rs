@@ -316,7 +316,10 @@ fn unknown_paths_are_not_found_and_strange_ones_are_no_way_in() {
 fn other_methods_are_told_which_there_are() {
     let place = DataDir::new();
     let (_program, client) = server(&place);
-    for route in ROUTES.iter().filter(|route| !route.path.contains('{')) {
+    for route in ROUTES
+        .iter()
+        .filter(|route| !route.path.contains('{') && !route.any_method)
+    {
         let here: Vec<&str> = ROUTES
             .iter()
             .filter(|other| other.path == route.path)

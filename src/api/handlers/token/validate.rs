@@ -1,4 +1,4 @@
-//! `GET /token/validate`.
+//! `GET /token/validate`, and every other method: see `any_method` in the table of routes. No body is ever read.
 
 use actix_web::HttpResponse;
 
@@ -6,8 +6,9 @@ use crate::api::extract::bearer::SignedIn;
 
 /// Checks the bearer for a gateway
 ///
-/// For nginx's `auth_request` and Traefik's `ForwardAuth`, and for Envoy's `ext_authz` where it asks with GET: 200 with the
-/// claims, and with the user, the session and the roles in headers to hand on; 401 otherwise. Sees a logout at once.
+/// For nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz`: 200 with the claims, and with the user, the
+/// session and the roles in headers to hand on; 401 otherwise. Sees a logout at once. Every other method is answered like
+/// GET, since some gateways ask with the method of the request they ask about; bodies are ignored.
 #[utoipa::path(
     get, path = "/token/validate", operation_id = "validate_token", tag = "Verification",
     responses((

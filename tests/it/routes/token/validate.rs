@@ -1,5 +1,8 @@
 //! `GET /token/validate`
 
+use actix_web::http::{Method, header};
+use actix_web::test::TestRequest;
+
 use crate::support::actors::{Person, claims};
 use crate::support::app::TestApp;
 
@@ -15,6 +18,44 @@ async fn a_gateway_learns_who_calls() {
     assert_eq!(answer.header("x-auth-roles"), Some(""));
     app.post_as("/logout", &signed_in.access_token).await.expect(204);
     app.get_as("/token/validate", &signed_in.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+}
+
+/// Envoy asks with the method of the request it asks about.
+#[actix_web::test]
+async fn a_gateway_asks_with_whatever_method_its_caller_used() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let bearer = format!("Bearer {}", signed_in.access_token);
+    for method in [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
+    ] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let ask = || {
+            let request = TestRequest::with_uri("/token/validate").method(method.clone());
+            request.set_payload("what the caller sent")
+        };
+        let good = app
+            .send(ask().insert_header((header::AUTHORIZATION, bearer.clone())))
+            .await;
+        assert!(good.expect(200).header("x-auth-user").is_some(), "{method}");
+        app.send(ask()).await.expect(401);
+    }
+}
+
+/// A preflight carries no token, and an answer of ours to it would open the gateway to whoever sends one.
+#[actix_web::test]
+async fn no_preflight_of_a_page_passes_a_gateway() {
+    let app = TestApp::with(&[("CORS_ORIGINS", "https://app.example.com")]).await;
+    let preflight = |path: &str| {
+        let request = TestRequest::with_uri(path).method(Method::OPTIONS);
+        request
+            .insert_header((header::ORIGIN, "https://app.example.com"))
+            .insert_header((header::ACCESS_CONTROL_REQUEST_METHOD, "GET"))
+    };
+    app.send(preflight("/me")).await.expect(200);
+    app.send(preflight("/token/validate"))
         .await
         .expect_problem(401, "invalid_token");
 }
