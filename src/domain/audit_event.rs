@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::ids::{RequestId, SessionId, UserId};
+use super::ids::{RequestId, ServiceClientId, SessionId, UserId};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,12 @@ pub enum EventName {
     TokenReuse,
     /// A session ended because there were too many.
     ExcessSessions,
+    /// Another key signs access tokens now.
+    SigningKeyRotated,
+    /// Credentials for a back end were made.
+    ServiceClientCreated,
+    /// Credentials of a back end were deleted.
+    ServiceClientDeleted,
 }
 
 impl EventName {
@@ -58,11 +64,14 @@ impl EventName {
             Self::TokenRevoked => "authn_token_revoked",
             Self::TokenReuse => "authn_token_reuse",
             Self::ExcessSessions => "excess_sessions_exceeded",
+            Self::SigningKeyRotated => "signing_key_rotated",
+            Self::ServiceClientCreated => "service_client_created",
+            Self::ServiceClientDeleted => "service_client_deleted",
         }
     }
 }
 
-/// Where a request came from.
+/// Where a request came from; work that nobody asked for by HTTP has an id and nothing else.
 #[derive(Clone, Debug)]
 pub struct RequestOrigin {
     /// The request's id, as in its answer and its log line.
@@ -89,6 +98,8 @@ pub struct AuditEvent {
     pub user_id: Option<UserId>,
     /// The session concerned, where there is one.
     pub session_id: Option<SessionId>,
+    /// The service client that asked for it, or that it is about.
+    pub client_id: Option<ServiceClientId>,
 }
 
 impl AuditEvent {
@@ -100,6 +111,19 @@ impl AuditEvent {
             reason: None,
             user_id: Some(user_id),
             session_id: None,
+            client_id: None,
+        }
+    }
+
+    /// Returns an event of the deployment itself, which concerns no account.
+    pub const fn of_deployment(name: EventName) -> Self {
+        Self {
+            name,
+            success: true,
+            reason: None,
+            user_id: None,
+            session_id: None,
+            client_id: None,
         }
     }
 
@@ -111,6 +135,7 @@ impl AuditEvent {
             reason: Some(reason),
             user_id,
             session_id: None,
+            client_id: None,
         }
     }
 
@@ -118,6 +143,13 @@ impl AuditEvent {
     #[must_use]
     pub const fn in_session(mut self, session_id: SessionId) -> Self {
         self.session_id = Some(session_id);
+        self
+    }
+
+    /// Adds the service client that asked for it, or that it is about.
+    #[must_use]
+    pub const fn with_client(mut self, client_id: ServiceClientId) -> Self {
+        self.client_id = Some(client_id);
         self
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::EndReason;
 use crate::store::sessions;
@@ -21,7 +21,8 @@ pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Res
     let Some(id) = session_of(core, token)? else {
         return Ok(false);
     };
-    end(core, id, EndReason::Logout, EventName::SessionLogout, origin).await?;
+    let event = |user_id| AuditEvent::success(EventName::SessionLogout, user_id);
+    end(core, id, EndReason::Logout, event, origin).await?;
     Ok(true)
 }
 
@@ -41,7 +42,7 @@ pub(super) async fn end(
     core: &Arc<Core>,
     id: SessionId,
     reason: EndReason,
-    name: EventName,
+    event: impl Fn(UserId) -> AuditEvent + Send + 'static,
     origin: RequestOrigin,
 ) -> Result<(), Fault> {
     let now = core.clock.now();
@@ -49,8 +50,7 @@ pub(super) async fn end(
     core.db
         .transaction("session.end", move |connection| {
             if let Some(user_id) = sessions::end(connection, id, reason, now)? {
-                let event = AuditEvent::success(name, user_id).in_session(id);
-                shared.audit(connection, &[event], &origin, now)?;
+                shared.audit(connection, &[event(user_id).in_session(id)], &origin, now)?;
             }
             Ok(())
         })

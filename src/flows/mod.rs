@@ -33,7 +33,7 @@ use crate::crypto::sealer::Sealer;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::audit_event::{AuditEvent, RequestOrigin};
 use crate::domain::clock::Clock;
-use crate::domain::ids::AuditEventId;
+use crate::domain::ids::{AuditEventId, RequestId};
 use crate::domain::password::PasswordRules;
 use crate::domain::random::Random;
 use crate::domain::session::SessionLifetimes;
@@ -123,6 +123,21 @@ impl Core {
             .map(|event| (AuditEventId::new(now, self.random.as_ref()), *event))
             .collect();
         audit_events::insert(connection, &named, origin, now)
+    }
+
+    /// Writes down what no request asked for: operators' commands, and what the service does by itself.
+    fn audit_own(
+        &self,
+        connection: &mut PgConnection,
+        event: AuditEvent,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let origin = RequestOrigin {
+            request_id: RequestId::new(now, self.random.as_ref()),
+            ip: None,
+            user_agent: None,
+        };
+        self.audit(connection, &[event], &origin, now)
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::logout::{end, session_of};
 use super::{Core, Fault};
-use crate::domain::audit_event::{EventName, RequestOrigin};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::ServiceClientId;
 use crate::domain::session::EndReason;
 
 /// Ends the session of a token; an unknown token is no error (RFC 7009 §2.2).
@@ -12,9 +13,15 @@ use crate::domain::session::EndReason;
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn revoke(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<(), Fault> {
-    match session_of(core, token)? {
-        Some(id) => end(core, id, EndReason::Revoked, EventName::TokenRevoked, origin).await,
-        None => Ok(()),
-    }
+pub async fn revoke(
+    core: &Arc<Core>,
+    client: ServiceClientId,
+    token: &str,
+    origin: RequestOrigin,
+) -> Result<(), Fault> {
+    let Some(id) = session_of(core, token)? else {
+        return Ok(());
+    };
+    let event = move |user_id| AuditEvent::success(EventName::TokenRevoked, user_id).with_client(client);
+    end(core, id, EndReason::Revoked, event, origin).await
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Core, Fault};
+use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::ServiceClientId;
 use crate::domain::service_client::ClientSecret;
 use crate::store::error::StoreError;
@@ -42,11 +43,19 @@ pub async fn create(core: &Arc<Core>, name: String) -> Result<Option<(ServiceCli
         name: stored.name.clone(),
         created_at: now,
     };
+    let shared = Arc::clone(core);
     let made = core
         .db
         .transaction(
             "service_clients.create",
-            move |connection| -> Result<bool, StoreError> { service_clients::insert(connection, &stored) },
+            move |connection| -> Result<bool, StoreError> {
+                let made = service_clients::insert(connection, &stored)?;
+                if made {
+                    let event = AuditEvent::of_deployment(EventName::ServiceClientCreated).with_client(id);
+                    shared.audit_own(connection, event, now)?;
+                }
+                Ok(made)
+            },
         )
         .await?;
     Ok(made.then(|| (shown, secret.to_token())))
@@ -78,21 +87,28 @@ pub async fn list(core: &Arc<Core>) -> Result<Vec<ServiceClient>, Fault> {
 ///
 /// Returns faults only.
 pub async fn delete(core: &Arc<Core>, id: ServiceClientId) -> Result<bool, Fault> {
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
     core.db
         .transaction("service_clients.delete", move |connection| {
-            service_clients::delete(connection, id).map_err(Fault::from)
+            let deleted = service_clients::delete(connection, id)?;
+            if deleted {
+                let event = AuditEvent::of_deployment(EventName::ServiceClientDeleted).with_client(id);
+                shared.audit_own(connection, event, now)?;
+            }
+            Ok(deleted)
         })
         .await
 }
 
-/// Tells whether HTTP Basic credentials are those of a client.
+/// Finds the client behind HTTP Basic credentials; `None` for all that are not good.
 ///
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn authenticate(core: &Arc<Core>, id: &str, secret: &SecretString) -> Result<bool, Fault> {
+pub async fn authenticate(core: &Arc<Core>, id: &str, secret: &SecretString) -> Result<Option<ServiceClientId>, Fault> {
     let (Some(id), Some(secret)) = (ServiceClientId::parse(id), ClientSecret::parse(secret.expose_secret())) else {
-        return Ok(false);
+        return Ok(None);
     };
     let found = core
         .db
@@ -100,5 +116,6 @@ pub async fn authenticate(core: &Arc<Core>, id: &str, secret: &SecretString) -> 
             service_clients::find(connection, id)
         })
         .await?;
-    Ok(found.is_some_and(|client| core.client_secrets.matches(id, &secret, &client.secret_hash)))
+    let good = found.is_some_and(|client| core.client_secrets.matches(id, &secret, &client.secret_hash));
+    Ok(good.then_some(id))
 }

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 use super::error::StoreError;
 use super::schema::audit_events;
 use crate::domain::audit_event::{AuditEvent, RequestOrigin};
-use crate::domain::ids::{AuditEventId, SessionId, UserId};
+use crate::domain::ids::{AuditEventId, ServiceClientId, SessionId, UserId};
 
 /// Writes events of one request, in order.
 ///
@@ -35,6 +35,7 @@ pub fn insert(
                 audit_events::reason.eq(event.reason),
                 audit_events::user_id.eq(event.user_id.map(UserId::uuid)),
                 audit_events::session_id.eq(event.session_id.map(SessionId::uuid)),
+                audit_events::client_id.eq(event.client_id.map(ServiceClientId::uuid)),
                 audit_events::request_id.eq(origin.request_id.uuid()),
                 audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
                 audit_events::user_agent.eq(origin.user_agent.as_deref()),

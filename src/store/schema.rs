@@ -89,6 +89,7 @@ diesel::table! {
         request_id -> Uuid,
         ip -> Nullable<Inet>,
         user_agent -> Nullable<Text>,
+        client_id -> Nullable<Uuid>,
     }
 }
 

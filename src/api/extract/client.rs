@@ -12,10 +12,11 @@ use secrecy::SecretString;
 
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::ids::ServiceClientId;
 use crate::flows::service_clients;
 
 /// A service client whose credentials are good; without them the handler is never reached.
-pub struct ServiceClient;
+pub struct ServiceClient(pub ServiceClientId);
 
 impl FromRequest for ServiceClient {
     type Error = Problem;
@@ -28,11 +29,7 @@ impl FromRequest for ServiceClient {
             let (id, secret) = credentials.ok_or_else(|| Problem::of(Code::InvalidClient))?;
             let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
             let known = service_clients::authenticate(&state.core, &id, &secret).await?;
-            if known {
-                Ok(Self)
-            } else {
-                Err(Problem::of(Code::InvalidClient))
-            }
+            known.map(Self).ok_or_else(|| Problem::of(Code::InvalidClient))
         }
         .boxed_local()
     }

@@ -26,10 +26,10 @@ use crate::flows::revoke;
 )]
 pub async fn revoke_token(
     state: Data<ApiState>,
-    _client: ServiceClient,
+    client: ServiceClient,
     origin: Origin,
     token: PresentedToken,
 ) -> Result<HttpResponse, Problem> {
-    revoke::revoke(&state.core, token.0.expose_secret(), origin.0).await?;
+    revoke::revoke(&state.core, client.0, token.0.expose_secret(), origin.0).await?;
     Ok(HttpResponse::Ok().finish())
 }
