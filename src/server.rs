@@ -162,6 +162,17 @@ async fn keep_ready(core: Arc<Core>, database_url: &SecretString) -> StartError 
 ///
 /// Says what is missing or cannot be used.
 pub async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
+    prepare_schema(core, database_url).await?;
+    signing_keys::prepare(core).await?;
+    Ok(())
+}
+
+/// Brings the schema up to date, and nothing else.
+///
+/// # Errors
+///
+/// Says what cannot be used.
+pub async fn prepare_schema(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
     let url = database_url.clone();
     #[expect(
         clippy::disallowed_methods,
@@ -173,6 +184,5 @@ pub async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Resu
         tracing::info!(migrations = applied.join(" "), "the schema was brought up to date");
     }
     core.db.schema_is_ready();
-    signing_keys::load(core).await?;
     Ok(())
 }

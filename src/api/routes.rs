@@ -250,12 +250,14 @@ pub const ROUTES: &[RouteSpec] = &[
         "/.well-known/oauth-authorization-server",
         "get_authorization_server_metadata",
         |route| route.to(well_known::metadata),
-    ),
+    )
+    .database(),
     RouteSpec::get(
         "/.well-known/openid-configuration",
         "get_openid_configuration",
         |route| route.to(well_known::openid_configuration),
-    ),
+    )
+    .database(),
     RouteSpec::get("/health/live", "get_liveness", |route| route.to(health::live)),
     RouteSpec::get("/health/ready", "get_readiness", |route| route.to(health::ready)).database(),
     RouteSpec::get("/openapi.json", "get_openapi", |route| route.to(openapi::openapi)),

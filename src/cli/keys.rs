@@ -46,7 +46,7 @@ impl KeysCommand {
 
 fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
     operate(config, async |core| {
-        let keys = signing_keys::list(&core).await?;
+        let keys = signing_keys::load(&core).await?;
         if as_json {
             let shown: Vec<_> = keys
                 .iter()
@@ -79,6 +79,9 @@ fn rotate(config: &Config) -> Result<(), Failure> {
             "the next key has not been published for long enough, and verifiers might not know it yet: try again after {}",
             ready_at.to_rfc3339()
         ))),
+        Rotation::NoKeys => Err(Failure(
+            "there are no signing keys yet: the service makes them at its start".to_owned(),
+        )),
         Rotation::AlreadyRotated => Err(Failure(
             "the key was rotated by somebody else at this moment".to_owned(),
         )),

@@ -5,6 +5,8 @@
 //! member is required and typed by the claims' structure, and a header with any member beyond `alg`, `typ` and
 //! `kid` is refused (RFC 8725 §3.1, §3.11; RFC 7515 §4.1.11).
 
+use std::borrow::Borrow;
+
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -67,7 +69,7 @@ pub fn signing_input(header: &Value, claims: &Value) -> String {
 /// the caller's to judge.
 ///
 /// `keys` are all keys that may still have signed something, looked up by `kid`, which is untrusted input.
-pub fn verify(token: &str, keys: &[SigningKey]) -> Option<AccessTokenClaims> {
+pub fn verify<K: Borrow<SigningKey>>(token: &str, keys: &[K]) -> Option<AccessTokenClaims> {
     // RFC 7515 §3.1: three base64url parts and nothing else; a strict reader leaves one spelling of each token.
     let ours = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if token.len() > MAX_LENGTH || !token.bytes().all(ours) {
@@ -75,7 +77,10 @@ pub fn verify(token: &str, keys: &[SigningKey]) -> Option<AccessTokenClaims> {
     }
     let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
     let header: AccessTokenHeader = serde_json::from_slice(&header).ok()?;
-    let key = keys.iter().find(|key| key.public.kid == header.kid)?;
+    let key = keys
+        .iter()
+        .map(Borrow::borrow)
+        .find(|key| key.public.kid == header.kid)?;
     if header.typ != TYPE || header.alg != key.algorithm.as_str() {
         return None;
     }
@@ -132,7 +137,7 @@ mod tests {
             let key = key(algorithm);
             let token = sign(&key, &claims()).unwrap();
             assert_eq!(verify(&token, std::slice::from_ref(&key)), Some(claims()));
-            assert_eq!(verify(&token, &[]), None);
+            assert_eq!(verify::<SigningKey>(&token, &[]), None);
             let mut imposter = self::key(algorithm);
             imposter.public.kid.clone_from(&key.public.kid);
             assert_eq!(verify(&token, &[imposter]), None);

@@ -6,7 +6,7 @@
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -46,6 +46,46 @@ impl KeyState {
         [Self::Next, Self::Current, Self::Retired]
             .into_iter()
             .find(|state| state.as_str() == name)
+    }
+}
+
+/// A key as listed: where it stands, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    /// Its thumbprint.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: SigningAlgorithm,
+    /// Where it stands.
+    pub state: KeyState,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it began to sign.
+    pub activated_at: Option<DateTime<Utc>>,
+    /// When it signed for the last time.
+    pub retired_at: Option<DateTime<Utc>>,
+}
+
+impl ListedKey {
+    /// Returns from when on a next key may sign: all verifiers know it then.
+    pub fn ready_at(&self) -> DateTime<Utc> {
+        self.created_at + PUBLISHED_BEFORE_SIGNING
+    }
+
+    /// Returns when a current key makes way for the next one: at its age, or, where that is of another algorithm, as soon as
+    /// that may sign.
+    pub fn makes_way_at(&self, next: &Self) -> DateTime<Utc> {
+        if next.algorithm != self.algorithm {
+            return next.ready_at();
+        }
+        next.ready_at()
+            .max(self.activated_at.unwrap_or(self.created_at) + AGE_TO_ROTATE)
+    }
+
+    /// Tells whether all tokens that a retired key signed have expired.
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.retired_at
+            .is_some_and(|retired_at| now - retired_at > RETIRED_KEPT)
     }
 }
 
@@ -197,6 +237,35 @@ mod tests {
         .unwrap();
         let names: Vec<&str> = jwk.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+    }
+
+    fn listed(algorithm: SigningAlgorithm, state: KeyState, created: i64) -> ListedKey {
+        let created_at = DateTime::from_timestamp(created, 0).unwrap();
+        ListedKey {
+            kid: String::new(),
+            algorithm,
+            state,
+            created_at,
+            activated_at: (state == KeyState::Current).then_some(created_at),
+            retired_at: None,
+        }
+    }
+
+    #[test]
+    fn a_key_makes_way_at_its_age_and_never_before_the_next_one_is_known() {
+        let current = listed(SigningAlgorithm::Es256, KeyState::Current, 0);
+        let age = current.created_at + AGE_TO_ROTATE;
+        let next = listed(SigningAlgorithm::Es256, KeyState::Next, 0);
+        assert_eq!(current.makes_way_at(&next), age);
+        let late = listed(SigningAlgorithm::Es256, KeyState::Next, AGE_TO_ROTATE.num_seconds());
+        assert_eq!(current.makes_way_at(&late), age + PUBLISHED_BEFORE_SIGNING);
+    }
+
+    #[test]
+    fn a_key_makes_way_for_another_algorithm_as_soon_as_that_is_known() {
+        let current = listed(SigningAlgorithm::Es256, KeyState::Current, 0);
+        let next = listed(SigningAlgorithm::EdDsa, KeyState::Next, 1000);
+        assert_eq!(current.makes_way_at(&next), next.created_at + PUBLISHED_BEFORE_SIGNING);
     }
 
     #[test]

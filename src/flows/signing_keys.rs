@@ -4,6 +4,10 @@
 //! its first token arrives; it is `current` while it signs; and it stays published as `retired` until the last token it
 //! signed has expired. Instances look at the table every few seconds. One that has not looked yet signs with the key
 //! before, which is still published.
+//!
+//! What signs is the database's to say, not an instance's settings: an instance that starts under another algorithm
+//! replaces the next key, which then takes over as soon as it has been published for long enough. It does so at its start
+//! only, so that instances of differing settings do not take turns for ever: the last one that started decides.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -14,11 +18,10 @@ use crate::crypto::jwt;
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::signing_key::SigningKey;
 use crate::domain::access_token::AccessTokenClaims;
-use crate::domain::signing_key::{
-    AGE_TO_ROTATE, KeyState, PUBLISHED_BEFORE_SIGNING, PublicJwk, RETIRED_KEPT, SigningAlgorithm,
-};
+use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::signing_key::{KeyState, ListedKey, PublicJwk, RETIRED_KEPT, SigningAlgorithm};
 use crate::store::error::StoreError;
-use crate::store::signing_keys::{self, StoredKey};
+use crate::store::signing_keys::{self, NewKey};
 
 /// The keys in memory, so that signing and checking ask nobody.
 #[derive(Default)]
@@ -26,9 +29,9 @@ pub struct KeySet(RwLock<Arc<Loaded>>);
 
 #[derive(Default)]
 struct Loaded {
-    keys: Vec<SigningKey>,
+    keys: Vec<Arc<SigningKey>>,
     /// The one of them that signs.
-    current: Option<String>,
+    current: Option<Arc<SigningKey>>,
 }
 
 impl KeySet {
@@ -52,7 +55,10 @@ impl KeySet {
     /// Returns [`Fault::NoSigningKey`] before the keys are loaded.
     pub fn sign(&self, claims: &AccessTokenClaims) -> Result<String, Fault> {
         let loaded = self.loaded();
-        Ok(jwt::sign(loaded.current().ok_or(Fault::NoSigningKey)?, claims)?)
+        Ok(jwt::sign(
+            loaded.current.as_deref().ok_or(Fault::NoSigningKey)?,
+            claims,
+        )?)
     }
 
     /// Checks that there is a key to sign with.
@@ -61,12 +67,12 @@ impl KeySet {
     ///
     /// Returns [`Fault::NoSigningKey`] before the keys are loaded.
     pub fn ready_to_sign(&self) -> Result<(), Fault> {
-        self.loaded().current().map(|_key| ()).ok_or(Fault::NoSigningKey)
+        self.loaded().current.as_ref().map(|_key| ()).ok_or(Fault::NoSigningKey)
     }
 
     /// Does something with the current key itself: for the test vectors of `vestibule dev`.
     pub(super) fn with_current<T>(&self, work: impl FnOnce(&SigningKey) -> Result<T, Fault>) -> Result<T, Fault> {
-        work(self.loaded().current().ok_or(Fault::NoSigningKey)?)
+        work(self.loaded().current.as_deref().ok_or(Fault::NoSigningKey)?)
     }
 
     /// Returns the claims of a token that one of the keys signed.
@@ -92,78 +98,133 @@ impl KeySet {
 }
 
 impl Loaded {
-    fn current(&self) -> Option<&SigningKey> {
-        self.keys
-            .iter()
-            .find(|key| Some(&key.public.kid) == self.current.as_ref())
+    fn find(&self, kid: &str) -> Option<&Arc<SigningKey>> {
+        self.keys.iter().find(|key| key.public.kid == kid)
     }
 }
 
-/// Makes the deployment's current and next key where there is none, and loads all keys into memory.
+/// Makes the first keys where there are none, makes the next key one of the deployment's algorithm, and loads all keys.
 ///
 /// # Errors
 ///
 /// Returns faults of the database, and of keys that do not open: the master key is then not the one they were
 /// sealed with.
-pub async fn load(core: &Arc<Core>) -> Result<(), Fault> {
+pub async fn prepare(core: &Arc<Core>) -> Result<(), Fault> {
     let algorithm = core.settings.signing_algorithm;
-    let mut stored = list(core).await?;
-    let find = |stored: &[StoredKey], state| {
-        stored
-            .iter()
-            .find(|key| key.algorithm == algorithm && key.state == state)
-            .map(|key| key.kid.clone())
-    };
-    for state in [KeyState::Current, KeyState::Next] {
-        if find(&stored, state).is_none() {
-            make(core, algorithm, state).await?;
-            stored = list(core).await?;
-        }
+    // Before anything is made: what another master key sealed would be of no use to the others.
+    let keys = load(core).await?;
+    if in_place(&keys, KeyState::Current).is_none() {
+        offer(core, algorithm, KeyState::Current).await?;
     }
-    let current = find(&stored, KeyState::Current);
-    let open = |key: &StoredKey| {
-        let pkcs8 = core
-            .sealer
-            .open(&SealedAt::signing_key(&key.kid), &key.sealed_private_key)?;
-        Ok(SigningKey::from_pkcs8(key.algorithm, &pkcs8)?)
-    };
-    let keys: Result<Vec<SigningKey>, Fault> = stored.iter().map(open).collect();
-    core.keys.replace(Loaded { keys: keys?, current });
+    match in_place(&keys, KeyState::Next) {
+        None => offer(core, algorithm, KeyState::Next).await?,
+        Some(next) if next.algorithm != algorithm => replace_next(core, next, algorithm).await?,
+        Some(_) => {}
+    }
+    load(core).await?;
     Ok(())
 }
 
-/// Lists all keys, oldest first.
+/// Lists all keys, oldest first, and brings those in memory up to date: new ones are opened, others stay.
 ///
 /// # Errors
 ///
-/// Returns faults only.
-pub async fn list(core: &Arc<Core>) -> Result<Vec<StoredKey>, Fault> {
-    core.db
+/// Returns faults of the database, and of keys that do not open: the master key is then not the one they were
+/// sealed with.
+pub async fn load(core: &Arc<Core>) -> Result<Vec<ListedKey>, Fault> {
+    let listed = core
+        .db
         .read("signing_keys.list", |connection| {
-            signing_keys::all(connection).map_err(Fault::from)
+            signing_keys::list(connection).map_err(Fault::from)
         })
-        .await
+        .await?;
+    let known = core.keys.loaded();
+    let unknown: Vec<ListedKey> = listed
+        .iter()
+        .filter(|key| known.find(&key.kid).is_none())
+        .cloned()
+        .collect();
+    let opened = Loaded {
+        keys: open(core, unknown).await?,
+        current: None,
+    };
+    let find = |key: &ListedKey| known.find(&key.kid).or_else(|| opened.find(&key.kid)).cloned();
+    core.keys.replace(Loaded {
+        keys: listed.iter().filter_map(find).collect(),
+        current: in_place(&listed, KeyState::Current).and_then(find),
+    });
+    Ok(listed)
 }
 
-async fn make(core: &Arc<Core>, algorithm: SigningAlgorithm, state: KeyState) -> Result<(), Fault> {
-    let now = core.clock.now();
-    let pkcs8 = SigningKey::generate(algorithm)?;
-    let kid = SigningKey::from_pkcs8(algorithm, &pkcs8)?.public.kid;
-    let key = StoredKey {
-        sealed_private_key: core.sealer.seal(&SealedAt::signing_key(&kid), &pkcs8)?,
-        kid,
-        algorithm,
-        state,
-        created_at: now,
-        activated_at: (state == KeyState::Current).then_some(now),
-        retired_at: None,
-    };
+/// Opens keys; one that was deleted meanwhile is left out.
+async fn open(core: &Arc<Core>, keys: Vec<ListedKey>) -> Result<Vec<Arc<SigningKey>>, Fault> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kids: Vec<String> = keys.iter().map(|key| key.kid.clone()).collect();
+    let sealed = core
+        .db
+        .read("signing_keys.sealed", move |connection| {
+            signing_keys::sealed(connection, &kids).map_err(Fault::from)
+        })
+        .await?;
+    let mut opened = Vec::new();
+    for (kid, sealed_private_key) in sealed {
+        let pkcs8 = core.sealer.open(&SealedAt::signing_key(&kid), &sealed_private_key)?;
+        if let Some(key) = keys.iter().find(|key| key.kid == kid) {
+            opened.push(Arc::new(SigningKey::from_pkcs8(key.algorithm, &pkcs8)?));
+        }
+    }
+    Ok(opened)
+}
+
+/// Returns the key in a place that only one can have.
+fn in_place(keys: &[ListedKey], state: KeyState) -> Option<&ListedKey> {
+    keys.iter().find(|key| key.state == state)
+}
+
+async fn offer(core: &Arc<Core>, algorithm: SigningAlgorithm, state: KeyState) -> Result<(), Fault> {
+    let key = make(core, algorithm)?;
     core.db
-        .transaction("signing_keys.make", move |connection| -> Result<bool, StoreError> {
-            signing_keys::insert(connection, &key)
+        .transaction("signing_keys.offer", move |connection| -> Result<_, StoreError> {
+            signing_keys::insert(connection, &key, state)
         })
         .await?;
     Ok(())
+}
+
+/// Puts a key of another algorithm in the place of the next one. That has signed nothing, so it can go at once.
+async fn replace_next(core: &Arc<Core>, next: &ListedKey, algorithm: SigningAlgorithm) -> Result<(), Fault> {
+    let (old, new) = (next.kid.clone(), make(core, algorithm)?);
+    let replaced = core
+        .db
+        .transaction(
+            "signing_keys.replace_next",
+            move |connection| -> Result<_, StoreError> {
+                Ok(signing_keys::discard_next(connection, &old)?
+                    && signing_keys::insert(connection, &new, KeyState::Next)?)
+            },
+        )
+        .await?;
+    if replaced {
+        let algorithm = algorithm.as_str();
+        tracing::info!(
+            algorithm,
+            "the next signing key is of another algorithm, and will sign soon"
+        );
+    }
+    Ok(())
+}
+
+fn make(core: &Core, algorithm: SigningAlgorithm) -> Result<NewKey, Fault> {
+    let pkcs8 = SigningKey::generate(algorithm)?;
+    let kid = SigningKey::from_pkcs8(algorithm, &pkcs8)?.public.kid;
+    Ok(NewKey {
+        sealed_private_key: core.sealer.seal(&SealedAt::signing_key(&kid), &pkcs8)?,
+        kid,
+        algorithm,
+        created_at: core.clock.now(),
+    })
 }
 
 /// What became of a rotation.
@@ -182,71 +243,84 @@ pub enum Rotation {
     },
     /// Another instance did it at the same moment.
     AlreadyRotated,
+    /// There are no keys: the service makes them at its start.
+    NoKeys,
 }
 
-/// Lets the next key sign in the place of the current one, and makes a new next key.
+/// Lets the next key sign in the place of the current one, and makes a new next key; an operator asked for it.
 ///
 /// # Errors
 ///
 /// Returns faults only.
 pub async fn rotate(core: &Arc<Core>) -> Result<Rotation, Fault> {
-    let now = core.clock.now();
-    let algorithm = core.settings.signing_algorithm;
-    let stored = list(core).await?;
-    let find = |state| {
-        stored
-            .iter()
-            .find(|key| key.algorithm == algorithm && key.state == state)
+    let keys = load(core).await?;
+    let (Some(current), Some(next)) = (in_place(&keys, KeyState::Current), in_place(&keys, KeyState::Next)) else {
+        return Ok(Rotation::NoKeys);
     };
-    let current = find(KeyState::Current).ok_or(Fault::NoSigningKey)?;
-    // Whoever rotates makes the new next key right after the swap; until then there is none.
-    let Some(next) = find(KeyState::Next) else {
-        return Ok(Rotation::AlreadyRotated);
-    };
-    let ready_at = next.created_at + PUBLISHED_BEFORE_SIGNING;
-    if now < ready_at {
+    let ready_at = next.ready_at();
+    if core.clock.now() < ready_at {
         return Ok(Rotation::TooSoon { ready_at });
     }
-    let (old, new) = (current.kid.clone(), next.kid.clone());
-    let current = new.clone();
+    swap(core, current, next, "by_operator").await
+}
+
+/// Lets one key sign in the place of another. The new next key is of the algorithm that signs then.
+async fn swap(
+    core: &Arc<Core>,
+    current: &ListedKey,
+    next: &ListedKey,
+    reason: &'static str,
+) -> Result<Rotation, Fault> {
+    let now = core.clock.now();
+    let (old, new, successor) = (current.kid.clone(), next.kid.clone(), make(core, next.algorithm)?);
+    let shared = Arc::clone(core);
     let swapped = core
         .db
-        .transaction("signing_keys.rotate", move |connection| -> Result<bool, StoreError> {
-            Ok(signing_keys::retire(connection, &old, now)? && signing_keys::activate(connection, &new, now)?)
+        .transaction("signing_keys.swap", move |connection| -> Result<bool, StoreError> {
+            let swapped = signing_keys::swap(connection, &old, &new, now)?;
+            if swapped {
+                signing_keys::insert(connection, &successor, KeyState::Next)?;
+                let event = AuditEvent::of_deployment(EventName::SigningKeyRotated).because(reason);
+                shared.audit_own(connection, event, now)?;
+            }
+            Ok(swapped)
         })
         .await?;
+    load(core).await?;
     if !swapped {
         return Ok(Rotation::AlreadyRotated);
     }
-    load(core).await?;
-    tracing::info!(kid = current, "the signing key was rotated");
-    Ok(Rotation::Rotated { current })
+    tracing::info!(kid = next.kid, "the signing key was rotated");
+    Ok(Rotation::Rotated {
+        current: next.kid.clone(),
+    })
 }
 
-/// Does what the clock asks for: replaces a key of age, lets go of retired keys whose tokens are gone, and looks at what
-/// other instances did.
+/// Does what the clock asks for: replaces a key whose time is over, lets go of retired keys whose tokens are gone, and looks
+/// at what other instances did, which is all that there is to do most of the time.
 ///
 /// # Errors
 ///
 /// Returns faults only.
 pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
     let now = core.clock.now();
-    let stored = list(core).await?;
-    let ours = |key: &&StoredKey| key.algorithm == core.settings.signing_algorithm;
-    let current = stored.iter().filter(ours).find(|key| key.state == KeyState::Current);
-    if current.is_some_and(|key| now - key.activated_at.unwrap_or(key.created_at) >= AGE_TO_ROTATE) {
-        // Too soon or done by another instance: the next look will tell.
-        let _ = rotate(core).await?;
+    let keys = load(core).await?;
+    let (Some(current), Some(next)) = (in_place(&keys, KeyState::Current), in_place(&keys, KeyState::Next)) else {
+        return prepare(core).await;
+    };
+    if current.makes_way_at(next) <= now {
+        // Done by another instance at this moment: that is as good.
+        let _ = swap(core, current, next, "by_schedule").await?;
     }
-    let expired = |key: &StoredKey| key.retired_at.is_some_and(|retired_at| now - retired_at > RETIRED_KEPT);
-    if stored.iter().any(expired) {
+    if keys.iter().any(|key| key.is_over(now)) {
         let before = now - RETIRED_KEPT;
         core.db
             .transaction(
                 "signing_keys.delete_retired",
-                move |connection| -> Result<usize, StoreError> { signing_keys::delete_retired(connection, before) },
+                move |connection| -> Result<_, StoreError> { signing_keys::delete_retired(connection, before) },
             )
             .await?;
+        load(core).await?;
     }
-    load(core).await
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The `signing_keys` table: one next and one current key an algorithm, and the retired ones, shared by all instances.
+//! The `signing_keys` table: one key that signs, one that is next, and the retired ones, shared by all instances.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -6,95 +6,113 @@ use diesel::{PgConnection, pg::Pg};
 
 use super::error::StoreError;
 use super::schema::signing_keys;
-use crate::domain::signing_key::{KeyState, SigningAlgorithm};
+use crate::domain::signing_key::{KeyState, ListedKey, SigningAlgorithm};
 
-/// A key as stored.
-#[derive(Clone)]
-pub struct StoredKey {
+/// A key that was just made.
+pub struct NewKey {
     /// Its thumbprint.
     pub kid: String,
     /// What it signs with.
     pub algorithm: SigningAlgorithm,
-    /// Where it stands.
-    pub state: KeyState,
     /// The private part, sealed to its row.
     pub sealed_private_key: Vec<u8>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When it began to sign.
-    pub activated_at: Option<DateTime<Utc>>,
-    /// When it signed for the last time.
-    pub retired_at: Option<DateTime<Utc>>,
 }
 
-/// Offers a key for the place of its algorithm's next or current one. Of several instances at once one succeeds, and the
-/// others find its key there.
+/// Offers a key for the place of the current or the next one. Of several at once one succeeds, and the others find its key
+/// there.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn insert(connection: &mut PgConnection, key: &StoredKey) -> Result<bool, StoreError> {
+pub fn insert(connection: &mut PgConnection, key: &NewKey, state: KeyState) -> Result<bool, StoreError> {
     let inserted = diesel::insert_into(signing_keys::table)
         .values((
             signing_keys::kid.eq(&key.kid),
             signing_keys::algorithm.eq(key.algorithm.as_str()),
-            signing_keys::state.eq(key.state.as_str()),
+            signing_keys::state.eq(state.as_str()),
             signing_keys::sealed_private_key.eq(&key.sealed_private_key),
             signing_keys::created_at.eq(key.created_at),
-            signing_keys::activated_at.eq(key.activated_at),
+            signing_keys::activated_at.eq((state == KeyState::Current).then_some(key.created_at)),
         ))
         .on_conflict_do_nothing()
         .execute(connection)?;
     Ok(inserted == 1)
 }
 
-/// Loads all keys, oldest first.
+/// Lists all keys, oldest first, without their private parts.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn all(connection: &mut PgConnection) -> Result<Vec<StoredKey>, StoreError> {
+pub fn list(connection: &mut PgConnection) -> Result<Vec<ListedKey>, StoreError> {
     let rows: Vec<KeyRow> = signing_keys::table
         .order((signing_keys::created_at, signing_keys::kid))
         .select(KeyRow::as_select())
         .load(connection)?;
-    rows.into_iter().map(KeyRow::into_stored).collect()
+    rows.into_iter().map(KeyRow::into_listed).collect()
 }
 
-/// Retires a current key: of many at once, one succeeds.
+/// Loads the private parts of keys, sealed; those of keys that are gone are missing.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn retire(connection: &mut PgConnection, kid: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let current = signing_keys::table
-        .find(kid)
-        .filter(signing_keys::state.eq(KeyState::Current.as_str()));
-    let updated = diesel::update(current)
+pub fn sealed(connection: &mut PgConnection, kids: &[String]) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    Ok(signing_keys::table
+        .filter(signing_keys::kid.eq_any(kids))
+        .select((signing_keys::kid, signing_keys::sealed_private_key))
+        .load(connection)?)
+}
+
+/// Lets the next key sign in the place of the current one, if both are still what they were: of many at once, one succeeds.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let in_place = |kid: &str, state: KeyState| {
+        let kid = kid.to_owned();
+        signing_keys::table.filter(signing_keys::kid.eq(kid).and(signing_keys::state.eq(state.as_str())))
+    };
+    // Held first: were it replaced after the other one is retired, nothing would sign.
+    let held: Option<String> = in_place(next, KeyState::Next)
+        .select(signing_keys::kid)
+        .for_update()
+        .first(connection)
+        .optional()?;
+    if held.is_none() {
+        return Ok(false);
+    }
+    let retired = diesel::update(in_place(current, KeyState::Current))
         .set((
             signing_keys::state.eq(KeyState::Retired.as_str()),
             signing_keys::retired_at.eq(now),
         ))
         .execute(connection)?;
-    Ok(updated == 1)
-}
-
-/// Lets a next key sign.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
-pub fn activate(connection: &mut PgConnection, kid: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let next = signing_keys::table
-        .find(kid)
-        .filter(signing_keys::state.eq(KeyState::Next.as_str()));
-    let updated = diesel::update(next)
+    if retired == 0 {
+        return Ok(false);
+    }
+    let activated = diesel::update(in_place(next, KeyState::Next))
         .set((
             signing_keys::state.eq(KeyState::Current.as_str()),
             signing_keys::activated_at.eq(now),
         ))
         .execute(connection)?;
-    Ok(updated == 1)
+    Ok(activated == 1)
+}
+
+/// Deletes a key that is still next, and so has signed nothing: of many at once, one succeeds.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn discard_next(connection: &mut PgConnection, kid: &str) -> Result<bool, StoreError> {
+    let next = signing_keys::table
+        .find(kid)
+        .filter(signing_keys::state.eq(KeyState::Next.as_str()));
+    Ok(diesel::delete(next).execute(connection)? == 1)
 }
 
 /// Deletes keys that were retired before a moment.
@@ -115,19 +133,17 @@ struct KeyRow {
     kid: String,
     algorithm: String,
     state: String,
-    sealed_private_key: Vec<u8>,
     created_at: DateTime<Utc>,
     activated_at: Option<DateTime<Utc>>,
     retired_at: Option<DateTime<Utc>>,
 }
 
 impl KeyRow {
-    fn into_stored(self) -> Result<StoredKey, StoreError> {
-        Ok(StoredKey {
+    fn into_listed(self) -> Result<ListedKey, StoreError> {
+        Ok(ListedKey {
             kid: self.kid,
             algorithm: SigningAlgorithm::parse(&self.algorithm).ok_or(StoreError::Corrupt("signing_keys.algorithm"))?,
             state: KeyState::parse(&self.state).ok_or(StoreError::Corrupt("signing_keys.state"))?,
-            sealed_private_key: self.sealed_private_key,
             created_at: self.created_at,
             activated_at: self.activated_at,
             retired_at: self.retired_at,

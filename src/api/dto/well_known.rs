@@ -1,10 +1,12 @@
 //! What back ends read.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
+use crate::domain::signing_key::PublicJwk;
 
 /// A JWK set (RFC 7517 §5).
 #[derive(Serialize, ToSchema)]
@@ -37,7 +39,7 @@ pub struct Metadata {
     /// Where the keys are.
     #[schema(example = "https://auth.example.com/.well-known/jwks.json")]
     pub jwks_uri: String,
-    /// How access tokens are signed.
+    /// How access tokens are signed: the algorithms of all published keys, two while a deployment changes from one to another.
     #[schema(example = json!(["ES256"]))]
     pub access_token_signing_alg_values_supported: Vec<&'static str>,
     /// The same under the name that OpenID Connect libraries read.
@@ -57,13 +59,15 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Describes a deployment.
-    pub fn new(public_url: &str, algorithm: SigningAlgorithm) -> Self {
+    /// Describes a deployment that publishes these keys.
+    pub fn new(public_url: &str, keys: &[PublicJwk]) -> Self {
+        let algorithms: BTreeSet<&'static str> = keys.iter().map(|key| key.alg).collect();
+        let algorithms: Vec<&'static str> = algorithms.into_iter().collect();
         Self {
             issuer: public_url.to_owned(),
             jwks_uri: format!("{public_url}/.well-known/jwks.json"),
-            access_token_signing_alg_values_supported: vec![algorithm.as_str()],
-            id_token_signing_alg_values_supported: vec![algorithm.as_str()],
+            access_token_signing_alg_values_supported: algorithms.clone(),
+            id_token_signing_alg_values_supported: algorithms,
             response_types_supported: Vec::new(),
             subject_types_supported: vec!["public"],
             acr_values_supported: vec!["aal1", "aal2"],

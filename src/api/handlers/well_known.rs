@@ -32,9 +32,9 @@ pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     operation_id = "get_authorization_server_metadata", tag = "Verification",
     responses((status = 200, description = "The metadata; may be cached for five minutes.", body = Metadata)),
 )]
-pub async fn metadata(state: Data<ApiState>) -> HttpResponse {
-    let metadata = Metadata::new(&state.public_url, state.core.settings.signing_algorithm);
-    HttpResponse::Ok().insert_header(CACHEABLE).json(metadata)
+pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let metadata = Metadata::new(&state.public_url, &state.core.keys.published()?);
+    Ok(HttpResponse::Ok().insert_header(CACHEABLE).json(metadata))
 }
 
 /// Returns the issuer's metadata under the name that OpenID Connect libraries look for
@@ -45,6 +45,6 @@ pub async fn metadata(state: Data<ApiState>) -> HttpResponse {
     get, path = "/.well-known/openid-configuration", operation_id = "get_openid_configuration", tag = "Verification",
     responses((status = 200, description = "The metadata; may be cached for five minutes.", body = Metadata)),
 )]
-pub async fn openid_configuration(state: Data<ApiState>) -> HttpResponse {
+pub async fn openid_configuration(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     metadata(state).await
 }

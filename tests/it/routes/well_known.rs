@@ -1,5 +1,6 @@
 //! `GET /.well-known/jwks.json` `GET /.well-known/oauth-authorization-server` `GET /.well-known/openid-configuration`
 
+use diesel::RunQueryDsl;
 use serde_json::{Value, json};
 use vestibule::flows::signing_keys::Rotation;
 
@@ -112,6 +113,95 @@ async fn a_key_of_age_is_replaced_by_whichever_instance_looks_first() {
     let after = published(&app).await;
     assert_eq!((after.len(), &after[..2]), (3, &before[..]), "one rotation, not two");
     assert_eq!(published(&sibling).await, after);
+}
+
+/// Signs somebody in again and returns the algorithm of their token, which every instance takes.
+async fn signs_with(app: &TestApp, person: &Person, all: &[&TestApp]) -> Value {
+    let token = person.sign_in_again(app).await;
+    for instance in all {
+        instance.get_as("/me", &token).await.expect(200);
+    }
+    header(&token)["alg"].clone()
+}
+
+async fn algorithms(app: &TestApp) -> Value {
+    let metadata = app.get("/.well-known/openid-configuration").await.expect(200).json();
+    let listed = &metadata["access_token_signing_alg_values_supported"];
+    assert_eq!(*listed, metadata["id_token_signing_alg_values_supported"]);
+    listed.clone()
+}
+
+#[actix_web::test]
+async fn another_algorithm_is_published_before_it_signs_and_the_old_one_goes() {
+    let old = TestApp::new().await;
+    let signed_in = Person::sign_up(&old, "jo@example.com").await;
+    let (signing, person) = (header(&signed_in.access_token)["kid"].clone(), signed_in.person);
+    old.clock.advance(400);
+    let new = old.sibling(&[("SIGNING_ALG", "EdDSA")]).await;
+    assert_eq!(
+        published(&new).await.len(),
+        2,
+        "the key that signs, and another next one"
+    );
+    assert_eq!(algorithms(&new).await, json!(["ES256", "EdDSA"]));
+    assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
+    assert!(matches!(new.rotate_keys().await, Rotation::TooSoon { .. }));
+
+    // The instances with the old setting follow, and do not take it back.
+    for _ in 0..3 {
+        old.tend_keys().await;
+        new.tend_keys().await;
+    }
+    // Signing in takes half a minute.
+    old.clock.advance(300);
+    new.tend_keys().await;
+    assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
+    old.clock.advance(30);
+    old.tend_keys().await;
+    assert_eq!(signs_with(&old, &person, &[&new]).await, "EdDSA");
+    // One that has not looked yet signs with the key before.
+    assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
+    for _ in 0..3 {
+        new.tend_keys().await;
+        old.tend_keys().await;
+    }
+    assert_eq!(signs_with(&new, &person, &[&old]).await, "EdDSA");
+    assert_eq!(published(&old).await, published(&new).await);
+    assert!(published(&old).await.contains(&signing), "its tokens are still good");
+    assert_eq!(algorithms(&old).await, json!(["ES256", "EdDSA"]));
+
+    old.clock.advance(3700);
+    old.tend_keys().await;
+    assert_eq!(published(&old).await.len(), 2);
+    assert_eq!(algorithms(&old).await, json!(["EdDSA"]));
+}
+
+#[actix_web::test]
+async fn of_instances_with_different_algorithms_the_last_one_that_started_decides() {
+    let one = TestApp::new().await;
+    let two = one.sibling(&[("SIGNING_ALG", "EdDSA")]).await;
+    assert_eq!(algorithms(&two).await, json!(["ES256", "EdDSA"]));
+    let three = one.sibling(&[]).await;
+    let after = published(&three).await;
+    one.clock.advance(400);
+    for instance in [&two, &one, &three, &two] {
+        instance.tend_keys().await;
+        assert_eq!(published(instance).await, after);
+        assert_eq!(algorithms(instance).await, json!(["ES256"]));
+    }
+}
+
+#[actix_web::test]
+async fn lost_keys_are_made_again() {
+    let app = TestApp::new().await;
+    let before = published(&app).await;
+    diesel::sql_query("DELETE FROM signing_keys")
+        .execute(&mut app.database.connect())
+        .unwrap();
+    app.tend_keys().await;
+    let after = published(&app).await;
+    assert_eq!(after.len(), 2);
+    assert!(before.iter().all(|kid| !after.contains(kid)));
 }
 
 async fn published(app: &TestApp) -> Vec<Value> {

@@ -1,10 +1,13 @@
 //! What happened is written down in the transaction in which it happened, refusals included.
 
+use actix_web::http::header;
+use actix_web::test::TestRequest;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text};
+use vestibule::flows::signing_keys::Rotation;
 
 use crate::support::actors::{PASSWORD, Person, log_in, verify};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, service_client_id};
 
 #[derive(QueryableByName)]
 struct Row {
@@ -14,6 +17,64 @@ struct Row {
     success: bool,
     #[diesel(sql_type = Nullable<Text>)]
     ip: Option<String>,
+}
+
+#[derive(QueryableByName)]
+struct OfClients {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    client: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+    #[diesel(sql_type = Bool)]
+    from_a_request: bool,
+}
+
+#[actix_web::test]
+async fn what_operators_and_their_clients_do_names_them() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let credentials = app.service_client("api").await;
+    let revoke = TestRequest::post()
+        .uri("/token/revoke")
+        .insert_header((header::AUTHORIZATION, credentials.clone()))
+        .set_form([("token", &signed_in.access_token)]);
+    app.send(revoke).await.expect(200);
+    app.clock.advance(400);
+    assert!(matches!(app.rotate_keys().await, Rotation::Rotated { .. }));
+    app.clock.advance(90 * 24 * 3600);
+    app.tend_keys().await;
+    app.delete_service_client(&credentials).await;
+
+    let events = diesel::sql_query(
+        "SELECT event AS name, client_id::text AS client, reason, ip IS NOT NULL AS from_a_request FROM audit_events
+         WHERE event ~ '^(service_client|signing_key|authn_token_revoked)' ORDER BY occurred_at, id",
+    );
+    let mut events = events.load::<OfClients>(&mut app.database.connect()).unwrap();
+    // Of one moment, so that their order is not known.
+    events[..2].sort_by_key(|event| std::cmp::Reverse(event.name.clone()));
+    let id = service_client_id(&credentials);
+    let id = Some(id.as_str());
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| (event.name.as_str(), event.client.as_deref(), event.reason.as_deref()))
+        .collect();
+    let mut last = seen[3..].to_vec();
+    last.sort_unstable();
+    assert_eq!(
+        [&seen[..3], &last].concat(),
+        [
+            ("service_client_created", id, None),
+            ("authn_token_revoked", id, None),
+            ("signing_key_rotated", None, Some("by_operator")),
+            ("service_client_deleted", id, None),
+            ("signing_key_rotated", None, Some("by_schedule")),
+        ]
+    );
+    for event in &events {
+        assert_eq!(event.from_a_request, event.name == "authn_token_revoked");
+    }
 }
 
 #[actix_web::test]

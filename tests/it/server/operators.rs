@@ -57,6 +57,32 @@ fn a_client_made_beside_the_running_service_works_at_once_and_until_it_is_delete
 }
 
 #[test]
+fn keys_are_made_by_the_service_and_not_by_looking_at_them() {
+    let place = DataDir::new();
+    let listed = || command(&["keys", "list", "--json"], &place).expect(0).stdout;
+    assert_eq!(listed(), "[]\n");
+    command(&["keys", "rotate"], &place)
+        .expect(1)
+        .saying("the service makes them at its start");
+    command(&["clients", "create", "api"], &place).expect(0);
+    assert_eq!(listed(), "[]\n");
+
+    let program = Launch::dev().data_dir(&place).start();
+    program.ready();
+    program.stop().expect(0);
+
+    let made = listed();
+    let other = || {
+        Launch::of("clients")
+            .env("VESTIBULE_SIGNING_ALG", "RS256")
+            .data_dir(&place)
+    };
+    other().args(["list"]).run().expect(0);
+    other().args(["create", "other"]).run().expect(0);
+    assert_eq!(listed(), made);
+}
+
+#[test]
 fn a_rotation_by_hand_is_followed_by_the_running_service_and_signs_nobody_out() {
     let place = DataDir::new();
     // The issuer must not change with the port.

@@ -19,6 +19,7 @@ use vestibule::api::{ApiState, build_app};
 use vestibule::app::{self, World};
 use vestibule::config::{Config, Mode, Source};
 use vestibule::domain::clock::Clock;
+use vestibule::domain::ids::ServiceClientId;
 use vestibule::domain::random::Random;
 use vestibule::flows::signing_keys::Rotation;
 use vestibule::flows::{service_clients, signing_keys};
@@ -115,6 +116,12 @@ impl TestApp {
         )
     }
 
+    /// Deletes the service client that has these credentials.
+    pub(crate) async fn delete_service_client(&self, credentials: &str) {
+        let id = ServiceClientId::parse(&service_client_id(credentials)).unwrap();
+        assert!(service_clients::delete(&self.state.core, id).await.unwrap());
+    }
+
     /// Rotates the signing key as the command line does.
     pub(crate) async fn rotate_keys(&self) -> Rotation {
         signing_keys::rotate(&self.state.core).await.unwrap()
@@ -162,6 +169,15 @@ impl TestApp {
         )
         .await
     }
+}
+
+/// Returns the id in the HTTP Basic credentials of a service client.
+pub(crate) fn service_client_id(credentials: &str) -> String {
+    use base64::Engine;
+    let encoded = credentials.strip_prefix("Basic ").unwrap();
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+    let (id, _) = std::str::from_utf8(&decoded).unwrap().split_once(':').unwrap();
+    id.to_owned()
 }
 
 fn bearer(request: test::TestRequest, token: &str) -> test::TestRequest {
