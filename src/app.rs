@@ -3,8 +3,10 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -34,6 +36,10 @@ const MASTER_KEY_FILE: &str = "master.key";
 
 /// Where the private PostgreSQL can be reached, in the data directory.
 const DATABASE_URL_FILE: &str = "database.url";
+
+/// How often, and how long after another, the data directory is tried while something short-lived holds it: five seconds.
+const HOLDER_ATTEMPTS: u32 = 50;
+const HOLDER_PAUSE: Duration = Duration::from_millis(100);
 
 /// What keeps the program from starting.
 #[derive(Debug, thiserror::Error)]
@@ -76,67 +82,119 @@ pub struct OpenedDatabase {
     /// A libpq URL.
     pub url: SecretString,
     /// Our own server.
-    pub embedded: Option<EmbeddedPostgres>,
+    embedded: Option<EmbeddedPostgres>,
+    /// The file that leads commands to it.
+    url_file: Option<PathBuf>,
 }
 
 impl OpenedDatabase {
+    /// A database whose server is somebody else's to stop.
+    const fn of_others(url: SecretString) -> Self {
+        Self {
+            url,
+            embedded: None,
+            url_file: None,
+        }
+    }
+
     /// Stops the server behind it, if it is our own. What went wrong while it was in use is the caller's to tell first.
     ///
     /// # Errors
     ///
     /// Says what keeps it from stopping.
     pub fn close(self) -> Result<(), StartError> {
+        if let Some(url_file) = self.url_file {
+            // One that stays behind leads nowhere, and the next start writes it anew.
+            let _ = fs::remove_file(url_file);
+        }
         Ok(self.embedded.map_or(Ok(()), EmbeddedPostgres::stop)?)
     }
 }
 
-/// Starts the private PostgreSQL, unless the settings name another.
+/// Starts the private PostgreSQL to serve on it, unless the settings name another. Commands find it from then on.
 ///
 /// # Errors
 ///
 /// Says what keeps it from starting.
 pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
+    let data_dir = &config.database.data_dir;
     match &config.database.location {
-        DatabaseLocation::Url(url) => Ok(OpenedDatabase {
-            url: url.clone(),
-            embedded: None,
-        }),
-        DatabaseLocation::Embedded => {
-            let options = Options {
-                data_dir: config.database.data_dir.clone(),
-                server_settings: Vec::new(),
-            };
-            let embedded = EmbeddedPostgres::start(&options)?;
-            // For commands that are run beside the server. No secret: who may use the socket is its directory's matter.
-            let url_file = config.database.data_dir.join(DATABASE_URL_FILE);
-            if let Err(error) = fs::write(&url_file, embedded.connection_url()) {
-                tracing::warn!(%error, path = %url_file.display(), "commands beside the server will not find its database");
+        DatabaseLocation::Url(url) => Ok(OpenedDatabase::of_others(url.clone())),
+        DatabaseLocation::Embedded => match take_private(data_dir)? {
+            Private::Served(_) => Err(EmbeddedPostgresError::InUse(data_dir.clone()).into()),
+            Private::Ours(embedded) => {
+                // No secret: who may use the socket is its directory's matter.
+                let url_file = data_dir.join(DATABASE_URL_FILE);
+                if let Err(error) = fs::write(&url_file, embedded.connection_url()) {
+                    tracing::warn!(%error, path = %url_file.display(), "commands beside the server will not find its database");
+                }
+                Ok(OpenedDatabase {
+                    url: embedded.connection_url().into(),
+                    embedded: Some(embedded),
+                    url_file: Some(url_file),
+                })
             }
-            Ok(OpenedDatabase {
-                url: embedded.connection_url().into(),
-                embedded: Some(embedded),
-            })
-        }
+        },
     }
 }
 
-/// Starts the private PostgreSQL, or uses the one that a running server keeps: for work beside that server.
+/// Starts the private PostgreSQL, or uses the one that a running server keeps: for commands.
 ///
 /// # Errors
 ///
 /// Says what keeps it from starting.
 pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
-    let url_file = config.database.data_dir.join(DATABASE_URL_FILE);
-    match open_database(config) {
-        Err(StartError::Postgres(EmbeddedPostgresError::InUse(data_dir))) => {
-            let in_use = |_unreadable| StartError::Postgres(EmbeddedPostgresError::InUse(data_dir));
-            let url = fs::read_to_string(url_file).map_err(in_use)?;
-            Ok(OpenedDatabase {
-                url: url.into(),
-                embedded: None,
-            })
+    let data_dir = &config.database.data_dir;
+    match &config.database.location {
+        DatabaseLocation::Url(url) => Ok(OpenedDatabase::of_others(url.clone())),
+        DatabaseLocation::Embedded => match take_private(data_dir)? {
+            Private::Served(url) => Ok(OpenedDatabase::of_others(url)),
+            Private::Ours(embedded) => {
+                // Of a server that was killed: nobody is to rely on a database that a command stops again.
+                let _ = fs::remove_file(data_dir.join(DATABASE_URL_FILE));
+                Ok(OpenedDatabase {
+                    url: embedded.connection_url().into(),
+                    embedded: Some(embedded),
+                    url_file: None,
+                })
+            }
+        },
+    }
+}
+
+/// Who runs the private PostgreSQL.
+enum Private {
+    /// This program does.
+    Ours(EmbeddedPostgres),
+    /// A server does, and this leads to it.
+    Served(SecretString),
+}
+
+/// Starts the private PostgreSQL, or finds the server that keeps it. Whoever holds the data directory without leading others
+/// to its database is a command, or a server that starts or stops: soon over, and so waited for.
+fn take_private(data_dir: &Path) -> Result<Private, StartError> {
+    let options = Options {
+        data_dir: data_dir.to_path_buf(),
+        server_settings: Vec::new(),
+    };
+    let mut attempts_left = HOLDER_ATTEMPTS;
+    loop {
+        let held = match EmbeddedPostgres::start(&options) {
+            Err(error @ EmbeddedPostgresError::InUse(_)) => error,
+            started => return Ok(Private::Ours(started?)),
+        };
+        let url = fs::read_to_string(data_dir.join(DATABASE_URL_FILE)).unwrap_or_default();
+        if !url.is_empty() {
+            return Ok(Private::Served(url.into()));
         }
-        opened => opened,
+        if attempts_left == 0 {
+            return Err(held.into());
+        }
+        if attempts_left == HOLDER_ATTEMPTS {
+            tracing::info!("another vestibule is using the data directory; waiting for it");
+        }
+        attempts_left -= 1;
+        thread::sleep(HOLDER_PAUSE);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::telemetry;
 /// Brings the schema up to date and tells what was done.
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
     telemetry::init(config.server.log_format, &log_filter());
-    let database = app::open_database(config)?;
+    let database = app::reach_database(config)?;
     let outcome = migrations::apply(&database.url);
     let closed = database.close();
     let applied = outcome?;

@@ -1,5 +1,6 @@
 //! From the start to the stop, in order and out of it.
 
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -118,9 +119,40 @@ fn a_second_program_on_the_same_data_directory_is_refused() {
 
     second.expect(1).saying("another vestibule is using");
     client.get("/health/ready").expect(200);
-    let migrate = Launch::of("migrate").data_dir(&place).run();
-    migrate.expect(1).saying("another vestibule is using");
-    client.get("/health/ready").expect(200);
+}
+
+#[test]
+fn a_start_waits_for_a_command_that_is_about_to_end() {
+    let place = DataDir::new();
+    let command = || Launch::of("clients").args(["list"]).data_dir(&place);
+    command().run().expect(0);
+    assert!(!place.path().join("database.url").exists());
+    let lock = File::open(place.path().join("lock")).unwrap();
+    lock.try_lock().unwrap();
+
+    let program = Launch::dev().data_dir(&place).start();
+    program.wait_for_message("another vestibule is using");
+    lock.unlock().unwrap();
+    program.ready();
+
+    // Commands at once do not take the database from under each other either.
+    program.stop().expect(0);
+    assert!(!place.path().join("database.url").exists());
+    let both = [(); 2].map(|()| command().start());
+    for ended in both {
+        ended.wait().expect(0);
+    }
+    assert_eq!(place.postmaster(), None);
+}
+
+#[test]
+fn whoever_holds_the_data_directory_for_long_is_not_waited_for() {
+    let place = DataDir::new();
+    Launch::of("migrate").data_dir(&place).run().expect(0);
+    let lock = File::open(place.path().join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    let ended = Launch::of("migrate").data_dir(&place).run();
+    ended.expect(1).saying("another vestibule is using");
 }
 
 #[test]

@@ -34,6 +34,9 @@ fn a_client_made_beside_the_running_service_works_at_once_and_until_it_is_delete
     let client = program.ready();
     let (_, tokens) = Person::sign_up(&client);
 
+    command(&["migrate"], &place)
+        .expect(0)
+        .saying("the schema is up to date");
     let made = command(&["clients", "create", "api", "--json"], &place).expect(0);
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
