@@ -37,7 +37,8 @@ const MASTER_KEY_FILE: &str = "master.key";
 /// Where the private PostgreSQL can be reached, in the data directory.
 const DATABASE_URL_FILE: &str = "database.url";
 
-/// How often, and how long after another, the data directory is tried while something short-lived holds it: five seconds.
+/// How often, and how long after another, the data directory is tried while something short-lived holds it: five
+/// seconds.
 const HOLDER_ATTEMPTS: u32 = 50;
 const HOLDER_PAUSE: Duration = Duration::from_millis(100);
 
@@ -170,8 +171,8 @@ enum Private {
     Served(SecretString),
 }
 
-/// Starts the private PostgreSQL, or finds the server that keeps it. Whoever holds the data directory without leading others
-/// to its database is a command, or a server that starts or stops: soon over, and so waited for.
+/// Starts the private PostgreSQL, or finds the server that keeps it. Whoever holds the data directory without leading
+/// others to its database is a command, or a server that starts or stops: soon over, and so waited for.
 fn take_private(data_dir: &Path) -> Result<Private, StartError> {
     let options = Options {
         data_dir: data_dir.to_path_buf(),

@@ -133,8 +133,8 @@ async fn stop_on_signal(handle: ServerHandle, mut signals: Signals) {
     handle.stop(true).await;
 }
 
-/// Brings the schema up to date and loads the keys, as often as it takes to reach the database, and then tends the keys.
-/// Returns what cannot be cured by waiting.
+/// Brings the schema up to date and loads the keys, as often as it takes to reach the database, and then tends the
+/// keys. Returns what cannot be cured by waiting.
 async fn keep_ready(core: Arc<Core>, database_url: &SecretString) -> StartError {
     loop {
         let error = match prepare_once(&core, database_url).await {

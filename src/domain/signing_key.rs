@@ -10,14 +10,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// How long a key signs before it is replaced (NIST SP 800-57 part 1 §5.3.6 allows years; months keep the ways exercised).
+/// How long a key signs before it is replaced (NIST SP 800-57 part 1 §5.3.6 allows years; months keep the ways
+/// exercised).
 pub const AGE_TO_ROTATE: TimeDelta = TimeDelta::days(90);
 /// How long verifiers may keep the key set.
 pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::seconds(300);
 /// How long a key is published before it signs: verifiers' caches and the slowest instance's look have passed.
 pub const PUBLISHED_BEFORE_SIGNING: TimeDelta = TimeDelta::seconds(300 + 60);
-/// How long a key stays published after it signed for the last time: the longest life that an access token may be given,
-/// and the time until the slowest instance has stopped to sign with it.
+/// How long a key stays published after it signed for the last time: the longest life that an access token may be
+/// given, and the time until the slowest instance has stopped to sign with it.
 pub const RETIRED_KEPT: TimeDelta = TimeDelta::seconds(3600 + 60);
 
 /// Where a key stands.
@@ -72,8 +73,8 @@ impl ListedKey {
         self.created_at + PUBLISHED_BEFORE_SIGNING
     }
 
-    /// Returns when a current key makes way for the next one: at its age, or, where that is of another algorithm, as soon as
-    /// that may sign.
+    /// Returns when a current key makes way for the next one: at its age, or, where that is of another algorithm, as
+    /// soon as that may sign.
     pub fn makes_way_at(&self, next: &Self) -> DateTime<Utc> {
         if next.algorithm != self.algorithm {
             return next.ready_at();

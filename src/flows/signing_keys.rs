@@ -6,8 +6,8 @@
 //! before, which is still published.
 //!
 //! What signs is the database's to say, not an instance's settings: an instance that starts under another algorithm
-//! replaces the next key, which then takes over as soon as it has been published for long enough. It does so at its start
-//! only, so that instances of differing settings do not take turns for ever: the last one that started decides.
+//! replaces the next key, which then takes over as soon as it has been published for long enough. It does so at its
+//! start only, so that instances of differing settings do not take turns for ever: the last one that started decides.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -296,8 +296,8 @@ async fn swap(
     })
 }
 
-/// Does what the clock asks for: replaces a key whose time is over, lets go of retired keys whose tokens are gone, and looks
-/// at what other instances did, which is all that there is to do most of the time.
+/// Does what the clock asks for: replaces a key whose time is over, lets go of retired keys whose tokens are gone, and
+/// looks at what other instances did, which is all that there is to do most of the time.
 ///
 /// # Errors
 ///

@@ -20,8 +20,8 @@ pub struct NewKey {
     pub created_at: DateTime<Utc>,
 }
 
-/// Offers a key for the place of the current or the next one. Of several at once one succeeds, and the others find its key
-/// there.
+/// Offers a key for the place of the current or the next one. Of several at once one succeeds, and the others find its
+/// key there.
 ///
 /// # Errors
 ///
@@ -66,7 +66,8 @@ pub fn sealed(connection: &mut PgConnection, kids: &[String]) -> Result<Vec<(Str
         .load(connection)?)
 }
 
-/// Lets the next key sign in the place of the current one, if both are still what they were: of many at once, one succeeds.
+/// Lets the next key sign in the place of the current one, if both are still what they were: of many at once, one
+/// succeeds.
 ///
 /// # Errors
 ///

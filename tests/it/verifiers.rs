@@ -1,5 +1,5 @@
-//! Back ends that know nothing of us but the issuer's URL: JOSE libraries that are not ours accept our access tokens and
-//! nothing else, and authenticator apps that are not ours compute the codes we want.
+//! Back ends that know nothing of us but the issuer's URL: JOSE libraries that are not ours accept our access tokens
+//! and nothing else, and authenticator apps that are not ours compute the codes we want.
 //!
 //! `scripts/test` prepares the interpreters and libraries in `target/verifiers`; the Rust program is built here, from
 //! libraries that the tests are made of anyway.

@@ -2,8 +2,8 @@
 //!
 //!     cargo run --example verify ISSUER TOKEN [AUDIENCE]
 //!
-//! Prints the claims and ends with 0, or says why not and ends with 1. The audience is the issuer unless told otherwise.
-//! Needs jsonwebtoken, ureq and serde, and nothing of vestibule's: it stands for a back end elsewhere.
+//! Prints the claims and ends with 0, or says why not and ends with 1. The audience is the issuer unless told
+//! otherwise. Needs jsonwebtoken, ureq and serde, and nothing of vestibule's: it stands for a back end elsewhere.
 
 #![expect(
     clippy::disallowed_methods,
@@ -74,8 +74,8 @@ fn claims_of<Claims: DeserializeOwned>(
     audience: &str,
 ) -> Result<Claims, jsonwebtoken::errors::Error> {
     let header = decode_header(token)?;
-    // A refresh token or an ID token must not pass for an access token (RFC 9068 §4), nor may an extension be overlooked
-    // that the token calls critical (RFC 7515 §4.1.11). The library looks at neither.
+    // An ID token must not pass for an access token (RFC 9068 §4), nor may an extension be overlooked that the token
+    // calls critical (RFC 7515 §4.1.11). The library looks at neither.
     if !header.typ.is_some_and(|typ| typ.eq_ignore_ascii_case("at+jwt")) || header.crit.is_some() {
         return Err(ErrorKind::InvalidToken.into());
     }

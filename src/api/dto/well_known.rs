@@ -39,7 +39,8 @@ pub struct Metadata {
     /// Where the keys are.
     #[schema(example = "https://auth.example.com/.well-known/jwks.json")]
     pub jwks_uri: String,
-    /// How access tokens are signed: the algorithms of all published keys, two while a deployment changes from one to another.
+    /// How access tokens are signed: the algorithms of all published keys, two while a deployment changes from one to
+    /// another.
     #[schema(example = json!(["ES256"]))]
     pub access_token_signing_alg_values_supported: Vec<&'static str>,
     /// The same under the name that OpenID Connect libraries read.

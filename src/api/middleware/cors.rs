@@ -31,8 +31,8 @@ pub fn policy(origins: &[String]) -> Cors {
 
 /// Lets a page's preflight that a gateway asks about be refused like anything else without a token.
 ///
-/// It is meant for the back end behind the gateway. Answering it here, with 200 and no token needed, would tell the gateway
-/// to let it pass, and with it whatever a stranger dresses up as one.
+/// It is meant for the back end behind the gateway. Answering it here, with 200 and no token needed, would tell the
+/// gateway to let it pass, and with it whatever a stranger dresses up as one.
 ///
 /// # Errors
 ///

@@ -6,9 +6,9 @@ use crate::api::extract::bearer::SignedIn;
 
 /// Checks the bearer for a gateway
 ///
-/// For nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz`: 200 with the claims, and with the user, the
-/// session and the roles in headers to hand on; 401 otherwise. Sees a logout at once. Every other method is answered like
-/// GET, since some gateways ask with the method of the request they ask about; bodies are ignored.
+/// For nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz`: 200 with the claims, and with the user,
+/// the session and the roles in headers to hand on; 401 otherwise. Sees a logout at once. Every other method is
+/// answered like GET, since some gateways ask with the method of the request they ask about; bodies are ignored.
 #[utoipa::path(
     get, path = "/token/validate", operation_id = "validate_token", tag = "Verification",
     responses((
