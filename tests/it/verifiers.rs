@@ -145,8 +145,8 @@ fn signed_in(launch: Launch) -> (Program, Client, Person, Tokens) {
 
 #[test]
 fn every_signing_algorithm_is_verified_from_the_issuers_url_alone() {
-    let place = DataDir::new();
     for algorithm in ["ES256", "EdDSA", "RS256"] {
+        let place = DataDir::new();
         let launch = Launch::dev().data_dir(&place).env("VESTIBULE_SIGNING_ALG", algorithm);
         let (program, client, _, tokens) = signed_in(launch);
         let issuer = client.issuer();
