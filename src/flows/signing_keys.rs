@@ -97,12 +97,6 @@ impl KeySet {
     }
 }
 
-impl Loaded {
-    fn find(&self, kid: &str) -> Option<&Arc<SigningKey>> {
-        self.keys.iter().find(|key| key.public.kid == kid)
-    }
-}
-
 /// Makes the first keys where there are none, makes the next key one of the deployment's algorithm, and loads all keys.
 ///
 /// # Errors
@@ -111,8 +105,9 @@ impl Loaded {
 /// sealed with.
 pub async fn prepare(core: &Arc<Core>) -> Result<(), Fault> {
     let algorithm = core.settings.signing_algorithm;
-    // Before anything is made: what another master key sealed would be of no use to the others.
-    let keys = load(core).await?;
+    // They have to open before others are made, which under another master key would be of no use to other instances;
+    // and they are published with those that are made, so that no key set lacks its next key.
+    let (keys, _opened) = look(core).await?;
     if in_place(&keys, KeyState::Current).is_none() {
         offer(core, algorithm, KeyState::Current).await?;
     }
@@ -132,6 +127,12 @@ pub async fn prepare(core: &Arc<Core>) -> Result<(), Fault> {
 /// Returns faults of the database, and of keys that do not open: the master key is then not the one they were
 /// sealed with.
 pub async fn load(core: &Arc<Core>) -> Result<Vec<ListedKey>, Fault> {
+    let (listed, loaded) = look(core).await?;
+    core.keys.replace(loaded);
+    Ok(listed)
+}
+
+async fn look(core: &Arc<Core>) -> Result<(Vec<ListedKey>, Loaded), Fault> {
     let listed = core
         .db
         .read("signing_keys.list", |connection| {
@@ -141,19 +142,19 @@ pub async fn load(core: &Arc<Core>) -> Result<Vec<ListedKey>, Fault> {
     let known = core.keys.loaded();
     let unknown: Vec<ListedKey> = listed
         .iter()
-        .filter(|key| known.find(&key.kid).is_none())
+        .filter(|listed| known.keys.iter().all(|key| key.public.kid != listed.kid))
         .cloned()
         .collect();
-    let opened = Loaded {
-        keys: open(core, unknown).await?,
-        current: None,
+    let opened = open(core, unknown).await?;
+    let find = |listed: &ListedKey| {
+        let mut keys = known.keys.iter().chain(&opened);
+        keys.find(|key| key.public.kid == listed.kid).cloned()
     };
-    let find = |key: &ListedKey| known.find(&key.kid).or_else(|| opened.find(&key.kid)).cloned();
-    core.keys.replace(Loaded {
+    let loaded = Loaded {
         keys: listed.iter().filter_map(find).collect(),
         current: in_place(&listed, KeyState::Current).and_then(find),
-    });
-    Ok(listed)
+    };
+    Ok((listed, loaded))
 }
 
 /// Opens keys; one that was deleted meanwhile is left out.
