@@ -9,3 +9,4 @@ pub mod keyring;
 pub mod mac;
 pub mod sealer;
 pub mod signing_key;
+pub mod webhook_signer;
