@@ -6,8 +6,8 @@
 //! Arrows point down only; a test holds the `use` lines to it:
 //!
 //! ```text
-//! cli ─► server ─► api ─► flows ─► { domain, crypto, store }
-//!                                  crypto ─► domain    store ─► domain
+//! cli ─► server ─► api ─► flows ─► { domain, crypto, store, delivery }
+//!                                  crypto ─► domain    store ─► domain    delivery ─► { domain, crypto }
 //!         jobs ─► flows
 //!         app builds every part once and hands it down
 //!         config is read by cli, app and server, and reaches the rest as small structures
@@ -16,7 +16,8 @@
 //! - [`domain`] decides, and is pure.
 //! - [`crypto`] holds all keys and everything slow.
 //! - [`store`] holds all SQL.
-//! - [`flows`] are the use cases, the only layer that composes the three.
+//! - [`delivery`] holds the words of messages and the ways out for them.
+//! - [`flows`] are the use cases, the only layer that composes the four.
 //! - [`api`] is HTTP: parse, call one flow, map.
 //! - [`embedded_postgres`] runs a private database when none is named.
 //!

@@ -3,6 +3,10 @@
 //! Nothing here knows an account or the database. A transport is handed one message and says whether it took it; when to
 //! try again is the outbox's matter (`flows::outbox`). Neither words nor destinations are ever logged.
 
+pub mod sms;
+pub mod smtp;
+pub mod templates;
+
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
@@ -41,6 +45,15 @@ pub enum SendError {
     /// The other side will not take it.
     #[error("refused: {0}")]
     Refused(String),
+}
+
+/// Tells whether a host is this machine. What goes there may go without TLS.
+fn is_loopback(host: &str) -> bool {
+    let ip = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<std::net::IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A way out of the house: a seam, since tests and development bring their own.

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 /// Each layer with the parts of the crate that its files may name.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("domain", &["domain"]),
     ("crypto", &["crypto", "domain"]),
     ("embedded_postgres", &["embedded_postgres"]),
     ("store", &["store", "domain", "crypto"]),
-    ("flows", &["flows", "domain", "crypto", "store"]),
+    ("delivery", &["delivery", "domain", "crypto"]),
+    ("flows", &["flows", "domain", "crypto", "store", "delivery"]),
     ("api", &["api", "flows", "domain"]),
-    ("config", &["config", "domain", "crypto", "flows"]),
+    ("config", &["config", "domain", "crypto", "delivery", "flows"]),
     ("telemetry.rs", &["config"]),
     ("system.rs", &["api", "domain"]),
     (
@@ -19,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "api",
             "config",
             "crypto",
+            "delivery",
             "domain",
             "embedded_postgres",
             "flows",
@@ -47,14 +49,19 @@ const MAY_USE: [(&str, &[&str]); 13] = [
 ];
 
 /// Libraries that only one layer may name.
-const OWNED: [(&str, &[&str]); 7] = [
+const OWNED: [(&str, &[&str]); 12] = [
     ("actix_web", &["api", "server.rs", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
     ("bcrypt", &["crypto"]),
     ("aws_lc_rs", &["crypto", "domain", "system.rs"]),
-    ("tokio", &["api", "crypto", "jobs", "store", "server.rs"]),
+    ("tokio", &["api", "crypto", "delivery", "jobs", "store", "server.rs"]),
     ("clap", &["cli"]),
+    ("lettre", &["delivery"]),
+    ("fluent_bundle", &["delivery"]),
+    ("askama", &["delivery"]),
+    ("rustls", &["delivery"]),
+    ("ureq", &["delivery", "cli"]),
 ];
 
 #[test]

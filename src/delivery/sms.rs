@@ -1,0 +1,247 @@
+//! Text messages, handed to a webhook that knows a provider.
+//!
+//! Providers differ and change; what they all need is a number and a text. A request is signed as Standard Webhooks
+//! describe, goes over TLS, follows no redirect, and ends in bounded time. A message is given up only when the receiver
+//! says that it is the message that is wrong.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rustls::crypto::aws_lc_rs;
+use serde::Serialize;
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+use url::Url;
+
+use super::{Outgoing, SendError, Transport, is_loopback};
+use crate::crypto::webhook_signer::WebhookSigner;
+use crate::domain::clock::Clock;
+
+/// The longest that one request takes.
+pub const LIMIT: Duration = Duration::from_secs(15);
+/// Answers that are about the message. Not 404: that is an address that somebody will put right.
+const REFUSALS: [u16; 4] = [400, 410, 413, 422];
+
+/// A webhook's address.
+#[derive(Clone)]
+pub struct WebhookUrl(Url);
+
+impl WebhookUrl {
+    /// Reads an address: https, unless its host is loopback.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted, without the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const WANTED: &str = "must be a URL without user and fragment, such as https://sms.example.com/send";
+        let url = Url::parse(text).map_err(|_unreadable| WANTED.to_owned())?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        if !plain || !matches!(url.scheme(), "http" | "https") {
+            return Err(WANTED.to_owned());
+        }
+        if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) {
+            return Err("must be https, unless its host is loopback".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+/// A path or a query may be all that keeps others out, so only the host is shown.
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "WebhookUrl({}…)", self.0.origin().ascii_serialization())
+    }
+}
+
+/// What is posted; documented in `docs/OPERATING.md`.
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    data: Data<'a>,
+}
+
+/// The message in it.
+#[derive(Serialize)]
+struct Data<'a> {
+    to: &'a str,
+    text: &'a str,
+    kind: &'a str,
+    code: Option<&'a str>,
+    locale: &'a str,
+}
+
+/// One request, ready to be sent.
+struct SignedRequest {
+    id: String,
+    timestamp: String,
+    signature: String,
+    body: String,
+}
+
+/// Hands text messages to one webhook.
+pub struct SmsWebhook {
+    agent: Agent,
+    url: String,
+    signer: WebhookSigner,
+    clock: Arc<dyn Clock>,
+}
+
+impl SmsWebhook {
+    /// Makes it. `limit` is [`LIMIT`] outside tests. Nothing is connected yet.
+    pub fn new(url: &WebhookUrl, signer: WebhookSigner, clock: Arc<dyn Clock>, limit: Duration) -> Self {
+        let tls = TlsConfig::builder()
+            // The system's certificates, or those that SSL_CERT_FILE names.
+            .root_certs(RootCerts::PlatformVerifier)
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let agent = Agent::config_builder()
+            .tls_config(tls)
+            .timeout_global(Some(limit))
+            .http_status_as_error(false)
+            // A signed request is for the address that was set, and for no other that it names.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // Codes do not go where a variable of the environment happens to point.
+            .proxy(None)
+            // The body of the answer is not read, so no connection can be used again.
+            .max_idle_connections(0)
+            .user_agent("vestibule")
+            .build()
+            .into();
+        Self {
+            agent,
+            url: url.0.to_string(),
+            signer,
+            clock,
+        }
+    }
+
+    async fn hand_over(&self, outgoing: &Outgoing) -> Result<(), SendError> {
+        let request = self.signed(outgoing, self.clock.now())?;
+        let (agent, url) = (self.agent.clone(), self.url.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the client blocks; few messages are under way at once, and each ends in bounded time"
+        )]
+        let posted = tokio::task::spawn_blocking(move || post(&agent, &url, &request)).await;
+        posted.unwrap_or_else(|_stopped| Err(SendError::Temporary("the service is stopping".to_owned())))
+    }
+
+    /// Signs for the moment of sending: receivers refuse what is older than minutes.
+    fn signed(&self, outgoing: &Outgoing, now: DateTime<Utc>) -> Result<SignedRequest, SendError> {
+        let body = Body {
+            r#type: "sms.requested",
+            timestamp: now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            data: Data {
+                to: &outgoing.to,
+                text: &outgoing.rendered.text,
+                kind: outgoing.kind,
+                code: outgoing.code.as_deref(),
+                locale: outgoing.locale,
+            },
+        };
+        let body = serde_json::to_string(&body)
+            .map_err(|_unwritten| SendError::Refused("the message cannot be written as JSON".to_owned()))?;
+        let id = format!("msg_{}", outgoing.id.simple());
+        Ok(SignedRequest {
+            signature: self.signer.sign(&id, now.timestamp(), &body),
+            timestamp: now.timestamp().to_string(),
+            id,
+            body,
+        })
+    }
+}
+
+impl Transport for SmsWebhook {
+    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> BoxFuture<'a, Result<(), SendError>> {
+        self.hand_over(outgoing).boxed()
+    }
+}
+
+impl fmt::Debug for SmsWebhook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SmsWebhook(…)")
+    }
+}
+
+fn post(agent: &Agent, url: &str, request: &SignedRequest) -> Result<(), SendError> {
+    let answer = agent
+        .post(url)
+        .content_type("application/json")
+        .header("webhook-id", &request.id)
+        .header("webhook-timestamp", &request.timestamp)
+        .header("webhook-signature", &request.signature)
+        .send(&request.body);
+    match answer {
+        Ok(answer) => judge(answer.status().as_u16()),
+        Err(error) => Err(SendError::Temporary(failure(&error).to_owned())),
+    }
+}
+
+/// Tells whether to try again.
+fn judge(status: u16) -> Result<(), SendError> {
+    match status {
+        200..=299 => Ok(()),
+        refusal if REFUSALS.contains(&refusal) => Err(SendError::Refused(format!("the webhook answered {refusal}"))),
+        other => Err(SendError::Temporary(format!("the webhook answered {other}"))),
+    }
+}
+
+/// Names a failure without its details, which may hold the address.
+const fn failure(error: &ureq::Error) -> &'static str {
+    match error {
+        ureq::Error::Timeout(_) => "the webhook did not answer in time",
+        ureq::Error::HostNotFound => "the webhook's host is not known",
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
+            "there is no TLS with the webhook, or its certificate is not trusted"
+        }
+        _ => "the webhook cannot be reached",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_https_unless_loopback_and_are_shown_without_their_path() {
+        for good in [
+            "https://sms.example.com/send?to=1",
+            "http://localhost:1/x",
+            "http://127.0.0.1:1",
+            "http://[::1]/",
+        ] {
+            assert!(WebhookUrl::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "sms.example.com",
+            "http://sms.example.com",
+            "ftp://localhost/",
+            "https://u:p@sms.example.com",
+            "https://sms.example.com/#x",
+        ] {
+            assert!(WebhookUrl::parse(bad).is_err(), "{bad}");
+        }
+        let url = WebhookUrl::parse("https://sms.example.com/secret").unwrap();
+        assert_eq!(format!("{url:?}"), "WebhookUrl(https://sms.example.com…)");
+    }
+
+    #[test]
+    fn only_what_is_about_the_message_gives_it_up() {
+        for taken in [200, 202, 204] {
+            assert_eq!(judge(taken), Ok(()));
+        }
+        for refused in REFUSALS {
+            assert!(matches!(judge(refused), Err(SendError::Refused(_))), "{refused}");
+        }
+        for later in [301, 401, 403, 404, 429, 500, 503] {
+            assert!(matches!(judge(later), Err(SendError::Temporary(_))), "{later}");
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Mail, handed to a mail server (RFC 5321, RFC 6409).
+//!
+//! Mail goes out over TLS, with a certificate that the system trusts, unless the settings say in so many words that it
+//! does not. Everything ends in bounded time. What the server says is told by its numbers only: its words may repeat the
+//! address.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::{Outgoing, SendError, Transport, is_loopback};
+use crate::domain::clock::Clock;
+
+/// The longest that handing over one mail takes, from the name's look-up to the server's last word.
+pub const LIMIT: Duration = Duration::from_secs(30);
+/// Submission (RFC 6409 §3.1).
+const SUBMISSION_PORT: u16 = 587;
+/// Submission within TLS (RFC 8314 §7.3).
+const SUBMISSIONS_PORT: u16 = 465;
+/// Answers that mean that we are not let in: settings to be put right, after which the mail is taken (RFC 4954 §6).
+const NOT_LET_IN: [u16; 4] = [530, 534, 535, 538];
+
+/// How a connection to a mail server is kept private.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// TLS from the first byte (RFC 8314 §3.3).
+    Tls,
+    /// TLS after STARTTLS, without which nothing is said (RFC 3207).
+    StartTls,
+    /// Not at all.
+    None,
+}
+
+/// A mail server, and who we are to it.
+#[derive(Clone, Debug)]
+pub struct SmtpServer {
+    host: String,
+    port: u16,
+    privacy: Privacy,
+    credentials: Option<(SecretString, SecretString)>,
+}
+
+impl SmtpServer {
+    /// Reads `smtp://` or `smtps://`, with user and password percent-encoded if there are any; `?tls=none` does without
+    /// TLS.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted, without the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const WANTED: &str = "must be smtp://user:password@host:port (with STARTTLS) or smtps://…; ?tls=none after an \
+                              smtp:// does without TLS";
+        let url = Url::parse(text).map_err(|_unreadable| WANTED.to_owned())?;
+        let privacy = match (url.scheme(), url.query()) {
+            ("smtps", None) => Privacy::Tls,
+            ("smtp", None) => Privacy::StartTls,
+            ("smtp", Some("tls=none")) => Privacy::None,
+            _ => return Err(WANTED.to_owned()),
+        };
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let known = |character: char| character.is_ascii_alphanumeric() || "-_.:".contains(character);
+        if host.is_empty() || !host.chars().all(known) || !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+            return Err(WANTED.to_owned());
+        }
+        let credentials = credentials(&url).ok_or_else(|| WANTED.to_owned())?;
+        if privacy == Privacy::None && credentials.is_some() && !is_loopback(host) {
+            return Err("must not have a password together with ?tls=none, unless its host is loopback".to_owned());
+        }
+        let usual = if privacy == Privacy::Tls {
+            SUBMISSIONS_PORT
+        } else {
+            SUBMISSION_PORT
+        };
+        Ok(Self {
+            host: host.to_owned(),
+            port: url.port().unwrap_or(usual),
+            privacy,
+            credentials,
+        })
+    }
+
+    fn tls(&self) -> Result<Tls, NoTls> {
+        // The verifier is the system's: its certificates, or those that SSL_CERT_FILE names.
+        let parameters = || TlsParameters::new_rustls(self.host.clone()).map_err(NoTls);
+        Ok(match self.privacy {
+            Privacy::Tls => Tls::Wrapper(parameters()?),
+            Privacy::StartTls => Tls::Required(parameters()?),
+            Privacy::None => Tls::None,
+        })
+    }
+}
+
+/// Returns user and password of a URL that may have both or neither; `None` when they cannot be read.
+#[expect(clippy::option_option, reason = "faulty credentials and absent ones are told apart")]
+fn credentials(url: &Url) -> Option<Option<(SecretString, SecretString)>> {
+    let decode = |text: &str| {
+        Some(SecretString::from(
+            percent_decode_str(text).decode_utf8().ok()?.into_owned(),
+        ))
+    };
+    match (url.username(), url.password()) {
+        ("", None) => Some(None),
+        ("", Some(_)) | (_, None) => None,
+        (user, Some(password)) => Some(Some((decode(user)?, decode(password)?))),
+    }
+}
+
+/// Whom mail comes from.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    mailbox: Mailbox,
+}
+
+impl Sender {
+    /// Reads `jo@example.com` or `Jo <jo@example.com>`.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted, without the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mailbox = Some(text).filter(|text| !text.contains(char::is_control));
+        let mailbox = mailbox.and_then(|text| text.parse().ok());
+        let mailbox = mailbox.ok_or_else(|| {
+            "must be an address such as auth@example.com, or with a name: Example <auth@example.com>".to_owned()
+        })?;
+        Ok(Self { mailbox })
+    }
+
+    fn domain(&self) -> &str {
+        self.mailbox.email.domain()
+    }
+}
+
+/// There is nothing to verify certificates with.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificates that this system trusts cannot be used")]
+pub struct NoTls(#[source] SmtpError);
+
+/// Hands mail to one server.
+///
+/// There is a connection for each mail: one that was given up in the middle of a mail must not be used again, and mails
+/// are few.
+pub struct SmtpTransport {
+    mailer: AsyncSmtpTransport<Tokio1Executor>,
+    sender: Sender,
+    clock: Arc<dyn Clock>,
+    limit: Duration,
+}
+
+impl SmtpTransport {
+    /// Makes it. `limit` is [`LIMIT`] outside tests. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails when this system has no certificates to trust.
+    pub fn new(server: &SmtpServer, sender: Sender, clock: Arc<dyn Clock>, limit: Duration) -> Result<Self, NoTls> {
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&server.host)
+            .port(server.port)
+            .tls(server.tls()?)
+            .timeout(Some(limit))
+            // The machine's own name is often none that the server could look up (RFC 5321 §4.1.4).
+            .hello_name(ClientId::Domain(sender.domain().to_owned()));
+        if let Some((user, password)) = &server.credentials {
+            builder = builder.credentials(Credentials::new(
+                user.expose_secret().to_owned(),
+                password.expose_secret().to_owned(),
+            ));
+        }
+        Ok(Self {
+            mailer: builder.build(),
+            sender,
+            clock,
+            limit,
+        })
+    }
+
+    async fn hand_over(&self, outgoing: &Outgoing) -> Result<(), SendError> {
+        let mail = self.mail(outgoing)?;
+        match tokio::time::timeout(self.limit, self.mailer.send(mail)).await {
+            Ok(Ok(_taken)) => Ok(()),
+            Ok(Err(error)) => Err(judge(&error)),
+            Err(_elapsed) => Err(SendError::Temporary(
+                "the mail server did not answer in time".to_owned(),
+            )),
+        }
+    }
+
+    fn mail(&self, outgoing: &Outgoing) -> Result<Message, SendError> {
+        let refused = |why: &str| SendError::Refused(why.to_owned());
+        // An address that could end its header is none.
+        let to: Address = outgoing
+            .to
+            .parse()
+            .map_err(|_unreadable| refused("the destination is no mail address"))?;
+        let builder = Message::builder()
+            .from(self.sender.mailbox.clone())
+            .to(Mailbox::new(None, to))
+            .subject(&outgoing.rendered.subject)
+            .date(SystemTime::from(self.clock.now()))
+            // The same each time that it is sent, so that the other side can drop what it has already.
+            .message_id(Some(format!("<{}@{}>", outgoing.id, self.sender.domain())))
+            .raw_header(header(
+                HeaderName::new_from_ascii_str("Content-Language"),
+                outgoing.locale,
+            ))
+            // Nobody's absence is to be told to us (RFC 3834 §5).
+            .raw_header(header(
+                HeaderName::new_from_ascii_str("Auto-Submitted"),
+                "auto-generated",
+            ));
+        let text = outgoing.rendered.text.clone();
+        let mail = match outgoing.rendered.html.clone() {
+            Some(html) => builder.multipart(MultiPart::alternative_plain_html(text, html)),
+            None => builder.body(text),
+        };
+        mail.map_err(|_unmade| refused("the mail cannot be made"))
+    }
+}
+
+impl Transport for SmtpTransport {
+    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> BoxFuture<'a, Result<(), SendError>> {
+        self.hand_over(outgoing).boxed()
+    }
+}
+
+impl fmt::Debug for SmtpTransport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SmtpTransport(…)")
+    }
+}
+
+fn header(name: HeaderName, value: &str) -> HeaderValue {
+    HeaderValue::new(name, value.to_owned())
+}
+
+/// Tells whether to try again. Only a clear "never" ends it, and not one that our own settings brought about.
+fn judge(error: &SmtpError) -> SendError {
+    let Some(status) = error.status() else {
+        let what = if error.is_tls() || is_about_tls(error) {
+            "there is no TLS with the mail server, or its certificate is not trusted"
+        } else if error.is_timeout() {
+            "the mail server did not answer in time"
+        } else if error.is_client() {
+            "the mail server lacks STARTTLS or a way to authenticate"
+        } else {
+            "the mail server cannot be reached or does not speak SMTP"
+        };
+        return SendError::Temporary(what.to_owned());
+    };
+    let status = status.to_string();
+    let answer = match enhanced_status(error) {
+        Some(enhanced) => format!("{status} {enhanced}"),
+        None => status.clone(),
+    };
+    if error.is_permanent() && !NOT_LET_IN.iter().any(|code| code.to_string() == status) {
+        SendError::Refused(format!("the mail server answered {answer}"))
+    } else {
+        SendError::Temporary(format!("the mail server answered {answer}"))
+    }
+}
+
+/// Tells whether TLS is at the bottom of it: the library wraps what happens in a handshake as it does any connection's.
+fn is_about_tls(error: &SmtpError) -> bool {
+    let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        io.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+    })
+}
+
+/// Returns the code (RFC 3463 §2) that most servers begin their words with, and nothing of the words.
+fn enhanced_status(error: &SmtpError) -> Option<String> {
+    let words = error.source()?.to_string();
+    let first = words.split_whitespace().next()?;
+    let numbers: Vec<&str> = first.split('.').collect();
+    let number = |text: &&str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    (numbers.len() == 3 && numbers.iter().all(number)).then(|| first.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_where_and_how() {
+        for (text, host, port, privacy) in [
+            ("smtp://mail.example.com", "mail.example.com", 587, Privacy::StartTls),
+            (
+                "smtp://u:p@mail.example.com:25/",
+                "mail.example.com",
+                25,
+                Privacy::StartTls,
+            ),
+            ("smtps://u:p@mail.example.com", "mail.example.com", 465, Privacy::Tls),
+            ("smtp://127.0.0.1:1025?tls=none", "127.0.0.1", 1025, Privacy::None),
+            ("smtp://u:p@[::1]:1025?tls=none", "::1", 1025, Privacy::None),
+            ("smtp://mail:1025/?tls=none", "mail", 1025, Privacy::None),
+        ] {
+            let server = SmtpServer::parse(text).unwrap();
+            assert_eq!(
+                (server.host.as_str(), server.port, server.privacy),
+                (host, port, privacy),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn credentials_are_decoded_and_not_printed() {
+        let server = SmtpServer::parse("smtps://jo%40example.com:s%3Acret%2F@mail.example.com").unwrap();
+        let printed = format!("{server:?}");
+        assert!(!printed.contains("s:cret") && !printed.contains("jo"), "{printed}");
+        let (user, password) = server.credentials.unwrap();
+        assert_eq!(
+            (user.expose_secret(), password.expose_secret()),
+            ("jo@example.com", "s:cret/")
+        );
+    }
+
+    #[test]
+    fn what_is_no_such_url_is_refused_and_not_repeated() {
+        for text in [
+            "",
+            "mail.example.com",
+            "smtp://",
+            "http://mail.example.com",
+            "smtp://mail.example.com?tls=no",
+            "smtps://mail.example.com?tls=none",
+            "smtp://mail.example.com/path",
+            "smtp://mail.example.com#x",
+            "smtp://user@mail.example.com",
+            "smtp://:password@mail.example.com",
+            "smtp://u:%FF@mail.example.com",
+            "smtp://u:p@mail.example.com?tls=none",
+            "smtp://ma%0ail.example.com",
+        ] {
+            let fault = SmtpServer::parse(text).unwrap_err();
+            assert!(text.len() < 8 || !fault.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn senders_have_an_address_and_may_have_a_name() {
+        assert_eq!(Sender::parse("auth@example.com").unwrap().domain(), "example.com");
+        assert_eq!(
+            Sender::parse("Grüne Tür <auth@example.com>").unwrap().domain(),
+            "example.com"
+        );
+        for bad in [
+            "",
+            "auth",
+            "a@example.com, b@example.com",
+            "X\r\nBcc: y <a@example.com>",
+            "X <a@example.com> y",
+        ] {
+            assert!(Sender::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

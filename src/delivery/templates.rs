@@ -1,0 +1,455 @@
+//! The words of messages: texts by language, put into one layout for mail and one line for phones.
+//!
+//! Texts are in `texts/*.ftl`, layouts in `layouts/`; both are compiled in, and a test renders every message in every
+//! language for every channel, so that nothing is found missing at run time. What a stranger could have chosen (the name
+//! of a browser) is stripped of everything that is no plain word before it is shown.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use unic_langid::LanguageIdentifier;
+
+use super::Rendered;
+use crate::domain::message::{Channel, Letter, Locale, Message, Occasion};
+
+/// Most characters of a browser's name that are shown: it may be any text, and is there to be recognised only.
+const LONGEST_BROWSER: usize = 160;
+
+/// Puts messages into words.
+pub struct Templates {
+    service: String,
+    english: Texts,
+    german: Texts,
+}
+
+/// The texts of one language.
+struct Texts {
+    bundle: FluentBundle<FluentResource>,
+}
+
+/// A button in a mail, with its address below it for those who see no button.
+struct Link {
+    label: String,
+    url: String,
+}
+
+/// One line about what brought a message about.
+struct Fact {
+    name: String,
+    value: String,
+}
+
+/// A mail's page.
+#[derive(Template)]
+#[template(path = "mail.html", config = "src/delivery/askama.toml")]
+struct Page<'a> {
+    lang: &'a str,
+    subject: &'a str,
+    lead: &'a str,
+    code: Option<&'a str>,
+    link: Option<&'a Link>,
+    facts: &'a [Fact],
+    paragraphs: &'a [String],
+    footer: &'a str,
+}
+
+/// The same without markup. Nothing is escaped: a `.txt` is no HTML.
+#[derive(Template)]
+#[template(path = "mail.txt", config = "src/delivery/askama.toml")]
+struct Plain<'a> {
+    lead: &'a str,
+    code: Option<&'a str>,
+    link: Option<&'a Link>,
+    facts: &'a [Fact],
+    paragraphs: &'a [String],
+    footer: &'a str,
+}
+
+impl Templates {
+    /// Reads the texts. `service` is what people know the deployment by: the host of its URL.
+    pub fn new(service: String) -> Self {
+        Self {
+            service,
+            english: Texts::read(Locale::En, include_str!("texts/en.ftl")),
+            german: Texts::read(Locale::De, include_str!("texts/de.ftl")),
+        }
+    }
+
+    /// Puts a letter into the words that suit a channel.
+    pub fn render(&self, channel: Channel, letter: &Letter) -> Rendered {
+        match channel {
+            Channel::Email => self.mail(letter),
+            Channel::Sms => self.text_message(letter),
+        }
+    }
+
+    fn mail(&self, letter: &Letter) -> Rendered {
+        let texts = self.texts(letter.locale);
+        let args = self.args(&letter.message);
+        let say = |text: &str| texts.say(text, &args);
+        let id = text_id(&letter.message);
+        let subject = say(&format!("{id}.subject"));
+        let lead = say(&format!("{id}.lead"));
+        let paragraphs: Vec<String> = advice(&letter.message).iter().map(|text| say(text)).collect();
+        let facts = facts(&letter.occasion, letter.locale, say);
+        let footer = say("automatic");
+        let code = letter.message.code();
+        // No message has one yet.
+        let link = None;
+        let page = Page {
+            lang: letter.locale.as_str(),
+            subject: &subject,
+            lead: &lead,
+            code,
+            link,
+            facts: &facts,
+            paragraphs: &paragraphs,
+            footer: &footer,
+        };
+        let plain = Plain {
+            lead: &lead,
+            code,
+            link,
+            facts: &facts,
+            paragraphs: &paragraphs,
+            footer: &footer,
+        };
+        Rendered {
+            // Writing to memory does not fail. If it did, the words without their layout would still be the message.
+            text: plain
+                .render()
+                .unwrap_or_else(|_unwritten| format!("{lead}\n\n{}\n", code.unwrap_or_default())),
+            html: page.render().ok(),
+            subject,
+        }
+    }
+
+    /// A code is told once more in a last line that browsers fill in for this host only, so that a page that merely looks
+    /// like ours does not get it (WICG, origin-bound one-time codes).
+    fn text_message(&self, letter: &Letter) -> Rendered {
+        let args = self.args(&letter.message);
+        let id = text_id(&letter.message);
+        let words = self.texts(letter.locale).say(&format!("{id}.sms"), &args);
+        let text = match letter.message.code() {
+            Some(code) => format!("{words}\n\n@{} #{code}", self.service),
+            None => words,
+        };
+        Rendered {
+            subject: String::new(),
+            text,
+            html: None,
+        }
+    }
+
+    const fn texts(&self, locale: Locale) -> &Texts {
+        match locale {
+            Locale::En => &self.english,
+            Locale::De => &self.german,
+        }
+    }
+
+    fn args<'a>(&'a self, message: &'a Message) -> FluentArgs<'a> {
+        let mut args = FluentArgs::new();
+        args.set("service", self.service.as_str());
+        match message {
+            Message::SecondFactorCode { code, minutes } | Message::ConfirmationCode { code, minutes } => {
+                args.set("code", code.as_str());
+                args.set("minutes", *minutes);
+            }
+            Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
+            Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
+            Message::AuthenticatorAdded
+            | Message::AuthenticatorReplaced
+            | Message::AuthenticatorRemoved
+            | Message::RecoveryCodesReplaced
+            | Message::EmailFactorAdded
+            | Message::EmailFactorRemoved
+            | Message::PhoneFactorRemoved
+            | Message::RefreshTokenReused => {}
+        }
+        args
+    }
+}
+
+impl Texts {
+    fn read(locale: Locale, source: &str) -> Self {
+        let language: LanguageIdentifier = locale.as_str().parse().unwrap_or_default();
+        // What cannot be read is left out here and found by the tests.
+        let resource = match FluentResource::try_new(source.to_owned()) {
+            Ok(resource) | Err((resource, _)) => resource,
+        };
+        let mut bundle = FluentBundle::new_concurrent(vec![language]);
+        // Marks around what is filled in are for mixed directions of writing, and would break a code that is copied.
+        bundle.set_use_isolating(false);
+        bundle.add_resource_overriding(resource);
+        Self { bundle }
+    }
+
+    /// Returns a text (`id` or `id.attribute`). One that is missing is shown by its id: better than no message.
+    fn say(&self, text: &str, args: &FluentArgs<'_>) -> String {
+        self.find(text, args).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Returns a text with all its places filled; `None` when the text or something to fill in is missing.
+    fn find(&self, text: &str, args: &FluentArgs<'_>) -> Option<String> {
+        let (id, attribute) = match text.split_once('.') {
+            Some((id, attribute)) => (id, Some(attribute)),
+            None => (text, None),
+        };
+        let message = self.bundle.get_message(id)?;
+        let pattern = match attribute {
+            Some(attribute) => message.get_attribute(attribute)?.value(),
+            None => message.value()?,
+        };
+        let mut faults = Vec::new();
+        let said = self.bundle.format_pattern(pattern, Some(args), &mut faults);
+        faults.is_empty().then(|| said.into_owned())
+    }
+}
+
+/// Texts are named like the kinds they are for, with the hyphens that are usual there.
+fn text_id(message: &Message) -> String {
+    message.kind().replace('_', "-")
+}
+
+/// Returns the texts that follow what happened: what to do, and what never to do.
+const fn advice(message: &Message) -> &'static [&'static str] {
+    match message {
+        Message::SecondFactorCode { .. } => &["lasts", "never-share", "code-not-you"],
+        Message::ConfirmationCode { .. } => &["lasts", "never-share", "confirmation-not-you"],
+        _ => &["notice-not-you"],
+    }
+}
+
+fn facts(occasion: &Occasion, locale: Locale, say: impl Fn(&str) -> String) -> Vec<Fact> {
+    let browser = occasion.user_agent.as_deref().map(plain_words);
+    let browser = browser.filter(|browser| !browser.is_empty());
+    let address = occasion.ip.map(|ip| ip.to_canonical().to_string());
+    let fact = |name: &str, value: Option<String>| Fact {
+        name: say(name),
+        value: value.unwrap_or_else(|| say("unknown")),
+    };
+    vec![
+        fact("when", Some(written(occasion.at, locale))),
+        fact("address", address),
+        fact("browser", browser),
+    ]
+}
+
+fn written(at: DateTime<Utc>, locale: Locale) -> String {
+    match locale {
+        Locale::En => at.format("%-d %B %Y, %H:%M UTC").to_string(),
+        Locale::De => at.format("%d.%m.%Y, %H:%M UTC").to_string(),
+    }
+}
+
+/// Leaves the plain words of a text that whoever sent the request has chosen. Everything that a mail program would turn
+/// into a link goes: this message comes from us, and its reader would trust what it leads to.
+fn plain_words(text: &str) -> String {
+    let printable: String = text
+        .chars()
+        .map(|character| if character.is_ascii_graphic() { character } else { ' ' })
+        .take(LONGEST_BROWSER)
+        .collect();
+    let words: Vec<&str> = printable
+        .split_whitespace()
+        .filter(|word| !looks_like_a_link(word))
+        .collect();
+    words.join(" ")
+}
+
+/// `name.name`, `//` and `@` make links; `Name/1.2.3` does not.
+fn looks_like_a_link(word: &str) -> bool {
+    let labels: Vec<&str> = word.split('.').collect();
+    let host = labels.windows(2).any(|pair| {
+        pair.iter().all(|label| !label.is_empty())
+            && pair
+                .last()
+                .is_some_and(|label| label.starts_with(|first: char| first.is_ascii_alphabetic()))
+    });
+    host || word.contains("//") || word.contains('@')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    /// Every message there is; the match makes whoever adds one add it here.
+    fn every_message() -> Vec<Message> {
+        let code = "12345678".to_owned();
+        let all = vec![
+            Message::SecondFactorCode {
+                code: code.clone(),
+                minutes: 10,
+            },
+            Message::ConfirmationCode { code, minutes: 1 },
+            Message::AuthenticatorAdded,
+            Message::AuthenticatorReplaced,
+            Message::AuthenticatorRemoved,
+            Message::RecoveryCodesReplaced,
+            Message::RecoveryCodeUsed { remaining: 0 },
+            Message::RecoveryCodeUsed { remaining: 1 },
+            Message::RecoveryCodeUsed { remaining: 9 },
+            Message::EmailFactorAdded,
+            Message::EmailFactorRemoved,
+            Message::PhoneFactorAdded { hint: "89".to_owned() },
+            Message::PhoneFactorRemoved,
+            Message::RefreshTokenReused,
+        ];
+        for message in &all {
+            match message {
+                Message::SecondFactorCode { .. }
+                | Message::ConfirmationCode { .. }
+                | Message::AuthenticatorAdded
+                | Message::AuthenticatorReplaced
+                | Message::AuthenticatorRemoved
+                | Message::RecoveryCodesReplaced
+                | Message::RecoveryCodeUsed { .. }
+                | Message::EmailFactorAdded
+                | Message::EmailFactorRemoved
+                | Message::PhoneFactorAdded { .. }
+                | Message::PhoneFactorRemoved
+                | Message::RefreshTokenReused => {}
+            }
+        }
+        all
+    }
+
+    fn letter(message: Message, locale: Locale) -> Letter {
+        Letter {
+            to: "jo@example.com".to_owned(),
+            locale,
+            message,
+            occasion: Occasion {
+                at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+                ip: Some(IpAddr::from([192, 0, 2, 7])),
+                user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0".to_owned()),
+            },
+        }
+    }
+
+    fn templates() -> Templates {
+        Templates::new("auth.example.com".to_owned())
+    }
+
+    #[test]
+    fn every_text_of_every_message_is_there_in_every_language_with_all_places_filled() {
+        let templates = templates();
+        for locale in Locale::ALL {
+            let texts = templates.texts(locale);
+            for message in every_message() {
+                let args = templates.args(&message);
+                let id = text_id(&message);
+                let own = ["subject", "lead", "sms"].map(|attribute| format!("{id}.{attribute}"));
+                let shared = ["when", "address", "browser", "unknown", "automatic"].map(str::to_owned);
+                let advice = advice(&message).iter().map(|text| (*text).to_owned());
+                for text in own.into_iter().chain(shared).chain(advice) {
+                    let said = texts.find(&text, &args);
+                    let said = said.unwrap_or_else(|| panic!("{text} in {}", locale.as_str()));
+                    assert!(!said.trim().is_empty() && !said.contains(['{', '}']), "{text}: {said}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn both_languages_have_the_same_texts_and_can_be_read_without_fault() {
+        let [english, german] = [include_str!("texts/en.ftl"), include_str!("texts/de.ftl")].map(|source| {
+            assert!(FluentResource::try_new(source.to_owned()).is_ok());
+            let ids = source.lines().filter_map(|line| line.split_once(" ="));
+            ids.map(|(id, _)| id.trim().to_owned()).collect::<Vec<_>>()
+        });
+        assert_eq!(english, german);
+    }
+
+    #[test]
+    fn a_mail_tells_when_and_from_where_in_its_language() {
+        for (locale, at) in [
+            (Locale::En, "14 November 2023, 22:13 UTC"),
+            (Locale::De, "14.11.2023, 22:13 UTC"),
+        ] {
+            for message in every_message() {
+                let code = message.code().map(str::to_owned);
+                let mail = templates().render(Channel::Email, &letter(message, locale));
+                let html = mail.html.unwrap();
+                assert!(html.contains(&format!("<html lang=\"{}\">", locale.as_str())));
+                for body in [&html, &mail.text] {
+                    for part in [at, "192.0.2.7", "Firefox/140.0", "auth.example.com"] {
+                        assert!(body.contains(part), "{part}: {body}");
+                    }
+                    assert!(code.as_ref().is_none_or(|code| body.contains(code)));
+                }
+                assert!(!mail.subject.contains(['\r', '\n']) && mail.subject.chars().count() <= 78);
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_message_fits_into_one_and_binds_its_code_to_the_host() {
+        const GSM: &str = "äöüÄÖÜß\n";
+        for locale in Locale::ALL {
+            for message in every_message() {
+                let code = message.code().map(str::to_owned);
+                let text = templates().render(Channel::Sms, &letter(message, locale)).text;
+                let plain =
+                    |character: char| character.is_ascii_graphic() || character == ' ' || GSM.contains(character);
+                assert!(text.chars().all(plain), "{text}");
+                assert!(text.chars().count() <= 160, "{}: {text}", text.chars().count());
+                assert!(text.contains("auth.example.com"));
+                if let Some(code) = code {
+                    assert!(text.ends_with(&format!("\n@auth.example.com #{code}")), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_stranger_says_is_shown_as_plain_words() {
+        let mut letter = letter(Message::AuthenticatorRemoved, Locale::En);
+        letter.occasion.user_agent =
+            Some("A\r\nB\u{202e} <b>x</b> https://evil.example/ www.evil.example jo@evil //1.2.3.4 C/1.2".to_owned());
+        let mail = templates().render(Channel::Email, &letter);
+        assert!(mail.text.contains("A B <b>x</b> C/1.2\n"), "{}", mail.text);
+        let html = mail.html.unwrap();
+        assert!(html.contains("A B &#60;b&#62;x&#60;/b&#62; C/1.2<"), "{html}");
+        assert_eq!(plain_words(&"x".repeat(1000)).len(), LONGEST_BROWSER);
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_to_be_unknown() {
+        let mut letter = letter(Message::RefreshTokenReused, Locale::De);
+        letter.occasion.ip = None;
+        letter.occasion.user_agent = Some("\u{0}".to_owned());
+        let mail = templates().render(Channel::Email, &letter);
+        assert!(
+            mail.text.contains("Von der Adresse: unbekannt\nMit: unbekannt"),
+            "{}",
+            mail.text
+        );
+    }
+
+    #[test]
+    fn a_link_is_a_button_and_a_line() {
+        let link = Link {
+            label: "Go".to_owned(),
+            url: "https://auth.example.com/?a=1&b=2".to_owned(),
+        };
+        let plain = Plain {
+            lead: "",
+            code: None,
+            link: Some(&link),
+            facts: &[],
+            paragraphs: &[],
+            footer: "",
+        };
+        assert!(
+            plain
+                .render()
+                .unwrap()
+                .contains("Go: https://auth.example.com/?a=1&b=2\n")
+        );
+    }
+}

@@ -1,0 +1,76 @@
+# What messages say in English. A test holds that every message has a subject, a lead and a text for phones.
+#
+# $service names the deployment. Texts for phones stay within the GSM 7-bit alphabet (3GPP TS 23.038): one character
+# outside it halves what fits into a message.
+
+second-factor-code =
+    .subject = { $code } is your code for { $service }
+    .lead = Enter this code to finish signing in to { $service }:
+    .sms = { $code } is your code for { $service }. It lasts { minutes }. Never share it with anybody.
+confirmation-code =
+    .subject = { $code } confirms that this is your address
+    .lead = Enter this code to receive codes for { $service } here from now on:
+    .sms = { $code } confirms your number for { $service }. It lasts { minutes }. Never share it with anybody.
+
+authenticator-added =
+    .subject = An authenticator app was added
+    .lead = An authenticator app was added to your account at { $service }. Signing in takes a code from it from now on.
+    .sms = { $service }: an authenticator app was added to your account. { sms-not-you }
+authenticator-replaced =
+    .subject = Your authenticator app was replaced
+    .lead = Another authenticator app took the place of the one that your account at { $service } had. Codes from the old one no longer work.
+    .sms = { $service }: your authenticator app was replaced by another. { sms-not-you }
+authenticator-removed =
+    .subject = Your authenticator app was removed
+    .lead = The authenticator app was removed from your account at { $service }. Codes from it no longer work.
+    .sms = { $service }: your authenticator app was removed. { sms-not-you }
+recovery-codes-replaced =
+    .subject = You have new recovery codes
+    .lead = New recovery codes were made for your account at { $service }. The old ones no longer work.
+    .sms = { $service }: new recovery codes were made, the old ones no longer work. { sms-not-you }
+recovery-code-used =
+    .subject = A recovery code was used
+    .lead = A recovery code was used to sign in to your account at { $service }. { $remaining ->
+        [0] None are left: make new ones soon.
+        [one] One is left: make new ones soon.
+       *[other] { $remaining } are left.
+    }
+    .sms = { $service }: a recovery code was used to sign in, { $remaining } left. { sms-not-you }
+email-factor-added =
+    .subject = You can now sign in with codes by e-mail
+    .lead = Codes by e-mail were added to your account at { $service } as a way to finish signing in.
+    .sms = { $service }: codes by e-mail were added to your account. { sms-not-you }
+email-factor-removed =
+    .subject = Codes by e-mail were removed
+    .lead = Codes by e-mail no longer work for signing in to your account at { $service }.
+    .sms = { $service }: codes by e-mail were removed from your account. { sms-not-you }
+phone-factor-added =
+    .subject = You can now sign in with codes by text message
+    .lead = Codes by text message to the number that ends in { $hint } were added to your account at { $service } as a way to finish signing in.
+    .sms = { $service }: codes to the number ending in { $hint } were added to your account. { sms-not-you }
+phone-factor-removed =
+    .subject = Codes by text message were removed
+    .lead = Codes by text message no longer work for signing in to your account at { $service }.
+    .sms = { $service }: codes by text message were removed from your account. { sms-not-you }
+refresh-token-reused =
+    .subject = We signed one of your devices out
+    .lead = Somebody may have copied the sign-in of one of your devices, so we ended that session at { $service }. If you are asked to sign in again, this is why.
+    .sms = { $service }: we ended a session of yours that somebody may have copied. { sms-not-you }
+
+minutes = { $minutes ->
+        [one] one minute
+       *[other] { $minutes } minutes
+    }
+sms-not-you = Not you? Change your password.
+
+lasts = The code lasts { minutes } and works once.
+never-share = Never share it with anybody, not even with somebody who says they work for { $service }: we never ask for it.
+code-not-you = If you did not ask for a code, somebody may know your password: change it. Without this code they cannot get in.
+confirmation-not-you = If you did not ask for this, ignore this message: nothing happens without the code.
+notice-not-you = If this was not you, change your password right away, end the sessions that you do not know, and check your second factors.
+
+when = When
+address = From the address
+browser = With
+unknown = unknown
+automatic = { $service } sent this message automatically; answers are not read.
