@@ -3,6 +3,7 @@
 //! All faults are reported at once, each with the name of its variable. Only `cli`, `app` and `server` see this module.
 
 mod database;
+mod delivery;
 mod keys;
 mod limits;
 mod reader;
@@ -12,6 +13,7 @@ pub mod source;
 mod tokens;
 
 pub use self::database::{DatabaseConfig, DatabaseLocation};
+pub use self::delivery::{DeliveryConfig, MailConfig, SmsConfig};
 pub use self::keys::MasterKeySource;
 pub(crate) use self::keys::parse_keyring;
 pub use self::limits::LimitsConfig;
@@ -47,6 +49,8 @@ pub struct Config {
     pub tokens: TokensConfig,
     /// Bounds on passwords and on work.
     pub limits: LimitsConfig,
+    /// How messages reach people.
+    pub delivery: DeliveryConfig,
     /// Whether everybody needs a second factor.
     pub two_factor: TwoFactorPolicy,
     /// Who may make an account.
@@ -80,6 +84,7 @@ impl Config {
         let master_key = MasterKeySource::read(&mut reader, database.as_ref());
         let tokens = TokensConfig::read(&mut reader);
         let limits = LimitsConfig::read(&mut reader, mode, two_factor);
+        let delivery = DeliveryConfig::read(&mut reader, mode);
         let faults = reader.into_faults();
         let read = || {
             Some(Self {
@@ -89,6 +94,7 @@ impl Config {
                 master_key: master_key?,
                 tokens: tokens?,
                 limits: limits?,
+                delivery: delivery?,
                 two_factor: two_factor?,
                 registration: registration?,
             })
@@ -104,6 +110,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::message::Channel;
 
     const KEY: &str = "MASTER_KEY";
 
@@ -271,5 +278,77 @@ mod tests {
         )
         .unwrap_err();
         assert_eq!(names(&faults), ["VESTIBULE_SESSION_IDLE_TTL"]);
+    }
+
+    const SMTP: (&str, &str) = ("SMTP_URL", "smtps://jo:hush-hush@mail.example.com");
+    const FROM: (&str, &str) = ("MAIL_FROM", "Example <auth@example.com>");
+    const HOOK: (&str, &str) = ("SMS_WEBHOOK_URL", "https://sms.example.com/send");
+    const HOOK_SECRET: (&str, &str) = ("SMS_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+
+    #[test]
+    fn ways_out_are_set_as_a_whole_or_not_at_all() {
+        let config = read(&[], Mode::Serve).unwrap().delivery;
+        assert!(config.mail.is_none() && config.sms.is_none() && config.second_factor_channels.is_empty());
+        let config = read(&[SMTP, FROM, HOOK, HOOK_SECRET], Mode::Serve).unwrap().delivery;
+        assert!(config.mail.is_some() && config.sms.is_some());
+        let printed = format!("{config:?}");
+        assert!(!printed.contains("hush-hush") && !printed.contains("MfKQ"), "{printed}");
+        for (given, missing) in [
+            (SMTP, "VESTIBULE_MAIL_FROM"),
+            (FROM, "VESTIBULE_SMTP_URL"),
+            (HOOK, "VESTIBULE_SMS_WEBHOOK_SECRET"),
+            (HOOK_SECRET, "VESTIBULE_SMS_WEBHOOK_URL"),
+        ] {
+            assert_eq!(names(&read(&[given], Mode::Serve).unwrap_err()), [missing]);
+        }
+    }
+
+    #[test]
+    fn faulty_ways_out_are_not_repeated() {
+        let faults = read(
+            &[
+                ("SMTP_URL", "smtp://jo:hush-hush@"),
+                ("MAIL_FROM", "hush-hush"),
+                ("SMS_WEBHOOK_URL", "http://hush-hush.example/"),
+                ("SMS_WEBHOOK_SECRET", "whsec_hush-hush"),
+            ],
+            Mode::Serve,
+        )
+        .unwrap_err();
+        assert_eq!(
+            names(&faults),
+            [
+                "VESTIBULE_SMTP_URL",
+                "VESTIBULE_MAIL_FROM",
+                "VESTIBULE_SMS_WEBHOOK_URL",
+                "VESTIBULE_SMS_WEBHOOK_SECRET"
+            ]
+        );
+        assert!(faults.iter().all(|fault| !fault.contains("hush-hush")));
+    }
+
+    #[test]
+    fn second_factors_always_have_the_authenticator_and_need_their_ways_out() {
+        let channels = |text: &str| {
+            let pairs = [SMTP, FROM, HOOK, HOOK_SECRET, ("SECOND_FACTORS", text)];
+            read(&pairs, Mode::Serve).map(|config| config.delivery.second_factor_channels)
+        };
+        assert_eq!(channels("totp"), Ok(vec![]));
+        assert_eq!(channels("sms, totp,email"), Ok(vec![Channel::Sms, Channel::Email]));
+        for bad in ["", "email", "totp,totp", "totp,email,email", "totp,fax", "TOTP"] {
+            assert_eq!(
+                names(&channels(bad).unwrap_err()),
+                ["VESTIBULE_SECOND_FACTORS"],
+                "{bad}"
+            );
+        }
+        for factors in ["totp,email", "totp,sms"] {
+            let pairs = [("SECOND_FACTORS", factors)];
+            assert_eq!(
+                names(&read(&pairs, Mode::Serve).unwrap_err()),
+                ["VESTIBULE_SECOND_FACTORS"]
+            );
+            assert!(read(&pairs, Mode::Development).is_ok());
+        }
     }
 }

@@ -72,6 +72,8 @@ settings! {
         "Most sessions of one user, 1 to 1000; the least recently used one ends";
     TWO_FACTOR_POLICY "VESTIBULE_TWO_FACTOR_POLICY" "two-factor-policy" = "required":
         "Whether everybody needs a second factor: required or optional";
+    SECOND_FACTORS "VESTIBULE_SECOND_FACTORS" "second-factors" = "totp":
+        "Second factors that people may set up, as a list: totp, and email or sms if they can be sent";
     REGISTRATION "VESTIBULE_REGISTRATION" "registration" = "explicit":
         "Who may make an account: explicit (everybody; a taken name is told) or closed (nobody)";
     PASSWORD_MIN_LENGTH "VESTIBULE_PASSWORD_MIN_LENGTH" "password-min-length" = "" ("8, or 15 when the second factor is optional"):
@@ -84,6 +86,14 @@ settings! {
         "Networks whose Forwarded and X-Forwarded-For count, as a list of CIDRs";
     CORS_ORIGINS "VESTIBULE_CORS_ORIGINS" "cors-origins" = "" ("none"):
         "Exact origins whose pages may call the API from a browser, cookies included, as a list";
+    #[secret] SMTP_URL "VESTIBULE_SMTP_URL" "smtp-url" = "" ("none: no mail is sent"):
+        "Mail server: smtp://user:password@host:port with STARTTLS, or smtps://; smtp://…?tls=none does without TLS";
+    MAIL_FROM "VESTIBULE_MAIL_FROM" "mail-from" = "" ("none"):
+        "Whom mail comes from: an address, or a name and the address in angle brackets";
+    SMS_WEBHOOK_URL "VESTIBULE_SMS_WEBHOOK_URL" "sms-webhook-url" = "" ("none: no text messages are sent"):
+        "Where text messages are posted to be sent; https unless loopback";
+    #[secret] SMS_WEBHOOK_SECRET "VESTIBULE_SMS_WEBHOOK_SECRET" "sms-webhook-secret" = "" ("none"):
+        "What these posts are signed with: whsec_ and 24 to 64 bytes in base64";
     DB_POOL_SIZE "VESTIBULE_DB_POOL_SIZE" "db-pool-size" = "10":
         "Most connections to the database, 1 to 500";
     HTTP_WORKERS "VESTIBULE_HTTP_WORKERS" "http-workers" = "" ("one a processor"):

@@ -1,0 +1,113 @@
+//! How messages reach people, and which of them may carry codes.
+
+use super::Mode;
+use super::reader::Reader;
+use super::settings::{self, Setting};
+use crate::crypto::webhook_signer::WebhookSigner;
+use crate::delivery::sms::WebhookUrl;
+use crate::delivery::smtp::{Sender, SmtpServer};
+use crate::domain::message::Channel;
+
+/// The second factor that is always there: it needs nobody else.
+const AUTHENTICATOR: &str = "totp";
+
+/// The way out for mail.
+#[derive(Debug)]
+pub struct MailConfig {
+    /// Where to hand it over.
+    pub server: SmtpServer,
+    /// Whom it comes from.
+    pub sender: Sender,
+}
+
+/// The way out for text messages.
+#[derive(Debug)]
+pub struct SmsConfig {
+    /// Where to hand them over.
+    pub url: WebhookUrl,
+    /// How they are signed.
+    pub signer: WebhookSigner,
+}
+
+/// Mail, text messages, and the codes in them.
+#[derive(Debug)]
+pub struct DeliveryConfig {
+    /// How mail goes out, if it does.
+    pub mail: Option<MailConfig>,
+    /// How text messages go out, if they do.
+    pub sms: Option<SmsConfig>,
+    /// Channels whose codes may be a second factor, beside the authenticator app.
+    pub second_factor_channels: Vec<Channel>,
+}
+
+impl DeliveryConfig {
+    /// Reads the section.
+    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> Option<Self> {
+        let server = reader.parse_optional(&settings::SMTP_URL, SmtpServer::parse);
+        let sender = reader.parse_optional(&settings::MAIL_FROM, Sender::parse);
+        let mail = together(reader, (&settings::SMTP_URL, server), (&settings::MAIL_FROM, sender));
+        let url = reader.parse_optional(&settings::SMS_WEBHOOK_URL, WebhookUrl::parse);
+        let signer = reader.parse_optional(&settings::SMS_WEBHOOK_SECRET, WebhookSigner::parse);
+        let sms = together(
+            reader,
+            (&settings::SMS_WEBHOOK_URL, url),
+            (&settings::SMS_WEBHOOK_SECRET, signer),
+        );
+        let channels = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
+        let found = Self {
+            mail: mail?.map(|(server, sender)| MailConfig { server, sender }),
+            sms: sms?.map(|(url, signer)| SmsConfig { url, signer }),
+            second_factor_channels: channels?,
+        };
+        found.has_ways_out(reader, mode).then_some(found)
+    }
+
+    /// Codes that cannot be sent lock people out, so that is found here and not at somebody's login. Developers have no
+    /// need to send any.
+    fn has_ways_out(&self, reader: &mut Reader<'_>, mode: Mode) -> bool {
+        let lacking = self.second_factor_channels.iter().find_map(|channel| match channel {
+            Channel::Email if self.mail.is_none() => Some("has email, which needs SMTP_URL and MAIL_FROM"),
+            Channel::Sms if self.sms.is_none() => Some("has sms, which needs SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET"),
+            Channel::Email | Channel::Sms => None,
+        });
+        let lacking = lacking.filter(|_| mode == Mode::Serve);
+        if let Some(wanted) = lacking {
+            reader.fault(&settings::SECOND_FACTORS, wanted);
+        }
+        lacking.is_none()
+    }
+}
+
+/// A setting with what was read for it.
+type Part<'a, T> = (&'a Setting, Option<Option<T>>);
+
+/// Returns two settings of which neither is of use without the other.
+#[expect(clippy::option_option, reason = "faulty settings and absent ones are told apart")]
+fn together<A, B>(reader: &mut Reader<'_>, one: Part<'_, A>, other: Part<'_, B>) -> Option<Option<(A, B)>> {
+    match (one.1?, other.1?) {
+        (Some(first), Some(second)) => Some(Some((first, second))),
+        (None, None) => Some(None),
+        (Some(_), None) => {
+            reader.fault(other.0, format!("must be set together with {}", one.0.name));
+            None
+        }
+        (None, Some(_)) => {
+            reader.fault(one.0, format!("must be set together with {}", other.0.name));
+            None
+        }
+    }
+}
+
+fn parse_second_factors(text: &str) -> Result<Vec<Channel>, String> {
+    let wanted = || "must be a list of totp, email and sms, each once, with totp among them".to_owned();
+    let words: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+    let once = words
+        .iter()
+        .enumerate()
+        .all(|(index, word)| !words.iter().skip(index + 1).any(|other| other == word));
+    if !once || !words.contains(&AUTHENTICATOR) {
+        return Err(wanted());
+    }
+    let channels = words.into_iter().filter(|word| *word != AUTHENTICATOR);
+    channels.map(|word| Channel::parse(word).ok_or_else(wanted)).collect()
+}
