@@ -58,6 +58,7 @@ need_build() {
 need_test_tools() {
     has curl || MISSING+=(curl)
     has jq || MISSING+=(jq)
+    has openssl || MISSING+=(openssl)
     has oathtool || MISSING+=(oathtool)
     python3 -c 'import venv, ensurepip' 2>/dev/null || MISSING+=(python3-venv)
     has node || MISSING+=(nodejs)

@@ -12,6 +12,7 @@
 )]
 
 mod contract;
+mod delivery;
 mod embedded_postgres;
 mod races;
 mod readme;

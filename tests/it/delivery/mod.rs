@@ -1,0 +1,82 @@
+//! Messages on their way out, to servers that are not ours: what arrives, and what becomes of what does not.
+
+mod peer;
+mod sms;
+mod smtp;
+mod templates;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::DateTime;
+use uuid::Uuid;
+use vestibule::delivery::templates::Templates;
+use vestibule::delivery::{Outgoing, SendError, Transport};
+use vestibule::domain::clock::Clock;
+use vestibule::domain::message::{Channel, Letter, Locale, Message, Occasion};
+use vestibule::system::SystemClock;
+
+/// Long enough for a slow machine.
+const PATIENT: Duration = Duration::from_secs(30);
+/// For those who are never answered.
+const HASTY: Duration = Duration::from_secs(1);
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+fn letter(to: &str, locale: Locale, message: Message) -> Letter {
+    Letter {
+        to: to.to_owned(),
+        locale,
+        message,
+        occasion: Occasion {
+            at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+            ip: Some([192, 0, 2, 7].into()),
+            user_agent: Some("<Fuchs>/1.0\r\nBcc: eve@example.com".to_owned()),
+        },
+    }
+}
+
+fn code() -> Message {
+    Message::SecondFactorCode {
+        code: "12345678".to_owned(),
+        minutes: 10,
+    }
+}
+
+fn outgoing(channel: Channel, letter: &Letter) -> Outgoing {
+    Outgoing {
+        id: Uuid::from_u128(7),
+        to: letter.to.clone(),
+        kind: letter.message.kind(),
+        locale: letter.locale.as_str(),
+        code: letter.message.code().map(str::to_owned),
+        rendered: Templates::new("auth.example.com".to_owned()).render(channel, letter),
+    }
+}
+
+/// Sends one message on a runtime of its own.
+fn send(transport: &dyn Transport, outgoing: &Outgoing) -> Result<(), SendError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(transport.send(outgoing))
+}
+
+#[track_caller]
+fn assert_temporary(sent: Result<(), SendError>) -> String {
+    match sent {
+        Err(SendError::Temporary(why)) => why,
+        other => panic!("this is not to be tried again: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn assert_refused(sent: Result<(), SendError>) -> String {
+    match sent {
+        Err(SendError::Refused(why)) => why,
+        other => panic!("this is to be given up: {other:?}"),
+    }
+}

@@ -1,0 +1,73 @@
+//! Servers written in Python, which tell what they received, one line each.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::server::process::PATIENCE;
+
+/// A server that runs for as long as this lives.
+pub(super) struct Peer {
+    program: Child,
+    lines: Receiver<Value>,
+    pub(super) port: u64,
+}
+
+impl Peer {
+    /// Starts a script of `tests/peers` and waits until it listens.
+    pub(super) fn start(script: &str, arguments: &[&str]) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let python = root.join("target/verifiers/python/bin/python");
+        assert!(
+            python.exists(),
+            "{} is missing: run scripts/test, which prepares it",
+            python.display()
+        );
+        let mut program = Command::new(python)
+            .arg(root.join("tests/peers").join(script))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(program.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in output.lines() {
+                if sender.send(serde_json::from_str(&line.unwrap()).unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut peer = Self {
+            program,
+            lines,
+            port: 0,
+        };
+        peer.port = peer.received().as_u64().unwrap();
+        peer
+    }
+
+    /// Waits for the next thing received.
+    #[track_caller]
+    pub(super) fn received(&self) -> Value {
+        self.lines.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Asserts that nothing more was received; to be asked when nothing is under way.
+    #[track_caller]
+    pub(super) fn assert_nothing_received(&self) {
+        assert_eq!(self.lines.try_recv().ok(), None);
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}

@@ -1,0 +1,265 @@
+//! Mail, to a real mail server, read by another parser.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use uuid::Uuid;
+use vestibule::delivery::smtp::{Sender, SmtpServer, SmtpTransport};
+use vestibule::delivery::{Outgoing, SendError};
+use vestibule::domain::message::{Channel, Locale, Message};
+
+use super::peer::Peer;
+use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, letter, outgoing, send};
+
+/// Names the directory of a certificate in the process that trusts it: what is trusted is one thing for a whole process.
+const TRUSTING: &str = "TEST_TRUSTING";
+
+fn transport(url: &str, limit: Duration) -> SmtpTransport {
+    let server = SmtpServer::parse(url).unwrap();
+    let sender = Sender::parse("Grüne Tür <auth@example.com>").unwrap();
+    SmtpTransport::new(&server, sender, clock(), limit).unwrap()
+}
+
+fn mail() -> Outgoing {
+    outgoing(Channel::Email, &letter("jo@example.org", Locale::De, code()))
+}
+
+/// Sends a mail without TLS to a server that was started so.
+fn sent_to(arguments: &[&str]) -> Result<(), SendError> {
+    let peer = Peer::start("smtp_server.py", arguments);
+    send(&transport(&plain(&peer), PATIENT), &mail())
+}
+
+fn plain(peer: &Peer) -> String {
+    format!("smtp://127.0.0.1:{}?tls=none", peer.port)
+}
+
+/// A key and a certificate for a host, signed by itself.
+struct Certificate {
+    directory: PathBuf,
+}
+
+impl Certificate {
+    fn make(host: &str, directory: &Path) -> Self {
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+            ])
+            .args([
+                "-days",
+                "2",
+                "-subj",
+                "/CN=mail",
+                "-keyout",
+                "key.pem",
+                "-out",
+                "certificate.pem",
+            ])
+            .args(["-addext", &format!("subjectAltName={host}")])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .current_dir(directory)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Self {
+            directory: directory.to_owned(),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn server(&self, more: &[&str]) -> Peer {
+        let (certificate, key) = (self.file("certificate.pem"), self.file("key.pem"));
+        let mut arguments = vec!["--tls", certificate.to_str().unwrap(), key.to_str().unwrap()];
+        arguments.extend(more);
+        Peer::start("smtp_server.py", &arguments)
+    }
+}
+
+#[test]
+fn a_mail_arrives_as_it_was_meant() {
+    let peer = Peer::start("smtp_server.py", &[]);
+    let transport = transport(&plain(&peer), PATIENT);
+    let mail = mail();
+    assert_eq!(send(&transport, &mail), Ok(()));
+    let got = peer.received();
+    assert_eq!(got["from"], "auth@example.com");
+    assert_eq!(got["to"], serde_json::json!(["jo@example.org"]));
+    assert_eq!(got["hello"], "example.com");
+    assert_eq!(got["defects"], serde_json::json!([]));
+    let headers = &got["headers"];
+    assert_eq!(headers["subject"], "12345678 ist Ihr Code für auth.example.com");
+    assert_eq!(headers["subject"], mail.rendered.subject.as_str());
+    assert_eq!(headers["from"], "Grüne Tür <auth@example.com>");
+    assert_eq!(headers["to"], "jo@example.org");
+    assert_eq!(headers["message-id"], format!("<{}@example.com>", Uuid::from_u128(7)));
+    assert_eq!(headers["auto-submitted"], "auto-generated");
+    assert_eq!(headers["content-language"], "de");
+    assert!(chrono::DateTime::parse_from_rfc2822(headers["date"].as_str().unwrap()).is_ok());
+    assert_eq!(headers.get("bcc"), None);
+    assert_eq!(got["type"], "multipart/alternative");
+    assert_eq!(got["order"], serde_json::json!(["text/plain", "text/html"]));
+    let part = |kind: &str| got["parts"][kind].as_str().unwrap().replace("\r\n", "\n");
+    assert_eq!(part("text/plain").trim_end(), mail.rendered.text.trim_end());
+    assert_eq!(
+        part("text/html").trim_end(),
+        mail.rendered.html.as_deref().unwrap().trim_end()
+    );
+
+    assert_eq!(send(&transport, &mail), Ok(()));
+    assert_eq!(peer.received()["headers"]["message-id"], headers["message-id"]);
+}
+
+#[test]
+fn a_server_says_not_now_and_then_takes_it() {
+    let peer = Peer::start(
+        "smtp_server.py",
+        &["--answer", "451", "4.3.0 jo@example.org later", "--times", "1"],
+    );
+    let transport = transport(&plain(&peer), PATIENT);
+    let why = assert_temporary(send(&transport, &mail()));
+    assert_eq!(why, "the mail server answered 451 4.3.0");
+    assert_eq!(send(&transport, &mail()), Ok(()));
+    peer.received();
+}
+
+#[test]
+fn a_server_says_never_and_its_words_are_not_repeated() {
+    let why = assert_refused(sent_to(&["--answer", "550", "5.1.1 there is no jo@example.org here"]));
+    assert_eq!(why, "the mail server answered 550 5.1.1");
+    let why = assert_refused(sent_to(&["--answer", "553", "jo@example.org what"]));
+    assert_eq!(why, "the mail server answered 553");
+}
+
+#[test]
+fn whoever_is_not_let_in_tries_again() {
+    let why = assert_temporary(sent_to(&["--user", "jo", "secret"]));
+    assert!(why.contains("530"), "{why}");
+    let peer = Peer::start("smtp_server.py", &["--user", "jo", "s:cret/"]);
+    let url = |password: &str| format!("smtp://jo:{password}@127.0.0.1:{}?tls=none", peer.port);
+    let why = assert_temporary(send(&transport(&url("wrong"), PATIENT), &mail()));
+    assert!(why.contains("535"), "{why}");
+    assert_eq!(send(&transport(&url("s%3Acret%2F"), PATIENT), &mail()), Ok(()));
+    assert_eq!(peer.received()["user"], "jo");
+}
+
+#[test]
+fn nobody_is_waited_for_without_end() {
+    let why = {
+        let peer = Peer::start("smtp_server.py", &["--silent"]);
+        assert_temporary(send(&transport(&plain(&peer), HASTY), &mail()))
+    };
+    assert_eq!(why, "the mail server did not answer in time");
+    // The port that nobody listens on any more is one that cannot be connected to.
+    let gone = plain(&Peer::start("smtp_server.py", &[]));
+    assert_temporary(send(&transport(&gone, PATIENT), &mail()));
+}
+
+#[test]
+fn a_destination_does_not_add_headers() {
+    let peer = Peer::start("smtp_server.py", &[]);
+    let transport = transport(&plain(&peer), PATIENT);
+    for to in [
+        "jo@example.org\r\nBcc: eve@example.com",
+        "jo@example.org\nBcc: eve@example.com",
+        "jo@example.org, eve@example.com",
+        "jo@example.org> <eve@example.com",
+        "",
+    ] {
+        let mut mail = mail();
+        mail.to = to.to_owned();
+        let why = assert_refused(send(&transport, &mail));
+        assert!(!why.contains("jo"), "{why}");
+    }
+    let mut mail = mail();
+    mail.rendered.subject = "One\r\nBcc: eve@example.com".to_owned();
+    assert_eq!(send(&transport, &mail), Ok(()));
+    let got = peer.received();
+    assert_eq!(got["headers"].get("bcc"), None, "{got}");
+    assert_eq!(got["to"], serde_json::json!(["jo@example.org"]));
+}
+
+#[test]
+fn without_tls_nothing_is_said() {
+    let peer = Peer::start("smtp_server.py", &[]);
+    for scheme in ["smtp", "smtps"] {
+        let url = format!("{scheme}://jo:secret@127.0.0.1:{}", peer.port);
+        assert_temporary(send(&transport(&url, Duration::from_secs(5)), &mail()));
+    }
+    peer.assert_nothing_received();
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_refused() {
+    let place = TempDir::new().unwrap();
+    let certificate = Certificate::make("IP:127.0.0.1", place.path());
+    for (scheme, more) in [("smtp", &[][..]), ("smtps", &["--implicit"][..])] {
+        let peer = certificate.server(more);
+        let url = format!("{scheme}://jo:secret@127.0.0.1:{}", peer.port);
+        let why = assert_temporary(send(&transport(&url, PATIENT), &mail()));
+        assert!(why.contains("not trusted"), "{why}");
+        peer.assert_nothing_received();
+    }
+}
+
+/// Runs the rest of a test in a process that trusts the certificate made for a host: the test once more, by its name.
+fn trusting(host: &str, test: &str, rest: impl Fn(&Certificate)) {
+    if let Some(directory) = std::env::var_os(TRUSTING) {
+        rest(&Certificate {
+            directory: directory.into(),
+        });
+        return;
+    }
+    let place = TempDir::new().unwrap();
+    let certificate = Certificate::make(host, place.path());
+    let run = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("delivery::smtp::{test}"), "--nocapture"])
+        .env(TRUSTING, place.path())
+        .env("SSL_CERT_FILE", certificate.file("certificate.pem"))
+        .output()
+        .unwrap();
+    let said = [run.stdout, run.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn a_certificate_that_the_system_trusts_is_good_for_its_host() {
+    let test = "a_certificate_that_the_system_trusts_is_good_for_its_host";
+    trusting("IP:127.0.0.1", test, |certificate| {
+        let message = Message::AuthenticatorRemoved;
+        let mail = outgoing(Channel::Email, &letter("jo@example.org", Locale::En, message));
+        for (scheme, more) in [
+            ("smtp://jo:secret@", &["--user", "jo", "secret"][..]),
+            ("smtps://", &["--implicit"]),
+        ] {
+            let peer = certificate.server(more);
+            let url = format!("{scheme}127.0.0.1:{}", peer.port);
+            assert_eq!(send(&transport(&url, PATIENT), &mail), Ok(()), "{scheme}");
+            let got = peer.received();
+            assert_eq!(got["headers"]["subject"], "Your authenticator app was removed");
+        }
+    });
+}
+
+#[test]
+fn a_certificate_that_the_system_trusts_is_good_for_no_other_host() {
+    let test = "a_certificate_that_the_system_trusts_is_good_for_no_other_host";
+    trusting("DNS:mail.example.com", test, |certificate| {
+        let peer = certificate.server(&[]);
+        let url = format!("smtp://127.0.0.1:{}", peer.port);
+        let why = assert_temporary(send(&transport(&url, PATIENT), &mail()));
+        assert!(why.contains("not trusted"), "{why}");
+        peer.assert_nothing_received();
+    });
+}

@@ -1,0 +1,36 @@
+//! The words of messages through the public API; every text is tried beside the templates themselves.
+
+use vestibule::domain::message::{Channel, Locale, Message};
+
+use super::{letter, outgoing};
+
+#[test]
+fn a_stranger_cannot_write_into_our_mail() {
+    let letter = letter("jo@example.org", Locale::En, Message::RefreshTokenReused);
+    let mail = outgoing(Channel::Email, &letter).rendered;
+    let html = mail.html.unwrap();
+    assert!(
+        !html.contains("<Fuchs>") && html.contains("Fuchs&#62;/1.0 Bcc:"),
+        "{html}"
+    );
+    assert!(
+        !mail.text.contains("eve@example.com") && !mail.text.contains("\nBcc"),
+        "{}",
+        mail.text
+    );
+}
+
+#[test]
+fn a_code_is_told_in_every_part_of_its_message() {
+    for locale in Locale::ALL {
+        let letter = letter("jo@example.org", locale, super::code());
+        let mail = outgoing(Channel::Email, &letter).rendered;
+        assert!(
+            [mail.subject, mail.text, mail.html.unwrap()]
+                .iter()
+                .all(|part| part.contains("12345678"))
+        );
+        let text = outgoing(Channel::Sms, &letter).rendered;
+        assert!(text.html.is_none() && text.text.ends_with("@auth.example.com #12345678"));
+    }
+}

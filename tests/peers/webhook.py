@@ -1,0 +1,61 @@
+"""A receiver of text messages that checks their signatures with a library that is not ours.
+
+    python webhook.py SECRET [--status CODE] [--location URL] [--silent]
+
+Prints its port, then one JSON line a request: whether its signature is right, its headers and its body. Answers 401 to
+one that is not, and otherwise with the status it was told (204). --silent reads the request and never answers. It ends
+when its standard input does. Needs standardwebhooks.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+parser = argparse.ArgumentParser()
+parser.add_argument("secret")
+parser.add_argument("--status", type=int, default=204)
+parser.add_argument("--location")
+parser.add_argument("--silent", action="store_true")
+arguments = parser.parse_args()
+
+
+def say(thing):
+    print(json.dumps(thing), flush=True)
+
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            Webhook(arguments.secret).verify(body, headers)
+            good = True
+        except WebhookVerificationError:
+            good = False
+        say({"good": good, "path": self.path, "headers": headers, "body": json.loads(body)})
+        if arguments.silent:
+            threading.Event().wait()
+        self.send_response(arguments.status if good else 401)
+        if arguments.location:
+            self.send_header("location", arguments.location)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_GET(self):
+        say({"good": False, "path": self.path, "headers": {}, "body": None})
+        self.send_error(405)
+
+    def log_message(self, *_):
+        pass
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+say(server.server_port)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.stdin.read()
+os._exit(0)
