@@ -1,12 +1,14 @@
-//! Keyed hashes of what others keep: recovery codes and the secrets of service clients.
+//! Keyed hashes of what others keep or type: recovery codes, codes that were sent, the secrets of service clients.
 //!
 //! 120 random bits and more need no slow hash (ASVS 6.5.2); the key makes a stolen table useless on its own, and the
-//! user's id in the hash keeps one account's code from being matched against another's row.
+//! user's id in the hash keeps one account's code from being matched against another's row. Codes that are sent are short;
+//! for those the key is all that stands between a stolen table and a guess (NIST SP 800-63B-4 §3.1.3.2).
 
 use aws_lc_rs::hmac;
 
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use crate::domain::ids::{ServiceClientId, UserId};
+use crate::domain::one_time_code::{CodePlace, OneTimeCode};
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::service_client::ClientSecret;
 
@@ -42,6 +44,73 @@ impl CodeHasher {
 fn tag(key: &hmac::Key, user_id: UserId, code: &RecoveryCode) -> Vec<u8> {
     let input = [user_id.uuid().as_bytes().as_slice(), code.expose()].concat();
     hmac::sign(key, &input).as_ref().to_vec()
+}
+
+/// Hashes codes that are sent under the master keys.
+pub struct SentCodeHasher {
+    keys: DerivedKeys<hmac::Key>,
+}
+
+impl SentCodeHasher {
+    /// Derives the keys.
+    pub fn new(keyring: &Keyring) -> Self {
+        Self {
+            keys: keyring.hmac_sha256("one-time-code"),
+        }
+    }
+
+    /// Returns the hash under which a new code is stored.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: the current key is always known.
+    pub fn hash(&self, place: CodePlace, code: &OneTimeCode) -> Result<Vec<u8>, UnknownKey> {
+        let (_, key) = self.keys.current()?;
+        Ok(sent_tag(key, place, code))
+    }
+
+    /// Returns the hashes under which a code may have been stored, one for each master key known.
+    pub fn candidates(&self, place: CodePlace, code: &OneTimeCode) -> Vec<Vec<u8>> {
+        self.keys.iter().map(|(_, key)| sent_tag(key, place, code)).collect()
+    }
+}
+
+fn sent_tag(key: &hmac::Key, place: CodePlace, code: &OneTimeCode) -> Vec<u8> {
+    // Fixed lengths and separators: no two places and codes make one input.
+    let input = [
+        place.session_id.uuid().as_bytes().as_slice(),
+        place.purpose.as_str().as_bytes(),
+        b"\0",
+        place.channel.as_str().as_bytes(),
+        b"\0",
+        code.expose().as_bytes(),
+    ]
+    .concat();
+    hmac::sign(key, &input).as_ref().to_vec()
+}
+
+/// Hashes what is counted, such as a phone number, so that the counters name nobody.
+pub struct SubjectHasher {
+    keys: DerivedKeys<hmac::Key>,
+}
+
+impl SubjectHasher {
+    /// Derives the keys.
+    pub fn new(keyring: &Keyring) -> Self {
+        Self {
+            keys: keyring.hmac_sha256("quota"),
+        }
+    }
+
+    /// Returns the hash of a subject under the current key; another master key begins all counts anew.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: the current key is always known.
+    pub fn hash(&self, subject: &str) -> Result<Vec<u8>, UnknownKey> {
+        let (_, key) = self.keys.current()?;
+        Ok(hmac::sign(key, subject.as_bytes()).as_ref().to_vec())
+    }
 }
 
 /// Hashes the secrets of service clients under the master keys.

@@ -10,7 +10,7 @@ use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use zeroize::Zeroizing;
 
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
-use crate::domain::ids::{TotpFactorId, UserId};
+use crate::domain::ids::{MessageId, OutOfBandFactorId, TotpFactorId, UserId};
 use crate::domain::random::{self, Random};
 
 /// The place of a sealed value.
@@ -28,6 +28,22 @@ impl SealedAt {
         Self {
             column: "totp_factors.sealed_secret",
             row: [id.uuid().into_bytes(), owner.uuid().into_bytes()].concat(),
+        }
+    }
+
+    /// Names a phone number's place.
+    pub fn phone_number(id: OutOfBandFactorId, owner: UserId) -> Self {
+        Self {
+            column: "out_of_band_factors.sealed_phone_number",
+            row: [id.uuid().into_bytes(), owner.uuid().into_bytes()].concat(),
+        }
+    }
+
+    /// Names a message's place.
+    pub fn message(id: MessageId) -> Self {
+        Self {
+            column: "outbox.sealed_message",
+            row: id.uuid().into_bytes().to_vec(),
         }
     }
 

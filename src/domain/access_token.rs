@@ -178,6 +178,7 @@ mod tests {
 
     fn user() -> User {
         User {
+            locale: crate::domain::message::Locale::En,
             id: UserId::from_uuid(Uuid::from_u128(2)),
             email: Some(Email::parse("jo@example.com").unwrap()),
             email_verified_at: None,

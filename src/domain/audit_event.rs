@@ -28,6 +28,18 @@ pub enum EventName {
     RecoveryCodesGenerated,
     /// A recovery code was spent.
     RecoveryCodeUsed,
+    /// A second factor was removed.
+    MfaRemoved,
+    /// Too many second factors were wrong in a row.
+    MfaLock,
+    /// A code was sent.
+    OtpSent,
+    /// A code was not sent, since too many were.
+    OtpSuppressed,
+    /// Somebody who is signed in proved once more who they are.
+    StepUpSuccess,
+    /// Somebody who is signed in failed to.
+    StepUpFail,
     /// A session became active.
     SessionCreated,
     /// A session was ended by its user.
@@ -59,6 +71,12 @@ impl EventName {
             Self::MfaEnrolConfirmed => "mfa_enrol_confirmed",
             Self::RecoveryCodesGenerated => "recovery_codes_generated",
             Self::RecoveryCodeUsed => "recovery_codes_used",
+            Self::MfaRemoved => "mfa_removed",
+            Self::MfaLock => "authn_mfa_lock",
+            Self::OtpSent => "otp_sent",
+            Self::OtpSuppressed => "otp_suppressed",
+            Self::StepUpSuccess => "step_up_success",
+            Self::StepUpFail => "step_up_fail",
             Self::SessionCreated => "session_created",
             Self::SessionLogout => "session_logout",
             Self::TokenRevoked => "authn_token_revoked",

@@ -45,6 +45,14 @@ impl Email {
         &self.0
     }
 
+    /// Returns enough of it for its owner to know which it is, and nobody else: `j***@e***.com`.
+    pub fn hint(&self) -> String {
+        let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
+        let (name, top_level) = domain.rsplit_once('.').unwrap_or((domain, ""));
+        let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+        format!("{}***@{}***.{top_level}", first(local), first(name))
+    }
+
     /// Returns the words of the address that its owner might build a password from.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.0.split(['@', '.']).chain([self.0.as_str()])
@@ -84,6 +92,13 @@ mod tests {
         assert_eq!(email.as_str(), "jo.doe+news@example.com");
         let email = Email::parse("jo@bücher.example").unwrap();
         assert_eq!(email.as_str(), "jo@xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn a_hint_shows_initials_only() {
+        let hint = |text: &str| Email::parse(text).unwrap().hint();
+        assert_eq!(hint("jo@example.com"), "j***@e***.com");
+        assert_eq!(hint("j@mail.example.co.uk"), "j***@m***.uk");
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl FailedAttempts {
         (wait > TimeDelta::zero()).then_some(wait)
     }
 
+    /// Returns how many more wrong ones cost nothing.
+    pub fn remaining(&self) -> i32 {
+        (FREE + 1 - self.count).max(0)
+    }
+
     /// Counts one more.
     #[must_use]
     pub fn with_one_more(self, now: DateTime<Utc>) -> Self {
@@ -92,6 +97,7 @@ mod tests {
         for _ in 0..4 {
             attempts = attempts.with_one_more(at(0));
         }
+        assert_eq!(attempts.remaining(), 1);
         assert_eq!(attempts.with_one_more(at(86_399)).count, 5);
         assert_eq!(attempts.with_one_more(at(86_400)).count, 1);
     }

@@ -57,6 +57,14 @@ id_type!(
     TotpFactorId
 );
 id_type!(
+    /// Names one second factor of a user whose codes are sent.
+    OutOfBandFactorId
+);
+id_type!(
+    /// Names one message to a person.
+    MessageId
+);
+id_type!(
     /// Names one row of the audit trail.
     AuditEventId
 );

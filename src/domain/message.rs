@@ -6,8 +6,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+
+use super::input::InvalidInput;
+use super::random::{self, Random};
 
 /// The way a message takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +70,28 @@ impl Locale {
             .find(|locale| language.eq_ignore_ascii_case(locale.as_str()))
     }
 
+    /// Returns the language of messages to a new user: the one asked for, or the one that the browser likes best, or English.
+    /// A language that there is not is no error, since a front end may have more of them than we do.
+    ///
+    /// # Errors
+    ///
+    /// Names `/locale` when it is no language tag.
+    pub fn requested(tag: Option<&str>, accept_language: Option<&str>) -> Result<Self, InvalidInput> {
+        let asked = match tag {
+            Some(tag) if !is_tag(tag) => {
+                return Err(InvalidInput::of(
+                    "/locale",
+                    "must be a language tag, such as en or de-AT",
+                ));
+            }
+            Some(tag) => Self::of_tag(tag),
+            None => None,
+        };
+        Ok(asked
+            .or_else(|| accept_language.and_then(Self::preferred))
+            .unwrap_or_default())
+    }
+
     /// Returns the language that an `Accept-Language` header likes best (RFC 9110 §12.5.4), of those there are.
     pub fn preferred(accept_language: &str) -> Option<Self> {
         let ranked = accept_language.split(',').filter_map(|range| {
@@ -84,6 +109,15 @@ impl Locale {
             })
             .map(|(locale, _)| locale)
     }
+}
+
+/// Tells whether a text has the shape of a language tag (RFC 5646 §2.1): a language, then parts after hyphens.
+fn is_tag(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let language = parts.next().unwrap_or_default();
+    let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text.len() <= 35 && is_language && parts.all(is_part)
 }
 
 /// What a message says.
@@ -196,9 +230,40 @@ impl fmt::Debug for Letter {
     }
 }
 
+/// Seconds after the first try that failed.
+const FIRST_RETRY_SECONDS: i64 = 5;
+/// Doublings after which tries come at an even pace, some ten minutes apart.
+const MOST_DOUBLINGS: i32 = 7;
+
+/// Returns how long to wait after so many tries: twice as long each time, and up to half as long again by chance, so that
+/// what failed together does not come back together.
+pub fn back_off(tries: i32, random: &dyn Random) -> TimeDelta {
+    let doublings = (tries - 1).clamp(0, MOST_DOUBLINGS);
+    let millis = (FIRST_RETRY_SECONDS * 1000) << doublings;
+    let [chance] = random::bytes::<1>(random);
+    TimeDelta::milliseconds(millis + millis * i64::from(chance) / 512)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Fixed(u8);
+
+    impl Random for Fixed {
+        fn fill(&self, destination: &mut [u8]) {
+            destination.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn each_wait_is_twice_as_long_up_to_some_ten_minutes() {
+        let waits: Vec<i64> = [0, 1, 2, 3, 8, 9, 1000]
+            .map(|tries| back_off(tries, &Fixed(0)).num_seconds())
+            .to_vec();
+        assert_eq!(waits, [5, 5, 10, 20, 640, 640, 640]);
+        assert!(back_off(1, &Fixed(255)) < TimeDelta::milliseconds(7500));
+    }
 
     #[test]
     fn a_tag_asks_for_its_language() {
@@ -223,6 +288,18 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Locale::preferred(header), wanted, "{header}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_goes_before_what_the_browser_likes() {
+        let requested = |tag, header| Locale::requested(tag, header).unwrap();
+        assert_eq!(requested(Some("de-CH-1996"), Some("en")), Locale::De);
+        assert_eq!(requested(Some("fr"), Some("de")), Locale::De);
+        assert_eq!(requested(Some("fr"), None), Locale::En);
+        assert_eq!(requested(None, None), Locale::En);
+        for text in ["", "d", "de_AT", "de-", "german", "de-AT\r\nBcc: x", "de-waytoolong"] {
+            assert!(Locale::requested(Some(text), None).is_err(), "{text:?}");
         }
     }
 

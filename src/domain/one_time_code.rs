@@ -8,6 +8,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use zeroize::Zeroizing;
 
+use super::ids::SessionId;
 use super::message::Channel;
 use super::random::{self, Random};
 
@@ -33,6 +34,17 @@ impl CodePurpose {
             Self::Enrolment => "enrolment",
         }
     }
+}
+
+/// Where a code counts. Its hash is bound to all of it, so that a code is worth nothing elsewhere (ASVS 6.6.2).
+#[derive(Clone, Copy, Debug)]
+pub struct CodePlace {
+    /// The session that asked for it.
+    pub session_id: SessionId,
+    /// What it is for.
+    pub purpose: CodePurpose,
+    /// The way it is sent.
+    pub channel: Channel,
 }
 
 /// A code of digits.

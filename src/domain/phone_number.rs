@@ -59,8 +59,13 @@ impl PhoneNumber {
 
     /// Returns enough of it for its owner to know which it is, and nobody else.
     pub fn hint(&self) -> String {
+        format!("•••{}", self.last_digits())
+    }
+
+    /// Returns the two digits that it ends in.
+    pub fn last_digits(&self) -> &str {
         let shown = self.0.len().saturating_sub(2);
-        format!("•••{}", self.0.get(shown..).unwrap_or_default())
+        self.0.get(shown..).unwrap_or_default()
     }
 
     /// Returns the block of numbers that it is one of: messages to many phones of one block look like toll fraud.

@@ -12,6 +12,8 @@ use super::random::{self, Random};
 
 /// Codes in a set.
 pub const SET_SIZE: usize = 10;
+/// So few left, or fewer, are worth a warning.
+pub const LOW: i64 = 3;
 const CODE_BYTES: usize = 15;
 const CODE_CHARACTERS: usize = 24;
 

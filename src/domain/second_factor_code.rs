@@ -2,7 +2,10 @@
 //!
 //! A text of a wrong shape cannot be a guess: it is an input error and costs no attempt.
 
+use super::assurance::AuthenticationMethod;
 use super::input::InvalidInput;
+use super::message::Channel;
+use super::one_time_code::OneTimeCode;
 use super::recovery_code::RecoveryCode;
 use super::totp::TotpCode;
 
@@ -13,6 +16,8 @@ pub enum SecondFactorCode {
     Totp(TotpCode),
     /// One of the codes kept for the day the authenticator is lost.
     Recovery(RecoveryCode),
+    /// Digits that were sent.
+    Sent(Channel, OneTimeCode),
 }
 
 impl SecondFactorCode {
@@ -27,13 +32,27 @@ impl SecondFactorCode {
         let parsed = match method {
             Some("totp") => digits().map(Self::Totp),
             Some("recovery_code") => recovery().map(Self::Recovery),
-            Some(_) => return Err(InvalidInput::of("/method", "must be totp or recovery_code")),
+            Some(name) => {
+                let wanted = || InvalidInput::of("/method", "must be totp, recovery_code, email or sms");
+                let channel = Channel::parse(name).ok_or_else(wanted)?;
+                OneTimeCode::parse(channel, text).map(|code| Self::Sent(channel, code))
+            }
             None => digits()
                 .map(Self::Totp)
                 .or_else(|_six_digits_wanted| recovery().map(Self::Recovery))
                 .map_err(|_recovery_wanted| "must be six digits or a recovery code"),
         };
         parsed.map_err(|wanted| InvalidInput::of("/code", wanted))
+    }
+
+    /// Returns what the code proves when it is right.
+    pub const fn method(&self) -> AuthenticationMethod {
+        match self {
+            Self::Totp(_) => AuthenticationMethod::Totp,
+            Self::Recovery(_) => AuthenticationMethod::RecoveryCode,
+            Self::Sent(Channel::Email, _) => AuthenticationMethod::EmailCode,
+            Self::Sent(Channel::Sms, _) => AuthenticationMethod::SmsCode,
+        }
     }
 }
 
@@ -63,10 +82,20 @@ mod tests {
             SecondFactorCode::parse("123456", Some("totp")),
             Ok(SecondFactorCode::Totp(_))
         ));
+        assert!(matches!(
+            SecondFactorCode::parse("1234 5678", Some("email")),
+            Ok(SecondFactorCode::Sent(Channel::Email, _))
+        ));
+        assert!(matches!(
+            SecondFactorCode::parse("123456", Some("sms")),
+            Ok(SecondFactorCode::Sent(Channel::Sms, _))
+        ));
         for (text, method, pointer) in [
             (RECOVERY, "totp", "/code"),
             ("123456", "recovery_code", "/code"),
-            ("123456", "email", "/method"),
+            ("123456", "email", "/code"),
+            ("12345678", "sms", "/code"),
+            ("123456", "phone", "/method"),
             ("123456", "TOTP", "/method"),
         ] {
             let found = SecondFactorCode::parse(text, Some(method)).unwrap_err();

@@ -32,6 +32,11 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct TimeStep(pub i64);
 
 impl TimeStep {
+    /// Returns the moment at which the step begins.
+    pub fn begins_at(self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.0.saturating_mul(PERIOD_SECONDS.cast_signed()), 0).unwrap_or_default()
+    }
+
     /// Returns the step of a moment; the time before 1970 is its first step.
     pub fn at(now: DateTime<Utc>) -> Self {
         Self(now.timestamp().max(0) / PERIOD_SECONDS.cast_signed())

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::email::Email;
 use super::ids::UserId;
 use super::input::InvalidInput;
+use super::message::Locale;
 use super::username::Username;
 
 /// A person's account, without anything secret.
@@ -22,9 +23,16 @@ pub struct User {
     pub roles: Vec<String>,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
+    /// The language of messages to them.
+    pub locale: Locale,
 }
 
 impl User {
+    /// Returns the address, once its owner has proven that it is theirs.
+    pub fn verified_email(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| self.email_verified_at.is_some())
+    }
+
     /// Returns the name to show in an authenticator app.
     pub fn account_name(&self) -> &str {
         let email = self.email.as_ref().map(Email::as_str);
@@ -35,14 +43,30 @@ impl User {
 }
 
 /// The state of a user's second factors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecondFactors {
     /// Whether an authenticator is confirmed.
     pub totp: bool,
     /// Whether a TOTP secret waits for its first code.
     pub totp_pending: bool,
+    /// Of the phone that codes are sent to, if one is confirmed: enough for its owner to know it.
+    pub phone_hint: Option<String>,
+    /// Of the address that codes are sent to, if that is confirmed.
+    pub email_hint: Option<String>,
     /// Recovery codes not yet spent.
     pub recovery_codes_remaining: i64,
+}
+
+impl SecondFactors {
+    /// Tells whether a second factor is confirmed. Recovery codes stand in for one, and are none.
+    pub const fn any_confirmed(&self) -> bool {
+        self.totp || self.phone_hint.is_some() || self.email_hint.is_some()
+    }
+
+    /// Tells whether the user can prove two factors.
+    pub const fn reach_aal2(&self) -> bool {
+        self.totp || self.phone_hint.is_some() || self.recovery_codes_remaining > 0
+    }
 }
 
 /// What a person types to say who they are.

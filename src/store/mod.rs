@@ -6,7 +6,11 @@
 pub mod audit_events;
 pub mod error;
 pub mod migrations;
+pub mod one_time_codes;
+pub mod out_of_band_factors;
+pub mod outbox;
 pub mod pool;
+pub mod quotas;
 pub mod recovery_codes;
 mod schema;
 pub mod service_clients;

@@ -58,6 +58,17 @@ pub fn consume(
     Ok(updated == 1)
 }
 
+/// Throws the set away.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
+    let set = recovery_codes::table.filter(recovery_codes::user_id.eq(user_id.uuid()));
+    diesel::delete(set).execute(connection)?;
+    Ok(())
+}
+
 /// Counts the codes not yet spent.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Timestamptz};
+use diesel::sql_types::Timestamptz;
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
@@ -48,7 +48,7 @@ pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Re
             sessions::id.eq(new.id.uuid()),
             sessions::user_id.eq(new.user_id.uuid()),
             sessions::state.eq(SessionState::Pending.as_str()),
-            sessions::methods.eq(vec![new.method.amr()]),
+            sessions::methods.eq(vec![new.method.as_str()]),
             sessions::password_changed_at.eq(new.password_changed_at),
             sessions::created_at.eq(new.now),
             sessions::last_used_at.eq(new.now),
@@ -77,7 +77,8 @@ fn live_pending(id: Uuid, now: DateTime<Utc>) -> _ {
         .filter(exists(account))
 }
 
-/// Takes one attempt of a live pending session, before anything is compared: of many at once, at most five get one.
+/// Takes one attempt of a live pending session, before anything is compared: of many at once, at most five get one. None is
+/// taken while the account has to wait.
 ///
 /// # Errors
 ///
@@ -87,7 +88,12 @@ pub fn take_attempt(
     id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<Option<PendingSession>, StoreError> {
-    let row: Option<PendingRow> = diesel::update(live_pending(id.uuid(), now))
+    let account_may_try = users::table.filter(users::id.eq(sessions::user_id)).filter(
+        users::locked_until
+            .is_null()
+            .or(users::locked_until.assume_not_null().le(now)),
+    );
+    let row: Option<PendingRow> = diesel::update(live_pending(id.uuid(), now).filter(exists(account_may_try)))
         .set(sessions::attempts.eq(sessions::attempts + 1))
         .returning(PendingRow::as_returning())
         .get_result(connection)
@@ -137,11 +143,10 @@ pub fn activate(
     let pending = sessions::table
         .filter(sessions::id.eq(id.uuid()))
         .filter(sessions::state.eq(SessionState::Pending.as_str()));
-    let names: Vec<&str> = activation.methods.iter().map(|method| method.amr()).collect();
     let row: Option<ActiveRow> = diesel::update(pending)
         .set((
             sessions::state.eq(SessionState::Active.as_str()),
-            sessions::methods.eq(names),
+            sessions::methods.eq(names(activation.methods)),
             sessions::auth_time.eq(activation.now),
             sessions::last_used_at.eq(activation.now),
             sessions::expires_at.eq(activation.ends.absolute),
@@ -187,20 +192,56 @@ pub fn rotate(
     let live = live_active(now)
         .filter(sessions::id.eq(id.uuid()))
         .filter(sessions::refresh_counter.eq(presented));
-    let idle_end = now + idle;
-    let absolute = sessions::expires_at.nullable();
     let row: Option<ActiveRow> = diesel::update(live)
         .set((
             sessions::refresh_counter.eq(sessions::refresh_counter + 1),
             sessions::rotated_at.eq(now),
             sessions::last_used_at.eq(now),
-            sessions::idle_expires_at.eq(diesel::dsl::case_when(sessions::expires_at.lt(idle_end), absolute)
-                .otherwise(Some(idle_end).into_sql::<Nullable<Timestamptz>>())),
+            sessions::idle_expires_at.eq(idle_end(now + idle)),
         ))
         .returning(ActiveRow::as_returning())
         .get_result(connection)
         .optional()?;
     row.map(ActiveRow::into_active).transpose()
+}
+
+/// Renews the proof of who uses a live session, and makes its next refresh token the live one: whoever holds an older one
+/// has not proven anything (ASVS 7.2.4).
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn step_up(
+    connection: &mut PgConnection,
+    id: SessionId,
+    methods: &[AuthenticationMethod],
+    idle: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Option<ActiveSession>, StoreError> {
+    let row: Option<ActiveRow> = diesel::update(live_active(now).filter(sessions::id.eq(id.uuid())))
+        .set((
+            sessions::methods.eq(names(methods)),
+            sessions::auth_time.eq(now),
+            sessions::refresh_counter.eq(sessions::refresh_counter + 1),
+            sessions::rotated_at.eq(now),
+            sessions::last_used_at.eq(now),
+            sessions::idle_expires_at.eq(idle_end(now + idle)),
+        ))
+        .returning(ActiveRow::as_returning())
+        .get_result(connection)
+        .optional()?;
+    row.map(ActiveRow::into_active).transpose()
+}
+
+/// The idle end after a use: it moves, but never past the absolute one.
+#[diesel::dsl::auto_type]
+fn idle_end(wanted: DateTime<Utc>) -> _ {
+    let moved = wanted.into_sql::<Timestamptz>();
+    diesel::dsl::case_when(sessions::expires_at.lt(wanted), sessions::expires_at.nullable()).otherwise(moved.nullable())
+}
+
+fn names(methods: &[AuthenticationMethod]) -> Vec<&'static str> {
+    methods.iter().map(|method| method.as_str()).collect()
 }
 
 /// Finds a live session by its id and holds it still for the rest of the transaction.

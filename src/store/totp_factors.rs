@@ -1,14 +1,12 @@
 //! The `totp_factors` table: at most one active and one pending secret a user.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Nullable, Text, Timestamptz};
-use diesel::{IntoSql, PgConnection, pg::Pg};
+use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::{totp_factors, users};
+use super::schema::totp_factors;
 use crate::domain::ids::{TotpFactorId, UserId};
 use crate::domain::totp::TimeStep;
 
@@ -22,6 +20,10 @@ pub struct StoredFactor {
     pub sealed_secret: Vec<u8>,
     /// The last step used.
     pub last_step: Option<TimeStep>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When its first code was right.
+    pub confirmed_at: Option<DateTime<Utc>>,
 }
 
 /// A secret that waits for its first code.
@@ -38,54 +40,39 @@ pub struct NewPendingFactor {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Puts a new pending secret in the place of the old one, as long as the user has no confirmed factor.
+/// Puts a new pending secret in the place of the old one; an active secret stays.
 ///
 /// The caller holds the user's row: two of these at once, or one beside a confirmation, take turns.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<bool, StoreError> {
+pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<(), StoreError> {
     diesel::delete(of_user(new.user_id).filter(totp_factors::state.eq("pending"))).execute(connection)?;
-    let active = totp_factors::table
-        .filter(totp_factors::user_id.eq(users::id))
-        .filter(totp_factors::state.eq("active"));
-    let row = users::table
-        .filter(users::id.eq(new.user_id.uuid()))
-        .filter(diesel::dsl::not(exists(active)))
-        .select((
-            new.id.uuid().into_sql::<diesel::sql_types::Uuid>(),
-            users::id,
-            "pending".into_sql::<Text>(),
-            new.sealed_secret.as_slice().into_sql::<Binary>(),
-            new.now.into_sql::<Timestamptz>(),
-            Some(new.expires_at).into_sql::<Nullable<Timestamptz>>(),
-        ));
-    let inserted = diesel::insert_into(totp_factors::table)
-        .values(row)
-        .into_columns((
-            totp_factors::id,
-            totp_factors::user_id,
-            totp_factors::state,
-            totp_factors::sealed_secret,
-            totp_factors::created_at,
-            totp_factors::expires_at,
+    diesel::insert_into(totp_factors::table)
+        .values((
+            totp_factors::id.eq(new.id.uuid()),
+            totp_factors::user_id.eq(new.user_id.uuid()),
+            totp_factors::state.eq("pending"),
+            totp_factors::sealed_secret.eq(&new.sealed_secret),
+            totp_factors::created_at.eq(new.now),
+            totp_factors::expires_at.eq(new.expires_at),
         ))
         .execute(connection)?;
-    Ok(inserted == 1)
+    Ok(())
 }
 
-/// Finds the secret that a code is checked against: the active one, else the pending one if it has not expired.
+/// Lists the secrets that a code may be checked against: the active one, then the pending one if it has not expired.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn find_usable(
+pub fn list_usable(
     connection: &mut PgConnection,
     user_id: UserId,
     now: DateTime<Utc>,
-) -> Result<Option<StoredFactor>, StoreError> {
-    let row = of_user(user_id)
+) -> Result<Vec<StoredFactor>, StoreError> {
+    let rows: Vec<FactorRow> = of_user(user_id)
         .filter(
             totp_factors::state
                 .eq("active")
@@ -94,9 +81,8 @@ pub fn find_usable(
         // "active" sorts before "pending".
         .order(totp_factors::state)
         .select(FactorRow::as_select())
-        .first(connection)
-        .optional()?;
-    Ok(row.map(StoredFactor::from))
+        .load(connection)?;
+    Ok(rows.into_iter().map(StoredFactor::from).collect())
 }
 
 /// Spends a step of an active secret: of many at once, one succeeds (RFC 6238 §5.2).
@@ -115,30 +101,49 @@ pub fn advance_step(connection: &mut PgConnection, id: TotpFactorId, step: TimeS
     Ok(updated == 1)
 }
 
-/// Confirms a pending secret with the step of its first code, which is thereby spent: of many at once, one succeeds.
+/// Confirms a pending secret with the step of its first code, which is thereby spent. The active secret, if there is one,
+/// goes. The caller holds the user's row and has found the secret pending, so of many at once one comes here.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
 pub fn confirm(
     connection: &mut PgConnection,
+    user_id: UserId,
     id: TotpFactorId,
     step: TimeStep,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let pending = totp_factors::table
-        .filter(totp_factors::id.eq(id.uuid()))
-        .filter(totp_factors::state.eq("pending"))
-        .filter(totp_factors::expires_at.gt(now));
-    let updated = diesel::update(pending)
-        .set((
-            totp_factors::state.eq("active"),
-            totp_factors::last_step.eq(step.0),
-            totp_factors::confirmed_at.eq(now),
-            totp_factors::expires_at.eq(None::<DateTime<Utc>>),
-        ))
-        .execute(connection)?;
-    Ok(updated == 1)
+) -> Result<(), StoreError> {
+    diesel::delete(of_user(user_id).filter(totp_factors::state.eq("active"))).execute(connection)?;
+    let updated = diesel::update(
+        totp_factors::table
+            .filter(totp_factors::id.eq(id.uuid()))
+            .filter(totp_factors::state.eq("pending"))
+            .filter(totp_factors::expires_at.gt(now)),
+    )
+    .set((
+        totp_factors::state.eq("active"),
+        totp_factors::last_step.eq(step.0),
+        totp_factors::confirmed_at.eq(now),
+        totp_factors::expires_at.eq(None::<DateTime<Utc>>),
+    ))
+    .execute(connection)?;
+    if updated == 1 {
+        Ok(())
+    } else {
+        // The deletion above must not stand without it.
+        Err(StoreError::Collision(diesel::result::Error::NotFound))
+    }
+}
+
+/// Removes a user's secrets, the pending one included.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
+    diesel::delete(of_user(user_id)).execute(connection)?;
+    Ok(())
 }
 
 #[diesel::dsl::auto_type]
@@ -154,6 +159,8 @@ struct FactorRow {
     state: String,
     sealed_secret: Vec<u8>,
     last_step: Option<i64>,
+    created_at: DateTime<Utc>,
+    confirmed_at: Option<DateTime<Utc>>,
 }
 
 impl From<FactorRow> for StoredFactor {
@@ -163,6 +170,8 @@ impl From<FactorRow> for StoredFactor {
             active: row.state == "active",
             sealed_secret: row.sealed_secret,
             last_step: row.last_step.map(TimeStep),
+            created_at: row.created_at,
+            confirmed_at: row.confirmed_at,
         }
     }
 }

@@ -9,7 +9,9 @@ use super::error::StoreError;
 use super::schema::users;
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::email::Email;
+use crate::domain::failed_attempts::FailedAttempts;
 use crate::domain::ids::UserId;
+use crate::domain::message::Locale;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::domain::username::Username;
 
@@ -28,7 +30,7 @@ pub enum Insertion {
 /// What a login needs to know of an account.
 pub struct LoginUser {
     /// Whose it is.
-    pub id: UserId,
+    pub user: User,
     /// The hash to check the password against.
     pub password: StoredPassword,
     /// When that password was set; marks the sessions opened with it.
@@ -47,6 +49,7 @@ pub fn insert(
     id: UserId,
     names: &AccountNames,
     password: &StoredPassword,
+    locale: Locale,
     now: DateTime<Utc>,
 ) -> Result<Insertion, StoreError> {
     let email = names.email.as_ref().map(Email::as_str);
@@ -61,6 +64,7 @@ pub fn insert(
             users::password_hash.eq(&password.hash),
             users::password_changed_at.eq(now),
             users::created_at.eq(now),
+            users::locale.eq(locale.as_str()),
         ))
         .on_conflict_do_nothing()
         .execute(connection)?;
@@ -94,7 +98,8 @@ pub fn find_for_login(connection: &mut PgConnection, identifier: &Identifier) ->
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Pg))]
 struct LoginRow {
-    id: Uuid,
+    #[diesel(embed)]
+    user: UserRow,
     password_scheme: String,
     password_key_id: i16,
     password_hash: String,
@@ -105,7 +110,7 @@ struct LoginRow {
 impl LoginRow {
     fn into_login_user(self) -> Result<LoginUser, StoreError> {
         Ok(LoginUser {
-            id: UserId::from_uuid(self.id),
+            user: self.user.into(),
             password: StoredPassword {
                 scheme: self.password_scheme,
                 key_id: u8::try_from(self.password_key_id)
@@ -118,6 +123,22 @@ impl LoginRow {
     }
 }
 
+/// Finds the password of an account that may be used.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_password(connection: &mut PgConnection, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
+    let row = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::status.eq("active"))
+        .select(LoginRow::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(|row: LoginRow| row.into_login_user().map(|login| login.password))
+        .transpose()
+}
+
 /// The columns that make a [`User`]; other tables' files join them to theirs.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Pg))]
@@ -128,6 +149,7 @@ pub(super) struct UserRow {
     username: Option<String>,
     roles: Vec<String>,
     created_at: DateTime<Utc>,
+    locale: String,
 }
 
 impl From<UserRow> for User {
@@ -139,6 +161,8 @@ impl From<UserRow> for User {
             username: row.username.map(Username::from_stored),
             roles: row.roles,
             created_at: row.created_at,
+            // A language that a newer release knows is written in English until this one is gone.
+            locale: Locale::of_tag(&row.locale).unwrap_or_default(),
         }
     }
 }
@@ -149,16 +173,65 @@ impl From<UserRow> for User {
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
-    let found = users::table
+pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<HeldUser>, StoreError> {
+    let found: Option<(UserRow, FailedAttemptsRow)> = users::table
         .filter(users::id.eq(id.uuid()))
         .filter(users::status.eq("active"))
-        .select(UserRow::as_select())
+        .select((UserRow::as_select(), FailedAttemptsRow::as_select()))
         // Not against the references of new sessions, which only need the row to stay.
         .for_no_key_update()
         .first(connection)
         .optional()?;
-    Ok(found.map(User::from))
+    Ok(found.map(|(user, failed)| HeldUser {
+        user: user.into(),
+        failed_attempts: failed.into(),
+    }))
+}
+
+/// An account whose row is held for the rest of the transaction.
+pub struct HeldUser {
+    /// The account.
+    pub user: User,
+    /// Its wrong proofs in a row.
+    pub failed_attempts: FailedAttempts,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Pg))]
+struct FailedAttemptsRow {
+    failed_attempts: i32,
+    last_failed_at: Option<DateTime<Utc>>,
+    locked_until: Option<DateTime<Utc>>,
+}
+
+impl From<FailedAttemptsRow> for FailedAttempts {
+    fn from(row: FailedAttemptsRow) -> Self {
+        Self {
+            count: row.failed_attempts,
+            last_at: row.last_failed_at,
+            locked_until: row.locked_until,
+        }
+    }
+}
+
+/// Writes down the wrong proofs in a row of an account that the caller holds.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn set_failed_attempts(
+    connection: &mut PgConnection,
+    id: UserId,
+    failed: &FailedAttempts,
+) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set((
+            users::failed_attempts.eq(failed.count),
+            users::last_failed_at.eq(failed.last_at),
+            users::locked_until.eq(failed.locked_until),
+        ))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Finds an account that may be used.

@@ -1,0 +1,129 @@
+//! The `one_time_codes` table: for each session, purpose and channel the one code that counts.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, SmallInt, Timestamptz};
+use diesel::upsert::excluded;
+use diesel::{IntoSql, PgConnection};
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::schema::one_time_codes;
+use crate::domain::one_time_code::{CodePlace, MAX_ATTEMPTS};
+
+/// A code to be sent.
+pub struct NewCode {
+    /// Where it counts.
+    pub place: CodePlace,
+    /// Its keyed hash.
+    pub code_hash: Vec<u8>,
+    /// When it is sent.
+    pub now: DateTime<Utc>,
+    /// Until when it counts.
+    pub expires_at: DateTime<Utc>,
+    /// A code sent after this moment is not replaced.
+    pub not_since: DateTime<Utc>,
+}
+
+/// Puts a code in the place of the one before, unless that is too recent. Of many at once, one succeeds.
+///
+/// The count of attempts goes on, so that sending anew buys no guesses. It begins anew only for a code that was spent or
+/// guessed at to the end; what bounds those is the account's own count.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreError> {
+    let is_over = one_time_codes::used_at
+        .is_not_null()
+        .or(one_time_codes::attempts.ge(MAX_ATTEMPTS));
+    let attempts = diesel::dsl::case_when(is_over, 0_i16.into_sql::<SmallInt>()).otherwise(one_time_codes::attempts);
+    let upsert = diesel::insert_into(one_time_codes::table)
+        .values((
+            one_time_codes::session_id.eq(new.place.session_id.uuid()),
+            one_time_codes::purpose.eq(new.place.purpose.as_str()),
+            one_time_codes::channel.eq(new.place.channel.as_str()),
+            one_time_codes::code_hash.eq(&new.code_hash),
+            one_time_codes::sent_at.eq(new.now),
+            one_time_codes::expires_at.eq(new.expires_at),
+        ))
+        .on_conflict((
+            one_time_codes::session_id,
+            one_time_codes::purpose,
+            one_time_codes::channel,
+        ))
+        .do_update()
+        .set((
+            one_time_codes::code_hash.eq(excluded(one_time_codes::code_hash)),
+            one_time_codes::sent_at.eq(excluded(one_time_codes::sent_at)),
+            one_time_codes::expires_at.eq(excluded(one_time_codes::expires_at)),
+            one_time_codes::attempts.eq(attempts),
+            one_time_codes::used_at.eq(None::<DateTime<Utc>>),
+        ));
+    let placed = diesel::query_dsl::methods::FilterDsl::filter(upsert, one_time_codes::sent_at.le(new.not_since))
+        .execute(connection)?;
+    Ok(placed == 1)
+}
+
+/// Returns when the code of a place was sent.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn sent_at(connection: &mut PgConnection, place: CodePlace) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(at(place).select(one_time_codes::sent_at).first(connection).optional()?)
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Whether the code was right, and is spent now.
+    pub right: bool,
+    /// Attempts taken, this one included.
+    pub attempts: i16,
+}
+
+/// Takes an attempt and spends the code if it is right, known by the hashes it may be stored under: one statement, so that
+/// of many at once one succeeds, and no more than the allowed number is looked at. `None`: there is no code to try.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn try_code(
+    connection: &mut PgConnection,
+    place: CodePlace,
+    candidates: &[Vec<u8>],
+    now: DateTime<Utc>,
+) -> Result<Option<Tried>, StoreError> {
+    let live = at(place)
+        .filter(one_time_codes::used_at.is_null())
+        .filter(one_time_codes::expires_at.gt(now))
+        .filter(one_time_codes::attempts.lt(MAX_ATTEMPTS));
+    let spent = diesel::dsl::case_when(
+        one_time_codes::code_hash.eq_any(candidates),
+        Some(now).into_sql::<Nullable<Timestamptz>>(),
+    );
+    let tried: Option<(i16, Option<DateTime<Utc>>)> = diesel::update(live)
+        .set((
+            one_time_codes::attempts.eq(one_time_codes::attempts + 1),
+            one_time_codes::used_at.eq(spent.otherwise(None::<DateTime<Utc>>.into_sql::<Nullable<Timestamptz>>())),
+        ))
+        .returning((one_time_codes::attempts, one_time_codes::used_at))
+        .get_result(connection)
+        .optional()?;
+    Ok(tried.map(|(attempts, used_at)| Tried {
+        right: used_at.is_some(),
+        attempts,
+    }))
+}
+
+#[diesel::dsl::auto_type]
+fn at(place: CodePlace) -> _ {
+    let session_id: Uuid = place.session_id.uuid();
+    let purpose: &'static str = place.purpose.as_str();
+    let channel: &'static str = place.channel.as_str();
+    one_time_codes::table
+        .filter(one_time_codes::session_id.eq(session_id))
+        .filter(one_time_codes::purpose.eq(purpose))
+        .filter(one_time_codes::channel.eq(channel))
+}

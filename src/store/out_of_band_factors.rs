@@ -1,0 +1,182 @@
+//! The `out_of_band_factors` table: second factors by mail and text message, at most one active and one pending a channel.
+//!
+//! The caller holds the user's row, so that changes of one user's factors take turns.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::{PgConnection, pg::Pg};
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::schema::out_of_band_factors;
+use crate::domain::ids::{OutOfBandFactorId, UserId};
+use crate::domain::message::Channel;
+
+/// A factor as stored.
+pub struct StoredFactor {
+    /// Its row.
+    pub id: OutOfBandFactorId,
+    /// How its codes are sent.
+    pub channel: Channel,
+    /// Whether it was confirmed; a pending one waits for its first code.
+    pub active: bool,
+    /// The phone number, sealed to its row; `None` for mail, which goes to the account's address.
+    pub sealed_phone_number: Option<Vec<u8>>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When its first code was right.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// When a code of it last opened the second door.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// A factor that waits for its first code.
+pub struct NewPendingFactor {
+    /// Its row.
+    pub id: OutOfBandFactorId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// How its codes are sent.
+    pub channel: Channel,
+    /// The phone number, sealed to its row.
+    pub sealed_phone_number: Option<Vec<u8>>,
+    /// When it was asked for.
+    pub now: DateTime<Utc>,
+    /// Until when it may be confirmed.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Puts a new pending factor in the place of the old one; an active factor stays.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<(), StoreError> {
+    let old = of_user(new.user_id, new.channel).filter(out_of_band_factors::state.eq("pending"));
+    diesel::delete(old).execute(connection)?;
+    diesel::insert_into(out_of_band_factors::table)
+        .values((
+            out_of_band_factors::id.eq(new.id.uuid()),
+            out_of_band_factors::user_id.eq(new.user_id.uuid()),
+            out_of_band_factors::channel.eq(new.channel.as_str()),
+            out_of_band_factors::state.eq("pending"),
+            out_of_band_factors::sealed_phone_number.eq(new.sealed_phone_number.as_deref()),
+            out_of_band_factors::created_at.eq(new.now),
+            out_of_band_factors::expires_at.eq(new.expires_at),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Lists a user's factors: the active ones, and the pending ones that have not expired.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list_usable(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<StoredFactor>, StoreError> {
+    let rows: Vec<FactorRow> = out_of_band_factors::table
+        .filter(out_of_band_factors::user_id.eq(user_id.uuid()))
+        .filter(
+            out_of_band_factors::state
+                .eq("active")
+                .or(out_of_band_factors::expires_at.assume_not_null().gt(now)),
+        )
+        .order((out_of_band_factors::channel, out_of_band_factors::state))
+        .select(FactorRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(FactorRow::into_factor).collect()
+}
+
+/// Puts the pending factor of a channel in the place of the active one. Returns whether there was one to confirm.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn confirm(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    id: OutOfBandFactorId,
+    channel: Channel,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let replaced = of_user(user_id, channel).filter(out_of_band_factors::id.ne(id.uuid()));
+    diesel::delete(replaced).execute(connection)?;
+    let pending = out_of_band_factors::table
+        .filter(out_of_band_factors::id.eq(id.uuid()))
+        .filter(out_of_band_factors::state.eq("pending"));
+    let updated = diesel::update(pending)
+        .set((
+            out_of_band_factors::state.eq("active"),
+            out_of_band_factors::confirmed_at.eq(now),
+            out_of_band_factors::expires_at.eq(None::<DateTime<Utc>>),
+        ))
+        .execute(connection)?;
+    Ok(updated == 1)
+}
+
+/// Removes a user's factor of a channel, the pending one included.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove(connection: &mut PgConnection, user_id: UserId, channel: Channel) -> Result<(), StoreError> {
+    diesel::delete(of_user(user_id, channel)).execute(connection)?;
+    Ok(())
+}
+
+/// Notes that a code of a channel's factor opened the second door.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn mark_used(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    channel: Channel,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let active = of_user(user_id, channel).filter(out_of_band_factors::state.eq("active"));
+    let updated = diesel::update(active)
+        .set(out_of_band_factors::last_used_at.eq(now))
+        .execute(connection)?;
+    Ok(updated == 1)
+}
+
+#[diesel::dsl::auto_type]
+fn of_user(user_id: UserId, channel: Channel) -> _ {
+    let id: Uuid = user_id.uuid();
+    let name: &'static str = channel.as_str();
+    out_of_band_factors::table
+        .filter(out_of_band_factors::user_id.eq(id))
+        .filter(out_of_band_factors::channel.eq(name))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = out_of_band_factors, check_for_backend(Pg))]
+struct FactorRow {
+    id: Uuid,
+    channel: String,
+    state: String,
+    sealed_phone_number: Option<Vec<u8>>,
+    created_at: DateTime<Utc>,
+    confirmed_at: Option<DateTime<Utc>>,
+    last_used_at: Option<DateTime<Utc>>,
+}
+
+impl FactorRow {
+    fn into_factor(self) -> Result<StoredFactor, StoreError> {
+        Ok(StoredFactor {
+            id: OutOfBandFactorId::from_uuid(self.id),
+            channel: Channel::parse(&self.channel).ok_or(StoreError::Corrupt("out_of_band_factors.channel"))?,
+            active: self.state == "active",
+            sealed_phone_number: self.sealed_phone_number,
+            created_at: self.created_at,
+            confirmed_at: self.confirmed_at,
+            last_used_at: self.last_used_at,
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! The `outbox` table: messages to people, written in the transaction that caused them.
+//!
+//! An instance takes a message by moving its next try behind the time that sending may last, so that another instance
+//! takes it only if this one died. What it reports afterwards counts only if nobody has taken the message since.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::{PgConnection, pg::Pg};
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::schema::outbox;
+use crate::domain::ids::MessageId;
+use crate::domain::message::Channel;
+
+/// A message to be sent.
+pub struct NewMessage {
+    /// Its row.
+    pub id: MessageId,
+    /// The way it takes.
+    pub channel: Channel,
+    /// What it is about.
+    pub kind: &'static str,
+    /// The letter, sealed to its row.
+    pub sealed_message: Vec<u8>,
+    /// When it is written.
+    pub now: DateTime<Utc>,
+    /// When it is not worth sending any more.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A message as stored.
+pub struct StoredMessage {
+    /// Its row.
+    pub id: MessageId,
+    /// The letter, sealed to its row.
+    pub sealed_message: Vec<u8>,
+    /// How often it was taken, this time included.
+    pub attempts: i32,
+    /// How often the other side refused it.
+    pub refusals: i32,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When it is not worth sending any more.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Writes a message.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn insert(connection: &mut PgConnection, new: &NewMessage) -> Result<(), StoreError> {
+    diesel::insert_into(outbox::table)
+        .values((
+            outbox::id.eq(new.id.uuid()),
+            outbox::channel.eq(new.channel.as_str()),
+            outbox::kind.eq(new.kind),
+            outbox::sealed_message.eq(&new.sealed_message),
+            outbox::created_at.eq(new.now),
+            outbox::next_try_at.eq(new.now),
+            outbox::expires_at.eq(new.expires_at),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Takes messages that are due, the longest waiting first; until `leased_until` no other instance takes them.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn take_due(
+    connection: &mut PgConnection,
+    channel: Channel,
+    most: i64,
+    now: DateTime<Utc>,
+    leased_until: DateTime<Utc>,
+) -> Result<Vec<StoredMessage>, StoreError> {
+    let due: Vec<Uuid> = outbox::table
+        .filter(outbox::state.eq("pending"))
+        .filter(outbox::channel.eq(channel.as_str()))
+        .filter(outbox::next_try_at.le(now))
+        .order(outbox::next_try_at)
+        .limit(most)
+        .select(outbox::id)
+        .for_update()
+        .skip_locked()
+        .load(connection)?;
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<MessageRow> = diesel::update(outbox::table.filter(outbox::id.eq_any(due)))
+        .set((
+            outbox::attempts.eq(outbox::attempts + 1),
+            outbox::next_try_at.eq(leased_until),
+        ))
+        .returning(MessageRow::as_returning())
+        .get_results(connection)?;
+    Ok(rows.into_iter().map(StoredMessage::from).collect())
+}
+
+/// Removes a message that was handed over, unless it was taken again meanwhile.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove_sent(connection: &mut PgConnection, message: &StoredMessage) -> Result<bool, StoreError> {
+    Ok(diesel::delete(taken(message.id, message.attempts)).execute(connection)? == 1)
+}
+
+/// Notes why a message was not sent, and when to try again.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn postpone(
+    connection: &mut PgConnection,
+    message: &StoredMessage,
+    next_try_at: DateTime<Utc>,
+    refusals: i32,
+    why: &str,
+) -> Result<(), StoreError> {
+    diesel::update(taken(message.id, message.attempts))
+        .set((
+            outbox::next_try_at.eq(next_try_at),
+            outbox::refusals.eq(refusals),
+            outbox::last_error.eq(why),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Gives a message up; it is kept for operators.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn give_up(connection: &mut PgConnection, message: &StoredMessage, why: &str) -> Result<(), StoreError> {
+    diesel::update(taken(message.id, message.attempts))
+        .set((outbox::state.eq("dead"), outbox::last_error.eq(why)))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Lists messages of any state, newest first.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list(
+    connection: &mut PgConnection,
+    channel: Option<Channel>,
+    most: i64,
+) -> Result<Vec<(Channel, StoredMessage)>, StoreError> {
+    let mut query = outbox::table
+        .order((outbox::created_at.desc(), outbox::id.desc()))
+        .limit(most)
+        .select((outbox::channel, MessageRow::as_select()))
+        .into_boxed();
+    if let Some(channel) = channel {
+        query = query.filter(outbox::channel.eq(channel.as_str()));
+    }
+    let rows: Vec<(String, MessageRow)> = query.load(connection)?;
+    rows.into_iter()
+        .map(|(name, row)| {
+            let channel = Channel::parse(&name).ok_or(StoreError::Corrupt("outbox.channel"))?;
+            Ok((channel, row.into()))
+        })
+        .collect()
+}
+
+/// Removes all messages.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn clear(connection: &mut PgConnection) -> Result<(), StoreError> {
+    diesel::delete(outbox::table).execute(connection)?;
+    Ok(())
+}
+
+/// The message as long as nobody else has taken it.
+#[diesel::dsl::auto_type]
+fn taken(id: MessageId, attempts: i32) -> _ {
+    let id: Uuid = id.uuid();
+    outbox::table
+        .filter(outbox::id.eq(id))
+        .filter(outbox::attempts.eq(attempts))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = outbox, check_for_backend(Pg))]
+struct MessageRow {
+    id: Uuid,
+    sealed_message: Vec<u8>,
+    attempts: i32,
+    refusals: i32,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+impl From<MessageRow> for StoredMessage {
+    fn from(row: MessageRow) -> Self {
+        Self {
+            id: MessageId::from_uuid(row.id),
+            sealed_message: row.sealed_message,
+            attempts: row.attempts,
+            refusals: row.refusals,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
