@@ -17,15 +17,19 @@ use zeroize::Zeroizing;
 use crate::api::openapi;
 use crate::api::state::{ApiState, Development};
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
-use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher};
+use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher, SentCodeHasher, SubjectHasher};
 use crate::crypto::hasher::{HashError, PasswordHasher};
 use crate::crypto::keyring::{Keyring, MASTER_KEY_LENGTH};
 use crate::crypto::mac::TokenMac;
 use crate::crypto::sealer::Sealer;
+use crate::delivery::sms::{self, SmsWebhook};
+use crate::delivery::smtp::{self, NoTls, SmtpTransport};
+use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::random::{self, Random};
 use crate::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Options};
+use crate::flows::outbox::{Outlet, Outlets};
 use crate::flows::signing_keys::KeySet;
 use crate::flows::{Core, Settings};
 use crate::store::pool::Database;
@@ -64,6 +68,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// The way to the mail server.
+    #[error(transparent)]
+    Mail(#[from] NoTls),
     /// The hashing threads.
     #[error(transparent)]
     Hashing(#[from] HashError),
@@ -262,7 +269,11 @@ pub fn build(
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         tokens: TokenMac::new(keyring),
         codes: CodeHasher::new(keyring),
+        sent_codes: SentCodeHasher::new(keyring),
+        subjects: SubjectHasher::new(keyring),
         client_secrets: ClientSecretHasher::new(keyring),
+        templates: Templates::new(service_name(public_url)),
+        outlets: outlets(config, &clock, development.is_some())?,
         keys: KeySet::default(),
         clock,
         random,
@@ -279,10 +290,7 @@ pub fn build(
 }
 
 fn settings(config: &Config, public_url: &str) -> Settings {
-    let host = Url::parse(public_url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_default();
+    let host = service_name(public_url);
     let tokens = &config.tokens;
     Settings {
         access_tokens: AccessTokenPolicy {
@@ -297,6 +305,8 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         lifetimes: tokens.lifetimes,
         refresh_reuse_grace: tokens.refresh_reuse_grace,
         max_sessions: tokens.max_sessions,
+        step_up_max_age: tokens.step_up_max_age,
+        channels: config.delivery.second_factor_channels.clone(),
         password_rules: config.limits.password_rules,
         password_words: host
             .split('.')
@@ -307,6 +317,34 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         registration: config.registration,
         totp_issuer: host,
     }
+}
+
+/// Returns what people call the deployment: its host.
+fn service_name(public_url: &str) -> String {
+    let host = Url::parse(public_url).ok();
+    host.and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// Builds the ways out for messages. Development keeps what has none.
+fn outlets(config: &Config, clock: &Arc<dyn Clock>, development: bool) -> Result<Outlets, StartError> {
+    let without = || if development { Outlet::Kept } else { Outlet::Absent };
+    let delivery = &config.delivery;
+    let email = match &delivery.mail {
+        Some(mail) => {
+            let transport = SmtpTransport::new(&mail.server, mail.sender.clone(), Arc::clone(clock), smtp::LIMIT)?;
+            Outlet::Transport(Arc::new(transport))
+        }
+        None => without(),
+    };
+    let sms = match &delivery.sms {
+        Some(webhook) => {
+            let (url, signer) = (&webhook.url, webhook.signer.clone());
+            Outlet::Transport(Arc::new(SmsWebhook::new(url, signer, Arc::clone(clock), sms::LIMIT)))
+        }
+        None => without(),
+    };
+    Ok(Outlets { email, sms })
 }
 
 /// Loads the data directory's master key; the first start makes it, readable by its owner only.

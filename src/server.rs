@@ -13,6 +13,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
 use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::api::build_app;
 use crate::app::{self, StartError, World};
@@ -23,6 +24,8 @@ use crate::store::migrations::{self, MigrationError};
 
 /// How long requests may take to finish after a signal.
 const SHUTDOWN_GRACE_SECONDS: u64 = 20;
+/// How long jobs may take to come to rest after that.
+const JOBS_GRACE: Duration = Duration::from_secs(10);
 /// How long a client may take to send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
@@ -72,12 +75,19 @@ async fn serve_on(
     announce(config, address, &public_url);
     let handle = running.handle();
     let stopping = tokio::spawn(stop_on_signal(handle.clone(), signals));
+    let (stop_jobs, jobs_stopping) = watch::channel(false);
     let mut running = pin!(running);
+    let mut kept_ready = pin!(keep_ready(core, database_url, jobs_stopping));
     let outcome = tokio::select! {
-        served = &mut running => served.map_err(StartError::Server),
-        error = keep_ready(core, database_url) => {
+        served = &mut running => {
+            let _ = stop_jobs.send(true);
+            // What is half sent then is sent once more by another instance, or at the next start.
+            let _ = tokio::time::timeout(JOBS_GRACE, kept_ready).await;
+            served.map_err(StartError::Server)
+        }
+        kept = &mut kept_ready => {
             let (_stopped, _served) = futures_util::future::join(handle.stop(true), running).await;
-            Err(error)
+            kept
         }
     };
     stopping.abort();
@@ -98,6 +108,14 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
 fn announce(config: &Config, address: SocketAddr, public_url: &str) {
     if config.tokens.signing_algorithm == crate::domain::signing_key::SigningAlgorithm::Rs256 {
         tracing::warn!("RS256 is for verifiers that know nothing else; ES256 is safer and smaller");
+    }
+    for (channel, lacking) in config.delivery.lacking().filter(|_| config.mode == Mode::Serve) {
+        let channel = channel.as_str();
+        tracing::warn!(
+            channel,
+            lacking,
+            "codes of a second factor cannot be sent; what needs them is answered 503"
+        );
     }
     if config.mode == Mode::Development {
         tracing::warn!("development endpoints are on: whoever reaches this address can move its clock");
@@ -133,9 +151,13 @@ async fn stop_on_signal(handle: ServerHandle, mut signals: Signals) {
     handle.stop(true).await;
 }
 
-/// Brings the schema up to date and loads the keys, as often as it takes to reach the database, and then tends the
-/// keys. Returns what cannot be cured by waiting.
-async fn keep_ready(core: Arc<Core>, database_url: &SecretString) -> StartError {
+/// Brings the schema up to date and loads the keys, as often as it takes to reach the database, and then does the
+/// jobs until the process stops.
+///
+/// # Errors
+///
+/// Says what cannot be cured by waiting.
+async fn keep_ready(core: Arc<Core>, database_url: &SecretString, stopping: jobs::Stopping) -> Result<(), StartError> {
     loop {
         let error = match prepare_once(&core, database_url).await {
             Ok(()) => break,
@@ -147,13 +169,14 @@ async fn keep_ready(core: Arc<Core>, database_url: &SecretString) -> StartError 
             _ => false,
         };
         if !temporary {
-            return error;
+            return Err(error);
         }
         tracing::error!(%error, "not ready; trying again");
         tokio::time::sleep(PREPARE_RETRY).await;
     }
     tracing::info!("ready");
-    jobs::tend_signing_keys(core).await
+    jobs::run(core, stopping).await;
+    Ok(())
 }
 
 /// Brings the schema up to date and loads the keys; requests are let through from then on.

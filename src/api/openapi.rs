@@ -10,7 +10,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
-use super::handlers::{dev, health, login, logout, me, openapi, register, sessions, token, two_factor, well_known};
+use super::handlers::{
+    dev, health, login, logout, me, openapi, register, sessions, step_up, token, two_factor, well_known,
+};
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
 use super::routes::{ROUTES, RouteSpec};
 use crate::domain::ids::RequestId;
@@ -37,8 +39,12 @@ struct ProblemSchema {
     errors: Option<Vec<FieldProblem>>,
     /// On `password_rejected`: `too_short`, `too_long` or `common`.
     reason: Option<String>,
-    /// On `invalid_code`: attempts left with this pre-auth token.
+    /// On `invalid_code`: attempts left with this pre-auth token; for somebody signed in, before a wait.
     attempts_remaining: Option<u8>,
+    /// On `insufficient_user_authentication`: the assurance wanted (RFC 9470).
+    acr_values: Option<String>,
+    /// On `insufficient_user_authentication`: how many seconds ago it may have been proven.
+    max_age: Option<i64>,
     /// On `invalid_refresh_token` and `invalid_client`: OAuth's word for it (RFC 6749 §5.2).
     error: Option<String>,
 }
@@ -55,7 +61,19 @@ struct ProblemSchema {
         register::register,
         login::log_in,
         two_factor::verify::verify,
+        two_factor::challenge::send_code,
+        two_factor::state::get_second_factors,
         two_factor::totp::enrol,
+        two_factor::totp::confirm,
+        two_factor::totp::remove,
+        two_factor::recovery_codes::renew,
+        two_factor::out_of_band::set_up_email,
+        two_factor::out_of_band::confirm_email,
+        two_factor::out_of_band::remove_email,
+        two_factor::out_of_band::set_up_phone,
+        two_factor::out_of_band::confirm_phone,
+        two_factor::out_of_band::remove_phone,
+        step_up::step_up,
         token::refresh::refresh_tokens,
         token::introspect::introspect_token,
         token::revoke::revoke_token,
@@ -170,6 +188,7 @@ fn example(code: Code) -> Value {
         ),
         Code::PasswordRejected => Problem::new(code, "The password is too easy to guess.").with("reason", "common"),
         Code::InvalidCode => Problem::of(code).with("attempts_remaining", 4),
+        Code::InsufficientUserAuthentication => Problem::of(code).with("acr_values", "aal2").with("max_age", 300),
         _ => Problem::of(code),
     };
     let request_id = RequestId::from_uuid(Uuid::from_u128(0x019a_2b3c_4d5e_7f60_8a1b_2c3d_4e5f_6071));

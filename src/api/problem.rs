@@ -8,6 +8,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use chrono::TimeDelta;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
+use crate::flows::step_up::Demand;
 
 /// The media type of every error answer.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -70,6 +72,8 @@ codes! {
         "The access token is missing, expired, not ours, or its session has ended.";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",
         "The refresh token is missing, unknown, expired, was used before, or its session has ended. Which of them is never told.";
+    InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "Prove once more who you are",
+        "This wants a recent proof of who is calling: send the password or a code to POST /step-up, then try again with the new access token. acr_values tells the assurance wanted, max_age how many seconds ago it may have been proven (RFC 9470).";
     InvalidClient = "invalid_client", UNAUTHORIZED, "Unknown client",
         "This wants the HTTP Basic credentials of a service client, which an operator makes with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
@@ -84,6 +88,8 @@ codes! {
         "Another account has this e-mail address.";
     UsernameTaken = "username_taken", CONFLICT, "Name taken",
         "Another account has this user name.";
+    Conflict = "conflict", CONFLICT, "Not possible now",
+        "The account is in a state that does not allow this; the detail says which.";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "Request too large",
         "Request bodies may have at most 16 KiB.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
@@ -92,6 +98,8 @@ codes! {
         "Some members break a rule; errors lists each with a JSON pointer. Nothing was changed and no attempt was counted.";
     PasswordRejected = "password_rejected", UNPROCESSABLE_ENTITY, "Choose another password",
         "The new password is too short, too long, or too easy to guess; reason tells which: too_short, too_long, common.";
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many attempts",
+        "Nothing was looked at, or sent, since there were too many attempts before. Try again after the seconds in Retry-After; trying sooner does not prolong the wait.";
     InternalError = "internal_error", INTERNAL_SERVER_ERROR, "Internal error",
         "Something is wrong with the service. Tell its operator the request_id.";
     ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE, "Try again soon",
@@ -169,6 +177,40 @@ impl Problem {
         self.headers.retain(|(present, _)| *present != name);
         self.headers.push((name, value));
         self
+    }
+
+    /// Says that a second-factor code was not right, and how many more may be tried.
+    pub fn invalid_code(attempts_remaining: impl Into<Value>) -> Self {
+        Self::of(Code::InvalidCode).with("attempts_remaining", attempts_remaining)
+    }
+
+    /// Says that a second factor is the last one, where everybody needs one.
+    pub fn last_factor() -> Self {
+        Self::new(
+            Code::Conflict,
+            "This is your last second factor, and everybody needs one here; set another up first.",
+        )
+    }
+
+    /// Says for how long nothing is looked at or sent.
+    pub fn rate_limited(wait: TimeDelta) -> Self {
+        // Rounded up: who comes at that second comes late enough.
+        let seconds = (wait + TimeDelta::milliseconds(999)).num_seconds().max(1);
+        Self::of(Code::RateLimited).header(header::RETRY_AFTER, seconds.into())
+    }
+
+    /// Says what must be proven first, in the words of RFC 9470 §3.
+    pub fn insufficient_user_authentication(demand: Demand) -> Self {
+        let (acr, max_age) = (demand.level.acr(), demand.max_age.num_seconds());
+        let challenge =
+            format!("Bearer error=\"insufficient_user_authentication\", acr_values=\"{acr}\", max_age=\"{max_age}\"");
+        let problem = Self::of(Code::InsufficientUserAuthentication)
+            .with("acr_values", acr)
+            .with("max_age", max_age);
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+            Err(_not_ascii) => problem,
+        }
     }
 
     /// Says that a bearer token was presented and is not good (RFC 6750 §3.1).
@@ -256,6 +298,9 @@ impl From<PasswordRejection> for Problem {
 /// The one place where a fault is logged, with its whole chain of causes.
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
+        if matches!(fault, Fault::SessionEnded) {
+            return Self::of(Code::InvalidToken).bearer_error();
+        }
         let causes = chain(&fault);
         if fault.is_temporary() {
             tracing::warn!(error = causes, "a request was turned away");
@@ -300,6 +345,7 @@ mod tests {
                 ("invalid_code", 401),
                 ("invalid_token", 401),
                 ("invalid_refresh_token", 401),
+                ("insufficient_user_authentication", 401),
                 ("invalid_client", 401),
                 ("forbidden", 403),
                 ("not_found", 404),
@@ -307,10 +353,12 @@ mod tests {
                 ("request_timeout", 408),
                 ("email_taken", 409),
                 ("username_taken", 409),
+                ("conflict", 409),
                 ("payload_too_large", 413),
                 ("unsupported_media_type", 415),
                 ("validation_failed", 422),
                 ("password_rejected", 422),
+                ("rate_limited", 429),
                 ("internal_error", 500),
                 ("service_unavailable", 503),
             ]
@@ -326,6 +374,22 @@ mod tests {
             (&body["status"], &body["code"], &body["attempts_remaining"]),
             (&json!(401), &json!("invalid_code"), &json!(3))
         );
+    }
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_rounded_up() {
+        for (millis, seconds) in [
+            (1, "1"),
+            (999, "1"),
+            (1000, "1"),
+            (1001, "2"),
+            (30_000, "30"),
+            (-5, "1"),
+        ] {
+            let problem = Problem::rate_limited(TimeDelta::milliseconds(millis));
+            let told = problem.headers.iter().find(|(name, _)| *name == header::RETRY_AFTER);
+            assert_eq!(told.unwrap().1, seconds, "{millis}");
+        }
     }
 
     #[test]

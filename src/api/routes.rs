@@ -13,7 +13,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
 use super::handlers::{
-    dev, docs, fallback, health, login, logout, me, openapi, register, sessions, token, two_factor, well_known,
+    dev, docs, fallback, health, login, logout, me, openapi, register, sessions, step_up, token, two_factor, well_known,
 };
 use super::middleware::panics;
 use super::problem::Code;
@@ -25,8 +25,10 @@ pub enum Access {
     Public,
     /// Who presents an access token of a live session.
     AccessToken,
-    /// Who presents a live pre-auth token as bearer.
-    PreAuthToken,
+    /// Who presents an access token and has proven lately who they are (RFC 9470).
+    RecentAuthentication,
+    /// The same, or who presents a live pre-auth token as bearer.
+    Enrolment,
     /// A back end with the credentials of a service client.
     ServiceClient,
     /// Everybody who reaches `vestibule dev`; elsewhere the route does not exist.
@@ -40,6 +42,8 @@ pub enum Verb {
     Get,
     /// Changes something.
     Post,
+    /// Puts something in the place of what was there.
+    Put,
     /// Removes something.
     Delete,
 }
@@ -50,6 +54,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Delete => "DELETE",
         }
     }
@@ -59,6 +64,7 @@ impl Verb {
         match self {
             Self::Get => Method::GET,
             Self::Post => Method::POST,
+            Self::Put => Method::PUT,
             Self::Delete => Method::DELETE,
         }
     }
@@ -110,6 +116,13 @@ impl RouteSpec {
         }
     }
 
+    const fn put(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
+        Self {
+            verb: Verb::Put,
+            ..Self::post(path, operation_id, handler)
+        }
+    }
+
     const fn delete(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
         Self {
             verb: Verb::Delete,
@@ -140,6 +153,10 @@ impl RouteSpec {
             uses_database: false,
             ..self
         }
+    }
+
+    const fn body(self) -> Self {
+        Self { has_body: true, ..self }
     }
 
     const fn no_body(self) -> Self {
@@ -177,7 +194,14 @@ impl RouteSpec {
         }
         match self.access {
             Access::AccessToken => codes.push(Code::InvalidToken),
-            Access::PreAuthToken => codes.push(Code::InvalidPreAuthToken),
+            Access::RecentAuthentication => {
+                codes.extend([Code::InvalidToken, Code::InsufficientUserAuthentication]);
+            }
+            Access::Enrolment => codes.extend([
+                Code::InvalidToken,
+                Code::InsufficientUserAuthentication,
+                Code::InvalidPreAuthToken,
+            ]),
             Access::ServiceClient => codes.push(Code::InvalidClient),
             Access::Public | Access::Development => {}
         }
@@ -201,11 +225,94 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::post("/2fa/verify", "verify_second_factor", |route| {
         route.to(two_factor::verify::verify)
     })
-    .codes(&[Code::InvalidPreAuthToken, Code::InvalidCode, Code::ValidationFailed]),
+    .codes(&[
+        Code::InvalidPreAuthToken,
+        Code::InvalidCode,
+        Code::ValidationFailed,
+        Code::RateLimited,
+    ]),
+    RouteSpec::post("/2fa/challenge", "send_second_factor_code", |route| {
+        route.to(two_factor::challenge::send_code)
+    })
+    .codes(&[
+        Code::InvalidPreAuthToken,
+        Code::InvalidToken,
+        Code::ValidationFailed,
+        Code::RateLimited,
+    ]),
+    RouteSpec::get("/2fa", "get_second_factors", |route| {
+        route.to(two_factor::state::get_second_factors)
+    })
+    .access(Access::AccessToken)
+    .database(),
     RouteSpec::post("/2fa/totp", "enrol_totp", |route| route.to(two_factor::totp::enrol))
         .no_body()
-        .access(Access::PreAuthToken)
+        .access(Access::Enrolment)
         .codes(&[Code::Forbidden]),
+    RouteSpec::delete("/2fa/totp", "remove_totp", |route| route.to(two_factor::totp::remove))
+        .body()
+        .access(Access::RecentAuthentication)
+        .database()
+        .codes(&[
+            Code::InvalidCredentials,
+            Code::InvalidCode,
+            Code::NotFound,
+            Code::Conflict,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
+    RouteSpec::post("/2fa/totp/confirm", "confirm_totp", |route| {
+        route.to(two_factor::totp::confirm)
+    })
+    .access(Access::RecentAuthentication)
+    .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),
+    RouteSpec::post("/2fa/recovery-codes", "renew_recovery_codes", |route| {
+        route.to(two_factor::recovery_codes::renew)
+    })
+    .no_body()
+    .access(Access::RecentAuthentication)
+    .codes(&[Code::Conflict]),
+    RouteSpec::put("/2fa/email", "set_up_email_codes", |route| {
+        route.to(two_factor::out_of_band::set_up_email)
+    })
+    .no_body()
+    .access(Access::RecentAuthentication)
+    .codes(&[Code::Forbidden, Code::Conflict, Code::RateLimited]),
+    RouteSpec::delete("/2fa/email", "remove_email_codes", |route| {
+        route.to(two_factor::out_of_band::remove_email)
+    })
+    .access(Access::RecentAuthentication)
+    .database()
+    .codes(&[Code::Conflict]),
+    RouteSpec::post("/2fa/email/confirm", "confirm_email_codes", |route| {
+        route.to(two_factor::out_of_band::confirm_email)
+    })
+    .access(Access::RecentAuthentication)
+    .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),
+    RouteSpec::put("/2fa/phone", "set_up_phone", |route| {
+        route.to(two_factor::out_of_band::set_up_phone)
+    })
+    .access(Access::RecentAuthentication)
+    .codes(&[Code::Forbidden, Code::ValidationFailed, Code::RateLimited]),
+    RouteSpec::delete("/2fa/phone", "remove_phone", |route| {
+        route.to(two_factor::out_of_band::remove_phone)
+    })
+    .access(Access::RecentAuthentication)
+    .database()
+    .codes(&[Code::Conflict]),
+    RouteSpec::post("/2fa/phone/confirm", "confirm_phone", |route| {
+        route.to(two_factor::out_of_band::confirm_phone)
+    })
+    .access(Access::RecentAuthentication)
+    .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),
+    RouteSpec::post("/step-up", "step_up", |route| route.to(step_up::step_up))
+        .access(Access::AccessToken)
+        .codes(&[
+            Code::InvalidCredentials,
+            Code::InvalidCode,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
     RouteSpec::post("/token/refresh", "refresh_tokens", |route| {
         route.to(token::refresh::refresh_tokens)
     })
@@ -261,8 +368,13 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::get("/health/live", "get_liveness", |route| route.to(health::live)),
     RouteSpec::get("/health/ready", "get_readiness", |route| route.to(health::ready)).database(),
     RouteSpec::get("/openapi.json", "get_openapi", |route| route.to(openapi::openapi)),
-    RouteSpec::get("/dev/outbox", "list_outbox", |route| route.to(dev::outbox::list)).access(Access::Development),
-    RouteSpec::delete("/dev/outbox", "clear_outbox", |route| route.to(dev::outbox::clear)).access(Access::Development),
+    RouteSpec::get("/dev/outbox", "list_outbox", |route| route.to(dev::outbox::list))
+        .access(Access::Development)
+        .database()
+        .codes(&[Code::ValidationFailed]),
+    RouteSpec::delete("/dev/outbox", "clear_outbox", |route| route.to(dev::outbox::clear))
+        .access(Access::Development)
+        .database(),
     RouteSpec::get("/dev/clock", "get_clock", |route| route.to(dev::clock::get)).access(Access::Development),
     RouteSpec::post("/dev/clock", "advance_clock", |route| route.to(dev::clock::advance))
         .no_database()

@@ -1,6 +1,5 @@
 //! How messages reach people, and which of them may carry codes.
 
-use super::Mode;
 use super::reader::Reader;
 use super::settings::{self, Setting};
 use crate::crypto::webhook_signer::WebhookSigner;
@@ -42,7 +41,7 @@ pub struct DeliveryConfig {
 
 impl DeliveryConfig {
     /// Reads the section.
-    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let server = reader.parse_optional(&settings::SMTP_URL, SmtpServer::parse);
         let sender = reader.parse_optional(&settings::MAIL_FROM, Sender::parse);
         let mail = together(reader, (&settings::SMTP_URL, server), (&settings::MAIL_FROM, sender));
@@ -54,27 +53,20 @@ impl DeliveryConfig {
             (&settings::SMS_WEBHOOK_SECRET, signer),
         );
         let channels = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
-        let found = Self {
+        Some(Self {
             mail: mail?.map(|(server, sender)| MailConfig { server, sender }),
             sms: sms?.map(|(url, signer)| SmsConfig { url, signer }),
             second_factor_channels: channels?,
-        };
-        found.has_ways_out(reader, mode).then_some(found)
+        })
     }
 
-    /// Codes that cannot be sent lock people out, so that is found here and not at somebody's login. Developers have no
-    /// need to send any.
-    fn has_ways_out(&self, reader: &mut Reader<'_>, mode: Mode) -> bool {
-        let lacking = self.second_factor_channels.iter().find_map(|channel| match channel {
-            Channel::Email if self.mail.is_none() => Some("has email, which needs SMTP_URL and MAIL_FROM"),
-            Channel::Sms if self.sms.is_none() => Some("has sms, which needs SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET"),
+    /// Returns the channels of second factors that have no way out, with the settings that they lack.
+    pub fn lacking(&self) -> impl Iterator<Item = (Channel, &'static str)> {
+        self.second_factor_channels.iter().filter_map(|channel| match channel {
+            Channel::Email if self.mail.is_none() => Some((Channel::Email, "SMTP_URL and MAIL_FROM")),
+            Channel::Sms if self.sms.is_none() => Some((Channel::Sms, "SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET")),
             Channel::Email | Channel::Sms => None,
-        });
-        let lacking = lacking.filter(|_| mode == Mode::Serve);
-        if let Some(wanted) = lacking {
-            reader.fault(&settings::SECOND_FACTORS, wanted);
-        }
-        lacking.is_none()
+        })
     }
 }
 

@@ -68,6 +68,8 @@ settings! {
         "Seconds that a session lasts in all, at most 30 days";
     REFRESH_REUSE_GRACE "VESTIBULE_REFRESH_REUSE_GRACE" "refresh-reuse-grace" = "10":
         "Seconds in which the predecessor of a refresh token gets the same successor again, 0 to 60; 0 is strict";
+    STEP_UP_MAX_AGE "VESTIBULE_STEP_UP_MAX_AGE" "step-up-max-age" = "300":
+        "Seconds for which a proof of who is calling allows sensitive changes, 60 to 900";
     MAX_SESSIONS "VESTIBULE_MAX_SESSIONS" "max-sessions" = "10":
         "Most sessions of one user, 1 to 1000; the least recently used one ends";
     TWO_FACTOR_POLICY "VESTIBULE_TWO_FACTOR_POLICY" "two-factor-policy" = "required":

@@ -26,6 +26,8 @@ pub struct TokensConfig {
     pub lifetimes: SessionLifetimes,
     /// How long the predecessor of a refresh token gets the same successor again.
     pub refresh_reuse_grace: TimeDelta,
+    /// How recent a proof a sensitive change wants.
+    pub step_up_max_age: TimeDelta,
     /// Most sessions of one user.
     pub max_sessions: i64,
 }
@@ -44,6 +46,7 @@ impl TokensConfig {
         });
         let lifetimes = read_lifetimes(reader);
         let grace = reader.number(&settings::REFRESH_REUSE_GRACE, 0..=60);
+        let step_up_max_age = reader.number(&settings::STEP_UP_MAX_AGE, 60..=900);
         let max_sessions = reader.number(&settings::MAX_SESSIONS, 1..=1000);
         let claims = claims?;
         Some(Self {
@@ -55,6 +58,7 @@ impl TokensConfig {
             with_username: claims.iter().any(|claim| claim == "username"),
             lifetimes: lifetimes?,
             refresh_reuse_grace: seconds(grace?),
+            step_up_max_age: seconds(step_up_max_age?),
             max_sessions: max_sessions?.into(),
         })
     }

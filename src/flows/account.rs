@@ -2,36 +2,140 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
+use super::out_of_band::open_phone_number;
 use super::{Core, Fault};
-use crate::domain::ids::UserId;
-use crate::domain::user::SecondFactors;
-use crate::store::error::StoreError;
-use crate::store::{PgConnection, recovery_codes, totp_factors};
+use crate::domain::email::Email;
+use crate::domain::message::Channel;
+use crate::domain::totp::TimeStep;
+use crate::domain::user::{SecondFactors, User};
+use crate::store::out_of_band_factors::StoredFactor;
+use crate::store::{PgConnection, out_of_band_factors, recovery_codes, totp_factors};
+
+/// One second factor, confirmed or waiting for its first code.
+pub struct ListedFactor {
+    /// What kind it is.
+    pub kind: FactorKind,
+    /// Whether it is confirmed.
+    pub active: bool,
+    /// Of its phone or address: enough for its owner to know it.
+    pub hint: Option<String>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When its first code was right.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// When it last opened the second door.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// The kinds of second factors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorKind {
+    /// An authenticator app.
+    Totp,
+    /// Codes that are sent.
+    OutOfBand(Channel),
+}
+
+impl FactorKind {
+    /// Returns the name that the API uses, which is the `method` of a code.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::OutOfBand(channel) => channel.as_str(),
+        }
+    }
+}
 
 /// Returns the state of a user's second factors.
 ///
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn second_factors(core: &Arc<Core>, user_id: UserId) -> Result<SecondFactors, Fault> {
-    let now = core.clock.now();
+pub async fn second_factors(core: &Arc<Core>, user: &User) -> Result<SecondFactors, Fault> {
+    let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
     core.db
         .read("account.second_factors", move |connection| {
-            load_second_factors(connection, user_id, now).map_err(Fault::from)
+            load_second_factors(&shared, connection, &user, now)
+        })
+        .await
+}
+
+/// Lists a user's second factors, with the number of recovery codes not yet spent.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn list_factors(core: &Arc<Core>, user: &User) -> Result<(Vec<ListedFactor>, i64), Fault> {
+    let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
+    core.db
+        .read("account.list_factors", move |connection| {
+            let factors = load_factors(&shared, connection, &user, now)?;
+            Ok((factors, recovery_codes::remaining(connection, user.id)?))
         })
         .await
 }
 
 /// Loads the state of a user's second factors inside another flow's transaction.
 pub(super) fn load_second_factors(
+    core: &Core,
     connection: &mut PgConnection,
-    user_id: UserId,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<SecondFactors, StoreError> {
-    let factor = totp_factors::find_usable(connection, user_id, now)?;
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<SecondFactors, Fault> {
+    let factors = load_factors(core, connection, user, now)?;
+    let find = |kind: FactorKind, active: bool| {
+        factors
+            .iter()
+            .find(|factor| factor.kind == kind && factor.active == active)
+    };
+    let hint = |channel| find(FactorKind::OutOfBand(channel), true).and_then(|factor| factor.hint.clone());
     Ok(SecondFactors {
-        totp: factor.as_ref().is_some_and(|factor| factor.active),
-        totp_pending: factor.as_ref().is_some_and(|factor| !factor.active),
-        recovery_codes_remaining: recovery_codes::remaining(connection, user_id)?,
+        totp: find(FactorKind::Totp, true).is_some(),
+        totp_pending: find(FactorKind::Totp, false).is_some(),
+        phone_hint: hint(Channel::Sms),
+        email_hint: hint(Channel::Email),
+        recovery_codes_remaining: recovery_codes::remaining(connection, user.id)?,
     })
+}
+
+fn load_factors(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<Vec<ListedFactor>, Fault> {
+    let apps = totp_factors::list_usable(connection, user.id, now)?;
+    let mut factors: Vec<ListedFactor> = apps
+        .into_iter()
+        .map(|factor| ListedFactor {
+            kind: FactorKind::Totp,
+            active: factor.active,
+            hint: None,
+            created_at: factor.created_at,
+            confirmed_at: factor.confirmed_at,
+            last_used_at: factor.last_step.map(TimeStep::begins_at),
+        })
+        .collect();
+    for factor in out_of_band_factors::list_usable(connection, user.id, now)? {
+        factors.extend(list_out_of_band(core, user, &factor)?);
+    }
+    Ok(factors)
+}
+
+/// Shows a factor whose codes are sent. Mail counts only as long as the account's address is known to be the owner's.
+fn list_out_of_band(core: &Core, user: &User, factor: &StoredFactor) -> Result<Option<ListedFactor>, Fault> {
+    let hint = match factor.channel {
+        Channel::Email => user.verified_email().map(Email::hint),
+        Channel::Sms => Some(open_phone_number(core, user.id, factor)?.hint()),
+    };
+    Ok(hint.map(|hint| ListedFactor {
+        kind: FactorKind::OutOfBand(factor.channel),
+        active: factor.active,
+        hint: Some(hint),
+        created_at: factor.created_at,
+        confirmed_at: factor.confirmed_at,
+        last_used_at: factor.last_used_at,
+    }))
 }

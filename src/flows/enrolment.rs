@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::account::load_second_factors;
+use super::proof::{Claimant, Judgement};
+use super::sessions::Caller;
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, TotpFactorId, UserId};
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::totp::{PENDING_TTL_SECONDS, TotpSecret};
-use crate::store::totp_factors::{self, NewPendingFactor};
-use crate::store::{sessions, users};
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::totp::{PENDING_TTL_SECONDS, TotpCode, TotpSecret};
+use crate::domain::user::User;
+use crate::store::totp_factors::NewPendingFactor;
+use crate::store::users::HeldUser;
+use crate::store::{PgConnection, sessions, totp_factors, users};
 
 /// What an authenticator app needs; shown once.
 pub struct TotpEnrolment {
@@ -95,16 +101,104 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
                 return Ok(Enrolment::InvalidPreAuthToken);
             };
             // Held, so that neither a second wish nor a confirmation at the same moment comes in between.
-            let Some(user) = users::find_active_for_update(connection, session.user_id)? else {
+            let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, session.user_id)? else {
                 return Ok(Enrolment::InvalidPreAuthToken);
             };
-            let prepared = PreparedFactor::new(&shared, user.id, now)?;
-            if !totp_factors::replace_pending(connection, &prepared.row(now))? {
+            if load_second_factors(&shared, connection, &user, now)?.any_confirmed() {
                 return Ok(Enrolment::AlreadyConfirmed);
             }
-            let event = AuditEvent::success(EventName::MfaEnrolStarted, user.id).in_session(session_id);
-            shared.audit(connection, &[event], &origin, now)?;
-            Ok(Enrolment::Started(prepared.enrolment(&shared, user.account_name())))
+            let asker = Asker {
+                session_id,
+                origin: &origin,
+                now,
+            };
+            replace_pending(&shared, connection, &user, &asker).map(Enrolment::Started)
+        })
+        .await
+}
+
+/// Makes a new pending secret for somebody who is signed in. The active one goes on working until the new one is
+/// confirmed, so that nobody is ever without.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn start_replacement(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<Enrolment, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("enrolment.start_replacement", move |connection| {
+            let held = key.hold(connection, now)?;
+            let asker = Asker {
+                session_id: key.session_id,
+                origin: &origin,
+                now,
+            };
+            replace_pending(&shared, connection, &held.user, &asker).map(Enrolment::Started)
+        })
+        .await
+}
+
+/// Who asks for a secret.
+struct Asker<'a> {
+    session_id: SessionId,
+    origin: &'a RequestOrigin,
+    now: DateTime<Utc>,
+}
+
+fn replace_pending(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    asker: &Asker<'_>,
+) -> Result<TotpEnrolment, Fault> {
+    let prepared = PreparedFactor::new(core, user.id, asker.now)?;
+    totp_factors::replace_pending(connection, &prepared.row(asker.now))?;
+    let event = AuditEvent::success(EventName::MfaEnrolStarted, user.id).in_session(asker.session_id);
+    core.audit(connection, &[event], asker.origin, asker.now)?;
+    Ok(prepared.enrolment(core, user.account_name()))
+}
+
+/// What became of the first code of a new authenticator.
+#[must_use]
+pub enum Confirmation {
+    /// It counts from now on. Recovery codes are made where none were left, and shown this once.
+    Confirmed(Option<Vec<RecoveryCode>>),
+    /// The code was wrong, or nothing waits for one.
+    InvalidCode {
+        /// Wrong ones that are looked at before the next wait.
+        attempts_remaining: i32,
+    },
+    /// Too many were wrong before; nothing is looked at for so long.
+    Locked(TimeDelta),
+}
+
+/// Confirms the authenticator that somebody who is signed in asked for.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn confirm(
+    core: &Arc<Core>,
+    caller: &Caller,
+    code: TotpCode,
+    origin: RequestOrigin,
+) -> Result<Confirmation, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("enrolment.confirm", move |connection| {
+            let claimant = Claimant {
+                held: &key.hold(connection, now)?,
+                session_id: key.session_id,
+                origin: &origin,
+                now,
+            };
+            Ok(match claimant.judge_pending_totp(&shared, connection, &code)? {
+                Judgement::Proven(proven) => Confirmation::Confirmed(proven.new_recovery_codes),
+                Judgement::Wrong { attempts_remaining } => Confirmation::InvalidCode { attempts_remaining },
+                Judgement::Locked(wait) => Confirmation::Locked(wait),
+            })
         })
         .await
 }

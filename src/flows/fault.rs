@@ -29,6 +29,16 @@ pub enum Fault {
     /// Making or reading a signing key.
     #[error(transparent)]
     SigningKey(#[from] SigningKeyError),
+    /// A message that cannot be written down or read back.
+    #[error("a message cannot be kept: {0}")]
+    Letter(String),
+    /// A channel that the deployment has not set up.
+    #[error("the deployment has not set {0} up")]
+    NoOutlet(&'static str),
+    /// The session of somebody who was signed in when the request began has ended since. Nothing was done that could be
+    /// committed, so this is no outcome.
+    #[error("the caller's session has ended meanwhile")]
+    SessionEnded,
     /// The signing keys were not loaded yet.
     #[error("the signing keys are not loaded yet")]
     NoSigningKey,
@@ -41,6 +51,7 @@ impl Fault {
             self,
             Self::Store(StoreError::Unavailable(_) | StoreError::Disconnected(_) | StoreError::Collision(_))
                 | Self::Hash(HashError::Busy)
+                | Self::NoOutlet(_)
                 | Self::NoSigningKey
         )
     }

@@ -13,13 +13,14 @@ use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
 use crate::domain::session::{ActiveSession, Delivery};
 use crate::domain::user::{Identifier, SecondFactors, User};
 use crate::store::error::StoreError;
 use crate::store::sessions::NewSession;
-use crate::store::users::LoginUser;
+use crate::store::users::{HeldUser, LoginUser};
 use crate::store::{PgConnection, sessions, users};
 
 /// What became of a login.
@@ -41,6 +42,8 @@ pub struct PendingLogin {
     pub expires_in: u64,
     /// What may be shown at the second door.
     pub factors: SecondFactors,
+    /// How the deployment sends codes.
+    pub channels: Vec<Channel>,
 }
 
 enum Opened {
@@ -82,8 +85,8 @@ pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
     let stored = found.as_ref().map(|user| user.password.clone());
     let verdict = core.hasher.verify(password, stored).await?;
     match found {
-        Some(user) if user.active && verdict == PasswordVerdict::Right => open(core, user, delivery, origin).await,
-        other => refuse(core, other.map(|user| user.id), origin).await,
+        Some(found) if found.active && verdict == PasswordVerdict::Right => open(core, found, delivery, origin).await,
+        other => refuse(core, other.map(|found| found.user.id), origin).await,
     }
 }
 
@@ -99,7 +102,7 @@ async fn refuse(core: &Arc<Core>, user_id: Option<UserId>, origin: RequestOrigin
     Ok(Login::InvalidCredentials)
 }
 
-async fn open(core: &Arc<Core>, user: LoginUser, delivery: Delivery, origin: RequestOrigin) -> Result<Login, Fault> {
+async fn open(core: &Arc<Core>, login: LoginUser, delivery: Delivery, origin: RequestOrigin) -> Result<Login, Fault> {
     let now = core.clock.now();
     let id = SessionId::new(now, core.random.as_ref());
     let shared = Arc::clone(core);
@@ -113,7 +116,7 @@ async fn open(core: &Arc<Core>, user: LoginUser, delivery: Delivery, origin: Req
                 origin: &origin,
                 now,
             };
-            open_session(&shared, connection, &user, &arrival)
+            open_session(&shared, connection, &login, &arrival)
         })
         .await?;
     match opened {
@@ -121,6 +124,7 @@ async fn open(core: &Arc<Core>, user: LoginUser, delivery: Delivery, origin: Req
             pre_auth_token: core.tokens.issue(TokenKind::PreAuth, id.uuid(), 0)?,
             expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
             factors,
+            channels: core.settings.channels.clone(),
         })),
         Opened::Active(signed_in) => {
             let (session, user) = *signed_in;
@@ -133,24 +137,25 @@ async fn open(core: &Arc<Core>, user: LoginUser, delivery: Delivery, origin: Req
 fn open_session(
     core: &Core,
     connection: &mut PgConnection,
-    user: &LoginUser,
+    login: &LoginUser,
     arrival: &Arrival<'_>,
 ) -> Result<Opened, Fault> {
     let Arrival { id, origin, now, .. } = *arrival;
+    let user = &login.user;
     sessions::insert_pending(
         connection,
         &NewSession {
             id,
             user_id: user.id,
             method: AuthenticationMethod::Password,
-            password_changed_at: user.password_changed_at,
+            password_changed_at: login.password_changed_at,
             origin,
             now,
             expires_at: now + core.settings.lifetimes.pre_auth,
         },
     )?;
-    let factors = load_second_factors(connection, user.id, now)?;
-    if factors.totp || core.settings.two_factor == TwoFactorPolicy::Required {
+    let factors = load_second_factors(core, connection, user, now)?;
+    if factors.any_confirmed() || core.settings.two_factor == TwoFactorPolicy::Required {
         let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
         core.audit(connection, &[event.because("second_factor_required")], origin, now)?;
         return Ok(Opened::Pending(factors));
@@ -164,7 +169,7 @@ fn sign_in_without_second_factor(
     user_id: UserId,
     arrival: &Arrival<'_>,
 ) -> Result<Opened, Fault> {
-    let Some(user) = users::find_active_for_update(connection, user_id)? else {
+    let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, user_id)? else {
         return Ok(Opened::Gone);
     };
     let Some(session) = sign_in::activate(core, connection, arrival)? else {

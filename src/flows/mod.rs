@@ -4,12 +4,17 @@
 //! refusal is an outcome, so that its attempt and its audit row are committed; only faults are errors.
 
 pub mod account;
+pub mod challenge;
 pub mod enrolment;
 pub mod fault;
 pub mod health;
 pub mod introspect;
 pub mod login;
 pub mod logout;
+pub mod out_of_band;
+pub mod outbox;
+mod proof;
+pub mod recovery;
 pub mod refresh;
 pub mod register;
 pub mod revoke;
@@ -18,6 +23,7 @@ pub mod service_clients;
 pub mod sessions;
 pub mod sign_in;
 pub mod signing_keys;
+pub mod step_up;
 pub mod test_vectors;
 
 use std::sync::Arc;
@@ -25,19 +31,23 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::fault::Fault;
+use self::outbox::Outlets;
 use self::signing_keys::KeySet;
-use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher};
+use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher, SentCodeHasher, SubjectHasher};
 use crate::crypto::hasher::PasswordHasher;
 use crate::crypto::mac::TokenMac;
 use crate::crypto::sealer::Sealer;
+use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::audit_event::{AuditEvent, RequestOrigin};
 use crate::domain::clock::Clock;
 use crate::domain::ids::{AuditEventId, RequestId};
+use crate::domain::message::Channel;
 use crate::domain::password::PasswordRules;
 use crate::domain::random::Random;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
+use crate::domain::user::SecondFactors;
 use crate::store::error::StoreError;
 use crate::store::pool::Database;
 use crate::store::{PgConnection, audit_events};
@@ -54,8 +64,16 @@ pub struct Core {
     pub tokens: TokenMac,
     /// Hashes recovery codes.
     pub codes: CodeHasher,
+    /// Hashes codes that are sent.
+    pub sent_codes: SentCodeHasher,
+    /// Hashes what is counted.
+    pub subjects: SubjectHasher,
     /// Hashes the secrets of service clients.
     pub client_secrets: ClientSecretHasher,
+    /// The words of messages.
+    pub templates: Templates,
+    /// Where messages go.
+    pub outlets: Outlets,
     /// Signs and checks access tokens.
     pub keys: KeySet,
     /// The time.
@@ -79,6 +97,10 @@ pub struct Settings {
     pub refresh_reuse_grace: TimeDelta,
     /// Most sessions of one user.
     pub max_sessions: i64,
+    /// How recent a proof a sensitive change wants.
+    pub step_up_max_age: TimeDelta,
+    /// Second factors beside authenticators: how their codes are sent.
+    pub channels: Vec<Channel>,
     /// Which new passwords are refused.
     pub password_rules: PasswordRules,
     /// Words of the deployment that make a password guessable (ASVS 6.1.2).
@@ -91,6 +113,25 @@ pub struct Settings {
     pub totp_issuer: String,
 }
 
+impl Settings {
+    /// Returns the names of the second factors that people can set up, strongest first.
+    pub fn available_factors(&self) -> Vec<&'static str> {
+        let sent = [Channel::Sms, Channel::Email]
+            .into_iter()
+            .filter(|channel| self.channels.contains(channel));
+        std::iter::once("totp").chain(sent.map(Channel::as_str)).collect()
+    }
+
+    /// Tells whether an account may be left with these second factors: under `required`, one that the deployment uses.
+    fn allows(&self, factors: &SecondFactors) -> bool {
+        let by = |channel, hint: &Option<String>| hint.is_some() && self.channels.contains(&channel);
+        self.two_factor == TwoFactorPolicy::Optional
+            || factors.totp
+            || by(Channel::Sms, &factors.phone_hint)
+            || by(Channel::Email, &factors.email_hint)
+    }
+}
+
 /// Whether everybody needs a second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TwoFactorPolicy {
@@ -98,6 +139,16 @@ pub enum TwoFactorPolicy {
     Required,
     /// Only those who have one.
     Optional,
+}
+
+impl TwoFactorPolicy {
+    /// Returns the policy's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
+    }
 }
 
 /// Who may make an account.

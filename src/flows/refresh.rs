@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::outbox::tell;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::SessionId;
+use crate::domain::message::Message;
 use crate::domain::opaque_token::{TokenBody, TokenKind};
 use crate::domain::session::{ActiveSession, EndReason, StaleToken, judge_stale_token};
 use crate::domain::user::User;
@@ -96,6 +98,9 @@ fn repeat_or_end(
             sessions::end(connection, id, EndReason::RefreshReuse, now)?;
             let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(session.user_id));
             core.audit(connection, &[event.in_session(id)], origin, now)?;
+            if let Some(owner) = users::find_active(connection, session.user_id)? {
+                tell(core, connection, &owner, Message::RefreshTokenReused, origin, now)?;
+            }
             tracing::warn!(session_id = %id.uuid(), "a used refresh token was presented again; its session has ended");
             Ok(None)
         }

@@ -11,6 +11,7 @@ use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
 use crate::domain::user::{AccountNames, User};
@@ -54,6 +55,7 @@ pub async fn register(
     core: &Arc<Core>,
     names: AccountNames,
     password: Password,
+    locale: Locale,
     origin: RequestOrigin,
 ) -> Result<Registration, Fault> {
     if core.settings.registration == RegistrationMode::Closed {
@@ -69,15 +71,23 @@ pub async fn register(
         Ok(password) => password,
         Err(rejection) => return Ok(Registration::PasswordRejected(rejection)),
     };
-    create(core, names, password, origin).await
+    let applicant = Applicant {
+        names,
+        password,
+        locale,
+        origin,
+    };
+    create(core, applicant).await
 }
 
-async fn create(
-    core: &Arc<Core>,
+struct Applicant {
     names: AccountNames,
     password: StoredPassword,
+    locale: Locale,
     origin: RequestOrigin,
-) -> Result<Registration, Fault> {
+}
+
+async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, Fault> {
     let now = core.clock.now();
     let user_id = UserId::new(now, core.random.as_ref());
     let session_id = SessionId::new(now, core.random.as_ref());
@@ -86,13 +96,19 @@ async fn create(
     let shared = Arc::clone(core);
     core.db
         .transaction("register", move |connection| {
-            match users::insert(connection, user_id, &names, &password, now)? {
+            let Applicant {
+                names,
+                password,
+                locale,
+                origin,
+            } = &applicant;
+            match users::insert(connection, user_id, names, password, *locale, now)? {
                 Insertion::EmailTaken => return Ok(Registration::EmailTaken),
                 Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
                 Insertion::Inserted => {}
             }
             totp_factors::replace_pending(connection, &factor.row(now))?;
-            open_session(&shared, connection, session_id, user_id, &origin, now)?;
+            open_session(&shared, connection, session_id, user_id, origin, now)?;
             let user = User {
                 id: user_id,
                 email: names.email.clone(),
@@ -100,6 +116,7 @@ async fn create(
                 username: names.username.clone(),
                 roles: Vec::new(),
                 created_at: now,
+                locale: *locale,
             };
             let enrolment = factor.enrolment(&shared, user.account_name());
             Ok(Registration::Created(Box::new(NewAccount {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{Core, Fault};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -9,7 +11,8 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::{ActiveSession, ListedSession};
 use crate::domain::user::User;
 use crate::store::error::StoreError;
-use crate::store::sessions;
+use crate::store::users::HeldUser;
+use crate::store::{PgConnection, sessions, users};
 
 /// Somebody who is signed in.
 pub struct Caller {
@@ -46,6 +49,33 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
         .await?;
     let found = found.filter(|(_, user)| user.id == claims.user_id());
     Ok(found.map(|(session, user)| Caller { user, session, claims }))
+}
+
+impl Caller {
+    /// Returns what a transaction needs to hold the caller's account.
+    pub(super) const fn key(&self) -> CallerKey {
+        CallerKey {
+            user_id: self.user.id,
+            session_id: self.session.id,
+        }
+    }
+}
+
+/// Names somebody who is signed in.
+#[derive(Clone, Copy)]
+pub(super) struct CallerKey {
+    pub(super) user_id: UserId,
+    pub(super) session_id: SessionId,
+}
+
+impl CallerKey {
+    /// Holds the caller's account and session for the rest of a transaction, so that changes of one account take turns, and
+    /// none is made for a session that was ended a moment ago.
+    pub(super) fn hold(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<HeldUser, Fault> {
+        let held = users::find_active_for_update(connection, self.user_id)?;
+        let live = sessions::find_live_for_update(connection, self.session_id, now)?;
+        held.filter(|_| live.is_some()).ok_or(Fault::SessionEnded)
+    }
 }
 
 /// Lists the live sessions of a user, the most recently used first.

@@ -13,6 +13,7 @@ use crate::crypto::signing_key::SigningKey;
 use crate::domain::access_token::TYPE;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::ids::{SessionId, UserId, uuid_v7};
+use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::{ActiveSession, Delivery};
 use crate::domain::user::User;
@@ -162,6 +163,7 @@ fn signed(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> R
 
 fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
     let user = User {
+        locale: Locale::default(),
         id: UserId::new(now, core.random.as_ref()),
         email: None,
         email_verified_at: None,

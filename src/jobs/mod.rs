@@ -1,21 +1,67 @@
 //! What is done without being asked, by every instance alike; the database decides who wins.
+//!
+//! A job comes to rest between two pieces of work when the process stops: a mail that is half handed over would be sent
+//! once more.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flows::{Core, signing_keys};
+use tokio::sync::watch;
+
+use crate::domain::message::Channel;
+use crate::flows::{Core, outbox, signing_keys};
 
 /// How often the signing keys are looked at: a rotation is followed by every instance within ten seconds.
 const KEYS_EVERY: Duration = Duration::from_secs(5);
+/// How often the outbox is looked at: somebody is waiting for a code.
+const OUTBOX_EVERY: Duration = Duration::from_secs(1);
 
-/// Tends the signing keys for as long as it is polled.
-pub async fn tend_signing_keys(core: Arc<Core>) -> ! {
-    let mut ticks = tokio::time::interval(KEYS_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Tells jobs that the process stops.
+pub type Stopping = watch::Receiver<bool>;
+
+/// Does all jobs until the process stops.
+pub async fn run(core: Arc<Core>, stopping: Stopping) {
+    tokio::join!(
+        tend_signing_keys(&core, stopping.clone()),
+        deliver(&core, Channel::Email, stopping.clone()),
+        deliver(&core, Channel::Sms, stopping),
+    );
+}
+
+async fn tend_signing_keys(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
-        ticks.tick().await;
-        if let Err(fault) = signing_keys::tend(&core).await {
+        if let Err(fault) = signing_keys::tend(core).await {
             tracing::warn!(error = %fault, "the signing keys could not be looked at; the ones in memory stay in use");
         }
+        if stops_within(&mut stopping, KEYS_EVERY).await {
+            return;
+        }
+    }
+}
+
+/// Sends what is due, each channel by itself: a mail server that is slow holds no text message up.
+async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
+    loop {
+        let pause = match outbox::deliver_due(core, channel).await {
+            Ok(0) => OUTBOX_EVERY,
+            Ok(_) => Duration::ZERO,
+            Err(fault) => {
+                tracing::warn!(error = %fault, channel = channel.as_str(), "the outbox could not be looked at");
+                KEYS_EVERY
+            }
+        };
+        if stops_within(&mut stopping, pause).await {
+            return;
+        }
+    }
+}
+
+/// Waits, and tells whether the process stops meanwhile.
+async fn stops_within(stopping: &mut Stopping, pause: Duration) -> bool {
+    tokio::select! {
+        biased;
+        // The sender goes with the process.
+        _ = stopping.wait_for(|stops| *stops) => true,
+        () = tokio::time::sleep(pause) => false,
     }
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::domain::message::Channel;
+use crate::flows::outbox::KeptMessage;
+
 /// The service's time.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Clock)]
@@ -29,8 +32,9 @@ pub struct AdvanceClockRequest {
 /// A message that would have been sent.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
-    "id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "channel": "email", "to": "jo@example.com", "subject": "A new login",
-    "text": "Somebody logged in.", "html": null, "kind": "new_login", "token": null, "code": null, "link": null,
+    "id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "channel": "email", "to": "jo@example.com", "subject": "Your code",
+    "text": "Your code is 12345678.", "html": null, "kind": "second_factor_code", "token": null, "code": "12345678",
+    "link": null,
     "created_at": "2026-03-01T12:00:00Z"
 }))]
 pub struct OutboxMessage {
@@ -56,6 +60,25 @@ pub struct OutboxMessage {
     pub link: Option<String>,
     /// When it was written.
     pub created_at: DateTime<Utc>,
+}
+
+impl OutboxMessage {
+    /// Shows a message that was kept.
+    pub fn new(kept: KeptMessage) -> Self {
+        Self {
+            id: kept.id.uuid(),
+            channel: kept.channel.as_str().to_owned(),
+            to: kept.to,
+            subject: (kept.channel == Channel::Email).then_some(kept.rendered.subject),
+            text: kept.rendered.text,
+            html: kept.rendered.html,
+            kind: kept.kind.to_owned(),
+            token: None,
+            code: kept.code,
+            link: None,
+            created_at: kept.created_at,
+        }
+    }
 }
 
 /// Tokens to test verifiers with.

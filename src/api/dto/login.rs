@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::reveal;
 use super::tokens::TokenResponse;
-use crate::domain::user::SecondFactors;
+use crate::domain::message::Channel;
 use crate::flows::login::PendingLogin;
 use crate::flows::sign_in::TokenGrant;
 
@@ -75,7 +75,7 @@ pub struct EnrolmentRequired {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecondFactorMethod)]
 pub struct MethodView {
-    /// `totp` or `recovery_code`; the `method` of `POST /2fa/verify`.
+    /// `totp`, `sms`, `email` or `recovery_code`; the `method` of `POST /2fa/verify`.
     #[serde(rename = "type")]
     #[schema(example = "totp")]
     pub kind: &'static str,
@@ -85,6 +85,10 @@ pub struct MethodView {
     /// Recovery codes not yet spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining: Option<i64>,
+    /// Where `POST /2fa/challenge` sends a code: enough for its owner to know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "j***@e***.com")]
+    pub hint: Option<String>,
 }
 
 impl LoginResponse {
@@ -92,13 +96,14 @@ impl LoginResponse {
     pub fn pending(login: &PendingLogin) -> Self {
         let pre_auth_token = reveal(&login.pre_auth_token);
         let expires_in = login.expires_in;
-        let methods = methods(login.factors);
-        if login.factors.totp {
+        let methods = methods(login);
+        if login.factors.any_confirmed() {
+            let default_method = default_method(&methods);
             Self::SecondFactorRequired(SecondFactorRequired {
                 pre_auth_token,
                 expires_in,
                 methods,
-                default_method: "totp",
+                default_method,
             })
         } else {
             Self::EnrolmentRequired(EnrolmentRequired {
@@ -115,23 +120,50 @@ impl LoginResponse {
     }
 }
 
-fn methods(factors: SecondFactors) -> Vec<MethodView> {
+/// Lists what opens the second door: an authenticator, recovery codes, then what is weaker.
+fn methods(login: &PendingLogin) -> Vec<MethodView> {
+    let factors = &login.factors;
+    let confirmed = factors.any_confirmed();
     let mut methods = Vec::new();
-    if factors.totp || factors.totp_pending {
-        let pending = factors.totp_pending.then_some(true);
+    if factors.totp || factors.totp_pending && !confirmed {
         methods.push(MethodView {
-            kind: "totp",
-            pending,
-            remaining: None,
+            pending: (!factors.totp).then_some(true),
+            ..MethodView::of("totp")
         });
     }
-    if factors.totp && factors.recovery_codes_remaining > 0 {
-        let remaining = Some(factors.recovery_codes_remaining);
+    if confirmed && factors.recovery_codes_remaining > 0 {
         methods.push(MethodView {
-            kind: "recovery_code",
-            pending: None,
-            remaining,
+            remaining: Some(factors.recovery_codes_remaining),
+            ..MethodView::of("recovery_code")
         });
+    }
+    for (channel, hint) in [
+        (Channel::Sms, &factors.phone_hint),
+        (Channel::Email, &factors.email_hint),
+    ] {
+        if hint.is_some() && login.channels.contains(&channel) {
+            methods.push(MethodView {
+                hint: hint.clone(),
+                ..MethodView::of(channel.as_str())
+            });
+        }
     }
     methods
+}
+
+/// What to ask for first: not a recovery code, as long as there is anything else.
+fn default_method(methods: &[MethodView]) -> &'static str {
+    let other = methods.iter().find(|method| method.kind != "recovery_code");
+    other.map_or("recovery_code", |method| method.kind)
+}
+
+impl MethodView {
+    const fn of(kind: &'static str) -> Self {
+        Self {
+            kind,
+            pending: None,
+            remaining: None,
+            hint: None,
+        }
+    }
 }

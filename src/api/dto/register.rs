@@ -21,6 +21,9 @@ pub struct RegisterRequest {
     /// Any characters; nothing is trimmed. Too short or guessable ones are refused.
     #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 128)]
     pub password: SecretString,
+    /// The language of messages to the user, as a language tag; when left out, what `Accept-Language` likes best.
+    #[schema(max_length = 35, example = "de-AT")]
+    pub locale: Option<String>,
 }
 
 /// An account between its two doors.

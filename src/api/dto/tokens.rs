@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::reveal;
 use crate::domain::access_token::AccessTokenClaims;
-use crate::domain::assurance;
+use crate::domain::assurance::{self, AuthenticationMethod};
 use crate::domain::ids::SessionId;
-use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::recovery_code::{LOW as RECOVERY_CODES_LOW, RecoveryCode};
 use crate::domain::session::{ActiveSession, Delivery, ListedSession};
 use crate::flows::second_factor::SignedIn;
 use crate::flows::sign_in::TokenGrant;
@@ -44,6 +44,11 @@ pub struct TokenResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 10)]
     pub recovery_codes_remaining: Option<i64>,
+    /// What the user should be shown a way to: `replace_authenticator` after a recovery code was used
+    /// (`POST /2fa/totp`), `renew_recovery_codes` when three or fewer are left (`POST /2fa/recovery-codes`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["replace_authenticator"]))]
+    pub advice: Vec<&'static str>,
 }
 
 /// A session that is signed in.
@@ -78,6 +83,7 @@ impl TokenResponse {
             session: SessionView::new(&grant.session),
             recovery_codes: None,
             recovery_codes_remaining: None,
+            advice: Vec::new(),
         }
     }
 
@@ -87,9 +93,18 @@ impl TokenResponse {
         Self {
             recovery_codes: codes.map(|codes| codes.iter().map(RecoveryCode::to_display).collect()),
             recovery_codes_remaining: Some(signed_in.recovery_codes_remaining),
+            advice: advice(signed_in),
             ..Self::new(&signed_in.grant)
         }
     }
+}
+
+/// Says what to do soon, while the user is there to do it.
+fn advice(signed_in: &SignedIn) -> Vec<&'static str> {
+    let lost = signed_in.method == AuthenticationMethod::RecoveryCode;
+    let low = signed_in.recovery_codes_remaining <= RECOVERY_CODES_LOW;
+    let lost = lost.then_some("replace_authenticator");
+    lost.into_iter().chain(low.then_some("renew_recovery_codes")).collect()
 }
 
 impl SessionView {

@@ -25,6 +25,9 @@ pub struct UserView {
     pub username: Option<String>,
     /// Granted by operators.
     pub roles: Vec<String>,
+    /// The language of messages to them: `en` or `de`.
+    #[schema(example = "en")]
+    pub locale: &'static str,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
     /// Its second factors.
@@ -48,18 +51,19 @@ pub struct TwoFactorView {
 
 impl UserView {
     /// Shows an account with the state of its factors.
-    pub fn new(user: &User, factors: SecondFactors) -> Self {
+    pub fn new(user: &User, factors: &SecondFactors) -> Self {
         Self {
             id: user.id.uuid(),
             email: user.email.as_ref().map(Email::as_str).map(str::to_owned),
             email_verified: user.email_verified_at.is_some(),
             username: user.username.as_ref().map(Username::as_str).map(str::to_owned),
             roles: user.roles.clone(),
+            locale: user.locale.as_str(),
             created_at: user.created_at,
             two_factor: TwoFactorView {
                 totp: factors.totp,
-                email: false,
-                phone: false,
+                email: factors.email_hint.is_some(),
+                phone: factors.phone_hint.is_some(),
                 recovery_codes_remaining: factors.recovery_codes_remaining,
             },
         }

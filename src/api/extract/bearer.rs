@@ -5,12 +5,14 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::FutureExt;
-use futures_util::future::{LocalBoxFuture, Ready, ready};
+use futures_util::future::{LocalBoxFuture, ready};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::opaque_token::TokenKind;
 use crate::flows::sessions::{self, Caller};
+use crate::flows::step_up;
 
 /// What a request presents as bearer.
 pub enum Bearer {
@@ -63,11 +65,13 @@ impl Bearer {
 /// The caller behind a good access token; without one the handler is never reached.
 pub struct SignedIn(pub Caller);
 
-impl FromRequest for SignedIn {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+impl SignedIn {
+    /// Finds the caller behind a request, for handlers that do without in some cases.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_token` when there is no good access token.
+    pub fn of(request: &HttpRequest) -> impl Future<Output = Result<Self, Problem>> + use<> {
         let token = Bearer::of(request).require(Code::InvalidToken);
         let state = Data::<ApiState>::extract(request);
         async move {
@@ -78,19 +82,61 @@ impl FromRequest for SignedIn {
                 .map(Self)
                 .ok_or_else(|| Problem::of(Code::InvalidToken).bearer_error())
         }
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        Self::of(request).boxed_local()
+    }
+}
+
+/// A caller who has proven lately, and with as many factors as they have, who they are (RFC 9470); whoever has not never
+/// reaches the handler.
+pub struct RecentlyAuthenticated(pub Caller);
+
+impl FromRequest for RecentlyAuthenticated {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let signed_in = SignedIn::of(request);
+        let state = Data::<ApiState>::extract(request);
+        async move {
+            let SignedIn(caller) = signed_in.await?;
+            let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
+            match step_up::demand(&state.core, &caller).await? {
+                None => Ok(Self(caller)),
+                Some(demand) => Err(Problem::insufficient_user_authentication(demand)),
+            }
+        }
         .boxed_local()
     }
 }
 
-/// A pre-auth token presented as bearer; the flow judges it.
-pub struct PreAuthBearer(pub SecretString);
+/// Who may ask for a new authenticator.
+pub enum Enrolling {
+    /// Somebody between the doors, with a pre-auth token that the flow judges.
+    Pending(SecretString),
+    /// Somebody who is signed in, as for any sensitive change.
+    SignedIn(Box<Caller>),
+}
 
-impl FromRequest for PreAuthBearer {
+impl FromRequest for Enrolling {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
-    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(Bearer::of(request).require(Code::InvalidPreAuthToken).map(Self))
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if let Bearer::Presented(token) = Bearer::of(request)
+            && token.expose_secret().starts_with(TokenKind::PreAuth.prefix())
+        {
+            return ready(Ok(Self::Pending(token))).boxed_local();
+        }
+        let signed_in = RecentlyAuthenticated::from_request(request, payload);
+        async move { signed_in.await.map(|caller| Self::SignedIn(Box::new(caller.0))) }.boxed_local()
     }
 }
 

@@ -5,3 +5,4 @@ pub mod client;
 pub mod form;
 pub mod json;
 pub mod origin;
+pub mod then;

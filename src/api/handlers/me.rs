@@ -19,6 +19,6 @@ use crate::flows::account;
 )]
 pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let user = caller.0.user;
-    let factors = account::second_factors(&state.core, user.id).await?;
-    Ok(HttpResponse::Ok().json(UserView::new(&user, factors)))
+    let factors = account::second_factors(&state.core, &user).await?;
+    Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
 }

@@ -10,6 +10,7 @@ pub mod me;
 pub mod openapi;
 pub mod register;
 pub mod sessions;
+pub mod step_up;
 pub mod token;
 pub mod two_factor;
 pub mod well_known;

@@ -1,7 +1,8 @@
 //! `POST /register`.
 
-use actix_web::HttpResponse;
+use actix_web::http::header;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::api::dto::enrolment::TotpEnrolmentView;
 use crate::api::dto::register::{RegisterRequest, RegisterResponse};
@@ -11,6 +12,7 @@ use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::message::Locale;
 use crate::domain::password::Password;
 use crate::domain::user::{AccountNames, SecondFactors};
 use crate::flows::register::{NewAccount, Registration, register as register_flow};
@@ -27,11 +29,17 @@ use crate::flows::register::{NewAccount, Registration, register as register_flow
 pub async fn register(
     state: Data<ApiState>,
     origin: Origin,
+    request: HttpRequest,
     body: StrictJson<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
+    let languages = request
+        .headers()
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
     let request = body.0;
+    let locale = Locale::requested(request.locale.as_deref(), languages)?;
     let names = AccountNames::parse(request.email.as_deref(), request.username.as_deref())?;
-    let outcome = register_flow(&state.core, names, Password::new(&request.password), origin.0).await?;
+    let outcome = register_flow(&state.core, names, Password::new(&request.password), locale, origin.0).await?;
     match outcome {
         Registration::Created(account) => Ok(HttpResponse::Created().json(created(&account)?)),
         Registration::EmailTaken => Err(Problem::of(Code::EmailTaken)),
@@ -47,7 +55,7 @@ fn created(account: &NewAccount) -> Result<RegisterResponse, Problem> {
         ..SecondFactors::default()
     };
     Ok(RegisterResponse {
-        user: UserView::new(&account.user, factors),
+        user: UserView::new(&account.user, &factors),
         totp: TotpEnrolmentView::new(&account.enrolment)?,
         pre_auth_token: reveal(&account.pre_auth_token),
         expires_in: account.expires_in,

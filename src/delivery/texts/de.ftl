@@ -1,11 +1,11 @@
 # What messages say in German. The ids are those of en.ftl.
 
 second-factor-code =
-    .subject = { $code } ist Ihr Code für { $service }
+    .subject = Ihr Code für { $service }
     .lead = Mit diesem Code schließen Sie die Anmeldung bei { $service } ab:
     .sms = { $code } ist Ihr Code für { $service }, { minutes } gültig. Geben Sie ihn niemals weiter.
 confirmation-code =
-    .subject = { $code } bestätigt Ihre Adresse
+    .subject = Bestätigen Sie Ihre Adresse
     .lead = Geben Sie diesen Code ein, um künftig hier Codes für { $service } zu erhalten:
     .sms = { $code } bestätigt Ihre Nummer für { $service }, { minutes } gültig. Geben Sie ihn niemals weiter.
 

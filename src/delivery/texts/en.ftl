@@ -4,11 +4,11 @@
 # outside it halves what fits into a message.
 
 second-factor-code =
-    .subject = { $code } is your code for { $service }
+    .subject = Your code for { $service }
     .lead = Enter this code to finish signing in to { $service }:
     .sms = { $code } is your code for { $service }. It lasts { minutes }. Never share it with anybody.
 confirmation-code =
-    .subject = { $code } confirms that this is your address
+    .subject = Confirm that this is your address
     .lead = Enter this code to receive codes for { $service } here from now on:
     .sms = { $code } confirms your number for { $service }. It lasts { minutes }. Never share it with anybody.
 

@@ -32,7 +32,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
         "server.rs",
         &["api", "app", "config", "domain", "flows", "jobs", "store"],
     ),
-    ("jobs", &["flows"]),
+    ("jobs", &["flows", "domain"]),
     (
         "cli",
         &[

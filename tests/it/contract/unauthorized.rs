@@ -2,7 +2,7 @@
 //!
 //! The loop reads the table of routes, so a new route is covered the moment it is in the table.
 
-use actix_web::http::{Method, header};
+use actix_web::http::header;
 use actix_web::test::TestRequest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,8 @@ async fn routes_for_signed_in_people_accept_only_live_access_tokens_of_ours() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let bad = bad_access_tokens(&app, &signed_in).await;
-    for route in ROUTES.iter().filter(|route| route.access == Access::AccessToken) {
+    let for_signed_in = [Access::AccessToken, Access::RecentAuthentication];
+    for route in ROUTES.iter().filter(|route| for_signed_in.contains(&route.access)) {
         let good = call(&app, route, Some(&signed_in.access_token)).await;
         assert_ne!(good.status.as_u16(), 401, "{} refuses a good token", route.path);
         call(&app, route, None).await.expect_problem(401, "invalid_token");
@@ -40,17 +41,12 @@ async fn routes_for_pending_logins_accept_only_live_pre_auth_tokens() {
     let pending = Person::register(&app, "mo@example.com").await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let forged = format!("vpa_{}", URL_SAFE_NO_PAD.encode([1; 57]));
-    for route in ROUTES.iter().filter(|route| route.access == Access::PreAuthToken) {
+    for route in ROUTES.iter().filter(|route| route.access == Access::Enrolment) {
         let good = call(&app, route, Some(&pending.pre_auth_token)).await;
         assert_ne!(good.status.as_u16(), 401, "{} refuses a good token", route.path);
-        call(&app, route, None)
-            .await
-            .expect_problem(401, "invalid_pre_auth_token");
+        call(&app, route, None).await.expect_problem(401, "invalid_token");
         for token in [
-            "x",
             &forged,
-            &signed_in.access_token,
-            &signed_in.refresh_token,
             &signed_in.person.pre_auth_token,
             &signed_in.refresh_token.replacen("vrt_", "vpa_", 1),
         ] {
@@ -58,13 +54,46 @@ async fn routes_for_pending_logins_accept_only_live_pre_auth_tokens() {
                 .await
                 .expect_problem(401, "invalid_pre_auth_token");
         }
+        let bad = bad_access_tokens(&app, &signed_in).await;
+        // Here a live pre-auth token is a good one.
+        for (name, token) in bad.into_iter().filter(|(name, _)| *name != "a pre-auth token") {
+            let answer = call(&app, route, Some(&token)).await;
+            assert_eq!(answer.status.as_u16(), 401, "{name}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn sensitive_changes_want_a_recent_proof_of_all_factors() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    app.clock.advance(301);
+    let sensitive = [Access::RecentAuthentication, Access::Enrolment];
+    for route in ROUTES.iter().filter(|route| sensitive.contains(&route.access)) {
+        let answer = call(&app, route, Some(&signed_in.access_token)).await;
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some("Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"300\""),
+        );
+        let problem = answer.expect_problem(401, "insufficient_user_authentication");
+        assert_eq!(
+            (&problem["acr_values"], &problem["max_age"]),
+            (&json!("aal2"), &json!(300))
+        );
     }
 }
 
 #[test]
 fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
     // Those that are no way in take their token in the body, and are tested where they stand.
-    let ways_in = ["/register", "/login", "/2fa/verify", "/token/refresh", "/logout"];
+    let ways_in = [
+        "/register",
+        "/login",
+        "/2fa/verify",
+        "/2fa/challenge",
+        "/token/refresh",
+        "/logout",
+    ];
     for route in ROUTES.iter().filter(|route| route.access == Access::Public) {
         let harmless = route.verb == Verb::Get && !route.path.starts_with("/me");
         assert!(
@@ -102,7 +131,7 @@ async fn call(app: &TestApp, route: &RouteSpec, token: Option<&str>) -> TestResp
     if let Some(token) = token {
         request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
     }
-    if route.has_body && route.verb.method() == Method::POST {
+    if route.has_body {
         request = request.set_json(json!({}));
     }
     app.send(request).await

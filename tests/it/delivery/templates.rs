@@ -21,12 +21,14 @@ fn a_stranger_cannot_write_into_our_mail() {
 }
 
 #[test]
-fn a_code_is_told_in_every_part_of_its_message() {
+fn a_code_is_told_in_the_message_but_not_in_its_subject() {
     for locale in Locale::ALL {
         let letter = letter("jo@example.org", locale, super::code());
         let mail = outgoing(Channel::Email, &letter).rendered;
+        // Mail servers write subjects into their logs.
+        assert!(!mail.subject.contains("12345678"));
         assert!(
-            [mail.subject, mail.text, mail.html.unwrap()]
+            [mail.text, mail.html.unwrap()]
                 .iter()
                 .all(|part| part.contains("12345678"))
         );

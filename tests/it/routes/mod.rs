@@ -9,6 +9,7 @@ mod me;
 mod openapi;
 mod register;
 mod sessions;
+mod step_up;
 mod token;
 mod two_factor;
 mod well_known;

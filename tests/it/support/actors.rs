@@ -1,5 +1,6 @@
 //! People at the doors: each step of a login as a verb, so that a test says only what it is about.
 
+use actix_web::http::Method;
 use serde_json::{Value, json};
 use vestibule::domain::clock::Clock;
 
@@ -9,6 +10,8 @@ use super::response::TestResponse;
 
 /// A password that nobody guesses.
 pub(crate) const PASSWORD: &str = "korrekt pferd batterie";
+/// A phone.
+pub(crate) const PHONE: &str = "+4915112345678";
 
 /// Somebody who registered and holds an authenticator.
 pub(crate) struct Person {
@@ -100,6 +103,32 @@ impl Person {
     }
 }
 
+impl SignedIn {
+    /// Makes codes by text message a second factor.
+    pub(crate) async fn set_up_phone(&self, app: &TestApp, number: &str) {
+        let body = json!({"phone_number": number});
+        app.call_as(Method::PUT, "/2fa/phone", &self.access_token, &body)
+            .await
+            .expect(202);
+        let body = json!({"code": app.confirmation_code(number).await});
+        app.call_as(Method::POST, "/2fa/phone/confirm", &self.access_token, &body)
+            .await
+            .expect(204);
+    }
+
+    /// Makes codes by mail a second factor.
+    pub(crate) async fn set_up_email(&self, app: &TestApp) {
+        app.verify_email(&self.person.email);
+        app.bare_as(Method::PUT, "/2fa/email", &self.access_token)
+            .await
+            .expect(202);
+        let body = json!({"code": app.confirmation_code(&self.person.email).await});
+        app.call_as(Method::POST, "/2fa/email/confirm", &self.access_token, &body)
+            .await
+            .expect(204);
+    }
+}
+
 /// Sends a login by address.
 pub(crate) async fn log_in(app: &TestApp, email: &str, password: &str) -> TestResponse {
     app.post("/login", &json!({"email": email, "password": password})).await
@@ -109,6 +138,18 @@ pub(crate) async fn log_in(app: &TestApp, email: &str, password: &str) -> TestRe
 pub(crate) async fn verify(app: &TestApp, pre_auth_token: &str, code: &str) -> TestResponse {
     app.post("/2fa/verify", &json!({"pre_auth_token": pre_auth_token, "code": code}))
         .await
+}
+
+/// Sends a code with the name of its method.
+pub(crate) async fn verify_by(app: &TestApp, pre_auth_token: &str, code: &str, method: &str) -> TestResponse {
+    let body = json!({"pre_auth_token": pre_auth_token, "code": code, "method": method});
+    app.post("/2fa/verify", &body).await
+}
+
+/// Asks for a code.
+pub(crate) async fn challenge(app: &TestApp, pre_auth_token: &str, method: &str) -> TestResponse {
+    let body = json!({"pre_auth_token": pre_auth_token, "method": method});
+    app.post("/2fa/challenge", &body).await
 }
 
 /// Sends a refresh token.

@@ -9,6 +9,7 @@ use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::{test, web};
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::RunQueryDsl;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use rand_chacha::ChaCha20Rng;
@@ -57,7 +58,12 @@ impl TestApp {
 
     /// Starts as `serve` does: without the development endpoints.
     pub(crate) async fn serving() -> Self {
-        Self::start(&[], Arc::new(TestDatabase::migrated()), Arc::default(), false).await
+        Self::serving_with(&[]).await
+    }
+
+    /// Starts as `serve` does, with settings beyond the defaults.
+    pub(crate) async fn serving_with(settings: &[(&str, &str)]) -> Self {
+        Self::start(settings, Arc::new(TestDatabase::migrated()), Arc::default(), false).await
     }
 
     /// Starts a second instance on the same database, with the same clock.
@@ -157,6 +163,65 @@ impl TestApp {
     /// Sends a POST with a bearer token and no body.
     pub(crate) async fn post_as(&self, path: &str, token: &str) -> TestResponse {
         self.send(bearer(test::TestRequest::post().uri(path), token)).await
+    }
+
+    /// Sends a request with a bearer token and a JSON body.
+    pub(crate) async fn call_as(&self, method: Method, path: &str, token: &str, body: &Value) -> TestResponse {
+        let request = test::TestRequest::with_uri(path).method(method);
+        self.send(bearer(request, token).set_json(body)).await
+    }
+
+    /// Sends a request with a bearer token and no body.
+    pub(crate) async fn bare_as(&self, method: Method, path: &str, token: &str) -> TestResponse {
+        self.send(bearer(test::TestRequest::with_uri(path).method(method), token))
+            .await
+    }
+
+    /// Returns the messages to somebody, newest first.
+    pub(crate) async fn letters(&self, to: &str) -> Vec<Value> {
+        let to = percent_encoding::utf8_percent_encode(to, percent_encoding::NON_ALPHANUMERIC);
+        let listed = self.get(&format!("/dev/outbox?to={to}")).await.expect(200).json();
+        listed.as_array().unwrap().clone()
+    }
+
+    /// Returns the kinds of the messages to somebody, in alphabetical order: the clock stands still, so time tells none.
+    pub(crate) async fn news(&self, to: &str) -> Vec<String> {
+        let letters = self.letters(to).await;
+        let kinds = letters.iter().map(|letter| letter["kind"].as_str().unwrap().to_owned());
+        let mut kinds: Vec<String> = kinds.collect();
+        kinds.sort_unstable();
+        kinds
+    }
+
+    /// Returns the code that was last sent to somebody to sign in with.
+    pub(crate) async fn sent_code(&self, to: &str) -> String {
+        self.letter(to, "second_factor_code").await["code"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Returns the code that was last sent to somebody to confirm an address or a phone with.
+    pub(crate) async fn confirmation_code(&self, to: &str) -> String {
+        self.letter(to, "confirmation_code").await["code"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Returns the message of a kind that was last sent to somebody.
+    pub(crate) async fn letter(&self, to: &str, kind: &str) -> Value {
+        let letters = self.letters(to).await;
+        let found = letters.into_iter().find(|letter| letter["kind"] == kind);
+        found.unwrap_or_else(|| panic!("no {kind} to {to}"))
+    }
+
+    /// Does what following the link in a mail to the address does.
+    pub(crate) fn verify_email(&self, email: &str) {
+        let verified = diesel::sql_query("UPDATE users SET email_verified_at = created_at WHERE email = $1")
+            .bind::<diesel::sql_types::Text, _>(email)
+            .execute(&mut self.database.connect());
+        assert_eq!(verified.unwrap(), 1);
     }
 
     /// Sends any method with a body as it stands.

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use crate::api::dto::tokens::{IntrospectionResponse, TokenRequest};
 use crate::api::extract::client::ServiceClient;
 use crate::api::extract::form::PresentedToken;
+use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::flows::introspect;
@@ -26,8 +27,7 @@ use crate::flows::introspect;
 )]
 pub async fn introspect_token(
     state: Data<ApiState>,
-    _client: ServiceClient,
-    token: PresentedToken,
+    Then(_client, token): Then<ServiceClient, PresentedToken>,
 ) -> Result<HttpResponse, Problem> {
     let claims = introspect::introspect(&state.core, token.0.expose_secret()).await?;
     Ok(HttpResponse::Ok().json(IntrospectionResponse::new(claims)))

@@ -8,6 +8,7 @@ use crate::api::dto::tokens::TokenRequest;
 use crate::api::extract::client::ServiceClient;
 use crate::api::extract::form::PresentedToken;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::flows::revoke;
@@ -26,9 +27,8 @@ use crate::flows::revoke;
 )]
 pub async fn revoke_token(
     state: Data<ApiState>,
-    client: ServiceClient,
     origin: Origin,
-    token: PresentedToken,
+    Then(client, token): Then<ServiceClient, PresentedToken>,
 ) -> Result<HttpResponse, Problem> {
     revoke::revoke(&state.core, client.0, token.0.expose_secret(), origin.0).await?;
     Ok(HttpResponse::Ok().finish())

@@ -1,32 +1,94 @@
-//! `POST /2fa/totp`.
+//! `POST /2fa/totp`, `POST /2fa/totp/confirm` and `DELETE /2fa/totp`.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use secrecy::ExposeSecret;
 
 use crate::api::dto::enrolment::TotpEnrolmentView;
-use crate::api::extract::bearer::PreAuthBearer;
+use crate::api::dto::two_factor::{ConfirmRequest, RecoveryCodesResponse, RemoveTotpRequest};
+use crate::api::extract::bearer::{Enrolling, RecentlyAuthenticated};
+use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::enrolment::{self, Enrolment};
+use crate::domain::input::InvalidInput;
+use crate::domain::password::Password;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::totp::TotpCode;
+use crate::flows::enrolment::{self, Confirmation, Enrolment};
+use crate::flows::recovery::{self, Removal};
 
 /// Makes a new TOTP secret
 ///
-/// For an account whose authenticator is not confirmed yet: throws the pending secret away and makes a new one. Confirm
-/// it with `POST /2fa/verify`.
+/// With an access token: beside the active one, which goes on working until `POST /2fa/totp/confirm` puts the new one in
+/// its place. With a pre-auth token, for an account that has no second factor yet: throws the pending secret away and
+/// makes a new one, which `POST /2fa/verify` confirms.
 #[utoipa::path(
     post, path = "/2fa/totp", operation_id = "enrol_totp", tag = "Second factors",
     responses((status = 201, description = "The new secret, shown this once.", body = TotpEnrolmentView)),
-    security(("pre_auth_token" = [])),
+    security(("access_token" = []), ("pre_auth_token" = [])),
 )]
-pub async fn enrol(state: Data<ApiState>, origin: Origin, bearer: PreAuthBearer) -> Result<HttpResponse, Problem> {
-    match enrolment::start(&state.core, bearer.0.expose_secret(), origin.0).await? {
+pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Result<HttpResponse, Problem> {
+    let outcome = match who {
+        Enrolling::Pending(token) => enrolment::start(&state.core, token.expose_secret(), origin.0).await?,
+        Enrolling::SignedIn(caller) => enrolment::start_replacement(&state.core, &caller, origin.0).await?,
+    };
+    match outcome {
         Enrolment::Started(enrolment) => Ok(HttpResponse::Created().json(TotpEnrolmentView::new(&enrolment)?)),
         Enrolment::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken).bearer_error()),
         Enrolment::AlreadyConfirmed => Err(Problem::new(
             Code::Forbidden,
-            "An authenticator is confirmed; a pre-auth token cannot replace it.",
+            "A second factor is confirmed; a pre-auth token cannot replace it.",
         )),
+    }
+}
+
+/// Confirms a new authenticator
+///
+/// With its first code. It takes the old one's place; recovery codes are made where none were left.
+#[utoipa::path(
+    post, path = "/2fa/totp/confirm", operation_id = "confirm_totp", tag = "Second factors",
+    request_body(content = ConfirmRequest),
+    responses((status = 200, description = "It counts from now on.", body = RecoveryCodesResponse)),
+    security(("access_token" = [])),
+)]
+pub async fn confirm(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<RecentlyAuthenticated, StrictJson<ConfirmRequest>>,
+) -> Result<HttpResponse, Problem> {
+    let code = TotpCode::parse(&body.0.code.expose_secret().replace(' ', ""))
+        .map_err(|wanted| InvalidInput::of("/code", wanted))?;
+    match enrolment::confirm(&state.core, &caller.0, code, origin.0).await? {
+        Confirmation::Confirmed(codes) => Ok(HttpResponse::Ok().json(RecoveryCodesResponse::new(codes.as_deref()))),
+        Confirmation::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
+        Confirmation::Locked(wait) => Err(Problem::rate_limited(wait)),
+    }
+}
+
+/// Removes the authenticator
+///
+/// For the password and a code. Not where it is the last second factor and the deployment wants one of everybody.
+#[utoipa::path(
+    delete, path = "/2fa/totp", operation_id = "remove_totp", tag = "Second factors",
+    request_body(content = RemoveTotpRequest),
+    responses((status = 204, description = "It is gone.")),
+    security(("access_token" = [])),
+)]
+pub async fn remove(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<RecentlyAuthenticated, StrictJson<RemoveTotpRequest>>,
+) -> Result<HttpResponse, Problem> {
+    let code = SecondFactorCode::parse(body.0.code.expose_secret(), None)?;
+    let proof = (Password::new(&body.0.password), code);
+    match recovery::remove_authenticator(&state.core, &caller.0, proof, origin.0).await? {
+        Removal::Removed => Ok(HttpResponse::NoContent().finish()),
+        Removal::NotSetUp => Err(Problem::new(Code::NotFound, "You have no authenticator.")),
+        Removal::Needed => Err(Problem::last_factor()),
+        Removal::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
+        Removal::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
+        Removal::Locked(wait) => Err(Problem::rate_limited(wait)),
     }
 }

@@ -1,0 +1,53 @@
+//! `POST /step-up`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use secrecy::ExposeSecret;
+
+use crate::api::dto::tokens::TokenResponse;
+use crate::api::dto::two_factor::StepUpRequest;
+use crate::api::extract::bearer::SignedIn;
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::origin::Origin;
+use crate::api::extract::then::Then;
+use crate::api::problem::{Code, Problem};
+use crate::api::refresh_cookie;
+use crate::api::state::ApiState;
+use crate::domain::input::InvalidInput;
+use crate::domain::password::Password;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::flows::step_up::{self, StepUp, StepUpProof};
+
+/// Proves once more who is calling
+///
+/// The same session goes on with new tokens and a fresh `auth_time`, which opens sensitive changes for a few minutes; a
+/// further factor also raises its `acr`. The old refresh token is dead.
+#[utoipa::path(
+    post, path = "/step-up", operation_id = "step_up", tag = "Sessions",
+    request_body(content = StepUpRequest),
+    responses((status = 200, description = "Proven.", body = TokenResponse)),
+    security(("access_token" = [])),
+)]
+pub async fn step_up(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<SignedIn, StrictJson<StepUpRequest>>,
+) -> Result<HttpResponse, Problem> {
+    match step_up::step_up(&state.core, &caller.0, proof(&body.0)?, origin.0).await? {
+        StepUp::Granted(grant) => Ok(refresh_cookie::deliver(&state, &grant).json(TokenResponse::new(&grant))),
+        StepUp::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
+        StepUp::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
+        StepUp::Locked(wait) => Err(Problem::rate_limited(wait)),
+    }
+}
+
+fn proof(request: &StepUpRequest) -> Result<StepUpProof, InvalidInput> {
+    match (&request.code, &request.password, &request.method) {
+        (Some(code), None, method) => {
+            SecondFactorCode::parse(code.expose_secret(), method.as_deref()).map(StepUpProof::Code)
+        }
+        (None, Some(password), None) => Ok(StepUpProof::Password(Password::new(password))),
+        (None, Some(_), Some(_)) => Err(InvalidInput::of("/method", "goes with a code only")),
+        _ => Err(InvalidInput::of("", "give either code or password")),
+    }
+}

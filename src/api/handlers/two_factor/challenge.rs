@@ -1,0 +1,53 @@
+//! `POST /2fa/challenge`.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use secrecy::ExposeSecret;
+
+use crate::api::dto::two_factor::{ChallengeRequest, ChallengeResponse};
+use crate::api::extract::bearer::SignedIn;
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::input::InvalidInput;
+use crate::domain::message::Channel;
+use crate::flows::challenge::{self, Challenge};
+
+/// Sends a code by mail or text message
+///
+/// To the confirmed address or phone of a pending login, named by its pre-auth token; or, before `POST /step-up`, of the
+/// caller whose access token is the bearer. After the cool-down the new code takes the old one's place, and the count of
+/// wrong attempts goes on.
+#[utoipa::path(
+    post, path = "/2fa/challenge", operation_id = "send_second_factor_code", tag = "Sign in",
+    request_body(content = ChallengeRequest),
+    responses((status = 202, description = "The code is on its way.", body = ChallengeResponse)),
+    security((), ("access_token" = [])),
+)]
+pub async fn send_code(
+    state: Data<ApiState>,
+    origin: Origin,
+    request: HttpRequest,
+    body: StrictJson<ChallengeRequest>,
+) -> Result<HttpResponse, Problem> {
+    let not_set_up = || {
+        InvalidInput::of(
+            "/method",
+            "must be a method of yours whose codes are sent: email or sms",
+        )
+    };
+    let channel = Channel::parse(&body.0.method).ok_or_else(not_set_up)?;
+    let outcome = if let Some(token) = body.0.pre_auth_token {
+        challenge::for_login(&state.core, token.expose_secret(), channel, origin.0).await?
+    } else {
+        let caller = SignedIn::of(&request).await?;
+        challenge::for_session(&state.core, &caller.0, channel, origin.0).await?
+    };
+    match outcome {
+        Challenge::Sent(sent) => Ok(HttpResponse::Accepted().json(ChallengeResponse::new(sent))),
+        Challenge::Wait(wait) => Err(Problem::rate_limited(wait)),
+        Challenge::NotSetUp => Err(not_set_up().into()),
+        Challenge::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
+    }
+}

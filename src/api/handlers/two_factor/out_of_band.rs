@@ -1,0 +1,164 @@
+//! `/2fa/email` and `/2fa/phone`: second factors whose codes are sent.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::api::dto::two_factor::{ChallengeResponse, ConfirmRequest, PhoneRequest};
+use crate::api::extract::bearer::RecentlyAuthenticated;
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::origin::Origin;
+use crate::api::extract::then::Then;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::input::InvalidInput;
+use crate::domain::message::Channel;
+use crate::domain::one_time_code::OneTimeCode;
+use crate::domain::phone_number::PhoneNumber;
+use crate::flows::out_of_band::{self, Confirmation, Removal, Setup};
+
+/// Sets codes by mail up
+///
+/// Sends a code to the account's verified address; `POST /2fa/email/confirm` takes it. Codes by mail are the weakest second
+/// factor: they never lift a session to `aal2`.
+#[utoipa::path(
+    put, path = "/2fa/email", operation_id = "set_up_email_codes", tag = "Second factors",
+    responses((status = 202, description = "A code is on its way.", body = ChallengeResponse)),
+    security(("access_token" = [])),
+)]
+pub async fn set_up_email(
+    state: Data<ApiState>,
+    caller: RecentlyAuthenticated,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    set_up(&state, &caller, None, origin).await
+}
+
+/// Sets codes by text message up
+///
+/// Sends a code to the phone; `POST /2fa/phone/confirm` takes it. A phone that was confirmed before stays until then. Text
+/// messages can be read by others on their way; an authenticator is safer.
+#[utoipa::path(
+    put, path = "/2fa/phone", operation_id = "set_up_phone", tag = "Second factors",
+    request_body(content = PhoneRequest),
+    responses((status = 202, description = "A code is on its way.", body = ChallengeResponse)),
+    security(("access_token" = [])),
+)]
+pub async fn set_up_phone(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<RecentlyAuthenticated, StrictJson<PhoneRequest>>,
+) -> Result<HttpResponse, Problem> {
+    let number = PhoneNumber::parse(body.0.phone_number.expose_secret())
+        .map_err(|wanted| InvalidInput::of("/phone_number", wanted))?;
+    set_up(&state, &caller, Some(number), origin).await
+}
+
+async fn set_up(
+    state: &ApiState,
+    caller: &RecentlyAuthenticated,
+    number: Option<PhoneNumber>,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    match out_of_band::start(&state.core, &caller.0, number, origin.0).await? {
+        Setup::Sent(sent) => Ok(HttpResponse::Accepted().json(ChallengeResponse::new(sent))),
+        Setup::Wait(wait) => Err(Problem::rate_limited(wait)),
+        Setup::NotOffered => Err(Problem::new(Code::Forbidden, "Such codes are not offered here.")),
+        Setup::NoVerifiedEmail => Err(Problem::new(
+            Code::Conflict,
+            "The account has no verified e-mail address.",
+        )),
+    }
+}
+
+/// Confirms codes by mail
+///
+/// With the code that was sent, in the session that asked for it.
+#[utoipa::path(
+    post, path = "/2fa/email/confirm", operation_id = "confirm_email_codes", tag = "Second factors",
+    request_body(content = ConfirmRequest, example = json!({"code": "12345678"})),
+    responses((status = 204, description = "They open the second door from now on.")),
+    security(("access_token" = [])),
+)]
+pub async fn confirm_email(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<RecentlyAuthenticated, StrictJson<ConfirmRequest>>,
+) -> Result<HttpResponse, Problem> {
+    confirm(&state, &caller, (Channel::Email, &body.0.code), origin).await
+}
+
+/// Confirms codes by text message
+///
+/// With the code that was sent, in the session that asked for it.
+#[utoipa::path(
+    post, path = "/2fa/phone/confirm", operation_id = "confirm_phone", tag = "Second factors",
+    request_body(content = ConfirmRequest),
+    responses((status = 204, description = "They open the second door from now on.")),
+    security(("access_token" = [])),
+)]
+pub async fn confirm_phone(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<RecentlyAuthenticated, StrictJson<ConfirmRequest>>,
+) -> Result<HttpResponse, Problem> {
+    confirm(&state, &caller, (Channel::Sms, &body.0.code), origin).await
+}
+
+async fn confirm(
+    state: &ApiState,
+    caller: &RecentlyAuthenticated,
+    (channel, code): (Channel, &SecretString),
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    let code = OneTimeCode::parse(channel, code.expose_secret()).map_err(|wanted| InvalidInput::of("/code", wanted))?;
+    match out_of_band::confirm(&state.core, &caller.0, channel, code, origin.0).await? {
+        Confirmation::Confirmed => Ok(HttpResponse::NoContent().finish()),
+        Confirmation::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
+        Confirmation::Locked(wait) => Err(Problem::rate_limited(wait)),
+    }
+}
+
+/// Removes codes by mail
+///
+/// Not where they are the last second factor and the deployment wants one of everybody.
+#[utoipa::path(
+    delete, path = "/2fa/email", operation_id = "remove_email_codes", tag = "Second factors",
+    responses((status = 204, description = "They are no second factor any more, or never were.")),
+    security(("access_token" = [])),
+)]
+pub async fn remove_email(
+    state: Data<ApiState>,
+    caller: RecentlyAuthenticated,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    remove(&state, &caller, Channel::Email, origin).await
+}
+
+/// Removes codes by text message
+///
+/// Not where they are the last second factor and the deployment wants one of everybody.
+#[utoipa::path(
+    delete, path = "/2fa/phone", operation_id = "remove_phone", tag = "Second factors",
+    responses((status = 204, description = "They are no second factor any more, or never were.")),
+    security(("access_token" = [])),
+)]
+pub async fn remove_phone(
+    state: Data<ApiState>,
+    caller: RecentlyAuthenticated,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    remove(&state, &caller, Channel::Sms, origin).await
+}
+
+async fn remove(
+    state: &ApiState,
+    caller: &RecentlyAuthenticated,
+    channel: Channel,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    match out_of_band::remove(&state.core, &caller.0, channel, origin.0).await? {
+        Removal::Removed => Ok(HttpResponse::NoContent().finish()),
+        Removal::Needed => Err(Problem::last_factor()),
+    }
+}

@@ -1,0 +1,33 @@
+//! `POST /2fa/recovery-codes`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use crate::api::dto::two_factor::RecoveryCodesResponse;
+use crate::api::extract::bearer::RecentlyAuthenticated;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::flows::recovery;
+
+/// Makes new recovery codes
+///
+/// The old ones are dead from then on. Shown this once.
+#[utoipa::path(
+    post, path = "/2fa/recovery-codes", operation_id = "renew_recovery_codes", tag = "Second factors",
+    responses((status = 200, description = "The new set.", body = RecoveryCodesResponse)),
+    security(("access_token" = [])),
+)]
+pub async fn renew(
+    state: Data<ApiState>,
+    caller: RecentlyAuthenticated,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    match recovery::renew_codes(&state.core, &caller.0, origin.0).await? {
+        Some(codes) => Ok(HttpResponse::Ok().json(RecoveryCodesResponse::new(Some(&codes)))),
+        None => Err(Problem::new(
+            Code::Conflict,
+            "Set a second factor up first: recovery codes stand in for one.",
+        )),
+    }
+}

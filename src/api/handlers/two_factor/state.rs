@@ -1,0 +1,29 @@
+//! `GET /2fa`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use crate::api::dto::two_factor::{FactorView, SecondFactorsView};
+use crate::api::extract::bearer::SignedIn;
+use crate::api::problem::Problem;
+use crate::api::state::ApiState;
+use crate::flows::account;
+
+/// Returns the caller's second factors
+///
+/// What is set up and what waits for its first code, when each was last used, and what the deployment offers and wants.
+#[utoipa::path(
+    get, path = "/2fa", operation_id = "get_second_factors", tag = "Second factors",
+    responses((status = 200, description = "The factors.", body = SecondFactorsView)),
+    security(("access_token" = [])),
+)]
+pub async fn get_second_factors(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
+    let (factors, recovery_codes_remaining) = account::list_factors(&state.core, &caller.0.user).await?;
+    let settings = &state.core.settings;
+    Ok(HttpResponse::Ok().json(SecondFactorsView {
+        policy: settings.two_factor.as_str(),
+        available: settings.available_factors(),
+        factors: factors.into_iter().map(FactorView::new).collect(),
+        recovery_codes_remaining,
+    }))
+}

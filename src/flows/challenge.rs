@@ -1,0 +1,109 @@
+//! `POST /2fa/challenge`: sends the code that opens the second door, or that steps a session up.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::out_of_band::{Sending, SentCode, Wish, confirmed_destination, send_code};
+use super::sessions::Caller;
+use super::{Core, Fault};
+use crate::domain::audit_event::RequestOrigin;
+use crate::domain::ids::SessionId;
+use crate::domain::message::Channel;
+use crate::domain::one_time_code::CodePurpose;
+use crate::domain::opaque_token::TokenKind;
+use crate::store::users::HeldUser;
+use crate::store::{PgConnection, sessions, users};
+
+/// What became of the wish for a code.
+#[must_use]
+pub enum Challenge {
+    /// It is on its way; one that was sent before is dead.
+    Sent(SentCode),
+    /// One was sent just now, or too many were, or the account has to wait; none is sent for so long.
+    Wait(TimeDelta),
+    /// The user has no such factor, or the deployment does not use the channel.
+    NotSetUp,
+    /// The pre-auth token is not good.
+    InvalidPreAuthToken,
+}
+
+/// Sends a code for a pending login.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn for_login(
+    core: &Arc<Core>,
+    pre_auth_token: &str,
+    channel: Channel,
+    origin: RequestOrigin,
+) -> Result<Challenge, Fault> {
+    let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
+        return Ok(Challenge::InvalidPreAuthToken);
+    };
+    let session_id = SessionId::from_uuid(token.row_id);
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("challenge.for_login", move |connection| {
+            let Some(session) = sessions::find_pending(connection, session_id, now)? else {
+                return Ok(Challenge::InvalidPreAuthToken);
+            };
+            let Some(held) = users::find_active_for_update(connection, session.user_id)? else {
+                return Ok(Challenge::InvalidPreAuthToken);
+            };
+            challenge(&shared, connection, (&held, session_id), channel, (&origin, now))
+        })
+        .await
+}
+
+/// Sends a code for somebody who is signed in and is to prove once more who they are.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn for_session(
+    core: &Arc<Core>,
+    caller: &Caller,
+    channel: Channel,
+    origin: RequestOrigin,
+) -> Result<Challenge, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("challenge.for_session", move |connection| {
+            let held = key.hold(connection, now)?;
+            challenge(&shared, connection, (&held, key.session_id), channel, (&origin, now))
+        })
+        .await
+}
+
+fn challenge(
+    core: &Core,
+    connection: &mut PgConnection,
+    (held, session_id): (&HeldUser, SessionId),
+    channel: Channel,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Challenge, Fault> {
+    let HeldUser { user, failed_attempts } = held;
+    let Some(destination) = confirmed_destination(core, connection, user, channel, now)? else {
+        return Ok(Challenge::NotSetUp);
+    };
+    // A code that nobody would look at is not worth a message.
+    if let Some(wait) = failed_attempts.wait(now) {
+        return Ok(Challenge::Wait(wait));
+    }
+    let wish = Wish {
+        user,
+        session_id,
+        purpose: CodePurpose::Authentication,
+        destination,
+        origin,
+        now,
+    };
+    Ok(match send_code(core, connection, &wish)? {
+        Sending::Sent(sent) => Challenge::Sent(sent),
+        Sending::Wait(wait) => Challenge::Wait(wait),
+    })
+}

@@ -1,0 +1,448 @@
+//! Second factors by mail and text message: sending codes, and setting such a factor up.
+//!
+//! A deployment switches them on; they are weaker than an authenticator (NIST SP 800-63B-4 §3.2.9), so each message tells its
+//! reader never to pass the code on. A code is made, hashed and posted in one transaction; its digits exist in the
+//! sealed message only.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::outbox::{Posting, occasion, post, tell};
+use super::proof::{Claimant, Judgement};
+use super::sessions::Caller;
+use super::{Core, Fault, account};
+use crate::crypto::sealer::SealedAt;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::email::Email;
+use crate::domain::ids::{OutOfBandFactorId, SessionId, UserId};
+use crate::domain::message::{Channel, Letter, Message};
+use crate::domain::one_time_code::{self, CodePlace, CodePurpose, OneTimeCode, RESEND_AFTER_SECONDS, send_quotas};
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::user::User;
+use crate::store::one_time_codes::NewCode;
+use crate::store::out_of_band_factors::{NewPendingFactor, StoredFactor};
+use crate::store::{PgConnection, one_time_codes, out_of_band_factors, quotas, recovery_codes};
+
+/// How long a pending factor waits for its code: as long as the code of a mail that was sent anew once.
+const PENDING_LIFE: TimeDelta = TimeDelta::minutes(20);
+
+/// Where a code goes.
+#[derive(Clone)]
+pub(super) enum Destination {
+    Email(Email),
+    Phone(PhoneNumber),
+}
+
+impl Destination {
+    const fn channel(&self) -> Channel {
+        match self {
+            Self::Email(_) => Channel::Email,
+            Self::Phone(_) => Channel::Sms,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Email(address) => address.as_str(),
+            Self::Phone(number) => number.as_str(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::Email(address) => address.hint(),
+            Self::Phone(number) => number.hint(),
+        }
+    }
+
+    fn block(&self) -> Option<&str> {
+        match self {
+            Self::Email(_) => None,
+            Self::Phone(number) => Some(number.block()),
+        }
+    }
+}
+
+/// A code that is on its way.
+pub struct SentCode {
+    /// How it goes.
+    pub channel: Channel,
+    /// Where it goes: enough for its owner to know it.
+    pub hint: String,
+    /// Seconds that it lasts.
+    pub expires_in: i64,
+    /// Seconds before it may be sent anew.
+    pub resend_after: i64,
+}
+
+/// What became of the wish for a code.
+pub(super) enum Sending {
+    Sent(SentCode),
+    /// One was sent just now, or too many were; none is sent for so long.
+    Wait(TimeDelta),
+}
+
+/// Who asks for a code, and what for; the caller holds the user's row.
+pub(super) struct Wish<'a> {
+    pub(super) user: &'a User,
+    pub(super) session_id: SessionId,
+    pub(super) purpose: CodePurpose,
+    pub(super) destination: Destination,
+    pub(super) origin: &'a RequestOrigin,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Sends a code, within the bounds on sending.
+pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -> Result<Sending, Fault> {
+    let channel = wish.destination.channel();
+    if !core.outlets.has(channel) {
+        return Err(Fault::NoOutlet(channel.as_str()));
+    }
+    if let Some(wait) = wait_before_sending(core, connection, wish)? {
+        let event = AuditEvent::failure(EventName::OtpSuppressed, channel.as_str(), Some(wish.user.id));
+        core.audit(connection, &[event.in_session(wish.session_id)], wish.origin, wish.now)?;
+        return Ok(Sending::Wait(wait));
+    }
+    let code = OneTimeCode::generate(channel, core.random.as_ref());
+    let life = one_time_code::life(channel);
+    let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
+    let new = NewCode {
+        place: wish.place(),
+        code_hash: core.sent_codes.hash(wish.place(), &code)?,
+        now: wish.now,
+        expires_at: wish.now + life,
+        not_since: wish.now - cool_down,
+    };
+    if !one_time_codes::put(connection, &new)? {
+        return Ok(Sending::Wait(cool_down));
+    }
+    post(core, connection, &wish.posting(&code, life), wish.now)?;
+    let event = AuditEvent::success(EventName::OtpSent, wish.user.id).because(channel.as_str());
+    core.audit(connection, &[event.in_session(wish.session_id)], wish.origin, wish.now)?;
+    Ok(Sending::Sent(SentCode {
+        channel,
+        hint: wish.destination.hint(),
+        expires_in: life.num_seconds(),
+        resend_after: RESEND_AFTER_SECONDS,
+    }))
+}
+
+/// Returns how long nothing is sent, and otherwise counts what is about to be.
+fn wait_before_sending(
+    core: &Core,
+    connection: &mut PgConnection,
+    wish: &Wish<'_>,
+) -> Result<Option<TimeDelta>, Fault> {
+    let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
+    let sent_at = one_time_codes::sent_at(connection, wish.place())?;
+    let too_soon = sent_at.map(|sent_at| sent_at + cool_down - wish.now);
+    if let Some(wait) = too_soon.filter(|wait| *wait > TimeDelta::zero()) {
+        return Ok(Some(wait));
+    }
+    let account = wish.user.id.uuid().to_string();
+    let destination = &wish.destination;
+    for quota in send_quotas(
+        &account,
+        destination.channel(),
+        destination.as_str(),
+        destination.block(),
+    ) {
+        let window = quota.window_at(wish.now);
+        let key = core
+            .subjects
+            .hash(&format!("{} {}", quota.window.num_hours(), quota.subject))?;
+        if !quotas::take(connection, &key, window, quota.most)? {
+            return Ok(Some(window.1 - wish.now));
+        }
+    }
+    Ok(None)
+}
+
+impl Wish<'_> {
+    fn place(&self) -> CodePlace {
+        CodePlace {
+            session_id: self.session_id,
+            purpose: self.purpose,
+            channel: self.destination.channel(),
+        }
+    }
+
+    fn posting(&self, code: &OneTimeCode, life: TimeDelta) -> Posting {
+        let (code, minutes) = (code.expose().to_owned(), life.num_minutes());
+        let message = match self.purpose {
+            CodePurpose::Authentication => Message::SecondFactorCode { code, minutes },
+            CodePurpose::Enrolment => Message::ConfirmationCode { code, minutes },
+        };
+        Posting {
+            channel: self.destination.channel(),
+            letter: Letter {
+                to: self.destination.as_str().to_owned(),
+                locale: self.user.locale,
+                message,
+                occasion: occasion(self.origin, self.now),
+            },
+            life,
+        }
+    }
+}
+
+/// Opens the phone number of a factor.
+pub(super) fn open_phone_number(core: &Core, user_id: UserId, factor: &StoredFactor) -> Result<PhoneNumber, Fault> {
+    let sealed = factor.sealed_phone_number.as_deref().unwrap_or_default();
+    let number = core.sealer.open(&SealedAt::phone_number(factor.id, user_id), sealed)?;
+    Ok(PhoneNumber::from_stored(String::from_utf8_lossy(&number).into_owned()))
+}
+
+/// Finds where the codes of a user's confirmed factor go. `None`: there is no such factor, or the deployment does not use
+/// the channel.
+pub(super) fn confirmed_destination(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    channel: Channel,
+    now: DateTime<Utc>,
+) -> Result<Option<Destination>, Fault> {
+    if !core.settings.channels.contains(&channel) {
+        return Ok(None);
+    }
+    let factors = out_of_band_factors::list_usable(connection, user.id, now)?;
+    let Some(factor) = factors.iter().find(|factor| factor.active && factor.channel == channel) else {
+        return Ok(None);
+    };
+    destination_of(core, user, factor)
+}
+
+fn destination_of(core: &Core, user: &User, factor: &StoredFactor) -> Result<Option<Destination>, Fault> {
+    Ok(match factor.channel {
+        Channel::Email => user.verified_email().cloned().map(Destination::Email),
+        Channel::Sms => Some(Destination::Phone(open_phone_number(core, user.id, factor)?)),
+    })
+}
+
+/// What became of the wish for a new factor.
+#[must_use]
+pub enum Setup {
+    /// A code is on its way; with it the factor is confirmed.
+    Sent(SentCode),
+    /// Nothing is sent for so long.
+    Wait(TimeDelta),
+    /// The deployment does not use the channel.
+    NotOffered,
+    /// The account has no address that is known to be its owner's.
+    NoVerifiedEmail,
+}
+
+/// Begins to set a factor up: sends a code to the number, or without one to the account's address. A confirmed factor of
+/// the channel stays until the new one is confirmed.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn start(
+    core: &Arc<Core>,
+    caller: &Caller,
+    phone_number: Option<PhoneNumber>,
+    origin: RequestOrigin,
+) -> Result<Setup, Fault> {
+    let channel = if phone_number.is_some() {
+        Channel::Sms
+    } else {
+        Channel::Email
+    };
+    if !core.settings.channels.contains(&channel) {
+        return Ok(Setup::NotOffered);
+    }
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("out_of_band.start", move |connection| {
+            let user = key.hold(connection, now)?.user;
+            let to_phone = phone_number.clone().map(Destination::Phone);
+            let Some(destination) = to_phone.or_else(|| user.verified_email().cloned().map(Destination::Email)) else {
+                return Ok(Setup::NoVerifiedEmail);
+            };
+            let wish = Wish {
+                user: &user,
+                session_id: key.session_id,
+                purpose: CodePurpose::Enrolment,
+                destination,
+                origin: &origin,
+                now,
+            };
+            match send_code(&shared, connection, &wish)? {
+                Sending::Sent(sent) => {
+                    insert_pending(&shared, connection, &wish)?;
+                    Ok(Setup::Sent(sent))
+                }
+                Sending::Wait(wait) => Ok(Setup::Wait(wait)),
+            }
+        })
+        .await
+}
+
+fn insert_pending(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -> Result<(), Fault> {
+    let (user_id, now, channel) = (wish.user.id, wish.now, wish.destination.channel());
+    let id = OutOfBandFactorId::new(now, core.random.as_ref());
+    let sealed_phone_number = match &wish.destination {
+        Destination::Email(_) => None,
+        Destination::Phone(number) => {
+            let place = SealedAt::phone_number(id, user_id);
+            Some(core.sealer.seal(&place, number.as_str().as_bytes())?)
+        }
+    };
+    let factor = NewPendingFactor {
+        id,
+        user_id,
+        channel,
+        sealed_phone_number,
+        now,
+        expires_at: now + PENDING_LIFE,
+    };
+    out_of_band_factors::replace_pending(connection, &factor)?;
+    let event = AuditEvent::success(EventName::MfaEnrolStarted, user_id).because(channel.as_str());
+    Ok(core.audit(connection, &[event.in_session(wish.session_id)], wish.origin, now)?)
+}
+
+/// What became of the code that confirms a factor.
+#[must_use]
+pub enum Confirmation {
+    /// The factor counts from now on.
+    Confirmed,
+    /// The code was wrong, or nothing waits for one.
+    InvalidCode {
+        /// Wrong ones that are looked at before the next wait.
+        attempts_remaining: i32,
+    },
+    /// Too many were wrong before; nothing is looked at for so long.
+    Locked(TimeDelta),
+}
+
+/// Confirms the factor that the caller's session asked for.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn confirm(
+    core: &Arc<Core>,
+    caller: &Caller,
+    channel: Channel,
+    code: OneTimeCode,
+    origin: RequestOrigin,
+) -> Result<Confirmation, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("out_of_band.confirm", move |connection| {
+            let held = key.hold(connection, now)?;
+            let claimant = Claimant {
+                held: &held,
+                session_id: key.session_id,
+                origin: &origin,
+                now,
+            };
+            if let Some(wait) = held.failed_attempts.wait(now) {
+                return Ok(Confirmation::Locked(wait));
+            }
+            if confirm_with(&shared, connection, &claimant, channel, &code)? {
+                return Ok(Confirmation::Confirmed);
+            }
+            let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
+            Ok(match claimant.count_wrong(&shared, connection, event)? {
+                Judgement::Wrong { attempts_remaining } => Confirmation::InvalidCode { attempts_remaining },
+                Judgement::Locked(wait) => Confirmation::Locked(wait),
+                Judgement::Proven(_) => Confirmation::Confirmed,
+            })
+        })
+        .await
+}
+
+fn confirm_with(
+    core: &Core,
+    connection: &mut PgConnection,
+    claimant: &Claimant<'_>,
+    channel: Channel,
+    code: &OneTimeCode,
+) -> Result<bool, Fault> {
+    let (user, now) = (&claimant.held.user, claimant.now);
+    let factors = out_of_band_factors::list_usable(connection, user.id, now)?;
+    let Some(pending) = factors
+        .iter()
+        .find(|factor| !factor.active && factor.channel == channel)
+    else {
+        return Ok(false);
+    };
+    let Some(destination) = destination_of(core, user, pending)? else {
+        return Ok(false);
+    };
+    if !claimant.spend_sent_code(core, connection, CodePurpose::Enrolment, channel, code)?
+        || !out_of_band_factors::confirm(connection, user.id, pending.id, channel, now)?
+    {
+        return Ok(false);
+    }
+    claimant.forgive(connection)?;
+    let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
+    core.audit(
+        connection,
+        &[event.in_session(claimant.session_id)],
+        claimant.origin,
+        now,
+    )?;
+    let news = match destination {
+        Destination::Email(_) => Message::EmailFactorAdded,
+        Destination::Phone(number) => Message::PhoneFactorAdded {
+            hint: number.last_digits().to_owned(),
+        },
+    };
+    tell(core, connection, user, news, claimant.origin, now)?;
+    Ok(true)
+}
+
+/// What became of the wish to be without a factor.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone, or never was.
+    Removed,
+    /// It is the last one, and the deployment wants everybody to have one.
+    Needed,
+}
+
+/// Removes the caller's factor of a channel.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn remove(
+    core: &Arc<Core>,
+    caller: &Caller,
+    channel: Channel,
+    origin: RequestOrigin,
+) -> Result<Removal, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("out_of_band.remove", move |connection| {
+            let (user, user_id) = (key.hold(connection, now)?.user, key.user_id);
+            let before = account::load_second_factors(&shared, connection, &user, now)?;
+            let mut after = before.clone();
+            let (hint, news) = match channel {
+                Channel::Email => (after.email_hint.take(), Message::EmailFactorRemoved),
+                Channel::Sms => (after.phone_hint.take(), Message::PhoneFactorRemoved),
+            };
+            if hint.is_some() && !shared.settings.allows(&after) {
+                return Ok(Removal::Needed);
+            }
+            out_of_band_factors::remove(connection, user_id, channel)?;
+            if hint.is_some() {
+                if !after.any_confirmed() {
+                    recovery_codes::remove(connection, user_id)?;
+                }
+                let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
+                shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
+                tell(&shared, connection, &user, news, &origin, now)?;
+            }
+            Ok(Removal::Removed)
+        })
+        .await
+}

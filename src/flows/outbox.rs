@@ -1,0 +1,301 @@
+//! The outbox: what is told to people is written in the transaction that causes it, and sent by a worker.
+//!
+//! So no request waits for a mail server, and nothing that happened goes untold because one was down. A message leaves the
+//! table when the other side took it; a worker that dies between the two sends it once more, under the same id.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+
+use super::{Core, Fault};
+use crate::crypto::sealer::SealedAt;
+use crate::delivery::{Outgoing, Rendered, SendError, Transport};
+use crate::domain::audit_event::RequestOrigin;
+use crate::domain::email::Email;
+use crate::domain::ids::MessageId;
+use crate::domain::message::{Channel, Letter, Message, Occasion, back_off};
+use crate::domain::user::User;
+use crate::store::outbox::{NewMessage, StoredMessage};
+use crate::store::{PgConnection, outbox};
+
+/// Messages that one worker sends at once.
+const BATCH: i64 = 8;
+/// How long sending may last before another instance takes the message; longer than any transport tries.
+const LEASE: TimeDelta = TimeDelta::seconds(120);
+/// How long news of an account is worth telling.
+const NEWS_LIFE: TimeDelta = TimeDelta::days(3);
+/// Refusals after which a message is given up. A mail server that is set up wrongly refuses for a while what it takes later.
+const MOST_REFUSALS: i32 = 3;
+/// Most messages that the development outbox shows.
+const MOST_SHOWN: i64 = 1000;
+
+/// Where the messages of a channel go.
+pub enum Outlet {
+    /// Out of the house.
+    Transport(Arc<dyn Transport>),
+    /// Nowhere: development keeps them to be looked at.
+    Kept,
+    /// Nowhere: the deployment has not set the channel up, and what needs it is refused.
+    Absent,
+}
+
+/// Where messages go, channel by channel.
+pub struct Outlets {
+    /// Mail.
+    pub email: Outlet,
+    /// Text messages.
+    pub sms: Outlet,
+}
+
+impl Outlets {
+    /// Returns the outlet of a channel.
+    pub const fn of(&self, channel: Channel) -> &Outlet {
+        match channel {
+            Channel::Email => &self.email,
+            Channel::Sms => &self.sms,
+        }
+    }
+
+    /// Tells whether a channel is set up.
+    pub const fn has(&self, channel: Channel) -> bool {
+        !matches!(self.of(channel), Outlet::Absent)
+    }
+}
+
+/// A letter with the way it takes and the time it is worth sending.
+pub(super) struct Posting {
+    pub(super) channel: Channel,
+    pub(super) letter: Letter,
+    pub(super) life: TimeDelta,
+}
+
+/// Writes a message inside the transaction of what it tells.
+pub(super) fn post(
+    core: &Core,
+    connection: &mut PgConnection,
+    posting: &Posting,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let id = MessageId::new(now, core.random.as_ref());
+    let plain = serde_json::to_vec(&posting.letter).map_err(|error| Fault::Letter(error.to_string()))?;
+    let message = NewMessage {
+        id,
+        channel: posting.channel,
+        kind: posting.letter.message.kind(),
+        sealed_message: core.sealer.seal(&SealedAt::message(id), &plain)?,
+        now,
+        expires_at: now + posting.life,
+    };
+    Ok(outbox::insert(connection, &message)?)
+}
+
+/// Tells users by mail what happened to their account, if they have an address and the deployment sends mail.
+pub(super) fn tell(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    message: Message,
+    origin: &RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let Some(address) = user.email.as_ref().map(Email::as_str) else {
+        return Ok(());
+    };
+    // A notice that waits for a mail server that nobody has set up would be delivered, stale, on the day somebody does.
+    if !core.outlets.has(Channel::Email) {
+        return Ok(());
+    }
+    let letter = Letter {
+        to: address.to_owned(),
+        locale: user.locale,
+        message,
+        occasion: occasion(origin, now),
+    };
+    let posting = Posting {
+        channel: Channel::Email,
+        letter,
+        life: NEWS_LIFE,
+    };
+    post(core, connection, &posting, now)
+}
+
+/// Says when and from where a request came.
+pub(super) fn occasion(origin: &RequestOrigin, now: DateTime<Utc>) -> Occasion {
+    Occasion {
+        at: now,
+        ip: origin.ip,
+        user_agent: origin.user_agent.clone(),
+    }
+}
+
+/// Sends messages of a channel that are due. Returns how many there were, so that the caller comes back at once for more.
+///
+/// # Errors
+///
+/// Returns faults of the database; what a transport does not take is written down and tried again.
+pub async fn deliver_due(core: &Arc<Core>, channel: Channel) -> Result<usize, Fault> {
+    let Outlet::Transport(transport) = core.outlets.of(channel) else {
+        return Ok(0);
+    };
+    let now = core.clock.now();
+    let due = core
+        .db
+        .transaction("outbox.take", move |connection| {
+            outbox::take_due(connection, channel, BATCH, now, now + LEASE).map_err(Fault::from)
+        })
+        .await?;
+    let taken = due.len();
+    let delivered = join_all(
+        due.into_iter()
+            .map(|message| deliver(core, channel, transport, message)),
+    )
+    .await;
+    delivered.into_iter().collect::<Result<(), Fault>>()?;
+    Ok(taken)
+}
+
+/// What is written down of a message after it was tried.
+enum Report {
+    Sent,
+    Postponed { refusals: i32, why: String },
+    GivenUp { why: String },
+}
+
+async fn deliver(
+    core: &Arc<Core>,
+    channel: Channel,
+    transport: &Arc<dyn Transport>,
+    message: StoredMessage,
+) -> Result<(), Fault> {
+    let report = try_to_send(core, channel, transport, &message).await;
+    let (id, attempts) = (message.id.uuid(), message.attempts);
+    match &report {
+        Report::Sent => tracing::debug!(message_id = %id, channel = channel.as_str(), attempts, "a message was sent"),
+        Report::Postponed { why, .. } => {
+            tracing::warn!(message_id = %id, channel = channel.as_str(), attempts, why, "a message was not sent yet");
+        }
+        Report::GivenUp { why } => {
+            tracing::error!(message_id = %id, channel = channel.as_str(), attempts, why, "a message was given up");
+        }
+    }
+    let now = core.clock.now();
+    let wait = back_off(attempts, core.random.as_ref());
+    core.db
+        .transaction("outbox.report", move |connection| {
+            match &report {
+                Report::Sent => {
+                    outbox::remove_sent(connection, &message)?;
+                }
+                Report::Postponed { refusals, why } => {
+                    outbox::postpone(connection, &message, now + wait, *refusals, why)?;
+                }
+                Report::GivenUp { why } => outbox::give_up(connection, &message, why)?,
+            }
+            Ok(())
+        })
+        .await
+}
+
+async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transport>, message: &StoredMessage) -> Report {
+    if core.clock.now() >= message.expires_at {
+        return Report::GivenUp {
+            why: "not sent in the time that it was worth sending".to_owned(),
+        };
+    }
+    let letter = match open(core, message) {
+        Ok(letter) => letter,
+        Err(fault) => return Report::GivenUp { why: fault.to_string() },
+    };
+    let outgoing = outgoing(core, channel, message.id, &letter);
+    match transport.send(&outgoing).await {
+        Ok(()) => Report::Sent,
+        Err(SendError::Refused(why)) if message.refusals + 1 >= MOST_REFUSALS => Report::GivenUp { why },
+        Err(SendError::Refused(why)) => Report::Postponed {
+            refusals: message.refusals + 1,
+            why,
+        },
+        Err(SendError::Temporary(why)) => Report::Postponed {
+            refusals: message.refusals,
+            why,
+        },
+    }
+}
+
+fn open(core: &Core, message: &StoredMessage) -> Result<Letter, Fault> {
+    let plain = core
+        .sealer
+        .open(&SealedAt::message(message.id), &message.sealed_message)?;
+    // The error of a parser may repeat what it read.
+    serde_json::from_slice(&plain).map_err(|_unreadable| Fault::Letter("it is of a kind unknown here".to_owned()))
+}
+
+fn outgoing(core: &Core, channel: Channel, id: MessageId, letter: &Letter) -> Outgoing {
+    Outgoing {
+        id: id.uuid(),
+        to: letter.to.clone(),
+        kind: letter.message.kind(),
+        locale: letter.locale.as_str(),
+        code: letter.message.code().map(str::to_owned),
+        rendered: core.templates.render(channel, letter),
+    }
+}
+
+/// A message that development kept.
+pub struct KeptMessage {
+    /// Its row.
+    pub id: MessageId,
+    /// The way it would have taken.
+    pub channel: Channel,
+    /// Whom it is for.
+    pub to: String,
+    /// What it is about.
+    pub kind: &'static str,
+    /// The code in it, if there is one.
+    pub code: Option<String>,
+    /// Its words.
+    pub rendered: Rendered,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Lists the messages in the outbox in their words, newest first: for development only.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn list_kept(core: &Arc<Core>, channel: Option<Channel>) -> Result<Vec<KeptMessage>, Fault> {
+    let stored = core
+        .db
+        .read("outbox.list", move |connection| {
+            outbox::list(connection, channel, MOST_SHOWN).map_err(Fault::from)
+        })
+        .await?;
+    let show = |(channel, message): (Channel, StoredMessage)| {
+        let letter = open(core, &message)?;
+        let outgoing = outgoing(core, channel, message.id, &letter);
+        Ok(KeptMessage {
+            id: message.id,
+            channel,
+            to: outgoing.to,
+            kind: outgoing.kind,
+            code: outgoing.code,
+            rendered: outgoing.rendered,
+            created_at: message.created_at,
+        })
+    };
+    stored.into_iter().map(show).collect()
+}
+
+/// Throws all messages away: for development only.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn clear(core: &Arc<Core>) -> Result<(), Fault> {
+    core.db
+        .transaction("outbox.clear", |connection| {
+            outbox::clear(connection).map_err(Fault::from)
+        })
+        .await
+}

@@ -1,0 +1,328 @@
+//! A second factor is proven: the one place that compares codes, spends them, and counts the wrong ones.
+//!
+//! What matched is spent by one conditional statement, so of one code sent many times exactly one counts. Wrong ones are
+//! counted on the account, over all logins and all kinds, and commit although the request is refused (RFC 4226 §7.3): a
+//! new login, another code or a right password buys no further guesses.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::account::load_second_factors;
+use super::outbox::tell;
+use super::{Core, Fault};
+use crate::crypto::sealer::SealedAt;
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::failed_attempts::FailedAttempts;
+use crate::domain::ids::SessionId;
+use crate::domain::message::{Channel, Message};
+use crate::domain::one_time_code::{CodePlace, CodePurpose, OneTimeCode};
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
+use crate::store::totp_factors::StoredFactor;
+use crate::store::users::HeldUser;
+use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes, totp_factors, users};
+
+/// Who tries to prove something, in which session and when; the caller holds the user's row.
+#[derive(Clone, Copy)]
+pub(super) struct Claimant<'a> {
+    pub(super) held: &'a HeldUser,
+    pub(super) session_id: SessionId,
+    pub(super) origin: &'a RequestOrigin,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// A factor that a code proved and spent.
+pub(super) struct Proven {
+    pub(super) method: AuthenticationMethod,
+    /// The new set of recovery codes: only when the code confirmed the first factor.
+    pub(super) new_recovery_codes: Option<Vec<RecoveryCode>>,
+}
+
+impl Proven {
+    const fn by(method: AuthenticationMethod) -> Self {
+        Self {
+            method,
+            new_recovery_codes: None,
+        }
+    }
+}
+
+/// What became of a code.
+pub(super) enum Judgement {
+    Proven(Proven),
+    Wrong {
+        /// Wrong ones that are looked at before the next wait.
+        attempts_remaining: i32,
+    },
+    /// Not looked at: there were too many wrong ones before.
+    Locked(TimeDelta),
+}
+
+impl Claimant<'_> {
+    /// Judges a code and spends it if it is right.
+    pub(super) fn judge(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        code: &SecondFactorCode,
+    ) -> Result<Judgement, Fault> {
+        if let Some(wait) = self.held.failed_attempts.wait(self.now) {
+            return Ok(Judgement::Locked(wait));
+        }
+        let proven = match code {
+            SecondFactorCode::Totp(code) => self.prove_totp(core, connection, code)?,
+            SecondFactorCode::Recovery(code) => self.prove_recovery_code(core, connection, code)?,
+            SecondFactorCode::Sent(channel, code) => self.prove_sent_code(core, connection, *channel, code)?,
+        };
+        let Some(proven) = proven else {
+            let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), Some(self.held.user.id));
+            return self.count_wrong(core, connection, event);
+        };
+        self.forgive(connection)?;
+        self.record(core, connection, EventName::MfaSuccess, proven.method)?;
+        Ok(Judgement::Proven(proven))
+    }
+
+    /// Judges a password that was compared before. A right one forgives nothing: whoever knows it could otherwise guess
+    /// codes for ever, four at a time.
+    pub(super) fn judge_password(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        right: bool,
+    ) -> Result<Judgement, Fault> {
+        if let Some(wait) = self.held.failed_attempts.wait(self.now) {
+            return Ok(Judgement::Locked(wait));
+        }
+        if right {
+            return Ok(Judgement::Proven(Proven::by(AuthenticationMethod::Password)));
+        }
+        let event = AuditEvent::failure(EventName::StepUpFail, "password", Some(self.held.user.id));
+        self.count_wrong(core, connection, event)
+    }
+
+    /// Counts a wrong proof, whatever it was.
+    pub(super) fn count_wrong(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        event: AuditEvent,
+    ) -> Result<Judgement, Fault> {
+        let user_id = self.held.user.id;
+        let failed = self.held.failed_attempts.with_one_more(self.now);
+        users::set_failed_attempts(connection, user_id, &failed)?;
+        let mut events = vec![event.in_session(self.session_id)];
+        if failed.wait(self.now).is_some() {
+            let locked = AuditEvent::failure(EventName::MfaLock, "failed_attempts", Some(user_id));
+            events.push(locked.in_session(self.session_id));
+        }
+        core.audit(connection, &events, self.origin, self.now)?;
+        Ok(Judgement::Wrong {
+            attempts_remaining: failed.remaining(),
+        })
+    }
+
+    /// Forgets the wrong proofs after a right one.
+    pub(super) fn forgive(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+        if self.held.failed_attempts.count > 0 {
+            users::set_failed_attempts(connection, self.held.user.id, &FailedAttempts::default())?;
+        }
+        Ok(())
+    }
+
+    fn record(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        name: EventName,
+        method: AuthenticationMethod,
+    ) -> Result<(), Fault> {
+        let event = AuditEvent::success(name, self.held.user.id).because(method.amr());
+        Ok(core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?)
+    }
+
+    fn prove_totp(&self, core: &Core, connection: &mut PgConnection, code: &TotpCode) -> Result<Option<Proven>, Fault> {
+        let factors = totp_factors::list_usable(connection, self.held.user.id, self.now)?;
+        // Where one is confirmed, that one counts: a secret that is to take its place is confirmed elsewhere, by the
+        // owner's own session.
+        let Some(factor) = factors.first() else {
+            return Ok(None);
+        };
+        let Some(step) = self.matched_step(core, factor, code)? else {
+            return Ok(None);
+        };
+        if !factor.active {
+            return self.confirm_first(core, connection, factor, step);
+        }
+        let spent = totp_factors::advance_step(connection, factor.id, step)?;
+        Ok(spent.then_some(Proven::by(AuthenticationMethod::Totp)))
+    }
+
+    fn matched_step(&self, core: &Core, factor: &StoredFactor, code: &TotpCode) -> Result<Option<TimeStep>, Fault> {
+        let place = SealedAt::totp_secret(factor.id, self.held.user.id);
+        let secret = core.sealer.open(&place, &factor.sealed_secret)?;
+        Ok(TotpSecret::from_bytes(secret).matched_step(code, self.now, factor.last_step))
+    }
+
+    /// Confirms the authenticator of an account that has no second factor yet: whoever knows the password may then.
+    fn confirm_first(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        factor: &StoredFactor,
+        step: TimeStep,
+    ) -> Result<Option<Proven>, Fault> {
+        if load_second_factors(core, connection, &self.held.user, self.now)?.any_confirmed() {
+            return Ok(None);
+        }
+        tell(
+            core,
+            connection,
+            &self.held.user,
+            Message::AuthenticatorAdded,
+            self.origin,
+            self.now,
+        )?;
+        self.confirm_totp(core, connection, factor, step).map(Some)
+    }
+
+    /// Confirms a pending authenticator, in the place of the active one if there is one. Makes recovery codes where none
+    /// are left.
+    fn confirm_totp(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        factor: &StoredFactor,
+        step: TimeStep,
+    ) -> Result<Proven, Fault> {
+        let user = &self.held.user;
+        totp_factors::confirm(connection, user.id, factor.id, step, self.now)?;
+        self.record(
+            core,
+            connection,
+            EventName::MfaEnrolConfirmed,
+            AuthenticationMethod::Totp,
+        )?;
+        let none_left = recovery_codes::remaining(connection, user.id)? == 0;
+        let new_recovery_codes = none_left
+            .then(|| self.replace_recovery_codes(core, connection))
+            .transpose()?;
+        Ok(Proven {
+            method: AuthenticationMethod::Totp,
+            new_recovery_codes,
+        })
+    }
+
+    /// Judges the first code of a pending authenticator that its owner's session asked for.
+    pub(super) fn judge_pending_totp(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        code: &TotpCode,
+    ) -> Result<Judgement, Fault> {
+        if let Some(wait) = self.held.failed_attempts.wait(self.now) {
+            return Ok(Judgement::Locked(wait));
+        }
+        let user = &self.held.user;
+        let factors = totp_factors::list_usable(connection, user.id, self.now)?;
+        let pending = factors.iter().find(|factor| !factor.active);
+        let step = match pending {
+            Some(pending) => self.matched_step(core, pending, code)?,
+            None => None,
+        };
+        let Some((pending, step)) = pending.zip(step) else {
+            let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(user.id));
+            return self.count_wrong(core, connection, event);
+        };
+        self.forgive(connection)?;
+        let replaces = factors.iter().any(|factor| factor.active);
+        let news = if replaces {
+            Message::AuthenticatorReplaced
+        } else {
+            Message::AuthenticatorAdded
+        };
+        tell(core, connection, user, news, self.origin, self.now)?;
+        self.confirm_totp(core, connection, pending, step)
+            .map(Judgement::Proven)
+    }
+
+    /// Puts a new set of recovery codes in the place of the old one.
+    pub(super) fn replace_recovery_codes(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<RecoveryCode>, Fault> {
+        let user_id = self.held.user.id;
+        let codes = RecoveryCode::generate_set(core.random.as_ref());
+        let hashes: Result<Vec<_>, _> = codes.iter().map(|code| core.codes.hash(user_id, code)).collect();
+        recovery_codes::replace_set(connection, user_id, &hashes?, self.now)?;
+        self.record(
+            core,
+            connection,
+            EventName::RecoveryCodesGenerated,
+            AuthenticationMethod::RecoveryCode,
+        )?;
+        Ok(codes)
+    }
+
+    fn prove_recovery_code(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        code: &RecoveryCode,
+    ) -> Result<Option<Proven>, Fault> {
+        let user = &self.held.user;
+        let candidates = core.codes.candidates(user.id, code);
+        if !recovery_codes::consume(connection, user.id, &candidates, self.now)? {
+            return Ok(None);
+        }
+        self.record(
+            core,
+            connection,
+            EventName::RecoveryCodeUsed,
+            AuthenticationMethod::RecoveryCode,
+        )?;
+        let remaining = recovery_codes::remaining(connection, user.id)?;
+        let news = Message::RecoveryCodeUsed { remaining };
+        tell(core, connection, user, news, self.origin, self.now)?;
+        Ok(Some(Proven::by(AuthenticationMethod::RecoveryCode)))
+    }
+
+    fn prove_sent_code(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        channel: Channel,
+        code: &OneTimeCode,
+    ) -> Result<Option<Proven>, Fault> {
+        if !self.spend_sent_code(core, connection, CodePurpose::Authentication, channel, code)? {
+            return Ok(None);
+        }
+        // The factor may have been removed since the code was sent.
+        let used = out_of_band_factors::mark_used(connection, self.held.user.id, channel, self.now)?;
+        Ok(used.then_some(Proven::by(match channel {
+            Channel::Email => AuthenticationMethod::EmailCode,
+            Channel::Sms => AuthenticationMethod::SmsCode,
+        })))
+    }
+
+    /// Spends a code that was sent for this session, if it is right.
+    pub(super) fn spend_sent_code(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        purpose: CodePurpose,
+        channel: Channel,
+        code: &OneTimeCode,
+    ) -> Result<bool, Fault> {
+        let place = CodePlace {
+            session_id: self.session_id,
+            purpose,
+            channel,
+        };
+        let candidates = core.sent_codes.candidates(place, code);
+        let tried = one_time_codes::try_code(connection, place, &candidates, self.now)?;
+        Ok(tried.is_some_and(|tried| tried.right))
+    }
+}

@@ -1,0 +1,154 @@
+//! Changes of what somebody signs in with when the authenticator is gone, and the end of an authenticator.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::account::load_second_factors;
+use super::outbox::tell;
+use super::proof::{Claimant, Judgement};
+use super::sessions::Caller;
+use super::step_up::is_password;
+use super::{Core, Fault};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::message::Message;
+use crate::domain::password::Password;
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::store::{PgConnection, recovery_codes, totp_factors};
+
+/// Makes a new set of recovery codes; the old one is dead. `None`: the account has no second factor that they could stand
+/// in for.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn renew_codes(
+    core: &Arc<Core>,
+    caller: &Caller,
+    origin: RequestOrigin,
+) -> Result<Option<Vec<RecoveryCode>>, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("recovery.renew_codes", move |connection| {
+            let held = key.hold(connection, now)?;
+            if !load_second_factors(&shared, connection, &held.user, now)?.any_confirmed() {
+                return Ok(None);
+            }
+            let claimant = Claimant {
+                held: &held,
+                session_id: key.session_id,
+                origin: &origin,
+                now,
+            };
+            let codes = claimant.replace_recovery_codes(&shared, connection)?;
+            tell(
+                &shared,
+                connection,
+                &held.user,
+                Message::RecoveryCodesReplaced,
+                &origin,
+                now,
+            )?;
+            Ok(Some(codes))
+        })
+        .await
+}
+
+/// What became of the wish to be without an authenticator.
+#[must_use]
+#[derive(Debug)]
+pub enum Removal {
+    /// It is gone.
+    Removed,
+    /// There is none.
+    NotSetUp,
+    /// It is the last factor, and the deployment wants everybody to have one.
+    Needed,
+    /// The password was wrong.
+    InvalidCredentials,
+    /// The code was wrong, expired or used before.
+    InvalidCode {
+        /// Wrong ones that are looked at before the next wait.
+        attempts_remaining: i32,
+    },
+    /// Too many were wrong before; nothing is looked at for so long.
+    Locked(TimeDelta),
+}
+
+/// Removes the caller's authenticator, for the password and a code of it, or a recovery code.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn remove_authenticator(
+    core: &Arc<Core>,
+    caller: &Caller,
+    (password, code): (Password, SecondFactorCode),
+    origin: RequestOrigin,
+) -> Result<Removal, Fault> {
+    let right = is_password(core, caller, password).await?;
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("recovery.remove_authenticator", move |connection| {
+            let claimant = Claimant {
+                held: &key.hold(connection, now)?,
+                session_id: key.session_id,
+                origin: &origin,
+                now,
+            };
+            decide_removal(&shared, connection, &claimant, right, &code)
+        })
+        .await
+}
+
+fn decide_removal(
+    core: &Core,
+    connection: &mut PgConnection,
+    claimant: &Claimant<'_>,
+    password_is_right: bool,
+    code: &SecondFactorCode,
+) -> Result<Removal, Fault> {
+    let (user, now) = (&claimant.held.user, claimant.now);
+    let mut factors = load_second_factors(core, connection, user, now)?;
+    if !factors.totp {
+        return Ok(Removal::NotSetUp);
+    }
+    factors.totp = false;
+    if !core.settings.allows(&factors) {
+        return Ok(Removal::Needed);
+    }
+    // Both are looked at before either is told, and the password first: a wrong one spends no code.
+    match claimant.judge_password(core, connection, password_is_right)? {
+        Judgement::Proven(_) => {}
+        Judgement::Wrong { .. } => return Ok(Removal::InvalidCredentials),
+        Judgement::Locked(wait) => return Ok(Removal::Locked(wait)),
+    }
+    match claimant.judge(core, connection, code)? {
+        Judgement::Proven(_) => {}
+        Judgement::Wrong { attempts_remaining } => return Ok(Removal::InvalidCode { attempts_remaining }),
+        Judgement::Locked(wait) => return Ok(Removal::Locked(wait)),
+    }
+    totp_factors::remove(connection, user.id)?;
+    if !factors.any_confirmed() {
+        recovery_codes::remove(connection, user.id)?;
+    }
+    let event = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
+    core.audit(
+        connection,
+        &[event.in_session(claimant.session_id)],
+        claimant.origin,
+        now,
+    )?;
+    tell(
+        core,
+        connection,
+        user,
+        Message::AuthenticatorRemoved,
+        claimant.origin,
+        now,
+    )?;
+    Ok(Removal::Removed)
+}

@@ -1,0 +1,179 @@
+//! `POST /step-up`: somebody who is signed in proves once more who they are; and what wants that proof.
+//!
+//! A session that was left open, or whose token was stolen, must not be enough to change how its owner signs in (ASVS
+//! 7.5.1). Such requests want a proof of the last few minutes, and of as many factors as the account has (RFC 9470).
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::account::second_factors;
+use super::proof::{Claimant, Judgement};
+use super::sessions::Caller;
+use super::sign_in::{self, TokenGrant};
+use super::{Core, Fault};
+use crate::crypto::hasher::PasswordVerdict;
+use crate::domain::assurance::{self, AssuranceLevel, AuthenticationMethod};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::password::Password;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::session::ActiveSession;
+use crate::store::users::HeldUser;
+use crate::store::{PgConnection, sessions, users};
+
+/// What a request wants proven that the caller's session does not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// At least so many factors.
+    pub level: AssuranceLevel,
+    /// Proven no longer ago than this.
+    pub max_age: TimeDelta,
+}
+
+/// Returns what the caller must prove before a sensitive change; `None`: enough was proven, recently enough.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn demand(core: &Arc<Core>, caller: &Caller) -> Result<Option<Demand>, Fault> {
+    let factors = second_factors(core, &caller.user).await?;
+    let level = if factors.reach_aal2() {
+        AssuranceLevel::Aal2
+    } else {
+        AssuranceLevel::Aal1
+    };
+    let max_age = core.settings.step_up_max_age;
+    let recent = core.clock.now() - caller.session.auth_time <= max_age;
+    let enough = assurance::level(&caller.session.methods) >= level;
+    Ok((!recent || !enough).then_some(Demand { level, max_age }))
+}
+
+/// Something that proves who is calling.
+pub enum StepUpProof {
+    /// The account's password.
+    Password(Password),
+    /// A code of a second factor.
+    Code(SecondFactorCode),
+}
+
+/// What became of a step-up.
+#[must_use]
+pub enum StepUp {
+    /// The session goes on with new tokens; the old refresh token is dead.
+    Granted(Box<TokenGrant>),
+    /// The password was wrong.
+    InvalidCredentials,
+    /// The code was wrong, expired or used before.
+    InvalidCode {
+        /// Wrong ones that are looked at before the next wait.
+        attempts_remaining: i32,
+    },
+    /// Too many were wrong before; nothing is looked at for so long.
+    Locked(TimeDelta),
+}
+
+enum Checked {
+    Password { right: bool },
+    Code(SecondFactorCode),
+}
+
+enum Decision {
+    Up(Box<(ActiveSession, HeldUser)>),
+    Refused(StepUp),
+}
+
+/// Renews the proof of who is calling.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn step_up(
+    core: &Arc<Core>,
+    caller: &Caller,
+    proof: StepUpProof,
+    origin: RequestOrigin,
+) -> Result<StepUp, Fault> {
+    let proof = match proof {
+        StepUpProof::Password(password) => Checked::Password {
+            right: is_password(core, caller, password).await?,
+        },
+        StepUpProof::Code(code) => Checked::Code(code),
+    };
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    let decision = core
+        .db
+        .transaction("step_up", move |connection| -> Result<_, Fault> {
+            let held = key.hold(connection, now)?;
+            let claimant = Claimant {
+                held: &held,
+                session_id: key.session_id,
+                origin: &origin,
+                now,
+            };
+            let method = match judge(&shared, connection, &claimant, &proof)? {
+                Ok(method) => method,
+                Err(refusal) => return Ok(Decision::Refused(refusal)),
+            };
+            let session = renew(&shared, connection, &claimant, method)?;
+            Ok(Decision::Up(Box::new((session, held))))
+        })
+        .await?;
+    match decision {
+        Decision::Up(up) => {
+            let (session, held) = *up;
+            let grant = sign_in::grant(core, session, &held.user, now)?;
+            Ok(StepUp::Granted(Box::new(grant)))
+        }
+        Decision::Refused(refusal) => Ok(refusal),
+    }
+}
+
+/// Compares a password with the account's, holding nothing while hashing.
+pub(super) async fn is_password(core: &Arc<Core>, caller: &Caller, password: Password) -> Result<bool, Fault> {
+    let id = caller.user.id;
+    let stored = core
+        .db
+        .read("step_up.password", move |connection| {
+            users::find_password(connection, id).map_err(Fault::from)
+        })
+        .await?;
+    Ok(core.hasher.verify(password, stored).await? == PasswordVerdict::Right)
+}
+
+fn judge(
+    core: &Core,
+    connection: &mut PgConnection,
+    claimant: &Claimant<'_>,
+    proof: &Checked,
+) -> Result<Result<AuthenticationMethod, StepUp>, Fault> {
+    Ok(match proof {
+        Checked::Code(code) => match claimant.judge(core, connection, code)? {
+            Judgement::Proven(proven) => Ok(proven.method),
+            Judgement::Wrong { attempts_remaining } => Err(StepUp::InvalidCode { attempts_remaining }),
+            Judgement::Locked(wait) => Err(StepUp::Locked(wait)),
+        },
+        Checked::Password { right } => match claimant.judge_password(core, connection, *right)? {
+            Judgement::Proven(proven) => Ok(proven.method),
+            Judgement::Wrong { .. } => Err(StepUp::InvalidCredentials),
+            Judgement::Locked(wait) => Err(StepUp::Locked(wait)),
+        },
+    })
+}
+
+fn renew(
+    core: &Core,
+    connection: &mut PgConnection,
+    claimant: &Claimant<'_>,
+    method: AuthenticationMethod,
+) -> Result<ActiveSession, Fault> {
+    // Without a key the session would go on with a refresh token that nobody gets.
+    core.keys.ready_to_sign()?;
+    let (id, now) = (claimant.session_id, claimant.now);
+    let live = sessions::find_live_for_update(connection, id, now)?.ok_or(Fault::SessionEnded)?;
+    let methods = assurance::with_proof(&live.methods, method);
+    let session = sessions::step_up(connection, id, &methods, core.settings.lifetimes.idle, now)?;
+    let event = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
+    core.audit(connection, &[event.in_session(id)], claimant.origin, now)?;
+    session.ok_or(Fault::SessionEnded)
+}
