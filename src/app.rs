@@ -307,6 +307,12 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         max_sessions: tokens.max_sessions,
         step_up_max_age: tokens.step_up_max_age,
         channels: config.delivery.second_factor_channels.clone(),
+        link_base_url: config
+            .server
+            .link_base_url
+            .clone()
+            .unwrap_or_else(|| format!("{public_url}/account")),
+        email_verification_required: config.email_verification_required,
         password_rules: config.limits.password_rules,
         password_words: host
             .split('.')

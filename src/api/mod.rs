@@ -2,6 +2,7 @@
 
 pub mod dto;
 pub mod extract;
+pub mod first_door;
 pub mod handlers;
 pub mod middleware;
 pub mod openapi;

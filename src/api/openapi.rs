@@ -11,7 +11,8 @@ use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::handlers::{
-    dev, health, login, logout, me, openapi, register, sessions, step_up, token, two_factor, well_known,
+    dev, email, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up, token,
+    two_factor, well_known,
 };
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
 use super::routes::{ROUTES, RouteSpec};
@@ -82,7 +83,19 @@ struct ProblemSchema {
         sessions::list::list_sessions,
         sessions::end::end_session,
         sessions::end_others::end_other_sessions,
+        magic_link::request,
+        magic_link::verify,
+        password::change,
+        password::forgot,
+        password::reset,
+        email::verify,
+        email::request_verification,
+        email::change,
         me::get_me,
+        me::update_me,
+        me::delete_me,
+        me::export_me,
+        me::list_events,
         well_known::jwks,
         well_known::metadata,
         well_known::openid_configuration,
@@ -100,7 +113,7 @@ struct ProblemSchema {
         (name = "Sign in", description = "From a name and a password to tokens."),
         (name = "Second factors", description = "What opens the second door."),
         (name = "Sessions", description = "Keeping a login going, and ending it."),
-        (name = "Account", description = "What an account says about itself."),
+        (name = "Account", description = "What owners see of their account, and what they may change."),
         (name = "Verification", description = "What back ends need to verify access tokens."),
         (name = "Operation", description = "Health and this document."),
         (name = "Development", description = "Exists under `vestibule dev` only; 404 elsewhere."),

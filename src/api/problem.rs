@@ -62,6 +62,8 @@ macro_rules! codes {
 codes! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "Malformed request",
         "The request is not a JSON object of the documented shape: not JSON, a wrong type, an unknown, duplicate or missing member. The detail names it. Correct the program that sent it.";
+    InvalidLinkToken = "invalid_link_token", BAD_REQUEST, "The link does not work",
+        "The token from a mail is unknown, expired, was used before, or is for something else. Only the newest mail of a kind counts. Ask for another.";
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Wrong name or password",
         "The name or the password is wrong, or the account cannot be used. Which of them is never told.";
     InvalidPreAuthToken = "invalid_pre_auth_token", UNAUTHORIZED, "The login has expired",
@@ -78,6 +80,8 @@ codes! {
         "This wants the HTTP Basic credentials of a service client, which an operator makes with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
         "The request was understood and its sender is known, but it is not allowed.";
+    EmailNotVerified = "email_not_verified", FORBIDDEN, "Confirm your address first",
+        "The password was right, but this deployment wants the account's e-mail address confirmed first. A mail with a link is on its way.";
     NotFound = "not_found", NOT_FOUND, "Not found",
         "There is nothing at this path.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
@@ -340,6 +344,7 @@ mod tests {
             table,
             [
                 ("malformed_request", 400),
+                ("invalid_link_token", 400),
                 ("invalid_credentials", 401),
                 ("invalid_pre_auth_token", 401),
                 ("invalid_code", 401),
@@ -348,6 +353,7 @@ mod tests {
                 ("insufficient_user_authentication", 401),
                 ("invalid_client", 401),
                 ("forbidden", 403),
+                ("email_not_verified", 403),
                 ("not_found", 404),
                 ("method_not_allowed", 405),
                 ("request_timeout", 408),

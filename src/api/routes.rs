@@ -13,7 +13,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
 use super::handlers::{
-    dev, docs, fallback, health, login, logout, me, openapi, register, sessions, step_up, token, two_factor, well_known,
+    dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up,
+    token, two_factor, well_known,
 };
 use super::middleware::panics;
 use super::problem::Code;
@@ -44,6 +45,8 @@ pub enum Verb {
     Post,
     /// Puts something in the place of what was there.
     Put,
+    /// Changes parts of something.
+    Patch,
     /// Removes something.
     Delete,
 }
@@ -55,6 +58,7 @@ impl Verb {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }
@@ -65,6 +69,7 @@ impl Verb {
             Self::Get => Method::GET,
             Self::Post => Method::POST,
             Self::Put => Method::PUT,
+            Self::Patch => Method::PATCH,
             Self::Delete => Method::DELETE,
         }
     }
@@ -119,6 +124,13 @@ impl RouteSpec {
     const fn put(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
         Self {
             verb: Verb::Put,
+            ..Self::post(path, operation_id, handler)
+        }
+    }
+
+    const fn patch(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
+        Self {
+            verb: Verb::Patch,
             ..Self::post(path, operation_id, handler)
         }
     }
@@ -220,14 +232,26 @@ pub const ROUTES: &[RouteSpec] = &[
         Code::ValidationFailed,
         Code::PasswordRejected,
     ]),
-    RouteSpec::post("/login", "log_in", |route| route.to(login::log_in))
-        .codes(&[Code::InvalidCredentials, Code::ValidationFailed]),
+    RouteSpec::post("/login", "log_in", |route| route.to(login::log_in)).codes(&[
+        Code::InvalidCredentials,
+        Code::EmailNotVerified,
+        Code::ValidationFailed,
+    ]),
+    RouteSpec::post("/magic-link", "request_magic_link", |route| {
+        route.to(magic_link::request)
+    })
+    .codes(&[Code::ValidationFailed]),
+    RouteSpec::post("/magic-link/verify", "verify_magic_link", |route| {
+        route.to(magic_link::verify)
+    })
+    .codes(&[Code::InvalidLinkToken, Code::ValidationFailed]),
     RouteSpec::post("/2fa/verify", "verify_second_factor", |route| {
         route.to(two_factor::verify::verify)
     })
     .codes(&[
         Code::InvalidPreAuthToken,
         Code::InvalidCode,
+        Code::EmailNotVerified,
         Code::ValidationFailed,
         Code::RateLimited,
     ]),
@@ -352,6 +376,38 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::get("/me", "get_me", |route| route.to(me::get_me))
         .access(Access::AccessToken)
         .database(),
+    RouteSpec::patch("/me", "update_me", |route| route.to(me::update_me))
+        .access(Access::AccessToken)
+        .codes(&[Code::UsernameTaken, Code::ValidationFailed]),
+    RouteSpec::delete("/me", "delete_me", |route| route.to(me::delete_me))
+        .access(Access::RecentAuthentication)
+        .database(),
+    RouteSpec::get("/me/export", "export_me", |route| route.to(me::export_me))
+        .access(Access::AccessToken)
+        .database(),
+    RouteSpec::get("/me/events", "list_my_events", |route| route.to(me::list_events))
+        .access(Access::AccessToken)
+        .database()
+        .codes(&[Code::ValidationFailed]),
+    RouteSpec::post("/password/change", "change_password", |route| {
+        route.to(password::change)
+    })
+    .access(Access::AccessToken)
+    .codes(&[Code::InvalidCredentials, Code::PasswordRejected, Code::RateLimited]),
+    RouteSpec::post("/password/forgot", "request_password_reset", |route| {
+        route.to(password::forgot)
+    })
+    .codes(&[Code::ValidationFailed]),
+    RouteSpec::post("/password/reset", "reset_password", |route| route.to(password::reset))
+        .codes(&[Code::InvalidLinkToken, Code::PasswordRejected]),
+    RouteSpec::post("/email/verify", "verify_email", |route| route.to(email::verify)).codes(&[Code::InvalidLinkToken]),
+    RouteSpec::post("/email/verify/request", "request_email_verification", |route| {
+        route.to(email::request_verification)
+    })
+    .codes(&[Code::InvalidToken, Code::ValidationFailed]),
+    RouteSpec::post("/email/change", "change_email", |route| route.to(email::change))
+        .access(Access::RecentAuthentication)
+        .codes(&[Code::EmailTaken, Code::ValidationFailed, Code::RateLimited]),
     RouteSpec::get("/.well-known/jwks.json", "get_jwks", |route| route.to(well_known::jwks)).database(),
     RouteSpec::get(
         "/.well-known/oauth-authorization-server",

@@ -55,6 +55,8 @@ pub struct Config {
     pub two_factor: TwoFactorPolicy,
     /// Who may make an account.
     pub registration: RegistrationMode,
+    /// Whether an account cannot be used before its address is proven.
+    pub email_verification_required: bool,
 }
 
 impl Config {
@@ -76,8 +78,13 @@ impl Config {
             &settings::REGISTRATION,
             &[
                 ("explicit", RegistrationMode::Explicit),
+                ("private", RegistrationMode::Private),
                 ("closed", RegistrationMode::Closed),
             ],
+        );
+        let verification = reader.one_of(
+            &settings::EMAIL_VERIFICATION,
+            &[("optional", false), ("required", true)],
         );
         let server = ServerConfig::read(&mut reader, mode);
         let database = DatabaseConfig::read(&mut reader);
@@ -97,6 +104,7 @@ impl Config {
                 delivery: delivery?,
                 two_factor: two_factor?,
                 registration: registration?,
+                email_verification_required: verification?,
             })
         };
         if faults.is_empty() {

@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Base of every URL, without a slash at its end; `None`: made from the address listened on.
     pub public_url: Option<String>,
+    /// Where links in mails lead, without a slash at its end; `None`: to the pages of our own.
+    pub link_base_url: Option<String>,
     /// Who may say on whose behalf a request comes.
     pub trusted_proxies: Vec<IpNetwork>,
     /// Whose pages may call the API from a browser.
@@ -48,6 +50,7 @@ impl ServerConfig {
                 "must be set when LISTEN is not a loopback address",
             );
         }
+        let link_base_url = reader.parse_optional(&settings::LINK_BASE_URL, parse_link_base_url);
         let trusted_proxies = reader.list(&settings::TRUSTED_PROXIES, |text| {
             text.parse()
                 .map_err(|_unreadable| "must be a list of networks, such as 10.0.0.0/8,fd00::/8".to_owned())
@@ -58,6 +61,7 @@ impl ServerConfig {
         Some(Self {
             listen: listen?,
             public_url: public_url?,
+            link_base_url: link_base_url?,
             trusted_proxies: trusted_proxies?,
             cors_origins: cors_origins?,
             workers: workers?,
@@ -97,6 +101,11 @@ fn parse_origin(text: &str) -> Result<String, String> {
     origin
         .filter(|origin| origin == text && !text.contains('*'))
         .ok_or_else(|| "must be a list of exact origins, such as https://app.example.com".to_owned())
+}
+
+/// Links carry secrets, so they lead to https, or to this machine.
+fn parse_link_base_url(text: &str) -> Result<String, String> {
+    parse_public_url(text, Mode::Serve)
 }
 
 fn parse_public_url(text: &str, mode: Mode) -> Result<String, String> {

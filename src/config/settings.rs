@@ -77,7 +77,11 @@ settings! {
     SECOND_FACTORS "VESTIBULE_SECOND_FACTORS" "second-factors" = "totp":
         "Second factors that people may set up, as a list: totp, and email or sms if they can be sent";
     REGISTRATION "VESTIBULE_REGISTRATION" "registration" = "explicit":
-        "Who may make an account: explicit (everybody; a taken name is told) or closed (nobody)";
+        "Who may make an account: explicit (everybody; a taken name is told), private (everybody; only mail tells) or closed (nobody)";
+    EMAIL_VERIFICATION "VESTIBULE_EMAIL_VERIFICATION" "email-verification" = "optional":
+        "Whether an account can be used before its address is proven: optional or required";
+    LINK_BASE_URL "VESTIBULE_LINK_BASE_URL" "link-base-url" = "" ("the public URL and /account"):
+        "Where links in mails lead: a front end with the pages verify-email, reset-password and magic-link";
     PASSWORD_MIN_LENGTH "VESTIBULE_PASSWORD_MIN_LENGTH" "password-min-length" = "" ("8, or 15 when the second factor is optional"):
         "Fewest characters of a new password, 8 to 64";
     BCRYPT_COST "VESTIBULE_BCRYPT_COST" "bcrypt-cost" = "12":

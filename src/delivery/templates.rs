@@ -95,8 +95,11 @@ impl Templates {
         let facts = facts(&letter.occasion, letter.locale, say);
         let footer = say("automatic");
         let code = letter.message.code();
-        // No message has one yet.
-        let link = None;
+        let link = letter.message.link().map(|url| Link {
+            label: say(&format!("{id}.link")),
+            url: url.to_owned(),
+        });
+        let link = link.as_ref();
         let page = Page {
             lang: letter.locale.as_str(),
             subject: &subject,
@@ -159,6 +162,9 @@ impl Templates {
             }
             Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
             Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
+            Message::MagicLink { minutes, .. } | Message::PasswordReset { minutes, .. } => {
+                args.set("minutes", *minutes)
+            }
             Message::AuthenticatorAdded
             | Message::AuthenticatorReplaced
             | Message::AuthenticatorRemoved
@@ -166,7 +172,14 @@ impl Templates {
             | Message::EmailFactorAdded
             | Message::EmailFactorRemoved
             | Message::PhoneFactorRemoved
-            | Message::RefreshTokenReused => {}
+            | Message::RefreshTokenReused
+            | Message::EmailVerification { .. }
+            | Message::EmailChangeRequested
+            | Message::EmailChanged
+            | Message::PasswordChanged
+            | Message::PasswordWasReset
+            | Message::AccountExists
+            | Message::AccountDeleted => {}
         }
         args
     }
@@ -218,6 +231,10 @@ const fn advice(message: &Message) -> &'static [&'static str] {
     match message {
         Message::SecondFactorCode { .. } => &["lasts", "never-share", "code-not-you"],
         Message::ConfirmationCode { .. } => &["lasts", "never-share", "confirmation-not-you"],
+        Message::EmailVerification { .. } => &["verification-not-you"],
+        Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
+        Message::AccountExists => &["account-exists-advice"],
+        Message::AccountDeleted => &[],
         _ => &["notice-not-you"],
     }
 }
@@ -298,6 +315,21 @@ mod tests {
             Message::PhoneFactorAdded { hint: "89".to_owned() },
             Message::PhoneFactorRemoved,
             Message::RefreshTokenReused,
+            Message::EmailVerification { link: link() },
+            Message::EmailChangeRequested,
+            Message::EmailChanged,
+            Message::MagicLink {
+                link: link(),
+                minutes: 10,
+            },
+            Message::PasswordReset {
+                link: link(),
+                minutes: 15,
+            },
+            Message::PasswordChanged,
+            Message::PasswordWasReset,
+            Message::AccountExists,
+            Message::AccountDeleted,
         ];
         for message in &all {
             match message {
@@ -312,10 +344,23 @@ mod tests {
                 | Message::EmailFactorRemoved
                 | Message::PhoneFactorAdded { .. }
                 | Message::PhoneFactorRemoved
-                | Message::RefreshTokenReused => {}
+                | Message::RefreshTokenReused
+                | Message::EmailVerification { .. }
+                | Message::EmailChangeRequested
+                | Message::EmailChanged
+                | Message::MagicLink { .. }
+                | Message::PasswordReset { .. }
+                | Message::PasswordChanged
+                | Message::PasswordWasReset
+                | Message::AccountExists
+                | Message::AccountDeleted => {}
             }
         }
         all
+    }
+
+    fn link() -> String {
+        "https://auth.example.com/account/x#token=vev_A-_1".to_owned()
     }
 
     fn letter(message: Message, locale: Locale) -> Letter {
@@ -343,7 +388,9 @@ mod tests {
             for message in every_message() {
                 let args = templates.args(&message);
                 let id = text_id(&message);
-                let own = ["subject", "lead", "sms"].map(|attribute| format!("{id}.{attribute}"));
+                // A link does not fit into a text message.
+                let last = if message.link().is_some() { "link" } else { "sms" };
+                let own = ["subject", "lead", last].map(|attribute| format!("{id}.{attribute}"));
                 let shared = ["when", "address", "browser", "unknown", "automatic"].map(str::to_owned);
                 let advice = advice(&message).iter().map(|text| (*text).to_owned());
                 for text in own.into_iter().chain(shared).chain(advice) {
@@ -373,6 +420,7 @@ mod tests {
         ] {
             for message in every_message() {
                 let code = message.code().map(str::to_owned);
+                let link = message.link().map(str::to_owned);
                 let mail = templates().render(Channel::Email, &letter(message, locale));
                 let html = mail.html.unwrap();
                 assert!(html.contains(&format!("<html lang=\"{}\">", locale.as_str())));
@@ -381,6 +429,7 @@ mod tests {
                         assert!(body.contains(part), "{part}: {body}");
                     }
                     assert!(code.as_ref().is_none_or(|code| body.contains(code)));
+                    assert!(link.as_ref().is_none_or(|link| body.contains(link)));
                 }
                 assert!(!mail.subject.contains(['\r', '\n']) && mail.subject.chars().count() <= 78);
             }
@@ -391,7 +440,7 @@ mod tests {
     fn a_text_message_fits_into_one_and_binds_its_code_to_the_host() {
         const GSM: &str = "äöüÄÖÜß\n";
         for locale in Locale::ALL {
-            for message in every_message() {
+            for message in every_message().into_iter().filter(|message| message.link().is_none()) {
                 let code = message.code().map(str::to_owned);
                 let text = templates().render(Channel::Sms, &letter(message, locale)).text;
                 let plain =

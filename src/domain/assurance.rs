@@ -106,6 +106,12 @@ pub fn level(methods: &[AuthenticationMethod]) -> AssuranceLevel {
     }
 }
 
+/// Tells whether a proof may open the second door after those that opened the first: it must rest on something else. Two
+/// looks into one mail box are one look.
+pub fn is_second(proven: &[AuthenticationMethod], more: AuthenticationMethod) -> bool {
+    proven.iter().all(|method| method.ground() != more.ground())
+}
+
 /// Returns a session's proofs with one more: what was proven before is not forgotten, and proving it again adds nothing.
 #[must_use]
 pub fn with_proof(proven: &[AuthenticationMethod], more: AuthenticationMethod) -> Vec<AuthenticationMethod> {
@@ -189,6 +195,12 @@ mod tests {
                 "{methods:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_second_door_wants_something_else_than_the_first() {
+        assert!(is_second(&[Password], Totp) && is_second(&[Password], EmailCode) && is_second(&[EmailLink], Totp));
+        assert!(!is_second(&[EmailLink], EmailCode) && !is_second(&[Password], Password));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 use std::net::IpAddr;
 
-use super::ids::{RequestId, ServiceClientId, SessionId, UserId};
+use chrono::{DateTime, Utc};
+
+use super::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,26 @@ pub enum EventName {
     StepUpSuccess,
     /// Somebody who is signed in failed to.
     StepUpFail,
+    /// A password was changed by somebody who knew the old one.
+    PasswordChange,
+    /// Somebody who is signed in did not know the old password.
+    PasswordChangeFail,
+    /// A mail to set a new password was asked for.
+    PasswordResetRequested,
+    /// A new password was set through a mail.
+    PasswordResetCompleted,
+    /// A mail to prove an address with was asked for.
+    EmailVerificationRequested,
+    /// A mail to sign in with was asked for.
+    MagicLinkRequested,
+    /// A mail to sign in with was used.
+    MagicLinkUsed,
+    /// Something about an account changed: the reason says what.
+    UserUpdated,
+    /// An account was deleted.
+    UserDeleted,
+    /// Somebody read everything held about them.
+    UserExported,
     /// A session became active.
     SessionCreated,
     /// A session was ended by its user.
@@ -77,6 +99,16 @@ impl EventName {
             Self::OtpSuppressed => "otp_suppressed",
             Self::StepUpSuccess => "step_up_success",
             Self::StepUpFail => "step_up_fail",
+            Self::PasswordChange => "authn_password_change",
+            Self::PasswordChangeFail => "authn_password_change_fail",
+            Self::PasswordResetRequested => "password_reset_requested",
+            Self::PasswordResetCompleted => "password_reset_completed",
+            Self::EmailVerificationRequested => "email_verification_requested",
+            Self::MagicLinkRequested => "magic_link_requested",
+            Self::MagicLinkUsed => "magic_link_used",
+            Self::UserUpdated => "user_updated",
+            Self::UserDeleted => "user_deleted",
+            Self::UserExported => "user_exported",
             Self::SessionCreated => "session_created",
             Self::SessionLogout => "session_logout",
             Self::TokenRevoked => "authn_token_revoked",
@@ -177,4 +209,24 @@ impl AuditEvent {
         self.reason = Some(reason);
         self
     }
+}
+
+/// An event as its user sees it.
+pub struct RecordedEvent {
+    /// Its row.
+    pub id: AuditEventId,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// What.
+    pub event: String,
+    /// Whether it succeeded.
+    pub success: bool,
+    /// Why not, or how.
+    pub reason: Option<String>,
+    /// The session concerned.
+    pub session_id: Option<SessionId>,
+    /// Where the request came from.
+    pub ip: Option<IpAddr>,
+    /// What it came from.
+    pub user_agent: Option<String>,
 }

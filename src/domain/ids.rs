@@ -61,6 +61,10 @@ id_type!(
     OutOfBandFactorId
 );
 id_type!(
+    /// Names one token in a mail.
+    LinkTokenId
+);
+id_type!(
     /// Names one message to a person.
     MessageId
 );

@@ -164,6 +164,37 @@ pub enum Message {
     PhoneFactorRemoved,
     /// A refresh token was presented twice, so somebody has a copy; its session has ended.
     RefreshTokenReused,
+    /// A link that proves that the address is its reader's.
+    EmailVerification {
+        /// Where it leads, with the token.
+        link: String,
+    },
+    /// To the old address: somebody signed in wants another one.
+    EmailChangeRequested,
+    /// To the old address: the account has another one now.
+    EmailChanged,
+    /// A link that is a first factor.
+    MagicLink {
+        /// Where it leads, with the token.
+        link: String,
+        /// Minutes that it lasts.
+        minutes: i64,
+    },
+    /// A link that sets a new password.
+    PasswordReset {
+        /// Where it leads, with the token.
+        link: String,
+        /// Minutes that it lasts.
+        minutes: i64,
+    },
+    /// The password was changed by somebody who knew the old one.
+    PasswordChanged,
+    /// The password was set anew through a mail.
+    PasswordWasReset,
+    /// Somebody wanted to register with the address of an account.
+    AccountExists,
+    /// The account and what belongs to it is gone.
+    AccountDeleted,
 }
 
 impl Message {
@@ -182,7 +213,31 @@ impl Message {
             Self::PhoneFactorAdded { .. } => "phone_factor_added",
             Self::PhoneFactorRemoved => "phone_factor_removed",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::EmailVerification { .. } => "email_verification",
+            Self::EmailChangeRequested => "email_change_requested",
+            Self::EmailChanged => "email_changed",
+            Self::MagicLink { .. } => "magic_link",
+            Self::PasswordReset { .. } => "password_reset",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordWasReset => "password_was_reset",
+            Self::AccountExists => "account_exists",
+            Self::AccountDeleted => "account_deleted",
         }
+    }
+
+    /// Returns the link in it, if there is one.
+    pub fn link(&self) -> Option<&str> {
+        match self {
+            Self::EmailVerification { link } | Self::MagicLink { link, .. } | Self::PasswordReset { link, .. } => {
+                Some(link)
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the token in its link, if there is one.
+    pub fn token(&self) -> Option<&str> {
+        self.link()?.split_once("#token=").map(|(_, token)| token)
     }
 
     /// Returns the code in it, if there is one.
@@ -214,7 +269,8 @@ pub struct Occasion {
 /// A message with everything that sending it takes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
-    /// A mail address or a phone number, by channel.
+    /// A mail address or a phone number, by channel. Empty: nobody; written where no account has the address that was
+    /// given, so that this takes as long as where one has.
     pub to: String,
     /// The language it is written in.
     pub locale: Locale,

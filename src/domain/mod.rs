@@ -11,6 +11,7 @@ pub mod email;
 pub mod failed_attempts;
 pub mod ids;
 pub mod input;
+pub mod link_token;
 pub mod message;
 pub mod one_time_code;
 pub mod opaque_token;

@@ -22,17 +22,32 @@ pub enum TokenKind {
     PreAuth,
     /// Keeps a session going.
     Refresh,
+    /// In a mail: a first factor, instead of the password.
+    MagicLink,
+    /// In a mail: sets a new password.
+    PasswordReset,
+    /// In a mail: proves that the address is its reader's.
+    EmailVerification,
 }
 
 impl TokenKind {
     /// All kinds, for tests that hold one against the others.
-    pub const ALL: [Self; 2] = [Self::PreAuth, Self::Refresh];
+    pub const ALL: [Self; 5] = [
+        Self::PreAuth,
+        Self::Refresh,
+        Self::MagicLink,
+        Self::PasswordReset,
+        Self::EmailVerification,
+    ];
 
     /// Returns the prefix that tells people and secret scanners what they found. Part of the contract.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::PreAuth => "vpa_",
             Self::Refresh => "vrt_",
+            Self::MagicLink => "vml_",
+            Self::PasswordReset => "vpr_",
+            Self::EmailVerification => "vev_",
         }
     }
 }
@@ -112,7 +127,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_)?[A-Za-z0-9_=-]{0,80}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_)?[A-Za-z0-9_=-]{0,80}") {
             let wrong_length = text.len() != "vpa_".len() + 76;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

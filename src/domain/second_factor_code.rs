@@ -50,8 +50,15 @@ impl SecondFactorCode {
         match self {
             Self::Totp(_) => AuthenticationMethod::Totp,
             Self::Recovery(_) => AuthenticationMethod::RecoveryCode,
-            Self::Sent(Channel::Email, _) => AuthenticationMethod::EmailCode,
-            Self::Sent(Channel::Sms, _) => AuthenticationMethod::SmsCode,
+            Self::Sent(channel, _) => Self::method_of(*channel),
+        }
+    }
+
+    /// Returns what a code sent over a channel proves.
+    pub const fn method_of(channel: Channel) -> AuthenticationMethod {
+        match channel {
+            Channel::Email => AuthenticationMethod::EmailCode,
+            Channel::Sms => AuthenticationMethod::SmsCode,
         }
     }
 }

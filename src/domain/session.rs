@@ -47,6 +47,8 @@ pub enum EndReason {
     RefreshReuse,
     /// It was the least recently used of too many.
     SessionLimit,
+    /// The password of its account was changed.
+    PasswordChanged,
 }
 
 impl EndReason {
@@ -57,6 +59,7 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::RefreshReuse => "refresh_reuse",
             Self::SessionLimit => "session_limit",
+            Self::PasswordChanged => "password_changed",
         }
     }
 }

@@ -33,6 +33,13 @@ impl User {
         self.email.as_ref().filter(|_| self.email_verified_at.is_some())
     }
 
+    /// Returns the words that the owner might build a password from.
+    pub fn words(&self) -> Vec<String> {
+        let email = self.email.iter().flat_map(Email::words);
+        let username = self.username.iter().map(Username::as_str);
+        email.chain(username).map(str::to_owned).collect()
+    }
+
     /// Returns the name to show in an authenticator app.
     pub fn account_name(&self) -> &str {
         let email = self.email.as_ref().map(Email::as_str);

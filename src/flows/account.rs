@@ -100,7 +100,8 @@ pub(super) fn load_second_factors(
     })
 }
 
-fn load_factors(
+/// Loads a user's second factors inside another flow's transaction.
+pub(super) fn load_factors(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,

@@ -7,11 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::out_of_band::{Sending, SentCode, Wish, confirmed_destination, send_code};
 use super::sessions::Caller;
 use super::{Core, Fault};
+use crate::domain::assurance;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::SessionId;
 use crate::domain::message::Channel;
 use crate::domain::one_time_code::CodePurpose;
 use crate::domain::opaque_token::TokenKind;
+use crate::domain::second_factor_code::SecondFactorCode;
 use crate::store::users::HeldUser;
 use crate::store::{PgConnection, sessions, users};
 
@@ -50,6 +52,10 @@ pub async fn for_login(
             let Some(session) = sessions::find_pending(connection, session_id, now)? else {
                 return Ok(Challenge::InvalidPreAuthToken);
             };
+            let proves = SecondFactorCode::method_of(channel);
+            if !assurance::is_second(&session.methods, proves) {
+                return Ok(Challenge::NotSetUp);
+            }
             let Some(held) = users::find_active_for_update(connection, session.user_id)? else {
                 return Ok(Challenge::InvalidPreAuthToken);
             };

@@ -4,18 +4,21 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::account::load_second_factors;
+use super::email::{is_awaited, send_first};
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::{Core, Fault, TwoFactorPolicy, whole_seconds};
 use crate::crypto::hasher::PasswordVerdict;
-use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::assurance::{self, AuthenticationMethod};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
+use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, Delivery};
 use crate::domain::user::{Identifier, SecondFactors, User};
 use crate::store::error::StoreError;
@@ -30,6 +33,8 @@ pub enum Login {
     Pending(PendingLogin),
     /// The password was enough: the policy is optional and the user has no second factor.
     Authenticated(Box<TokenGrant>),
+    /// The password was right, but the deployment wants the address proven first; a link to do so is on its way.
+    EmailNotVerified,
     /// Unknown, disabled or wrong: nobody is told which.
     InvalidCredentials,
 }
@@ -42,14 +47,8 @@ pub struct PendingLogin {
     pub expires_in: u64,
     /// What may be shown at the second door.
     pub factors: SecondFactors,
-    /// How the deployment sends codes.
+    /// How codes can be sent for this login.
     pub channels: Vec<Channel>,
-}
-
-enum Opened {
-    Pending(SecondFactors),
-    Active(Box<(ActiveSession, User)>),
-    Gone,
 }
 
 /// A name and a password at the first door.
@@ -82,7 +81,7 @@ pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
             users::find_for_login(connection, &identifier)
         })
         .await?;
-    let stored = found.as_ref().map(|user| user.password.clone());
+    let stored = found.as_ref().and_then(|found| found.password.clone());
     let verdict = core.hasher.verify(password, stored).await?;
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => open(core, found, delivery, origin).await,
@@ -109,74 +108,119 @@ async fn open(core: &Arc<Core>, login: LoginUser, delivery: Delivery, origin: Re
     let opened = core
         .db
         .transaction("login.open", move |connection| {
-            let arrival = Arrival {
+            let opening = Opening {
                 id,
-                methods: &[AuthenticationMethod::Password],
+                method: AuthenticationMethod::Password,
                 delivery,
                 origin: &origin,
                 now,
             };
-            open_session(&shared, connection, &login, &arrival)
+            open_session(&shared, connection, &login, &opening)
         })
         .await?;
-    match opened {
-        Opened::Pending(factors) => Ok(Login::Pending(PendingLogin {
-            pre_auth_token: core.tokens.issue(TokenKind::PreAuth, id.uuid(), 0)?,
-            expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
-            factors,
-            channels: core.settings.channels.clone(),
-        })),
-        Opened::Active(signed_in) => {
-            let (session, user) = *signed_in;
-            sign_in::grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))
-        }
-        Opened::Gone => Ok(Login::InvalidCredentials),
-    }
+    outcome(core, (id, AuthenticationMethod::Password), opened, now)
 }
 
-fn open_session(
+/// A first factor that was proven.
+pub(super) struct Opening<'a> {
+    /// The session that it opens.
+    pub(super) id: SessionId,
+    /// What was proven.
+    pub(super) method: AuthenticationMethod,
+    /// Where the refresh tokens shall go, should it be enough.
+    pub(super) delivery: Delivery,
+    /// Where the request came from.
+    pub(super) origin: &'a RequestOrigin,
+    /// When.
+    pub(super) now: DateTime<Utc>,
+}
+
+/// What a first factor opened.
+pub(super) enum Opened {
+    Pending(SecondFactors),
+    Active(Box<(ActiveSession, User)>),
+    EmailNotVerified,
+    Gone,
+}
+
+/// Opens a session with a first factor: pending where a second one is there or wanted, active otherwise.
+pub(super) fn open_session(
     core: &Core,
     connection: &mut PgConnection,
     login: &LoginUser,
-    arrival: &Arrival<'_>,
+    opening: &Opening<'_>,
 ) -> Result<Opened, Fault> {
-    let Arrival { id, origin, now, .. } = *arrival;
-    let user = &login.user;
-    sessions::insert_pending(
-        connection,
-        &NewSession {
-            id,
-            user_id: user.id,
-            method: AuthenticationMethod::Password,
-            password_changed_at: login.password_changed_at,
-            origin,
-            now,
-            expires_at: now + core.settings.lifetimes.pre_auth,
-        },
-    )?;
+    let (id, user, origin, now) = (opening.id, &login.user, opening.origin, opening.now);
+    if is_awaited(core, user) {
+        let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
+        core.audit(connection, &[event], origin, now)?;
+        send_first(core, connection, user, origin, now)?;
+        return Ok(Opened::EmailNotVerified);
+    }
+    let pending = NewSession {
+        id,
+        user_id: user.id,
+        method: opening.method,
+        password_changed_at: login.password_changed_at,
+        origin,
+        now,
+        expires_at: now + core.settings.lifetimes.pre_auth,
+    };
+    sessions::insert_pending(connection, &pending)?;
     let factors = load_second_factors(core, connection, user, now)?;
     if factors.any_confirmed() || core.settings.two_factor == TwoFactorPolicy::Required {
         let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
         core.audit(connection, &[event.because("second_factor_required")], origin, now)?;
         return Ok(Opened::Pending(factors));
     }
-    sign_in_without_second_factor(core, connection, user.id, arrival)
+    sign_in_without_second_factor(core, connection, user.id, opening)
 }
 
 fn sign_in_without_second_factor(
     core: &Core,
     connection: &mut PgConnection,
     user_id: UserId,
-    arrival: &Arrival<'_>,
+    opening: &Opening<'_>,
 ) -> Result<Opened, Fault> {
     let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, user_id)? else {
         return Ok(Opened::Gone);
     };
-    let Some(session) = sign_in::activate(core, connection, arrival)? else {
+    let arrival = Arrival {
+        id: opening.id,
+        methods: &[opening.method],
+        delivery: opening.delivery,
+        origin: opening.origin,
+        now: opening.now,
+    };
+    let Some(session) = sign_in::activate(core, connection, &arrival)? else {
         return Ok(Opened::Gone);
     };
     let events = [EventName::LoginSuccess, EventName::SessionCreated]
-        .map(|name| AuditEvent::success(name, user_id).in_session(arrival.id));
-    core.audit(connection, &events, arrival.origin, arrival.now)?;
+        .map(|name| AuditEvent::success(name, user_id).in_session(opening.id));
+    core.audit(connection, &events, opening.origin, opening.now)?;
     Ok(Opened::Active(Box::new((session, user))))
+}
+
+/// Makes what the client gets for a first factor, after the transaction was committed.
+pub(super) fn outcome(
+    core: &Core,
+    (id, first): (SessionId, AuthenticationMethod),
+    opened: Opened,
+    now: DateTime<Utc>,
+) -> Result<Login, Fault> {
+    let second = |channel: &Channel| assurance::is_second(&[first], SecondFactorCode::method_of(*channel));
+    match opened {
+        Opened::Pending(factors) => Ok(Login::Pending(PendingLogin {
+            pre_auth_token: core.tokens.issue(TokenKind::PreAuth, id.uuid(), 0)?,
+            expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
+            factors,
+            channels: core.settings.channels.iter().copied().filter(second).collect(),
+        })),
+        Opened::Active(signed_in) => {
+            let (session, user) = *signed_in;
+            sign_in::grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))
+        }
+        Opened::EmailNotVerified => Ok(Login::EmailNotVerified),
+        Opened::Gone => Ok(Login::InvalidCredentials),
+    }
 }

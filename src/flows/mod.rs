@@ -5,15 +5,21 @@
 
 pub mod account;
 pub mod challenge;
+pub mod email;
 pub mod enrolment;
 pub mod fault;
 pub mod health;
 pub mod introspect;
+pub mod links;
 pub mod login;
 pub mod logout;
+pub mod magic_link;
 pub mod out_of_band;
 pub mod outbox;
+pub mod password;
+pub mod profile;
 mod proof;
+mod quotas;
 pub mod recovery;
 pub mod refresh;
 pub mod register;
@@ -39,9 +45,9 @@ use crate::crypto::mac::TokenMac;
 use crate::crypto::sealer::Sealer;
 use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
-use crate::domain::audit_event::{AuditEvent, RequestOrigin};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::clock::Clock;
-use crate::domain::ids::{AuditEventId, RequestId};
+use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRules;
 use crate::domain::random::Random;
@@ -101,6 +107,10 @@ pub struct Settings {
     pub step_up_max_age: TimeDelta,
     /// Second factors beside authenticators: how their codes are sent.
     pub channels: Vec<Channel>,
+    /// Where links in mails lead; no slash at its end.
+    pub link_base_url: String,
+    /// Whether an account with an address cannot be used before that is proven.
+    pub email_verification_required: bool,
     /// Which new passwords are refused.
     pub password_rules: PasswordRules,
     /// Words of the deployment that make a password guessable (ASVS 6.1.2).
@@ -156,6 +166,8 @@ impl TwoFactorPolicy {
 pub enum RegistrationMode {
     /// Everybody; a taken name is told.
     Explicit,
+    /// Everybody; who registers learns by mail only whether the address was taken.
+    Private,
     /// Nobody but operators.
     Closed,
 }
@@ -189,6 +201,22 @@ impl Core {
             user_agent: None,
         };
         self.audit(connection, &[event], &origin, now)
+    }
+}
+
+impl Core {
+    /// Writes down that sessions were ended from elsewhere.
+    fn audit_ended(
+        &self,
+        connection: &mut PgConnection,
+        user_id: UserId,
+        ended: Vec<SessionId>,
+        origin: &RequestOrigin,
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
+        let tell = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
+        let events: Vec<AuditEvent> = ended.into_iter().map(tell).collect();
+        Ok(self.audit(connection, &events, origin, now)?)
     }
 }
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outbox::{Posting, occasion, post, tell};
 use super::proof::{Claimant, Judgement};
+use super::quotas::wait_or_take;
 use super::sessions::Caller;
 use super::{Core, Fault, account};
 use crate::crypto::sealer::SealedAt;
@@ -22,7 +23,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::User;
 use crate::store::one_time_codes::NewCode;
 use crate::store::out_of_band_factors::{NewPendingFactor, StoredFactor};
-use crate::store::{PgConnection, one_time_codes, out_of_band_factors, quotas, recovery_codes};
+use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes};
 
 /// How long a pending factor waits for its code: as long as the code of a mail that was sent anew once.
 const PENDING_LIFE: TimeDelta = TimeDelta::minutes(20);
@@ -142,21 +143,13 @@ fn wait_before_sending(
     }
     let account = wish.user.id.uuid().to_string();
     let destination = &wish.destination;
-    for quota in send_quotas(
+    let bounds = send_quotas(
         &account,
         destination.channel(),
         destination.as_str(),
         destination.block(),
-    ) {
-        let window = quota.window_at(wish.now);
-        let key = core
-            .subjects
-            .hash(&format!("{} {}", quota.window.num_hours(), quota.subject))?;
-        if !quotas::take(connection, &key, window, quota.most)? {
-            return Ok(Some(window.1 - wish.now));
-        }
-    }
-    Ok(None)
+    );
+    wait_or_take(core, connection, &bounds, wish.now)
 }
 
 impl Wish<'_> {
@@ -185,6 +178,22 @@ impl Wish<'_> {
             life,
         }
     }
+}
+
+/// Returns the confirmed phone number of a user, for the user alone.
+pub(super) fn phone_number(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, Fault> {
+    let factors = out_of_band_factors::list_usable(connection, user.id, now)?;
+    let phone = factors
+        .iter()
+        .find(|factor| factor.active && factor.channel == Channel::Sms);
+    phone
+        .map(|factor| Ok(open_phone_number(core, user.id, factor)?.as_str().to_owned()))
+        .transpose()
 }
 
 /// Opens the phone number of a factor.

@@ -207,6 +207,9 @@ async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transpor
         Ok(letter) => letter,
         Err(fault) => return Report::GivenUp { why: fault.to_string() },
     };
+    if letter.to.is_empty() {
+        return Report::Sent;
+    }
     let outgoing = outgoing(core, channel, message.id, &letter);
     match transport.send(&outgoing).await {
         Ok(()) => Report::Sent,
@@ -253,6 +256,10 @@ pub struct KeptMessage {
     pub kind: &'static str,
     /// The code in it, if there is one.
     pub code: Option<String>,
+    /// The link in it, if there is one.
+    pub link: Option<String>,
+    /// The token in its link, if there is one.
+    pub token: Option<String>,
     /// Its words.
     pub rendered: Rendered,
     /// When it was written.
@@ -273,18 +280,23 @@ pub async fn list_kept(core: &Arc<Core>, channel: Option<Channel>) -> Result<Vec
         .await?;
     let show = |(channel, message): (Channel, StoredMessage)| {
         let letter = open(core, &message)?;
+        if letter.to.is_empty() {
+            return Ok(None);
+        }
         let outgoing = outgoing(core, channel, message.id, &letter);
-        Ok(KeptMessage {
+        Ok(Some(KeptMessage {
             id: message.id,
             channel,
             to: outgoing.to,
             kind: outgoing.kind,
             code: outgoing.code,
+            link: letter.message.link().map(str::to_owned),
+            token: letter.message.token().map(str::to_owned),
             rendered: outgoing.rendered,
             created_at: message.created_at,
-        })
+        }))
     };
-    stored.into_iter().map(show).collect()
+    stored.into_iter().filter_map(|row| show(row).transpose()).collect()
 }
 
 /// Throws all messages away: for development only.

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use super::email::send_first;
 use super::enrolment::{PreparedFactor, TotpEnrolment};
+use super::links::{Request, may_send, require_mail};
+use super::outbox::tell;
 use super::{Core, Fault, RegistrationMode, whole_seconds};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::message::Locale;
+use crate::domain::link_token::LinkPurpose;
+use crate::domain::message::{Locale, Message};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
 use crate::domain::user::{AccountNames, User};
@@ -24,6 +27,8 @@ use crate::store::{PgConnection, sessions, totp_factors, users};
 pub enum Registration {
     /// The account is there and waits for its first code.
     Created(Box<NewAccount>),
+    /// It was heard; only mail tells what became of it.
+    Accepted,
     /// Another account has the address.
     EmailTaken,
     /// Another account has the name.
@@ -88,11 +93,20 @@ struct Applicant {
 }
 
 async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, Fault> {
+    let private = core.settings.registration == RegistrationMode::Private;
+    if private {
+        require_mail(core)?;
+    }
     let now = core.clock.now();
-    let user_id = UserId::new(now, core.random.as_ref());
-    let session_id = SessionId::new(now, core.random.as_ref());
-    let factor = PreparedFactor::new(core, user_id, now)?;
-    let pre_auth_token = core.tokens.issue(TokenKind::PreAuth, session_id.uuid(), 0)?;
+    let user = User {
+        id: UserId::new(now, core.random.as_ref()),
+        email: applicant.names.email.clone(),
+        email_verified_at: None,
+        username: applicant.names.username.clone(),
+        roles: Vec::new(),
+        created_at: now,
+        locale: applicant.locale,
+    };
     let shared = Arc::clone(core);
     core.db
         .transaction("register", move |connection| {
@@ -102,44 +116,60 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
                 locale,
                 origin,
             } = &applicant;
-            match users::insert(connection, user_id, names, password, *locale, now)? {
+            let request = Request { origin, now };
+            match users::insert(connection, user.id, names, password, *locale, now)? {
+                Insertion::EmailTaken if private => {
+                    tell_owner(&shared, connection, names, request)?;
+                    return Ok(Registration::Accepted);
+                }
                 Insertion::EmailTaken => return Ok(Registration::EmailTaken),
                 Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
                 Insertion::Inserted => {}
             }
-            totp_factors::replace_pending(connection, &factor.row(now))?;
-            open_session(&shared, connection, session_id, user_id, origin, now)?;
-            let user = User {
-                id: user_id,
-                email: names.email.clone(),
-                email_verified_at: None,
-                username: names.username.clone(),
-                roles: Vec::new(),
-                created_at: now,
-                locale: *locale,
-            };
-            let enrolment = factor.enrolment(&shared, user.account_name());
-            Ok(Registration::Created(Box::new(NewAccount {
-                user,
-                enrolment,
-                pre_auth_token: pre_auth_token.clone(),
-                expires_in: whole_seconds(shared.settings.lifetimes.pre_auth),
-            })))
+            send_first(&shared, connection, &user, origin, now)?;
+            if private {
+                let event = AuditEvent::success(EventName::UserCreated, user.id);
+                shared.audit(connection, &[event], origin, now)?;
+                return Ok(Registration::Accepted);
+            }
+            open(&shared, connection, &user, request).map(|account| Registration::Created(Box::new(account)))
         })
         .await
 }
 
-fn open_session(
+/// Tells the owner of an address that somebody wanted to register with it: who asked learns it by no other way.
+fn tell_owner(
     core: &Core,
     connection: &mut PgConnection,
-    id: SessionId,
-    user_id: UserId,
-    origin: &RequestOrigin,
-    now: DateTime<Utc>,
+    names: &AccountNames,
+    request: Request<'_>,
 ) -> Result<(), Fault> {
+    let Some(email) = &names.email else {
+        return Ok(());
+    };
+    let allowed = may_send(core, connection, LinkPurpose::EmailVerification, email, request.now)?;
+    match users::find_active_by_email(connection, email)?.filter(|_| allowed) {
+        Some(owner) => tell(
+            core,
+            connection,
+            &owner,
+            Message::AccountExists,
+            request.origin,
+            request.now,
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Makes the pending authenticator of a new account and the session that may confirm it.
+fn open(core: &Core, connection: &mut PgConnection, user: &User, request: Request<'_>) -> Result<NewAccount, Fault> {
+    let Request { origin, now } = request;
+    let factor = PreparedFactor::new(core, user.id, now)?;
+    totp_factors::replace_pending(connection, &factor.row(now))?;
+    let id = SessionId::new(now, core.random.as_ref());
     let session = NewSession {
         id,
-        user_id,
+        user_id: user.id,
         method: AuthenticationMethod::Password,
         password_changed_at: now,
         origin,
@@ -148,7 +178,12 @@ fn open_session(
     };
     sessions::insert_pending(connection, &session)?;
     let events = [EventName::UserCreated, EventName::MfaEnrolStarted]
-        .map(|name| AuditEvent::success(name, user_id).in_session(id));
+        .map(|name| AuditEvent::success(name, user.id).in_session(id));
     core.audit(connection, &events, origin, now)?;
-    Ok(())
+    Ok(NewAccount {
+        user: user.clone(),
+        enrolment: factor.enrolment(core, user.account_name()),
+        pre_auth_token: core.tokens.issue(TokenKind::PreAuth, id.uuid(), 0)?,
+        expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
+    })
 }

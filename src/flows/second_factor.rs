@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::email::is_awaited;
 use super::proof::{Claimant, Judgement, Proven};
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::{Core, Fault};
@@ -34,6 +35,8 @@ pub enum Verification {
     },
     /// Too many were wrong before; nothing is looked at for so long.
     Locked(TimeDelta),
+    /// The deployment wants the address proven first; the code was not looked at.
+    EmailNotVerified,
     /// The pre-auth token is unknown, expired, used up, or its account is gone.
     InvalidPreAuthToken,
 }
@@ -61,6 +64,7 @@ enum Decision {
     SignedIn(Box<Opened>),
     Refused { attempts_remaining: i16 },
     Locked(TimeDelta),
+    EmailNotVerified,
     NoSession,
 }
 
@@ -101,6 +105,7 @@ pub async fn verify(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) ->
         })),
         Decision::Refused { attempts_remaining } => Verification::InvalidCode { attempts_remaining },
         Decision::Locked(wait) => Verification::Locked(wait),
+        Decision::EmailNotVerified => Verification::EmailNotVerified,
         Decision::NoSession => Verification::InvalidPreAuthToken,
     })
 }
@@ -112,6 +117,9 @@ fn decide(
     attempt: &Attempt,
     now: DateTime<Utc>,
 ) -> Result<Decision, Fault> {
+    if awaits_email(core, connection, id, now)? {
+        return Ok(Decision::EmailNotVerified);
+    }
     let Some(pending) = sessions::take_attempt(connection, id, now)? else {
         return no_attempt(connection, id, now);
     };
@@ -124,6 +132,11 @@ fn decide(
         origin: &attempt.origin,
         now,
     };
+    if !assurance::is_second(&pending.methods, attempt.code.method()) {
+        return Ok(Decision::Refused {
+            attempts_remaining: pending.attempts_remaining(),
+        });
+    }
     match claimant.judge(core, connection, &attempt.code)? {
         Judgement::Proven(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
         Judgement::Wrong { .. } => Ok(Decision::Refused {
@@ -131,6 +144,18 @@ fn decide(
         }),
         Judgement::Locked(wait) => Ok(Decision::Locked(wait)),
     }
+}
+
+/// Tells whether the account of a pending login has to prove its address before anything is looked at.
+fn awaits_email(core: &Core, connection: &mut PgConnection, id: SessionId, now: DateTime<Utc>) -> Result<bool, Fault> {
+    if !core.settings.email_verification_required {
+        return Ok(false);
+    }
+    let Some(pending) = sessions::find_pending(connection, id, now)? else {
+        return Ok(false);
+    };
+    let user = users::find_active(connection, pending.user_id)?;
+    Ok(user.is_some_and(|user| is_awaited(core, &user)))
 }
 
 /// Tells a login that must wait from one that is over. Neither took an attempt.

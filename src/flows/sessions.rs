@@ -8,7 +8,7 @@ use super::{Core, Fault};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::session::{ActiveSession, ListedSession};
+use crate::domain::session::{ActiveSession, EndReason, ListedSession};
 use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::users::HeldUser;
@@ -122,10 +122,8 @@ pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin
     let shared = Arc::clone(core);
     core.db
         .transaction("sessions.end_others", move |connection| {
-            let ended = sessions::end_others(connection, user_id, kept, now)?;
-            let tell = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
-            let events: Vec<AuditEvent> = ended.into_iter().map(tell).collect();
-            shared.audit(connection, &events, &origin, now).map_err(Fault::from)
+            let ended = sessions::end_all(connection, user_id, Some(kept), EndReason::Revoked, now)?;
+            shared.audit_ended(connection, user_id, ended, &origin, now)
         })
         .await
 }

@@ -135,7 +135,8 @@ pub(super) async fn is_password(core: &Arc<Core>, caller: &Caller, password: Pas
     let stored = core
         .db
         .read("step_up.password", move |connection| {
-            users::find_password(connection, id).map_err(Fault::from)
+            let found = users::find_login(connection, id)?;
+            Ok::<_, Fault>(found.and_then(|found| found.password))
         })
         .await?;
     Ok(core.hasher.verify(password, stored).await? == PasswordVerdict::Right)

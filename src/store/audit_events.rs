@@ -1,13 +1,14 @@
 //! The `audit_events` table: written in the transaction of what it records.
 
 use chrono::{DateTime, Utc};
-use diesel::PgConnection;
 use diesel::prelude::*;
+use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
+use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::audit_events;
-use crate::domain::audit_event::{AuditEvent, RequestOrigin};
+use crate::domain::audit_event::{AuditEvent, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, ServiceClientId, SessionId, UserId};
 
 /// Writes events of one request, in order.
@@ -46,4 +47,56 @@ pub fn insert(
         .values(rows)
         .execute(connection)?;
     Ok(())
+}
+
+/// Lists what happened to an account, newest first, from before an event on if one is named.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    before: Option<AuditEventId>,
+    most: i64,
+) -> Result<Vec<RecordedEvent>, StoreError> {
+    let mut query = audit_events::table
+        .filter(audit_events::user_id.eq(user_id.uuid()))
+        .order(audit_events::id.desc())
+        .limit(most)
+        .select(EventRow::as_select())
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(audit_events::id.lt(before.uuid()));
+    }
+    let rows: Vec<EventRow> = query.load(connection)?;
+    Ok(rows.into_iter().map(RecordedEvent::from).collect())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_events, check_for_backend(Pg))]
+struct EventRow {
+    id: Uuid,
+    occurred_at: DateTime<Utc>,
+    event: String,
+    success: bool,
+    reason: Option<String>,
+    session_id: Option<Uuid>,
+    ip: Option<IpNetwork>,
+    user_agent: Option<String>,
+}
+
+impl From<EventRow> for RecordedEvent {
+    fn from(row: EventRow) -> Self {
+        Self {
+            id: AuditEventId::from_uuid(row.id),
+            occurred_at: row.occurred_at,
+            event: row.event,
+            success: row.success,
+            reason: row.reason,
+            session_id: row.session_id.map(SessionId::from_uuid),
+            ip: row.ip.map(|network| network.ip()),
+            user_agent: row.user_agent,
+        }
+    }
 }

@@ -146,6 +146,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    link_tokens (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        purpose -> Text,
+        email -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     quotas (key, window_start) {
         key -> Bytea,
         window_start -> Timestamptz,

@@ -305,23 +305,25 @@ pub fn end_own(
         == 1)
 }
 
-/// Ends all sessions of a user but one, pending ones included. Returns which.
+/// Ends all sessions of a user, pending ones included, but the one that is kept if there is one. Returns which.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn end_others(
+pub fn end_all(
     connection: &mut PgConnection,
     user_id: UserId,
-    kept: SessionId,
+    kept: Option<SessionId>,
+    reason: EndReason,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let others = sessions::table
+    let running = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
-        .filter(sessions::id.ne(kept.uuid()))
+        // The nil id is nobody's.
+        .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
         .filter(sessions::state.ne(SessionState::Ended.as_str()));
-    let ids: Vec<Uuid> = diesel::update(others)
-        .set(ended(EndReason::Revoked, now))
+    let ids: Vec<Uuid> = diesel::update(running)
+        .set(ended(reason, now))
         .returning(sessions::id)
         .get_results(connection)?;
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())

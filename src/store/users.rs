@@ -15,6 +15,9 @@ use crate::domain::message::Locale;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::domain::username::Username;
 
+/// The scheme of an account whose password was taken away.
+const NO_PASSWORD: &str = "none";
+
 /// What became of an attempt to make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -31,8 +34,8 @@ pub enum Insertion {
 pub struct LoginUser {
     /// Whose it is.
     pub user: User,
-    /// The hash to check the password against.
-    pub password: StoredPassword,
+    /// The hash to check the password against, if the account has a password.
+    pub password: Option<StoredPassword>,
     /// When that password was set; marks the sessions opened with it.
     pub password_changed_at: DateTime<Utc>,
     /// Whether the account may be used.
@@ -111,32 +114,158 @@ impl LoginRow {
     fn into_login_user(self) -> Result<LoginUser, StoreError> {
         Ok(LoginUser {
             user: self.user.into(),
-            password: StoredPassword {
+            password: (self.password_scheme != NO_PASSWORD).then_some(StoredPassword {
                 scheme: self.password_scheme,
                 key_id: u8::try_from(self.password_key_id)
                     .map_err(|_out_of_range| StoreError::Corrupt("users.password_key_id"))?,
                 hash: self.password_hash,
-            },
+            }),
             password_changed_at: self.password_changed_at,
             active: self.status == "active",
         })
     }
 }
 
-/// Finds the password of an account that may be used.
+/// Finds what a login needs to know of an account that may be used.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn find_password(connection: &mut PgConnection, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
+pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
     let row = users::table
         .filter(users::id.eq(id.uuid()))
         .filter(users::status.eq("active"))
         .select(LoginRow::as_select())
         .first(connection)
         .optional()?;
-    row.map(|row: LoginRow| row.into_login_user().map(|login| login.password))
-        .transpose()
+    row.map(LoginRow::into_login_user).transpose()
+}
+
+/// Finds the account with an address that may be used.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_active_by_email(connection: &mut PgConnection, email: &Email) -> Result<Option<User>, StoreError> {
+    let found = users::table
+        .filter(users::email.eq(email.as_str()))
+        .filter(users::status.eq("active"))
+        .select(UserRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(found.map(User::from))
+}
+
+/// Sets the password of an account. Every pending session dies with the old one.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn set_password(
+    connection: &mut PgConnection,
+    id: UserId,
+    password: &StoredPassword,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set((
+            users::password_scheme.eq(&password.scheme),
+            users::password_key_id.eq(i16::from(password.key_id)),
+            users::password_hash.eq(&password.hash),
+            users::password_changed_at.eq(now),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Takes the password of an account away: none fits until a new one is set.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove_password(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set((
+            users::password_scheme.eq(NO_PASSWORD),
+            users::password_hash.eq(""),
+            users::password_changed_at.eq(now),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// What became of the wish for another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Renaming {
+    /// It is the account's.
+    Renamed,
+    /// Another account has it.
+    Taken,
+}
+
+/// Gives an account an address that its owner has proven to be theirs.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn set_verified_email(
+    connection: &mut PgConnection,
+    id: UserId,
+    email: &Email,
+    now: DateTime<Utc>,
+) -> Result<Renaming, StoreError> {
+    // Looked at first, and under the unique constraint: a violation would end the transaction that consumes the token.
+    let others = users::table
+        .filter(users::email.eq(email.as_str()))
+        .filter(users::id.ne(id.uuid()));
+    if diesel::select(diesel::dsl::exists(others)).get_result(connection)? {
+        return Ok(Renaming::Taken);
+    }
+    diesel::update(users::table.find(id.uuid()))
+        .set((users::email.eq(email.as_str()), users::email_verified_at.eq(now)))
+        .execute(connection)?;
+    Ok(Renaming::Renamed)
+}
+
+/// Changes what the owner may change of their account by themselves: what is `None` stays.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn update_profile(
+    connection: &mut PgConnection,
+    id: UserId,
+    username: Option<&Username>,
+    locale: Option<Locale>,
+) -> Result<Renaming, StoreError> {
+    if let Some(username) = username {
+        let others = users::table
+            .filter(users::username.eq(username.as_str()))
+            .filter(users::id.ne(id.uuid()));
+        if diesel::select(diesel::dsl::exists(others)).get_result(connection)? {
+            return Ok(Renaming::Taken);
+        }
+        diesel::update(users::table.find(id.uuid()))
+            .set(users::username.eq(username.as_str()))
+            .execute(connection)?;
+    }
+    if let Some(locale) = locale {
+        diesel::update(users::table.find(id.uuid()))
+            .set(users::locale.eq(locale.as_str()))
+            .execute(connection)?;
+    }
+    Ok(Renaming::Renamed)
+}
+
+/// Deletes an account and everything that belongs to it but the audit trail.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
+    diesel::delete(users::table.find(id.uuid())).execute(connection)?;
+    Ok(())
 }
 
 /// The columns that make a [`User`]; other tables' files join them to theirs.

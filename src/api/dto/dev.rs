@@ -73,9 +73,9 @@ impl OutboxMessage {
             text: kept.rendered.text,
             html: kept.rendered.html,
             kind: kept.kind.to_owned(),
-            token: None,
+            token: kept.token,
             code: kept.code,
-            link: None,
+            link: kept.link,
             created_at: kept.created_at,
         }
     }

@@ -5,4 +5,5 @@ pub mod client;
 pub mod form;
 pub mod json;
 pub mod origin;
+pub mod page;
 pub mod then;

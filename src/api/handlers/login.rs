@@ -6,13 +6,13 @@ use actix_web::web::Data;
 use crate::api::dto::login::{LoginRequest, LoginResponse};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
-use crate::api::problem::{Code, Problem};
-use crate::api::refresh_cookie;
+use crate::api::first_door;
+use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::password::Password;
 use crate::domain::session::Delivery;
 use crate::domain::user::Identifier;
-use crate::flows::login::{Attempt, Login, login};
+use crate::flows::login::{Attempt, login};
 
 /// Opens the first door
 ///
@@ -57,11 +57,5 @@ pub async fn log_in(
         delivery: Delivery::requested(request.delivery.as_deref())?,
         origin: origin.0,
     };
-    match login(&state.core, attempt).await? {
-        Login::Pending(pending) => Ok(HttpResponse::Ok().json(LoginResponse::pending(&pending))),
-        Login::Authenticated(grant) => {
-            Ok(refresh_cookie::deliver(&state, &grant).json(LoginResponse::authenticated(&grant)))
-        }
-        Login::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
-    }
+    first_door::answer(&state, &login(&state.core, attempt).await?)
 }

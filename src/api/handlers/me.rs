@@ -1,13 +1,23 @@
-//! `GET /me`.
+//! `/me`: the caller's own account.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
+use crate::api::dto::account::{EventView, EventsResponse, ExportResponse, UpdateMeRequest};
 use crate::api::dto::user::UserView;
-use crate::api::extract::bearer::SignedIn;
-use crate::api::problem::Problem;
+use crate::api::extract::bearer::{RecentlyAuthenticated, SignedIn};
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::origin::Origin;
+use crate::api::extract::page::Page;
+use crate::api::extract::then::Then;
+use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::ids::AuditEventId;
+use crate::domain::input::InvalidInput;
+use crate::domain::message::Locale;
+use crate::domain::username::Username;
 use crate::flows::account;
+use crate::flows::profile::{self, Update};
 
 /// Returns the caller's account
 ///
@@ -21,4 +31,106 @@ pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespo
     let user = caller.0.user;
     let factors = account::second_factors(&state.core, &user).await?;
     Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
+}
+
+/// Changes the caller's account
+///
+/// The name, the language of messages; what is left out stays. The address is changed by `POST /email/change`.
+#[utoipa::path(
+    patch, path = "/me", operation_id = "update_me", tag = "Account",
+    request_body(content = UpdateMeRequest),
+    responses((status = 200, description = "The account as it stands now.", body = UserView)),
+    security(("access_token" = [])),
+)]
+pub async fn update_me(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<SignedIn, StrictJson<UpdateMeRequest>>,
+) -> Result<HttpResponse, Problem> {
+    let mut invalid = InvalidInput::default();
+    let username = body.0.username.as_deref();
+    let username = username.and_then(|text| invalid.keep("/username", Username::parse(text)));
+    let locale = body
+        .0
+        .locale
+        .as_deref()
+        .map(|tag| Locale::requested(Some(tag), None))
+        .transpose();
+    let locale = locale.unwrap_or_else(|fault| {
+        invalid.errors.extend(fault.errors);
+        None
+    });
+    if !invalid.errors.is_empty() {
+        return Err(invalid.into());
+    }
+    match profile::update(&state.core, &caller.0, (username, locale), origin.0).await? {
+        Update::Updated(user) => {
+            let factors = account::second_factors(&state.core, &user).await?;
+            Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
+        }
+        Update::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
+    }
+}
+
+/// Deletes the caller's account
+///
+/// And everything that belongs to it, at once and for good. Its id is never used again.
+#[utoipa::path(
+    delete, path = "/me", operation_id = "delete_me", tag = "Account",
+    responses((status = 204, description = "The account is gone.")),
+    security(("access_token" = [])),
+)]
+pub async fn delete_me(
+    state: Data<ApiState>,
+    caller: RecentlyAuthenticated,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    profile::delete(&state.core, &caller.0, origin.0).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Returns everything held about the caller
+///
+/// The account, its second factors without their secrets, sessions, and what happened to it.
+#[utoipa::path(
+    get, path = "/me/export", operation_id = "export_me", tag = "Account",
+    responses((
+        status = 200, description = "Everything.", body = ExportResponse,
+        example = json!({
+            "exported_at": "2026-03-01T12:00:00Z", "user": {"id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071"}, "factors": [],
+            "phone_number": null, "sessions": [], "events": [],
+        }),
+    )),
+    security(("access_token" = [])),
+)]
+pub async fn export_me(state: Data<ApiState>, caller: SignedIn, origin: Origin) -> Result<HttpResponse, Problem> {
+    let export = profile::export(&state.core, &caller.0, origin.0).await?;
+    Ok(HttpResponse::Ok().json(ExportResponse::new(export, caller.0.session.id)))
+}
+
+/// Lists what happened to the caller's account
+///
+/// Newest first, in pages; `next_cursor` is the `cursor` of the next one.
+#[utoipa::path(
+    get, path = "/me/events", operation_id = "list_my_events", tag = "Account",
+    params(
+        ("limit" = Option<u32>, Query, description = "Most events of the page, 1 to 100; 50 when left out."),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
+    ),
+    responses((
+        status = 200, description = "A page of events.", body = EventsResponse,
+        example = json!({"items": [], "next_cursor": "AZorPE1ef2CKGyw9Tl9gcQ"}),
+    )),
+    security(("access_token" = [])),
+)]
+pub async fn list_events(
+    state: Data<ApiState>,
+    Then(caller, page): Then<SignedIn, Page>,
+) -> Result<HttpResponse, Problem> {
+    let before = page.after.map(AuditEventId::from_uuid);
+    let found = profile::events(&state.core, caller.0.user.id, before, page.limit).await?;
+    Ok(HttpResponse::Ok().json(EventsResponse {
+        items: found.events.iter().map(EventView::new).collect(),
+        next_cursor: found.next.map(|id| Page::cursor(id.uuid())),
+    }))
 }

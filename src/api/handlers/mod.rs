@@ -2,12 +2,15 @@
 
 pub mod dev;
 pub mod docs;
+pub mod email;
 pub mod fallback;
 pub mod health;
 pub mod login;
 pub mod logout;
+pub mod magic_link;
 pub mod me;
 pub mod openapi;
+pub mod password;
 pub mod register;
 pub mod sessions;
 pub mod step_up;

@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::api::dto::account::AcceptedResponse;
 use crate::api::dto::enrolment::TotpEnrolmentView;
 use crate::api::dto::register::{RegisterRequest, RegisterResponse};
 use crate::api::dto::reveal;
@@ -12,6 +13,7 @@ use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::password::Password;
 use crate::domain::user::{AccountNames, SecondFactors};
@@ -39,9 +41,13 @@ pub async fn register(
     let request = body.0;
     let locale = Locale::requested(request.locale.as_deref(), languages)?;
     let names = AccountNames::parse(request.email.as_deref(), request.username.as_deref())?;
+    if state.core.settings.email_verification_required && names.email.is_none() {
+        return Err(InvalidInput::of("/email", "is needed here, and is to be confirmed").into());
+    }
     let outcome = register_flow(&state.core, names, Password::new(&request.password), locale, origin.0).await?;
     match outcome {
         Registration::Created(account) => Ok(HttpResponse::Created().json(created(&account)?)),
+        Registration::Accepted => Ok(HttpResponse::Accepted().json(AcceptedResponse::new())),
         Registration::EmailTaken => Err(Problem::of(Code::EmailTaken)),
         Registration::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
         Registration::PasswordRejected(rejection) => Err(rejection.into()),

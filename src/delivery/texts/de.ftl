@@ -54,6 +54,43 @@ refresh-token-reused =
     .lead = Möglicherweise hat jemand die Anmeldung eines Ihrer Geräte kopiert. Wir haben diese Sitzung bei { $service } deshalb beendet. Falls Sie sich erneut anmelden müssen, ist das der Grund.
     .sms = { $service }: Wir haben eine Ihrer Sitzungen beendet, die vielleicht kopiert wurde. { sms-not-you }
 
+email-verification =
+    .subject = Bestätigen Sie Ihre Adresse
+    .lead = Bestätigen Sie, dass dies Ihre Adresse ist, damit { $service } Sie erreichen kann:
+    .link = Adresse bestätigen
+email-change-requested =
+    .subject = Eine andere Adresse wurde angefordert
+    .lead = Jemand, der bei Ihrem Konto bei { $service } angemeldet ist, möchte dafür eine andere Adresse verwenden. Sie gilt, sobald die neue Adresse bestätigt ist.
+    .sms = { $service }: Eine andere Adresse wurde angefordert. { sms-not-you }
+email-changed =
+    .subject = Ihre Adresse wurde geändert
+    .lead = Ihr Konto bei { $service } hat jetzt eine andere Adresse. An diese hier kommen keine Nachrichten mehr.
+    .sms = { $service }: Die Adresse Ihres Kontos wurde geändert. { sms-not-you }
+magic-link =
+    .subject = Anmeldung bei { $service }
+    .lead = Dieser Link öffnet die erste Tür; Ihr zweiter Faktor wird weiterhin verlangt:
+    .link = Anmelden
+password-reset =
+    .subject = Legen Sie ein neues Passwort fest
+    .lead = Mit diesem Link legen Sie ein neues Passwort für Ihr Konto bei { $service } fest:
+    .link = Neues Passwort festlegen
+password-changed =
+    .subject = Ihr Passwort wurde geändert
+    .lead = Das Passwort Ihres Kontos bei { $service } wurde geändert, und alle anderen Sitzungen wurden beendet.
+    .sms = { $service }: Ihr Passwort wurde geändert. { sms-not-you }
+password-was-reset =
+    .subject = Sie haben ein neues Passwort
+    .lead = Für Ihr Konto bei { $service } wurde über eine E-Mail ein neues Passwort festgelegt, und alle Sitzungen wurden beendet.
+    .sms = { $service }: Für Ihr Konto wurde ein neues Passwort festgelegt. { sms-not-you }
+account-exists =
+    .subject = Sie haben bereits ein Konto
+    .lead = Jemand, vielleicht Sie selbst, wollte sich mit dieser Adresse bei { $service } registrieren. Sie hat schon ein Konto, und es wurde nichts verändert.
+    .sms = { $service }: Jemand wollte sich registrieren, aber Sie haben schon ein Konto.
+account-deleted =
+    .subject = Ihr Konto wurde gelöscht
+    .lead = Ihr Konto bei { $service } wurde gelöscht, mit allem, was dazu gehörte.
+    .sms = { $service }: Ihr Konto wurde gelöscht.
+
 minutes = { $minutes ->
         [one] eine Minute
        *[other] { $minutes } Minuten
@@ -64,6 +101,11 @@ lasts = Der Code gilt { minutes } und nur einmal.
 never-share = Geben Sie ihn niemals weiter, auch nicht an jemanden, der sich als { $service } ausgibt: Wir fragen nie danach.
 code-not-you = Falls Sie keinen Code angefordert haben, kennt möglicherweise jemand Ihr Passwort: Ändern Sie es. Ohne diesen Code kommt niemand hinein.
 confirmation-not-you = Falls Sie das nicht angefordert haben, können Sie diese Nachricht ignorieren: Ohne den Code geschieht nichts.
+link-lasts = Der Link gilt { minutes } und nur einmal.
+never-forward = Leiten Sie diese Nachricht nicht weiter: Wer den Link hat, kann ihn verwenden.
+link-not-you = Falls Sie das nicht angefordert haben, können Sie diese Nachricht ignorieren: Ohne den Link ändert sich nichts.
+verification-not-you = Falls Sie { $service } nicht kennen, ignorieren Sie diese Nachricht und bestätigen Sie nichts: Jemand hat sich bei der Adresse vertippt.
+account-exists-advice = Falls Sie es waren, melden Sie sich an, oder legen Sie ein neues Passwort fest, wenn Sie Ihres vergessen haben. Falls nicht, müssen Sie nichts tun.
 notice-not-you = Falls Sie das nicht waren, ändern Sie sofort Ihr Passwort, beenden Sie Sitzungen, die Sie nicht kennen, und prüfen Sie Ihre zweiten Faktoren.
 
 when = Zeitpunkt

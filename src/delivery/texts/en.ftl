@@ -57,6 +57,43 @@ refresh-token-reused =
     .lead = Somebody may have copied the sign-in of one of your devices, so we ended that session at { $service }. If you are asked to sign in again, this is why.
     .sms = { $service }: we ended a session of yours that somebody may have copied. { sms-not-you }
 
+email-verification =
+    .subject = Confirm your address
+    .lead = Confirm that this is your address, so that { $service } can reach you:
+    .link = Confirm this address
+email-change-requested =
+    .subject = Another address was asked for
+    .lead = Somebody who is signed in to your account at { $service } wants to use another address for it. It changes once the new address is confirmed.
+    .sms = { $service }: another address was asked for. { sms-not-you }
+email-changed =
+    .subject = Your address was changed
+    .lead = Your account at { $service } has another address now. Messages no longer come to this one.
+    .sms = { $service }: the address of your account was changed. { sms-not-you }
+magic-link =
+    .subject = Sign in to { $service }
+    .lead = This link takes you to the first door; your second factor is still wanted:
+    .link = Sign in
+password-reset =
+    .subject = Set a new password
+    .lead = With this link you set a new password for your account at { $service }:
+    .link = Set a new password
+password-changed =
+    .subject = Your password was changed
+    .lead = The password of your account at { $service } was changed, and all other sessions have ended.
+    .sms = { $service }: your password was changed. { sms-not-you }
+password-was-reset =
+    .subject = You have a new password
+    .lead = A new password was set for your account at { $service } through a mail, and all sessions have ended.
+    .sms = { $service }: a new password was set for your account. { sms-not-you }
+account-exists =
+    .subject = You have an account already
+    .lead = Somebody, perhaps you, wanted to register with this address at { $service }. It has an account already, and nothing was changed.
+    .sms = { $service }: somebody wanted to register, but you have an account already.
+account-deleted =
+    .subject = Your account was deleted
+    .lead = Your account at { $service } was deleted, with everything that belonged to it.
+    .sms = { $service }: your account was deleted.
+
 minutes = { $minutes ->
         [one] one minute
        *[other] { $minutes } minutes
@@ -67,6 +104,11 @@ lasts = The code lasts { minutes } and works once.
 never-share = Never share it with anybody, not even with somebody who says they work for { $service }: we never ask for it.
 code-not-you = If you did not ask for a code, somebody may know your password: change it. Without this code they cannot get in.
 confirmation-not-you = If you did not ask for this, ignore this message: nothing happens without the code.
+link-lasts = The link lasts { minutes } and works once.
+never-forward = Never forward this mail: whoever has the link can use it.
+link-not-you = If you did not ask for this, ignore this message: nothing changes without the link.
+verification-not-you = If you do not know { $service }, ignore this message, and do not confirm: somebody mistyped their address.
+account-exists-advice = If it was you, sign in, or set a new password if you forgot yours. If it was not, you need do nothing.
 notice-not-you = If this was not you, change your password right away, end the sessions that you do not know, and check your second factors.
 
 when = When

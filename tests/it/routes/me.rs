@@ -1,11 +1,11 @@
-//! `GET /me`
+//! `GET /me` `PATCH /me` `DELETE /me` `GET /me/export` `GET /me/events`
 
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use crate::support::actors::Person;
+use crate::support::actors::{PASSWORD, PHONE, Person, log_in, refresh, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -66,4 +66,131 @@ async fn a_token_ends_with_its_time_its_session_and_its_account() {
     app.get_as("/me", token).await.expect(200);
     app.clock.advance(1);
     app.get_as("/me", token).await.expect_problem(401, "invalid_token");
+}
+
+#[actix_web::test]
+async fn name_and_language_change_and_what_is_left_out_stays() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let token = &signed_in.access_token;
+    let patch = async |body: serde_json::Value| app.call_as(Method::PATCH, "/me", token, &body).await;
+    let me = patch(json!({"username": "Jo.Doe", "locale": "de"}))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!((&me["username"], &me["locale"]), (&json!("jo.doe"), &json!("de")));
+    let me = patch(json!({"locale": "en-GB"})).await.expect(200).json();
+    assert_eq!((&me["username"], &me["locale"]), (&json!("jo.doe"), &json!("en")));
+    patch(json!({})).await.expect(200);
+    let body = json!({"username": "mo.doe", "password": PASSWORD});
+    app.post("/register", &body).await.expect(201);
+    patch(json!({"username": "mo.doe"}))
+        .await
+        .expect_problem(409, "username_taken");
+    let problem = patch(json!({"username": "m", "locale": "x"}))
+        .await
+        .expect_problem(422, "validation_failed");
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 2);
+    for member in ["email", "roles", "email_verified"] {
+        patch(json!({member: "x"}))
+            .await
+            .expect_problem(400, "malformed_request");
+    }
+    let body = json!({"username": "jo.doe", "password": PASSWORD});
+    app.post("/login", &body).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_deleted_account_is_gone_with_everything_but_its_trail() {
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    signed_in.set_up_phone(&app, PHONE).await;
+    let pending = signed_in.person.log_in(&app).await;
+    app.bare_as(Method::DELETE, "/me", &signed_in.access_token)
+        .await
+        .expect(204);
+    app.get_as("/me", &signed_in.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    refresh(&app, &signed_in.refresh_token).await.expect(401);
+    app.clock.advance(30);
+    verify(&app, &pending, &signed_in.person.code(&app)).await.expect(401);
+    log_in(&app, "jo@example.com", PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    app.letter("jo@example.com", "account_deleted").await;
+    // The address is free again, and the new account has nothing of the old one.
+    let again = Person::sign_up(&app, "jo@example.com").await;
+    assert_ne!(again.person.id, signed_in.person.id);
+    let events = app.get_as("/me/events", &again.access_token).await.expect(200).json();
+    assert!(!events.to_string().contains("user_deleted"));
+}
+
+#[actix_web::test]
+async fn an_export_holds_everything_but_secrets() {
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    signed_in.set_up_phone(&app, PHONE).await;
+    let export = app
+        .get_as("/me/export", &signed_in.access_token)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(export["user"]["email"], "jo@example.com");
+    assert_eq!(export["phone_number"], PHONE);
+    assert_eq!(export["sessions"][0]["ip"], "203.0.113.7");
+    assert_eq!(export["factors"].as_array().unwrap().len(), 2);
+    let events = export["events"].as_array().unwrap();
+    for name in [
+        "user_created",
+        "mfa_enrol_confirmed",
+        "session_created",
+        "user_exported",
+    ] {
+        assert!(events.iter().any(|event| event["event"] == name), "{name}");
+    }
+    let text = export.to_string();
+    for secret in [
+        &signed_in.person.secret,
+        &signed_in.refresh_token,
+        &signed_in.recovery_codes[0],
+    ] {
+        assert!(!text.contains(secret.as_str()));
+    }
+    assert!(!text.contains("$2b$"));
+}
+
+#[actix_web::test]
+async fn events_come_in_pages_newest_first_and_only_ones_own() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    Person::sign_up(&app, "mo@example.com").await;
+    for _ in 0..5 {
+        app.clock.advance(1);
+        signed_in.person.log_in(&app).await;
+    }
+    let token = &signed_in.access_token;
+    let all = app.get_as("/me/events?limit=100", token).await.expect(200).json();
+    let all = all["items"].as_array().unwrap().clone();
+    let mut paged = Vec::new();
+    let mut path = "/me/events?limit=3".to_owned();
+    loop {
+        let page = app.get_as(&path, token).await.expect(200).json();
+        paged.extend(page["items"].as_array().unwrap().clone());
+        assert!(page["items"].as_array().unwrap().len() <= 3);
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("/me/events?limit=3&cursor={cursor}");
+    }
+    assert_eq!(paged, all);
+    let times: Vec<&str> = all.iter().map(|event| event["occurred_at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted_by(|one, next| one >= next) && all.len() >= 10);
+    let created = all.iter().filter(|event| event["event"] == "user_created").count();
+    assert_eq!(created, 1);
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=x"] {
+        app.get_as(&format!("/me/events?{query}"), token)
+            .await
+            .expect_problem(422, "validation_failed");
+    }
 }

@@ -2,11 +2,14 @@
 
 mod dev;
 mod docs;
+mod email;
 mod health;
 mod login;
 mod logout;
+mod magic_link;
 mod me;
 mod openapi;
+mod password;
 mod register;
 mod sessions;
 mod step_up;

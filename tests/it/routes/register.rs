@@ -209,3 +209,55 @@ async fn closed_registration_is_forbidden() {
     let body = json!({"email": "jo@example.com", "password": PASSWORD});
     app.post("/register", &body).await.expect_problem(403, "forbidden");
 }
+
+#[actix_web::test]
+async fn in_private_mode_only_mail_tells_whether_an_address_was_taken() {
+    let app = TestApp::with(&[("REGISTRATION", "private")]).await;
+    let body = json!({"email": "jo@example.com", "password": PASSWORD});
+    let shown = |answer: crate::support::response::TestResponse| {
+        let mut headers: Vec<String> = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != "x-request-id")
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        headers.sort();
+        (answer.status, headers, answer.body)
+    };
+    let new = shown(app.post("/register", &body).await.expect(202));
+    let taken = shown(app.post("/register", &body).await.expect(202));
+    assert_eq!(new, taken);
+    assert_eq!(
+        app.news("jo@example.com").await,
+        ["account_exists", "email_verification"]
+    );
+    // Who owns the address goes on from the mail and the password.
+    app.verify_email("jo@example.com").await;
+    let login = log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
+    assert_eq!(login.json()["status"], "enrolment_required");
+    let secret = app
+        .post_as("/2fa/totp", &login.text("/pre_auth_token"))
+        .await
+        .expect(201)
+        .text("/secret");
+    let person = Person {
+        secret,
+        id: String::new(),
+        email: "jo@example.com".to_owned(),
+        pre_auth_token: login.text("/pre_auth_token"),
+    };
+    person.confirm(&app).await;
+    // Taken once more, by somebody else's password: nothing changes.
+    let body = json!({"email": "jo@example.com", "password": "heftklammer im regen"});
+    app.post("/register", &body).await.expect(202);
+    log_in(&app, "jo@example.com", "heftklammer im regen").await.expect(401);
+}
+
+#[actix_web::test]
+async fn private_registration_needs_mail() {
+    let app = TestApp::serving_with(&[("REGISTRATION", "private")]).await;
+    let body = json!({"email": "jo@example.com", "password": PASSWORD});
+    app.post("/register", &body)
+        .await
+        .expect_problem(503, "service_unavailable");
+}

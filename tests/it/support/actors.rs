@@ -118,7 +118,7 @@ impl SignedIn {
 
     /// Makes codes by mail a second factor.
     pub(crate) async fn set_up_email(&self, app: &TestApp) {
-        app.verify_email(&self.person.email);
+        app.verify_email(&self.person.email).await;
         app.bare_as(Method::PUT, "/2fa/email", &self.access_token)
             .await
             .expect(202);

@@ -43,6 +43,7 @@ pub async fn verify(
             Ok(refresh_cookie::deliver(&state, &signed_in.grant).json(TokenResponse::signed_in(&signed_in)))
         }
         Verification::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
+        Verification::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
         Verification::Locked(wait) => Err(Problem::rate_limited(wait)),
         Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
     }

@@ -135,7 +135,7 @@ async fn mail_goes_to_a_verified_address_only() {
     app.bare_as(Method::PUT, "/2fa/email", token)
         .await
         .expect_problem(409, "conflict");
-    app.verify_email("jo@example.com");
+    app.verify_email("jo@example.com").await;
     let sent = app.bare_as(Method::PUT, "/2fa/email", token).await.expect(202).json();
     assert_eq!(
         sent,

@@ -27,7 +27,12 @@ async fn a_new_set_kills_the_old_one() {
     assert_eq!(signed["recovery_codes_remaining"], 9);
     assert_eq!(
         app.news("jo@example.com").await,
-        ["authenticator_added", "recovery_code_used", "recovery_codes_replaced"]
+        [
+            "authenticator_added",
+            "email_verification",
+            "recovery_code_used",
+            "recovery_codes_replaced"
+        ]
     );
 }
 

@@ -44,7 +44,10 @@ async fn the_old_authenticator_works_until_the_new_one_is_confirmed() {
         .expect_problem(401, "invalid_code");
     verify(&app, &token, &new.code(&app)).await.expect(200);
     let news = app.news("jo@example.com").await;
-    assert_eq!(news, ["authenticator_added", "authenticator_replaced"]);
+    assert_eq!(
+        news,
+        ["authenticator_added", "authenticator_replaced", "email_verification"]
+    );
 }
 
 #[actix_web::test]

@@ -1,0 +1,200 @@
+//! What owners do with their account.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::tokens::ListedSessionView;
+use super::two_factor::FactorView;
+use super::user::UserView;
+use crate::domain::audit_event::RecordedEvent;
+use crate::domain::ids::SessionId;
+use crate::flows::profile::Export;
+
+/// A request that was heard; only mail tells what became of it.
+#[derive(Serialize, ToSchema)]
+pub struct AcceptedResponse {
+    /// Always `accepted`.
+    #[schema(example = "accepted")]
+    pub status: &'static str,
+}
+
+impl AcceptedResponse {
+    /// Says that a request was heard.
+    pub const fn new() -> Self {
+        Self { status: "accepted" }
+    }
+}
+
+/// Changes of one's own account; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"username": "jo.doe"}))]
+pub struct UpdateMeRequest {
+    /// Letters a-z, digits, dots, dashes and underscores; upper case is folded.
+    #[schema(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    pub username: Option<String>,
+    /// The language of messages, as a language tag.
+    #[schema(max_length = 35, example = "de-AT")]
+    pub locale: Option<String>,
+}
+
+/// A change of one's own password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"current_password": "korrekt pferd batterie", "new_password": "heftklammer im regen"}))]
+pub struct ChangePasswordRequest {
+    /// The password as it is.
+    #[schema(value_type = String, format = Password, write_only)]
+    pub current_password: SecretString,
+    /// The password to be.
+    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 128)]
+    pub new_password: SecretString,
+}
+
+/// An address to send a mail to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "jo@example.com"}))]
+pub struct EmailRequest {
+    /// The address.
+    #[schema(format = Email, max_length = 254)]
+    pub email: String,
+}
+
+/// An address to send a mail to, unless the bearer tells.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "jo@example.com"}))]
+pub struct EmailVerificationRequest {
+    /// The address; left out by somebody who is signed in.
+    #[schema(format = Email, max_length = 254)]
+    pub email: Option<String>,
+}
+
+/// A token from a mail.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "vev_AQGTx…"}))]
+pub struct LinkTokenRequest {
+    /// The part of the link after `#token=`.
+    #[schema(value_type = String, write_only)]
+    pub token: SecretString,
+}
+
+/// A token from a mail that opens the first door.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "vml_AQGTx…"}))]
+pub struct MagicLinkRequest {
+    /// The part of the link after `#token=`.
+    #[schema(value_type = String, write_only)]
+    pub token: SecretString,
+    /// Where refresh tokens go should the mail be enough: `body` (the default), or `cookie` for browsers.
+    #[schema(example = "body")]
+    pub delivery: Option<String>,
+}
+
+/// A token from a mail, and the password to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "vpr_AQGTx…", "new_password": "heftklammer im regen"}))]
+pub struct ResetPasswordRequest {
+    /// The part of the link after `#token=`.
+    #[schema(value_type = String, write_only)]
+    pub token: SecretString,
+    /// The password to be.
+    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 128)]
+    pub new_password: SecretString,
+}
+
+/// Something that happened to an account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecurityEvent)]
+pub struct EventView {
+    /// Names the event.
+    pub id: Uuid,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// What, in OWASP's logging vocabulary where it has a word.
+    #[schema(example = "authn_login_success")]
+    pub event: String,
+    /// Whether it succeeded.
+    pub success: bool,
+    /// Why not, or how.
+    #[schema(example = "second_factor_required")]
+    pub reason: Option<String>,
+    /// The session concerned.
+    pub session_id: Option<Uuid>,
+    /// Where the request came from.
+    #[schema(example = "203.0.113.7")]
+    pub ip: Option<String>,
+    /// What it came from.
+    #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
+    pub user_agent: Option<String>,
+}
+
+impl EventView {
+    /// Shows an event to the user whom it concerns.
+    pub fn new(event: &RecordedEvent) -> Self {
+        Self {
+            id: event.id.uuid(),
+            occurred_at: event.occurred_at,
+            event: event.event.clone(),
+            success: event.success,
+            reason: event.reason.clone(),
+            session_id: event.session_id.map(SessionId::uuid),
+            ip: event.ip.map(|ip| ip.to_string()),
+            user_agent: event.user_agent.clone(),
+        }
+    }
+}
+
+/// A page of events, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct EventsResponse {
+    /// The events.
+    pub items: Vec<EventView>,
+    /// The `cursor` of the next page, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "AZorPE1ef2CKGyw9Tl9gcQ")]
+    pub next_cursor: Option<String>,
+}
+
+/// Everything held about a person.
+#[derive(Serialize, ToSchema)]
+pub struct ExportResponse {
+    /// When it was read.
+    pub exported_at: DateTime<Utc>,
+    /// The account.
+    pub user: UserView,
+    /// Its second factors; their secrets are shown to nobody.
+    pub factors: Vec<FactorView>,
+    /// The phone number that codes go to.
+    #[schema(example = "+4915112345678")]
+    pub phone_number: Option<String>,
+    /// Its live sessions.
+    pub sessions: Vec<ListedSessionView>,
+    /// What happened to it, newest first.
+    pub events: Vec<EventView>,
+}
+
+impl ExportResponse {
+    /// Shows everything held about a person to them.
+    pub fn new(export: Export, current: SessionId) -> Self {
+        Self {
+            exported_at: export.at,
+            user: UserView::new(&export.user, &export.second_factors),
+            sessions: export
+                .sessions
+                .iter()
+                .map(|session| ListedSessionView::new(session, current))
+                .collect(),
+            events: export.events.iter().map(EventView::new).collect(),
+            factors: export.factors.into_iter().map(FactorView::new).collect(),
+            phone_number: export.phone_number,
+        }
+    }
+}

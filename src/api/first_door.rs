@@ -1,0 +1,25 @@
+//! What the first door answers, by whatever it was opened: a password or a mail.
+
+use actix_web::HttpResponse;
+
+use super::dto::login::LoginResponse;
+use super::problem::{Code, Problem};
+use super::refresh_cookie;
+use super::state::ApiState;
+use crate::flows::login::Login;
+
+/// Writes the answer.
+///
+/// # Errors
+///
+/// `invalid_credentials` or `email_not_verified`.
+pub fn answer(state: &ApiState, outcome: &Login) -> Result<HttpResponse, Problem> {
+    match outcome {
+        Login::Pending(pending) => Ok(HttpResponse::Ok().json(LoginResponse::pending(pending))),
+        Login::Authenticated(grant) => {
+            Ok(refresh_cookie::deliver(state, grant).json(LoginResponse::authenticated(grant)))
+        }
+        Login::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
+        Login::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
+    }
+}

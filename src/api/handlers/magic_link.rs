@@ -1,0 +1,64 @@
+//! `POST /magic-link` and `POST /magic-link/verify`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use secrecy::ExposeSecret;
+
+use crate::api::dto::account::{AcceptedResponse, EmailRequest, MagicLinkRequest};
+use crate::api::dto::login::LoginResponse;
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::origin::Origin;
+use crate::api::first_door;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::email::Email;
+use crate::domain::input::InvalidInput;
+use crate::domain::link_token::LinkPurpose;
+use crate::domain::session::Delivery;
+use crate::flows::{links, magic_link};
+
+/// Mails a link to sign in with
+///
+/// Answers the same whether or not the address is an account's. The link takes the place of the password and of nothing
+/// else; it lasts ten minutes, and only the newest counts.
+#[utoipa::path(
+    post, path = "/magic-link", operation_id = "request_magic_link", tag = "Sign in",
+    request_body(content = EmailRequest),
+    responses((status = 202, description = "If the address is an account's, a mail is on its way.", body = AcceptedResponse)),
+)]
+pub async fn request(
+    state: Data<ApiState>,
+    origin: Origin,
+    body: StrictJson<EmailRequest>,
+) -> Result<HttpResponse, Problem> {
+    let email = Email::parse(&body.0.email).map_err(|wanted| InvalidInput::of("/email", wanted))?;
+    links::request(&state.core, LinkPurpose::MagicLink, email, origin.0).await?;
+    Ok(HttpResponse::Accepted().json(AcceptedResponse::new()))
+}
+
+/// Opens the first door with a mail
+///
+/// Answers as `POST /login` does: a second factor is wanted as ever. The token works once.
+#[utoipa::path(
+    post, path = "/magic-link/verify", operation_id = "verify_magic_link", tag = "Sign in",
+    request_body(content = MagicLinkRequest),
+    responses((
+        status = 200, description = "The token was right.", body = LoginResponse,
+        example = json!({
+            "status": "second_factor_required", "pre_auth_token": "vpa_AQGTx…", "expires_in": 300,
+            "methods": [{"type": "totp"}, {"type": "recovery_code", "remaining": 10}], "default_method": "totp",
+        }),
+    )),
+)]
+pub async fn verify(
+    state: Data<ApiState>,
+    origin: Origin,
+    body: StrictJson<MagicLinkRequest>,
+) -> Result<HttpResponse, Problem> {
+    let delivery = Delivery::requested(body.0.delivery.as_deref())?;
+    let token = body.0.token.expose_secret();
+    match magic_link::verify(&state.core, token, delivery, origin.0).await? {
+        Some(outcome) => first_door::answer(&state, &outcome),
+        None => Err(Problem::of(Code::InvalidLinkToken)),
+    }
+}

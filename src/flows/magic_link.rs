@@ -1,0 +1,70 @@
+//! `POST /magic-link/verify`: the first door, opened by a mail instead of a password. Never past the second.
+
+use std::sync::Arc;
+
+use super::email::take_over;
+use super::links::{self, Request};
+use super::login::{Login, Opening};
+use super::{Core, Fault, login};
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::SessionId;
+use crate::domain::link_token::LinkPurpose;
+use crate::domain::session::Delivery;
+use crate::store::{link_tokens, users};
+
+const PURPOSE: LinkPurpose = LinkPurpose::MagicLink;
+
+/// Opens a session with a token from a mail. `None`: the token is unknown, expired, used, or of another kind.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn verify(
+    core: &Arc<Core>,
+    token: &str,
+    delivery: Delivery,
+    origin: RequestOrigin,
+) -> Result<Option<Login>, Fault> {
+    let Some(id) = links::open(core, PURPOSE, token) else {
+        return Ok(None);
+    };
+    let now = core.clock.now();
+    let session_id = SessionId::new(now, core.random.as_ref());
+    let shared = Arc::clone(core);
+    let opened = core
+        .db
+        .transaction("magic_link.verify", move |connection| {
+            let Some(mailed) = link_tokens::consume(connection, id, PURPOSE, now)? else {
+                return Ok(None);
+            };
+            let held = users::find_active_for_update(connection, mailed.user_id)?;
+            let Some(held) = held.filter(|held| held.user.email.as_ref() == Some(&mailed.email)) else {
+                return Ok(None);
+            };
+            let request = Request { origin: &origin, now };
+            if held.user.email_verified_at.is_none() {
+                // Whoever set this password never showed that the address is theirs.
+                users::remove_password(connection, held.user.id, now)?;
+            }
+            take_over(&shared, connection, &held.user, request)?;
+            let Some(found) = users::find_login(connection, held.user.id)? else {
+                return Ok(None);
+            };
+            let used = AuditEvent::success(EventName::MagicLinkUsed, held.user.id).in_session(session_id);
+            shared.audit(connection, &[used], &origin, now)?;
+            let opening = Opening {
+                id: session_id,
+                method: AuthenticationMethod::EmailLink,
+                delivery,
+                origin: &origin,
+                now,
+            };
+            login::open_session(&shared, connection, &found, &opening).map(Some)
+        })
+        .await?;
+    match opened {
+        Some(opened) => login::outcome(core, (session_id, AuthenticationMethod::EmailLink), opened, now).map(Some),
+        None => Ok(None),
+    }
+}

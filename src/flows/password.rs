@@ -1,0 +1,175 @@
+//! Changing a password, and setting a new one through a mail.
+//!
+//! A new password ends the sessions that the old one may have let a thief into; a reset never skips the second factor
+//! (ASVS 6.4.3). Hashing happens before the transaction, and holds nothing.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::email::{end_all_sessions, take_over};
+use super::links::{self, Request};
+use super::outbox::tell;
+use super::proof::{Claimant, Judgement};
+use super::sessions::Caller;
+use super::step_up::is_password;
+use super::{Core, Fault};
+use crate::crypto::hasher::StoredPassword;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::LinkTokenId;
+use crate::domain::link_token::LinkPurpose;
+use crate::domain::message::Message;
+use crate::domain::password::{Password, PasswordRejection};
+use crate::domain::session::EndReason;
+use crate::domain::user::User;
+use crate::store::users::HeldUser;
+use crate::store::{PgConnection, link_tokens, sessions, users};
+
+const PURPOSE: LinkPurpose = LinkPurpose::PasswordReset;
+
+/// What became of the wish for another password.
+#[must_use]
+pub enum Change {
+    /// It counts from now on; all other sessions have ended.
+    Changed,
+    /// The current password was wrong.
+    InvalidCredentials,
+    /// The new password is refused.
+    Rejected(PasswordRejection),
+    /// Too many were wrong before; nothing is looked at for so long.
+    Locked(TimeDelta),
+}
+
+/// Changes the caller's password for another.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn change(
+    core: &Arc<Core>,
+    caller: &Caller,
+    (current, new): (Password, Password),
+    origin: RequestOrigin,
+) -> Result<Change, Fault> {
+    let new = if is_password(core, caller, current).await? {
+        match hash_new(core, &caller.user, new).await? {
+            Ok(new) => Some(new),
+            Err(rejection) => return Ok(Change::Rejected(rejection)),
+        }
+    } else {
+        None
+    };
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("password.change", move |connection| {
+            let held = key.hold(connection, now)?;
+            let claimant = Claimant {
+                held: &held,
+                session_id: key.session_id,
+                origin: &origin,
+                now,
+            };
+            match (claimant.judge_password(&shared, connection, new.is_some())?, &new) {
+                (Judgement::Locked(wait), _) => Ok(Change::Locked(wait)),
+                (Judgement::Proven(_), Some(new)) => {
+                    replace(&shared, connection, &claimant, new)?;
+                    Ok(Change::Changed)
+                }
+                _ => Ok(Change::InvalidCredentials),
+            }
+        })
+        .await
+}
+
+fn replace(
+    core: &Core,
+    connection: &mut PgConnection,
+    claimant: &Claimant<'_>,
+    new: &StoredPassword,
+) -> Result<(), Fault> {
+    let (user, origin, now) = (&claimant.held.user, claimant.origin, claimant.now);
+    users::set_password(connection, user.id, new, now)?;
+    let kept = Some(claimant.session_id);
+    let ended = sessions::end_all(connection, user.id, kept, EndReason::PasswordChanged, now)?;
+    core.audit_ended(connection, user.id, ended, origin, now)?;
+    link_tokens::remove_all(connection, user.id)?;
+    let event = AuditEvent::success(EventName::PasswordChange, user.id).in_session(claimant.session_id);
+    core.audit(connection, &[event], origin, now)?;
+    tell(core, connection, user, Message::PasswordChanged, origin, now)
+}
+
+async fn hash_new(core: &Core, user: &User, new: Password) -> Result<Result<StoredPassword, PasswordRejection>, Fault> {
+    let rules = core.settings.password_rules;
+    if let Err(rejection) = rules.check_length(&new) {
+        return Ok(Err(rejection));
+    }
+    let words = [core.settings.password_words.clone(), user.words()].concat();
+    Ok(core.hasher.hash_new(new, rules, words).await?)
+}
+
+/// What became of a reset.
+#[must_use]
+pub enum Reset {
+    /// The new password counts; all sessions have ended, and the next login wants the second factor as ever.
+    Done,
+    /// The token is unknown, expired, used, or of another kind.
+    InvalidToken,
+    /// The new password is refused; the token still counts.
+    Rejected(PasswordRejection),
+}
+
+/// Sets a new password with a token from a mail.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn reset(core: &Arc<Core>, token: &str, new: Password, origin: RequestOrigin) -> Result<Reset, Fault> {
+    let Some(id) = links::open(core, PURPOSE, token) else {
+        return Ok(Reset::InvalidToken);
+    };
+    // Looked up before hashing, for the user's own words, and so that a used token costs no hash.
+    let Some(user) = find_user(core, id).await? else {
+        return Ok(Reset::InvalidToken);
+    };
+    let new = match hash_new(core, &user, new).await? {
+        Ok(new) => new,
+        Err(rejection) => return Ok(Reset::Rejected(rejection)),
+    };
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("password.reset", move |connection| {
+            let Some(mailed) = link_tokens::consume(connection, id, PURPOSE, now)? else {
+                return Ok(Reset::InvalidToken);
+            };
+            let held = users::find_active_for_update(connection, mailed.user_id)?;
+            // The address that the mail went to must still be the account's.
+            let Some(HeldUser { user, .. }) = held.filter(|held| held.user.email.as_ref() == Some(&mailed.email))
+            else {
+                return Ok(Reset::InvalidToken);
+            };
+            let request = Request { origin: &origin, now };
+            users::set_password(connection, user.id, &new, now)?;
+            take_over(&shared, connection, &user, request)?;
+            end_all_sessions(&shared, connection, &user, request)?;
+            link_tokens::remove_all(connection, user.id)?;
+            let event = AuditEvent::success(EventName::PasswordResetCompleted, user.id);
+            shared.audit(connection, &[event], &origin, now)?;
+            tell(&shared, connection, &user, Message::PasswordWasReset, &origin, now)?;
+            Ok(Reset::Done)
+        })
+        .await
+}
+
+async fn find_user(core: &Arc<Core>, id: LinkTokenId) -> Result<Option<User>, Fault> {
+    let now = core.clock.now();
+    core.db
+        .read("password.find_user", move |connection| {
+            match link_tokens::find(connection, id, PURPOSE, now)? {
+                Some(mailed) => users::find_active(connection, mailed.user_id).map_err(Fault::from),
+                None => Ok(None),
+            }
+        })
+        .await
+}

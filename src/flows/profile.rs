@@ -1,0 +1,154 @@
+//! What owners do with their account: see all of it, change it, leave.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::account::{ListedFactor, load_factors, load_second_factors};
+use super::outbox::tell;
+use super::sessions::Caller;
+use super::{Core, Fault};
+use crate::domain::audit_event::{AuditEvent, EventName, RecordedEvent, RequestOrigin};
+use crate::domain::ids::{AuditEventId, UserId};
+use crate::domain::message::{Locale, Message};
+use crate::domain::session::ListedSession;
+use crate::domain::user::{SecondFactors, User};
+use crate::domain::username::Username;
+use crate::store::users::Renaming;
+use crate::store::{audit_events, sessions, users};
+
+/// Most events of an export: more than anybody makes by hand in the time that events are kept.
+const MOST_EXPORTED_EVENTS: i64 = 10_000;
+
+/// What became of a change.
+#[must_use]
+pub enum Update {
+    /// The account as it stands now.
+    Updated(Box<User>),
+    /// Another account has the name.
+    UsernameTaken,
+}
+
+/// Changes the caller's name or language; what is `None` stays.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn update(
+    core: &Arc<Core>,
+    caller: &Caller,
+    (username, locale): (Option<Username>, Option<Locale>),
+    origin: RequestOrigin,
+) -> Result<Update, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("profile.update", move |connection| {
+            let mut user = key.hold(connection, now)?.user;
+            if users::update_profile(connection, user.id, username.as_ref(), locale)? == Renaming::Taken {
+                return Ok(Update::UsernameTaken);
+            }
+            user.username = username.clone().or(user.username);
+            user.locale = locale.unwrap_or(user.locale);
+            let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
+            shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
+            Ok(Update::Updated(Box::new(user)))
+        })
+        .await
+}
+
+/// Everything held about a person.
+pub struct Export {
+    /// When it was read.
+    pub at: DateTime<Utc>,
+    /// The account.
+    pub user: User,
+    /// Its second factors, without their secrets.
+    pub factors: Vec<ListedFactor>,
+    /// The phone number that codes go to.
+    pub phone_number: Option<String>,
+    /// Their state.
+    pub second_factors: SecondFactors,
+    /// Its live sessions.
+    pub sessions: Vec<ListedSession>,
+    /// What happened to it, newest first.
+    pub events: Vec<RecordedEvent>,
+}
+
+/// Reads everything held about the caller, and writes down that this was done.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn export(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<Export, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("profile.export", move |connection| {
+            let user = key.hold(connection, now)?.user;
+            let event = AuditEvent::success(EventName::UserExported, user.id).in_session(key.session_id);
+            shared.audit(connection, &[event], &origin, now)?;
+            Ok(Export {
+                at: now,
+                factors: load_factors(&shared, connection, &user, now)?,
+                phone_number: super::out_of_band::phone_number(&shared, connection, &user, now)?,
+                second_factors: load_second_factors(&shared, connection, &user, now)?,
+                sessions: sessions::list(connection, user.id, now)?,
+                events: audit_events::list(connection, user.id, None, MOST_EXPORTED_EVENTS)?,
+                user,
+            })
+        })
+        .await
+}
+
+/// A page of events, and where the next one begins.
+pub struct EventPage {
+    /// Newest first.
+    pub events: Vec<RecordedEvent>,
+    /// The event after which the next page begins, if there is one.
+    pub next: Option<AuditEventId>,
+}
+
+/// Lists what happened to the caller's account, newest first.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn events(
+    core: &Arc<Core>,
+    user_id: UserId,
+    before: Option<AuditEventId>,
+    limit: i64,
+) -> Result<EventPage, Fault> {
+    let mut events = core
+        .db
+        .read("profile.events", move |connection| {
+            // One more than asked for tells whether there is a next page.
+            audit_events::list(connection, user_id, before, limit + 1).map_err(Fault::from)
+        })
+        .await?;
+    let page = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = events.len() > page;
+    events.truncate(page);
+    let next = events.last().filter(|_| more).map(|event| event.id);
+    Ok(EventPage { events, next })
+}
+
+/// Deletes the caller's account and everything that belongs to it. The audit trail stays, without a name in it.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn delete(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<(), Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("profile.delete", move |connection| {
+            let user = key.hold(connection, now)?.user;
+            let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
+            shared.audit(connection, &[event], &origin, now)?;
+            tell(&shared, connection, &user, Message::AccountDeleted, &origin, now)?;
+            Ok(users::delete(connection, user.id)?)
+        })
+        .await
+}
