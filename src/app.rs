@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::api::openapi;
 use crate::api::state::{ApiState, Development};
+use crate::breach_list::BreachList;
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
 use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher, SentCodeHasher, SubjectHasher};
 use crate::crypto::hasher::{HashError, PasswordHasher};
@@ -266,6 +267,7 @@ pub fn build(
     let core = Core {
         db: Database::new(database_url, config.database.pool_size),
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
+        breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         tokens: TokenMac::new(keyring),
         codes: CodeHasher::new(keyring),

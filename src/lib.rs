@@ -19,6 +19,7 @@
 //! - [`delivery`] holds the words of messages and the ways out for them.
 //! - [`flows`] are the use cases, the only layer that composes the four.
 //! - [`api`] is HTTP: parse, call one flow, map.
+//! - [`breach_list`] asks a list of stolen passwords that somebody else keeps.
 //! - [`embedded_postgres`] runs a private database when none is named.
 //!
 //! To add an endpoint: the decision in `domain` with its tests, its statements in `store`, the use case in `flows`, a
@@ -26,6 +27,7 @@
 
 pub mod api;
 pub mod app;
+pub mod breach_list;
 pub mod cli;
 pub mod config;
 pub mod crypto;

@@ -38,7 +38,7 @@ struct ProblemSchema {
     request_id: String,
     /// On `validation_failed`: each member that breaks a rule.
     errors: Option<Vec<FieldProblem>>,
-    /// On `password_rejected`: `too_short`, `too_long` or `common`.
+    /// On `password_rejected`: `too_short`, `too_long`, `common` or `breached`.
     reason: Option<String>,
     /// On `invalid_code`: attempts left with this pre-auth token; for somebody signed in, before a wait.
     attempts_remaining: Option<u8>,

@@ -101,7 +101,7 @@ codes! {
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Check your input",
         "Some members break a rule; errors lists each with a JSON pointer. Nothing was changed and no attempt was counted.";
     PasswordRejected = "password_rejected", UNPROCESSABLE_ENTITY, "Choose another password",
-        "The new password is too short, too long, or too easy to guess; reason tells which: too_short, too_long, common.";
+        "The new password is too short, too long, too easy to guess, or known to have been stolen elsewhere; reason tells which: too_short, too_long, common, breached.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many attempts",
         "Nothing was looked at, or sent, since there were too many attempts before. Try again after the seconds in Retry-After; trying sooner does not prolong the wait.";
     InternalError = "internal_error", INTERNAL_SERVER_ERROR, "Internal error",
@@ -294,6 +294,7 @@ impl From<PasswordRejection> for Problem {
             PasswordRejection::TooShort => "The password is too short.",
             PasswordRejection::TooLong => "The password is longer than 128 characters.",
             PasswordRejection::Common => "The password is too easy to guess.",
+            PasswordRejection::Breached => "The password is on a list of stolen ones.",
         };
         Self::new(Code::PasswordRejected, detail).with("reason", rejection.reason())
     }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use super::Mode;
 use super::reader::Reader;
 use super::settings;
+use crate::breach_list::BreachListUrl;
 use crate::domain::password::{MIN_LENGTH_FLOOR, PasswordRules};
 use crate::flows::TwoFactorPolicy;
 
@@ -16,6 +17,8 @@ const SINGLE_FACTOR_MIN_LENGTH: usize = 15;
 pub struct LimitsConfig {
     /// Which new passwords are refused.
     pub password_rules: PasswordRules,
+    /// The list of stolen passwords, if one is asked.
+    pub breach_check_url: Option<BreachListUrl>,
     /// Cost of a hash; each step doubles it.
     pub bcrypt_cost: u32,
     /// Threads that hash.
@@ -27,6 +30,7 @@ impl LimitsConfig {
     pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, policy: Option<TwoFactorPolicy>) -> Option<Self> {
         let shortest = u32::try_from(MIN_LENGTH_FLOOR).unwrap_or(u32::MAX);
         let min_length = reader.optional_number(&settings::PASSWORD_MIN_LENGTH, shortest..=64);
+        let breach_check_url = reader.parse_optional(&settings::BREACH_CHECK_URL, BreachListUrl::parse);
         let cheapest = if mode == Mode::Development { 4 } else { 10 };
         let bcrypt_cost = reader.number(&settings::BCRYPT_COST, cheapest..=15);
         let hash_threads = reader.optional_number(&settings::HASH_THREADS, 1..=256);
@@ -42,6 +46,7 @@ impl LimitsConfig {
             password_rules: PasswordRules {
                 min_length: given.unwrap_or(by_policy),
             },
+            breach_check_url: breach_check_url?,
             bcrypt_cost: bcrypt_cost?,
             hash_threads: threads.unwrap_or_else(spare_processors),
         })

@@ -163,7 +163,7 @@ impl Templates {
             Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
             Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
             Message::MagicLink { minutes, .. } | Message::PasswordReset { minutes, .. } => {
-                args.set("minutes", *minutes)
+                args.set("minutes", *minutes);
             }
             Message::AuthenticatorAdded
             | Message::AuthenticatorReplaced
@@ -173,6 +173,9 @@ impl Templates {
             | Message::EmailFactorRemoved
             | Message::PhoneFactorRemoved
             | Message::RefreshTokenReused
+            | Message::SecondFactorFailures
+            | Message::SignInAfterFailures
+            | Message::NewSignIn
             | Message::EmailVerification { .. }
             | Message::EmailChangeRequested
             | Message::EmailChanged
@@ -294,7 +297,7 @@ mod tests {
 
     use super::*;
 
-    /// Every message there is; the match makes whoever adds one add it here.
+    /// Every message there is.
     fn every_message() -> Vec<Message> {
         let code = "12345678".to_owned();
         let all = vec![
@@ -315,6 +318,9 @@ mod tests {
             Message::PhoneFactorAdded { hint: "89".to_owned() },
             Message::PhoneFactorRemoved,
             Message::RefreshTokenReused,
+            Message::SecondFactorFailures,
+            Message::SignInAfterFailures,
+            Message::NewSignIn,
             Message::EmailVerification { link: link() },
             Message::EmailChangeRequested,
             Message::EmailChanged,
@@ -331,32 +337,38 @@ mod tests {
             Message::AccountExists,
             Message::AccountDeleted,
         ];
-        for message in &all {
-            match message {
-                Message::SecondFactorCode { .. }
-                | Message::ConfirmationCode { .. }
-                | Message::AuthenticatorAdded
-                | Message::AuthenticatorReplaced
-                | Message::AuthenticatorRemoved
-                | Message::RecoveryCodesReplaced
-                | Message::RecoveryCodeUsed { .. }
-                | Message::EmailFactorAdded
-                | Message::EmailFactorRemoved
-                | Message::PhoneFactorAdded { .. }
-                | Message::PhoneFactorRemoved
-                | Message::RefreshTokenReused
-                | Message::EmailVerification { .. }
-                | Message::EmailChangeRequested
-                | Message::EmailChanged
-                | Message::MagicLink { .. }
-                | Message::PasswordReset { .. }
-                | Message::PasswordChanged
-                | Message::PasswordWasReset
-                | Message::AccountExists
-                | Message::AccountDeleted => {}
-            }
-        }
+        all.iter().for_each(is_among_them);
         all
+    }
+
+    /// Does not compile until whoever adds a message adds it above, too.
+    fn is_among_them(message: &Message) {
+        match message {
+            Message::SecondFactorCode { .. }
+            | Message::ConfirmationCode { .. }
+            | Message::AuthenticatorAdded
+            | Message::AuthenticatorReplaced
+            | Message::AuthenticatorRemoved
+            | Message::RecoveryCodesReplaced
+            | Message::RecoveryCodeUsed { .. }
+            | Message::EmailFactorAdded
+            | Message::EmailFactorRemoved
+            | Message::PhoneFactorAdded { .. }
+            | Message::PhoneFactorRemoved
+            | Message::RefreshTokenReused
+            | Message::SecondFactorFailures
+            | Message::SignInAfterFailures
+            | Message::NewSignIn
+            | Message::EmailVerification { .. }
+            | Message::EmailChangeRequested
+            | Message::EmailChanged
+            | Message::MagicLink { .. }
+            | Message::PasswordReset { .. }
+            | Message::PasswordChanged
+            | Message::PasswordWasReset
+            | Message::AccountExists
+            | Message::AccountDeleted => {}
+        }
     }
 
     fn link() -> String {

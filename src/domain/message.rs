@@ -164,6 +164,12 @@ pub enum Message {
     PhoneFactorRemoved,
     /// A refresh token was presented twice, so somebody has a copy; its session has ended.
     RefreshTokenReused,
+    /// Second factors were wrong several times after a right first one: somebody may have that.
+    SecondFactorFailures,
+    /// A second factor was right after many wrong ones.
+    SignInAfterFailures,
+    /// Somebody signed in from a place and with a program not seen before.
+    NewSignIn,
     /// A link that proves that the address is its reader's.
     EmailVerification {
         /// Where it leads, with the token.
@@ -213,6 +219,9 @@ impl Message {
             Self::PhoneFactorAdded { .. } => "phone_factor_added",
             Self::PhoneFactorRemoved => "phone_factor_removed",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::SecondFactorFailures => "second_factor_failures",
+            Self::SignInAfterFailures => "sign_in_after_failures",
+            Self::NewSignIn => "new_sign_in",
             Self::EmailVerification { .. } => "email_verification",
             Self::EmailChangeRequested => "email_change_requested",
             Self::EmailChanged => "email_changed",

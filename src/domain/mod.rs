@@ -6,6 +6,7 @@
 pub mod access_token;
 pub mod assurance;
 pub mod audit_event;
+pub mod breach_range;
 pub mod clock;
 pub mod email;
 pub mod failed_attempts;
@@ -13,6 +14,7 @@ pub mod ids;
 pub mod input;
 pub mod link_token;
 pub mod message;
+pub mod network;
 pub mod one_time_code;
 pub mod opaque_token;
 pub mod password;

@@ -40,6 +40,8 @@ pub enum PasswordRejection {
     TooLong,
     /// Among the first a guesser tries: a common one, a pattern, or the person's own words.
     Common,
+    /// On a list of passwords that were stolen elsewhere.
+    Breached,
 }
 
 impl PasswordRejection {
@@ -49,6 +51,7 @@ impl PasswordRejection {
             Self::TooShort => "too_short",
             Self::TooLong => "too_long",
             Self::Common => "common",
+            Self::Breached => "breached",
         }
     }
 }

@@ -219,6 +219,15 @@ pub struct ActiveSession {
     pub delivery: Delivery,
 }
 
+/// Where the login of a session came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionOrigin {
+    /// The address.
+    pub ip: Option<IpAddr>,
+    /// The program, as it calls itself.
+    pub user_agent: Option<String>,
+}
+
 /// A session as its user sees it in a list.
 #[derive(Clone, Debug)]
 pub struct ListedSession {

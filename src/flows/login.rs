@@ -187,6 +187,7 @@ fn sign_in_without_second_factor(
     };
     let arrival = Arrival {
         id: opening.id,
+        user: &user,
         methods: &[opening.method],
         delivery: opening.delivery,
         origin: opening.origin,

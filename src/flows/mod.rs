@@ -14,6 +14,7 @@ pub mod links;
 pub mod login;
 pub mod logout;
 pub mod magic_link;
+mod new_password;
 pub mod out_of_band;
 pub mod outbox;
 pub mod password;
@@ -30,6 +31,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod step_up;
+mod suspicion;
 pub mod test_vectors;
 
 use std::sync::Arc;
@@ -39,6 +41,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub use self::fault::Fault;
 use self::outbox::Outlets;
 use self::signing_keys::KeySet;
+use crate::breach_list::BreachList;
 use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher, SentCodeHasher, SubjectHasher};
 use crate::crypto::hasher::PasswordHasher;
 use crate::crypto::mac::TokenMac;
@@ -64,6 +67,8 @@ pub struct Core {
     pub db: Database,
     /// Checks and hashes passwords.
     pub hasher: PasswordHasher,
+    /// Knows stolen passwords, where the deployment asks for that.
+    pub breach_list: Option<BreachList>,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Makes and checks opaque tokens.

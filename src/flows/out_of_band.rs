@@ -389,7 +389,7 @@ fn confirm_with(
     {
         return Ok(false);
     }
-    claimant.forgive(connection)?;
+    claimant.forgive(core, connection)?;
     let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
     core.audit(
         connection,

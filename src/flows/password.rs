@@ -13,7 +13,7 @@ use super::outbox::tell;
 use super::proof::{Claimant, Judgement};
 use super::sessions::Caller;
 use super::step_up::is_password;
-use super::{Core, Fault};
+use super::{Core, Fault, new_password};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::LinkTokenId;
@@ -52,7 +52,7 @@ pub async fn change(
     origin: RequestOrigin,
 ) -> Result<Change, Fault> {
     let new = if is_password(core, caller, current).await? {
-        match hash_new(core, &caller.user, new).await? {
+        match new_password::hash(core, new, caller.user.words()).await? {
             Ok(new) => Some(new),
             Err(rejection) => return Ok(Change::Rejected(rejection)),
         }
@@ -99,15 +99,6 @@ fn replace(
     tell(core, connection, user, Message::PasswordChanged, origin, now)
 }
 
-async fn hash_new(core: &Core, user: &User, new: Password) -> Result<Result<StoredPassword, PasswordRejection>, Fault> {
-    let rules = core.settings.password_rules;
-    if let Err(rejection) = rules.check_length(&new) {
-        return Ok(Err(rejection));
-    }
-    let words = [core.settings.password_words.clone(), user.words()].concat();
-    Ok(core.hasher.hash_new(new, rules, words).await?)
-}
-
 /// What became of a reset.
 #[must_use]
 pub enum Reset {
@@ -132,7 +123,7 @@ pub async fn reset(core: &Arc<Core>, token: &str, new: Password, origin: Request
     let Some(user) = find_user(core, id).await? else {
         return Ok(Reset::InvalidToken);
     };
-    let new = match hash_new(core, &user, new).await? {
+    let new = match new_password::hash(core, new, user.words()).await? {
         Ok(new) => new,
         Err(rejection) => return Ok(Reset::Rejected(rejection)),
     };

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
 use super::outbox::tell;
+use super::suspicion::{tell_failures, tell_success};
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
@@ -79,7 +80,7 @@ impl Claimant<'_> {
             let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), Some(self.held.user.id));
             return self.count_wrong(core, connection, event);
         };
-        self.forgive(connection)?;
+        self.forgive(core, connection)?;
         self.record(core, connection, EventName::MfaSuccess, proven.method)?;
         Ok(Judgement::Proven(proven))
     }
@@ -112,6 +113,8 @@ impl Claimant<'_> {
         let user_id = self.held.user.id;
         let failed = self.held.failed_attempts.with_one_more(self.now);
         users::set_failed_attempts(connection, user_id, &failed)?;
+        let request = (self.origin, self.now);
+        tell_failures(core, connection, &self.held.user, failed.count, request)?;
         let mut events = vec![event.in_session(self.session_id)];
         if failed.wait(self.now).is_some() {
             let locked = AuditEvent::failure(EventName::MfaLock, "failed_attempts", Some(user_id));
@@ -124,7 +127,9 @@ impl Claimant<'_> {
     }
 
     /// Forgets the wrong proofs after a right one.
-    pub(super) fn forgive(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+    pub(super) fn forgive(&self, core: &Core, connection: &mut PgConnection) -> Result<(), Fault> {
+        let (user, failed) = (&self.held.user, self.held.failed_attempts.count);
+        tell_success(core, connection, user, failed, (self.origin, self.now))?;
         if self.held.failed_attempts.count > 0 {
             users::set_failed_attempts(connection, self.held.user.id, &FailedAttempts::default())?;
         }
@@ -235,7 +240,7 @@ impl Claimant<'_> {
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(user.id));
             return self.count_wrong(core, connection, event);
         };
-        self.forgive(connection)?;
+        self.forgive(core, connection)?;
         let replaces = factors.iter().any(|factor| factor.active);
         let news = if replaces {
             Message::AuthenticatorReplaced

@@ -8,7 +8,7 @@ use super::email::send_first;
 use super::enrolment::{PreparedFactor, TotpEnrolment};
 use super::links::{Request, may_send, require_mail};
 use super::outbox::tell;
-use super::{Core, Fault, RegistrationMode, whole_seconds};
+use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -66,13 +66,8 @@ pub async fn register(
     if core.settings.registration == RegistrationMode::Closed {
         return Ok(Registration::Closed);
     }
-    let rules = core.settings.password_rules;
-    if let Err(rejection) = rules.check_length(&password) {
-        return Ok(Registration::PasswordRejected(rejection));
-    }
-    let words = [core.settings.password_words.clone(), names.words()].concat();
     // Hashed before anybody looks whether the names are taken: a taken name is told no sooner than a free one.
-    let password = match core.hasher.hash_new(password, rules, words).await? {
+    let password = match new_password::hash(core, password, names.words()).await? {
         Ok(password) => password,
         Err(rejection) => return Ok(Registration::PasswordRejected(rejection)),
     };

@@ -178,6 +178,7 @@ fn open(
     let (id, user) = (claimant.session_id, &claimant.held.user);
     let arrival = Arrival {
         id,
+        user,
         methods: &assurance::with_proof(&pending.methods, proven.method),
         delivery,
         origin: claimant.origin,

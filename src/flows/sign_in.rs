@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use super::suspicion::tell_new_place;
 use super::{Core, Fault, whole_seconds};
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -33,6 +34,8 @@ pub struct TokenGrant {
 pub(super) struct Arrival<'a> {
     /// The pending session.
     pub(super) id: SessionId,
+    /// Whose it is.
+    pub(super) user: &'a User,
     /// What was proven, in order.
     pub(super) methods: &'a [AuthenticationMethod],
     /// Where the session's refresh tokens go.
@@ -69,6 +72,7 @@ pub(super) fn activate(
         .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
         .collect();
     core.audit(connection, &events, arrival.origin, now)?;
+    tell_new_place(core, connection, arrival.user, &session, (arrival.origin, now))?;
     Ok(Some(session))
 }
 

@@ -15,7 +15,8 @@ use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::{
-    ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, SessionEnds, SessionState,
+    ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, SessionEnds, SessionOrigin,
+    SessionState,
 };
 use crate::domain::user::User;
 
@@ -327,6 +328,32 @@ pub fn end_all(
         .returning(sessions::id)
         .get_results(connection)?;
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
+/// Lists where the sessions of a user came from that were signed in and used since a moment, one aside.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn origins_since(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    aside: SessionId,
+    since: DateTime<Utc>,
+) -> Result<Vec<SessionOrigin>, StoreError> {
+    let rows: Vec<(Option<IpNetwork>, Option<String>)> = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::id.ne(aside.uuid()))
+        .filter(sessions::auth_time.is_not_null())
+        .filter(sessions::last_used_at.gt(since))
+        .select((sessions::ip, sessions::user_agent))
+        .distinct()
+        .load(connection)?;
+    let origin = |(ip, user_agent): (Option<IpNetwork>, _)| SessionOrigin {
+        ip: ip.map(|network| network.ip()),
+        user_agent,
+    };
+    Ok(rows.into_iter().map(origin).collect())
 }
 
 /// Ends the least recently used sessions of a user beyond a number, but never the one that is kept. The caller holds the

@@ -23,9 +23,7 @@ pub struct AcceptedResponse {
 
 impl AcceptedResponse {
     /// Says that a request was heard.
-    pub const fn new() -> Self {
-        Self { status: "accepted" }
-    }
+    pub const ACCEPTED: Self = Self { status: "accepted" };
 }
 
 /// Changes of one's own account; what is left out stays.

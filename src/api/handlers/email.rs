@@ -58,7 +58,7 @@ pub async fn request_verification(
     if let Some(email) = email {
         links::request(&state.core, LinkPurpose::EmailVerification, email, origin.0).await?;
     }
-    Ok(HttpResponse::Accepted().json(AcceptedResponse::new()))
+    Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED))
 }
 
 /// Asks for another address
@@ -77,7 +77,7 @@ pub async fn change(
 ) -> Result<HttpResponse, Problem> {
     let email = Email::parse(&body.0.email).map_err(|wanted| InvalidInput::of("/email", wanted))?;
     match email::change(&state.core, &caller.0, email, origin.0).await? {
-        Change::Requested => Ok(HttpResponse::Accepted().json(AcceptedResponse::new())),
+        Change::Requested => Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED)),
         Change::Taken => Err(Problem::of(Code::EmailTaken)),
         Change::Wait(wait) => Err(Problem::rate_limited(wait)),
     }

@@ -33,7 +33,7 @@ pub async fn request(
 ) -> Result<HttpResponse, Problem> {
     let email = Email::parse(&body.0.email).map_err(|wanted| InvalidInput::of("/email", wanted))?;
     links::request(&state.core, LinkPurpose::MagicLink, email, origin.0).await?;
-    Ok(HttpResponse::Accepted().json(AcceptedResponse::new()))
+    Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED))
 }
 
 /// Opens the first door with a mail

@@ -57,7 +57,7 @@ pub async fn forgot(
 ) -> Result<HttpResponse, Problem> {
     let email = Email::parse(&body.0.email).map_err(|wanted| InvalidInput::of("/email", wanted))?;
     links::request(&state.core, LinkPurpose::PasswordReset, email, origin.0).await?;
-    Ok(HttpResponse::Accepted().json(AcceptedResponse::new()))
+    Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED))
 }
 
 /// Sets a new password with a mail

@@ -47,7 +47,7 @@ pub async fn register(
     let outcome = register_flow(&state.core, names, Password::new(&request.password), locale, origin.0).await?;
     match outcome {
         Registration::Created(account) => Ok(HttpResponse::Created().json(created(&account)?)),
-        Registration::Accepted => Ok(HttpResponse::Accepted().json(AcceptedResponse::new())),
+        Registration::Accepted => Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED)),
         Registration::EmailTaken => Err(Problem::of(Code::EmailTaken)),
         Registration::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
         Registration::PasswordRejected(rejection) => Err(rejection.into()),

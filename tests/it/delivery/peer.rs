@@ -11,15 +11,15 @@ use serde_json::Value;
 use crate::server::process::PATIENCE;
 
 /// A server that runs for as long as this lives.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     program: Child,
     lines: Receiver<Value>,
-    pub(super) port: u64,
+    pub(crate) port: u64,
 }
 
 impl Peer {
     /// Starts a script of `tests/peers` and waits until it listens.
-    pub(super) fn start(script: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn start(script: &str, arguments: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = root.join("target/verifiers/python/bin/python");
         assert!(
@@ -54,13 +54,13 @@ impl Peer {
 
     /// Waits for the next thing received.
     #[track_caller]
-    pub(super) fn received(&self) -> Value {
+    pub(crate) fn received(&self) -> Value {
         self.lines.recv_timeout(PATIENCE).unwrap()
     }
 
     /// Asserts that nothing more was received; to be asked when nothing is under way.
     #[track_caller]
-    pub(super) fn assert_nothing_received(&self) {
+    pub(crate) fn assert_nothing_received(&self) {
         assert_eq!(self.lines.try_recv().ok(), None);
     }
 }

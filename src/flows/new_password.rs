@@ -1,0 +1,26 @@
+//! A new password, from the rules to its hash: the one way for registration, change and reset.
+
+use super::{Core, Fault};
+use crate::crypto::hasher::StoredPassword;
+use crate::domain::breach_range::BreachRange;
+use crate::domain::password::{Password, PasswordRejection};
+
+/// Checks a new password against the rules, the person's own `words` and the list of stolen ones, and hashes it. Holds
+/// nothing.
+pub(super) async fn hash(
+    core: &Core,
+    new: Password,
+    words: Vec<String>,
+) -> Result<Result<StoredPassword, PasswordRejection>, Fault> {
+    let rules = core.settings.password_rules;
+    if let Err(rejection) = rules.check_length(&new) {
+        return Ok(Err(rejection));
+    }
+    if let Some(list) = &core.breach_list
+        && list.has(BreachRange::of(&new)).await == Some(true)
+    {
+        return Ok(Err(PasswordRejection::Breached));
+    }
+    let words = [core.settings.password_words.clone(), words].concat();
+    Ok(core.hasher.hash_new(new, rules, words).await?)
+}

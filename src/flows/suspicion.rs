@@ -1,0 +1,85 @@
+//! Telling owners what may not have been them (ASVS 6.3.5): at most one message of a kind an hour, since somebody who fills a
+//! mail box hides the one that matters.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::outbox::tell;
+use super::{Core, Fault, quotas};
+use crate::domain::audit_event::RequestOrigin;
+use crate::domain::message::Message;
+use crate::domain::network::network_of;
+use crate::domain::one_time_code::Quota;
+use crate::domain::session::{ActiveSession, SessionOrigin};
+use crate::domain::user::User;
+use crate::store::{PgConnection, sessions};
+
+/// Wrong second factors in a row that are worth a message.
+const WORTH_TELLING: i32 = 3;
+/// Wrong ones before a right one that are worth a message.
+const MANY: i32 = 5;
+/// How long a place and a program are remembered.
+const REMEMBERED: TimeDelta = TimeDelta::days(90);
+
+/// Tells of wrong second factors: whoever gets to enter them has proven the first.
+pub(super) fn tell_failures(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    count: i32,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    if count < WORTH_TELLING {
+        return Ok(());
+    }
+    tell_once_an_hour(core, connection, user, Message::SecondFactorFailures, (origin, now))
+}
+
+/// Tells of a right second factor after many wrong ones.
+pub(super) fn tell_success(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    failed_before: i32,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    if failed_before < MANY {
+        return Ok(());
+    }
+    tell_once_an_hour(core, connection, user, Message::SignInAfterFailures, (origin, now))
+}
+
+/// Tells of a sign-in from a network and with a program that none of the user's sessions of the last months came from. The
+/// first one of all is no news.
+pub(super) fn tell_new_place(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    session: &ActiveSession,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    let network = origin.ip.map(network_of);
+    let before = sessions::origins_since(connection, user.id, session.id, now - REMEMBERED)?;
+    let is_known = |known: &SessionOrigin| known.ip.map(network_of) == network && known.user_agent == origin.user_agent;
+    if before.is_empty() || before.iter().any(is_known) {
+        return Ok(());
+    }
+    tell_once_an_hour(core, connection, user, Message::NewSignIn, (origin, now))
+}
+
+fn tell_once_an_hour(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    message: Message,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    let quota = Quota {
+        subject: format!("news {} {}", message.kind(), user.id.uuid()),
+        window: TimeDelta::hours(1),
+        most: 1,
+    };
+    match quotas::wait_or_take(core, connection, &[quota], now)? {
+        None => tell(core, connection, user, message, origin, now),
+        Some(_told_already) => Ok(()),
+    }
+}

@@ -1,0 +1,86 @@
+//! Owners are told what may not have been them, once and not a hundred times.
+
+use actix_web::http::header;
+use actix_web::test::TestRequest;
+use serde_json::json;
+
+use crate::support::actors::{Person, verify};
+use crate::support::app::TestApp;
+use crate::support::response::TestResponse;
+
+fn count(news: &[String], kind: &str) -> usize {
+    news.iter().filter(|found| *found == kind).count()
+}
+
+#[actix_web::test]
+async fn wrong_codes_after_a_right_password_are_told_once_an_hour() {
+    let app = TestApp::new().await;
+    let person = Person::sign_up(&app, "jo@example.com").await.person;
+    app.clock.advance(30);
+    for number in 1..=4 {
+        let token = person.log_in(&app).await;
+        verify(&app, &token, &person.wrong_code(&app)).await.expect(401);
+        let told = count(&app.news("jo@example.com").await, "second_factor_failures");
+        assert_eq!(told, usize::from(number >= 3), "after {number}");
+    }
+    verify(&app, &person.log_in(&app).await, &person.wrong_code(&app))
+        .await
+        .expect(401);
+    app.clock.advance(3600);
+    verify(&app, &person.log_in(&app).await, &person.wrong_code(&app))
+        .await
+        .expect(401);
+    let news = app.news("jo@example.com").await;
+    assert_eq!(count(&news, "second_factor_failures"), 2);
+    // And when somebody gets in after so many.
+    app.clock.advance(3600);
+    verify(&app, &person.log_in(&app).await, &person.code(&app))
+        .await
+        .expect(200);
+    let news = app.news("jo@example.com").await;
+    assert_eq!(count(&news, "sign_in_after_failures"), 1);
+}
+
+async fn verify_with(app: &TestApp, person: &Person, browser: &str) -> TestResponse {
+    app.clock.advance(30);
+    let login = json!({"email": person.email, "password": crate::support::actors::PASSWORD});
+    let login = TestRequest::post()
+        .uri("/login")
+        .set_json(login)
+        .insert_header((header::USER_AGENT, browser));
+    let token = app.send(login).await.expect(200).text("/pre_auth_token");
+    let body = json!({"pre_auth_token": token, "code": person.code(app)});
+    let request = TestRequest::post().uri("/2fa/verify").set_json(body);
+    app.send(request.insert_header((header::USER_AGENT, browser)))
+        .await
+        .expect(200)
+}
+
+#[actix_web::test]
+async fn a_sign_in_with_a_program_not_seen_before_is_told() {
+    let app = TestApp::new().await;
+    let person = Person::sign_up(&app, "jo@example.com").await.person;
+    assert_eq!(
+        count(&app.news("jo@example.com").await, "new_sign_in"),
+        0,
+        "the first one is no news"
+    );
+    verify_with(&app, &person, "Firefox/140").await;
+    assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 1);
+    app.clock.advance(3600);
+    verify_with(&app, &person, "Firefox/140").await;
+    assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 1);
+    verify_with(&app, &person, "curl/8").await;
+    let news = app.letter("jo@example.com", "new_sign_in").await;
+    assert!(
+        news["text"].as_str().unwrap().contains("curl/8") && news["text"].as_str().unwrap().contains("203.0.113.7")
+    );
+    // A quarter of a year later nobody remembers.
+    app.clock.advance(91 * 86_400);
+    verify_with(&app, &person, "Firefox/140").await;
+    assert_eq!(
+        count(&app.news("jo@example.com").await, "new_sign_in"),
+        2,
+        "nothing is left to compare with"
+    );
+}
