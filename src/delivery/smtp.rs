@@ -14,10 +14,10 @@ use futures_util::future::BoxFuture;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::{Address, Message};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -27,6 +27,8 @@ use crate::domain::clock::Clock;
 
 /// The longest that handing over one mail takes, from the name's look-up to the server's last word.
 pub const LIMIT: Duration = Duration::from_secs(30);
+/// How long a server may take to say goodbye. The mail is its own by then.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Submission (RFC 6409 §3.1).
 const SUBMISSION_PORT: u16 = 587;
 /// Submission within TLS (RFC 8314 §7.3).
@@ -155,7 +157,11 @@ pub struct NoTls(#[source] SmtpError);
 /// There is a connection for each mail: one that was given up in the middle of a mail must not be used again, and mails
 /// are few.
 pub struct SmtpTransport {
-    mailer: AsyncSmtpTransport<Tokio1Executor>,
+    host: String,
+    port: u16,
+    tls: Tls,
+    credentials: Option<Credentials>,
+    hello_name: ClientId,
     sender: Sender,
     clock: Arc<dyn Clock>,
     limit: Duration,
@@ -168,20 +174,16 @@ impl SmtpTransport {
     ///
     /// Fails when this system has no certificates to trust.
     pub fn new(server: &SmtpServer, sender: Sender, clock: Arc<dyn Clock>, limit: Duration) -> Result<Self, NoTls> {
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&server.host)
-            .port(server.port)
-            .tls(server.tls()?)
-            .timeout(Some(limit))
-            // The machine's own name is often none that the server could look up (RFC 5321 §4.1.4).
-            .hello_name(ClientId::Domain(sender.domain().to_owned()));
-        if let Some((user, password)) = &server.credentials {
-            builder = builder.credentials(Credentials::new(
-                user.expose_secret().to_owned(),
-                password.expose_secret().to_owned(),
-            ));
-        }
+        let credentials = server.credentials.as_ref().map(|(user, password)| {
+            Credentials::new(user.expose_secret().to_owned(), password.expose_secret().to_owned())
+        });
         Ok(Self {
-            mailer: builder.build(),
+            host: server.host.clone(),
+            port: server.port,
+            tls: server.tls()?,
+            credentials,
+            // The machine's own name is often none that the server could look up (RFC 5321 §4.1.4).
+            hello_name: ClientId::Domain(sender.domain().to_owned()),
             sender,
             clock,
             limit,
@@ -190,13 +192,38 @@ impl SmtpTransport {
 
     async fn hand_over(&self, outgoing: &Outgoing) -> Result<(), SendError> {
         let mail = self.mail(outgoing)?;
-        match tokio::time::timeout(self.limit, self.mailer.send(mail)).await {
-            Ok(Ok(_taken)) => Ok(()),
-            Ok(Err(error)) => Err(judge(&error)),
-            Err(_elapsed) => Err(SendError::Temporary(
-                "the mail server did not answer in time".to_owned(),
-            )),
+        let mut connection = match tokio::time::timeout(self.limit, self.submit(&mail)).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(judge(&error)),
+            Err(_elapsed) => {
+                return Err(SendError::Temporary(
+                    "the mail server did not answer in time".to_owned(),
+                ));
+            }
+        };
+        // Whatever becomes of the goodbye, the mail was taken, and must not be sent again.
+        let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
+        Ok(())
+    }
+
+    /// Returns when the server has taken the mail. The library's own transport says goodbye as well, and waits for the
+    /// answer to that before it tells.
+    async fn submit(&self, mail: &Message) -> Result<AsyncSmtpConnection, SmtpError> {
+        let within = match &self.tls {
+            Tls::Wrapper(parameters) => Some(parameters.clone()),
+            _ => None,
+        };
+        let place = (self.host.as_str(), self.port);
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(place, Some(self.limit), &self.hello_name, within, None).await?;
+        if let Tls::Required(parameters) = &self.tls {
+            connection.starttls(parameters.clone(), &self.hello_name).await?;
         }
+        if let Some(credentials) = &self.credentials {
+            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+        }
+        connection.send(mail.envelope(), &mail.formatted()).await?;
+        Ok(connection)
     }
 
     fn mail(&self, outgoing: &Outgoing) -> Result<Message, SendError> {

@@ -1,12 +1,15 @@
 """A mail server to send to, which misbehaves on request.
 
-    python smtp_server.py [--answer CODE TEXT] [--times N] [--silent] [--tls CERTIFICATE KEY] [--implicit]
-                          [--user USER PASSWORD]
+    python smtp_server.py [--answer CODE TEXT] [--times N] [--grudge] [--silent] [--closed] [--hold N]
+                          [--no-farewell] [--tls CERTIFICATE KEY] [--implicit] [--user USER PASSWORD]
 
 Prints its port, then one JSON line a mail, as Python's own parser reads it. --answer refuses recipients with an answer,
-the first N of them (all, unless told otherwise). --silent accepts connections and never says a word. --tls wants
-STARTTLS before anything else, or TLS from the first byte with --implicit. --user wants to be logged in to, within TLS if
-there is any. It ends when its standard input does. Needs aiosmtpd.
+the first N of them (all, unless told otherwise); "{address}" in it is the recipient. With --grudge it refuses the first
+recipient it meets, again and again, and nobody else. --silent accepts connections and never says a word. --closed has a
+port that nobody listens on before a line comes in on standard input. --hold has the first N mails and does not say so
+before such a line, or the next one. --no-farewell never answers QUIT. --tls wants STARTTLS before anything else, or TLS
+from the first byte with --implicit. --user wants to be logged in to, within TLS if there is any. It ends when its
+standard input does. Needs aiosmtpd.
 """
 
 import argparse
@@ -15,6 +18,7 @@ import email
 import email.policy
 import json
 import logging
+import socket
 import ssl
 import sys
 import warnings
@@ -30,11 +34,18 @@ class Recorder:
     def __init__(self, arguments):
         self.answer = arguments.answer
         self.times = arguments.times
+        self.grudge = arguments.grudge
+        self.first = None
+        self.hold = arguments.hold
+        self.farewell = not arguments.no_farewell
+        self.told_to_go_on = asyncio.Event()
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if self.answer and self.times > 0:
+        self.first = self.first or address
+        spared = self.grudge and address != self.first
+        if self.answer and self.times > 0 and not spared:
             self.times -= 1
-            return " ".join(self.answer)
+            return " ".join(self.answer).replace("{address}", address)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -53,7 +64,15 @@ class Recorder:
             "parts": parts,
             "defects": [str(defect) for part in mail.walk() for defect in part.defects],
         })
+        if self.hold > 0:
+            self.hold -= 1
+            await self.told_to_go_on.wait()
         return "250 OK"
+
+    async def handle_QUIT(self, server, session, envelope):
+        if not self.farewell:
+            await asyncio.Event().wait()
+        return "221 Bye"
 
 
 def authenticator(wanted):
@@ -73,7 +92,11 @@ async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--answer", nargs=2)
     parser.add_argument("--times", type=int, default=sys.maxsize)
+    parser.add_argument("--grudge", action="store_true")
     parser.add_argument("--silent", action="store_true")
+    parser.add_argument("--closed", action="store_true")
+    parser.add_argument("--hold", type=int, default=0)
+    parser.add_argument("--no-farewell", action="store_true")
     parser.add_argument("--tls", nargs=2)
     parser.add_argument("--implicit", action="store_true")
     parser.add_argument("--user", nargs=2)
@@ -98,17 +121,25 @@ async def main():
 
     loop = asyncio.get_running_loop()
     recorder = Recorder(arguments)
-    if arguments.silent:
-        server = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
-    else:
-        server = await loop.create_server(
+    place = socket.socket()
+    place.bind(("127.0.0.1", 0))
+
+    async def listen():
+        if arguments.silent:
+            return await asyncio.start_server(keep_silent, sock=place)
+        return await loop.create_server(
             lambda: SMTP(recorder, hostname="mail.test", enable_SMTPUTF8=True, **options),
-            "127.0.0.1",
-            0,
+            sock=place,
             ssl=context if arguments.implicit else None,
         )
-    say(server.sockets[0].getsockname()[1])
-    await loop.run_in_executor(None, sys.stdin.read)
+
+    server = None if arguments.closed else await listen()
+    say(place.getsockname()[1])
+    while await loop.run_in_executor(None, sys.stdin.readline):
+        if server is None:
+            server = await listen()
+        else:
+            recorder.told_to_go_on.set()
 
 
 asyncio.run(main())

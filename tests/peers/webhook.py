@@ -1,10 +1,11 @@
 """A receiver of text messages that checks their signatures with a library that is not ours.
 
-    python webhook.py SECRET [--status CODE] [--location URL] [--silent]
+    python webhook.py SECRET [--status CODE] [--times N] [--location URL] [--silent] [--hold N]
 
 Prints its port, then one JSON line a request: whether its signature is right, its headers and its body. Answers 401 to
-one that is not, and otherwise with the status it was told (204). --silent reads the request and never answers. It ends
-when its standard input does. Needs standardwebhooks.
+one that is not, and otherwise with the status it was told, to the first N of them (all, unless told otherwise), or 204.
+--silent reads the request and never answers. --hold does not answer the first N before a line comes in on standard input.
+It ends when its standard input does. Needs standardwebhooks.
 """
 
 import argparse
@@ -19,9 +20,21 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 parser = argparse.ArgumentParser()
 parser.add_argument("secret")
 parser.add_argument("--status", type=int, default=204)
+parser.add_argument("--times", type=int, default=sys.maxsize)
 parser.add_argument("--location")
 parser.add_argument("--silent", action="store_true")
+parser.add_argument("--hold", type=int, default=0)
 arguments = parser.parse_args()
+told_to_go_on = threading.Event()
+lock = threading.Lock()
+
+
+def next_answer():
+    """Returns what to answer a good request, and whether to wait before."""
+    with lock:
+        held, arguments.hold = arguments.hold > 0, arguments.hold - 1
+        told, arguments.times = arguments.times > 0, arguments.times - 1
+        return arguments.status if told else 204, held
 
 
 def say(thing):
@@ -40,7 +53,10 @@ class Receiver(BaseHTTPRequestHandler):
         say({"good": good, "path": self.path, "headers": headers, "body": json.loads(body)})
         if arguments.silent:
             threading.Event().wait()
-        self.send_response(arguments.status if good else 401)
+        status, held = next_answer() if good else (401, False)
+        if held:
+            told_to_go_on.wait()
+        self.send_response(status)
         if arguments.location:
             self.send_header("location", arguments.location)
         self.send_header("content-length", "0")
@@ -57,5 +73,6 @@ class Receiver(BaseHTTPRequestHandler):
 server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
 say(server.server_port)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-sys.stdin.read()
+for _ in sys.stdin:
+    told_to_go_on.set()
 os._exit(0)

@@ -1,6 +1,6 @@
 //! Servers written in Python, which tell what they received, one line each.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -56,6 +56,24 @@ impl Peer {
     #[track_caller]
     pub(crate) fn received(&self) -> Value {
         self.lines.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Tells it to go on with what it was told to wait with.
+    pub(crate) fn go_on(&mut self) {
+        let input = self.program.stdin.as_mut().unwrap();
+        input.write_all(b"\n").unwrap();
+    }
+
+    /// Returns the address of the mail server, for a client that does without TLS.
+    pub(crate) fn smtp_url(&self) -> String {
+        format!("smtp://127.0.0.1:{}?tls=none", self.port)
+    }
+
+    /// Ends it, and returns what it received and was not asked for.
+    pub(crate) fn rest(mut self) -> Vec<Value> {
+        drop(self.program.stdin.take());
+        // To the end of its output, so that nothing is overlooked that it was slow to tell.
+        self.lines.iter().collect()
     }
 
     /// Asserts that nothing more was received; to be asked when nothing is under way.

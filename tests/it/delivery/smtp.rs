@@ -29,11 +29,7 @@ fn mail() -> Outgoing {
 /// Sends a mail without TLS to a server that was started so.
 fn sent_to(arguments: &[&str]) -> Result<(), SendError> {
     let peer = Peer::start("smtp_server.py", arguments);
-    send(&transport(&plain(&peer), PATIENT), &mail())
-}
-
-fn plain(peer: &Peer) -> String {
-    format!("smtp://127.0.0.1:{}?tls=none", peer.port)
+    send(&transport(&peer.smtp_url(), PATIENT), &mail())
 }
 
 /// A key and a certificate for a host, signed by itself.
@@ -89,7 +85,7 @@ impl Certificate {
 #[test]
 fn a_mail_arrives_as_it_was_meant() {
     let peer = Peer::start("smtp_server.py", &[]);
-    let transport = transport(&plain(&peer), PATIENT);
+    let transport = transport(&peer.smtp_url(), PATIENT);
     let mail = mail();
     assert_eq!(send(&transport, &mail), Ok(()));
     let got = peer.received();
@@ -126,7 +122,7 @@ fn a_server_says_not_now_and_then_takes_it() {
         "smtp_server.py",
         &["--answer", "451", "4.3.0 jo@example.org later", "--times", "1"],
     );
-    let transport = transport(&plain(&peer), PATIENT);
+    let transport = transport(&peer.smtp_url(), PATIENT);
     let why = assert_temporary(send(&transport, &mail()));
     assert_eq!(why, "the mail server answered 451 4.3.0");
     assert_eq!(send(&transport, &mail()), Ok(()));
@@ -157,18 +153,26 @@ fn whoever_is_not_let_in_tries_again() {
 fn nobody_is_waited_for_without_end() {
     let why = {
         let peer = Peer::start("smtp_server.py", &["--silent"]);
-        assert_temporary(send(&transport(&plain(&peer), HASTY), &mail()))
+        assert_temporary(send(&transport(&peer.smtp_url(), HASTY), &mail()))
     };
     assert_eq!(why, "the mail server did not answer in time");
     // The port that nobody listens on any more is one that cannot be connected to.
-    let gone = plain(&Peer::start("smtp_server.py", &[]));
+    let gone = Peer::start("smtp_server.py", &[]).smtp_url();
     assert_temporary(send(&transport(&gone, PATIENT), &mail()));
+}
+
+#[test]
+fn a_mail_that_was_taken_is_not_sent_again_because_the_server_never_says_goodbye() {
+    let peer = Peer::start("smtp_server.py", &["--no-farewell"]);
+    let limit = Duration::from_secs(5);
+    assert_eq!(send(&transport(&peer.smtp_url(), limit), &mail()), Ok(()));
+    peer.received();
 }
 
 #[test]
 fn a_destination_does_not_add_headers() {
     let peer = Peer::start("smtp_server.py", &[]);
-    let transport = transport(&plain(&peer), PATIENT);
+    let transport = transport(&peer.smtp_url(), PATIENT);
     for to in [
         "jo@example.org\r\nBcc: eve@example.com",
         "jo@example.org\nBcc: eve@example.com",
