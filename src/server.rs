@@ -157,7 +157,11 @@ async fn stop_on_signal(handle: ServerHandle, mut signals: Signals) {
 /// # Errors
 ///
 /// Says what cannot be cured by waiting.
-async fn keep_ready(core: Arc<Core>, database_url: &SecretString, stopping: jobs::Stopping) -> Result<(), StartError> {
+async fn keep_ready(
+    core: Arc<Core>,
+    database_url: &SecretString,
+    mut stopping: jobs::Stopping,
+) -> Result<(), StartError> {
     loop {
         let error = match prepare_once(&core, database_url).await {
             Ok(()) => break,
@@ -172,7 +176,9 @@ async fn keep_ready(core: Arc<Core>, database_url: &SecretString, stopping: jobs
             return Err(error);
         }
         tracing::error!(%error, "not ready; trying again");
-        tokio::time::sleep(PREPARE_RETRY).await;
+        if jobs::stops_within(&mut stopping, PREPARE_RETRY).await {
+            return Ok(());
+        }
     }
     tracing::info!("ready");
     jobs::run(core, stopping).await;

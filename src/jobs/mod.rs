@@ -57,7 +57,7 @@ async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
 }
 
 /// Waits, and tells whether the process stops meanwhile.
-async fn stops_within(stopping: &mut Stopping, pause: Duration) -> bool {
+pub(crate) async fn stops_within(stopping: &mut Stopping, pause: Duration) -> bool {
     tokio::select! {
         biased;
         // The sender goes with the process.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
+use super::instances::instance;
 use super::person::{Person, verify};
 use super::process::{eventually, timed, wait_for_end};
 use super::program::{DataDir, Launch};
@@ -70,6 +71,17 @@ fn a_connection_that_is_kept_alive_does_not_hold_the_stop_up() {
 
     ended.expect(0);
     assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_database_that_cannot_be_reached() {
+    let program = instance("postgres://vestibule@127.0.0.1:1/vestibule").start();
+    program.wait_for_message("not ready");
+
+    let (ended, took) = timed(|| program.stop());
+
+    ended.expect(0);
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]
