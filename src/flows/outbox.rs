@@ -4,6 +4,7 @@
 //! table when the other side took it; a worker that dies between the two sends it once more, under the same id.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -27,6 +28,10 @@ const LEASE: TimeDelta = TimeDelta::seconds(120);
 const NEWS_LIFE: TimeDelta = TimeDelta::days(3);
 /// Refusals after which a message is given up. A mail server that is set up wrongly refuses for a while what it takes later.
 const MOST_REFUSALS: i32 = 3;
+/// How often, and how long after another, it is tried to write down what became of a message. One that was sent and is not
+/// marked would be sent once more, so a database that is away for a moment is waited for.
+const REPORT_ATTEMPTS: u32 = 20;
+const REPORT_PAUSE: Duration = Duration::from_secs(1);
 /// Most messages that the development outbox shows.
 const MOST_SHOWN: i64 = 1000;
 
@@ -159,7 +164,14 @@ pub async fn deliver_due(core: &Arc<Core>, channel: Channel) -> Result<usize, Fa
 enum Report {
     Sent,
     Postponed { refusals: i32, why: String },
-    GivenUp { why: String },
+    GivenUp { refusals: i32, why: String },
+}
+
+/// A message that was tried.
+struct Tried {
+    message: StoredMessage,
+    report: Report,
+    next_try_at: DateTime<Utc>,
 }
 
 async fn deliver(
@@ -175,22 +187,39 @@ async fn deliver(
         Report::Postponed { why, .. } => {
             tracing::warn!(message_id = %id, channel = channel.as_str(), attempts, why, "a message was not sent yet");
         }
-        Report::GivenUp { why } => {
+        Report::GivenUp { why, .. } => {
             tracing::error!(message_id = %id, channel = channel.as_str(), attempts, why, "a message was given up");
         }
     }
-    let now = core.clock.now();
-    let wait = back_off(attempts, core.random.as_ref());
+    let tried = Arc::new(Tried {
+        next_try_at: core.clock.now() + back_off(attempts, core.random.as_ref()),
+        message,
+        report,
+    });
+    let mut attempts_left = REPORT_ATTEMPTS;
+    loop {
+        attempts_left -= 1;
+        match write_down(core, Arc::clone(&tried)).await {
+            Err(fault) if fault.is_temporary() && attempts_left > 0 => tokio::time::sleep(REPORT_PAUSE).await,
+            written => return written,
+        }
+    }
+}
+
+async fn write_down(core: &Core, tried: Arc<Tried>) -> Result<(), Fault> {
     core.db
         .transaction("outbox.report", move |connection| {
-            match &report {
+            let Tried {
+                message, next_try_at, ..
+            } = tried.as_ref();
+            match &tried.report {
                 Report::Sent => {
-                    outbox::remove_sent(connection, &message)?;
+                    outbox::remove_sent(connection, message)?;
                 }
                 Report::Postponed { refusals, why } => {
-                    outbox::postpone(connection, &message, now + wait, *refusals, why)?;
+                    outbox::postpone(connection, message, *next_try_at, *refusals, why)?;
                 }
-                Report::GivenUp { why } => outbox::give_up(connection, &message, why)?,
+                Report::GivenUp { refusals, why } => outbox::give_up(connection, message, *refusals, why)?,
             }
             Ok(())
         })
@@ -198,14 +227,17 @@ async fn deliver(
 }
 
 async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transport>, message: &StoredMessage) -> Report {
+    let refusals = message.refusals;
     if core.clock.now() >= message.expires_at {
-        return Report::GivenUp {
-            why: "not sent in the time that it was worth sending".to_owned(),
-        };
+        let why = "not sent in the time that it was worth sending".to_owned();
+        return Report::GivenUp { refusals, why };
     }
     let letter = match open(core, message) {
         Ok(letter) => letter,
-        Err(fault) => return Report::GivenUp { why: fault.to_string() },
+        Err(fault) => {
+            let why = fault.to_string();
+            return Report::GivenUp { refusals, why };
+        }
     };
     if letter.to.is_empty() {
         return Report::Sent;
@@ -213,15 +245,15 @@ async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transpor
     let outgoing = outgoing(core, channel, message.id, &letter);
     match transport.send(&outgoing).await {
         Ok(()) => Report::Sent,
-        Err(SendError::Refused(why)) if message.refusals + 1 >= MOST_REFUSALS => Report::GivenUp { why },
-        Err(SendError::Refused(why)) => Report::Postponed {
-            refusals: message.refusals + 1,
-            why,
-        },
-        Err(SendError::Temporary(why)) => Report::Postponed {
-            refusals: message.refusals,
-            why,
-        },
+        Err(SendError::Temporary(why)) => Report::Postponed { refusals, why },
+        Err(SendError::Refused(why)) => {
+            let refusals = refusals + 1;
+            if refusals >= MOST_REFUSALS {
+                Report::GivenUp { refusals, why }
+            } else {
+                Report::Postponed { refusals, why }
+            }
+        }
     }
 }
 

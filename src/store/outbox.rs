@@ -136,9 +136,18 @@ pub fn postpone(
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn give_up(connection: &mut PgConnection, message: &StoredMessage, why: &str) -> Result<(), StoreError> {
+pub fn give_up(
+    connection: &mut PgConnection,
+    message: &StoredMessage,
+    refusals: i32,
+    why: &str,
+) -> Result<(), StoreError> {
     diesel::update(taken(message.id, message.attempts))
-        .set((outbox::state.eq("dead"), outbox::last_error.eq(why)))
+        .set((
+            outbox::state.eq("dead"),
+            outbox::refusals.eq(refusals),
+            outbox::last_error.eq(why),
+        ))
         .execute(connection)?;
     Ok(())
 }
