@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use super::{Core, Fault};
-use crate::crypto::sealer::SealedAt;
+use crate::crypto::sealer::{SealError, SealedAt};
 use crate::delivery::{Outgoing, Rendered, SendError, Transport};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::email::Email;
@@ -234,6 +234,12 @@ async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transpor
     }
     let letter = match open(core, message) {
         Ok(letter) => letter,
+        // While instances are replaced one by one, newer ones write what older ones cannot read: under the next master key,
+        // or of a new kind. One that can takes it later.
+        Err(fault @ (Fault::Letter(_) | Fault::Seal(SealError::UnknownKey(_)))) => {
+            let why = fault.to_string();
+            return Report::Postponed { refusals, why };
+        }
         Err(fault) => {
             let why = fault.to_string();
             return Report::GivenUp { refusals, why };
