@@ -1,5 +1,6 @@
 //! Messages on their way out, to servers that are not ours: what arrives, and what becomes of what does not.
 
+mod outbox;
 pub(crate) mod peer;
 mod sms;
 mod smtp;

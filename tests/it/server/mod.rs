@@ -19,3 +19,4 @@ mod logs;
 mod nginx;
 mod once_only;
 mod operators;
+mod outbox;

@@ -18,9 +18,12 @@ use vestibule::api::state::{Development, MovableClock};
 use vestibule::api::{ApiState, build_app};
 use vestibule::app::{self, World};
 use vestibule::config::{Config, Mode, Source};
+use vestibule::crypto::sealer::SealedAt;
 use vestibule::domain::clock::Clock;
-use vestibule::domain::ids::ServiceClientId;
+use vestibule::domain::ids::{MessageId, ServiceClientId};
+use vestibule::domain::message::Channel;
 use vestibule::domain::random::Random;
+use vestibule::flows::outbox::{self, Outlets};
 use vestibule::flows::signing_keys::Rotation;
 use vestibule::flows::{service_clients, signing_keys};
 use vestibule::server;
@@ -52,7 +55,7 @@ impl TestApp {
 
     /// Starts with settings beyond the defaults.
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::start(settings, Arc::new(TestDatabase::migrated()), Arc::default(), true).await
+        Self::start(settings, Arc::new(TestDatabase::migrated()), Arc::default(), true, None).await
     }
 
     /// Starts as `serve` does: without the development endpoints.
@@ -62,12 +65,38 @@ impl TestApp {
 
     /// Starts as `serve` does, with settings beyond the defaults.
     pub(crate) async fn serving_with(settings: &[(&str, &str)]) -> Self {
-        Self::start(settings, Arc::new(TestDatabase::migrated()), Arc::default(), false).await
+        Self::start(
+            settings,
+            Arc::new(TestDatabase::migrated()),
+            Arc::default(),
+            false,
+            None,
+        )
+        .await
     }
 
     /// Starts a second instance on the same database, with the same clock.
     pub(crate) async fn sibling(&self, settings: &[(&str, &str)]) -> Self {
-        Self::start(settings, Arc::clone(&self.database), Arc::clone(&self.clock), true).await
+        Self::start(
+            settings,
+            Arc::clone(&self.database),
+            Arc::clone(&self.clock),
+            true,
+            None,
+        )
+        .await
+    }
+
+    /// Starts with ways out for messages that the test brings; they are used when it says [`TestApp::deliver`].
+    pub(crate) async fn sending(settings: &[(&str, &str)], outlets: Outlets) -> Self {
+        let database = Arc::new(TestDatabase::migrated());
+        Self::start(settings, database, Arc::default(), true, Some(outlets)).await
+    }
+
+    /// Starts a second instance on the same database, with the same clock and ways out of its own.
+    pub(crate) async fn sending_sibling(&self, settings: &[(&str, &str)], outlets: Outlets) -> Self {
+        let (database, clock) = (Arc::clone(&self.database), Arc::clone(&self.clock));
+        Self::start(settings, database, clock, true, Some(outlets)).await
     }
 
     async fn start(
@@ -75,6 +104,7 @@ impl TestApp {
         database: Arc<TestDatabase>,
         clock: Arc<ManualClock>,
         development: bool,
+        outlets: Option<Outlets>,
     ) -> Self {
         let mut pairs = vec![
             ("MASTER_KEY", MASTER_KEY),
@@ -91,7 +121,11 @@ impl TestApp {
             random: Arc::new(SeededRandom::default()),
             development: development.then(|| Development { clock: clock.clone() }),
         };
-        let state = web::Data::new(app::build(&config, &database.url, PUBLIC_URL, world).unwrap());
+        let mut state = app::build(&config, &database.url, PUBLIC_URL, world).unwrap();
+        if let Some(outlets) = outlets {
+            Arc::get_mut(&mut state.core).unwrap().outlets = outlets;
+        }
+        let state = web::Data::new(state);
         server::prepare_once(&state.core, &database.url).await.unwrap();
         let service = Rc::new(test::init_service(build_app(state.clone())).await);
         let call: Call = Box::new(move |request| {
@@ -135,6 +169,18 @@ impl TestApp {
     /// Does what every instance does every few seconds.
     pub(crate) async fn tend_keys(&self) {
         signing_keys::tend(&self.state.core).await.unwrap();
+    }
+
+    /// Does what every instance does every second; returns how many messages were due.
+    pub(crate) async fn deliver(&self, channel: Channel) -> usize {
+        outbox::deliver_due(&self.state.core, channel).await.unwrap()
+    }
+
+    /// Seals a letter to its row, as an instance does.
+    pub(crate) fn seal_message(&self, id: uuid::Uuid, letter: &Value) -> Vec<u8> {
+        let place = SealedAt::message(MessageId::from_uuid(id));
+        let sealed = self.state.core.sealer.seal(&place, letter.to_string().as_bytes());
+        sealed.unwrap()
     }
 
     /// Sends a request and checks what holds for every answer.
