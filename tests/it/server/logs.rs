@@ -84,7 +84,8 @@ fn whole_flow(client: &Client) -> Vec<(&'static str, String)> {
     verify(client, &pre_auth_token, &person.password).expect(422);
     client.get_as(&first.refresh, "/me").expect(401);
     client.get_as(&first.recovery_codes[0], "/me").expect(401);
-    client.post_as(&first.access, "/2fa/totp").expect(401);
+    let replacement = client.post_as(&first.access, "/2fa/totp").expect(201);
+    secrets.push(("TOTP secret", replacement.text_at("/secret")));
     client.get(&format!("/me?access_token={}", first.access)).expect(401);
     client.get(&format!("/{}", first.refresh)).expect(404);
     client.get(&format!("/docs/problems/{pre_auth_token}")).expect(404);
