@@ -19,7 +19,7 @@ COMMENT ON TABLE one_time_codes IS 'Codes sent by mail and text message: the one
 COMMENT ON COLUMN one_time_codes.session_id IS 'The session that asked; in no other is the code worth anything.';
 COMMENT ON COLUMN one_time_codes.purpose IS 'authentication: opens the second door, or steps up. enrolment: confirms a factor.';
 COMMENT ON COLUMN one_time_codes.channel IS 'The way it was sent.';
-COMMENT ON COLUMN one_time_codes.code_hash IS 'HMAC-SHA-256 of the session id, the purpose, the channel and the code.';
+COMMENT ON COLUMN one_time_codes.code_hash IS 'HMAC-SHA-256 of the session id, the purpose, the channel, the address or number, and the code.';
 COMMENT ON COLUMN one_time_codes.attempts IS 'Attempts taken; sending anew does not begin anew.';
 COMMENT ON COLUMN one_time_codes.sent_at IS 'When the code was last sent.';
 COMMENT ON COLUMN one_time_codes.expires_at IS 'Until when it counts.';

@@ -46,7 +46,8 @@ fn tag(key: &hmac::Key, user_id: UserId, code: &RecoveryCode) -> Vec<u8> {
     hmac::sign(key, &input).as_ref().to_vec()
 }
 
-/// Hashes codes that are sent under the master keys.
+/// Hashes codes that are sent under the master keys, each with the address or number that it goes to: a code proves that
+/// its reader has that one in hand, and none that the account may have had before or since (ASVS 6.6.1).
 pub struct SentCodeHasher {
     keys: DerivedKeys<hmac::Key>,
 }
@@ -64,24 +65,27 @@ impl SentCodeHasher {
     /// # Errors
     ///
     /// Never in practice: the current key is always known.
-    pub fn hash(&self, place: CodePlace, code: &OneTimeCode) -> Result<Vec<u8>, UnknownKey> {
+    pub fn hash(&self, place: CodePlace, destination: &str, code: &OneTimeCode) -> Result<Vec<u8>, UnknownKey> {
         let (_, key) = self.keys.current()?;
-        Ok(sent_tag(key, place, code))
+        Ok(sent_tag(key, place, destination, code))
     }
 
     /// Returns the hashes under which a code may have been stored, one for each master key known.
-    pub fn candidates(&self, place: CodePlace, code: &OneTimeCode) -> Vec<Vec<u8>> {
-        self.keys.iter().map(|(_, key)| sent_tag(key, place, code)).collect()
+    pub fn candidates(&self, place: CodePlace, destination: &str, code: &OneTimeCode) -> Vec<Vec<u8>> {
+        let tag = |key| sent_tag(key, place, destination, code);
+        self.keys.iter().map(|(_, key)| tag(key)).collect()
     }
 }
 
-fn sent_tag(key: &hmac::Key, place: CodePlace, code: &OneTimeCode) -> Vec<u8> {
+fn sent_tag(key: &hmac::Key, place: CodePlace, destination: &str, code: &OneTimeCode) -> Vec<u8> {
     // Fixed lengths and separators: no two places and codes make one input.
     let input = [
         place.session_id.uuid().as_bytes().as_slice(),
         place.purpose.as_str().as_bytes(),
         b"\0",
         place.channel.as_str().as_bytes(),
+        b"\0",
+        destination.as_bytes(),
         b"\0",
         code.expose().as_bytes(),
     ]

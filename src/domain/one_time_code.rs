@@ -36,7 +36,8 @@ impl CodePurpose {
     }
 }
 
-/// Where a code counts. Its hash is bound to all of it, so that a code is worth nothing elsewhere (ASVS 6.6.2).
+/// Where a code counts. Its hash is bound to all of it, and to where the code goes, so that a code is worth nothing
+/// elsewhere (ASVS 6.6.2).
 #[derive(Clone, Copy, Debug)]
 pub struct CodePlace {
     /// The session that asked for it.

@@ -36,14 +36,14 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    const fn channel(&self) -> Channel {
+    pub(super) const fn channel(&self) -> Channel {
         match self {
             Self::Email(_) => Channel::Email,
             Self::Phone(_) => Channel::Sms,
         }
     }
 
-    fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Email(address) => address.as_str(),
             Self::Phone(number) => number.as_str(),
@@ -110,7 +110,7 @@ pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let new = NewCode {
         place: wish.place(),
-        code_hash: core.sent_codes.hash(wish.place(), &code)?,
+        code_hash: core.sent_codes.hash(wish.place(), wish.destination.as_str(), &code)?,
         now: wish.now,
         expires_at: wish.now + life,
         not_since: wish.now - cool_down,
@@ -384,7 +384,7 @@ fn confirm_with(
     let Some(destination) = destination_of(core, user, pending)? else {
         return Ok(false);
     };
-    if !claimant.spend_sent_code(core, connection, CodePurpose::Enrolment, channel, code)?
+    if !claimant.spend_sent_code(core, connection, CodePurpose::Enrolment, &destination, code)?
         || !out_of_band_factors::confirm(connection, user.id, pending.id, channel, now)?
     {
         return Ok(false);

@@ -7,6 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
+use super::out_of_band::{Destination, confirmed_destination};
 use super::outbox::tell;
 use super::suspicion::{tell_failures, tell_success};
 use super::{Core, Fault};
@@ -301,10 +302,14 @@ impl Claimant<'_> {
         channel: Channel,
         code: &OneTimeCode,
     ) -> Result<Option<Proven>, Fault> {
-        if !self.spend_sent_code(core, connection, CodePurpose::Authentication, channel, code)? {
+        // The factor may have been removed or replaced since the code was sent, or its address may not be the owner's any
+        // more, or the deployment may have given the channel up.
+        let Some(destination) = confirmed_destination(core, connection, &self.held.user, channel, self.now)? else {
+            return Ok(None);
+        };
+        if !self.spend_sent_code(core, connection, CodePurpose::Authentication, &destination, code)? {
             return Ok(None);
         }
-        // The factor may have been removed since the code was sent.
         let used = out_of_band_factors::mark_used(connection, self.held.user.id, channel, self.now)?;
         Ok(used.then_some(Proven::by(match channel {
             Channel::Email => AuthenticationMethod::EmailCode,
@@ -312,21 +317,21 @@ impl Claimant<'_> {
         })))
     }
 
-    /// Spends a code that was sent for this session, if it is right.
+    /// Spends a code that was sent there for this session, if it is right.
     pub(super) fn spend_sent_code(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         purpose: CodePurpose,
-        channel: Channel,
+        destination: &Destination,
         code: &OneTimeCode,
     ) -> Result<bool, Fault> {
         let place = CodePlace {
             session_id: self.session_id,
             purpose,
-            channel,
+            channel: destination.channel(),
         };
-        let candidates = core.sent_codes.candidates(place, code);
+        let candidates = core.sent_codes.candidates(place, destination.as_str(), code);
         let tried = one_time_codes::try_code(connection, place, &candidates, self.now)?;
         Ok(tried.is_some_and(|tried| tried.right))
     }

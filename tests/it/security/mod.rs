@@ -4,3 +4,4 @@ mod at_rest;
 mod audit;
 mod breaches;
 mod news;
+mod second_factors;
