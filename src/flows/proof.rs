@@ -50,6 +50,15 @@ impl Proven {
     }
 }
 
+/// What a right code of an authenticator that was never confirmed does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PendingTotp {
+    /// Confirms it.
+    Confirmed,
+    /// Nothing: whoever is signed in confirms it in its own place, which wants a recent proof and shows the recovery codes.
+    Ignored,
+}
+
 /// What became of a code.
 pub(super) enum Judgement {
     Proven(Proven),
@@ -62,18 +71,39 @@ pub(super) enum Judgement {
 }
 
 impl Claimant<'_> {
-    /// Judges a code and spends it if it is right.
+    /// Judges a code of a confirmed factor and spends it if it is right.
     pub(super) fn judge(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         code: &SecondFactorCode,
     ) -> Result<Judgement, Fault> {
+        self.judge_with(core, connection, code, PendingTotp::Ignored)
+    }
+
+    /// Judges a code at the second door: the first right one of an account that has no second factor confirms its
+    /// authenticator.
+    pub(super) fn judge_at_sign_in(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        code: &SecondFactorCode,
+    ) -> Result<Judgement, Fault> {
+        self.judge_with(core, connection, code, PendingTotp::Confirmed)
+    }
+
+    fn judge_with(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        code: &SecondFactorCode,
+        pending: PendingTotp,
+    ) -> Result<Judgement, Fault> {
         if let Some(wait) = self.held.failed_attempts.wait(self.now) {
             return Ok(Judgement::Locked(wait));
         }
         let proven = match code {
-            SecondFactorCode::Totp(code) => self.prove_totp(core, connection, code)?,
+            SecondFactorCode::Totp(code) => self.prove_totp(core, connection, code, pending)?,
             SecondFactorCode::Recovery(code) => self.prove_recovery_code(core, connection, code)?,
             SecondFactorCode::Sent(channel, code) => self.prove_sent_code(core, connection, *channel, code)?,
         };
@@ -148,13 +178,22 @@ impl Claimant<'_> {
         Ok(core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?)
     }
 
-    fn prove_totp(&self, core: &Core, connection: &mut PgConnection, code: &TotpCode) -> Result<Option<Proven>, Fault> {
+    fn prove_totp(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        code: &TotpCode,
+        pending: PendingTotp,
+    ) -> Result<Option<Proven>, Fault> {
         let factors = totp_factors::list_usable(connection, self.held.user.id, self.now)?;
         // Where one is confirmed, that one counts: a secret that is to take its place is confirmed elsewhere, by the
         // owner's own session.
         let Some(factor) = factors.first() else {
             return Ok(None);
         };
+        if !factor.active && pending == PendingTotp::Ignored {
+            return Ok(None);
+        }
         let Some(step) = self.matched_step(core, factor, code)? else {
             return Ok(None);
         };

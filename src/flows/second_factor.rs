@@ -137,7 +137,7 @@ fn decide(
             attempts_remaining: pending.attempts_remaining(),
         });
     }
-    match claimant.judge(core, connection, &attempt.code)? {
+    match claimant.judge_at_sign_in(core, connection, &attempt.code)? {
         Judgement::Proven(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
         Judgement::Wrong { .. } => Ok(Decision::Refused {
             attempts_remaining: pending.attempts_remaining(),

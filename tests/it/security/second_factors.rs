@@ -333,3 +333,30 @@ async fn bodies_of_another_shape_are_refused_by_the_members_name() {
         answer.expect_problem(400, "malformed_request");
     }
 }
+
+#[actix_web::test]
+async fn an_authenticator_that_waits_is_confirmed_by_no_other_way_than_its_own() {
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let person = Person::register(&app, "jo@example.com").await;
+    let login = log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
+    let token = login.text("/access_token");
+    app.clock.advance(301);
+    // The session is too old for any change, and a step-up is no enrolment.
+    post(&app, "/step-up", &token, json!({"code": person.code(&app)}))
+        .await
+        .expect_problem(401, "invalid_code");
+    let me = app.get_as("/me", &token).await.expect(200).json();
+    assert_eq!(
+        me["two_factor"],
+        json!({"totp": false, "email": false, "phone": false, "recovery_codes_remaining": 0})
+    );
+    let token = post(&app, "/step-up", &token, json!({"password": PASSWORD}))
+        .await
+        .expect(200)
+        .text("/access_token");
+    let answer = post(&app, "/2fa/totp/confirm", &token, json!({"code": person.code(&app)})).await;
+    assert_eq!(
+        answer.expect(200).json()["recovery_codes"].as_array().unwrap().len(),
+        10
+    );
+}
