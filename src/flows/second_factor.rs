@@ -30,8 +30,8 @@ pub enum Verification {
     SignedIn(Box<SignedIn>),
     /// It was wrong, expired or used before: nobody is told which.
     InvalidCode {
-        /// Attempts left with this pre-auth token.
-        attempts_remaining: i16,
+        /// Attempts left with this pre-auth token, and on the account before the next wait.
+        attempts_remaining: i32,
     },
     /// Too many were wrong before; nothing is looked at for so long.
     Locked(TimeDelta),
@@ -62,7 +62,7 @@ struct Opened {
 
 enum Decision {
     SignedIn(Box<Opened>),
-    Refused { attempts_remaining: i16 },
+    Refused { attempts_remaining: i32 },
     Locked(TimeDelta),
     EmailNotVerified,
     NoSession,
@@ -139,8 +139,8 @@ fn decide(
     }
     match claimant.judge_at_sign_in(core, connection, &attempt.code)? {
         Judgement::Proven(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
-        Judgement::Wrong { .. } => Ok(Decision::Refused {
-            attempts_remaining: pending.attempts_remaining(),
+        Judgement::Wrong { attempts_remaining } => Ok(Decision::Refused {
+            attempts_remaining: attempts_remaining.min(i32::from(pending.attempts_remaining())),
         }),
         Judgement::Locked(wait) => Ok(Decision::Locked(wait)),
     }

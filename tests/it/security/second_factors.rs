@@ -360,3 +360,34 @@ async fn an_authenticator_that_waits_is_confirmed_by_no_other_way_than_its_own()
         10
     );
 }
+
+#[actix_web::test]
+async fn the_attempts_told_are_those_that_the_account_has_too() {
+    let app = TestApp::new().await;
+    let person = Person::sign_up(&app, "jo@example.com").await.person;
+    app.clock.advance(30);
+    for remaining in [4, 3] {
+        let problem = verify(&app, &person.log_in(&app).await, &person.wrong_code(&app)).await;
+        assert_eq!(
+            problem.expect_problem(401, "invalid_code")["attempts_remaining"],
+            remaining
+        );
+    }
+    let token = person.log_in(&app).await;
+    for remaining in [2, 1, 0] {
+        let problem = verify(&app, &token, &person.wrong_code(&app)).await;
+        assert_eq!(
+            problem.expect_problem(401, "invalid_code")["attempts_remaining"],
+            remaining
+        );
+    }
+    let locked = verify(&app, &token, &person.code(&app)).await;
+    assert_eq!(locked.header("retry-after"), Some("30"));
+    locked.expect_problem(429, "rate_limited");
+    // After the wait one is looked at, and the next wait is twice as long.
+    app.clock.advance(30);
+    let problem = verify(&app, &token, &person.wrong_code(&app)).await;
+    assert_eq!(problem.expect_problem(401, "invalid_code")["attempts_remaining"], 0);
+    let locked = verify(&app, &token, &person.code(&app)).await;
+    assert_eq!(locked.header("retry-after"), Some("60"));
+}
