@@ -3,3 +3,31 @@
 mod refresh;
 mod registration;
 mod second_factor;
+mod sensitive_changes;
+mod sent_codes;
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use crate::support::app::TestApp;
+use crate::support::response::TestResponse;
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// Counts rows: `condition` is a table and what is wanted of its rows.
+fn count(app: &TestApp, condition: &str) -> i64 {
+    let query = format!("SELECT count(*) AS count FROM {condition}");
+    diesel::sql_query(query)
+        .get_result::<Count>(&mut app.database.connect())
+        .unwrap()
+        .count
+}
+
+/// Counts the answers with a status.
+fn with_status(answers: &[TestResponse], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}

@@ -1,29 +1,14 @@
 //! Of one code sent many times at once, exactly one signs in.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
 
+use super::count;
 use crate::support::actors::{Person, verify};
 use crate::support::app::TestApp;
 
 /// Requests at once.
 const CROWD: usize = 20;
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-fn count(app: &TestApp, condition: &str) -> i64 {
-    let query = format!("SELECT count(*) AS count FROM {condition}");
-    diesel::sql_query(query)
-        .get_result::<Count>(&mut app.database.connect())
-        .unwrap()
-        .count
-}
 
 fn forgive(app: &TestApp) {
     app.database

@@ -1,0 +1,191 @@
+//! Of one code that was sent, one use counts; and no crowd gets more messages or more guesses than one after the other.
+
+use actix_web::http::Method;
+use futures_util::FutureExt;
+use futures_util::future::{join, join_all};
+use serde_json::json;
+
+use super::{count, with_status};
+use crate::support::actors::{PHONE, Person, SignedIn, challenge, verify, verify_by};
+use crate::support::app::TestApp;
+
+const ALL: &[(&str, &str)] = &[("SECOND_FACTORS", "totp,email,sms")];
+const OTHER_PHONE: &str = "+4915112345699";
+/// Requests at once.
+const CROWD: usize = 20;
+
+/// Signs somebody up who has a phone, and comes back when a code may be sent to it anew.
+async fn with_phone(app: &TestApp, email: &str, number: &str) -> SignedIn {
+    let signed_in = Person::sign_up(app, email).await;
+    signed_in.set_up_phone(app, number).await;
+    app.clock.advance(60);
+    signed_in
+}
+
+#[actix_web::test]
+async fn one_texted_code_signs_in_once() {
+    let app = TestApp::with(ALL).await;
+    let sibling = app.sibling(ALL).await;
+    let instances = [&app, &sibling];
+    let signed_in = with_phone(&app, "jo@example.com", PHONE).await;
+    let token = signed_in.person.log_in(&app).await;
+    challenge(&app, &token, "sms").await.expect(202);
+    let code = app.sent_code(PHONE).await;
+    let answers = join_all((0..CROWD).map(|number| verify_by(instances[number % 2], &token, &code, "sms"))).await;
+    assert_eq!((with_status(&answers, 200), with_status(&answers, 401)), (1, CROWD - 1));
+    assert_eq!(count(&app, "sessions WHERE state = 'active'"), 2);
+}
+
+#[actix_web::test]
+async fn one_texted_code_steps_up_once() {
+    let app = TestApp::with(ALL).await;
+    let sibling = app.sibling(ALL).await;
+    let instances = [&app, &sibling];
+    let signed_in = with_phone(&app, "jo@example.com", PHONE).await;
+    let token = &signed_in.access_token;
+    let body = json!({"method": "sms"});
+    app.call_as(Method::POST, "/2fa/challenge", token, &body)
+        .await
+        .expect(202);
+    let proof = json!({"code": app.sent_code(PHONE).await, "method": "sms"});
+    let step_up = |number: usize| instances[number % 2].call_as(Method::POST, "/step-up", token, &proof);
+    let answers = join_all((0..CROWD).map(step_up)).await;
+    assert_eq!(with_status(&answers, 200), 1);
+    assert_eq!(with_status(&answers, 401) + with_status(&answers, 429), CROWD - 1);
+}
+
+#[actix_web::test]
+async fn a_crowd_of_wishes_for_a_code_sends_one() {
+    let app = TestApp::with(ALL).await;
+    let sibling = app.sibling(ALL).await;
+    let instances = [&app, &sibling];
+    let signed_in = with_phone(&app, "jo@example.com", PHONE).await;
+    let token = signed_in.person.log_in(&app).await;
+    let before = app.letters(PHONE).await.len();
+    let answers = join_all((0..CROWD).map(|number| challenge(instances[number % 2], &token, "sms"))).await;
+    assert_eq!((with_status(&answers, 202), with_status(&answers, 429)), (1, CROWD - 1));
+    assert_eq!(app.letters(PHONE).await.len(), before + 1);
+    let code = app.sent_code(PHONE).await;
+    verify_by(&app, &token, &code, "sms").await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_crowd_of_logins_gets_no_more_codes_than_the_account_may() {
+    let app = TestApp::with(ALL).await;
+    let sibling = app.sibling(ALL).await;
+    let instances = [&app, &sibling];
+    let signed_in = with_phone(&app, "jo@example.com", PHONE).await;
+    let mut tokens = Vec::new();
+    for _ in 0..CROWD {
+        tokens.push(signed_in.person.log_in(&app).await);
+    }
+    let ask = |(number, token)| challenge(instances[number % 2], token, "sms");
+    let answers = join_all(tokens.iter().map(String::as_str).enumerate().map(ask)).await;
+    // The enrolment was the first of five in this hour.
+    assert_eq!((with_status(&answers, 202), with_status(&answers, 429)), (4, CROWD - 4));
+    assert_eq!(app.letters(PHONE).await.len(), 5);
+}
+
+#[actix_web::test]
+async fn a_crowd_of_accounts_gets_no_more_codes_than_one_phone_may() {
+    let app = TestApp::with(ALL).await;
+    let sibling = app.sibling(ALL).await;
+    let instances = [&app, &sibling];
+    let mut people = Vec::new();
+    for number in 0..CROWD {
+        people.push(Person::sign_up(&app, &format!("jo{number}@example.com")).await);
+    }
+    let body = json!({"phone_number": PHONE});
+    let ask = |(number, person): (usize, &SignedIn)| {
+        let (app, token) = (instances[number % 2], person.access_token.clone());
+        let body = &body;
+        async move { app.call_as(Method::PUT, "/2fa/phone", &token, body).await }
+    };
+    let answers = join_all(people.iter().enumerate().map(ask)).await;
+    assert_eq!(
+        (with_status(&answers, 202), with_status(&answers, 429)),
+        (10, CROWD - 10)
+    );
+    assert_eq!(app.letters(PHONE).await.len(), 10);
+}
+
+#[actix_web::test]
+async fn a_phone_that_is_replaced_while_its_code_is_used_opens_the_door_before_or_never() {
+    let app = TestApp::with(ALL).await;
+    let sibling = app.sibling(ALL).await;
+    for round in 0..8 {
+        let (old, new) = (format!("+49151123456{round:02}"), format!("+49151123457{round:02}"));
+        let signed_in = with_phone(&app, &format!("jo{round}@example.com"), &old).await;
+        let token = signed_in.person.log_in(&app).await;
+        challenge(&app, &token, "sms").await.expect(202);
+        let code = app.sent_code(&old).await;
+        let body = json!({"phone_number": new});
+        app.call_as(Method::PUT, "/2fa/phone", &signed_in.access_token, &body)
+            .await
+            .expect(202);
+        let body = json!({"code": app.confirmation_code(&new).await});
+        let (verified, replaced) = join(
+            verify_by(&sibling, &token, &code, "sms"),
+            app.call_as(Method::POST, "/2fa/phone/confirm", &signed_in.access_token, &body),
+        )
+        .await;
+        replaced.expect(204);
+        assert!([200, 401].contains(&verified.status.as_u16()));
+        let login = signed_in.person.log_in(&app).await;
+        let sent = challenge(&app, &login, "sms").await.expect(202);
+        assert_eq!(sent.text("/hint"), format!("•••{round:02}"));
+        assert_eq!(app.letters(&new).await.len(), 2);
+    }
+}
+
+#[actix_web::test]
+async fn guesses_of_all_kinds_at_once_are_looked_at_five_times() {
+    let app = TestApp::with(ALL).await;
+    let sibling = app.sibling(ALL).await;
+    let signed_in = with_phone(&app, "jo@example.com", PHONE).await;
+    let (person, access) = (&signed_in.person, &signed_in.access_token);
+    let body = json!({"phone_number": OTHER_PHONE});
+    app.call_as(Method::PUT, "/2fa/phone", access, &body).await.expect(202);
+    app.post_as("/2fa/totp", access).await.expect(201);
+    let totp = person.wrong_code(&app);
+    let mut logins = Vec::new();
+    for _ in 0..4 {
+        logins.push(person.log_in(&app).await);
+    }
+    challenge(&app, &logins[0], "sms").await.expect(202);
+    let sent = [app.sent_code(PHONE).await, app.confirmation_code(OTHER_PHONE).await];
+    let wrong = ["000000", "000001", "000002"].map(str::to_owned);
+    let text = wrong.into_iter().find(|code| !sent.contains(code)).unwrap();
+    let recovery = "0000-0000-0000-0000-0000-0000";
+    let proofs = [
+        ("/step-up", json!({"password": "another password"})),
+        ("/step-up", json!({"code": totp})),
+        ("/2fa/totp/confirm", json!({"code": totp})),
+        ("/2fa/phone/confirm", json!({"code": text})),
+    ];
+    let at_the_door = [&app, &sibling].into_iter().flat_map(|app| {
+        let guess = async |token: &str, code: &str, method: &str| verify_by(app, token, code, method).await;
+        [
+            guess(&logins[0], &text, "sms").boxed_local(),
+            guess(&logins[1], &totp, "totp").boxed_local(),
+            guess(&logins[2], recovery, "recovery_code").boxed_local(),
+            guess(&logins[3], "00000000", "email").boxed_local(),
+        ]
+    });
+    let signed_in = [&app, &sibling].into_iter().flat_map(|app| {
+        let send = |(path, body)| app.call_as(Method::POST, path, access, body).boxed_local();
+        proofs.iter().map(move |(path, body)| send((*path, body)))
+    });
+    let answers = join_all(at_the_door.chain(signed_in)).await;
+    let codes: Vec<String> = answers.iter().map(|answer| answer.text("/code")).collect();
+    let looked_at = codes.iter().filter(|code| *code != "rate_limited");
+    assert_eq!(looked_at.count(), 5, "{codes:?}");
+    assert_eq!(
+        count(&app, "audit_events WHERE event IN ('authn_mfa_fail', 'step_up_fail')"),
+        5
+    );
+    // And a right one is not, whoever sends it.
+    verify(&app, &logins[0], &person.code(&app))
+        .await
+        .expect_problem(429, "rate_limited");
+}
