@@ -20,7 +20,6 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, Delivery, PendingSession};
 use crate::domain::user::User;
-use crate::store::users::HeldUser;
 use crate::store::{PgConnection, recovery_codes, sessions, users};
 
 /// What became of a code.
@@ -117,13 +116,26 @@ fn decide(
     attempt: &Attempt,
     now: DateTime<Utc>,
 ) -> Result<Decision, Fault> {
-    if awaits_email(core, connection, id, now)? {
+    let Some(found) = sessions::find_pending(connection, id, now)? else {
+        return Ok(Decision::NoSession);
+    };
+    // The user's row before any session's, as everywhere: requests that take them the other way round wait for each other.
+    let Some(held) = users::find_active_for_update(connection, found.user_id)? else {
+        return Ok(Decision::NoSession);
+    };
+    if is_awaited(core, &held.user) {
         return Ok(Decision::EmailNotVerified);
     }
+    if let Some(wait) = held.failed_attempts.wait(now) {
+        // Waiting takes no attempt. The login may have been used up before this request held the account.
+        let goes_on = sessions::find_pending(connection, id, now)?.is_some();
+        return Ok(if goes_on {
+            Decision::Locked(wait)
+        } else {
+            Decision::NoSession
+        });
+    }
     let Some(pending) = sessions::take_attempt(connection, id, now)? else {
-        return no_attempt(connection, id, now);
-    };
-    let Some(held) = users::find_active_for_update(connection, pending.user_id)? else {
         return Ok(Decision::NoSession);
     };
     let claimant = Claimant {
@@ -144,28 +156,6 @@ fn decide(
         }),
         Judgement::Locked(wait) => Ok(Decision::Locked(wait)),
     }
-}
-
-/// Tells whether the account of a pending login has to prove its address before anything is looked at.
-fn awaits_email(core: &Core, connection: &mut PgConnection, id: SessionId, now: DateTime<Utc>) -> Result<bool, Fault> {
-    if !core.settings.email_verification_required {
-        return Ok(false);
-    }
-    let Some(pending) = sessions::find_pending(connection, id, now)? else {
-        return Ok(false);
-    };
-    let user = users::find_active(connection, pending.user_id)?;
-    Ok(user.is_some_and(|user| is_awaited(core, &user)))
-}
-
-/// Tells a login that must wait from one that is over. Neither took an attempt.
-fn no_attempt(connection: &mut PgConnection, id: SessionId, now: DateTime<Utc>) -> Result<Decision, Fault> {
-    let Some(pending) = sessions::find_pending(connection, id, now)? else {
-        return Ok(Decision::NoSession);
-    };
-    let held: Option<HeldUser> = users::find_active_for_update(connection, pending.user_id)?;
-    let wait = held.and_then(|held| held.failed_attempts.wait(now));
-    Ok(wait.map_or(Decision::NoSession, Decision::Locked))
 }
 
 fn open(

@@ -118,12 +118,14 @@ pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: R
 ///
 /// Returns faults only.
 pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<(), Fault> {
-    let (now, user_id, kept) = (core.clock.now(), caller.user.id, caller.session.id);
+    let (now, key) = (core.clock.now(), caller.key());
     let shared = Arc::clone(core);
     core.db
         .transaction("sessions.end_others", move |connection| {
-            let ended = sessions::end_all(connection, user_id, Some(kept), EndReason::Revoked, now)?;
-            shared.audit_ended(connection, user_id, ended, &origin, now)
+            key.hold(connection, now)?;
+            let kept = Some(key.session_id);
+            let ended = sessions::end_all(connection, key.user_id, kept, EndReason::Revoked, now)?;
+            shared.audit_ended(connection, key.user_id, ended, &origin, now)
         })
         .await
 }

@@ -78,8 +78,7 @@ fn live_pending(id: Uuid, now: DateTime<Utc>) -> _ {
         .filter(exists(account))
 }
 
-/// Takes one attempt of a live pending session, before anything is compared: of many at once, at most five get one. None is
-/// taken while the account has to wait.
+/// Takes one attempt of a live pending session, before anything is compared: of many at once, at most five get one.
 ///
 /// # Errors
 ///
@@ -89,12 +88,7 @@ pub fn take_attempt(
     id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<Option<PendingSession>, StoreError> {
-    let account_may_try = users::table.filter(users::id.eq(sessions::user_id)).filter(
-        users::locked_until
-            .is_null()
-            .or(users::locked_until.assume_not_null().le(now)),
-    );
-    let row: Option<PendingRow> = diesel::update(live_pending(id.uuid(), now).filter(exists(account_may_try)))
+    let row: Option<PendingRow> = diesel::update(live_pending(id.uuid(), now))
         .set(sessions::attempts.eq(sessions::attempts + 1))
         .returning(PendingRow::as_returning())
         .get_result(connection)
@@ -306,7 +300,8 @@ pub fn end_own(
         == 1)
 }
 
-/// Ends all sessions of a user, pending ones included, but the one that is kept if there is one. Returns which.
+/// Ends all sessions of a user, pending ones included, but the one that is kept if there is one. The caller holds the
+/// user's row: two that each take several sessions could wait for each other. Returns which.
 ///
 /// # Errors
 ///

@@ -139,3 +139,62 @@ async fn of_many_new_sets_at_once_one_counts() {
     assert_eq!(with_status(&answers, 200), CROWD);
     assert_eq!(count(&app, "recovery_codes"), 10);
 }
+
+#[actix_web::test]
+async fn everything_at_once_waits_for_nothing_in_a_circle() {
+    let settings = &[("MAX_SESSIONS", "3"), ("SECOND_FACTORS", "totp,email,sms")];
+    let first = TestApp::with(settings).await;
+    // A circle is not resolved before the request has given up, and so is seen.
+    let patient =
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''60s''', current_database()); END $$";
+    first.database.connect().batch_execute(patient).unwrap();
+    let (app, sibling) = (first.sibling(settings).await, first.sibling(settings).await);
+    for round in 0..4 {
+        let signed_in = Person::sign_up(&app, &format!("jo{round}@example.com")).await;
+        signed_in
+            .set_up_phone(&app, &format!("{}{round}", &PHONE[..PHONE.len() - 1]))
+            .await;
+        let mut others = Vec::new();
+        for _ in 0..2 {
+            others.push(signed_in.person.sign_in_again(&app).await);
+        }
+        let mut logins = Vec::new();
+        for _ in 0..8 {
+            logins.push(signed_in.person.log_in(&app).await);
+        }
+        let turn = Cell::new(0);
+        let instance = || {
+            turn.set(turn.get() + 1);
+            [&app, &sibling][turn.get() % 2]
+        };
+        let (token, proof) = (&signed_in.access_token, json!({"password": PASSWORD}));
+        let tokens = [token, &others[0], &others[1]];
+        let by_sms = json!({"method": "sms"});
+        let mut crowd = Vec::new();
+        for (number, login) in logins.iter().enumerate() {
+            crowd.push(verify(instance(), login, &signed_in.recovery_codes[number]).boxed_local());
+        }
+        for token in tokens {
+            crowd.push(instance().bare_as(Method::DELETE, "/sessions", token).boxed_local());
+            crowd.push(
+                instance()
+                    .call_as(Method::POST, "/step-up", token, &proof)
+                    .boxed_local(),
+            );
+            crowd.push(
+                instance()
+                    .call_as(Method::POST, "/2fa/challenge", token, &by_sms)
+                    .boxed_local(),
+            );
+            crowd.push(instance().post_as("/2fa/recovery-codes", token).boxed_local());
+        }
+        crowd.push(refresh(instance(), &signed_in.refresh_token).boxed_local());
+        crowd.push(instance().post_as("/logout", &others[1]).boxed_local());
+        for answer in join_all(crowd).await {
+            assert!(
+                [200, 202, 204, 401, 429].contains(&answer.status.as_u16()),
+                "{answer:?}"
+            );
+        }
+    }
+}
