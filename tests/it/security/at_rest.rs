@@ -1,15 +1,39 @@
 //! The database holds nothing that could be presented.
 
+use actix_web::http::Method;
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use serde_json::json;
+use vestibule::domain::message::{Channel, Letter, Locale, Message, Occasion};
+use vestibule::domain::phone_number::PhoneNumber;
+use vestibule::domain::second_factor_code::SecondFactorCode;
 
-use crate::support::actors::{PASSWORD, Person};
+use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, challenge, log_in, verify_by};
 use crate::support::app::TestApp;
 
 #[derive(QueryableByName)]
 struct Dump {
     #[diesel(sql_type = Text)]
     dump: String,
+}
+
+/// Returns a table's rows as JSON.
+fn dump(app: &TestApp, table: &str) -> String {
+    let query = format!("SELECT coalesce(string_agg(row_to_json(t)::text, ' '), '') AS dump FROM {table} t");
+    let dump = diesel::sql_query(query)
+        .get_result::<Dump>(&mut app.database.connect())
+        .unwrap()
+        .dump;
+    assert!(!dump.is_empty(), "{table} is empty, so this proves nothing");
+    dump
+}
+
+/// Writes bytes as the database shows them.
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[actix_web::test]
@@ -29,18 +53,10 @@ async fn no_secret_stands_in_any_table() {
         "service_clients",
         "audit_events",
     ] {
-        let query = format!("SELECT coalesce(string_agg(row_to_json(t)::text, ' '), '') AS dump FROM {table} t");
-        let dump = diesel::sql_query(query)
-            .get_result::<Dump>(&mut app.database.connect())
-            .unwrap()
-            .dump;
-        assert!(!dump.is_empty(), "{table} is empty, so this proves nothing");
-        everything.push_str(&dump);
+        everything.push_str(&dump(&app, table));
     }
     let secret = base32::decode(base32::Alphabet::Rfc4648 { padding: false }, &signed_in.person.secret).unwrap();
-    let hex = secret
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let hex = hex(&secret);
     let mut secrets = vec![
         PASSWORD.to_owned(),
         signed_in.person.secret.clone(),
@@ -60,4 +76,138 @@ async fn no_secret_stands_in_any_table() {
     }
     assert!(!everything.contains("vcs_") && !everything.contains(&client));
     assert!(everything.contains("$2b$04$"));
+}
+
+const ALL: &[(&str, &str)] = &[("SECOND_FACTORS", "totp,email,sms")];
+const OTHER_PHONE: &str = "+4915112345699";
+
+/// Sends every kind of code, and returns what was sent: codes and words.
+async fn send_all(app: &TestApp, signed_in: &SignedIn) -> (Vec<String>, Vec<String>) {
+    signed_in.set_up_phone(app, PHONE).await;
+    signed_in.set_up_email(app).await;
+    app.clock.advance(60);
+    let token = signed_in.person.log_in(app).await;
+    challenge(app, &token, "sms").await.expect(202);
+    challenge(app, &token, "email").await.expect(202);
+    // One that is spent, one that is wrong, one that waits.
+    verify_by(app, &token, "00000000", "email").await.expect(401);
+    let code = app.sent_code(PHONE).await;
+    verify_by(app, &token, &code, "sms").await.expect(200);
+    let body = json!({"phone_number": OTHER_PHONE});
+    app.call_as(Method::PUT, "/2fa/phone", &signed_in.access_token, &body)
+        .await
+        .expect(202);
+    let (mut codes, mut words) = (Vec::new(), Vec::new());
+    for to in [PHONE, OTHER_PHONE, "jo@example.com"] {
+        for letter in app.letters(to).await {
+            codes.extend(letter["code"].as_str().map(str::to_owned));
+            words.extend(letter["text"].as_str().unwrap().lines().map(str::to_owned));
+        }
+    }
+    words.retain(|line| line.len() > 12);
+    assert!(codes.len() == 5 && words.len() > 5, "{codes:?} {words:?}");
+    (codes, words)
+}
+
+#[actix_web::test]
+async fn neither_numbers_nor_codes_nor_words_of_messages_stand_in_any_table() {
+    let app = TestApp::with(ALL).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let (codes, words) = send_all(&app, &signed_in).await;
+    let tables = [
+        "outbox",
+        "out_of_band_factors",
+        "one_time_codes",
+        "quotas",
+        "audit_events",
+        "sessions",
+    ];
+    let everything: String = tables.map(|table| dump(&app, table)).concat();
+    let mut secrets = words;
+    secrets.push("jo@example.com".to_owned());
+    secrets.extend([PHONE, OTHER_PHONE].map(|number| number.trim_start_matches('+').to_owned()));
+    for secret in &secrets {
+        assert!(!everything.contains(secret.as_str()), "{secret:?} is stored");
+    }
+    for secret in secrets.iter().chain(&codes) {
+        assert!(
+            !everything.contains(&hex(secret.as_bytes())),
+            "{secret:?} is stored as bytes"
+        );
+    }
+    for code in &codes {
+        // Few digits: among so many others they may stand by chance, but not by themselves.
+        let alone = everything.split(|character: char| !character.is_ascii_alphanumeric());
+        assert!(alone.into_iter().all(|word| word != code), "{code} is stored");
+    }
+    let users = dump(&app, "users");
+    assert!(codes.iter().all(|code| !users.contains(code.as_str())));
+    assert!(!users.contains(&PHONE[1..]));
+}
+
+#[actix_web::test]
+async fn a_number_that_was_moved_to_another_account_opens_nothing() {
+    let app = TestApp::with(ALL).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    jo.set_up_phone(&app, PHONE).await;
+    let mo = Person::sign_up(&app, "mo@example.com").await;
+    mo.set_up_phone(&app, OTHER_PHONE).await;
+    app.clock.advance(60);
+    let token = jo.person.log_in(&app).await;
+    app.database
+        .connect()
+        .batch_execute(
+            "UPDATE out_of_band_factors AS mine SET sealed_phone_number = theirs.sealed_phone_number
+             FROM out_of_band_factors AS theirs WHERE theirs.id <> mine.id",
+        )
+        .unwrap();
+    // A second factor that cannot be read is never skipped.
+    challenge(&app, &token, "sms")
+        .await
+        .expect_problem(500, "internal_error");
+    log_in(&app, "jo@example.com", PASSWORD)
+        .await
+        .expect_problem(500, "internal_error");
+    assert_eq!(app.letters(OTHER_PHONE).await.len(), 1, "its own enrolment only");
+    // Nor does a whole row that changed hands.
+    let hand_over = format!(
+        "DELETE FROM out_of_band_factors WHERE user_id = '{}'; UPDATE out_of_band_factors SET user_id = '{}'",
+        jo.person.id, jo.person.id
+    );
+    app.database.connect().batch_execute(&hand_over).unwrap();
+    challenge(&app, &token, "sms")
+        .await
+        .expect_problem(500, "internal_error");
+}
+
+#[test]
+fn what_is_printed_for_debugging_tells_no_secret() {
+    let code = |text, method| SecondFactorCode::parse(text, method).unwrap();
+    let message = Message::SecondFactorCode {
+        code: "975310".to_owned(),
+        minutes: 5,
+    };
+    let occasion = Occasion {
+        at: chrono::DateTime::UNIX_EPOCH,
+        ip: None,
+        user_agent: None,
+    };
+    let letter = Letter {
+        to: PHONE.to_owned(),
+        locale: Locale::En,
+        message: message.clone(),
+        occasion,
+    };
+    let printed = format!(
+        "{:?} {:?} {:?} {:?} {message:?} {letter:?} {:?} {:?}",
+        code("975310", None),
+        code("975310", Some("sms")),
+        code("97531024", Some("email")),
+        code("9753-1975-3197-5319-7531-9753", None),
+        PhoneNumber::parse(PHONE),
+        Channel::Sms,
+    );
+    for secret in ["9753", "1511", "jo@"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
 }
