@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{OpenApi, ToSchema};
@@ -187,10 +188,33 @@ fn problem_response(codes: &[Code]) -> Value {
         .iter()
         .map(|code| (code.as_str(), json!({"summary": code.title(), "value": example(*code)})))
         .collect();
-    json!({
+    let mut response = json!({
         "description": names.join(" "),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
-    })
+    });
+    let header = codes.first().and_then(|code| header(code.status()));
+    if let (Some((name, header)), Value::Object(members)) = (header, &mut response) {
+        members.insert("headers".to_owned(), json!({name: header}));
+    }
+    response
+}
+
+/// Describes the header that tells a program what to do about a status.
+fn header(status: StatusCode) -> Option<(&'static str, Value)> {
+    let (name, description, schema) = match status {
+        StatusCode::UNAUTHORIZED => (
+            "WWW-Authenticate",
+            "What to authenticate with, and why what was sent is not enough (RFC 6750, RFC 9470).",
+            json!({"type": "string"}),
+        ),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => (
+            "Retry-After",
+            "Seconds to wait before the next try.",
+            json!({"type": "integer", "minimum": 1}),
+        ),
+        _ => return None,
+    };
+    Some((name, json!({"description": description, "schema": schema})))
 }
 
 fn example(code: Code) -> Value {

@@ -35,6 +35,15 @@ fn every_operation_is_described_in_full() {
                     response["description"].as_str().is_some_and(|text| !text.is_empty()),
                     "{name} {status}"
                 );
+                let header = match status.as_str() {
+                    "401" => "WWW-Authenticate",
+                    "429" | "503" => "Retry-After",
+                    _ => "",
+                };
+                assert!(
+                    header.is_empty() || response["headers"][header]["schema"].is_object(),
+                    "{name} {status} does not describe {header}"
+                );
                 for content in response["content"]
                     .as_object()
                     .into_iter()
