@@ -371,7 +371,6 @@ impl Claimant<'_> {
             channel: destination.channel(),
         };
         let candidates = core.sent_codes.candidates(place, destination.as_str(), code);
-        let tried = one_time_codes::try_code(connection, place, &candidates, self.now)?;
-        Ok(tried.is_some_and(|tried| tried.right))
+        Ok(one_time_codes::try_code(connection, place, &candidates, self.now)?)
     }
 }

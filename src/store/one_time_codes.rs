@@ -74,17 +74,9 @@ pub fn sent_at(connection: &mut PgConnection, place: CodePlace) -> Result<Option
     Ok(at(place).select(one_time_codes::sent_at).first(connection).optional()?)
 }
 
-/// What became of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// Whether the code was right, and is spent now.
-    pub right: bool,
-    /// Attempts taken, this one included.
-    pub attempts: i16,
-}
-
 /// Takes an attempt and spends the code if it is right, known by the hashes it may be stored under: one statement, so that
-/// of many at once one succeeds, and no more than the allowed number is looked at. `None`: there is no code to try.
+/// of many at once one succeeds, and no more than the allowed number is looked at. Returns whether it was right and is
+/// spent now.
 ///
 /// # Errors
 ///
@@ -94,7 +86,7 @@ pub fn try_code(
     place: CodePlace,
     candidates: &[Vec<u8>],
     now: DateTime<Utc>,
-) -> Result<Option<Tried>, StoreError> {
+) -> Result<bool, StoreError> {
     let live = at(place)
         .filter(one_time_codes::used_at.is_null())
         .filter(one_time_codes::expires_at.gt(now))
@@ -103,18 +95,15 @@ pub fn try_code(
         one_time_codes::code_hash.eq_any(candidates),
         Some(now).into_sql::<Nullable<Timestamptz>>(),
     );
-    let tried: Option<(i16, Option<DateTime<Utc>>)> = diesel::update(live)
+    let used_at: Option<Option<DateTime<Utc>>> = diesel::update(live)
         .set((
             one_time_codes::attempts.eq(one_time_codes::attempts + 1),
             one_time_codes::used_at.eq(spent.otherwise(None::<DateTime<Utc>>.into_sql::<Nullable<Timestamptz>>())),
         ))
-        .returning((one_time_codes::attempts, one_time_codes::used_at))
+        .returning(one_time_codes::used_at)
         .get_result(connection)
         .optional()?;
-    Ok(tried.map(|(attempts, used_at)| Tried {
-        right: used_at.is_some(),
-        attempts,
-    }))
+    Ok(used_at.flatten().is_some())
 }
 
 #[diesel::dsl::auto_type]
