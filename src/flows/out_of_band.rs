@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outbox::{Posting, occasion, post, tell};
-use super::proof::{Claimant, Judgement};
+use super::proof::Claimant;
 use super::quotas::wait_or_take;
 use super::sessions::Caller;
 use super::{Core, Fault, account};
@@ -357,11 +357,8 @@ pub async fn confirm(
                 return Ok(Confirmation::Confirmed);
             }
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
-            Ok(match claimant.count_wrong(&shared, connection, event)? {
-                Judgement::Wrong { attempts_remaining } => Confirmation::InvalidCode { attempts_remaining },
-                Judgement::Locked(wait) => Confirmation::Locked(wait),
-                Judgement::Proven(_) => Confirmation::Confirmed,
-            })
+            let attempts_remaining = claimant.count_wrong(&shared, connection, event)?;
+            Ok(Confirmation::InvalidCode { attempts_remaining })
         })
         .await
 }

@@ -109,7 +109,7 @@ impl Claimant<'_> {
         };
         let Some(proven) = proven else {
             let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), Some(self.held.user.id));
-            return self.count_wrong(core, connection, event);
+            return self.reject(core, connection, event);
         };
         self.forgive(core, connection)?;
         self.record(core, connection, EventName::MfaSuccess, proven.method)?;
@@ -131,16 +131,16 @@ impl Claimant<'_> {
             return Ok(Judgement::Proven(Proven::by(AuthenticationMethod::Password)));
         }
         let event = AuditEvent::failure(EventName::StepUpFail, "password", Some(self.held.user.id));
-        self.count_wrong(core, connection, event)
+        self.reject(core, connection, event)
     }
 
-    /// Counts a wrong proof, whatever it was.
+    /// Counts a wrong proof, whatever it was. Returns how many more are looked at before the next wait.
     pub(super) fn count_wrong(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         event: AuditEvent,
-    ) -> Result<Judgement, Fault> {
+    ) -> Result<i32, Fault> {
         let user_id = self.held.user.id;
         let failed = self.held.failed_attempts.with_one_more(self.now);
         users::set_failed_attempts(connection, user_id, &failed)?;
@@ -152,9 +152,12 @@ impl Claimant<'_> {
             events.push(locked.in_session(self.session_id));
         }
         core.audit(connection, &events, self.origin, self.now)?;
-        Ok(Judgement::Wrong {
-            attempts_remaining: failed.remaining(),
-        })
+        Ok(failed.remaining())
+    }
+
+    fn reject(&self, core: &Core, connection: &mut PgConnection, event: AuditEvent) -> Result<Judgement, Fault> {
+        let attempts_remaining = self.count_wrong(core, connection, event)?;
+        Ok(Judgement::Wrong { attempts_remaining })
     }
 
     /// Forgets the wrong proofs after a right one.
@@ -278,7 +281,7 @@ impl Claimant<'_> {
         };
         let Some((pending, step)) = pending.zip(step) else {
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(user.id));
-            return self.count_wrong(core, connection, event);
+            return self.reject(core, connection, event);
         };
         self.forgive(core, connection)?;
         let replaces = factors.iter().any(|factor| factor.active);
