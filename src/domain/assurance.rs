@@ -68,6 +68,11 @@ impl AuthenticationMethod {
         Self::ALL.into_iter().find(|method| method.as_str() == name)
     }
 
+    /// Tells whether the proof rests on something that its owner holds.
+    pub const fn is_held(self) -> bool {
+        matches!(self.ground(), Ground::Possession)
+    }
+
     const fn ground(self) -> Ground {
         match self {
             Self::Password => Ground::Knowledge,

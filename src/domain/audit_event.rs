@@ -22,6 +22,8 @@ pub enum EventName {
     MfaSuccess,
     /// A second factor was wrong or used before.
     MfaFail,
+    /// A second factor was right, but was used before.
+    MfaReplay,
     /// A TOTP secret was made and waits for its first code.
     MfaEnrolStarted,
     /// A TOTP secret was confirmed.
@@ -89,6 +91,7 @@ impl EventName {
             Self::LoginFail => "authn_login_fail",
             Self::MfaSuccess => "authn_mfa_success",
             Self::MfaFail => "authn_mfa_fail",
+            Self::MfaReplay => "authn_mfa_replay",
             Self::MfaEnrolStarted => "mfa_enrol_started",
             Self::MfaEnrolConfirmed => "mfa_enrol_confirmed",
             Self::RecoveryCodesGenerated => "recovery_codes_generated",

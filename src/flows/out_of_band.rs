@@ -25,8 +25,8 @@ use crate::store::one_time_codes::NewCode;
 use crate::store::out_of_band_factors::{NewPendingFactor, StoredFactor};
 use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes};
 
-/// How long a pending factor waits for its code: as long as the code of a mail that was sent anew once.
-const PENDING_LIFE: TimeDelta = TimeDelta::minutes(20);
+/// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
+const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
 
 /// Where a code goes.
 #[derive(Clone)]

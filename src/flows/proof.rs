@@ -108,12 +108,50 @@ impl Claimant<'_> {
             SecondFactorCode::Sent(channel, code) => self.prove_sent_code(core, connection, *channel, code)?,
         };
         let Some(proven) = proven else {
-            let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), Some(self.held.user.id));
-            return self.reject(core, connection, event);
+            return self.refuse(core, connection, code);
         };
-        self.forgive(core, connection)?;
+        // A mailed code forgives nothing: with the password and the mail box, an authenticator's codes could otherwise be
+        // guessed at for ever, four at a time.
+        if proven.method.is_held() {
+            self.forgive(core, connection)?;
+        }
         self.record(core, connection, EventName::MfaSuccess, proven.method)?;
         Ok(Judgement::Proven(proven))
+    }
+
+    /// Refuses a code. One that was right before is refused like any other, but is no guess, and so is not counted: a button
+    /// that was pressed twice must not make its owner wait.
+    fn refuse(&self, core: &Core, connection: &mut PgConnection, code: &SecondFactorCode) -> Result<Judgement, Fault> {
+        let user_id = Some(self.held.user.id);
+        if self.was_used(core, connection, code)? {
+            let event = AuditEvent::failure(EventName::MfaReplay, code.method().amr(), user_id);
+            core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
+            return Ok(Judgement::Wrong {
+                attempts_remaining: self.held.failed_attempts.remaining(),
+            });
+        }
+        let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
+        self.reject(core, connection, event)
+    }
+
+    fn was_used(&self, core: &Core, connection: &mut PgConnection, code: &SecondFactorCode) -> Result<bool, Fault> {
+        let user_id = self.held.user.id;
+        match code {
+            SecondFactorCode::Totp(code) => {
+                let factors = totp_factors::list_usable(connection, user_id, self.now)?;
+                let Some(active) = factors.iter().find(|factor| factor.active) else {
+                    return Ok(false);
+                };
+                let place = SealedAt::totp_secret(active.id, user_id);
+                let secret = TotpSecret::from_bytes(core.sealer.open(&place, &active.sealed_secret)?);
+                Ok(secret.matched_step(code, self.now, None).is_some())
+            }
+            SecondFactorCode::Recovery(code) => {
+                let candidates = core.codes.candidates(user_id, code);
+                Ok(recovery_codes::is_spent(connection, user_id, &candidates)?)
+            }
+            SecondFactorCode::Sent(..) => Ok(false),
+        }
     }
 
     /// Judges a password that was compared before. A right one forgives nothing: whoever knows it could otherwise guess

@@ -146,13 +146,13 @@ fn decide(
     };
     if !assurance::is_second(&pending.methods, attempt.code.method()) {
         return Ok(Decision::Refused {
-            attempts_remaining: pending.attempts_remaining(),
+            attempts_remaining: pending.attempts_remaining().into(),
         });
     }
     match claimant.judge_at_sign_in(core, connection, &attempt.code)? {
         Judgement::Proven(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
         Judgement::Wrong { attempts_remaining } => Ok(Decision::Refused {
-            attempts_remaining: attempts_remaining.min(i32::from(pending.attempts_remaining())),
+            attempts_remaining: attempts_remaining.min(pending.attempts_remaining().into()),
         }),
         Judgement::Locked(wait) => Ok(Decision::Locked(wait)),
     }

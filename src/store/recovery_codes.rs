@@ -58,6 +58,19 @@ pub fn consume(
     Ok(updated == 1)
 }
 
+/// Tells whether a code of the present set was spent before.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn is_spent(connection: &mut PgConnection, user_id: UserId, candidates: &[Vec<u8>]) -> Result<bool, StoreError> {
+    let spent = recovery_codes::table
+        .filter(recovery_codes::user_id.eq(user_id.uuid()))
+        .filter(recovery_codes::code_hash.eq_any(candidates))
+        .filter(recovery_codes::used_at.is_not_null());
+    Ok(diesel::select(diesel::dsl::exists(spent)).get_result(connection)?)
+}
+
 /// Throws the set away.
 ///
 /// # Errors

@@ -295,7 +295,7 @@ fn unknown_paths_are_not_found_and_strange_ones_are_no_way_in() {
         "/login/",
         "//login",
         "/LOGIN",
-        "/2fa",
+        "/2fa/",
         "/health",
         "/.well-known",
         "/.env",

@@ -34,18 +34,40 @@ impl Person {
     /// Registers somebody new.
     #[track_caller]
     pub(crate) fn register(client: &Client) -> Self {
+        let (email, password) = Self::somebody();
+        let answer = client.post("/register", &json!({"email": email, "password": password}));
+        Self::of(email, password, &answer.expect(201))
+    }
+
+    /// Returns an address and a password that nobody had before.
+    fn somebody() -> (String, String) {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let email = format!("jo{number}.{}@mail.example", std::process::id());
-        let password = format!("Grüne Fenster im Regen, {number}");
-        let answer = client.post("/register", &json!({"email": email, "password": password}));
-        let answer = answer.expect(201);
+        (email, format!("Grüne Fenster im Regen, {number}"))
+    }
+
+    fn of(email: String, password: String, registered: &Answer) -> Self {
         Self {
             email,
             password,
-            secret: answer.text_at("/totp/secret"),
-            pre_auth_token: answer.text_at("/pre_auth_token"),
+            secret: registered.text_at("/totp/secret"),
+            pre_auth_token: registered.text_at("/pre_auth_token"),
         }
+    }
+
+    /// Registers somebody new under a name, without the address.
+    #[track_caller]
+    pub(crate) fn register_by_name(client: &Client) -> Self {
+        let (email, password) = Self::somebody();
+        let name = email.split('@').next().unwrap();
+        let answer = client.post("/register", &json!({"username": name, "password": password}));
+        Self::of(email, password, &answer.expect(201))
+    }
+
+    /// Returns the name that goes with the address.
+    pub(crate) fn name(&self) -> &str {
+        self.email.split('@').next().unwrap()
     }
 
     /// Registers somebody and signs in with the first code.
