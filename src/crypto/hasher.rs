@@ -1,5 +1,8 @@
 //! Password hashing: peppered bcrypt on threads of its own, behind a bounded queue.
 //!
+//! Everything new is made in that one scheme. Hashes that came from other programs are checked here as well, on the same
+//! threads, until their owner's next login renews them.
+//!
 //! A hash takes a quarter of a second of a core by design, so it never runs where requests or queries are served:
 //! a flood of logins costs logins and nothing else. A few threads below normal priority do the work; those who
 //! wait hold a place in a bounded queue, are turned away at once when it is full or when their turn does not come
@@ -15,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
+use super::foreign_hash;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use crate::domain::password::{Password, PasswordRejection, PasswordRules};
 use crate::domain::random::{self, Random};
@@ -31,9 +35,9 @@ pub const SCHEME: &str = "bcrypt_hmac_sha384";
 pub struct StoredPassword {
     /// How it was made.
     pub scheme: String,
-    /// The master key whose pepper is in it.
+    /// The master key whose pepper is in it; 0 where there is none, since another program made it.
     pub key_id: u8,
-    /// The hash, in bcrypt's modular crypt form; tells the cost.
+    /// The hash, as the scheme writes it; tells the cost.
     pub hash: String,
 }
 
@@ -151,6 +155,28 @@ impl PasswordHasher {
         })
     }
 
+    /// Tells whether a hash is made as new ones are: by the same scheme, at the same cost, with the same pepper.
+    pub fn is_current(&self, stored: &StoredPassword) -> bool {
+        let current = self.peppers.current().is_ok_and(|(key_id, _)| key_id == stored.key_id);
+        current && stored.scheme == SCHEME && stored.hash.starts_with(&format!("$2b${:02}$", self.cost))
+    }
+
+    /// Hashes a password anew that was found right, whatever the rules for new ones are. Waits for nobody: the work can be
+    /// left for another time.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HashError::Busy`] unless a thread is free.
+    pub async fn renew(&self, password: Password) -> Result<StoredPassword, HashError> {
+        let busy = |_| HashError::Busy;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
+        let turn = Arc::clone(&self.turns).try_acquire_owned().map_err(busy)?;
+        let (peppers, cost) = (Arc::clone(&self.peppers), self.cost);
+        let salt = random::bytes(self.random.as_ref());
+        self.send([place, turn], move || make_hash(&peppers, cost, salt, &password))
+            .await?
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
         let busy = |_| HashError::Busy;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
@@ -158,8 +184,15 @@ impl PasswordHasher {
             .await
             .map_err(|_elapsed| HashError::Busy)?
             .map_err(|closed| HashError::Failed(closed.to_string()))?;
+        self.send([place, turn], work).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        permits: [OwnedSemaphorePermit; 2],
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
         let (answer, result) = oneshot::channel();
-        let permits: [OwnedSemaphorePermit; 2] = [place, turn];
         let job = Box::new(move || {
             let done = work();
             // The turn is given back before the answer is told: whoever hears it may come again at once.
@@ -239,7 +272,7 @@ fn check_hash(
     password: &Password,
 ) -> Result<bool, HashError> {
     if stored.scheme != SCHEME {
-        return Err(HashError::UnknownScheme(stored.scheme.clone()));
+        return foreign_hash::check(stored, password.expose_as_typed());
     }
     let pepper = peppers.get(stored.key_id)?;
     bcrypt::non_truncating_verify(peppered(pepper, password).as_bytes(), &stored.hash)
@@ -331,6 +364,47 @@ mod tests {
             hasher.verify(password("x"), Some(foreign)).await,
             Err(HashError::UnknownScheme(_))
         ));
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_scheme_cost_or_pepper_is_not_current_until_it_is_renewed() {
+        let hasher = hasher();
+        let foreign = StoredPassword::foreign("$2b$04$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG").unwrap();
+        let typed = password("Grüne Fenster im Regen");
+        let verdict = hasher.verify(typed.clone(), Some(foreign.clone())).await.unwrap();
+        assert_eq!(verdict, PasswordVerdict::Right);
+        let renewed = hasher.renew(typed.clone()).await.unwrap();
+        assert!(hasher.is_current(&renewed));
+        assert_eq!(
+            hasher.verify(typed, Some(renewed.clone())).await.unwrap(),
+            PasswordVerdict::Right
+        );
+        let older_pepper = StoredPassword {
+            key_id: 1,
+            ..renewed.clone()
+        };
+        let other_cost = StoredPassword {
+            hash: renewed.hash.replacen("$04$", "$05$", 1),
+            ..renewed.clone()
+        };
+        for stale in [foreign, older_pepper, other_cost] {
+            assert!(!hasher.is_current(&stale), "{stale:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_renewal_does_not_wait_for_a_thread() {
+        let hasher = Arc::new(hasher());
+        let (release, wait) = mpsc::channel::<()>();
+        let other = Arc::clone(&hasher);
+        let working = tokio::spawn(async move { other.run(move || wait.recv().is_ok()).await });
+        while hasher.turns.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(hasher.renew(password("x")).await, Err(HashError::Busy)));
+        release.send(()).unwrap();
+        assert!(working.await.unwrap().unwrap());
+        assert_eq!(hasher.places.available_permits(), QUEUE_LENGTH + 1);
     }
 
     #[tokio::test]

@@ -15,19 +15,30 @@ const LONG_ENOUGH: usize = 64;
 /// Shortest password that may be configured (ASVS 6.2.1).
 pub const MIN_LENGTH_FLOOR: usize = 8;
 
-/// A password as typed, in Unicode normalisation form C; never printed, stored or sent.
+/// A password in Unicode normalisation form C, and as it was typed; never printed, stored or sent.
 #[derive(Clone, Debug)]
-pub struct Password(SecretString);
+pub struct Password {
+    composed: SecretString,
+    typed: SecretString,
+}
 
 impl Password {
     /// Normalises a password to NFC, the only change ever made to it (NIST SP 800-63B-4 §3.1.1.2).
     pub fn new(typed: &SecretString) -> Self {
-        Self(typed.expose_secret().nfc().collect::<String>().into())
+        Self {
+            composed: typed.expose_secret().nfc().collect::<String>().into(),
+            typed: typed.clone(),
+        }
     }
 
     /// Returns the text, to be hashed and nothing else.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.composed.expose_secret()
+    }
+
+    /// Returns what was typed, to be compared with the hashes of programs that change nothing at all.
+    pub fn expose_as_typed(&self) -> &str {
+        self.typed.expose_secret()
     }
 }
 
@@ -132,6 +143,7 @@ mod tests {
     #[test]
     fn composed_and_decomposed_spellings_are_one_password_but_case_and_blanks_count() {
         assert_eq!(password("cafe\u{301}").expose(), password("café").expose());
+        assert_eq!(password("cafe\u{301}").expose_as_typed(), "cafe\u{301}");
         assert_ne!(password("Café").expose(), password("café").expose());
         assert_ne!(password(" café").expose(), password("café").expose());
     }

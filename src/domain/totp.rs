@@ -24,6 +24,9 @@ pub const PERIOD_SECONDS: u64 = 30;
 pub const PENDING_TTL_SECONDS: i64 = 600;
 /// Bytes of the secrets we make: the length of the HMAC's output (RFC 4226 §4, R6).
 const SECRET_LENGTH: usize = 20;
+/// Bytes of secrets that other programs made: 80 bits are what the first authenticator apps had; beyond the block of
+/// SHA-1 (64 bytes) none is made.
+const FOREIGN_LENGTHS: std::ops::RangeInclusive<usize> = 10..=64;
 /// RFC 3986 §2.3: what needs no escape. A space becomes `%20`, since some apps show a `+`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -32,6 +35,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct TimeStep(pub i64);
 
 impl TimeStep {
+    /// Stands for the last step used where none was: every present one is above it.
+    pub const NONE_USED: Self = Self(0);
+
     /// Returns the moment at which the step begins.
     pub fn begins_at(self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.0.saturating_mul(PERIOD_SECONDS.cast_signed()), 0).unwrap_or_default()
@@ -76,6 +82,32 @@ impl TotpSecret {
     /// Makes a new secret.
     pub fn generate(random: &dyn Random) -> Self {
         Self(Zeroizing::new(random::bytes::<SECRET_LENGTH>(random).to_vec()))
+    }
+
+    /// Reads a secret that another program made: base 32 (RFC 4648 §6) as people write it, in either case, in groups, with
+    /// padding or without.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted otherwise, without the secret.
+    pub fn parse_base32(text: &str) -> Result<Self, &'static str> {
+        const WANTED: &str = "must be 10 to 64 bytes in base 32";
+        let plain = |character: &char| !matches!(character, ' ' | '-' | '=');
+        let compact: Zeroizing<String> = Zeroizing::new(
+            text.chars()
+                .filter(plain)
+                .map(|letter| letter.to_ascii_uppercase())
+                .collect(),
+        );
+        // Of eight letters, as many as whole bytes fill: others were cut off.
+        if matches!(compact.len() % 8, 1 | 3 | 6) {
+            return Err(WANTED);
+        }
+        let bytes = base32::decode(Alphabet::Rfc4648 { padding: false }, &compact).map(Zeroizing::new);
+        bytes
+            .filter(|bytes| FOREIGN_LENGTHS.contains(&bytes.len()))
+            .map(Self)
+            .ok_or(WANTED)
     }
 
     /// Takes a secret that was unsealed.
@@ -181,6 +213,38 @@ mod tests {
             "otpauth://totp/auth.example.com:jo%20doe%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
              &issuer=auth.example.com&algorithm=SHA1&digits=6&period=30"
         );
+    }
+
+    #[test]
+    fn secrets_are_read_as_people_write_them() {
+        for text in [
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",
+            "GEZD-GNBV-GY3T-QOJQ-GEZD-GNBV-GY3T-QOJQ",
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ======",
+        ] {
+            let secret = TotpSecret::parse_base32(text).unwrap();
+            assert_eq!(secret.expose(), rfc_secret().expose(), "{text}");
+        }
+        let of_length = |length: usize| TotpSecret(Zeroizing::new(vec![7; length])).to_base32();
+        for length in 10..=64 {
+            assert_eq!(
+                TotpSecret::parse_base32(&of_length(length)).unwrap().expose(),
+                vec![7; length]
+            );
+        }
+        for text in [
+            "",
+            "=",
+            "GEZDGNBV",
+            "GEZDGNBVGY3TQOJQ0",
+            "GEZDGNBVGY3TQOJQG",
+            "ÄÖÜ",
+            &of_length(9),
+            &of_length(65),
+        ] {
+            assert!(TotpSecret::parse_base32(text).is_err(), "{text:?} was accepted");
+        }
     }
 
     #[test]

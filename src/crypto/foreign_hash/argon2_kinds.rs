@@ -1,0 +1,96 @@
+//! Argon2id and Argon2i (RFC 9106), in the notation of the reference implementation.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::{ARGON2D, BASE64, ForeignHashError, number};
+use crate::crypto::hasher::HashError;
+
+/// Most memory of one hash, in KiB: 256 MiB. Django asks for 100 MiB, argon2-cffi for 64.
+const MOST_MEMORY: u32 = 256 << 10;
+/// Most memory that all passes together may fill, in KiB: 2 GiB take some two seconds of a core.
+const MOST_FILLED: u32 = 2 << 20;
+/// Most lanes.
+const MOST_LANES: u32 = 64;
+/// Bytes of salt and hash.
+const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
+const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
+
+const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Argon2's reference implementation");
+
+/// An Argon2 hash.
+#[derive(Clone)]
+pub(super) struct Argon2Hash {
+    algorithm: Algorithm,
+    version: Version,
+    parameters: Params,
+    salt: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl Argon2Hash {
+    /// Reads what comes after Django's `argon2$`: the rest without its first dollar sign.
+    pub(super) fn read(rest: &str) -> Result<Self, ForeignHashError> {
+        let (variant, rest) = rest.split_once('$').ok_or(MALFORMED)?;
+        match variant {
+            "argon2id" => Self::read_variant("id", rest),
+            "argon2i" => Self::read_variant("i", rest),
+            "argon2d" => Err(ForeignHashError::Refused(ARGON2D)),
+            _ => Err(MALFORMED),
+        }
+    }
+
+    /// Reads what comes after `$argon2id$`: `v=19$m=65536,t=3,p=4$salt$hash`. Before there were versions, none was told.
+    pub(super) fn read_variant(variant: &str, rest: &str) -> Result<Self, ForeignHashError> {
+        let (version, rest) = match rest.split_once('$') {
+            Some(("v=19", rest)) => (Version::V0x13, rest),
+            Some(("v=16", rest)) => (Version::V0x10, rest),
+            _ if rest.starts_with("m=") => (Version::V0x10, rest),
+            _ => return Err(MALFORMED),
+        };
+        let fields: Vec<&str> = rest.split('$').collect();
+        let [parameters, salt, hash] = fields.try_into().map_err(|_other_count| MALFORMED)?;
+        let salt = BASE64.decode(salt).map_err(|_unreadable| MALFORMED)?;
+        let hash = BASE64.decode(hash).map_err(|_unreadable| MALFORMED)?;
+        if !SALT_LENGTHS.contains(&salt.len()) || !HASH_LENGTHS.contains(&hash.len()) {
+            return Err(MALFORMED);
+        }
+        let algorithm = if variant == "id" {
+            Algorithm::Argon2id
+        } else {
+            Algorithm::Argon2i
+        };
+        Ok(Self {
+            algorithm,
+            version,
+            parameters: parameters_of(parameters, hash.len())?,
+            salt,
+            hash,
+        })
+    }
+
+    /// Tells whether a password is the one that was hashed.
+    pub(super) fn matches(&self, password: &str) -> Result<bool, HashError> {
+        let argon2 = Argon2::new(self.algorithm, self.version, self.parameters.clone());
+        let mut computed = Zeroizing::new(vec![0; self.hash.len()]);
+        argon2
+            .hash_password_into(password.as_bytes(), &self.salt, &mut computed)
+            .map_err(|error| HashError::Failed(error.to_string()))?;
+        Ok(computed.ct_eq(&self.hash).into())
+    }
+}
+
+/// Reads `m=65536,t=3,p=4`, exactly these in this order.
+fn parameters_of(text: &str, length: usize) -> Result<Params, ForeignHashError> {
+    let values: Vec<&str> = text.split(',').collect();
+    let [m, t, p] = values.try_into().map_err(|_other_count| MALFORMED)?;
+    let value = |field: &str, name: &str| field.strip_prefix(name).and_then(number).ok_or(MALFORMED);
+    let (m, t, p) = (value(m, "m=")?, value(t, "t=")?, value(p, "p=")?);
+    if m > MOST_MEMORY || m.checked_mul(t).is_none_or(|filled| filled > MOST_FILLED) || p > MOST_LANES {
+        let bound = "Argon2 may have 256 MiB (m=262144), m·t up to 2097152 and 64 lanes";
+        return Err(ForeignHashError::TooMuchWork(bound));
+    }
+    Params::new(m, t, p, Some(length)).map_err(|_unfit| MALFORMED)
+}
