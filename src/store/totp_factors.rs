@@ -40,6 +40,46 @@ pub struct NewPendingFactor {
     pub expires_at: DateTime<Utc>,
 }
 
+/// A secret that was confirmed elsewhere, before its owner came here.
+pub struct NewActiveFactor {
+    /// Its row.
+    pub id: TotpFactorId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The secret, sealed to its row.
+    pub sealed_secret: Vec<u8>,
+}
+
+/// Gives accounts that were made in this transaction their authenticators. No step of them was used here.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn insert_active(
+    connection: &mut PgConnection,
+    new: &[&NewActiveFactor],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = new
+        .iter()
+        .map(|factor| {
+            (
+                totp_factors::id.eq(factor.id.uuid()),
+                totp_factors::user_id.eq(factor.user_id.uuid()),
+                totp_factors::state.eq("active"),
+                totp_factors::sealed_secret.eq(&factor.sealed_secret),
+                totp_factors::last_step.eq(TimeStep::NONE_USED.0),
+                totp_factors::created_at.eq(now),
+                totp_factors::confirmed_at.eq(now),
+            )
+        })
+        .collect();
+    diesel::insert_into(totp_factors::table)
+        .values(rows)
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Puts a new pending secret in the place of the old one; an active secret stays.
 ///
 /// The caller holds the user's row: two of these at once, or one beside a confirmation, take turns.

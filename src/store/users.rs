@@ -387,3 +387,108 @@ pub fn probe(connection: &mut PgConnection) -> Result<(), StoreError> {
     users::table.select(users::id).limit(0).load::<Uuid>(connection)?;
     Ok(())
 }
+
+/// Puts a new hash of the same password in the place of the old one. What was opened with that password stays open. `false`:
+/// the password was changed meanwhile, or somebody else was first.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn renew_password(
+    connection: &mut PgConnection,
+    id: UserId,
+    old: &StoredPassword,
+    new: &StoredPassword,
+) -> Result<bool, StoreError> {
+    let unchanged = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::password_hash.eq(&old.hash));
+    let updated = diesel::update(unchanged)
+        .set((
+            users::password_scheme.eq(&new.scheme),
+            users::password_key_id.eq(i16::from(new.key_id)),
+            users::password_hash.eq(&new.hash),
+        ))
+        .execute(connection)?;
+    Ok(updated == 1)
+}
+
+/// An account that was made elsewhere.
+pub struct NewUser {
+    /// Names it.
+    pub id: UserId,
+    /// What it is found by.
+    pub names: AccountNames,
+    /// Whether the address is known to be its owner's.
+    pub email_verified: bool,
+    /// The hash to check the password against.
+    pub password: StoredPassword,
+    /// Granted by operators.
+    pub roles: Vec<String>,
+    /// The language of messages.
+    pub locale: Locale,
+    /// When it was made there.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Makes accounts, but for those of which a name is taken. Returns those made.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn insert_many(
+    connection: &mut PgConnection,
+    new: &[&NewUser],
+    now: DateTime<Utc>,
+) -> Result<Vec<UserId>, StoreError> {
+    let rows: Vec<_> = new
+        .iter()
+        .map(|user| {
+            (
+                users::id.eq(user.id.uuid()),
+                users::email.eq(user.names.email.as_ref().map(Email::as_str)),
+                users::email_verified_at.eq(user.email_verified.then_some(now)),
+                users::username.eq(user.names.username.as_ref().map(Username::as_str)),
+                users::password_scheme.eq(&user.password.scheme),
+                users::password_key_id.eq(i16::from(user.password.key_id)),
+                users::password_hash.eq(&user.password.hash),
+                users::password_changed_at.eq(now),
+                users::roles.eq(&user.roles),
+                users::created_at.eq(user.created_at),
+                users::locale.eq(user.locale.as_str()),
+            )
+        })
+        .collect();
+    let made: Vec<Uuid> = diesel::insert_into(users::table)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .returning(users::id)
+        .get_results(connection)?;
+    Ok(made.into_iter().map(UserId::from_uuid).collect())
+}
+
+/// Finds the names of the accounts that have one of these.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_names(
+    connection: &mut PgConnection,
+    emails: &[&str],
+    usernames: &[&str],
+) -> Result<Vec<AccountNames>, StoreError> {
+    let found: Vec<(Option<String>, Option<String>)> = users::table
+        .filter(
+            users::email
+                .assume_not_null()
+                .eq_any(emails)
+                .or(users::username.assume_not_null().eq_any(usernames)),
+        )
+        .select((users::email, users::username))
+        .load(connection)?;
+    let names = |(email, username): (Option<String>, Option<String>)| AccountNames {
+        email: email.map(Email::from_stored),
+        username: username.map(Username::from_stored),
+    };
+    Ok(found.into_iter().map(names).collect())
+}
