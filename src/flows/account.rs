@@ -116,7 +116,10 @@ pub(super) fn load_factors(
             hint: None,
             created_at: factor.created_at,
             confirmed_at: factor.confirmed_at,
-            last_used_at: factor.last_step.map(TimeStep::begins_at),
+            last_used_at: factor
+                .last_step
+                .filter(|step| *step > TimeStep::NONE_USED)
+                .map(TimeStep::begins_at),
         })
         .collect();
     for factor in out_of_band_factors::list_usable(connection, user.id, now)? {

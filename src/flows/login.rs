@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::account::load_second_factors;
 use super::email::{is_awaited, send_first};
 use super::sign_in::{self, Arrival, TokenGrant};
-use super::{Core, Fault, TwoFactorPolicy, whole_seconds};
+use super::{Core, Fault, TwoFactorPolicy, password_renewal, whole_seconds};
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{self, AuthenticationMethod};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -82,9 +82,16 @@ pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
         })
         .await?;
     let stored = found.as_ref().and_then(|found| found.password.clone());
-    let verdict = core.hasher.verify(password, stored).await?;
+    let verdict = core.hasher.verify(password.clone(), stored.clone()).await?;
     match found {
-        Some(found) if found.active && verdict == PasswordVerdict::Right => open(core, found, delivery, origin).await,
+        Some(found) if found.active && verdict == PasswordVerdict::Right => {
+            let id = found.user.id;
+            let login = open(core, found, delivery, origin).await?;
+            if let Some(stored) = stored {
+                password_renewal::renew(core, id, password, stored).await;
+            }
+            Ok(login)
+        }
         other => refuse(core, other.map(|found| found.user.id), origin).await,
     }
 }
