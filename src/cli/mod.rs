@@ -10,6 +10,7 @@ mod migrate;
 mod operate;
 mod serve;
 mod setting_flags;
+mod users;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use self::clients::ClientsCommand;
 use self::keys::KeysCommand;
 use self::setting_flags::SettingFlags;
+use self::users::UsersCommand;
 use crate::config::{Config, Mode, Source};
 
 /// Authentication with two doors: the password opens the first, the second factor the second
@@ -45,6 +47,9 @@ enum Command {
     /// Make, list and delete service clients: back ends that may introspect and revoke tokens
     #[command(subcommand)]
     Clients(ClientsCommand),
+    /// Take over users of another program
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Ask a running server whether it is ready; for a container's health check
@@ -75,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Openapi => write_out(&crate::api::openapi::document()).map_err(exit),
         Command::Keys(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Clients(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
+        Command::Users(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Health(flags) => with_config(&flags, Mode::Serve, |config| health::run(&config)),
     };
     match outcome {

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod email;
 pub mod failed_attempts;
 pub mod ids;
+pub mod imported_user;
 pub mod input;
 pub mod link_token;
 pub mod message;

@@ -18,6 +18,7 @@ mod new_password;
 pub mod out_of_band;
 pub mod outbox;
 pub mod password;
+mod password_renewal;
 pub mod profile;
 mod proof;
 mod quotas;
@@ -33,6 +34,7 @@ pub mod signing_keys;
 pub mod step_up;
 mod suspicion;
 pub mod test_vectors;
+pub mod user_import;
 
 use std::sync::Arc;
 

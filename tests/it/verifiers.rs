@@ -70,11 +70,11 @@ impl Verifier {
     }
 }
 
-fn source(name: &str) -> PathBuf {
+pub(crate) fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifiers").join(name)
 }
 
-fn prepared(name: &str) -> PathBuf {
+pub(crate) fn prepared(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target/verifiers")
         .join(name);

@@ -57,11 +57,13 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// Libraries that only one layer may name.
-const OWNED: [(&str, &[&str]); 12] = [
+const OWNED: [(&str, &[&str]); 15] = [
     ("actix_web", &["api", "server.rs", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
     ("bcrypt", &["crypto"]),
+    ("argon2", &["crypto"]),
+    ("scrypt", &["crypto"]),
     ("aws_lc_rs", &["crypto", "domain", "system.rs"]),
     (
         "tokio",
@@ -76,6 +78,7 @@ const OWNED: [(&str, &[&str]); 12] = [
         ],
     ),
     ("clap", &["cli"]),
+    ("indicatif", &["cli"]),
     ("lettre", &["delivery"]),
     ("fluent_bundle", &["delivery"]),
     ("askama", &["delivery"]),

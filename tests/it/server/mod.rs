@@ -20,3 +20,4 @@ mod nginx;
 mod once_only;
 mod operators;
 mod outbox;
+mod user_import;

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -105,6 +105,12 @@ impl Launch {
         self
     }
 
+    /// Lets it read from a pipe whose other end [`Program::stdin`] is.
+    pub(crate) fn piped(mut self) -> Self {
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
     /// Puts a file into the directory it is started in.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         fs::write(self.workplace.path().join(name), text).unwrap();
@@ -158,6 +164,11 @@ impl Ended {
 }
 
 impl Program {
+    /// Returns the end of the pipe that it reads from.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
     /// Returns what it logged so far.
     pub(crate) fn log(&self) -> String {
         self.output("stderr")
@@ -227,6 +238,11 @@ impl Program {
     /// Kills it without a chance to tidy up.
     pub(crate) fn kill(self) {
         drop(self);
+    }
+
+    /// Returns the number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn is_running(&self) -> bool {

@@ -1,0 +1,250 @@
+//! `vestibule users import`.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::operate::operate;
+use super::setting_flags::SettingFlags;
+use super::{Failure, write_out};
+use crate::config::Config;
+use crate::flows::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
+
+/// Lines of one transaction.
+const BATCH: usize = 500;
+
+/// Users
+#[derive(Subcommand)]
+pub(super) enum UsersCommand {
+    /// Take over users of another program, with their passwords and authenticators
+    ///
+    /// FILE has one JSON object a line: email, username or both; password_hash (bcrypt, passlib's bcrypt_sha256, Argon2, and
+    /// those of Django and Werkzeug); and, if you like, totp_secret (base32), email_verified, roles, locale, created_at.
+    /// Users who are there already are left as they are, so a run that was cut off may be repeated. Ends with 1 if a line
+    /// could not be taken; the others are taken all the same.
+    Import {
+        /// The file; - reads standard input
+        file: PathBuf,
+        /// Tell what would be done, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Report as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+}
+
+impl UsersCommand {
+    /// Returns the settings given as flags.
+    pub(super) const fn settings(&self) -> &SettingFlags {
+        match self {
+            Self::Import { settings, .. } => settings,
+        }
+    }
+
+    /// Runs the command.
+    pub(super) fn run(&self, config: &Config) -> Result<(), Failure> {
+        match self {
+            Self::Import {
+                file, dry_run, json, ..
+            } => import(config, file, *dry_run, *json),
+        }
+    }
+}
+
+fn import(config: &Config, file: &Path, dry_run: bool, as_json: bool) -> Result<(), Failure> {
+    // Before the database: a name that is misspelt should not cost a start of the private PostgreSQL.
+    let mut source = Source::open(file).map_err(|error| Failure(format!("{}: {error}", file.display())))?;
+    operate(config, async |core| {
+        let mut run = UserImport::new(core, dry_run);
+        let outcome = feed(&mut run, &mut source).await;
+        source.progress.finish_and_clear();
+        // Also when it was cut short: what was done was done.
+        let report = &run.report;
+        write_out(&if as_json {
+            format!("{}\n", as_value(report, dry_run))
+        } else {
+            as_text(report, dry_run)
+        })?;
+        outcome?;
+        if report.failed > 0 {
+            return Err(Failure(format!("{} lines could not be taken", report.failed)));
+        }
+        Ok(())
+    })
+}
+
+async fn feed(run: &mut UserImport, source: &mut Source) -> Result<(), Failure> {
+    loop {
+        let mut batch = Vec::with_capacity(BATCH);
+        while batch.len() < BATCH
+            && let Some(line) = source.next_line()?
+        {
+            batch.push(line);
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        run.take(batch).await?;
+        let report = &run.report;
+        source.progress.set_message(format!(
+            "{} imported, {} present, {} failed",
+            report.imported, report.present, report.failed
+        ));
+    }
+}
+
+/// A file that is read line by line, and the bar that tells people how far.
+struct Source {
+    reader: BufReader<Box<dyn Read>>,
+    lines: u64,
+    progress: ProgressBar,
+}
+
+impl Source {
+    fn open(file: &Path) -> io::Result<Self> {
+        let (reader, length): (Box<dyn Read>, u64) = if file == Path::new("-") {
+            (Box::new(io::stdin()), 0)
+        } else {
+            let file = File::open(file)?;
+            // A pipe has none.
+            let length = file.metadata()?.len();
+            (Box::new(file), length)
+        };
+        // The bar draws on standard error, and nothing where that is no terminal.
+        let progress = if length > 0 {
+            let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4} {msg}");
+            ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        } else {
+            ProgressBar::new_spinner()
+        };
+        Ok(Self {
+            reader: BufReader::new(reader),
+            lines: 0,
+            progress,
+        })
+    }
+
+    /// Reads on to the next line that is not blank.
+    fn next_line(&mut self) -> io::Result<Option<ImportLine>> {
+        let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX) + 1;
+        loop {
+            let mut text = Zeroizing::new(Vec::new());
+            let mut read = self.reader.by_ref().take(limit).read_until(b'\n', &mut text)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.lines += 1;
+            let too_long = read > MAX_LINE;
+            if too_long && !text.ends_with(b"\n") {
+                read += self.reader.skip_until(b'\n')?;
+            }
+            self.progress.inc(u64::try_from(read).unwrap_or_default());
+            if too_long || !text.trim_ascii().is_empty() {
+                return Ok(Some(ImportLine {
+                    number: self.lines,
+                    text: (!too_long).then_some(text),
+                }));
+            }
+        }
+    }
+}
+
+fn as_value(report: &ImportReport, dry_run: bool) -> Value {
+    let note = |note: &LineNote| json!({"line": note.line, "member": note.member, "reason": note.reason});
+    json!({
+        "dry_run": dry_run,
+        "imported": report.imported,
+        "present": report.present,
+        "failed": report.failed,
+        "faults": report.faults.iter().map(note).collect::<Vec<_>>(),
+        "differing": report.differing.iter().map(note).collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(report: &ImportReport, dry_run: bool) -> String {
+    let mut text = String::new();
+    if dry_run {
+        text.push_str("Nothing was changed. Without --dry-run it would be:\n");
+    }
+    let ImportReport {
+        imported,
+        present,
+        failed,
+        faults,
+        differing,
+    } = report;
+    let counts = format!("imported  {imported}\npresent   {present}\nfailed    {failed}\n");
+    text.push_str(&counts);
+    for (heading, notes) in [("Failed", faults), ("Present, under other names", differing)] {
+        if !notes.is_empty() {
+            // Writing to a text cannot fail.
+            let _ = writeln!(text, "\n{heading}:");
+        }
+        for LineNote { line, member, reason } in notes {
+            let member = member.map(|member| format!("{member} ")).unwrap_or_default();
+            let _ = writeln!(text, "  line {line}: {member}{reason}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> Vec<String> {
+        let mut source = Source {
+            reader: BufReader::new(Box::new(io::Cursor::new(text.to_vec()))),
+            lines: 0,
+            progress: ProgressBar::hidden(),
+        };
+        let mut lines = Vec::new();
+        while let Some(line) = source.next_line().unwrap() {
+            let text = line.text.map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+            lines.push(format!("{} {}", line.number, text.as_deref().unwrap_or("too long")));
+        }
+        lines
+    }
+
+    #[test]
+    fn lines_keep_their_numbers_whatever_stands_between_them() {
+        assert_eq!(read(b"a\n\r\n  \nb\r\nc"), ["1 a", "4 b", "5 c"]);
+        assert_eq!(read(b""), Vec::<String>::new());
+        let longest = vec![b'x'; MAX_LINE - 1];
+        let longer = [longest.clone(), longest.clone()].concat();
+        let just_longer = [&longest[..], b"x"].concat();
+        let text = [&longest[..], b"\n", &longer, b"\nb\n", &just_longer, b"\nc\n", &longer].concat();
+        let lines = read(&text);
+        assert_eq!(lines[1..], ["2 too long", "3 b", "4 too long", "5 c", "6 too long"]);
+    }
+
+    #[test]
+    fn the_report_names_lines_and_members() {
+        let note = |line, member| LineNote {
+            line,
+            member,
+            reason: "is wrong".to_owned(),
+        };
+        let report = ImportReport {
+            imported: 1,
+            present: 2,
+            failed: 3,
+            faults: vec![note(7, Some("email")), note(9, None)],
+            differing: vec![],
+        };
+        let expected =
+            "imported  1\npresent   2\nfailed    3\n\nFailed:\n  line 7: email is wrong\n  line 9: is wrong\n";
+        assert_eq!(as_text(&report, false), expected);
+        assert!(as_text(&report, true).starts_with("Nothing was changed."));
+        assert_eq!(as_value(&report, true)["faults"][1]["member"], Value::Null);
+    }
+}

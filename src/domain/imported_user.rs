@@ -1,0 +1,235 @@
+//! A user as another program describes them, and what is wanted of the description.
+//!
+//! What cannot be kept as it is said is refused, member by member and in words that repeat no value: half an account would
+//! be found out by its owner, at the door.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::input::InvalidInput;
+use super::message::Locale;
+use super::totp::TotpSecret;
+use super::user::AccountNames;
+
+/// Most roles of one user, and most characters of each.
+const MOST_ROLES: usize = 32;
+const ROLE_LENGTH: usize = 64;
+
+/// The members of a description, as they stand there.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserMembers {
+    /// An address, a name, or both.
+    pub email: Option<String>,
+    /// An address, a name, or both.
+    pub username: Option<String>,
+    /// The hash of the password.
+    pub password_hash: SecretString,
+    /// The secret of the authenticator that opens the second door.
+    pub totp_secret: Option<SecretString>,
+    /// Whether the address is known to be its owner's.
+    pub email_verified: Option<bool>,
+    /// What tokens say about the user.
+    pub roles: Option<Vec<String>>,
+    /// The language of messages.
+    pub locale: Option<String>,
+    /// When the account was made there.
+    pub created_at: Option<String>,
+}
+
+impl UserMembers {
+    /// Points to each member.
+    const POINTERS: [&'static str; 8] = [
+        "/email",
+        "/username",
+        "/password_hash",
+        "/totp_secret",
+        "/email_verified",
+        "/roles",
+        "/locale",
+        "/created_at",
+    ];
+
+    /// Points to the member that a path in serde's notation begins with, or else to the whole.
+    pub fn pointer(path: &str) -> &'static str {
+        let member = path.split(['.', '[']).next().unwrap_or_default();
+        let mut pointers = Self::POINTERS.into_iter();
+        pointers
+            .find(|pointer| pointer.strip_prefix('/') == Some(member))
+            .unwrap_or_default()
+    }
+}
+
+/// What is taken over, apart from the password.
+#[derive(Debug)]
+pub struct ImportedUser {
+    /// What the account is found by.
+    pub names: AccountNames,
+    /// Of the authenticator, if there is one.
+    pub totp_secret: Option<TotpSecret>,
+    /// Whether the address is known to be its owner's.
+    pub email_verified: bool,
+    /// Without duplicates, as they were listed.
+    pub roles: Vec<String>,
+    /// The language of messages.
+    pub locale: Locale,
+    /// When the account was made, there or here.
+    pub created_at: DateTime<Utc>,
+}
+
+impl ImportedUser {
+    /// Checks a description and collects all its faults, but for those of the hash.
+    ///
+    /// # Errors
+    ///
+    /// Names each faulty member.
+    pub fn of(members: &UserMembers, now: DateTime<Utc>) -> Result<Self, InvalidInput> {
+        let names = AccountNames::parse(members.email.as_deref(), members.username.as_deref());
+        let locale = Locale::requested(members.locale.as_deref(), None);
+        let mut invalid = InvalidInput::default();
+        for faults in [names.as_ref().err(), locale.as_ref().err()].into_iter().flatten() {
+            invalid.errors.extend(faults.errors.iter().cloned());
+        }
+        let secret = members.totp_secret.as_ref().map(ExposeSecret::expose_secret);
+        let totp_secret = secret.and_then(|text| invalid.keep("/totp_secret", TotpSecret::parse_base32(text)));
+        let roles = members.roles.as_deref().unwrap_or_default();
+        let roles = invalid.keep("/roles", check_roles(roles)).unwrap_or_default();
+        let made = members.created_at.as_deref();
+        let made = made.and_then(|text| invalid.keep("/created_at", parse_past(text, now)));
+        let email_verified = members.email_verified == Some(true);
+        if email_verified && members.email.is_none() {
+            invalid.push("/email_verified", "there is no email that could be verified");
+        }
+        match (names, locale) {
+            (Ok(names), Ok(locale)) if invalid.errors.is_empty() => Ok(Self {
+                names,
+                totp_secret,
+                email_verified,
+                roles,
+                locale,
+                created_at: made.unwrap_or(now),
+            }),
+            _ => Err(invalid),
+        }
+    }
+}
+
+/// Roles go into tokens, and into a header that separates them by commas.
+fn check_roles(roles: &[String]) -> Result<Vec<String>, &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let is_role = |role: &String| (1..=ROLE_LENGTH).contains(&role.len()) && role.bytes().all(allowed);
+    if roles.len() > MOST_ROLES || !roles.iter().all(is_role) {
+        return Err(
+            "must be at most 32 roles, each of 1 to 64 letters a-z, digits, dots, colons, dashes or underscores",
+        );
+    }
+    let mut distinct: Vec<String> = Vec::new();
+    for role in roles {
+        if !distinct.contains(role) {
+            distinct.push(role.clone());
+        }
+    }
+    Ok(distinct)
+}
+
+/// Reads a time as RFC 3339 writes it, to the microseconds that the database keeps.
+fn parse_past(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
+    const WANTED: &str = "must be a time that has passed, such as 2020-02-03T04:05:06Z, since 1970";
+    let time = DateTime::parse_from_rfc3339(text)
+        .map_err(|_unreadable| WANTED)?
+        .to_utc();
+    if (DateTime::UNIX_EPOCH..=now).contains(&time) {
+        Ok(time.trunc_subsecs(6))
+    } else {
+        Err(WANTED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn read(change: &Value) -> Result<ImportedUser, InvalidInput> {
+        let mut user = json!({"email": "Jo@Example.com", "password_hash": "x"});
+        for (name, value) in change.as_object().unwrap() {
+            user[name] = value.clone();
+        }
+        ImportedUser::of(&serde_json::from_value(user).unwrap(), now())
+    }
+
+    #[test]
+    fn what_is_said_is_taken_over_and_the_rest_has_defaults() {
+        let user = read(&json!({})).unwrap();
+        assert_eq!(user.names.email.unwrap().as_str(), "jo@example.com");
+        assert_eq!((user.locale, user.created_at), (Locale::En, now()));
+        assert!(!user.email_verified && user.totp_secret.is_none() && user.roles.is_empty());
+        let user = read(&json!({
+            "email": null, "username": "Jo", "roles": ["editor", "shop:admin", "editor"], "locale": "de-AT",
+            "created_at": "2020-02-03T04:05:06.1234567+01:00", "totp_secret": "gezd gnbv gy3t qojq",
+        }));
+        // Too short a name: the fault is told by the member, whatever else is right.
+        assert_eq!(user.unwrap_err().errors[0].pointer, "/username");
+        let user = read(&json!({
+            "username": "Jo.Doe", "roles": ["editor", "shop:admin", "editor"], "locale": "de-AT", "email_verified": true,
+            "created_at": "2020-02-03T04:05:06.1234567+01:00", "totp_secret": "gezd gnbv gy3t qojq",
+        }))
+        .unwrap();
+        assert_eq!(user.names.username.unwrap().as_str(), "jo.doe");
+        assert_eq!(
+            (user.roles, user.locale),
+            (vec!["editor".to_owned(), "shop:admin".to_owned()], Locale::De)
+        );
+        assert_eq!(user.created_at.to_rfc3339(), "2020-02-03T03:05:06.123456+00:00");
+        assert!(user.email_verified && user.totp_secret.is_some());
+    }
+
+    #[test]
+    fn every_fault_is_told_by_its_member_and_without_its_value() {
+        for (change, pointer) in [
+            (json!({"email": "secret-value"}), "/email"),
+            (json!({"email": null}), ""),
+            (json!({"username": "secret value"}), "/username"),
+            (json!({"totp_secret": "secret-value"}), "/totp_secret"),
+            (json!({"totp_secret": ""}), "/totp_secret"),
+            (json!({"roles": ["secret,value"]}), "/roles"),
+            (json!({"roles": [""]}), "/roles"),
+            (json!({"roles": vec!["r"; 33]}), "/roles"),
+            (json!({"locale": "secret_value"}), "/locale"),
+            (json!({"created_at": "2020-02-03"}), "/created_at"),
+            (json!({"created_at": "2030-01-01T00:00:00Z"}), "/created_at"),
+            (json!({"created_at": "1969-01-01T00:00:00Z"}), "/created_at"),
+            (
+                json!({"email": null, "username": "jo.doe", "email_verified": true}),
+                "/email_verified",
+            ),
+        ] {
+            let invalid = read(&change).unwrap_err();
+            assert_eq!(invalid.errors.len(), 1, "{change}");
+            assert_eq!(invalid.errors[0].pointer, pointer, "{change}");
+            assert!(!invalid.errors[0].detail.contains("secret"), "{change}");
+        }
+        let several = read(&json!({"email": "x", "roles": [""], "locale": "_"})).unwrap_err();
+        assert_eq!(several.errors.len(), 3);
+    }
+
+    #[test]
+    fn the_names_of_the_members_are_those_that_are_read() {
+        let unknown = serde_json::from_value::<UserMembers>(json!({"x": 1}))
+            .unwrap_err()
+            .to_string();
+        for pointer in UserMembers::POINTERS {
+            let name = pointer.strip_prefix('/').unwrap();
+            assert!(unknown.contains(&format!("`{name}`")), "{name}: {unknown}");
+            assert_eq!(UserMembers::pointer(&format!("{name}[1].x")), pointer);
+        }
+        assert_eq!(unknown.matches('`').count(), 2 * (UserMembers::POINTERS.len() + 1));
+        assert_eq!(UserMembers::pointer("emails"), "");
+    }
+}
