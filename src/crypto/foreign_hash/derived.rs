@@ -12,12 +12,16 @@ use zeroize::Zeroizing;
 use super::{BASE64, ForeignHashError, number};
 use crate::crypto::hasher::HashError;
 
-/// Most rounds of PBKDF2; frameworks ask for up to one and a half million, and so many take some two seconds of a core.
-const MOST_ITERATIONS: u32 = 5_000_000;
+/// Most rounds of PBKDF2; frameworks ask for up to one and a half million. With SHA-512 so many take two seconds of a core.
+const MOST_ITERATIONS: u32 = 3_000_000;
 /// Most memory of one scrypt, in bytes: 128 · N · r (RFC 7914 §2).
 const MOST_MEMORY: u64 = 256 << 20;
-/// Most work of one scrypt, N · r · p: eight times that of Werkzeug's and Django's.
+/// Most work of one scrypt, N · r · p: eight times that of Werkzeug's and Django's, and less than a second of a core.
 const MOST_WORK: u64 = 1 << 21;
+/// Greatest r and p. Where N is small, these make work that the product above does not show: what goes into the mixing, and
+/// comes out of it, is 128 · r · p bytes of PBKDF2.
+const MOST_BLOCKS: u32 = 32;
+const MOST_LANES: u32 = 32;
 /// Letters of a salt.
 const SALT_LETTERS: std::ops::RangeInclusive<usize> = 1..=128;
 
@@ -67,7 +71,7 @@ impl Pbkdf2Hash {
         }
         let iterations = number(iterations).and_then(NonZeroU32::new)?;
         if iterations.get() > MOST_ITERATIONS {
-            let bound = "PBKDF2 may have 5,000,000 iterations";
+            let bound = "PBKDF2 may have 3,000,000 iterations";
             return Some(Err(ForeignHashError::TooMuchWork(bound)));
         }
         Some(Ok(Self {
@@ -118,11 +122,10 @@ impl ScryptHash {
         if !SALT_LETTERS.contains(&salt.len()) || !n.is_power_of_two() || n < 2 || r == 0 || p == 0 {
             return None;
         }
-        let per_lane = u64::from(n).checked_mul(u64::from(r));
-        let work = per_lane.and_then(|lane| lane.checked_mul(u64::from(p)));
-        let memory = per_lane.and_then(|lane| lane.checked_mul(128));
-        if memory.is_none_or(|memory| memory > MOST_MEMORY) || work.is_none_or(|work| work > MOST_WORK) {
-            let bound = "scrypt may have 256 MiB (128·N·r), and N·r·p up to 2097152";
+        let lane = u64::from(n) * u64::from(r);
+        // In this order, no product is more than 64 bits hold.
+        if r > MOST_BLOCKS || p > MOST_LANES || lane * 128 > MOST_MEMORY || lane * u64::from(p) > MOST_WORK {
+            let bound = "scrypt may have 256 MiB (128·N·r), N·r·p up to 2097152, and r and p up to 32";
             return Some(Err(ForeignHashError::TooMuchWork(bound)));
         }
         let log_n = u8::try_from(n.trailing_zeros()).ok()?;
