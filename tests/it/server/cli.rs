@@ -205,7 +205,9 @@ fn help_tells_every_setting_with_its_default() {
         }
     }
     let help = Launch::of("--help").run().expect(0).stdout;
-    for command in ["serve", "dev", "migrate", "keys", "clients", "users", "openapi", "health"] {
+    for command in [
+        "serve", "dev", "migrate", "keys", "clients", "users", "openapi", "health",
+    ] {
         assert!(help.contains(&format!("  {command} ")), "{command}\n{help}");
     }
 }
