@@ -219,6 +219,25 @@ pub struct ActiveSession {
     pub delivery: Delivery,
 }
 
+/// A session as everything held about its user shows it, ended and pending ones included.
+#[derive(Clone, Debug)]
+pub struct SessionRecord {
+    /// The session.
+    pub id: SessionId,
+    /// Where it stands: `pending`, `active` or `ended`.
+    pub state: String,
+    /// When its first factor was proven.
+    pub created_at: DateTime<Utc>,
+    /// When a token of it was last made.
+    pub last_used_at: DateTime<Utc>,
+    /// When it ended before its time.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why it ended before its time.
+    pub end_reason: Option<String>,
+    /// Where its login came from.
+    pub origin: SessionOrigin,
+}
+
 /// Where the login of a session came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOrigin {

@@ -11,7 +11,7 @@ use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
-use crate::domain::session::ListedSession;
+use crate::domain::session::SessionRecord;
 use crate::domain::user::{SecondFactors, User};
 use crate::domain::username::Username;
 use crate::store::users::Renaming;
@@ -69,8 +69,8 @@ pub struct Export {
     pub phone_number: Option<String>,
     /// Their state.
     pub second_factors: SecondFactors,
-    /// Its live sessions.
-    pub sessions: Vec<ListedSession>,
+    /// Its sessions, ended and pending ones included.
+    pub sessions: Vec<SessionRecord>,
     /// What happened to it, newest first.
     pub events: Vec<RecordedEvent>,
 }
@@ -93,7 +93,7 @@ pub async fn export(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) ->
                 factors: load_factors(&shared, connection, &user, now)?,
                 phone_number: super::out_of_band::phone_number(&shared, connection, &user, now)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,
-                sessions: sessions::list(connection, user.id, now)?,
+                sessions: sessions::list_records(connection, user.id)?,
                 events: audit_events::list(connection, user.id, None, MOST_EXPORTED_EVENTS)?,
                 user,
             })

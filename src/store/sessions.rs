@@ -16,7 +16,7 @@ use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::{
     ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, SessionEnds, SessionOrigin,
-    SessionState,
+    SessionRecord, SessionState,
 };
 use crate::domain::user::User;
 
@@ -405,6 +405,50 @@ pub fn list(
         })
     };
     rows.into_iter().map(list).collect()
+}
+
+/// Lists everything that is held of a user's sessions, newest first.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list_records(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<SessionRecord>, StoreError> {
+    let rows: Vec<RecordRow> = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .order(sessions::id.desc())
+        .select(RecordRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(SessionRecord::from).collect())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions, check_for_backend(Pg))]
+struct RecordRow {
+    id: Uuid,
+    state: String,
+    created_at: DateTime<Utc>,
+    last_used_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    end_reason: Option<String>,
+    ip: Option<IpNetwork>,
+    user_agent: Option<String>,
+}
+
+impl From<RecordRow> for SessionRecord {
+    fn from(row: RecordRow) -> Self {
+        Self {
+            id: SessionId::from_uuid(row.id),
+            state: row.state,
+            created_at: row.created_at,
+            last_used_at: row.last_used_at,
+            ended_at: row.ended_at,
+            end_reason: row.end_reason,
+            origin: SessionOrigin {
+                ip: row.ip.map(|network| network.ip()),
+                user_agent: row.user_agent,
+            },
+        }
+    }
 }
 
 type Ended = (

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::tokens::ListedSessionView;
 use super::two_factor::FactorView;
 use super::user::UserView;
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::ids::SessionId;
+use crate::domain::session::SessionRecord;
 use crate::flows::profile::Export;
 
 /// A request that was heard; only mail tells what became of it.
@@ -161,6 +161,47 @@ pub struct EventsResponse {
     pub next_cursor: Option<String>,
 }
 
+/// A session, as it is held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SessionRecord)]
+pub struct SessionRecordView {
+    /// The `sid` of its access tokens.
+    pub id: Uuid,
+    /// `pending`, `active` or `ended`; one that ended by time alone is still `active` here.
+    #[schema(example = "ended")]
+    pub state: String,
+    /// When the first factor was proven.
+    pub created_at: DateTime<Utc>,
+    /// When a token of it was last made.
+    pub last_used_at: DateTime<Utc>,
+    /// When it ended before its time.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why it ended before its time.
+    #[schema(example = "logout")]
+    pub end_reason: Option<String>,
+    /// Where the login came from.
+    #[schema(example = "203.0.113.7")]
+    pub ip: Option<String>,
+    /// What the login came from.
+    #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
+    pub user_agent: Option<String>,
+}
+
+impl SessionRecordView {
+    fn new(record: SessionRecord) -> Self {
+        Self {
+            id: record.id.uuid(),
+            state: record.state,
+            created_at: record.created_at,
+            last_used_at: record.last_used_at,
+            ended_at: record.ended_at,
+            end_reason: record.end_reason,
+            ip: record.origin.ip.map(|ip| ip.to_string()),
+            user_agent: record.origin.user_agent,
+        }
+    }
+}
+
 /// Everything held about a person.
 #[derive(Serialize, ToSchema)]
 pub struct ExportResponse {
@@ -173,23 +214,19 @@ pub struct ExportResponse {
     /// The phone number that codes go to.
     #[schema(example = "+4915112345678")]
     pub phone_number: Option<String>,
-    /// Its live sessions.
-    pub sessions: Vec<ListedSessionView>,
+    /// Its sessions, ended and pending ones included, newest first.
+    pub sessions: Vec<SessionRecordView>,
     /// What happened to it, newest first.
     pub events: Vec<EventView>,
 }
 
 impl ExportResponse {
     /// Shows everything held about a person to them.
-    pub fn new(export: Export, current: SessionId) -> Self {
+    pub fn new(export: Export) -> Self {
         Self {
             exported_at: export.at,
             user: UserView::new(&export.user, &export.second_factors),
-            sessions: export
-                .sessions
-                .iter()
-                .map(|session| ListedSessionView::new(session, current))
-                .collect(),
+            sessions: export.sessions.into_iter().map(SessionRecordView::new).collect(),
             events: export.events.iter().map(EventView::new).collect(),
             factors: export.factors.into_iter().map(FactorView::new).collect(),
             phone_number: export.phone_number,

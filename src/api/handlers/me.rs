@@ -105,7 +105,7 @@ pub async fn delete_me(
 )]
 pub async fn export_me(state: Data<ApiState>, caller: SignedIn, origin: Origin) -> Result<HttpResponse, Problem> {
     let export = profile::export(&state.core, &caller.0, origin.0).await?;
-    Ok(HttpResponse::Ok().json(ExportResponse::new(export, caller.0.session.id)))
+    Ok(HttpResponse::Ok().json(ExportResponse::new(export)))
 }
 
 /// Lists what happened to the caller's account

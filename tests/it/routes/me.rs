@@ -131,6 +131,11 @@ async fn an_export_holds_everything_but_secrets() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
+    // Sessions that are over are held, too.
+    let other = signed_in.person.sign_in_again(&app).await;
+    app.call_as(Method::POST, "/logout", &other, &json!({}))
+        .await
+        .expect(204);
     let export = app
         .get_as("/me/export", &signed_in.access_token)
         .await
@@ -138,6 +143,12 @@ async fn an_export_holds_everything_but_secrets() {
         .json();
     assert_eq!(export["user"]["email"], "jo@example.com");
     assert_eq!(export["phone_number"], PHONE);
+    let sessions = export["sessions"].as_array().unwrap();
+    let states: Vec<&str> = sessions
+        .iter()
+        .map(|session| session["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["ended", "active"]);
     assert_eq!(export["sessions"][0]["ip"], "203.0.113.7");
     assert_eq!(export["factors"].as_array().unwrap().len(), 2);
     let events = export["events"].as_array().unwrap();
