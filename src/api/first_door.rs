@@ -12,13 +12,14 @@ use crate::flows::login::Login;
 ///
 /// # Errors
 ///
-/// `invalid_credentials` or `email_not_verified`.
+/// `invalid_credentials`, `email_not_verified` or `rate_limited`.
 pub fn answer(state: &ApiState, outcome: &Login) -> Result<HttpResponse, Problem> {
     match outcome {
         Login::Pending(pending) => Ok(HttpResponse::Ok().json(LoginResponse::pending(pending))),
         Login::Authenticated(grant) => {
             Ok(refresh_cookie::deliver(state, grant).json(LoginResponse::authenticated(grant)))
         }
+        Login::Locked(wait) => Err(Problem::rate_limited(*wait)),
         Login::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
         Login::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
     }

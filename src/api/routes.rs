@@ -236,6 +236,7 @@ pub const ROUTES: &[RouteSpec] = &[
         Code::InvalidCredentials,
         Code::EmailNotVerified,
         Code::ValidationFailed,
+        Code::RateLimited,
     ]),
     RouteSpec::post("/magic-link", "request_magic_link", |route| {
         route.to(magic_link::request)

@@ -1,4 +1,4 @@
-//! Wrong proofs in a row on one account, and the wait they cost.
+//! Wrong proofs in a row, and the wait they cost.
 //!
 //! Six digits are guessed in the end by whoever may try for ever (RFC 4226 §7.3), so from the fifth wrong one on nothing is
 //! looked at for a while, and for twice as long each time. Attempts made in that time change nothing: a lock that they
@@ -6,16 +6,54 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Wrong ones that cost nothing.
-const FREE: i32 = 4;
-/// Seconds of the first wait.
-const FIRST_WAIT_SECONDS: i64 = 30;
-/// Seconds of the longest wait.
-const LONGEST_WAIT_SECONDS: i64 = 3600;
-/// After so long without a wrong one, the count begins anew.
-const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(24);
+/// What wrong proofs of one kind cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Curve {
+    /// Wrong ones that cost nothing.
+    free: i32,
+    /// Seconds of the first wait; each further one is twice as long.
+    first_wait: i64,
+    /// Seconds of the longest wait.
+    longest_wait: i64,
+    /// After so long without a wrong one, the count begins anew.
+    forgotten_after: TimeDelta,
+}
 
-/// The wrong proofs of one account.
+impl Curve {
+    /// Second factors of an account, over all logins; and wrong proofs of somebody signed in.
+    pub const SECOND_FACTOR: Self = Self::STEEP;
+    /// Passwords for one name from one network.
+    pub const PASSWORD_FROM_NETWORK: Self = Self::STEEP;
+    /// Passwords for one name from anywhere: many networks that guess together.
+    pub const PASSWORD_FROM_ANYWHERE: Self = Self {
+        free: 19,
+        first_wait: 60,
+        longest_wait: 900,
+        forgotten_after: TimeDelta::minutes(15),
+    };
+
+    const STEEP: Self = Self {
+        free: 4,
+        first_wait: 30,
+        longest_wait: 3600,
+        forgotten_after: TimeDelta::hours(24),
+    };
+
+    /// Returns the wait that the last of so many costs.
+    pub fn cost(&self, count: i32) -> Option<TimeDelta> {
+        let beyond = u32::try_from(count - self.free - 1).ok()?;
+        // Seven doublings are more than any curve needs to reach its longest wait.
+        let seconds = self.first_wait << beyond.min(7);
+        Some(TimeDelta::seconds(seconds.min(self.longest_wait)))
+    }
+
+    /// Returns the moment before which a wrong one is forgotten.
+    pub fn remembers_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - self.forgotten_after
+    }
+}
+
+/// The wrong proofs in a row of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FailedAttempts {
     /// How many in a row.
@@ -34,29 +72,21 @@ impl FailedAttempts {
     }
 
     /// Returns how many more wrong ones cost nothing.
-    pub fn remaining(&self) -> i32 {
-        (FREE + 1 - self.count).max(0)
+    pub fn remaining(&self, curve: Curve) -> i32 {
+        (curve.free + 1 - self.count).max(0)
     }
 
     /// Counts one more.
     #[must_use]
-    pub fn with_one_more(self, now: DateTime<Utc>) -> Self {
-        let fresh = self.last_at.is_some_and(|last_at| now - last_at < FORGOTTEN_AFTER);
+    pub fn with_one_more(self, curve: Curve, now: DateTime<Utc>) -> Self {
+        let fresh = self.last_at.is_some_and(|last_at| last_at > curve.remembers_since(now));
         let count = if fresh { self.count.saturating_add(1) } else { 1 };
         Self {
             count,
             last_at: Some(now),
-            locked_until: cost(count).map(|wait| now + wait),
+            locked_until: curve.cost(count).map(|wait| now + wait),
         }
     }
-}
-
-/// Returns the wait that the last of so many costs.
-fn cost(count: i32) -> Option<TimeDelta> {
-    let beyond = u32::try_from(count - FREE - 1).ok()?;
-    // Seven doublings reach the longest wait.
-    let seconds = FIRST_WAIT_SECONDS << beyond.min(7);
-    Some(TimeDelta::seconds(seconds.min(LONGEST_WAIT_SECONDS)))
 }
 
 #[cfg(test)]
@@ -64,6 +94,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const CURVE: Curve = Curve::SECOND_FACTOR;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_772_366_400 + seconds, 0).unwrap()
@@ -75,7 +107,7 @@ mod tests {
         let mut attempts = FailedAttempts::default();
         let mut waits = Vec::new();
         for _ in 0..times {
-            attempts = attempts.with_one_more(now);
+            attempts = attempts.with_one_more(CURVE, now);
             let wait = attempts.wait(now).map_or(0, |wait| wait.num_seconds());
             now += TimeDelta::seconds(wait);
             waits.push(wait);
@@ -92,14 +124,23 @@ mod tests {
     }
 
     #[test]
+    fn many_networks_together_get_twenty_and_then_wait_up_to_a_quarter_of_an_hour() {
+        let curve = Curve::PASSWORD_FROM_ANYWHERE;
+        let costs: Vec<i64> = (19..=26)
+            .map(|count| curve.cost(count).map_or(0, |wait| wait.num_seconds()))
+            .collect();
+        assert_eq!(costs, [0, 60, 120, 240, 480, 900, 900, 900]);
+    }
+
+    #[test]
     fn a_quiet_day_begins_the_count_anew() {
         let mut attempts = FailedAttempts::default();
         for _ in 0..4 {
-            attempts = attempts.with_one_more(at(0));
+            attempts = attempts.with_one_more(CURVE, at(0));
         }
-        assert_eq!(attempts.remaining(), 1);
-        assert_eq!(attempts.with_one_more(at(86_399)).count, 5);
-        assert_eq!(attempts.with_one_more(at(86_400)).count, 1);
+        assert_eq!(attempts.remaining(CURVE), 1);
+        assert_eq!(attempts.with_one_more(CURVE, at(86_399)).count, 5);
+        assert_eq!(attempts.with_one_more(CURVE, at(86_400)).count, 1);
     }
 
     proptest! {
@@ -108,7 +149,7 @@ mod tests {
             let mut attempts = FailedAttempts { count: start, last_at: Some(at(0)), locked_until: None };
             let (mut now, mut guesses) = (at(0), 0);
             while now < at(86_400) {
-                attempts = attempts.with_one_more(now);
+                attempts = attempts.with_one_more(CURVE, now);
                 guesses += 1;
                 now += attempts.wait(now).unwrap_or_default();
             }
@@ -118,7 +159,7 @@ mod tests {
 
         #[test]
         fn waiting_it_out_is_all_it_takes(count in 0_i32..1000, later in 3600_i64..100_000) {
-            let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None }.with_one_more(at(0));
+            let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None }.with_one_more(CURVE, at(0));
             prop_assert_eq!(attempts.wait(at(later)), None);
         }
     }

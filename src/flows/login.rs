@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
 use super::account::load_second_factors;
 use super::email::{is_awaited, send_first};
 use super::sign_in::{self, Arrival, TokenGrant};
+use super::throttle::{Admission, Throttle};
 use super::{Core, Fault, TwoFactorPolicy, password_renewal, whole_seconds};
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{self, AuthenticationMethod};
@@ -21,7 +22,6 @@ use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, Delivery};
 use crate::domain::user::{Identifier, SecondFactors, User};
-use crate::store::error::StoreError;
 use crate::store::sessions::NewSession;
 use crate::store::users::{HeldUser, LoginUser};
 use crate::store::{PgConnection, sessions, users};
@@ -35,6 +35,8 @@ pub enum Login {
     Authenticated(Box<TokenGrant>),
     /// The password was right, but the deployment wants the address proven first; a link to do so is on its way.
     EmailNotVerified,
+    /// Too many were wrong before; nothing is looked at for so long.
+    Locked(TimeDelta),
     /// Unknown, disabled or wrong: nobody is told which.
     InvalidCredentials,
 }
@@ -75,46 +77,88 @@ pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
         delivery,
         origin,
     } = attempt;
-    let found = core
-        .db
-        .read("login.find", move |connection| -> Result<_, StoreError> {
-            users::find_for_login(connection, &identifier)
-        })
-        .await?;
+    let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
+    let (found, failed_before) = match find(core, identifier, &throttle, &origin).await? {
+        Found::Wait(wait) => return Ok(Login::Locked(wait)),
+        Found::Admitted { user, failed_before } => (user, failed_before),
+    };
     let stored = found.as_ref().and_then(|found| found.password.clone());
     let verdict = core.hasher.verify(password.clone(), stored.clone()).await?;
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
-            let login = open(core, found, delivery, origin).await?;
+            let forgiven = failed_before.then_some(throttle);
+            let login = open(core, (found, forgiven), delivery, origin).await?;
             if let Some(stored) = stored {
                 password_renewal::renew(core, id, password, stored).await;
             }
             Ok(login)
         }
-        other => refuse(core, other.map(|found| found.user.id), origin).await,
+        other => refuse(core, other.map(|found| found.user.id), throttle, origin).await,
     }
 }
 
-async fn refuse(core: &Arc<Core>, user_id: Option<UserId>, origin: RequestOrigin) -> Result<Login, Fault> {
+enum Found {
+    Admitted {
+        user: Option<LoginUser>,
+        failed_before: bool,
+    },
+    Wait(TimeDelta),
+}
+
+/// Finds the account, and tells whether its password is looked at: alike for a name that has none.
+async fn find(
+    core: &Arc<Core>,
+    identifier: Identifier,
+    throttle: &Arc<Throttle>,
+    origin: &RequestOrigin,
+) -> Result<Found, Fault> {
+    let (now, throttle, origin) = (core.clock.now(), Arc::clone(throttle), origin.clone());
+    core.db
+        .read("login.find", move |connection| -> Result<_, Fault> {
+            let user = users::find_for_login(connection, &identifier)?;
+            let user_id = user.as_ref().map(|found| found.user.id);
+            Ok(match throttle.admit(connection, user_id, (&origin, now))? {
+                Admission::Admitted { failed_before } => Found::Admitted { user, failed_before },
+                Admission::Wait(wait) => Found::Wait(wait),
+            })
+        })
+        .await
+}
+
+async fn refuse(
+    core: &Arc<Core>,
+    user_id: Option<UserId>,
+    throttle: Arc<Throttle>,
+    origin: RequestOrigin,
+) -> Result<Login, Fault> {
     let now = core.clock.now();
     let shared = Arc::clone(core);
     core.db
         .transaction("login.refuse", move |connection| {
+            throttle.count(connection, now)?;
             let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", user_id);
-            shared.audit(connection, &[event], &origin, now)
+            shared.audit(connection, &[event], &origin, now).map_err(Fault::from)
         })
         .await?;
     Ok(Login::InvalidCredentials)
 }
 
-async fn open(core: &Arc<Core>, login: LoginUser, delivery: Delivery, origin: RequestOrigin) -> Result<Login, Fault> {
+async fn open(
+    core: &Arc<Core>,
+    (login, forgiven): (LoginUser, Option<Arc<Throttle>>),
+    delivery: Delivery,
+    origin: RequestOrigin,
+) -> Result<Login, Fault> {
     let now = core.clock.now();
     let id = SessionId::new(now, core.random.as_ref());
     let shared = Arc::clone(core);
     let opened = core
         .db
         .transaction("login.open", move |connection| {
+            if let Some(throttle) = &forgiven {
+                throttle.forgive(connection)?;
+            }
             let opening = Opening {
                 id,
                 method: AuthenticationMethod::Password,

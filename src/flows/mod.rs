@@ -34,6 +34,7 @@ pub mod signing_keys;
 pub mod step_up;
 mod suspicion;
 pub mod test_vectors;
+mod throttle;
 pub mod user_import;
 
 use std::sync::Arc;

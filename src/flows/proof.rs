@@ -14,7 +14,7 @@ use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::failed_attempts::FailedAttempts;
+use crate::domain::failed_attempts::{Curve, FailedAttempts};
 use crate::domain::ids::SessionId;
 use crate::domain::message::{Channel, Message};
 use crate::domain::one_time_code::{CodePlace, CodePurpose, OneTimeCode};
@@ -127,7 +127,7 @@ impl Claimant<'_> {
             let event = AuditEvent::failure(EventName::MfaReplay, code.method().amr(), user_id);
             core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
             return Ok(Judgement::Wrong {
-                attempts_remaining: self.held.failed_attempts.remaining(),
+                attempts_remaining: self.held.failed_attempts.remaining(Curve::SECOND_FACTOR),
             });
         }
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
@@ -180,7 +180,7 @@ impl Claimant<'_> {
         event: AuditEvent,
     ) -> Result<i32, Fault> {
         let user_id = self.held.user.id;
-        let failed = self.held.failed_attempts.with_one_more(self.now);
+        let failed = self.held.failed_attempts.with_one_more(Curve::SECOND_FACTOR, self.now);
         users::set_failed_attempts(connection, user_id, &failed)?;
         let request = (self.origin, self.now);
         tell_failures(core, connection, &self.held.user, failed.count, request)?;
@@ -190,7 +190,7 @@ impl Claimant<'_> {
             events.push(locked.in_session(self.session_id));
         }
         core.audit(connection, &events, self.origin, self.now)?;
-        Ok(failed.remaining())
+        Ok(failed.remaining(Curve::SECOND_FACTOR))
     }
 
     fn reject(&self, core: &Core, connection: &mut PgConnection, event: AuditEvent) -> Result<Judgement, Fault> {

@@ -58,7 +58,7 @@ pub(super) fn tell_new_place(
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
     let network = origin.ip.map(network_of);
-    let before = sessions::origins_since(connection, user.id, session.id, now - REMEMBERED)?;
+    let before = sessions::origins_since(connection, user.id, Some(session.id), now - REMEMBERED)?;
     let is_known = |known: &SessionOrigin| known.ip.map(network_of) == network && known.user_agent == origin.user_agent;
     if before.is_empty() || before.iter().any(is_known) {
         return Ok(());

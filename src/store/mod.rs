@@ -17,6 +17,7 @@ mod schema;
 pub mod service_clients;
 pub mod sessions;
 pub mod signing_keys;
+pub mod throttles;
 pub mod totp_factors;
 pub mod transaction;
 pub mod users;

@@ -157,6 +157,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    throttles (key) {
+        key -> Bytea,
+        failures -> Int4,
+        last_failed_at -> Timestamptz,
+        locked_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     quotas (key, window_start) {
         key -> Bytea,
         window_start -> Timestamptz,

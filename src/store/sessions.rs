@@ -325,7 +325,7 @@ pub fn end_all(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-/// Lists where the sessions of a user came from that were signed in and used since a moment, one aside.
+/// Lists where the sessions of a user came from that were signed in and used since a moment, the one aside if there is one.
 ///
 /// # Errors
 ///
@@ -333,12 +333,13 @@ pub fn end_all(
 pub fn origins_since(
     connection: &mut PgConnection,
     user_id: UserId,
-    aside: SessionId,
+    aside: Option<SessionId>,
     since: DateTime<Utc>,
 ) -> Result<Vec<SessionOrigin>, StoreError> {
     let rows: Vec<(Option<IpNetwork>, Option<String>)> = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
-        .filter(sessions::id.ne(aside.uuid()))
+        // The nil id is nobody's.
+        .filter(sessions::id.ne(aside.map_or_else(Uuid::nil, SessionId::uuid)))
         .filter(sessions::auth_time.is_not_null())
         .filter(sessions::last_used_at.gt(since))
         .select((sessions::ip, sessions::user_agent))

@@ -3,5 +3,6 @@
 mod at_rest;
 mod audit;
 mod breaches;
+mod guessing;
 mod news;
 mod second_factors;

@@ -1,0 +1,98 @@
+//! The `throttles` table: wrong passwords in a row, by a hash of the name that was given.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Integer;
+use diesel::{IntoSql, PgConnection, pg::Pg};
+
+use super::error::StoreError;
+use super::schema::throttles;
+use crate::domain::failed_attempts::{Curve, FailedAttempts};
+
+/// Finds what is known under a key.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find(connection: &mut PgConnection, key: &[u8]) -> Result<FailedAttempts, StoreError> {
+    let row: Option<ThrottleRow> = throttles::table
+        .find(key)
+        .select(ThrottleRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(FailedAttempts::from).unwrap_or_default())
+}
+
+/// Counts a wrong one. What came while nothing was looked at is not counted: of many at once, those that were let through
+/// together cost one wait, and nobody prolongs it.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn count(
+    connection: &mut PgConnection,
+    key: &[u8],
+    curve: Curve,
+    now: DateTime<Utc>,
+) -> Result<FailedAttempts, StoreError> {
+    let waits = throttles::locked_until
+        .is_not_null()
+        .and(throttles::locked_until.assume_not_null().gt(now));
+    let fresh = throttles::last_failed_at.gt(curve.remembers_since(now));
+    let one = 1_i32.into_sql::<Integer>();
+    let failures = diesel::dsl::case_when(waits, throttles::failures)
+        .when(fresh, throttles::failures + 1)
+        .otherwise(one);
+    let row: ThrottleRow = diesel::insert_into(throttles::table)
+        .values((
+            throttles::key.eq(key),
+            throttles::failures.eq(1),
+            throttles::last_failed_at.eq(now),
+        ))
+        .on_conflict(throttles::key)
+        .do_update()
+        .set((throttles::failures.eq(failures), throttles::last_failed_at.eq(now)))
+        .returning(ThrottleRow::as_returning())
+        .get_result(connection)?;
+    let counted = FailedAttempts::from(row);
+    if counted.wait(now).is_some() {
+        return Ok(counted);
+    }
+    // The row is held since the statement above.
+    let locked_until = curve.cost(counted.count).map(|wait| now + wait);
+    diesel::update(throttles::table.find(key))
+        .set(throttles::locked_until.eq(locked_until))
+        .execute(connection)?;
+    Ok(FailedAttempts {
+        locked_until,
+        ..counted
+    })
+}
+
+/// Forgets what is known under a key.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn forget(connection: &mut PgConnection, key: &[u8]) -> Result<(), StoreError> {
+    diesel::delete(throttles::table.find(key)).execute(connection)?;
+    Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = throttles, check_for_backend(Pg))]
+struct ThrottleRow {
+    failures: i32,
+    last_failed_at: DateTime<Utc>,
+    locked_until: Option<DateTime<Utc>>,
+}
+
+impl From<ThrottleRow> for FailedAttempts {
+    fn from(row: ThrottleRow) -> Self {
+        Self {
+            count: row.failures,
+            last_at: Some(row.last_failed_at),
+            locked_until: row.locked_until,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Passwords are guessed slowly, by one network and by many, and the owner is not kept out by it.
+
+use actix_web::http::header;
+use actix_web::test::TestRequest;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::actors::{PASSWORD, Person};
+use crate::support::app::TestApp;
+use crate::support::response::TestResponse;
+
+/// Logs in from an address, which a proxy that we trust tells.
+async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> TestResponse {
+    let body = json!({"email": email, "password": password});
+    let request = TestRequest::post().uri("/login").set_json(body);
+    app.send(request.insert_header((header::HeaderName::from_static("x-forwarded-for"), ip)))
+        .await
+}
+
+async fn app() -> TestApp {
+    TestApp::with(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await
+}
+
+#[actix_web::test]
+async fn the_fifth_wrong_one_costs_a_wait_that_doubles_whether_or_not_there_is_an_account() {
+    let app = app().await;
+    Person::register(&app, "jo@example.com").await;
+    for email in ["jo@example.com", "nobody@example.com"] {
+        let mut waits = Vec::new();
+        for number in 1..=7 {
+            log_in_from(&app, "198.51.100.1", email, "another password")
+                .await
+                .expect_problem(401, "invalid_credentials");
+            if number < 5 {
+                continue;
+            }
+            // Neither a wrong nor the right password is looked at, and asking does not prolong the wait.
+            for password in ["another password", PASSWORD, PASSWORD] {
+                let answer = log_in_from(&app, "198.51.100.1", email, password).await;
+                waits.push(answer.header("retry-after").unwrap().to_owned());
+                answer.expect_problem(429, "rate_limited");
+            }
+            let wait: i64 = waits.last().unwrap().parse().unwrap();
+            app.clock.advance(wait - 1);
+            log_in_from(&app, "198.51.100.1", email, PASSWORD).await.expect(429);
+            app.clock.advance(1);
+        }
+        waits.dedup();
+        assert_eq!(waits, ["30", "60", "120"], "{email}");
+    }
+    // The right one forgives.
+    log_in_from(&app, "198.51.100.1", "jo@example.com", PASSWORD)
+        .await
+        .expect(200);
+    for _ in 0..4 {
+        log_in_from(&app, "198.51.100.1", "jo@example.com", "another password")
+            .await
+            .expect(401);
+    }
+    log_in_from(&app, "198.51.100.1", "jo@example.com", PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[actix_web::test]
+async fn the_owner_comes_from_elsewhere_and_is_let_in() {
+    let app = app().await;
+    Person::register(&app, "jo@example.com").await;
+    for _ in 0..5 {
+        log_in_from(&app, "198.51.100.1", "jo@example.com", "another password").await;
+    }
+    log_in_from(&app, "198.51.100.99", "jo@example.com", PASSWORD)
+        .await
+        .expect(429);
+    log_in_from(&app, "192.0.2.1", "jo@example.com", PASSWORD)
+        .await
+        .expect(200);
+    log_in_from(&app, "198.51.100.1", "jo@example.com", PASSWORD)
+        .await
+        .expect(429);
+    // Another name from there is another matter.
+    Person::register(&app, "mo@example.com").await;
+    log_in_from(&app, "198.51.100.1", "mo@example.com", PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[actix_web::test]
+async fn many_networks_together_are_slowed_but_the_owners_own_is_not() {
+    let app = app().await;
+    // Signed in from 203.0.113.7, without a proxy.
+    Person::sign_up(&app, "jo@example.com").await;
+    for email in ["jo@example.com", "nobody@example.com"] {
+        for number in 0..20 {
+            let ip = format!("198.51.{number}.1");
+            log_in_from(&app, &ip, email, "another password").await.expect(401);
+        }
+        let answer = log_in_from(&app, "192.0.2.1", email, PASSWORD).await;
+        assert_eq!(answer.header("retry-after"), Some("60"));
+        answer.expect_problem(429, "rate_limited");
+    }
+    log_in_from(&app, "203.0.113.99", "jo@example.com", PASSWORD)
+        .await
+        .expect(200);
+    // A wrong one from home is counted there.
+    for _ in 0..5 {
+        log_in_from(&app, "203.0.113.99", "jo@example.com", "another password").await;
+    }
+    log_in_from(&app, "203.0.113.99", "jo@example.com", PASSWORD)
+        .await
+        .expect(429);
+    app.clock.advance(60);
+    log_in_from(&app, "192.0.2.1", "jo@example.com", PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[actix_web::test]
+async fn a_crowd_over_two_instances_pays_one_wait() {
+    let app = app().await;
+    let sibling = app.sibling(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await;
+    Person::register(&app, "jo@example.com").await;
+    let instances = [&app, &sibling];
+    // Fewer than many networks together may try.
+    let answers = join_all((0..15).map(|number| {
+        log_in_from(
+            instances[number % 2],
+            "198.51.100.1",
+            "jo@example.com",
+            "another password",
+        )
+    }))
+    .await;
+    assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 401 | 429)));
+    // Those who were let in before the fifth was counted cost no more than the first wait.
+    let answer = log_in_from(&sibling, "198.51.100.1", "jo@example.com", PASSWORD).await;
+    assert_eq!(answer.header("retry-after"), Some("30"));
+    app.clock.advance(30);
+    log_in_from(&app, "198.51.100.1", "jo@example.com", PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[actix_web::test]
+async fn a_quiet_day_forgives_and_a_restart_does_not() {
+    let app = app().await;
+    Person::register(&app, "jo@example.com").await;
+    for _ in 0..4 {
+        log_in_from(&app, "198.51.100.1", "jo@example.com", "another password")
+            .await
+            .expect(401);
+    }
+    let restarted = app.sibling(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await;
+    app.clock.advance(86_399);
+    log_in_from(&restarted, "198.51.100.1", "jo@example.com", "another password")
+        .await
+        .expect(401);
+    log_in_from(&restarted, "198.51.100.1", "jo@example.com", PASSWORD)
+        .await
+        .expect(429);
+    app.clock.advance(86_400);
+    for _ in 0..4 {
+        log_in_from(&restarted, "198.51.100.1", "jo@example.com", "another password")
+            .await
+            .expect(401);
+    }
+    log_in_from(&restarted, "198.51.100.1", "jo@example.com", PASSWORD)
+        .await
+        .expect(200);
+}
