@@ -85,7 +85,7 @@ settings! {
     PASSWORD_MIN_LENGTH "VESTIBULE_PASSWORD_MIN_LENGTH" "password-min-length" = "" ("8, or 15 when the second factor is optional"):
         "Fewest characters of a new password, 8 to 64";
     BREACH_CHECK_URL "VESTIBULE_BREACH_CHECK_URL" "breach-check-url" = "" ("none"):
-        "A list of stolen passwords to refuse, asked by the range protocol, such as https://api.pwnedpasswords.com";
+        "A list of stolen passwords to refuse, asked by the range protocol of Have I Been Pwned";
     BCRYPT_COST "VESTIBULE_BCRYPT_COST" "bcrypt-cost" = "12":
         "Cost of a password hash, 10 to 15; each step doubles it";
     HASH_THREADS "VESTIBULE_HASH_THREADS" "hash-threads" = "" ("processors less one, at least 1"):
