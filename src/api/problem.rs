@@ -17,6 +17,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
+use crate::flows::proof::Refusal;
 use crate::flows::step_up::Demand;
 
 /// The media type of every error answer.
@@ -183,11 +184,6 @@ impl Problem {
         self
     }
 
-    /// Says that a second-factor code was not right, and how many more may be tried.
-    pub fn invalid_code(attempts_remaining: impl Into<Value>) -> Self {
-        Self::of(Code::InvalidCode).with("attempts_remaining", attempts_remaining)
-    }
-
     /// Says that a second factor is the last one, where everybody needs one.
     pub fn last_factor() -> Self {
         Self::new(
@@ -297,6 +293,18 @@ impl From<PasswordRejection> for Problem {
             PasswordRejection::Breached => "The password is on a list of stolen ones.",
         };
         Self::new(Code::PasswordRejected, detail).with("reason", rejection.reason())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InvalidCredentials => Self::of(Code::InvalidCredentials),
+            Refusal::InvalidCode { attempts_remaining } => {
+                Self::of(Code::InvalidCode).with("attempts_remaining", attempts_remaining)
+            }
+            Refusal::Locked(wait) => Self::rate_limited(wait),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
-use super::proof::{Claimant, Judgement};
+use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
@@ -164,13 +164,8 @@ fn replace_pending(
 pub enum Confirmation {
     /// It counts from now on. Recovery codes are made where none were left, and shown this once.
     Confirmed(Option<Vec<RecoveryCode>>),
-    /// The code was wrong, or nothing waits for one.
-    InvalidCode {
-        /// Wrong ones that are looked at before the next wait.
-        attempts_remaining: i32,
-    },
-    /// Too many were wrong before; nothing is looked at for so long.
-    Locked(TimeDelta),
+    /// It was not, or nothing waits for a code.
+    Refused(Refusal),
 }
 
 /// Confirms the authenticator that somebody who is signed in asked for.
@@ -195,9 +190,8 @@ pub async fn confirm(
                 now,
             };
             Ok(match claimant.judge_pending_totp(&shared, connection, &code)? {
-                Judgement::Proven(proven) => Confirmation::Confirmed(proven.new_recovery_codes),
-                Judgement::Wrong { attempts_remaining } => Confirmation::InvalidCode { attempts_remaining },
-                Judgement::Locked(wait) => Confirmation::Locked(wait),
+                Ok(proven) => Confirmation::Confirmed(proven.new_recovery_codes),
+                Err(refusal) => Confirmation::Refused(refusal),
             })
         })
         .await

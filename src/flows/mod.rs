@@ -20,7 +20,7 @@ pub mod outbox;
 pub mod password;
 mod password_renewal;
 pub mod profile;
-mod proof;
+pub mod proof;
 mod quotas;
 pub mod recovery;
 pub mod refresh;

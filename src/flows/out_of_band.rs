@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outbox::{Posting, occasion, post, tell};
-use super::proof::Claimant;
+use super::proof::{Claimant, Refusal};
 use super::quotas::wait_or_take;
 use super::sessions::Caller;
 use super::{Core, Fault, account};
@@ -318,13 +318,8 @@ fn insert_pending(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -
 pub enum Confirmation {
     /// The factor counts from now on.
     Confirmed,
-    /// The code was wrong, or nothing waits for one.
-    InvalidCode {
-        /// Wrong ones that are looked at before the next wait.
-        attempts_remaining: i32,
-    },
-    /// Too many were wrong before; nothing is looked at for so long.
-    Locked(TimeDelta),
+    /// It was not, or nothing waits for a code.
+    Refused(Refusal),
 }
 
 /// Confirms the factor that the caller's session asked for.
@@ -351,14 +346,14 @@ pub async fn confirm(
                 now,
             };
             if let Some(wait) = held.failed_attempts.wait(now) {
-                return Ok(Confirmation::Locked(wait));
+                return Ok(Confirmation::Refused(Refusal::Locked(wait)));
             }
             if confirm_with(&shared, connection, &claimant, channel, &code)? {
                 return Ok(Confirmation::Confirmed);
             }
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
-            let attempts_remaining = claimant.count_wrong(&shared, connection, event)?;
-            Ok(Confirmation::InvalidCode { attempts_remaining })
+            let refusal = claimant.reject(&shared, connection, event)?;
+            Ok(Confirmation::Refused(refusal))
         })
         .await
 }

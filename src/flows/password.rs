@@ -5,12 +5,10 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use super::email::{end_all_sessions, take_over};
 use super::links::{self, Request};
 use super::outbox::tell;
-use super::proof::{Claimant, Judgement};
+use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::step_up::is_password;
 use super::{Core, Fault, new_password};
@@ -32,12 +30,10 @@ const PURPOSE: LinkPurpose = LinkPurpose::PasswordReset;
 pub enum Change {
     /// It counts from now on; all other sessions have ended.
     Changed,
-    /// The current password was wrong.
-    InvalidCredentials,
+    /// The current password was not taken.
+    Refused(Refusal),
     /// The new password is refused.
     Rejected(PasswordRejection),
-    /// Too many were wrong before; nothing is looked at for so long.
-    Locked(TimeDelta),
 }
 
 /// Changes the caller's password for another.
@@ -71,12 +67,12 @@ pub async fn change(
                 now,
             };
             match (claimant.judge_password(&shared, connection, new.is_some())?, &new) {
-                (Judgement::Locked(wait), _) => Ok(Change::Locked(wait)),
-                (Judgement::Proven(_), Some(new)) => {
+                (Err(refusal), _) => Ok(Change::Refused(refusal)),
+                (Ok(_), None) => Ok(Change::Refused(Refusal::InvalidCredentials)),
+                (Ok(_), Some(new)) => {
                     replace(&shared, connection, &claimant, new)?;
                     Ok(Change::Changed)
                 }
-                _ => Ok(Change::InvalidCredentials),
             }
         })
         .await

@@ -59,16 +59,22 @@ enum PendingTotp {
     Ignored,
 }
 
-/// What became of a code.
-pub(super) enum Judgement {
-    Proven(Proven),
-    Wrong {
+/// Why a proof was not taken; it was written down, and counted where it was a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The password was wrong.
+    InvalidCredentials,
+    /// The code was wrong, expired or used before: nobody is told which.
+    InvalidCode {
         /// Wrong ones that are looked at before the next wait.
         attempts_remaining: i32,
     },
     /// Not looked at: there were too many wrong ones before.
     Locked(TimeDelta),
 }
+
+/// What became of a proof.
+pub(super) type Judgement<T> = Result<T, Refusal>;
 
 impl Claimant<'_> {
     /// Judges a code of a confirmed factor and spends it if it is right.
@@ -77,7 +83,7 @@ impl Claimant<'_> {
         core: &Core,
         connection: &mut PgConnection,
         code: &SecondFactorCode,
-    ) -> Result<Judgement, Fault> {
+    ) -> Result<Judgement<Proven>, Fault> {
         self.judge_with(core, connection, code, PendingTotp::Ignored)
     }
 
@@ -88,7 +94,7 @@ impl Claimant<'_> {
         core: &Core,
         connection: &mut PgConnection,
         code: &SecondFactorCode,
-    ) -> Result<Judgement, Fault> {
+    ) -> Result<Judgement<Proven>, Fault> {
         self.judge_with(core, connection, code, PendingTotp::Confirmed)
     }
 
@@ -98,9 +104,9 @@ impl Claimant<'_> {
         connection: &mut PgConnection,
         code: &SecondFactorCode,
         pending: PendingTotp,
-    ) -> Result<Judgement, Fault> {
+    ) -> Result<Judgement<Proven>, Fault> {
         if let Some(wait) = self.held.failed_attempts.wait(self.now) {
-            return Ok(Judgement::Locked(wait));
+            return Ok(Err(Refusal::Locked(wait)));
         }
         let proven = match code {
             SecondFactorCode::Totp(code) => self.prove_totp(core, connection, code, pending)?,
@@ -116,22 +122,27 @@ impl Claimant<'_> {
             self.forgive(core, connection)?;
         }
         self.record(core, connection, EventName::MfaSuccess, proven.method)?;
-        Ok(Judgement::Proven(proven))
+        Ok(Ok(proven))
     }
 
     /// Refuses a code. One that was right before is refused like any other, but is no guess, and so is not counted: a button
     /// that was pressed twice must not make its owner wait.
-    fn refuse(&self, core: &Core, connection: &mut PgConnection, code: &SecondFactorCode) -> Result<Judgement, Fault> {
+    fn refuse(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        code: &SecondFactorCode,
+    ) -> Result<Judgement<Proven>, Fault> {
         let user_id = Some(self.held.user.id);
         if self.was_used(core, connection, code)? {
             let event = AuditEvent::failure(EventName::MfaReplay, code.method().amr(), user_id);
             core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-            return Ok(Judgement::Wrong {
+            return Ok(Err(Refusal::InvalidCode {
                 attempts_remaining: self.held.failed_attempts.remaining(Curve::SECOND_FACTOR),
-            });
+            }));
         }
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
-        self.reject(core, connection, event)
+        self.reject(core, connection, event).map(Err)
     }
 
     fn was_used(&self, core: &Core, connection: &mut PgConnection, code: &SecondFactorCode) -> Result<bool, Fault> {
@@ -161,24 +172,20 @@ impl Claimant<'_> {
         core: &Core,
         connection: &mut PgConnection,
         right: bool,
-    ) -> Result<Judgement, Fault> {
+    ) -> Result<Judgement<Proven>, Fault> {
         if let Some(wait) = self.held.failed_attempts.wait(self.now) {
-            return Ok(Judgement::Locked(wait));
+            return Ok(Err(Refusal::Locked(wait)));
         }
         if right {
-            return Ok(Judgement::Proven(Proven::by(AuthenticationMethod::Password)));
+            return Ok(Ok(Proven::by(AuthenticationMethod::Password)));
         }
         let event = AuditEvent::failure(EventName::StepUpFail, "password", Some(self.held.user.id));
-        self.reject(core, connection, event)
+        self.count_wrong(core, connection, event)?;
+        Ok(Err(Refusal::InvalidCredentials))
     }
 
     /// Counts a wrong proof, whatever it was. Returns how many more are looked at before the next wait.
-    pub(super) fn count_wrong(
-        &self,
-        core: &Core,
-        connection: &mut PgConnection,
-        event: AuditEvent,
-    ) -> Result<i32, Fault> {
+    fn count_wrong(&self, core: &Core, connection: &mut PgConnection, event: AuditEvent) -> Result<i32, Fault> {
         let user_id = self.held.user.id;
         let failed = self.held.failed_attempts.with_one_more(Curve::SECOND_FACTOR, self.now);
         users::set_failed_attempts(connection, user_id, &failed)?;
@@ -193,9 +200,15 @@ impl Claimant<'_> {
         Ok(failed.remaining(Curve::SECOND_FACTOR))
     }
 
-    fn reject(&self, core: &Core, connection: &mut PgConnection, event: AuditEvent) -> Result<Judgement, Fault> {
+    /// Counts a wrong code, and says so.
+    pub(super) fn reject(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        event: AuditEvent,
+    ) -> Result<Refusal, Fault> {
         let attempts_remaining = self.count_wrong(core, connection, event)?;
-        Ok(Judgement::Wrong { attempts_remaining })
+        Ok(Refusal::InvalidCode { attempts_remaining })
     }
 
     /// Forgets the wrong proofs after a right one.
@@ -306,9 +319,9 @@ impl Claimant<'_> {
         core: &Core,
         connection: &mut PgConnection,
         code: &TotpCode,
-    ) -> Result<Judgement, Fault> {
+    ) -> Result<Judgement<Proven>, Fault> {
         if let Some(wait) = self.held.failed_attempts.wait(self.now) {
-            return Ok(Judgement::Locked(wait));
+            return Ok(Err(Refusal::Locked(wait)));
         }
         let user = &self.held.user;
         let factors = totp_factors::list_usable(connection, user.id, self.now)?;
@@ -319,7 +332,7 @@ impl Claimant<'_> {
         };
         let Some((pending, step)) = pending.zip(step) else {
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(user.id));
-            return self.reject(core, connection, event);
+            return self.reject(core, connection, event).map(Err);
         };
         self.forgive(core, connection)?;
         let replaces = factors.iter().any(|factor| factor.active);
@@ -329,8 +342,7 @@ impl Claimant<'_> {
             Message::AuthenticatorAdded
         };
         tell(core, connection, user, news, self.origin, self.now)?;
-        self.confirm_totp(core, connection, pending, step)
-            .map(Judgement::Proven)
+        self.confirm_totp(core, connection, pending, step).map(Ok)
     }
 
     /// Puts a new set of recovery codes in the place of the old one.

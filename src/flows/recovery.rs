@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use super::account::load_second_factors;
 use super::outbox::tell;
-use super::proof::{Claimant, Judgement};
+use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::step_up::is_password;
 use super::{Core, Fault};
@@ -66,15 +64,8 @@ pub enum Removal {
     NotSetUp,
     /// It is the last factor, and the deployment wants everybody to have one.
     Needed,
-    /// The password was wrong.
-    InvalidCredentials,
-    /// The code was wrong, expired or used before.
-    InvalidCode {
-        /// Wrong ones that are looked at before the next wait.
-        attempts_remaining: i32,
-    },
-    /// Too many were wrong before; nothing is looked at for so long.
-    Locked(TimeDelta),
+    /// The password or the code was not taken.
+    Refused(Refusal),
 }
 
 /// Removes the caller's authenticator, for the password and a code of it, or a recovery code.
@@ -121,15 +112,11 @@ fn decide_removal(
         return Ok(Removal::Needed);
     }
     // Both are looked at before either is told, and the password first: a wrong one spends no code.
-    match claimant.judge_password(core, connection, password_is_right)? {
-        Judgement::Proven(_) => {}
-        Judgement::Wrong { .. } => return Ok(Removal::InvalidCredentials),
-        Judgement::Locked(wait) => return Ok(Removal::Locked(wait)),
+    if let Err(refusal) = claimant.judge_password(core, connection, password_is_right)? {
+        return Ok(Removal::Refused(refusal));
     }
-    match claimant.judge(core, connection, code)? {
-        Judgement::Proven(_) => {}
-        Judgement::Wrong { attempts_remaining } => return Ok(Removal::InvalidCode { attempts_remaining }),
-        Judgement::Locked(wait) => return Ok(Removal::Locked(wait)),
+    if let Err(refusal) = claimant.judge(core, connection, code)? {
+        return Ok(Removal::Refused(refusal));
     }
     totp_factors::remove(connection, user.id)?;
     if !factors.any_confirmed() {

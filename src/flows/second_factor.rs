@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::email::is_awaited;
-use super::proof::{Claimant, Judgement, Proven};
+use super::proof::{Claimant, Proven, Refusal};
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::{Core, Fault};
 use crate::domain::assurance::{self, AuthenticationMethod};
@@ -27,13 +27,8 @@ use crate::store::{PgConnection, recovery_codes, sessions, users};
 pub enum Verification {
     /// It was right: signed in.
     SignedIn(Box<SignedIn>),
-    /// It was wrong, expired or used before: nobody is told which.
-    InvalidCode {
-        /// Attempts left with this pre-auth token, and on the account before the next wait.
-        attempts_remaining: i32,
-    },
-    /// Too many were wrong before; nothing is looked at for so long.
-    Locked(TimeDelta),
+    /// It was not right, or not looked at.
+    Refused(Refusal),
     /// The deployment wants the address proven first; the code was not looked at.
     EmailNotVerified,
     /// The pre-auth token is unknown, expired, used up, or its account is gone.
@@ -61,8 +56,7 @@ struct Opened {
 
 enum Decision {
     SignedIn(Box<Opened>),
-    Refused { attempts_remaining: i32 },
-    Locked(TimeDelta),
+    Refused(Refusal),
     EmailNotVerified,
     NoSession,
 }
@@ -102,8 +96,7 @@ pub async fn verify(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) ->
             recovery_codes: opened.proven.new_recovery_codes,
             recovery_codes_remaining: opened.remaining,
         })),
-        Decision::Refused { attempts_remaining } => Verification::InvalidCode { attempts_remaining },
-        Decision::Locked(wait) => Verification::Locked(wait),
+        Decision::Refused(refusal) => Verification::Refused(refusal),
         Decision::EmailNotVerified => Verification::EmailNotVerified,
         Decision::NoSession => Verification::InvalidPreAuthToken,
     })
@@ -130,7 +123,7 @@ fn decide(
         // Waiting takes no attempt. The login may have been used up before this request held the account.
         let goes_on = sessions::find_pending(connection, id, now)?.is_some();
         return Ok(if goes_on {
-            Decision::Locked(wait)
+            Decision::Refused(Refusal::Locked(wait))
         } else {
             Decision::NoSession
         });
@@ -145,16 +138,16 @@ fn decide(
         now,
     };
     if !assurance::is_second(&pending.methods, attempt.code.method()) {
-        return Ok(Decision::Refused {
-            attempts_remaining: pending.attempts_remaining().into(),
-        });
+        let attempts_remaining = pending.attempts_remaining().into();
+        return Ok(Decision::Refused(Refusal::InvalidCode { attempts_remaining }));
     }
     match claimant.judge_at_sign_in(core, connection, &attempt.code)? {
-        Judgement::Proven(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
-        Judgement::Wrong { attempts_remaining } => Ok(Decision::Refused {
+        Ok(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
+        // Both bounds hold: the account's, and that of this login.
+        Err(Refusal::InvalidCode { attempts_remaining }) => Ok(Decision::Refused(Refusal::InvalidCode {
             attempts_remaining: attempts_remaining.min(pending.attempts_remaining().into()),
-        }),
-        Judgement::Locked(wait) => Ok(Decision::Locked(wait)),
+        })),
+        Err(refusal) => Ok(Decision::Refused(refusal)),
     }
 }
 

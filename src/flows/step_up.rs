@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::account::second_factors;
-use super::proof::{Claimant, Judgement};
+use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault};
@@ -18,7 +18,6 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::ActiveSession;
-use crate::store::users::HeldUser;
 use crate::store::{PgConnection, sessions, users};
 
 /// What a request wants proven that the caller's session does not show.
@@ -61,25 +60,13 @@ pub enum StepUpProof {
 pub enum StepUp {
     /// The session goes on with new tokens; the old refresh token is dead.
     Granted(Box<TokenGrant>),
-    /// The password was wrong.
-    InvalidCredentials,
-    /// The code was wrong, expired or used before.
-    InvalidCode {
-        /// Wrong ones that are looked at before the next wait.
-        attempts_remaining: i32,
-    },
-    /// Too many were wrong before; nothing is looked at for so long.
-    Locked(TimeDelta),
+    /// The proof was not taken.
+    Refused(Refusal),
 }
 
 enum Checked {
     Password { right: bool },
     Code(SecondFactorCode),
-}
-
-enum Decision {
-    Up(Box<(ActiveSession, HeldUser)>),
-    Refused(StepUp),
 }
 
 /// Renews the proof of who is calling.
@@ -101,7 +88,7 @@ pub async fn step_up(
     };
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
-    let decision = core
+    let judged = core
         .db
         .transaction("step_up", move |connection| -> Result<_, Fault> {
             let held = key.hold(connection, now)?;
@@ -111,21 +98,24 @@ pub async fn step_up(
                 origin: &origin,
                 now,
             };
-            let method = match judge(&shared, connection, &claimant, &proof)? {
-                Ok(method) => method,
-                Err(refusal) => return Ok(Decision::Refused(refusal)),
+            let judged = match &proof {
+                Checked::Code(code) => claimant.judge(&shared, connection, code)?,
+                Checked::Password { right } => claimant.judge_password(&shared, connection, *right)?,
             };
-            let session = renew(&shared, connection, &claimant, method)?;
-            Ok(Decision::Up(Box::new((session, held))))
+            let proven = match judged {
+                Ok(proven) => proven,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let session = renew(&shared, connection, &claimant, proven.method)?;
+            Ok(Ok((session, held.user)))
         })
         .await?;
-    match decision {
-        Decision::Up(up) => {
-            let (session, held) = *up;
-            let grant = sign_in::grant(core, session, &held.user, now)?;
+    match judged {
+        Ok((session, user)) => {
+            let grant = sign_in::grant(core, session, &user, now)?;
             Ok(StepUp::Granted(Box::new(grant)))
         }
-        Decision::Refused(refusal) => Ok(refusal),
+        Err(refusal) => Ok(StepUp::Refused(refusal)),
     }
 }
 
@@ -140,26 +130,6 @@ pub(super) async fn is_password(core: &Arc<Core>, caller: &Caller, password: Pas
         })
         .await?;
     Ok(core.hasher.verify(password, stored).await? == PasswordVerdict::Right)
-}
-
-fn judge(
-    core: &Core,
-    connection: &mut PgConnection,
-    claimant: &Claimant<'_>,
-    proof: &Checked,
-) -> Result<Result<AuthenticationMethod, StepUp>, Fault> {
-    Ok(match proof {
-        Checked::Code(code) => match claimant.judge(core, connection, code)? {
-            Judgement::Proven(proven) => Ok(proven.method),
-            Judgement::Wrong { attempts_remaining } => Err(StepUp::InvalidCode { attempts_remaining }),
-            Judgement::Locked(wait) => Err(StepUp::Locked(wait)),
-        },
-        Checked::Password { right } => match claimant.judge_password(core, connection, *right)? {
-            Judgement::Proven(proven) => Ok(proven.method),
-            Judgement::Wrong { .. } => Err(StepUp::InvalidCredentials),
-            Judgement::Locked(wait) => Err(StepUp::Locked(wait)),
-        },
-    })
 }
 
 fn renew(

@@ -36,9 +36,8 @@ pub async fn change(
     let passwords = (Password::new(current), Password::new(new));
     match password::change(&state.core, &caller.0, passwords, origin.0).await? {
         Change::Changed => Ok(HttpResponse::NoContent().finish()),
-        Change::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
+        Change::Refused(refusal) => Err(refusal.into()),
         Change::Rejected(rejection) => Err(rejection.into()),
-        Change::Locked(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::api::extract::bearer::SignedIn;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
-use crate::api::problem::{Code, Problem};
+use crate::api::problem::Problem;
 use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
@@ -35,9 +35,7 @@ pub async fn step_up(
 ) -> Result<HttpResponse, Problem> {
     match step_up::step_up(&state.core, &caller.0, proof(&body.0)?, origin.0).await? {
         StepUp::Granted(grant) => Ok(refresh_cookie::deliver(&state, &grant).json(TokenResponse::new(&grant))),
-        StepUp::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
-        StepUp::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
-        StepUp::Locked(wait) => Err(Problem::rate_limited(wait)),
+        StepUp::Refused(refusal) => Err(refusal.into()),
     }
 }
 

@@ -114,8 +114,7 @@ async fn confirm(
     let code = OneTimeCode::parse(channel, code.expose_secret()).map_err(|wanted| InvalidInput::of("/code", wanted))?;
     match out_of_band::confirm(&state.core, &caller.0, channel, code, origin.0).await? {
         Confirmation::Confirmed => Ok(HttpResponse::NoContent().finish()),
-        Confirmation::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
-        Confirmation::Locked(wait) => Err(Problem::rate_limited(wait)),
+        Confirmation::Refused(refusal) => Err(refusal.into()),
     }
 }
 

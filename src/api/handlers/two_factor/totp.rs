@@ -62,8 +62,7 @@ pub async fn confirm(
         .map_err(|wanted| InvalidInput::of("/code", wanted))?;
     match enrolment::confirm(&state.core, &caller.0, code, origin.0).await? {
         Confirmation::Confirmed(codes) => Ok(HttpResponse::Ok().json(RecoveryCodesResponse::new(codes.as_deref()))),
-        Confirmation::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
-        Confirmation::Locked(wait) => Err(Problem::rate_limited(wait)),
+        Confirmation::Refused(refusal) => Err(refusal.into()),
     }
 }
 
@@ -87,8 +86,6 @@ pub async fn remove(
         Removal::Removed => Ok(HttpResponse::NoContent().finish()),
         Removal::NotSetUp => Err(Problem::new(Code::NotFound, "You have no authenticator.")),
         Removal::Needed => Err(Problem::last_factor()),
-        Removal::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
-        Removal::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
-        Removal::Locked(wait) => Err(Problem::rate_limited(wait)),
+        Removal::Refused(refusal) => Err(refusal.into()),
     }
 }

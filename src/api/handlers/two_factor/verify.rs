@@ -42,9 +42,8 @@ pub async fn verify(
         Verification::SignedIn(signed_in) => {
             Ok(refresh_cookie::deliver(&state, &signed_in.grant).json(TokenResponse::signed_in(&signed_in)))
         }
-        Verification::InvalidCode { attempts_remaining } => Err(Problem::invalid_code(attempts_remaining)),
+        Verification::Refused(refusal) => Err(refusal.into()),
         Verification::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
-        Verification::Locked(wait) => Err(Problem::rate_limited(wait)),
         Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
     }
 }
