@@ -1,6 +1,7 @@
 //! A database that is away: told at once, never as a fault of ours, and over without a restart.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -23,12 +24,12 @@ const BOUNDED: Duration = Duration::from_secs(8);
 
 /// One request of each kind that needs the database.
 fn requests(client: &Client, access_token: &str) -> [Answer; 4] {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    // Another name each time: too many wrong passwords for one would make it wait.
+    let email = format!("nobody{}@mail.example", NUMBER.fetch_add(1, Ordering::Relaxed));
     [
         client.get("/health/ready"),
-        client.post(
-            "/login",
-            &json!({"email": "nobody@mail.example", "password": "wrong password"}),
-        ),
+        client.post("/login", &json!({"email": email, "password": "wrong password"})),
         client.get_as(access_token, "/me"),
         client.post("/register", &json!({"email": "x@mail.example", "password": "password"})),
     ]
