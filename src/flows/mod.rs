@@ -33,6 +33,7 @@ pub mod sign_in;
 pub mod signing_keys;
 pub mod step_up;
 mod suspicion;
+pub mod sweep;
 pub mod test_vectors;
 mod throttle;
 pub mod user_import;

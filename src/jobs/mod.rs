@@ -9,12 +9,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::message::Channel;
-use crate::flows::{Core, outbox, signing_keys};
+use crate::flows::{Core, outbox, signing_keys, sweep};
 
 /// How often the signing keys are looked at: a rotation is followed by every instance within ten seconds.
 const KEYS_EVERY: Duration = Duration::from_secs(5);
 /// How often the outbox is looked at: somebody is waiting for a code.
 const OUTBOX_EVERY: Duration = Duration::from_secs(1);
+
+/// How often what is of no use any more is looked for, and how long to rest between batches of it.
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
+const SWEEP_REST: Duration = Duration::from_millis(200);
 
 /// Tells jobs that the process stops.
 pub type Stopping = watch::Receiver<bool>;
@@ -24,7 +28,8 @@ pub async fn run(core: Arc<Core>, stopping: Stopping) {
     tokio::join!(
         tend_signing_keys(&core, stopping.clone()),
         deliver(&core, Channel::Email, stopping.clone()),
-        deliver(&core, Channel::Sms, stopping),
+        deliver(&core, Channel::Sms, stopping.clone()),
+        sweep(&core, stopping),
     );
 }
 
@@ -48,6 +53,23 @@ async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
             Err(fault) => {
                 tracing::warn!(error = %fault, channel = channel.as_str(), "the outbox could not be looked at");
                 KEYS_EVERY
+            }
+        };
+        if stops_within(&mut stopping, pause).await {
+            return;
+        }
+    }
+}
+
+/// Deletes what is of no use any more, a little at a time.
+async fn sweep(core: &Arc<Core>, mut stopping: Stopping) {
+    loop {
+        let pause = match sweep::sweep(core).await {
+            Ok(0) => SWEEP_EVERY,
+            Ok(_) => SWEEP_REST,
+            Err(fault) => {
+                tracing::warn!(error = %fault, "old rows could not be deleted");
+                SWEEP_EVERY
             }
         };
         if stops_within(&mut stopping, pause).await {

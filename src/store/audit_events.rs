@@ -73,6 +73,24 @@ pub fn list(
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }
 
+/// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
+/// how many.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
+    let old: Vec<Uuid> = audit_events::table
+        .filter(audit_events::id.lt(id))
+        .order(audit_events::id)
+        .limit(most)
+        .select(audit_events::id)
+        .for_update()
+        .skip_locked()
+        .load(connection)?;
+    Ok(diesel::delete(audit_events::table.filter(audit_events::id.eq_any(old))).execute(connection)?)
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit_events, check_for_backend(Pg))]
 struct EventRow {

@@ -109,6 +109,24 @@ pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), 
     Ok(())
 }
 
+/// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
+/// how many.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
+    let old: Vec<Uuid> = link_tokens::table
+        .filter(link_tokens::id.lt(id))
+        .order(link_tokens::id)
+        .limit(most)
+        .select(link_tokens::id)
+        .for_update()
+        .skip_locked()
+        .load(connection)?;
+    Ok(diesel::delete(link_tokens::table.filter(link_tokens::id.eq_any(old))).execute(connection)?)
+}
+
 #[diesel::dsl::auto_type]
 fn live(id: LinkTokenId, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
     let id: Uuid = id.uuid();

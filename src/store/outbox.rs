@@ -189,6 +189,24 @@ pub fn clear(connection: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
+/// how many.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
+    let old: Vec<Uuid> = outbox::table
+        .filter(outbox::id.lt(id))
+        .order(outbox::id)
+        .limit(most)
+        .select(outbox::id)
+        .for_update()
+        .skip_locked()
+        .load(connection)?;
+    Ok(diesel::delete(outbox::table.filter(outbox::id.eq_any(old))).execute(connection)?)
+}
+
 /// The message as long as nobody else has taken it.
 #[diesel::dsl::auto_type]
 fn taken(id: MessageId, attempts: i32) -> _ {

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use diesel::prelude::*;
-use diesel::query_dsl::methods::FilterDsl;
 
 use super::error::StoreError;
 use super::schema::quotas;
@@ -19,7 +18,7 @@ pub fn take(
     (window_start, window_end): (DateTime<Utc>, DateTime<Utc>),
     most: i32,
 ) -> Result<bool, StoreError> {
-    let taken = diesel::insert_into(quotas::table)
+    let upsert = diesel::insert_into(quotas::table)
         .values((
             quotas::key.eq(key),
             quotas::window_start.eq(window_start),
@@ -28,8 +27,17 @@ pub fn take(
         ))
         .on_conflict((quotas::key, quotas::window_start))
         .do_update()
-        .set(quotas::used.eq(quotas::used + 1))
-        .filter(quotas::used.lt(most))
-        .execute(connection)?;
+        .set(quotas::used.eq(quotas::used + 1));
+    let within = diesel::query_dsl::methods::FilterDsl::filter(upsert, quotas::used.lt(most));
+    let taken = within.execute(connection)?;
     Ok(taken == 1)
+}
+
+/// Deletes windows that ended before a moment. Returns how many.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete_before(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
+    Ok(diesel::delete(quotas::table.filter(quotas::expires_at.lt(moment))).execute(connection)?)
 }

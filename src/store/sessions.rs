@@ -452,6 +452,24 @@ impl From<RecordRow> for SessionRecord {
     }
 }
 
+/// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
+/// how many.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
+    let old: Vec<Uuid> = sessions::table
+        .filter(sessions::id.lt(id))
+        .order(sessions::id)
+        .limit(most)
+        .select(sessions::id)
+        .for_update()
+        .skip_locked()
+        .load(connection)?;
+    Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(old))).execute(connection)?)
+}
+
 type Ended = (
     diesel::dsl::Eq<sessions::state, &'static str>,
     diesel::dsl::Eq<sessions::ended_at, DateTime<Utc>>,

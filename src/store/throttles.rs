@@ -79,6 +79,15 @@ pub fn forget(connection: &mut PgConnection, key: &[u8]) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Deletes counts that were last added to before a moment. Returns how many.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete_before(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
+    Ok(diesel::delete(throttles::table.filter(throttles::last_failed_at.lt(moment))).execute(connection)?)
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = throttles, check_for_backend(Pg))]
 struct ThrottleRow {

@@ -25,7 +25,7 @@ use vestibule::domain::message::Channel;
 use vestibule::domain::random::Random;
 use vestibule::flows::outbox::{self, Outlets};
 use vestibule::flows::signing_keys::Rotation;
-use vestibule::flows::{service_clients, signing_keys};
+use vestibule::flows::{service_clients, signing_keys, sweep};
 use vestibule::server;
 
 use super::db::TestDatabase;
@@ -181,6 +181,11 @@ impl TestApp {
         let place = SealedAt::message(MessageId::from_uuid(id));
         let sealed = self.state.core.sealer.seal(&place, letter.to_string().as_bytes());
         sealed.unwrap()
+    }
+
+    /// Deletes old rows, as every instance does every few minutes, until there are none.
+    pub(crate) async fn sweep(&self) {
+        while sweep::sweep(&self.state.core).await.unwrap() > 0 {}
     }
 
     /// Sends a request and checks what holds for every answer.

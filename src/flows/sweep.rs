@@ -1,0 +1,73 @@
+//! What is of no use any more goes: sessions long over, tokens, counters and messages past their time, and in the end the
+//! audit trail.
+//!
+//! In small batches, each a transaction of its own, and passing over rows that somebody holds: nothing waits for a sweep.
+//! Rows are found by the time in their id.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Core, Fault};
+use crate::domain::ids::least_of;
+use crate::store::{PgConnection, audit_events, link_tokens, outbox, quotas, sessions, throttles};
+
+/// Rows of a batch.
+const BATCH: i64 = 500;
+/// Sessions, counted from the login: none lasts longer than thirty days, and where it came from is remembered for ninety.
+const SESSIONS_KEPT: TimeDelta = TimeDelta::days(120);
+/// Tokens in mails: none counts longer than a day.
+const LINK_TOKENS_KEPT: TimeDelta = TimeDelta::days(2);
+/// Messages that could not be sent: none is worth sending longer than three days; the rest is for operators.
+const MESSAGES_KEPT: TimeDelta = TimeDelta::days(30);
+/// The audit trail.
+const AUDIT_KEPT: TimeDelta = TimeDelta::days(400);
+/// Counts of wrong passwords: they are forgotten after a day.
+const THROTTLES_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// Deletes rows of one table that are of no use at a moment. Returns how many, and so whether there may be more.
+type Sweeper = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
+
+const SWEEPERS: [Sweeper; 6] = [
+    |connection, now| {
+        Ok(sessions::delete_before(
+            connection,
+            least_of(now - SESSIONS_KEPT),
+            BATCH,
+        )?)
+    },
+    |connection, now| {
+        Ok(link_tokens::delete_before(
+            connection,
+            least_of(now - LINK_TOKENS_KEPT),
+            BATCH,
+        )?)
+    },
+    |connection, now| Ok(outbox::delete_before(connection, least_of(now - MESSAGES_KEPT), BATCH)?),
+    |connection, now| {
+        Ok(audit_events::delete_before(
+            connection,
+            least_of(now - AUDIT_KEPT),
+            BATCH,
+        )?)
+    },
+    |connection, now| Ok(quotas::delete_before(connection, now)?),
+    |connection, now| Ok(throttles::delete_before(connection, now - THROTTLES_KEPT)?),
+];
+
+/// Deletes a batch of each table. Returns how many rows went: the caller comes back for more until there are none.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn sweep(core: &Arc<Core>) -> Result<usize, Fault> {
+    let now = core.clock.now();
+    let mut swept = 0;
+    for sweeper in SWEEPERS {
+        swept += core
+            .db
+            .transaction("sweep", move |connection| sweeper(connection, now))
+            .await?;
+    }
+    Ok(swept)
+}
