@@ -14,6 +14,7 @@ use super::sessions::Caller;
 use super::{Core, Fault, RegistrationMode, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
+use crate::domain::failed_attempts::FailedAttempts;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Letter, Message};
 use crate::domain::one_time_code::Quota;
@@ -163,7 +164,7 @@ pub async fn change(core: &Arc<Core>, caller: &Caller, email: Email, origin: Req
 }
 
 /// Gives an account to whoever just proved its address, if nobody had before: what a stranger may have set up on it (second
-/// factors, recovery codes, sessions) is gone. The password is the caller's matter.
+/// factors, recovery codes, sessions, mailed tokens, wrong attempts) is gone. The password is the caller's matter.
 ///
 /// Registering with somebody else's address and waiting for its owner to come would otherwise be a way into an account that
 /// the owner believes is theirs alone.
@@ -181,6 +182,10 @@ pub(super) fn take_over(
     for channel in Channel::ALL {
         out_of_band_factors::remove(connection, user.id, channel)?;
     }
+    // A wish for another address among them, whose token is in the stranger's mail box.
+    link_tokens::remove_all(connection, user.id)?;
+    // Nor does the owner wait for what the stranger got wrong.
+    users::set_failed_attempts(connection, user.id, &FailedAttempts::default())?;
     end_all_sessions(core, connection, user, request)?;
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
     record(core, connection, user, "taken_over", request)
