@@ -52,17 +52,14 @@ pub async fn verify(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Res
     let shared = Arc::clone(core);
     core.db
         .transaction("email.verify", move |connection| {
-            let Some(proven) = link_tokens::consume(connection, id, purpose, now)? else {
+            let Some((proven, HeldUser { user, .. })) = links::redeem(connection, id, purpose, now)? else {
                 return Ok(Verification::InvalidToken);
             };
-            let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, proven.user_id)? else {
-                return Ok(Verification::InvalidToken);
-            };
-            if users::set_verified_email(connection, user.id, &proven.email, now)? == Renaming::Taken {
+            if users::set_verified_email(connection, user.id, &proven, now)? == Renaming::Taken {
                 return Ok(Verification::InvalidToken);
             }
             let request = Request { origin: &origin, now };
-            if user.email.as_ref() == Some(&proven.email) {
+            if user.email.as_ref() == Some(&proven) {
                 record(&shared, connection, &user, "email_verified", request)?;
             } else {
                 record(&shared, connection, &user, "email_changed", request)?;

@@ -18,6 +18,7 @@ use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
 use crate::domain::user::User;
 use crate::store::link_tokens::NewLinkToken;
+use crate::store::users::HeldUser;
 use crate::store::{PgConnection, link_tokens, users};
 
 /// Mails of one purpose to one address in an hour.
@@ -163,6 +164,36 @@ fn posting(purpose: LinkPurpose, (to, locale): (&str, Locale), link: String, req
         },
         life,
     }
+}
+
+/// Uses a token up. Returns the address that it was sent to, and holds the account that it is for. `None`: the token is
+/// expired or used, or the account may not be used.
+pub(super) fn redeem(
+    connection: &mut PgConnection,
+    id: LinkTokenId,
+    purpose: LinkPurpose,
+    now: DateTime<Utc>,
+) -> Result<Option<(Email, HeldUser)>, Fault> {
+    let Some(found) = link_tokens::find(connection, id, purpose, now)? else {
+        return Ok(None);
+    };
+    // The user's row before the token's: whoever changes a password takes them in this order, too.
+    let Some(held) = users::find_active_for_update(connection, found.user_id)? else {
+        return Ok(None);
+    };
+    let used = link_tokens::consume(connection, id, purpose, now)?;
+    Ok(used.map(|mailed| (mailed.email, held)))
+}
+
+/// Uses a token up that opens the account of the address that it was sent to, as long as it is the account's.
+pub(super) fn redeem_at_own_address(
+    connection: &mut PgConnection,
+    id: LinkTokenId,
+    purpose: LinkPurpose,
+    now: DateTime<Utc>,
+) -> Result<Option<HeldUser>, Fault> {
+    let redeemed = redeem(connection, id, purpose, now)?;
+    Ok(redeemed.and_then(|(email, held)| (held.user.email.as_ref() == Some(&email)).then_some(held)))
 }
 
 /// Returns the row that a token of a purpose names, if its proof is right.

@@ -11,7 +11,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::session::Delivery;
-use crate::store::{link_tokens, users};
+use crate::store::users;
 
 const PURPOSE: LinkPurpose = LinkPurpose::MagicLink;
 
@@ -35,11 +35,7 @@ pub async fn verify(
     let opened = core
         .db
         .transaction("magic_link.verify", move |connection| {
-            let Some(mailed) = link_tokens::consume(connection, id, PURPOSE, now)? else {
-                return Ok(None);
-            };
-            let held = users::find_active_for_update(connection, mailed.user_id)?;
-            let Some(held) = held.filter(|held| held.user.email.as_ref() == Some(&mailed.email)) else {
+            let Some(held) = links::redeem_at_own_address(connection, id, PURPOSE, now)? else {
                 return Ok(None);
             };
             let request = Request { origin: &origin, now };

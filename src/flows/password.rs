@@ -127,13 +127,7 @@ pub async fn reset(core: &Arc<Core>, token: &str, new: Password, origin: Request
     let shared = Arc::clone(core);
     core.db
         .transaction("password.reset", move |connection| {
-            let Some(mailed) = link_tokens::consume(connection, id, PURPOSE, now)? else {
-                return Ok(Reset::InvalidToken);
-            };
-            let held = users::find_active_for_update(connection, mailed.user_id)?;
-            // The address that the mail went to must still be the account's.
-            let Some(HeldUser { user, .. }) = held.filter(|held| held.user.email.as_ref() == Some(&mailed.email))
-            else {
+            let Some(HeldUser { user, .. }) = links::redeem_at_own_address(connection, id, PURPOSE, now)? else {
                 return Ok(Reset::InvalidToken);
             };
             let request = Request { origin: &origin, now };
