@@ -23,7 +23,7 @@ use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, Delivery};
 use crate::domain::user::{Identifier, SecondFactors, User};
 use crate::store::sessions::NewSession;
-use crate::store::users::{HeldUser, LoginUser};
+use crate::store::users::LoginUser;
 use crate::store::{PgConnection, sessions, users};
 
 /// What became of a login.
@@ -156,6 +156,13 @@ async fn open(
     let opened = core
         .db
         .transaction("login.open", move |connection| {
+            // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
+            let held = users::find_login_for_update(connection, login.user.id)?;
+            let Some(held) = held.filter(|held| held.password_changed_at == login.password_changed_at) else {
+                let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
+                shared.audit(connection, &[event], &origin, now)?;
+                return Ok(Opened::Gone);
+            };
             if let Some(throttle) = &forgiven {
                 throttle.forgive(connection)?;
             }
@@ -166,7 +173,7 @@ async fn open(
                 origin: &origin,
                 now,
             };
-            open_session(&shared, connection, &login, &opening)
+            open_session(&shared, connection, &held, &opening)
         })
         .await?;
     outcome(core, (id, AuthenticationMethod::Password), opened, now)
@@ -194,7 +201,8 @@ pub(super) enum Opened {
     Gone,
 }
 
-/// Opens a session with a first factor: pending where a second one is there or wanted, active otherwise.
+/// Opens a session with a first factor: pending where a second one is there or wanted, active otherwise. The caller holds the
+/// user's row.
 pub(super) fn open_session(
     core: &Core,
     connection: &mut PgConnection,
@@ -224,21 +232,18 @@ pub(super) fn open_session(
         core.audit(connection, &[event.because("second_factor_required")], origin, now)?;
         return Ok(Opened::Pending(factors));
     }
-    sign_in_without_second_factor(core, connection, user.id, opening)
+    sign_in_without_second_factor(core, connection, user, opening)
 }
 
 fn sign_in_without_second_factor(
     core: &Core,
     connection: &mut PgConnection,
-    user_id: UserId,
+    user: &User,
     opening: &Opening<'_>,
 ) -> Result<Opened, Fault> {
-    let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, user_id)? else {
-        return Ok(Opened::Gone);
-    };
     let arrival = Arrival {
         id: opening.id,
-        user: &user,
+        user,
         methods: &[opening.method],
         delivery: opening.delivery,
         origin: opening.origin,
@@ -248,9 +253,9 @@ fn sign_in_without_second_factor(
         return Ok(Opened::Gone);
     };
     let events = [EventName::LoginSuccess, EventName::SessionCreated]
-        .map(|name| AuditEvent::success(name, user_id).in_session(opening.id));
+        .map(|name| AuditEvent::success(name, user.id).in_session(opening.id));
     core.audit(connection, &events, opening.origin, opening.now)?;
-    Ok(Opened::Active(Box::new((session, user))))
+    Ok(Opened::Active(Box::new((session, user.clone()))))
 }
 
 /// Makes what the client gets for a first factor, after the transaction was committed.

@@ -141,6 +141,23 @@ pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<Lo
     row.map(LoginRow::into_login_user).transpose()
 }
 
+/// Finds what a login needs to know of an account that may be used, and holds the account still for the rest of the
+/// transaction.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_login_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
+    let row = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::status.eq("active"))
+        .select(LoginRow::as_select())
+        .for_no_key_update()
+        .first(connection)
+        .optional()?;
+    row.map(LoginRow::into_login_user).transpose()
+}
+
 /// Finds the account with an address that may be used.
 ///
 /// # Errors
