@@ -37,8 +37,11 @@ impl From<DieselError> for StoreError {
         let message = information.message();
         let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         match kind {
-            // A name that was free when it was looked at and is taken now: whoever looks again sees it.
-            DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::UniqueViolation => Self::Collision(error),
+            // A name that was free when it was looked at and is taken now, or an account that was there and is gone:
+            // whoever looks again sees it.
+            DatabaseErrorKind::SerializationFailure
+            | DatabaseErrorKind::UniqueViolation
+            | DatabaseErrorKind::ForeignKeyViolation => Self::Collision(error),
             DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
                 Self::Disconnected(message.to_owned())
             }
