@@ -104,6 +104,10 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
             let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, session.user_id)? else {
                 return Ok(Enrolment::InvalidPreAuthToken);
             };
+            // The login may have ended before this request held the account.
+            if sessions::find_pending(connection, session_id, now)?.is_none() {
+                return Ok(Enrolment::InvalidPreAuthToken);
+            }
             if load_second_factors(&shared, connection, &user, now)?.any_confirmed() {
                 return Ok(Enrolment::AlreadyConfirmed);
             }
