@@ -17,6 +17,7 @@ use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::password::Password;
 use crate::domain::user::{AccountNames, SecondFactors};
+use crate::flows::RegistrationMode;
 use crate::flows::register::{NewAccount, Registration, register as register_flow};
 
 /// Creates an account
@@ -43,6 +44,17 @@ pub async fn register(
     let names = AccountNames::parse(request.email.as_deref(), request.username.as_deref())?;
     if state.core.settings.email_verification_required && names.email.is_none() {
         return Err(InvalidInput::of("/email", "is needed here, and is to be confirmed").into());
+    }
+    if state.core.settings.registration == RegistrationMode::Private
+        && names.email.is_some()
+        && names.username.is_some()
+    {
+        // Whether the name is taken afterwards would tell whether the address was taken before.
+        return Err(InvalidInput::of(
+            "/username",
+            "cannot come with an address here; choose it after signing in",
+        )
+        .into());
     }
     let outcome = register_flow(&state.core, names, Password::new(&request.password), locale, origin.0).await?;
     match outcome {
