@@ -1,5 +1,6 @@
 //! Many at once: real parallel transactions, over two instances on one database.
 
+mod accounts;
 mod password_renewal;
 mod refresh;
 mod registration;

@@ -1,5 +1,6 @@
 //! What an attacker would try, and what must never be kept.
 
+mod accounts;
 mod at_rest;
 mod audit;
 mod breaches;

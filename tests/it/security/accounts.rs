@@ -1,0 +1,198 @@
+//! Ways into somebody else's account, and what an account tells to strangers.
+
+use actix_web::http::Method;
+use diesel::connection::SimpleConnection;
+use serde_json::{Value, json};
+
+use crate::support::actors::{PASSWORD, Person, log_in, verify};
+use crate::support::app::TestApp;
+
+/// Another password that nobody guesses.
+const NEW: &str = "heftklammer im regen";
+
+/// Asks for a mail and returns the token in it.
+async fn mailed(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
+    app.post(path, &json!({"email": email})).await.expect(202);
+    app.mailed_token(email, kind).await
+}
+
+#[actix_web::test]
+async fn a_stranger_who_wished_for_another_address_before_a_take_over_does_not_get_it() {
+    for by_link in [true, false] {
+        let app = TestApp::new().await;
+        let mallory = Person::sign_up(&app, "jo@example.com").await;
+        let wish = json!({"email": "mallory@example.org"});
+        app.call_as(Method::POST, "/email/change", &mallory.access_token, &wish)
+            .await
+            .expect(202);
+        let trap = json!({"token": app.mailed_token("mallory@example.org", "email_verification").await});
+        app.clock.advance(1);
+        if by_link {
+            let token = mailed(&app, "/magic-link", "magic_link", "jo@example.com").await;
+            app.post("/magic-link/verify", &json!({"token": token}))
+                .await
+                .expect(200);
+        } else {
+            let token = mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await;
+            let body = json!({"token": token, "new_password": NEW});
+            app.post("/password/reset", &body).await.expect(204);
+        }
+        app.post("/email/verify", &trap)
+            .await
+            .expect_problem(400, "invalid_link_token");
+    }
+}
+
+#[actix_web::test]
+async fn what_a_stranger_got_wrong_does_not_keep_the_owner_waiting_after_a_take_over() {
+    let app = TestApp::new().await;
+    let mallory = Person::sign_up(&app, "jo@example.com").await;
+    let login = mallory.person.log_in(&app).await;
+    for _ in 0..5 {
+        verify(&app, &login, &mallory.person.wrong_code(&app)).await.expect(401);
+    }
+    let token = mailed(&app, "/magic-link", "magic_link", "jo@example.com").await;
+    app.clock.advance(1);
+    let body = json!({"token": token});
+    let opened = app.post("/magic-link/verify", &body).await.expect(200);
+    let pre_auth_token = opened.text("/pre_auth_token");
+    let secret = app
+        .post_as("/2fa/totp", &pre_auth_token)
+        .await
+        .expect(201)
+        .text("/secret");
+    let jo = Person {
+        secret,
+        ..mallory.person
+    };
+    verify(&app, &pre_auth_token, &jo.code(&app)).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_name_does_not_tell_in_private_whether_an_address_was_taken() {
+    let app = TestApp::with(&[("REGISTRATION", "private")]).await;
+    let register = async |body: Value| app.post("/register", &body).await;
+    register(json!({"email": "jo@example.com", "password": PASSWORD}))
+        .await
+        .expect(202);
+    register(json!({"username": "known", "password": PASSWORD}))
+        .await
+        .expect(202);
+    let mut answers = Vec::new();
+    for email in ["jo@example.com", "nobody@example.com"] {
+        for username in ["known", "free"] {
+            let body = json!({"email": email, "username": username, "password": PASSWORD});
+            let problem = register(body).await.expect_problem(422, "validation_failed");
+            answers.push(problem["errors"].clone());
+        }
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0][0]["pointer"], "/username");
+}
+
+#[actix_web::test]
+async fn no_token_opens_another_door_than_its_own() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let pending = jo.person.log_in(&app).await;
+    let links = [
+        mailed(&app, "/magic-link", "magic_link", "jo@example.com").await,
+        mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await,
+        app.mailed_token("jo@example.com", "email_verification").await,
+    ];
+    let prefixes = ["vml_", "vpr_", "vev_", "vpa_", "vrt_"];
+    let mut tokens: Vec<String> = vec![pending, jo.refresh_token.clone(), jo.access_token.clone()];
+    tokens.extend(links.iter().cloned());
+    // Dressed up as another kind.
+    for link in &links {
+        for prefix in prefixes.iter().filter(|prefix| !link.starts_with(**prefix)) {
+            tokens.push(format!("{prefix}{}", &link[4..]));
+        }
+    }
+    for token in &tokens {
+        let is = |prefix: &str| token.starts_with(prefix) && tokens.iter().position(|other| other == token) < Some(6);
+        let body = json!({"token": token});
+        if !is("vml_") {
+            app.post("/magic-link/verify", &body)
+                .await
+                .expect_problem(400, "invalid_link_token");
+        }
+        if !is("vev_") {
+            app.post("/email/verify", &body)
+                .await
+                .expect_problem(400, "invalid_link_token");
+        }
+        if !is("vpr_") {
+            let body = json!({"token": token, "new_password": NEW});
+            app.post("/password/reset", &body)
+                .await
+                .expect_problem(400, "invalid_link_token");
+        }
+        if !is("vrt_") {
+            let body = json!({"refresh_token": token});
+            app.post("/token/refresh", &body)
+                .await
+                .expect_problem(401, "invalid_refresh_token");
+        }
+        if !is("vpa_") {
+            verify(&app, token, "123456")
+                .await
+                .expect_problem(401, "invalid_pre_auth_token");
+        }
+        if token != &jo.access_token {
+            app.get_as("/me", token).await.expect_problem(401, "invalid_token");
+        }
+    }
+    // None of it used the right ones up.
+    let body = json!({"token": links[1], "new_password": NEW});
+    app.post("/password/reset", &body).await.expect(204);
+}
+
+#[actix_web::test]
+async fn mailed_tokens_die_with_the_account() {
+    for statement in ["UPDATE users SET status = 'disabled'", "DELETE FROM users"] {
+        let app = TestApp::new().await;
+        Person::sign_up(&app, "jo@example.com").await;
+        let requests = [
+            (
+                "/email/verify",
+                app.mailed_token("jo@example.com", "email_verification").await,
+            ),
+            (
+                "/magic-link/verify",
+                mailed(&app, "/magic-link", "magic_link", "jo@example.com").await,
+            ),
+            (
+                "/password/reset",
+                mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await,
+            ),
+        ];
+        app.database.connect().batch_execute(statement).unwrap();
+        for (path, token) in requests {
+            let mut body = json!({"token": token});
+            if path == "/password/reset" {
+                body["new_password"] = json!(NEW);
+            }
+            app.post(path, &body).await.expect_problem(400, "invalid_link_token");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_account_without_a_password_takes_none_until_a_reset_sets_one() {
+    let app = TestApp::new().await;
+    Person::sign_up(&app, "jo@example.com").await;
+    app.clock.advance(1);
+    let token = mailed(&app, "/magic-link", "magic_link", "jo@example.com").await;
+    app.post("/magic-link/verify", &json!({"token": token}))
+        .await
+        .expect(200);
+    for password in ["", " ", PASSWORD, "none"] {
+        log_in(&app, "jo@example.com", password).await.expect(401);
+    }
+    let token = mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await;
+    let body = json!({"token": token, "new_password": NEW});
+    app.post("/password/reset", &body).await.expect(204);
+    log_in(&app, "jo@example.com", NEW).await.expect(200);
+}
