@@ -137,21 +137,17 @@ pub async fn change(core: &Arc<Core>, caller: &Caller, email: Email, origin: Req
                 return Ok(Change::Wait(wait));
             }
             let request = Request { origin: &origin, now };
+            let purpose = LinkPurpose::EmailVerification;
             let owner = users::find_active_by_email(connection, &email)?;
             if let Some(owner) = owner.filter(|owner| owner.id != user.id) {
                 if shared.settings.registration != RegistrationMode::Private {
                     return Ok(Change::Taken);
                 }
                 // Who asks is not told; who has the address is.
+                links::supersede(&shared, connection, purpose, (&user, &email), now)?;
                 tell(&shared, connection, &owner, Message::AccountExists, &origin, now)?;
             } else {
-                links::send(
-                    &shared,
-                    connection,
-                    LinkPurpose::EmailVerification,
-                    (&user, &email),
-                    request,
-                )?;
+                links::send(&shared, connection, purpose, (&user, &email), request)?;
             }
             record(&shared, connection, &user, "email_change_requested", request)?;
             tell(&shared, connection, &user, Message::EmailChangeRequested, &origin, now)?;

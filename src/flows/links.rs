@@ -114,18 +114,43 @@ pub(super) fn send(
     (user, email): (&User, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let (id, link) = new_link(core, purpose, request.now)?;
+    let link = put(core, connection, purpose, (user, email), request.now)?;
+    let posting = posting(purpose, (email.as_str(), user.locale), link, request);
+    post(core, connection, &posting, request.now)
+}
+
+/// Does to the tokens in older mails what [`send`] does, and sends nothing: whether they still count must not tell whether
+/// there is a newer one.
+pub(super) fn supersede(
+    core: &Core,
+    connection: &mut PgConnection,
+    purpose: LinkPurpose,
+    (user, email): (&User, &Email),
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let _nobodys = put(core, connection, purpose, (user, email), now)?;
+    Ok(())
+}
+
+/// Makes a token the one that counts, and returns its link.
+fn put(
+    core: &Core,
+    connection: &mut PgConnection,
+    purpose: LinkPurpose,
+    (user, email): (&User, &Email),
+    now: DateTime<Utc>,
+) -> Result<String, Fault> {
+    let (id, link) = new_link(core, purpose, now)?;
     let token = NewLinkToken {
         id,
         user_id: user.id,
         purpose,
         email,
-        now: request.now,
-        expires_at: request.now + purpose.life(),
+        now,
+        expires_at: now + purpose.life(),
     };
     link_tokens::put(connection, &token)?;
-    let posting = posting(purpose, (email.as_str(), user.locale), link, request);
-    post(core, connection, &posting, request.now)
+    Ok(link)
 }
 
 /// Does the work of [`send`] for an address that no account has, so that time does not tell.

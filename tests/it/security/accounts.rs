@@ -196,3 +196,29 @@ async fn an_account_without_a_password_takes_none_until_a_reset_sets_one() {
     app.post("/password/reset", &body).await.expect(204);
     log_in(&app, "jo@example.com", NEW).await.expect(200);
 }
+
+#[actix_web::test]
+async fn a_wish_for_another_address_does_not_tell_in_private_whether_it_is_taken() {
+    let app = TestApp::new().await;
+    let private = app.sibling(&[("REGISTRATION", "private")]).await;
+    Person::register(&app, "jo@example.com").await;
+    let mallory = Person::sign_up(&app, "mallory@example.org").await;
+    for wished in ["jo@example.com", "nobody@example.com"] {
+        let token = mailed(
+            &app,
+            "/email/verify/request",
+            "email_verification",
+            "mallory@example.org",
+        )
+        .await;
+        let wish = json!({"email": wished});
+        private
+            .call_as(Method::POST, "/email/change", &mallory.access_token, &wish)
+            .await
+            .expect(202);
+        // An older mail is worth nothing after a newer one, and so not after one that was not sent.
+        app.post("/email/verify", &json!({"token": token}))
+            .await
+            .expect_problem(400, "invalid_link_token");
+    }
+}
