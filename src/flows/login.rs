@@ -78,17 +78,16 @@ pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
         origin,
     } = attempt;
     let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
-    let (found, failed_before) = match find(core, identifier, &throttle, &origin).await? {
+    let found = match find(core, identifier, &throttle, &origin).await? {
         Found::Wait(wait) => return Ok(Login::Locked(wait)),
-        Found::Admitted { user, failed_before } => (user, failed_before),
+        Found::Admitted(found) => found,
     };
     let stored = found.as_ref().and_then(|found| found.password.clone());
     let verdict = core.hasher.verify(password.clone(), stored.clone()).await?;
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
-            let forgiven = failed_before.then_some(throttle);
-            let login = open(core, (found, forgiven), delivery, origin).await?;
+            let login = open(core, (found, throttle), delivery, origin).await?;
             if let Some(stored) = stored {
                 password_renewal::renew(core, id, password, stored).await;
             }
@@ -99,10 +98,7 @@ pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
 }
 
 enum Found {
-    Admitted {
-        user: Option<LoginUser>,
-        failed_before: bool,
-    },
+    Admitted(Option<LoginUser>),
     Wait(TimeDelta),
 }
 
@@ -119,7 +115,7 @@ async fn find(
             let user = users::find_for_login(connection, &identifier)?;
             let user_id = user.as_ref().map(|found| found.user.id);
             Ok(match throttle.admit(connection, user_id, (&origin, now))? {
-                Admission::Admitted { failed_before } => Found::Admitted { user, failed_before },
+                Admission::Admitted { .. } => Found::Admitted(user),
                 Admission::Wait(wait) => Found::Wait(wait),
             })
         })
@@ -136,17 +132,21 @@ async fn refuse(
     let shared = Arc::clone(core);
     core.db
         .transaction("login.refuse", move |connection| {
+            // Once more: of many that were let in together, those after the one that costs a wait are told nothing.
+            if let Admission::Wait(wait) = throttle.admit(connection, user_id, (&origin, now))? {
+                return Ok(Login::Locked(wait));
+            }
             throttle.count(connection, now)?;
             let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", user_id);
-            shared.audit(connection, &[event], &origin, now).map_err(Fault::from)
+            shared.audit(connection, &[event], &origin, now)?;
+            Ok(Login::InvalidCredentials)
         })
-        .await?;
-    Ok(Login::InvalidCredentials)
+        .await
 }
 
 async fn open(
     core: &Arc<Core>,
-    (login, forgiven): (LoginUser, Option<Arc<Throttle>>),
+    (login, throttle): (LoginUser, Arc<Throttle>),
     delivery: Delivery,
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
@@ -163,8 +163,11 @@ async fn open(
                 shared.audit(connection, &[event], &origin, now)?;
                 return Ok(Opened::Gone);
             };
-            if let Some(throttle) = &forgiven {
-                throttle.forgive(connection)?;
+            // Once more, as for wrong ones: the one answer that differs would tell.
+            match throttle.admit(connection, Some(held.user.id), (&origin, now))? {
+                Admission::Wait(wait) => return Ok(Opened::Locked(wait)),
+                Admission::Admitted { failed_before: true } => throttle.forgive(connection)?,
+                Admission::Admitted { failed_before: false } => {}
             }
             let opening = Opening {
                 id,
@@ -198,6 +201,7 @@ pub(super) enum Opened {
     Pending(SecondFactors),
     Active(Box<(ActiveSession, User)>),
     EmailNotVerified,
+    Locked(TimeDelta),
     Gone,
 }
 
@@ -278,6 +282,7 @@ pub(super) fn outcome(
             sign_in::grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))
         }
         Opened::EmailNotVerified => Ok(Login::EmailNotVerified),
+        Opened::Locked(wait) => Ok(Login::Locked(wait)),
         Opened::Gone => Ok(Login::InvalidCredentials),
     }
 }

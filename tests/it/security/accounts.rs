@@ -2,6 +2,7 @@
 
 use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::actors::{PASSWORD, Person, log_in, verify};
@@ -220,5 +221,17 @@ async fn a_wish_for_another_address_does_not_tell_in_private_whether_it_is_taken
         app.post("/email/verify", &json!({"token": token}))
             .await
             .expect_problem(400, "invalid_link_token");
+    }
+}
+
+#[actix_web::test]
+async fn passwords_sent_at_once_are_no_more_guesses_than_those_sent_one_by_one() {
+    let app = TestApp::new().await;
+    Person::register(&app, "jo@example.com").await;
+    for email in ["jo@example.com", "nobody@example.com"] {
+        let answers = join_all((0..40).map(|_| log_in(&app, email, "another password"))).await;
+        let told = answers.iter().filter(|answer| answer.status == 401).count();
+        // Five, and those whose transactions were open when the fifth was counted: one for each of five connections.
+        assert!((5..=9).contains(&told), "{email}: {told}");
     }
 }
