@@ -33,6 +33,7 @@ use crate::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Options}
 use crate::flows::outbox::{Outlet, Outlets};
 use crate::flows::signing_keys::KeySet;
 use crate::flows::{Core, Settings};
+use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
 use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 
@@ -277,6 +278,7 @@ pub fn build(
         templates: Templates::new(service_name(public_url)),
         outlets: outlets(config, &clock, development.is_some())?,
         keys: KeySet::default(),
+        rate_limits: RateLimits::new(&clock, config.server.ip_limits, development.is_some()),
         clock,
         random,
         settings: settings(config, public_url),

@@ -16,8 +16,9 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, Error, web};
 
-use self::middleware::cors;
+use self::middleware::{address_limits, cors};
 pub use self::state::ApiState;
+use crate::rate_limits::Scope;
 
 /// Builds the one application that is served and tested.
 ///
@@ -39,7 +40,10 @@ pub fn build_app(
     App::new()
         .app_data(state)
         .configure(|config| routes::configure(config, development))
-        .default_service(web::to(handlers::fallback::not_found))
+        .default_service(address_limits::hold(
+            web::to(handlers::fallback::not_found),
+            Scope::Ordinary,
+        ))
         .wrap(Condition::new(!origins.is_empty(), cors::policy(&origins)))
         .wrap(from_fn(cors::leave_to_gateways::<_>))
         .wrap(from_fn(middleware::problems::rewrite::<_>))

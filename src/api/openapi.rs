@@ -192,29 +192,44 @@ fn problem_response(codes: &[Code]) -> Value {
         "description": names.join(" "),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     });
-    let header = codes.first().and_then(|code| header(code.status()));
-    if let (Some((name, header)), Value::Object(members)) = (header, &mut response) {
-        members.insert("headers".to_owned(), json!({name: header}));
+    let headers = codes.first().map(|code| headers(code.status())).unwrap_or_default();
+    if let (false, Value::Object(members)) = (headers.is_empty(), &mut response) {
+        members.insert("headers".to_owned(), json!(headers));
     }
     response
 }
 
-/// Describes the header that tells a program what to do about a status.
-fn header(status: StatusCode) -> Option<(&'static str, Value)> {
-    let (name, description, schema) = match status {
-        StatusCode::UNAUTHORIZED => (
+/// Describes the headers that tell a program what to do about a status.
+fn headers(status: StatusCode) -> BTreeMap<&'static str, Value> {
+    let text = || json!({"type": "string"});
+    let retry_after = (
+        "Retry-After",
+        "Seconds to wait before the next try.",
+        json!({"type": "integer", "minimum": 1}),
+    );
+    let described = match status {
+        StatusCode::UNAUTHORIZED => vec![(
             "WWW-Authenticate",
             "What to authenticate with, and why what was sent is not enough (RFC 6750, RFC 9470).",
-            json!({"type": "string"}),
-        ),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => (
-            "Retry-After",
-            "Seconds to wait before the next try.",
-            json!({"type": "integer", "minimum": 1}),
-        ),
-        _ => return None,
+            text(),
+        )],
+        StatusCode::TOO_MANY_REQUESTS => vec![
+            retry_after,
+            (
+                "RateLimit",
+                "What is left of each quota that counts here, and the seconds until there is more \
+                 (draft-ietf-httpapi-ratelimit-headers).",
+                text(),
+            ),
+            ("RateLimit-Policy", "How large the quotas of an address are.", text()),
+        ],
+        StatusCode::SERVICE_UNAVAILABLE => vec![retry_after],
+        _ => Vec::new(),
     };
-    Some((name, json!({"description": description, "schema": schema})))
+    described
+        .into_iter()
+        .map(|(name, description, schema)| (name, json!({"description": description, "schema": schema})))
+        .collect()
 }
 
 fn example(code: Code) -> Value {

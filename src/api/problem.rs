@@ -22,6 +22,10 @@ use crate::flows::step_up::Demand;
 
 /// The media type of every error answer.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+/// What is left of a quota (draft-ietf-httpapi-ratelimit-headers-10 §4).
+pub const RATE_LIMIT: header::HeaderName = header::HeaderName::from_static("ratelimit");
+/// How large the quotas are (draft-ietf-httpapi-ratelimit-headers-10 §3).
+pub const RATE_LIMIT_POLICY: header::HeaderName = header::HeaderName::from_static("ratelimit-policy");
 /// Seconds after which a client may try again when the service was busy or the database away.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -196,7 +200,12 @@ impl Problem {
     pub fn rate_limited(wait: TimeDelta) -> Self {
         // Rounded up: who comes at that second comes late enough.
         let seconds = (wait + TimeDelta::milliseconds(999)).num_seconds().max(1);
-        Self::of(Code::RateLimited).header(header::RETRY_AFTER, seconds.into())
+        let problem = Self::of(Code::RateLimited).header(header::RETRY_AFTER, seconds.into());
+        // Which account is counted is not told: the one that was named, whether there is one or not.
+        match HeaderValue::try_from(format!("\"account\";r=0;t={seconds}")) {
+            Ok(limit) => problem.header(RATE_LIMIT, limit),
+            Err(_not_ascii) => problem,
+        }
     }
 
     /// Says what must be proven first, in the words of RFC 9470 §3.

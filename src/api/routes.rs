@@ -16,8 +16,9 @@ use super::handlers::{
     dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up,
     token, two_factor, well_known,
 };
-use super::middleware::panics;
+use super::middleware::{address_limits, panics};
 use super::problem::Code;
+use crate::rate_limits::Scope;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +93,8 @@ pub struct RouteSpec {
     pub has_body: bool,
     /// Whether it can fail for want of the database.
     pub uses_database: bool,
+    /// What it asks for, as far as limits on addresses go; absent where whoever calls may do so as often as they like.
+    pub scope: Option<Scope>,
     /// The codes it answers with beyond those that follow from the rest of the row.
     pub codes: &'static [Code],
     handler: fn(Route) -> Route,
@@ -107,6 +110,7 @@ impl RouteSpec {
             access: Access::Public,
             has_body: false,
             uses_database: false,
+            scope: Some(Scope::Ordinary),
             codes: &[],
             handler,
         }
@@ -178,6 +182,18 @@ impl RouteSpec {
         }
     }
 
+    const fn scope(self, scope: Scope) -> Self {
+        Self {
+            scope: Some(scope),
+            ..self
+        }
+    }
+
+    /// For what is asked on behalf of many: a probe, a gateway, a back end.
+    const fn unlimited(self) -> Self {
+        Self { scope: None, ..self }
+    }
+
     const fn codes(self, codes: &'static [Code]) -> Self {
         Self { codes, ..self }
     }
@@ -201,6 +217,9 @@ impl RouteSpec {
                 Code::UnsupportedMediaType,
             ]);
         }
+        if self.scope.is_some() {
+            codes.push(Code::RateLimited);
+        }
         if self.uses_database {
             codes.push(Code::ServiceUnavailable);
         }
@@ -214,7 +233,7 @@ impl RouteSpec {
                 Code::InsufficientUserAuthentication,
                 Code::InvalidPreAuthToken,
             ]),
-            Access::ServiceClient => codes.push(Code::InvalidClient),
+            Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
             Access::Public | Access::Development => {}
         }
         codes.sort_unstable();
@@ -225,30 +244,37 @@ impl RouteSpec {
 
 /// Every route there is.
 pub const ROUTES: &[RouteSpec] = &[
-    RouteSpec::post("/register", "register", |route| route.to(register::register)).codes(&[
-        Code::Forbidden,
-        Code::EmailTaken,
-        Code::UsernameTaken,
-        Code::ValidationFailed,
-        Code::PasswordRejected,
-    ]),
-    RouteSpec::post("/login", "log_in", |route| route.to(login::log_in)).codes(&[
-        Code::InvalidCredentials,
-        Code::EmailNotVerified,
-        Code::ValidationFailed,
-        Code::RateLimited,
-    ]),
+    RouteSpec::post("/register", "register", |route| route.to(register::register))
+        .scope(Scope::Register)
+        .codes(&[
+            Code::Forbidden,
+            Code::EmailTaken,
+            Code::UsernameTaken,
+            Code::ValidationFailed,
+            Code::PasswordRejected,
+        ]),
+    RouteSpec::post("/login", "log_in", |route| route.to(login::log_in))
+        .scope(Scope::Login)
+        .codes(&[
+            Code::InvalidCredentials,
+            Code::EmailNotVerified,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
     RouteSpec::post("/magic-link", "request_magic_link", |route| {
         route.to(magic_link::request)
     })
+    .scope(Scope::Mail)
     .codes(&[Code::ValidationFailed]),
     RouteSpec::post("/magic-link/verify", "verify_magic_link", |route| {
         route.to(magic_link::verify)
     })
+    .scope(Scope::LinkToken)
     .codes(&[Code::InvalidLinkToken, Code::ValidationFailed]),
     RouteSpec::post("/2fa/verify", "verify_second_factor", |route| {
         route.to(two_factor::verify::verify)
     })
+    .scope(Scope::SecondFactor)
     .codes(&[
         Code::InvalidPreAuthToken,
         Code::InvalidCode,
@@ -259,6 +285,7 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::post("/2fa/challenge", "send_second_factor_code", |route| {
         route.to(two_factor::challenge::send_code)
     })
+    .scope(Scope::SecondFactor)
     .codes(&[
         Code::InvalidPreAuthToken,
         Code::InvalidToken,
@@ -331,6 +358,7 @@ pub const ROUTES: &[RouteSpec] = &[
     .access(Access::RecentAuthentication)
     .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),
     RouteSpec::post("/step-up", "step_up", |route| route.to(step_up::step_up))
+        .scope(Scope::SecondFactor)
         .access(Access::AccessToken)
         .codes(&[
             Code::InvalidCredentials,
@@ -341,18 +369,22 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::post("/token/refresh", "refresh_tokens", |route| {
         route.to(token::refresh::refresh_tokens)
     })
+    .scope(Scope::Refresh)
     .codes(&[Code::InvalidRefreshToken, Code::Forbidden]),
     RouteSpec::post("/token/introspect", "introspect_token", |route| {
         route.to(token::introspect::introspect_token)
     })
+    .unlimited()
     .access(Access::ServiceClient),
     RouteSpec::post("/token/revoke", "revoke_token", |route| {
         route.to(token::revoke::revoke_token)
     })
+    .unlimited()
     .access(Access::ServiceClient),
     RouteSpec::get("/token/validate", "validate_token", |route| {
         route.to(token::validate::validate_token)
     })
+    .unlimited()
     .any_method()
     .access(Access::AccessToken)
     .database(),
@@ -398,13 +430,18 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::post("/password/forgot", "request_password_reset", |route| {
         route.to(password::forgot)
     })
+    .scope(Scope::Mail)
     .codes(&[Code::ValidationFailed]),
     RouteSpec::post("/password/reset", "reset_password", |route| route.to(password::reset))
+        .scope(Scope::LinkToken)
         .codes(&[Code::InvalidLinkToken, Code::PasswordRejected]),
-    RouteSpec::post("/email/verify", "verify_email", |route| route.to(email::verify)).codes(&[Code::InvalidLinkToken]),
+    RouteSpec::post("/email/verify", "verify_email", |route| route.to(email::verify))
+        .scope(Scope::LinkToken)
+        .codes(&[Code::InvalidLinkToken]),
     RouteSpec::post("/email/verify/request", "request_email_verification", |route| {
         route.to(email::request_verification)
     })
+    .scope(Scope::Mail)
     .codes(&[Code::InvalidToken, Code::ValidationFailed]),
     RouteSpec::post("/email/change", "change_email", |route| route.to(email::change))
         .access(Access::RecentAuthentication)
@@ -422,8 +459,10 @@ pub const ROUTES: &[RouteSpec] = &[
         |route| route.to(well_known::openid_configuration),
     )
     .database(),
-    RouteSpec::get("/health/live", "get_liveness", |route| route.to(health::live)),
-    RouteSpec::get("/health/ready", "get_readiness", |route| route.to(health::ready)).database(),
+    RouteSpec::get("/health/live", "get_liveness", |route| route.to(health::live)).unlimited(),
+    RouteSpec::get("/health/ready", "get_readiness", |route| route.to(health::ready))
+        .unlimited()
+        .database(),
     RouteSpec::get("/openapi.json", "get_openapi", |route| route.to(openapi::openapi)),
     RouteSpec::get("/dev/outbox", "list_outbox", |route| route.to(dev::outbox::list))
         .access(Access::Development)
@@ -484,11 +523,17 @@ fn resource(path: &str, specs: &[&'static RouteSpec]) -> impl HttpServiceFactory
         }
     };
     let allowed = specs.iter().map(names).collect::<Vec<_>>().join(", ");
-    let resource =
-        web::resource(path.to_owned()).default_service(web::to(move || fallback::method_not_allowed(allowed.clone())));
+    let resource = {
+        let refuse = web::to(move || fallback::method_not_allowed(allowed.clone()));
+        web::resource(path.to_owned()).default_service(address_limits::hold(refuse, Scope::Ordinary))
+    };
     let routed = specs.iter().fold(resource, |resource, spec| {
         let answers = |context: &GuardContext<'_>| spec.answers(&context.head().method);
-        resource.route((spec.handler)(web::route().guard(guard::fn_guard(answers))))
+        let route = (spec.handler)(web::route().guard(guard::fn_guard(answers)));
+        resource.route(match spec.scope {
+            Some(scope) => address_limits::hold(route, scope),
+            None => route,
+        })
     });
     routed.wrap(from_fn(panics::catch::<BoxBody>))
 }

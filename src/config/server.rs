@@ -30,6 +30,8 @@ pub struct ServerConfig {
     pub link_base_url: Option<String>,
     /// Who may say on whose behalf a request comes.
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Whether addresses that ask too often are turned away.
+    pub ip_limits: bool,
     /// Whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
     /// Threads that serve HTTP; `None`: one a processor.
@@ -55,6 +57,7 @@ impl ServerConfig {
             text.parse()
                 .map_err(|_unreadable| "must be a list of networks, such as 10.0.0.0/8,fd00::/8".to_owned())
         });
+        let ip_limits = reader.one_of(&settings::IP_LIMITS, &[("on", true), ("off", false)]);
         let cors_origins = reader.list(&settings::CORS_ORIGINS, parse_origin);
         let workers = reader.optional_number(&settings::HTTP_WORKERS, 1..=256);
         let log_format = read_log_format(reader);
@@ -63,6 +66,7 @@ impl ServerConfig {
             public_url: public_url?,
             link_base_url: link_base_url?,
             trusted_proxies: trusted_proxies?,
+            ip_limits: ip_limits?,
             cors_origins: cors_origins?,
             workers: workers?,
             log_format: log_format?,

@@ -92,6 +92,8 @@ settings! {
         "Threads that hash passwords";
     TRUSTED_PROXIES "VESTIBULE_TRUSTED_PROXIES" "trusted-proxies" = "" ("none"):
         "Networks whose Forwarded and X-Forwarded-For count, as a list of CIDRs";
+    IP_LIMITS "VESTIBULE_IP_LIMITS" "ip-limits" = "on":
+        "Whether addresses that ask too often are turned away: on, or off when something in front does that";
     CORS_ORIGINS "VESTIBULE_CORS_ORIGINS" "cors-origins" = "" ("none"):
         "Exact origins whose pages may call the API from a browser, cookies included, as a list";
     #[secret] SMTP_URL "VESTIBULE_SMTP_URL" "smtp-url" = "" ("none: no mail is sent"):

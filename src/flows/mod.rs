@@ -61,6 +61,7 @@ use crate::domain::random::Random;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
 use crate::domain::user::SecondFactors;
+use crate::rate_limits::RateLimits;
 use crate::store::error::StoreError;
 use crate::store::pool::Database;
 use crate::store::{PgConnection, audit_events};
@@ -89,6 +90,8 @@ pub struct Core {
     pub templates: Templates,
     /// Where messages go.
     pub outlets: Outlets,
+    /// How often one address may ask.
+    pub rate_limits: RateLimits,
     /// Signs and checks access tokens.
     pub keys: KeySet,
     /// The time.

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outbox::tell;
 use super::sign_in::{self, TokenGrant};
@@ -26,6 +26,8 @@ use crate::store::{PgConnection, sessions, users};
 pub enum Refresh {
     /// The session goes on.
     Granted(Box<TokenGrant>),
+    /// The session is refreshed so often that something must be wrong with its client.
+    TooOften(TimeDelta),
     /// The token is not good, for whatever reason.
     Invalid,
 }
@@ -39,6 +41,9 @@ pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigi
     let Some(token) = core.tokens.open(TokenKind::Refresh, refresh_token) else {
         return Ok(Refresh::Invalid);
     };
+    if let Some(wait) = core.rate_limits.session(token.row_id) {
+        return Ok(Refresh::TooOften(wait));
+    }
     let now = core.clock.now();
     let shared = Arc::clone(core);
     let going_on = core

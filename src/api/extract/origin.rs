@@ -34,17 +34,36 @@ impl FromRequest for Origin {
 }
 
 fn origin(request: &HttpRequest) -> Option<RequestOrigin> {
-    let state = request.app_data::<Data<ApiState>>()?;
     let request_id = request.extensions().get::<RequestId>().copied()?;
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let peer = request.peer_addr().map(|address| address.ip());
-    let ip = peer.map(|peer| client_address(peer, &forwarded_hops(request), &state.trusted_proxies));
     let user_agent = header(header::USER_AGENT).map(|text| text.chars().take(USER_AGENT_MAX).collect());
     Some(RequestOrigin {
         request_id,
-        ip,
+        ip: client(request),
         user_agent,
     })
+}
+
+/// Returns the address of whoever asks; absent over a socket of this machine.
+pub fn client(request: &HttpRequest) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    if !is_by_proxy(request) {
+        return Some(peer.to_canonical());
+    }
+    let trusted = &request.app_data::<Data<ApiState>>()?.trusted_proxies;
+    Some(client_address(peer, &forwarded_hops(request), trusted))
+}
+
+/// Tells whether the other end of the connection is a proxy that we trust.
+pub fn is_by_proxy(request: &HttpRequest) -> bool {
+    let peer = request.peer_addr().map(|address| address.ip().to_canonical());
+    let state = request.app_data::<Data<ApiState>>();
+    peer.zip(state)
+        .is_some_and(|(peer, state)| is_trusted(peer, &state.trusted_proxies))
+}
+
+fn is_trusted(address: IpAddr, trusted: &[IpNetwork]) -> bool {
+    trusted.iter().any(|network| network.contains(address.to_canonical()))
 }
 
 /// Returns the hops that `Forwarded` (RFC 7239) or else `X-Forwarded-For` names, nearest to the client first. A hop that
@@ -91,11 +110,10 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
 }
 
 fn client_address(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNetwork]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address.to_canonical()));
     let mut client = peer.to_canonical();
     for hop in hops.iter().rev() {
         match hop {
-            Some(hop) if is_trusted(client) => client = hop.to_canonical(),
+            Some(hop) if is_trusted(client, trusted) => client = hop.to_canonical(),
             _ => break,
         }
     }

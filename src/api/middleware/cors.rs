@@ -19,7 +19,13 @@ pub fn policy(origins: &[String]) -> Cors {
     let policy = Cors::default()
         .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-        .expose_headers(["x-request-id", "retry-after", "www-authenticate"])
+        .expose_headers([
+            "x-request-id",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+            "www-authenticate",
+        ])
         .supports_credentials()
         // A stranger's request is answered without the headers, and the stranger's browser keeps the answer from it.
         .block_on_origin_mismatch(false)

@@ -1,5 +1,6 @@
 //! What happens to every request and every answer, in the order that `api::build_app` tells.
 
+pub mod address_limits;
 pub mod cors;
 pub mod observe;
 pub mod panics;

@@ -11,7 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 
-use crate::api::problem::{Code, Problem};
+use crate::api::problem::{Code, Problem, RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::api::state::ApiState;
 use crate::domain::ids::RequestId;
 
@@ -41,15 +41,19 @@ pub async fn rewrite<B: MessageBody + 'static>(
         .app_data::<Data<ApiState>>()
         .map_or("", |state| state.public_url.as_str());
     let mut written = problem.response(public_url, id);
-    // Without these a page of a listed origin could not read what went wrong.
-    for (name, value) in response.headers().iter().filter(|(name, _)| is_for_cors(name)) {
+    let kept = || response.headers().iter().filter(|(name, _)| is_kept(name));
+    // What the problem said of them is among them.
+    kept().for_each(|(name, _)| drop(written.headers_mut().remove(name)));
+    for (name, value) in kept() {
         written.headers_mut().append(name.clone(), value.clone());
     }
     Ok(response.into_response(written))
 }
 
-fn is_for_cors(name: &HeaderName) -> bool {
-    name.as_str().starts_with("access-control-") || *name == header::VARY
+/// Without the headers of CORS a page of a listed origin could not read what went wrong; quotas are told on every answer.
+fn is_kept(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    text.starts_with("access-control-") || *name == header::VARY || *name == RATE_LIMIT_POLICY || *name == RATE_LIMIT
 }
 
 /// Names an error that the framework made; a status we do not know of is a fault of ours.

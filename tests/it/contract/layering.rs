@@ -3,18 +3,27 @@
 use std::path::{Path, PathBuf};
 
 /// Each layer with the parts of the crate that its files may name.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("domain", &["domain"]),
     ("crypto", &["crypto", "domain"]),
     ("embedded_postgres", &["embedded_postgres"]),
     ("store", &["store", "domain", "crypto"]),
     ("delivery", &["delivery", "domain", "crypto"]),
     ("breach_list.rs", &["domain"]),
+    ("rate_limits", &["rate_limits", "domain"]),
     (
         "flows",
-        &["flows", "domain", "crypto", "store", "delivery", "breach_list"],
+        &[
+            "flows",
+            "domain",
+            "crypto",
+            "store",
+            "delivery",
+            "breach_list",
+            "rate_limits",
+        ],
     ),
-    ("api", &["api", "flows", "domain"]),
+    ("api", &["api", "flows", "domain", "rate_limits"]),
     (
         "config",
         &["config", "domain", "crypto", "delivery", "breach_list", "flows"],
@@ -32,6 +41,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "domain",
             "embedded_postgres",
             "flows",
+            "rate_limits",
             "store",
             "system",
         ],
@@ -57,7 +67,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// Libraries that only one layer may name.
-const OWNED: [(&str, &[&str]); 15] = [
+const OWNED: [(&str, &[&str]); 16] = [
     ("actix_web", &["api", "server.rs", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
@@ -78,6 +88,7 @@ const OWNED: [(&str, &[&str]); 15] = [
         ],
     ),
     ("clap", &["cli"]),
+    ("governor", &["rate_limits"]),
     ("indicatif", &["cli"]),
     ("lettre", &["delivery"]),
     ("fluent_bundle", &["delivery"]),

@@ -214,18 +214,8 @@ async fn closed_registration_is_forbidden() {
 async fn in_private_mode_only_mail_tells_whether_an_address_was_taken() {
     let app = TestApp::with(&[("REGISTRATION", "private")]).await;
     let body = json!({"email": "jo@example.com", "password": PASSWORD});
-    let shown = |answer: crate::support::response::TestResponse| {
-        let mut headers: Vec<String> = answer
-            .headers
-            .iter()
-            .filter(|(name, _)| *name != "x-request-id")
-            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
-            .collect();
-        headers.sort();
-        (answer.status, headers, answer.body)
-    };
-    let new = shown(app.post("/register", &body).await.expect(202));
-    let taken = shown(app.post("/register", &body).await.expect(202));
+    let new = app.post("/register", &body).await.expect(202).shown();
+    let taken = app.post("/register", &body).await.expect(202).shown();
     assert_eq!(new, taken);
     assert_eq!(
         app.news("jo@example.com").await,

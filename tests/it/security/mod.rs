@@ -1,6 +1,7 @@
 //! What an attacker would try, and what must never be kept.
 
 mod accounts;
+mod address_limits;
 mod at_rest;
 mod audit;
 mod breaches;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use vestibule::api::routes::ROUTES;
 
 /// Headers that an answer may have, so that none leaks unexpectedly.
-const ALLOWED_HEADERS: [&str; 26] = [
+const ALLOWED_HEADERS: [&str; 28] = [
     "access-control-allow-credentials",
     "access-control-allow-headers",
     "access-control-allow-methods",
@@ -27,6 +27,8 @@ const ALLOWED_HEADERS: [&str; 26] = [
     "date",
     "location",
     "pragma",
+    "ratelimit",
+    "ratelimit-policy",
     "referrer-policy",
     "retry-after",
     "strict-transport-security",
@@ -83,6 +85,17 @@ impl TestResponse {
     /// Returns a header's value.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Returns what two answers must share if nobody is to tell them apart: everything but what counts requests.
+    pub(crate) fn shown(self) -> (StatusCode, Vec<String>, Vec<u8>) {
+        let counts = ["x-request-id", "date", "ratelimit"];
+        let headers = self.headers.iter().filter(|(name, _)| !counts.contains(&name.as_str()));
+        let mut headers: Vec<String> = headers
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        headers.sort();
+        (self.status, headers, self.body)
     }
 
     /// Checks the status and returns the answer.
@@ -171,7 +184,7 @@ impl TestResponse {
             );
         } else {
             // The last is the answer to a stranger's preflight.
-            let known = ["not_found", "method_not_allowed", "malformed_request"];
+            let known = ["not_found", "method_not_allowed", "malformed_request", "rate_limited"];
             assert!(known.contains(&code), "{code}");
         }
     }

@@ -36,6 +36,7 @@ pub async fn refresh_tokens(
     let presented = presented.ok_or_else(invalid)?;
     match refresh::refresh(&state.core, presented.expose_secret(), origin.0).await? {
         Refresh::Granted(grant) => Ok(refresh_cookie::deliver(&state, &grant).json(TokenResponse::new(&grant))),
+        Refresh::TooOften(wait) => Err(Problem::rate_limited(wait)),
         Refresh::Invalid => Err(invalid()),
     }
 }

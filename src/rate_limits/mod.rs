@@ -1,0 +1,176 @@
+//! How often one address, one session and one service client may ask, counted in each process.
+//!
+//! These limits are about fairness: no single sender takes what all others need. They are generous, since offices, carriers
+//! and servers that render pages share addresses; what stops guessing are the counts in the database, which belong to
+//! accounts and are shared by all instances. Memory is bounded, whatever arrives.
+
+mod elapsed;
+mod limiter;
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use self::elapsed::Elapsed;
+use self::limiter::Limiter;
+use crate::domain::clock::Clock;
+use crate::domain::network::network_of;
+
+/// How much more a site of 65,536 networks may ask for than one of them.
+const SITE_FACTOR: u32 = 16;
+/// How much more `vestibule dev` allows: test suites are one address.
+const RELAXED_FACTOR: u32 = 100;
+
+/// So many in so long, in the words of the `RateLimit-Policy` field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaPolicy {
+    /// What the answer's fields call it.
+    pub name: &'static str,
+    /// How many.
+    pub quota: u32,
+    /// In how many seconds.
+    pub window: u32,
+}
+
+/// What a request asks for, as far as limits go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The first door.
+    Login,
+    /// New accounts.
+    Register,
+    /// The second door, and codes for it.
+    SecondFactor,
+    /// A session goes on.
+    Refresh,
+    /// Something that mails a link to somebody who is not signed in.
+    Mail,
+    /// A token from a mail is presented.
+    LinkToken,
+    /// A service client's credentials were wrong.
+    WrongClient,
+    /// Everything else.
+    Ordinary,
+}
+
+/// What one address may do; every policy of a scope holds.
+pub const ADDRESS: [(Scope, QuotaPolicy); 9] = [
+    (Scope::Login, policy("login", 60, 60)),
+    (Scope::Register, policy("register", 30, 300)),
+    (Scope::Register, policy("register-day", 300, 86_400)),
+    (Scope::SecondFactor, policy("second-factor", 60, 60)),
+    (Scope::Refresh, policy("refresh", 600, 60)),
+    (Scope::Mail, policy("mail", 60, 3600)),
+    (Scope::LinkToken, policy("link-token", 10, 60)),
+    (Scope::WrongClient, policy("wrong-client", 10, 60)),
+    (Scope::Ordinary, policy("ordinary", 1200, 60)),
+];
+/// What one session may do.
+pub const SESSION: QuotaPolicy = policy("session", 30, 60);
+/// What one service client may do.
+pub const SERVICE_CLIENT: QuotaPolicy = policy("service-client", 100, 1);
+
+const fn policy(name: &'static str, quota: u32, window: u32) -> QuotaPolicy {
+    QuotaPolicy { name, quota, window }
+}
+
+/// What is left of one quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remaining {
+    /// Of which.
+    pub policy: QuotaPolicy,
+    /// How many more are let through at once.
+    pub remaining: u32,
+    /// Seconds until the next one is let through, if none is left, and until all of it is there again otherwise.
+    pub reset: i64,
+}
+
+/// What became of a request that was counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What is left, of each policy that was looked at.
+    pub quotas: Vec<Remaining>,
+    /// How long to wait, if it is refused.
+    pub wait: Option<TimeDelta>,
+}
+
+/// The limits of one process.
+pub struct RateLimits {
+    /// Absent when something in front limits addresses.
+    addresses: Option<Vec<AddressLimit>>,
+    sessions: Limiter<Uuid>,
+    service_clients: Limiter<Uuid>,
+}
+
+struct AddressLimit {
+    scope: Scope,
+    networks: Limiter<IpAddr>,
+    sites: Limiter<IpAddr>,
+}
+
+impl RateLimits {
+    /// Makes the limits. `by_address`: whether addresses are limited; `relaxed`: whether for development.
+    pub fn new(clock: &Arc<dyn Clock>, by_address: bool, relaxed: bool) -> Self {
+        let factor = if relaxed { RELAXED_FACTOR } else { 1 };
+        let elapsed = Elapsed::since_now(Arc::clone(clock));
+        let limit = |(scope, policy): (Scope, QuotaPolicy)| AddressLimit {
+            scope,
+            networks: Limiter::new(policy, factor, &elapsed),
+            sites: Limiter::new(policy, factor * SITE_FACTOR, &elapsed),
+        };
+        Self {
+            addresses: by_address.then(|| ADDRESS.into_iter().map(limit).collect()),
+            sessions: Limiter::new(SESSION, factor, &elapsed),
+            service_clients: Limiter::new(SERVICE_CLIENT, factor, &elapsed),
+        }
+    }
+
+    /// Counts a request of an address.
+    pub fn address(&self, scope: Scope, address: IpAddr) -> Verdict {
+        let mut verdict = Verdict::default();
+        let (network, site) = (own_network(address), network_of(address));
+        let limits = self.addresses.iter().flatten().filter(|limit| limit.scope == scope);
+        for limit in limits {
+            // The line first: who is refused there takes nothing from the neighbours.
+            let outcome = limit.networks.check(&network).and_then(|left| match network {
+                IpAddr::V6(_) => limit.sites.check(&site).map(|_site| left),
+                IpAddr::V4(_) => Ok(left),
+            });
+            match outcome {
+                Ok(left) => verdict.quotas.push(left),
+                Err((left, wait)) => {
+                    verdict.quotas.push(left);
+                    verdict.wait = verdict.wait.max(Some(wait));
+                }
+            }
+        }
+        verdict
+    }
+
+    /// Counts a request of a session; tells how long it has to wait, if it asks too often.
+    pub fn session(&self, id: Uuid) -> Option<TimeDelta> {
+        self.sessions.check(&id).err().map(|(_left, wait)| wait)
+    }
+
+    /// Counts a request of a service client; tells how long it has to wait, if it asks too often.
+    pub fn service_client(&self, id: Uuid) -> Option<TimeDelta> {
+        self.service_clients.check(&id).err().map(|(_left, wait)| wait)
+    }
+}
+
+/// Returns what one customer's line has at least: an IPv4 address, or the /64 of an IPv6 one, whose machines choose the rest
+/// of it as they like (RFC 8981).
+fn own_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
