@@ -270,6 +270,7 @@ pub fn build(
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
+        inheritance: keyring.inheritance(),
         tokens: TokenMac::new(keyring),
         codes: CodeHasher::new(keyring),
         sent_codes: SentCodeHasher::new(keyring),

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::api::build_app;
 use crate::app::{self, StartError, World};
 use crate::config::{Config, Mode};
-use crate::flows::{Core, signing_keys};
+use crate::flows::{Core, rewrap, signing_keys};
 use crate::jobs;
 use crate::store::migrations::{self, MigrationError};
 
@@ -192,6 +192,7 @@ async fn keep_ready(
 /// Says what is missing or cannot be used.
 pub async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
     prepare_schema(core, database_url).await?;
+    rewrap::take_inheritance(core).await?;
     signing_keys::prepare(core).await?;
     Ok(())
 }

@@ -1,15 +1,17 @@
-//! `vestibule keys list|rotate`.
+//! `vestibule keys list|rotate|rewrap`.
 
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::operate::{operate, table};
 use super::setting_flags::SettingFlags;
 use super::{Failure, write_out};
 use crate::config::Config;
+use crate::flows::rewrap::{self, Rewrapped};
 use crate::flows::signing_keys::{self, Rotation};
 
-/// Signing keys
+/// Signing keys, and the master key
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
     /// List the signing keys
@@ -25,13 +27,24 @@ pub(super) enum KeysCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
+    /// Seal everything anew under the newest master key, the first of VESTIBULE_MASTER_KEY, while the service runs
+    ///
+    /// Every running instance must have the newest key first in its list before. Afterwards the older keys can be dropped from
+    /// the list. Can be cut off and run again.
+    Rewrap {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
 }
 
 impl KeysCommand {
     /// Returns the settings given as flags.
     pub(super) const fn settings(&self) -> &SettingFlags {
         match self {
-            Self::List { settings, .. } | Self::Rotate { settings } => settings,
+            Self::List { settings, .. } | Self::Rotate { settings } | Self::Rewrap { settings, .. } => settings,
         }
     }
 
@@ -40,6 +53,7 @@ impl KeysCommand {
         match self {
             Self::List { json, .. } => list(config, *json),
             Self::Rotate { .. } => rotate(config),
+            Self::Rewrap { json, .. } => rewrap_all(config, *json),
         }
     }
 }
@@ -86,4 +100,41 @@ fn rotate(config: &Config) -> Result<(), Failure> {
             "the key was rotated by somebody else at this moment".to_owned(),
         )),
     })
+}
+
+fn rewrap_all(config: &Config, as_json: bool) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4}");
+        let progress = ProgressBar::new(rewrap::count(&core).await?)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let outcome = rewrap::rewrap(&core, |done| progress.inc(done)).await;
+        progress.finish_and_clear();
+        let report = outcome?;
+        write_out(&if as_json {
+            format!("{}\n", json!(report.iter().map(as_value).collect::<Vec<_>>()))
+        } else {
+            table(
+                &["COLUMN", "SEALED ANEW", "NOT OPENED"],
+                &report.iter().map(as_row).collect::<Vec<_>>(),
+            )
+        })?;
+        let left: u64 = report.iter().map(|column| column.not_opened).sum();
+        if left > 0 {
+            return Err(Failure(format!(
+                "{left} values do not open with any of the master keys given, and were left as they are; the log names them"
+            )));
+        }
+        Ok(())
+    })
+}
+
+fn as_value(column: &Rewrapped) -> serde_json::Value {
+    json!({
+        "column": column.column.name(), "sealed_anew": column.sealed_anew, "not_opened": column.not_opened,
+    })
+}
+
+fn as_row(column: &Rewrapped) -> Vec<String> {
+    let counts = [column.sealed_anew, column.not_opened].map(|count| count.to_string());
+    std::iter::once(column.column.name().to_owned()).chain(counts).collect()
 }

@@ -7,7 +7,7 @@ use super::Failure;
 use crate::app::{self, StartError, World};
 use crate::config::Config;
 use crate::config::source::log_filter;
-use crate::flows::{Core, signing_keys};
+use crate::flows::{Core, rewrap, signing_keys};
 use crate::{server, telemetry};
 
 /// Connects to the deployment that the settings describe, brings its schema up to date, and does the work.
@@ -21,6 +21,9 @@ where
         // The URL is only told to people, which this work does not.
         let state = app::build(config, &database.url, "http://localhost", World::of(config.mode))?;
         server::prepare_schema(&state.core, &database.url).await?;
+        rewrap::take_inheritance(&state.core)
+            .await
+            .map_err(StartError::Stored)?;
         // Keys are the service's to make. Those that are there must open: under another master key than the service's,
         // whatever is made here would be of no use to it.
         signing_keys::load(&state.core).await.map_err(StartError::Stored)?;

@@ -6,6 +6,7 @@
 
 use aws_lc_rs::hmac;
 
+use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use crate::domain::ids::{ServiceClientId, UserId};
 use crate::domain::one_time_code::{CodePlace, OneTimeCode};
@@ -21,7 +22,7 @@ impl CodeHasher {
     /// Derives the keys.
     pub fn new(keyring: &Keyring) -> Self {
         Self {
-            keys: keyring.hmac_sha256("recovery-code"),
+            keys: keyring.one_way(Purpose::RecoveryCode),
         }
     }
 
@@ -56,7 +57,7 @@ impl SentCodeHasher {
     /// Derives the keys.
     pub fn new(keyring: &Keyring) -> Self {
         Self {
-            keys: keyring.hmac_sha256("one-time-code"),
+            keys: keyring.one_way(Purpose::OneTimeCode),
         }
     }
 
@@ -126,7 +127,7 @@ impl ClientSecretHasher {
     /// Derives the keys.
     pub fn new(keyring: &Keyring) -> Self {
         Self {
-            keys: keyring.hmac_sha256("client-secret"),
+            keys: keyring.one_way(Purpose::ClientSecret),
         }
     }
 

@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::foreign_hash;
+use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use crate::domain::password::{Password, PasswordRejection, PasswordRules};
 use crate::domain::random::{self, Random};
@@ -101,7 +102,7 @@ impl PasswordHasher {
         threads: NonZeroUsize,
         random: Arc<dyn Random>,
     ) -> Result<Self, HashError> {
-        let peppers = Arc::new(keyring.hmac_sha384("password-pepper"));
+        let peppers = Arc::new(keyring.one_way(Purpose::PasswordPepper));
         let (key_id, _) = peppers.current()?;
         Ok(Self {
             peppers,

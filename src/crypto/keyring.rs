@@ -2,13 +2,17 @@
 //!
 //! An operator keeps one secret; HKDF (RFC 5869) makes of it an independent key for every use, so that no two
 //! uses can be played against each other. Several master keys may be known: the first makes everything new, the
-//! others only open what they made.
+//! others only open what they made. What cannot be made anew under another master key is still checked when its master key
+//! was dropped: [`super::inheritance`] keeps the derived keys of those purposes.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::{aead, hkdf, hmac};
 use zeroize::Zeroizing;
+
+use super::inheritance::{Inheritance, Purpose};
 
 /// Bytes of a master key.
 pub const MASTER_KEY_LENGTH: usize = 32;
@@ -32,6 +36,8 @@ impl fmt::Debug for MasterKey {
 pub struct DerivedKeys<K> {
     current: u8,
     keys: BTreeMap<u8, K>,
+    /// Those of master keys that were dropped, once they are loaded.
+    inherited: Arc<OnceLock<BTreeMap<u8, K>>>,
 }
 
 impl<K> DerivedKeys<K> {
@@ -44,18 +50,25 @@ impl<K> DerivedKeys<K> {
         self.get(self.current).map(|key| (self.current, key))
     }
 
+    /// Returns the id of the key that makes new things.
+    pub fn current_id(&self) -> u8 {
+        self.current
+    }
+
     /// Returns the key that made something, by the id marked on it.
     ///
     /// # Errors
     ///
     /// Returns [`UnknownKey`] when no such master key was given.
     pub fn get(&self, id: u8) -> Result<&K, UnknownKey> {
-        self.keys.get(&id).ok_or(UnknownKey(id))
+        let inherited = || self.inherited.get().and_then(|keys| keys.get(&id));
+        self.keys.get(&id).or_else(inherited).ok_or(UnknownKey(id))
     }
 
     /// Returns all keys known.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &K)> {
-        self.keys.iter().map(|(id, key)| (*id, key))
+        let inherited = self.inherited.get().into_iter().flatten();
+        self.keys.iter().chain(inherited).map(|(id, key)| (*id, key))
     }
 }
 
@@ -69,12 +82,36 @@ pub struct UnknownKey(pub u8);
 pub struct Keyring {
     current: MasterKey,
     older: Vec<MasterKey>,
+    inheritance: Inheritance,
 }
 
 impl Keyring {
     /// Takes the current master key and the older ones.
     pub fn new(current: MasterKey, older: Vec<MasterKey>) -> Self {
-        Self { current, older }
+        let all = || std::iter::once(&current).chain(&older);
+        let inheritance = Inheritance::of(all().map(|master| (master.id, extract(master))));
+        Self {
+            current,
+            older,
+            inheritance,
+        }
+    }
+
+    /// Returns what outlives these master keys, to be kept and to be added to.
+    pub fn inheritance(&self) -> Inheritance {
+        self.inheritance.clone()
+    }
+
+    /// Derives the keys of what cannot be made anew under another master key.
+    pub fn one_way(&self, purpose: Purpose) -> DerivedKeys<hmac::Key> {
+        let derived = match purpose.algorithm() {
+            algorithm if algorithm == hmac::HMAC_SHA384 => self.hmac_sha384(purpose.name()),
+            _ => self.hmac_sha256(purpose.name()),
+        };
+        DerivedKeys {
+            inherited: self.inheritance.slot(purpose),
+            ..derived
+        }
     }
 
     /// Derives HMAC-SHA-256 keys for a purpose.
@@ -83,7 +120,7 @@ impl Keyring {
     }
 
     /// Derives HMAC-SHA-384 keys for a purpose.
-    pub fn hmac_sha384(&self, purpose: &'static str) -> DerivedKeys<hmac::Key> {
+    fn hmac_sha384(&self, purpose: &'static str) -> DerivedKeys<hmac::Key> {
         self.derive(purpose, hmac::HMAC_SHA384, |okm| hmac::Key::from(okm))
     }
 
@@ -98,11 +135,10 @@ impl Keyring {
     where
         L: hkdf::KeyType + Copy,
     {
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"vestibule");
         let keys = std::iter::once(&self.current)
             .chain(&self.older)
             .filter_map(|master| {
-                let key = salt.extract(master.bytes.as_slice());
+                let key = extract(master);
                 // Expanding fails only beyond 255 hash lengths; our keys have one or two.
                 let derived = key.expand(&[purpose.as_bytes()], kind).ok().map(&make);
                 derived.map(|derived| (master.id, derived))
@@ -111,8 +147,13 @@ impl Keyring {
         DerivedKeys {
             current: self.current.id,
             keys,
+            inherited: Arc::default(),
         }
     }
+}
+
+fn extract(master: &MasterKey) -> hkdf::Prk {
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"vestibule").extract(master.bytes.as_slice())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use aws_lc_rs::hmac;
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use crate::domain::opaque_token::{MAC_LENGTH, TokenBody, TokenKind};
 
@@ -19,7 +20,7 @@ impl TokenMac {
     /// Derives the token keys.
     pub fn new(keyring: &Keyring) -> Self {
         Self {
-            keys: keyring.hmac_sha256("opaque-token"),
+            keys: keyring.one_way(Purpose::OpaqueToken),
         }
     }
 

@@ -5,6 +5,7 @@
 pub mod code_hash;
 pub mod foreign_hash;
 pub mod hasher;
+pub mod inheritance;
 pub mod jwt;
 pub mod keyring;
 pub mod mac;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use zeroize::Zeroizing;
 
+use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use crate::domain::ids::{MessageId, OutOfBandFactorId, TotpFactorId, UserId};
 use crate::domain::random::{self, Random};
@@ -18,7 +19,7 @@ use crate::domain::random::{self, Random};
 pub struct SealedAt {
     /// `table.column`.
     column: &'static str,
-    /// The row's primary key, and its owner where it has one; of one length within a column.
+    /// The row's primary key, and its owner where it has one; no two rows of a column have the same.
     row: Vec<u8>,
 }
 
@@ -52,6 +53,14 @@ impl SealedAt {
         Self {
             column: "signing_keys.sealed_private_key",
             row: kid.as_bytes().to_vec(),
+        }
+    }
+
+    /// Names an inherited key's place.
+    pub fn inherited_key(master_key_id: u8, purpose: Purpose) -> Self {
+        Self {
+            column: "inherited_keys.sealed_key",
+            row: [&[master_key_id], purpose.name().as_bytes()].concat(),
         }
     }
 
@@ -99,6 +108,11 @@ impl Sealer {
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), at.associated_data(), &mut sealed)
             .map_err(|_unspecified| SealError::NotOpened(at.column))?;
         Ok([&[id], nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Returns the id of the master key that new values are sealed with.
+    pub fn current_key_id(&self) -> u8 {
+        self.keys.current_id()
     }
 
     /// Opens a value in its place.

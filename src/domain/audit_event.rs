@@ -76,6 +76,8 @@ pub enum EventName {
     ExcessSessions,
     /// Another key signs access tokens now.
     SigningKeyRotated,
+    /// Everything sealed was sealed anew under the newest master key.
+    SecretsRewrapped,
     /// Credentials for a back end were made.
     ServiceClientCreated,
     /// Credentials of a back end were deleted.
@@ -118,6 +120,7 @@ impl EventName {
             Self::TokenReuse => "authn_token_reuse",
             Self::ExcessSessions => "excess_sessions_exceeded",
             Self::SigningKeyRotated => "signing_key_rotated",
+            Self::SecretsRewrapped => "secrets_rewrapped",
             Self::ServiceClientCreated => "service_client_created",
             Self::ServiceClientDeleted => "service_client_deleted",
         }

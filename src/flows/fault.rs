@@ -1,6 +1,7 @@
 //! What stops a flow that is nobody's wrong input: the one error type of the layer.
 
 use crate::crypto::hasher::HashError;
+use crate::crypto::inheritance::IdTaken;
 use crate::crypto::jwt::SignError;
 use crate::crypto::keyring::UnknownKey;
 use crate::crypto::sealer::SealError;
@@ -23,6 +24,9 @@ pub enum Fault {
     /// A master key that is not there.
     #[error(transparent)]
     UnknownKey(#[from] UnknownKey),
+    /// A master key under the id of another one.
+    #[error(transparent)]
+    IdTaken(#[from] IdTaken),
     /// Signing an access token.
     #[error(transparent)]
     Sign(#[from] SignError),

@@ -26,6 +26,7 @@ pub mod recovery;
 pub mod refresh;
 pub mod register;
 pub mod revoke;
+pub mod rewrap;
 pub mod second_factor;
 pub mod service_clients;
 pub mod sessions;
@@ -48,6 +49,7 @@ use self::signing_keys::KeySet;
 use crate::breach_list::BreachList;
 use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher, SentCodeHasher, SubjectHasher};
 use crate::crypto::hasher::PasswordHasher;
+use crate::crypto::inheritance::Inheritance;
 use crate::crypto::mac::TokenMac;
 use crate::crypto::sealer::Sealer;
 use crate::delivery::templates::Templates;
@@ -76,6 +78,8 @@ pub struct Core {
     pub breach_list: Option<BreachList>,
     /// Seals secrets at rest.
     pub sealer: Sealer,
+    /// What outlives master keys.
+    pub inheritance: Inheritance,
     /// Makes and checks opaque tokens.
     pub tokens: TokenMac,
     /// Hashes recovery codes.

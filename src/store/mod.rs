@@ -5,6 +5,7 @@
 
 pub mod audit_events;
 pub mod error;
+pub mod inherited_keys;
 pub mod link_tokens;
 pub mod migrations;
 pub mod one_time_codes;
@@ -14,6 +15,7 @@ pub mod pool;
 pub mod quotas;
 pub mod recovery_codes;
 mod schema;
+pub mod sealed_values;
 pub mod service_clients;
 pub mod sessions;
 pub mod signing_keys;

@@ -175,3 +175,12 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(users, sessions, totp_factors, recovery_codes);
+
+diesel::table! {
+    inherited_keys (master_key_id, purpose) {
+        master_key_id -> Int2,
+        purpose -> Text,
+        sealed_key -> Bytea,
+        created_at -> Timestamptz,
+    }
+}

@@ -6,5 +6,6 @@ mod at_rest;
 mod audit;
 mod breaches;
 mod guessing;
+mod master_keys;
 mod news;
 mod second_factors;

@@ -20,4 +20,5 @@ mod nginx;
 mod once_only;
 mod operators;
 mod outbox;
+mod rewrap;
 mod user_import;

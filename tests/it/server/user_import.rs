@@ -27,7 +27,7 @@ fn command(database: &Database, arguments: &[&str]) -> Launch {
 }
 
 /// Imports a text as a file.
-fn import(database: &Database, text: &str, arguments: &[&str]) -> Ended {
+pub(super) fn import(database: &Database, text: &str, arguments: &[&str]) -> Ended {
     command(database, &["users.ndjson"])
         .args(arguments)
         .file("users.ndjson", text)
@@ -40,7 +40,7 @@ fn report(ended: &Ended) -> Value {
 }
 
 /// Returns so many users, each with a secret of their own.
-fn many(users: u32) -> String {
+pub(super) fn many(users: u32) -> String {
     let mut text = String::new();
     for number in 0..users {
         let secret = format!("{number:020}");

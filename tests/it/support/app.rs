@@ -25,7 +25,7 @@ use vestibule::domain::message::Channel;
 use vestibule::domain::random::Random;
 use vestibule::flows::outbox::{self, Outlets};
 use vestibule::flows::signing_keys::Rotation;
-use vestibule::flows::{service_clients, signing_keys, sweep};
+use vestibule::flows::{rewrap, service_clients, signing_keys, sweep};
 use vestibule::server;
 
 use super::db::TestDatabase;
@@ -85,6 +85,20 @@ impl TestApp {
             None,
         )
         .await
+    }
+
+    /// Tries to start another instance on the same database, and returns why it refuses to.
+    pub(crate) async fn refused_sibling(&self, settings: &[(&str, &str)]) -> String {
+        let source = Source::from_pairs(&[settings, &[("BCRYPT_COST", "4")]].concat());
+        let config = Config::read(&source, Mode::Development).unwrap();
+        let world = World {
+            clock: self.clock.clone(),
+            random: Arc::new(SeededRandom::default()),
+            development: None,
+        };
+        let state = app::build(&config, &self.database.url, PUBLIC_URL, world).unwrap();
+        let refused = server::prepare_once(&state.core, &self.database.url).await;
+        refused.expect_err("it started").to_string()
     }
 
     /// Starts with ways out for messages that the test brings; they are used when it says [`TestApp::deliver`].
@@ -164,6 +178,13 @@ impl TestApp {
     /// Rotates the signing key as the command line does.
     pub(crate) async fn rotate_keys(&self) -> Rotation {
         signing_keys::rotate(&self.state.core).await.unwrap()
+    }
+
+    /// Seals everything anew as the command line does; returns what was and what was not.
+    pub(crate) async fn rewrap(&self) -> (u64, u64) {
+        let report = rewrap::rewrap(&self.state.core, |_done| ()).await.unwrap();
+        let sum = |count: fn(&rewrap::Rewrapped) -> u64| report.iter().map(count).sum();
+        (sum(|column| column.sealed_anew), sum(|column| column.not_opened))
     }
 
     /// Does what every instance does every few seconds.

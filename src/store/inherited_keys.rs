@@ -1,0 +1,65 @@
+//! The `inherited_keys` table: what outlives the master keys that were dropped.
+
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::schema::inherited_keys;
+use crate::crypto::inheritance::Purpose;
+
+/// A key as stored.
+pub struct SealedKey {
+    /// The master key that it was derived from.
+    pub master_key_id: u8,
+    /// What for.
+    pub purpose: Purpose,
+    /// The key, sealed to its row.
+    pub sealed_key: Vec<u8>,
+}
+
+/// Keeps a key, in the place of what was kept of it before: the same key, perhaps sealed under an older master key.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn keep(connection: &mut PgConnection, key: &SealedKey, now: DateTime<Utc>) -> Result<(), StoreError> {
+    diesel::insert_into(inherited_keys::table)
+        .values((
+            inherited_keys::master_key_id.eq(i16::from(key.master_key_id)),
+            inherited_keys::purpose.eq(key.purpose.name()),
+            inherited_keys::sealed_key.eq(&key.sealed_key),
+            inherited_keys::created_at.eq(now),
+        ))
+        .on_conflict((inherited_keys::master_key_id, inherited_keys::purpose))
+        .do_update()
+        .set(inherited_keys::sealed_key.eq(&key.sealed_key))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Lists all that is kept: a handful for each master key that ever was.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list(connection: &mut PgConnection) -> Result<Vec<SealedKey>, StoreError> {
+    let rows: Vec<(i16, String, Vec<u8>)> = inherited_keys::table
+        .order((inherited_keys::master_key_id, inherited_keys::purpose))
+        .select((
+            inherited_keys::master_key_id,
+            inherited_keys::purpose,
+            inherited_keys::sealed_key,
+        ))
+        .load(connection)?;
+    rows.into_iter()
+        .map(|(id, purpose, sealed_key)| {
+            Ok(SealedKey {
+                master_key_id: u8::try_from(id)
+                    .map_err(|_range| StoreError::Corrupt("inherited_keys.master_key_id"))?,
+                purpose: Purpose::parse(&purpose).ok_or(StoreError::Corrupt("inherited_keys.purpose"))?,
+                sealed_key,
+            })
+        })
+        .collect()
+}

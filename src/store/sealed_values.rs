@@ -1,0 +1,224 @@
+//! Everything that is sealed, wherever it lies: found by the master key that sealed it, and replaced.
+//!
+//! The first byte of a sealed value tells its master key. A value is replaced only while it is still the one that was read:
+//! what the service wrote in the meantime is newer.
+
+use diesel::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Binary, Integer};
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::schema::{out_of_band_factors, outbox, signing_keys, totp_factors};
+use crate::crypto::sealer::SealedAt;
+use crate::domain::ids::{MessageId, OutOfBandFactorId, TotpFactorId, UserId};
+
+/// A column of sealed values that is sealed anew row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// Secrets of authenticators.
+    TotpSecrets,
+    /// Phone numbers.
+    PhoneNumbers,
+    /// Messages that wait to be sent.
+    Messages,
+    /// Private parts of signing keys.
+    SigningKeys,
+}
+
+impl Column {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::TotpSecrets, Self::PhoneNumbers, Self::Messages, Self::SigningKeys];
+
+    /// Returns what people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TotpSecrets => "totp_factors.sealed_secret",
+            Self::PhoneNumbers => "out_of_band_factors.sealed_phone_number",
+            Self::Messages => "outbox.sealed_message",
+            Self::SigningKeys => "signing_keys.sealed_private_key",
+        }
+    }
+}
+
+/// Which row; in the order that they are gone through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowKey {
+    /// Of most tables.
+    Id(Uuid),
+    /// Of signing keys.
+    Kid(String),
+}
+
+/// A value that an older master key sealed.
+#[derive(Clone)]
+pub struct OlderValue {
+    /// Its row.
+    pub row: RowKey,
+    /// Its place, to open it in.
+    pub at: SealedAt,
+    /// The value.
+    pub sealed: Vec<u8>,
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Returns one byte of a value.
+    fn get_byte(value: Binary, index: Integer) -> Integer;
+}
+
+/// Counts the values of a column that another master key than the current one sealed.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn count_older(connection: &mut PgConnection, column: Column, current: u8) -> Result<i64, StoreError> {
+    let current = i32::from(current);
+    Ok(match column {
+        Column::TotpSecrets => totp_factors::table
+            .filter(get_byte(totp_factors::sealed_secret, 0).ne(current))
+            .count()
+            .get_result(connection)?,
+        Column::PhoneNumbers => out_of_band_factors::table
+            .filter(get_byte(out_of_band_factors::sealed_phone_number.assume_not_null(), 0).ne(current))
+            .count()
+            .get_result(connection)?,
+        Column::Messages => outbox::table
+            .filter(get_byte(outbox::sealed_message, 0).ne(current))
+            .count()
+            .get_result(connection)?,
+        Column::SigningKeys => signing_keys::table
+            .filter(get_byte(signing_keys::sealed_private_key, 0).ne(current))
+            .count()
+            .get_result(connection)?,
+    })
+}
+
+/// Loads the next values of a column that another master key than the current one sealed, in the order of their rows.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn load_older(
+    connection: &mut PgConnection,
+    column: Column,
+    current: u8,
+    after: Option<&RowKey>,
+    at_most: i64,
+) -> Result<Vec<OlderValue>, StoreError> {
+    let current = i32::from(current);
+    let after_id = match after {
+        Some(RowKey::Id(id)) => *id,
+        _ => Uuid::nil(),
+    };
+    let with_owner = |place: fn(Uuid, UserId) -> SealedAt| {
+        move |(id, user_id, sealed): (Uuid, Uuid, Vec<u8>)| OlderValue {
+            row: RowKey::Id(id),
+            at: place(id, UserId::from_uuid(user_id)),
+            sealed,
+        }
+    };
+    Ok(match column {
+        Column::TotpSecrets => totp_factors::table
+            .filter(totp_factors::id.gt(after_id))
+            .filter(get_byte(totp_factors::sealed_secret, 0).ne(current))
+            .order(totp_factors::id)
+            .limit(at_most)
+            .select((totp_factors::id, totp_factors::user_id, totp_factors::sealed_secret))
+            .load(connection)?
+            .into_iter()
+            .map(with_owner(|id, owner| {
+                SealedAt::totp_secret(TotpFactorId::from_uuid(id), owner)
+            }))
+            .collect(),
+        Column::PhoneNumbers => out_of_band_factors::table
+            .filter(out_of_band_factors::id.gt(after_id))
+            .filter(get_byte(out_of_band_factors::sealed_phone_number.assume_not_null(), 0).ne(current))
+            .order(out_of_band_factors::id)
+            .limit(at_most)
+            .select((
+                out_of_band_factors::id,
+                out_of_band_factors::user_id,
+                out_of_band_factors::sealed_phone_number.assume_not_null(),
+            ))
+            .load(connection)?
+            .into_iter()
+            .map(with_owner(|id, owner| {
+                SealedAt::phone_number(OutOfBandFactorId::from_uuid(id), owner)
+            }))
+            .collect(),
+        Column::Messages => outbox::table
+            .filter(outbox::id.gt(after_id))
+            .filter(get_byte(outbox::sealed_message, 0).ne(current))
+            .order(outbox::id)
+            .limit(at_most)
+            .select((outbox::id, outbox::sealed_message))
+            .load(connection)?
+            .into_iter()
+            .map(|(id, sealed): (Uuid, Vec<u8>)| OlderValue {
+                row: RowKey::Id(id),
+                at: SealedAt::message(MessageId::from_uuid(id)),
+                sealed,
+            })
+            .collect(),
+        Column::SigningKeys => load_older_signing_keys(connection, current, after, at_most)?,
+    })
+}
+
+fn load_older_signing_keys(
+    connection: &mut PgConnection,
+    current: i32,
+    after: Option<&RowKey>,
+    at_most: i64,
+) -> Result<Vec<OlderValue>, StoreError> {
+    let after_kid = match after {
+        Some(RowKey::Kid(kid)) => kid.as_str(),
+        _ => "",
+    };
+    let rows: Vec<(String, Vec<u8>)> = signing_keys::table
+        .filter(signing_keys::kid.gt(after_kid))
+        .filter(get_byte(signing_keys::sealed_private_key, 0).ne(current))
+        .order(signing_keys::kid)
+        .limit(at_most)
+        .select((signing_keys::kid, signing_keys::sealed_private_key))
+        .load(connection)?;
+    let value = |(kid, sealed): (String, Vec<u8>)| OlderValue {
+        at: SealedAt::signing_key(&kid),
+        row: RowKey::Kid(kid),
+        sealed,
+    };
+    Ok(rows.into_iter().map(value).collect())
+}
+
+/// Puts a value in the place of an older one, if that is still there.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn replace(
+    connection: &mut PgConnection,
+    column: Column,
+    older: &OlderValue,
+    sealed: &[u8],
+) -> Result<bool, StoreError> {
+    let replaced = match (column, &older.row) {
+        (Column::TotpSecrets, RowKey::Id(id)) => diesel::update(totp_factors::table.find(id))
+            .filter(totp_factors::sealed_secret.eq(&older.sealed))
+            .set(totp_factors::sealed_secret.eq(sealed))
+            .execute(connection)?,
+        (Column::PhoneNumbers, RowKey::Id(id)) => diesel::update(out_of_band_factors::table.find(id))
+            .filter(out_of_band_factors::sealed_phone_number.eq(&older.sealed))
+            .set(out_of_band_factors::sealed_phone_number.eq(sealed))
+            .execute(connection)?,
+        (Column::Messages, RowKey::Id(id)) => diesel::update(outbox::table.find(id))
+            .filter(outbox::sealed_message.eq(&older.sealed))
+            .set(outbox::sealed_message.eq(sealed))
+            .execute(connection)?,
+        (Column::SigningKeys, RowKey::Kid(kid)) => diesel::update(signing_keys::table.find(kid))
+            .filter(signing_keys::sealed_private_key.eq(&older.sealed))
+            .set(signing_keys::sealed_private_key.eq(sealed))
+            .execute(connection)?,
+        _ => 0,
+    };
+    Ok(replaced == 1)
+}
