@@ -18,7 +18,8 @@ use tokio::sync::watch;
 use crate::api::build_app;
 use crate::app::{self, StartError, World};
 use crate::config::{Config, Mode};
-use crate::flows::{Core, rewrap, signing_keys};
+use crate::domain::audit_event::EventName;
+use crate::flows::{Core, audit, rewrap, signing_keys};
 use crate::jobs;
 use crate::store::migrations::{self, MigrationError};
 
@@ -181,8 +182,17 @@ async fn keep_ready(
         }
     }
     tracing::info!("ready");
-    jobs::run(core, stopping).await;
+    note(&core, EventName::Startup).await;
+    jobs::run(Arc::clone(&core), stopping).await;
+    note(&core, EventName::Shutdown).await;
     Ok(())
+}
+
+/// Writes down that the instance begins or stops. That the database is away just then keeps it from neither.
+async fn note(core: &Arc<Core>, name: EventName) {
+    if let Err(error) = audit::record_instance(core, name).await {
+        tracing::warn!(%error, event = name.as_str(), "this could not be written to the audit trail");
+    }
 }
 
 /// Brings the schema up to date and loads the keys; requests are let through from then on.

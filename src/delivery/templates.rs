@@ -175,6 +175,8 @@ impl Templates {
             | Message::RefreshTokenReused
             | Message::SecondFactorFailures
             | Message::SignInAfterFailures
+            | Message::PasswordDisabled
+            | Message::SecondFactorsDisabled
             | Message::NewSignIn
             | Message::EmailVerification { .. }
             | Message::EmailChangeRequested
@@ -237,6 +239,7 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::EmailVerification { .. } => &["verification-not-you"],
         Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
         Message::AccountExists => &["account-exists-advice"],
+        Message::PasswordDisabled | Message::SecondFactorsDisabled => &["disabled-advice"],
         Message::AccountDeleted => &[],
         _ => &["notice-not-you"],
     }
@@ -320,6 +323,8 @@ mod tests {
             Message::RefreshTokenReused,
             Message::SecondFactorFailures,
             Message::SignInAfterFailures,
+            Message::PasswordDisabled,
+            Message::SecondFactorsDisabled,
             Message::NewSignIn,
             Message::EmailVerification { link: link() },
             Message::EmailChangeRequested,
@@ -358,6 +363,8 @@ mod tests {
             | Message::RefreshTokenReused
             | Message::SecondFactorFailures
             | Message::SignInAfterFailures
+            | Message::PasswordDisabled
+            | Message::SecondFactorsDisabled
             | Message::NewSignIn
             | Message::EmailVerification { .. }
             | Message::EmailChangeRequested

@@ -18,6 +18,12 @@ pub enum EventName {
     LoginSuccess,
     /// A password was wrong, or the account unknown or disabled.
     LoginFail,
+    /// A password was right after wrong ones.
+    LoginSuccessAfterFail,
+    /// Too many passwords were wrong in a row: none is looked at for a while.
+    LoginLock,
+    /// A hundred passwords were wrong in a row: the password is disabled.
+    LoginFailMax,
     /// A second factor was right.
     MfaSuccess,
     /// A second factor was wrong or used before.
@@ -36,6 +42,8 @@ pub enum EventName {
     MfaRemoved,
     /// Too many second factors were wrong in a row.
     MfaLock,
+    /// A hundred second factors were wrong in a row: none but recovery codes are looked at.
+    MfaDisabled,
     /// A code was sent.
     OtpSent,
     /// A code was not sent, since too many were.
@@ -68,12 +76,26 @@ pub enum EventName {
     SessionCreated,
     /// A session was ended by its user.
     SessionLogout,
+    /// A session was found to be over when somebody came to go on with it.
+    SessionExpired,
     /// A session was ended from elsewhere.
     TokenRevoked,
     /// A used refresh token was presented again.
     TokenReuse,
     /// A session ended because there were too many.
     ExcessSessions,
+    /// Somebody signed in asked for what their role does not allow.
+    AuthzFail,
+    /// Somebody signed in named what is somebody else's.
+    MaliciousDirectReference,
+    /// A step was taken that does not follow on those before.
+    SequenceFail,
+    /// A sealed secret did not open.
+    DecryptFail,
+    /// An instance began to serve: the reason is its version.
+    Startup,
+    /// An instance stopped in order: the reason is its version.
+    Shutdown,
     /// Another key signs access tokens now.
     SigningKeyRotated,
     /// Everything sealed was sealed anew under the newest master key.
@@ -91,6 +113,9 @@ impl EventName {
             Self::UserCreated => "user_created",
             Self::LoginSuccess => "authn_login_success",
             Self::LoginFail => "authn_login_fail",
+            Self::LoginSuccessAfterFail => "authn_login_successafterfail",
+            Self::LoginLock => "authn_login_lock",
+            Self::LoginFailMax => "authn_login_fail_max",
             Self::MfaSuccess => "authn_mfa_success",
             Self::MfaFail => "authn_mfa_fail",
             Self::MfaReplay => "authn_mfa_replay",
@@ -100,6 +125,7 @@ impl EventName {
             Self::RecoveryCodeUsed => "recovery_codes_used",
             Self::MfaRemoved => "mfa_removed",
             Self::MfaLock => "authn_mfa_lock",
+            Self::MfaDisabled => "authn_mfa_disabled",
             Self::OtpSent => "otp_sent",
             Self::OtpSuppressed => "otp_suppressed",
             Self::StepUpSuccess => "step_up_success",
@@ -116,9 +142,16 @@ impl EventName {
             Self::UserExported => "user_exported",
             Self::SessionCreated => "session_created",
             Self::SessionLogout => "session_logout",
+            Self::SessionExpired => "session_expired",
             Self::TokenRevoked => "authn_token_revoked",
             Self::TokenReuse => "authn_token_reuse",
             Self::ExcessSessions => "excess_sessions_exceeded",
+            Self::AuthzFail => "authz_fail",
+            Self::MaliciousDirectReference => "malicious_direct_reference",
+            Self::SequenceFail => "sequence_fail",
+            Self::DecryptFail => "crypto_decrypt_fail",
+            Self::Startup => "sys_startup",
+            Self::Shutdown => "sys_shutdown",
             Self::SigningKeyRotated => "signing_key_rotated",
             Self::SecretsRewrapped => "secrets_rewrapped",
             Self::ServiceClientCreated => "service_client_created",
@@ -136,6 +169,20 @@ pub struct RequestOrigin {
     pub ip: Option<IpAddr>,
     /// The `User-Agent` header, cut to [`USER_AGENT_MAX`] characters.
     pub user_agent: Option<String>,
+    /// Method and pattern of the route, never its parameters.
+    pub route: Option<String>,
+}
+
+impl RequestOrigin {
+    /// Returns the origin of work that nobody asked for by HTTP.
+    pub const fn of_own(request_id: RequestId) -> Self {
+        Self {
+            request_id,
+            ip: None,
+            user_agent: None,
+            route: None,
+        }
+    }
 }
 
 /// Characters of a `User-Agent` that are kept.
@@ -156,7 +203,12 @@ pub struct AuditEvent {
     pub session_id: Option<SessionId>,
     /// The service client that asked for it, or that it is about.
     pub client_id: Option<ServiceClientId>,
+    /// A keyed hash of the name that was given, where that may be nobody's.
+    pub identifier_hash: Option<IdentifierHash>,
 }
+
+/// A keyed hash of a name.
+pub type IdentifierHash = [u8; 32];
 
 impl AuditEvent {
     /// Returns an event that succeeded.
@@ -168,6 +220,7 @@ impl AuditEvent {
             user_id: Some(user_id),
             session_id: None,
             client_id: None,
+            identifier_hash: None,
         }
     }
 
@@ -180,6 +233,7 @@ impl AuditEvent {
             user_id: None,
             session_id: None,
             client_id: None,
+            identifier_hash: None,
         }
     }
 
@@ -192,6 +246,7 @@ impl AuditEvent {
             user_id,
             session_id: None,
             client_id: None,
+            identifier_hash: None,
         }
     }
 
@@ -209,6 +264,13 @@ impl AuditEvent {
         self
     }
 
+    /// Adds the name that was given.
+    #[must_use]
+    pub const fn with_identifier(mut self, hash: IdentifierHash) -> Self {
+        self.identifier_hash = Some(hash);
+        self
+    }
+
     /// Adds how it came about.
     #[must_use]
     pub const fn because(mut self, reason: &'static str) -> Self {
@@ -217,7 +279,18 @@ impl AuditEvent {
     }
 }
 
-/// An event as its user sees it.
+/// Which events are wanted: those to which everything fits that is named.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Of an account.
+    pub user_id: Option<UserId>,
+    /// Of a name.
+    pub event: Option<String>,
+    /// From a moment on.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// An event as it is shown.
 pub struct RecordedEvent {
     /// Its row.
     pub id: AuditEventId,
@@ -229,8 +302,16 @@ pub struct RecordedEvent {
     pub success: bool,
     /// Why not, or how.
     pub reason: Option<String>,
+    /// The account concerned.
+    pub user_id: Option<UserId>,
     /// The session concerned.
     pub session_id: Option<SessionId>,
+    /// The service client that asked for it, or that it is about.
+    pub client_id: Option<ServiceClientId>,
+    /// The `X-Request-Id` of the answer.
+    pub request_id: RequestId,
+    /// The route that was asked.
+    pub route: Option<String>,
     /// Where the request came from.
     pub ip: Option<IpAddr>,
     /// What it came from.

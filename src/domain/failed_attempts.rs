@@ -3,8 +3,20 @@
 //! Six digits are guessed in the end by whoever may try for ever (RFC 4226 §7.3), so from the fifth wrong one on nothing is
 //! looked at for a while, and for twice as long each time. Attempts made in that time change nothing: a lock that they
 //! prolonged would let a stranger keep the owner out for good (NIST SP 800-63B-4 §3.2.2).
+//!
+//! Waiting alone is not enough against somebody who has years: a hundred in a row, however slowly, are the end of what was
+//! guessed at.
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+/// Wrong ones in a row that are the end of what was guessed at (NIST SP 800-63B-4 §3.2.2). Time forgives none of them, only a
+/// right one does.
+pub const MOST_IN_A_ROW: i32 = 100;
+
+/// Tells whether so many wrong ones in a row are the end of what was guessed at.
+pub const fn is_over(in_a_row: i32) -> bool {
+    in_a_row >= MOST_IN_A_ROW
+}
 
 /// What wrong proofs of one kind cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +155,60 @@ mod tests {
         assert_eq!(attempts.with_one_more(CURVE, at(86_400)).count, 1);
     }
 
+    /// Guesses as soon as allowed until it is over, with right ones of the owner's now and then. Returns how long it took and
+    /// how many there were since the last right one.
+    fn until_over(curve: Curve, owner_comes_every: Option<i64>, days: i64) -> (Option<TimeDelta>, i32) {
+        let (mut now, mut attempts, mut in_a_row) = (at(0), FailedAttempts::default(), 0);
+        let mut owner_comes = owner_comes_every.map(|seconds| at(seconds));
+        let mut most = 0;
+        while now < at(days * 86_400) {
+            attempts = attempts.with_one_more(curve, now);
+            in_a_row += 1;
+            most = most.max(in_a_row);
+            if is_over(in_a_row) {
+                return (Some(now - at(0)), most);
+            }
+            now += attempts.wait(now).unwrap_or_default();
+            if let (Some(due), Some(every)) = (owner_comes, owner_comes_every)
+                && due <= now
+            {
+                in_a_row = 0;
+                owner_comes = Some(now + TimeDelta::seconds(every));
+            }
+        }
+        (None, most)
+    }
+
+    #[test]
+    fn strangers_need_most_of_a_day_to_end_a_password_and_four_days_to_end_codes() {
+        let (anywhere, _) = until_over(Curve::PASSWORD_FROM_ANYWHERE, None, 30);
+        assert_eq!(anywhere.unwrap().num_hours(), 19);
+        let (codes, _) = until_over(Curve::SECOND_FACTOR, None, 30);
+        assert_eq!(codes.unwrap().num_hours(), 89);
+    }
+
     proptest! {
+        #[test]
+        fn an_owner_who_comes_twice_a_day_keeps_it(every in 3600_i64..43_200) {
+            for curve in [Curve::PASSWORD_FROM_ANYWHERE, Curve::SECOND_FACTOR] {
+                prop_assert_eq!(until_over(curve, Some(every), 60).0, None);
+            }
+        }
+
+        #[test]
+        fn it_is_over_at_the_hundredth_in_a_row_and_at_none_before(rights in proptest::collection::vec(0_i32..250, 1..6)) {
+            // So many wrong ones before each right one.
+            for wrong in rights {
+                let mut in_a_row = 0;
+                let mut over = false;
+                for _ in 0..wrong {
+                    in_a_row += 1;
+                    over |= is_over(in_a_row);
+                }
+                prop_assert_eq!(over, wrong >= 100);
+            }
+        }
+
         #[test]
         fn a_day_of_guessing_gets_few_guesses(start in 0_i32..5) {
             let mut attempts = FailedAttempts { count: start, last_at: Some(at(0)), locked_until: None };

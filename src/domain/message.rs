@@ -168,6 +168,10 @@ pub enum Message {
     SecondFactorFailures,
     /// A second factor was right after many wrong ones.
     SignInAfterFailures,
+    /// A hundred passwords were wrong in a row: none is taken until a new one is set.
+    PasswordDisabled,
+    /// A hundred second factors were wrong in a row: none but recovery codes are taken.
+    SecondFactorsDisabled,
     /// Somebody signed in from a place and with a program not seen before.
     NewSignIn,
     /// A link that proves that the address is its reader's.
@@ -221,6 +225,8 @@ impl Message {
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::SecondFactorFailures => "second_factor_failures",
             Self::SignInAfterFailures => "sign_in_after_failures",
+            Self::PasswordDisabled => "password_disabled",
+            Self::SecondFactorsDisabled => "second_factors_disabled",
             Self::NewSignIn => "new_sign_in",
             Self::EmailVerification { .. } => "email_verification",
             Self::EmailChangeRequested => "email_change_requested",

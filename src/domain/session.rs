@@ -49,6 +49,8 @@ pub enum EndReason {
     SessionLimit,
     /// The password of its account was changed.
     PasswordChanged,
+    /// Its time was over.
+    Expired,
 }
 
 impl EndReason {
@@ -60,6 +62,7 @@ impl EndReason {
             Self::RefreshReuse => "refresh_reuse",
             Self::SessionLimit => "session_limit",
             Self::PasswordChanged => "password_changed",
+            Self::Expired => "expired",
         }
     }
 }

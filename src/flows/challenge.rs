@@ -92,12 +92,15 @@ fn challenge(
     channel: Channel,
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<Challenge, Fault> {
-    let HeldUser { user, failed_attempts } = held;
+    let user = &held.user;
     let Some(destination) = confirmed_destination(core, connection, user, channel, now)? else {
         return Ok(Challenge::NotSetUp);
     };
     // A code that nobody would look at is not worth a message.
-    if let Some(wait) = failed_attempts.wait(now) {
+    if held.codes_disabled {
+        return Ok(Challenge::NotSetUp);
+    }
+    if let Some(wait) = held.failed_attempts.wait(now) {
         return Ok(Challenge::Wait(wait));
     }
     let wish = Wish {

@@ -179,6 +179,7 @@ pub(super) fn take_over(
     link_tokens::remove_all(connection, user.id)?;
     // Nor does the owner wait for what the stranger got wrong.
     users::set_failed_attempts(connection, user.id, &FailedAttempts::default())?;
+    users::enable_codes(connection, user.id)?;
     end_all_sessions(core, connection, user, request)?;
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
     record(core, connection, user, "taken_over", request)

@@ -109,6 +109,8 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
                 return Ok(Enrolment::InvalidPreAuthToken);
             }
             if load_second_factors(&shared, connection, &user, now)?.any_confirmed() {
+                let event = AuditEvent::failure(EventName::SequenceFail, "enrolment", Some(user.id));
+                shared.audit_once_an_hour(connection, event.in_session(session_id), (&origin, now))?;
                 return Ok(Enrolment::AlreadyConfirmed);
             }
             let asker = Asker {

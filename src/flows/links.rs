@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 use super::outbox::{Posting, occasion, post};
+use super::throttle::identifier_hash;
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
@@ -16,7 +17,7 @@ use crate::domain::ids::LinkTokenId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
-use crate::domain::user::User;
+use crate::domain::user::{Identifier, User};
 use crate::store::link_tokens::NewLinkToken;
 use crate::store::users::HeldUser;
 use crate::store::{PgConnection, link_tokens, users};
@@ -52,13 +53,15 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
                 Some(user) => send(&shared, connection, purpose, (user, &email), request)?,
                 None => send_to_nobody(&shared, connection, purpose, request)?,
             }
+            if !allowed {
+                // Known or unknown: three an hour are enough to know of.
+                return Ok(());
+            }
             let event = AuditEvent {
-                name: requested(purpose),
                 success: user_id.is_some(),
-                reason: None,
                 user_id,
-                session_id: None,
-                client_id: None,
+                identifier_hash: identifier_hash(&shared, &Identifier::Email(email.clone()))?,
+                ..AuditEvent::of_deployment(requested(purpose))
             };
             shared.audit(connection, &[event], &origin, now).map_err(Fault::from)
         })

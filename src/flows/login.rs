@@ -136,9 +136,9 @@ async fn refuse(
             if let Admission::Wait(wait) = throttle.admit(connection, user_id, (&origin, now))? {
                 return Ok(Login::Locked(wait));
             }
-            throttle.count(connection, now)?;
+            throttle.count(&shared, connection, user_id, (&origin, now))?;
             let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", user_id);
-            shared.audit(connection, &[event], &origin, now)?;
+            shared.audit(connection, &[throttle.naming(event)], &origin, now)?;
             Ok(Login::InvalidCredentials)
         })
         .await
@@ -158,16 +158,19 @@ async fn open(
         .transaction("login.open", move |connection| {
             // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
             let held = users::find_login_for_update(connection, login.user.id)?;
-            let Some(held) = held.filter(|held| held.password_changed_at == login.password_changed_at) else {
+            let unchanged =
+                |held: &LoginUser| held.password.is_some() && held.password_changed_at == login.password_changed_at;
+            let Some(held) = held.filter(unchanged) else {
                 let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
-                shared.audit(connection, &[event], &origin, now)?;
+                shared.audit(connection, &[throttle.naming(event)], &origin, now)?;
                 return Ok(Opened::Gone);
             };
             // Once more, as for wrong ones: the one answer that differs would tell.
             match throttle.admit(connection, Some(held.user.id), (&origin, now))? {
                 Admission::Wait(wait) => return Ok(Opened::Locked(wait)),
-                Admission::Admitted { failed_before: true } => throttle.forgive(connection)?,
-                Admission::Admitted { failed_before: false } => {}
+                Admission::Admitted { failed_before } => {
+                    forgive(&shared, connection, (&held, &throttle, failed_before), (&origin, now))?;
+                }
             }
             let opening = Opening {
                 id,
@@ -180,6 +183,23 @@ async fn open(
         })
         .await?;
     outcome(core, (id, AuthenticationMethod::Password), opened, now)
+}
+
+/// Forgets wrong passwords after a right one: those from this network, and those on the account.
+fn forgive(
+    core: &Core,
+    connection: &mut PgConnection,
+    (held, throttle, failed_before): (&LoginUser, &Throttle, bool),
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    if failed_before {
+        throttle.forgive(connection)?;
+    }
+    if users::forgive_passwords(connection, held.user.id)? {
+        let event = AuditEvent::success(EventName::LoginSuccessAfterFail, held.user.id);
+        core.audit(connection, &[event], origin, now)?;
+    }
+    Ok(())
 }
 
 /// A first factor that was proven.

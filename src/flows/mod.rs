@@ -4,6 +4,7 @@
 //! refusal is an outcome, so that its attempt and its audit row are committed; only faults are errors.
 
 pub mod account;
+pub mod audit;
 pub mod challenge;
 pub mod email;
 pub mod enrolment;
@@ -211,11 +212,7 @@ impl Core {
         event: AuditEvent,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let origin = RequestOrigin {
-            request_id: RequestId::new(now, self.random.as_ref()),
-            ip: None,
-            user_agent: None,
-        };
+        let origin = RequestOrigin::of_own(RequestId::new(now, self.random.as_ref()));
         self.audit(connection, &[event], &origin, now)
     }
 }

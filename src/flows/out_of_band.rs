@@ -102,7 +102,7 @@ pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<
     }
     if let Some(wait) = wait_before_sending(core, connection, wish)? {
         let event = AuditEvent::failure(EventName::OtpSuppressed, channel.as_str(), Some(wish.user.id));
-        core.audit(connection, &[event.in_session(wish.session_id)], wish.origin, wish.now)?;
+        core.audit_once_an_hour(connection, event.in_session(wish.session_id), (wish.origin, wish.now))?;
         return Ok(Sending::Wait(wait));
     }
     let code = OneTimeCode::generate(channel, core.random.as_ref());
@@ -382,6 +382,7 @@ fn confirm_with(
         return Ok(false);
     }
     claimant.forgive(core, connection)?;
+    claimant.enable_codes(connection)?;
     let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
     core.audit(
         connection,

@@ -10,7 +10,7 @@ use super::links::{self, Request};
 use super::outbox::tell;
 use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
-use super::step_up::is_password;
+use super::step_up::compare;
 use super::{Core, Fault, new_password};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -47,7 +47,8 @@ pub async fn change(
     (current, new): (Password, Password),
     origin: RequestOrigin,
 ) -> Result<Change, Fault> {
-    let new = if is_password(core, caller, current).await? {
+    let compared = compare(core, caller, current).await?;
+    let new = if compared.right {
         match new_password::hash(core, new, caller.user.words()).await? {
             Ok(new) => Some(new),
             Err(rejection) => return Ok(Change::Rejected(rejection)),
@@ -66,7 +67,9 @@ pub async fn change(
                 origin: &origin,
                 now,
             };
-            match (claimant.judge_password(&shared, connection, new.is_some())?, &new) {
+            // Of two changes at once, the one that comes second names a password that is not the current one any more.
+            let judged = claimant.judge_password(&shared, connection, &compared, EventName::PasswordChangeFail)?;
+            match (judged, &new) {
                 (Err(refusal), _) => Ok(Change::Refused(refusal)),
                 (Ok(_), None) => Ok(Change::Refused(Refusal::InvalidCredentials)),
                 (Ok(_), Some(new)) => {

@@ -8,7 +8,7 @@ use super::account::{ListedFactor, load_factors, load_second_factors};
 use super::outbox::tell;
 use super::sessions::Caller;
 use super::{Core, Fault};
-use crate::domain::audit_event::{AuditEvent, EventName, RecordedEvent, RequestOrigin};
+use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
 use crate::domain::session::SessionRecord;
@@ -94,7 +94,7 @@ pub async fn export(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) ->
                 phone_number: super::out_of_band::phone_number(&shared, connection, &user, now)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,
                 sessions: sessions::list_records(connection, user.id)?,
-                events: audit_events::list(connection, user.id, None, MOST_EXPORTED_EVENTS)?,
+                events: audit_events::page(connection, &of_user(user.id), None, MOST_EXPORTED_EVENTS)?,
                 user,
             })
         })
@@ -124,7 +124,7 @@ pub async fn events(
         .db
         .read("profile.events", move |connection| {
             // One more than asked for tells whether there is a next page.
-            audit_events::list(connection, user_id, before, limit + 1).map_err(Fault::from)
+            audit_events::page(connection, &of_user(user_id), before, limit + 1).map_err(Fault::from)
         })
         .await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -132,6 +132,13 @@ pub async fn events(
     events.truncate(page);
     let next = events.last().filter(|_| more).map(|event| event.id);
     Ok(EventPage { events, next })
+}
+
+fn of_user(user_id: UserId) -> EventFilter {
+    EventFilter {
+        user_id: Some(user_id),
+        ..EventFilter::default()
+    }
 }
 
 /// Deletes the caller's account and everything that belongs to it. The audit trail stays, without a name in it.

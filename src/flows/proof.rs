@@ -2,19 +2,22 @@
 //!
 //! What matched is spent by one conditional statement, so of one code sent many times exactly one counts. Wrong ones are
 //! counted on the account, over all logins and all kinds, and commit although the request is refused (RFC 4226 §7.3): a
-//! new login, another code or a right password buys no further guesses.
+//! new login, another code or a right password buys no further guesses. The hundredth wrong one in a row disables all that
+//! can be guessed; recovery codes cannot (NIST SP 800-63B-4 §3.2.2).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
 use super::out_of_band::{Destination, confirmed_destination};
 use super::outbox::tell;
+use super::step_up::ComparedPassword;
 use super::suspicion::{tell_failures, tell_success};
+use super::throttle::count_on_account;
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::failed_attempts::{Curve, FailedAttempts};
+use crate::domain::failed_attempts::{self, Curve, FailedAttempts};
 use crate::domain::ids::SessionId;
 use crate::domain::message::{Channel, Message};
 use crate::domain::one_time_code::{CodePlace, CodePurpose, OneTimeCode};
@@ -108,6 +111,9 @@ impl Claimant<'_> {
         if let Some(wait) = self.held.failed_attempts.wait(self.now) {
             return Ok(Err(Refusal::Locked(wait)));
         }
+        if self.held.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
+            return self.refuse_unseen(core, connection);
+        }
         let proven = match code {
             SecondFactorCode::Totp(code) => self.prove_totp(core, connection, code, pending)?,
             SecondFactorCode::Recovery(code) => self.prove_recovery_code(core, connection, code)?,
@@ -142,7 +148,45 @@ impl Claimant<'_> {
             }));
         }
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
-        self.reject(core, connection, event).map(Err)
+        let refusal = self.reject(core, connection, event)?;
+        self.count_in_a_row(core, connection)?;
+        Ok(Err(refusal))
+    }
+
+    /// Refuses a code of a factor that was disabled, like any other. It is no guess at anything, so nobody waits for it: the
+    /// owner's recovery code is looked at all the same.
+    fn refuse_unseen(&self, core: &Core, connection: &mut PgConnection) -> Result<Judgement<Proven>, Fault> {
+        let event = AuditEvent::failure(EventName::MfaFail, "disabled", Some(self.held.user.id));
+        core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
+        Ok(Err(Refusal::InvalidCode {
+            attempts_remaining: self.held.failed_attempts.remaining(Curve::SECOND_FACTOR),
+        }))
+    }
+
+    /// Counts a wrong code of a confirmed factor among those that time does not forgive. The last of them disables the factors
+    /// that can be guessed, and the owner is told how to come back.
+    fn count_in_a_row(&self, core: &Core, connection: &mut PgConnection) -> Result<(), Fault> {
+        let user = &self.held.user;
+        if !load_second_factors(core, connection, user, self.now)?.any_confirmed() {
+            return Ok(());
+        }
+        let in_a_row = self.held.failed_codes.saturating_add(1);
+        users::set_failed_codes(connection, user.id, in_a_row)?;
+        if !failed_attempts::is_over(in_a_row) || !users::disable_codes(connection, user.id, self.now)? {
+            return Ok(());
+        }
+        let event = AuditEvent::failure(EventName::MfaDisabled, "failed_attempts", Some(user.id));
+        core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
+        let news = Message::SecondFactorsDisabled;
+        tell(core, connection, user, news, self.origin, self.now)
+    }
+
+    /// Lets codes count again: the owner confirmed a factor in a session that proved who they are.
+    pub(super) fn enable_codes(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+        if self.held.codes_disabled {
+            users::enable_codes(connection, self.held.user.id)?;
+        }
+        Ok(())
     }
 
     fn was_used(&self, core: &Core, connection: &mut PgConnection, code: &SecondFactorCode) -> Result<bool, Fault> {
@@ -166,21 +210,31 @@ impl Claimant<'_> {
     }
 
     /// Judges a password that was compared before. A right one forgives nothing: whoever knows it could otherwise guess
-    /// codes for ever, four at a time.
+    /// codes for ever, four at a time. One that was right and is not the account's any more is refused, but was no guess.
     pub(super) fn judge_password(
         &self,
         core: &Core,
         connection: &mut PgConnection,
-        right: bool,
+        compared: &ComparedPassword,
+        failure: EventName,
     ) -> Result<Judgement<Proven>, Fault> {
         if let Some(wait) = self.held.failed_attempts.wait(self.now) {
             return Ok(Err(Refusal::Locked(wait)));
         }
-        if right {
+        let user_id = self.held.user.id;
+        let still = self.held.usable_password_of.is_some() && self.held.usable_password_of == compared.password_of;
+        if compared.right && still {
+            users::forgive_passwords(connection, user_id)?;
             return Ok(Ok(Proven::by(AuthenticationMethod::Password)));
         }
-        let event = AuditEvent::failure(EventName::StepUpFail, "password", Some(self.held.user.id));
+        if compared.right {
+            let event = AuditEvent::failure(failure, "changed_meanwhile", Some(user_id));
+            core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
+            return Ok(Err(Refusal::InvalidCredentials));
+        }
+        let event = AuditEvent::failure(failure, "password", Some(user_id));
         self.count_wrong(core, connection, event)?;
+        count_on_account(core, connection, Some(user_id), (self.origin, self.now))?;
         Ok(Err(Refusal::InvalidCredentials))
     }
 
@@ -217,6 +271,9 @@ impl Claimant<'_> {
         tell_success(core, connection, user, failed, (self.origin, self.now))?;
         if self.held.failed_attempts.count > 0 {
             users::set_failed_attempts(connection, self.held.user.id, &FailedAttempts::default())?;
+        }
+        if self.held.failed_codes > 0 {
+            users::set_failed_codes(connection, self.held.user.id, 0)?;
         }
         Ok(())
     }
@@ -335,6 +392,7 @@ impl Claimant<'_> {
             return self.reject(core, connection, event).map(Err);
         };
         self.forgive(core, connection)?;
+        self.enable_codes(connection)?;
         let replaces = factors.iter().any(|factor| factor.active);
         let news = if replaces {
             Message::AuthenticatorReplaced

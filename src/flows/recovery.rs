@@ -6,7 +6,7 @@ use super::account::load_second_factors;
 use super::outbox::tell;
 use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
-use super::step_up::is_password;
+use super::step_up::{self, ComparedPassword};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::message::Message;
@@ -79,7 +79,7 @@ pub async fn remove_authenticator(
     (password, code): (Password, SecondFactorCode),
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {
-    let right = is_password(core, caller, password).await?;
+    let compared = step_up::compare(core, caller, password).await?;
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db
@@ -90,7 +90,7 @@ pub async fn remove_authenticator(
                 origin: &origin,
                 now,
             };
-            decide_removal(&shared, connection, &claimant, right, &code)
+            decide_removal(&shared, connection, &claimant, &compared, &code)
         })
         .await
 }
@@ -99,7 +99,7 @@ fn decide_removal(
     core: &Core,
     connection: &mut PgConnection,
     claimant: &Claimant<'_>,
-    password_is_right: bool,
+    password: &ComparedPassword,
     code: &SecondFactorCode,
 ) -> Result<Removal, Fault> {
     let (user, now) = (&claimant.held.user, claimant.now);
@@ -112,7 +112,7 @@ fn decide_removal(
         return Ok(Removal::Needed);
     }
     // Both are looked at before either is told, and the password first: a wrong one spends no code.
-    if let Err(refusal) = claimant.judge_password(core, connection, password_is_right)? {
+    if let Err(refusal) = claimant.judge_password(core, connection, password, EventName::StepUpFail)? {
         return Ok(Removal::Refused(refusal));
     }
     if let Err(refusal) = claimant.judge(core, connection, code)? {

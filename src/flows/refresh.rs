@@ -93,6 +93,11 @@ fn repeat_or_end(
     let id = SessionId::from_uuid(token.row_id);
     // Held still, so that what is judged is what is answered or ended.
     let Some(session) = sessions::find_live_for_update(connection, id, now)? else {
+        // Ended as such by the first who comes too late, so that the trail has one row of it however many come.
+        if let Some(user_id) = sessions::end_expired(connection, id, now)? {
+            let event = AuditEvent::success(EventName::SessionExpired, user_id).because("refresh");
+            core.audit(connection, &[event.in_session(id)], origin, now)?;
+        }
         return Ok(None);
     };
     let grace = core.settings.refresh_reuse_grace;

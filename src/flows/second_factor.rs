@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::audit::note_unreadable;
 use super::email::is_awaited;
 use super::proof::{Claimant, Proven, Refusal};
 use super::sign_in::{self, Arrival, TokenGrant};
@@ -82,13 +83,14 @@ pub async fn verify(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) ->
     };
     let id = SessionId::from_uuid(token.row_id);
     let now = core.clock.now();
-    let shared = Arc::clone(core);
-    let decision = core
+    let (shared, origin) = (Arc::clone(core), attempt.origin.clone());
+    let decided = core
         .db
         .transaction("second_factor.verify", move |connection| {
             decide(&shared, connection, id, &attempt, now)
         })
-        .await?;
+        .await;
+    let decision = note_unreadable(core, decided, id, origin).await?;
     Ok(match decision {
         Decision::SignedIn(opened) => Verification::SignedIn(Box::new(SignedIn {
             grant: sign_in::grant(core, opened.session, &opened.user, now)?,

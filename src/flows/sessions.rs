@@ -98,7 +98,7 @@ pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession
 ///
 /// Returns faults only.
 pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: RequestOrigin) -> Result<bool, Fault> {
-    let (now, user_id) = (core.clock.now(), caller.user.id);
+    let (now, user_id, own) = (core.clock.now(), caller.user.id, caller.session.id);
     let shared = Arc::clone(core);
     core.db
         .transaction("sessions.end_own", move |connection| {
@@ -106,6 +106,10 @@ pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: R
             if ended {
                 let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
                 shared.audit(connection, &[event], &origin, now)?;
+            } else if sessions::is_of_another(connection, id, user_id)? {
+                // An id cannot be guessed: whoever names another user's has seen it somewhere.
+                let event = AuditEvent::failure(EventName::MaliciousDirectReference, "session", Some(user_id));
+                shared.audit_once_an_hour(connection, event.in_session(own), (&origin, now))?;
             }
             Ok(ended)
         })

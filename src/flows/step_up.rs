@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::second_factors;
+use super::audit::note_unreadable;
 use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
@@ -65,7 +66,7 @@ pub enum StepUp {
 }
 
 enum Checked {
-    Password { right: bool },
+    Password(ComparedPassword),
     Code(SecondFactorCode),
 }
 
@@ -81,13 +82,11 @@ pub async fn step_up(
     origin: RequestOrigin,
 ) -> Result<StepUp, Fault> {
     let proof = match proof {
-        StepUpProof::Password(password) => Checked::Password {
-            right: is_password(core, caller, password).await?,
-        },
+        StepUpProof::Password(password) => Checked::Password(compare(core, caller, password).await?),
         StepUpProof::Code(code) => Checked::Code(code),
     };
     let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
+    let (shared, asked_from) = (Arc::clone(core), origin.clone());
     let judged = core
         .db
         .transaction("step_up", move |connection| -> Result<_, Fault> {
@@ -100,7 +99,9 @@ pub async fn step_up(
             };
             let judged = match &proof {
                 Checked::Code(code) => claimant.judge(&shared, connection, code)?,
-                Checked::Password { right } => claimant.judge_password(&shared, connection, *right)?,
+                Checked::Password(compared) => {
+                    claimant.judge_password(&shared, connection, compared, EventName::StepUpFail)?
+                }
             };
             let proven = match judged {
                 Ok(proven) => proven,
@@ -109,7 +110,8 @@ pub async fn step_up(
             let session = renew(&shared, connection, &claimant, proven.method)?;
             Ok(Ok((session, held.user)))
         })
-        .await?;
+        .await;
+    let judged = note_unreadable(core, judged, key.session_id, asked_from).await?;
     match judged {
         Ok((session, user)) => {
             let grant = sign_in::grant(core, session, &user, now)?;
@@ -119,17 +121,28 @@ pub async fn step_up(
     }
 }
 
+/// What a comparison of passwords said. Nothing was held meanwhile, so that another password may be the account's by now.
+#[derive(Clone, Copy)]
+pub(super) struct ComparedPassword {
+    /// Whether it was right.
+    pub(super) right: bool,
+    /// When the password was set that it was compared with.
+    pub(super) password_of: Option<DateTime<Utc>>,
+}
+
 /// Compares a password with the account's, holding nothing while hashing.
-pub(super) async fn is_password(core: &Arc<Core>, caller: &Caller, password: Password) -> Result<bool, Fault> {
+pub(super) async fn compare(core: &Arc<Core>, caller: &Caller, password: Password) -> Result<ComparedPassword, Fault> {
     let id = caller.user.id;
-    let stored = core
+    let found = core
         .db
         .read("step_up.password", move |connection| {
-            let found = users::find_login(connection, id)?;
-            Ok::<_, Fault>(found.and_then(|found| found.password))
+            users::find_login(connection, id).map_err(Fault::from)
         })
         .await?;
-    Ok(core.hasher.verify(password, stored).await? == PasswordVerdict::Right)
+    let password_of = found.as_ref().map(|found| found.password_changed_at);
+    let stored = found.and_then(|found| found.password);
+    let right = core.hasher.verify(password, stored).await? == PasswordVerdict::Right;
+    Ok(ComparedPassword { right, password_of })
 }
 
 fn renew(

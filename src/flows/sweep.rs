@@ -1,5 +1,5 @@
-//! What is of no use any more goes: sessions long over, tokens, counters and messages past their time, and in the end the
-//! audit trail.
+//! What is of no use any more goes: sessions long over, tokens, counters and messages past their time, and in the end whole
+//! months of the audit trail, whose coming months are made ready here, too.
 //!
 //! In small batches, each a transaction of its own, and passing over rows that somebody holds: nothing waits for a sweep.
 //! Rows are found by the time in their id.
@@ -20,8 +20,6 @@ const SESSIONS_KEPT: TimeDelta = TimeDelta::days(120);
 const LINK_TOKENS_KEPT: TimeDelta = TimeDelta::days(2);
 /// Messages that could not be sent: none is worth sending longer than three days; the rest is for operators.
 const MESSAGES_KEPT: TimeDelta = TimeDelta::days(30);
-/// The audit trail.
-const AUDIT_KEPT: TimeDelta = TimeDelta::days(400);
 /// Counts of wrong passwords: they are forgotten after a day.
 const THROTTLES_KEPT: TimeDelta = TimeDelta::days(1);
 
@@ -44,13 +42,8 @@ const SWEEPERS: [Sweeper; 6] = [
         )?)
     },
     |connection, now| Ok(outbox::delete_before(connection, least_of(now - MESSAGES_KEPT), BATCH)?),
-    |connection, now| {
-        Ok(audit_events::delete_before(
-            connection,
-            least_of(now - AUDIT_KEPT),
-            BATCH,
-        )?)
-    },
+    // How long the trail is kept is the schema's matter: the service may not delete it.
+    |connection, now| Ok(audit_events::tend(connection, now)?),
     |connection, now| Ok(quotas::delete_before(connection, now)?),
     |connection, now| Ok(throttles::delete_before(connection, now - THROTTLES_KEPT)?),
 ];

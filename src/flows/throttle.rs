@@ -3,17 +3,22 @@
 //! Names that have an account and names that have none are counted alike, in the database, so that all instances count
 //! together and a restart forgives nothing. A wait is never prolonged by attempts made in it. Strangers who guess from
 //! everywhere cannot keep out an owner who comes from a network that they signed in from lately.
+//!
+//! Beside these, which time forgives, wrong ones are counted on the account until a right one comes: at the hundredth the
+//! password is disabled until a new one is set (NIST SP 800-63B-4 §3.2.2). That holds for everybody and everywhere.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::outbox::tell;
 use super::{Core, Fault};
 use crate::crypto::keyring::UnknownKey;
-use crate::domain::audit_event::RequestOrigin;
-use crate::domain::failed_attempts::Curve;
+use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
+use crate::domain::failed_attempts::{self, Curve};
 use crate::domain::ids::UserId;
+use crate::domain::message::Message;
 use crate::domain::network::network_of;
 use crate::domain::user::Identifier;
-use crate::store::{PgConnection, sessions, throttles};
+use crate::store::{PgConnection, sessions, throttles, users};
 
 /// How long a network is the owner's after a sign-in from there.
 const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
@@ -24,6 +29,8 @@ pub(super) struct Throttle {
     from_network: Vec<u8>,
     /// For the name, from anywhere.
     from_anywhere: Vec<u8>,
+    /// The name, as the audit trail knows it.
+    identifier: Option<IdentifierHash>,
 }
 
 /// What a login may do.
@@ -40,15 +47,21 @@ pub(super) enum Admission {
 impl Throttle {
     /// Names the counts of a login.
     pub(super) fn of(core: &Core, identifier: &Identifier, origin: &RequestOrigin) -> Result<Self, UnknownKey> {
-        let name = match identifier {
-            Identifier::Email(email) => format!("email {}", email.as_str()),
-            Identifier::Username(username) => format!("username {}", username.as_str()),
-        };
+        let name = name_of(identifier);
         let network = origin.ip.map(|ip| network_of(ip).to_string()).unwrap_or_default();
         Ok(Self {
             from_network: core.subjects.hash(&format!("password {network} {name}"))?,
             from_anywhere: core.subjects.hash(&format!("password anywhere {name}"))?,
+            identifier: identifier_hash(core, identifier)?,
         })
+    }
+
+    /// Adds the name that was given.
+    pub(super) fn naming(&self, event: AuditEvent) -> AuditEvent {
+        AuditEvent {
+            identifier_hash: self.identifier,
+            ..event
+        }
     }
 
     /// Tells whether a password is looked at now.
@@ -73,17 +86,67 @@ impl Throttle {
         })
     }
 
-    /// Counts a wrong password.
-    pub(super) fn count(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Fault> {
-        throttles::count(connection, &self.from_network, Curve::PASSWORD_FROM_NETWORK, now)?;
-        throttles::count(connection, &self.from_anywhere, Curve::PASSWORD_FROM_ANYWHERE, now)?;
-        Ok(())
+    /// Counts a wrong password, and writes down the waits that it begins: once each, whatever comes while they last.
+    pub(super) fn count(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        user_id: Option<UserId>,
+        (origin, now): (&RequestOrigin, DateTime<Utc>),
+    ) -> Result<(), Fault> {
+        count_on_account(core, connection, user_id, (origin, now))?;
+        let mut locks = Vec::new();
+        for (key, curve, place) in [
+            (&self.from_network, Curve::PASSWORD_FROM_NETWORK, "from_network"),
+            (&self.from_anywhere, Curve::PASSWORD_FROM_ANYWHERE, "from_anywhere"),
+        ] {
+            if throttles::count(connection, key, curve, now)? {
+                locks.push(self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id)));
+            }
+        }
+        Ok(core.audit(connection, &locks, origin, now)?)
     }
 
     /// Forgives the wrong ones from this network after a right one. Those from elsewhere were somebody else's, and go by
     /// time.
     pub(super) fn forgive(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         Ok(throttles::forget(connection, &self.from_network)?)
+    }
+}
+
+/// Counts a wrong password on its account, if it is an account's, whatever it was given for. The hundredth in a row disables
+/// the password, and its owner is told. Of many at once, one is the hundredth: each holds the account.
+pub(super) fn count_on_account(
+    core: &Core,
+    connection: &mut PgConnection,
+    user_id: Option<UserId>,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    // A name that nobody has costs the same statement.
+    let Some((id, in_a_row)) = users::count_wrong_password(connection, user_id)? else {
+        return Ok(());
+    };
+    if !failed_attempts::is_over(in_a_row) || !users::disable_password(connection, id, now)? {
+        return Ok(());
+    }
+    let event = AuditEvent::failure(EventName::LoginFailMax, "password_disabled", Some(id));
+    core.audit(connection, &[event], origin, now)?;
+    match users::find_active(connection, id)? {
+        Some(owner) => tell(core, connection, &owner, Message::PasswordDisabled, origin, now),
+        None => Ok(()),
+    }
+}
+
+/// Hashes a name that was given, so that the audit trail tells guesses at one name from guesses at many and names nobody.
+pub(super) fn identifier_hash(core: &Core, identifier: &Identifier) -> Result<Option<IdentifierHash>, UnknownKey> {
+    let hash = core.subjects.hash(&format!("identifier {}", name_of(identifier)))?;
+    Ok(hash.try_into().ok())
+}
+
+fn name_of(identifier: &Identifier) -> String {
+    match identifier {
+        Identifier::Email(email) => format!("email {}", email.as_str()),
+        Identifier::Username(username) => format!("username {}", username.as_str()),
     }
 }
 

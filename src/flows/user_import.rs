@@ -93,11 +93,7 @@ struct Outcome {
 impl UserImport {
     /// Begins a run. A dry one changes nothing.
     pub fn new(core: Arc<Core>, dry_run: bool) -> Self {
-        let origin = RequestOrigin {
-            request_id: RequestId::new(core.clock.now(), core.random.as_ref()),
-            ip: None,
-            user_agent: None,
-        };
+        let origin = RequestOrigin::of_own(RequestId::new(core.clock.now(), core.random.as_ref()));
         Self {
             core,
             dry_run,

@@ -1,15 +1,19 @@
-//! The `audit_events` table: written in the transaction of what it records.
+//! The `audit_events` table: written in the transaction of what it records, and never changed.
+//!
+//! The database refuses to change or delete a row. There is one partition a month; [`tend`] makes them ahead and drops what is
+//! past its time. A row whose month has none goes into a default partition.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::audit_events;
-use crate::domain::audit_event::{AuditEvent, RecordedEvent, RequestOrigin};
-use crate::domain::ids::{AuditEventId, ServiceClientId, SessionId, UserId};
+use crate::domain::audit_event::{AuditEvent, EventFilter, RecordedEvent, RequestOrigin};
+use crate::domain::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
 
 /// Writes events of one request, in order.
 ///
@@ -40,6 +44,8 @@ pub fn insert(
                 audit_events::request_id.eq(origin.request_id.uuid()),
                 audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
                 audit_events::user_agent.eq(origin.user_agent.as_deref()),
+                audit_events::identifier_hash.eq(event.identifier_hash.map(Vec::from)),
+                audit_events::route.eq(origin.route.as_deref()),
             )
         })
         .collect();
@@ -49,23 +55,31 @@ pub fn insert(
     Ok(())
 }
 
-/// Lists what happened to an account, newest first, from before an event on if one is named.
+/// Lists the events that a filter wants, newest first, from before one on if that is named.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn list(
+pub fn page(
     connection: &mut PgConnection,
-    user_id: UserId,
+    filter: &EventFilter,
     before: Option<AuditEventId>,
     most: i64,
 ) -> Result<Vec<RecordedEvent>, StoreError> {
     let mut query = audit_events::table
-        .filter(audit_events::user_id.eq(user_id.uuid()))
         .order(audit_events::id.desc())
         .limit(most)
         .select(EventRow::as_select())
         .into_boxed();
+    if let Some(user_id) = filter.user_id {
+        query = query.filter(audit_events::user_id.eq(user_id.uuid()));
+    }
+    if let Some(event) = &filter.event {
+        query = query.filter(audit_events::event.eq(event));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(audit_events::occurred_at.ge(since));
+    }
     if let Some(before) = before {
         query = query.filter(audit_events::id.lt(before.uuid()));
     }
@@ -73,22 +87,21 @@ pub fn list(
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }
 
-/// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
-/// how many.
+/// Makes the partitions of a moment's month and of the next, and drops one that is past its time. Returns how many it made
+/// and dropped. What others hold is left for the next time, and so is everything while another instance is at it.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
-    let old: Vec<Uuid> = audit_events::table
-        .filter(audit_events::id.lt(id))
-        .order(audit_events::id)
-        .limit(most)
-        .select(audit_events::id)
-        .for_update()
-        .skip_locked()
-        .load(connection)?;
-    Ok(diesel::delete(audit_events::table.filter(audit_events::id.eq_any(old))).execute(connection)?)
+pub fn tend(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
+    let done: i32 = diesel::select(audit_events_tend(moment)).get_result(connection)?;
+    Ok(usize::try_from(done).unwrap_or_default())
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Does it with the rights of the tables' owner: the service needs none but to insert and to read.
+    fn audit_events_tend(moment: Timestamptz) -> Integer;
 }
 
 #[derive(Queryable, Selectable)]
@@ -99,7 +112,11 @@ struct EventRow {
     event: String,
     success: bool,
     reason: Option<String>,
+    user_id: Option<Uuid>,
     session_id: Option<Uuid>,
+    client_id: Option<Uuid>,
+    request_id: Uuid,
+    route: Option<String>,
     ip: Option<IpNetwork>,
     user_agent: Option<String>,
 }
@@ -112,7 +129,11 @@ impl From<EventRow> for RecordedEvent {
             event: row.event,
             success: row.success,
             reason: row.reason,
+            user_id: row.user_id.map(UserId::from_uuid),
             session_id: row.session_id.map(SessionId::from_uuid),
+            client_id: row.client_id.map(ServiceClientId::from_uuid),
+            request_id: RequestId::from_uuid(row.request_id),
+            route: row.route,
             ip: row.ip.map(|network| network.ip()),
             user_agent: row.user_agent,
         }

@@ -1,11 +1,14 @@
 //! The schema, carried by the program and applied at start.
 //!
 //! Instances that start at once take turns under an advisory lock. A schema with migrations that this program does
-//! not know was made by a newer one; running on it could destroy what it cannot see, so that is refused.
+//! not know was made by a newer one; running on it could destroy what it cannot see, so that is refused. Where nothing is
+//! missing nothing is done that takes more than the right to read, so that the service's own role needs no other.
 
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
 use diesel::{Connection, ConnectionError, PgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::{ExposeSecret, SecretString};
@@ -45,7 +48,9 @@ pub fn apply(url: &SecretString) -> Result<Vec<String>, MigrationError> {
     connection
         .batch_execute(&format!("SET lock_timeout = '60s'; SELECT pg_advisory_lock({LOCK})"))
         .map_err(|error| failed(&error))?;
-    refuse_newer(&mut connection)?;
+    if is_current(&mut connection)? {
+        return Ok(Vec::new());
+    }
     let applied = connection
         .run_pending_migrations(MIGRATIONS)
         .map_err(|error| failed(&error))?;
@@ -71,17 +76,39 @@ fn refused(error: ConnectionError) -> MigrationError {
     }
 }
 
-fn refuse_newer(connection: &mut PgConnection) -> Result<(), MigrationError> {
+/// Tells whether all migrations were applied, and refuses those that this program does not know.
+fn is_current(connection: &mut PgConnection) -> Result<bool, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
     let known: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations().map_err(|error| failed(&error))?;
     let known: Vec<String> = known
         .iter()
         .map(|migration| migration.name().version().to_string())
         .collect();
-    let applied = connection.applied_migrations().map_err(|error| failed(&error))?;
-    let unknown = applied
-        .iter()
-        .map(ToString::to_string)
-        .find(|version| !known.contains(version));
-    unknown.map_or(Ok(()), |version| Err(MigrationError::Newer(version)))
+    let applied = versions(connection).map_err(|error| failed(&error))?;
+    if let Some(unknown) = applied.iter().find(|version| !known.contains(version)) {
+        return Err(MigrationError::Newer(unknown.clone()));
+    }
+    Ok(known.iter().all(|version| applied.contains(version)))
+}
+
+/// Reads what was applied. diesel would make its table first, even where that is there already.
+fn versions(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
+    #[derive(QueryableByName)]
+    struct Exists {
+        #[diesel(sql_type = Bool)]
+        exists: bool,
+    }
+    #[derive(QueryableByName)]
+    struct Version {
+        #[diesel(sql_type = Text)]
+        version: String,
+    }
+    let table: Exists = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS exists")
+        .get_result(connection)?;
+    if !table.exists {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Version> =
+        diesel::sql_query("SELECT version FROM __diesel_schema_migrations ORDER BY version").load(connection)?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
 }

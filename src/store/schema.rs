@@ -17,6 +17,10 @@ diesel::table! {
         failed_attempts -> Int4,
         last_failed_at -> Nullable<Timestamptz>,
         locked_until -> Nullable<Timestamptz>,
+        failed_passwords -> Int4,
+        password_disabled_at -> Nullable<Timestamptz>,
+        failed_codes -> Int4,
+        codes_disabled_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -78,7 +82,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    audit_events (id) {
+    audit_events (id, occurred_at) {
         id -> Uuid,
         occurred_at -> Timestamptz,
         event -> Text,
@@ -90,6 +94,8 @@ diesel::table! {
         ip -> Nullable<Inet>,
         user_agent -> Nullable<Text>,
         client_id -> Nullable<Uuid>,
+        identifier_hash -> Nullable<Bytea>,
+        route -> Nullable<Text>,
     }
 }
 

@@ -300,6 +300,44 @@ pub fn end_own(
         == 1)
 }
 
+/// Tells whether a session is another user's.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn is_of_another(connection: &mut PgConnection, id: SessionId, user_id: UserId) -> Result<bool, StoreError> {
+    let others = sessions::table
+        .filter(sessions::id.eq(id.uuid()))
+        .filter(sessions::user_id.ne(user_id.uuid()));
+    Ok(diesel::select(exists(others)).get_result(connection)?)
+}
+
+/// Ends a session that was signed in and is over by time. Returns whose it was, if this was what ended it.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn end_expired(
+    connection: &mut PgConnection,
+    id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<UserId>, StoreError> {
+    let over = sessions::table
+        .filter(sessions::id.eq(id.uuid()))
+        .filter(sessions::state.eq(SessionState::Active.as_str()))
+        .filter(
+            sessions::expires_at
+                .le(now)
+                .or(sessions::idle_expires_at.assume_not_null().le(now)),
+        );
+    let user_id: Option<Uuid> = diesel::update(over)
+        .set(ended(EndReason::Expired, now))
+        .returning(sessions::user_id)
+        .get_result(connection)
+        .optional()?;
+    Ok(user_id.map(UserId::from_uuid))
+}
+
 /// Ends all sessions of a user, pending ones included, but the one that is kept if there is one. The caller holds the
 /// user's row: two that each take several sessions could wait for each other. Returns which.
 ///

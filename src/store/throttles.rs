@@ -24,17 +24,12 @@ pub fn find(connection: &mut PgConnection, key: &[u8]) -> Result<FailedAttempts,
 }
 
 /// Counts a wrong one. What came while nothing was looked at is not counted: of many at once, those that were let through
-/// together cost one wait, and nobody prolongs it.
+/// together cost one wait, and nobody prolongs it. Returns whether this one began a wait.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn count(
-    connection: &mut PgConnection,
-    key: &[u8],
-    curve: Curve,
-    now: DateTime<Utc>,
-) -> Result<FailedAttempts, StoreError> {
+pub fn count(connection: &mut PgConnection, key: &[u8], curve: Curve, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let waits = throttles::locked_until
         .is_not_null()
         .and(throttles::locked_until.assume_not_null().gt(now));
@@ -56,17 +51,14 @@ pub fn count(
         .get_result(connection)?;
     let counted = FailedAttempts::from(row);
     if counted.wait(now).is_some() {
-        return Ok(counted);
+        return Ok(false);
     }
     // The row is held since the statement above.
     let locked_until = curve.cost(counted.count).map(|wait| now + wait);
     diesel::update(throttles::table.find(key))
         .set(throttles::locked_until.eq(locked_until))
         .execute(connection)?;
-    Ok(FailedAttempts {
-        locked_until,
-        ..counted
-    })
+    Ok(locked_until.is_some())
 }
 
 /// Forgets what is known under a key.

@@ -34,7 +34,7 @@ pub enum Insertion {
 pub struct LoginUser {
     /// Whose it is.
     pub user: User,
-    /// The hash to check the password against, if the account has a password.
+    /// The hash to check the password against, if the account has a password that is not disabled.
     pub password: Option<StoredPassword>,
     /// When that password was set; marks the sessions opened with it.
     pub password_changed_at: DateTime<Utc>,
@@ -107,6 +107,7 @@ struct LoginRow {
     password_key_id: i16,
     password_hash: String,
     password_changed_at: DateTime<Utc>,
+    password_disabled_at: Option<DateTime<Utc>>,
     status: String,
 }
 
@@ -114,7 +115,7 @@ impl LoginRow {
     fn into_login_user(self) -> Result<LoginUser, StoreError> {
         Ok(LoginUser {
             user: self.user.into(),
-            password: (self.password_scheme != NO_PASSWORD).then_some(StoredPassword {
+            password: is_usable(&self.password_scheme, self.password_disabled_at).then_some(StoredPassword {
                 scheme: self.password_scheme,
                 key_id: u8::try_from(self.password_key_id)
                     .map_err(|_out_of_range| StoreError::Corrupt("users.password_key_id"))?,
@@ -124,6 +125,106 @@ impl LoginRow {
             active: self.status == "active",
         })
     }
+}
+
+fn is_usable(scheme: &str, disabled_at: Option<DateTime<Utc>>) -> bool {
+    scheme != NO_PASSWORD && disabled_at.is_none()
+}
+
+/// Counts a wrong password of an account that has one which is not disabled, and holds the account. Returns which it is, and
+/// how many there were in a row.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn count_wrong_password(
+    connection: &mut PgConnection,
+    id: Option<UserId>,
+) -> Result<Option<(UserId, i32)>, StoreError> {
+    let guessed = users::table
+        // The nil id is nobody's.
+        .filter(users::id.eq(id.map_or_else(Uuid::nil, UserId::uuid)))
+        .filter(users::status.eq("active"))
+        .filter(users::password_scheme.ne(NO_PASSWORD))
+        .filter(users::password_disabled_at.is_null());
+    let counted: Option<(Uuid, i32)> = diesel::update(guessed)
+        .set(users::failed_passwords.eq(users::failed_passwords + 1))
+        .returning((users::id, users::failed_passwords))
+        .get_result(connection)
+        .optional()?;
+    Ok(counted.map(|(id, in_a_row)| (UserId::from_uuid(id), in_a_row)))
+}
+
+/// Disables a password until a new one is set. Returns whether this was what did.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn disable_password(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let enabled = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::password_disabled_at.is_null());
+    Ok(diesel::update(enabled)
+        .set(users::password_disabled_at.eq(now))
+        .execute(connection)?
+        == 1)
+}
+
+/// Forgets wrong passwords after a right one. Returns whether there were any.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn forgive_passwords(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
+    let guessed = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::failed_passwords.gt(0));
+    Ok(diesel::update(guessed)
+        .set(users::failed_passwords.eq(0))
+        .execute(connection)?
+        == 1)
+}
+
+/// Writes down the wrong second factors in a row of an account that the caller holds.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, in_a_row: i32) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::failed_codes.eq(in_a_row))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Disables the second factors of an account but for recovery codes. Returns whether this was what did.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn disable_codes(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let enabled = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::codes_disabled_at.is_null());
+    Ok(diesel::update(enabled)
+        .set(users::codes_disabled_at.eq(now))
+        .execute(connection)?
+        == 1)
+}
+
+/// Lets the second factors of an account count again, from no wrong ones on.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set((
+            users::failed_codes.eq(0),
+            users::codes_disabled_at.eq(None::<DateTime<Utc>>),
+        ))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Finds what a login needs to know of an account that may be used.
@@ -173,7 +274,8 @@ pub fn find_active_by_email(connection: &mut PgConnection, email: &Email) -> Res
     Ok(found.map(User::from))
 }
 
-/// Sets the password of an account. Every pending session dies with the old one.
+/// Sets the password of an account. Every pending session dies with the old one, and so does what was counted of guesses at
+/// it.
 ///
 /// # Errors
 ///
@@ -190,6 +292,8 @@ pub fn set_password(
             users::password_key_id.eq(i16::from(password.key_id)),
             users::password_hash.eq(&password.hash),
             users::password_changed_at.eq(now),
+            users::failed_passwords.eq(0),
+            users::password_disabled_at.eq(None::<DateTime<Utc>>),
         ))
         .execute(connection)?;
     Ok(())
@@ -206,6 +310,8 @@ pub fn remove_password(connection: &mut PgConnection, id: UserId, now: DateTime<
             users::password_scheme.eq(NO_PASSWORD),
             users::password_hash.eq(""),
             users::password_changed_at.eq(now),
+            users::failed_passwords.eq(0),
+            users::password_disabled_at.eq(None::<DateTime<Utc>>),
         ))
         .execute(connection)?;
     Ok(())
@@ -320,17 +426,25 @@ impl From<UserRow> for User {
 ///
 /// Returns faults of the database only.
 pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<HeldUser>, StoreError> {
-    let found: Option<(UserRow, FailedAttemptsRow)> = users::table
+    let found: Option<(UserRow, GuardRow)> = users::table
         .filter(users::id.eq(id.uuid()))
         .filter(users::status.eq("active"))
-        .select((UserRow::as_select(), FailedAttemptsRow::as_select()))
+        .select((UserRow::as_select(), GuardRow::as_select()))
         // Not against the references of new sessions, which only need the row to stay.
         .for_no_key_update()
         .first(connection)
         .optional()?;
-    Ok(found.map(|(user, failed)| HeldUser {
+    Ok(found.map(|(user, guard)| HeldUser {
         user: user.into(),
-        failed_attempts: failed.into(),
+        failed_attempts: FailedAttempts {
+            count: guard.failed_attempts,
+            last_at: guard.last_failed_at,
+            locked_until: guard.locked_until,
+        },
+        failed_codes: guard.failed_codes,
+        codes_disabled: guard.codes_disabled_at.is_some(),
+        usable_password_of: is_usable(&guard.password_scheme, guard.password_disabled_at)
+            .then_some(guard.password_changed_at),
     }))
 }
 
@@ -340,24 +454,25 @@ pub struct HeldUser {
     pub user: User,
     /// Its wrong proofs in a row.
     pub failed_attempts: FailedAttempts,
+    /// Its wrong second factors in a row, however long ago.
+    pub failed_codes: i32,
+    /// Whether none but recovery codes are looked at.
+    pub codes_disabled: bool,
+    /// When the password was set, if there is one that is not disabled.
+    pub usable_password_of: Option<DateTime<Utc>>,
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Pg))]
-struct FailedAttemptsRow {
+struct GuardRow {
     failed_attempts: i32,
     last_failed_at: Option<DateTime<Utc>>,
     locked_until: Option<DateTime<Utc>>,
-}
-
-impl From<FailedAttemptsRow> for FailedAttempts {
-    fn from(row: FailedAttemptsRow) -> Self {
-        Self {
-            count: row.failed_attempts,
-            last_at: row.last_failed_at,
-            locked_until: row.locked_until,
-        }
-    }
+    failed_codes: i32,
+    codes_disabled_at: Option<DateTime<Utc>>,
+    password_scheme: String,
+    password_changed_at: DateTime<Utc>,
+    password_disabled_at: Option<DateTime<Utc>>,
 }
 
 /// Writes down the wrong proofs in a row of an account that the caller holds.

@@ -37,10 +37,14 @@ fn origin(request: &HttpRequest) -> Option<RequestOrigin> {
     let request_id = request.extensions().get::<RequestId>().copied()?;
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let user_agent = header(header::USER_AGENT).map(|text| text.chars().take(USER_AGENT_MAX).collect());
+    let route = request
+        .match_pattern()
+        .map(|pattern| format!("{} {pattern}", request.method()));
     Some(RequestOrigin {
         request_id,
         ip: client(request),
         user_agent,
+        route,
     })
 }
 

@@ -29,6 +29,11 @@ pub(super) fn describe(connection: &mut PgConnection) -> Vec<String> {
         "SELECT table_name || '.' || column_name || ' ' || udt_name || ' ' || is_nullable || ' ' || coalesce(column_default, '') AS line
            FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%'
          UNION ALL
+         SELECT 'function ' || proname || ' ' || coalesce(array_to_string(proconfig, ' '), '') || ' ' || prosrc FROM pg_proc
+          WHERE pronamespace = 'public'::regnamespace
+         UNION ALL
+         SELECT tgrelid::regclass || ' ' || pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+         UNION ALL
          SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
           WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE '\\_\\_%'
          UNION ALL
@@ -44,7 +49,8 @@ fn every_table_and_column_has_a_comment() {
     let bare = lines(
         &mut connection,
         "SELECT c.relname || '.' || a.attname AS line FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE '\\_\\_%'
+          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+            AND c.relname NOT LIKE '\\_\\_%'
             AND a.attnum > 0 AND NOT a.attisdropped
             AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)",
     );
@@ -83,7 +89,8 @@ fn the_programs_view_of_the_schema_is_the_databases() {
     let columns = lines(
         &mut connection,
         "SELECT table_name || ' ' || column_name || ' ' || udt_name || ' ' || is_nullable AS line
-           FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%'",
+           FROM information_schema.columns JOIN pg_class c ON c.oid = format('public.%I', table_name)::regclass
+          WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%' AND NOT c.relispartition",
     );
     let mut database: Vec<String> = columns
         .iter()

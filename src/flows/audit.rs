@@ -1,0 +1,86 @@
+//! What is written down beside the outcome of a flow: refusals that may be repeated at will, faults, and the service's own
+//! beginning and end.
+//!
+//! A row for each refusal would let whoever is refused fill the table, so these leave one an hour for each account or
+//! session; how often it happened is the access log's matter.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Core, Fault, quotas};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::SessionId;
+use crate::domain::one_time_code::Quota;
+use crate::store::PgConnection;
+
+impl Core {
+    /// Writes an event down that somebody may bring about as often as they like: once an hour for its account, or without one
+    /// for its session.
+    pub(super) fn audit_once_an_hour(
+        &self,
+        connection: &mut PgConnection,
+        event: AuditEvent,
+        (origin, now): (&RequestOrigin, DateTime<Utc>),
+    ) -> Result<(), Fault> {
+        let who = event
+            .user_id
+            .map(|id| id.uuid())
+            .or(event.session_id.map(|id| id.uuid()));
+        let quota = Quota {
+            subject: format!(
+                "audit {} {} {}",
+                event.name.as_str(),
+                event.reason.unwrap_or_default(),
+                who.unwrap_or_default()
+            ),
+            window: TimeDelta::hours(1),
+            most: 1,
+        };
+        if quotas::wait_or_take(self, connection, &[quota], now)?.is_none() {
+            self.audit(connection, &[event], origin, now)?;
+        }
+        Ok(())
+    }
+}
+
+/// Hands an outcome on. When it is that a sealed secret does not open, this is written down, on its own: what was asked for
+/// has rolled back. Never a way in, and never silent.
+pub(super) async fn note_unreadable<T>(
+    core: &Arc<Core>,
+    outcome: Result<T, Fault>,
+    session_id: SessionId,
+    origin: RequestOrigin,
+) -> Result<T, Fault> {
+    if let Err(Fault::Seal(_)) = &outcome {
+        let now = core.clock.now();
+        let shared = Arc::clone(core);
+        let event = AuditEvent::failure(EventName::DecryptFail, "second_factor", None).in_session(session_id);
+        let noted = core
+            .db
+            .transaction("audit.note_unreadable", move |connection| {
+                shared.audit_once_an_hour(connection, event, (&origin, now))
+            })
+            .await;
+        if let Err(fault) = noted {
+            tracing::error!(error = %fault, "a secret did not open, and that could not be written down");
+        }
+    }
+    outcome
+}
+
+/// Writes down that this instance begins to serve, or stops.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn record_instance(core: &Arc<Core>, name: EventName) -> Result<(), Fault> {
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("audit.record_instance", move |connection| {
+            let event = AuditEvent::of_deployment(name).because(env!("CARGO_PKG_VERSION"));
+            Ok(shared.audit_own(connection, event, now)?)
+        })
+        .await
+}
