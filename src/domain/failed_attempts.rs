@@ -159,7 +159,7 @@ mod tests {
     /// how many there were since the last right one.
     fn until_over(curve: Curve, owner_comes_every: Option<i64>, days: i64) -> (Option<TimeDelta>, i32) {
         let (mut now, mut attempts, mut in_a_row) = (at(0), FailedAttempts::default(), 0);
-        let mut owner_comes = owner_comes_every.map(|seconds| at(seconds));
+        let mut owner_comes = owner_comes_every.map(at);
         let mut most = 0;
         while now < at(days * 86_400) {
             attempts = attempts.with_one_more(curve, now);

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::one_time_code::Quota;
 use crate::store::PgConnection;
 
@@ -25,8 +25,8 @@ impl Core {
     ) -> Result<(), Fault> {
         let who = event
             .user_id
-            .map(|id| id.uuid())
-            .or(event.session_id.map(|id| id.uuid()));
+            .map(UserId::uuid)
+            .or(event.session_id.map(SessionId::uuid));
         let quota = Quota {
             subject: format!(
                 "audit {} {} {}",

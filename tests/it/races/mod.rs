@@ -1,6 +1,7 @@
 //! Many at once: real parallel transactions, over two instances on one database.
 
 mod accounts;
+mod password_change;
 mod password_renewal;
 mod refresh;
 mod registration;

@@ -5,6 +5,7 @@ mod address_limits;
 mod at_rest;
 mod audit;
 mod breaches;
+mod end_of_guessing;
 mod guessing;
 mod master_keys;
 mod news;

@@ -12,6 +12,7 @@ pub(crate) mod program;
 mod cli;
 mod clock;
 mod database_outage;
+mod database_role;
 mod instances;
 mod lifecycle;
 mod limits;

@@ -1,5 +1,6 @@
 //! The schema and the way it is changed.
 
+mod audit_events;
 mod migrations;
 mod schema;
 mod sweep;

@@ -1,0 +1,37 @@
+//! Changes of one password at once: one counts, and the others named a password that was not the current one any more.
+
+use actix_web::http::Method;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{count, with_status};
+use crate::support::actors::{PASSWORD, Person, log_in};
+use crate::support::app::TestApp;
+
+const EMAIL: &str = "jo@example.com";
+
+fn new_password(number: usize) -> String {
+    format!("heftklammer im regen {number}")
+}
+
+#[actix_web::test]
+async fn of_many_changes_of_one_session_at_once_one_counts() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    let signed_in = Person::sign_up(&app, EMAIL).await;
+    let change = async |number: usize| {
+        let body = json!({"current_password": PASSWORD, "new_password": new_password(number)});
+        let instance = [&app, &sibling][number % 2];
+        instance
+            .call_as(Method::POST, "/password/change", &signed_in.access_token, &body)
+            .await
+    };
+    let answers = join_all((0..6).map(change)).await;
+    assert_eq!((with_status(&answers, 204), with_status(&answers, 401)), (1, 5));
+    let winner = answers.iter().position(|answer| answer.status == 204).unwrap();
+    for answer in answers.into_iter().filter(|answer| answer.status == 401) {
+        answer.expect_problem(401, "invalid_credentials");
+    }
+    assert_eq!(count(&app, "audit_events WHERE event = 'authn_password_change'"), 1);
+    log_in(&app, EMAIL, &new_password(winner)).await.expect(200);
+}

@@ -1,0 +1,314 @@
+//! A hundred wrong ones in a row are the end of a password or of codes that can be guessed. The owner is told once and has a
+//! way back; a stranger learns nothing.
+
+use actix_web::http::{Method, header};
+use actix_web::test::TestRequest;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::actors::{PASSWORD, Person, SignedIn, log_in, refresh, verify};
+use crate::support::app::TestApp;
+use crate::support::response::TestResponse;
+
+const EMAIL: &str = "jo@example.com";
+const NOBODY: &str = "nobody@example.com";
+const NEW: &str = "heftklammer im regen";
+const PROXIED: &[(&str, &str)] = &[("TRUSTED_PROXIES", "203.0.113.0/24")];
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+fn count(app: &TestApp, what: &str) -> i64 {
+    let query = diesel::sql_query(format!("SELECT count(*) AS count FROM {what}"));
+    query.get_result::<Count>(&mut app.database.connect()).unwrap().count
+}
+
+fn execute(app: &TestApp, statement: &str) {
+    app.database.connect().batch_execute(statement).unwrap();
+}
+
+async fn told(app: &TestApp, kind: &str) -> usize {
+    app.news(EMAIL).await.iter().filter(|found| *found == kind).count()
+}
+
+async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> TestResponse {
+    let request = TestRequest::post()
+        .uri("/login")
+        .set_json(json!({"email": email, "password": password}));
+    app.send(request.insert_header((header::HeaderName::from_static("x-forwarded-for"), ip)))
+        .await
+}
+
+/// What an answer tells, but for what differs each time.
+fn told_by(answer: &TestResponse) -> (u16, Option<String>, Value) {
+    let mut body = answer.json();
+    body.as_object_mut().unwrap().remove("request_id");
+    (
+        answer.status.as_u16(),
+        answer.header("retry-after").map(str::to_owned),
+        body,
+    )
+}
+
+/// Guesses once from a network of its own, at a name that has an account and at one that has none; waits where it has to.
+async fn guess_everywhere(app: &TestApp, number: u8) {
+    loop {
+        let ip = format!("198.51.{number}.1");
+        let known = log_in_from(app, &ip, EMAIL, "another password").await;
+        let unknown = log_in_from(app, &ip, NOBODY, "another password").await;
+        assert_eq!(told_by(&known), told_by(&unknown), "guess {number}");
+        let Some(wait) = known.header("retry-after") else {
+            known.expect_problem(401, "invalid_credentials");
+            return;
+        };
+        app.clock.advance(wait.parse().unwrap());
+    }
+}
+
+async fn reset_password(app: &TestApp) {
+    app.post("/password/forgot", &json!({"email": EMAIL})).await.expect(202);
+    let token = app.mailed_token(EMAIL, "password_reset").await;
+    let body = json!({"token": token, "new_password": NEW});
+    app.post("/password/reset", &body).await.expect(204);
+}
+
+#[actix_web::test]
+async fn the_hundredth_wrong_password_ends_it_for_everybody_until_a_new_one_is_set() {
+    let app = TestApp::with(PROXIED).await;
+    let signed_in = Person::sign_up(&app, EMAIL).await;
+    app.verify_email(EMAIL).await;
+    for number in 0..99 {
+        guess_everywhere(&app, number).await;
+    }
+    assert_eq!(told(&app, "password_disabled").await, 0);
+    guess_everywhere(&app, 99).await;
+    for number in 100..103 {
+        guess_everywhere(&app, number).await;
+    }
+    assert_eq!(told(&app, "password_disabled").await, 1);
+    assert_eq!(count(&app, "audit_events WHERE event = 'authn_login_fail_max'"), 1);
+    app.clock.advance(3600);
+    // Not even from a network of the owner's; and it is told like any wrong one, of a name that nobody has, too.
+    let right = log_in(&app, EMAIL, PASSWORD).await;
+    assert_eq!(told_by(&right), told_by(&log_in(&app, NOBODY, PASSWORD).await));
+    right.expect_problem(401, "invalid_credentials");
+    // Who is signed in stays so, but the password proves nothing there either.
+    let token = refresh(&app, &signed_in.refresh_token)
+        .await
+        .expect(200)
+        .text("/access_token");
+    for (path, body) in [
+        ("/step-up", json!({"password": PASSWORD})),
+        (
+            "/password/change",
+            json!({"current_password": PASSWORD, "new_password": NEW}),
+        ),
+    ] {
+        app.call_as(Method::POST, path, &token, &body)
+            .await
+            .expect_problem(401, "invalid_credentials");
+    }
+    reset_password(&app).await;
+    log_in(&app, EMAIL, PASSWORD).await.expect(401);
+    log_in(&app, EMAIL, NEW).await.expect(200);
+    assert_eq!(told(&app, "password_disabled").await, 1);
+}
+
+#[actix_web::test]
+async fn a_right_password_begins_the_count_anew_and_a_guess_of_somebody_signed_in_counts() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, EMAIL).await;
+    let near_the_end = "UPDATE users SET failed_passwords = 99";
+    execute(&app, near_the_end);
+    log_in(&app, EMAIL, PASSWORD).await.expect(200);
+    assert_eq!(count(&app, "users WHERE failed_passwords = 0"), 1);
+    assert_eq!(
+        count(&app, "audit_events WHERE event = 'authn_login_successafterfail'"),
+        1
+    );
+    log_in(&app, EMAIL, "another password").await.expect(401);
+    log_in(&app, EMAIL, PASSWORD).await.expect(200);
+
+    execute(&app, near_the_end);
+    let right = json!({"password": PASSWORD});
+    app.call_as(Method::POST, "/step-up", &signed_in.access_token, &right)
+        .await
+        .expect(200);
+    assert_eq!(count(&app, "users WHERE failed_passwords = 0"), 1);
+
+    for (path, body) in [
+        ("/step-up", json!({"password": "another password"})),
+        (
+            "/password/change",
+            json!({"current_password": "another password", "new_password": NEW}),
+        ),
+    ] {
+        execute(
+            &app,
+            "UPDATE users SET failed_passwords = 99, password_disabled_at = NULL",
+        );
+        app.call_as(Method::POST, path, &signed_in.access_token, &body)
+            .await
+            .expect(401);
+        assert_eq!(count(&app, "users WHERE password_disabled_at IS NOT NULL"), 1, "{path}");
+    }
+    assert_eq!(told(&app, "password_disabled").await, 2);
+    let failed = "audit_events WHERE NOT success AND event = 'authn_password_change_fail'";
+    assert_eq!(count(&app, failed), 1);
+}
+
+#[actix_web::test]
+async fn of_many_that_are_the_hundredth_at_once_one_is_and_the_owner_is_told_once() {
+    let app = TestApp::with(PROXIED).await;
+    let sibling = app.sibling(PROXIED).await;
+    Person::sign_up(&app, EMAIL).await;
+    execute(&app, "UPDATE users SET failed_passwords = 95");
+    let guess = async |number: usize| {
+        let ip = format!("198.51.{number}.1");
+        log_in_from([&app, &sibling][number % 2], &ip, EMAIL, "another password").await
+    };
+    for answer in join_all((0..15).map(guess)).await {
+        answer.expect_problem(401, "invalid_credentials");
+    }
+    assert_eq!(
+        count(
+            &app,
+            "users WHERE failed_passwords = 100 AND password_disabled_at IS NOT NULL"
+        ),
+        1
+    );
+    assert_eq!(told(&app, "password_disabled").await, 1);
+    assert_eq!(count(&app, "audit_events WHERE event = 'authn_login_fail_max'"), 1);
+}
+
+#[actix_web::test]
+async fn a_right_password_that_was_compared_before_the_hundredth_wrong_one_comes_too_late() {
+    let app = TestApp::with(PROXIED).await;
+    Person::sign_up(&app, EMAIL).await;
+    for _ in 0..10 {
+        execute(
+            &app,
+            "UPDATE users SET failed_passwords = 99, password_disabled_at = NULL; TRUNCATE throttles",
+        );
+        let guess = |number: usize| {
+            let ip = format!("198.51.{number}.1");
+            let password = if number == 2 { PASSWORD } else { "another password" };
+            let app = &app;
+            async move { log_in_from(app, &ip, EMAIL, password).await }
+        };
+        let answers = join_all((0..4).map(guess)).await;
+        // Either it came first, and the count began anew, or it is refused; both at once is what must not be.
+        let in_time = answers.iter().any(|answer| answer.status == 200);
+        assert_ne!(
+            in_time,
+            count(&app, "users WHERE password_disabled_at IS NOT NULL") == 1
+        );
+    }
+}
+
+/// Fails once at the second door, and waits where that has to.
+async fn guess_code(app: &TestApp, person: &Person) {
+    loop {
+        let token = person.log_in(app).await;
+        let answer = verify(app, &token, &person.wrong_code(app)).await;
+        let Some(wait) = answer.header("retry-after") else {
+            answer.expect_problem(401, "invalid_code");
+            return;
+        };
+        app.clock.advance(wait.parse().unwrap());
+    }
+}
+
+async fn sign_in_by_recovery_code(app: &TestApp, signed_in: &SignedIn) -> String {
+    let token = signed_in.person.log_in(app).await;
+    let answer = verify(app, &token, &signed_in.recovery_codes[0]).await.expect(200);
+    answer.text("/access_token")
+}
+
+#[actix_web::test]
+async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_is_set_up_anew() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, EMAIL).await;
+    let person = &signed_in.person;
+    for _ in 0..99 {
+        guess_code(&app, person).await;
+    }
+    assert_eq!(told(&app, "second_factors_disabled").await, 0);
+    guess_code(&app, person).await;
+    app.clock.advance(3600);
+    for _ in 0..8 {
+        // Right, refused like a wrong one, and nobody waits for it.
+        app.clock.advance(30);
+        verify(&app, &person.log_in(&app).await, &person.code(&app))
+            .await
+            .expect_problem(401, "invalid_code");
+    }
+    assert_eq!(told(&app, "second_factors_disabled").await, 1);
+    assert_eq!(count(&app, "audit_events WHERE event = 'authn_mfa_disabled'"), 1);
+
+    let token = sign_in_by_recovery_code(&app, &signed_in).await;
+    app.clock.advance(30);
+    verify(&app, &person.log_in(&app).await, &person.code(&app))
+        .await
+        .expect_problem(401, "invalid_code");
+    let secret = app.post_as("/2fa/totp", &token).await.expect(201).text("/secret");
+    let renewed = Person {
+        secret,
+        email: EMAIL.to_owned(),
+        id: String::new(),
+        pre_auth_token: String::new(),
+    };
+    let confirm = json!({"code": renewed.code(&app)});
+    app.call_as(Method::POST, "/2fa/totp/confirm", &token, &confirm)
+        .await
+        .expect(200);
+    renewed.sign_in_again(&app).await;
+    assert_eq!(
+        count(&app, "users WHERE failed_codes = 0 AND codes_disabled_at IS NULL"),
+        1
+    );
+}
+
+#[actix_web::test]
+async fn a_right_code_begins_the_count_anew_and_guesses_at_an_authenticator_of_ones_own_do_not_count() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, EMAIL).await;
+    execute(&app, "UPDATE users SET failed_codes = 99");
+    signed_in.person.sign_in_again(&app).await;
+    assert_eq!(count(&app, "users WHERE failed_codes = 0"), 1);
+    execute(&app, "UPDATE users SET failed_codes = 99");
+    let token = &signed_in.access_token;
+    app.post_as("/2fa/totp", token).await.expect(201);
+    let wrong = json!({"code": signed_in.person.wrong_code(&app)});
+    app.call_as(Method::POST, "/2fa/totp/confirm", token, &wrong)
+        .await
+        .expect(401);
+    assert_eq!(count(&app, "users WHERE codes_disabled_at IS NULL"), 1);
+}
+
+#[actix_web::test]
+async fn of_many_codes_that_are_the_hundredth_at_once_one_is_and_the_owner_is_told_once() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    let signed_in = Person::sign_up(&app, EMAIL).await;
+    execute(&app, "UPDATE users SET failed_codes = 97");
+    let (token, code) = (signed_in.person.log_in(&app).await, signed_in.person.wrong_code(&app));
+    let guess = |number: usize| verify([&app, &sibling][number % 2], &token, &code);
+    let answers = join_all((0..10).map(guess)).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| [401, 429].contains(&answer.status.as_u16()))
+    );
+    assert_eq!(
+        count(&app, "users WHERE failed_codes = 100 AND codes_disabled_at IS NOT NULL"),
+        1
+    );
+    assert_eq!(told(&app, "second_factors_disabled").await, 1);
+}

@@ -1,0 +1,248 @@
+//! The audit trail is only ever added to, has a place for every row, and ends by whole months.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Text};
+
+use crate::support::actors::{Person, log_in};
+use crate::support::app::TestApp;
+use crate::support::db::TestDatabase;
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+#[derive(QueryableByName)]
+struct Done {
+    #[diesel(sql_type = Integer)]
+    done: i32,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+#[derive(QueryableByName)]
+struct Plan {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+fn number(connection: &mut PgConnection, what: &str) -> i64 {
+    let query = diesel::sql_query(format!("SELECT count(*) AS number FROM {what}"));
+    query.get_result::<Number>(connection).unwrap().number
+}
+
+fn partitions(connection: &mut PgConnection) -> Vec<String> {
+    let query = "SELECT inhrelid::regclass::text AS line FROM pg_inherits
+                  WHERE inhparent = 'audit_events'::regclass ORDER BY 1";
+    let rows = diesel::sql_query(query).load::<Line>(connection).unwrap();
+    rows.into_iter().map(|row| row.line).collect()
+}
+
+fn insert(connection: &mut PgConnection, at: &str) {
+    let row = format!(
+        "INSERT INTO audit_events (id, occurred_at, event, success, request_id)
+         VALUES (gen_random_uuid(), {at}, 'sys_startup', true, gen_random_uuid())"
+    );
+    connection.batch_execute(&row).unwrap();
+}
+
+fn tend(connection: &mut PgConnection, at: &str) -> i32 {
+    let query = diesel::sql_query(format!("SELECT audit_events_tend({at}) AS done"));
+    query.get_result::<Done>(connection).unwrap().done
+}
+
+fn tend_until_done(connection: &mut PgConnection) {
+    while tend(connection, "now()") > 0 {}
+}
+
+#[test]
+fn nobody_changes_removes_or_empties_it_wherever_the_row_is() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    insert(&mut connection, "'2020-05-05'");
+    insert(&mut connection, "now()");
+    let mut tables = partitions(&mut connection);
+    assert_eq!(tables.len(), 3, "this month, the next, and the default");
+    tables.push("audit_events".to_owned());
+    let rows: Vec<i64> = tables.iter().map(|table| number(&mut connection, table)).collect();
+    for (table, rows) in tables.iter().zip(&rows) {
+        for statement in [
+            format!("UPDATE {table} SET reason = 'other'"),
+            format!("DELETE FROM {table}"),
+            format!("TRUNCATE {table}"),
+        ] {
+            let outcome = connection.batch_execute(&statement);
+            // Where there is nothing, nothing is changed.
+            if *rows > 0 || statement.starts_with("TRUNCATE") {
+                let refusal = outcome.unwrap_err().to_string();
+                assert!(refusal.contains("append-only"), "{statement}: {refusal}");
+            }
+            assert_eq!(number(&mut connection, table), *rows, "{statement}");
+        }
+    }
+    assert_eq!(rows.last(), Some(&2));
+    // Nor in partitions that are made later.
+    tend_until_done(&mut connection);
+    insert(&mut connection, "'2020-05-06'");
+    tend(&mut connection, "'2020-05-06'");
+    assert!(connection.batch_execute("DELETE FROM audit_events_2020_05").is_err());
+    assert!(connection.batch_execute("TRUNCATE audit_events_2020_05").is_err());
+}
+
+#[test]
+fn a_row_of_a_month_without_a_partition_is_taken_in_and_moves_when_it_has_one() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    let before = partitions(&mut connection);
+    for month in [
+        "2031-02-28 23:59:59.999+00",
+        "2031-03-01 00:00:00+00",
+        "2033-12-31 23:59+00",
+    ] {
+        insert(&mut connection, &format!("'{month}'"));
+    }
+    assert_eq!(number(&mut connection, "audit_events_default"), 3);
+    assert_eq!(tend(&mut connection, "'2031-02-28'"), 3);
+    assert_eq!(tend(&mut connection, "'2031-02-28'"), 0);
+    let mut after = before;
+    after.extend(["2031_02", "2031_03", "2033_12"].map(|month| format!("audit_events_{month}")));
+    after.sort();
+    assert_eq!(partitions(&mut connection), after);
+    for (part, rows) in [("2031_02", 1), ("2031_03", 1), ("2033_12", 1), ("default", 0)] {
+        assert_eq!(number(&mut connection, &format!("audit_events_{part}")), rows, "{part}");
+    }
+}
+
+#[test]
+fn months_go_as_a_whole_after_four_hundred_days_and_not_by_a_clock_that_runs_ahead() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    let end_of_month = "date_trunc('month', now() AT TIME ZONE 'UTC' - interval '400 days') AT TIME ZONE 'UTC'";
+    // The last moment of the month before, and the first of the month that 400 days ago was in: one goes, one stays.
+    insert(&mut connection, &format!("{end_of_month} - interval '1 microsecond'"));
+    insert(&mut connection, end_of_month);
+    insert(&mut connection, "now() - interval '3 years'");
+    insert(&mut connection, "now()");
+    assert_eq!(
+        tend(&mut connection, "now() - interval '10 years'"),
+        5,
+        "made: three, and two of then"
+    );
+    assert_eq!(
+        number(&mut connection, "audit_events"),
+        4,
+        "nothing is old for a clock that is behind"
+    );
+    for _ in 0..10 {
+        tend(&mut connection, "now() + interval '50 years'");
+    }
+    let left = "audit_events WHERE occurred_at > now() - interval '432 days'";
+    assert_eq!(number(&mut connection, "audit_events"), 2);
+    assert_eq!(number(&mut connection, left), 2);
+}
+
+#[test]
+fn only_so_many_partitions_are_made_and_rows_beyond_them_have_a_place() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    for year in 0..100 {
+        tend(&mut connection, &format!("now() + interval '{} years'", 1 + year));
+    }
+    assert!(partitions(&mut connection).len() <= 121);
+    insert(&mut connection, "now() + interval '99 years'");
+    assert_eq!(number(&mut connection, "audit_events"), 1);
+}
+
+#[test]
+fn instances_that_tend_it_at_once_make_each_partition_once() {
+    let database = TestDatabase::migrated();
+    insert(&mut database.connect(), "'2031-02-03'");
+    let made: Vec<i32> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| tend(&mut database.connect(), "'2031-02-03'")))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(made.iter().sum::<i32>(), 2, "{made:?}");
+}
+
+#[test]
+fn it_waits_a_moment_for_who_writes_and_then_leaves_it_to_the_next_time() {
+    let database = TestDatabase::migrated();
+    let (mut writer, mut connection) = (database.connect(), database.connect());
+    insert(&mut connection, "'2020-05-05'");
+    writer.batch_execute("BEGIN").unwrap();
+    insert(&mut writer, "'2020-06-06'");
+    assert_eq!(tend(&mut connection, "now()"), 0);
+    writer.batch_execute("COMMIT").unwrap();
+    assert!(tend(&mut connection, "now()") > 0);
+    tend_until_done(&mut connection);
+    assert_eq!(number(&mut connection, "audit_events_default"), 0);
+    // Making the coming months waits for nobody.
+    writer.batch_execute("BEGIN").unwrap();
+    insert(&mut writer, "now()");
+    assert_eq!(tend(&mut connection, "now() + interval '2 months'"), 2);
+    writer.batch_execute("COMMIT").unwrap();
+}
+
+#[test]
+fn pages_are_read_along_an_index_of_every_partition() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    connection
+        .batch_execute("SET enable_seqscan = off; SET enable_sort = off")
+        .unwrap();
+    let parts = partitions(&mut connection).len();
+    for (filter, index) in [
+        ("user_id = gen_random_uuid()", "user_id_id_idx"),
+        ("event = 'authn_login_fail'", "event_id_idx"),
+        ("occurred_at > '2020-01-01'", "pkey"),
+    ] {
+        let query = format!("EXPLAIN SELECT id FROM audit_events WHERE {filter} ORDER BY id DESC LIMIT 51");
+        let plan: Vec<String> = diesel::sql_query(query)
+            .load::<Plan>(&mut connection)
+            .unwrap()
+            .into_iter()
+            .map(|plan| plan.line)
+            .collect();
+        let scans = plan
+            .iter()
+            .filter(|line| line.contains("Index") && line.contains(index))
+            .count();
+        assert_eq!(scans, parts, "{plan:#?}");
+        assert!(
+            !plan
+                .iter()
+                .any(|line| line.contains("Sort") && !line.contains("Sort Key")),
+            "{plan:#?}"
+        );
+    }
+}
+
+/// As under `vestibule dev`, whose clock may be anywhere.
+#[actix_web::test]
+async fn a_clock_that_is_moved_by_months_fails_nothing_and_the_trail_is_whole() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    for _ in 0..3 {
+        app.clock.advance(100 * 86_400);
+        log_in(&app, "jo@example.com", "another password").await.expect(401);
+        app.sweep().await;
+        let token = signed_in.person.sign_in_again(&app).await;
+        let events = app.get_as("/me/events?limit=100", &token).await.expect(200).json();
+        let events = events["items"].as_array().unwrap();
+        let times: Vec<&str> = events
+            .iter()
+            .map(|event| event["occurred_at"].as_str().unwrap())
+            .collect();
+        assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
+        assert!(events.iter().any(|event| event["event"] == "user_created"));
+        assert_eq!(number(&mut app.database.connect(), "audit_events_default"), 0);
+    }
+}
