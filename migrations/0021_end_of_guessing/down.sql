@@ -4,6 +4,7 @@ ALTER TABLE sessions
     ADD CONSTRAINT sessions_end_reason_known CHECK (end_reason IN (
         'logout', 'revoked', 'refresh_reuse', 'session_limit', 'password_changed', 'account_disabled'));
 ALTER TABLE users
+    DROP COLUMN password_version,
     DROP COLUMN failed_passwords,
     DROP COLUMN password_disabled_at,
     DROP COLUMN failed_codes,

@@ -1,4 +1,5 @@
 ALTER TABLE users
+    ADD COLUMN password_version integer NOT NULL DEFAULT 0,
     ADD COLUMN failed_passwords integer NOT NULL DEFAULT 0,
     ADD COLUMN password_disabled_at timestamptz,
     ADD COLUMN failed_codes integer NOT NULL DEFAULT 0,
@@ -6,6 +7,7 @@ ALTER TABLE users
     ADD CONSTRAINT users_failed_passwords_counted CHECK (failed_passwords >= 0),
     ADD CONSTRAINT users_failed_codes_counted CHECK (failed_codes >= 0);
 
+COMMENT ON COLUMN users.password_version IS 'How often another password was set: what was compared with one is worth nothing for the next.';
 COMMENT ON COLUMN users.failed_passwords IS 'Wrong passwords in a row, from everywhere and however long ago; a right one begins anew.';
 COMMENT ON COLUMN users.password_disabled_at IS 'When there were a hundred: no password fits until a new one is set.';
 COMMENT ON COLUMN users.failed_codes IS 'Wrong second factors in a row, however long ago; a right one of something held begins anew.';

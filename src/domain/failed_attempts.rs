@@ -36,12 +36,13 @@ impl Curve {
     pub const SECOND_FACTOR: Self = Self::STEEP;
     /// Passwords for one name from one network.
     pub const PASSWORD_FROM_NETWORK: Self = Self::STEEP;
-    /// Passwords for one name from anywhere: many networks that guess together.
+    /// Passwords for one name from anywhere: many networks that guess together. Remembered for much longer than the longest wait:
+    /// whoever sits that out would otherwise begin anew, and a hundred would take an hour.
     pub const PASSWORD_FROM_ANYWHERE: Self = Self {
         free: 19,
         first_wait: 60,
         longest_wait: 900,
-        forgotten_after: TimeDelta::minutes(15),
+        forgotten_after: TimeDelta::hours(24),
     };
 
     const STEEP: Self = Self {
@@ -192,6 +193,15 @@ mod tests {
         fn an_owner_who_comes_twice_a_day_keeps_it(every in 3600_i64..43_200) {
             for curve in [Curve::PASSWORD_FROM_ANYWHERE, Curve::SECOND_FACTOR] {
                 prop_assert_eq!(until_over(curve, Some(every), 60).0, None);
+            }
+        }
+
+        #[test]
+        fn sitting_a_wait_out_forgives_nothing(count in 5_i32..1000) {
+            for curve in [Curve::PASSWORD_FROM_ANYWHERE, Curve::PASSWORD_FROM_NETWORK, Curve::SECOND_FACTOR] {
+                let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None };
+                let then = at(0) + curve.cost(count).unwrap_or_default();
+                prop_assert_eq!(attempts.with_one_more(curve, then).count, count + 1);
             }
         }
 

@@ -159,7 +159,7 @@ async fn open(
             // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
             let held = users::find_login_for_update(connection, login.user.id)?;
             let unchanged =
-                |held: &LoginUser| held.password.is_some() && held.password_changed_at == login.password_changed_at;
+                |held: &LoginUser| held.password.is_some() && held.password_version == login.password_version;
             let Some(held) = held.filter(unchanged) else {
                 let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
                 shared.audit(connection, &[throttle.naming(event)], &origin, now)?;

@@ -222,7 +222,7 @@ impl Claimant<'_> {
             return Ok(Err(Refusal::Locked(wait)));
         }
         let user_id = self.held.user.id;
-        let still = self.held.usable_password_of.is_some() && self.held.usable_password_of == compared.password_of;
+        let still = self.held.usable_password.is_some() && self.held.usable_password == compared.version;
         if compared.right && still {
             users::forgive_passwords(connection, user_id)?;
             return Ok(Ok(Proven::by(AuthenticationMethod::Password)));

@@ -140,6 +140,8 @@ fn decide(
         now,
     };
     if !assurance::is_second(&pending.methods, attempt.code.method()) {
+        let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(held.user.id));
+        core.audit(connection, &[event.in_session(id)], &attempt.origin, now)?;
         let attempts_remaining = pending.attempts_remaining().into();
         return Ok(Decision::Refused(Refusal::InvalidCode { attempts_remaining }));
     }

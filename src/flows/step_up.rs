@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::account::second_factors;
 use super::audit::note_unreadable;
@@ -126,8 +126,8 @@ pub async fn step_up(
 pub(super) struct ComparedPassword {
     /// Whether it was right.
     pub(super) right: bool,
-    /// When the password was set that it was compared with.
-    pub(super) password_of: Option<DateTime<Utc>>,
+    /// The version of the password that it was compared with.
+    pub(super) version: Option<i32>,
 }
 
 /// Compares a password with the account's, holding nothing while hashing.
@@ -139,10 +139,10 @@ pub(super) async fn compare(core: &Arc<Core>, caller: &Caller, password: Passwor
             users::find_login(connection, id).map_err(Fault::from)
         })
         .await?;
-    let password_of = found.as_ref().map(|found| found.password_changed_at);
+    let version = found.as_ref().map(|found| found.password_version);
     let stored = found.and_then(|found| found.password);
     let right = core.hasher.verify(password, stored).await? == PasswordVerdict::Right;
-    Ok(ComparedPassword { right, password_of })
+    Ok(ComparedPassword { right, version })
 }
 
 fn renew(

@@ -53,9 +53,22 @@ pub fn apply(url: &SecretString) -> Result<Vec<String>, MigrationError> {
     }
     let applied = connection
         .run_pending_migrations(MIGRATIONS)
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| refused_by(&error.to_string()))?;
     // Closing the connection gives the lock back.
     Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+/// Says who may do what this role may not.
+fn refused_by(error: &str) -> MigrationError {
+    let is_for_another = ["permission denied", "must be owner"]
+        .iter()
+        .any(|words| error.contains(words));
+    let advice = if is_for_another {
+        "; run `vestibule migrate` as the role that owns the tables"
+    } else {
+        ""
+    };
+    MigrationError::Failed(format!("{error}{advice}"))
 }
 
 /// Tells a URL that can never work from a server that is away, by how libpq's messages begin.

@@ -17,6 +17,7 @@ diesel::table! {
         failed_attempts -> Int4,
         last_failed_at -> Nullable<Timestamptz>,
         locked_until -> Nullable<Timestamptz>,
+        password_version -> Int4,
         failed_passwords -> Int4,
         password_disabled_at -> Nullable<Timestamptz>,
         failed_codes -> Int4,

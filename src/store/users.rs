@@ -38,6 +38,8 @@ pub struct LoginUser {
     pub password: Option<StoredPassword>,
     /// When that password was set; marks the sessions opened with it.
     pub password_changed_at: DateTime<Utc>,
+    /// Tells that password from those before and after it.
+    pub password_version: i32,
     /// Whether the account may be used.
     pub active: bool,
 }
@@ -108,6 +110,7 @@ struct LoginRow {
     password_hash: String,
     password_changed_at: DateTime<Utc>,
     password_disabled_at: Option<DateTime<Utc>>,
+    password_version: i32,
     status: String,
 }
 
@@ -122,6 +125,7 @@ impl LoginRow {
                 hash: self.password_hash,
             }),
             password_changed_at: self.password_changed_at,
+            password_version: self.password_version,
             active: self.status == "active",
         })
     }
@@ -292,6 +296,7 @@ pub fn set_password(
             users::password_key_id.eq(i16::from(password.key_id)),
             users::password_hash.eq(&password.hash),
             users::password_changed_at.eq(now),
+            users::password_version.eq(users::password_version + 1),
             users::failed_passwords.eq(0),
             users::password_disabled_at.eq(None::<DateTime<Utc>>),
         ))
@@ -310,6 +315,7 @@ pub fn remove_password(connection: &mut PgConnection, id: UserId, now: DateTime<
             users::password_scheme.eq(NO_PASSWORD),
             users::password_hash.eq(""),
             users::password_changed_at.eq(now),
+            users::password_version.eq(users::password_version + 1),
             users::failed_passwords.eq(0),
             users::password_disabled_at.eq(None::<DateTime<Utc>>),
         ))
@@ -443,8 +449,8 @@ pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Resu
         },
         failed_codes: guard.failed_codes,
         codes_disabled: guard.codes_disabled_at.is_some(),
-        usable_password_of: is_usable(&guard.password_scheme, guard.password_disabled_at)
-            .then_some(guard.password_changed_at),
+        usable_password: is_usable(&guard.password_scheme, guard.password_disabled_at)
+            .then_some(guard.password_version),
     }))
 }
 
@@ -458,8 +464,8 @@ pub struct HeldUser {
     pub failed_codes: i32,
     /// Whether none but recovery codes are looked at.
     pub codes_disabled: bool,
-    /// When the password was set, if there is one that is not disabled.
-    pub usable_password_of: Option<DateTime<Utc>>,
+    /// The version of its password, if there is one that is not disabled.
+    pub usable_password: Option<i32>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -471,7 +477,7 @@ struct GuardRow {
     failed_codes: i32,
     codes_disabled_at: Option<DateTime<Utc>>,
     password_scheme: String,
-    password_changed_at: DateTime<Utc>,
+    password_version: i32,
     password_disabled_at: Option<DateTime<Utc>>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::instances::instance;
+use super::instances::{MASTER_KEY, instance};
 use super::person::Person;
 use super::postgres::{Database, psql};
 use super::process::eventually;
@@ -46,6 +46,7 @@ fn it_serves_with_a_role_that_may_only_add_to_the_trail_and_keeps_its_partitions
     let database = Database::create();
     Launch::of("migrate")
         .env("DATABASE_URL", database.url())
+        .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
         .run()
         .expect(0);
     let role = Role::by_recipe(&database);
