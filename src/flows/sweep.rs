@@ -42,10 +42,11 @@ const SWEEPERS: [Sweeper; 6] = [
         )?)
     },
     |connection, now| Ok(outbox::delete_before(connection, least_of(now - MESSAGES_KEPT), BATCH)?),
-    // How long the trail is kept is the schema's matter: the service may not delete it.
-    |connection, now| Ok(audit_events::tend(connection, now)?),
     |connection, now| Ok(quotas::delete_before(connection, now)?),
     |connection, now| Ok(throttles::delete_before(connection, now - THROTTLES_KEPT)?),
+    // How long the trail is kept is the schema's matter: the service may not delete it. Last, since a role that may not even ask
+    // for it is no reason to keep the rest.
+    |connection, now| Ok(audit_events::tend(connection, now)?),
 ];
 
 /// Deletes a batch of each table. Returns how many rows went: the caller comes back for more until there are none.
