@@ -1,5 +1,5 @@
 -- The trail becomes append-only, and is kept in one partition a month, so that its end is dropped and never deleted row by
--- row. The rows there are move over, while nobody writes: some seconds for each million.
+-- row. The rows there are move over, while nobody writes: up to a minute for each million.
 LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE audit_events RENAME TO audit_events_unparted;
 ALTER TABLE audit_events_unparted RENAME CONSTRAINT audit_events_pkey TO audit_events_unparted_pkey;
@@ -160,6 +160,9 @@ REVOKE ALL ON FUNCTION audit_events_refuse_change(), audit_events_make_default()
     audit_events_part_default(), audit_events_tend(timestamptz) FROM PUBLIC;
 
 SELECT audit_events_make_default();
+-- The months of these rows first, so that each is written once.
+SELECT audit_events_make_partition(month) FROM (
+    SELECT DISTINCT date_trunc('month', occurred_at AT TIME ZONE 'UTC') AS month FROM audit_events_unparted) months;
 INSERT INTO audit_events (id, occurred_at, event, success, reason, user_id, session_id, request_id, ip, user_agent, client_id)
 SELECT id, occurred_at, event, success, reason, user_id, session_id, request_id, ip, user_agent, client_id
   FROM audit_events_unparted;
