@@ -70,29 +70,24 @@ fn is_trusted(address: IpAddr, trusted: &[IpNetwork]) -> bool {
     trusted.iter().any(|network| network.contains(address.to_canonical()))
 }
 
-/// Returns the hops that `Forwarded` (RFC 7239) or else `X-Forwarded-For` names, nearest to the client first. A hop that
+/// Returns the hops that `X-Forwarded-For` or else `Forwarded` (RFC 7239) names, nearest to the client first. A hop that
 /// is no address (`unknown`, an obfuscated name) is `None`.
+///
+/// A proxy that writes one of them hands the client's own version of the other on. Nearly all write `X-Forwarded-For`, so
+/// that one counts where there are both.
 fn forwarded_hops(request: &HttpRequest) -> Vec<Option<IpAddr>> {
-    let headers = request.headers();
-    let texts = |name: header::HeaderName| -> Vec<String> {
-        headers
-            .get_all(name)
-            .filter_map(|value| value.to_str().ok())
-            .map(str::to_owned)
-            .collect()
+    let joined = |name: header::HeaderName| -> Option<String> {
+        // A proxy appends to the line that a client began: bytes that are no text must not hide what follows them.
+        let texts = request.headers().get_all(name);
+        let texts: Vec<_> = texts.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        (!texts.is_empty()).then(|| texts.join(","))
     };
-    let forwarded = texts(header::FORWARDED);
-    if forwarded.is_empty() {
-        let listed = texts(header::X_FORWARDED_FOR).join(",");
-        return listed
-            .split(',')
-            .map(str::trim)
-            .filter(|hop| !hop.is_empty())
-            .map(parse_hop)
-            .collect();
+    if let Some(listed) = joined(header::X_FORWARDED_FOR) {
+        let hops = listed.split(',').map(str::trim).filter(|hop| !hop.is_empty());
+        return hops.map(parse_hop).collect();
     }
+    let forwarded = joined(header::FORWARDED).unwrap_or_default();
     forwarded
-        .join(",")
         .split(',')
         .map(|element| parse_hop(forwarded_for(element)))
         .collect()
@@ -170,9 +165,11 @@ mod tests {
                 "2001:db8::1",
             ),
             (
-                &[("forwarded", "for=198.51.100.1:99"), ("x-forwarded-for", "1.1.1.1")],
+                // Whoever stands behind the usual proxy can write the other header.
+                &[("forwarded", "for=1.1.1.1"), ("x-forwarded-for", "198.51.100.1")],
                 "198.51.100.1",
             ),
+            (&[("forwarded", "for=198.51.100.1:99")], "198.51.100.1"),
             (&[("x-forwarded-for", "198.51.100.1, unknown")], "10.0.0.1"),
             (&[("x-forwarded-for", "10.0.0.3, 10.0.0.2")], "10.0.0.3"),
             (&[], "10.0.0.1"),

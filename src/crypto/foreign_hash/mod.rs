@@ -184,6 +184,16 @@ impl StoredPassword {
     }
 }
 
+/// Returns the cost of a hash that bcrypt is in, whatever is around it: `$2b$12$…`, or `…,r=12$…` as passlib writes it.
+pub(super) fn bcrypt_cost(hash: &str) -> Option<u32> {
+    let number = match hash.strip_prefix("$bcrypt-sha256$v=2,t=2b,r=") {
+        Some(rest) => rest.split('$').next(),
+        None => hash.split_once("$2").and_then(|(_, version)| version.split('$').nth(1)),
+    };
+    let cost = number?.parse().ok()?;
+    (4..=31).contains(&cost).then_some(cost)
+}
+
 /// Checks a password against a hash stored under one of our names for others' schemes.
 ///
 /// The text is read anew, bounds and all: what got into the table past the import is no way to tie the threads up either.

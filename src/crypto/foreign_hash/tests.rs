@@ -246,3 +246,22 @@ proptest::proptest! {
         let _ = ForeignHash::parse(&format!("{}{any}", KINDS[index].prefix));
     }
 }
+
+#[test]
+fn the_cost_of_bcrypt_is_found_in_every_hash_that_has_one() {
+    for (hash, cost) in [
+        ("$2b$04$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG", Some(4)),
+        ("$2y$12$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG", Some(12)),
+        (
+            "bcrypt_sha256$$2b$11$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG",
+            Some(11),
+        ),
+        ("$bcrypt-sha256$v=2,t=2b,r=13$ehpU$9RgRBX6", Some(13)),
+        ("$2b$99$ehpU", None),
+        ("pbkdf2_sha256$600000$salt$hash", None),
+        ("$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA", None),
+        ("", None),
+    ] {
+        assert_eq!(bcrypt_cost(hash), cost, "{hash}");
+    }
+}
