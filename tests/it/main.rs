@@ -14,6 +14,7 @@
 mod contract;
 mod delivery;
 mod embedded_postgres;
+mod fuzz;
 mod races;
 mod readme;
 mod routes;
