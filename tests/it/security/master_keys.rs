@@ -90,9 +90,17 @@ async fn a_password_outlives_two_master_keys() {
 #[actix_web::test]
 async fn a_wrong_master_key_is_refused_at_start() {
     let app = TestApp::with(&settings(&keys(&[(1, MASTER_KEY)]))).await;
-    let refused = app.refused_sibling(&[("MASTER_KEY", NEW_KEY)]).await;
+    let refused = app
+        .try_start_another(&[("MASTER_KEY", NEW_KEY)])
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("does not open"), "{refused}");
-    let refused = app.refused_sibling(&[("MASTER_KEY", &keys(&[(2, NEW_KEY)]))]).await;
+    let refused = app
+        .try_start_another(&[("MASTER_KEY", &keys(&[(2, NEW_KEY)]))])
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         refused.contains("the master key with id 1 is not among those given"),
         "{refused}"
@@ -102,8 +110,10 @@ async fn a_wrong_master_key_is_refused_at_start() {
         .rewrap()
         .await;
     let refused = app
-        .refused_sibling(&[("MASTER_KEY", &keys(&[(2, NEW_KEY), (1, NEWEST_KEY)]))])
-        .await;
+        .try_start_another(&[("MASTER_KEY", &keys(&[(2, NEW_KEY), (1, NEWEST_KEY)]))])
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("an id that was never used"), "{refused}");
 }
 

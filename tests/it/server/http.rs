@@ -2,12 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ureq::http::{HeaderMap, Method, Request};
 
-use super::process::{PATIENCE, timed};
+use super::process::PATIENCE;
 
 /// How long somebody who is slow on purpose waits between two pieces.
 const TRICKLE: Duration = Duration::from_millis(300);
@@ -76,6 +76,18 @@ impl Client {
 
     #[track_caller]
     pub(crate) fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+        self.try_send(method, path, token, body)
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Sends a request to a program that may die meanwhile.
+    pub(crate) fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer, ureq::Error> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.issuer()));
@@ -86,21 +98,15 @@ impl Client {
             request = request.header("content-type", "application/json");
         }
         let request = request.body(body.map(Value::to_string).unwrap_or_default()).unwrap();
-        let (answer, took) = timed(|| {
-            let mut answer = self
-                .agent
-                .run(request)
-                .unwrap_or_else(|error| panic!("{path}: {error}"));
-            let text = answer.body_mut().read_to_string().unwrap();
-            (answer.status().as_u16(), answer.headers().clone(), text)
-        });
-        let (status, headers, text) = answer;
-        Answer {
-            status,
-            headers,
+        let begun = Instant::now();
+        let mut answer = self.agent.run(request)?;
+        let text = answer.body_mut().read_to_string()?;
+        Ok(Answer {
+            status: answer.status().as_u16(),
+            headers: answer.headers().clone(),
             text,
-            took,
-        }
+            took: begun.elapsed(),
+        })
     }
 
     /// Opens a bare connection.

@@ -11,8 +11,12 @@ pub(crate) mod program;
 
 mod cli;
 mod clock;
+mod crashes;
+mod cut_connections;
 mod database_outage;
+#[cfg(target_os = "linux")]
 mod database_role;
+mod disk_full;
 mod instances;
 mod lifecycle;
 mod limits;
@@ -22,4 +26,5 @@ mod once_only;
 mod operators;
 mod outbox;
 mod rewrap;
+mod under_load;
 mod user_import;

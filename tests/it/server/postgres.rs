@@ -43,6 +43,12 @@ impl Cluster {
         self.running = Some(EmbeddedPostgres::start(&self.options).unwrap());
     }
 
+    /// Stops what may be left of it, and starts it again.
+    pub(crate) fn restart(&mut self) {
+        let _ = self.running.take().map(EmbeddedPostgres::stop);
+        self.start_again();
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

@@ -87,18 +87,19 @@ impl TestApp {
         .await
     }
 
-    /// Tries to start another instance on the same database, and returns why it refuses to.
-    pub(crate) async fn refused_sibling(&self, settings: &[(&str, &str)]) -> String {
-        let source = Source::from_pairs(&[settings, &[("BCRYPT_COST", "4")]].concat());
-        let config = Config::read(&source, Mode::Development).unwrap();
+    /// Tells whether another instance would start on what is in the database.
+    pub(crate) async fn try_start_another(&self, settings: &[(&str, &str)]) -> Result<(), app::StartError> {
+        let mut pairs = vec![("MASTER_KEY", MASTER_KEY), ("BCRYPT_COST", "4"), ("DB_POOL_SIZE", "2")];
+        pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
+        pairs.extend(settings);
+        let config = Config::read(&Source::from_pairs(&pairs), Mode::Development).unwrap();
         let world = World {
             clock: self.clock.clone(),
             random: Arc::new(SeededRandom::default()),
             development: None,
         };
-        let state = app::build(&config, &self.database.url, PUBLIC_URL, world).unwrap();
-        let refused = server::prepare_once(&state.core, &self.database.url).await;
-        refused.expect_err("it started").to_string()
+        let state = app::build(&config, &self.database.url, PUBLIC_URL, world)?;
+        server::prepare_once(&state.core, &self.database.url).await
     }
 
     /// Starts with ways out for messages that the test brings; they are used when it says [`TestApp::deliver`].

@@ -1,0 +1,163 @@
+//! Whether a name has an account is told neither by the bytes of an answer nor by the time that it takes.
+//!
+//! Of the times that a name takes the shortest counts, over requests that take turns, since a busy machine only adds to it;
+//! and there are so many turns that it is seen. None may take twice as long as another: the tests fail for a hash that is
+//! skipped, made twice, or cheaper, and for nothing that a machine does.
+
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use serde_json::{Value, json};
+
+use crate::support::actors::{PASSWORD, Person};
+use crate::support::app::TestApp;
+use crate::support::response::TestResponse;
+
+const LEAST_ROUNDS: usize = 4;
+const MOST_ROUNDS: usize = 80;
+/// A hash that takes long enough to be told from everything else.
+const COST: &str = "9";
+/// Somebody's password, hashed by another program at a cost of 6 with bcrypt.
+const FOREIGN_HASH: &str = "$2b$06$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG";
+
+/// Everybody whose name may be asked for.
+const NAMES: [&str; 6] = [
+    "nobody@mail.example",
+    "unverified@mail.example",
+    "verified@mail.example",
+    "disabled@mail.example",
+    "imported@mail.example",
+    "older@mail.example",
+];
+
+async fn town(settings: &[(&str, &str)]) -> TestApp {
+    let mut all = vec![("BCRYPT_COST", COST)];
+    all.extend(settings);
+    let app = TestApp::with(&all).await;
+    for email in NAMES.iter().skip(1) {
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = app.post("/register", &body).await;
+        assert!([201, 202].contains(&answer.status.as_u16()));
+    }
+    app.verify_email("verified@mail.example").await;
+    let change = format!(
+        "UPDATE users SET status = 'disabled' WHERE email = 'disabled@mail.example';
+         UPDATE users SET password_scheme = 'bcrypt', password_key_id = 0, password_hash = '{FOREIGN_HASH}'
+             WHERE email = 'imported@mail.example';
+         UPDATE users SET password_hash = replace(password_hash, '$2b$09$', '$2b$05$')
+             WHERE email = 'older@mail.example'"
+    );
+    app.database.connect().batch_execute(&change).unwrap();
+    app
+}
+
+/// Returns everything of an answer but what is different each time.
+fn shape(answer: &TestResponse) -> String {
+    let mut headers: Vec<String> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !["x-request-id", "date"].contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}: {value:?}"))
+        .collect();
+    headers.sort_unstable();
+    let mut body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if let Some(members) = body.as_object_mut() {
+        members.remove("request_id");
+    }
+    format!("{} {headers:?} {} {body}", answer.status, answer.body.len())
+}
+
+/// Sends one request for each name in turn, a day apart, until all names are seen to take alike; asserts that this happens,
+/// and that the answers are the same but for their ids.
+async fn assert_alike(app: &TestApp, path: &str, body: impl Fn(&str, usize) -> Value) {
+    let mut shortest = [Duration::MAX; NAMES.len()];
+    for round in 0..MOST_ROUNDS {
+        let mut first: Option<String> = None;
+        for place in 0..NAMES.len() {
+            // Another one begins each time, so that none is always the one after a pause.
+            let place = (place + round) % NAMES.len();
+            let name = NAMES[place];
+            let begun = Instant::now();
+            let answer = app.post(path, &body(name, round)).await;
+            shortest[place] = shortest[place].min(begun.elapsed());
+            let shape = shape(&answer);
+            assert_eq!(&shape, first.get_or_insert_with(|| shape.clone()), "{path} of {name}");
+        }
+        app.clock.advance(86_400);
+        let (least, most) = (shortest.iter().min(), shortest.iter().max());
+        if round >= LEAST_ROUNDS && most.unwrap() < &(*least.unwrap() * 2) {
+            return;
+        }
+    }
+    panic!("{path} takes {shortest:?} for {NAMES:?}");
+}
+
+#[actix_web::test]
+async fn a_wrong_password_is_refused_alike_whoever_it_is_for() {
+    let app = town(&[]).await;
+    let wrong = |name: &str, _| json!({"email": name, "password": "another password"});
+    assert_alike(&app, "/login", wrong).await;
+    // The right one of an account that is disabled, too.
+    let right = app
+        .post(
+            "/login",
+            &json!({"email": "disabled@mail.example", "password": PASSWORD}),
+        )
+        .await;
+    let unknown = app.post("/login", &wrong(NAMES[0], 0)).await;
+    assert_eq!(shape(&right), shape(&unknown));
+}
+
+#[actix_web::test]
+async fn a_wait_is_told_alike_whoever_it_is_for() {
+    let app = town(&[]).await;
+    for name in NAMES {
+        for _ in 0..5 {
+            app.post("/login", &json!({"email": name, "password": "another password"}))
+                .await
+                .expect(401);
+        }
+    }
+    let mut shapes = Vec::new();
+    for name in NAMES {
+        let answer = app
+            .post("/login", &json!({"email": name, "password": PASSWORD}))
+            .await
+            .expect(429);
+        shapes.push(shape(&answer));
+    }
+    shapes.dedup();
+    assert_eq!(shapes.len(), 1, "{shapes:#?}");
+}
+
+#[actix_web::test]
+async fn a_wish_for_mail_is_granted_alike_whoever_it_is_for() {
+    let app = town(&[]).await;
+    for path in ["/password/forgot", "/magic-link"] {
+        assert_alike(&app, path, |name, _| json!({"email": name})).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_registration_in_private_is_answered_alike_whoever_it_is_for() {
+    let app = town(&[("REGISTRATION", "private")]).await;
+    assert_alike(&app, "/register", |name, round| {
+        // Nobody has an account only once.
+        let name = if name == NAMES[0] {
+            format!("{round}.{name}")
+        } else {
+            name.to_owned()
+        };
+        json!({"email": name, "password": PASSWORD})
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn the_right_password_at_an_older_cost_still_signs_in() {
+    let app = TestApp::with(&[("BCRYPT_COST", "4")]).await;
+    let person = Person::register(&app, "jo@mail.example").await;
+    let dearer = app.sibling(&[("BCRYPT_COST", "6")]).await;
+    person.log_in(&dearer).await;
+    person.log_in(&app).await;
+}

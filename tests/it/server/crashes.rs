@@ -1,0 +1,404 @@
+//! `kill -9` at any moment, under people who go through all doors: nothing acknowledged is lost, nothing that is good once
+//! counts twice, and there is no session that its owner cannot end.
+//!
+//! Each person goes the same way: register, prove the address, confirm the authenticator, refresh, log in with a code, change the password,
+//! log out, log in with a recovery code, reset the password. An answer that got lost leaves two possibilities; the next
+//! request finds out which it is, and both are right. The moments of the kills come from a seed, which is printed;
+//! `CRASH_SEED` repeats them (the machine's scheduling does its own part).
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chrono::DateTime;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use super::http::{Answer, Client};
+use super::instances::instance;
+use super::person::{PERIOD, Tokens, now};
+use super::postgres::Database;
+use super::process::{PATIENCE, StopAtEnd};
+use crate::support::oath;
+
+/// People on their way at the same time.
+const PEOPLE: usize = 4;
+/// How long one predecessor of a refresh token is good again, less some for a slow machine.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// The instance that is there at the moment, or was until just now.
+struct Service {
+    client: Mutex<Client>,
+    stopping: AtomicBool,
+    /// Requests that were not heard of any more.
+    lost: AtomicU32,
+}
+
+impl Service {
+    /// Sends a request once: `None` when nobody knows what became of it.
+    fn once(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Option<Answer> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match client.try_send(method, path, token, body) {
+            Ok(answer) if answer.status == 503 => None,
+            Ok(answer) => {
+                assert!(answer.status < 500, "{path}: {}", answer.text);
+                Some(answer)
+            }
+            Err(_died) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    /// Sends a request until it is answered; tells whether an earlier try may have been done without an answer.
+    fn until_answered(&self, method: &Method, path: &str, token: Option<&str>, body: Option<&Value>) -> (Answer, bool) {
+        let begun = Instant::now();
+        let mut repeated = false;
+        loop {
+            if let Some(answer) = self.once(method.clone(), path, token, body) {
+                return (answer, repeated);
+            }
+            assert!(begun.elapsed() < PATIENCE, "{path} was never answered");
+            repeated = true;
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (Answer, bool) {
+        self.until_answered(&Method::POST, path, None, Some(body))
+    }
+
+    fn get_as(&self, token: &str, path: &str) -> Answer {
+        self.until_answered(&Method::GET, path, Some(token), None).0
+    }
+}
+
+/// Somebody on the way, and what was acknowledged to them.
+struct Traveller {
+    email: String,
+    password: String,
+    secret: String,
+    /// The time step of the first code; the second is the next one. Both are good for half a minute at least.
+    first_step: i64,
+    recovery_codes: Vec<String>,
+    /// What has to be refused from now on.
+    spent_codes: Vec<String>,
+    ended: Vec<Tokens>,
+    /// What has to be good.
+    live: Option<Tokens>,
+}
+
+impl Traveller {
+    /// Registers. Where the answer got lost, the account may be there; then it is whole, and a login says how to go on.
+    fn register(service: &Service, email: String) -> (Self, String) {
+        let password = "Grüne Fenster im Regen".to_owned();
+        let (answer, repeated) = service.post("/register", &json!({"email": email, "password": password}));
+        let mut traveller = Self {
+            email,
+            password,
+            secret: String::new(),
+            first_step: now() / PERIOD,
+            recovery_codes: Vec::new(),
+            spent_codes: Vec::new(),
+            ended: Vec::new(),
+            live: None,
+        };
+        if answer.status == 201 {
+            traveller.secret = answer.text_at("/totp/secret");
+            return (traveller, answer.text_at("/pre_auth_token"));
+        }
+        assert!(repeated, "{}", answer.text);
+        answer.problem(409, "email_taken");
+        let pre_auth_token = traveller.enrol(service);
+        (traveller, pre_auth_token)
+    }
+
+    /// Logs in and has a new secret made.
+    fn enrol(&mut self, service: &Service) -> String {
+        let answer = self.log_in(service);
+        assert_eq!(answer.text_at("/status"), "enrolment_required");
+        let pre_auth_token = answer.text_at("/pre_auth_token");
+        let (enrolment, _) = service.until_answered(&Method::POST, "/2fa/totp", Some(&pre_auth_token), None);
+        self.secret = enrolment.expect(201).text_at("/secret");
+        pre_auth_token
+    }
+
+    fn code(&self, step: i64) -> String {
+        oath::code_at(&self.secret, DateTime::from_timestamp(step * PERIOD, 0).unwrap())
+    }
+
+    fn log_in(&self, service: &Service) -> Answer {
+        let body = json!({"email": self.email, "password": self.password});
+        service.post("/login", &body).0.expect(200)
+    }
+
+    fn pre_auth_token(&self, service: &Service) -> String {
+        self.log_in(service).text_at("/pre_auth_token")
+    }
+
+    /// Signs in with a code that was never sent before. Where the answer got lost, it is refused or signs in: once, in
+    /// either case.
+    fn sign_in(&mut self, service: &Service, code: String) -> Option<Tokens> {
+        let mut repeated = false;
+        let tokens = loop {
+            let body = json!({"pre_auth_token": self.pre_auth_token(service), "code": code});
+            if let Some(answer) = service.once(Method::POST, "/2fa/verify", None, Some(&body)) {
+                if answer.status == 200 {
+                    break Some(Tokens::of(&answer));
+                }
+                assert!(repeated, "never sent, and refused: {}", answer.text);
+                answer.problem(401, "invalid_code");
+                break None;
+            }
+            repeated = true;
+        };
+        self.spent_codes.push(code);
+        tokens
+    }
+
+    /// Confirms the authenticator. Where the answer got lost, so did the recovery codes.
+    fn confirm(&mut self, service: &Service, pre_auth_token: &str) -> Option<Tokens> {
+        let code = self.code(self.first_step);
+        let body = json!({"pre_auth_token": pre_auth_token, "code": code});
+        let (answer, repeated) = service.post("/2fa/verify", &body);
+        self.spent_codes.push(code);
+        if answer.status == 200 {
+            let tokens = Tokens::of(&answer);
+            self.recovery_codes.clone_from(&tokens.recovery_codes);
+            return Some(tokens);
+        }
+        assert!(repeated, "{}", answer.text);
+        answer.problem(401, "invalid_pre_auth_token");
+        None
+    }
+
+    /// Refreshes; the same token again brings the same successor, so that a lost answer loses nothing.
+    fn refresh(service: &Service, tokens: &Tokens) -> Option<Tokens> {
+        let begun = Instant::now();
+        let body = json!({"refresh_token": tokens.refresh});
+        let (answer, repeated) = service.post("/token/refresh", &body);
+        if repeated && begun.elapsed() > GRACE {
+            return None;
+        }
+        let successor = Tokens::of(&answer.expect(200));
+        let (again, _) = service.post("/token/refresh", &body);
+        if begun.elapsed() < GRACE {
+            assert_eq!(Tokens::of(&again.expect(200)).refresh, successor.refresh);
+        }
+        (begun.elapsed() < GRACE).then_some(successor)
+    }
+
+    fn log_out(&mut self, service: &Service, tokens: Tokens) {
+        let body = json!({"refresh_token": tokens.refresh});
+        service.post("/logout", &body).0.expect(204);
+        self.ended.push(tokens);
+    }
+
+    /// Changes the password; tells whether it is changed. Where the answer got lost, exactly one of the two is right.
+    fn change_password(&mut self, service: &Service, tokens: &Tokens) -> bool {
+        let new = format!("{}, und Sonne", self.password);
+        let body = json!({"current_password": self.password, "new_password": new});
+        let answer = service.once(Method::POST, "/password/change", Some(&tokens.access), Some(&body));
+        let changed = if let Some(answer) = answer {
+            answer.expect(204).status == 204
+        } else {
+            let right = |password: &str| {
+                let body = json!({"email": self.email, "password": password});
+                service.post("/login", &body).0.status == 200
+            };
+            let (old, new) = (right(&self.password), right(&new));
+            assert!(old != new, "old: {old}, new: {new}");
+            new
+        };
+        if changed {
+            self.password = new;
+        }
+        changed
+    }
+
+    /// Returns the token of the mail of a kind, which was acknowledged to be on its way.
+    fn mailed_token(&self, service: &Service, kind: &str) -> Value {
+        let path = format!("/dev/outbox?to={}", self.email);
+        let (kept, _) = service.until_answered(&Method::GET, &path, None, None);
+        let kept = kept.expect(200).json();
+        let mail = kept.as_array().unwrap().iter().find(|mail| mail["kind"] == kind);
+        mail.unwrap_or_else(|| panic!("no {kind} in {kept}"))["token"].clone()
+    }
+
+    /// Sends a token that was mailed: it is good once.
+    fn use_up(service: &Service, path: &str, body: &Value) {
+        let (answer, repeated) = service.post(path, body);
+        assert!(answer.status == 204 || repeated, "{}", answer.text);
+        service.post(path, body).0.problem(400, "invalid_link_token");
+    }
+
+    /// Proves the address. Without that, a reset would take the authenticator away.
+    fn prove_address(&self, service: &Service) {
+        let token = self.mailed_token(service, "email_verification");
+        Self::use_up(service, "/email/verify", &json!({"token": token}));
+    }
+
+    /// Sets a new password by mail. All sessions end with it.
+    fn reset_password(&mut self, service: &Service) {
+        service
+            .post("/password/forgot", &json!({"email": self.email}))
+            .0
+            .expect(202);
+        let token = self.mailed_token(service, "password_reset");
+        let new = format!("{}, und Wind", self.password);
+        Self::use_up(
+            service,
+            "/password/reset",
+            &json!({"token": token, "new_password": new}),
+        );
+        self.password = new;
+        self.ended.extend(self.live.take());
+    }
+
+    /// Goes all the way; what was lost on it is gone on without.
+    fn travel(service: &Service, email: String, resets: bool) -> Self {
+        let (mut this, pre_auth_token) = Self::register(service, email);
+        this.prove_address(service);
+        let tokens = this.confirm(service, &pre_auth_token);
+        let tokens = tokens.and_then(|tokens| Self::refresh(service, &tokens));
+        let code = this.code(this.first_step + 1);
+        let Some(other) = this.sign_in(service, code) else {
+            this.live = tokens;
+            return this;
+        };
+        if this.change_password(service, &other) {
+            this.ended.extend(tokens);
+        }
+        this.log_out(service, other);
+        if let Some(recovery_code) = this.recovery_codes.pop() {
+            this.live = this.sign_in(service, recovery_code);
+        }
+        if resets {
+            this.reset_password(service);
+        }
+        this
+    }
+
+    /// Looks at everything that was acknowledged, after the last kill.
+    fn look_back(mut self, service: &Service, database: &Database) {
+        if let Some(tokens) = &self.live {
+            let me = service.get_as(&tokens.access, "/me").expect(200).json();
+            assert_eq!(me["email_verified"], true, "{me}");
+        }
+        for code in self.spent_codes.clone() {
+            let body = json!({"pre_auth_token": self.pre_auth_token(service), "code": code});
+            service.post("/2fa/verify", &body).0.problem(401, "invalid_code");
+        }
+        for tokens in &self.ended {
+            let body = json!({"refresh_token": tokens.refresh});
+            assert_ne!(service.post("/token/refresh", &body).0.status, 200);
+        }
+        let Some(code) = self.recovery_codes.pop() else { return };
+        let tokens = self.sign_in(service, code).unwrap();
+        self.end_every_session(service, database, &tokens);
+    }
+
+    /// Every session that the database holds is listed to its owner, who can end it.
+    fn end_every_session(&self, service: &Service, database: &Database, tokens: &Tokens) {
+        let active = || {
+            database.sql(&format!(
+                "SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id
+                 WHERE s.state = 'active' AND u.email = '{}' ORDER BY 1",
+                self.email
+            ))
+        };
+        let listed = service.get_as(&tokens.access, "/sessions").expect(200).json();
+        let mut listed: Vec<&str> = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["id"].as_str().unwrap())
+            .collect();
+        listed.sort_unstable();
+        assert_eq!(listed.join("\n"), active());
+        let delete = |path: &str| {
+            service
+                .until_answered(&Method::DELETE, path, Some(&tokens.access), None)
+                .0
+        };
+        delete("/sessions").expect(204);
+        assert_eq!(active().lines().count(), 1);
+        service
+            .until_answered(&Method::POST, "/logout", Some(&tokens.access), None)
+            .0
+            .expect(204);
+        assert_eq!(active(), "");
+    }
+}
+
+/// Lets people travel while the service is killed so many times, and looks at what is left.
+fn survive(kills: u32) {
+    let given = std::env::var("CRASH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| now().unsigned_abs());
+    eprintln!("CRASH_SEED={seed}");
+    let mut random = ChaCha20Rng::seed_from_u64(seed);
+    let database = Database::create();
+    let launch = || instance(database.url()).start();
+    let mut program = Some(launch());
+    let service = Service {
+        client: Mutex::new(program.as_ref().unwrap().ready()),
+        stopping: AtomicBool::new(false),
+        lost: AtomicU32::new(0),
+    };
+    let travellers: Vec<Traveller> = thread::scope(|scope| {
+        let on_the_way: Vec<_> = (0..PEOPLE)
+            .map(|place| {
+                let service = &service;
+                scope.spawn(move || {
+                    let mut arrived = Vec::new();
+                    while !service.stopping.load(Ordering::Relaxed) {
+                        let email = format!("jo{place}.{}@mail.example", arrived.len());
+                        arrived.push(Traveller::travel(service, email, arrived.len() % 2 == 0));
+                    }
+                    arrived
+                })
+            })
+            .collect();
+        let stopping = StopAtEnd(&service.stopping);
+        for _ in 0..kills {
+            // Not to let time pass for the service: to kill it in the middle of something.
+            thread::sleep(Duration::from_micros(u64::from(random.next_u32() % 400_000)));
+            program.take().unwrap().kill();
+            let next = program.insert(launch());
+            *service.client.lock().unwrap() = next.client();
+            next.ready();
+        }
+        drop(stopping);
+        on_the_way
+            .into_iter()
+            .flat_map(|people| people.join().unwrap())
+            .collect()
+    });
+    assert!(service.lost.load(Ordering::Relaxed) > 0, "no request met a kill");
+    assert!(!travellers.is_empty());
+    // What the trail tells is what there is: every session that was ever active was made once.
+    let unlike = "SELECT count(*) FROM (
+        SELECT s.id FROM sessions s LEFT JOIN audit_events e ON e.session_id = s.id AND e.event = 'session_created'
+        WHERE s.state <> 'pending' AND s.auth_time IS NOT NULL GROUP BY s.id HAVING count(e.id) <> 1) unlike";
+    assert_eq!(database.sql(unlike), "0");
+    for traveller in travellers {
+        traveller.look_back(&service, &database);
+    }
+    let ended = program.unwrap().stop().expect(0);
+    assert!(!ended.stderr.contains("panicked"));
+}
+
+#[test]
+fn a_few_kills_under_load_lose_nothing_and_let_nothing_count_twice() {
+    survive(6);
+}
+
+#[test]
+#[ignore = "takes minutes; scripts/test --all runs it"]
+fn many_kills_under_load_lose_nothing_and_let_nothing_count_twice() {
+    survive(150);
+}

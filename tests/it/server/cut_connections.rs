@@ -1,0 +1,197 @@
+//! Connections to the database that are cut while statements run on them, and locks that somebody else holds.
+//!
+//! What was acknowledged is there, what was not is there as a whole or not at all, and all is well again by itself.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::http::{Answer, Client};
+use super::instances::instance;
+use super::person::{Person, Tokens};
+use super::postgres::{Cluster, Database, psql};
+use super::process::{StopAtEnd, eventually};
+
+const PASSWORD: &str = "Grüne Fenster im Regen";
+/// Any answer: the longest wait for a lock and for a connection, and some more for a slow machine.
+const BOUNDED: Duration = Duration::from_secs(8);
+
+/// Cuts every connection that is at work, again and again, for about five seconds.
+const CUT: &str = "DO $$ BEGIN FOR i IN 1..500 LOOP
+    PERFORM pg_stat_clear_snapshot();
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'vestibule' AND state <> 'idle';
+    PERFORM pg_sleep(0.01);
+END LOOP; END $$";
+
+/// A registration, and what was heard of it.
+struct Registration {
+    email: String,
+    status: u16,
+}
+
+fn register(client: &Client, email: &str) -> Answer {
+    client.post("/register", &json!({"email": email, "password": PASSWORD}))
+}
+
+/// Asserts that an answer is what was asked for, or that it cannot be had at present; tells which.
+#[track_caller]
+fn done_or_unavailable(answer: Answer, done: u16) -> bool {
+    assert!(answer.took < BOUNDED, "{:?}", answer.took);
+    if answer.status == done {
+        return true;
+    }
+    answer.problem(503, "service_unavailable");
+    false
+}
+
+/// Registers one after the other until told to stop.
+fn register_on(client: &Client, worker: usize, stop: &AtomicBool) -> Vec<Registration> {
+    let mut made = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let email = format!("jo{worker}.{}@mail.example", made.len());
+        let answer = register(client, &email);
+        let status = answer.status;
+        done_or_unavailable(answer, 201);
+        made.push(Registration { email, status });
+    }
+    made
+}
+
+/// Refreshes one session until told to stop; a token whose answer got lost is sent again. Returns the last answer.
+fn refresh_on(client: &Client, mut tokens: Tokens, stop: &AtomicBool) -> Tokens {
+    while !stop.load(Ordering::Relaxed) {
+        let answer = client.post("/token/refresh", &json!({"refresh_token": tokens.refresh}));
+        if answer.status == 200 {
+            tokens = Tokens::of(&answer);
+        }
+        done_or_unavailable(answer, 200);
+    }
+    tokens
+}
+
+#[test]
+fn transactions_that_are_cut_off_are_whole_or_absent() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    let (person, tokens) = Person::sign_up(&client);
+    let stop = AtomicBool::new(false);
+
+    let (registrations, tokens) = thread::scope(|scope| {
+        let registering: Vec<_> = (0..4)
+            .map(|worker| {
+                scope.spawn({
+                    let (client, stop) = (&client, &stop);
+                    move || register_on(client, worker, stop)
+                })
+            })
+            .collect();
+        let refreshing = scope.spawn(|| refresh_on(&client, tokens, &stop));
+        let stopping = StopAtEnd(&stop);
+        database.sql(CUT);
+        drop(stopping);
+        let registrations = registering.into_iter().flat_map(|worker| worker.join().unwrap());
+        (registrations.collect::<Vec<_>>(), refreshing.join().unwrap())
+    });
+
+    let lost = registrations.iter().filter(|made| made.status == 503).count();
+    assert!(
+        lost > 0 && lost < registrations.len(),
+        "{lost} of {}",
+        registrations.len()
+    );
+    // By itself, and without a request that pays for it.
+    client.get("/health/ready").expect(200);
+    // An account comes with its authenticator, its pending login and its mention in the trail, or not at all.
+    let halves = "SELECT count(*) FROM users WHERE NOT (
+        EXISTS (SELECT FROM totp_factors WHERE user_id = users.id)
+        AND EXISTS (SELECT FROM sessions WHERE user_id = users.id)
+        AND EXISTS (SELECT FROM audit_events WHERE user_id = users.id))";
+    assert_eq!(database.sql(halves), "0");
+    for made in registrations {
+        let exists = database.sql(&format!("SELECT count(*) FROM users WHERE email = '{}'", made.email));
+        assert!(made.status == 503 || exists == "1", "{} is gone", made.email);
+        let again = register(&client, &made.email);
+        assert_eq!(again.status, if exists == "1" { 409 } else { 201 }, "{}", again.text);
+    }
+    let again = client.post("/token/refresh", &json!({"refresh_token": tokens.refresh}));
+    client.get_as(&Tokens::of(&again.expect(200)).access, "/me").expect(200);
+    person.sign_in_again(&client);
+    assert!(!program.log().contains("\"status\":500") && !program.log().contains("panicked"));
+}
+
+/// Somebody else's transaction, which holds what its first statement locked until this is dropped.
+struct Holder {
+    session: Child,
+    url: String,
+}
+
+impl Holder {
+    fn of(url: &str, lock: &str) -> Self {
+        let statements = format!("BEGIN; {lock}; SELECT pg_sleep(111)");
+        let mut psql_command = Command::new("psql");
+        let session = psql_command
+            .args(["-XAtqc", &statements, url])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let holder = Self {
+            session: session.spawn().unwrap(),
+            url: url.to_owned(),
+        };
+        let sleeps =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%pg_sleep(111)'";
+        eventually("the lock", || (psql(url, sleeps) == "1").then_some(()));
+        holder
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(111)' \
+                   AND pid <> pg_backend_pid()";
+        let _ = Command::new("psql").args(["-XAtqc", end, &self.url]).output();
+        let _ = self.session.wait();
+    }
+}
+
+#[test]
+fn one_locked_account_makes_others_wait_for_a_bounded_time_at_most() {
+    let cluster = Cluster::start();
+    let program = instance(cluster.url()).env("VESTIBULE_DB_POOL_SIZE", "3").start();
+    let client = program.ready();
+    let (locked, _) = Person::sign_up(&client);
+    let (other, tokens) = Person::sign_up(&client);
+    let lock = format!("SELECT FROM users WHERE email = '{}' FOR UPDATE", locked.email);
+    let holder = Holder::of(cluster.url(), &lock);
+    let log_in = |person: &Person| client.post("/login", &json!({"email": person.email, "password": person.password}));
+
+    // Alone, it costs its own account only.
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| log_in(&locked));
+        log_in(&other).expect(200);
+        client.get_as(&tokens.access, "/me").expect(200);
+        waiting.join().unwrap().problem(503, "service_unavailable");
+    });
+    // With every connection waiting for the lock, others are answered, or told so in time.
+    thread::scope(|scope| {
+        let stuck: Vec<_> = (0..9).map(|_| scope.spawn(|| log_in(&locked))).collect();
+        let others: Vec<_> = (0..9)
+            .map(|_| scope.spawn(|| client.get_as(&tokens.access, "/me")))
+            .collect();
+        for answer in stuck {
+            assert!(!done_or_unavailable(answer.join().unwrap(), 200), "nothing was locked");
+        }
+        for answer in others {
+            done_or_unavailable(answer.join().unwrap(), 200);
+        }
+    });
+    drop(holder);
+
+    log_in(&locked).expect(200);
+    log_in(&other).expect(200);
+    assert!(!program.log().contains("\"status\":500"));
+}
