@@ -165,6 +165,7 @@ impl Templates {
             Message::MagicLink { minutes, .. } | Message::PasswordReset { minutes, .. } => {
                 args.set("minutes", *minutes);
             }
+            Message::Invitation { hours, .. } => args.set("hours", *hours),
             Message::AuthenticatorAdded
             | Message::AuthenticatorReplaced
             | Message::AuthenticatorRemoved
@@ -182,7 +183,8 @@ impl Templates {
             | Message::PasswordChanged
             | Message::PasswordWasReset
             | Message::AccountExists
-            | Message::AccountDeleted => {}
+            | Message::AccountDeleted
+            | Message::SecondFactorsReset => {}
         }
         args
     }
@@ -237,6 +239,8 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::EmailVerification { .. } => &["verification-not-you"],
         Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
         Message::AccountExists => &["account-exists-advice"],
+        Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
+        Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
         Message::AccountDeleted => &[],
         _ => &["notice-not-you"],
     }
@@ -336,6 +340,11 @@ mod tests {
             Message::PasswordWasReset,
             Message::AccountExists,
             Message::AccountDeleted,
+            Message::Invitation {
+                link: link(),
+                hours: 24,
+            },
+            Message::SecondFactorsReset,
         ];
         all.iter().for_each(is_among_them);
         all
@@ -367,7 +376,9 @@ mod tests {
             | Message::PasswordChanged
             | Message::PasswordWasReset
             | Message::AccountExists
-            | Message::AccountDeleted => {}
+            | Message::AccountDeleted
+            | Message::Invitation { .. }
+            | Message::SecondFactorsReset => {}
         }
     }
 

@@ -80,6 +80,10 @@ pub enum EventName {
     ServiceClientCreated,
     /// Credentials of a back end were deleted.
     ServiceClientDeleted,
+    /// An operator did something to an account or to the deployment: the reason says what.
+    AdminAction,
+    /// Somebody who is signed in asked for what they may not do.
+    AccessDenied,
 }
 
 impl EventName {
@@ -120,6 +124,8 @@ impl EventName {
             Self::SigningKeyRotated => "signing_key_rotated",
             Self::ServiceClientCreated => "service_client_created",
             Self::ServiceClientDeleted => "service_client_deleted",
+            Self::AdminAction => "authz_admin",
+            Self::AccessDenied => "authz_fail",
         }
     }
 }
@@ -153,6 +159,8 @@ pub struct AuditEvent {
     pub session_id: Option<SessionId>,
     /// The service client that asked for it, or that it is about.
     pub client_id: Option<ServiceClientId>,
+    /// The administrator who did it to the account.
+    pub actor_id: Option<UserId>,
 }
 
 impl AuditEvent {
@@ -165,6 +173,7 @@ impl AuditEvent {
             user_id: Some(user_id),
             session_id: None,
             client_id: None,
+            actor_id: None,
         }
     }
 
@@ -177,6 +186,7 @@ impl AuditEvent {
             user_id: None,
             session_id: None,
             client_id: None,
+            actor_id: None,
         }
     }
 
@@ -189,6 +199,7 @@ impl AuditEvent {
             user_id,
             session_id: None,
             client_id: None,
+            actor_id: None,
         }
     }
 
@@ -203,6 +214,13 @@ impl AuditEvent {
     #[must_use]
     pub const fn with_client(mut self, client_id: ServiceClientId) -> Self {
         self.client_id = Some(client_id);
+        self
+    }
+
+    /// Adds the administrator who did it, unless the command line did.
+    #[must_use]
+    pub const fn by(mut self, actor_id: Option<UserId>) -> Self {
+        self.actor_id = actor_id;
         self
     }
 
@@ -232,4 +250,29 @@ pub struct RecordedEvent {
     pub ip: Option<IpAddr>,
     /// What it came from.
     pub user_agent: Option<String>,
+}
+
+/// An event as operators see it.
+pub struct TrailEvent {
+    /// What its user sees of it.
+    pub event: RecordedEvent,
+    /// The account concerned.
+    pub user_id: Option<UserId>,
+    /// The administrator who did it to the account.
+    pub actor_id: Option<UserId>,
+    /// The service client that asked for it, or that it is about.
+    pub client_id: Option<ServiceClientId>,
+    /// The request's id, as in its answer and its log line.
+    pub request_id: RequestId,
+}
+
+/// Which events an operator looks for; everything that is given must hold.
+#[derive(Clone, Debug, Default)]
+pub struct TrailFilter {
+    /// Of this account.
+    pub user_id: Option<UserId>,
+    /// Of this name.
+    pub event: Option<String>,
+    /// Not before.
+    pub since: Option<DateTime<Utc>>,
 }

@@ -13,7 +13,7 @@ use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::LinkTokenId;
-use crate::domain::link_token::LinkPurpose;
+use crate::domain::link_token::{INVITATION_LIFE, LinkPurpose};
 use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
 use crate::domain::user::User;
@@ -59,6 +59,7 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
                 user_id,
                 session_id: None,
                 client_id: None,
+                actor_id: None,
             };
             shared.audit(connection, &[event], &origin, now).map_err(Fault::from)
         })
@@ -114,7 +115,7 @@ pub(super) fn send(
     (user, email): (&User, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let link = put(core, connection, purpose, (user, email), request.now)?;
+    let link = put(core, connection, purpose, (user, email), (request.now, purpose.life()))?;
     let posting = posting(purpose, (email.as_str(), user.locale), link, request);
     post(core, connection, &posting, request.now)
 }
@@ -128,8 +129,19 @@ pub(super) fn supersede(
     (user, email): (&User, &Email),
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let _nobodys = put(core, connection, purpose, (user, email), now)?;
+    let _nobodys = put(core, connection, purpose, (user, email), (now, purpose.life()))?;
     Ok(())
+}
+
+/// Makes a token that sets the first password of an account, and returns its link. The caller tells it.
+pub(super) fn invite(
+    core: &Core,
+    connection: &mut PgConnection,
+    addressee: (&User, &Email),
+    now: DateTime<Utc>,
+) -> Result<String, Fault> {
+    let purpose = LinkPurpose::PasswordReset;
+    put(core, connection, purpose, addressee, (now, INVITATION_LIFE))
 }
 
 /// Makes a token the one that counts, and returns its link.
@@ -138,7 +150,7 @@ fn put(
     connection: &mut PgConnection,
     purpose: LinkPurpose,
     (user, email): (&User, &Email),
-    now: DateTime<Utc>,
+    (now, life): (DateTime<Utc>, TimeDelta),
 ) -> Result<String, Fault> {
     let (id, link) = new_link(core, purpose, now)?;
     let token = NewLinkToken {
@@ -147,7 +159,7 @@ fn put(
         purpose,
         email,
         now,
-        expires_at: now + purpose.life(),
+        expires_at: now + life,
     };
     link_tokens::put(connection, &token)?;
     Ok(link)

@@ -4,6 +4,7 @@
 //! refusal is an outcome, so that its attempt and its audit row are committed; only faults are errors.
 
 pub mod account;
+pub mod admin;
 pub mod challenge;
 pub mod email;
 pub mod enrolment;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::audit_events;
-use crate::domain::audit_event::{AuditEvent, RecordedEvent, RequestOrigin};
-use crate::domain::ids::{AuditEventId, ServiceClientId, SessionId, UserId};
+use crate::domain::audit_event::{AuditEvent, RecordedEvent, RequestOrigin, TrailEvent, TrailFilter};
+use crate::domain::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId, least_of};
 
 /// Writes events of one request, in order.
 ///
@@ -37,6 +37,7 @@ pub fn insert(
                 audit_events::user_id.eq(event.user_id.map(UserId::uuid)),
                 audit_events::session_id.eq(event.session_id.map(SessionId::uuid)),
                 audit_events::client_id.eq(event.client_id.map(ServiceClientId::uuid)),
+                audit_events::actor_id.eq(event.actor_id.map(UserId::uuid)),
                 audit_events::request_id.eq(origin.request_id.uuid()),
                 audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
                 audit_events::user_agent.eq(origin.user_agent.as_deref()),
@@ -73,6 +74,41 @@ pub fn list(
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }
 
+/// Lists what happened that a filter lets through, newest first, from before an event on if one is named.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list_trail(
+    connection: &mut PgConnection,
+    filter: &TrailFilter,
+    before: Option<AuditEventId>,
+    most: i64,
+) -> Result<Vec<TrailEvent>, StoreError> {
+    let mut query = audit_events::table
+        .order(audit_events::id.desc())
+        .limit(most)
+        .select(TrailRow::as_select())
+        .into_boxed();
+    if let Some(user_id) = filter.user_id {
+        query = query.filter(audit_events::user_id.eq(user_id.uuid()));
+    }
+    if let Some(event) = &filter.event {
+        query = query.filter(audit_events::event.eq(event.clone()));
+    }
+    if let Some(since) = filter.since {
+        // The id ends the search, the time is exact.
+        query = query
+            .filter(audit_events::id.ge(least_of(since)))
+            .filter(audit_events::occurred_at.ge(since));
+    }
+    if let Some(before) = before {
+        query = query.filter(audit_events::id.lt(before.uuid()));
+    }
+    let rows: Vec<TrailRow> = query.load(connection)?;
+    Ok(rows.into_iter().map(TrailEvent::from).collect())
+}
+
 /// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
 /// how many.
 ///
@@ -102,6 +138,29 @@ struct EventRow {
     session_id: Option<Uuid>,
     ip: Option<IpNetwork>,
     user_agent: Option<String>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_events, check_for_backend(Pg))]
+struct TrailRow {
+    #[diesel(embed)]
+    event: EventRow,
+    user_id: Option<Uuid>,
+    actor_id: Option<Uuid>,
+    client_id: Option<Uuid>,
+    request_id: Uuid,
+}
+
+impl From<TrailRow> for TrailEvent {
+    fn from(row: TrailRow) -> Self {
+        Self {
+            event: row.event.into(),
+            user_id: row.user_id.map(UserId::from_uuid),
+            actor_id: row.actor_id.map(UserId::from_uuid),
+            client_id: row.client_id.map(ServiceClientId::from_uuid),
+            request_id: RequestId::from_uuid(row.request_id),
+        }
+    }
 }
 
 impl From<EventRow> for RecordedEvent {

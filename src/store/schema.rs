@@ -90,6 +90,7 @@ diesel::table! {
         ip -> Nullable<Inet>,
         user_agent -> Nullable<Text>,
         client_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
     }
 }
 

@@ -186,6 +186,21 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), Stor
     Ok(())
 }
 
+/// Returns those of some users who have confirmed an authenticator.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+    let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
+    let found: Vec<Uuid> = totp_factors::table
+        .filter(totp_factors::user_id.eq_any(ids))
+        .filter(totp_factors::state.eq("active"))
+        .select(totp_factors::user_id)
+        .load(connection)?;
+    Ok(found.into_iter().map(UserId::from_uuid).collect())
+}
+
 #[diesel::dsl::auto_type]
 fn of_user(user_id: UserId) -> _ {
     let id: Uuid = user_id.uuid();

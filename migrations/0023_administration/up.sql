@@ -1,0 +1,12 @@
+ALTER TABLE audit_events ADD COLUMN actor_id uuid;
+COMMENT ON COLUMN audit_events.actor_id IS 'The administrator who did it to the account; none where its owner, the service or the command line did.';
+
+-- Operators look for one kind of event in a trail that is mostly logins.
+CREATE INDEX audit_events_event_idx ON audit_events (event, id);
+
+-- Operators find accounts by the beginning of a name; the unique indexes serve that in the C locale only.
+CREATE INDEX users_email_prefix_idx ON users (email text_pattern_ops);
+CREATE INDEX users_username_prefix_idx ON users (username text_pattern_ops);
+
+-- A handful among many: whether another one is left is asked whenever one is to go.
+CREATE INDEX users_administrators_idx ON users (id) WHERE 'admin' = ANY (roles);
