@@ -104,8 +104,14 @@ mod tests {
     #[test]
     fn an_account_is_named_in_three_ways() {
         assert!(matches!(UserSelector::parse(ID), Ok(UserSelector::Id(_))));
-        assert!(matches!(UserSelector::parse(&ID.to_uppercase()), Ok(UserSelector::Id(_))));
-        assert!(matches!(UserSelector::parse("Jo@Example.com"), Ok(UserSelector::Email(_))));
+        assert!(matches!(
+            UserSelector::parse(&ID.to_uppercase()),
+            Ok(UserSelector::Id(_))
+        ));
+        assert!(matches!(
+            UserSelector::parse("Jo@Example.com"),
+            Ok(UserSelector::Email(_))
+        ));
         assert!(matches!(UserSelector::parse("Jo.Doe"), Ok(UserSelector::Username(_))));
         for bad in ["", "jo", "jo@", "jo doe"] {
             assert!(UserSelector::parse(bad).is_err(), "{bad}");

@@ -151,10 +151,7 @@ pub fn mark_used(
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn confirmed_among(
-    connection: &mut PgConnection,
-    users: &[UserId],
-) -> Result<Vec<(UserId, Channel)>, StoreError> {
+pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, Channel)>, StoreError> {
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
     let found: Vec<(Uuid, String)> = out_of_band_factors::table
         .filter(out_of_band_factors::user_id.eq_any(ids))

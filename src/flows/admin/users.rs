@@ -52,12 +52,7 @@ pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<Lis
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn list(
-    core: &Arc<Core>,
-    query: UserQuery,
-    after: Option<UserId>,
-    limit: i64,
-) -> Result<AccountPage, Fault> {
+pub async fn list(core: &Arc<Core>, query: UserQuery, after: Option<UserId>, limit: i64) -> Result<AccountPage, Fault> {
     core.db
         .read("admin.list_users", move |connection| {
             // One more than asked for tells whether there is a next page.
@@ -118,23 +113,28 @@ pub async fn update(
     id: UserId,
     update: Update,
 ) -> Result<Result<ListedAccount, Refusal>, Fault> {
-    change(core, operator, (id, "admin.update_user"), move |work, connection, mut subject| {
-        // Before anything is written: a refusal must leave nothing behind, and is committed.
-        let disables = update.disabled == Some(true) && !subject.disabled;
-        if disables && let Err(refusal) = work.may_remove(connection, &subject)? {
-            return Ok(Err(refusal));
-        }
-        if let Some(roles) = &update.roles
-            && let Err(refusal) = change_roles(work, connection, &mut subject, roles)?
-        {
-            return Ok(Err(refusal));
-        }
-        if let Some(disabled) = update.disabled {
-            set_disabled(work, connection, &mut subject, disabled)?;
-        }
-        let listed = with_factors(connection, vec![subject])?.into_iter().next();
-        Ok(listed.ok_or(Refusal::UnknownUser))
-    })
+    change(
+        core,
+        operator,
+        (id, "admin.update_user"),
+        move |work, connection, mut subject| {
+            // Before anything is written: a refusal must leave nothing behind, and is committed.
+            let disables = update.disabled == Some(true) && !subject.disabled;
+            if disables && let Err(refusal) = work.may_remove(connection, &subject)? {
+                return Ok(Err(refusal));
+            }
+            if let Some(roles) = &update.roles
+                && let Err(refusal) = change_roles(work, connection, &mut subject, roles)?
+            {
+                return Ok(Err(refusal));
+            }
+            if let Some(disabled) = update.disabled {
+                set_disabled(work, connection, &mut subject, disabled)?;
+            }
+            let listed = with_factors(connection, vec![subject])?.into_iter().next();
+            Ok(listed.ok_or(Refusal::UnknownUser))
+        },
+    )
     .await
 }
 
@@ -197,18 +197,30 @@ fn set_disabled(
 ///
 /// Returns faults only.
 pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), Refusal>, Fault> {
-    change(core, operator, (id, "admin.delete_user"), |work, connection, subject| {
-        if let Err(refusal) = work.may_remove(connection, &subject)? {
-            return Ok(Err(refusal));
-        }
-        let id = subject.user.id;
-        let deleted = AuditEvent::success(EventName::UserDeleted, id);
-        work.record(connection, "user_deleted", &[deleted], Some(id))?;
-        let origin = work.operator.shown_origin();
-        tell(work.core, connection, &subject.user, Message::AccountDeleted, &origin, work.now)?;
-        users::delete(connection, id)?;
-        Ok(Ok(()))
-    })
+    change(
+        core,
+        operator,
+        (id, "admin.delete_user"),
+        |work, connection, subject| {
+            if let Err(refusal) = work.may_remove(connection, &subject)? {
+                return Ok(Err(refusal));
+            }
+            let id = subject.user.id;
+            let deleted = AuditEvent::success(EventName::UserDeleted, id);
+            work.record(connection, "user_deleted", &[deleted], Some(id))?;
+            let origin = work.operator.shown_origin();
+            tell(
+                work.core,
+                connection,
+                &subject.user,
+                Message::AccountDeleted,
+                &origin,
+                work.now,
+            )?;
+            users::delete(connection, id)?;
+            Ok(Ok(()))
+        },
+    )
     .await
 }
 
@@ -240,7 +252,14 @@ pub async fn reset_second_factors(
         users::set_failed_attempts(connection, id, &FailedAttempts::default())?;
         work.record(connection, "second_factors_reset", &events, Some(id))?;
         let origin = work.operator.shown_origin();
-        tell(work.core, connection, &subject.user, Message::SecondFactorsReset, &origin, work.now)?;
+        tell(
+            work.core,
+            connection,
+            &subject.user,
+            Message::SecondFactorsReset,
+            &origin,
+            work.now,
+        )?;
         Ok(Ok(()))
     })
     .await
@@ -251,15 +270,16 @@ pub async fn reset_second_factors(
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn end_sessions(
-    core: &Arc<Core>,
-    operator: &Operator,
-    id: UserId,
-) -> Result<Result<usize, Refusal>, Fault> {
-    change(core, operator, (id, "admin.end_sessions"), |work, connection, subject| {
-        let events = work.end_sessions(connection, subject.user.id)?;
-        work.record(connection, "sessions_ended", &events, Some(subject.user.id))?;
-        Ok(Ok(events.len()))
-    })
+pub async fn end_sessions(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<usize, Refusal>, Fault> {
+    change(
+        core,
+        operator,
+        (id, "admin.end_sessions"),
+        |work, connection, subject| {
+            let events = work.end_sessions(connection, subject.user.id)?;
+            work.record(connection, "sessions_ended", &events, Some(subject.user.id))?;
+            Ok(Ok(events.len()))
+        },
+    )
     .await
 }
