@@ -77,15 +77,15 @@ fn rotate(config: &Config) -> Result<(), Failure> {
     operate(config, async |core| {
         match signing_keys::rotate(&core, &Operator::command_line(&core)).await? {
             Rotation::Rotated { current } => write_out(&format!("{current} signs now\n")),
-            Rotation::TooSoon { ready_at } => Err(Failure(format!(
+            Rotation::TooSoon { ready_at } => Err(Failure::of(format!(
                 "the next key has not been published for long enough, and verifiers might not know it yet: try again after {}",
                 ready_at.to_rfc3339()
             ))),
-            Rotation::NoKeys => Err(Failure(
+            Rotation::NoKeys => Err(Failure::of(
                 "there are no signing keys yet: the service makes them at its start".to_owned(),
             )),
-            Rotation::Refused(_) => Err(Failure("the key may not be rotated".to_owned())),
-            Rotation::AlreadyRotated => Err(Failure(
+            Rotation::Refused(_) => Err(Failure::of("the key may not be rotated".to_owned())),
+            Rotation::AlreadyRotated => Err(Failure::of(
                 "the key was rotated by somebody else at this moment".to_owned(),
             )),
         }

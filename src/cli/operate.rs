@@ -18,8 +18,7 @@ where
     telemetry::init(config.server.log_format, &quieter(log_filter()));
     let database = app::reach_database(config)?;
     let outcome = actix_web::rt::System::new().block_on(async {
-        // The URL is only told to people, which this work does not.
-        let state = app::build(config, &database.url, "http://localhost", World::of(config.mode))?;
+        let state = app::build(config, &database.url, &public_url(config), World::of(config.mode))?;
         server::prepare_schema(&state.core, &database.url).await?;
         // Keys are the service's to make. Those that are there must open: under another master key than the service's,
         // whatever is made here would be of no use to it.
@@ -29,6 +28,12 @@ where
     let closed = database.close();
     outcome?;
     Ok(closed?)
+}
+
+/// Returns what the service that runs by these settings says it is: links lead there.
+pub(super) fn public_url(config: &Config) -> String {
+    let by_address = || format!("http://{}", config.server.listen);
+    config.server.public_url.clone().unwrap_or_else(by_address)
 }
 
 /// A command's output is its result; the log is for what goes wrong.

@@ -57,7 +57,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// Libraries that only one layer may name.
-const OWNED: [(&str, &[&str]); 15] = [
+const OWNED: [(&str, &[&str]); 17] = [
     ("actix_web", &["api", "server.rs", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
@@ -78,6 +78,8 @@ const OWNED: [(&str, &[&str]); 15] = [
         ],
     ),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("indicatif", &["cli"]),
     ("lettre", &["delivery"]),
     ("fluent_bundle", &["delivery"]),
