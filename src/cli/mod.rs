@@ -3,6 +3,7 @@
 //! Every setting is a flag of the commands that use settings. Wrong usage and wrong settings end with status 2, other
 //! failures with 1.
 
+mod check;
 mod clients;
 mod completions;
 mod confirm;
@@ -45,6 +46,20 @@ enum Command {
     Dev(SettingFlags),
     /// Bring the database's schema up to date
     Migrate(SettingFlags),
+    /// Try everything that the settings name, and print what is wrong
+    ///
+    /// Connects to the database, the mail server, the webhook and the public URL, opens what is sealed, compares clocks, and
+    /// times a password hash. Changes nothing and sends nothing. Ends with 1 if anything has failed.
+    ///
+    ///   vestibule check
+    #[command(verbatim_doc_comment)]
+    Check {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
     /// List and rotate the signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -120,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => with_config(&flags, Mode::Serve, serve::run),
         Command::Dev(flags) => with_config(&flags, Mode::Development, serve::run),
         Command::Migrate(flags) => with_config(&flags, Mode::Serve, |config| migrate::run(&config)),
+        Command::Check { json, settings } => with_config(&settings, Mode::Serve, |config| check::run(config, json)),
         Command::Openapi => write_out(&crate::api::openapi::document()).map_err(exit),
         Command::Completions { shell } => completions::completions(Cli::command(), shell).map_err(exit),
         Command::Man { directory } => completions::manual(Cli::command(), directory.as_deref()).map_err(exit),

@@ -37,7 +37,7 @@ pub(super) fn public_url(config: &Config) -> String {
 }
 
 /// A command's output is its result; the log is for what goes wrong.
-fn quieter(filter: String) -> String {
+pub(super) fn quieter(filter: String) -> String {
     if filter.starts_with("info") {
         "warn".to_owned()
     } else {

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod admin;
 pub mod challenge;
+pub mod check;
 pub mod email;
 pub mod enrolment;
 pub mod fault;

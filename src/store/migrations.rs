@@ -54,7 +54,7 @@ pub fn apply(url: &SecretString) -> Result<Vec<String>, MigrationError> {
 }
 
 /// Tells a URL that can never work from a server that is away, by how libpq's messages begin.
-fn refused(error: ConnectionError) -> MigrationError {
+pub(super) fn refused(error: ConnectionError) -> MigrationError {
     const ABOUT_THE_URL: [&str; 6] = [
         "end of string",
         "extra",

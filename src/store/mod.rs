@@ -5,6 +5,7 @@
 
 pub mod audit_events;
 pub mod error;
+pub mod inspection;
 pub mod link_tokens;
 pub mod managed_users;
 pub mod migrations;

@@ -242,7 +242,7 @@ fn shells_and_readers_take_what_is_made_for_them() {
     let directory = open_directory();
     for (shell, interpreter) in [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish")] {
         let script = Launch::of("completions").args([shell]).run().expect(0).stdout;
-        for word in ["reset-2fa", "rotate", "--master-key-file", "completions"] {
+        for word in ["reset-2fa", "rotate", "master-key-file", "completions"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
         let file = directory.path().join(shell);

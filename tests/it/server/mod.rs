@@ -10,6 +10,7 @@ pub(crate) mod process;
 pub(crate) mod program;
 
 mod cli;
+mod cli_check;
 mod cli_users;
 mod clock;
 mod database_outage;
