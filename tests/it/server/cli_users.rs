@@ -269,7 +269,7 @@ fn shells_and_readers_take_what_is_made_for_them() {
         let page = pages.join(name);
         assert!(page.exists(), "{name}");
         if let Ok(output) = Command::new("groff")
-            .args(["-man", "-ww", "-z", "-Tutf8"])
+            .args(["-Kutf8", "-man", "-ww", "-z", "-Tutf8"])
             .arg(&page)
             .output()
         {
