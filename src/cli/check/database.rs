@@ -147,7 +147,7 @@ pub(super) async fn keys(core: &Arc<Core>, usable: bool, report: &mut Report) {
     match check::open_what_is_sealed(core).await {
         Ok(KeysFound::None) => report.add(NAME, State::Skipped, "the first start makes them"),
         Ok(KeysFound::Good { since }) => {
-            report.add(NAME, State::Ok, format!("open; one signs since {} days", age(since)))
+            report.add(NAME, State::Ok, format!("open; one signs since {} days", age(since)));
         }
         Ok(KeysFound::Overdue { since }) => {
             let detail = format!(

@@ -64,15 +64,15 @@ pub(super) fn data_directory(config: &Config, report: &mut Report) {
     if !path.exists() {
         let above = path.parent().filter(|above| !above.as_os_str().is_empty());
         let above = above.unwrap_or_else(|| Path::new("."));
-        return if is_writable(above) {
-            report.add(NAME, State::Skipped, "the first start makes it")
+        let (state, detail) = if is_writable(above) {
+            (State::Skipped, "the first start makes it".to_owned())
         } else {
-            report.add(
-                NAME,
+            (
                 State::Failed,
                 format!("cannot be made: {} is not writable", above.display()),
             )
         };
+        return report.add(NAME, state, detail);
     }
     if !is_writable(path) {
         return report.add(NAME, State::Failed, format!("{} is not writable", path.display()));
