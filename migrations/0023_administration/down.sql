@@ -1,4 +1,3 @@
-DROP INDEX users_administrators_idx;
 DROP INDEX users_username_prefix_idx;
 DROP INDEX users_email_prefix_idx;
 DROP INDEX audit_events_event_idx;

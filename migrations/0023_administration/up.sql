@@ -7,6 +7,3 @@ CREATE INDEX audit_events_event_idx ON audit_events (event, id);
 -- Operators find accounts by the beginning of a name; the unique indexes serve that in the C locale only.
 CREATE INDEX users_email_prefix_idx ON users (email text_pattern_ops);
 CREATE INDEX users_username_prefix_idx ON users (username text_pattern_ops);
-
--- A handful among many: whether another one is left is asked whenever one is to go.
-CREATE INDEX users_administrators_idx ON users (id) WHERE 'admin' = ANY (roles);

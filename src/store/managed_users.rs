@@ -1,13 +1,11 @@
 //! The `users` table as operators use it: every account, the disabled ones included.
 //!
-//! Changes that ask about other accounts (is there another administrator?) take turns, so that two at once cannot both
-//! find the other one still there.
+//! Changes take turns, so that of two administrators who would remove each other one comes too late.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::sql_types::{Nullable, Text};
 use diesel::{PgConnection, pg::Pg};
 
 use super::error::StoreError;
@@ -21,8 +19,6 @@ use crate::domain::username::Username;
 
 /// An arbitrary constant that names the lock under which operators' changes take turns.
 const LOCK: i64 = 0x7665_7374_6164_6d6e;
-/// The role by which the index of administrators is made; a statement must say it in these words to use that.
-const IS_ADMINISTRATOR: &str = "'admin' = ANY (roles)";
 
 // Compares bytes, whatever the database's collation, as the indexes of prefixes do.
 diesel::infix_operator!(BytesAtLeast, " ~>=~ ", backend: Pg);
@@ -183,18 +179,4 @@ pub fn set_roles(connection: &mut PgConnection, id: UserId, roles: &[String]) ->
         .set(users::roles.eq(roles))
         .execute(connection)?;
     Ok(())
-}
-
-/// Tells whether somebody else is an administrator who can get in. The caller has taken its turn.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
-pub fn has_other_administrator(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
-    let others = users::table
-        .filter(sql::<Bool>(IS_ADMINISTRATOR))
-        .filter(users::status.eq("active"))
-        .filter(users::password_scheme.ne("none"))
-        .filter(users::id.ne(id.uuid()));
-    Ok(diesel::select(diesel::dsl::exists(others)).get_result(connection)?)
 }

@@ -68,10 +68,6 @@ pub fn refused(refusal: Refusal) -> Problem {
             Code::Conflict,
             "Administrators cannot do this to their own account; another one can.",
         ),
-        Refusal::LastAdministrator => Problem::new(
-            Code::Conflict,
-            "This is the last administrator: nobody could do administrators' work any more.",
-        ),
         Refusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
     }
 }

@@ -119,8 +119,6 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::UnknownUser => unknown(),
         Refusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
         // Rules for administrators; the command line is the way back in.
-        Refusal::NotAdministrator | Refusal::OwnAccount | Refusal::LastAdministrator => {
-            Failure::of("this may not be done")
-        }
+        Refusal::NotAdministrator | Refusal::OwnAccount => Failure::of("this may not be done"),
     }
 }

@@ -128,10 +128,8 @@ pub enum Refusal {
     NotAdministrator,
     /// There is no such account.
     UnknownUser,
-    /// Administrators cannot lock themselves out.
+    /// Administrators cannot lock themselves out. Since whoever removes another one stays, the last one cannot be removed.
     OwnAccount,
-    /// Nobody could do administrators' work any more.
-    LastAdministrator,
     /// The roles that would come of it cannot be.
     Roles(&'static str),
 }
@@ -142,7 +140,6 @@ impl Refusal {
         match self {
             Self::NotAdministrator => Some("not_an_administrator"),
             Self::OwnAccount => Some("own_account"),
-            Self::LastAdministrator => Some("last_administrator"),
             Self::UnknownUser | Self::Roles(_) => None,
         }
     }
@@ -202,18 +199,14 @@ impl Work<'_> {
         Ok(self.core.audit(connection, &[event], &self.operator.origin, self.now)?)
     }
 
-    /// Refuses what would lock administrators out: themselves by mistake, or everybody. The command line may do it, since it
-    /// is the way back in.
-    fn may_remove(&self, connection: &mut PgConnection, subject: &ManagedUser) -> Result<Result<(), Refusal>, Fault> {
-        let id = subject.user.id;
-        if self.operator.is(id) {
-            return Ok(Err(Refusal::OwnAccount));
+    /// Refuses what would lock an administrator out by mistake, and with the last one everybody. The command line may do it,
+    /// since it is the way back in.
+    fn may_remove(&self, subject: &ManagedUser) -> Result<(), Refusal> {
+        if self.operator.is(subject.user.id) {
+            Err(Refusal::OwnAccount)
+        } else {
+            Ok(())
         }
-        let is_one = roles::is_administrator(&subject.user.roles) && !subject.disabled;
-        if self.operator.administrator.is_some() && is_one && !managed_users::has_other_administrator(connection, id)? {
-            return Ok(Err(Refusal::LastAdministrator));
-        }
-        Ok(Ok(()))
     }
 
     /// Ends all sessions of an account, pending ones included, and returns what to write down about that.

@@ -120,7 +120,7 @@ pub async fn update(
         move |work, connection, mut subject| {
             // Before anything is written: a refusal must leave nothing behind, and is committed.
             let disables = update.disabled == Some(true) && !subject.disabled;
-            if disables && let Err(refusal) = work.may_remove(connection, &subject)? {
+            if disables && let Err(refusal) = work.may_remove(&subject) {
                 return Ok(Err(refusal));
             }
             if let Some(roles) = &update.roles
@@ -154,7 +154,7 @@ fn change_roles(
     }
     if roles::is_administrator(&subject.user.roles)
         && !roles::is_administrator(&new)
-        && let Err(refusal) = work.may_remove(connection, subject)?
+        && let Err(refusal) = work.may_remove(subject)
     {
         return Ok(Err(refusal));
     }
@@ -202,7 +202,7 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
         operator,
         (id, "admin.delete_user"),
         |work, connection, subject| {
-            if let Err(refusal) = work.may_remove(connection, &subject)? {
+            if let Err(refusal) = work.may_remove(&subject) {
                 return Ok(Err(refusal));
             }
             let id = subject.user.id;
@@ -239,8 +239,8 @@ pub async fn reset_second_factors(
 ) -> Result<Result<(), Refusal>, Fault> {
     change(core, operator, (id, "admin.reset_2fa"), |work, connection, subject| {
         let id = subject.user.id;
-        if work.operator.is(id) {
-            return Ok(Err(Refusal::OwnAccount));
+        if let Err(refusal) = work.may_remove(&subject) {
+            return Ok(Err(refusal));
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
         events.extend(work.end_sessions(connection, id)?);

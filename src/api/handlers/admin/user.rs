@@ -36,7 +36,7 @@ pub async fn get(
 ///
 /// A disabled account is out at once: its sessions end, and nothing lets it in until it is enabled again; access tokens that
 /// back ends verify by themselves pass until they expire. Changed roles are in the tokens from the next refresh on; for
-/// `/admin` they count at once. Administrators cannot disable or demote themselves, nor the last administrator: 409.
+/// `/admin` they count at once. Administrators cannot disable or demote themselves, so one is always left: 409.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
@@ -61,7 +61,7 @@ pub async fn update(
 /// Deletes an account
 ///
 /// And everything that belongs to it, at once and for good; its owner is told by mail. The audit trail stays. Administrators
-/// cannot delete themselves here, nor the last administrator: 409.
+/// cannot delete themselves here, so one is always left: 409.
 #[utoipa::path(
     delete, path = "/admin/users/{id}", operation_id = "delete_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
