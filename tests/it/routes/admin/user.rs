@@ -273,7 +273,7 @@ async fn a_deleted_account_is_gone_with_all_it_had_and_its_owner_is_told() {
 }
 
 #[actix_web::test]
-async fn a_disabled_or_invited_administrator_is_none_who_is_left() {
+async fn an_administrator_who_was_disabled_behind_our_back_is_out() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let other = administrator(&app, "other@example.com").await;
