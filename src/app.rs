@@ -38,7 +38,7 @@ use crate::store::pool::Database;
 use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 
 /// The master key's file in the data directory.
-const MASTER_KEY_FILE: &str = "master.key";
+pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 
 /// Where the private PostgreSQL can be reached, in the data directory.
 const DATABASE_URL_FILE: &str = "database.url";

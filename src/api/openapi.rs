@@ -12,7 +12,7 @@ use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::handlers::{
-    dev, email, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up, token,
+    admin, dev, email, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up, token,
     two_factor, well_known,
 };
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
@@ -97,6 +97,16 @@ struct ProblemSchema {
         me::delete_me,
         me::export_me,
         me::list_events,
+        admin::users::list,
+        admin::users::invite,
+        admin::user::get,
+        admin::user::update,
+        admin::user::delete,
+        admin::user::reset_second_factors,
+        admin::user::end_sessions,
+        admin::events::list,
+        admin::keys::list,
+        admin::keys::rotate,
         well_known::jwks,
         well_known::metadata,
         well_known::openid_configuration,
@@ -115,6 +125,7 @@ struct ProblemSchema {
         (name = "Second factors", description = "What opens the second door."),
         (name = "Sessions", description = "Keeping a login going, and ending it."),
         (name = "Account", description = "What owners see of their account, and what they may change."),
+        (name = "Administration", description = "Operators' work: for accounts with the role `admin` and two factors proven (`acr` is `aal2`). The same is done by `vestibule users` and `vestibule keys`."),
         (name = "Verification", description = "What back ends need to verify access tokens."),
         (name = "Operation", description = "Health and this document."),
         (name = "Development", description = "Exists under `vestibule dev` only; 404 elsewhere."),

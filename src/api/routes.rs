@@ -13,8 +13,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
 use super::handlers::{
-    dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up,
-    token, two_factor, well_known,
+    admin, dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password, register, sessions,
+    step_up, token, two_factor, well_known,
 };
 use super::middleware::{address_limits, panics};
 use super::problem::Code;
@@ -31,6 +31,8 @@ pub enum Access {
     RecentAuthentication,
     /// The same, or who presents a live pre-auth token as bearer.
     Enrolment,
+    /// Who presents an access token, has proven two factors, and has the role `admin`.
+    Administrator,
     /// A back end with the credentials of a service client.
     ServiceClient,
     /// Everybody who reaches `vestibule dev`; elsewhere the route does not exist.
@@ -232,6 +234,11 @@ impl RouteSpec {
                 Code::InvalidToken,
                 Code::InsufficientUserAuthentication,
                 Code::InvalidPreAuthToken,
+            ]),
+            Access::Administrator => codes.extend([
+                Code::InvalidToken,
+                Code::InsufficientUserAuthentication,
+                Code::Forbidden,
             ]),
             Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
             Access::Public | Access::Development => {}
@@ -446,6 +453,53 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::post("/email/change", "change_email", |route| route.to(email::change))
         .access(Access::RecentAuthentication)
         .codes(&[Code::EmailTaken, Code::ValidationFailed, Code::RateLimited]),
+    RouteSpec::get("/admin/users", "list_users", |route| route.to(admin::users::list))
+        .access(Access::Administrator)
+        .database()
+        .codes(&[Code::ValidationFailed]),
+    RouteSpec::post("/admin/users", "invite_user", |route| route.to(admin::users::invite))
+        .access(Access::Administrator)
+        .codes(&[Code::EmailTaken, Code::ValidationFailed]),
+    RouteSpec::get("/admin/users/{id}", "get_user", |route| route.to(admin::user::get))
+        .access(Access::Administrator)
+        .database()
+        .codes(&[Code::NotFound]),
+    RouteSpec::patch("/admin/users/{id}", "update_user", |route| {
+        route.to(admin::user::update)
+    })
+    .access(Access::Administrator)
+    .codes(&[Code::NotFound, Code::Conflict, Code::ValidationFailed]),
+    RouteSpec::delete("/admin/users/{id}", "delete_user", |route| {
+        route.to(admin::user::delete)
+    })
+    .access(Access::Administrator)
+    .database()
+    .codes(&[Code::NotFound, Code::Conflict]),
+    RouteSpec::delete("/admin/users/{id}/2fa", "reset_user_second_factors", |route| {
+        route.to(admin::user::reset_second_factors)
+    })
+    .access(Access::Administrator)
+    .database()
+    .codes(&[Code::NotFound, Code::Conflict]),
+    RouteSpec::delete("/admin/users/{id}/sessions", "end_user_sessions", |route| {
+        route.to(admin::user::end_sessions)
+    })
+    .access(Access::Administrator)
+    .database()
+    .codes(&[Code::NotFound]),
+    RouteSpec::get("/admin/events", "list_events", |route| route.to(admin::events::list))
+        .access(Access::Administrator)
+        .database()
+        .codes(&[Code::ValidationFailed]),
+    RouteSpec::get("/admin/keys", "list_signing_keys", |route| route.to(admin::keys::list))
+        .access(Access::Administrator)
+        .database(),
+    RouteSpec::post("/admin/keys/rotate", "rotate_signing_keys", |route| {
+        route.to(admin::keys::rotate)
+    })
+    .no_body()
+    .access(Access::Administrator)
+    .codes(&[Code::Conflict]),
     RouteSpec::get("/.well-known/jwks.json", "get_jwks", |route| route.to(well_known::jwks)).database(),
     RouteSpec::get(
         "/.well-known/oauth-authorization-server",

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::confirm::Consent;
 use super::operate::{operate, table};
 use super::setting_flags::SettingFlags;
 use super::{Failure, write_out};
@@ -33,9 +34,14 @@ pub(super) enum ClientsCommand {
         settings: SettingFlags,
     },
     /// Delete a client; its credentials are refused at once
+    ///
+    /// Asks before it does so, unless --yes is given.
     Delete {
         /// Its id
         id: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
@@ -54,19 +60,19 @@ impl ClientsCommand {
         match self {
             Self::Create { name, json, .. } => create(config, name, *json),
             Self::List { json, .. } => list(config, *json),
-            Self::Delete { id, .. } => delete(config, id),
+            Self::Delete { id, yes, .. } => delete(config, id, *yes),
         }
     }
 }
 
 fn create(config: &Config, name: &str, as_json: bool) -> Result<(), Failure> {
     if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Failure("the name must have 1 to 100 characters".to_owned()));
+        return Err(Failure::of("the name must have 1 to 100 characters".to_owned()));
     }
     let name = name.trim().to_owned();
     operate(config, async |core| {
         let Some((client, secret)) = service_clients::create(&core, name).await? else {
-            return Err(Failure("there is a client of this name".to_owned()));
+            return Err(Failure::of("there is a client of this name".to_owned()));
         };
         let (id, secret) = (client.id.uuid(), secret.expose_secret());
         if as_json {
@@ -105,10 +111,15 @@ fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
     })
 }
 
-fn delete(config: &Config, id: &str) -> Result<(), Failure> {
-    let unknown = || Failure("there is no such client; `vestibule clients list` shows their ids".to_owned());
+fn delete(config: &Config, id: &str, yes: bool) -> Result<(), Failure> {
+    let unknown = || Failure::of("there is no such client; `vestibule clients list` shows their ids".to_owned());
     let id = ServiceClientId::parse(id).ok_or_else(unknown)?;
+    let consent = Consent::of(yes)?;
     operate(config, async |core| {
+        consent.ask(&format!(
+            "Delete the client {}? Back ends that use it are refused at once.",
+            id.uuid()
+        ))?;
         if service_clients::delete(&core, id).await? {
             Ok(())
         } else {

@@ -20,7 +20,7 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
     agent
         .get(&url)
         .call()
-        .map_err(|error| Failure(format!("{url}: {error}")))?;
+        .map_err(|error| Failure::of(format!("{url}: {error}")))?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use super::operate::{operate, table};
 use super::setting_flags::SettingFlags;
 use super::{Failure, write_out};
 use crate::config::Config;
+use crate::flows::admin::Operator;
 use crate::flows::rewrap::{self, Rewrapped};
 use crate::flows::signing_keys::{self, Rotation};
 
@@ -87,18 +88,21 @@ fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
 }
 
 fn rotate(config: &Config) -> Result<(), Failure> {
-    operate(config, async |core| match signing_keys::rotate(&core).await? {
-        Rotation::Rotated { current } => write_out(&format!("{current} signs now\n")),
-        Rotation::TooSoon { ready_at } => Err(Failure(format!(
-            "the next key has not been published for long enough, and verifiers might not know it yet: try again after {}",
-            ready_at.to_rfc3339()
-        ))),
-        Rotation::NoKeys => Err(Failure(
-            "there are no signing keys yet: the service makes them at its start".to_owned(),
-        )),
-        Rotation::AlreadyRotated => Err(Failure(
-            "the key was rotated by somebody else at this moment".to_owned(),
-        )),
+    operate(config, async |core| {
+        match signing_keys::rotate(&core, &Operator::command_line(&core)).await? {
+            Rotation::Rotated { current } => write_out(&format!("{current} signs now\n")),
+            Rotation::TooSoon { ready_at } => Err(Failure::of(format!(
+                "the next key has not been published for long enough, and verifiers might not know it yet: try again after {}",
+                ready_at.to_rfc3339()
+            ))),
+            Rotation::NoKeys => Err(Failure::of(
+                "there are no signing keys yet: the service makes them at its start".to_owned(),
+            )),
+            Rotation::Refused(_) => Err(Failure::of("the key may not be rotated".to_owned())),
+            Rotation::AlreadyRotated => Err(Failure::of(
+                "the key was rotated by somebody else at this moment".to_owned(),
+            )),
+        }
     })
 }
 
@@ -120,7 +124,7 @@ fn rewrap_all(config: &Config, as_json: bool) -> Result<(), Failure> {
         })?;
         let left: u64 = report.iter().map(|column| column.not_opened).sum();
         if left > 0 {
-            return Err(Failure(format!(
+            return Err(Failure::of(format!(
                 "{left} values do not open with any of the master keys given, and were left as they are; the log names them"
             )));
         }

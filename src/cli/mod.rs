@@ -3,7 +3,10 @@
 //! Every setting is a flag of the commands that use settings. Wrong usage and wrong settings end with status 2, other
 //! failures with 1.
 
+mod check;
 mod clients;
+mod completions;
+mod confirm;
 mod health;
 mod keys;
 mod migrate;
@@ -13,9 +16,11 @@ mod setting_flags;
 mod users;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
 use self::clients::ClientsCommand;
 use self::keys::KeysCommand;
@@ -41,28 +46,81 @@ enum Command {
     Dev(SettingFlags),
     /// Bring the database's schema up to date
     Migrate(SettingFlags),
+    /// Try everything that the settings name, and print what is wrong
+    ///
+    /// Connects to the database, the mail server, the webhook and the public URL, opens what is sealed, compares clocks, and
+    /// times a password hash. Changes nothing and sends nothing. Ends with 1 if anything has failed.
+    ///
+    ///   vestibule check
+    #[command(verbatim_doc_comment)]
+    Check {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
     /// List and rotate the signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Make, list and delete service clients: back ends that may introspect and revoke tokens
     #[command(subcommand)]
     Clients(ClientsCommand),
-    /// Take over users of another program
+    /// Make, list, change, delete and import accounts; the first administrator is made here
     #[command(subcommand)]
     Users(UsersCommand),
     /// Print the OpenAPI document
     Openapi,
+    /// Print a script that completes commands and flags, for a shell to load
+    ///
+    ///   vestibule completions bash > /usr/share/bash-completion/completions/vestibule
+    #[command(verbatim_doc_comment)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    ///
+    ///   vestibule man | man -l -
+    ///   vestibule man --directory /usr/local/share/man/man1
+    #[command(verbatim_doc_comment)]
+    Man {
+        /// Write the pages of all commands there instead
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
     /// Ask a running server whether it is ready; for a container's health check
     Health(SettingFlags),
 }
 
 /// A command failed; the text says why.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    status: u8,
+    message: String,
+}
+
+impl Failure {
+    /// What was asked for could not be done.
+    fn of(message: impl Into<String>) -> Self {
+        Self {
+            status: 1,
+            message: message.into(),
+        }
+    }
+
+    /// It was asked for in the wrong way.
+    fn usage(message: impl Into<String>) -> Self {
+        Self {
+            status: 2,
+            message: message.into(),
+        }
+    }
+}
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self::of(error.to_string())
     }
 }
 
@@ -77,7 +135,10 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => with_config(&flags, Mode::Serve, serve::run),
         Command::Dev(flags) => with_config(&flags, Mode::Development, serve::run),
         Command::Migrate(flags) => with_config(&flags, Mode::Serve, |config| migrate::run(&config)),
+        Command::Check { json, settings } => with_config(&settings, Mode::Serve, |config| check::run(config, json)),
         Command::Openapi => write_out(&crate::api::openapi::document()).map_err(exit),
+        Command::Completions { shell } => completions::completions(Cli::command(), shell).map_err(exit),
+        Command::Man { directory } => completions::manual(Cli::command(), directory.as_deref()).map_err(exit),
         Command::Keys(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Clients(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Users(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
@@ -127,9 +188,9 @@ fn write_out(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn exit(Failure(message): Failure) -> Exit {
+fn exit(Failure { status, message }: Failure) -> Exit {
     Exit {
-        status: 1,
+        status,
         message: format!("vestibule: {message}"),
     }
 }

@@ -18,8 +18,7 @@ where
     telemetry::init(config.server.log_format, &quieter(log_filter()));
     let database = app::reach_database(config)?;
     let outcome = actix_web::rt::System::new().block_on(async {
-        // The URL is only told to people, which this work does not.
-        let state = app::build(config, &database.url, "http://localhost", World::of(config.mode))?;
+        let state = app::build(config, &database.url, &public_url(config), World::of(config.mode))?;
         server::prepare_schema(&state.core, &database.url).await?;
         rewrap::take_inheritance(&state.core)
             .await
@@ -34,8 +33,14 @@ where
     Ok(closed?)
 }
 
+/// Returns what the service that runs by these settings says it is: links lead there.
+pub(super) fn public_url(config: &Config) -> String {
+    let by_address = || format!("http://{}", config.server.listen);
+    config.server.public_url.clone().unwrap_or_else(by_address)
+}
+
 /// A command's output is its result; the log is for what goes wrong.
-fn quieter(filter: String) -> String {
+pub(super) fn quieter(filter: String) -> String {
     if filter.starts_with("info") {
         "warn".to_owned()
     } else {

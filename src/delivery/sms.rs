@@ -132,6 +132,18 @@ impl SmsWebhook {
         posted.unwrap_or_else(|_stopped| Err(SendError::Temporary("the service is stopping".to_owned())))
     }
 
+    /// Asks for an answer of whatever kind: the webhook need not know anything but POST.
+    async fn knock(&self) -> Result<(), SendError> {
+        let (agent, url) = (self.agent.clone(), self.url.clone());
+        #[expect(clippy::disallowed_methods, reason = "the client blocks, for a bounded time")]
+        let asked = tokio::task::spawn_blocking(move || match agent.head(&url).call() {
+            Ok(_answer) => Ok(()),
+            Err(error) => Err(SendError::Temporary(failure(&error).to_owned())),
+        })
+        .await;
+        asked.unwrap_or_else(|_stopped| Err(SendError::Temporary("the service is stopping".to_owned())))
+    }
+
     /// Signs for the moment of sending: receivers refuse what is older than minutes.
     fn signed(&self, outgoing: &Outgoing, now: DateTime<Utc>) -> Result<SignedRequest, SendError> {
         let body = Body {
@@ -160,6 +172,10 @@ impl SmsWebhook {
 impl Transport for SmsWebhook {
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> BoxFuture<'a, Result<(), SendError>> {
         self.hand_over(outgoing).boxed()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), SendError>> {
+        self.knock().boxed()
     }
 }
 

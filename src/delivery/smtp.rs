@@ -209,6 +209,13 @@ impl SmtpTransport {
     /// Returns when the server has taken the mail. The library's own transport says goodbye as well, and waits for the
     /// answer to that before it tells.
     async fn submit(&self, mail: &Message) -> Result<AsyncSmtpConnection, SmtpError> {
+        let mut connection = self.open().await?;
+        connection.send(mail.envelope(), &mail.formatted()).await?;
+        Ok(connection)
+    }
+
+    /// Connects, as privately as the settings say, and logs in.
+    async fn open(&self) -> Result<AsyncSmtpConnection, SmtpError> {
         let within = match &self.tls {
             Tls::Wrapper(parameters) => Some(parameters.clone()),
             _ => None,
@@ -222,8 +229,20 @@ impl SmtpTransport {
         if let Some(credentials) = &self.credentials {
             connection.auth(DEFAULT_MECHANISMS, credentials).await?;
         }
-        connection.send(mail.envelope(), &mail.formatted()).await?;
         Ok(connection)
+    }
+
+    async fn try_to_open(&self) -> Result<(), SendError> {
+        match tokio::time::timeout(self.limit, self.open()).await {
+            Ok(Ok(mut connection)) => {
+                let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(judge(&error)),
+            Err(_elapsed) => Err(SendError::Temporary(
+                "the mail server did not answer in time".to_owned(),
+            )),
+        }
     }
 
     fn mail(&self, outgoing: &Outgoing) -> Result<Message, SendError> {
@@ -261,6 +280,10 @@ impl SmtpTransport {
 impl Transport for SmtpTransport {
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> BoxFuture<'a, Result<(), SendError>> {
         self.hand_over(outgoing).boxed()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), SendError>> {
+        self.try_to_open().boxed()
     }
 }
 

@@ -165,6 +165,7 @@ impl Templates {
             Message::MagicLink { minutes, .. } | Message::PasswordReset { minutes, .. } => {
                 args.set("minutes", *minutes);
             }
+            Message::Invitation { hours, .. } => args.set("hours", *hours),
             Message::AuthenticatorAdded
             | Message::AuthenticatorReplaced
             | Message::AuthenticatorRemoved
@@ -184,7 +185,8 @@ impl Templates {
             | Message::PasswordChanged
             | Message::PasswordWasReset
             | Message::AccountExists
-            | Message::AccountDeleted => {}
+            | Message::AccountDeleted
+            | Message::SecondFactorsReset => {}
         }
         args
     }
@@ -240,6 +242,8 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
         Message::AccountExists => &["account-exists-advice"],
         Message::PasswordDisabled | Message::SecondFactorsDisabled => &["disabled-advice"],
+        Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
+        Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
         Message::AccountDeleted => &[],
         _ => &["notice-not-you"],
     }
@@ -341,6 +345,11 @@ mod tests {
             Message::PasswordWasReset,
             Message::AccountExists,
             Message::AccountDeleted,
+            Message::Invitation {
+                link: link(),
+                hours: 24,
+            },
+            Message::SecondFactorsReset,
         ];
         all.iter().for_each(is_among_them);
         all
@@ -374,7 +383,9 @@ mod tests {
             | Message::PasswordChanged
             | Message::PasswordWasReset
             | Message::AccountExists
-            | Message::AccountDeleted => {}
+            | Message::AccountDeleted
+            | Message::Invitation { .. }
+            | Message::SecondFactorsReset => {}
         }
     }
 

@@ -104,6 +104,8 @@ pub enum EventName {
     ServiceClientCreated,
     /// Credentials of a back end were deleted.
     ServiceClientDeleted,
+    /// An operator did something to an account or to the deployment: the reason says what.
+    AdminAction,
 }
 
 impl EventName {
@@ -156,6 +158,7 @@ impl EventName {
             Self::SecretsRewrapped => "secrets_rewrapped",
             Self::ServiceClientCreated => "service_client_created",
             Self::ServiceClientDeleted => "service_client_deleted",
+            Self::AdminAction => "authz_admin",
         }
     }
 }
@@ -205,6 +208,8 @@ pub struct AuditEvent {
     pub client_id: Option<ServiceClientId>,
     /// A keyed hash of the name that was given, where that may be nobody's.
     pub identifier_hash: Option<IdentifierHash>,
+    /// The administrator who did it to the account.
+    pub actor_id: Option<UserId>,
 }
 
 /// A keyed hash of a name.
@@ -221,6 +226,7 @@ impl AuditEvent {
             session_id: None,
             client_id: None,
             identifier_hash: None,
+            actor_id: None,
         }
     }
 
@@ -234,6 +240,7 @@ impl AuditEvent {
             session_id: None,
             client_id: None,
             identifier_hash: None,
+            actor_id: None,
         }
     }
 
@@ -247,6 +254,7 @@ impl AuditEvent {
             session_id: None,
             client_id: None,
             identifier_hash: None,
+            actor_id: None,
         }
     }
 
@@ -268,6 +276,13 @@ impl AuditEvent {
     #[must_use]
     pub const fn with_identifier(mut self, hash: IdentifierHash) -> Self {
         self.identifier_hash = Some(hash);
+        self
+    }
+
+    /// Adds the administrator who did it, unless the command line did.
+    #[must_use]
+    pub const fn by(mut self, actor_id: Option<UserId>) -> Self {
+        self.actor_id = actor_id;
         self
     }
 
@@ -308,6 +323,8 @@ pub struct RecordedEvent {
     pub session_id: Option<SessionId>,
     /// The service client that asked for it, or that it is about.
     pub client_id: Option<ServiceClientId>,
+    /// The administrator who did it to the account.
+    pub actor_id: Option<UserId>,
     /// The `X-Request-Id` of the answer.
     pub request_id: RequestId,
     /// The route that was asked.

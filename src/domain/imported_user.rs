@@ -9,12 +9,9 @@ use serde::Deserialize;
 
 use super::input::InvalidInput;
 use super::message::Locale;
+use super::roles;
 use super::totp::TotpSecret;
 use super::user::AccountNames;
-
-/// Most roles of one user, and most characters of each.
-const MOST_ROLES: usize = 32;
-const ROLE_LENGTH: usize = 64;
 
 /// The members of a description, as they stand there.
 #[derive(Debug, Deserialize)]
@@ -93,8 +90,8 @@ impl ImportedUser {
         }
         let secret = members.totp_secret.as_ref().map(ExposeSecret::expose_secret);
         let totp_secret = secret.and_then(|text| invalid.keep("/totp_secret", TotpSecret::parse_base32(text)));
-        let roles = members.roles.as_deref().unwrap_or_default();
-        let roles = invalid.keep("/roles", check_roles(roles)).unwrap_or_default();
+        let given = members.roles.as_deref().unwrap_or_default();
+        let roles = invalid.keep("/roles", roles::check(given)).unwrap_or_default();
         let made = members.created_at.as_deref();
         let made = made.and_then(|text| invalid.keep("/created_at", parse_past(text, now)));
         let email_verified = members.email_verified == Some(true);
@@ -113,24 +110,6 @@ impl ImportedUser {
             _ => Err(invalid),
         }
     }
-}
-
-/// Roles go into tokens, and into a header that separates them by commas.
-fn check_roles(roles: &[String]) -> Result<Vec<String>, &'static str> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
-    let is_role = |role: &String| (1..=ROLE_LENGTH).contains(&role.len()) && role.bytes().all(allowed);
-    if roles.len() > MOST_ROLES || !roles.iter().all(is_role) {
-        return Err(
-            "must be at most 32 roles, each of 1 to 64 letters a-z, digits, dots, colons, dashes or underscores",
-        );
-    }
-    let mut distinct: Vec<String> = Vec::new();
-    for role in roles {
-        if !distinct.contains(role) {
-            distinct.push(role.clone());
-        }
-    }
-    Ok(distinct)
 }
 
 /// Reads a time as RFC 3339 writes it, to the microseconds that the database keeps.

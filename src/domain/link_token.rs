@@ -57,6 +57,9 @@ impl LinkPurpose {
     }
 }
 
+/// How long an invitation counts: its reader did not ask for it, and may look into their mail the next morning.
+pub const INVITATION_LIFE: TimeDelta = TimeDelta::hours(24);
+
 #[cfg(test)]
 mod tests {
     use super::*;

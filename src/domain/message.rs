@@ -205,6 +205,15 @@ pub enum Message {
     AccountExists,
     /// The account and what belongs to it is gone.
     AccountDeleted,
+    /// An operator made an account: a link that sets its first password.
+    Invitation {
+        /// Where it leads, with the token.
+        link: String,
+        /// Hours that it lasts.
+        hours: i64,
+    },
+    /// An operator took all second factors away.
+    SecondFactorsReset,
 }
 
 impl Message {
@@ -237,15 +246,18 @@ impl Message {
             Self::PasswordWasReset => "password_was_reset",
             Self::AccountExists => "account_exists",
             Self::AccountDeleted => "account_deleted",
+            Self::Invitation { .. } => "invitation",
+            Self::SecondFactorsReset => "second_factors_reset",
         }
     }
 
     /// Returns the link in it, if there is one.
     pub fn link(&self) -> Option<&str> {
         match self {
-            Self::EmailVerification { link } | Self::MagicLink { link, .. } | Self::PasswordReset { link, .. } => {
-                Some(link)
-            }
+            Self::EmailVerification { link }
+            | Self::MagicLink { link, .. }
+            | Self::PasswordReset { link, .. }
+            | Self::Invitation { link, .. } => Some(link),
             _ => None,
         }
     }

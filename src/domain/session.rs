@@ -41,7 +41,7 @@ impl SessionState {
 pub enum EndReason {
     /// Its user logged out.
     Logout,
-    /// Its user ended it from another session, or a service client revoked its token.
+    /// Its user ended it from another session, a service client revoked its token, or an operator ended it.
     Revoked,
     /// A refresh token was presented that had been used before: somebody has a copy.
     RefreshReuse,

@@ -14,7 +14,7 @@ use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::LinkTokenId;
-use crate::domain::link_token::LinkPurpose;
+use crate::domain::link_token::{INVITATION_LIFE, LinkPurpose};
 use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
 use crate::domain::user::{Identifier, User};
@@ -117,7 +117,7 @@ pub(super) fn send(
     (user, email): (&User, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let link = put(core, connection, purpose, (user, email), request.now)?;
+    let link = put(core, connection, purpose, (user, email), (request.now, purpose.life()))?;
     let posting = posting(purpose, (email.as_str(), user.locale), link, request);
     post(core, connection, &posting, request.now)
 }
@@ -131,8 +131,19 @@ pub(super) fn supersede(
     (user, email): (&User, &Email),
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let _nobodys = put(core, connection, purpose, (user, email), now)?;
+    let _nobodys = put(core, connection, purpose, (user, email), (now, purpose.life()))?;
     Ok(())
+}
+
+/// Makes a token that sets the first password of an account, and returns its link. The caller tells it.
+pub(super) fn invite(
+    core: &Core,
+    connection: &mut PgConnection,
+    addressee: (&User, &Email),
+    now: DateTime<Utc>,
+) -> Result<String, Fault> {
+    let purpose = LinkPurpose::PasswordReset;
+    put(core, connection, purpose, addressee, (now, INVITATION_LIFE))
 }
 
 /// Makes a token the one that counts, and returns its link.
@@ -141,7 +152,7 @@ fn put(
     connection: &mut PgConnection,
     purpose: LinkPurpose,
     (user, email): (&User, &Email),
-    now: DateTime<Utc>,
+    (now, life): (DateTime<Utc>, TimeDelta),
 ) -> Result<String, Fault> {
     let (id, link) = new_link(core, purpose, now)?;
     let token = NewLinkToken {
@@ -150,7 +161,7 @@ fn put(
         purpose,
         email,
         now,
-        expires_at: now + purpose.life(),
+        expires_at: now + life,
     };
     link_tokens::put(connection, &token)?;
     Ok(link)

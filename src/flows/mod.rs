@@ -4,8 +4,10 @@
 //! refusal is an outcome, so that its attempt and its audit row are committed; only faults are errors.
 
 pub mod account;
+pub mod admin;
 pub mod audit;
 pub mod challenge;
+pub mod check;
 pub mod email;
 pub mod enrolment;
 pub mod fault;

@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 
+use super::admin::{Operator, Refusal};
 use super::{Core, Fault};
 use crate::crypto::jwt;
 use crate::crypto::sealer::SealedAt;
@@ -246,6 +247,8 @@ pub enum Rotation {
     AlreadyRotated,
     /// There are no keys: the service makes them at its start.
     NoKeys,
+    /// Whoever asked may not.
+    Refused(Refusal),
 }
 
 /// Lets the next key sign in the place of the current one, and makes a new next key; an operator asked for it.
@@ -253,7 +256,7 @@ pub enum Rotation {
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn rotate(core: &Arc<Core>) -> Result<Rotation, Fault> {
+pub async fn rotate(core: &Arc<Core>, operator: &Operator) -> Result<Rotation, Fault> {
     let keys = load(core).await?;
     let (Some(current), Some(next)) = (in_place(&keys, KeyState::Current), in_place(&keys, KeyState::Next)) else {
         return Ok(Rotation::NoKeys);
@@ -262,34 +265,42 @@ pub async fn rotate(core: &Arc<Core>) -> Result<Rotation, Fault> {
     if core.clock.now() < ready_at {
         return Ok(Rotation::TooSoon { ready_at });
     }
-    swap(core, current, next, "by_operator").await
+    swap(core, (current, next), Some(operator)).await
 }
 
 /// Lets one key sign in the place of another. The new next key is of the algorithm that signs then.
 async fn swap(
     core: &Arc<Core>,
-    current: &ListedKey,
-    next: &ListedKey,
-    reason: &'static str,
+    (current, next): (&ListedKey, &ListedKey),
+    operator: Option<&Operator>,
 ) -> Result<Rotation, Fault> {
     let now = core.clock.now();
     let (old, new, successor) = (current.kid.clone(), next.kid.clone(), make(core, next.algorithm)?);
-    let shared = Arc::clone(core);
+    let (shared, operator) = (Arc::clone(core), operator.cloned());
     let swapped = core
         .db
-        .transaction("signing_keys.swap", move |connection| -> Result<bool, StoreError> {
+        .transaction("signing_keys.swap", move |connection| -> Result<_, Fault> {
+            let work = operator.as_ref().map(|operator| operator.at_work(&shared, now));
+            if let Some(Err(refusal)) = work.as_ref().map(|work| work.begin(connection)).transpose()? {
+                return Ok(Err(refusal));
+            }
             let swapped = signing_keys::swap(connection, &old, &new, now)?;
             if swapped {
                 signing_keys::insert(connection, &successor, KeyState::Next)?;
-                let event = AuditEvent::of_deployment(EventName::SigningKeyRotated).because(reason);
-                shared.audit_own(connection, event, now)?;
+                let event = AuditEvent::of_deployment(EventName::SigningKeyRotated);
+                match &work {
+                    Some(work) => work.record(connection, "key_rotated", &[event.because("by_operator")], None)?,
+                    None => shared.audit_own(connection, event.because("by_schedule"), now)?,
+                }
             }
-            Ok(swapped)
+            Ok(Ok(swapped))
         })
         .await?;
     load(core).await?;
-    if !swapped {
-        return Ok(Rotation::AlreadyRotated);
+    match swapped {
+        Err(refusal) => return Ok(Rotation::Refused(refusal)),
+        Ok(false) => return Ok(Rotation::AlreadyRotated),
+        Ok(true) => {}
     }
     tracing::info!(kid = next.kid, "the signing key was rotated");
     Ok(Rotation::Rotated {
@@ -311,7 +322,7 @@ pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
     };
     if current.makes_way_at(next) <= now {
         // Done by another instance at this moment: that is as good.
-        let _ = swap(core, current, next, "by_schedule").await?;
+        let _ = swap(core, (current, next), None).await?;
     }
     if keys.iter().any(|key| key.is_over(now)) {
         let before = now - RETIRED_KEPT;

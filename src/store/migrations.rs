@@ -72,7 +72,7 @@ fn refused_by(error: &str) -> MigrationError {
 }
 
 /// Tells a URL that can never work from a server that is away, by how libpq's messages begin.
-fn refused(error: ConnectionError) -> MigrationError {
+pub(super) fn refused(error: ConnectionError) -> MigrationError {
     const ABOUT_THE_URL: [&str; 6] = [
         "end of string",
         "extra",

@@ -6,7 +6,9 @@
 pub mod audit_events;
 pub mod error;
 pub mod inherited_keys;
+pub mod inspection;
 pub mod link_tokens;
+pub mod managed_users;
 pub mod migrations;
 pub mod one_time_codes;
 pub mod out_of_band_factors;

@@ -146,6 +146,25 @@ pub fn mark_used(
     Ok(updated == 1)
 }
 
+/// Returns the confirmed factors of some users.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, Channel)>, StoreError> {
+    let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
+    let found: Vec<(Uuid, String)> = out_of_band_factors::table
+        .filter(out_of_band_factors::user_id.eq_any(ids))
+        .filter(out_of_band_factors::state.eq("active"))
+        .select((out_of_band_factors::user_id, out_of_band_factors::channel))
+        .load(connection)?;
+    let known = |(id, channel): (Uuid, String)| {
+        let channel = Channel::parse(&channel).ok_or(StoreError::Corrupt("out_of_band_factors.channel"))?;
+        Ok((UserId::from_uuid(id), channel))
+    };
+    found.into_iter().map(known).collect()
+}
+
 #[diesel::dsl::auto_type]
 fn of_user(user_id: UserId, channel: Channel) -> _ {
     let id: Uuid = user_id.uuid();

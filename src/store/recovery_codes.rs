@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
+use diesel::dsl::count_star;
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::recovery_codes;
@@ -80,6 +82,25 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), Stor
     let set = recovery_codes::table.filter(recovery_codes::user_id.eq(user_id.uuid()));
     diesel::delete(set).execute(connection)?;
     Ok(())
+}
+
+/// Counts the codes not yet spent of some users; those who have none are left out.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remaining_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, i64)>, StoreError> {
+    let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
+    let counts: Vec<(Uuid, i64)> = recovery_codes::table
+        .filter(recovery_codes::user_id.eq_any(ids))
+        .filter(recovery_codes::used_at.is_null())
+        .group_by(recovery_codes::user_id)
+        .select((recovery_codes::user_id, count_star()))
+        .load(connection)?;
+    Ok(counts
+        .into_iter()
+        .map(|(id, count)| (UserId::from_uuid(id), count))
+        .collect())
 }
 
 /// Counts the codes not yet spent.

@@ -97,6 +97,7 @@ diesel::table! {
         client_id -> Nullable<Uuid>,
         identifier_hash -> Nullable<Bytea>,
         route -> Nullable<Text>,
+        actor_id -> Nullable<Uuid>,
     }
 }
 

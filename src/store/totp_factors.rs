@@ -186,6 +186,38 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), Stor
     Ok(())
 }
 
+/// Returns the oldest and the newest sealed secret, with the place where each lies.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn oldest_and_newest(connection: &mut PgConnection) -> Result<Vec<(TotpFactorId, UserId, Vec<u8>)>, StoreError> {
+    let columns = (totp_factors::id, totp_factors::user_id, totp_factors::sealed_secret);
+    let all = totp_factors::table.select(columns).limit(1);
+    let mut found: Vec<(Uuid, Uuid, Vec<u8>)> = all.order(totp_factors::id.asc()).load(connection)?;
+    found.extend(
+        all.order(totp_factors::id.desc())
+            .load::<(Uuid, Uuid, Vec<u8>)>(connection)?,
+    );
+    let named = |(id, user_id, sealed)| (TotpFactorId::from_uuid(id), UserId::from_uuid(user_id), sealed);
+    Ok(found.into_iter().map(named).collect())
+}
+
+/// Returns those of some users who have confirmed an authenticator.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+    let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
+    let found: Vec<Uuid> = totp_factors::table
+        .filter(totp_factors::user_id.eq_any(ids))
+        .filter(totp_factors::state.eq("active"))
+        .select(totp_factors::user_id)
+        .load(connection)?;
+    Ok(found.into_iter().map(UserId::from_uuid).collect())
+}
+
 #[diesel::dsl::auto_type]
 fn of_user(user_id: UserId) -> _ {
     let id: Uuid = user_id.uuid();

@@ -1,6 +1,7 @@
 //! The shapes that go over the wire. Requests refuse unknown members; answers show no more than the contract says.
 
 pub mod account;
+pub mod admin;
 pub mod dev;
 pub mod enrolment;
 pub mod health;

@@ -1,7 +1,9 @@
 //! What handlers are given: strict bodies, bearers, and where a request came from.
 
+pub mod administrator;
 pub mod bearer;
 pub mod client;
+pub mod filter;
 pub mod form;
 pub mod json;
 pub mod origin;

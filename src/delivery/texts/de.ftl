@@ -110,6 +110,14 @@ account-deleted =
     .subject = Ihr Konto wurde gelöscht
     .lead = Ihr Konto bei { $service } wurde gelöscht, mit allem, was dazu gehörte.
     .sms = { $service }: Ihr Konto wurde gelöscht.
+invitation =
+    .subject = Ihr Konto bei { $service }
+    .lead = Für Sie wurde ein Konto bei { $service } angelegt. Setzen Sie mit diesem Link sein Passwort und melden Sie sich dann an:
+    .link = Passwort setzen
+second-factors-reset =
+    .subject = Ihre zweiten Faktoren wurden entfernt
+    .lead = Jemand, der { $service } betreibt, hat alle zweiten Faktoren und Wiederherstellungscodes Ihres Kontos entfernt und alle seine Sitzungen beendet. Bei der nächsten Anmeldung richten Sie neue ein.
+    .sms = { $service }: alle zweiten Faktoren Ihres Kontos wurden entfernt. { sms-not-you }
 
 minutes = { $minutes ->
         [one] eine Minute
@@ -128,6 +136,10 @@ verification-not-you = Falls Sie { $service } nicht kennen, ignorieren Sie diese
 account-exists-advice = Falls Sie es waren, melden Sie sich an, oder legen Sie ein neues Passwort fest, wenn Sie Ihres vergessen haben. Falls nicht, müssen Sie nichts tun.
 disabled-advice = Wer so oft probiert, probiert meist die Konten vieler Menschen. Wählen Sie ein Passwort, das Sie sonst nirgends verwenden.
 notice-not-you = Falls Sie das nicht waren, ändern Sie sofort Ihr Passwort, beenden Sie Sitzungen, die Sie nicht kennen, und prüfen Sie Ihre zweiten Faktoren.
+invitation-lasts = Der Link gilt { $hours } Stunden und nur einmal. Danach erhalten Sie einen neuen, wo Sie sich anmelden: „Passwort vergessen“.
+invitation-not-you = Wenn Sie { $service } nicht kennen, beachten Sie diese Nachricht nicht: Ohne den Link kann niemand das Konto benutzen.
+second-factors-reset-advice = Tun Sie das bald: Bis dahin genügt Ihr Passwort, um einen neuen einzurichten.
+second-factors-reset-not-you = Wenn Sie nicht darum gebeten haben, ändern Sie sofort Ihr Passwort und sagen Sie denen Bescheid, die { $service } betreiben.
 
 when = Zeitpunkt
 address = Von der Adresse

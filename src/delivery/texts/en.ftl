@@ -113,6 +113,14 @@ account-deleted =
     .subject = Your account was deleted
     .lead = Your account at { $service } was deleted, with everything that belonged to it.
     .sms = { $service }: your account was deleted.
+invitation =
+    .subject = Your account at { $service }
+    .lead = An account at { $service } was made for you. Set its password with this link, then sign in:
+    .link = Set a password
+second-factors-reset =
+    .subject = Your second factors were removed
+    .lead = Somebody who runs { $service } removed all second factors and recovery codes of your account, and ended all its sessions. You set up new ones when you next sign in.
+    .sms = { $service }: all second factors of your account were removed. { sms-not-you }
 
 minutes = { $minutes ->
         [one] one minute
@@ -131,6 +139,10 @@ verification-not-you = If you do not know { $service }, ignore this message, and
 account-exists-advice = If it was you, sign in, or set a new password if you forgot yours. If it was not, you need do nothing.
 disabled-advice = Who tries so often usually tries many people's accounts. Choose a password that you use nowhere else.
 notice-not-you = If this was not you, change your password right away, end the sessions that you do not know, and check your second factors.
+invitation-lasts = The link lasts { $hours } hours and works once. After that, ask for a new one where you sign in: “forgot password”.
+invitation-not-you = If you do not know { $service }, ignore this message: without the link nobody can use the account.
+second-factors-reset-advice = Do it soon: until then your password alone is enough to set up a new one.
+second-factors-reset-not-you = If you did not ask for this, change your password right away, and tell whoever runs { $service }.
 
 when = When
 address = From the address

@@ -6,10 +6,11 @@ use actix_web::http::header;
 use actix_web::test::TestRequest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use vestibule::api::routes::{Access, ROUTES, RouteSpec, Verb};
 
-use crate::support::actors::{Person, SignedIn, claims, header as token_header};
+use crate::support::actors::{PASSWORD, Person, SignedIn, claims, header as token_header};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
@@ -86,6 +87,53 @@ async fn sensitive_changes_want_a_recent_proof_of_all_factors() {
     }
 }
 
+#[actix_web::test]
+async fn routes_for_administrators_want_the_role_and_two_factors() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let optional = app.sibling(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let weak = Person::register(&app, "weak@example.com").await;
+    let weak_login = json!({"email": weak.email, "password": PASSWORD});
+    let weak_token = optional
+        .post("/login", &weak_login)
+        .await
+        .expect(200)
+        .text("/access_token");
+    let bad = bad_access_tokens(&app, &signed_in).await;
+    let client = app.service_client("api").await;
+    let roles = |roles: &str| {
+        let statement = format!("UPDATE users SET roles = '{roles}'");
+        app.database.connect().batch_execute(&statement).unwrap();
+    };
+    for route in ROUTES.iter().filter(|route| route.access == Access::Administrator) {
+        for few in ["{}", "{editor,Admin,shop:admin}"] {
+            roles(few);
+            for token in [&signed_in.access_token, &weak_token] {
+                call(&app, route, Some(token)).await.expect_problem(403, "forbidden");
+            }
+        }
+        roles("{admin}");
+        let answer = call(&app, route, Some(&weak_token)).await;
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.contains("acr_values=\"aal2\""), "{challenge}");
+        answer.expect_problem(401, "insufficient_user_authentication");
+        call(&app, route, None).await.expect_problem(401, "invalid_token");
+        for (_, token) in &bad {
+            call(&app, route, Some(token))
+                .await
+                .expect_problem(401, "invalid_token");
+        }
+        let request = TestRequest::with_uri("/admin/users").insert_header((header::AUTHORIZATION, client.clone()));
+        app.send(request).await.expect_problem(401, "invalid_token");
+        let good = call(&app, route, Some(&signed_in.access_token)).await;
+        assert!(
+            ![401, 403].contains(&good.status.as_u16()),
+            "{} refuses an administrator",
+            route.path
+        );
+    }
+}
+
 #[test]
 fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
     // Those that are no way in take their token in the body, and are tested where they stand.
@@ -104,7 +152,8 @@ fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
         "/logout",
     ];
     for route in ROUTES.iter().filter(|route| route.access == Access::Public) {
-        let harmless = route.verb == Verb::Get && !route.path.starts_with("/me");
+        let guarded = ["/me", "/admin"].iter().any(|part| route.path.starts_with(part));
+        let harmless = route.verb == Verb::Get && !guarded;
         assert!(
             harmless || ways_in.contains(&route.path),
             "{} is open to everybody",

@@ -1,5 +1,6 @@
 //! One file an operation, named and placed as its handler. `contract::coverage` reads the first line of each.
 
+mod admin;
 mod dev;
 mod docs;
 mod email;

@@ -206,7 +206,17 @@ fn help_tells_every_setting_with_its_default() {
     }
     let help = Launch::of("--help").run().expect(0).stdout;
     for command in [
-        "serve", "dev", "migrate", "keys", "clients", "users", "openapi", "health",
+        "serve",
+        "dev",
+        "migrate",
+        "check",
+        "keys",
+        "clients",
+        "users",
+        "openapi",
+        "completions",
+        "man",
+        "health",
     ] {
         assert!(help.contains(&format!("  {command} ")), "{command}\n{help}");
     }

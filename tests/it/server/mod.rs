@@ -10,6 +10,8 @@ pub(crate) mod process;
 pub(crate) mod program;
 
 mod cli;
+mod cli_check;
+mod cli_users;
 mod clock;
 mod crashes;
 mod cut_connections;

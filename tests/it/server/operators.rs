@@ -51,9 +51,12 @@ fn a_client_made_beside_the_running_service_works_at_once_and_until_it_is_delete
         "{listed}"
     );
 
-    command(&["clients", "delete", id], &place).expect(0);
-    assert_eq!(introspect(&client, id, secret, &tokens.access).0, 401);
     command(&["clients", "delete", id], &place)
+        .expect(2)
+        .saying("add --yes");
+    command(&["clients", "delete", id, "--yes"], &place).expect(0);
+    assert_eq!(introspect(&client, id, secret, &tokens.access).0, 401);
+    command(&["clients", "delete", id, "--yes"], &place)
         .expect(1)
         .saying("no such client");
     program.stop().expect(0);

@@ -23,6 +23,7 @@ use vestibule::domain::clock::Clock;
 use vestibule::domain::ids::{MessageId, ServiceClientId};
 use vestibule::domain::message::Channel;
 use vestibule::domain::random::Random;
+use vestibule::flows::admin::Operator;
 use vestibule::flows::outbox::{self, Outlets};
 use vestibule::flows::signing_keys::Rotation;
 use vestibule::flows::{rewrap, service_clients, signing_keys, sweep};
@@ -178,7 +179,8 @@ impl TestApp {
 
     /// Rotates the signing key as the command line does.
     pub(crate) async fn rotate_keys(&self) -> Rotation {
-        signing_keys::rotate(&self.state.core).await.unwrap()
+        let operator = Operator::command_line(&self.state.core);
+        signing_keys::rotate(&self.state.core, &operator).await.unwrap()
     }
 
     /// Seals everything anew as the command line does; returns what was and what was not.

@@ -3,66 +3,24 @@
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::operate::operate;
-use super::setting_flags::SettingFlags;
-use super::{Failure, write_out};
+use crate::cli::operate::operate;
+use crate::cli::{Failure, write_out};
 use crate::config::Config;
 use crate::flows::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
 
 /// Lines of one transaction.
 const BATCH: usize = 500;
 
-/// Users
-#[derive(Subcommand)]
-pub(super) enum UsersCommand {
-    /// Take over users of another program, with their passwords and authenticators
-    ///
-    /// FILE has one JSON object a line: email, username or both; password_hash (bcrypt, passlib's bcrypt_sha256, Argon2, and
-    /// those of Django and Werkzeug); and, if you like, totp_secret (base32), email_verified, roles, locale, created_at.
-    /// Users who are there already are left as they are, so a run that was cut off may be repeated. Ends with 1 if a line
-    /// could not be taken; the others are taken all the same.
-    Import {
-        /// The file; - reads standard input
-        file: PathBuf,
-        /// Tell what would be done, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// Report as JSON
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        settings: SettingFlags,
-    },
-}
-
-impl UsersCommand {
-    /// Returns the settings given as flags.
-    pub(super) const fn settings(&self) -> &SettingFlags {
-        match self {
-            Self::Import { settings, .. } => settings,
-        }
-    }
-
-    /// Runs the command.
-    pub(super) fn run(&self, config: &Config) -> Result<(), Failure> {
-        match self {
-            Self::Import {
-                file, dry_run, json, ..
-            } => import(config, file, *dry_run, *json),
-        }
-    }
-}
-
-fn import(config: &Config, file: &Path, dry_run: bool, as_json: bool) -> Result<(), Failure> {
+/// Imports a file.
+pub(super) fn run(config: &Config, file: &Path, dry_run: bool, as_json: bool) -> Result<(), Failure> {
     // Before the database: a name that is misspelt should not cost a start of the private PostgreSQL.
-    let mut source = Source::open(file).map_err(|error| Failure(format!("{}: {error}", file.display())))?;
+    let mut source = Source::open(file).map_err(|error| Failure::of(format!("{}: {error}", file.display())))?;
     operate(config, async |core| {
         let mut run = UserImport::new(core, dry_run);
         let outcome = feed(&mut run, &mut source).await;
@@ -76,7 +34,7 @@ fn import(config: &Config, file: &Path, dry_run: bool, as_json: bool) -> Result<
         })?;
         outcome?;
         if report.failed > 0 {
-            return Err(Failure(format!("{} lines could not be taken", report.failed)));
+            return Err(Failure::of(format!("{} lines could not be taken", report.failed)));
         }
         Ok(())
     })

@@ -1,0 +1,202 @@
+//! What administrators send and see.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::account::EventView;
+use super::user::TwoFactorView;
+use crate::domain::audit_event::RecordedEvent;
+use crate::domain::email::Email;
+use crate::domain::ids::{ServiceClientId, UserId};
+use crate::domain::managed_user::{FactorSummary, ManagedUser};
+use crate::domain::signing_key::ListedKey;
+use crate::domain::username::Username;
+use crate::flows::admin::users::ListedAccount;
+
+/// An account to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "jo@example.com", "roles": ["editor"]}))]
+pub struct InviteUserRequest {
+    /// Where the invitation goes.
+    #[schema(format = Email, max_length = 254)]
+    pub email: String,
+    /// What the owner may do; nothing, if it is left out. Each 1 to 64 letters, digits and `.` `:` `_` `-`.
+    #[schema(max_items = 32)]
+    pub roles: Option<Vec<String>>,
+}
+
+/// Changes of an account; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"disabled": true}))]
+pub struct UpdateUserRequest {
+    /// Whether the account is kept out. Its sessions end at once.
+    pub disabled: Option<bool>,
+    /// The roles, all of them; they are in tokens from the next refresh on.
+    #[schema(max_items = 32, example = json!(["editor"]))]
+    pub roles: Option<Vec<String>>,
+}
+
+/// An account as administrators see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ManagedUser)]
+pub struct ManagedUserView {
+    /// The `sub` of tokens; never reused.
+    pub id: Uuid,
+    /// The address in canonical form.
+    #[schema(example = "jo@example.com")]
+    pub email: Option<String>,
+    /// Whether the owner proved that the address is theirs.
+    pub email_verified: bool,
+    /// The name in canonical form.
+    #[schema(example = "jo.doe")]
+    pub username: Option<String>,
+    /// What the owner may do.
+    pub roles: Vec<String>,
+    /// The language of messages to them: `en` or `de`.
+    #[schema(example = "en")]
+    pub locale: &'static str,
+    /// When the account was made.
+    pub created_at: DateTime<Utc>,
+    /// Its second factors.
+    pub two_factor: TwoFactorView,
+    /// Whether the account is kept out.
+    pub disabled: bool,
+    /// Whether a password is set; an invited account has none yet.
+    #[schema(example = true)]
+    pub has_password: bool,
+}
+
+impl ManagedUserView {
+    /// Shows an account.
+    pub fn new(listed: &ListedAccount) -> Self {
+        Self::of(&listed.account, listed.factors)
+    }
+
+    /// Shows an account that was just made.
+    pub fn invited(account: &ManagedUser) -> Self {
+        Self::of(account, FactorSummary::default())
+    }
+
+    fn of(account: &ManagedUser, factors: FactorSummary) -> Self {
+        let user = &account.user;
+        Self {
+            id: user.id.uuid(),
+            email: user.email.as_ref().map(Email::as_str).map(str::to_owned),
+            email_verified: user.email_verified_at.is_some(),
+            username: user.username.as_ref().map(Username::as_str).map(str::to_owned),
+            roles: user.roles.clone(),
+            locale: user.locale.as_str(),
+            created_at: user.created_at,
+            two_factor: TwoFactorView {
+                totp: factors.totp,
+                email: factors.email,
+                phone: factors.phone,
+                recovery_codes_remaining: factors.recovery_codes_remaining,
+            },
+            disabled: account.disabled,
+            has_password: account.has_password,
+        }
+    }
+}
+
+/// A page of accounts, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct ManagedUsersResponse {
+    /// The accounts.
+    pub items: Vec<ManagedUserView>,
+    /// The `cursor` of the next page, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "AZorPE1ef2CKGyw9Tl9gcQ")]
+    pub next_cursor: Option<String>,
+}
+
+/// Something that happened, as administrators see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEvent)]
+pub struct TrailEventView {
+    /// What the account's owner sees of it.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub event: EventView,
+    /// The account concerned.
+    pub user_id: Option<Uuid>,
+    /// The administrator who did it to the account; nobody, where its owner, the service or the command line did.
+    pub actor_id: Option<Uuid>,
+    /// The service client that asked for it, or that it is about.
+    pub client_id: Option<Uuid>,
+    /// The `X-Request-Id` of the answer, also in the log.
+    pub request_id: Uuid,
+}
+
+impl TrailEventView {
+    /// Shows an event.
+    pub fn new(trail: &RecordedEvent) -> Self {
+        Self {
+            event: EventView::new(trail),
+            user_id: trail.user_id.map(UserId::uuid),
+            actor_id: trail.actor_id.map(UserId::uuid),
+            client_id: trail.client_id.map(ServiceClientId::uuid),
+            request_id: trail.request_id.uuid(),
+        }
+    }
+}
+
+/// A page of the audit trail, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct TrailResponse {
+    /// The events.
+    pub items: Vec<TrailEventView>,
+    /// The `cursor` of the next page, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "AZorPE1ef2CKGyw9Tl9gcQ")]
+    pub next_cursor: Option<String>,
+}
+
+/// A key that signs access tokens, will, or did; without its private part.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SigningKey)]
+pub struct SigningKeyView {
+    /// Its thumbprint (RFC 7638), as in the header of tokens.
+    #[schema(example = "mNbqGiC3yJGsFMqQxvDeOHgVoK0mj5Kq0v9p4yWYzZE")]
+    pub kid: String,
+    /// What it signs with.
+    #[schema(example = "ES256")]
+    pub algorithm: &'static str,
+    /// `next`, `current` or `retired`.
+    #[schema(example = "current")]
+    pub state: &'static str,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it began to sign.
+    pub activated_at: Option<DateTime<Utc>>,
+    /// When it signed for the last time.
+    pub retired_at: Option<DateTime<Utc>>,
+}
+
+/// The signing keys, oldest first.
+#[derive(Serialize, ToSchema)]
+pub struct SigningKeysResponse {
+    /// All that are published.
+    pub items: Vec<SigningKeyView>,
+}
+
+impl SigningKeysResponse {
+    /// Shows the keys.
+    pub fn new(keys: &[ListedKey]) -> Self {
+        let show = |key: &ListedKey| SigningKeyView {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm.as_str(),
+            state: key.state.as_str(),
+            created_at: key.created_at,
+            activated_at: key.activated_at,
+            retired_at: key.retired_at,
+        };
+        Self {
+            items: keys.iter().map(show).collect(),
+        }
+    }
+}

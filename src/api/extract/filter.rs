@@ -1,0 +1,111 @@
+//! What operators look for in lists: query parameters, checked like the members of a body.
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use chrono::{DateTime, Utc};
+use futures_util::future::{Ready, ready};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::problem::Problem;
+use crate::domain::audit_event;
+use crate::domain::ids::UserId;
+use crate::domain::input::InvalidInput;
+use crate::domain::managed_user::UserQuery;
+
+/// Longest name of an event.
+const EVENT_LENGTH: usize = 64;
+
+/// Which accounts a list is to have.
+pub struct UserFilter(pub UserQuery);
+
+/// Which events a list is to have.
+pub struct EventFilter(pub audit_event::EventFilter);
+
+#[derive(Deserialize)]
+struct UserParameters {
+    query: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct EventParameters {
+    user_id: Option<String>,
+    event: Option<String>,
+    since: Option<String>,
+}
+
+/// Reads the parameters of a list; others are left to others.
+fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, InvalidInput> {
+    web::Query::<T>::from_query(request.query_string())
+        .map(web::Query::into_inner)
+        .map_err(|_unreadable| InvalidInput::of("", "the query has a parameter twice, or cannot be read"))
+}
+
+impl FromRequest for UserFilter {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(
+            read(request)
+                .and_then(|given| user_query(&given))
+                .map(Self)
+                .map_err(Problem::from),
+        )
+    }
+}
+
+impl FromRequest for EventFilter {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(
+            read(request)
+                .and_then(|given| trail_filter(&given))
+                .map(Self)
+                .map_err(Problem::from),
+        )
+    }
+}
+
+fn user_query(given: &UserParameters) -> Result<UserQuery, InvalidInput> {
+    UserQuery::parse(given.query.as_deref().unwrap_or_default()).map_err(|wanted| InvalidInput::of("/query", wanted))
+}
+
+fn trail_filter(given: &EventParameters) -> Result<audit_event::EventFilter, InvalidInput> {
+    let mut invalid = InvalidInput::default();
+    let user_id = given.user_id.as_deref();
+    let user_id = user_id.and_then(|text| invalid.keep("/user_id", parse_user_id(text)));
+    let event = given.event.as_deref();
+    let event = event.and_then(|text| invalid.keep("/event", parse_event(text)));
+    let since = given.since.as_deref();
+    let since = since.and_then(|text| invalid.keep("/since", parse_time(text)));
+    if invalid.errors.is_empty() {
+        Ok(audit_event::EventFilter { user_id, event, since })
+    } else {
+        Err(invalid)
+    }
+}
+
+fn parse_user_id(text: &str) -> Result<UserId, &'static str> {
+    UserId::parse(text).ok_or("must be the id of an account")
+}
+
+/// One that this release does not know is none that happened here, or is a newer one's.
+fn parse_event(text: &str) -> Result<String, &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if (1..=EVENT_LENGTH).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be the name of an event, such as authn_login_fail")
+    }
+}
+
+fn parse_time(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(|time| time.to_utc())
+        .filter(|time| *time >= DateTime::UNIX_EPOCH)
+        .ok_or("must be a time since 1970, such as 2026-03-01T12:00:00Z")
+}

@@ -1,0 +1,45 @@
+//! `/admin/events`: the audit trail.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use crate::api::dto::admin::{TrailEventView, TrailResponse};
+use crate::api::extract::administrator::Administrator;
+use crate::api::extract::filter::EventFilter;
+use crate::api::extract::page::Page;
+use crate::api::extract::then::Then;
+use crate::api::problem::Problem;
+use crate::api::state::ApiState;
+use crate::domain::ids::AuditEventId;
+use crate::flows::admin::events;
+
+/// Lists what happened
+///
+/// Newest first, in pages; `next_cursor` is the `cursor` of the next one. Everything that is given must hold. What an
+/// administrator did to an account is an `authz_admin` whose `user_id` is the account and whose `actor_id` did it.
+#[utoipa::path(
+    get, path = "/admin/events", operation_id = "list_events", tag = "Administration",
+    params(
+        ("user_id" = Option<uuid::Uuid>, Query, description = "Events of this account, also of one that is gone."),
+        ("event" = Option<String>, Query, description = "Events of this name, such as `authn_login_fail`."),
+        ("since" = Option<String>, Query, description = "Events since then (RFC 3339)."),
+        ("limit" = Option<u32>, Query, description = "Most events of the page, 1 to 100; 50 when left out."),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
+    ),
+    responses((
+        status = 200, description = "A page of events.", body = TrailResponse,
+        example = json!({"items": [], "next_cursor": "AZorPE1ef2CKGyw9Tl9gcQ"}),
+    )),
+    security(("access_token" = [])),
+)]
+pub async fn list(
+    state: Data<ApiState>,
+    Then(_administrator, Then(page, filter)): Then<Administrator, Then<Page, EventFilter>>,
+) -> Result<HttpResponse, Problem> {
+    let before = page.after.map(AuditEventId::from_uuid);
+    let found = events::list(&state.core, filter.0, before, page.limit).await?;
+    Ok(HttpResponse::Ok().json(TrailResponse {
+        items: found.events.iter().map(TrailEventView::new).collect(),
+        next_cursor: found.next.map(|id| Page::cursor(id.uuid())),
+    }))
+}

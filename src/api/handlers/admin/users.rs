@@ -1,0 +1,85 @@
+//! `/admin/users`: all accounts.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use crate::api::dto::admin::{InviteUserRequest, ManagedUserView, ManagedUsersResponse};
+use crate::api::extract::administrator::{Administrator, refused};
+use crate::api::extract::filter::UserFilter;
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::page::Page;
+use crate::api::extract::then::Then;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::email::Email;
+use crate::domain::ids::UserId;
+use crate::domain::input::InvalidInput;
+use crate::domain::message::Locale;
+use crate::domain::roles;
+use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+use crate::flows::admin::users;
+
+/// Lists accounts
+///
+/// Newest first, in pages; `next_cursor` is the `cursor` of the next one. `query` is the beginning of an address or of a user
+/// name, or a whole id.
+#[utoipa::path(
+    get, path = "/admin/users", operation_id = "list_users", tag = "Administration",
+    params(
+        ("query" = Option<String>, Query, description = "The beginning of an address or a user name, or an id; case does not matter."),
+        ("limit" = Option<u32>, Query, description = "Most accounts of the page, 1 to 100; 50 when left out."),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
+    ),
+    responses((
+        status = 200, description = "A page of accounts.", body = ManagedUsersResponse,
+        example = json!({"items": [], "next_cursor": "AZorPE1ef2CKGyw9Tl9gcQ"}),
+    )),
+    security(("access_token" = [])),
+)]
+pub async fn list(
+    state: Data<ApiState>,
+    Then(_administrator, Then(page, filter)): Then<Administrator, Then<Page, UserFilter>>,
+) -> Result<HttpResponse, Problem> {
+    let after = page.after.map(UserId::from_uuid);
+    let found = users::list(&state.core, filter.0, after, page.limit).await?;
+    Ok(HttpResponse::Ok().json(ManagedUsersResponse {
+        items: found.accounts.iter().map(ManagedUserView::new).collect(),
+        next_cursor: found.next.map(|id| Page::cursor(id.uuid())),
+    }))
+}
+
+/// Makes an account and invites its owner
+///
+/// The mail carries a link that counts for a day and sets the password, as `POST /password/reset` does; until then the
+/// account has none. Whoever lets the day pass asks for another link with `POST /password/forgot`. Without a mail server
+/// this is 503, and `vestibule users create` prints the link instead.
+#[utoipa::path(
+    post, path = "/admin/users", operation_id = "invite_user", tag = "Administration",
+    request_body(content = InviteUserRequest),
+    responses((status = 201, description = "The account; the invitation is on its way.", body = ManagedUserView)),
+    security(("access_token" = [])),
+)]
+pub async fn invite(
+    state: Data<ApiState>,
+    Then(administrator, body): Then<Administrator, StrictJson<InviteUserRequest>>,
+) -> Result<HttpResponse, Problem> {
+    let mut invalid = InvalidInput::default();
+    let email = invalid.keep("/email", Email::parse(&body.0.email));
+    let roles = invalid.keep("/roles", roles::check(body.0.roles.as_deref().unwrap_or_default()));
+    let (Some(email), Some(roles)) = (email, roles) else {
+        return Err(invalid.into());
+    };
+    let new = NewAccount {
+        email,
+        username: None,
+        roles,
+        locale: Locale::default(),
+        way: Way::Mail,
+    };
+    match invitation::create(&state.core, &administrator.0, new).await? {
+        Invitation::Made { account, .. } => Ok(HttpResponse::Created().json(ManagedUserView::invited(&account))),
+        Invitation::EmailTaken => Err(Problem::of(Code::EmailTaken)),
+        Invitation::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
+        Invitation::Refused(refusal) => Err(refused(refusal)),
+    }
+}

@@ -1,0 +1,214 @@
+//! The database, and the keys whose private parts are in it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::report::{Report, State};
+use super::surroundings::cluster;
+use crate::app::{self, OpenedDatabase};
+use crate::config::{Config, DatabaseLocation};
+use crate::flows::check::{self, KeysFound};
+use crate::flows::{Core, Fault};
+use crate::store::inspection::{self, Inspection};
+use crate::system::SystemClock;
+
+/// The oldest PostgreSQL that is tested with, as it numbers itself.
+const OLDEST: i32 = 140_000;
+/// Clocks that differ by more let codes and tokens count too early, too late, or at one instance and not at another.
+const CLOCK_WARNING: TimeDelta = TimeDelta::seconds(1);
+const CLOCK_FAILURE: TimeDelta = TimeDelta::seconds(10);
+
+/// A database that can be reached.
+pub(super) struct Found {
+    pub(super) opened: OpenedDatabase,
+    /// Whether its schema is this program's.
+    pub(super) usable: bool,
+}
+
+/// Connects and looks around. A private database that was never made stays unmade.
+pub(super) fn reach(config: &Config, report: &mut Report) -> Option<Found> {
+    const NAME: &str = "database";
+    if matches!(config.database.location, DatabaseLocation::Embedded) && !cluster(config).exists() {
+        report.add(NAME, State::Skipped, "private; the first start makes it");
+        return None;
+    }
+    let opened = match app::reach_database(config) {
+        Ok(opened) => opened,
+        Err(error) => {
+            report.add(NAME, State::Failed, error.to_string());
+            return None;
+        }
+    };
+    let usable = match inspection::inspect(&opened.url, &SystemClock) {
+        Ok(found) => {
+            server(config, &found, report);
+            clock(&found, report);
+            schema(&found, report)
+        }
+        Err(error) => {
+            report.add(NAME, State::Failed, one_line(&error.to_string()));
+            false
+        }
+    };
+    Some(Found { opened, usable })
+}
+
+fn server(config: &Config, found: &Inspection, report: &mut Report) {
+    const NAME: &str = "database";
+    let version = format!("PostgreSQL {}.{}", found.version / 10_000, found.version % 10_000);
+    let pool = config.database.pool_size;
+    let (state, detail) = if found.version < OLDEST {
+        (
+            State::Failed,
+            format!("{version} is too old: 14 is the oldest that will do"),
+        )
+    } else if found.read_only {
+        (
+            State::Failed,
+            "takes no changes: it is a standby, or set to read only".to_owned(),
+        )
+    } else if i64::from(pool) >= i64::from(found.max_connections) {
+        let most = found.max_connections;
+        (
+            State::Warning,
+            format!("takes {most} connections, and DB_POOL_SIZE alone is {pool}"),
+        )
+    } else {
+        (
+            State::Ok,
+            format!("{version}, answers in {} ms", found.round_trip.num_milliseconds()),
+        )
+    };
+    report.add(NAME, state, detail);
+}
+
+fn clock(found: &Inspection, report: &mut Report) {
+    let ahead = found.clock_ahead;
+    let detail = format!("differs from the database's by {} ms", ahead.num_milliseconds().abs());
+    report.add("clock", clock_state(ahead), detail);
+}
+
+fn clock_state(ahead: TimeDelta) -> State {
+    match ahead.abs() {
+        apart if apart > CLOCK_FAILURE => State::Failed,
+        apart if apart > CLOCK_WARNING => State::Warning,
+        _ => State::Ok,
+    }
+}
+
+/// Tells whether the schema is this program's.
+fn schema(found: &Inspection, report: &mut Report) -> bool {
+    const NAME: &str = "schema";
+    if let Some(newer) = &found.newer {
+        let detail =
+            format!("has migration {newer}, which this program does not know: it was made by a newer vestibule");
+        report.add(NAME, State::Failed, detail);
+        return false;
+    }
+    if !found.pending.is_empty() {
+        let waiting = found.pending.len();
+        if found.may_migrate {
+            report.add(
+                NAME,
+                State::Warning,
+                format!("{waiting} migrations are to be applied; the next start does it"),
+            );
+        } else {
+            let detail = format!("{waiting} migrations are to be applied, and this role may not make tables");
+            report.add(NAME, State::Failed, detail);
+        }
+        return false;
+    }
+    if !found.forbidden_tables.is_empty() {
+        let detail = format!("this role may not read or write: {}", found.forbidden_tables.join(", "));
+        report.add(NAME, State::Failed, detail);
+        return false;
+    }
+    if found.may_migrate {
+        report.add(NAME, State::Ok, "is this program's");
+    } else {
+        report.add(
+            NAME,
+            State::Warning,
+            "is this program's, but this role may not make tables: the next release needs another",
+        );
+    }
+    true
+}
+
+/// Opens what the database holds.
+pub(super) async fn keys(core: &Arc<Core>, usable: bool, report: &mut Report) {
+    const NAME: &str = "signing keys";
+    if !usable {
+        return report.add(NAME, State::Skipped, "there is no database to look into");
+    }
+    let age = |since: DateTime<Utc>| (core.clock.now() - since).num_days();
+    match check::open_what_is_sealed(core).await {
+        Ok(KeysFound::None) => report.add(NAME, State::Skipped, "the first start makes them"),
+        Ok(KeysFound::Good { since }) => {
+            report.add(NAME, State::Ok, format!("open; one signs since {} days", age(since)));
+        }
+        Ok(KeysFound::Overdue { since }) => {
+            let detail = format!(
+                "one signs since {} days: no instance has replaced it in time",
+                age(since)
+            );
+            report.add(NAME, State::Failed, detail);
+        }
+        Ok(KeysFound::Incomplete) => report.add(NAME, State::Failed, "none signs, or none is there to follow"),
+        Err(fault @ (Fault::Seal(_) | Fault::UnknownKey(_))) => {
+            let detail = format!("the master key is not the one that they were sealed with: {fault}");
+            report.add(NAME, State::Failed, detail);
+        }
+        Err(fault) => report.add(NAME, State::Failed, one_line(&fault.to_string())),
+    }
+}
+
+/// libpq says some things in several lines.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_differ_by_a_little_in_either_direction() {
+        for (millis, expected) in [
+            (0, State::Ok),
+            (-900, State::Ok),
+            (1_500, State::Warning),
+            (-9_000, State::Warning),
+            (10_001, State::Failed),
+            (-3_600_000, State::Failed),
+        ] {
+            assert_eq!(clock_state(TimeDelta::milliseconds(millis)), expected, "{millis}");
+        }
+    }
+
+    fn found() -> Inspection {
+        Inspection {
+            version: 150_004,
+            clock_ahead: TimeDelta::zero(),
+            round_trip: TimeDelta::zero(),
+            read_only: false,
+            pending: Vec::new(),
+            newer: None,
+            forbidden_tables: Vec::new(),
+            may_migrate: true,
+            max_connections: 100,
+        }
+    }
+
+    #[test]
+    fn an_old_server_is_told() {
+        let config = Config::read(&crate::config::Source::from_pairs(&[]), crate::config::Mode::Serve).unwrap();
+        for (version, failures) in [(130_010, 1), (140_000, 0), (180_001, 0)] {
+            let mut report = Report::default();
+            server(&config, &Inspection { version, ..found() }, &mut report);
+            assert_eq!(report.failures(), failures, "{version}");
+        }
+    }
+}

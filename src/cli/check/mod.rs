@@ -1,0 +1,106 @@
+//! `vestibule check`: tries everything that the settings name, before people do.
+//!
+//! Changes nothing, makes nothing and sends nothing: a private database or a master key that are not there yet stay so.
+
+mod database;
+mod public_url;
+mod report;
+mod surroundings;
+
+use std::sync::Arc;
+
+use self::report::{Report, State};
+use super::operate::{public_url as issuer, quieter};
+use super::{Failure, write_out};
+use crate::app::{self, World};
+use crate::config::source::log_filter;
+use crate::config::{self, Config, MasterKeySource};
+use crate::domain::message::Channel;
+use crate::flows::{Core, check};
+use crate::telemetry;
+
+/// What stands in the place of a master key that the first start is to make; nothing is made with it.
+const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+/// A password hash that takes longer keeps people waiting, and one that is shorter keeps guessers from waiting.
+const SLOWEST_HASH_MS: i64 = 1000;
+const QUICKEST_HASH_MS: i64 = 50;
+
+/// Checks, prints, and fails if anything has failed.
+pub(super) fn run(mut config: Config, as_json: bool) -> Result<(), Failure> {
+    telemetry::init(config.server.log_format, &quieter(log_filter()));
+    let mut report = Report::default();
+    report.add("settings", State::Ok, "can be used");
+    let key_is_there = surroundings::master_key(&config, &mut report);
+    surroundings::data_directory(&config, &mut report);
+    surroundings::proxies(&config, &mut report);
+    let found = database::reach(&config, &mut report);
+    if !key_is_there {
+        // Making one is the start's to do.
+        config.master_key = MasterKeySource::Given(Box::new(config::parse_keyring(NO_KEY).map_err(Failure::of)?));
+    }
+    let url = found.as_ref().map_or_else(
+        || "postgres://127.0.0.1:1/none".into(),
+        |found| found.opened.url.clone(),
+    );
+    let built = app::build(&config, &url, &issuer(&config), World::of(config.mode));
+    match built {
+        Ok(state) => actix_web::rt::System::new().block_on(async {
+            let usable = found.as_ref().is_some_and(|found| found.usable);
+            if usable {
+                state.core.db.schema_is_ready();
+            }
+            database::keys(&state.core, usable && key_is_there, &mut report).await;
+            others(&config, &state.core, &mut report).await;
+        }),
+        Err(error) => report.add("program", State::Failed, error.to_string()),
+    }
+    public_url::ask(&config, &mut report);
+    let closed = found.map_or(Ok(()), |found| found.opened.close());
+    write_out(&if as_json { report.json() } else { report.table() })?;
+    closed?;
+    match report.failures() {
+        0 => Ok(()),
+        1 => Err(Failure::of("1 check has failed")),
+        failures => Err(Failure::of(format!("{failures} checks have failed"))),
+    }
+}
+
+/// Tries what other people's servers have to answer, and the work that is done here.
+async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
+    for (channel, name) in [(Channel::Email, "mail server"), (Channel::Sms, "sms webhook")] {
+        let lacking = config.delivery.lacking().find(|(lacking, _)| *lacking == channel);
+        match (check::try_outlet(core, channel).await, lacking) {
+            (Some(Ok(())), _) => report.add(name, State::Ok, "answers, and lets us in"),
+            (Some(Err(why)), _) => report.add(name, State::Failed, why),
+            (None, Some((_, settings))) => report.add(
+                name,
+                State::Failed,
+                format!("SECOND_FACTORS wants codes sent, and {settings} are not set"),
+            ),
+            (None, None) => report.add(name, State::Skipped, "not set"),
+        }
+    }
+    match check::try_breach_list(core).await {
+        Some(true) => report.add("breach list", State::Ok, "answers"),
+        Some(false) => report.add(
+            "breach list",
+            State::Warning,
+            "does not answer; new passwords are taken without it",
+        ),
+        None => report.add("breach list", State::Skipped, "not set"),
+    }
+    match check::time_a_hash(core).await.map(|took| took.num_milliseconds()) {
+        Ok(millis) if millis > SLOWEST_HASH_MS => report.add(
+            "password hash",
+            State::Warning,
+            format!("takes {millis} ms here: logins are slow, a lower BCRYPT_COST is quicker"),
+        ),
+        Ok(millis) if millis < QUICKEST_HASH_MS => report.add(
+            "password hash",
+            State::Warning,
+            format!("takes {millis} ms here: a higher BCRYPT_COST holds guessers up longer"),
+        ),
+        Ok(millis) => report.add("password hash", State::Ok, format!("takes {millis} ms here")),
+        Err(fault) => report.add("password hash", State::Failed, fault.to_string()),
+    }
+}

@@ -1,0 +1,124 @@
+//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|delete`.
+
+use std::sync::Arc;
+
+use super::unknown;
+use crate::cli::confirm::Consent;
+use crate::cli::operate::operate;
+use crate::cli::{Failure, write_out};
+use crate::config::Config;
+use crate::domain::ids::UserId;
+use crate::domain::managed_user::UserSelector;
+use crate::domain::roles::RolesChange;
+use crate::domain::user::User;
+use crate::flows::Core;
+use crate::flows::admin::users::{self, Update};
+use crate::flows::admin::{Operator, Refusal};
+
+/// Disables or enables an account.
+pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool) -> Result<(), Failure> {
+    let update = Update {
+        disabled: Some(disabled),
+        roles: None,
+    };
+    let what = if disabled {
+        "disabled; its sessions have ended"
+    } else {
+        "enabled"
+    };
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        let updated = users::update(&core, &Operator::command_line(&core), found.id, update).await?;
+        updated.map_err(refused)?;
+        write_out(&format!("{} is {what}\n", name(&found)))
+    })
+}
+
+/// Grants roles, or takes them away.
+pub(super) fn grant(config: &Config, user: &UserSelector, roles: &[String], revoke: bool) -> Result<(), Failure> {
+    let change = if revoke {
+        RolesChange::Revoke
+    } else {
+        RolesChange::Grant
+    };
+    let update = Update {
+        disabled: None,
+        roles: Some(change(roles.to_vec())),
+    };
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        let updated = users::update(&core, &Operator::command_line(&core), found.id, update).await?;
+        let roles = updated.map_err(refused)?.account.user.roles;
+        let roles = if roles.is_empty() {
+            "none".to_owned()
+        } else {
+            roles.join(", ")
+        };
+        write_out(&format!("roles of {}: {roles}\n", name(&found)))
+    })
+}
+
+/// Removes all second factors of an account.
+pub(super) fn reset_second_factors(config: &Config, user: &UserSelector, yes: bool) -> Result<(), Failure> {
+    let consent = Consent::of(yes)?;
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        consent.ask(&format!(
+            "Remove all second factors of {} and end its sessions?",
+            full_name(&found)
+        ))?;
+        let done = users::reset_second_factors(&core, &Operator::command_line(&core), found.id).await?;
+        done.map_err(refused)?;
+        write_out(&format!(
+            "{} has no second factor any more; its sessions have ended\n",
+            name(&found)
+        ))
+    })
+}
+
+/// Ends all sessions of an account.
+pub(super) fn end_sessions(config: &Config, user: &UserSelector) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        let ended = users::end_sessions(&core, &Operator::command_line(&core), found.id).await?;
+        write_out(&format!("{} sessions ended\n", ended.map_err(refused)?))
+    })
+}
+
+/// Deletes an account.
+pub(super) fn delete(config: &Config, user: &UserSelector, yes: bool) -> Result<(), Failure> {
+    let consent = Consent::of(yes)?;
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        consent.ask(&format!(
+            "Delete {} and everything that belongs to it, for good?",
+            full_name(&found)
+        ))?;
+        let done = users::delete(&core, &Operator::command_line(&core), found.id).await?;
+        done.map_err(refused)?;
+        write_out(&format!("{} is gone\n", name(&found)))
+    })
+}
+
+async fn find(core: &Arc<Core>, user: &UserSelector) -> Result<User, Failure> {
+    let found = users::find(core, user.clone()).await?;
+    Ok(found.ok_or_else(unknown)?.account.user)
+}
+
+fn name(user: &User) -> &str {
+    user.account_name()
+}
+
+fn full_name(user: &User) -> String {
+    let id: UserId = user.id;
+    format!("{} ({})", name(user), id.uuid())
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::UnknownUser => unknown(),
+        Refusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
+        // Rules for administrators; the command line is the way back in.
+        Refusal::NotAdministrator | Refusal::OwnAccount => Failure::of("this may not be done"),
+    }
+}

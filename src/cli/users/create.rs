@@ -1,0 +1,92 @@
+//! `vestibule users create`.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde_json::json;
+
+use crate::api::dto::admin::ManagedUserView;
+use crate::cli::operate::operate;
+use crate::cli::{Failure, write_out};
+use crate::config::Config;
+use crate::domain::email::Email;
+use crate::domain::managed_user::ManagedUser;
+use crate::domain::message::Locale;
+use crate::domain::roles;
+use crate::domain::username::Username;
+use crate::flows::Core;
+use crate::flows::admin::Operator;
+use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+
+/// What a new account is to be.
+#[derive(Args)]
+pub(in crate::cli) struct NewUserArgs {
+    /// The owner's e-mail address
+    #[arg(value_parser = Email::parse)]
+    email: Email,
+    /// A user name as well
+    #[arg(long, value_name = "NAME", value_parser = Username::parse)]
+    username: Option<Username>,
+    /// What the owner may do; may be given several times. admin opens /admin
+    #[arg(long = "role", value_name = "ROLE", value_parser = super::parse_role)]
+    roles: Vec<String>,
+    /// The language of messages, such as de
+    #[arg(long, value_name = "TAG", value_parser = parse_locale)]
+    locale: Option<Locale>,
+    /// Mail the link instead of printing it
+    #[arg(long)]
+    mail: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_locale(tag: &str) -> Result<Locale, &'static str> {
+    Locale::of_tag(tag).ok_or("there are messages in en and de")
+}
+
+pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
+    let new = NewAccount {
+        email: args.email.clone(),
+        username: args.username.clone(),
+        roles: roles::check(&args.roles).map_err(Failure::of)?,
+        locale: args.locale.unwrap_or_default(),
+        way: if args.mail { Way::Mail } else { Way::Shown },
+    };
+    operate(config, async |core| {
+        let (account, link, expires_at) = create(&core, new).await?;
+        if args.json {
+            let mut shown = json!({"user": ManagedUserView::invited(&account)});
+            if let (Some(link), Some(members)) = (&link, shown.as_object_mut()) {
+                members.insert("link".to_owned(), json!(link));
+                members.insert("expires_at".to_owned(), json!(expires_at));
+            }
+            return write_out(&format!("{shown}\n"));
+        }
+        let id = account.user.id.uuid();
+        write_out(&match link {
+            Some(link) => format!(
+                "id    {id}\nlink  {link}\n\nWhoever opens the link sets the account's password. It works once, until {}, and is \
+                 not shown again.\n",
+                expires_at.format("%Y-%m-%d %H:%M UTC")
+            ),
+            None => format!("id    {id}\n\nThe link that sets the password is on its way.\n"),
+        })
+    })
+}
+
+type Made = (Box<ManagedUser>, Option<String>, DateTime<Utc>);
+
+async fn create(core: &Arc<Core>, new: NewAccount) -> Result<Made, Failure> {
+    match invitation::create(core, &Operator::command_line(core), new).await? {
+        Invitation::Made {
+            account,
+            link,
+            expires_at,
+        } => Ok((account, link, expires_at)),
+        Invitation::EmailTaken => Err(Failure::of("there is an account with this address")),
+        Invitation::UsernameTaken => Err(Failure::of("there is an account with this user name")),
+        Invitation::Refused(_) => Err(Failure::of("the account may not be made")),
+    }
+}

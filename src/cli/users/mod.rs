@@ -1,0 +1,242 @@
+//! `vestibule users`: operators' work on accounts, by the same flows as `/admin`.
+
+mod change;
+mod create;
+mod import;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use self::create::NewUserArgs;
+use super::Failure;
+use super::setting_flags::SettingFlags;
+use crate::config::Config;
+use crate::domain::managed_user::{UserQuery, UserSelector};
+use crate::domain::roles;
+
+/// Users
+#[derive(Subcommand)]
+pub(super) enum UsersCommand {
+    /// Make an account, and print the link with which its owner sets the password
+    ///
+    /// The link works once and for a day; hand it to the owner in a way that nobody listens to. Until then the account has no
+    /// password. Opening the link counts as proof of the address. With --mail the link is mailed instead of printed.
+    ///
+    /// The first administrator:
+    ///
+    ///   vestibule users create root@example.com --role admin
+    #[command(verbatim_doc_comment)]
+    Create {
+        #[command(flatten)]
+        new: NewUserArgs,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// List accounts, newest first
+    ///
+    ///   vestibule users list jo@ --json
+    #[command(verbatim_doc_comment)]
+    List {
+        /// The beginning of an address or a user name, or an id
+        #[arg(value_parser = parse_query, default_value = "", hide_default_value = true)]
+        query: UserQuery,
+        /// Most accounts to list
+        #[arg(long, value_name = "NUMBER", default_value = "50")]
+        limit: u32,
+        /// All of them
+        #[arg(long, conflicts_with = "limit")]
+        all: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Show an account
+    ///
+    ///   vestibule users show jo@example.com
+    #[command(verbatim_doc_comment)]
+    Show {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Keep an account out: its sessions end at once
+    ///
+    ///   vestibule users disable jo@example.com
+    #[command(verbatim_doc_comment)]
+    Disable {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Let a disabled account in again
+    ///
+    ///   vestibule users enable jo@example.com
+    #[command(verbatim_doc_comment)]
+    Enable {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Grant roles, or take them away; tokens tell from their next refresh on
+    ///
+    ///   vestibule users grant jo@example.com editor admin
+    ///   vestibule users grant jo@example.com admin --revoke
+    #[command(verbatim_doc_comment)]
+    Grant {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// The roles; admin opens /admin
+        #[arg(required = true, value_name = "ROLE", value_parser = parse_role)]
+        roles: Vec<String>,
+        /// Take them away
+        #[arg(long)]
+        revoke: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Remove all second factors of somebody who has lost them
+    ///
+    /// Recovery codes go, too, all sessions end, and the owner is told by mail. Whoever knows the password sets up a new factor
+    /// at the next login: make sure of who is asking. Asks before it does so, unless --yes is given.
+    ///
+    ///   vestibule users reset-2fa jo@example.com
+    #[command(verbatim_doc_comment, name = "reset-2fa")]
+    Reset2fa {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// List the sessions of an account, or end them
+    ///
+    ///   vestibule users sessions jo@example.com
+    ///   vestibule users sessions jo@example.com --end
+    #[command(verbatim_doc_comment)]
+    Sessions {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// End them all, pending logins included
+        #[arg(long)]
+        end: bool,
+        /// As JSON
+        #[arg(long, conflicts_with = "end")]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Take over users of another program, with their passwords and authenticators
+    ///
+    /// FILE has one JSON object a line: email, username or both; password_hash (bcrypt, passlib's bcrypt_sha256, Argon2, and
+    /// those of Django and Werkzeug); and, if you like, totp_secret (base32), email_verified, roles, locale, created_at.
+    /// Users who are there already are left as they are, so a run that was cut off may be repeated. Ends with 1 if a line
+    /// could not be taken; the others are taken all the same.
+    ///
+    ///   vestibule users import users.ndjson --dry-run
+    #[command(verbatim_doc_comment)]
+    Import {
+        /// The file; - reads standard input
+        file: PathBuf,
+        /// Tell what would be done, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Report as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Delete an account and everything that belongs to it, for good
+    ///
+    /// The audit trail stays, and the owner is told by mail. Asks before it does so, unless --yes is given.
+    ///
+    ///   vestibule users delete jo@example.com
+    #[command(verbatim_doc_comment)]
+    Delete {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+}
+
+impl UsersCommand {
+    /// Returns the settings given as flags.
+    pub(super) const fn settings(&self) -> &SettingFlags {
+        match self {
+            Self::Create { settings, .. }
+            | Self::List { settings, .. }
+            | Self::Show { settings, .. }
+            | Self::Disable { settings, .. }
+            | Self::Enable { settings, .. }
+            | Self::Grant { settings, .. }
+            | Self::Reset2fa { settings, .. }
+            | Self::Sessions { settings, .. }
+            | Self::Import { settings, .. }
+            | Self::Delete { settings, .. } => settings,
+        }
+    }
+
+    /// Runs the command.
+    pub(super) fn run(&self, config: &Config) -> Result<(), Failure> {
+        match self {
+            Self::Create { new, .. } => create::run(config, new),
+            Self::List {
+                query,
+                limit,
+                all,
+                json,
+                ..
+            } => show::list(config, query, (!all).then_some(*limit), *json),
+            Self::Show { user, json, .. } => show::show(config, user, *json),
+            Self::Disable { user, .. } => change::set_disabled(config, user, true),
+            Self::Enable { user, .. } => change::set_disabled(config, user, false),
+            Self::Grant {
+                user, roles, revoke, ..
+            } => change::grant(config, user, roles, *revoke),
+            Self::Reset2fa { user, yes, .. } => change::reset_second_factors(config, user, *yes),
+            Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
+            Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
+            Self::Import {
+                file, dry_run, json, ..
+            } => import::run(config, file, *dry_run, *json),
+            Self::Delete { user, yes, .. } => change::delete(config, user, *yes),
+        }
+    }
+}
+
+fn parse_query(text: &str) -> Result<UserQuery, &'static str> {
+    UserQuery::parse(text)
+}
+
+fn parse_role(text: &str) -> Result<String, &'static str> {
+    roles::check(&[text.to_owned()])
+        .map_err(|_wanted| "must be 1 to 64 letters, digits, dots, colons, dashes or underscores")?;
+    Ok(text.to_owned())
+}
+
+fn unknown() -> Failure {
+    Failure::of("there is no such account; `vestibule users list` shows them")
+}

@@ -1,0 +1,164 @@
+//! `vestibule users list|show|sessions`.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::unknown;
+use crate::api::dto::admin::ManagedUserView;
+use crate::cli::operate::{operate, table};
+use crate::cli::{Failure, complain, write_out};
+use crate::config::Config;
+use crate::domain::assurance;
+use crate::domain::managed_user::{UserQuery, UserSelector};
+use crate::domain::session::ListedSession;
+use crate::flows::admin::users;
+use crate::flows::sessions as session_flows;
+
+/// Accounts that are read at once.
+const PAGE: u32 = 100;
+
+/// Lists accounts, at most so many.
+pub(super) fn list(config: &Config, query: &UserQuery, most: Option<u32>, as_json: bool) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let mut views: Vec<ManagedUserView> = Vec::new();
+        let mut left = most;
+        let mut after = None;
+        loop {
+            let limit = left.unwrap_or(PAGE).min(PAGE);
+            let page = users::list(&core, query.clone(), after, limit.into()).await?;
+            views.extend(page.accounts.iter().map(ManagedUserView::new));
+            left = left.map(|left| left.saturating_sub(limit));
+            after = page.next;
+            if after.is_none() || left == Some(0) {
+                break;
+            }
+        }
+        write_out(&if as_json {
+            format!("{}\n", json!(views))
+        } else {
+            let rows: Vec<Vec<String>> = views.iter().map(row).collect();
+            table(&["ID", "EMAIL", "USERNAME", "ROLES", "STATE", "2FA", "CREATED"], &rows)
+        })?;
+        if after.is_some() {
+            complain("there are more: --all lists them, --limit NUMBER more of them");
+        }
+        Ok(())
+    })
+}
+
+fn row(view: &ManagedUserView) -> Vec<String> {
+    vec![
+        view.id.to_string(),
+        view.email.clone().unwrap_or_default(),
+        view.username.clone().unwrap_or_default(),
+        view.roles.join(","),
+        state(view).to_owned(),
+        factors(view),
+        written(view.created_at),
+    ]
+}
+
+/// Says in a word whether and how the account can be used.
+const fn state(view: &ManagedUserView) -> &'static str {
+    if view.disabled {
+        "disabled"
+    } else if view.has_password {
+        "active"
+    } else {
+        "no password"
+    }
+}
+
+fn factors(view: &ManagedUserView) -> String {
+    let known = &view.two_factor;
+    let names = [("totp", known.totp), ("sms", known.phone), ("email", known.email)];
+    let names: Vec<&str> = names.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(",")
+    }
+}
+
+fn written(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// Shows an account.
+pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let found = users::find(&core, user.clone()).await?.ok_or_else(unknown)?;
+        let view = ManagedUserView::new(&found);
+        if as_json {
+            return write_out(&format!("{}\n", json!(view)));
+        }
+        let sessions = session_flows::list(&core, found.account.user.id).await?.len();
+        let address = match (&view.email, view.email_verified) {
+            (Some(email), true) => format!("{email} (verified)"),
+            (Some(email), false) => format!("{email} (not verified)"),
+            (None, _) => String::new(),
+        };
+        let lines = [
+            ("id", view.id.to_string()),
+            ("email", address),
+            ("username", view.username.clone().unwrap_or_default()),
+            ("roles", view.roles.join(", ")),
+            ("state", state(&view).to_owned()),
+            ("second factors", factors(&view)),
+            ("recovery codes", view.two_factor.recovery_codes_remaining.to_string()),
+            ("sessions", sessions.to_string()),
+            ("language", view.locale.to_owned()),
+            ("created", written(view.created_at)),
+        ];
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|(name, value)| format!("{name:<16}{value}").trim_end().to_owned() + "\n")
+            .collect();
+        write_out(&lines.concat())
+    })
+}
+
+/// Lists the sessions of an account.
+pub(super) fn sessions(config: &Config, user: &UserSelector, as_json: bool) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let found = users::find(&core, user.clone()).await?.ok_or_else(unknown)?;
+        let listed = session_flows::list(&core, found.account.user.id).await?;
+        if as_json {
+            let shown: Vec<_> = listed.iter().map(session_value).collect();
+            return write_out(&format!("{}\n", json!(shown)));
+        }
+        let rows: Vec<Vec<String>> = listed.iter().map(session_row).collect();
+        write_out(&table(
+            &["ID", "CREATED", "LAST USED", "ACR", "ADDRESS", "BROWSER"],
+            &rows,
+        ))
+    })
+}
+
+fn session_value(listed: &ListedSession) -> serde_json::Value {
+    let session = &listed.session;
+    json!({
+        "id": session.id.uuid(), "created_at": session.created_at, "last_used_at": listed.last_used_at,
+        "acr": assurance::level(&session.methods).acr(), "amr": assurance::amr(&session.methods),
+        "ip": listed.ip, "user_agent": listed.user_agent,
+    })
+}
+
+fn session_row(listed: &ListedSession) -> Vec<String> {
+    let session = &listed.session;
+    vec![
+        session.id.uuid().to_string(),
+        written(session.created_at),
+        written(listed.last_used_at),
+        assurance::level(&session.methods).acr().to_owned(),
+        listed.ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        // A terminal obeys control characters, and whoever signed in chose these.
+        listed
+            .user_agent
+            .as_deref()
+            .unwrap_or_default()
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .collect(),
+    ]
+}

@@ -1,0 +1,130 @@
+//! An account as operators see it, and the ways in which they name one.
+
+use super::email::Email;
+use super::ids::UserId;
+use super::user::User;
+use super::username::Username;
+
+/// Most characters of a search: the longest address.
+const LONGEST_QUERY: usize = 254;
+
+/// An account, whether it may be used or not.
+#[derive(Clone, Debug)]
+pub struct ManagedUser {
+    /// The account.
+    pub user: User,
+    /// Whether it is kept out.
+    pub disabled: bool,
+    /// Whether it has a password; an invited one has none until its owner sets it.
+    pub has_password: bool,
+}
+
+/// Which second factors an account has confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FactorSummary {
+    /// An authenticator app.
+    pub totp: bool,
+    /// Codes by mail.
+    pub email: bool,
+    /// Codes by text message.
+    pub phone: bool,
+    /// Recovery codes not yet spent.
+    pub recovery_codes_remaining: i64,
+}
+
+/// Names one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserSelector {
+    /// By id.
+    Id(UserId),
+    /// By address.
+    Email(Email),
+    /// By name.
+    Username(Username),
+}
+
+impl UserSelector {
+    /// Reads an id, an address or a name: no text is two of them.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if let Some(id) = UserId::parse(&text.to_ascii_lowercase()) {
+            return Ok(Self::Id(id));
+        }
+        if text.contains('@') {
+            return Email::parse(text).map(Self::Email);
+        }
+        Username::parse(text)
+            .map(Self::Username)
+            .map_err(|_wanted| "must be the id, the e-mail address or the user name of an account")
+    }
+}
+
+/// Which accounts are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum UserQuery {
+    /// All.
+    #[default]
+    All,
+    /// The one with this id.
+    Id(UserId),
+    /// Those whose address or name begins so.
+    Prefix(String),
+}
+
+impl UserQuery {
+    /// Reads what an operator types: an id, or the beginning of an address or a name.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted when no address and no name could begin so.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim().to_ascii_lowercase();
+        if text.is_empty() {
+            return Ok(Self::All);
+        }
+        if let Some(id) = UserId::parse(&text) {
+            return Ok(Self::Id(id));
+        }
+        if text.len() > LONGEST_QUERY || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("must be an id, or the beginning of an e-mail address or a user name");
+        }
+        Ok(Self::Prefix(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071";
+
+    #[test]
+    fn an_account_is_named_in_three_ways() {
+        assert!(matches!(UserSelector::parse(ID), Ok(UserSelector::Id(_))));
+        assert!(matches!(
+            UserSelector::parse(&ID.to_uppercase()),
+            Ok(UserSelector::Id(_))
+        ));
+        assert!(matches!(
+            UserSelector::parse("Jo@Example.com"),
+            Ok(UserSelector::Email(_))
+        ));
+        assert!(matches!(UserSelector::parse("Jo.Doe"), Ok(UserSelector::Username(_))));
+        for bad in ["", "jo", "jo@", "jo doe"] {
+            assert!(UserSelector::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_search_is_an_id_or_a_beginning() {
+        assert_eq!(UserQuery::parse("  "), Ok(UserQuery::All));
+        assert!(matches!(UserQuery::parse(ID), Ok(UserQuery::Id(_))));
+        assert_eq!(UserQuery::parse(" Jo@ "), Ok(UserQuery::Prefix("jo@".to_owned())));
+        for bad in ["jö", "a\0", "a b", &"x".repeat(255)] {
+            assert!(UserQuery::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Roles: words that operators grant, and that back ends read in tokens.
+//!
+//! One of them is ours: whoever has [`ADMIN`] may do operators' work over HTTP. All others mean what the deployment likes.
+
+/// May do operators' work.
+pub const ADMIN: &str = "admin";
+/// Most roles of an account: they go into every token.
+const MOST_ROLES: usize = 32;
+const ROLE_LENGTH: usize = 64;
+
+/// Checks a list of roles and drops what stands there twice. Roles go into tokens, and into a header that separates them
+/// by commas.
+///
+/// # Errors
+///
+/// Says what is wanted.
+pub fn check(roles: &[String]) -> Result<Vec<String>, &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let is_role = |role: &String| (1..=ROLE_LENGTH).contains(&role.len()) && role.bytes().all(allowed);
+    let mut distinct: Vec<String> = Vec::new();
+    for role in roles {
+        if !distinct.contains(role) {
+            distinct.push(role.clone());
+        }
+    }
+    if roles.len() > MOST_ROLES || !roles.iter().all(is_role) {
+        return Err(
+            "must be at most 32 roles, each of 1 to 64 letters a-z, digits, dots, colons, dashes or underscores",
+        );
+    }
+    Ok(distinct)
+}
+
+/// Tells whether administrators' work is among what these roles allow.
+pub fn is_administrator(roles: &[String]) -> bool {
+    roles.iter().any(|role| role == ADMIN)
+}
+
+/// What becomes of an account's roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RolesChange {
+    /// These, and no others.
+    Set(Vec<String>),
+    /// These as well.
+    Grant(Vec<String>),
+    /// All but these.
+    Revoke(Vec<String>),
+}
+
+impl RolesChange {
+    /// Returns the roles after the change.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wanted.
+    pub fn apply(&self, roles: &[String]) -> Result<Vec<String>, &'static str> {
+        match self {
+            Self::Set(new) => check(new),
+            Self::Grant(more) => {
+                // Each list by itself first: what is asked for is wrong, or what is there is too much.
+                check(more)?;
+                check(&[roles, more].concat())
+            }
+            Self::Revoke(fewer) => Ok(roles.iter().filter(|role| !fewer.contains(role)).cloned().collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(roles: &[&str]) -> Vec<String> {
+        roles.iter().map(|role| (*role).to_owned()).collect()
+    }
+
+    #[test]
+    fn roles_are_words_that_a_header_can_carry() {
+        assert_eq!(
+            check(&list(&["editor", "shop:admin", "editor"])),
+            Ok(list(&["editor", "shop:admin"]))
+        );
+        for bad in ["", "a,b", "a b", "ä", "a\n", &"x".repeat(65)] {
+            assert!(check(&list(&[bad])).is_err(), "{bad:?}");
+        }
+        assert!(check(&vec!["r".to_owned(); 33]).is_err());
+    }
+
+    #[test]
+    fn only_the_whole_word_makes_an_administrator() {
+        assert!(is_administrator(&list(&["x", "admin"])));
+        for other in ["Admin", "shop:admin", "admins"] {
+            assert!(!is_administrator(&list(&[other])), "{other}");
+        }
+    }
+
+    #[test]
+    fn roles_are_set_granted_and_revoked() {
+        let had = list(&["a", "b"]);
+        let after = |change: RolesChange| change.apply(&had).unwrap();
+        assert_eq!(after(RolesChange::Set(list(&["c"]))), list(&["c"]));
+        assert_eq!(after(RolesChange::Grant(list(&["b", "c"]))), list(&["a", "b", "c"]));
+        assert_eq!(after(RolesChange::Revoke(list(&["a", "x"]))), list(&["b"]));
+        assert!(RolesChange::Grant(list(&["b d"])).apply(&had).is_err());
+    }
+}

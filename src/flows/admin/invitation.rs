@@ -1,0 +1,149 @@
+//! Accounts that operators make: without a password, until somebody sets one with a link that counts for a day.
+//!
+//! So no operator ever knows or chooses a password (ASVS 6.4.1, 6.4.6). The link goes out by mail; on the command line it
+//! may be printed instead, which is how the first administrator comes in where no mail is sent.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{Operator, Refusal, Work};
+use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::email::Email;
+use crate::domain::ids::UserId;
+use crate::domain::link_token::INVITATION_LIFE;
+use crate::domain::managed_user::{ManagedUser, UserSelector};
+use crate::domain::message::{Channel, Letter, Locale, Message};
+use crate::domain::user::User;
+use crate::domain::username::Username;
+use crate::flows::links::{invite, require_mail};
+use crate::flows::outbox::{Posting, occasion, post};
+use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, managed_users};
+
+/// An account to be made.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// Where its owner is reached.
+    pub email: Email,
+    /// What else it is found by.
+    pub username: Option<Username>,
+    /// What its owner may do.
+    pub roles: Vec<String>,
+    /// The language of messages.
+    pub locale: Locale,
+    /// How the link reaches its owner.
+    pub way: Way,
+}
+
+/// How the link that sets the first password reaches its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By mail.
+    Mail,
+    /// By the operator's hands.
+    Shown,
+}
+
+/// What became of the wish for an account.
+#[must_use]
+pub enum Invitation {
+    /// It was made.
+    Made {
+        /// The account.
+        account: Box<ManagedUser>,
+        /// The link, where it was not mailed.
+        link: Option<String>,
+        /// Until when that counts.
+        expires_at: DateTime<Utc>,
+    },
+    /// Another account has the address.
+    EmailTaken,
+    /// Another account has the name.
+    UsernameTaken,
+    /// It was refused.
+    Refused(Refusal),
+}
+
+/// Makes an account whose owner sets the password.
+///
+/// # Errors
+///
+/// Returns faults only; [`Fault::NoOutlet`] where the link is to be mailed and the deployment sends no mail.
+pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> Result<Invitation, Fault> {
+    if new.way == Way::Mail {
+        require_mail(core)?;
+    }
+    let now = core.clock.now();
+    let user = User {
+        id: UserId::new(now, core.random.as_ref()),
+        email: Some(new.email.clone()),
+        email_verified_at: None,
+        username: new.username.clone(),
+        roles: new.roles.clone(),
+        created_at: now,
+        locale: new.locale,
+    };
+    let (shared, operator) = (Arc::clone(core), operator.clone());
+    core.db
+        .transaction("admin.invite", move |connection| {
+            let work = operator.at_work(&shared, now);
+            if let Err(refusal) = work.begin(connection)? {
+                return Ok(Invitation::Refused(refusal));
+            }
+            if !managed_users::insert(connection, &user, now)? {
+                return taken(connection, &new);
+            }
+            let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
+            work.record(connection, "user_created", &[created], Some(user.id))?;
+            let link = invite(&shared, connection, (&user, &new.email), now)?;
+            let link = match new.way {
+                Way::Shown => Some(link),
+                Way::Mail => {
+                    send(&work, connection, (&user, &new.email), link)?;
+                    None
+                }
+            };
+            Ok(Invitation::Made {
+                account: Box::new(ManagedUser {
+                    user: user.clone(),
+                    disabled: false,
+                    has_password: false,
+                }),
+                link,
+                expires_at: now + INVITATION_LIFE,
+            })
+        })
+        .await
+}
+
+fn taken(connection: &mut PgConnection, new: &NewAccount) -> Result<Invitation, Fault> {
+    let holder = managed_users::find(connection, &UserSelector::Email(new.email.clone()))?;
+    Ok(if holder.is_some() {
+        Invitation::EmailTaken
+    } else {
+        Invitation::UsernameTaken
+    })
+}
+
+fn send(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    (user, email): (&User, &Email),
+    link: String,
+) -> Result<(), Fault> {
+    let posting = Posting {
+        channel: Channel::Email,
+        letter: Letter {
+            to: email.as_str().to_owned(),
+            locale: user.locale,
+            message: Message::Invitation {
+                link,
+                hours: INVITATION_LIFE.num_hours(),
+            },
+            occasion: occasion(&work.operator.shown_origin(), work.now),
+        },
+        life: INVITATION_LIFE,
+    };
+    post(work.core, connection, &posting, work.now)
+}

@@ -1,0 +1,286 @@
+//! What operators do with accounts that are there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Operator, Refusal, Work, change};
+use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::failed_attempts::FailedAttempts;
+use crate::domain::ids::UserId;
+use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSelector};
+use crate::domain::message::{Channel, Message};
+use crate::domain::roles::{self, RolesChange};
+use crate::flows::outbox::tell;
+use crate::flows::{Core, Fault};
+use crate::store::{
+    PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, totp_factors, users,
+};
+
+/// An account with the state of its second factors.
+pub struct ListedAccount {
+    /// The account.
+    pub account: ManagedUser,
+    /// Which factors it has confirmed.
+    pub factors: FactorSummary,
+}
+
+/// A page of accounts, and where the next one begins.
+pub struct AccountPage {
+    /// Newest first.
+    pub accounts: Vec<ListedAccount>,
+    /// The account after which the next page begins, if there is one.
+    pub next: Option<UserId>,
+}
+
+/// Finds an account.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<ListedAccount>, Fault> {
+    core.db
+        .read("admin.find_user", move |connection| {
+            let found = managed_users::find(connection, &selector)?;
+            let listed = with_factors(connection, found.into_iter().collect())?;
+            Ok(listed.into_iter().next())
+        })
+        .await
+}
+
+/// Lists accounts, newest first.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn list(core: &Arc<Core>, query: UserQuery, after: Option<UserId>, limit: i64) -> Result<AccountPage, Fault> {
+    core.db
+        .read("admin.list_users", move |connection| {
+            // One more than asked for tells whether there is a next page.
+            let mut found = managed_users::list(connection, &query, after, limit + 1)?;
+            let page = usize::try_from(limit).unwrap_or(usize::MAX);
+            let more = found.len() > page;
+            found.truncate(page);
+            let next = found.last().filter(|_| more).map(|account| account.user.id);
+            let accounts = with_factors(connection, found)?;
+            Ok(AccountPage { accounts, next })
+        })
+        .await
+}
+
+/// Adds the state of second factors: three statements, for however many accounts.
+fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Result<Vec<ListedAccount>, Fault> {
+    let ids: Vec<UserId> = accounts.iter().map(|account| account.user.id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let apps = totp_factors::confirmed_among(connection, &ids)?;
+    let sent = out_of_band_factors::confirmed_among(connection, &ids)?;
+    let codes: HashMap<UserId, i64> = recovery_codes::remaining_among(connection, &ids)?.into_iter().collect();
+    let summary = |account: &ManagedUser| {
+        let user = &account.user;
+        FactorSummary {
+            totp: apps.contains(&user.id),
+            // Mail counts only as long as the account's address is known to be the owner's.
+            email: user.verified_email().is_some() && sent.contains(&(user.id, Channel::Email)),
+            phone: sent.contains(&(user.id, Channel::Sms)),
+            recovery_codes_remaining: codes.get(&user.id).copied().unwrap_or_default(),
+        }
+    };
+    let listed = accounts.into_iter().map(|account| ListedAccount {
+        factors: summary(&account),
+        account,
+    });
+    Ok(listed.collect())
+}
+
+/// What to change about an account; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct Update {
+    /// Whether it is kept out.
+    pub disabled: Option<bool>,
+    /// Its roles.
+    pub roles: Option<RolesChange>,
+}
+
+/// Changes an account. One that is disabled is out at once; roles are in the tokens from the next refresh on.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn update(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: UserId,
+    update: Update,
+) -> Result<Result<ListedAccount, Refusal>, Fault> {
+    change(
+        core,
+        operator,
+        (id, "admin.update_user"),
+        move |work, connection, mut subject| {
+            // Before anything is written: a refusal must leave nothing behind, and is committed.
+            let disables = update.disabled == Some(true) && !subject.disabled;
+            if disables && let Err(refusal) = work.may_remove(&subject) {
+                return Ok(Err(refusal));
+            }
+            if let Some(roles) = &update.roles
+                && let Err(refusal) = change_roles(work, connection, &mut subject, roles)?
+            {
+                return Ok(Err(refusal));
+            }
+            if let Some(disabled) = update.disabled {
+                set_disabled(work, connection, &mut subject, disabled)?;
+            }
+            let listed = with_factors(connection, vec![subject])?.into_iter().next();
+            Ok(listed.ok_or(Refusal::UnknownUser))
+        },
+    )
+    .await
+}
+
+/// Nothing was written yet when this refuses.
+fn change_roles(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    subject: &mut ManagedUser,
+    change: &RolesChange,
+) -> Result<Result<(), Refusal>, Fault> {
+    let new = match change.apply(&subject.user.roles) {
+        Ok(new) => new,
+        Err(wanted) => return Ok(Err(Refusal::Roles(wanted))),
+    };
+    if new == subject.user.roles {
+        return Ok(Ok(()));
+    }
+    if roles::is_administrator(&subject.user.roles)
+        && !roles::is_administrator(&new)
+        && let Err(refusal) = work.may_remove(subject)
+    {
+        return Ok(Err(refusal));
+    }
+    managed_users::set_roles(connection, subject.user.id, &new)?;
+    subject.user.roles = new;
+    let updated = AuditEvent::success(EventName::UserUpdated, subject.user.id).because("roles");
+    work.record(connection, "roles_changed", &[updated], Some(subject.user.id))?;
+    Ok(Ok(()))
+}
+
+fn set_disabled(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    subject: &mut ManagedUser,
+    disabled: bool,
+) -> Result<(), Fault> {
+    let id = subject.user.id;
+    if subject.disabled == disabled {
+        return Ok(());
+    }
+    managed_users::set_disabled(connection, id, disabled)?;
+    subject.disabled = disabled;
+    let mut events = Vec::new();
+    let what = if disabled {
+        events.extend(work.end_sessions(connection, id)?);
+        // A link in an old mail must not open what was closed and opened again.
+        link_tokens::remove_all(connection, id)?;
+        "user_disabled"
+    } else {
+        "user_enabled"
+    };
+    let how = if disabled { "disabled" } else { "enabled" };
+    events.insert(0, AuditEvent::success(EventName::UserUpdated, id).because(how));
+    work.record(connection, what, &events, Some(id))
+}
+
+/// Deletes an account and everything that belongs to it but the audit trail. Its owner is told.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), Refusal>, Fault> {
+    change(
+        core,
+        operator,
+        (id, "admin.delete_user"),
+        |work, connection, subject| {
+            if let Err(refusal) = work.may_remove(&subject) {
+                return Ok(Err(refusal));
+            }
+            let id = subject.user.id;
+            let deleted = AuditEvent::success(EventName::UserDeleted, id);
+            work.record(connection, "user_deleted", &[deleted], Some(id))?;
+            let origin = work.operator.shown_origin();
+            tell(
+                work.core,
+                connection,
+                &subject.user,
+                Message::AccountDeleted,
+                &origin,
+                work.now,
+            )?;
+            users::delete(connection, id)?;
+            Ok(Ok(()))
+        },
+    )
+    .await
+}
+
+/// Takes all second factors and recovery codes of an account away: for owners who have lost them. All sessions end, wrong
+/// codes are forgotten, and the owner is told. Whoever knows the password sets up a new factor at the next login.
+///
+/// Not one's own: whoever holds an administrator's session would turn it into the account.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn reset_second_factors(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: UserId,
+) -> Result<Result<(), Refusal>, Fault> {
+    change(core, operator, (id, "admin.reset_2fa"), |work, connection, subject| {
+        let id = subject.user.id;
+        if let Err(refusal) = work.may_remove(&subject) {
+            return Ok(Err(refusal));
+        }
+        let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
+        events.extend(work.end_sessions(connection, id)?);
+        totp_factors::remove(connection, id)?;
+        recovery_codes::remove(connection, id)?;
+        for channel in Channel::ALL {
+            out_of_band_factors::remove(connection, id, channel)?;
+        }
+        users::set_failed_attempts(connection, id, &FailedAttempts::default())?;
+        users::enable_codes(connection, id)?;
+        work.record(connection, "second_factors_reset", &events, Some(id))?;
+        let origin = work.operator.shown_origin();
+        tell(
+            work.core,
+            connection,
+            &subject.user,
+            Message::SecondFactorsReset,
+            &origin,
+            work.now,
+        )?;
+        Ok(Ok(()))
+    })
+    .await
+}
+
+/// Ends all sessions of an account, pending ones included. Returns how many there were.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn end_sessions(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<usize, Refusal>, Fault> {
+    change(
+        core,
+        operator,
+        (id, "admin.end_sessions"),
+        |work, connection, subject| {
+            let events = work.end_sessions(connection, subject.user.id)?;
+            work.record(connection, "sessions_ended", &events, Some(subject.user.id))?;
+            Ok(Ok(events.len()))
+        },
+    )
+    .await
+}

@@ -1,0 +1,97 @@
+//! What `vestibule check` tries with the tools of the service itself: keys that must open, servers that must answer, and how
+//! long a hash takes. Nothing is changed and nothing is sent.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::outbox::Outlet;
+use super::{Core, Fault, signing_keys};
+use crate::crypto::sealer::SealedAt;
+use crate::domain::breach_range::BreachRange;
+use crate::domain::message::Channel;
+use crate::domain::password::Password;
+use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState};
+use crate::store::totp_factors;
+
+/// How long after its time a key may still sign before something is wrong: instances look every few seconds.
+const ROTATION_SLACK: TimeDelta = TimeDelta::days(1);
+
+/// The signing keys, as they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeysFound {
+    /// There are none: the first start makes them.
+    None,
+    /// One signs, and another is ready to follow.
+    Good {
+        /// Since when the present one signs.
+        since: DateTime<Utc>,
+    },
+    /// One should have been replaced: no instance has looked after it.
+    Overdue {
+        /// Since when the present one signs.
+        since: DateTime<Utc>,
+    },
+    /// None signs, or none is ready to follow.
+    Incomplete,
+}
+
+/// Opens what is sealed: all signing keys, and the oldest and the newest authenticator secret.
+///
+/// # Errors
+///
+/// Returns faults of the database, and of what does not open: the master key is then not the one it was sealed with.
+pub async fn open_what_is_sealed(core: &Arc<Core>) -> Result<KeysFound, Fault> {
+    let keys = signing_keys::load(core).await?;
+    let shared = Arc::clone(core);
+    core.db
+        .read("check.sealed", move |connection| {
+            for (id, user_id, sealed) in totp_factors::oldest_and_newest(connection)? {
+                shared.sealer.open(&SealedAt::totp_secret(id, user_id), &sealed)?;
+            }
+            Ok::<_, Fault>(())
+        })
+        .await?;
+    if keys.is_empty() {
+        return Ok(KeysFound::None);
+    }
+    let find = |state| keys.iter().find(|key| key.state == state);
+    let (Some(current), Some(_next)) = (find(KeyState::Current), find(KeyState::Next)) else {
+        return Ok(KeysFound::Incomplete);
+    };
+    let since = current.activated_at.unwrap_or(current.created_at);
+    Ok(if core.clock.now() - since > AGE_TO_ROTATE + ROTATION_SLACK {
+        KeysFound::Overdue { since }
+    } else {
+        KeysFound::Good { since }
+    })
+}
+
+/// Returns how long a password hash takes here.
+///
+/// # Errors
+///
+/// Returns faults of hashing only.
+pub async fn time_a_hash(core: &Core) -> Result<TimeDelta, Fault> {
+    let before = core.clock.now();
+    let _hash = core.hasher.renew(nobodys_password()).await?;
+    Ok(core.clock.now() - before)
+}
+
+/// Tries the way of a channel without sending anything. `None`: the deployment has not set it up.
+pub async fn try_outlet(core: &Core, channel: Channel) -> Option<Result<(), String>> {
+    match core.outlets.of(channel) {
+        Outlet::Transport(transport) => Some(transport.probe().await.map_err(|error| error.to_string())),
+        Outlet::Kept | Outlet::Absent => None,
+    }
+}
+
+/// Asks the list of stolen passwords about one. `None`: the deployment names no list.
+pub async fn try_breach_list(core: &Core) -> Option<bool> {
+    let list = core.breach_list.as_ref()?;
+    Some(list.has(BreachRange::of(&nobodys_password())).await.is_some())
+}
+
+fn nobodys_password() -> Password {
+    Password::new(&"a password of nobody's".into())
+}

@@ -1,0 +1,160 @@
+//! What `vestibule check` wants to know of the database, found out on a connection of its own and changing nothing.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Integer, Text, Timestamptz};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::migrations::{MIGRATIONS, MigrationError, refused};
+use crate::domain::clock::Clock;
+
+/// How long to wait for the server.
+const TIMEOUT_SECONDS: u32 = 5;
+
+/// The database, as it was found.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Such as 150004 for 15.4.
+    pub version: i32,
+    /// How far the server's clock is ahead of ours.
+    pub clock_ahead: TimeDelta,
+    /// How long the server took to answer.
+    pub round_trip: TimeDelta,
+    /// Whether nothing can be written: a standby, or a database that was set so.
+    pub read_only: bool,
+    /// Migrations that the next start would apply.
+    pub pending: Vec<String>,
+    /// A migration of a newer program.
+    pub newer: Option<String>,
+    /// Tables that the role may not read or add to.
+    pub forbidden_tables: Vec<String>,
+    /// Whether the role may make tables.
+    pub may_migrate: bool,
+    /// Most connections that the server takes.
+    pub max_connections: i32,
+}
+
+#[derive(QueryableByName)]
+struct ServerRow {
+    #[diesel(sql_type = Integer)]
+    version: i32,
+    #[diesel(sql_type = Bool)]
+    read_only: bool,
+    #[diesel(sql_type = Bool)]
+    may_migrate: bool,
+    #[diesel(sql_type = Integer)]
+    max_connections: i32,
+    #[diesel(sql_type = Array<Text>)]
+    forbidden_tables: Vec<String>,
+    #[diesel(sql_type = Bool)]
+    has_migrations: bool,
+}
+
+#[derive(QueryableByName)]
+struct TimeRow {
+    #[diesel(sql_type = Timestamptz)]
+    now: DateTime<Utc>,
+}
+
+#[derive(QueryableByName)]
+struct VersionRow {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+// Partitions are reached through their table, and a table that is only added to is enough to add to.
+const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS version, \
+     pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool AS read_only, \
+     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_migrate, \
+     current_setting('max_connections')::int4 AS max_connections, \
+     to_regclass('__diesel_schema_migrations') IS NOT NULL AS has_migrations, \
+     ARRAY(SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace \
+           AND relkind IN ('r', 'p') AND NOT relispartition AND relname NOT LIKE '\\_\\_%' \
+           AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')) \
+           ORDER BY relname) AS forbidden_tables";
+
+/// Looks at a database.
+///
+/// # Errors
+///
+/// Says why it cannot be looked at.
+pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, MigrationError> {
+    let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
+    let mut connection = PgConnection::establish(&in_time(url.expose_secret())).map_err(refused)?;
+    connection
+        .batch_execute("SET statement_timeout = '5s'")
+        .map_err(|error| failed(&error))?;
+    let server: ServerRow = diesel::sql_query(SERVER)
+        .get_result(&mut connection)
+        .map_err(|error| failed(&error))?;
+    // The shortest of a few: what the network adds is in all of them, what chance adds is not.
+    let mut clocks = Vec::new();
+    for _ in 0..3 {
+        let before = clock.now();
+        let row: TimeRow = diesel::sql_query("SELECT clock_timestamp() AS now")
+            .get_result(&mut connection)
+            .map_err(|error| failed(&error))?;
+        let round_trip = clock.now() - before;
+        clocks.push((round_trip, row.now - (before + round_trip / 2)));
+    }
+    let (round_trip, clock_ahead) = clocks.into_iter().min().unwrap_or_default();
+    let applied = if server.has_migrations {
+        let rows: Vec<VersionRow> = diesel::sql_query("SELECT version::text FROM __diesel_schema_migrations")
+            .load(&mut connection)
+            .map_err(|error| failed(&error))?;
+        rows.into_iter().map(|row| row.version).collect()
+    } else {
+        BTreeSet::new()
+    };
+    let known = known_migrations()?;
+    Ok(Inspection {
+        version: server.version,
+        clock_ahead,
+        round_trip,
+        read_only: server.read_only,
+        newer: applied.difference(&known).next().cloned(),
+        pending: known.difference(&applied).cloned().collect(),
+        forbidden_tables: server.forbidden_tables,
+        may_migrate: server.may_migrate,
+        max_connections: server.max_connections,
+    })
+}
+
+fn known_migrations() -> Result<BTreeSet<String>, MigrationError> {
+    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS);
+    let known = known.map_err(|error| MigrationError::Failed(error.to_string()))?;
+    Ok(known
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect())
+}
+
+/// Bounds the wait for a server that drops what is sent to it; libpq would wait for minutes.
+fn in_time(url: &str) -> String {
+    if url.contains("connect_timeout=") {
+        return url.to_owned();
+    }
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}connect_timeout={TIMEOUT_SECONDS}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_url_gets_a_bound_unless_it_has_one() {
+        for (url, expected) in [
+            ("postgres://h/d", "postgres://h/d?connect_timeout=5"),
+            ("postgres://h/d?a=b", "postgres://h/d?a=b&connect_timeout=5"),
+            ("postgres://h/d?connect_timeout=1", "postgres://h/d?connect_timeout=1"),
+        ] {
+            assert_eq!(in_time(url), expected);
+        }
+    }
+}

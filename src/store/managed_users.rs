@@ -1,0 +1,182 @@
+//! The `users` table as operators use it: every account, the disabled ones included.
+//!
+//! Changes take turns, so that of two administrators who would remove each other one comes too late.
+
+use chrono::{DateTime, Utc};
+use diesel::expression::AsExpression;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+use diesel::{PgConnection, pg::Pg};
+
+use super::error::StoreError;
+use super::schema::users;
+use super::users::UserRow;
+use crate::domain::email::Email;
+use crate::domain::ids::UserId;
+use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
+use crate::domain::user::User;
+use crate::domain::username::Username;
+
+/// An arbitrary constant that names the lock under which operators' changes take turns.
+const LOCK: i64 = 0x7665_7374_6164_6d6e;
+
+// Compares bytes, whatever the database's collation, as the indexes of prefixes do.
+diesel::infix_operator!(BytesAtLeast, " ~>=~ ", backend: Pg);
+diesel::infix_operator!(BytesBelow, " ~<~ ", backend: Pg);
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Pg))]
+struct ManagedRow {
+    #[diesel(embed)]
+    user: UserRow,
+    status: String,
+    password_scheme: String,
+}
+
+impl From<ManagedRow> for ManagedUser {
+    fn from(row: ManagedRow) -> Self {
+        Self {
+            user: row.user.into(),
+            disabled: row.status != "active",
+            has_password: row.password_scheme != "none",
+        }
+    }
+}
+
+/// Waits until no other transaction makes an operator's change; the turn ends with the transaction.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn take_turn(connection: &mut PgConnection) -> Result<(), StoreError> {
+    diesel::sql_query(format!("SELECT pg_advisory_xact_lock({LOCK})")).execute(connection)?;
+    Ok(())
+}
+
+/// Finds an account.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find(connection: &mut PgConnection, selector: &UserSelector) -> Result<Option<ManagedUser>, StoreError> {
+    let mut query = users::table.select(ManagedRow::as_select()).into_boxed();
+    query = match selector {
+        UserSelector::Id(id) => query.filter(users::id.eq(id.uuid())),
+        UserSelector::Email(email) => query.filter(users::email.eq(email.as_str())),
+        UserSelector::Username(name) => query.filter(users::username.eq(name.as_str())),
+    };
+    let row: Option<ManagedRow> = query.first(connection).optional()?;
+    Ok(row.map(ManagedUser::from))
+}
+
+/// Finds an account and holds it still for the rest of the transaction.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<ManagedUser>, StoreError> {
+    let row: Option<ManagedRow> = users::table
+        .find(id.uuid())
+        .select(ManagedRow::as_select())
+        .for_no_key_update()
+        .first(connection)
+        .optional()?;
+    Ok(row.map(ManagedUser::from))
+}
+
+/// Lists accounts, newest first, from after one on if that is named.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list(
+    connection: &mut PgConnection,
+    wanted: &UserQuery,
+    after: Option<UserId>,
+    most: i64,
+) -> Result<Vec<ManagedUser>, StoreError> {
+    let mut query = users::table
+        .order(users::id.desc())
+        .limit(most)
+        .select(ManagedRow::as_select())
+        .into_boxed();
+    match wanted {
+        UserQuery::All => {}
+        UserQuery::Id(id) => query = query.filter(users::id.eq(id.uuid())),
+        UserQuery::Prefix(prefix) => {
+            // Names are ASCII without control characters, so DEL comes after all that begin so.
+            let end = format!("{prefix}\u{7f}");
+            let email = at_least(users::email, prefix.clone()).and(below(users::email, end.clone()));
+            let username = at_least(users::username, prefix.clone()).and(below(users::username, end));
+            query = query.filter(email.or(username));
+        }
+    }
+    if let Some(after) = after {
+        query = query.filter(users::id.lt(after.uuid()));
+    }
+    let rows: Vec<ManagedRow> = query.load(connection)?;
+    Ok(rows.into_iter().map(ManagedUser::from).collect())
+}
+
+fn at_least<C: Expression<SqlType = Nullable<Text>>>(
+    column: C,
+    text: String,
+) -> BytesAtLeast<C, <String as AsExpression<Nullable<Text>>>::Expression> {
+    BytesAtLeast::new(column, AsExpression::<Nullable<Text>>::as_expression(text))
+}
+
+fn below<C: Expression<SqlType = Nullable<Text>>>(
+    column: C,
+    text: String,
+) -> BytesBelow<C, <String as AsExpression<Nullable<Text>>>::Expression> {
+    BytesBelow::new(column, AsExpression::<Nullable<Text>>::as_expression(text))
+}
+
+/// Makes an account without a password, unless one of its names is taken. Returns whether it was made.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn insert(connection: &mut PgConnection, user: &User, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let inserted = diesel::insert_into(users::table)
+        .values((
+            users::id.eq(user.id.uuid()),
+            users::email.eq(user.email.as_ref().map(Email::as_str)),
+            users::username.eq(user.username.as_ref().map(Username::as_str)),
+            users::password_scheme.eq("none"),
+            users::password_key_id.eq(0_i16),
+            users::password_hash.eq(""),
+            users::password_changed_at.eq(now),
+            users::roles.eq(&user.roles),
+            users::created_at.eq(now),
+            users::locale.eq(user.locale.as_str()),
+        ))
+        .on_conflict_do_nothing()
+        .execute(connection)?;
+    Ok(inserted == 1)
+}
+
+/// Lets an account in or keeps it out.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn set_disabled(connection: &mut PgConnection, id: UserId, disabled: bool) -> Result<(), StoreError> {
+    let status = if disabled { "disabled" } else { "active" };
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::status.eq(status))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Gives an account these roles and no others.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn set_roles(connection: &mut PgConnection, id: UserId, roles: &[String]) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::roles.eq(roles))
+        .execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Operators' work over HTTP.
+
+mod events;
+mod keys;
+mod second_factors;
+mod sessions;
+mod user;
+mod users;
+
+use actix_web::http::Method;
+use diesel::connection::SimpleConnection;
+use serde_json::Value;
+
+use crate::support::actors::{Person, SignedIn};
+use crate::support::app::TestApp;
+
+/// Signs an administrator up.
+pub(crate) async fn administrator(app: &TestApp, email: &str) -> SignedIn {
+    let signed_in = Person::sign_up(app, email).await;
+    set_roles(app, email, "{admin}");
+    signed_in
+}
+
+/// Gives an account roles, behind everybody's back.
+pub(crate) fn set_roles(app: &TestApp, email: &str, roles: &str) {
+    sql(
+        app,
+        &format!("UPDATE users SET roles = '{roles}' WHERE email = '{email}'"),
+    );
+}
+
+fn sql(app: &TestApp, statement: &str) {
+    app.database.connect().batch_execute(statement).unwrap();
+}
+
+/// Returns the events of a name, newest first, as the administrator sees them.
+async fn events(app: &TestApp, admin: &SignedIn, event: &str) -> Vec<Value> {
+    let listed = app
+        .get_as(&format!("/admin/events?event={event}"), &admin.access_token)
+        .await;
+    listed.expect(200).json()["items"].as_array().unwrap().clone()
+}
+
+fn path(person: &Person) -> String {
+    format!("/admin/users/{}", person.id)
+}
+
+/// Sends a change of an account.
+async fn patch(
+    app: &TestApp,
+    admin: &SignedIn,
+    person: &Person,
+    body: Value,
+) -> crate::support::response::TestResponse {
+    app.call_as(Method::PATCH, &path(person), &admin.access_token, &body)
+        .await
+}

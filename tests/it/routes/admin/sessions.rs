@@ -1,0 +1,64 @@
+//! `DELETE /admin/users/{id}/sessions`
+
+use actix_web::http::Method;
+use serde_json::json;
+
+use super::{administrator, events, path};
+use crate::support::actors::{Person, refresh, verify};
+use crate::support::app::TestApp;
+
+#[actix_web::test]
+async fn all_sessions_of_one_account_end_and_no_others() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let second = jo.person.sign_in_again(&app).await;
+    let pending = jo.person.log_in(&app).await;
+    let ann = Person::sign_up(&app, "ann@example.com").await;
+
+    let uri = format!("{}/sessions", path(&jo.person));
+    app.bare_as(Method::DELETE, &uri, &admin.access_token).await.expect(204);
+    for token in [&jo.access_token, &second] {
+        app.get_as("/me", token).await.expect_problem(401, "invalid_token");
+    }
+    refresh(&app, &jo.refresh_token)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    app.clock.advance(30);
+    let code = jo.person.code(&app);
+    verify(&app, &pending, &code)
+        .await
+        .expect_problem(401, "invalid_pre_auth_token");
+    app.get_as("/me", &ann.access_token).await.expect(200);
+    // The owner comes back as ever.
+    verify(&app, &jo.person.log_in(&app).await, &code).await.expect(200);
+
+    let done = &events(&app, &admin, "authz_admin").await[0];
+    assert_eq!(done["reason"], "sessions_ended");
+    let ended = events(&app, &admin, "authn_token_revoked").await;
+    assert_eq!(ended.len(), 3);
+    assert!(ended.iter().all(|event| event["actor_id"] == json!(admin.person.id)));
+}
+
+#[actix_web::test]
+async fn administrators_may_end_their_own() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let uri = format!("{}/sessions", path(&admin.person));
+    app.bare_as(Method::DELETE, &uri, &admin.access_token).await.expect(204);
+    app.get_as("/me", &admin.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    let answer = app.bare_as(Method::DELETE, &uri, &admin.access_token).await;
+    answer.expect_problem(401, "invalid_token");
+}
+
+#[actix_web::test]
+async fn an_unknown_account_is_404() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let answer = app
+        .bare_as(Method::DELETE, "/admin/users/x/sessions", &admin.access_token)
+        .await;
+    answer.expect_problem(404, "not_found");
+}

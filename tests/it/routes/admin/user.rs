@@ -1,0 +1,298 @@
+//! `GET /admin/users/{id}` `PATCH /admin/users/{id}` `DELETE /admin/users/{id}`
+
+use actix_web::http::Method;
+use serde_json::json;
+
+use super::{administrator, events, patch, path, set_roles, sql};
+use crate::support::actors::{PASSWORD, Person, claims, log_in, refresh, verify};
+use crate::support::app::TestApp;
+
+#[actix_web::test]
+async fn an_account_is_shown_by_its_id() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::register(&app, "jo@example.com").await;
+    let shown = app.get_as(&path(&jo), &admin.access_token).await.expect(200).json();
+    assert_eq!(
+        (&shown["id"], &shown["email"]),
+        (&json!(jo.id), &json!("jo@example.com"))
+    );
+    assert_eq!(shown["two_factor"]["totp"], false);
+    for unknown in ["x", "jo@example.com", "019ca945-0a00-7673-b71e-0108b877dbc7"] {
+        for method in [Method::GET, Method::DELETE] {
+            let answer = app
+                .bare_as(method, &format!("/admin/users/{unknown}"), &admin.access_token)
+                .await;
+            answer.expect_problem(404, "not_found");
+        }
+        let uri = format!("/admin/users/{unknown}");
+        let answer = app
+            .call_as(Method::PATCH, &uri, &admin.access_token, &json!({"disabled": true}))
+            .await;
+        answer.expect_problem(404, "not_found");
+    }
+}
+
+#[actix_web::test]
+async fn a_disabled_account_is_out_at_once_and_comes_back_when_enabled() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let pending = jo.person.log_in(&app).await;
+    app.post("/password/forgot", &json!({"email": "jo@example.com"}))
+        .await
+        .expect(202);
+    let token = app.mailed_token("jo@example.com", "password_reset").await;
+
+    let changed = patch(&app, &admin, &jo.person, json!({"disabled": true}))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(changed["disabled"], true);
+    app.get_as("/me", &jo.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    refresh(&app, &jo.refresh_token)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    log_in(&app, "jo@example.com", PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    app.clock.advance(30);
+    let code = jo.person.code(&app);
+    verify(&app, &pending, &code)
+        .await
+        .expect_problem(401, "invalid_pre_auth_token");
+
+    patch(&app, &admin, &jo.person, json!({"disabled": false}))
+        .await
+        .expect(200);
+    // What was ended stays so: sessions, pending logins, links.
+    app.get_as("/me", &jo.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    refresh(&app, &jo.refresh_token)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    verify(&app, &pending, &code)
+        .await
+        .expect_problem(401, "invalid_pre_auth_token");
+    let reset = json!({"token": token, "new_password": "heftklammer im regen"});
+    app.post("/password/reset", &reset)
+        .await
+        .expect_problem(400, "invalid_link_token");
+    verify(&app, &jo.person.log_in(&app).await, &code).await.expect(200);
+
+    let done = events(&app, &admin, "authz_admin").await;
+    let reasons: Vec<&str> = done.iter().map(|event| event["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["user_enabled", "user_disabled"]);
+    assert!(done.iter().all(|event| event["actor_id"] == json!(admin.person.id)));
+    assert!(done.iter().all(|event| event["user_id"] == json!(jo.person.id)));
+    // Saying it again changes nothing, and is nothing to write down.
+    patch(&app, &admin, &jo.person, json!({"disabled": false}))
+        .await
+        .expect(200);
+    patch(&app, &admin, &jo.person, json!({})).await.expect(200);
+    assert_eq!(events(&app, &admin, "authz_admin").await.len(), 2);
+}
+
+#[actix_web::test]
+async fn roles_are_in_the_tokens_from_the_next_refresh_on() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let changed = patch(
+        &app,
+        &admin,
+        &jo.person,
+        json!({"roles": ["editor", "shop:x", "editor"]}),
+    )
+    .await;
+    assert_eq!(changed.expect(200).json()["roles"], json!(["editor", "shop:x"]));
+    assert_eq!(claims(&jo.access_token)["roles"], json!([]));
+    let fresh = refresh(&app, &jo.refresh_token).await.expect(200).text("/access_token");
+    assert_eq!(claims(&fresh)["roles"], json!(["editor", "shop:x"]));
+    for bad in [json!(["a,b"]), json!([""]), json!(["ä"]), json!(vec!["r"; 33])] {
+        let problem = patch(&app, &admin, &jo.person, json!({"roles": bad, "disabled": true})).await;
+        let problem = problem.expect_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], "/roles");
+    }
+    app.get_as("/me", &fresh).await.expect(200);
+}
+
+#[actix_web::test]
+async fn nothing_else_can_be_changed() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::register(&app, "jo@example.com").await;
+    let before = app.get_as(&path(&jo), &admin.access_token).await.expect(200).json();
+    for member in [
+        "password",
+        "email",
+        "username",
+        "email_verified",
+        "id",
+        "status",
+        "two_factor",
+        "locale",
+    ] {
+        let mut body = json!({"disabled": true});
+        body[member] = json!("x");
+        patch(&app, &admin, &jo, body)
+            .await
+            .expect_problem(400, "malformed_request");
+    }
+    for wrong in [
+        json!({"disabled": "yes"}),
+        json!({"roles": "admin"}),
+        json!({"roles": [1]}),
+        json!([]),
+    ] {
+        patch(&app, &admin, &jo, wrong)
+            .await
+            .expect_problem(400, "malformed_request");
+    }
+    assert_eq!(app.get_as(&path(&jo), &admin.access_token).await.json(), before);
+}
+
+#[actix_web::test]
+async fn a_demotion_counts_before_the_token_expires() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let other = administrator(&app, "other@example.com").await;
+    app.get_as("/admin/users", &other.access_token).await.expect(200);
+    patch(&app, &admin, &other.person, json!({"roles": []}))
+        .await
+        .expect(200);
+    app.get_as("/admin/users", &other.access_token)
+        .await
+        .expect_problem(403, "forbidden");
+    let refused = &events(&app, &admin, "authz_fail").await[0];
+    assert_eq!(refused["user_id"], json!(other.person.id));
+    assert_eq!(
+        (&refused["reason"], &refused["success"]),
+        (&json!("not_an_administrator"), &json!(false))
+    );
+    // The token says it all the same: back ends believe it until it expires, we never did.
+    set_roles(&app, "other@example.com", "{admin}");
+    patch(&app, &admin, &other.person, json!({"disabled": true}))
+        .await
+        .expect(200);
+    app.get_as("/admin/users", &other.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+}
+
+#[actix_web::test]
+async fn administrators_cannot_lock_themselves_or_everybody_out() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let changes = [
+        json!({"disabled": true}),
+        json!({"roles": []}),
+        json!({"roles": ["editor"], "disabled": true}),
+    ];
+    for others in ["{}", "{admin}"] {
+        // Also while there is another one.
+        Person::register(&app, &format!("x{}@example.com", others.len())).await;
+        set_roles(&app, &format!("x{}@example.com", others.len()), others);
+        for change in &changes {
+            patch(&app, &admin, &admin.person, change.clone())
+                .await
+                .expect_problem(409, "conflict");
+        }
+        let own = path(&admin.person);
+        let answer = app.bare_as(Method::DELETE, &own, &admin.access_token).await;
+        answer.expect_problem(409, "conflict");
+        let answer = app
+            .bare_as(Method::DELETE, &format!("{own}/2fa"), &admin.access_token)
+            .await;
+        answer.expect_problem(409, "conflict");
+    }
+    let me = app.get_as("/me", &admin.access_token).await.expect(200).json();
+    assert_eq!(me["roles"], json!(["admin"]));
+    assert_eq!(events(&app, &admin, "authz_fail").await[0]["reason"], "own_account");
+    // Other roles are one's own to change.
+    let changed = patch(&app, &admin, &admin.person, json!({"roles": ["admin", "editor"]})).await;
+    assert_eq!(changed.expect(200).json()["roles"], json!(["admin", "editor"]));
+}
+
+#[actix_web::test]
+async fn of_two_administrators_who_remove_each_other_one_stays() {
+    for round in 0..4 {
+        let app = TestApp::new().await;
+        let one = administrator(&app, "one@example.com").await;
+        let two = administrator(&app, "two@example.com").await;
+        let change = if round % 2 == 0 {
+            json!({"disabled": true})
+        } else {
+            json!({"roles": []})
+        };
+        let (first, second) = futures_util::future::join(
+            patch(&app, &one, &two.person, change.clone()),
+            patch(&app, &two, &one.person, change),
+        )
+        .await;
+        let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+        statuses.sort_unstable();
+        assert_eq!(statuses[0], 200, "{statuses:?}");
+        assert!([401, 403, 409].contains(&statuses[1]), "{statuses:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_deleted_account_is_gone_with_all_it_had_and_its_owner_is_told() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    app.bare_as(Method::DELETE, &path(&jo.person), &admin.access_token)
+        .await
+        .expect(204);
+    app.get_as("/me", &jo.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    log_in(&app, "jo@example.com", PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    app.get_as(&path(&jo.person), &admin.access_token)
+        .await
+        .expect_problem(404, "not_found");
+    app.bare_as(Method::DELETE, &path(&jo.person), &admin.access_token)
+        .await
+        .expect_problem(404, "not_found");
+    let told = app.letter("jo@example.com", "account_deleted").await;
+    assert!(!told["text"].as_str().unwrap().contains("203.0.113.7"));
+    let done = &events(&app, &admin, "user_deleted").await[0];
+    assert_eq!(
+        (&done["user_id"], &done["actor_id"]),
+        (&json!(jo.person.id), &json!(admin.person.id))
+    );
+    // The name is free again, the id is not.
+    let again = Person::register(&app, "jo@example.com").await;
+    assert_ne!(again.id, jo.person.id);
+}
+
+#[actix_web::test]
+async fn an_administrator_who_was_disabled_behind_our_back_is_out() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let other = administrator(&app, "other@example.com").await;
+    // Behind everybody's back: a session that goes on while its account is an administrator's no more is caught by its row.
+    sql(
+        &app,
+        "UPDATE users SET status = 'disabled' WHERE email = 'root@example.com'",
+    );
+    app.get_as("/admin/users", &admin.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    sql(
+        &app,
+        "UPDATE users SET status = 'active' WHERE email = 'root@example.com'",
+    );
+    patch(&app, &admin, &other.person, json!({"disabled": true}))
+        .await
+        .expect(200);
+    patch(&app, &admin, &other.person, json!({"roles": ["x"]}))
+        .await
+        .expect(200);
+}

@@ -1,0 +1,269 @@
+//! `GET /admin/users` `POST /admin/users`
+
+use actix_web::http::Method;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use serde_json::{Value, json};
+
+use super::{administrator, events, sql};
+use crate::support::actors::{PASSWORD, Person, SignedIn, log_in};
+use crate::support::app::TestApp;
+
+async fn found(app: &TestApp, admin: &SignedIn, query: &str) -> Vec<String> {
+    let listed = app
+        .get_as(&format!("/admin/users?query={query}"), &admin.access_token)
+        .await;
+    let listed = listed.expect(200).json();
+    let emails = listed["items"].as_array().unwrap().iter();
+    emails
+        .map(|user| user["email"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[actix_web::test]
+async fn accounts_are_found_by_the_beginning_of_a_name_or_by_id() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    app.clock.advance(1);
+    let jo = Person::register(&app, "jo@example.com").await;
+    app.clock.advance(1);
+    Person::register(&app, "joan@example.com").await;
+    sql(
+        &app,
+        "UPDATE users SET username = 'rob' WHERE email = 'joan@example.com'",
+    );
+    // Newest first.
+    assert_eq!(found(&app, &admin, "JO").await, ["joan@example.com", "jo@example.com"]);
+    assert_eq!(found(&app, &admin, "jo%40").await, ["jo@example.com"]);
+    assert_eq!(
+        found(&app, &admin, "ro").await,
+        ["joan@example.com", "root@example.com"]
+    );
+    assert_eq!(found(&app, &admin, &jo.id).await, ["jo@example.com"]);
+    assert_eq!(found(&app, &admin, "").await.len(), 3);
+    // No pattern, no middle, no end.
+    for none in ["%25", "_o", "o%40example.com", "example.com", "jox"] {
+        assert_eq!(found(&app, &admin, none).await, Vec::<String>::new(), "{none}");
+    }
+    for (bad, pointer) in [
+        ("query=a%00b", "/query"),
+        ("query=j%C3%B6", "/query"),
+        ("limit=0", "/limit"),
+        ("cursor=x", "/cursor"),
+        ("query=a&query=b", ""),
+    ] {
+        let answer = app.get_as(&format!("/admin/users?{bad}"), &admin.access_token).await;
+        let problem = answer.expect_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{bad}");
+    }
+}
+
+#[actix_web::test]
+async fn pages_follow_each_other_without_gap_or_repetition() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    for number in 0..6 {
+        app.clock.advance(1);
+        Person::register(&app, &format!("jo{number}@example.com")).await;
+    }
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let uri = format!("/admin/users?query=jo&limit=2{cursor}");
+        let page = app.get_as(&uri, &admin.access_token).await.expect(200).json();
+        let items = page["items"].as_array().unwrap().clone();
+        assert!(items.len() <= 2);
+        seen.extend(items.iter().map(|user| user["email"].as_str().unwrap().to_owned()));
+        // Whoever comes in between is on no later page.
+        Person::register(&app, &format!("jo.new{}@example.com", seen.len())).await;
+        match page.get("next_cursor") {
+            Some(next) => cursor = format!("&cursor={}", next.as_str().unwrap()),
+            None => break,
+        }
+    }
+    let expected: Vec<String> = (0..6).rev().map(|number| format!("jo{number}@example.com")).collect();
+    assert_eq!(seen, expected);
+}
+
+#[actix_web::test]
+async fn a_listed_account_shows_its_state_and_nothing_secret() {
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp,email,sms")]).await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    jo.set_up_phone(&app, crate::support::actors::PHONE).await;
+    jo.set_up_email(&app).await;
+    let listed = app
+        .get_as("/admin/users?query=jo", &admin.access_token)
+        .await
+        .expect(200);
+    let user = &listed.json()["items"][0];
+    let factors = json!({"totp": true, "email": true, "phone": true, "recovery_codes_remaining": 10});
+    assert_eq!(user["two_factor"], factors);
+    assert_eq!(
+        (&user["disabled"], &user["has_password"]),
+        (&json!(false), &json!(true))
+    );
+    let mut members: Vec<&String> = user.as_object().unwrap().keys().collect();
+    members.sort();
+    let expected = [
+        "created_at",
+        "disabled",
+        "email",
+        "email_verified",
+        "has_password",
+        "id",
+        "locale",
+        "roles",
+        "two_factor",
+        "username",
+    ];
+    assert_eq!(members, expected);
+}
+
+#[actix_web::test]
+async fn a_search_uses_the_indexes() {
+    let app = TestApp::new().await;
+    sql(
+        &app,
+        "INSERT INTO users (id, email, username, password_scheme, password_key_id, password_hash, password_changed_at, \
+         created_at) SELECT gen_random_uuid(), md5(n::text) || '@example.com', 'usr' || n, 'none', 0, '', now(), now() \
+         FROM generate_series(1, 20000) n; ANALYZE users",
+    );
+    let explain = "EXPLAIN SELECT id FROM users WHERE ((email ~>=~ 'abc') AND (email ~<~ 'abc\u{7f}')) OR \
+                   ((username ~>=~ 'abc') AND (username ~<~ 'abc\u{7f}')) ORDER BY id DESC LIMIT 51";
+    let mut connection = app.database.connect();
+    let plan: Vec<Plan> = diesel::sql_query(explain).load(&mut connection).unwrap();
+    let plan: Vec<String> = plan.into_iter().map(|row| row.line).collect();
+    let plan = plan.join("\n");
+    for index in ["users_email_prefix_idx", "users_username_prefix_idx"] {
+        assert!(plan.contains(index), "{plan}");
+    }
+}
+
+#[derive(QueryableByName)]
+struct Plan {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+async fn invite(app: &TestApp, admin: &SignedIn, body: Value) -> crate::support::response::TestResponse {
+    app.call_as(Method::POST, "/admin/users", &admin.access_token, &body)
+        .await
+}
+
+#[actix_web::test]
+async fn an_invited_account_has_no_password_until_its_owner_sets_one() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let body = json!({"email": "Jo@Example.com", "roles": ["editor", "admin", "editor"]});
+    let made = invite(&app, &admin, body).await.expect(201).json();
+    assert_eq!(made["email"], "jo@example.com");
+    assert_eq!(made["roles"], json!(["editor", "admin"]));
+    assert_eq!(
+        (&made["has_password"], &made["email_verified"]),
+        (&json!(false), &json!(false))
+    );
+    for password in [PASSWORD, "x"] {
+        log_in(&app, "jo@example.com", password)
+            .await
+            .expect_problem(401, "invalid_credentials");
+    }
+
+    // The mail tells nothing of where the administrator is.
+    let letter = app.letter("jo@example.com", "invitation").await;
+    assert!(!letter["text"].as_str().unwrap().contains("203.0.113.7"));
+    let token = app.mailed_token("jo@example.com", "invitation").await;
+    app.clock.advance(24 * 3600 - 1);
+    let reset = json!({"token": token, "new_password": PASSWORD});
+    app.post("/password/reset", &reset).await.expect(204);
+    app.post("/password/reset", &reset)
+        .await
+        .expect_problem(400, "invalid_link_token");
+    let login = log_in(&app, "jo@example.com", PASSWORD).await.expect(200).json();
+    assert_eq!(login["status"], "enrolment_required");
+}
+
+#[actix_web::test]
+async fn an_invitation_counts_for_a_day_and_is_then_asked_for_like_any_reset() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    invite(&app, &admin, json!({"email": "jo@example.com"}))
+        .await
+        .expect(201);
+    let token = app.mailed_token("jo@example.com", "invitation").await;
+    app.clock.advance(24 * 3600);
+    let late = json!({"token": token, "new_password": PASSWORD});
+    app.post("/password/reset", &late)
+        .await
+        .expect_problem(400, "invalid_link_token");
+    app.post("/password/forgot", &json!({"email": "jo@example.com"}))
+        .await
+        .expect(202);
+    let token = app.mailed_token("jo@example.com", "password_reset").await;
+    let reset = json!({"token": token, "new_password": PASSWORD});
+    app.post("/password/reset", &reset).await.expect(204);
+}
+
+#[actix_web::test]
+async fn an_invitation_is_written_down_with_who_and_whom() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let made = invite(&app, &admin, json!({"email": "jo@example.com"}))
+        .await
+        .expect(201)
+        .json();
+    let recorded = &events(&app, &admin, "authz_admin").await[0];
+    assert_eq!(
+        (&recorded["user_id"], &recorded["actor_id"]),
+        (&made["id"], &json!(admin.person.id))
+    );
+    assert_eq!(
+        (&recorded["reason"], &recorded["success"]),
+        (&json!("user_created"), &json!(true))
+    );
+    let created = events(&app, &admin, "user_created").await;
+    let created = created.iter().find(|event| event["user_id"] == made["id"]).unwrap();
+    assert_eq!(created["reason"], "invitation");
+}
+
+#[actix_web::test]
+async fn what_cannot_be_an_invitation_is_told() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let taken = invite(&app, &admin, json!({"email": "ROOT@example.com"})).await;
+    taken.expect_problem(409, "email_taken");
+    for (body, pointer) in [
+        (json!({"email": "jo"}), "/email"),
+        (json!({"email": "jo@example.com", "roles": ["a,b"]}), "/roles"),
+        (json!({"email": "jo@example.com", "roles": vec!["r"; 33]}), "/roles"),
+    ] {
+        let problem = invite(&app, &admin, body)
+            .await
+            .expect_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], pointer);
+    }
+    // Nobody chooses for the owner.
+    for member in [
+        "password",
+        "id",
+        "email_verified",
+        "disabled",
+        "status",
+        "created_at",
+        "two_factor",
+        "username",
+    ] {
+        let mut body = json!({"email": "jo@example.com"});
+        body[member] = json!("x");
+        invite(&app, &admin, body)
+            .await
+            .expect_problem(400, "malformed_request");
+    }
+    assert_eq!(found(&app, &admin, "jo").await, Vec::<String>::new());
+
+    let mute = TestApp::serving().await;
+    let admin = administrator(&mute, "root@example.com").await;
+    let answer = invite(&mute, &admin, json!({"email": "jo@example.com"})).await;
+    answer.expect_problem(503, "service_unavailable");
+    assert_eq!(found(&mute, &admin, "jo").await, Vec::<String>::new());
+}

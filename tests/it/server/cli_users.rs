@@ -1,0 +1,282 @@
+//! Operators' work on accounts, on the command line.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::http::Client;
+use super::instances::{MASTER_KEY, PUBLIC_URL, instance};
+use super::person::{Person, now, verify};
+use super::postgres::Database;
+use super::program::{Ended, Launch, open_directory};
+
+const UNKNOWN: &str = "019ca945-0a00-7673-b71e-0108b877dbc7";
+
+fn users(database: &Database, words: &[&str]) -> Ended {
+    let launch = Launch::of("users").args(words);
+    launch
+        .env("DATABASE_URL", database.url())
+        .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+        .env("VESTIBULE_PUBLIC_URL", PUBLIC_URL)
+        .run()
+}
+
+#[track_caller]
+fn parsed(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"))
+}
+
+fn show(database: &Database, user: &str) -> Value {
+    parsed(&users(database, &["show", user, "--json"]).expect(0))
+}
+
+#[test]
+fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_ours() {
+    let database = Database::create();
+    // On a database that is still empty: no service ran before.
+    let made = users(
+        &database,
+        &[
+            "create",
+            "Root@Example.com",
+            "--role",
+            "admin",
+            "--username",
+            "root",
+            "--json",
+        ],
+    );
+    let made = parsed(&made.expect(0));
+    assert_eq!(made["user"]["email"], "root@example.com");
+    assert_eq!(
+        (&made["user"]["roles"], &made["user"]["has_password"]),
+        (&json!(["admin"]), &json!(false))
+    );
+    let link = made["link"].as_str().unwrap();
+    let (page, token) = link.split_once("#token=").unwrap();
+    assert_eq!(page, format!("{PUBLIC_URL}/account/reset-password"));
+
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    let password = "heftklammer im regen";
+    let reset = json!({"token": token, "new_password": password});
+    client.post("/password/reset", &reset).expect(204);
+    client
+        .post("/password/reset", &reset)
+        .problem(400, "invalid_link_token");
+    let login = client
+        .post("/login", &json!({"username": "root", "password": password}))
+        .expect(200)
+        .json();
+    assert_eq!(login["status"], "enrolment_required");
+    let pre_auth = login["pre_auth_token"].as_str().unwrap();
+    let access = enrol(&client, pre_auth);
+    let listed = client.get_as(&access, "/admin/users").expect(200).json();
+    assert_eq!(listed["items"][0]["email"], "root@example.com");
+
+    for again in [
+        &["create", "root@example.com"][..],
+        &["create", "x@example.com", "--username", "ROOT"],
+    ] {
+        users(&database, again)
+            .expect(1)
+            .saying("there is an account with this");
+    }
+    users(&database, &["create", "y@example.com", "--mail"])
+        .expect(1)
+        .saying("has not set email up");
+    let text = users(&database, &["create", "z@example.com"]).expect(0).stdout;
+    assert!(
+        text.contains("#token=vpr_") && text.contains("not shown again"),
+        "{text}"
+    );
+    program.stop().expect(0);
+}
+
+/// Sets an authenticator up and returns the access token.
+fn enrol(client: &Client, pre_auth: &str) -> String {
+    let enrolment = client.post_as(pre_auth, "/2fa/totp").expect(201).json();
+    let person = Person {
+        email: String::new(),
+        password: String::new(),
+        secret: enrolment["secret"].as_str().unwrap().to_owned(),
+        pre_auth_token: pre_auth.to_owned(),
+    };
+    verify(client, pre_auth, &person.code(now())).expect(200).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    let (jo, tokens) = Person::sign_up(&client);
+    let id = show(&database, &jo.email)["id"].as_str().unwrap().to_owned();
+    assert_eq!(show(&database, &id), show(&database, &jo.email.to_uppercase()));
+
+    let granted = users(&database, &["grant", &jo.email, "editor", "admin", "editor"])
+        .expect(0)
+        .stdout;
+    assert_eq!(granted, format!("roles of {}: editor, admin\n", jo.email));
+    client.get_as(&tokens.access, "/admin/users").expect(200);
+    // The command line may do what administrators may not: it is the way back in.
+    users(&database, &["grant", &id, "admin", "--revoke"]).expect(0);
+    assert_eq!(show(&database, &id)["roles"], json!(["editor"]));
+    client.get_as(&tokens.access, "/admin/users").problem(403, "forbidden");
+
+    let listed = parsed(&users(&database, &["sessions", &id, "--json"]).expect(0));
+    assert_eq!(
+        (listed.as_array().unwrap().len(), &listed[0]["acr"]),
+        (1, &json!("aal2"))
+    );
+    users(&database, &["disable", &id]).expect(0);
+    assert_eq!(show(&database, &id)["disabled"], true);
+    client.get_as(&tokens.access, "/me").problem(401, "invalid_token");
+    let login = json!({"email": jo.email, "password": jo.password});
+    client.post("/login", &login).problem(401, "invalid_credentials");
+    users(&database, &["enable", &id]).expect(0);
+    let pending = client.post("/login", &login).expect(200).json();
+    assert_eq!(
+        users(&database, &["sessions", &id, "--end"]).expect(0).stdout,
+        "1 sessions ended\n"
+    );
+    let dead = client.post(
+        "/2fa/verify",
+        &json!({"pre_auth_token": pending["pre_auth_token"], "code": "000000"}),
+    );
+    dead.problem(401, "invalid_pre_auth_token");
+
+    let trail =
+        "SELECT string_agg(reason, ' ' ORDER BY id) FROM audit_events WHERE event = 'authz_admin' AND actor_id IS NULL";
+    let done = "roles_changed roles_changed user_disabled user_enabled sessions_ended";
+    assert_eq!(database.sql(trail), done);
+    program.stop().expect(0);
+}
+
+#[test]
+fn what_cannot_be_undone_is_asked_for_twice() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    let (jo, tokens) = Person::sign_up(&client);
+    for command in ["delete", "reset-2fa"] {
+        users(&database, &[command, &jo.email]).expect(2).saying("add --yes");
+    }
+    client.get_as(&tokens.access, "/me").expect(200);
+    users(&database, &["reset-2fa", &jo.email, "--yes"]).expect(0);
+    client.get_as(&tokens.access, "/me").problem(401, "invalid_token");
+    let login = json!({"email": jo.email, "password": jo.password});
+    assert_eq!(
+        client.post("/login", &login).expect(200).json()["status"],
+        "enrolment_required"
+    );
+    users(&database, &["delete", &jo.email, "-y"]).expect(0);
+    client.post("/login", &login).problem(401, "invalid_credentials");
+    program.stop().expect(0);
+}
+
+#[test]
+fn accounts_that_are_not_there_are_told_and_names_that_cannot_be_are_usage() {
+    let database = Database::create();
+    for command in [
+        &["show", UNKNOWN][..],
+        &["disable", "nobody@example.com"],
+        &["enable", "nobody"],
+        &["grant", "nobody", "admin"],
+        &["reset-2fa", "nobody", "--yes"],
+        &["sessions", "nobody"],
+        &["sessions", "nobody", "--end"],
+        &["delete", "nobody", "--yes"],
+    ] {
+        users(&database, command).expect(1).saying("there is no such account");
+    }
+    for command in [
+        &["show"][..],
+        &["show", "jo doe"],
+        &["create", "jo"],
+        &["create", "jo@example.com", "--role", "a,b"],
+        &["create", "jo@example.com", "--locale", "fr"],
+        &["grant", "nobody"],
+        &["grant", "nobody", "a b"],
+        &["list", "ä"],
+        &["list", "--limit", "x"],
+        &["list", "--limit", "1", "--all"],
+        &["sessions", "nobody", "--end", "--json"],
+    ] {
+        users(&database, command).expect(2);
+    }
+}
+
+#[test]
+fn long_lists_are_cut_and_say_so() {
+    let database = Database::create();
+    users(&database, &["list"]).expect(0);
+    database.sql(
+        "INSERT INTO users (id, email, password_scheme, password_key_id, password_hash, password_changed_at, created_at) \
+         SELECT gen_random_uuid(), 'u' || n || '@example.com', 'none', 0, '', now(), now() FROM generate_series(1, 230) n",
+    );
+    let count = |words: &[&str]| {
+        let ended = users(&database, &[&["list", "--json"], words].concat()).expect(0);
+        (
+            parsed(&ended).as_array().unwrap().len(),
+            ended.stderr.contains("there are more"),
+        )
+    };
+    assert_eq!(count(&[]), (50, true));
+    assert_eq!(count(&["--limit", "120"]), (120, true));
+    assert_eq!(count(&["--limit", "230"]), (230, false));
+    assert_eq!(count(&["--all"]), (230, false));
+    assert_eq!(count(&["U22"]), (11, false));
+    let table = users(&database, &["list", "u230"]).expect(0).stdout;
+    assert!(
+        table.starts_with("ID ") && table.contains("u230@example.com") && table.contains("no password"),
+        "{table}"
+    );
+}
+
+#[test]
+fn shells_and_readers_take_what_is_made_for_them() {
+    let directory = open_directory();
+    for (shell, interpreter) in [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish")] {
+        let script = Launch::of("completions").args([shell]).run().expect(0).stdout;
+        for word in ["reset-2fa", "rotate", "master-key-file", "completions"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+        let file = directory.path().join(shell);
+        std::fs::write(&file, script).unwrap();
+        // A machine that tests has bash; the others are asked where they are.
+        match Command::new(interpreter).arg("-n").arg(&file).output() {
+            Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
+            Err(error) => assert_ne!(shell, "bash", "{error}"),
+        }
+    }
+    Launch::of("completions").args(["tcsh"]).run().expect(2);
+
+    let page = Launch::of("man").run().expect(0).stdout;
+    assert!(
+        page.contains(".TH vestibule 1") && page.contains("DATABASE_URL"),
+        "{page}"
+    );
+    let pages = directory.path().join("man1");
+    Launch::of("man")
+        .args(["--directory".as_ref(), pages.as_os_str()])
+        .run()
+        .expect(0);
+    for name in ["vestibule.1", "vestibule-users-reset-2fa.1", "vestibule-keys-rotate.1"] {
+        let page = pages.join(name);
+        assert!(page.exists(), "{name}");
+        if let Ok(output) = Command::new("groff")
+            .args(["-Kutf8", "-man", "-ww", "-z", "-Tutf8"])
+            .arg(&page)
+            .output()
+        {
+            assert!(
+                output.status.success() && output.stderr.is_empty(),
+                "{name}: {output:?}"
+            );
+        }
+    }
+}
