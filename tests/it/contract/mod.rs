@@ -1,5 +1,6 @@
 //! What must hold across the whole: routes, document and tests agree; guards guard; arrows point down.
 
+mod asvs;
 mod coverage;
 mod layering;
 mod methods;
