@@ -286,6 +286,7 @@ pub fn build(
         public_url: public_url.to_owned(),
         trusted_proxies: config.server.trusted_proxies.clone(),
         cors_origins: config.server.cors_origins.clone(),
+        account_pages: config.server.account_pages,
         openapi: openapi::document(),
         development,
     })
