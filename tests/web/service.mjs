@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 
 import { ROOT } from './libraries.mjs';
 
@@ -62,11 +63,15 @@ class Service {
     return text && JSON.parse(text);
   }
 
-  /** Returns the newest message of a kind to somebody. */
+  /** Returns the newest message of a kind to somebody; waits until there is one. */
   async message(to, kind) {
-    const all = await this.call('GET', `/dev/outbox?to=${encodeURIComponent(to)}`);
-    const found = all.filter((message) => message.kind === kind);
-    if (found.length === 0) throw new Error(`no ${kind} to ${to}, but ${all.map((message) => message.kind)}`);
+    let found = [];
+    for (let tries = 0; found.length === 0; tries += 1) {
+      const all = await this.call('GET', `/dev/outbox?to=${encodeURIComponent(to)}`);
+      found = all.filter((message) => message.kind === kind);
+      if (tries > 50) throw new Error(`no ${kind} to ${to}, but ${all.map((message) => message.kind)}`);
+      if (found.length === 0) await setTimeout(100);
+    }
     return found.reduce((one, other) => (other.created_at >= one.created_at ? other : one));
   }
 

@@ -2,9 +2,11 @@
  * What stands around every page: the name, the ways between the pages, signing out, the language.
  */
 
+import { Problem } from './api.js';
 import { fill, h } from './dom.js';
 import { LANGUAGES, choose, language, t } from './i18n.js';
 import { PAGES } from './pages.js';
+import { problemText } from './problems.js';
 import { again, go, href } from './router.js';
 import { current, signOut } from './session.js';
 
@@ -44,9 +46,16 @@ function tabs(name) {
   );
 }
 
-async function leave() {
-  await signOut();
-  go('login');
+/** @param {MouseEvent} event */
+async function leave({ currentTarget }) {
+  const button = /** @type {HTMLElement} */ (currentTarget);
+  try {
+    await signOut();
+    go('login');
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    button.after(h('p', { role: 'alert', class: 'notice bad' }, problemText(problem)));
+  }
 }
 
 function languages() {

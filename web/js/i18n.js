@@ -53,7 +53,12 @@ export function plural(key, count) {
 /** Shows a moment. @param {string | number | null | undefined} moment RFC 3339, or milliseconds */
 export function moment(moment) {
   if (moment === null || moment === undefined) return '–';
-  return new Intl.DateTimeFormat(current, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
+  return new Intl.DateTimeFormat(region(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
+}
+
+/** The language with the reader's region, where the browser tells one: it decides how dates are written. */
+function region() {
+  return navigator.languages.find((tag) => tag.split('-')[0].toLowerCase() === current) ?? current;
 }
 
 /** Shows how long something lasts: "2 minutes 5 seconds". @param {number} seconds */

@@ -16,6 +16,8 @@ const main = /** @type {HTMLElement} */ (document.getElementById('main'));
 /** Ends what the page that is shown has going, such as its countdown. */
 let leaving = new AbortController();
 let first = true;
+/** The name of the page that is shown. @type {string | undefined} */
+let shown;
 /** Said once, on top of the next page. @type {string | undefined} */
 let news;
 
@@ -43,9 +45,12 @@ async function show() {
   fill(main, news && h('p', { class: 'notice warn narrow', role: 'status' }, news), content);
   news = undefined;
   // A new page is announced by its heading, as a browser announces a new document by its title.
-  if (!first) main.querySelector('h1')?.focus();
-  else main.querySelector(/** @type {'input'} */ ('[autofocus]'))?.focus();
+  if (!first) main.querySelector('h1')?.focus({ preventScroll: true });
+  else main.querySelector(/** @type {'input'} */ ('[data-focus]'))?.focus();
+  // Only a page that was there already is left where it was scrolled to.
+  if (!first && name !== shown) scrollTo(0, 0);
   first = false;
+  shown = name;
 }
 
 /** @param {import('./pages.js').Page} page @param {AbortSignal} signal @returns {Promise<Node>} */
@@ -85,6 +90,8 @@ onNavigation(show);
 document.addEventListener('click', follow);
 onChange((change) => {
   if (change === 'ended') news = t('session.ended');
+  // Whoever signs out wants to go nowhere; the next to sign in here may be somebody else.
+  if (change === 'out' && PAGES[here()]?.who === 'in') return go('login', { replace: true });
   // A page with something half done is not taken away from whoever signed in elsewhere.
   if (change !== 'in' || PAGES[here()]?.who === 'out') again();
 });

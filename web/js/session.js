@@ -152,12 +152,10 @@ function issuedAt(accessToken, otherwise) {
  */
 export function decode(token) {
   try {
-    const [header, claims] = token.split('.').map((part) => {
-      const bytes = Uint8Array.from(atob(part.replace(/-/g, '+').replace(/_/g, '/')), (character) =>
-        character.charCodeAt(0),
-      );
-      return JSON.parse(new TextDecoder().decode(bytes));
-    }).slice(0, 2);
+    const [header, claims] = token.split('.', 2).map((part) => {
+      const binary = atob(part.replace(/-/g, '+').replace(/_/g, '/'));
+      return JSON.parse(new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0))));
+    });
     return { header, claims };
   } catch {
     return undefined;

@@ -77,7 +77,7 @@ function proofForm(way, send) {
   }
   const sent = way === 'email' || way === 'sms';
   const entry = form({
-    fields: [codeField(way, 'step-up-code')],
+    fields: [codeField(way)],
     button: t('confirm'),
     submit: ({ code }) => send({ code, method: way }),
   });

@@ -90,6 +90,7 @@ export function landed(tokens) {
 
 /** What there is to say when nothing waits for a code. @param {boolean} [inForm] whether it stands in a form's notice */
 export function expired(inForm = false) {
+  abandon();
   if (inForm) return h('div', {}, h('p', {}, t('problem.invalid_pre_auth_token')), links(['login', t('login.again')]));
   return card(t('pending.none'), h('p', {}, t('problem.invalid_pre_auth_token')), links(['login', t('login.title')]));
 }
