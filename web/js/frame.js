@@ -16,7 +16,7 @@ export function frame(name) {
   const footer = /** @type {HTMLElement} */ (document.getElementById('footer'));
   fill(
     header,
-    h('a', { class: 'skip', href: '#main' }, t('skip')),
+    h('a', { class: 'skip', href: '#main', on: { click: skip } }, t('skip')),
     h(
       'div',
       { class: 'bar' },
@@ -44,6 +44,12 @@ function tabs(name) {
       ),
     ),
   );
+}
+
+/** Leaves the address as it is: its fragment belongs to links in mails. @param {MouseEvent} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
 }
 
 /** @param {MouseEvent} event */

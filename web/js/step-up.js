@@ -16,14 +16,14 @@ export async function sensitive(method, path, body) {
   try {
     return await authorized(method, path, body);
   } catch (problem) {
-    if (!(problem instanceof Problem) || problem.code !== 'insufficient_user_authentication') throw problem;
     await prove(problem);
     return authorized(method, path, body);
   }
 }
 
-/** @param {Problem} demand */
-async function prove(demand) {
+/** Asks for what an error demands; an error that demands no proof is thrown on. @param {unknown} demand */
+export async function prove(demand) {
+  if (!(demand instanceof Problem) || demand.code !== 'insufficient_user_authentication') throw demand;
   const { factors, recovery_codes_remaining: left } = await authorized('GET', '2fa');
   const active = factors.filter((/** @type {any} */ factor) => factor.state === 'active').map((/** @type {any} */ factor) => factor.type);
   // A password says nothing new to a session that has shown one factor where two are wanted.

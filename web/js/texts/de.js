@@ -243,6 +243,7 @@ export default {
   'authenticator.set_up': 'Authenticator-App einrichten',
   'authenticator.replace': 'Authenticator ersetzen',
   'authenticator.remove': 'Authenticator entfernen',
+  'authenticator.next_code': 'Vielen Dank. Geben Sie jetzt den nächsten Code ein, den die App zeigt.',
   'authenticator.begin': 'QR-Code zeigen',
 
   'sessions.title': 'Sitzungen',

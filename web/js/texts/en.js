@@ -233,6 +233,7 @@ export default {
   'authenticator.set_up': 'Set up an authenticator app',
   'authenticator.replace': 'Replace the authenticator',
   'authenticator.remove': 'Remove the authenticator',
+  'authenticator.next_code': 'Thank you. Now enter the next code that the app shows.',
   'authenticator.begin': 'Show the QR code',
 
   'sessions.title': 'Sessions',

@@ -6,7 +6,7 @@ import { moment, plural, t } from '../i18n.js';
 import { forget, keep, kept } from '../keep.js';
 import { again, go } from '../router.js';
 import { authorized } from '../session.js';
-import { sensitive } from '../step-up.js';
+import { prove, sensitive } from '../step-up.js';
 import { emailCodes, phoneCodes } from './sent-codes.js';
 import { facts, link, section, stack } from './parts.js';
 
@@ -90,7 +90,13 @@ function removal() {
       button: t('authenticator.remove'),
       danger: true,
       submit: async ({ password, code }) => {
-        await sensitive('DELETE', '2fa/totp', { password, code });
+        try {
+          await authorized('DELETE', '2fa/totp', { password, code });
+        } catch (problem) {
+          // The proof may have been a later code, which uses up this one.
+          await prove(problem);
+          return t('authenticator.next_code');
+        }
         again();
       },
       explain: (problem) => (problem.code === 'invalid_credentials' ? t('password.wrong') : undefined),
