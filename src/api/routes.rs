@@ -13,8 +13,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
 use super::handlers::{
-    account_pages, dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up,
-    token, two_factor, well_known,
+    account_pages, dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password, register,
+    sessions, step_up, token, two_factor, well_known,
 };
 use super::middleware::panics;
 use super::problem::Code;

@@ -132,7 +132,11 @@ pub async fn redirect() -> HttpResponse {
 ///
 /// `not_found` for what is neither.
 pub async fn serve(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, Problem> {
-    let path = if PAGES.contains(&name.as_str()) { PAGE } else { name.as_str() };
+    let path = if PAGES.contains(&name.as_str()) {
+        PAGE
+    } else {
+        name.as_str()
+    };
     let file = FILES.iter().find(|file| file.path == path);
     let file = file.ok_or_else(|| Problem::of(Code::NotFound))?;
     let tag = file.tag();
