@@ -2,10 +2,12 @@
 // the browser, requests to anybody else.
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 
 import { PNG, chromium, generateSync, jsQR } from './libraries.mjs';
 
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const EXECUTABLE =
+  process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
 /** How the browser says that an answer was an error. The page's own business, and tested as such. */
 const ERROR_ANSWER = /^Failed to load resource: the server responded with a status of (4\d\d|503) /;
 

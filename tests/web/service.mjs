@@ -34,6 +34,8 @@ export async function startService(settings = {}) {
     });
     ended.then((status) => reject(new Error(`the service ended with ${status}:\n${said.join('\n')}`)));
   });
+  // It listens before it has looked at its database.
+  while (!(await fetch(`${url}/health/ready`)).ok) await setTimeout(100);
   return new Service(url, async () => {
     child.kill('SIGTERM');
     await ended;
