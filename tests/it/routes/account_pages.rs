@@ -40,7 +40,7 @@ async fn every_file_is_served_as_what_it_is() {
     let app = TestApp::new().await;
     for file in FILES {
         let answer = app.get(&format!("/account/{}", file.path)).await.expect(200);
-        let kind = match file.path.rsplit('.').next().unwrap() {
+        let kind = match extension(file.path) {
             "html" => "text/html; charset=utf-8",
             "css" => "text/css; charset=utf-8",
             "js" => "text/javascript; charset=utf-8",
@@ -122,7 +122,7 @@ fn nothing_refers_to_a_file_that_is_missing_or_elsewhere() {
     for file in FILES {
         let text = read(file.path);
         // Relative to the page in a document, to the file in a script.
-        let marks: &[&str] = match file.path.rsplit('.').next().unwrap() {
+        let marks: &[&str] = match extension(file.path) {
             "html" => &["href=\"", "src=\""],
             "js" => &[" from '", "import '", "import('"],
             _ => &["url(", "@import "],
@@ -143,7 +143,7 @@ fn no_page_has_inline_code_and_no_text_becomes_markup() {
     for forbidden in ["<style", " style=", "javascript:", " onclick", " onload", "<script>"] {
         assert!(!document.contains(forbidden), "{forbidden}");
     }
-    for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
+    for file in FILES.iter().filter(|file| extension(file.path) == "js") {
         let text = read(file.path);
         for forbidden in [
             "innerHTML",
@@ -210,7 +210,7 @@ fn everything_that_is_said_has_a_text() {
     let mut used = 0;
     for file in FILES
         .iter()
-        .filter(|file| file.path.ends_with(".js") && !file.path.contains("texts"))
+        .filter(|file| extension(file.path) == "js" && !file.path.contains("texts"))
     {
         let text = read(file.path);
         let said = [" t('", "(t('", "[t('", "!t('"]
@@ -224,6 +224,10 @@ fn everything_that_is_said_has_a_text() {
         }
     }
     assert!(used > 150, "{used}");
+}
+
+fn extension(path: &str) -> &str {
+    path.rsplit('.').next().unwrap()
 }
 
 fn root() -> PathBuf {

@@ -134,6 +134,7 @@ export default {
   'totp.qr': 'QR-Code für Ihre Authenticator-App; der Schlüssel darunter sagt dasselbe',
   'totp.here': 'Die App ist auf diesem Gerät: öffnen',
   'totp.type': 'Wenn Sie ihn nicht einlesen können, tippen Sie diesen Schlüssel in die App:',
+  'totp.enter': 'Geben Sie den Code ein, den die App dann zeigt.',
   'totp.copy': 'Schlüssel kopieren',
 
   'second_factor.title': 'Ihr zweiter Faktor',

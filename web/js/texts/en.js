@@ -127,6 +127,7 @@ export default {
   'totp.qr': 'QR code for your authenticator app; the key below says the same',
   'totp.here': 'The app is on this device: open it',
   'totp.type': 'If you cannot scan it, type this key into the app:',
+  'totp.enter': 'Enter the code that the app shows then.',
   'totp.copy': 'Copy the key',
 
   'second_factor.title': 'Your second factor',

@@ -15,15 +15,16 @@ export function authenticatorSteps({ secret, otpauth_uri, qr_code }) {
       {},
       t('totp.scan'),
       h('img', { class: 'qr', src: qr_code, alt: t('totp.qr') }),
-      h('a', { href: otpauth_uri }, t('totp.here')),
+      h(
+        'div',
+        { class: 'stack' },
+        h('a', { href: otpauth_uri }, t('totp.here')),
+        h('p', {}, t('totp.type')),
+        // In groups, since people read it aloud and type it.
+        h('code', { class: 'secret' }, secret.match(/.{1,4}/g)?.join(' ') ?? secret),
+        h('div', { class: 'row' }, copyButton(secret, t('totp.copy'))),
+      ),
     ),
-    h(
-      'li',
-      { class: 'stack' },
-      t('totp.type'),
-      // In groups, since people read it aloud and type it.
-      h('code', { class: 'secret' }, secret.match(/.{1,4}/g)?.join(' ') ?? secret),
-      h('div', { class: 'row' }, copyButton(secret, t('totp.copy'))),
-    ),
+    h('li', {}, t('totp.enter')),
   );
 }
