@@ -44,6 +44,9 @@ story('leads to the page that was wanted', async (person) => {
   await person.fill('Code', await person.code());
   await person.press('Sign in');
   await person.at('Sessions');
+  // The next to sign in may be somebody else.
+  await person.signOut();
+  await person.logIn();
 });
 
 story('with a mail in the place of the password', async (person) => {
@@ -71,6 +74,18 @@ story('with a mail in the place of the password', async (person) => {
   await person.at('This link does not work');
   await person.follow('Ask for another mail');
   await person.at('Sign in by mail');
+});
+
+story('a mail to sign in is of use to whoever signs out first', async (person) => {
+  await person.signUp();
+  await person.proveAddress();
+  await person.service.call('POST', '/magic-link', { email: person.email });
+  await person.page.goto((await person.service.message(person.email, 'magic_link')).link);
+  await person.sees('You are signed in already.');
+  await person.press('Sign out', person.page.locator('main'));
+  await person.sees('You followed the link in our mail.');
+  await person.press('Sign in');
+  await person.at('Your second factor');
 });
 
 story('a second mail in the same tab is followed, too', async (person) => {

@@ -106,6 +106,8 @@ export default {
   'magic_link.title': 'Anmelden',
   'magic_link.how':
     'Sie sind dem Link in unserer E-Mail gefolgt. Drücken Sie auf den Knopf, um sich damit anzumelden; er funktioniert einmal.',
+  'magic_link.signed_in':
+    'Sie sind schon angemeldet. Melden Sie sich zuerst ab, wenn Sie den Link in unserer E-Mail verwenden möchten.',
   'link.broken': 'Dieser Link funktioniert nicht',
 
   'register.title': 'Konto erstellen',

@@ -5,13 +5,15 @@ import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { t } from '../i18n.js';
 import { enter } from '../pending.js';
-import { go } from '../router.js';
-import { brokenLink, card, linkToken, used } from './parts.js';
+import { again, go } from '../router.js';
+import { current, signOut } from '../session.js';
+import { brokenLink, card, keepLink, linkToken, links, used } from './parts.js';
 
 export function magicLink() {
   const token = linkToken('magic-link');
   const broken = () => brokenLink('login-by-mail', t('login_by_mail.another'));
   if (!token) return broken();
+  if (current()) return signedIn(token);
   const page = card(
     t('magic_link.title'),
     h('p', {}, t('magic_link.how')),
@@ -32,4 +34,22 @@ export function magicLink() {
     }),
   );
   return page;
+}
+
+/** The link may be another account's; one browser has one sign-in. @param {string} token */
+function signedIn(token) {
+  return card(
+    t('magic_link.title'),
+    h('p', {}, t('magic_link.signed_in')),
+    form({
+      fields: [],
+      button: t('sign_out'),
+      submit: async () => {
+        await signOut();
+        keepLink('magic-link', token);
+        again();
+      },
+    }),
+    links(['', t('profile.title')]),
+  );
 }

@@ -69,11 +69,16 @@ export function download(name, type, text) {
 export function linkToken(page) {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
   if (token) {
-    keep('link', { page, token });
+    keepLink(page, token);
     history.replaceState(null, '', href(page));
   }
   const link = kept('link');
   return link?.page === page ? link.token : undefined;
+}
+
+/** @param {string} page @param {string} token */
+export function keepLink(page, token) {
+  keep('link', { page, token });
 }
 
 /** The token is of no more use. */
