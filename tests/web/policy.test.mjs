@@ -55,7 +55,7 @@ story('no page can put these into a frame', async (person) => {
   await person.page.goto('https://stranger.example/');
   // The browser shows an error of its own in its place.
   const [, frame] = person.page.frames();
-  await frame.locator('h1').waitFor();
+  await frame.locator('h1').waitFor({ state: 'attached' });
   assert.equal(frame.url(), 'chrome-error://chromewebdata/');
   person.faults.splice(0);
 });
