@@ -82,7 +82,7 @@ export class Vestibule {
     throw new VestibuleError(content as Shape<"Problem">, wait === null ? undefined : Number(wait));
   }
 
-  /** Takes the tokens of `/2fa/verify`, `/token/refresh`, `/step-up`, and of `/login` where no second factor is needed. */
+  /** Takes the tokens of `/2fa/verify`, `/token/refresh`, `/step-up`; and of `/login`, if a password was enough. */
   async accept(tokens: Shape<"TokenResponse">): Promise<void> {
     const { refreshTokens } = this.options;
     // Kept before it is used: whoever loses the newest one is signed out.

@@ -1,5 +1,5 @@
-// Every page for people who use a keyboard, a screen reader, a narrow screen or a dark one: axe-core finds nothing wrong,
-// nothing is wider than the screen, what is pressed is large enough.
+// Every page for people who use a keyboard, a screen reader, a narrow screen or a dark one: axe-core finds nothing
+// wrong, nothing is wider than the screen, what is pressed is large enough.
 
 import assert from 'node:assert/strict';
 
@@ -20,8 +20,12 @@ async function inspect(person, place) {
     await person.page.setViewportSize({ width, height: 800 });
     await person.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await person.page.evaluate(AXE);
-    const { violations } = await person.page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-    const found = violations.map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map((node) => node.html).join(' | ')}`);
+    const { violations } = await person.page.evaluate(() =>
+      globalThis.axe.run(document, { resultTypes: ['violations'] }),
+    );
+    const found = violations.map(
+      ({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map((node) => node.html).join(' | ')}`,
+    );
     assert.deepEqual(found, [], `${place}, ${width} pixels, ${colorScheme}`);
     const { inner, scroll, small } = await person.page.evaluate(() => ({
       inner: document.documentElement.clientWidth,
@@ -137,7 +141,8 @@ story('with a keyboard alone', async (person) => {
   await person.page.reload();
   await person.at('Sign in');
   const { keyboard } = person.page;
-  const focused = () => person.page.evaluate(() => document.activeElement?.getAttribute('name') ?? document.activeElement?.textContent);
+  const focused = () =>
+    person.page.evaluate(() => document.activeElement?.getAttribute('name') ?? document.activeElement?.textContent);
   await person.page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'name');
   await keyboard.type(person.email);
   await keyboard.press('Tab');

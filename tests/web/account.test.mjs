@@ -151,7 +151,9 @@ story('new recovery codes take the place of the old ones', async (person) => {
 story('sessions are seen and ended', async (person, meet) => {
   await person.signUp();
   const [phone, tablet] = [
-    await meet({ userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1' }),
+    await meet({
+      userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1',
+    }),
     await meet({ userAgent: 'Mozilla/5.0 (Android 15; Tablet; rv:140.0) Gecko/140.0 Firefox/140.0' }),
   ];
   for (const device of [phone, tablet]) {

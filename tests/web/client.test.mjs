@@ -75,5 +75,8 @@ test('errors are told apart by their code', async () => {
   const { Vestibule, VestibuleError } = await load('vestibule');
   const client = new Vestibule(service.url, { refreshTokens: keystore() });
   const wrong = client.call('post', '/login', { email: 'nobody@example.com', password: 'x' });
-  await assert.rejects(wrong, (error) => error instanceof VestibuleError && error.problem.code === 'invalid_credentials');
+  await assert.rejects(
+    wrong,
+    (error) => error instanceof VestibuleError && error.problem.code === 'invalid_credentials',
+  );
 });

@@ -30,11 +30,15 @@ story(
   { locale: 'de-AT' },
 );
 
-story('a language that there is not is English', async (person) => {
-  await person.go('login');
-  await person.at('Sign in');
-  assert.equal(await lang(person), 'en');
-}, { locale: 'fr-FR' });
+story(
+  'a language that there is not is English',
+  async (person) => {
+    await person.go('login');
+    await person.at('Sign in');
+    assert.equal(await lang(person), 'en');
+  },
+  { locale: 'fr-FR' },
+);
 
 story(
   'registration in German makes mails German, and dates are written as in the reader’s country',

@@ -1,4 +1,4 @@
-// Signing in: password or mail, then an authenticator, a recovery code or a mailed code; and what goes wrong on the way.
+// Signing in: password or mail, then an authenticator, a recovery code or a mailed code; and what goes wrong.
 
 import assert from 'node:assert/strict';
 
@@ -189,7 +189,10 @@ story('after too many wrong passwords the wait is shown and counts down', async 
   for (let attempt = 0; attempt < 6; attempt += 1) {
     await person.fill('Password', `wrong ${attempt}`);
     await person.press('Sign in');
-    await person.page.getByRole('alert').filter({ hasText: /wrong|too many/ }).waitFor();
+    await person.page
+      .getByRole('alert')
+      .filter({ hasText: /wrong|too many/ })
+      .waitFor();
     if (await person.page.getByText('There were too many attempts.').isVisible()) break;
   }
   await person.sees(/There were too many attempts\. You can try again in .*(minute|second)/);

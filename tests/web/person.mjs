@@ -90,7 +90,9 @@ export class Person {
 
   /** Returns the part of a page with a heading. */
   part(heading) {
-    return this.page.locator('section', { has: this.page.getByRole('heading', { level: 2, name: heading, exact: true }) });
+    return this.page.locator('section', {
+      has: this.page.getByRole('heading', { level: 2, name: heading, exact: true }),
+    });
   }
 
   /** Scans the QR code, as a phone does: from what the screen shows. Returns the secret. */

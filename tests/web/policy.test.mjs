@@ -40,7 +40,7 @@ story('text does not become markup', async (person) => {
 story('inline styles, foreign pictures and foreign requests are refused', async (person) => {
   for (const damage of [
     () => document.querySelector('h1').setAttribute('style', 'color: red'),
-    () => (document.body.append(Object.assign(new Image(), { src: 'https://stranger.example/x.png' }))),
+    () => document.body.append(Object.assign(new Image(), { src: 'https://stranger.example/x.png' })),
     () => void fetch('https://stranger.example/').catch(() => {}),
     () => void import('https://stranger.example/x.js').catch(() => {}),
   ]) {

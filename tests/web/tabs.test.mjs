@@ -87,7 +87,13 @@ story('no script can read what keeps the session going', async (person) => {
     [{ name: 'vestibule_refresh', httpOnly: true, sameSite: 'Strict' }],
   );
   const readable = await person.page.evaluate(() =>
-    JSON.stringify([document.cookie, { ...sessionStorage }, { ...localStorage }, location.href, document.body.innerHTML]),
+    JSON.stringify([
+      document.cookie,
+      { ...sessionStorage },
+      { ...localStorage },
+      location.href,
+      document.body.innerHTML,
+    ]),
   );
   for (const secret of ['vrt_', 'vpa_', 'eyJ', person.secret, PASSWORD, ...person.recoveryCodes]) {
     assert.ok(!readable.includes(secret), secret);

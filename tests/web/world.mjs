@@ -23,7 +23,11 @@ export function world(settings) {
     await service?.stop();
   });
   const meet = (options) => Person.meet(browser, service, options);
-  /** @param {string} name @param {(person: Person, meet: typeof meet) => Promise<void>} play @param {object} [options] */
+  /**
+   * @param {string} name
+   * @param {(person: Person, meet: typeof meet) => Promise<void>} play
+   * @param {object} [options] of the person's browser
+   */
   return function story(name, play, options) {
     test(name, { timeout: 120_000 }, async () => {
       const person = await meet(options);
@@ -31,7 +35,14 @@ export function world(settings) {
         await play(person, meet);
       } catch (error) {
         // What the browser said is often why.
-        console.error(person.faults, person.page.url(), await person.page.locator('body').innerText().catch(() => ''));
+        console.error(
+          person.faults,
+          person.page.url(),
+          await person.page
+            .locator('body')
+            .innerText()
+            .catch(() => ''),
+        );
         throw error;
       }
       await person.leave();

@@ -63,7 +63,10 @@ export function field({ name, label, hint, value, draft = false, required = true
   return { name, node, input, blame, draft };
 }
 
-/** Makes a field for an address. @param {{value?: string, autocomplete?: string, required?: boolean, label?: string}} [options] */
+/**
+ * Makes a field for an address.
+ * @param {{value?: string, autocomplete?: string, required?: boolean, label?: string}} [options]
+ */
 export function emailField({ value, autocomplete = 'email', required = true, label = t('email') } = {}) {
   const attributes = { type: 'email', autocomplete, inputmode: 'email', maxlength: 254, ...plain };
   return field({ name: 'email', label, value, required, draft: true, attributes });
@@ -89,7 +92,11 @@ export function passwordField({ name, label, autocomplete, hint }) {
   return made;
 }
 
-/** Makes a field for a code of a kind. @param {string} kind `totp`, `email`, `sms` or `recovery_code` @param {string} [label] */
+/**
+ * Makes a field for a code of a kind.
+ * @param {string} kind `totp`, `email`, `sms` or `recovery_code`
+ * @param {string} [label]
+ */
 export function codeField(kind, label) {
   const digits = kind !== 'recovery_code';
   return field({
@@ -128,7 +135,7 @@ export function form({ fields, button, primary = true, danger = false, reset = f
   const alert = h('div', { role: 'alert', tabindex: -1, class: 'notice bad' });
   const status = h('div', { role: 'status', class: 'notice good' });
   const timer = h('p', { class: 'countdown quiet', 'aria-hidden': 'true', hidden: true });
-  const inputs = fields.filter((/** @returns {entry is Field} */ (entry) => !(entry instanceof Node)));
+  const inputs = fields.filter(/** @returns {entry is Field} */ (entry) => !(entry instanceof Node));
   const element = h(
     'form',
     // What is sent by a browser whose scripts failed must not end up in an address.
@@ -211,7 +218,10 @@ function isEmpty(input) {
   return input instanceof HTMLInputElement && input.type === 'checkbox' ? !input.checked : input.value === '';
 }
 
-/** What was pasted around a name or a code does not belong to it; in a password everything counts. @param {HTMLInputElement | HTMLSelectElement} input */
+/**
+ * What was pasted around a name or a code does not belong to it; in a password everything counts.
+ * @param {HTMLInputElement | HTMLSelectElement} input
+ */
 function valueOf(input) {
   return input.autocomplete?.endsWith('-password') ? input.value : input.value.trim();
 }

@@ -44,7 +44,11 @@ export function has(key) {
   return Object.hasOwn(DICTIONARIES[current], key);
 }
 
-/** Returns the form of a text that fits a number: `key.one` or `key.other`. @param {string} key @param {number} count */
+/**
+ * Returns the form of a text that fits a number: `key.one` or `key.other`.
+ * @param {string} key
+ * @param {number} count
+ */
 export function plural(key, count) {
   const form = count === 1 ? 'one' : 'other';
   return t(`${key}.${form}`, { count: new Intl.NumberFormat(current).format(count) });

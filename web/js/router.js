@@ -38,7 +38,10 @@ export function again() {
   show();
 }
 
-/** Follows our own links without loading a document, as long as the person wants no other tab. @param {MouseEvent} event */
+/**
+ * Follows our own links without loading a document, as long as the person wants no other tab.
+ * @param {MouseEvent} event
+ */
 export function follow(event) {
   const link = event.target instanceof Element ? event.target.closest('a') : null;
   const modified = event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;

@@ -1,7 +1,7 @@
 /**
  * Who is signed in.
  *
- * The access token is in this page's memory and nowhere else. The refresh token is in a cookie that scripts cannot read,
+ * The access token is in this page's memory and nowhere else. The refresh token is in a cookie that no script can read,
  * and all tabs share it: they refresh one after the other (Web Locks), and what browsers without locks do at the same
  * moment is what the service's grace for the predecessor is for. A tab that signs out tells the others.
  */
@@ -167,5 +167,9 @@ channel?.addEventListener('message', ({ data }) => {
     forgetAll();
     leave('out');
   }
-  if (data === 'in' && !session) restore().then(() => session && tell('in'), () => {});
+  if (data === 'in' && !session)
+    restore().then(
+      () => session && tell('in'),
+      () => {},
+    );
 });

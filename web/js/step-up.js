@@ -25,7 +25,9 @@ export async function sensitive(method, path, body) {
 export async function prove(demand) {
   if (!(demand instanceof Problem) || demand.code !== 'insufficient_user_authentication') throw demand;
   const { factors, recovery_codes_remaining: left } = await authorized('GET', '2fa');
-  const active = factors.filter((/** @type {any} */ factor) => factor.state === 'active').map((/** @type {any} */ factor) => factor.type);
+  const active = factors
+    .filter((/** @type {any} */ factor) => factor.state === 'active')
+    .map((/** @type {any} */ factor) => factor.type);
   // A password says nothing new to a session that has shown one factor where two are wanted.
   const password = current()?.about.acr === demand.members.acr_values;
   const ways = [...active, ...(left > 0 ? ['recovery_code'] : []), ...(password ? ['password'] : [])];
@@ -49,7 +51,17 @@ function open(ways, done, cancel) {
           proven = true;
           dialog.close();
         }),
-        h('ul', { class: 'links' }, others.map((other) => h('li', {}, switchTo(other, () => show(other))))),
+        h(
+          'ul',
+          { class: 'links' },
+          others.map((other) =>
+            h(
+              'li',
+              {},
+              switchTo(other, () => show(other)),
+            ),
+          ),
+        ),
         h('button', { type: 'button', on: { click: () => dialog.close() } }, t('cancel')),
       ),
     );
@@ -101,4 +113,3 @@ function sender(way) {
 function switchTo(way, choose) {
   return h('button', { type: 'button', class: 'plain', on: { click: choose } }, t(`factor.${way}.use`));
 }
-

@@ -150,7 +150,8 @@ export default {
   'factor.totp.code': 'Code',
   'factor.totp.hint': 'Sechs Ziffern.',
   'factor.totp.use': 'Die Authenticator-App verwenden',
-  'factor.recovery_code.how': 'Geben Sie einen der Wiederherstellungscodes ein, die Sie aufbewahrt haben. Jeder gilt einmal.',
+  'factor.recovery_code.how':
+    'Geben Sie einen der Wiederherstellungscodes ein, die Sie aufbewahrt haben. Jeder gilt einmal.',
   'factor.recovery_code.code': 'Wiederherstellungscode',
   'factor.recovery_code.hint': '24 Buchstaben und Ziffern. Striche und Großschreibung sind gleichgültig.',
   'factor.recovery_code.use': 'Einen Wiederherstellungscode verwenden',
@@ -219,7 +220,8 @@ export default {
   'email.title': 'E-Mail-Adresse',
   'email.verified': 'bestätigt',
   'email.unverified': 'nicht bestätigt',
-  'email.prove': 'Ihre Adresse ist noch nicht bestätigt. Folgen Sie dem Link in der E-Mail, die wir Ihnen geschickt haben.',
+  'email.prove':
+    'Ihre Adresse ist noch nicht bestätigt. Folgen Sie dem Link in der E-Mail, die wir Ihnen geschickt haben.',
   'email.new': 'Neue E-Mail-Adresse',
   'email.change': 'Adresse ändern',
   'email.change_sent': 'Wir haben eine E-Mail an {email} geschickt. Die Änderung gilt, sobald Sie ihrem Link folgen.',

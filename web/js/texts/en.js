@@ -42,7 +42,8 @@ export default {
   'field.unchecked': 'Please tick this box first.',
   'field.email': 'Please give an e-mail address, such as jo@example.com.',
   'field.name': 'Please give an e-mail address or a user name.',
-  'field.username': 'Please give 3 to 32 letters a–z, digits, dots, dashes or underscores, with a letter or digit first.',
+  'field.username':
+    'Please give 3 to 32 letters a–z, digits, dots, dashes or underscores, with a letter or digit first.',
   'field.username_later': 'Please leave this empty for now. You can choose a user name once you are signed in.',
   'field.phone_number': 'Please give a mobile number with its country code, such as +44 7700 900123.',
   'field.code': 'That is not what a code looks like. Please check it.',
@@ -117,7 +118,8 @@ export default {
   'pending.until': 'You can finish this until {time}. After that, sign in again with your password.',
   'set_up.title': 'Set up your second factor',
   'set_up.why': 'Besides your password, signing in takes a code that an app on your phone shows.',
-  'set_up.begun': 'Enter the code that your authenticator app shows. If you have not scanned the QR code, have a new one shown.',
+  'set_up.begun':
+    'Enter the code that your authenticator app shows. If you have not scanned the QR code, have a new one shown.',
   'set_up.code': 'Code that the app shows',
   'set_up.submit': 'Finish',
   'set_up.other': 'Show another QR code',
@@ -230,7 +232,8 @@ export default {
   'advice.renew_recovery_codes': 'You have few recovery codes left. Make new ones.',
   'advice.authenticator_replaced': 'Your new authenticator counts from now on. The old one no longer does.',
   'authenticator.title': 'Authenticator app',
-  'authenticator.how': 'Set the app up on your new phone. The old one works until the first code of the new one is right.',
+  'authenticator.how':
+    'Set the app up on your new phone. The old one works until the first code of the new one is right.',
   'authenticator.none': 'You have no authenticator app set up.',
   'authenticator.set_up': 'Set up an authenticator app',
   'authenticator.replace': 'Replace the authenticator',

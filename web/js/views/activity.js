@@ -34,8 +34,18 @@ function entry(event) {
     h(
       'div',
       {},
-      h('p', {}, has(key) ? t(key) : event.event, ' ', !event.success && h('span', { class: 'badge bad' }, t('activity.failed'))),
-      h('p', { class: 'quiet small' }, `${moment(event.occurred_at)} · ${event.ip ?? '–'} · ${deviceName(event.user_agent)}`),
+      h(
+        'p',
+        {},
+        has(key) ? t(key) : event.event,
+        ' ',
+        !event.success && h('span', { class: 'badge bad' }, t('activity.failed')),
+      ),
+      h(
+        'p',
+        { class: 'quiet small' },
+        `${moment(event.occurred_at)} · ${event.ip ?? '–'} · ${deviceName(event.user_agent)}`,
+      ),
     ),
   );
 }

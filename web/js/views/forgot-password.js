@@ -15,7 +15,10 @@ export function forgotPassword() {
       button: t('send_mail'),
       submit: async ({ email }) => {
         await call('POST', 'password/forgot', { email });
-        turn(page, sent(t('look_at_mail'), h('p', {}, t('forgot_password.sent', { email })), links(['login', t('login.title')])));
+        turn(
+          page,
+          sent(t('look_at_mail'), h('p', {}, t('forgot_password.sent', { email })), links(['login', t('login.title')])),
+        );
       },
     }),
     links(['login', t('login.title')]),

@@ -15,7 +15,10 @@ export function loginByMail() {
       button: t('send_mail'),
       submit: async ({ email }) => {
         await call('POST', 'magic-link', { email });
-        turn(page, sent(t('look_at_mail'), h('p', {}, t('login_by_mail.sent', { email })), links(['login', t('login.title')])));
+        turn(
+          page,
+          sent(t('look_at_mail'), h('p', {}, t('login_by_mail.sent', { email })), links(['login', t('login.title')])),
+        );
       },
     }),
     links(['login', t('login.with_password')]),

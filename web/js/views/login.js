@@ -38,7 +38,11 @@ export function login() {
   );
 }
 
-/** The sign that every address has is in no user name. @param {string} name @returns {{email?: string, username?: string}} */
+/**
+ * The sign that every address has is in no user name.
+ * @param {string} name
+ * @returns {{email?: string, username?: string}}
+ */
 function identify(name) {
   return name.includes('@') ? { email: name } : { username: name };
 }
@@ -50,20 +54,24 @@ function unverified(problem, email) {
 
 /** Mails the link that confirms an address once more. @param {string} email */
 export function resend(email) {
-  return h('button', {
-    type: 'button',
-    on: {
-      click: async (/** @type {MouseEvent} */ { currentTarget }) => {
-        const button = /** @type {HTMLButtonElement} */ (currentTarget);
-        button.disabled = true;
-        try {
-          await call('POST', 'email/verify/request', { email });
-          button.textContent = t('verify_email.sent');
-        } catch (problem) {
-          button.disabled = false;
-          if (problem instanceof Problem) button.textContent = problemText(problem);
-        }
+  return h(
+    'button',
+    {
+      type: 'button',
+      on: {
+        click: async (/** @type {MouseEvent} */ { currentTarget }) => {
+          const button = /** @type {HTMLButtonElement} */ (currentTarget);
+          button.disabled = true;
+          try {
+            await call('POST', 'email/verify/request', { email });
+            button.textContent = t('verify_email.sent');
+          } catch (problem) {
+            button.disabled = false;
+            if (problem instanceof Problem) button.textContent = problemText(problem);
+          }
+        },
       },
     },
-  }, t('verify_email.resend'));
+    t('verify_email.resend'),
+  );
 }

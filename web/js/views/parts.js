@@ -24,7 +24,11 @@ export function section(title, ...children) {
 
 /** Ways to other pages. @param {[string, string][]} ways each a page and what the link says */
 export function links(...ways) {
-  return h('ul', { class: 'links' }, ways.map(([page, text]) => h('li', {}, link(page, text))));
+  return h(
+    'ul',
+    { class: 'links' },
+    ways.map(([page, text]) => h('li', {}, link(page, text))),
+  );
 }
 
 /** @param {string} page @param {string} text */
@@ -34,7 +38,11 @@ export function link(page, text) {
 
 /** Names with their values. @param {[import('../dom.js').Child, import('../dom.js').Child][]} entries */
 export function facts(...entries) {
-  return h('dl', { class: 'facts' }, entries.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));
+  return h(
+    'dl',
+    { class: 'facts' },
+    entries.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
+  );
 }
 
 /** A button that copies a text, and says that it did. @param {string} text @param {string} label */
@@ -86,17 +94,33 @@ export function used() {
   forget('link');
 }
 
-/** What a page says to whom it cannot help, since no link led there or its token is spent. @param {string} page that mails another @param {string} text */
+/**
+ * What a page says to whom it cannot help, since no link led there or its token is spent.
+ * @param {string} page that mails another
+ * @param {string} text
+ */
 export function brokenLink(page, text) {
-  return card(t('link.broken'), h('p', {}, t('problem.invalid_link_token')), links([page, text], ['login', t('login.title')]));
+  return card(
+    t('link.broken'),
+    h('p', {}, t('problem.invalid_link_token')),
+    links([page, text], ['login', t('login.title')]),
+  );
 }
 
-/** What takes the place of a form when mail is the next thing to look at. @param {string} title @param {...import('../dom.js').Child} children */
+/**
+ * What takes the place of a form when mail is the next thing to look at.
+ * @param {string} title
+ * @param {...import('../dom.js').Child} children
+ */
 export function sent(title, ...children) {
   return [h('h1', { tabindex: -1 }, title), ...children];
 }
 
-/** Puts something in the place of a card's content and leads readers to it. @param {Element} element @param {...import('../dom.js').Child} children */
+/**
+ * Puts something in the place of a card's content and leads readers to it.
+ * @param {Element} element
+ * @param {...import('../dom.js').Child} children
+ */
 export function turn(element, ...children) {
   fill(element, ...children);
   element.querySelector('h1')?.focus();

@@ -12,20 +12,32 @@ export function recoveryCodes() {
   /** @type {string[] | undefined} */
   const codes = kept('recoveryCodes');
   if (!codes) {
-    return card(t('recovery_codes.title'), h('p', {}, t('recovery_codes.none')), links(['security', t('security.title')]));
+    return card(
+      t('recovery_codes.title'),
+      h('p', {}, t('recovery_codes.none')),
+      links(['security', t('security.title')]),
+    );
   }
   const text = [t('recovery_codes.for', { host: location.host }), '', ...codes, ''].join('\n');
   return card(
     t('recovery_codes.title'),
     h('p', {}, t('recovery_codes.why')),
     h('p', { class: 'small' }, t('recovery_codes.for', { host: location.host })),
-    h('ol', { class: 'codes code', 'aria-label': t('recovery_codes.title') }, codes.map((code) => h('li', {}, code))),
+    h(
+      'ol',
+      { class: 'codes code', 'aria-label': t('recovery_codes.title') },
+      codes.map((code) => h('li', {}, code)),
+    ),
     h(
       'div',
       { class: 'row no-print' },
       copyButton(codes.join('\n'), t('copy')),
       h('button', { type: 'button', on: { click: () => print() } }, t('print')),
-      h('button', { type: 'button', on: { click: () => download('recovery-codes.txt', 'text/plain', text) } }, t('download')),
+      h(
+        'button',
+        { type: 'button', on: { click: () => download('recovery-codes.txt', 'text/plain', text) } },
+        t('download'),
+      ),
     ),
     h('div', { class: 'no-print' }, acknowledgement()),
   );

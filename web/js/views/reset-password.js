@@ -33,7 +33,10 @@ export function resetPassword() {
           return;
         }
         used();
-        turn(page, sent(t('reset_password.done'), h('p', {}, t('reset_password.next')), links(['login', t('login.title')])));
+        turn(
+          page,
+          sent(t('reset_password.done'), h('p', {}, t('reset_password.next')), links(['login', t('login.title')])),
+        );
       },
     }),
   );

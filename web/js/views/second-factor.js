@@ -88,7 +88,10 @@ export function landed(tokens) {
   go(advice.length > 0 ? 'security' : next, { replace: true });
 }
 
-/** What there is to say when nothing waits for a code. @param {boolean} [inForm] whether it stands in a form's notice */
+/**
+ * What there is to say when nothing waits for a code.
+ * @param {boolean} [inForm] whether it stands in a form's notice
+ */
 export function expired(inForm = false) {
   abandon();
   if (inForm) return h('div', {}, h('p', {}, t('problem.invalid_pre_auth_token')), links(['login', t('login.again')]));

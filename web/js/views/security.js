@@ -65,7 +65,8 @@ function passwordChange(me) {
 
 /** @param {any} state @param {any} factor */
 function authenticatorState(state, factor) {
-  if (!factor) return [h('p', {}, t('authenticator.none')), h('p', {}, link('authenticator', t('authenticator.set_up')))];
+  if (!factor)
+    return [h('p', {}, t('authenticator.none')), h('p', {}, link('authenticator', t('authenticator.set_up')))];
   const others = state.factors.some((/** @type {any} */ other) => other.type !== 'totp' && other.state === 'active');
   return [
     facts(

@@ -11,7 +11,11 @@ import { facts } from './parts.js';
 export function emailCodes(me, active, pending) {
   if (active) return [state(active), remove('2fa/email')];
   if (!me.email_verified) return h('p', {}, t('factor.email.unverified'));
-  return [h('p', {}, t('factor.email.about')), begin('email', '2fa/email', []), pending && confirm('email', '2fa/email')];
+  return [
+    h('p', {}, t('factor.email.about')),
+    begin('email', '2fa/email', []),
+    pending && confirm('email', '2fa/email'),
+  ];
 }
 
 /** @param {any} active @param {any} pending */

@@ -16,7 +16,11 @@ export async function sessions() {
     t('sessions.title'),
     section(
       t('sessions.where'),
-      h('ul', { class: 'list' }, sorted.map((session) => h('li', {}, about(session), end(session)))),
+      h(
+        'ul',
+        { class: 'list' },
+        sorted.map((session) => h('li', {}, about(session), end(session))),
+      ),
       all.length > 1 && endOthers(),
     ),
   );

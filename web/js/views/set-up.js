@@ -28,7 +28,12 @@ export async function setUp() {
       fields: [codeField('totp', t('set_up.code'))],
       button: t('set_up.submit'),
       submit: async ({ code }) => {
-        const tokens = await call('POST', '2fa/verify', { pre_auth_token: token, code, method: 'totp', delivery: 'cookie' });
+        const tokens = await call('POST', '2fa/verify', {
+          pre_auth_token: token,
+          code,
+          method: 'totp',
+          delivery: 'cookie',
+        });
         abandon();
         if (tokens.recovery_codes) keep('recoveryCodes', tokens.recovery_codes);
         accept(tokens, { begins: true });

@@ -32,11 +32,20 @@ export async function token({ signal }) {
     ),
     section(t('token.header'), table(header, 'header')),
     section(t('token.claims'), table(claims, 'claim')),
-    section(t('token.raw'), h('pre', { tabindex: 0, class: 'small', 'aria-label': t('token.raw') }, session.accessToken), h('div', { class: 'row' }, copyButton(session.accessToken, t('copy')))),
+    section(
+      t('token.raw'),
+      h('pre', { tabindex: 0, class: 'small', 'aria-label': t('token.raw') }, session.accessToken),
+      h('div', { class: 'row' }, copyButton(session.accessToken, t('copy'))),
+    ),
   );
 }
 
-/** Shows the time that is left, as long as the page is shown. @param {Element} element @param {number} end @param {AbortSignal} signal */
+/**
+ * Shows the time that is left, as long as the page is shown.
+ * @param {Element} element
+ * @param {number} end
+ * @param {AbortSignal} signal
+ */
 function count(element, end, signal) {
   const left = (end - Date.now()) / 1000;
   fill(element, left > 0 ? duration(left) : t('token.expired'));
@@ -76,13 +85,16 @@ function renewal() {
 /** @param {Record<string, any>} values @param {string} kind */
 function table(values, kind) {
   return facts(
-    ...Object.entries(values).map(([name, value]) => /** @type {[string, any]} */ ([
-      h('code', {}, name),
-      [
-        h('code', {}, JSON.stringify(value)),
-        MOMENTS.includes(name) && ` (${moment(value * 1000)})`,
-        has(`${kind}.${name}`) && h('p', { class: 'quiet small' }, t(`${kind}.${name}`)),
-      ],
-    ])),
+    ...Object.entries(values).map(
+      ([name, value]) =>
+        /** @type {[string, any]} */ ([
+          h('code', {}, name),
+          [
+            h('code', {}, JSON.stringify(value)),
+            MOMENTS.includes(name) && ` (${moment(value * 1000)})`,
+            has(`${kind}.${name}`) && h('p', { class: 'quiet small' }, t(`${kind}.${name}`)),
+          ],
+        ]),
+    ),
   );
 }
