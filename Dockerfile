@@ -16,6 +16,7 @@ RUN mkdir -p src tests/it tests/verifiers \
 
 # What was built of the empty files goes, whatever the times of the real ones say.
 COPY migrations migrations
+COPY web web
 COPY src src
 RUN cargo clean --release -p vestibule \
     && cargo build --release --locked

@@ -66,6 +66,13 @@ need_test_tools() {
     has nginx || [ -x /usr/sbin/nginx ] || MISSING+=(nginx)
 }
 
+# What the tests of the account pages want: a browser of the system, and what runs them.
+need_browser() {
+    has chromium || has chromium-browser || MISSING+=(chromium)
+    has node || MISSING+=(nodejs)
+    has npm || MISSING+=(npm)
+}
+
 # Installs what the need_* functions found missing: nothing, most of the time.
 install_missing() {
     [ ${#MISSING[@]} -gt 0 ] || return 0

@@ -264,7 +264,10 @@ pub fn build(
             &made
         }
     };
-    let limits = &config.limits;
+    let (server, limits) = (&config.server, &config.limits);
+    if !server.account_pages && server.link_base_url.is_none() && config.delivery.mail.is_some() {
+        tracing::warn!("links in mails lead to the account pages, which are off: set LINK_BASE_URL");
+    }
     let core = Core {
         db: Database::new(database_url, config.database.pool_size),
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
@@ -289,6 +292,7 @@ pub fn build(
         public_url: public_url.to_owned(),
         trusted_proxies: config.server.trusted_proxies.clone(),
         cors_origins: config.server.cors_origins.clone(),
+        account_pages: config.server.account_pages,
         openapi: openapi::document(),
         development,
     })

@@ -36,10 +36,13 @@ pub fn build_app(
     > + use<>,
 > {
     let origins = state.cors_origins.clone();
-    let development = state.development.is_some();
+    let offered = routes::Offered {
+        development: state.development.is_some(),
+        account_pages: state.account_pages,
+    };
     App::new()
         .app_data(state)
-        .configure(|config| routes::configure(config, development))
+        .configure(|config| routes::configure(config, offered))
         .default_service(address_limits::hold(
             web::to(handlers::fallback::not_found),
             Scope::Ordinary,

@@ -13,8 +13,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
 use super::handlers::{
-    admin, dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password, register, sessions,
-    step_up, token, two_factor, well_known,
+    account_pages, admin, dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password,
+    register, sessions, step_up, token, two_factor, well_known,
 };
 use super::middleware::{address_limits, panics};
 use super::problem::Code;
@@ -35,6 +35,8 @@ pub enum Access {
     Administrator,
     /// A back end with the credentials of a service client.
     ServiceClient,
+    /// Everybody, unless the deployment switched the account pages off: then the route does not exist.
+    AccountPages,
     /// Everybody who reaches `vestibule dev`; elsewhere the route does not exist.
     Development,
 }
@@ -241,7 +243,7 @@ impl RouteSpec {
                 Code::Forbidden,
             ]),
             Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
-            Access::Public | Access::Development => {}
+            Access::Public | Access::AccountPages | Access::Development => {}
         }
         codes.sort_unstable();
         codes.dedup();
@@ -535,6 +537,11 @@ pub const ROUTES: &[RouteSpec] = &[
     })
     .access(Access::Development)
     .database(),
+    RouteSpec::get("/", "", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
+    RouteSpec::get("/account", "", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
+    RouteSpec::get("/account/{file:.*}", "", |route| route.to(account_pages::serve))
+        .access(Access::AccountPages)
+        .codes(&[Code::NotFound]),
     RouteSpec::get("/docs", "", |route| route.to(docs::redirect)),
     RouteSpec::get("/docs/problems/{code}", "", |route| route.to(docs::problem)).codes(&[Code::NotFound]),
     RouteSpec::get("/docs/{file:.*}", "", |route| route.to(docs::swagger_ui)).codes(&[Code::NotFound]),
@@ -545,13 +552,29 @@ pub(super) fn is_for_gateways(path: &str) -> bool {
     ROUTES.iter().any(|route| route.any_method && route.path == path)
 }
 
+/// Which routes exist beside those that every deployment has.
+#[derive(Clone, Copy)]
+pub(super) struct Offered {
+    /// Those of `vestibule dev`.
+    pub(super) development: bool,
+    /// The account pages.
+    pub(super) account_pages: bool,
+}
+
+impl Offered {
+    fn has(self, spec: &RouteSpec) -> bool {
+        match spec.access {
+            Access::Development => self.development,
+            Access::AccountPages => self.account_pages,
+            _ => true,
+        }
+    }
+}
+
 /// Registers the table. A known path with another method is 405 with `Allow`, which actix leaves to us.
-pub(super) fn configure(config: &mut web::ServiceConfig, development: bool) {
+pub(super) fn configure(config: &mut web::ServiceConfig, offered: Offered) {
     let mut by_path: BTreeMap<usize, (&str, Vec<&'static RouteSpec>)> = BTreeMap::new();
-    for spec in ROUTES
-        .iter()
-        .filter(|spec| development || spec.access != Access::Development)
-    {
+    for spec in ROUTES.iter().filter(|spec| offered.has(spec)) {
         // Paths are registered in the order of the table: the first pattern that fits wins.
         let position = ROUTES
             .iter()

@@ -17,6 +17,8 @@ pub struct ApiState {
     pub trusted_proxies: Vec<IpNetwork>,
     /// Whose pages may call us from a browser.
     pub cors_origins: Vec<String>,
+    /// Whether the account pages are served.
+    pub account_pages: bool,
     /// The OpenAPI document, as served.
     pub openapi: String,
     /// The development endpoints' tools; absent when serving for real.

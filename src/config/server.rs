@@ -28,6 +28,8 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// Where links in mails lead, without a slash at its end; `None`: to the pages of our own.
     pub link_base_url: Option<String>,
+    /// Whether the pages of our own are served.
+    pub account_pages: bool,
     /// Who may say on whose behalf a request comes.
     pub trusted_proxies: Vec<IpNetwork>,
     /// Whether addresses that ask too often are turned away.
@@ -53,6 +55,7 @@ impl ServerConfig {
             );
         }
         let link_base_url = reader.parse_optional(&settings::LINK_BASE_URL, parse_link_base_url);
+        let account_pages = reader.one_of(&settings::ACCOUNT_PAGES, &[("on", true), ("off", false)]);
         let trusted_proxies = reader.list(&settings::TRUSTED_PROXIES, |text| {
             text.parse()
                 .map_err(|_unreadable| "must be a list of networks, such as 10.0.0.0/8,fd00::/8".to_owned())
@@ -65,6 +68,7 @@ impl ServerConfig {
             listen: listen?,
             public_url: public_url?,
             link_base_url: link_base_url?,
+            account_pages: account_pages?,
             trusted_proxies: trusted_proxies?,
             ip_limits: ip_limits?,
             cors_origins: cors_origins?,

@@ -1,5 +1,6 @@
 //! One file an operation: parse, call one flow, map its outcome.
 
+pub mod account_pages;
 pub mod admin;
 pub mod dev;
 pub mod docs;

@@ -27,7 +27,13 @@ use crate::flows::register::{NewAccount, Registration, register as register_flow
 #[utoipa::path(
     post, path = "/register", operation_id = "register", tag = "Sign in",
     request_body(content = RegisterRequest, description = "At least one of `email` and `username`."),
-    responses((status = 201, description = "The account was created.", body = RegisterResponse)),
+    responses(
+        (status = 201, description = "The account was created.", body = RegisterResponse),
+        (
+            status = 202, description = "Only mail tells what became of it: the deployment keeps secret who has an account.",
+            body = AcceptedResponse,
+        ),
+    ),
 )]
 pub async fn register(
     state: Data<ApiState>,

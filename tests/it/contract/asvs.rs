@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const SECURITY: &str = include_str!("../../../docs/SECURITY.md");
 
 /// The requirements of the three chapters, as the rows write them.
-const CHAPTERS: [(&str, &[u32]); 15] = [
+const CHAPTERS: [(&str, &[u32]); 16] = [
     ("6.1", &[1, 2, 3]),
     ("6.2", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
     ("6.3", &[1, 2, 3, 4, 5, 6, 7, 8]),
@@ -22,6 +22,7 @@ const CHAPTERS: [(&str, &[u32]); 15] = [
     ("7.5", &[1, 2, 3]),
     ("7.6", &[1, 2]),
     ("9.1", &[1, 2, 3]),
+    ("9.2", &[1, 2, 3, 4]),
 ];
 
 fn rows() -> Vec<Vec<&'static str>> {
@@ -38,9 +39,8 @@ fn rows() -> Vec<Vec<&'static str>> {
 fn every_requirement_has_a_row() {
     let ids: String = rows().iter().map(|row| row[0].to_owned() + "\n").collect();
     let named = |id: &str| ids.split([' ', ',', '–', '\n']).any(|word| word == id);
-    let chapters = CHAPTERS.iter().chain(&[("9.2", &[1, 2, 3, 4][..])]);
-    for (chapter, numbers) in chapters {
-        for number in *numbers {
+    for (chapter, numbers) in CHAPTERS {
+        for number in numbers {
             assert!(named(&format!("{chapter}.{number}")), "{chapter}.{number}");
         }
     }

@@ -45,7 +45,6 @@ async fn every_path_refuses_the_methods_it_does_not_have() {
 async fn unknown_paths_are_problems_too() {
     let app = TestApp::new().await;
     for path in [
-        "/",
         "/nothing",
         "/login/",
         "/LOGIN",

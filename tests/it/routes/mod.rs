@@ -1,5 +1,6 @@
 //! One file an operation, named and placed as its handler. `contract::coverage` reads the first line of each.
 
+mod account_pages;
 mod admin;
 mod dev;
 mod docs;

@@ -1,0 +1,145 @@
+/**
+ * A client of Vestibule for any front end, to copy and to change. It has no dependencies; its types come from the
+ * service's own OpenAPI document:
+ *
+ *     npx openapi-typescript https://auth.example.com/openapi.json --output api.d.ts
+ */
+
+import type { components, paths } from "./api.js";
+
+/** A shape of the API. */
+export type Shape<Name extends keyof components["schemas"]> = components["schemas"][Name];
+
+type Method = "get" | "post" | "put" | "patch" | "delete";
+type Operation<Path extends keyof paths, M extends Method> = NonNullable<paths[Path][M]>;
+type Body<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : undefined;
+type Success<R> = { [S in keyof R & (200 | 201 | 202 | 204)]: Content<R[S]> }[keyof R & (200 | 201 | 202 | 204)];
+type Content<A> = A extends { content: { "application/json": infer C } } ? C : undefined;
+type Answer<O> = O extends { responses: infer R } ? Success<R> : never;
+
+/** An error answer. Switch on `problem.code`; the rest is for people. */
+export class VestibuleError extends Error {
+  constructor(
+    readonly problem: Shape<"Problem">,
+    /** Seconds to wait before trying again, on 429 and 503. */
+    readonly retryAfter: number | undefined,
+  ) {
+    super(problem.detail);
+  }
+}
+
+/** Where refresh tokens are kept by those who have to do it themselves: a phone's keystore, a server's session. */
+export interface Keeper {
+  load(): Promise<string | undefined>;
+  save(refreshToken: string | undefined): Promise<void>;
+}
+
+export interface Options {
+  /** `cookie` in browsers: the service keeps the refresh token where no script can read it. */
+  refreshTokens: "cookie" | Keeper;
+  /** Asks whoever is in front of the screen for a code or the password, before sensitive changes. */
+  prove?: (demand: Shape<"Problem">) => Promise<Shape<"StepUpRequest">>;
+  /** Headers that go with every request, such as the client's address where a server asks on somebody's behalf. */
+  headers?: Record<string, string>;
+}
+
+export class Vestibule {
+  /** In memory only. */
+  #accessToken: string | undefined;
+  #refreshing: Promise<void> | undefined;
+
+  constructor(
+    private readonly base: string,
+    private readonly options: Options,
+  ) {}
+
+  /** What to send along where refresh tokens are decided on. */
+  get delivery(): "cookie" | "body" {
+    return this.options.refreshTokens === "cookie" ? "cookie" : "body";
+  }
+
+  /** Sends a request as nobody in particular, or with a token. */
+  async call<Path extends keyof paths, M extends Method>(
+    method: M,
+    path: Path,
+    body: Body<Operation<Path, M>>,
+    { bearer, values = {} }: { bearer?: string; values?: Record<string, string> } = {},
+  ): Promise<Answer<Operation<Path, M>>> {
+    const filled = path.replace(/\{(\w+)\}/g, (place, name: string) => encodeURIComponent(values[name] ?? place));
+    const headers: Record<string, string> = { ...this.options.headers };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (bearer !== undefined) headers["Authorization"] = `Bearer ${bearer}`;
+    const answer = await fetch(this.base + filled, {
+      method: method.toUpperCase(),
+      headers,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      // The cookie also goes from app.example.com to auth.example.com.
+      ...(this.delivery === "cookie" && { credentials: "include" as const }),
+    });
+    const content: unknown = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : undefined;
+    if (answer.ok) return content as Answer<Operation<Path, M>>;
+    const wait = answer.headers.get("Retry-After");
+    throw new VestibuleError(content as Shape<"Problem">, wait === null ? undefined : Number(wait));
+  }
+
+  /** Takes the tokens of `/2fa/verify`, `/token/refresh`, `/step-up`; and of `/login`, if a password was enough. */
+  async accept(tokens: Shape<"TokenResponse">): Promise<void> {
+    const { refreshTokens } = this.options;
+    // Kept before it is used: whoever loses the newest one is signed out.
+    if (refreshTokens !== "cookie") await refreshTokens.save(tokens.refresh_token ?? undefined);
+    this.#accessToken = tokens.access_token;
+  }
+
+  /** Sends a request as whoever is signed in; gets a new access token, or a fresh proof, where one is wanted. */
+  async authorized<Path extends keyof paths, M extends Method>(
+    method: M,
+    path: Path,
+    body: Body<Operation<Path, M>>,
+    values: Record<string, string> = {},
+  ): Promise<Answer<Operation<Path, M>>> {
+    if (this.#accessToken === undefined) await this.refresh();
+    // An expired token and a proof that is too old may come one after the other.
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await this.call(method, path, body, { values, ...this.#bearer() });
+      } catch (error) {
+        if (tries === 2 || !(error instanceof VestibuleError) || !(await this.#mend(error.problem))) throw error;
+      }
+    }
+  }
+
+  /** Does what an error asks for; false if there is nothing to be done. */
+  async #mend(problem: Shape<"Problem">): Promise<boolean> {
+    if (problem.code === "invalid_token") {
+      await this.refresh();
+      return true;
+    }
+    if (problem.code !== "insufficient_user_authentication" || !this.options.prove) return false;
+    const proof = await this.options.prove(problem);
+    await this.accept(await this.call("post", "/step-up", proof, this.#bearer()));
+    return true;
+  }
+
+  /** Goes on with a session, also after a reload or a restart. `invalid_refresh_token` means: sign in again. */
+  refresh(): Promise<void> {
+    // One at a time: a refresh token is used up, and one used twice ends the session.
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
+    const { refreshTokens } = this.options;
+    const body = refreshTokens === "cookie" ? {} : { refresh_token: (await refreshTokens.load()) ?? "" };
+    await this.accept(await this.call("post", "/token/refresh", body));
+  }
+
+  async logOut(): Promise<void> {
+    await this.call("post", "/logout", {}, this.#bearer());
+    this.#accessToken = undefined;
+    if (this.options.refreshTokens !== "cookie") await this.options.refreshTokens.save(undefined);
+  }
+
+  #bearer(): { bearer?: string } {
+    return this.#accessToken === undefined ? {} : { bearer: this.#accessToken };
+  }
+}

@@ -1,0 +1,286 @@
+//! `/account/` and `/`: pages for people, no operations; and whether what they are made from is whole.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use actix_web::http::Method;
+use actix_web::test::TestRequest;
+use vestibule::api::handlers::account_pages::{FILES, PAGES};
+use vestibule::api::problem::Code;
+
+use crate::support::app::TestApp;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+#[actix_web::test]
+async fn every_page_is_the_same_document_under_a_strict_policy() {
+    let app = TestApp::new().await;
+    let document = read("index.html");
+    for page in PAGES {
+        let answer = app.get(&format!("/account/{page}")).await.expect(200);
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(answer.header("content-security-policy"), Some(POLICY));
+        assert_eq!(
+            answer.header("cache-control"),
+            Some("public, max-age=0, must-revalidate")
+        );
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(String::from_utf8(answer.body).unwrap(), document, "{page}");
+    }
+    for path in ["/", "/account"] {
+        let answer = app.get(path).await.expect(303);
+        assert_eq!(answer.header("location"), Some("account/"), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn every_file_is_served_as_what_it_is() {
+    let app = TestApp::new().await;
+    for file in FILES {
+        let answer = app.get(&format!("/account/{}", file.path)).await.expect(200);
+        let kind = match extension(file.path) {
+            "html" => "text/html; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "js" => "text/javascript; charset=utf-8",
+            "svg" => "image/svg+xml",
+            other => panic!("{other} has no type here"),
+        };
+        assert_eq!(answer.header("content-type"), Some(kind), "{}", file.path);
+        assert_eq!(answer.header("content-security-policy"), Some(POLICY), "{}", file.path);
+        assert_eq!(answer.body, fs::read(web().join(file.path)).unwrap(), "{}", file.path);
+    }
+}
+
+#[actix_web::test]
+async fn what_a_browser_has_is_not_sent_again() {
+    let app = TestApp::new().await;
+    let first = app.get("/account/js/main.js").await.expect(200);
+    let tag = first.header("etag").unwrap().to_owned();
+    let ask = |known: String| {
+        TestRequest::get()
+            .uri("/account/js/main.js")
+            .insert_header(("if-none-match", known))
+    };
+    for known in [tag.clone(), format!("\"other\", W/{tag}"), "*".to_owned()] {
+        let answer = app.send(ask(known)).await.expect(304);
+        assert!(answer.body.is_empty());
+        assert_eq!(answer.header("etag"), Some(tag.as_str()));
+        assert_eq!(answer.header("cache-control"), first.header("cache-control"));
+    }
+    app.send(ask("\"other\"".to_owned())).await.expect(200);
+    let page = app.get("/account/").await;
+    assert_ne!(page.header("etag"), Some(tag.as_str()));
+    let head = TestRequest::with_uri("/account/login").method(Method::HEAD);
+    assert_eq!(app.send(head).await.expect(200).header("etag"), page.header("etag"));
+}
+
+#[actix_web::test]
+async fn nothing_but_the_pages_and_their_files_is_there() {
+    let app = TestApp::new().await;
+    for name in [
+        "nothing",
+        "login/",
+        "js/",
+        "js",
+        "../Cargo.toml",
+        "%2e%2e/Cargo.toml",
+        "js/../../Cargo.toml",
+        "Login",
+    ] {
+        app.get(&format!("/account/{name}"))
+            .await
+            .expect_problem(404, "not_found");
+    }
+}
+
+#[actix_web::test]
+async fn a_deployment_can_do_without() {
+    let app = TestApp::with(&[("ACCOUNT_PAGES", "off")]).await;
+    for path in ["/", "/account", "/account/", "/account/login", "/account/js/main.js"] {
+        app.get(path).await.expect_problem(404, "not_found");
+        app.post(path, &serde_json::json!({}))
+            .await
+            .expect_problem(404, "not_found");
+    }
+    app.get("/docs/").await.expect(200);
+}
+
+#[test]
+fn every_file_is_in_the_table() {
+    let mut found = BTreeSet::new();
+    collect(&web(), &mut found);
+    let listed: BTreeSet<String> = FILES.iter().map(|file| file.path.to_owned()).collect();
+    assert_eq!(found, listed);
+    assert_eq!(listed.len(), FILES.len());
+}
+
+#[test]
+fn nothing_refers_to_a_file_that_is_missing_or_elsewhere() {
+    let mut looked_at = 0;
+    for file in FILES {
+        let text = read(file.path);
+        // Relative to the page in a document, to the file in a script.
+        let marks: &[&str] = match extension(file.path) {
+            "html" => &["href=\"", "src=\""],
+            "js" => &[" from '", "import '", "import('"],
+            _ => &["url(", "@import "],
+        };
+        for reference in marks.iter().flat_map(|mark| quoted(&text, mark)) {
+            let target = Path::new(file.path).parent().unwrap().join(&reference);
+            let exists = fs::canonicalize(web().join(&target)).is_ok_and(|path| path.starts_with(canonical()));
+            assert!(exists, "{} refers to {reference}", file.path);
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 50, "{looked_at}");
+}
+
+#[test]
+fn no_page_has_inline_code_and_no_text_becomes_markup() {
+    let document = read("index.html");
+    for forbidden in ["<style", " style=", "javascript:", " onclick", " onload", "<script>"] {
+        assert!(!document.contains(forbidden), "{forbidden}");
+    }
+    for file in FILES.iter().filter(|file| extension(file.path) == "js") {
+        let text = read(file.path);
+        for forbidden in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "new Function",
+            ".style.",
+        ] {
+            assert!(!text.contains(forbidden), "{} has {forbidden}", file.path);
+        }
+        // An address of somebody else's; the namespace of a document would be one, but none is needed.
+        assert!(!text.contains("http://") && !text.contains("https://"), "{}", file.path);
+    }
+}
+
+#[test]
+fn the_scripts_know_the_pages_that_are_served() {
+    let table = read("js/pages.js");
+    let known: BTreeSet<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_once(": { title:"))
+        .map(|(name, _)| name.trim_matches('\''))
+        .collect();
+    assert_eq!(known, PAGES.into_iter().collect());
+}
+
+#[test]
+fn both_languages_have_the_same_texts_and_the_same_places_in_them() {
+    let [english, german] = ["en", "de"].map(dictionary);
+    let keys = |texts: &[(String, String)]| texts.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&english), keys(&german));
+    assert!(english.len() > 250, "{}", english.len());
+    for ((key, one), (_, other)) in english.iter().zip(&german) {
+        assert!(!one.is_empty() && !other.is_empty(), "{key}");
+        assert_eq!(places(one), places(other), "{key}");
+    }
+}
+
+#[test]
+fn everything_that_is_said_has_a_text() {
+    let keys: BTreeSet<String> = dictionary("en").into_iter().map(|(key, _)| key).collect();
+    for code in Code::ALL {
+        assert!(
+            keys.contains(&format!("problem.{}", code.as_str())),
+            "{code:?} has no text in web/js/texts"
+        );
+    }
+    // The events' names stand in one place only, as text.
+    let events = fs::read_to_string(root().join("src/domain/audit_event.rs")).unwrap();
+    let names: Vec<&str> = events
+        .split(" => \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(names.len() > 30);
+    for name in names {
+        assert!(
+            keys.contains(&format!("event.{name}")),
+            "the event {name} has no text in web/js/texts"
+        );
+    }
+    let mut used = 0;
+    for file in FILES
+        .iter()
+        .filter(|file| extension(file.path) == "js" && !file.path.contains("texts"))
+    {
+        let text = read(file.path);
+        let said = [" t('", "(t('", "[t('", "!t('"]
+            .iter()
+            .flat_map(|mark| quoted(&text, mark));
+        let titles = quoted(&text, "title: '").into_iter();
+        let counted = quoted(&text, "plural('").into_iter().map(|key| format!("{key}.other"));
+        for key in said.chain(titles).chain(counted) {
+            assert!(keys.contains(&key), "{} says {key}", file.path);
+            used += 1;
+        }
+    }
+    assert!(used > 150, "{used}");
+}
+
+fn extension(path: &str) -> &str {
+    path.rsplit('.').next().unwrap()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn web() -> PathBuf {
+    root().join("web")
+}
+
+fn canonical() -> PathBuf {
+    fs::canonicalize(web()).unwrap()
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(web().join(file)).unwrap()
+}
+
+fn collect(directory: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else {
+            found.insert(path.strip_prefix(web()).unwrap().to_str().unwrap().to_owned());
+        }
+    }
+}
+
+/// Returns what follows a mark, each time, up to what ends a quotation.
+fn quoted(text: &str, mark: &str) -> Vec<String> {
+    let rests = text.split(mark).skip(1);
+    let found = rests.filter_map(|rest| rest.split(['\'', '"', ')']).find(|part| !part.is_empty()));
+    found.map(str::to_owned).collect()
+}
+
+/// Reads a dictionary: an object literal with one entry a line, or with its text on the line below.
+fn dictionary(language: &str) -> Vec<(String, String)> {
+    let text = read(&format!("js/texts/{language}.js")).replace(":\n    ", ": ");
+    let entries = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_once(": "));
+    entries
+        .map(|(key, text)| {
+            let text = text.trim_end_matches(',').trim_matches(['\'', '"']);
+            (key.trim_matches('\'').to_owned(), text.to_owned())
+        })
+        .collect()
+}
+
+fn places(text: &str) -> BTreeSet<&str> {
+    text.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next())
+        .collect()
+}

@@ -1,0 +1,172 @@
+// Every page for people who use a keyboard, a screen reader, a narrow screen or a dark one: axe-core finds nothing
+// wrong, nothing is wider than the screen, what is pressed is large enough.
+
+import assert from 'node:assert/strict';
+
+import { AXE } from './libraries.mjs';
+import { PASSWORD } from './person.mjs';
+import { world } from './world.mjs';
+
+const story = world();
+// The policy keeps axe-core out, as it should. Everything else is tested with it.
+const OPEN = { bypassCSP: true };
+
+/** Looks at the present page: narrow and light, wide and dark. */
+async function inspect(person, place) {
+  for (const [width, colorScheme] of [
+    [320, 'light'],
+    [1280, 'dark'],
+  ]) {
+    await person.page.setViewportSize({ width, height: 800 });
+    await person.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await person.page.evaluate(AXE);
+    const { violations } = await person.page.evaluate(() =>
+      globalThis.axe.run(document, { resultTypes: ['violations'] }),
+    );
+    const found = violations.map(
+      ({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map((node) => node.html).join(' | ')}`,
+    );
+    assert.deepEqual(found, [], `${place}, ${width} pixels, ${colorScheme}`);
+    const { inner, scroll, small } = await person.page.evaluate(() => ({
+      inner: document.documentElement.clientWidth,
+      scroll: document.documentElement.scrollWidth,
+      small: [...document.querySelectorAll('button, .links a, .tabs a, select, input:not([type=checkbox])')]
+        .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 44)
+        .map((element) => element.outerHTML),
+    }));
+    assert.ok(scroll <= inner, `${place} is ${scroll} wide on ${inner} pixels`);
+    assert.deepEqual(small, [], `${place}: too small to press`);
+  }
+}
+
+story(
+  'the inspection finds what is wrong',
+  async (person) => {
+    await person.go('login');
+    await person.at('Sign in');
+    await person.page.evaluate(() => document.querySelector('label')?.remove());
+    await assert.rejects(inspect(person, 'a field without a label'), /label \(critical\)/);
+    await person.page.reload();
+    await person.at('Sign in');
+    await person.page.evaluate(() => (document.querySelector('h1').style.width = '400px'));
+    await assert.rejects(inspect(person, 'a heading too wide'), /is \d+ wide on 320 pixels/);
+  },
+  OPEN,
+);
+
+story(
+  'the pages of those who are not signed in',
+  async (person) => {
+    for (const [name, heading] of [
+      ['login', 'Sign in'],
+      ['login-by-mail', 'Sign in by mail'],
+      ['register', 'Create an account'],
+      ['forgot-password', 'Forgotten password'],
+      ['second-factor', 'Nothing to confirm'],
+      ['verify-email', 'This link does not work'],
+      ['magic-link#token=x', 'Sign in'],
+      ['reset-password#token=x', 'Choose a new password'],
+      ['verify-email#token=x', 'Confirm your e-mail address'],
+    ]) {
+      await person.go(name);
+      await person.at(heading);
+      await inspect(person, name);
+    }
+    await person.go('login');
+    await person.press('Sign in');
+    await person.sees('Please fill this in.');
+    await inspect(person, 'missing fields');
+    await person.fill('E-mail address or user name', 'nobody');
+    await person.fill('Password', 'nothing');
+    await person.press('Sign in');
+    await person.sees('The name or the password is wrong.');
+    await inspect(person, 'an error');
+  },
+  OPEN,
+);
+
+story(
+  'the way in',
+  async (person) => {
+    await person.go('register');
+    await person.fill('E-mail address', person.email);
+    await person.fill('Password', PASSWORD);
+    await person.press('Create the account');
+    await person.at('Set up your second factor');
+    await inspect(person, 'set-up');
+    person.secret = await person.scan();
+    await person.fill('Code that the app shows', await person.code());
+    await person.press('Finish');
+    await person.at('Recovery codes');
+    await inspect(person, 'recovery-codes');
+    await person.page.getByLabel('I have kept these codes.').check();
+    await person.press('Continue');
+    await person.at('Profile');
+    await person.signOut();
+    await person.knock();
+    await person.at('Your second factor');
+    await inspect(person, 'second-factor');
+    await person.press('Use a recovery code');
+    await inspect(person, 'second-factor, recovery code');
+  },
+  OPEN,
+);
+
+story(
+  'the pages of those who are signed in',
+  async (person) => {
+    await person.signUp();
+    for (const tab of ['Profile', 'Security', 'Sessions', 'Activity', 'Token']) {
+      await person.follow(tab);
+      await person.at(tab);
+      if (tab === 'Token') await person.page.getByText('valid', { exact: true }).waitFor();
+      await inspect(person, tab);
+    }
+    await person.service.advance(600);
+    await person.go('authenticator');
+    await person.press('Show the QR code');
+    await person.page.getByRole('dialog').waitFor();
+    await inspect(person, 'the question before a sensitive change');
+    await person.fill('Code', await person.code(), person.page.getByRole('dialog'));
+    await person.press('Confirm', person.page.getByRole('dialog'));
+    await person.page.locator('img.qr').waitFor();
+    await inspect(person, 'authenticator');
+  },
+  OPEN,
+);
+
+story('with a keyboard alone', async (person) => {
+  await person.signUp();
+  await person.signOut();
+  await person.page.reload();
+  await person.at('Sign in');
+  const { keyboard } = person.page;
+  const focused = () =>
+    person.page.evaluate(() => document.activeElement?.getAttribute('name') ?? document.activeElement?.textContent);
+  await person.page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'name');
+  await keyboard.type(person.email);
+  await keyboard.press('Tab');
+  assert.equal(await focused(), 'password');
+  await keyboard.type(PASSWORD);
+  await keyboard.press('Enter');
+  await person.at('Your second factor');
+  // The page announces itself, and the field is next.
+  assert.equal(await focused(), 'Your second factor');
+  await keyboard.press('Tab');
+  assert.equal(await focused(), 'code');
+  await keyboard.type(await person.code());
+  await keyboard.press('Enter');
+  await person.at('Profile');
+  assert.equal(await focused(), 'Profile');
+  await person.page.reload();
+  await person.at('Profile');
+  await keyboard.press('Tab');
+  assert.equal(await focused(), 'Skip to the content');
+  await keyboard.press('Enter');
+  assert.equal(await person.page.evaluate(() => document.activeElement?.id), 'main');
+  assert.equal(person.page.url(), person.service.page());
+  const outline = await person.page
+    .getByRole('link', { name: 'Security' })
+    .evaluate((link) => (link.focus({ focusVisible: true }), getComputedStyle(link).outlineStyle));
+  assert.equal(outline, 'solid');
+});

@@ -1,0 +1,251 @@
+// What people do with their account once they are signed in.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+
+import { PASSWORD } from './person.mjs';
+import { world } from './world.mjs';
+
+const story = world();
+
+/** Answers the question that comes before a sensitive change. */
+async function proveOnceMore(person, { code, password }) {
+  const dialog = person.page.getByRole('dialog');
+  await dialog.getByRole('heading', { name: 'Is it you?' }).waitFor();
+  if (password) {
+    await person.press('Use your password', dialog);
+    await person.fill('Password', password, dialog);
+  } else {
+    await person.fill('Code', code, dialog);
+  }
+  await person.press('Confirm', dialog);
+  await dialog.waitFor({ state: 'detached' });
+}
+
+story('the address is confirmed and changed by mail', async (person) => {
+  await person.signUp();
+  await person.sees('not confirmed');
+  await person.press('Send the confirmation mail again');
+  await person.sees('If there is something to confirm, a mail is on its way.');
+  await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
+  await person.at('Confirm your e-mail address');
+  assert.equal(person.page.url(), person.service.page('verify-email'));
+  await person.press('Confirm the address');
+  await person.at('Your address is confirmed');
+  await person.follow('Profile');
+  await person.at('Profile');
+  await person.page.getByText('confirmed', { exact: true }).waitFor();
+
+  const address = `new-${person.email}`;
+  await person.service.advance(600);
+  await person.fill('New e-mail address', address);
+  await person.press('Change the address');
+  await proveOnceMore(person, { code: await person.code() });
+  await person.sees(`We sent a mail to ${address}.`);
+  await person.page.goto((await person.service.message(address, 'email_verification')).link);
+  await person.press('Confirm the address');
+  await person.follow('Profile');
+  await person.sees(address);
+});
+
+story('who thinks better of it changes nothing', async (person) => {
+  await person.signUp();
+  await person.service.advance(600);
+  await person.fill('New e-mail address', 'other@example.com');
+  await person.press('Change the address');
+  const dialog = person.page.getByRole('dialog');
+  await dialog.waitFor();
+  await person.page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.ok(await person.page.getByRole('button', { name: 'Change the address' }).isEnabled());
+  assert.equal(await person.page.getByLabel('New e-mail address').inputValue(), 'other@example.com');
+  assert.deepEqual(await person.service.call('GET', '/dev/outbox?to=other%40example.com'), []);
+});
+
+story('user name and language of mails', async (person) => {
+  await person.signUp();
+  const name = person.part('User name');
+  await person.fill('User name', 'x', name);
+  await person.press('Save', name);
+  await person.sees('Please give 3 to 32 letters');
+  await person.fill('User name', 'Jo.Doe', name);
+  await person.press('Save', name);
+  await name.getByText('Saved.').waitFor();
+  const language = person.part('Language of mails');
+  await language.getByLabel('Language').selectOption('de');
+  await person.press('Save', language);
+  await language.getByText('Saved.').waitFor();
+  await person.page.reload();
+  assert.equal(await name.getByLabel('User name').inputValue(), 'jo.doe');
+  assert.equal(await language.getByLabel('Language').inputValue(), 'de');
+  await person.signOut();
+  await person.knock(PASSWORD, 'jo.doe');
+  await person.at('Your second factor');
+});
+
+story('the password is changed, and other devices are signed out', async (person, meet) => {
+  await person.signUp();
+  const other = await meet();
+  Object.assign(other, { email: person.email, secret: person.secret });
+  await other.logIn();
+  await person.go('security');
+  await person.fill('Current password', 'wrong');
+  await person.fill('New password', 'heftklammer im regen');
+  await person.press('Change the password');
+  await person.sees('The current password is wrong.');
+  await person.fill('Current password', PASSWORD);
+  await person.press('Change the password');
+  await person.sees('Your password was changed.');
+  await other.follow('Sessions');
+  await other.sees('Your session has ended. Please sign in again.');
+  await other.at('Sign in');
+  await other.leave();
+  await person.signOut();
+  await person.logIn('heftklammer im regen');
+});
+
+story('the authenticator is replaced', async (person) => {
+  await person.signUp();
+  await person.service.advance(600);
+  await person.follow('Security');
+  await person.follow('Replace the authenticator');
+  await person.at('Authenticator app');
+  await person.press('Show the QR code');
+  await proveOnceMore(person, { password: PASSWORD });
+  const secret = await person.scan();
+  assert.notEqual(secret, person.secret);
+  await person.page.reload();
+  assert.equal(await person.scan(), secret);
+  await person.fill('Code that the app shows', await person.code(secret));
+  await person.press('Confirm');
+  await person.at('Security');
+  await person.sees('Your new authenticator counts from now on.');
+  await person.signOut();
+  person.secret = secret;
+  await person.logIn();
+});
+
+story('new recovery codes take the place of the old ones', async (person) => {
+  await person.signUp();
+  await person.service.advance(600);
+  await person.follow('Security');
+  await person.press('Make new recovery codes');
+  await proveOnceMore(person, { code: await person.code() });
+  await person.at('Recovery codes');
+  const codes = await person.page.locator('ol.codes li').allInnerTexts();
+  assert.ok(!codes.includes(person.recoveryCodes[0]));
+  await person.page.getByLabel('I have kept these codes.').check();
+  await person.press('Continue');
+  await person.at('Security');
+  await person.signOut();
+  await person.knock();
+  await person.press('Use a recovery code');
+  await person.fill('Recovery code', person.recoveryCodes[0]);
+  await person.press('Sign in');
+  await person.sees('The code is wrong, has expired, or was used before.');
+  await person.fill('Recovery code', codes[0]);
+  await person.press('Sign in');
+  await person.at('Security');
+});
+
+story('sessions are seen and ended', async (person, meet) => {
+  await person.signUp();
+  const [phone, tablet] = [
+    await meet({
+      userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1',
+    }),
+    await meet({ userAgent: 'Mozilla/5.0 (Android 15; Tablet; rv:140.0) Gecko/140.0 Firefox/140.0' }),
+  ];
+  for (const device of [phone, tablet]) {
+    Object.assign(device, { email: person.email, secret: person.secret });
+    await device.logIn();
+  }
+  await person.follow('Sessions');
+  const entry = (text) => person.page.getByRole('listitem').filter({ hasText: text });
+  await entry('this device').filter({ hasText: 'Chrome on Linux' }).waitFor();
+  await entry('Firefox on Android').waitFor();
+  await person.press('End', entry('Safari on iOS'));
+  await entry('Safari on iOS').waitFor({ state: 'detached' });
+  await phone.page.reload();
+  await phone.at('Sign in');
+  await person.press('Sign out everywhere else');
+  await entry('Firefox on Android').waitFor({ state: 'detached' });
+  await tablet.follow('Sessions');
+  await tablet.sees('Your session has ended.');
+  await person.press('Sign out', entry('this device'));
+  await person.at('Sign in');
+  await person.page.reload();
+  await person.at('Sign in');
+  for (const device of [phone, tablet]) await device.leave();
+});
+
+story('what happened lately is listed, page by page', async (person) => {
+  await person.signUp();
+  for (let turn = 0; turn < 4; turn += 1) {
+    await person.signOut();
+    await person.logIn();
+  }
+  await person.follow('Activity');
+  await person.at('Activity');
+  const entries = person.page.locator('.list > li');
+  const first = await entries.count();
+  assert.equal(first, 20);
+  await person.sees('Signed in');
+  await person.press('Show more');
+  await person.page.waitForFunction((count) => document.querySelectorAll('.list > li').length > count, first);
+  await person.sees('Account created');
+});
+
+story('everything is exported', async (person) => {
+  await person.signUp();
+  const [file] = await Promise.all([person.page.waitForEvent('download'), person.press('Download your data')]);
+  assert.equal(file.suggestedFilename(), 'account.json');
+  const data = JSON.parse(await readFile(await file.path(), 'utf8'));
+  assert.equal(data.user.email, person.email);
+  assert.ok(data.events.length > 0 && data.sessions.length > 0);
+});
+
+story('the account is deleted', async (person) => {
+  await person.signUp();
+  await person.service.advance(600);
+  await person.press('Delete my account');
+  await person.sees('Please tick this box first.');
+  await person.page.getByLabel('I understand that this cannot be undone.').check();
+  await person.press('Delete my account');
+  await proveOnceMore(person, { code: await person.code() });
+  await person.at('Sign in');
+  await person.knock();
+  await person.sees('The name or the password is wrong.');
+});
+
+story('the token page shows what stands in it and what the service says', async (person, meet) => {
+  await person.signUp();
+  await person.follow('Token');
+  await person.page.getByText('valid', { exact: true }).waitFor();
+  const text = await person.page.locator('main').innerText();
+  for (const part of ['"ES256"', '"at+jwt"', '"aal2"', person.service.url, 'jti', 'auth_time']) {
+    assert.ok(text.includes(part), part);
+  }
+  assert.match(await person.page.getByRole('timer').innerText(), /^(10 minutes|9 minutes \d+ seconds?)$/);
+  const left = await person.page.getByRole('timer').innerText();
+  await person.page.waitForFunction((old) => document.querySelector('[role=timer]')?.textContent !== old, left);
+  const raw = await person.page.locator('pre').innerText();
+  const [, claims] = raw.split('.');
+  assert.equal(JSON.parse(Buffer.from(claims, 'base64url')).iss, person.service.url);
+  // Time goes on for the service only: it no longer takes the token, and gives another.
+  await person.service.advance(900);
+  await person.press('Ask again');
+  await person.page.getByText('not valid', { exact: true }).waitFor();
+  await person.press('Get a new token');
+  await person.page.getByText('valid', { exact: true }).waitFor();
+  assert.notEqual(await person.page.locator('pre').innerText(), raw);
+  // A session that ended elsewhere is seen at once.
+  const other = await meet();
+  Object.assign(other, { email: person.email, secret: person.secret });
+  await other.logIn();
+  await other.follow('Sessions');
+  await other.press('Sign out everywhere else');
+  await other.leave();
+  await person.press('Ask again');
+  await person.page.getByText('not valid', { exact: true }).waitFor();
+});

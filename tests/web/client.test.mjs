@@ -1,0 +1,82 @@
+// The example client and the recipes of docs/CLIENTS.md do what they say. tests/web/check-types has compiled them.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { ROOT, generateSync } from './libraries.mjs';
+import { PASSWORD } from './person.mjs';
+import { startService } from './service.mjs';
+
+const load = (name) => import(`${ROOT}target/web-tests/types/out/${name}.js`);
+/** @type {any} */
+let service;
+
+before(async () => {
+  service = await startService({ TRUSTED_PROXIES: '127.0.0.0/8' });
+});
+after(() => service?.stop());
+
+async function nextCode(secret) {
+  await service.advance(30);
+  return generateSync({ secret, epoch: Math.floor(await service.now()) });
+}
+
+/** A keystore. */
+function keystore() {
+  const kept = { token: undefined };
+  return { kept, load: async () => kept.token, save: async (token) => void (kept.token = token) };
+}
+
+test('a native app registers, restarts, steps up and logs out', async () => {
+  const [{ open, register, whoAmI }, { Vestibule }] = [await load('recipe-2'), await load('vestibule')];
+  const store = keystore();
+  const app = open(service.url, store);
+  let secret = '';
+  const codes = await register(app, 'native@example.com', PASSWORD, async (totp) => nextCode((secret = totp.secret)));
+  assert.equal(codes.length, 10);
+  assert.equal((await whoAmI(app)).email, 'native@example.com');
+  const first = store.kept.token;
+  const restarted = new Vestibule(service.url, {
+    refreshTokens: store,
+    prove: async ({ acr_values }) => {
+      assert.equal(acr_values, 'aal2');
+      return { code: await nextCode(secret) };
+    },
+  });
+  assert.equal((await whoAmI(restarted)).email, 'native@example.com');
+  assert.notEqual(store.kept.token, first);
+  // The access token expires, and the last proof is too old.
+  await service.advance(900);
+  const { recovery_codes } = await restarted.authorized('post', '/2fa/recovery-codes', undefined);
+  assert.equal(recovery_codes.length, 10);
+  await restarted.logOut();
+  await assert.rejects(whoAmI(restarted), ({ problem }) => problem.code === 'invalid_refresh_token');
+});
+
+test('a server-rendered app signs people in, with their own address', async () => {
+  const [native, { open, postLogin, postCode }] = [await load('recipe-2'), await load('recipe-3')];
+  let secret = '';
+  const email = 'server@example.com';
+  await native.register(native.open(service.url, keystore()), email, PASSWORD, async (totp) =>
+    nextCode((secret = totp.secret)),
+  );
+  const session = {};
+  const vestibule = open(service.url, session, '198.51.100.7');
+  assert.equal(await postLogin(vestibule, session, email, PASSWORD), '/code');
+  assert.equal(await postCode(vestibule, session, '000000'), '/code?wrong');
+  assert.equal(await postCode(vestibule, session, await nextCode(secret)), '/');
+  assert.equal(session.preAuthToken, undefined);
+  const sessions = await vestibule.authorized('get', '/sessions', undefined);
+  assert.ok(sessions.some(({ current, ip }) => current && ip === '198.51.100.7'));
+  assert.equal(await postCode(vestibule, { preAuthToken: 'vpa_nonsense' }, '123456'), '/login');
+});
+
+test('errors are told apart by their code', async () => {
+  const { Vestibule, VestibuleError } = await load('vestibule');
+  const client = new Vestibule(service.url, { refreshTokens: keystore() });
+  const wrong = client.call('post', '/login', { email: 'nobody@example.com', password: 'x' });
+  await assert.rejects(
+    wrong,
+    (error) => error instanceof VestibuleError && error.problem.code === 'invalid_credentials',
+  );
+});

@@ -1,0 +1,75 @@
+// English and German.
+
+import assert from 'node:assert/strict';
+
+import { PASSWORD } from './person.mjs';
+import { world } from './world.mjs';
+
+const story = world();
+const lang = (person) => person.page.evaluate(() => document.documentElement.lang);
+
+story(
+  'the browser’s language is used, and another can be chosen',
+  async (person) => {
+    await person.go('login');
+    await person.at('Anmelden');
+    assert.equal(await lang(person), 'de');
+    assert.equal(await person.page.title(), 'Anmelden – Konto');
+    await person.press('English');
+    await person.at('Sign in');
+    assert.equal(await lang(person), 'en');
+    await person.page.reload();
+    await person.at('Sign in');
+    await person.press('Deutsch');
+    await person.at('Anmelden');
+    await person.fill('E-Mail-Adresse oder Benutzername', 'niemand');
+    await person.fill('Passwort', 'nichts');
+    await person.press('Anmelden');
+    await person.sees('Der Name oder das Passwort ist falsch.');
+  },
+  { locale: 'de-AT' },
+);
+
+story(
+  'a language that there is not is English',
+  async (person) => {
+    await person.go('login');
+    await person.at('Sign in');
+    assert.equal(await lang(person), 'en');
+  },
+  { locale: 'fr-FR' },
+);
+
+story(
+  'registration in German makes mails German, and dates are written as in the reader’s country',
+  async (person) => {
+    await person.go('register');
+    await person.fill('E-Mail-Adresse', person.email);
+    await person.fill('Passwort', PASSWORD);
+    await person.press('Konto erstellen');
+    await person.at('Zweiten Faktor einrichten');
+    person.secret = await person.scan();
+    await person.fill('Code, den die App zeigt', await person.code());
+    await person.press('Abschließen');
+    await person.at('Wiederherstellungscodes');
+    await person.page.getByLabel('Ich habe diese Codes aufbewahrt.').check();
+    await person.press('Weiter');
+    await person.at('Profil');
+    await person.sees(/^\d{2}\.\d{2}\.\d{4}, \d{2}:\d{2}$/);
+    assert.match((await person.service.message(person.email, 'email_verification')).text, /Bestätigen/);
+    for (const [tab, text] of [
+      ['Sicherheit', 'Sie haben noch 10 Wiederherstellungscodes.'],
+      ['Sitzungen', 'dieses Gerät'],
+      ['Aktivität', 'Konto erstellt'],
+      ['Token', 'gültig'],
+    ]) {
+      await person.follow(tab);
+      await person.at(tab);
+      await person.sees(text);
+      // A key that has no text would be shown itself.
+      const shown = await person.page.locator('body').innerText();
+      assert.doesNotMatch(shown, /\b(event|claim|header|factor|problem|device|\w+_\w+)\.[a-z_]+/);
+    }
+  },
+  { locale: 'de-DE' },
+);

@@ -1,0 +1,160 @@
+// Somebody with a browser and a phone. What no page may do is looked for all the time: scripts that fail, complaints of
+// the browser, requests to anybody else.
+
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+
+import { PNG, chromium, generateSync, jsQR } from './libraries.mjs';
+
+const EXECUTABLE =
+  process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
+/** How the browser says that an answer was an error. The page's own business, and tested as such. */
+const ERROR_ANSWER = /^Failed to load resource: the server responded with a status of (4\d\d|503) /;
+
+export const PASSWORD = 'korrekt pferd batterie';
+
+export async function openBrowser() {
+  return chromium.launch({
+    executablePath: EXECUTABLE,
+    // Chromium's sandbox does not work for root, who runs tests in containers.
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  });
+}
+
+let people = 0;
+
+export class Person {
+  /** @param {object} options of the browser's context, such as its language */
+  static async meet(browser, service, options = {}) {
+    const context = await browser.newContext({ locale: 'en-GB', ...options });
+    context.setDefaultTimeout(20_000);
+    const person = new Person(service, context);
+    context.on('page', (page) => person.#watch(page));
+    person.page = await context.newPage();
+    return person;
+  }
+
+  constructor(service, context) {
+    this.service = service;
+    this.context = context;
+    this.email = `person-${(people += 1)}@example.com`;
+    /** What went wrong in the browser. @type {string[]} */
+    this.faults = [];
+  }
+
+  #watch(page) {
+    page.on('pageerror', (error) => this.faults.push(`page error: ${error.stack ?? error}`));
+    page.on('console', (message) => {
+      const serious = ['error', 'warning', 'assert'].includes(message.type());
+      const answered = ERROR_ANSWER.test(message.text()) && message.location().url.startsWith(`${this.service.url}/`);
+      if (serious && !answered) this.faults.push(`console: ${message.text()} (${message.location().url})`);
+    });
+    page.on('request', (request) => {
+      const { protocol, origin } = new URL(request.url());
+      if (!['data:', 'blob:'].includes(protocol) && origin !== this.service.url) {
+        this.faults.push(`request to ${request.url()}`);
+      }
+    });
+  }
+
+  async leave() {
+    await this.context.close();
+    assert.deepEqual(this.faults, []);
+  }
+
+  async go(name) {
+    await this.page.goto(this.service.page(name));
+  }
+
+  /** Waits until a page with this heading is shown. */
+  async at(heading, page = this.page) {
+    await page.getByRole('heading', { level: 1, name: heading, exact: true }).waitFor();
+  }
+
+  async sees(text, page = this.page) {
+    await page.getByText(text).first().waitFor();
+  }
+
+  /** Presses a button, in a part of the page if one is given. */
+  async press(name, within = this.page) {
+    await within.getByRole('button', { name, exact: true }).first().click();
+  }
+
+  async follow(name) {
+    await this.page.getByRole('link', { name, exact: true }).first().click();
+  }
+
+  async fill(label, text, within = this.page) {
+    await within.getByLabel(label, { exact: true }).first().fill(text);
+  }
+
+  /** Returns the part of a page with a heading. */
+  part(heading) {
+    return this.page.locator('section', {
+      has: this.page.getByRole('heading', { level: 2, name: heading, exact: true }),
+    });
+  }
+
+  /** Scans the QR code, as a phone does: from what the screen shows. Returns the secret. */
+  async scan() {
+    const picture = PNG.sync.read(await this.page.locator('img.qr').screenshot());
+    const code = jsQR(new Uint8ClampedArray(picture.data), picture.width, picture.height);
+    assert.ok(code, 'the QR code cannot be read from the screen');
+    const uri = new URL(code.data);
+    assert.equal(uri.protocol, 'otpauth:');
+    const secret = uri.searchParams.get('secret');
+    const typed = await this.page.locator('code.secret').innerText();
+    assert.equal(typed.replaceAll(' ', ''), secret, 'the key to type is not that of the QR code');
+    return secret;
+  }
+
+  /** Returns a code that was never used: the phone's next one. */
+  async code(secret = this.secret) {
+    await this.service.advance(30);
+    return generateSync({ secret, epoch: Math.floor(await this.service.now()) });
+  }
+
+  /** Registers with the pages and comes out signed in. */
+  async signUp() {
+    await this.go('register');
+    await this.fill('E-mail address', this.email);
+    await this.fill('Password', PASSWORD);
+    await this.press('Create the account');
+    await this.at('Set up your second factor');
+    this.secret = await this.scan();
+    await this.fill('Code that the app shows', await this.code());
+    await this.press('Finish');
+    await this.at('Recovery codes');
+    this.recoveryCodes = await this.page.locator('ol.codes li').allInnerTexts();
+    await this.page.getByLabel('I have kept these codes.').check();
+    await this.press('Continue');
+    await this.at('Profile');
+  }
+
+  /** Proves the address, as by a press in another browser. */
+  async proveAddress() {
+    const { token } = await this.service.message(this.email, 'email_verification');
+    await this.service.call('POST', '/email/verify', { token });
+  }
+
+  /** Enters name and password. */
+  async knock(password = PASSWORD, name = this.email) {
+    await this.go('login');
+    await this.fill('E-mail address or user name', name);
+    await this.fill('Password', password);
+    await this.press('Sign in');
+  }
+
+  async logIn(password = PASSWORD) {
+    await this.knock(password);
+    await this.at('Your second factor');
+    await this.fill('Code', await this.code());
+    await this.press('Sign in');
+    await this.at('Profile');
+  }
+
+  async signOut() {
+    await this.press('Sign out');
+    await this.at('Sign in');
+  }
+}

@@ -1,0 +1,129 @@
+// Deployments that want something else than the defaults.
+
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+
+import { PASSWORD } from './person.mjs';
+import { world } from './world.mjs';
+
+describe('registration that only mail tells about', () => {
+  const story = world({ REGISTRATION: 'private' });
+
+  story('sends new users to their mail, and then through the set-up', async (person) => {
+    await person.go('register');
+    await person.fill('E-mail address', person.email);
+    await person.fill('User name (optional)', 'jo.doe');
+    await person.fill('Password', PASSWORD);
+    await person.press('Create the account');
+    await person.sees('You can choose a user name once you are signed in.');
+    await person.fill('User name (optional)', '');
+    await person.press('Create the account');
+    await person.at('Look at your mail');
+    await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
+    await person.press('Confirm the address');
+    await person.at('Your address is confirmed');
+    await person.follow('Sign in');
+    await person.knock();
+    await person.at('Set up your second factor');
+    if (!(await person.page.locator('img.qr').isVisible())) {
+      await person.press('Show a new QR code');
+      await person.page.locator('img.qr').waitFor();
+    }
+    await person.fill('Code that the app shows', await person.code(await person.scan()));
+    await person.press('Finish');
+    await person.at('Recovery codes');
+  });
+});
+
+describe('registration that is closed', () => {
+  const story = world({ REGISTRATION: 'closed' });
+
+  story('is said to be', async (person) => {
+    await person.go('register');
+    await person.fill('E-mail address', person.email);
+    await person.fill('Password', PASSWORD);
+    await person.press('Create the account');
+    await person.sees('New accounts cannot be created here.');
+  });
+});
+
+describe('addresses that must be proven', () => {
+  const story = world({ EMAIL_VERIFICATION: 'required' });
+
+  story('are, in another tab, and the set-up goes on where it was', async (person) => {
+    await person.go('register');
+    await person.fill('E-mail address', person.email);
+    await person.fill('Password', PASSWORD);
+    await person.press('Create the account');
+    await person.at('Set up your second factor');
+    const secret = await person.scan();
+    await person.fill('Code that the app shows', await person.code(secret));
+    await person.press('Finish');
+    await person.sees('Your e-mail address has to be confirmed first.');
+    await person.press('Send the confirmation mail again');
+    await person.sees('If there is something to confirm, a mail is on its way.');
+    const mail = await person.context.newPage();
+    await mail.goto((await person.service.message(person.email, 'email_verification')).link);
+    await mail.getByRole('button', { name: 'Confirm the address' }).click();
+    await person.at('Your address is confirmed', mail);
+    await mail.close();
+    await person.fill('Code that the app shows', await person.code(secret));
+    await person.press('Finish');
+    await person.at('Recovery codes');
+  });
+});
+
+describe('a second factor that is optional', () => {
+  const story = world({ TWO_FACTOR_POLICY: 'optional' });
+
+  story('can be left for later, set up, and removed', async (person) => {
+    await person.go('register');
+    await person.fill('E-mail address', person.email);
+    await person.fill('Password', PASSWORD);
+    await person.press('Create the account');
+    await person.at('Set up your second factor');
+    await person.press('Do this later');
+    await person.at('Sign in');
+    await person.knock();
+    await person.at('Profile');
+    await person.follow('Security');
+    await person.sees('You have no authenticator app set up.');
+    await person.follow('Set up an authenticator app');
+    await person.press('Show the QR code');
+    await person.page.locator('img.qr').waitFor();
+    const secret = await person.scan();
+    await person.fill('Code that the app shows', await person.code(secret));
+    await person.press('Confirm');
+    await person.at('Recovery codes');
+    await person.page.getByLabel('I have kept these codes.').check();
+    await person.press('Continue');
+    await person.at('Security');
+    await person.sees('Remove the authenticator');
+    await person.page.getByText('Remove the authenticator').first().click();
+    const part = person.part('Authenticator app');
+    await person.fill('Password', PASSWORD, part);
+    await person.fill('Code', await person.code(secret), part);
+    await person.press('Remove the authenticator', part);
+    // Signed in with a password alone, the session has to show the second factor first.
+    const dialog = person.page.getByRole('dialog');
+    await dialog.waitFor();
+    assert.ok(!(await dialog.getByRole('button', { name: 'Use your password' }).isVisible()));
+    await person.fill('Code', await person.code(secret), dialog);
+    await person.press('Confirm', dialog);
+    await person.sees('Now enter the next code that the app shows.');
+    await person.fill('Code', await person.code(secret), part);
+    await person.press('Remove the authenticator', part);
+    await person.sees('You have no authenticator app set up.');
+  });
+});
+
+describe('account pages that are switched off', () => {
+  const story = world({ ACCOUNT_PAGES: 'off' });
+
+  story('are not there', async (person) => {
+    for (const path of ['/', '/account', '/account/', '/account/login', '/account/js/main.js']) {
+      const answer = await person.page.goto(`${person.service.url}${path}`);
+      assert.equal(answer.status(), 404, path);
+    }
+  });
+});

@@ -1,0 +1,101 @@
+// Two tabs of one browser share a sign-in, and the cookie that carries it.
+
+import assert from 'node:assert/strict';
+
+import { PASSWORD } from './person.mjs';
+import { world } from './world.mjs';
+
+const story = world();
+
+async function second(person, name = '') {
+  const tab = await person.context.newPage();
+  await tab.goto(person.service.page(name));
+  return tab;
+}
+
+story('both stay signed in when both refresh at the same moment, again and again', async (person) => {
+  await person.signUp();
+  const tab = await second(person);
+  await person.at('Profile', tab);
+  for (let turn = 0; turn < 3; turn += 1) {
+    // The access tokens of both expire; the refresh token is the same.
+    await person.service.advance(700);
+    await Promise.all([person.page.reload(), tab.reload()]);
+    await Promise.all([person.at('Profile'), person.at('Profile', tab)]);
+    await person.service.advance(700);
+    await Promise.all([person.page, tab].map((page) => page.getByRole('link', { name: 'Sessions' }).click()));
+    await Promise.all([person.at('Sessions'), person.at('Sessions', tab)]);
+    await Promise.all([person.page, tab].map((page) => page.getByRole('link', { name: 'Profile' }).click()));
+    await Promise.all([person.at('Profile'), person.at('Profile', tab)]);
+  }
+});
+
+story('both stay signed in without locks, too', async (person) => {
+  await person.context.addInitScript(() => {
+    delete Navigator.prototype.locks;
+  });
+  await person.signUp();
+  assert.equal(await person.page.evaluate(() => 'locks' in navigator), false);
+  const tab = await second(person);
+  await person.at('Profile', tab);
+  for (let turn = 0; turn < 3; turn += 1) {
+    await person.service.advance(700);
+    await Promise.all([person.page.reload(), tab.reload()]);
+    await Promise.all([person.at('Profile'), person.at('Profile', tab)]);
+  }
+});
+
+story('signing out in one signs out the other', async (person) => {
+  await person.signUp();
+  const tab = await second(person, 'sessions');
+  await person.at('Sessions', tab);
+  await person.signOut();
+  await person.at('Sign in', tab);
+  await tab.reload();
+  await person.at('Sign in', tab);
+});
+
+story('signing in in one signs in the other', async (person) => {
+  await person.signUp();
+  await person.signOut();
+  const tab = await second(person, 'login');
+  await person.at('Sign in', tab);
+  await person.logIn();
+  await person.at('Profile', tab);
+});
+
+story('back and forward lead through the pages', async (person) => {
+  await person.signUp();
+  await person.follow('Security');
+  await person.at('Security');
+  await person.follow('Sessions');
+  await person.at('Sessions');
+  await person.page.goBack();
+  await person.at('Security');
+  await person.page.goBack();
+  await person.at('Profile');
+  await person.page.goForward();
+  await person.at('Security');
+  assert.equal(await person.page.title(), 'Security – account');
+});
+
+story('no script can read what keeps the session going', async (person) => {
+  await person.signUp();
+  const cookies = await person.context.cookies();
+  assert.deepEqual(
+    cookies.map(({ name, httpOnly, sameSite }) => ({ name, httpOnly, sameSite })),
+    [{ name: 'vestibule_refresh', httpOnly: true, sameSite: 'Strict' }],
+  );
+  const readable = await person.page.evaluate(() =>
+    JSON.stringify([
+      document.cookie,
+      { ...sessionStorage },
+      { ...localStorage },
+      location.href,
+      document.body.innerHTML,
+    ]),
+  );
+  for (const secret of ['vrt_', 'vpa_', 'eyJ', person.secret, PASSWORD, ...person.recoveryCodes]) {
+    assert.ok(!readable.includes(secret), secret);
+  }
+});

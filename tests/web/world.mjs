@@ -1,0 +1,51 @@
+// One service and one browser for the tests of a file.
+
+import { after, before, test } from 'node:test';
+
+import { Person, openBrowser } from './person.mjs';
+import { startService } from './service.mjs';
+
+/**
+ * Makes the world of a file's tests, and returns how one is told: a story has a person in it, whose browser must have
+ * had nothing to complain about in the end.
+ * @param {Record<string, string>} [settings] of the service
+ */
+export function world(settings) {
+  /** @type {any} */
+  let service;
+  /** @type {any} */
+  let browser;
+  before(async () => {
+    [service, browser] = await Promise.all([startService(settings), openBrowser()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await service?.stop();
+  });
+  const meet = (options) => Person.meet(browser, service, options);
+  /**
+   * @param {string} name
+   * @param {(person: Person, meet: typeof meet) => Promise<void>} play
+   * @param {object} [options] of the person's browser
+   */
+  return function story(name, play, options) {
+    test(name, { timeout: 120_000 }, async () => {
+      const person = await meet(options);
+      try {
+        await play(person, meet);
+      } catch (error) {
+        // What the browser said is often why.
+        console.error(
+          person.faults,
+          person.page.url(),
+          await person.page
+            .locator('body')
+            .innerText()
+            .catch(() => ''),
+        );
+        throw error;
+      }
+      await person.leave();
+    });
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * Makes elements. Texts become text nodes and nothing else: no text that comes from anywhere can become markup.
+ */
+
+/** @typedef {Node | string | number | false | null | undefined} Leaf */
+/** @typedef {Leaf | Leaf[] | (Leaf | Leaf[])[]} Child lists may hold lists */
+
+/**
+ * Makes an element.
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes] `on` holds listeners by event; `true` sets an attribute, `false` and
+ *   `undefined` leave it out.
+ * @param {...Child} children
+ * @returns {any} an element of that tag
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  const { on = {}, ...rest } = attributes;
+  for (const [name, value] of Object.entries(rest)) {
+    if (value === true) element.setAttribute(name, '');
+    else if (value !== false && value !== undefined && value !== null) element.setAttribute(name, String(value));
+  }
+  for (const [event, listener] of Object.entries(on)) element.addEventListener(event, listener);
+  element.append(...nodes(children));
+  return element;
+}
+
+/** Puts children in the place of what an element holds. @param {Element} element @param {...Child} children */
+export function fill(element, ...children) {
+  element.replaceChildren(...nodes(children));
+}
+
+/** @param {Child[]} children @returns {(Node | string)[]} */
+function nodes(children) {
+  return children
+    .flat(Infinity)
+    .filter((child) => child !== false && child !== null && child !== undefined)
+    .map((child) => (child instanceof Node ? child : String(child)));
+}

@@ -1,0 +1,238 @@
+/**
+ * Forms: fields with their labels, hints and faults; one submission at a time; what went wrong, said where it is.
+ */
+
+import { Cancelled, Problem } from './api.js';
+import { fill, h } from './dom.js';
+import { duration, t } from './i18n.js';
+import { forget, keep, kept } from './keep.js';
+import { fieldText, problemText } from './problems.js';
+
+/**
+ * @typedef {object} Field
+ * @property {string} name
+ * @property {HTMLElement} node
+ * @property {HTMLInputElement | HTMLSelectElement} input
+ * @property {(text: string) => void} blame
+ * @property {boolean} draft whether what was typed survives a reload
+ */
+
+let made = 0;
+
+/**
+ * Makes a field.
+ * @param {object} options
+ * @param {string} options.name of the API's member
+ * @param {string} options.label
+ * @param {string} [options.hint]
+ * @param {string} [options.value]
+ * @param {boolean} [options.draft]
+ * @param {boolean} [options.required]
+ * @param {Record<string, any>} [options.attributes] of the input
+ * @param {Node} [options.beside] stands beside the input
+ * @returns {Field}
+ */
+export function field({ name, label, hint, value, draft = false, required = true, attributes = {}, beside }) {
+  const id = `field-${(made += 1)}`;
+  const input = h('input', {
+    id,
+    name,
+    required,
+    'aria-describedby': [hint && `${id}-hint`, `${id}-fault`].filter(Boolean).join(' '),
+    ...attributes,
+  });
+  input.value = value ?? (draft ? kept(`draft.${name}`) : undefined) ?? '';
+  const fault = h('p', { class: 'fault', id: `${id}-fault` });
+  const blame = (/** @type {string} */ text) => {
+    fill(fault, text);
+    if (text) input.setAttribute('aria-invalid', 'true');
+    else input.removeAttribute('aria-invalid');
+  };
+  input.addEventListener('input', () => {
+    blame('');
+    if (draft) keep(`draft.${name}`, input.value);
+  });
+  const node = h(
+    'div',
+    { class: 'field' },
+    h('label', { for: id }, label),
+    hint && h('p', { class: 'hint', id: `${id}-hint` }, hint),
+    h('div', { class: 'input' }, input, beside),
+    fault,
+  );
+  return { name, node, input, blame, draft };
+}
+
+/**
+ * Makes a field for an address.
+ * @param {{value?: string, autocomplete?: string, required?: boolean, label?: string}} [options]
+ */
+export function emailField({ value, autocomplete = 'email', required = true, label = t('email') } = {}) {
+  const attributes = { type: 'email', autocomplete, inputmode: 'email', maxlength: 254, ...plain };
+  return field({ name: 'email', label, value, required, draft: true, attributes });
+}
+
+/** What keeps phones from correcting what is no word. */
+export const plain = { autocapitalize: 'none', autocorrect: 'off', spellcheck: 'false' };
+
+/**
+ * Makes a field for a password, which can be looked at.
+ * @param {{name: string, label: string, autocomplete: 'current-password' | 'new-password', hint?: string}} options
+ */
+export function passwordField({ name, label, autocomplete, hint }) {
+  const button = h('button', { type: 'button', 'aria-pressed': 'false', 'aria-label': t('password.show') }, t('show'));
+  const made = field({ name, label, hint, beside: button, attributes: { type: 'password', autocomplete, ...plain } });
+  button.addEventListener('click', () => {
+    const hidden = made.input.getAttribute('type') === 'password';
+    made.input.setAttribute('type', hidden ? 'text' : 'password');
+    button.setAttribute('aria-pressed', String(hidden));
+    fill(button, hidden ? t('hide') : t('show'));
+    made.input.focus();
+  });
+  return made;
+}
+
+/**
+ * Makes a field for a code of a kind.
+ * @param {string} kind `totp`, `email`, `sms` or `recovery_code`
+ * @param {string} [label]
+ */
+export function codeField(kind, label) {
+  const digits = kind !== 'recovery_code';
+  return field({
+    name: 'code',
+    label: label ?? t(`factor.${kind}.code`),
+    hint: t(`factor.${kind}.hint`),
+    attributes: {
+      type: 'text',
+      autocomplete: digits ? 'one-time-code' : 'off',
+      inputmode: digits ? 'numeric' : undefined,
+      autocapitalize: digits ? 'none' : 'characters',
+      autocorrect: 'off',
+      spellcheck: 'false',
+      class: digits ? 'digits' : 'code',
+      maxlength: 64,
+    },
+  });
+}
+
+/**
+ * Makes a form. `submit` gets the values by name; what it returns, if anything, is said below the fields.
+ * @param {object} options
+ * @param {(Field | Node)[]} options.fields
+ * @param {string} options.button
+ * @param {boolean} [options.primary] whether the button is the page's main one
+ * @param {boolean} [options.danger]
+ * @param {boolean} [options.reset] whether to empty the fields when all went well
+ * @param {(values: Record<string, string>) => Promise<string | void>} options.submit
+ * @param {(problem: Problem, values: Record<string, string>) => (string | Node | undefined)} [options.explain] says it
+ *   in better words than the dictionary, or offers a way out
+ * @returns {HTMLFormElement}
+ */
+export function form({ fields, button, primary = true, danger = false, reset = false, submit, explain }) {
+  const kind = danger ? 'danger' : primary ? 'primary' : undefined;
+  const press = h('button', { type: 'submit', class: kind }, button);
+  const alert = h('div', { role: 'alert', tabindex: -1, class: 'notice bad' });
+  const status = h('div', { role: 'status', class: 'notice good' });
+  const timer = h('p', { class: 'countdown quiet', 'aria-hidden': 'true', hidden: true });
+  const inputs = fields.filter(/** @returns {entry is Field} */ (entry) => !(entry instanceof Node));
+  const element = h(
+    'form',
+    // What is sent by a browser whose scripts failed must not end up in an address.
+    { method: 'post', novalidate: true },
+    alert,
+    fields.map((entry) => (entry instanceof Node ? entry : entry.node)),
+    press,
+    timer,
+    status,
+  );
+  let busy = false;
+  element.addEventListener('submit', async (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    if (busy || press.disabled) return;
+    fill(alert);
+    fill(status);
+    if (!complete(inputs)) return;
+    const values = Object.fromEntries(inputs.map(({ name, input }) => [name, valueOf(input)]));
+    busy = true;
+    press.setAttribute('aria-disabled', 'true');
+    element.setAttribute('aria-busy', 'true');
+    try {
+      const said = await submit(values);
+      for (const { draft, name } of inputs) if (draft) forget(`draft.${name}`);
+      if (reset) element.reset();
+      fill(status, said || '');
+    } catch (problem) {
+      refuse(problem, values);
+    } finally {
+      busy = false;
+      press.removeAttribute('aria-disabled');
+      element.removeAttribute('aria-busy');
+    }
+  });
+
+  const refuse = (/** @type {unknown} */ problem, /** @type {Record<string, string>} */ values) => {
+    if (problem instanceof Cancelled) return;
+    if (!(problem instanceof Problem)) throw problem;
+    if (blameFields(problem, inputs, values)) return;
+    fill(alert, explain?.(problem, values) ?? problemText(problem));
+    // A code that was wrong will not be right the next time.
+    for (const { name, input } of inputs) if (name === 'code' && problem.code === 'invalid_code') input.value = '';
+    const first = inputs.find(({ name }) => name === 'code' || /password/.test(name));
+    if (problem.retryAfter > 0) wait(problem.retryAfter);
+    if (first && problem.retryAfter === 0) first.input.focus();
+    else alert.focus();
+  };
+
+  const wait = (/** @type {number} */ seconds) => {
+    const end = Date.now() + seconds * 1000;
+    press.disabled = true;
+    timer.hidden = false;
+    const tick = () => {
+      const left = (end - Date.now()) / 1000;
+      if (left > 0 && element.isConnected) {
+        fill(timer, t('wait.left', { time: duration(left) }));
+        setTimeout(tick, 250);
+        return;
+      }
+      press.disabled = false;
+      timer.hidden = true;
+      fill(alert);
+      fill(status, t('wait.over'));
+    };
+    tick();
+  };
+  return element;
+}
+
+/** Tells whether what must be there is there, and says where it is not. @param {Field[]} inputs */
+function complete(inputs) {
+  const missing = inputs.filter(({ input }) => input.required && isEmpty(input));
+  for (const { blame, input } of missing) blame(t(input.type === 'checkbox' ? 'field.unchecked' : 'field.missing'));
+  missing[0]?.input.focus();
+  return missing.length === 0;
+}
+
+/** @param {HTMLInputElement | HTMLSelectElement} input */
+function isEmpty(input) {
+  return input instanceof HTMLInputElement && input.type === 'checkbox' ? !input.checked : input.value === '';
+}
+
+/**
+ * What was pasted around a name or a code does not belong to it; in a password everything counts.
+ * @param {HTMLInputElement | HTMLSelectElement} input
+ */
+function valueOf(input) {
+  return input.autocomplete?.endsWith('-password') ? input.value : input.value.trim();
+}
+
+/** @param {Problem} problem @param {Field[]} inputs @param {Record<string, string>} values */
+function blameFields(problem, inputs, values) {
+  const blamed = inputs.filter((candidate) => {
+    const text = fieldText(problem, candidate.name, values);
+    if (text) candidate.blame(text);
+    return text !== undefined;
+  });
+  blamed[0]?.input.focus();
+  return blamed.length > 0;
+}

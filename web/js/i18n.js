@@ -1,0 +1,89 @@
+/**
+ * What the pages say, in the reader's language.
+ *
+ * The language is what the reader chose here, else what the browser likes best. Both dictionaries have the same keys; a
+ * test holds them to it.
+ */
+
+import de from './texts/de.js';
+import en from './texts/en.js';
+
+/** @typedef {'en' | 'de'} Language */
+
+/** The languages, each by its own name. @type {Record<Language, string>} */
+export const LANGUAGES = { en: 'English', de: 'Deutsch' };
+/** @type {Record<Language, Record<string, string>>} */
+const DICTIONARIES = { en, de };
+const CHOICE = 'vestibule.language';
+
+let current = preferred();
+
+/** @returns {Language} */
+export function language() {
+  return current;
+}
+
+/** Remembers a choice, for this browser. @param {Language} chosen */
+export function choose(chosen) {
+  current = chosen;
+  localStorage.setItem(CHOICE, chosen);
+}
+
+/**
+ * Returns a text with its places filled.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ */
+export function t(key, values = {}) {
+  const text = DICTIONARIES[current][key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+}
+
+/** Tells whether there is a text. @param {string} key */
+export function has(key) {
+  return Object.hasOwn(DICTIONARIES[current], key);
+}
+
+/**
+ * Returns the form of a text that fits a number: `key.one` or `key.other`.
+ * @param {string} key
+ * @param {number} count
+ */
+export function plural(key, count) {
+  const form = count === 1 ? 'one' : 'other';
+  return t(`${key}.${form}`, { count: new Intl.NumberFormat(current).format(count) });
+}
+
+/** Shows a moment. @param {string | number | null | undefined} moment RFC 3339, or milliseconds */
+export function moment(moment) {
+  if (moment === null || moment === undefined) return '–';
+  return new Intl.DateTimeFormat(region(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
+}
+
+/** The language with the reader's region, where the browser tells one: it decides how dates are written. */
+function region() {
+  return navigator.languages.find((tag) => tag.split('-')[0].toLowerCase() === current) ?? current;
+}
+
+/** Shows how long something lasts: "2 minutes 5 seconds". @param {number} seconds */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.ceil(seconds));
+  /** @type {[number, string][]} */
+  const units = [
+    [Math.floor(whole / 3600), 'hour'],
+    [Math.floor((whole % 3600) / 60), 'minute'],
+    [whole % 60, 'second'],
+  ];
+  const parts = units.filter(([count]) => count > 0).slice(0, 2);
+  const shown = parts.length > 0 ? parts : units.slice(2);
+  return shown
+    .map(([count, unit]) => new Intl.NumberFormat(current, { style: 'unit', unit, unitDisplay: 'long' }).format(count))
+    .join(' ');
+}
+
+/** @returns {Language} */
+function preferred() {
+  const wanted = [localStorage.getItem(CHOICE), ...navigator.languages];
+  const found = wanted.map((tag) => tag?.split('-')[0].toLowerCase()).find((tag) => tag === 'en' || tag === 'de');
+  return found ?? 'en';
+}

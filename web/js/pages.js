@@ -1,0 +1,51 @@
+/**
+ * The pages, by the last part of their address. The service has the same list, and serves the same document for each.
+ */
+
+import { activity } from './views/activity.js';
+import { authenticator } from './views/authenticator.js';
+import { forgotPassword } from './views/forgot-password.js';
+import { login } from './views/login.js';
+import { loginByMail } from './views/login-by-mail.js';
+import { magicLink } from './views/magic-link.js';
+import { profile } from './views/profile.js';
+import { recoveryCodes } from './views/recovery-codes.js';
+import { register } from './views/register.js';
+import { resetPassword } from './views/reset-password.js';
+import { secondFactor } from './views/second-factor.js';
+import { security } from './views/security.js';
+import { sessions } from './views/sessions.js';
+import { setUp } from './views/set-up.js';
+import { token } from './views/token.js';
+import { verifyEmail } from './views/verify-email.js';
+
+/**
+ * @typedef {object} Context
+ * @property {AbortSignal} signal aborted when the page is left
+ *
+ * @typedef {object} Page
+ * @property {string} title the key of its title
+ * @property {(context: Context) => Node | Promise<Node>} view
+ * @property {'in' | 'out' | 'any'} [who] whom it is for: those who are signed in, those who are not; everybody
+ * @property {boolean} [tab] whether it stands in the navigation
+ */
+
+/** @type {Record<string, Page>} */
+export const PAGES = {
+  '': { title: 'profile.title', view: profile, who: 'in', tab: true },
+  security: { title: 'security.title', view: security, who: 'in', tab: true },
+  sessions: { title: 'sessions.title', view: sessions, who: 'in', tab: true },
+  activity: { title: 'activity.title', view: activity, who: 'in', tab: true },
+  token: { title: 'token.title', view: token, who: 'in', tab: true },
+  authenticator: { title: 'authenticator.title', view: authenticator, who: 'in' },
+  login: { title: 'login.title', view: login, who: 'out' },
+  'login-by-mail': { title: 'login_by_mail.title', view: loginByMail, who: 'out' },
+  register: { title: 'register.title', view: register, who: 'out' },
+  'set-up': { title: 'set_up.title', view: setUp, who: 'out' },
+  'second-factor': { title: 'second_factor.title', view: secondFactor, who: 'out' },
+  'recovery-codes': { title: 'recovery_codes.title', view: recoveryCodes, who: 'any' },
+  'forgot-password': { title: 'forgot_password.title', view: forgotPassword, who: 'any' },
+  'magic-link': { title: 'magic_link.title', view: magicLink, who: 'any' },
+  'reset-password': { title: 'reset_password.title', view: resetPassword, who: 'any' },
+  'verify-email': { title: 'verify_email.title', view: verifyEmail, who: 'any' },
+};

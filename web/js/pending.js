@@ -1,0 +1,84 @@
+/**
+ * A login between the two doors: begun with a password, a mail or a registration, ended by a code.
+ */
+
+import { forget, keep, kept } from './keep.js';
+import { accept } from './session.js';
+
+/**
+ * @typedef {object} Method
+ * @property {'totp' | 'recovery_code' | 'email' | 'sms'} type
+ * @property {boolean} [pending]
+ * @property {string} [hint]
+ *
+ * @typedef {object} Enrolment
+ * @property {string} secret
+ * @property {string} otpauth_uri
+ * @property {string} qr_code
+ *
+ * @typedef {object} Pending
+ * @property {'second_factor' | 'enrolment'} next
+ * @property {string} token the pre-auth token
+ * @property {number} until when it expires, in milliseconds
+ * @property {Method[]} methods
+ * @property {string} [method] what is asked for
+ * @property {string} [email] the address, where one is known
+ * @property {Enrolment} [totp]
+ */
+
+/** @returns {Pending | undefined} */
+export function pending() {
+  return kept('pending');
+}
+
+/** Keeps what was learned on the way, for as long as the login lives. @param {Partial<Pending>} changes */
+export function amend(changes) {
+  const entry = pending();
+  if (entry) keep('pending', { ...entry, ...changes }, entry.until);
+}
+
+export function abandon() {
+  forget('pending');
+}
+
+/**
+ * Takes the answer of the first door and returns the page to go to.
+ * @param {any} answer of `POST /login` or `POST /magic-link/verify`
+ * @param {string} [email]
+ */
+export function enter(answer, email) {
+  if (answer.status === 'authenticated') {
+    abandon();
+    accept(answer, { begins: true });
+    return kept('next') ?? '';
+  }
+  const enrolment = answer.status === 'enrolment_required';
+  begin(
+    {
+      next: enrolment ? 'enrolment' : 'second_factor',
+      token: answer.pre_auth_token,
+      methods: answer.methods,
+      method: answer.default_method,
+      email,
+    },
+    answer.expires_in,
+  );
+  return enrolment ? 'set-up' : 'second-factor';
+}
+
+/** Begins with an account that was just made. @param {any} answer of `POST /register` @param {string} [email] */
+export function enterNew(answer, email) {
+  const { pre_auth_token: token, totp, expires_in: life } = answer;
+  begin({ next: 'enrolment', token, methods: [{ type: 'totp', pending: true }], email, totp: needed(totp) }, life);
+}
+
+/** Returns what a page shows of an enrolment. @param {any} totp @returns {Enrolment} */
+export function needed({ secret, otpauth_uri, qr_code }) {
+  return { secret, otpauth_uri, qr_code };
+}
+
+/** @param {Omit<Pending, 'until'>} entry @param {number} life in seconds */
+function begin(entry, life) {
+  const until = Date.now() + life * 1000;
+  keep('pending', { ...entry, until }, until);
+}

@@ -1,0 +1,46 @@
+/**
+ * What an error means to the person who met it. The service's own sentences are for developers, and in English; what
+ * decides is the problem's code.
+ */
+
+import { duration, has, plural, t } from './i18n.js';
+
+/** @typedef {import('./api.js').Problem} Problem */
+
+/** Says what went wrong. @param {Problem} problem */
+export function problemText(problem) {
+  const key = `problem.${problem.code}`;
+  const text = has(key) ? t(key) : t('problem.internal_error');
+  return [text, addition(problem)].filter(Boolean).join(' ');
+}
+
+/** @param {Problem} problem */
+function addition({ code, members, retryAfter }) {
+  if (code === 'rate_limited') return t('wait.told', { time: duration(retryAfter) });
+  if (code === 'invalid_code' && members.attempts_remaining !== undefined) {
+    return plural('attempts', members.attempts_remaining);
+  }
+  if (code === 'internal_error' && members.request_id) return t('problem.request', { id: members.request_id });
+  return '';
+}
+
+/**
+ * Says what is wrong with one field, if anything is.
+ * @param {Problem} problem
+ * @param {string} name of the field
+ * @param {Record<string, string>} values as they were sent
+ * @returns {string | undefined}
+ */
+export function fieldText(problem, name, values) {
+  if (problem.code === 'password_rejected' && /^(new_)?password$/.test(name)) {
+    return t(`password.${problem.members.reason}`);
+  }
+  if (problem.code === 'email_taken' && name === 'email') return t('problem.email_taken');
+  if (problem.code === 'username_taken' && name === 'username') return t('problem.username_taken');
+  if (!problem.errors.some(({ pointer }) => pointer === `/${name}`)) return undefined;
+  // Where addresses are kept secret, a name cannot come together with one.
+  if (name === 'username' && values.email && /^[a-z0-9][a-z0-9._-]{2,31}$/i.test(values.username)) {
+    return t('field.username_later');
+  }
+  return has(`field.${name}`) ? t(`field.${name}`) : t('problem.validation_failed');
+}

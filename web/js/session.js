@@ -1,0 +1,175 @@
+/**
+ * Who is signed in.
+ *
+ * The access token is in this page's memory and nowhere else. The refresh token is in a cookie that no script can read,
+ * and all tabs share it: they refresh one after the other (Web Locks), and what browsers without locks do at the same
+ * moment is what the service's grace for the predecessor is for. A tab that signs out tells the others.
+ */
+
+import { Problem, call } from './api.js';
+import { forgetAll } from './keep.js';
+
+/** Not a secret: says that a cookie may be there, so that a stranger's first visit asks for nothing in vain. */
+const HINT = 'vestibule.signed-in';
+/** Seconds before its end at which an access token is no longer used. */
+const MARGIN = 20;
+
+/**
+ * @typedef {object} Session
+ * @property {string} accessToken
+ * @property {number} until when the token is no longer used, by this machine's clock, in milliseconds
+ * @property {number} ahead milliseconds by which the service's clock is ahead of this machine's
+ * @property {any} about the session, as the API shows it
+ */
+
+/** @type {Session | undefined} */
+let session;
+/** @type {Promise<void> | undefined} */
+let refreshing;
+const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('vestibule') : undefined;
+/** @type {((change: 'in' | 'out' | 'ended') => void)[]} */
+const listeners = [];
+
+/** @returns {Session | undefined} */
+export function current() {
+  return session;
+}
+
+/** Calls back when somebody signs in in another tab, or out in any. @param {typeof listeners[number]} listener */
+export function onChange(listener) {
+  listeners.push(listener);
+}
+
+/**
+ * Takes new tokens.
+ * @param {any} tokens a TokenResponse
+ * @param {{begins?: boolean}} [how] whether they begin a session, which other tabs want to know
+ */
+export function accept(tokens, { begins = false } = {}) {
+  const now = Date.now();
+  session = {
+    accessToken: tokens.access_token,
+    until: now + (tokens.expires_in - MARGIN) * 1000,
+    ahead: issuedAt(tokens.access_token, now) - now,
+    about: tokens.session,
+  };
+  localStorage.setItem(HINT, '1');
+  if (begins) channel?.postMessage('in');
+}
+
+/** Finds out whether somebody is signed in, when a page is loaded. */
+export async function restore() {
+  if (localStorage.getItem(HINT) === null) return;
+  try {
+    await refresh();
+  } catch (problem) {
+    if (!(problem instanceof Problem) || problem.code !== 'invalid_refresh_token') throw problem;
+  }
+}
+
+/**
+ * Sends a request as whoever is signed in. A token that has expired meanwhile is replaced, once.
+ * @param {string} method @param {string} path @param {object} [body]
+ */
+export async function authorized(method, path, body) {
+  if (!session || session.until <= Date.now()) await refresh();
+  try {
+    return await call(method, path, body, session?.accessToken);
+  } catch (problem) {
+    if (!(problem instanceof Problem) || problem.code !== 'invalid_token') throw problem;
+    await refresh();
+    return call(method, path, body, session?.accessToken);
+  }
+}
+
+/** Ends the session. What the server does not hear, because it is away, is told and can be tried again. */
+export async function signOut() {
+  try {
+    await authorized('POST', 'logout', {});
+  } catch (problem) {
+    if (!(problem instanceof Problem) || !/^invalid_(refresh_)?token$/.test(problem.code)) throw problem;
+  }
+  drop();
+}
+
+/** Forgets a session that is over, such as that of an account that was deleted. */
+export function drop() {
+  forgetAll();
+  leave('out');
+  channel?.postMessage('out');
+}
+
+/** Has the service make new tokens now. */
+export function renew() {
+  return refresh();
+}
+
+function refresh() {
+  refreshing ??= inTurn(async () => {
+    try {
+      accept(await call('POST', 'token/refresh', {}));
+    } catch (problem) {
+      if (problem instanceof Problem && problem.code === 'invalid_refresh_token') {
+        leave('ended');
+      }
+      throw problem;
+    }
+  }).finally(() => {
+    refreshing = undefined;
+  });
+  return refreshing;
+}
+
+/** Does something while no other tab does the same. @param {() => Promise<void>} work @returns {Promise<void>} */
+async function inTurn(work) {
+  if ('locks' in navigator) await navigator.locks.request('vestibule.refresh', work);
+  else await work();
+}
+
+/** @param {'out' | 'ended'} how */
+function leave(how) {
+  const wasSignedIn = session !== undefined;
+  session = undefined;
+  localStorage.removeItem(HINT);
+  if (wasSignedIn) tell(how);
+}
+
+/** @param {'in' | 'out' | 'ended'} change */
+function tell(change) {
+  for (const listener of listeners) listener(change);
+}
+
+/** @param {string} accessToken @param {number} otherwise */
+function issuedAt(accessToken, otherwise) {
+  const claims = decode(accessToken)?.claims;
+  return typeof claims?.iat === 'number' ? claims.iat * 1000 : otherwise;
+}
+
+/**
+ * Reads a JWT without verifying it: for showing, never for deciding.
+ * @param {string} token
+ * @returns {{header: any, claims: any} | undefined}
+ */
+export function decode(token) {
+  try {
+    const [header, claims] = token.split('.', 2).map((part) => {
+      const binary = atob(part.replace(/-/g, '+').replace(/_/g, '/'));
+      return JSON.parse(new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0))));
+    });
+    return { header, claims };
+  } catch {
+    return undefined;
+  }
+}
+
+channel?.addEventListener('message', ({ data }) => {
+  if (data === 'out' && session) {
+    forgetAll();
+    leave('out');
+  }
+  if (data === 'in' && !session)
+    restore().then(
+      () => session && tell('in'),
+      () => {},
+    );
+});

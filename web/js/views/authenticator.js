@@ -1,0 +1,48 @@
+/** Another authenticator app: the old one goes on working until the new one's first code is right. */
+
+import { h } from '../dom.js';
+import { codeField, form } from '../forms.js';
+import { t } from '../i18n.js';
+import { forget, keep, kept } from '../keep.js';
+import { needed } from '../pending.js';
+import { again, go } from '../router.js';
+import { sensitive } from '../step-up.js';
+import { card, links } from './parts.js';
+import { authenticatorSteps } from './totp.js';
+
+export function authenticator() {
+  const totp = kept('newAuthenticator');
+  return card(
+    t('authenticator.title'),
+    h('p', {}, t('authenticator.how')),
+    totp ? [authenticatorSteps(totp), confirmation()] : beginning(),
+    links(['security', t('back')]),
+  );
+}
+
+function beginning() {
+  return form({
+    fields: [],
+    button: t('authenticator.begin'),
+    submit: async () => {
+      const made = await sensitive('POST', '2fa/totp');
+      keep('newAuthenticator', needed(made), Date.now() + made.expires_in * 1000);
+      again();
+    },
+  });
+}
+
+function confirmation() {
+  return form({
+    fields: [codeField('totp', t('set_up.code'))],
+    button: t('confirm'),
+    submit: async ({ code }) => {
+      const { recovery_codes } = await sensitive('POST', '2fa/totp/confirm', { code });
+      forget('newAuthenticator');
+      keep('next', 'security');
+      if (recovery_codes) keep('recoveryCodes', recovery_codes);
+      else keep('advice', ['authenticator_replaced']);
+      go(recovery_codes ? 'recovery-codes' : 'security', { replace: true });
+    },
+  });
+}

@@ -1,0 +1,77 @@
+/** Sign in with a password. */
+
+import { Problem, call } from '../api.js';
+import { h } from '../dom.js';
+import { field, form, passwordField, plain } from '../forms.js';
+import { t } from '../i18n.js';
+import { enter } from '../pending.js';
+import { problemText } from '../problems.js';
+import { go } from '../router.js';
+import { card, links } from './parts.js';
+
+export function login() {
+  return card(
+    t('login.title'),
+    form({
+      fields: [
+        field({
+          name: 'name',
+          label: t('login.name'),
+          draft: true,
+          attributes: { type: 'text', autocomplete: 'username', 'data-focus': true, maxlength: 254, ...plain },
+        }),
+        passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' }),
+      ],
+      button: t('login.submit'),
+      submit: async ({ name, password }) => {
+        const identifier = identify(name);
+        const answer = await call('POST', 'login', { ...identifier, password, delivery: 'cookie' });
+        go(enter(answer, identifier.email));
+      },
+      explain: (problem, { name }) => (problem.code === 'email_not_verified' ? unverified(problem, name) : undefined),
+    }),
+    links(
+      ['forgot-password', t('forgot_password.link')],
+      ['login-by-mail', t('login_by_mail.link')],
+      ['register', t('register.link')],
+    ),
+  );
+}
+
+/**
+ * The sign that every address has is in no user name.
+ * @param {string} name
+ * @returns {{email?: string, username?: string}}
+ */
+function identify(name) {
+  return name.includes('@') ? { email: name } : { username: name };
+}
+
+/** @param {Problem} problem @param {string} email */
+function unverified(problem, email) {
+  return h('div', { class: 'stack' }, h('p', {}, problemText(problem)), email.includes('@') && resend(email));
+}
+
+/** Mails the link that confirms an address once more. @param {string} email */
+export function resend(email) {
+  return h(
+    'button',
+    {
+      type: 'button',
+      on: {
+        click: async (/** @type {MouseEvent} */ { currentTarget }) => {
+          const button = /** @type {HTMLButtonElement} */ (currentTarget);
+          button.disabled = true;
+          try {
+            await call('POST', 'email/verify/request', { email });
+            button.textContent = t('verify_email.sent');
+          } catch (problem) {
+            button.disabled = false;
+            if (problem instanceof Problem) button.textContent = problemText(problem);
+          }
+        },
+      },
+    },
+    t('verify_email.resend'),
+  );
+}

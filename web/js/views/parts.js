@@ -1,0 +1,127 @@
+/**
+ * What several pages are made of.
+ */
+
+import { fill, h } from '../dom.js';
+import { t } from '../i18n.js';
+import { forget, keep, kept } from '../keep.js';
+import { href } from '../router.js';
+
+/** A page with one thing on it. @param {string} title @param {...import('../dom.js').Child} children */
+export function card(title, ...children) {
+  return h('div', { class: 'card narrow' }, h('h1', { tabindex: -1 }, title), ...children);
+}
+
+/** A page with several. @param {string} title @param {...import('../dom.js').Child} children */
+export function stack(title, ...children) {
+  return h('div', { class: 'stack' }, h('h1', { tabindex: -1 }, title), ...children);
+}
+
+/** One of several things on a page. @param {string} title @param {...import('../dom.js').Child} children */
+export function section(title, ...children) {
+  return h('section', { class: 'card' }, h('h2', {}, title), ...children);
+}
+
+/** Ways to other pages. @param {[string, string][]} ways each a page and what the link says */
+export function links(...ways) {
+  return h(
+    'ul',
+    { class: 'links' },
+    ways.map(([page, text]) => h('li', {}, link(page, text))),
+  );
+}
+
+/** @param {string} page @param {string} text */
+export function link(page, text) {
+  return h('a', { href: href(page) }, text);
+}
+
+/** Names with their values. @param {[import('../dom.js').Child, import('../dom.js').Child][]} entries */
+export function facts(...entries) {
+  return h(
+    'dl',
+    { class: 'facts' },
+    entries.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
+  );
+}
+
+/** A button that copies a text, and says that it did. @param {string} text @param {string} label */
+export function copyButton(text, label) {
+  const said = h('span', { role: 'status', class: 'quiet small' });
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      fill(said, t('copied'));
+    } catch {
+      // Some browsers keep the clipboard from pages; the text can be marked by hand.
+      fill(said, t('copy.failed'));
+    }
+  };
+  return [h('button', { type: 'button', on: { click: copy } }, label), said];
+}
+
+/** Gives a text to keep as a file. @param {string} name @param {string} type @param {string} text */
+export function download(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  h('a', { href: url, download: name }).click();
+  // The browser may not have begun to read it.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/**
+ * Takes the token of a mail's link out of the address, so that it is neither in the history nor in a screenshot, and
+ * keeps it until {@link used}.
+ * @param {string} page that the link leads to
+ * @returns {string | undefined}
+ */
+export function linkToken(page) {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (token) {
+    keepLink(page, token);
+    history.replaceState(null, '', href(page));
+  }
+  const link = kept('link');
+  return link?.page === page ? link.token : undefined;
+}
+
+/** @param {string} page @param {string} token */
+export function keepLink(page, token) {
+  keep('link', { page, token });
+}
+
+/** The token is of no more use. */
+export function used() {
+  forget('link');
+}
+
+/**
+ * What a page says to whom it cannot help, since no link led there or its token is spent.
+ * @param {string} page that mails another
+ * @param {string} text
+ */
+export function brokenLink(page, text) {
+  return card(
+    t('link.broken'),
+    h('p', {}, t('problem.invalid_link_token')),
+    links([page, text], ['login', t('login.title')]),
+  );
+}
+
+/**
+ * What takes the place of a form when mail is the next thing to look at.
+ * @param {string} title
+ * @param {...import('../dom.js').Child} children
+ */
+export function sent(title, ...children) {
+  return [h('h1', { tabindex: -1 }, title), ...children];
+}
+
+/**
+ * Puts something in the place of a card's content and leads readers to it.
+ * @param {Element} element
+ * @param {...import('../dom.js').Child} children
+ */
+export function turn(element, ...children) {
+  fill(element, ...children);
+  element.querySelector('h1')?.focus();
+}

@@ -1,0 +1,99 @@
+/** The second door: a code of an app, of the recovery codes, or one that is sent. */
+
+import { Problem, call } from '../api.js';
+import { h } from '../dom.js';
+import { codeField, form } from '../forms.js';
+import { t } from '../i18n.js';
+import { forget, keep, kept } from '../keep.js';
+import { abandon, amend, pending } from '../pending.js';
+import { again, go } from '../router.js';
+import { accept } from '../session.js';
+import { card, links } from './parts.js';
+
+export function secondFactor() {
+  const login = pending();
+  if (login?.next !== 'second_factor') return expired();
+  const method = login.methods.find(({ type }) => type === login.method) ?? login.methods[0];
+  const others = login.methods.filter((other) => other !== method);
+  return card(
+    t('second_factor.title'),
+    method.hint ? sender(login.token, method) : h('p', {}, t(`factor.${method.type}.how`)),
+    form({
+      fields: [codeField(method.type)],
+      button: t('login.submit'),
+      submit: async ({ code }) => {
+        const proof = { pre_auth_token: login.token, code, method: method.type, delivery: 'cookie' };
+        const tokens = await call('POST', '2fa/verify', proof);
+        abandon();
+        accept(tokens, { begins: true });
+        landed(tokens);
+      },
+      explain: (problem) => (problem.code === 'invalid_pre_auth_token' ? expired(true) : undefined),
+    }),
+    others.length > 0 && h('p', {}, t('second_factor.others')),
+    h(
+      'ul',
+      { class: 'links' },
+      others.map(({ type }) => h('li', {}, choice(type))),
+      h('li', {}, h('button', { type: 'button', class: 'plain', on: { click: cancel } }, t('second_factor.cancel'))),
+    ),
+  );
+}
+
+/** @param {string} type */
+function choice(type) {
+  const choose = () => {
+    amend({ method: type });
+    again();
+  };
+  return h('button', { type: 'button', class: 'plain', on: { click: choose } }, t(`factor.${type}.use`));
+}
+
+/** Sends a code when asked to, never by itself. @param {string} token @param {import('../pending.js').Method} method */
+function sender(token, { type, hint = '' }) {
+  return form({
+    fields: [h('p', {}, t(`factor.${type}.how`, { hint }))],
+    button: t(`factor.${type}.send`),
+    primary: false,
+    submit: async () => {
+      const sent = await call('POST', '2fa/challenge', { pre_auth_token: token, method: type });
+      return t('second_factor.sent', { hint: sent.hint });
+    },
+    explain: (problem) => (problem.code === 'invalid_pre_auth_token' ? expired(true) : undefined),
+  });
+}
+
+/** Ends the pending login on the server, too; what does not reach it ends by itself within minutes. */
+async function cancel() {
+  const token = pending()?.token;
+  abandon();
+  try {
+    await call('POST', 'logout', undefined, token);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+  }
+  go('login');
+}
+
+/** Leads on whoever has come through both doors. @param {any} tokens */
+export function landed(tokens) {
+  const next = kept('next') ?? '';
+  if (tokens.recovery_codes) {
+    go('recovery-codes', { replace: true });
+    return;
+  }
+  forget('next');
+  const advice = tokens.advice ?? [];
+  if (advice.length > 0) keep('advice', advice);
+  go(advice.length > 0 ? 'security' : next, { replace: true });
+}
+
+/**
+ * What there is to say when nothing waits for a code.
+ * @param {boolean} [inForm] whether it stands in a form's notice
+ */
+export function expired(inForm = false) {
+  abandon();
+  if (inForm) return h('div', {}, h('p', {}, t('problem.invalid_pre_auth_token')), links(['login', t('login.again')]));
+  return card(t('pending.none'), h('p', {}, t('problem.invalid_pre_auth_token')), links(['login', t('login.title')]));
+}

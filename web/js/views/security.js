@@ -1,0 +1,126 @@
+/** How the account is signed in to: password, authenticator, recovery codes, codes that are sent. */
+
+import { h } from '../dom.js';
+import { codeField, form, passwordField } from '../forms.js';
+import { moment, plural, t } from '../i18n.js';
+import { forget, keep, kept } from '../keep.js';
+import { again, go } from '../router.js';
+import { authorized } from '../session.js';
+import { prove, sensitive } from '../step-up.js';
+import { emailCodes, phoneCodes } from './sent-codes.js';
+import { facts, link, section, stack } from './parts.js';
+
+/** Of recovery codes, what is few. */
+const LOW = 3;
+
+export async function security() {
+  const [me, state] = await Promise.all([authorized('GET', 'me'), authorized('GET', '2fa')]);
+  const active = (/** @type {string} */ type) => find(state, type, 'active');
+  const advice = kept('advice') ?? [];
+  forget('advice');
+  return stack(
+    t('security.title'),
+    advice.map((/** @type {string} */ key) => h('p', { class: 'notice warn', role: 'status' }, t(`advice.${key}`))),
+    section(t('password'), passwordChange(me)),
+    (state.available.includes('totp') || active('totp')) &&
+      section(t('authenticator.title'), authenticatorState(state, active('totp'))),
+    section(t('recovery_codes.title'), recoveryCodesState(state)),
+    (state.available.includes('email') || active('email')) &&
+      section(t('factor.email.title'), emailCodes(me, active('email'), find(state, 'email', 'pending'))),
+    (state.available.includes('sms') || active('sms')) &&
+      section(t('factor.sms.title'), phoneCodes(active('sms'), find(state, 'sms', 'pending'))),
+  );
+}
+
+/** @param {any} state @param {string} type @param {string} wanted */
+function find(state, type, wanted) {
+  return state.factors.find((/** @type {any} */ factor) => factor.type === type && factor.state === wanted);
+}
+
+/** @param {any} me */
+function passwordChange(me) {
+  // Password managers read from it whose password is changed; people know.
+  const name = h('input', { type: 'text', autocomplete: 'username', value: me.email ?? me.username, hidden: true });
+  return form({
+    fields: [
+      name,
+      passwordField({ name: 'current_password', label: t('password.current'), autocomplete: 'current-password' }),
+      passwordField({
+        name: 'new_password',
+        label: t('password.new'),
+        autocomplete: 'new-password',
+        hint: t('password.hint'),
+      }),
+    ],
+    button: t('password.change'),
+    primary: false,
+    reset: true,
+    submit: async ({ current_password, new_password }) => {
+      await authorized('POST', 'password/change', { current_password, new_password });
+      return t('password.changed');
+    },
+    explain: (problem) => (problem.code === 'invalid_credentials' ? t('password.wrong') : undefined),
+  });
+}
+
+/** @param {any} state @param {any} factor */
+function authenticatorState(state, factor) {
+  if (!factor)
+    return [h('p', {}, t('authenticator.none')), h('p', {}, link('authenticator', t('authenticator.set_up')))];
+  const others = state.factors.some((/** @type {any} */ other) => other.type !== 'totp' && other.state === 'active');
+  return [
+    facts(
+      [t('factor.since'), moment(factor.confirmed_at)],
+      [t('factor.used'), factor.last_used_at ? moment(factor.last_used_at) : t('never')],
+    ),
+    h('p', {}, link('authenticator', t('authenticator.replace'))),
+    (state.policy === 'optional' || others) && removal(),
+  ];
+}
+
+function removal() {
+  return h(
+    'details',
+    {},
+    h('summary', {}, t('authenticator.remove')),
+    form({
+      fields: [
+        passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' }),
+        codeField('totp'),
+      ],
+      button: t('authenticator.remove'),
+      danger: true,
+      submit: async ({ password, code }) => {
+        try {
+          await authorized('DELETE', '2fa/totp', { password, code });
+        } catch (problem) {
+          // The proof may have been a later code, which uses up this one.
+          await prove(problem);
+          return t('authenticator.next_code');
+        }
+        again();
+      },
+      explain: (problem) => (problem.code === 'invalid_credentials' ? t('password.wrong') : undefined),
+    }),
+  );
+}
+
+/** @param {any} state */
+function recoveryCodesState(state) {
+  const left = state.recovery_codes_remaining;
+  return [
+    h('p', { class: left <= LOW ? 'notice warn' : undefined }, plural('recovery_codes.left', left)),
+    form({
+      fields: [h('p', {}, t('recovery_codes.renewing'))],
+      button: t('recovery_codes.renew'),
+      primary: false,
+      submit: async () => {
+        const { recovery_codes } = await sensitive('POST', '2fa/recovery-codes');
+        keep('recoveryCodes', recovery_codes);
+        keep('next', 'security');
+        go('recovery-codes');
+      },
+      explain: (problem) => (problem.code === 'conflict' ? t('recovery_codes.no_factor') : undefined),
+    }),
+  ];
+}

@@ -1,0 +1,73 @@
+/** Set up the first authenticator, between the doors. Its first code signs in. */
+
+import { call } from '../api.js';
+import { h } from '../dom.js';
+import { codeField, form } from '../forms.js';
+import { moment, t } from '../i18n.js';
+import { keep } from '../keep.js';
+import { abandon, amend, needed, pending } from '../pending.js';
+import { problemText } from '../problems.js';
+import { again, go } from '../router.js';
+import { accept } from '../session.js';
+import { card } from './parts.js';
+import { expired, landed } from './second-factor.js';
+import { resend } from './login.js';
+import { authenticatorSteps } from './totp.js';
+
+export async function setUp() {
+  const login = pending();
+  if (login?.next !== 'enrolment') return expired();
+  // Nothing waits for its first code any more: there is no choice but a new secret.
+  if (!login.totp && !login.methods.some(({ type }) => type === 'totp')) await renew();
+  const { totp, token, until, email } = /** @type {import('../pending.js').Pending} */ (pending());
+  return card(
+    t('set_up.title'),
+    h('p', {}, t('set_up.why')),
+    totp ? authenticatorSteps(totp) : h('p', {}, t('set_up.begun')),
+    form({
+      fields: [codeField('totp', t('set_up.code'))],
+      button: t('set_up.submit'),
+      submit: async ({ code }) => {
+        const tokens = await call('POST', '2fa/verify', {
+          pre_auth_token: token,
+          code,
+          method: 'totp',
+          delivery: 'cookie',
+        });
+        abandon();
+        if (tokens.recovery_codes) keep('recoveryCodes', tokens.recovery_codes);
+        accept(tokens, { begins: true });
+        landed(tokens);
+      },
+      explain: (problem) => {
+        if (problem.code === 'invalid_pre_auth_token') return expired(true);
+        if (problem.code !== 'email_not_verified') return undefined;
+        return h('div', { class: 'stack' }, h('p', {}, problemText(problem)), email && resend(email));
+      },
+    }),
+    h('p', { class: 'quiet small' }, t('pending.until', { time: moment(until) })),
+    form({
+      fields: [],
+      button: totp ? t('set_up.other') : t('set_up.show'),
+      primary: false,
+      submit: async () => {
+        await renew();
+        again();
+      },
+      explain: (problem) => (problem.code === 'invalid_pre_auth_token' ? expired(true) : undefined),
+    }),
+    h('button', { type: 'button', class: 'plain', on: { click: later } }, t('set_up.later')),
+  );
+}
+
+/** Has a new secret made; the one before is of no use any more. */
+async function renew() {
+  const totp = await call('POST', '2fa/totp', undefined, pending()?.token);
+  amend({ totp: needed(totp), methods: [{ type: 'totp', pending: true }] });
+}
+
+/** Where the second factor is optional, the password is enough to go on; elsewhere signing in leads back here. */
+async function later() {
+  abandon();
+  go('login');
+}
