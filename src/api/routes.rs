@@ -18,6 +18,7 @@ use super::handlers::{
 };
 use super::middleware::{address_limits, panics};
 use super::problem::Code;
+use crate::measures;
 use crate::rate_limits::Scope;
 
 /// Who may call a route.
@@ -491,13 +492,25 @@ pub(super) fn is_for_gateways(path: &str) -> bool {
     ROUTES.iter().any(|route| route.any_method && route.path == path)
 }
 
+/// Returns a request's method and route as they are counted: by words of ours only, so that nobody makes up new ones.
+pub(super) fn known(method: &Method, pattern: &str) -> (&'static str, &'static str) {
+    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let method = METHODS.into_iter().find(|known| method.as_str() == *known);
+    let route = ROUTES.iter().find(|spec| spec.path == pattern);
+    (method.unwrap_or("other"), route.map_or("unmatched", |spec| spec.path))
+}
+
+/// Tells the measures which routes there are.
+pub fn announce(development: bool) {
+    for spec in there_are(development) {
+        measures::announce_route(spec.verb.name(), spec.path);
+    }
+}
+
 /// Registers the table. A known path with another method is 405 with `Allow`, which actix leaves to us.
 pub(super) fn configure(config: &mut web::ServiceConfig, development: bool) {
     let mut by_path: BTreeMap<usize, (&str, Vec<&'static RouteSpec>)> = BTreeMap::new();
-    for spec in ROUTES
-        .iter()
-        .filter(|spec| development || spec.access != Access::Development)
-    {
+    for spec in there_are(development) {
         // Paths are registered in the order of the table: the first pattern that fits wins.
         let position = ROUTES
             .iter()
@@ -512,6 +525,12 @@ pub(super) fn configure(config: &mut web::ServiceConfig, development: bool) {
     for (path, specs) in by_path.into_values() {
         config.service(resource(path, &specs));
     }
+}
+
+fn there_are(development: bool) -> impl Iterator<Item = &'static RouteSpec> {
+    ROUTES
+        .iter()
+        .filter(move |spec| development || spec.access != Access::Development)
 }
 
 fn resource(path: &str, specs: &[&'static RouteSpec]) -> impl HttpServiceFactory + use<> {
