@@ -290,6 +290,8 @@ pub fn build(
         trusted_proxies: config.server.trusted_proxies.clone(),
         cors_origins: config.server.cors_origins.clone(),
         openapi: openapi::document(),
+        metrics: None,
+        metrics_elsewhere: config.server.metrics_listen.is_some(),
         development,
     })
 }

@@ -12,7 +12,7 @@ use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::handlers::{
-    dev, email, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up, token,
+    dev, email, health, login, logout, magic_link, me, metrics, openapi, password, register, sessions, step_up, token,
     two_factor, well_known,
 };
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
@@ -102,6 +102,7 @@ struct ProblemSchema {
         well_known::openid_configuration,
         health::live,
         health::ready,
+        metrics::metrics,
         openapi::openapi,
         dev::outbox::list,
         dev::outbox::clear,

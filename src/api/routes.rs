@@ -13,8 +13,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
 use super::handlers::{
-    dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up,
-    token, two_factor, well_known,
+    dev, docs, email, fallback, health, login, logout, magic_link, me, metrics, openapi, password, register, sessions,
+    step_up, token, two_factor, well_known,
 };
 use super::middleware::{address_limits, panics};
 use super::problem::Code;
@@ -464,6 +464,9 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::get("/health/ready", "get_readiness", |route| route.to(health::ready))
         .unlimited()
         .database(),
+    RouteSpec::get("/metrics", "get_metrics", |route| route.to(metrics::metrics))
+        .unlimited()
+        .codes(&[Code::NotFound]),
     RouteSpec::get("/openapi.json", "get_openapi", |route| route.to(openapi::openapi)),
     RouteSpec::get("/dev/outbox", "list_outbox", |route| route.to(dev::outbox::list))
         .access(Access::Development)
@@ -504,6 +507,16 @@ pub(super) fn known(method: &Method, pattern: &str) -> (&'static str, &'static s
 pub fn announce(development: bool) {
     for spec in there_are(development) {
         measures::announce_route(spec.verb.name(), spec.path);
+    }
+}
+
+/// What is served on the listener for operators.
+const FOR_OPERATORS: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
+
+/// Registers what operators are served on a listener of their own.
+pub(super) fn configure_for_operators(config: &mut web::ServiceConfig) {
+    for spec in ROUTES.iter().filter(|spec| FOR_OPERATORS.contains(&spec.path)) {
+        config.service(resource(spec.path, &[spec]));
     }
 }
 

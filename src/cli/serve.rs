@@ -9,7 +9,7 @@ use crate::{server, telemetry};
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     telemetry::init(config.server.log_format, &log_filter());
     let system = actix_web::rt::System::new();
-    let outcome = system.block_on(server::serve(config));
+    let outcome = system.block_on(server::serve(config, telemetry::metrics::record()));
     // Dropping it would wait for threads that wait for a database that may never answer; the process ends anyway.
     std::mem::forget(system);
     Ok(outcome?)

@@ -46,7 +46,9 @@ const REQUEST_SECONDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 /// Around the quarter of a second that a hash takes by design, and up to the wait that is given up.
-const HASH_SECONDS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 4.0];
+const HASH_SECONDS: &[f64] = &[
+    0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 4.0,
+];
 /// From a statement in the server's memory to the bound on all of a request's statements.
 const DATABASE_SECONDS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0,
@@ -58,21 +60,114 @@ const FAILED: &str = "failed";
 
 /// The flows and their outcomes.
 const OUTCOMES: &[(&str, &[&str])] = &[
-    ("login", &["pending", "authenticated", "email_not_verified", "locked", "invalid_credentials", UNAVAILABLE, FAILED]),
-    ("magic_link", &["pending", "authenticated", "email_not_verified", "locked", "invalid_credentials", "invalid_token", UNAVAILABLE, FAILED]),
-    ("second_factor", &["signed_in", "invalid_code", "locked", "email_not_verified", "invalid_token", UNAVAILABLE, FAILED]),
-    ("step_up", &["granted", "invalid_code", "invalid_credentials", "locked", UNAVAILABLE, FAILED]),
-    ("refresh", &["rotated", "repeated", "reused", "invalid", "too_often", UNAVAILABLE, FAILED]),
-    ("register", &["created", "accepted", "email_taken", "username_taken", "password_rejected", "closed", UNAVAILABLE, FAILED]),
-    ("password_change", &["done", "invalid_credentials", "locked", "password_rejected", UNAVAILABLE, FAILED]),
-    ("password_reset", &["done", "invalid_token", "password_rejected", UNAVAILABLE, FAILED]),
+    (
+        "login",
+        &[
+            "pending",
+            "authenticated",
+            "email_not_verified",
+            "locked",
+            "invalid_credentials",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
+        "magic_link",
+        &[
+            "pending",
+            "authenticated",
+            "email_not_verified",
+            "locked",
+            "invalid_credentials",
+            "invalid_token",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
+        "second_factor",
+        &[
+            "signed_in",
+            "invalid_code",
+            "locked",
+            "email_not_verified",
+            "invalid_token",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
+        "step_up",
+        &[
+            "granted",
+            "invalid_code",
+            "invalid_credentials",
+            "locked",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
+        "refresh",
+        &[
+            "rotated",
+            "repeated",
+            "reused",
+            "invalid",
+            "too_often",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
+        "register",
+        &[
+            "created",
+            "accepted",
+            "email_taken",
+            "username_taken",
+            "password_rejected",
+            "closed",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
+        "password_change",
+        &[
+            "done",
+            "invalid_credentials",
+            "locked",
+            "password_rejected",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
+        "password_reset",
+        &["done", "invalid_token", "password_rejected", UNAVAILABLE, FAILED],
+    ),
 ];
 
 const JUDGED: &[&str] = &["right", "wrong", "replayed", "disabled", "locked"];
-const FACTORS: &[(&str, &[&str])] = &[("otp", JUDGED), ("recovery", JUDGED), ("sms", JUDGED), ("email_code", JUDGED)];
+const FACTORS: &[(&str, &[&str])] = &[
+    ("otp", JUDGED),
+    ("recovery", JUDGED),
+    ("sms", JUDGED),
+    ("email_code", JUDGED),
+];
 
 const SCOPES: &[&str] = &[
-    "login", "register", "second_factor", "refresh", "mail", "link_token", "wrong_client", "ordinary", "session",
+    "login",
+    "register",
+    "second_factor",
+    "refresh",
+    "mail",
+    "link_token",
+    "wrong_client",
+    "ordinary",
+    "session",
     "service_client",
 ];
 const CHANNELS: &[&str] = &["email", "sms"];

@@ -27,25 +27,59 @@ fn read() -> Option<Vec<Figure>> {
     let ticks = f64::from(u32::try_from(rustix::param::clock_ticks_per_second()).ok()?);
     let page = f64::from(u32::try_from(rustix::param::page_size()).ok()?);
     let mut figures = vec![
-        ("process_cpu_seconds_total", "counter", "Time that processors worked for the process.", (field(14)? + field(15)?) / ticks),
+        (
+            "process_cpu_seconds_total",
+            "counter",
+            "Time that processors worked for the process.",
+            (field(14)? + field(15)?) / ticks,
+        ),
         ("process_threads", "gauge", "Threads of the process.", field(20)?),
-        ("process_start_time_seconds", "gauge", "When the process began, since 1970.", booted_at()? + field(22)? / ticks),
-        ("process_virtual_memory_bytes", "gauge", "Address space of the process.", field(23)?),
-        ("process_resident_memory_bytes", "gauge", "Memory of the process.", field(24)? * page),
+        (
+            "process_start_time_seconds",
+            "gauge",
+            "When the process began, since 1970.",
+            booted_at()? + field(22)? / ticks,
+        ),
+        (
+            "process_virtual_memory_bytes",
+            "gauge",
+            "Address space of the process.",
+            field(23)?,
+        ),
+        (
+            "process_resident_memory_bytes",
+            "gauge",
+            "Memory of the process.",
+            field(24)? * page,
+        ),
     ];
-    if let Some(open) = fs::read_dir("/proc/self/fd").ok().and_then(|list| u32::try_from(list.count()).ok()) {
+    if let Some(open) = fs::read_dir("/proc/self/fd")
+        .ok()
+        .and_then(|list| u32::try_from(list.count()).ok())
+    {
         // The list itself is one of them.
-        figures.push(("process_open_fds", "gauge", "Open files and sockets.", f64::from(open.saturating_sub(1))));
+        figures.push((
+            "process_open_fds",
+            "gauge",
+            "Open files and sockets.",
+            f64::from(open.saturating_sub(1)),
+        ));
     }
     if let Some(most) = most_files() {
-        figures.push(("process_max_fds", "gauge", "Most files and sockets that may be open.", most));
+        figures.push((
+            "process_max_fds",
+            "gauge",
+            "Most files and sockets that may be open.",
+            most,
+        ));
     }
     Some(figures)
 }
 
 fn booted_at() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
-    stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
+    stat.lines()
+        .find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
 }
 
 fn most_files() -> Option<f64> {

@@ -4,6 +4,7 @@ pub mod bearer;
 pub mod client;
 pub mod form;
 pub mod json;
+pub mod operator;
 pub mod origin;
 pub mod page;
 pub mod then;
