@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 use super::gauges::{OUTBOX_LATE, overdue};
 use super::{Core, Fault};
 use crate::domain::message::Channel;
-use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState};
+use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState, ListedKey};
+use crate::store::outbox::Tally;
 use crate::store::{outbox, signing_keys, users};
 
 /// How far behind its time the rotation of the signing key may be before that is worth a look.
@@ -72,15 +73,11 @@ pub struct Report {
     pub outbox_overdue: Option<i64>,
 }
 
-/// Looks at each part by itself.
-pub async fn report(core: &Arc<Core>) -> Report {
-    let looked = core
-        .db
-        .read("health.report", |connection| -> Result<_, Fault> {
-            Ok((outbox::tally(connection)?, signing_keys::list(connection)?))
-        })
-        .await
-        .ok();
+/// Looks at each part by itself, after it was found out whether the instance can serve.
+pub async fn report(core: &Arc<Core>, ready: &Result<(), Fault>) -> Report {
+    // A database that did not answer just now is not asked again: that would take as long.
+    let answered = matches!(ready, Ok(()) | Err(Fault::NoSigningKey));
+    let looked = if answered { look(core).await } else { None };
     let (now, loaded) = (core.clock.now(), core.keys.published().is_ok());
     let age = looked.as_ref().and_then(|(_, keys)| {
         let current = keys.iter().find(|key| key.state == KeyState::Current)?;
@@ -111,4 +108,15 @@ pub async fn report(core: &Arc<Core>) -> Report {
         outbox: behind.map_or(State::Unknown, |behind| State::of(behind < OUTBOX_LATE, State::Late)),
         outbox_overdue: behind.map(|behind| behind.num_seconds()),
     }
+}
+
+type Looked = (Vec<Tally>, Vec<ListedKey>);
+
+async fn look(core: &Arc<Core>) -> Option<Looked> {
+    core.db
+        .read("health.report", |connection| -> Result<_, Fault> {
+            Ok((outbox::tally(connection)?, signing_keys::list(connection)?))
+        })
+        .await
+        .ok()
 }

@@ -247,7 +247,7 @@ catalogue! {
     SIGNING_KEYS Kind::Gauge, "vestibule_signing_keys", Series::Each("state", &["next", "current", "retired"]),
         "Signing keys that are published.";
     JOB_SUCCESS Kind::Gauge, "vestibule_job_last_success_timestamp_seconds",
-        Series::Each("job", &["signing_keys", "outbox_email", "outbox_sms", "sweep", "measure"]),
+        Series::Each("task", &["signing_keys", "outbox_email", "outbox_sms", "sweep", "measure"]),
         "When each job last came to an end without a fault.";
     BUILD_INFO Kind::Gauge, "vestibule_build_info", Series::Each("version", &[env!("CARGO_PKG_VERSION")]),
         "Always 1; the version is in the label.";

@@ -243,8 +243,8 @@ pub fn signing_key_age(state: &'static str, age: i64) {
 }
 
 /// A job came to its end.
-pub fn job_done(job: &'static str, now: i64) {
-    gauge!(names::JOB_SUCCESS, "job" => job).set(seconds(now));
+pub fn job_done(task: &'static str, now: i64) {
+    gauge!(names::JOB_SUCCESS, "task" => task).set(seconds(now));
 }
 
 /// Small numbers only; what does not fit is shown as the most that does.

@@ -34,9 +34,10 @@ pub async fn live() -> HttpResponse {
 )]
 pub async fn ready(state: Data<ApiState>, asker: Asker) -> Result<HttpResponse, Problem> {
     let ready = flows::health::ready(&state.core).await;
-    let checks = match asker.is_operator {
-        true => Some(checks(&flows::health::report(&state.core).await)),
-        false => None,
+    let checks = if asker.is_operator {
+        Some(checks(&flows::health::report(&state.core, &ready).await))
+    } else {
+        None
     };
     match (ready, checks) {
         (Ok(()), checks) => Ok(HttpResponse::Ok().json(Health {

@@ -8,6 +8,7 @@ mod login;
 mod logout;
 mod magic_link;
 mod me;
+mod metrics;
 mod openapi;
 mod password;
 mod register;

@@ -17,6 +17,7 @@ mod instances;
 mod lifecycle;
 mod limits;
 mod logs;
+mod metrics;
 mod nginx;
 mod once_only;
 mod operators;
