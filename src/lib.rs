@@ -10,6 +10,7 @@
 //!                                  crypto ─► domain    store ─► domain    delivery ─► { domain, crypto }
 //!         jobs ─► flows
 //!         app builds every part once and hands it down
+//!         measures counts what happens, for operators: every layer but domain may call it
 //!         config is read by cli, app and server, and reaches the rest as small structures
 //! ```
 //!
