@@ -54,7 +54,8 @@ impl FromRequest for Asker {
     }
 }
 
-fn is_near(request: &HttpRequest) -> bool {
+/// Tells whether a request comes from this machine or a private network, and through no proxy.
+pub fn is_near(request: &HttpRequest) -> bool {
     let forwarded = TRACES_OF_PROXIES
         .iter()
         .any(|name| request.headers().contains_key(name));

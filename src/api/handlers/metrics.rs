@@ -17,7 +17,8 @@ const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// listener that `METRICS_LISTEN` names; everybody else is told that there is nothing here.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "get_metrics", tag = "Operation",
-    responses((status = 200, description = "The measures.", body = String, content_type = "text/plain")),
+    responses((status = 200, description = "The measures.", body = String, content_type = "text/plain",
+        example = "# TYPE vestibule_db_up gauge\nvestibule_db_up 1\n")),
 )]
 pub async fn metrics(state: Data<ApiState>, asker: Asker) -> Result<HttpResponse, Problem> {
     let shown = state.metrics.as_ref().filter(|_| asker.sees_metrics);

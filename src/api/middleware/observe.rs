@@ -34,14 +34,25 @@ pub async fn observe<B: MessageBody + 'static>(
     let id = RequestId::new(state.core.clock.now(), state.core.random.as_ref());
     request.extensions_mut().insert(id);
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
-    let span = tracing::info_span!("http", request_id = %id.uuid(), method = %request.method(), route = route.as_str());
     let (counted_method, counted_route) = routes::known(request.method(), &route);
+    let span = tracing::info_span!(
+        "http",
+        request_id = %id.uuid(),
+        method = %request.method(),
+        route = route.as_str(),
+        otel.name = tracing::field::Empty,
+        otel.kind = tracing::field::Empty,
+    );
+    #[cfg(feature = "otlp")]
+    super::trace_context::begin(&span, &request, counted_method, counted_route);
     let mut response = next.call(request).instrument(span.clone()).await?;
     if let Ok(value) = HeaderValue::from_str(&id.uuid().to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let took = begun.elapsed();
     let duration_ms = took.as_secs_f64() * 1000.0;
+    #[cfg(feature = "otlp")]
+    super::trace_context::end(&span, response.status().as_u16());
     measures::request(counted_method, counted_route, response.status().as_u16(), took);
     span.in_scope(|| tracing::info!(status = response.status().as_u16(), duration_ms, "request"));
     Ok(response)

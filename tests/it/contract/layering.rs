@@ -70,7 +70,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that only one layer may name.
-const OWNED: [(&str, &[&str]); 18] = [
+const OWNED: [(&str, &[&str]); 20] = [
     ("actix_web", &["api", "server.rs", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
@@ -96,10 +96,12 @@ const OWNED: [(&str, &[&str]); 18] = [
     ("lettre", &["delivery"]),
     ("metrics", &["measures", "telemetry"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
+    ("opentelemetry", &["api", "telemetry"]),
+    ("tracing_opentelemetry", &["api", "telemetry"]),
     ("fluent_bundle", &["delivery"]),
     ("askama", &["delivery"]),
-    ("rustls", &["breach_list.rs", "delivery"]),
-    ("ureq", &["breach_list.rs", "delivery", "cli"]),
+    ("rustls", &["breach_list.rs", "delivery", "telemetry"]),
+    ("ureq", &["breach_list.rs", "delivery", "cli", "telemetry"]),
 ];
 
 #[test]
