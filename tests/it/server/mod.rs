@@ -23,4 +23,6 @@ mod once_only;
 mod operators;
 mod outbox;
 mod rewrap;
+#[cfg(feature = "otlp")]
+mod traces;
 mod user_import;
