@@ -261,7 +261,34 @@ fn seconds(number: i64) -> f64 {
 mod tests {
     use std::collections::BTreeSet;
 
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
     use super::catalogue::{CATALOGUE, Kind};
+    use super::*;
+
+    #[test]
+    fn what_a_transaction_counts_counts_when_it_is_committed() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let text = recorder.handle();
+        let counted = |number| {
+            let line = format!("vestibule_throttles_total{{kind=\"sending\"}} {number}\n");
+            assert!(text.render().contains(&line), "{number}: {}", text.render());
+        };
+        metrics::with_local_recorder(&recorder, || {
+            throttle("sending");
+            let rolled_back = Held::begin();
+            throttle("sending");
+            drop(rolled_back);
+            counted(1);
+            let committed = Held::begin();
+            throttle("sending");
+            counted(1);
+            committed.count();
+            counted(2);
+            throttle("sending");
+            counted(3);
+        });
+    }
 
     #[test]
     fn names_follow_the_conventions() {
