@@ -463,6 +463,23 @@ fn dashboard_alerts_and_documentation_name_what_there_is() {
 }
 
 #[test]
+fn promtool_accepts_what_the_dashboard_asks() {
+    let text = fs::read_to_string(root().join("deploy/grafana/vestibule.json")).unwrap();
+    let mut shown = Vec::new();
+    expressions(&serde_json::from_str(&text).unwrap(), &mut shown);
+    // A file of rules may be JSON, which is YAML; one group each, so that no two have the same name.
+    let group = |(number, expression): (usize, &String)| {
+        let expression = expression.replace("$__rate_interval", "5m");
+        json!({"name": number.to_string(), "rules": [{"record": "shown:in:panel", "expr": expression}]})
+    };
+    let groups: Vec<Value> = shown.iter().enumerate().map(group).collect();
+    let file = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
+    fs::write(file.path(), json!({"groups": groups}).to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+    assert_accepted(&promtool(&["check", "rules", "--lint=none", path], ""));
+}
+
+#[test]
 fn the_alerts_say_what_is_wrong_and_how_bad_it_is() {
     let alerts = fs::read_to_string(root().join("deploy/prometheus/alerts.yml")).unwrap();
     let rules: Vec<&str> = alerts.split("- alert: ").skip(1).collect();
