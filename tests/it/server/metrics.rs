@@ -184,8 +184,8 @@ fn waits_limits_and_a_full_pool_are_seen() {
         client.post("/login", &wrong).expect(401);
     }
     client.post("/login", &wrong).expect(429);
-    let last = (0..70).map(|_| client.post("/2fa/verify", &json!({})).status).last();
-    assert_eq!(last, Some(429));
+    let statuses: Vec<u16> = (0..70).map(|_| client.post("/2fa/verify", &json!({})).status).collect();
+    assert_eq!(statuses.last(), Some(&429));
     let after = scrape(&client);
     assert_went_up(
         &before,
