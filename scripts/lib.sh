@@ -64,6 +64,7 @@ need_test_tools() {
     has node || MISSING+=(nodejs)
     has npm || MISSING+=(npm)
     has nginx || [ -x /usr/sbin/nginx ] || MISSING+=(nginx)
+    has promtool || MISSING+=(prometheus)
 }
 
 # What the tests of the account pages want: a browser of the system, and what runs them.
@@ -91,12 +92,12 @@ install_missing() {
         "${as_root[@]}" mkdir -p "${no_cluster%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
     fi
-    # Debian's nginx starts a server on port 80, now and at every boot. The tests need the program only.
-    local no_start=''
-    if [[ " ${MISSING[*]} " == *' nginx '* ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
+    # Debian's nginx and prometheus start servers, now and at every boot. The tests need the programs only.
+    local no_start='' server
+    if [[ " ${MISSING[*]} " == *' nginx '* || " ${MISSING[*]} " == *' prometheus '* ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
         no_start=/usr/sbin/policy-rc.d
         # shellcheck disable=SC2016  # $* is for the script that is written
-        printf '#!/bin/sh\ncase "$*" in *nginx*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$no_start" >/dev/null
+        printf '#!/bin/sh\ncase "$*" in *nginx* | *prometheus*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$no_start" >/dev/null
         "${as_root[@]}" chmod 755 "$no_start"
     fi
     # To standard error, so that what a caller reads from standard output is the program's own.
@@ -109,7 +110,9 @@ install_missing() {
     # Whoever installs another version later gets what Debian promises.
     "${as_root[@]}" rm -f "$no_cluster"
     [ -z "$no_start" ] || "${as_root[@]}" rm -f "$no_start"
-    if [[ " ${MISSING[*]} " == *' nginx '* ]]; then "${as_root[@]}" update-rc.d nginx disable >&2 || true; fi
+    for server in nginx prometheus; do
+        if [[ " ${MISSING[*]} " == *" $server "* ]]; then "${as_root[@]}" update-rc.d "$server" disable >&2 || true; fi
+    done
     [ "$done" -eq 0 ] || die "apt-get could not install ${MISSING[*]}"
     MISSING=()
     [ -n "$(postgres_programs)" ] || die "the PostgreSQL of this system is older than $OLDEST_POSTGRES"

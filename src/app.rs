@@ -294,6 +294,8 @@ pub fn build(
         cors_origins: config.server.cors_origins.clone(),
         account_pages: config.server.account_pages,
         openapi: openapi::document(),
+        metrics: None,
+        metrics_elsewhere: config.server.metrics_listen.is_some(),
         development,
     })
 }

@@ -14,14 +14,16 @@ use actix_web::{HttpServer, web};
 use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use crate::api::build_app;
+use crate::api::{ApiState, build_app, build_operators_app, routes};
 use crate::app::{self, StartError, World};
 use crate::config::{Config, Mode};
 use crate::domain::audit_event::EventName;
 use crate::flows::{Core, audit, rewrap, signing_keys};
 use crate::jobs;
 use crate::store::migrations::{self, MigrationError};
+use crate::telemetry::metrics::Metrics;
 
 /// How long requests may take to finish after a signal.
 const SHUTDOWN_GRACE_SECONDS: u64 = 20;
@@ -34,34 +36,44 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long to wait before trying again to reach the database at start.
 const PREPARE_RETRY: Duration = Duration::from_secs(1);
 
-/// Serves until a signal ends it.
+/// How often observations are put into their buckets.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Serves until a signal ends it, and shows operators what was measured.
 ///
 /// # Errors
 ///
 /// Says what kept it from starting, or what the database holds that this program cannot use.
-pub async fn serve(config: Config) -> Result<(), StartError> {
+pub async fn serve(config: Config, metrics: Option<Metrics>) -> Result<(), StartError> {
     // Before the database: an address that is taken should not cost a first start of the private PostgreSQL.
     let bound = bind(config.server.listen)?;
+    let bound_for_operators = config.server.metrics_listen.map(bind).transpose()?;
     // From here on a signal does not end the process, so that no database server is left behind.
     let signals = Signals::listen().map_err(StartError::Server)?;
     let database = app::open_database(&config)?;
-    let outcome = serve_on(&config, bound, &database.url, signals).await;
+    let sockets = (bound, bound_for_operators);
+    let outcome = serve_on(&config, sockets, &database.url, signals, metrics).await;
     outcome.and(database.close())
 }
 
 async fn serve_on(
     config: &Config,
-    (listener, address): (TcpListener, SocketAddr),
+    ((listener, address), for_operators): (Bound, Option<Bound>),
     database_url: &SecretString,
     signals: Signals,
+    metrics: Option<Metrics>,
 ) -> Result<(), StartError> {
     let public_url = config
         .server
         .public_url
         .clone()
         .unwrap_or_else(|| format!("http://{address}"));
-    let state = web::Data::new(app::build(config, database_url, &public_url, World::of(config.mode))?);
+    let mut state = app::build(config, database_url, &public_url, World::of(config.mode))?;
+    state.metrics = metrics.as_ref().map(|metrics| Arc::clone(&metrics.exposition));
+    let state = web::Data::new(state);
+    routes::announce(routes::Offered::by(&state));
     let core = Arc::clone(&state.core);
+    let beside = Beside::start(for_operators, &state, metrics)?;
     let mut server = HttpServer::new(move || build_app(state.clone()))
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
@@ -92,11 +104,63 @@ async fn serve_on(
         }
     };
     stopping.abort();
+    beside.stop().await;
     tracing::info!("stopped");
     outcome
 }
 
-fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+/// A socket that is listened on, and its address.
+type Bound = (TcpListener, SocketAddr);
+
+/// What runs beside the server, for operators: a listener of its own, so that the public one's load and bounds do not keep them
+/// out, and the upkeep of the measures.
+struct Beside {
+    server: Option<ServerHandle>,
+    upkeep: Option<JoinHandle<()>>,
+}
+
+impl Beside {
+    fn start(bound: Option<Bound>, state: &web::Data<ApiState>, metrics: Option<Metrics>) -> Result<Self, StartError> {
+        let mut handle = None;
+        if let Some((listener, address)) = bound {
+            let state = state.clone();
+            let server = HttpServer::new(move || build_operators_app(state.clone()))
+                .client_request_timeout(HEAD_TIMEOUT)
+                .keep_alive(KEEP_ALIVE)
+                .max_connections(100)
+                .workers(1)
+                .shutdown_timeout(1)
+                .disable_signals();
+            let running = server.listen(listener).map_err(StartError::Server)?.run();
+            handle = Some(running.handle());
+            tokio::spawn(running);
+            tracing::info!(%address, "operators are served");
+        }
+        Ok(Self {
+            server: handle,
+            upkeep: metrics.map(|metrics| tokio::spawn(keep_up(metrics))),
+        })
+    }
+
+    /// Stops it, last of all: how requests drain can be watched.
+    async fn stop(self) {
+        if let Some(upkeep) = self.upkeep {
+            upkeep.abort();
+        }
+        if let Some(server) = self.server {
+            server.stop(true).await;
+        }
+    }
+}
+
+async fn keep_up(metrics: Metrics) {
+    loop {
+        tokio::time::sleep(UPKEEP_EVERY).await;
+        (metrics.upkeep)();
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<Bound, StartError> {
     let failed = |source| StartError::Listen {
         address: address.to_string(),
         source,

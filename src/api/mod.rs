@@ -16,9 +16,33 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, Error, web};
 
+use self::extract::operator::ForOperators;
 use self::middleware::{address_limits, cors};
 pub use self::state::ApiState;
 use crate::rate_limits::Scope;
+
+/// Builds the small application that operators are served on a listener of their own.
+pub fn build_operators_app(
+    state: web::Data<ApiState>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    App::new()
+        .app_data(state)
+        .app_data(ForOperators)
+        .configure(routes::configure_for_operators)
+        .default_service(web::to(handlers::fallback::not_found))
+        .wrap(from_fn(middleware::problems::rewrite::<_>))
+        .wrap(from_fn(middleware::unread_body::keep))
+        .wrap(from_fn(middleware::security_headers::add::<BoxBody>))
+        .wrap(from_fn(middleware::observe::observe::<BoxBody>))
+}
 
 /// Builds the one application that is served and tested.
 ///
@@ -36,10 +60,7 @@ pub fn build_app(
     > + use<>,
 > {
     let origins = state.cors_origins.clone();
-    let offered = routes::Offered {
-        development: state.development.is_some(),
-        account_pages: state.account_pages,
-    };
+    let offered = routes::Offered::by(&state);
     App::new()
         .app_data(state)
         .configure(|config| routes::configure(config, offered))

@@ -12,8 +12,8 @@ use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::handlers::{
-    admin, dev, email, health, login, logout, magic_link, me, openapi, password, register, sessions, step_up, token,
-    two_factor, well_known,
+    admin, dev, email, health, login, logout, magic_link, me, metrics, openapi, password, register, sessions, step_up,
+    token, two_factor, well_known,
 };
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
 use super::routes::{ROUTES, RouteSpec};
@@ -112,6 +112,7 @@ struct ProblemSchema {
         well_known::openid_configuration,
         health::live,
         health::ready,
+        metrics::metrics,
         openapi::openapi,
         dev::outbox::list,
         dev::outbox::clear,

@@ -13,11 +13,13 @@ use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
 use super::handlers::{
-    account_pages, admin, dev, docs, email, fallback, health, login, logout, magic_link, me, openapi, password,
-    register, sessions, step_up, token, two_factor, well_known,
+    account_pages, admin, dev, docs, email, fallback, health, login, logout, magic_link, me, metrics, openapi,
+    password, register, sessions, step_up, token, two_factor, well_known,
 };
 use super::middleware::{address_limits, panics};
 use super::problem::Code;
+use super::state::ApiState;
+use crate::measures;
 use crate::rate_limits::Scope;
 
 /// Who may call a route.
@@ -519,6 +521,9 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::get("/health/ready", "get_readiness", |route| route.to(health::ready))
         .unlimited()
         .database(),
+    RouteSpec::get("/metrics", "get_metrics", |route| route.to(metrics::metrics))
+        .unlimited()
+        .codes(&[Code::NotFound]),
     RouteSpec::get("/openapi.json", "get_openapi", |route| route.to(openapi::openapi)),
     RouteSpec::get("/dev/outbox", "list_outbox", |route| route.to(dev::outbox::list))
         .access(Access::Development)
@@ -554,20 +559,53 @@ pub(super) fn is_for_gateways(path: &str) -> bool {
 
 /// Which routes exist beside those that every deployment has.
 #[derive(Clone, Copy)]
-pub(super) struct Offered {
+pub struct Offered {
     /// Those of `vestibule dev`.
-    pub(super) development: bool,
+    pub development: bool,
     /// The account pages.
-    pub(super) account_pages: bool,
+    pub account_pages: bool,
 }
 
 impl Offered {
+    /// Tells which there are.
+    pub fn by(state: &ApiState) -> Self {
+        Self {
+            development: state.development.is_some(),
+            account_pages: state.account_pages,
+        }
+    }
+
     fn has(self, spec: &RouteSpec) -> bool {
         match spec.access {
             Access::Development => self.development,
             Access::AccountPages => self.account_pages,
             _ => true,
         }
+    }
+}
+
+/// Returns a request's method and route as they are counted: by words of ours only, so that nobody makes up new ones.
+pub(super) fn known(method: &Method, pattern: &str) -> (&'static str, &'static str) {
+    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let method = METHODS.into_iter().find(|known| method.as_str() == *known);
+    let route = ROUTES.iter().find(|spec| spec.path == pattern);
+    (method.unwrap_or("other"), route.map_or("unmatched", |spec| spec.path))
+}
+
+/// Tells the measures which routes there are.
+pub fn announce(offered: Offered) {
+    for spec in ROUTES.iter().filter(|spec| offered.has(spec)) {
+        measures::announce_route(spec.verb.name(), spec.path);
+    }
+}
+
+/// What is served on the listener for operators.
+const FOR_OPERATORS: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
+
+/// Registers what operators are served on a listener of their own.
+pub(super) fn configure_for_operators(config: &mut web::ServiceConfig) {
+    for spec in ROUTES.iter().filter(|spec| FOR_OPERATORS.contains(&spec.path)) {
+        config.service(resource(spec.path, &[spec]));
     }
 }
 

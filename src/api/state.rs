@@ -6,6 +6,7 @@ use ipnetwork::IpNetwork;
 
 use crate::domain::clock::Clock;
 use crate::flows::Core;
+use crate::measures::Exposition;
 
 /// Shared by all workers; made once by `app`.
 pub struct ApiState {
@@ -21,6 +22,10 @@ pub struct ApiState {
     pub account_pages: bool,
     /// The OpenAPI document, as served.
     pub openapi: String,
+    /// The measures, where this process keeps any.
+    pub metrics: Option<Exposition>,
+    /// Whether they are served on a listener of their own, and so not with everything else.
+    pub metrics_elsewhere: bool,
     /// The development endpoints' tools; absent when serving for real.
     pub development: Option<Development>,
 }

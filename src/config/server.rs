@@ -24,6 +24,8 @@ pub enum LogFormat {
 pub struct ServerConfig {
     /// Where to listen; port 0 picks one.
     pub listen: SocketAddr,
+    /// Where operators are served what is for them only; `None`: on the same listener.
+    pub metrics_listen: Option<SocketAddr>,
     /// Base of every URL, without a slash at its end; `None`: made from the address listened on.
     pub public_url: Option<String>,
     /// Where links in mails lead, without a slash at its end; `None`: to the pages of our own.
@@ -46,6 +48,7 @@ impl ServerConfig {
     /// Reads the section.
     pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> Option<Self> {
         let listen = reader.parse(&settings::LISTEN, |text| parse_listen(text, mode));
+        let metrics_listen = reader.parse_optional(&settings::METRICS_LISTEN, |text| parse_listen(text, mode));
         let public_url = reader.parse_optional(&settings::PUBLIC_URL, |text| parse_public_url(text, mode));
         if mode == Mode::Serve && public_url == Some(None) && listen.is_some_and(|address| !address.ip().is_loopback())
         {
@@ -66,6 +69,7 @@ impl ServerConfig {
         let log_format = read_log_format(reader);
         Some(Self {
             listen: listen?,
+            metrics_listen: metrics_listen?,
             public_url: public_url?,
             link_base_url: link_base_url?,
             account_pages: account_pages?,

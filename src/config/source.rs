@@ -125,6 +125,11 @@ pub fn log_filter() -> String {
         .unwrap_or_else(|| "info,actix_server=warn".to_owned())
 }
 
+/// Returns a variable that is no setting of ours, but of a library's.
+pub fn foreign(name: &str) -> Option<String> {
+    environment().remove(name).filter(|value| !value.is_empty())
+}
+
 fn environment() -> BTreeMap<String, String> {
     #[expect(
         clippy::disallowed_methods,

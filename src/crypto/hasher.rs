@@ -23,6 +23,7 @@ use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use crate::domain::password::{Password, PasswordRejection, PasswordRules};
 use crate::domain::random::{self, Random};
+use crate::measures::{self, Present, Stopwatch};
 
 /// Those who may wait for a thread; one more is turned away (ASVS 15.2.2).
 const QUEUE_LENGTH: usize = 64;
@@ -104,6 +105,7 @@ impl PasswordHasher {
     ) -> Result<Self, HashError> {
         let peppers = Arc::new(keyring.one_way(Purpose::PasswordPepper));
         let (key_id, _) = peppers.current()?;
+        measures::hash_threads(threads.get());
         Ok(Self {
             peppers,
             cost,
@@ -184,11 +186,19 @@ impl PasswordHasher {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-        let busy = |_| HashError::Busy;
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
-        let turn = tokio::time::timeout(QUEUE_WAIT, Arc::clone(&self.turns).acquire_owned())
-            .await
-            .map_err(|_elapsed| HashError::Busy)?
+        let shed = |reason| {
+            measures::hash_shed(reason);
+            HashError::Busy
+        };
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_full| shed("full"))?;
+        let begun = Stopwatch::start();
+        let waiting = Present::waits_for_hash();
+        let turn = tokio::time::timeout(QUEUE_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
+        drop(waiting);
+        measures::hash_waited(begun.elapsed());
+        let turn = turn
+            .map_err(|_elapsed| shed("timeout"))?
             .map_err(|closed| HashError::Failed(closed.to_string()))?;
         self.send([place, turn], work).await
     }
@@ -200,7 +210,10 @@ impl PasswordHasher {
     ) -> Result<T, HashError> {
         let (answer, result) = oneshot::channel();
         let job = Box::new(move || {
+            let (busy, begun) = (Present::hashes(), Stopwatch::start());
             let done = work();
+            measures::hashed(begun.elapsed());
+            drop(busy);
             // The turn is given back before the answer is told: whoever hears it may come again at once.
             drop(permits);
             // Nobody listens when the client hung up; the work is then lost, and nothing else.

@@ -20,6 +20,7 @@ use crate::domain::message::{Channel, Letter, Message};
 use crate::domain::one_time_code::Quota;
 use crate::domain::session::EndReason;
 use crate::domain::user::User;
+use crate::measures;
 use crate::store::users::{HeldUser, Renaming};
 use crate::store::{PgConnection, link_tokens, out_of_band_factors, recovery_codes, sessions, totp_factors, users};
 
@@ -134,6 +135,7 @@ pub async fn change(core: &Arc<Core>, caller: &Caller, email: Email, origin: Req
                 most: CHANGES_AN_HOUR,
             };
             if let Some(wait) = quotas::wait_or_take(&shared, connection, &[quota], now)? {
+                measures::throttle("sending");
                 return Ok(Change::Wait(wait));
             }
             let request = Request { origin: &origin, now };

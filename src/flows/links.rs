@@ -18,6 +18,7 @@ use crate::domain::link_token::{INVITATION_LIFE, LinkPurpose};
 use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
 use crate::domain::user::{Identifier, User};
+use crate::measures;
 use crate::store::link_tokens::NewLinkToken;
 use crate::store::users::HeldUser;
 use crate::store::{PgConnection, link_tokens, users};
@@ -106,7 +107,11 @@ pub(super) fn may_send(
         window: TimeDelta::hours(1),
         most: MAILS_AN_HOUR,
     };
-    Ok(quotas::wait_or_take(core, connection, &[quota], now)?.is_none())
+    let wait = quotas::wait_or_take(core, connection, &[quota], now)?;
+    if wait.is_some() {
+        measures::throttle("sending");
+    }
+    Ok(wait.is_none())
 }
 
 /// Makes a token for a user and mails its link to an address. The token in an older mail is dead from then on.

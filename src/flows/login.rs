@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use super::account::load_second_factors;
 use super::email::{is_awaited, send_first};
+use super::outcomes::counted;
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::throttle::{Admission, Throttle};
 use super::{Core, Fault, TwoFactorPolicy, password_renewal, whole_seconds};
@@ -71,6 +72,10 @@ pub struct Attempt {
 ///
 /// Returns faults only.
 pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
+    counted("login", judge(core, attempt).await)
+}
+
+async fn judge(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
     let Attempt {
         identifier,
         password,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::email::take_over;
 use super::links::{self, Request};
 use super::login::{Login, Opening};
+use super::outcomes::counted;
 use super::{Core, Fault, login};
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -21,6 +22,15 @@ const PURPOSE: LinkPurpose = LinkPurpose::MagicLink;
 ///
 /// Returns faults only.
 pub async fn verify(
+    core: &Arc<Core>,
+    token: &str,
+    delivery: Delivery,
+    origin: RequestOrigin,
+) -> Result<Option<Login>, Fault> {
+    counted("magic_link", open(core, token, delivery, origin).await)
+}
+
+async fn open(
     core: &Arc<Core>,
     token: &str,
     delivery: Delivery,

@@ -11,6 +11,7 @@ pub mod check;
 pub mod email;
 pub mod enrolment;
 pub mod fault;
+pub mod gauges;
 pub mod health;
 pub mod introspect;
 pub mod links;
@@ -20,6 +21,7 @@ pub mod magic_link;
 mod new_password;
 pub mod out_of_band;
 pub mod outbox;
+mod outcomes;
 pub mod password;
 mod password_renewal;
 pub mod profile;
@@ -202,6 +204,7 @@ impl Core {
     ) -> Result<(), StoreError> {
         let named: Vec<_> = events
             .iter()
+            .inspect(|event| outcomes::count_throttles(event))
             .map(|event| (AuditEventId::new(now, self.random.as_ref()), *event))
             .collect();
         audit_events::insert(connection, &named, origin, now)

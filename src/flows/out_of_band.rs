@@ -21,6 +21,7 @@ use crate::domain::message::{Channel, Letter, Message};
 use crate::domain::one_time_code::{self, CodePlace, CodePurpose, OneTimeCode, RESEND_AFTER_SECONDS, send_quotas};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::User;
+use crate::measures;
 use crate::store::one_time_codes::NewCode;
 use crate::store::out_of_band_factors::{NewPendingFactor, StoredFactor};
 use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes};
@@ -149,7 +150,11 @@ fn wait_before_sending(
         destination.as_str(),
         destination.block(),
     );
-    wait_or_take(core, connection, &bounds, wish.now)
+    let wait = wait_or_take(core, connection, &bounds, wish.now)?;
+    if wait.is_some() {
+        measures::throttle("sending");
+    }
+    Ok(wait)
 }
 
 impl Wish<'_> {

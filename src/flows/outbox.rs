@@ -17,6 +17,7 @@ use crate::domain::email::Email;
 use crate::domain::ids::MessageId;
 use crate::domain::message::{Channel, Letter, Message, Occasion, back_off};
 use crate::domain::user::User;
+use crate::measures;
 use crate::store::outbox::{NewMessage, StoredMessage};
 use crate::store::{PgConnection, outbox};
 
@@ -167,8 +168,20 @@ enum Report {
     GivenUp { refusals: i32, why: String },
 }
 
+impl Report {
+    /// The word under which it is counted.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Postponed { .. } => "postponed",
+            Self::GivenUp { .. } => "given_up",
+        }
+    }
+}
+
 /// A message that was tried.
 struct Tried {
+    channel: Channel,
     message: StoredMessage,
     report: Report,
     next_try_at: DateTime<Utc>,
@@ -192,6 +205,7 @@ async fn deliver(
         }
     }
     let tried = Arc::new(Tried {
+        channel,
         next_try_at: core.clock.now() + back_off(attempts, core.random.as_ref()),
         message,
         report,
@@ -212,6 +226,7 @@ async fn write_down(core: &Core, tried: Arc<Tried>) -> Result<(), Fault> {
             let Tried {
                 message, next_try_at, ..
             } = tried.as_ref();
+            measures::delivery(tried.channel.as_str(), tried.report.word());
             match &tried.report {
                 Report::Sent => {
                     outbox::remove_sent(connection, message)?;

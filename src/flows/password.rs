@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::email::{end_all_sessions, take_over};
 use super::links::{self, Request};
 use super::outbox::tell;
+use super::outcomes::counted;
 use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::step_up::compare;
@@ -42,6 +43,18 @@ pub enum Change {
 ///
 /// Returns faults only.
 pub async fn change(
+    core: &Arc<Core>,
+    caller: &Caller,
+    (current, new): (Password, Password),
+    origin: RequestOrigin,
+) -> Result<Change, Fault> {
+    counted(
+        "password_change",
+        try_to_change(core, caller, (current, new), origin).await,
+    )
+}
+
+async fn try_to_change(
     core: &Arc<Core>,
     caller: &Caller,
     (current, new): (Password, Password),
@@ -115,6 +128,10 @@ pub enum Reset {
 ///
 /// Returns faults only.
 pub async fn reset(core: &Arc<Core>, token: &str, new: Password, origin: RequestOrigin) -> Result<Reset, Fault> {
+    counted("password_reset", try_to_reset(core, token, new, origin).await)
+}
+
+async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: RequestOrigin) -> Result<Reset, Fault> {
     let Some(id) = links::open(core, PURPOSE, token) else {
         return Ok(Reset::InvalidToken);
     };

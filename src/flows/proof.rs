@@ -24,6 +24,7 @@ use crate::domain::one_time_code::{CodePlace, CodePurpose, OneTimeCode};
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
+use crate::measures;
 use crate::store::totp_factors::StoredFactor;
 use crate::store::users::HeldUser;
 use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes, totp_factors, users};
@@ -108,10 +109,13 @@ impl Claimant<'_> {
         code: &SecondFactorCode,
         pending: PendingTotp,
     ) -> Result<Judgement<Proven>, Fault> {
+        let method = code.method().as_str();
         if let Some(wait) = self.held.failed_attempts.wait(self.now) {
+            measures::code(method, "locked");
             return Ok(Err(Refusal::Locked(wait)));
         }
         if self.held.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
+            measures::code(method, "disabled");
             return self.refuse_unseen(core, connection);
         }
         let proven = match code {
@@ -127,6 +131,7 @@ impl Claimant<'_> {
         if proven.method.is_held() {
             self.forgive(core, connection)?;
         }
+        measures::code(method, "right");
         self.record(core, connection, EventName::MfaSuccess, proven.method)?;
         Ok(Ok(proven))
     }
@@ -140,13 +145,16 @@ impl Claimant<'_> {
         code: &SecondFactorCode,
     ) -> Result<Judgement<Proven>, Fault> {
         let user_id = Some(self.held.user.id);
+        let method = code.method().as_str();
         if self.was_used(core, connection, code)? {
+            measures::code(method, "replayed");
             let event = AuditEvent::failure(EventName::MfaReplay, code.method().amr(), user_id);
             core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
             return Ok(Err(Refusal::InvalidCode {
                 attempts_remaining: self.held.failed_attempts.remaining(Curve::SECOND_FACTOR),
             }));
         }
+        measures::code(method, "wrong");
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
         let refusal = self.reject(core, connection, event)?;
         self.count_in_a_row(core, connection)?;
@@ -318,7 +326,11 @@ impl Claimant<'_> {
     fn matched_step(&self, core: &Core, factor: &StoredFactor, code: &TotpCode) -> Result<Option<TimeStep>, Fault> {
         let place = SealedAt::totp_secret(factor.id, self.held.user.id);
         let secret = core.sealer.open(&place, &factor.sealed_secret)?;
-        Ok(TotpSecret::from_bytes(secret).matched_step(code, self.now, factor.last_step))
+        let matched = TotpSecret::from_bytes(secret).matched_step(code, self.now, factor.last_step);
+        if let Some(step) = matched {
+            measures::totp_matched(step.0 - TimeStep::at(self.now).0);
+        }
+        Ok(matched)
     }
 
     /// Confirms the authenticator of an account that has no second factor yet: whoever knows the password may then.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outbox::tell;
+use super::outcomes::counted;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -20,6 +21,9 @@ use crate::domain::opaque_token::{TokenBody, TokenKind};
 use crate::domain::session::{ActiveSession, EndReason, StaleToken, judge_stale_token};
 use crate::domain::user::User;
 use crate::store::{PgConnection, sessions, users};
+
+/// How operators are told of a token that is good for nothing.
+const INVALID: &str = "invalid";
 
 /// What became of a refresh.
 #[must_use]
@@ -38,15 +42,25 @@ pub enum Refresh {
 ///
 /// Returns faults only.
 pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigin) -> Result<Refresh, Fault> {
+    let ended = counted("refresh", exchange(core, refresh_token, origin).await)?;
+    Ok(ended.0)
+}
+
+/// Does it, and says in a word what was done.
+async fn exchange(
+    core: &Arc<Core>,
+    refresh_token: &str,
+    origin: RequestOrigin,
+) -> Result<(Refresh, &'static str), Fault> {
     let Some(token) = core.tokens.open(TokenKind::Refresh, refresh_token) else {
-        return Ok(Refresh::Invalid);
+        return Ok((Refresh::Invalid, INVALID));
     };
     if let Some(wait) = core.rate_limits.session(token.row_id) {
-        return Ok(Refresh::TooOften(wait));
+        return Ok((Refresh::TooOften(wait), "too_often"));
     }
     let now = core.clock.now();
     let shared = Arc::clone(core);
-    let going_on = core
+    let (going_on, word) = core
         .db
         .transaction("refresh", move |connection| {
             go_on(&shared, connection, token, &origin, now)
@@ -55,11 +69,14 @@ pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigi
     match going_on {
         Some(going_on) => {
             let (session, user) = *going_on;
-            sign_in::grant(core, session, &user, now).map(|grant| Refresh::Granted(Box::new(grant)))
+            let grant = sign_in::grant(core, session, &user, now)?;
+            Ok((Refresh::Granted(Box::new(grant)), word))
         }
-        None => Ok(Refresh::Invalid),
+        None => Ok((Refresh::Invalid, word)),
     }
 }
+
+type GoingOn = Option<Box<(ActiveSession, User)>>;
 
 fn go_on(
     core: &Core,
@@ -67,20 +84,22 @@ fn go_on(
     token: TokenBody,
     origin: &RequestOrigin,
     now: DateTime<Utc>,
-) -> Result<Option<Box<(ActiveSession, User)>>, Fault> {
+) -> Result<(GoingOn, &'static str), Fault> {
     // A rotation whose tokens nobody gets would sign a client out.
     core.keys.ready_to_sign()?;
     let id = SessionId::from_uuid(token.row_id);
     let rotated = sessions::rotate(connection, id, token.counter, core.settings.lifetimes.idle, now)?;
-    let session = match rotated {
-        Some(session) => Some(session),
+    let (session, word) = match rotated {
+        Some(session) => (Some(session), "rotated"),
         None => repeat_or_end(core, connection, token, origin, now)?,
     };
     let Some(session) = session else {
-        return Ok(None);
+        return Ok((None, word));
     };
-    let user = users::find_active(connection, session.user_id)?;
-    Ok(user.map(|user| Box::new((session, user))))
+    let Some(user) = users::find_active(connection, session.user_id)? else {
+        return Ok((None, INVALID));
+    };
+    Ok((Some(Box::new((session, user))), word))
 }
 
 fn repeat_or_end(
@@ -89,7 +108,7 @@ fn repeat_or_end(
     token: TokenBody,
     origin: &RequestOrigin,
     now: DateTime<Utc>,
-) -> Result<Option<ActiveSession>, Fault> {
+) -> Result<(Option<ActiveSession>, &'static str), Fault> {
     let id = SessionId::from_uuid(token.row_id);
     // Held still, so that what is judged is what is answered or ended.
     let Some(session) = sessions::find_live_for_update(connection, id, now)? else {
@@ -98,12 +117,12 @@ fn repeat_or_end(
             let event = AuditEvent::success(EventName::SessionExpired, user_id).because("refresh");
             core.audit(connection, &[event.in_session(id)], origin, now)?;
         }
-        return Ok(None);
+        return Ok((None, INVALID));
     };
     let grace = core.settings.refresh_reuse_grace;
     match judge_stale_token(token.counter, session.refresh_counter, session.rotated_at, grace, now) {
-        StaleToken::Predecessor => Ok(Some(session)),
-        StaleToken::Unknown => Ok(None),
+        StaleToken::Predecessor => Ok((Some(session), "repeated")),
+        StaleToken::Unknown => Ok((None, INVALID)),
         StaleToken::Reused => {
             sessions::end(connection, id, EndReason::RefreshReuse, now)?;
             let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(session.user_id));
@@ -112,7 +131,7 @@ fn repeat_or_end(
                 tell(core, connection, &owner, Message::RefreshTokenReused, origin, now)?;
             }
             tracing::warn!(session_id = %id.uuid(), "a used refresh token was presented again; its session has ended");
-            Ok(None)
+            Ok((None, "reused"))
         }
     }
 }

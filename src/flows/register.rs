@@ -8,6 +8,7 @@ use super::email::send_first;
 use super::enrolment::{PreparedFactor, TotpEnrolment};
 use super::links::{Request, may_send, require_mail};
 use super::outbox::tell;
+use super::outcomes::counted;
 use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
@@ -57,6 +58,16 @@ pub struct NewAccount {
 ///
 /// Returns faults only.
 pub async fn register(
+    core: &Arc<Core>,
+    names: AccountNames,
+    password: Password,
+    locale: Locale,
+    origin: RequestOrigin,
+) -> Result<Registration, Fault> {
+    counted("register", apply(core, names, password, locale, origin).await)
+}
+
+async fn apply(
     core: &Arc<Core>,
     names: AccountNames,
     password: Password,

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::audit::note_unreadable;
 use super::email::is_awaited;
+use super::outcomes::counted;
 use super::proof::{Claimant, Proven, Refusal};
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::{Core, Fault};
@@ -78,6 +79,10 @@ pub struct Attempt {
 ///
 /// Returns faults only.
 pub async fn verify(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) -> Result<Verification, Fault> {
+    counted("second_factor", exchange(core, pre_auth_token, attempt).await)
+}
+
+async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) -> Result<Verification, Fault> {
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Verification::InvalidPreAuthToken);
     };

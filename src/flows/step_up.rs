@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 
 use super::account::second_factors;
 use super::audit::note_unreadable;
+use super::outcomes::counted;
 use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
@@ -81,6 +82,10 @@ pub async fn step_up(
     proof: StepUpProof,
     origin: RequestOrigin,
 ) -> Result<StepUp, Fault> {
+    counted("step_up", judge(core, caller, proof, origin).await)
+}
+
+async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
     let proof = match proof {
         StepUpProof::Password(password) => Checked::Password(compare(core, caller, password).await?),
         StepUpProof::Code(code) => Checked::Code(code),

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::message::Channel;
-use crate::flows::{Core, outbox, signing_keys, sweep};
+use crate::flows::{Core, gauges, outbox, signing_keys, sweep};
+use crate::measures;
 
 /// How often the signing keys are looked at: a rotation is followed by every instance within ten seconds.
 const KEYS_EVERY: Duration = Duration::from_secs(5);
@@ -20,6 +21,9 @@ const OUTBOX_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 const SWEEP_REST: Duration = Duration::from_millis(200);
 
+/// How often what operators see of the database is looked at.
+const GAUGES_EVERY: Duration = Duration::from_secs(10);
+
 /// Tells jobs that the process stops.
 pub type Stopping = watch::Receiver<bool>;
 
@@ -29,14 +33,18 @@ pub async fn run(core: Arc<Core>, stopping: Stopping) {
         tend_signing_keys(&core, stopping.clone()),
         deliver(&core, Channel::Email, stopping.clone()),
         deliver(&core, Channel::Sms, stopping.clone()),
-        sweep(&core, stopping),
+        sweep(&core, stopping.clone()),
+        measure(&core, stopping),
     );
 }
 
 async fn tend_signing_keys(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
-        if let Err(fault) = signing_keys::tend(core).await {
-            tracing::warn!(error = %fault, "the signing keys could not be looked at; the ones in memory stay in use");
+        match signing_keys::tend(core).await {
+            Ok(()) => done(core, "signing_keys"),
+            Err(fault) => {
+                tracing::warn!(error = %fault, "the signing keys could not be looked at; the ones in memory stay in use");
+            }
         }
         if stops_within(&mut stopping, KEYS_EVERY).await {
             return;
@@ -46,8 +54,16 @@ async fn tend_signing_keys(core: &Arc<Core>, mut stopping: Stopping) {
 
 /// Sends what is due, each channel by itself: a mail server that is slow holds no text message up.
 async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
+    let job = match channel {
+        Channel::Email => "outbox_email",
+        Channel::Sms => "outbox_sms",
+    };
     loop {
-        let pause = match outbox::deliver_due(core, channel).await {
+        let delivered = outbox::deliver_due(core, channel).await;
+        if delivered.is_ok() {
+            done(core, job);
+        }
+        let pause = match delivered {
             Ok(0) => OUTBOX_EVERY,
             Ok(_) => Duration::ZERO,
             Err(fault) => {
@@ -65,7 +81,10 @@ async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
 async fn sweep(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
         let pause = match sweep::sweep(core).await {
-            Ok(0) => SWEEP_EVERY,
+            Ok(0) => {
+                done(core, "sweep");
+                SWEEP_EVERY
+            }
             Ok(_) => SWEEP_REST,
             Err(fault) => {
                 tracing::warn!(error = %fault, "old rows could not be deleted");
@@ -76,6 +95,24 @@ async fn sweep(core: &Arc<Core>, mut stopping: Stopping) {
             return;
         }
     }
+}
+
+/// Looks at what the database holds, for operators.
+async fn measure(core: &Arc<Core>, mut stopping: Stopping) {
+    loop {
+        match gauges::look(core).await {
+            Ok(()) => done(core, "measure"),
+            Err(fault) => tracing::debug!(error = %fault, "what operators see of the database could not be looked at"),
+        }
+        if stops_within(&mut stopping, GAUGES_EVERY).await {
+            return;
+        }
+    }
+}
+
+/// Notes that a job came to its end, so that one that does not any more is seen.
+fn done(core: &Core, job: &'static str) {
+    measures::job_done(job, core.clock.now().timestamp());
 }
 
 /// Waits, and tells whether the process stops meanwhile.

@@ -17,6 +17,7 @@ use self::elapsed::Elapsed;
 use self::limiter::Limiter;
 use crate::domain::clock::Clock;
 use crate::domain::network::network_of;
+use crate::measures;
 
 /// How much more a site of 65,536 networks may ask for than one of them.
 const SITE_FACTOR: u32 = 16;
@@ -53,6 +54,22 @@ pub enum Scope {
     WrongClient,
     /// Everything else.
     Ordinary,
+}
+
+impl Scope {
+    /// Returns the name under which refusals are counted.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Register => "register",
+            Self::SecondFactor => "second_factor",
+            Self::Refresh => "refresh",
+            Self::Mail => "mail",
+            Self::LinkToken => "link_token",
+            Self::WrongClient => "wrong_client",
+            Self::Ordinary => "ordinary",
+        }
+    }
 }
 
 /// What one address may do; every policy of a scope holds.
@@ -146,18 +163,28 @@ impl RateLimits {
                 }
             }
         }
+        if verdict.wait.is_some() {
+            measures::rate_limited(scope.as_str());
+        }
         verdict
     }
 
     /// Counts a request of a session; tells how long it has to wait, if it asks too often.
     pub fn session(&self, id: Uuid) -> Option<TimeDelta> {
-        self.sessions.check(&id).err().map(|(_left, wait)| wait)
+        refused("session", self.sessions.check(&id))
     }
 
     /// Counts a request of a service client; tells how long it has to wait, if it asks too often.
     pub fn service_client(&self, id: Uuid) -> Option<TimeDelta> {
-        self.service_clients.check(&id).err().map(|(_left, wait)| wait)
+        refused("service_client", self.service_clients.check(&id))
     }
+}
+
+/// Returns how long somebody has to wait who is refused.
+fn refused(scope: &'static str, checked: Result<Remaining, (Remaining, TimeDelta)>) -> Option<TimeDelta> {
+    let (_left, wait) = checked.err()?;
+    measures::rate_limited(scope);
+    Some(wait)
 }
 
 /// Returns what one customer's line has at least: an IPv4 address, or the /64 of an IPv6 one, whose machines choose the rest

@@ -4,6 +4,7 @@
 //! takes it only if this one died. What it reports afterwards counts only if nobody has taken the message since.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
@@ -175,6 +176,50 @@ pub fn list(
         .map(|(name, row)| {
             let channel = Channel::parse(&name).ok_or(StoreError::Corrupt("outbox.channel"))?;
             Ok((channel, row.into()))
+        })
+        .collect()
+}
+
+/// How many messages of a channel are in a state, and since when.
+pub struct Tally {
+    /// The way they take.
+    pub channel: Channel,
+    /// Whether they were given up.
+    pub dead: bool,
+    /// How many there are.
+    pub number: i64,
+    /// When the oldest was written.
+    pub oldest: DateTime<Utc>,
+    /// When the one is tried that is tried first.
+    pub due: DateTime<Utc>,
+}
+
+/// Counts the messages by channel and state.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn tally(connection: &mut PgConnection) -> Result<Vec<Tally>, StoreError> {
+    type Row = (String, String, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+    let rows: Vec<Row> = outbox::table
+        .group_by((outbox::channel, outbox::state))
+        .select((
+            outbox::channel,
+            outbox::state,
+            count_star(),
+            min(outbox::created_at),
+            min(outbox::next_try_at),
+        ))
+        .load(connection)?;
+    rows.into_iter()
+        .map(|(channel, state, number, oldest, due)| {
+            Ok(Tally {
+                channel: Channel::parse(&channel).ok_or(StoreError::Corrupt("outbox.channel"))?,
+                dead: state == "dead",
+                number,
+                oldest: oldest.ok_or(StoreError::Corrupt("outbox.created_at"))?,
+                due: due.ok_or(StoreError::Corrupt("outbox.next_try_at"))?,
+            })
         })
         .collect()
 }

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::StoreError;
 use super::transaction::{Lease, Retryable, in_transaction, reading};
+use crate::measures::{self, Present, Stopwatch};
 
 /// How long a request waits for its turn (ASVS 13.1.3).
 const TURN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,6 +47,7 @@ impl Database {
     /// before [`Database::schema_is_ready`].
     pub fn new(url: &SecretString, size: u32) -> Self {
         let size = size.max(1);
+        measures::connections(size);
         let reachable = Arc::new(AtomicBool::new(true));
         let pool = Pool::builder()
             .max_size(size)
@@ -65,6 +67,11 @@ impl Database {
     /// Lets statements through, once the schema is known to be the one that this program was written for.
     pub fn schema_is_ready(&self) {
         self.schema_is_ready.store(true, Ordering::Release);
+    }
+
+    /// Tells whether statements are let through.
+    pub fn is_schema_ready(&self) -> bool {
+        self.schema_is_ready.load(Ordering::Acquire)
     }
 
     /// Runs statements in one transaction. `work` may run several times, so it must have no effect but its SQL.
@@ -121,12 +128,19 @@ impl Database {
             // Held until the connection is back in the pool, also when the request was given up meanwhile.
             let _turn = turn;
             let _entered = span.entered();
-            work(Lease::new(connector)?)
+            let lease = Lease::new(connector).inspect_err(|_fault| measures::connection_refused("unreachable"))?;
+            let (_used, begun) = (Present::uses_connection(), Stopwatch::start());
+            let done = work(lease);
+            measures::connection_used(begun.elapsed());
+            done
         });
         match tokio::time::timeout(ANSWER_TIMEOUT, working).await {
             Ok(Ok(done)) => done,
             Ok(Err(died)) => Err(StoreError::Unavailable(died.to_string()).into()),
-            Err(_elapsed) => Err(StoreError::Unavailable(format!("the server does not answer ({name})")).into()),
+            Err(_elapsed) => {
+                measures::connection_refused("no_answer");
+                Err(StoreError::Unavailable(format!("the server does not answer ({name})")).into())
+            }
         }
     }
 
@@ -137,10 +151,16 @@ impl Database {
                 "the schema has not been checked yet".to_owned(),
             ));
         }
-        tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.turns).acquire_owned())
-            .await
-            .map_err(|_elapsed| StoreError::Unavailable(format!("all connections are busy ({name})")))?
-            .map_err(|closed| StoreError::Unavailable(closed.to_string()))
+        let begun = Stopwatch::start();
+        let waiting = Present::waits_for_connection();
+        let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.turns).acquire_owned()).await;
+        drop(waiting);
+        measures::connection_waited(begun.elapsed());
+        turn.map_err(|_elapsed| {
+            measures::connection_refused("busy");
+            StoreError::Unavailable(format!("all connections are busy ({name})"))
+        })?
+        .map_err(|closed| StoreError::Unavailable(closed.to_string()))
     }
 }
 

@@ -6,6 +6,7 @@ use diesel::r2d2::{ConnectionManager, PooledConnection};
 
 use super::error::StoreError;
 use super::pool::Connector;
+use crate::measures::{self, Held};
 
 /// How often a transaction that collided is tried in all.
 const ATTEMPTS: u32 = 3;
@@ -67,9 +68,13 @@ pub(super) fn in_transaction<T, E: Retryable>(
     let mut lease = begin(lease)?;
     let mut attempt = 1;
     loop {
+        let held = Held::begin();
         let error = match work(&mut lease.connection) {
             Ok(value) => match lease.commit() {
-                Ok(()) => return Ok(value),
+                Ok(()) => {
+                    held.count();
+                    return Ok(value);
+                }
                 Err(error) => error.into(),
             },
             Err(error) => {
@@ -80,6 +85,7 @@ pub(super) fn in_transaction<T, E: Retryable>(
         if attempt == ATTEMPTS || !matches!(error.store_error(), Some(StoreError::Collision(_))) {
             return Err(error);
         }
+        measures::transaction_repeated();
         tracing::debug!(transaction = name, attempt, "a transaction collided and is repeated");
         attempt += 1;
         lease.begin()?;

@@ -6,6 +6,7 @@ pub mod client;
 pub mod filter;
 pub mod form;
 pub mod json;
+pub mod operator;
 pub mod origin;
 pub mod page;
 pub mod then;

@@ -3,10 +3,12 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use crate::api::dto::health::Health;
+use crate::api::dto::health::{Check, Checks, Health};
+use crate::api::extract::operator::Asker;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::flows;
+use crate::flows::health::Report;
 
 /// Tells that the process runs
 ///
@@ -16,17 +18,46 @@ use crate::flows;
     responses((status = 200, description = "It runs.", body = Health)),
 )]
 pub async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(Health { status: "live" })
+    HttpResponse::Ok().json(Health {
+        status: "live",
+        checks: None,
+    })
 }
 
 /// Tells whether requests can be served
 ///
-/// For a load balancer: the database answers, its schema is this program's, the signing keys are loaded.
+/// For a load balancer: the database answers, its schema is this program's, the signing keys are loaded. Operators, who may see
+/// the measures, are told how each part is, also where the answer is an error.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "get_readiness", tag = "Operation",
     responses((status = 200, description = "Send requests.", body = Health)),
 )]
-pub async fn ready(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
-    flows::health::ready(&state.core).await?;
-    Ok(HttpResponse::Ok().json(Health { status: "ready" }))
+pub async fn ready(state: Data<ApiState>, asker: Asker) -> Result<HttpResponse, Problem> {
+    let ready = flows::health::ready(&state.core).await;
+    let checks = if asker.is_operator {
+        Some(checks(&flows::health::report(&state.core, &ready).await))
+    } else {
+        None
+    };
+    match (ready, checks) {
+        (Ok(()), checks) => Ok(HttpResponse::Ok().json(Health {
+            status: "ready",
+            checks,
+        })),
+        (Err(fault), Some(checks)) => Err(Problem::from(fault).with("checks", checks.told())),
+        (Err(fault), None) => Err(fault.into()),
+    }
+}
+
+fn checks(report: &Report) -> Checks {
+    let check = |state: flows::health::State, seconds| Check {
+        status: state.as_str(),
+        seconds,
+    };
+    Checks {
+        database: check(report.database, None),
+        migrations: check(report.migrations, None),
+        signing_key: check(report.signing_key, report.signing_key_age),
+        outbox: check(report.outbox, report.outbox_overdue),
+    }
 }

@@ -11,6 +11,7 @@ pub mod login;
 pub mod logout;
 pub mod magic_link;
 pub mod me;
+pub mod metrics;
 pub mod openapi;
 pub mod password;
 pub mod register;

@@ -6,4 +6,6 @@ pub mod observe;
 pub mod panics;
 pub mod problems;
 pub mod security_headers;
+#[cfg(feature = "otlp")]
+mod trace_context;
 pub mod unread_body;

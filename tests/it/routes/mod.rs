@@ -10,6 +10,7 @@ mod login;
 mod logout;
 mod magic_link;
 mod me;
+mod metrics;
 mod openapi;
 mod password;
 mod register;

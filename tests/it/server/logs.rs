@@ -23,7 +23,7 @@ const NUMBERS: [&str; 7] = [
 ];
 
 /// Signs up, signs in in every way, and errs in every way; returns every secret that was in it.
-fn whole_flow(client: &Client) -> Vec<(&'static str, String)> {
+pub(crate) fn whole_flow(client: &Client) -> Vec<(&'static str, String)> {
     let (mut person, first) = Person::sign_up(client);
     let mut secrets = vec![
         ("password", person.password.clone()),

@@ -23,10 +23,13 @@ mod instances;
 mod lifecycle;
 mod limits;
 mod logs;
+mod metrics;
 mod nginx;
 mod once_only;
 mod operators;
 mod outbox;
 mod rewrap;
+#[cfg(feature = "otlp")]
+mod traces;
 mod under_load;
 mod user_import;

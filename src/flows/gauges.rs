@@ -1,0 +1,76 @@
+//! What operators see of the database: the outbox and the signing keys, by number and age.
+//!
+//! Looked at every few seconds by a job of every instance, so that nobody's scrape waits for the database.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::outbox::Outlet;
+use super::{Core, Fault};
+use crate::domain::message::Channel;
+use crate::domain::signing_key::{KeyState, ListedKey};
+use crate::measures;
+use crate::store::outbox::Tally;
+use crate::store::{outbox, signing_keys};
+
+/// From when on a message that was not tried says that nobody sends: sending is looked at every second.
+pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
+
+/// Looks, and tells the measures.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub async fn look(core: &Arc<Core>) -> Result<(), Fault> {
+    let looked = core
+        .db
+        .read("gauges.look", |connection| -> Result<_, Fault> {
+            Ok((outbox::tally(connection)?, signing_keys::list(connection)?))
+        })
+        .await;
+    measures::database_up(looked.is_ok());
+    let (tallies, keys) = looked?;
+    let now = core.clock.now();
+    for channel in [Channel::Email, Channel::Sms] {
+        show_outbox(core, channel, &tallies, now);
+    }
+    for state in [KeyState::Next, KeyState::Current, KeyState::Retired] {
+        show_keys(state, &keys, now);
+    }
+    Ok(())
+}
+
+fn show_outbox(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<Utc>) {
+    let find = |dead| {
+        tallies
+            .iter()
+            .find(|tally| tally.channel == channel && tally.dead == dead)
+    };
+    let (waiting, dead) = (find(false), find(true));
+    let number = |tally: Option<&Tally>| tally.map_or(0, |tally| tally.number);
+    measures::messages(channel.as_str(), "pending", number(waiting));
+    measures::messages(channel.as_str(), "dead", number(dead));
+    let oldest = waiting.map_or(0, |tally| (now - tally.oldest).num_seconds());
+    let overdue = overdue(core, channel, tallies, now).num_seconds();
+    measures::outbox_ages(channel.as_str(), oldest, overdue);
+}
+
+/// Returns how long a message of a channel ought to have been tried. Development keeps messages, and tries none.
+pub(super) fn overdue(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<Utc>) -> TimeDelta {
+    let mut waiting = tallies.iter().filter(|tally| tally.channel == channel && !tally.dead);
+    match (core.outlets.of(channel), waiting.next()) {
+        (Outlet::Transport(_), Some(tally)) => (now - tally.due).max(TimeDelta::zero()),
+        _ => TimeDelta::zero(),
+    }
+}
+
+fn show_keys(state: KeyState, keys: &[ListedKey], now: DateTime<Utc>) {
+    let here: Vec<&ListedKey> = keys.iter().filter(|key| key.state == state).collect();
+    measures::signing_keys(state.as_str(), here.len());
+    // A retired key is deleted with the last token that it signed: its age tells nothing.
+    if let Some(key) = here.first().filter(|_| state != KeyState::Retired) {
+        let since = key.activated_at.unwrap_or(key.created_at);
+        measures::signing_key_age(state.as_str(), (now - since).num_seconds());
+    }
+}

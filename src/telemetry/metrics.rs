@@ -1,0 +1,71 @@
+//! Keeps what is measured, for the life of the process that serves.
+//!
+//! There is one recorder a process, so only `serve` and `dev` start it; everywhere else counting does nothing.
+
+use std::sync::Arc;
+
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+
+use super::process;
+use crate::measures::Exposition;
+use crate::measures::catalogue::{CATALOGUE, Kind, Measure, Series};
+
+/// What is measured from here on, and the work of keeping it small.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Writes it all as text.
+    pub exposition: Exposition,
+    /// Puts observations into their buckets; to be done every few seconds, whether somebody looks or not.
+    pub upkeep: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// Starts to record. `None`: this process records already, or cannot.
+pub fn record() -> Option<Metrics> {
+    let mut builder = PrometheusBuilder::new();
+    for measure in CATALOGUE {
+        if let Kind::Histogram(bounds) = measure.kind {
+            let name = Matcher::Full(measure.name.to_owned());
+            builder = builder.set_buckets_for_metric(name, bounds).ok()?;
+        }
+    }
+    let recorder = builder.build_recorder();
+    let (text, kept) = (recorder.handle(), recorder.handle());
+    metrics::set_global_recorder(recorder).ok()?;
+    CATALOGUE.iter().for_each(begin);
+    gauge!(crate::measures::catalogue::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Some(Metrics {
+        exposition: Arc::new(move || text.render() + &process::exposition()),
+        upkeep: Arc::new(move || kept.run_upkeep()),
+    })
+}
+
+/// Describes a measure, and lets the series that are known ahead begin.
+fn begin(measure: &Measure) {
+    match measure.kind {
+        Kind::Counter => metrics::describe_counter!(measure.name, measure.help),
+        Kind::Gauge => metrics::describe_gauge!(measure.name, measure.help),
+        Kind::Histogram(_) => metrics::describe_histogram!(measure.name, measure.help),
+    }
+    let name = measure.name;
+    for labels in series(measure.series) {
+        match measure.kind {
+            Kind::Counter => counter!(name, &labels).absolute(0),
+            Kind::Gauge => gauge!(name, &labels).set(0.0),
+            Kind::Histogram(_) => drop(histogram!(name, &labels)),
+        }
+    }
+}
+
+/// Returns the labels of each series.
+fn series(series: Series) -> Vec<Vec<(&'static str, &'static str)>> {
+    match series {
+        Series::One => vec![Vec::new()],
+        Series::Each(label, values) => values.iter().map(|value| vec![(label, *value)]).collect(),
+        Series::Pairs([first, second], rows) => rows
+            .iter()
+            .flat_map(|(row, values)| values.iter().map(move |value| vec![(first, *row), (second, *value)]))
+            .collect(),
+        Series::Later => Vec::new(),
+    }
+}

@@ -1,0 +1,496 @@
+//! What operators see: measures that follow what happens and name nobody, health in detail, and who may see either.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use vestibule::measures::catalogue::CATALOGUE;
+
+use super::http::Client;
+use super::instances::{MASTER_KEY, PUBLIC_URL, instance};
+use super::person::{PERIOD, Person, advance, service_now, verify};
+use super::postgres::Database;
+use super::process::eventually;
+use super::program::{Launch, Program};
+
+/// Every series with its value, by name and labels as they are written.
+type Seen = BTreeMap<String, f64>;
+
+#[track_caller]
+fn scrape(client: &Client) -> Seen {
+    let answer = client.get("/metrics").expect(200);
+    assert_eq!(
+        answer.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let lines = answer
+        .text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let parse = |line: &str| {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        (
+            series.to_owned(),
+            value.parse().unwrap_or_else(|error| panic!("{error}: {line}")),
+        )
+    };
+    lines.map(parse).collect()
+}
+
+/// Returns what one series is; one that is not there is a fault.
+#[track_caller]
+fn at(seen: &Seen, series: &str) -> f64 {
+    *seen.get(series).unwrap_or_else(|| panic!("no {series}"))
+}
+
+/// Asserts by how much series went up.
+#[track_caller]
+fn assert_went_up(before: &Seen, after: &Seen, expected: &[(&str, f64)]) {
+    for (series, by) in expected {
+        assert!(
+            (at(after, series) - at(before, series) - by).abs() < 1e-9,
+            "{series}: {} after {}",
+            at(after, series),
+            at(before, series)
+        );
+    }
+}
+
+fn outcome(flow: &str, outcome: &str) -> String {
+    format!("vestibule_flow_outcomes_total{{flow=\"{flow}\",outcome=\"{outcome}\"}}")
+}
+
+#[test]
+fn what_people_do_is_counted_from_zero_on() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    let before = scrape(&client);
+
+    let (person, first) = Person::sign_up(&client);
+    client
+        .post(
+            "/login",
+            &json!({"email": person.email, "password": "Falsche Fenster im Regen"}),
+        )
+        .expect(401);
+    advance(&client, 4 * PERIOD);
+    // A clock that is a step ahead of ours, then one that is as far behind.
+    let second = person.log_in(&client);
+    let code = person.code(service_now(&client) - PERIOD);
+    verify(&client, &second, &code).expect(200);
+    let third = person.log_in(&client);
+    verify(&client, &third, &code).expect(401);
+    verify(&client, &third, "000000").expect(401);
+    verify(&client, &third, &person.code(service_now(&client) + PERIOD)).expect(200);
+    verify(&client, "pat_nonsense", &code).expect(401);
+    let refresh = |token: &str| client.post("/token/refresh", &json!({"refresh_token": token}));
+    let successor = refresh(&first.refresh).expect(200).text_at("/refresh_token");
+    refresh(&first.refresh).expect(200);
+    refresh(&successor).expect(200);
+    refresh(&first.refresh).expect(401);
+    refresh("rt_nonsense").expect(401);
+    let mut wire = client.connect();
+    wire.send("BREW /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(wire.read_to_end().starts_with("HTTP/1.1 405"));
+    client.get("/somewhere/jo@mail.example").expect(404);
+
+    let after = scrape(&client);
+    assert_went_up(
+        &before,
+        &after,
+        &[
+            (&outcome("register", "created"), 1.0),
+            (&outcome("login", "pending"), 2.0),
+            (&outcome("login", "invalid_credentials"), 1.0),
+            (&outcome("second_factor", "signed_in"), 3.0),
+            (&outcome("second_factor", "invalid_code"), 2.0),
+            (&outcome("second_factor", "invalid_token"), 1.0),
+            (&outcome("refresh", "rotated"), 2.0),
+            (&outcome("refresh", "repeated"), 1.0),
+            (&outcome("refresh", "reused"), 1.0),
+            (&outcome("refresh", "invalid"), 1.0),
+            (
+                "vestibule_second_factor_codes_total{method=\"otp\",outcome=\"right\"}",
+                3.0,
+            ),
+            (
+                "vestibule_second_factor_codes_total{method=\"otp\",outcome=\"wrong\"}",
+                1.0,
+            ),
+            (
+                "vestibule_second_factor_codes_total{method=\"otp\",outcome=\"replayed\"}",
+                1.0,
+            ),
+            ("vestibule_totp_matched_total{step_offset=\"-1\"}", 1.0),
+            ("vestibule_totp_matched_total{step_offset=\"0\"}", 1.0),
+            ("vestibule_totp_matched_total{step_offset=\"1\"}", 1.0),
+            ("vestibule_hash_duration_seconds_count", 4.0),
+            ("vestibule_hash_wait_seconds_count", 4.0),
+            (
+                "vestibule_http_request_duration_seconds_count{method=\"POST\",route=\"/login\"}",
+                3.0,
+            ),
+        ],
+    );
+    for (series, number) in [
+        (
+            "vestibule_http_requests_total{method=\"POST\",route=\"/login\",status=\"401\"}",
+            1.0,
+        ),
+        (
+            "vestibule_http_requests_total{method=\"other\",route=\"/login\",status=\"405\"}",
+            1.0,
+        ),
+        (
+            "vestibule_http_requests_total{method=\"GET\",route=\"unmatched\",status=\"404\"}",
+            1.0,
+        ),
+    ] {
+        assert!((at(&after, series) - number).abs() < 1e-9, "{series}");
+    }
+    // All but the routes' are there from the start, at zero.
+    let came: Vec<&String> = after.keys().filter(|series| !before.contains_key(*series)).collect();
+    assert!(
+        came.iter().all(|series| series.starts_with("vestibule_http_request")),
+        "{came:?}"
+    );
+}
+
+#[test]
+fn measures_name_nobody() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    let secrets = super::logs::whole_flow(&client);
+    let text = client.get("/metrics").expect(200).text;
+    for (what, secret) in secrets.iter().filter(|(what, _)| *what != "code") {
+        assert!(!text.contains(secret), "{what} in the measures");
+    }
+    assert!(!text.contains("mail.example") && !text.contains("127.0.0.1"), "{text}");
+}
+
+#[test]
+fn waits_limits_and_a_full_pool_are_seen() {
+    let database = Database::create();
+    let program = serve(&database).env("VESTIBULE_HASH_THREADS", "1").start();
+    let client = program.ready();
+    let before = scrape(&client);
+    let wrong = json!({"email": "nobody@mail.example", "password": "Falsche Fenster im Regen"});
+    for _ in 0..5 {
+        client.post("/login", &wrong).expect(401);
+    }
+    client.post("/login", &wrong).expect(429);
+    let statuses: Vec<u16> = (0..70).map(|_| client.post("/2fa/verify", &json!({})).status).collect();
+    assert_eq!(statuses.last(), Some(&429));
+    let after = scrape(&client);
+    assert_went_up(
+        &before,
+        &after,
+        &[
+            (&outcome("login", "locked"), 1.0),
+            ("vestibule_throttles_total{kind=\"password_from_network\"}", 1.0),
+        ],
+    );
+    assert!(at(&after, "vestibule_rate_limited_total{scope=\"second_factor\"}") >= 1.0);
+    assert!((at(&after, "vestibule_hash_threads") - 1.0).abs() < 1e-9);
+    assert!((at(&after, "vestibule_db_connections_max") - 10.0).abs() < 1e-9);
+    assert!(at(&after, "vestibule_db_use_seconds_count") > at(&before, "vestibule_db_use_seconds_count"));
+    // Nobody is left behind in what goes up and down; the scrape itself is a request.
+    for (gauge, value) in [
+        ("hash_waiting", 0.0),
+        ("hash_busy_threads", 0.0),
+        ("http_requests_in_flight", 1.0),
+    ] {
+        assert!(
+            (at(&after, &format!("vestibule_{gauge}")) - value).abs() < 1e-9,
+            "{gauge}"
+        );
+    }
+}
+
+/// `vestibule serve`, as in production.
+fn serve(database: &Database) -> Launch {
+    Launch::serve()
+        .env("DATABASE_URL", database.url())
+        .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+        .env("VESTIBULE_PUBLIC_URL", PUBLIC_URL)
+        .env("VESTIBULE_BCRYPT_COST", "10")
+}
+
+#[test]
+fn a_mail_server_that_is_away_and_keys_that_grow_old_are_seen() {
+    let database = Database::create();
+    let program = serve(&database)
+        .env("VESTIBULE_SMTP_URL", "smtp://127.0.0.1:9?tls=none")
+        .env("VESTIBULE_MAIL_FROM", "auth@example.com")
+        .start();
+    let client = program.ready();
+    Person::register(&client);
+    database.sql("UPDATE signing_keys SET activated_at = now() - interval '50 days' WHERE state = 'current'");
+    database.sql("UPDATE outbox SET created_at = now() - interval '2 hours'");
+    eventually("the ages", || {
+        let seen = scrape(&client);
+        let is = |series: &str, least: f64| at(&seen, series) >= least;
+        (is(
+            "vestibule_outbox_deliveries_total{channel=\"email\",outcome=\"postponed\"}",
+            1.0,
+        ) && is("vestibule_outbox_messages{channel=\"email\",state=\"pending\"}", 1.0)
+            && is("vestibule_outbox_oldest_message_age_seconds{channel=\"email\"}", 7200.0)
+            && is("vestibule_signing_key_age_seconds{state=\"current\"}", 50.0 * 86_400.0)
+            && is(
+                "vestibule_job_last_success_timestamp_seconds{task=\"signing_keys\"}",
+                1e9,
+            )
+            && is("vestibule_db_up", 1.0))
+        .then_some(())
+    });
+    // It is the mail server that is late, not the worker: nothing is due that was not tried.
+    let checks = client.get("/health/ready").expect(200).json()["checks"].clone();
+    assert_eq!(checks["outbox"]["status"], "ok", "{checks}");
+    assert!(
+        checks["signing_key"]["seconds"].as_i64().unwrap() >= 50 * 86_400,
+        "{checks}"
+    );
+    database.sql("UPDATE signing_keys SET activated_at = now() - interval '100 days' WHERE state = 'current'");
+    // The next key is younger than a key has to be to sign, so the old one stays.
+    let ready = client.get("/health/ready").expect(200).json();
+    assert_eq!(
+        (&ready["status"], &ready["checks"]["signing_key"]["status"]),
+        (&json!("ready"), &json!("late"))
+    );
+}
+
+/// Asks over a bare connection, with headers of one's own.
+fn ask(client: &Client, path: &str, headers: &str) -> (u16, String) {
+    let mut wire = client.connect();
+    wire.send(format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"
+    ));
+    let answer = wire.read_to_end();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap(), answer)
+}
+
+#[test]
+fn on_the_public_listener_whoever_comes_through_a_proxy_sees_neither_measures_nor_details() {
+    let database = Database::create();
+    let program = serve(&database).start();
+    let client = program.ready();
+    assert_eq!(ask(&client, "/metrics", "").0, 200);
+    assert_eq!(
+        client.get("/health/ready").json()["checks"]["database"],
+        json!({"status": "ok"})
+    );
+    for header in [
+        "X-Forwarded-For: 10.0.0.1\r\n",
+        "Forwarded: for=127.0.0.1\r\n",
+        "Via: 1.1 front\r\n",
+        "X-Real-IP: 127.0.0.1\r\n",
+        "X-Forwarded-Host: auth.example.com\r\n",
+    ] {
+        let (status, answer) = ask(&client, "/metrics", header);
+        assert!(status == 404 && answer.contains("not_found"), "{header}{answer}");
+        let (status, answer) = ask(&client, "/health/ready", header);
+        assert!(
+            status == 200 && answer.ends_with("{\"status\":\"ready\"}"),
+            "{header}{answer}"
+        );
+    }
+    drop(program);
+    // A proxy that the settings name is one, whatever it adds.
+    let program = serve(&database).env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.0/8").start();
+    let client = program.ready();
+    assert_eq!(ask(&client, "/metrics", "").0, 404);
+    assert_eq!(client.get("/health/ready").json(), json!({"status": "ready"}));
+}
+
+fn for_operators(program: &Program) -> Client {
+    let address = program.wait_for_message("operators are served")["address"].clone();
+    Client::new(address.as_str().unwrap())
+}
+
+#[test]
+fn a_listener_of_their_own_serves_operators_and_nothing_else() {
+    let database = Database::create();
+    let program = serve(&database).env("VESTIBULE_METRICS_LISTEN", "127.0.0.1:0").start();
+    let client = program.ready();
+    let operators = for_operators(&program);
+    client.get("/metrics").problem(404, "not_found");
+    assert!(at(&scrape(&operators), "vestibule_http_requests_in_flight") >= 1.0);
+    // Here it does not matter whence somebody comes: the address was named for it.
+    assert_eq!(ask(&operators, "/metrics", "X-Forwarded-For: 8.8.8.8\r\n").0, 200);
+    let ready = operators.get("/health/ready").expect(200).json();
+    for part in ["database", "migrations", "signing_key", "outbox"] {
+        assert_eq!(ready["checks"][part]["status"], "ok", "{ready}");
+    }
+    operators.get("/health/live").expect(200);
+    for path in ["/login", "/me", "/docs/", "/openapi.json", "/.well-known/jwks.json"] {
+        operators.get(path).problem(404, "not_found");
+    }
+    program.stop().expect(0);
+}
+
+#[test]
+fn what_is_missing_is_named_to_operators_only() {
+    let program = Launch::serve()
+        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:9/none")
+        .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+        .env("VESTIBULE_METRICS_LISTEN", "127.0.0.1:0")
+        .start();
+    let (client, operators) = (program.client(), for_operators(&program));
+    let told = operators
+        .get("/health/ready")
+        .problem(503, "service_unavailable")
+        .json();
+    assert_eq!(
+        told["checks"],
+        json!({
+            "database": {"status": "unknown"},
+            "migrations": {"status": "failed"},
+            "signing_key": {"status": "failed"},
+            "outbox": {"status": "unknown"},
+        })
+    );
+    let (status, answer) = ask(&client, "/health/ready", "Via: 1.1 front\r\n");
+    assert!(status == 503 && !answer.contains("checks"), "{answer}");
+    assert!(at(&scrape(&operators), "vestibule_db_up").abs() < 1e-9);
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+fn promtool(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new("promtool")
+        .args(arguments)
+        .current_dir(root().join("deploy/prometheus"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is installed");
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn assert_accepted(output: &Output) {
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(output.status.success(), "{said:?}");
+}
+
+#[test]
+fn promtool_accepts_the_measures_and_the_rules() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    Person::sign_up(&client);
+    let text = client.get("/metrics").expect(200).text;
+    let checked = promtool(&["check", "metrics"], &text);
+    assert_accepted(&checked);
+    assert!(
+        checked.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+    assert_accepted(&promtool(&["check", "rules", "alerts.yml"], ""));
+    assert_accepted(&promtool(&["test", "rules", "alerts.test.yml"], ""));
+}
+
+/// Returns the words of a text that are names of measures.
+fn measures_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    let ours = words.filter(|word| word.starts_with("vestibule_") || word.starts_with("process_"));
+    ours.map(str::to_owned).collect()
+}
+
+/// Every expression in the dashboard.
+fn expressions(panel: &Value, found: &mut Vec<String>) {
+    match panel {
+        Value::Object(members) => {
+            found.extend(members.get("expr").and_then(Value::as_str).map(str::to_owned));
+            members.values().for_each(|member| expressions(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| expressions(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn dashboard_alerts_and_documentation_name_what_there_is() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let series = scrape(&program.ready());
+    let exported: BTreeSet<String> = series
+        .keys()
+        .map(|series| series.split('{').next().unwrap().to_owned())
+        .collect();
+    for measure in CATALOGUE {
+        assert!(
+            exported.iter().any(|name| name.starts_with(measure.name)),
+            "{} is not there",
+            measure.name
+        );
+    }
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/vestibule.json")).unwrap();
+    let mut shown = Vec::new();
+    expressions(&dashboard, &mut shown);
+    assert!(shown.len() > 10, "{shown:?}");
+    let alerts = read("deploy/prometheus/alerts.yml");
+    for expression in shown.iter().chain([&alerts]) {
+        for name in measures_in(expression) {
+            assert!(exported.contains(&name), "{name} in {expression}");
+        }
+    }
+    let operating = read("docs/OPERATING.md");
+    let documented: BTreeSet<String> = operating
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .flat_map(measures_in)
+        .collect();
+    let bare = |name: &String| {
+        let histogram = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end));
+        histogram.unwrap_or(name).to_owned()
+    };
+    assert_eq!(documented, exported.iter().map(bare).collect());
+}
+
+#[test]
+fn promtool_accepts_what_the_dashboard_asks() {
+    let text = fs::read_to_string(root().join("deploy/grafana/vestibule.json")).unwrap();
+    let mut shown = Vec::new();
+    expressions(&serde_json::from_str(&text).unwrap(), &mut shown);
+    // A file of rules may be JSON, which is YAML; one group each, so that no two have the same name.
+    let group = |(number, expression): (usize, &String)| {
+        let expression = expression.replace("$__rate_interval", "5m");
+        json!({"name": number.to_string(), "rules": [{"record": "shown:in:panel", "expr": expression}]})
+    };
+    let groups: Vec<Value> = shown.iter().enumerate().map(group).collect();
+    let file = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
+    fs::write(file.path(), json!({"groups": groups}).to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+    assert_accepted(&promtool(&["check", "rules", "--lint=none", path], ""));
+}
+
+#[test]
+fn the_alerts_say_what_is_wrong_and_how_bad_it_is() {
+    let alerts = fs::read_to_string(root().join("deploy/prometheus/alerts.yml")).unwrap();
+    let rules: Vec<&str> = alerts.split("- alert: ").skip(1).collect();
+    assert!(rules.len() > 8);
+    let tests = fs::read_to_string(root().join("deploy/prometheus/alerts.test.yml")).unwrap();
+    for rule in rules {
+        let name = rule.lines().next().unwrap();
+        assert!(
+            rule.contains("severity: ") && rule.contains("summary: ") && rule.contains("description: "),
+            "{name}"
+        );
+        assert!(tests.contains(&format!("alertname: {name}\n")), "{name} is not tested");
+    }
+}
