@@ -363,6 +363,27 @@ pub fn end_all(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
+/// Lists users who have sessions that have not ended, in the order of their ids, from after one on if that is named.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn users_with_sessions(
+    connection: &mut PgConnection,
+    after: Option<UserId>,
+    most: i64,
+) -> Result<Vec<UserId>, StoreError> {
+    let ids: Vec<Uuid> = sessions::table
+        .filter(sessions::user_id.gt(after.map_or_else(Uuid::nil, UserId::uuid)))
+        .filter(sessions::state.ne(SessionState::Ended.as_str()))
+        .order(sessions::user_id)
+        .select(sessions::user_id)
+        .distinct()
+        .limit(most)
+        .load(connection)?;
+    Ok(ids.into_iter().map(UserId::from_uuid).collect())
+}
+
 /// Lists where the sessions of a user came from that were signed in and used since a moment, the one aside if there is one.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
-//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|delete`.
+//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|sign-out-everybody|delete`.
 
 use std::sync::Arc;
+
+use indicatif::ProgressBar;
 
 use super::unknown;
 use crate::cli::confirm::Consent;
@@ -82,6 +84,19 @@ pub(super) fn end_sessions(config: &Config, user: &UserSelector) -> Result<(), F
         let found = find(&core, user).await?;
         let ended = users::end_sessions(&core, &Operator::command_line(&core), found.id).await?;
         write_out(&format!("{} sessions ended\n", ended.map_err(refused)?))
+    })
+}
+
+/// Ends everybody's sessions.
+pub(super) fn sign_out_everybody(config: &Config, yes: bool) -> Result<(), Failure> {
+    let consent = Consent::of(yes)?;
+    operate(config, async |core| {
+        consent.ask("End the sessions of everybody, administrators included?")?;
+        let progress = ProgressBar::new_spinner();
+        let operator = Operator::command_line(&core);
+        let ended = users::sign_out_everybody(&core, &operator, || progress.inc(1)).await;
+        progress.finish_and_clear();
+        write_out(&format!("{} sessions ended\n", ended?))
     })
 }
 

@@ -145,6 +145,17 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
+    /// End the sessions of everybody: after a leak of keys, say; can be cut off and run again
+    ///
+    ///   vestibule users sign-out-everybody
+    #[command(verbatim_doc_comment)]
+    SignOutEverybody {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
     /// Take over users of another program, with their passwords and authenticators
     ///
     /// FILE has one JSON object a line: email, username or both; password_hash (bcrypt, passlib's bcrypt_sha256, Argon2, and
@@ -196,6 +207,7 @@ impl UsersCommand {
             | Self::Grant { settings, .. }
             | Self::Reset2fa { settings, .. }
             | Self::Sessions { settings, .. }
+            | Self::SignOutEverybody { settings, .. }
             | Self::Import { settings, .. }
             | Self::Delete { settings, .. } => settings,
         }
@@ -221,6 +233,7 @@ impl UsersCommand {
             Self::Reset2fa { user, yes, .. } => change::reset_second_factors(config, user, *yes),
             Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
+            Self::SignOutEverybody { yes, .. } => change::sign_out_everybody(config, *yes),
             Self::Import {
                 file, dry_run, json, ..
             } => import::run(config, file, *dry_run, *json),

@@ -13,8 +13,11 @@ use crate::domain::roles::{self, RolesChange};
 use crate::flows::outbox::tell;
 use crate::flows::{Core, Fault};
 use crate::store::{
-    PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, totp_factors, users,
+    PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, sessions, totp_factors, users,
 };
+
+/// Accounts that are looked for at a time.
+const SIGNED_OUT_AT_ONCE: i64 = 200;
 
 /// An account with the state of its second factors.
 pub struct ListedAccount {
@@ -298,4 +301,31 @@ pub async fn end_sessions(core: &Arc<Core>, operator: &Operator, id: UserId) -> 
         },
     )
     .await
+}
+
+/// Ends the sessions of everybody, account by account: after a leak of keys, say. `progress` is told of each account. Can be
+/// cut off and run again. Returns how many sessions there were.
+///
+/// # Errors
+///
+/// Returns faults; what was ended until then stays so.
+pub async fn sign_out_everybody(core: &Arc<Core>, operator: &Operator, progress: impl Fn()) -> Result<usize, Fault> {
+    let (mut ended, mut after) = (0, None);
+    loop {
+        let signed_in = core
+            .db
+            .read("admin.signed_in", move |connection| {
+                sessions::users_with_sessions(connection, after, SIGNED_OUT_AT_ONCE).map_err(Fault::from)
+            })
+            .await?;
+        let Some(last) = signed_in.last() else {
+            return Ok(ended);
+        };
+        after = Some(*last);
+        for id in signed_in {
+            // Whoever is gone meanwhile has no session either.
+            ended += end_sessions(core, operator, id).await?.unwrap_or_default();
+            progress();
+        }
+    }
 }
