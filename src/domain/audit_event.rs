@@ -334,3 +334,19 @@ pub struct RecordedEvent {
     /// What it came from.
     pub user_agent: Option<String>,
 }
+
+impl RecordedEvent {
+    /// Leaves out where an administrator or a back end was: the account's owner is told what they did, and no more.
+    #[must_use]
+    pub fn for_owner(self) -> Self {
+        let by_owner = self.client_id.is_none() && self.actor_id.is_none_or(|actor| Some(actor) == self.user_id);
+        if by_owner {
+            return self;
+        }
+        Self {
+            ip: None,
+            user_agent: None,
+            ..self
+        }
+    }
+}

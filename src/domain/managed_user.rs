@@ -17,6 +17,8 @@ pub struct ManagedUser {
     pub disabled: bool,
     /// Whether it has a password; an invited one has none until its owner sets it.
     pub has_password: bool,
+    /// Whether guessing ended that password.
+    pub password_disabled: bool,
 }
 
 /// Which second factors an account has confirmed.

@@ -2,9 +2,24 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// The well-known prefix under which translators show IPv4 addresses to IPv6 servers (RFC 6052 §2.1).
+const TRANSLATED: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
+
+/// Returns the address of whoever asks: of one that was mapped or translated, the IPv4 address in it. Everybody behind a
+/// translator would be one network otherwise.
+pub fn real_address(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(translated) if translated.segments().starts_with(&TRANSLATED) => {
+            let [.., a, b, c, d] = translated.octets();
+            Ipv4Addr::new(a, b, c, d).into()
+        }
+        other => other,
+    }
+}
+
 /// Returns the first address of the network: the /24 of an IPv4 address, the /48 of an IPv6 one (RFC 6177 §2).
 pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
+    match real_address(address) {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();
             Ipv4Addr::new(a, b, c, 0).into()
@@ -28,5 +43,8 @@ mod tests {
         assert!(same("2001:db8:1:2::3", "2001:db8:1:ffff::9"));
         assert!(!same("2001:db8:1::1", "2001:db8:2::1"));
         assert!(same("::ffff:203.0.113.7", "203.0.113.9"));
+        assert!(same("64:ff9b::203.0.113.7", "203.0.113.9"));
+        assert!(!same("64:ff9b::203.0.113.7", "64:ff9b::198.51.100.7"));
+        assert!(!same("64:ff9b:1::203.0.113.7", "203.0.113.9"), "another prefix");
     }
 }

@@ -137,11 +137,15 @@ async fn refuse(
     let shared = Arc::clone(core);
     core.db
         .transaction("login.refuse", move |connection| {
-            // Once more: of many that were let in together, those after the one that costs a wait are told nothing.
+            // Once more: of many that were let in together, those after the one that costs a wait are told nothing. They
+            // take turns, by the account's row or else by that of the count.
+            users::hold(connection, user_id)?;
             if let Admission::Wait(wait) = throttle.admit(connection, user_id, (&origin, now))? {
                 return Ok(Login::Locked(wait));
             }
-            throttle.count(&shared, connection, user_id, (&origin, now))?;
+            if let Some(wait) = throttle.count(&shared, connection, user_id, (&origin, now))? {
+                return Ok(Login::Locked(wait));
+            }
             let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", user_id);
             shared.audit(connection, &[throttle.naming(event)], &origin, now)?;
             Ok(Login::InvalidCredentials)

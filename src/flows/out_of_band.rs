@@ -24,7 +24,7 @@ use crate::domain::user::User;
 use crate::measures;
 use crate::store::one_time_codes::NewCode;
 use crate::store::out_of_band_factors::{NewPendingFactor, StoredFactor};
-use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes};
+use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes, users};
 
 /// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
 const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
@@ -444,6 +444,7 @@ pub async fn remove(
             if hint.is_some() {
                 if !after.any_confirmed() {
                     recovery_codes::remove(connection, user_id)?;
+                    users::enable_codes(connection, user_id)?;
                 }
                 let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
                 shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;

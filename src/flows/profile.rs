@@ -15,7 +15,7 @@ use crate::domain::session::SessionRecord;
 use crate::domain::user::{SecondFactors, User};
 use crate::domain::username::Username;
 use crate::store::users::Renaming;
-use crate::store::{audit_events, sessions, users};
+use crate::store::{PgConnection, audit_events, sessions, users};
 
 /// Most events of an export: more than anybody makes by hand in the time that events are kept.
 const MOST_EXPORTED_EVENTS: i64 = 10_000;
@@ -94,7 +94,7 @@ pub async fn export(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) ->
                 phone_number: super::out_of_band::phone_number(&shared, connection, &user, now)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,
                 sessions: sessions::list_records(connection, user.id)?,
-                events: audit_events::page(connection, &of_user(user.id), None, MOST_EXPORTED_EVENTS)?,
+                events: own_events(connection, user.id, None, MOST_EXPORTED_EVENTS)?,
                 user,
             })
         })
@@ -124,7 +124,7 @@ pub async fn events(
         .db
         .read("profile.events", move |connection| {
             // One more than asked for tells whether there is a next page.
-            audit_events::page(connection, &of_user(user_id), before, limit + 1).map_err(Fault::from)
+            own_events(connection, user_id, before, limit + 1)
         })
         .await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -134,11 +134,19 @@ pub async fn events(
     Ok(EventPage { events, next })
 }
 
-fn of_user(user_id: UserId) -> EventFilter {
-    EventFilter {
+/// Reads what happened to an account, as its owner may see it.
+fn own_events(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    before: Option<AuditEventId>,
+    most: i64,
+) -> Result<Vec<RecordedEvent>, Fault> {
+    let filter = EventFilter {
         user_id: Some(user_id),
         ..EventFilter::default()
-    }
+    };
+    let events = audit_events::page(connection, &filter, before, most)?;
+    Ok(events.into_iter().map(RecordedEvent::for_owner).collect())
 }
 
 /// Deletes the caller's account and everything that belongs to it. The audit trail stays, without a name in it.

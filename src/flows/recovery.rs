@@ -13,7 +13,7 @@ use crate::domain::message::Message;
 use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::store::{PgConnection, recovery_codes, totp_factors};
+use crate::store::{PgConnection, recovery_codes, totp_factors, users};
 
 /// Makes a new set of recovery codes; the old one is dead. `None`: the account has no second factor that they could stand
 /// in for.
@@ -121,6 +121,8 @@ fn decide_removal(
     totp_factors::remove(connection, user.id)?;
     if !factors.any_confirmed() {
         recovery_codes::remove(connection, user.id)?;
+        // Nor is anything left that was guessed at: the next factor is not to be refused for it.
+        users::enable_codes(connection, user.id)?;
     }
     let event = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
     core.audit(

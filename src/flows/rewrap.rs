@@ -10,6 +10,7 @@ use super::{Core, Fault};
 use crate::crypto::inheritance::InheritedKey;
 use crate::crypto::sealer::{SealError, SealedAt};
 use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::store::PgConnection;
 use crate::store::inherited_keys::{self, SealedKey};
 use crate::store::sealed_values::{self, Column, OlderValue, RowKey};
 
@@ -103,7 +104,14 @@ async fn keep_inheritance(core: &Arc<Core>) -> Result<(), Fault> {
             let current = core.sealer.current_key_id();
             let mut keep = core.inheritance.own().to_vec();
             keep.retain(|key| key.master_key_id != current);
-            for kept in inherited_keys::list(connection)? {
+            let listed = inherited_keys::list(connection)?;
+            for key in &keep {
+                // What was kept before was compared at the start.
+                if listed.iter().all(|kept| kept.master_key_id != key.master_key_id) {
+                    check_opens(core, connection, key.master_key_id)?;
+                }
+            }
+            for kept in listed {
                 let at_hand =
                     |key: &InheritedKey| (key.master_key_id, key.purpose) == (kept.master_key_id, kept.purpose);
                 if !keep.iter().any(at_hand) && kept.sealed_key.first() != Some(&current) {
@@ -116,6 +124,25 @@ async fn keep_inheritance(core: &Arc<Core>) -> Result<(), Fault> {
             Ok(())
         })
         .await
+}
+
+/// Refuses an older master key that opens nothing of what bears its id: what is kept of a mistyped one would be taken for
+/// the right one's, and keep that one out.
+fn check_opens(core: &Core, connection: &mut PgConnection, master_key_id: u8) -> Result<(), Fault> {
+    let mut refused = None;
+    for column in Column::ALL {
+        let older = sealed_values::load_older(connection, column, core.sealer.current_key_id(), None, BATCH)?;
+        let made = older
+            .iter()
+            .filter(|value| value.sealed.first() == Some(&master_key_id));
+        for value in made {
+            match core.sealer.open(&value.at, &value.sealed) {
+                Ok(_secret) => return Ok(()),
+                Err(error) => refused = Some(error),
+            }
+        }
+    }
+    refused.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn seal(core: &Core, key: &InheritedKey) -> Result<SealedKey, SealError> {

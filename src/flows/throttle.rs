@@ -18,8 +18,11 @@ use crate::domain::ids::UserId;
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
 use crate::domain::user::Identifier;
+use crate::store::throttles::Counted;
 use crate::store::{PgConnection, sessions, throttles, users};
 
+/// What the audit trail calls the count of all networks together.
+const ANYWHERE: &str = "from_anywhere";
 /// How long a network is the owner's after a sign-in from there.
 const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 
@@ -86,25 +89,38 @@ impl Throttle {
         })
     }
 
-    /// Counts a wrong password, and writes down the waits that it begins: once each, whatever comes while they last.
+    /// Counts a wrong password, and writes down the waits that it begins: once each, whatever comes while they last. Returns
+    /// how long to wait if another one began a wait a moment before; this one is then not told, nor counted on its account.
     pub(super) fn count(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         user_id: Option<UserId>,
         (origin, now): (&RequestOrigin, DateTime<Utc>),
-    ) -> Result<(), Fault> {
-        count_on_account(core, connection, user_id, (origin, now))?;
-        let mut locks = Vec::new();
+    ) -> Result<Option<TimeDelta>, Fault> {
+        let (mut locks, mut goes_on) = (Vec::new(), None);
         for (key, curve, place) in [
             (&self.from_network, Curve::PASSWORD_FROM_NETWORK, "from_network"),
-            (&self.from_anywhere, Curve::PASSWORD_FROM_ANYWHERE, "from_anywhere"),
+            (&self.from_anywhere, Curve::PASSWORD_FROM_ANYWHERE, ANYWHERE),
         ] {
-            if throttles::count(connection, key, curve, now)? {
-                locks.push(self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id)));
+            match throttles::count(connection, key, curve, now)? {
+                Counted::Free => {}
+                Counted::Began => {
+                    locks.push(self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id)));
+                }
+                // The owner's network passes the wait of all others.
+                Counted::Waits(_) if place == ANYWHERE && is_at_home(connection, user_id, (origin, now))? => {}
+                Counted::Waits(wait) => {
+                    goes_on = Some(wait);
+                    break;
+                }
             }
         }
-        Ok(core.audit(connection, &locks, origin, now)?)
+        core.audit(connection, &locks, origin, now)?;
+        if goes_on.is_none() {
+            count_on_account(core, connection, user_id, (origin, now))?;
+        }
+        Ok(goes_on)
     }
 
     /// Forgives the wrong ones from this network after a right one. Those from elsewhere were somebody else's, and go by

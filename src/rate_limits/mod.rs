@@ -16,7 +16,7 @@ use uuid::Uuid;
 use self::elapsed::Elapsed;
 use self::limiter::Limiter;
 use crate::domain::clock::Clock;
-use crate::domain::network::network_of;
+use crate::domain::network::{network_of, real_address};
 use crate::measures;
 
 /// How much more a site of 65,536 networks may ask for than one of them.
@@ -190,7 +190,7 @@ fn refused(scope: &'static str, checked: Result<Remaining, (Remaining, TimeDelta
 /// Returns what one customer's line has at least: an IPv4 address, or the /64 of an IPv6 one, whose machines choose the rest
 /// of it as they like (RFC 8981).
 fn own_network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
+    match real_address(address) {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -76,6 +76,12 @@ fn ipv6_counts_by_the_line_and_by_the_site() {
     assert_eq!(ask(&limits, Scope::Login, "2001:db8:2::1", 1000), 60, "another site");
     assert_eq!(ask(&limits, Scope::Login, "::ffff:203.0.113.7", 1000), 60);
     assert_eq!(ask(&limits, Scope::Login, "203.0.113.7", 1000), 0, "the same one");
+    assert_eq!(
+        ask(&limits, Scope::Login, "64:ff9b::203.0.113.7", 1000),
+        0,
+        "translated"
+    );
+    assert_eq!(ask(&limits, Scope::Login, "64:ff9b::198.51.100.7", 1000), 60);
 }
 
 #[test]

@@ -31,6 +31,7 @@ struct ManagedRow {
     user: UserRow,
     status: String,
     password_scheme: String,
+    password_disabled_at: Option<DateTime<Utc>>,
 }
 
 impl From<ManagedRow> for ManagedUser {
@@ -39,6 +40,7 @@ impl From<ManagedRow> for ManagedUser {
             user: row.user.into(),
             disabled: row.status != "active",
             has_password: row.password_scheme != "none",
+            password_disabled: row.password_disabled_at.is_some(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The `throttles` table: wrong passwords in a row, by a hash of the name that was given.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Integer;
 use diesel::{IntoSql, PgConnection, pg::Pg};
@@ -23,13 +23,30 @@ pub fn find(connection: &mut PgConnection, key: &[u8]) -> Result<FailedAttempts,
     Ok(row.map(FailedAttempts::from).unwrap_or_default())
 }
 
+/// What became of a wrong one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Counted {
+    /// It cost nothing.
+    Free,
+    /// It began a wait.
+    Began,
+    /// Another began a wait a moment before, which goes on for so long.
+    Waits(TimeDelta),
+}
+
 /// Counts a wrong one. What came while nothing was looked at is not counted: of many at once, those that were let through
-/// together cost one wait, and nobody prolongs it. Returns whether this one began a wait.
+/// together cost one wait, and nobody prolongs it.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn count(connection: &mut PgConnection, key: &[u8], curve: Curve, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub fn count(
+    connection: &mut PgConnection,
+    key: &[u8],
+    curve: Curve,
+    now: DateTime<Utc>,
+) -> Result<Counted, StoreError> {
     let waits = throttles::locked_until
         .is_not_null()
         .and(throttles::locked_until.assume_not_null().gt(now));
@@ -50,15 +67,19 @@ pub fn count(connection: &mut PgConnection, key: &[u8], curve: Curve, now: DateT
         .returning(ThrottleRow::as_returning())
         .get_result(connection)?;
     let counted = FailedAttempts::from(row);
-    if counted.wait(now).is_some() {
-        return Ok(false);
+    if let Some(wait) = counted.wait(now) {
+        return Ok(Counted::Waits(wait));
     }
     // The row is held since the statement above.
     let locked_until = curve.cost(counted.count).map(|wait| now + wait);
     diesel::update(throttles::table.find(key))
         .set(throttles::locked_until.eq(locked_until))
         .execute(connection)?;
-    Ok(locked_until.is_some())
+    Ok(if locked_until.is_some() {
+        Counted::Began
+    } else {
+        Counted::Free
+    })
 }
 
 /// Forgets what is known under a key.

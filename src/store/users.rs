@@ -135,6 +135,22 @@ fn is_usable(scheme: &str, disabled_at: Option<DateTime<Utc>>) -> bool {
     scheme != NO_PASSWORD && disabled_at.is_none()
 }
 
+/// Holds an account, if there is one, for the rest of the transaction.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn hold(connection: &mut PgConnection, id: Option<UserId>) -> Result<(), StoreError> {
+    // The nil id is nobody's: a name that nobody has costs the same statement.
+    let held = users::table.find(id.map_or_else(Uuid::nil, UserId::uuid));
+    let _found: Option<Uuid> = held
+        .select(users::id)
+        .for_no_key_update()
+        .first(connection)
+        .optional()?;
+    Ok(())
+}
+
 /// Counts a wrong password of an account that has one which is not disabled, and holds the account. Returns which it is, and
 /// how many there were in a row.
 ///
@@ -172,6 +188,21 @@ pub fn disable_password(connection: &mut PgConnection, id: UserId, now: DateTime
         .set(users::password_disabled_at.eq(now))
         .execute(connection)?
         == 1)
+}
+
+/// Lets a password count again that was disabled, from no wrong ones on.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn enable_password(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set((
+            users::failed_passwords.eq(0),
+            users::password_disabled_at.eq(None::<DateTime<Utc>>),
+        ))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Forgets wrong passwords after a right one. Returns whether there were any.

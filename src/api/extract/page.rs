@@ -43,7 +43,7 @@ impl Page {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Query {
     limit: Option<String>,
     cursor: Option<String>,
@@ -69,8 +69,10 @@ impl FromRequest for Page {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let query = web::Query::<Query>::from_query(request.query_string()).map(web::Query::into_inner);
-        ready(Self::read(&query.unwrap_or_default()).map_err(Problem::from))
+        // Not left out: whoever sends two cursors would get the first page for ever.
+        let query = web::Query::<Query>::from_query(request.query_string())
+            .map_err(|_unreadable| InvalidInput::of("", "the query has a parameter twice, or cannot be read"));
+        ready(query.and_then(|query| Self::read(&query)).map_err(Problem::from))
     }
 }
 

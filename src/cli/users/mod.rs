@@ -81,6 +81,8 @@ pub(super) enum UsersCommand {
     },
     /// Let a disabled account in again
     ///
+    /// A password that was disabled after a hundred wrong ones counts again as well.
+    ///
     ///   vestibule users enable jo@example.com
     #[command(verbatim_doc_comment)]
     Enable {

@@ -109,6 +109,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
                     user: user.clone(),
                     disabled: false,
                     has_password: false,
+                    password_disabled: false,
                 }),
                 link,
                 expires_at: now + INVITATION_LIFE,

@@ -134,6 +134,9 @@ pub async fn update(
             if let Some(disabled) = update.disabled {
                 set_disabled(work, connection, &mut subject, disabled)?;
             }
+            if update.disabled == Some(false) {
+                enable_password(work, connection, &mut subject)?;
+            }
             let listed = with_factors(connection, vec![subject])?.into_iter().next();
             Ok(listed.ok_or(Refusal::UnknownUser))
         },
@@ -192,6 +195,18 @@ fn set_disabled(
     let how = if disabled { "disabled" } else { "enabled" };
     events.insert(0, AuditEvent::success(EventName::UserUpdated, id).because(how));
     work.record(connection, what, &events, Some(id))
+}
+
+/// Lets a password count again that guessing ended: the way back for owners who have no address for a reset.
+fn enable_password(work: &Work<'_>, connection: &mut PgConnection, subject: &mut ManagedUser) -> Result<(), Fault> {
+    let id = subject.user.id;
+    if !subject.password_disabled {
+        return Ok(());
+    }
+    users::enable_password(connection, id)?;
+    subject.password_disabled = false;
+    let updated = AuditEvent::success(EventName::UserUpdated, id).because("password_enabled");
+    work.record(connection, "password_enabled", &[updated], Some(id))
 }
 
 /// Deletes an account and everything that belongs to it but the audit trail. Its owner is told.

@@ -199,7 +199,7 @@ async fn events_come_in_pages_newest_first_and_only_ones_own() {
     assert!(times.is_sorted_by(|one, next| one >= next) && all.len() >= 10);
     let created = all.iter().filter(|event| event["event"] == "user_created").count();
     assert_eq!(created, 1);
-    for query in ["limit=0", "limit=101", "limit=x", "cursor=x"] {
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=x", "limit=1&limit=2"] {
         app.get_as(&format!("/me/events?{query}"), token)
             .await
             .expect_problem(422, "validation_failed");

@@ -312,3 +312,21 @@ async fn of_many_codes_that_are_the_hundredth_at_once_one_is_and_the_owner_is_to
     );
     assert_eq!(told(&app, "second_factors_disabled").await, 1);
 }
+
+#[actix_web::test]
+async fn who_has_no_factor_left_can_set_up_another() {
+    let optional = [("TWO_FACTOR_POLICY", "optional")];
+    let app = TestApp::with(&optional).await;
+    let jo = Person::sign_up(&app, EMAIL).await;
+    execute(&app, "UPDATE users SET failed_codes = 100, codes_disabled_at = now()");
+    let body = json!({"password": PASSWORD, "code": jo.recovery_codes[0]});
+    app.call_as(Method::DELETE, "/2fa/totp", &jo.access_token, &body)
+        .await
+        .expect(204);
+    // Everybody is to have one now: this account's is the one that the second door asks it to set up.
+    let app = app.sibling(&[("TWO_FACTOR_POLICY", "required")]).await;
+    let pending = jo.person.log_in(&app).await;
+    let secret = app.post_as("/2fa/totp", &pending).await.expect(201).text("/secret");
+    let person = Person { secret, ..jo.person };
+    verify(&app, &pending, &person.code(&app)).await.expect(200);
+}

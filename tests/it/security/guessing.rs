@@ -2,6 +2,9 @@
 
 use actix_web::http::header;
 use actix_web::test::TestRequest;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -167,4 +170,49 @@ async fn a_quiet_day_forgives_and_a_restart_does_not() {
     log_in_from(&restarted, "198.51.100.1", "jo@example.com", PASSWORD)
         .await
         .expect(200);
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+fn count(connection: &mut PgConnection, query: &str) -> i64 {
+    diesel::sql_query(query).get_result::<Count>(connection).unwrap().count
+}
+
+/// Keeps the counts from moving until so many requests have looked at them and wait for them.
+fn let_go_when_waiting(app: &TestApp, requests: i64) -> std::thread::JoinHandle<()> {
+    const WAITING: &str = "SELECT count(*) AS count FROM pg_stat_activity \
+                           WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let (mut holder, mut observer) = (app.database.connect(), app.database.connect());
+    holder.batch_execute("BEGIN; SELECT FROM throttles FOR UPDATE").unwrap();
+    std::thread::spawn(move || {
+        while count(&mut observer, WAITING) < requests {
+            std::thread::yield_now();
+        }
+        holder.batch_execute("COMMIT").unwrap();
+    })
+}
+
+#[actix_web::test]
+async fn of_a_crowd_that_was_let_in_together_one_is_told_and_counted() {
+    let app = app().await;
+    Person::register(&app, "jo@example.com").await;
+    for email in ["jo@example.com", "nobody@example.com"] {
+        for _ in 0..4 {
+            log_in_from(&app, "198.51.100.1", email, "another password")
+                .await
+                .expect(401);
+        }
+        let released = let_go_when_waiting(&app, 5);
+        let crowd = (0..5).map(|_| log_in_from(&app, "198.51.100.1", email, "another password"));
+        let answers = join_all(crowd).await;
+        released.join().unwrap();
+        let told = answers.iter().filter(|answer| answer.status.as_u16() == 401).count();
+        assert_eq!(told, 1, "{email}");
+    }
+    let query = "SELECT failed_passwords::bigint AS count FROM users WHERE email = 'jo@example.com'";
+    assert_eq!(count(&mut app.database.connect(), query), 5);
 }

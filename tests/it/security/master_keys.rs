@@ -156,3 +156,24 @@ async fn what_the_service_writes_meanwhile_is_not_overwritten() {
     alone.clock.advance(60);
     log_in(&alone, "jo4@example.com", PASSWORD).await.expect(200);
 }
+
+#[actix_web::test]
+async fn an_older_key_that_opens_nothing_is_kept_nowhere() {
+    let app = TestApp::with(&settings(&keys(&[(1, MASTER_KEY)]))).await;
+    Person::sign_up(&app, "jo@example.com").await;
+    let both = keys(&[(2, NEW_KEY), (1, MASTER_KEY)]);
+    let right = app.sibling(&settings(&both)).await;
+    // Signing keys that the newest master key sealed say nothing of the older ones.
+    let forget = "DELETE FROM signing_keys";
+    app.database.connect().batch_execute(forget).unwrap();
+    right.tend_keys().await;
+    let mistyped = keys(&[(2, NEW_KEY), (1, NEWEST_KEY)]);
+    let refused = app.sibling(&settings(&mistyped)).await.try_rewrap().await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("does not open"), "{refused}");
+
+    let right = app.sibling(&settings(&both)).await;
+    assert_eq!(right.rewrap().await.1, 0);
+    let alone = app.sibling(&settings(&keys(&[(2, NEW_KEY)]))).await;
+    log_in(&alone, "jo@example.com", PASSWORD).await.expect(200);
+}

@@ -26,7 +26,7 @@ use vestibule::domain::random::Random;
 use vestibule::flows::admin::Operator;
 use vestibule::flows::outbox::{self, Outlets};
 use vestibule::flows::signing_keys::Rotation;
-use vestibule::flows::{rewrap, service_clients, signing_keys, sweep};
+use vestibule::flows::{Fault, rewrap, service_clients, signing_keys, sweep};
 use vestibule::server;
 
 use super::db::TestDatabase;
@@ -185,9 +185,14 @@ impl TestApp {
 
     /// Seals everything anew as the command line does; returns what was and what was not.
     pub(crate) async fn rewrap(&self) -> (u64, u64) {
-        let report = rewrap::rewrap(&self.state.core, |_done| ()).await.unwrap();
+        self.try_rewrap().await.unwrap()
+    }
+
+    /// The same, where it may be refused.
+    pub(crate) async fn try_rewrap(&self) -> Result<(u64, u64), Fault> {
+        let report = rewrap::rewrap(&self.state.core, |_done| ()).await?;
         let sum = |count: fn(&rewrap::Rewrapped) -> u64| report.iter().map(count).sum();
-        (sum(|column| column.sealed_anew), sum(|column| column.not_opened))
+        Ok((sum(|column| column.sealed_anew), sum(|column| column.not_opened)))
     }
 
     /// Does what every instance does every few seconds.

@@ -35,8 +35,9 @@ pub async fn get(
 /// Changes an account
 ///
 /// A disabled account is out at once: its sessions end, and nothing lets it in until it is enabled again; access tokens that
-/// back ends verify by themselves pass until they expire. Changed roles are in the tokens from the next refresh on; for
-/// `/admin` they count at once. Administrators cannot disable or demote themselves, so one is always left: 409.
+/// back ends verify by themselves pass until they expire. Enabling also lets a password count again that was disabled after
+/// a hundred wrong ones. Changed roles are in the tokens from the next refresh on; for `/admin` they count at once.
+/// Administrators cannot disable or demote themselves, so one is always left: 409.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),

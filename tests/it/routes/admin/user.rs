@@ -1,6 +1,7 @@
 //! `GET /admin/users/{id}` `PATCH /admin/users/{id}` `DELETE /admin/users/{id}`
 
 use actix_web::http::Method;
+use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::{administrator, events, patch, path, set_roles, sql};
@@ -295,4 +296,71 @@ async fn an_administrator_who_was_disabled_behind_our_back_is_out() {
     patch(&app, &admin, &other.person, json!({"roles": ["x"]}))
         .await
         .expect(200);
+}
+
+#[actix_web::test]
+async fn an_owner_sees_what_an_administrator_did_and_not_where_they_were() {
+    let app = TestApp::with(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let request = TestRequest::patch()
+        .uri(&path(&jo.person))
+        .insert_header(("authorization", format!("Bearer {}", admin.access_token)))
+        .insert_header(("x-forwarded-for", "198.51.100.77"))
+        .insert_header(("user-agent", "the administrator's"));
+    app.send(request.set_json(json!({"roles": ["editor"]})))
+        .await
+        .expect(200);
+    let export = app.get_as("/me/export", &jo.access_token).await.expect(200).json();
+    let listed = app.get_as("/me/events", &jo.access_token).await.expect(200).json();
+    for shown in [&export["events"], &listed["items"]] {
+        let shown = shown.as_array().unwrap();
+        let of = |name: &str| shown.iter().find(|event| event["event"] == name).unwrap();
+        for name in ["user_updated", "authz_admin"] {
+            assert_eq!(
+                (&of(name)["ip"], &of(name)["user_agent"]),
+                (&json!(null), &json!(null)),
+                "{name}"
+            );
+        }
+        assert_eq!(of("session_created")["ip"], "203.0.113.7", "their own");
+    }
+    // Administrators themselves see it.
+    let [seen] = &events(&app, &admin, "user_updated").await[..] else {
+        panic!("one event")
+    };
+    assert_eq!(
+        (&seen["ip"], &seen["user_agent"]),
+        (&json!("198.51.100.77"), &json!("the administrator's"))
+    );
+}
+
+#[actix_web::test]
+async fn enabling_lets_a_password_count_again_that_guessing_ended() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    // Without an address there is no reset: only operators can help.
+    let body = json!({"username": "jo.doe", "password": PASSWORD});
+    let id = app.post("/register", &body).await.expect(201).text("/user/id");
+    sql(
+        &app,
+        "UPDATE users SET failed_passwords = 100, password_disabled_at = now() WHERE username = 'jo.doe'",
+    );
+    let login = json!({"username": "jo.doe", "password": PASSWORD});
+    app.post("/login", &login)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    let enable = json!({"disabled": false});
+    let uri = format!("/admin/users/{id}");
+    app.call_as(Method::PATCH, &uri, &admin.access_token, &enable)
+        .await
+        .expect(200);
+    app.post("/login", &login).await.expect(200);
+    let told = events(&app, &admin, "authz_admin").await;
+    assert_eq!(told[0]["reason"], "password_enabled");
+    // A second time there is nothing to do.
+    app.call_as(Method::PATCH, &uri, &admin.access_token, &enable)
+        .await
+        .expect(200);
+    assert_eq!(events(&app, &admin, "authz_admin").await.len(), told.len());
 }
