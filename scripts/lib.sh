@@ -63,6 +63,8 @@ need_test_tools() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || MISSING+=(python3-venv)
     has node || MISSING+=(nodejs)
     has npm || MISSING+=(npm)
+    has pgbouncer || [ -x /usr/sbin/pgbouncer ] || MISSING+=(pgbouncer)
+    has systemd-analyze || MISSING+=(systemd)
     has nginx || [ -x /usr/sbin/nginx ] || MISSING+=(nginx)
 }
 
@@ -84,12 +86,13 @@ install_missing() {
         "${as_root[@]}" mkdir -p "${no_cluster%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
     fi
-    # Debian's nginx starts a server on port 80, now and at every boot. The tests need the program only.
-    local no_start=''
-    if [[ " ${MISSING[*]} " == *' nginx '* ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
+    # Debian's nginx starts a server on port 80, and its pgbouncer one on 6432, now and at every boot. The tests need the
+    # programs only.
+    local no_start='' server
+    if [[ " ${MISSING[*]} " =~ ' '(nginx|pgbouncer)' ' ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
         no_start=/usr/sbin/policy-rc.d
         # shellcheck disable=SC2016  # $* is for the script that is written
-        printf '#!/bin/sh\ncase "$*" in *nginx*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$no_start" >/dev/null
+        printf '#!/bin/sh\ncase "$*" in *nginx* | *pgbouncer*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$no_start" >/dev/null
         "${as_root[@]}" chmod 755 "$no_start"
     fi
     # To standard error, so that what a caller reads from standard output is the program's own.
@@ -102,7 +105,9 @@ install_missing() {
     # Whoever installs another version later gets what Debian promises.
     "${as_root[@]}" rm -f "$no_cluster"
     [ -z "$no_start" ] || "${as_root[@]}" rm -f "$no_start"
-    if [[ " ${MISSING[*]} " == *' nginx '* ]]; then "${as_root[@]}" update-rc.d nginx disable >&2 || true; fi
+    for server in nginx pgbouncer; do
+        if [[ " ${MISSING[*]} " == *" $server "* ]]; then "${as_root[@]}" update-rc.d "$server" disable >&2 || true; fi
+    done
     [ "$done" -eq 0 ] || die "apt-get could not install ${MISSING[*]}"
     MISSING=()
     [ -n "$(postgres_programs)" ] || die "the PostgreSQL of this system is older than $OLDEST_POSTGRES"

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -266,7 +267,7 @@ pub fn build(
     };
     let limits = &config.limits;
     let core = Core {
-        db: Database::new(database_url, config.database.pool_size),
+        db: Database::new(database_url, config.database.pool_size, config.database.pooled),
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
@@ -290,6 +291,7 @@ pub fn build(
         trusted_proxies: config.server.trusted_proxies.clone(),
         cors_origins: config.server.cors_origins.clone(),
         openapi: openapi::document(),
+        draining: AtomicBool::new(false),
         development,
     })
 }

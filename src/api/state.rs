@@ -1,6 +1,7 @@
 //! What every request can reach.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ipnetwork::IpNetwork;
 
@@ -19,6 +20,8 @@ pub struct ApiState {
     pub cors_origins: Vec<String>,
     /// The OpenAPI document, as served.
     pub openapi: String,
+    /// Whether the process is about to stop: requests are served still, connections are not kept.
+    pub draining: AtomicBool,
     /// The development endpoints' tools; absent when serving for real.
     pub development: Option<Development>,
 }
