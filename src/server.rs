@@ -80,7 +80,13 @@ async fn serve_on(
     let running = server.listen(listener).map_err(StartError::Server)?.run();
     announce(config, address, &public_url);
     let handle = running.handle();
-    let stopping = tokio::spawn(stop_on_signal(handle.clone(), signals, state, held, config.server.shutdown_delay));
+    let stopping = tokio::spawn(stop_on_signal(
+        handle.clone(),
+        signals,
+        state,
+        held,
+        config.server.shutdown_delay,
+    ));
     let (stop_jobs, jobs_stopping) = watch::channel(false);
     let mut running = pin!(running);
     let mut kept_ready = pin!(keep_ready(core, database_url, jobs_stopping));

@@ -21,7 +21,10 @@ pub(super) async fn drain(state: &ApiState, listener: TcpListener, delay: Durati
     if delay.is_zero() {
         return;
     }
-    tracing::info!(seconds = delay.as_secs(), "draining: connections are given up one by one");
+    tracing::info!(
+        seconds = delay.as_secs(),
+        "draining: connections are given up one by one"
+    );
     tokio::select! {
         () = tokio::time::sleep(delay) => {}
         _ = signals.next() => {}

@@ -60,7 +60,9 @@ pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationE
         };
     }
     connection
-        .batch_execute(&format!("SET statement_timeout = 0; SET lock_timeout = '60s'; SELECT pg_advisory_lock({LOCK})"))
+        .batch_execute(&format!(
+            "SET statement_timeout = 0; SET lock_timeout = '60s'; SELECT pg_advisory_lock({LOCK})"
+        ))
         .map_err(|error| failed(&error))?;
     if is_current(&mut connection)? {
         return Ok(Vec::new());

@@ -215,9 +215,7 @@ impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
         } else {
             SESSION_SETTINGS
         };
-        connection
-            .batch_execute(settings)
-            .map_err(ConnectError::QueryError)?;
+        connection.batch_execute(settings).map_err(ConnectError::QueryError)?;
         if !self.reachable.swap(true, Ordering::AcqRel) {
             tracing::info!("the database can be reached again");
         }

@@ -135,12 +135,8 @@ impl Nginx {
 
     #[track_caller]
     fn spawn(server: &str) -> Self {
-        let directory = open_directory();
+        let directory = checked(server);
         let place = directory.path();
-        fs::write(place.join("nginx.conf"), SURROUNDINGS).unwrap();
-        fs::write(place.join("server.conf"), server).unwrap();
-        let check = nginx(place).arg("-t").output().unwrap();
-        assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
         // One process, so that nothing is left when it is killed.
         let mut run = nginx(place);
         run.args(["-g", "daemon off; master_process off;"]);
@@ -173,6 +169,19 @@ impl Drop for Nginx {
             }
         }
     }
+}
+
+/// Writes a configuration into a directory, and has nginx check it (`nginx -t`).
+#[track_caller]
+pub(crate) fn checked(server: &str) -> TempDir {
+    let directory = open_directory();
+    let place = directory.path();
+    fs::write(place.join("nginx.conf"), SURROUNDINGS).unwrap();
+    fs::write(place.join("server.conf"), server).unwrap();
+    let check = nginx(place).arg("-t").output().unwrap();
+    let said = String::from_utf8_lossy(&check.stderr);
+    assert!(check.status.success() && !said.contains("[warn]"), "{said}");
+    directory
 }
 
 /// Returns nginx with a directory of its own and nothing of ours.

@@ -42,7 +42,10 @@ impl PgBouncer {
             .replace("host=10.0.0.21 port=5432 dbname=vestibule", &server(&url))
             .replace("listen_addr = 10.0.0.20", &format!("listen_addr = {host}"))
             .replace("listen_port = 6432", &format!("listen_port = {port}"))
-            .replace("default_pool_size = 20", &format!("default_pool_size = {SERVER_CONNECTIONS}"))
+            .replace(
+                "default_pool_size = 20",
+                &format!("default_pool_size = {SERVER_CONNECTIONS}"),
+            )
             .replace("auth_type = scram-sha-256", "auth_type = trust")
             .replace("/etc/pgbouncer", &place.path().display().to_string());
         assert!(!text.contains("10.0.0."), "{text}");
@@ -79,7 +82,9 @@ impl Drop for PgBouncer {
 
 /// Writes the server of a libpq URL as PgBouncer does. A socket's directory is percent-encoded in the URL.
 fn server(url: &Url) -> String {
-    let host = percent_encoding::percent_decode_str(url.host_str().unwrap()).decode_utf8().unwrap();
+    let host = percent_encoding::percent_decode_str(url.host_str().unwrap())
+        .decode_utf8()
+        .unwrap();
     let port = url.port().unwrap_or(5432);
     format!("host={host} port={port} dbname={}", url.path().trim_start_matches('/'))
 }
@@ -89,7 +94,9 @@ fn account(url: &Url) -> Option<String> {
     if !geteuid().is_root() {
         return None;
     }
-    let host = percent_encoding::percent_decode_str(url.host_str().unwrap()).decode_utf8().unwrap();
+    let host = percent_encoding::percent_decode_str(url.host_str().unwrap())
+        .decode_utf8()
+        .unwrap();
     let owner = fs::metadata(host.as_ref()).map_or(0, |directory| directory.uid());
     let found = Command::new("id").args(["-un", &owner.to_string()]).output().unwrap();
     let name = String::from_utf8(found.stdout).unwrap().trim().to_owned();
@@ -151,7 +158,9 @@ fn two_instances_serve_through_a_pooler_in_transaction_mode() {
     ] {
         assert_eq!(psql(&pooler.url, &format!("SHOW {setting}")), value);
     }
-    let check = command("keys", &pooler.url).args(["list"]).env("VESTIBULE_DB_POOLER", "transaction");
+    let check = command("keys", &pooler.url)
+        .args(["list"])
+        .env("VESTIBULE_DB_POOLER", "transaction");
     check.run().expect(0);
     for program in programs {
         let ended = program.stop().expect(0);

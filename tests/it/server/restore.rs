@@ -12,7 +12,11 @@ use super::program::open_directory;
 #[track_caller]
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -22,14 +26,22 @@ fn dump(database: &Database, file: &Path) {
 }
 
 fn restore(file: &Path, database: &Database) {
-    let arguments = ["--exit-on-error", "--single-transaction", "--no-owner", "-d", database.url()];
+    let arguments = [
+        "--exit-on-error",
+        "--single-transaction",
+        "--no-owner",
+        "-d",
+        database.url(),
+    ];
     run("pg_restore", &[&arguments[..], &[file.to_str().unwrap()]].concat());
 }
 
 /// Returns the schema as it is, without what a dump says of itself.
 fn schema(database: &Database) -> String {
     let text = run("pg_dump", &["--schema-only", "--no-owner", database.url()]);
-    let lines = text.lines().filter(|line| !line.starts_with("--") && !line.starts_with("\\"));
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with("--") && !line.starts_with("\\"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -61,12 +73,19 @@ fn a_dump_loaded_into_an_empty_database_is_the_service_again() {
     // The trail goes on where it was, and is not rewritten.
     let events = "SELECT count(*) FROM audit_events WHERE event = 'user_created'";
     assert_eq!(found.sql(events), "1");
-    for statement in ["UPDATE audit_events SET reason = ''", "DELETE FROM audit_events", "TRUNCATE audit_events"] {
-        let output = Command::new("psql").args(["-XAtqc", statement, found.url()]).output().unwrap();
+    for statement in [
+        "UPDATE audit_events SET reason = ''",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+    ] {
+        let output = Command::new("psql")
+            .args(["-XAtqc", statement, found.url()])
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains("append-only"), "{statement}: {said}");
     }
-    let parts = "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY 1) FROM pg_inherits \
+    let parts = "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY inhrelid::regclass::text) FROM pg_inherits \
                  WHERE inhparent = 'audit_events'::regclass";
     assert!(lost.sql(parts).contains("audit_events_default"));
     found.sql("SELECT audit_events_tend(now())");

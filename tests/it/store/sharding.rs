@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::server::http::Client;
 use crate::server::instances::instance;
-use crate::server::person::{Person, Tokens, verify};
 use crate::server::person::{PERIOD, now};
+use crate::server::person::{Person, Tokens, verify};
 use crate::server::postgres::{Cluster, psql};
 
 /// Each table that these statements may name, with the columns of which one has to be given: those that it can be
@@ -29,7 +29,11 @@ const KEYS: [(&str, &[&str]); 10] = [
 ];
 /// Statements that name no user and so would be sent to every shard where tables are distributed by user: by what they
 /// begin with, table and key. The decision record tells what that would take.
-const BY_SESSION: [(&str, &str); 3] = [("SELECT", "sessions"), ("UPDATE", "sessions"), ("UPDATE", "totp_factors")];
+const BY_SESSION: [(&str, &str); 3] = [
+    ("SELECT", "sessions"),
+    ("UPDATE", "sessions"),
+    ("UPDATE", "totp_factors"),
+];
 
 /// Returns the statements in the server's log from a place on, without what instances do by themselves.
 fn statements(cluster: &Cluster, from: usize) -> Vec<String> {
@@ -37,7 +41,9 @@ fn statements(cluster: &Cluster, from: usize) -> Vec<String> {
     let lines = log.get(from..).unwrap().lines();
     let sent = lines.filter_map(|line| {
         let (_, rest) = line.split_once(" LOG:  ")?;
-        let rest = rest.strip_prefix("statement: ").or_else(|| rest.strip_prefix("execute ")?.split_once(": ").map(|it| it.1));
+        let rest = rest
+            .strip_prefix("statement: ")
+            .or_else(|| rest.strip_prefix("execute ")?.split_once(": ").map(|it| it.1));
         rest.map(str::to_owned)
     });
     let of_jobs = |sent: &String| {
@@ -75,7 +81,10 @@ fn assert_found_by_key(statement: &str) {
     let named: Vec<_> = KEYS.iter().filter(|(table, _)| names(statement, table)).collect();
     assert!(!named.is_empty(), "of no known table: {statement}");
     for (table, keys) in named {
-        assert!(key(statement, table, keys).is_some(), "{table} is not found by a key: {statement}");
+        assert!(
+            key(statement, table, keys).is_some(),
+            "{table} is not found by a key: {statement}"
+        );
     }
 }
 
@@ -98,7 +107,10 @@ fn a_day(cluster: &Cluster, client: &Client) -> Vec<(&'static str, Vec<String>)>
     let tokens = verify(client, &pre_auth_token, &person.code(now() + PERIOD)).expect(200);
     note("verify");
     let refresh = json!({"refresh_token": Tokens::of(&tokens).refresh});
-    let access = client.post("/token/refresh", &refresh).expect(200).text_at("/access_token");
+    let access = client
+        .post("/token/refresh", &refresh)
+        .expect(200)
+        .text_at("/access_token");
     note("refresh");
     client.get_as(&access, "/token/validate").expect(200);
     note("validate");
@@ -127,7 +139,9 @@ fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
         for statement in taken {
             assert_found_by_key(&statement);
             let exempt = |(verb, table): &&(&'static str, &'static str)| {
-                statement.starts_with(verb) && key(&statement, table, &["user_id"]).is_none() && key(&statement, table, &["id"]).is_some()
+                statement.starts_with(verb)
+                    && key(&statement, table, &["user_id"]).is_none()
+                    && key(&statement, table, &["id"]).is_some()
             };
             match BY_SESSION.iter().find(exempt) {
                 Some(found) => by_session.push((step, *found)),
@@ -136,21 +150,26 @@ fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
         }
     }
     for known in BY_SESSION {
-        assert!(by_session.iter().any(|(_, found)| *found == known), "no longer so: {known:?}");
+        assert!(
+            by_session.iter().any(|(_, found)| *found == known),
+            "no longer so: {known:?}"
+        );
     }
 }
 
 /// Tells whether a statement can go to one shard where tables are distributed by user, by name or by a key of their own.
 fn names_a_user(statement: &str) -> bool {
-    KEYS.iter().filter(|(table, _)| names(statement, table)).all(|(table, _)| {
-        let keys: &[&str] = match *table {
-            "users" => &["id", "email", "username"],
-            "throttles" | "quotas" => &["key"],
-            "outbox" => &["id"],
-            _ => &["user_id"],
-        };
-        key(statement, table, keys).is_some()
-    })
+    KEYS.iter()
+        .filter(|(table, _)| names(statement, table))
+        .all(|(table, _)| {
+            let keys: &[&str] = match *table {
+                "users" => &["id", "email", "username"],
+                "throttles" | "quotas" => &["key"],
+                "outbox" => &["id"],
+                _ => &["user_id"],
+            };
+            key(statement, table, keys).is_some()
+        })
 }
 
 #[test]
@@ -163,6 +182,9 @@ fn a_statement_that_looks_at_every_row_is_recognized() {
         r#"INSERT INTO "quotas" ("window_start") VALUES ($1)"#,
         r#"SELECT 1 FROM "some_other_table" WHERE ("some_other_table"."id" = $1)"#,
     ] {
-        assert!(std::panic::catch_unwind(|| assert_found_by_key(wrong)).is_err(), "{wrong}");
+        assert!(
+            std::panic::catch_unwind(|| assert_found_by_key(wrong)).is_err(),
+            "{wrong}"
+        );
     }
 }
