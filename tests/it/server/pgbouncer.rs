@@ -146,7 +146,7 @@ fn two_instances_serve_through_a_pooler_in_transaction_mode() {
         load.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
 
-    nothing_is_lost(&clients[0], &database, &visits);
+    nothing_is_lost(&clients[0], &database, &visits, 0);
     let connections = "SELECT count(*) FROM pg_stat_activity \
                        WHERE datname = current_database() AND pid <> pg_backend_pid()";
     let connections: usize = database.sql(connections).parse().unwrap();

@@ -21,7 +21,9 @@ use super::program::{Launch, Program, open_directory};
 
 const CONFIGURATION: &str = include_str!("../../../deploy/nginx/vestibule.conf");
 /// Those who come and go at the same time.
-const CLIENTS: usize = 6;
+const VISITORS: usize = 4;
+/// Those who stay and refresh their tokens as fast as they can: what must not be repeated, and so must not be cut off.
+const GUESTS: usize = 8;
 const INSTANCES: usize = 3;
 
 /// Somebody who came, and what they were told.
@@ -123,11 +125,10 @@ fn instances_that_are_replaced_one_by_one_under_load_fail_nobody_and_lose_nothin
     let (_nginx, site) = Nginx::configured(|listen| configuration(listen, &addresses, certificate.path()));
 
     let done = AtomicBool::new(false);
-    let visits: Vec<Visit> = thread::scope(|scope| {
+    let (visits, guests) = thread::scope(|scope| {
         let stop = StopAtEnd(&done);
-        let load: Vec<_> = (0..CLIENTS)
-            .map(|_| scope.spawn(|| visits_until(&site, &done)))
-            .collect();
+        let visitors = [(); VISITORS].map(|()| scope.spawn(|| visits_until(&site, &done)));
+        let guests = [(); GUESTS].map(|()| scope.spawn(|| stay_until(&site, &done)));
         for address in &addresses {
             programs.remove(0).stop().expect(0);
             let again = behind_proxy(&database, address).start();
@@ -135,20 +136,32 @@ fn instances_that_are_replaced_one_by_one_under_load_fail_nobody_and_lose_nothin
             // Nobody else is replaced before it serves.
             eventually("visitors", || came_to(&again).then_some(()));
             programs.push(again);
-            let alive = load.iter().all(|client| !client.is_finished());
-            assert!(alive, "a request failed when {address} was replaced");
         }
         drop(stop);
-        load.into_iter().flat_map(|client| client.join().unwrap()).collect()
+        let visits: Vec<Visit> = visitors.into_iter().flat_map(|it| it.join().unwrap()).collect();
+        (visits, guests.map(|it| it.join().unwrap()))
     });
 
-    assert!(visits.len() >= CLIENTS * INSTANCES, "{} visits only", visits.len());
-    nothing_is_lost(&site, &database, &visits);
+    assert!(visits.len() >= VISITORS * INSTANCES, "{} visits only", visits.len());
+    for tokens in &guests {
+        site.get_as(&tokens.access, "/me").expect(200);
+        refresh(&site, tokens).expect(200);
+    }
+    nothing_is_lost(&site, &database, &visits, GUESTS);
 }
 
 /// Tells whether somebody has signed in at an instance.
 fn came_to(program: &Program) -> bool {
     program.log().contains("\"route\":\"/login\"")
+}
+
+/// Signs up and stays; returns the last tokens.
+fn stay_until(site: &Client, done: &AtomicBool) -> Tokens {
+    let (_, mut tokens) = Person::sign_up(site);
+    while !done.load(Ordering::Relaxed) {
+        tokens = Tokens::of(&refresh(site, &tokens).expect(200));
+    }
+    tokens
 }
 
 fn visits_until(site: &Client, done: &AtomicBool) -> Vec<Visit> {
@@ -160,9 +173,9 @@ fn visits_until(site: &Client, done: &AtomicBool) -> Vec<Visit> {
 }
 
 /// What people were told holds, wherever they ask.
-pub(super) fn nothing_is_lost(site: &Client, database: &Database, visits: &[Visit]) {
+pub(super) fn nothing_is_lost(site: &Client, database: &Database, visits: &[Visit], others: usize) {
     let count = |statement: &str| database.sql(statement).parse::<usize>().unwrap();
-    assert_eq!(count("SELECT count(*) FROM users"), visits.len());
+    assert_eq!(count("SELECT count(*) FROM users"), visits.len() + others);
     let used = "SELECT count(*) FROM recovery_codes WHERE used_at IS NOT NULL";
     assert_eq!(count(used), visits.len());
     for Visit { person, kept, ended } in visits {
