@@ -167,7 +167,7 @@ async fn rewrap_batch(core: &Arc<Core>, column: Column, after: Option<RowKey>) -
                 match seal_anew(&shared, value) {
                     // One that was replaced in the meantime is the service's, which seals under the newest key as well.
                     Ok(sealed) => {
-                        batch.sealed_anew += u64::from(sealed_values::replace(connection, column, value, &sealed)?)
+                        batch.sealed_anew += u64::from(sealed_values::replace(connection, column, value, &sealed)?);
                     }
                     Err(error) => {
                         tracing::error!(%error, row = ?value.row, "a sealed value is left as it is");

@@ -54,10 +54,8 @@ pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationE
     let mut connection = PgConnection::establish(url.expose_secret()).map_err(refused)?;
     if pooled {
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
-        return match is_current(&mut connection)? {
-            true => Ok(Vec::new()),
-            false => Err(MigrationError::Pooled),
-        };
+        let current = is_current(&mut connection)?;
+        return current.then(Vec::new).ok_or(MigrationError::Pooled);
     }
     connection
         .batch_execute(&format!(
