@@ -41,7 +41,7 @@ fn schema(database: &Database) -> String {
     let text = run("pg_dump", &["--schema-only", "--no-owner", database.url()]);
     let lines = text
         .lines()
-        .filter(|line| !line.starts_with("--") && !line.starts_with("\\"));
+        .filter(|line| !line.starts_with("--") && !line.starts_with('\\'));
     lines.collect::<Vec<_>>().join("\n")
 }
 
