@@ -63,6 +63,8 @@ need_test_tools() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || MISSING+=(python3-venv)
     has node || MISSING+=(nodejs)
     has npm || MISSING+=(npm)
+    has pgbouncer || [ -x /usr/sbin/pgbouncer ] || MISSING+=(pgbouncer)
+    has systemd-analyze || MISSING+=(systemd)
     has nginx || [ -x /usr/sbin/nginx ] || MISSING+=(nginx)
     has promtool || MISSING+=(prometheus)
 }
@@ -92,12 +94,13 @@ install_missing() {
         "${as_root[@]}" mkdir -p "${no_cluster%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
     fi
-    # Debian's nginx and prometheus start servers, now and at every boot. The tests need the programs only.
+    # Debian's nginx, pgbouncer and prometheus start servers, now and at every boot. The tests need the programs only.
     local no_start='' server
-    if [[ " ${MISSING[*]} " == *' nginx '* || " ${MISSING[*]} " == *' prometheus '* ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
+    if [[ " ${MISSING[*]} " =~ ' '(nginx|pgbouncer|prometheus)' ' ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
         no_start=/usr/sbin/policy-rc.d
         # shellcheck disable=SC2016  # $* is for the script that is written
-        printf '#!/bin/sh\ncase "$*" in *nginx* | *prometheus*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$no_start" >/dev/null
+        printf '#!/bin/sh\ncase "$*" in *nginx* | *pgbouncer* | *prometheus*) exit 101 ;; esac\n' |
+            "${as_root[@]}" tee "$no_start" >/dev/null
         "${as_root[@]}" chmod 755 "$no_start"
     fi
     # To standard error, so that what a caller reads from standard output is the program's own.
@@ -110,7 +113,7 @@ install_missing() {
     # Whoever installs another version later gets what Debian promises.
     "${as_root[@]}" rm -f "$no_cluster"
     [ -z "$no_start" ] || "${as_root[@]}" rm -f "$no_start"
-    for server in nginx prometheus; do
+    for server in nginx pgbouncer prometheus; do
         if [[ " ${MISSING[*]} " == *" $server "* ]]; then "${as_root[@]}" update-rc.d "$server" disable >&2 || true; fi
     done
     [ "$done" -eq 0 ] || die "apt-get could not install ${MISSING[*]}"

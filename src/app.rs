@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -269,7 +270,7 @@ pub fn build(
         tracing::warn!("links in mails lead to the account pages, which are off: set LINK_BASE_URL");
     }
     let core = Core {
-        db: Database::new(database_url, config.database.pool_size),
+        db: Database::new(database_url, config.database.pool_size, config.database.pooled),
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
@@ -296,6 +297,7 @@ pub fn build(
         openapi: openapi::document(),
         metrics: None,
         metrics_elsewhere: config.server.metrics_listen.is_some(),
+        draining: AtomicBool::new(false),
         development,
     })
 }

@@ -3,6 +3,8 @@
 //! It listens before the database is ready, so that a supervisor sees it alive; until the schema was checked and the
 //! keys were loaded, everything that needs them is 503.
 
+mod drain;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
@@ -74,7 +76,10 @@ async fn serve_on(
     routes::announce(routes::Offered::by(&state));
     let core = Arc::clone(&state.core);
     let beside = Beside::start(for_operators, &state, metrics)?;
-    let mut server = HttpServer::new(move || build_app(state.clone()))
+    // The socket stays open until both are closed.
+    let held = listener.try_clone().map_err(StartError::Server)?;
+    let served = state.clone();
+    let mut server = HttpServer::new(move || build_app(served.clone()))
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .backlog(1024)
@@ -87,7 +92,13 @@ async fn serve_on(
     let running = server.listen(listener).map_err(StartError::Server)?.run();
     announce(config, address, &public_url);
     let handle = running.handle();
-    let stopping = tokio::spawn(stop_on_signal(handle.clone(), signals));
+    let stopping = tokio::spawn(stop_on_signal(
+        handle.clone(),
+        signals,
+        state,
+        held,
+        config.server.shutdown_delay,
+    ));
     let (stop_jobs, jobs_stopping) = watch::channel(false);
     let mut running = pin!(running);
     let mut kept_ready = pin!(keep_ready(core, database_url, jobs_stopping));
@@ -202,16 +213,26 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> SignalKind {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
         }
     }
 }
 
-async fn stop_on_signal(handle: ServerHandle, mut signals: Signals) {
-    signals.next().await;
+async fn stop_on_signal(
+    handle: ServerHandle,
+    mut signals: Signals,
+    state: web::Data<ApiState>,
+    listener: TcpListener,
+    delay: Duration,
+) {
+    let signal = signals.next().await;
+    // Whoever interrupts it at a terminal does not want to wait.
+    let patient = signal == SignalKind::terminate();
+    let delay = if patient { delay } else { Duration::ZERO };
+    drain::drain(&state, listener, delay, &mut signals).await;
     tracing::info!("stopping: requests under way are finished first");
     handle.stop(true).await;
 }
@@ -278,11 +299,12 @@ pub async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Resu
 /// Says what cannot be used.
 pub async fn prepare_schema(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
     let url = database_url.clone();
+    let pooled = core.db.is_pooled();
     #[expect(
         clippy::disallowed_methods,
         reason = "migrations run before the pool lets anything through"
     )]
-    let migrated = tokio::task::spawn_blocking(move || migrations::apply(&url)).await;
+    let migrated = tokio::task::spawn_blocking(move || migrations::apply(&url, pooled)).await;
     let applied = migrated.map_err(|died| MigrationError::Failed(died.to_string()))??;
     if !applied.is_empty() {
         tracing::info!(migrations = applied.join(" "), "the schema was brought up to date");

@@ -73,5 +73,6 @@ pub fn build_app(
         .wrap(from_fn(middleware::problems::rewrite::<_>))
         .wrap(from_fn(middleware::unread_body::keep))
         .wrap(from_fn(middleware::security_headers::add::<BoxBody>))
+        .wrap(from_fn(middleware::draining::part::<BoxBody>))
         .wrap(from_fn(middleware::observe::observe::<BoxBody>))
 }

@@ -1,6 +1,7 @@
 //! What every request can reach.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ipnetwork::IpNetwork;
 
@@ -26,6 +27,8 @@ pub struct ApiState {
     pub metrics: Option<Exposition>,
     /// Whether they are served on a listener of their own, and so not with everything else.
     pub metrics_elsewhere: bool,
+    /// Whether the process is about to stop: requests are served still, connections are not kept.
+    pub draining: AtomicBool,
     /// The development endpoints' tools; absent when serving for real.
     pub development: Option<Development>,
 }

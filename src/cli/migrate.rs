@@ -11,7 +11,7 @@ use crate::telemetry;
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
     telemetry::init(config.server.log_format, &log_filter());
     let database = app::reach_database(config)?;
-    let outcome = migrations::apply(&database.url);
+    let outcome = migrations::apply(&database.url, config.database.pooled);
     let closed = database.close();
     let applied = outcome?;
     closed?;

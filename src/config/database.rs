@@ -25,6 +25,8 @@ pub struct DatabaseConfig {
     pub data_dir: PathBuf,
     /// Most connections.
     pub pool_size: u32,
+    /// Whether the URL leads to a pooler in transaction mode.
+    pub pooled: bool,
 }
 
 impl DatabaseConfig {
@@ -40,10 +42,12 @@ impl DatabaseConfig {
         });
         let data_dir = reader.parse(&settings::DATA_DIR, |text| Ok(PathBuf::from(text)));
         let pool_size = reader.number(&settings::DB_POOL_SIZE, 1..=500);
+        let pooled = reader.one_of(&settings::DB_POOLER, &[("none", false), ("transaction", true)]);
         Some(Self {
             location: location?.unwrap_or(DatabaseLocation::Embedded),
             data_dir: data_dir?,
             pool_size: pool_size?,
+            pooled: pooled?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 use url::{Host, Url};
@@ -40,6 +41,8 @@ pub struct ServerConfig {
     pub cors_origins: Vec<String>,
     /// Threads that serve HTTP; `None`: one a processor.
     pub workers: Option<u32>,
+    /// How long to serve on after a signal, until what is in front has turned elsewhere.
+    pub shutdown_delay: Duration,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -66,6 +69,7 @@ impl ServerConfig {
         let ip_limits = reader.one_of(&settings::IP_LIMITS, &[("on", true), ("off", false)]);
         let cors_origins = reader.list(&settings::CORS_ORIGINS, parse_origin);
         let workers = reader.optional_number(&settings::HTTP_WORKERS, 1..=256);
+        let shutdown_delay = reader.optional_number(&settings::SHUTDOWN_DELAY, 0..=60);
         let log_format = read_log_format(reader);
         Some(Self {
             listen: listen?,
@@ -77,8 +81,17 @@ impl ServerConfig {
             ip_limits: ip_limits?,
             cors_origins: cors_origins?,
             workers: workers?,
+            shutdown_delay: Duration::from_secs(shutdown_delay?.map_or_else(|| default_delay(mode), u64::from)),
             log_format: log_format?,
         })
+    }
+}
+
+/// Developers have nothing in front that would need the time.
+const fn default_delay(mode: Mode) -> u64 {
+    match mode {
+        Mode::Serve => 5,
+        Mode::Development => 0,
     }
 }
 

@@ -110,8 +110,12 @@ settings! {
         "What these posts are signed with: whsec_ and 24 to 64 bytes in base64";
     DB_POOL_SIZE "VESTIBULE_DB_POOL_SIZE" "db-pool-size" = "10":
         "Most connections to the database, 1 to 500";
+    DB_POOLER "VESTIBULE_DB_POOLER" "db-pooler" = "none":
+        "What DATABASE_URL leads to: none (PostgreSQL itself) or transaction (a pooler in transaction mode, such as PgBouncer)";
     HTTP_WORKERS "VESTIBULE_HTTP_WORKERS" "http-workers" = "" ("one a processor"):
         "Threads that serve HTTP";
+    SHUTDOWN_DELAY "VESTIBULE_SHUTDOWN_DELAY" "shutdown-delay" = "" ("5; 0 in development"):
+        "Seconds for which it serves on after SIGTERM while what is in front turns elsewhere, 0 to 60";
     LOG_FORMAT "VESTIBULE_LOG_FORMAT" "log-format" = "" ("pretty on a terminal, else json"):
         "How log lines look: pretty or json";
 }

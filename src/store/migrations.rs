@@ -4,7 +4,7 @@
 //! not know was made by a newer one; running on it could destroy what it cannot see, so that is refused. Where nothing is
 //! missing nothing is done that takes more than the right to read, so that the service's own role needs no other.
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -32,21 +32,35 @@ pub enum MigrationError {
     /// The schema was made by a newer program.
     #[error("the database has migration {0}, which this program does not know: it was made by a newer vestibule")]
     Newer(String),
+    /// Migrations are missing, and a pooler is in the way.
+    #[error(
+        "the schema is not this program's, and cannot be changed through a pooler: run `vestibule migrate` with a \
+         DATABASE_URL that leads to PostgreSQL itself, and without VESTIBULE_DB_POOLER"
+    )]
+    Pooled,
     /// A migration failed; the schema is as the one before left it.
     #[error("a migration failed: {0}")]
     Failed(String),
 }
 
-/// Applies what is missing and returns the versions applied.
+/// Applies what is missing and returns the versions applied. Through a pooler it only looks: the lock belongs to a session,
+/// which would go on to somebody else.
 ///
 /// # Errors
 ///
 /// Returns [`MigrationError`]; whatever was applied before stays applied.
-pub fn apply(url: &SecretString) -> Result<Vec<String>, MigrationError> {
+pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
     let mut connection = PgConnection::establish(url.expose_secret()).map_err(refused)?;
+    if pooled {
+        connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+        let current = is_current(&mut connection)?;
+        return current.then(Vec::new).ok_or(MigrationError::Pooled);
+    }
     connection
-        .batch_execute(&format!("SET lock_timeout = '60s'; SELECT pg_advisory_lock({LOCK})"))
+        .batch_execute(&format!(
+            "SET statement_timeout = 0; SET lock_timeout = '60s'; SELECT pg_advisory_lock({LOCK})"
+        ))
         .map_err(|error| failed(&error))?;
     if is_current(&mut connection)? {
         return Ok(Vec::new());

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use diesel::PgConnection;
-use diesel::connection::SimpleConnection;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::r2d2::{
     ConnectionManager, CustomizeConnection, Error as ConnectError, HandleError, Pool, PooledConnection,
 };
+use diesel::{Connection, PgConnection};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -28,9 +28,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection to be made, in steps between which it looks whether that is in vain.
 const CONNECT_STEP: Duration = Duration::from_millis(100);
 const CONNECT_STEPS: u32 = 20;
-/// Bounds on every connection: nothing hangs, nothing lingers in a transaction.
+/// Bounds on every connection: nothing hangs, nothing lingers in a transaction. A pooler in transaction mode would give
+/// them to whoever comes next, so there they are the database role's.
 const SESSION_SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; \
      SET idle_in_transaction_session_timeout = '10s'; SET TimeZone = 'UTC'; SET application_name = 'vestibule'";
+
+/// What such a pooler keeps apart for each of its clients.
+const POOLED_SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'; SET application_name = 'vestibule'";
 
 type Manager = ConnectionManager<PgConnection>;
 
@@ -40,12 +44,14 @@ pub struct Database {
     connector: Connector,
     turns: Arc<Semaphore>,
     schema_is_ready: Arc<AtomicBool>,
+    pooled: bool,
 }
 
 impl Database {
     /// Prepares up to `size` connections to a libpq URL; none is made before the first use, and nothing is let through
-    /// before [`Database::schema_is_ready`].
-    pub fn new(url: &SecretString, size: u32) -> Self {
+    /// before [`Database::schema_is_ready`]. `pooled`: the URL leads to a pooler that may run each transaction on another
+    /// session.
+    pub fn new(url: &SecretString, size: u32, pooled: bool) -> Self {
         let size = size.max(1);
         measures::connections(size);
         let reachable = Arc::new(AtomicBool::new(true));
@@ -55,12 +61,16 @@ impl Database {
             // `BEGIN` tells a dead connection just as well, without a round trip of its own.
             .test_on_check_out(false)
             .error_handler(Box::new(MarkDown(Arc::clone(&reachable))))
-            .connection_customizer(Box::new(Prepare(Arc::clone(&reachable))))
+            .connection_customizer(Box::new(Prepare {
+                reachable: Arc::clone(&reachable),
+                pooled,
+            }))
             .build_unchecked(Manager::new(url.expose_secret()));
         Self {
             connector: Connector { pool, reachable },
             turns: Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(usize::MAX))),
             schema_is_ready: Arc::default(),
+            pooled,
         }
     }
 
@@ -72,6 +82,11 @@ impl Database {
     /// Tells whether statements are let through.
     pub fn is_schema_ready(&self) -> bool {
         self.schema_is_ready.load(Ordering::Acquire)
+    }
+
+    /// Tells whether there is a pooler in front of the database.
+    pub const fn is_pooled(&self) -> bool {
+        self.pooled
     }
 
     /// Runs statements in one transaction. `work` may run several times, so it must have no effect but its SQL.
@@ -206,14 +221,22 @@ impl HandleError<ConnectError> for MarkDown {
 }
 
 #[derive(Debug)]
-struct Prepare(Arc<AtomicBool>);
+struct Prepare {
+    reachable: Arc<AtomicBool>,
+    pooled: bool,
+}
 
 impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
     fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), ConnectError> {
-        connection
-            .batch_execute(SESSION_SETTINGS)
-            .map_err(ConnectError::QueryError)?;
-        if !self.0.swap(true, Ordering::AcqRel) {
+        let settings = if self.pooled {
+            // A statement prepared on one session is not there on the next.
+            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+            POOLED_SESSION_SETTINGS
+        } else {
+            SESSION_SETTINGS
+        };
+        connection.batch_execute(settings).map_err(ConnectError::QueryError)?;
+        if !self.reachable.swap(true, Ordering::AcqRel) {
             tracing::info!("the database can be reached again");
         }
         Ok(())

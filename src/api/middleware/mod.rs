@@ -2,6 +2,7 @@
 
 pub mod address_limits;
 pub mod cors;
+pub mod draining;
 pub mod observe;
 pub mod panics;
 pub mod problems;

@@ -4,6 +4,7 @@
 //! also after a failed test.
 
 pub(crate) mod http;
+pub(crate) mod instances;
 pub(crate) mod person;
 pub(crate) mod postgres;
 pub(crate) mod process;
@@ -18,8 +19,8 @@ mod cut_connections;
 mod database_outage;
 #[cfg(target_os = "linux")]
 mod database_role;
+mod deploy;
 mod disk_full;
-mod instances;
 mod lifecycle;
 mod limits;
 mod logs;
@@ -28,7 +29,10 @@ mod nginx;
 mod once_only;
 mod operators;
 mod outbox;
+mod pgbouncer;
+mod restore;
 mod rewrap;
+mod rolling_restart;
 #[cfg(feature = "otlp")]
 mod traces;
 mod under_load;

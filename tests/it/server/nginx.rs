@@ -30,7 +30,7 @@ const SURROUNDINGS: &str = "
 pid nginx.pid;
 error_log error.log info;
 events {
-    worker_connections 64;
+    worker_connections 512;
 }
 http {
     access_log off;
@@ -101,8 +101,8 @@ fn value<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     value
 }
 
-/// The gateway, running; killed when dropped.
-struct Nginx {
+/// A gateway or balancer, running; killed when dropped.
+pub(crate) struct Nginx {
     child: Child,
     directory: TempDir,
 }
@@ -111,14 +111,21 @@ impl Nginx {
     /// Starts it between the two, and returns it with a client of it.
     #[track_caller]
     fn start(vestibule: &Client, upstream: &Upstream) -> (Self, Client) {
+        Self::configured(|address| {
+            TEMPLATE
+                .replace("@LISTEN@", address)
+                .replace("@VESTIBULE@", vestibule.address())
+                .replace("@UPSTREAM@", &upstream.address)
+        })
+    }
+
+    /// Starts it with what stands in its http block for an address, and returns it with a client of it.
+    #[track_caller]
+    pub(crate) fn configured(server: impl Fn(&str) -> String) -> (Self, Client) {
         // Somebody may take the port between our look at it and nginx's; hardly three times.
         for _ in 0..3 {
             let address = free_address();
-            let server = TEMPLATE
-                .replace("@LISTEN@", &address)
-                .replace("@VESTIBULE@", vestibule.address())
-                .replace("@UPSTREAM@", &upstream.address);
-            let mut nginx = Self::spawn(&server);
+            let mut nginx = Self::spawn(&server(&address));
             if nginx.listens() {
                 return (nginx, Client::new(&address));
             }
@@ -128,12 +135,8 @@ impl Nginx {
 
     #[track_caller]
     fn spawn(server: &str) -> Self {
-        let directory = open_directory();
+        let directory = checked(server);
         let place = directory.path();
-        fs::write(place.join("nginx.conf"), SURROUNDINGS).unwrap();
-        fs::write(place.join("server.conf"), server).unwrap();
-        let check = nginx(place).arg("-t").output().unwrap();
-        assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
         // One process, so that nothing is left when it is killed.
         let mut run = nginx(place);
         run.args(["-g", "daemon off; master_process off;"]);
@@ -168,6 +171,19 @@ impl Drop for Nginx {
     }
 }
 
+/// Writes a configuration into a directory, and has nginx check it (`nginx -t`).
+#[track_caller]
+pub(crate) fn checked(server: &str) -> TempDir {
+    let directory = open_directory();
+    let place = directory.path();
+    fs::write(place.join("nginx.conf"), SURROUNDINGS).unwrap();
+    fs::write(place.join("server.conf"), server).unwrap();
+    let check = nginx(place).arg("-t").output().unwrap();
+    let said = String::from_utf8_lossy(&check.stderr);
+    assert!(check.status.success() && !said.contains("[warn]"), "{said}");
+    directory
+}
+
 /// Returns nginx with a directory of its own and nothing of ours.
 #[track_caller]
 fn nginx(directory: &Path) -> Command {
@@ -187,7 +203,7 @@ fn nginx(directory: &Path) -> Command {
     command
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }

@@ -53,6 +53,11 @@ impl Cluster {
         &self.url
     }
 
+    /// Returns what the server logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.place.path().join("postgres.log")).unwrap()
+    }
+
     /// Returns the server's process.
     pub(crate) fn postmaster(&self) -> u32 {
         self.place.postmaster().unwrap()

@@ -71,7 +71,7 @@ fn instances_that_start_at_once_migrate_once() {
     let database = TestDatabase::empty();
     let applied: Vec<usize> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..6)
-            .map(|_| scope.spawn(|| apply(&database.url).unwrap().len()))
+            .map(|_| scope.spawn(|| apply(&database.url, false).unwrap().len()))
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -83,6 +83,6 @@ fn a_schema_from_the_future_is_refused_and_left_alone() {
     let database = TestDatabase::migrated();
     let insert = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
     database.connect().batch_execute(insert).unwrap();
-    let refused = apply(&database.url).unwrap_err();
+    let refused = apply(&database.url, false).unwrap_err();
     assert!(matches!(refused, MigrationError::Newer(version) if version == "9999"));
 }

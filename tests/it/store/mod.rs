@@ -3,4 +3,5 @@
 mod audit_events;
 mod migrations;
 mod schema;
+mod sharding;
 mod sweep;

@@ -144,7 +144,7 @@ fn template() -> &'static str {
             connection
                 .batch_execute(&format!("CREATE DATABASE {draft} TEMPLATE template0"))
                 .unwrap();
-            migrations::apply(&url_of(&draft).into()).unwrap();
+            migrations::apply(&url_of(&draft).into(), false).unwrap();
             connection
                 .batch_execute(&format!("ALTER DATABASE {draft} RENAME TO {name}"))
                 .unwrap();

@@ -1,0 +1,80 @@
+//! What `deploy/` offers is accepted by the programs that it is for.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::nginx::{checked, free_address};
+use super::program::open_directory;
+use super::rolling_restart::{certificate, configuration};
+
+const UNIT: &str = include_str!("../../../deploy/systemd/vestibule.service");
+const COMPOSE: &str = include_str!("../../../docker-compose.yml");
+const COMPOSE_NGINX: &str = include_str!("../../../deploy/nginx/compose.conf");
+
+#[test]
+fn nginx_accepts_the_configuration_with_tls() {
+    let certificate = certificate();
+    let instances = [(); 3].map(|()| free_address());
+    checked(&configuration(
+        &format!("{} ssl", free_address()),
+        &instances,
+        certificate.path(),
+    ));
+}
+
+#[test]
+fn nginx_accepts_the_configuration_of_the_containers_and_their_names_are_those_of_the_services() {
+    let mut text = COMPOSE_NGINX.replace("listen 8080", &format!("listen {}", free_address()));
+    for service in ["vestibule-1", "vestibule-2"] {
+        assert!(COMPOSE.contains(&format!("\n  {service}:\n")), "{service}");
+        assert!(text.contains(&format!("server {service}:8080 ")), "{service}");
+        text = text.replace(&format!("{service}:8080"), &free_address());
+    }
+    checked(&text);
+    assert!(COMPOSE.contains("- ./deploy/nginx/compose.conf:/etc/nginx/conf.d/default.conf:ro\n"));
+}
+
+#[test]
+fn what_both_configurations_say_of_the_instances_is_the_same() {
+    let full = include_str!("../../../deploy/nginx/vestibule.conf");
+    for line in COMPOSE_NGINX
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("proxy_"))
+    {
+        // How many there are, and which port was asked for, differ.
+        if !line.starts_with("proxy_next_upstream_tries") && !line.contains("Host") {
+            assert!(full.contains(line), "{line}");
+        }
+    }
+}
+
+#[test]
+fn systemd_accepts_the_unit_and_finds_it_closed() {
+    let place = open_directory();
+    let unit = place.path().join("vestibule.service");
+    assert!(UNIT.contains("/usr/local/bin/vestibule serve"));
+    fs::write(
+        &unit,
+        UNIT.replace("/usr/local/bin/vestibule", env!("CARGO_BIN_EXE_vestibule")),
+    )
+    .unwrap();
+    let said = analyze(&["verify"], &unit);
+    assert_eq!(said, "");
+    // Out of a hundred; 92 without any of the settings.
+    analyze(&["security", "--offline=true", "--threshold=20"], &unit);
+}
+
+#[track_caller]
+fn analyze(arguments: &[&str], unit: &Path) -> String {
+    let output = Command::new("systemd-analyze").args(arguments).arg(unit).output();
+    let output = output.expect("systemd-analyze is installed: scripts/test does that");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    said
+}

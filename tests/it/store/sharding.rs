@@ -1,0 +1,190 @@
+//! What is asked for all day finds its rows by their keys, so that a database of many machines answers each statement
+//! from one of them: docs/decisions/0009 tells which table is distributed by what. The statements are those that
+//! PostgreSQL was really sent.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::server::http::Client;
+use crate::server::instances::instance;
+use crate::server::person::{PERIOD, now};
+use crate::server::person::{Person, Tokens, verify};
+use crate::server::postgres::{Cluster, psql};
+
+/// Each table that these statements may name, with the columns of which one has to be given: those that it can be
+/// distributed by, or whose unique index leads to the row.
+const KEYS: [(&str, &[&str]); 10] = [
+    ("users", &["id", "email", "username"]),
+    ("sessions", &["id", "user_id"]),
+    ("totp_factors", &["user_id", "id"]),
+    ("out_of_band_factors", &["user_id"]),
+    ("recovery_codes", &["user_id"]),
+    ("link_tokens", &["user_id", "id"]),
+    ("throttles", &["key"]),
+    ("quotas", &["key"]),
+    ("audit_events", &["id"]),
+    ("outbox", &["id"]),
+];
+/// Statements that name no user and so would be sent to every shard where tables are distributed by user: by what they
+/// begin with, table and key. The decision record tells what that would take.
+const BY_SESSION: [(&str, &str); 3] = [
+    ("SELECT", "sessions"),
+    ("UPDATE", "sessions"),
+    ("UPDATE", "totp_factors"),
+];
+
+/// Returns the statements in the server's log from a place on, without what instances do by themselves.
+fn statements(cluster: &Cluster, from: usize) -> Vec<String> {
+    let log = cluster.log();
+    let lines = log.get(from..).unwrap().lines();
+    let sent = lines.filter_map(|line| {
+        let (_, rest) = line.split_once(" LOG:  ")?;
+        let rest = rest
+            .strip_prefix("statement: ")
+            .or_else(|| rest.strip_prefix("execute ")?.split_once(": ").map(|it| it.1));
+        rest.map(str::to_owned)
+    });
+    let of_jobs = |sent: &String| {
+        let polls = sent.contains("\"outbox\"") && !sent.starts_with("INSERT");
+        polls || sent.contains("\"signing_keys\"") || sent.contains("\"inherited_keys\"")
+    };
+    let of_sessions = |sent: &String| ["BEGIN", "COMMIT", "SET "].iter().any(|word| sent.starts_with(word));
+    sent.filter(|sent| !of_jobs(sent) && !of_sessions(sent)).collect()
+}
+
+/// Tells whether a statement names a table itself, and not only one of its columns.
+fn names(statement: &str, table: &str) -> bool {
+    let quoted = format!("\"{table}\"");
+    statement.split(&quoted).skip(1).any(|rest| !rest.starts_with('.'))
+}
+
+/// Returns the key by which a statement finds a table's rows: given as a parameter, or equal to a column of another table.
+fn key<'a>(statement: &str, table: &str, keys: &[&'a str]) -> Option<&'a str> {
+    if let Some(columns) = statement.strip_prefix(&format!("INSERT INTO \"{table}\" (")) {
+        let (columns, _) = columns.split_once(')').unwrap();
+        return keys.iter().find(|key| columns.contains(&format!("\"{key}\""))).copied();
+    }
+    keys.iter().copied().find(|key| {
+        let equal = format!("(\"{table}\".\"{key}\" = ");
+        statement.split(&equal).skip(1).any(|rest| {
+            let (value, after) = rest.split_once(')').unwrap();
+            let is_one = value.starts_with('$') || value.starts_with('"');
+            is_one && !after.starts_with(" OR") && !statement.contains(&format!("OR {equal}"))
+        })
+    })
+}
+
+#[track_caller]
+fn assert_found_by_key(statement: &str) {
+    let named: Vec<_> = KEYS.iter().filter(|(table, _)| names(statement, table)).collect();
+    assert!(!named.is_empty(), "of no known table: {statement}");
+    for (table, keys) in named {
+        assert!(
+            key(statement, table, keys).is_some(),
+            "{table} is not found by a key: {statement}"
+        );
+    }
+}
+
+/// Does what people do all day: each step with the statements that it took.
+fn a_day(cluster: &Cluster, client: &Client) -> Vec<(&'static str, Vec<String>)> {
+    let mut day = Vec::new();
+    let mut seen = cluster.log().len();
+    let mut note = |step| {
+        let taken = statements(cluster, seen);
+        seen = cluster.log().len();
+        assert!(!taken.is_empty(), "{step} took no statement");
+        day.push((step, taken));
+    };
+    let person = Person::register(client);
+    note("register");
+    verify(client, &person.pre_auth_token, &person.code(now())).expect(200);
+    note("verify, the first time");
+    let pre_auth_token = person.log_in(client);
+    note("login");
+    let tokens = verify(client, &pre_auth_token, &person.code(now() + PERIOD)).expect(200);
+    note("verify");
+    let refresh = json!({"refresh_token": Tokens::of(&tokens).refresh});
+    let access = client
+        .post("/token/refresh", &refresh)
+        .expect(200)
+        .text_at("/access_token");
+    note("refresh");
+    client.get_as(&access, "/token/validate").expect(200);
+    note("validate");
+    client.get_as(&access, "/me").expect(200);
+    note("me");
+    client.post_as(&access, "/logout").expect(204);
+    note("logout");
+    day
+}
+
+#[test]
+fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
+    let cluster = Cluster::start();
+    let program = instance(cluster.url()).start();
+    let client = program.ready();
+    // What it does once, when it starts, is over; new connections tell of everything.
+    thread::sleep(Duration::from_secs(1));
+    psql(
+        cluster.url(),
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET log_statement = ''all''', current_database()); END $$;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    let mut by_session = Vec::new();
+    for (step, taken) in a_day(&cluster, &client) {
+        for statement in taken {
+            assert_found_by_key(&statement);
+            let exempt = |(verb, table): &&(&'static str, &'static str)| {
+                statement.starts_with(verb)
+                    && key(&statement, table, &["user_id"]).is_none()
+                    && key(&statement, table, &["id"]).is_some()
+            };
+            match BY_SESSION.iter().find(exempt) {
+                Some(found) => by_session.push((step, *found)),
+                None => assert!(names_a_user(&statement), "{step}: {statement}"),
+            }
+        }
+    }
+    for known in BY_SESSION {
+        assert!(
+            by_session.iter().any(|(_, found)| *found == known),
+            "no longer so: {known:?}"
+        );
+    }
+}
+
+/// Tells whether a statement can go to one shard where tables are distributed by user, by name or by a key of their own.
+fn names_a_user(statement: &str) -> bool {
+    KEYS.iter()
+        .filter(|(table, _)| names(statement, table))
+        .all(|(table, _)| {
+            let keys: &[&str] = match *table {
+                "users" => &["id", "email", "username"],
+                "throttles" | "quotas" => &["key"],
+                "outbox" => &["id"],
+                _ => &["user_id"],
+            };
+            key(statement, table, keys).is_some()
+        })
+}
+
+#[test]
+fn a_statement_that_looks_at_every_row_is_recognized() {
+    for wrong in [
+        r#"SELECT "sessions"."id" FROM "sessions" WHERE ("sessions"."expires_at" < $1)"#,
+        r#"SELECT "sessions"."id" FROM "sessions" WHERE (("sessions"."id" = $1) OR ("sessions"."state" = $2))"#,
+        r#"DELETE FROM "recovery_codes" WHERE ("recovery_codes"."used_at" IS NULL)"#,
+        r#"SELECT "sessions"."id" FROM ("sessions" INNER JOIN "users" ON ("users"."status" = $2)) WHERE ("sessions"."id" = $1)"#,
+        r#"INSERT INTO "quotas" ("window_start") VALUES ($1)"#,
+        r#"SELECT 1 FROM "some_other_table" WHERE ("some_other_table"."id" = $1)"#,
+    ] {
+        assert!(
+            std::panic::catch_unwind(|| assert_found_by_key(wrong)).is_err(),
+            "{wrong}"
+        );
+    }
+}
