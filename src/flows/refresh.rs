@@ -19,6 +19,7 @@ use crate::domain::message::Message;
 use crate::domain::opaque_token::{TokenBody, TokenKind};
 use crate::domain::session::{ActiveSession, EndReason, StaleToken, judge_stale_token};
 use crate::domain::user::User;
+use crate::store::error::StoreError;
 use crate::store::{PgConnection, sessions, users};
 
 /// What became of a refresh.
@@ -30,6 +31,9 @@ pub enum Refresh {
     Invalid,
 }
 
+/// A session that goes on, with its account.
+type GoingOn = (ActiveSession, User);
+
 /// Exchanges a refresh token for new tokens.
 ///
 /// # Errors
@@ -39,21 +43,50 @@ pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigi
     let Some(token) = core.tokens.open(TokenKind::Refresh, refresh_token) else {
         return Ok(Refresh::Invalid);
     };
+    // A rotation whose tokens nobody gets would sign a client out.
+    core.keys.ready_to_sign()?;
     let now = core.clock.now();
-    let shared = Arc::clone(core);
-    let going_on = core
-        .db
-        .transaction("refresh", move |connection| {
-            go_on(&shared, connection, token, &origin, now)
-        })
-        .await?;
+    let going_on = match rotate(core, token, now).await? {
+        Some(rotated) => Some(rotated),
+        None => repeat(core, token, origin, now).await?,
+    };
     match going_on {
-        Some(going_on) => {
-            let (session, user) = *going_on;
+        Some((session, user)) => {
             sign_in::grant(core, session, &user, now).map(|grant| Refresh::Granted(Box::new(grant)))
         }
         None => Ok(Refresh::Invalid),
     }
+}
+
+/// Rotates, if the token is the live one: a single statement, and so a transaction of its own.
+async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Result<Option<GoingOn>, Fault> {
+    let (id, idle) = (SessionId::from_uuid(token.row_id), core.settings.lifetimes.idle);
+    let rotated = core
+        .db
+        .single("refresh", move |connection| {
+            sessions::rotate(connection, id, token.counter, idle, now).map_err(Fault::from)
+        })
+        .await;
+    match rotated {
+        // It may have been done and not been told. What is next sees whether it was.
+        Err(Fault::Store(StoreError::Disconnected(_))) => Ok(None),
+        told => told,
+    }
+}
+
+/// Judges a token that is not the live one.
+async fn repeat(
+    core: &Arc<Core>,
+    token: TokenBody,
+    origin: RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<Option<GoingOn>, Fault> {
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("refresh.repeat", move |connection| {
+            go_on(&shared, connection, token, &origin, now)
+        })
+        .await
 }
 
 fn go_on(
@@ -62,20 +95,17 @@ fn go_on(
     token: TokenBody,
     origin: &RequestOrigin,
     now: DateTime<Utc>,
-) -> Result<Option<Box<(ActiveSession, User)>>, Fault> {
-    // A rotation whose tokens nobody gets would sign a client out.
-    core.keys.ready_to_sign()?;
+) -> Result<Option<GoingOn>, Fault> {
     let id = SessionId::from_uuid(token.row_id);
-    let rotated = sessions::rotate(connection, id, token.counter, core.settings.lifetimes.idle, now)?;
-    let session = match rotated {
-        Some(session) => Some(session),
-        None => repeat_or_end(core, connection, token, origin, now)?,
-    };
-    let Some(session) = session else {
+    // Once more, where the connection broke before.
+    if let Some(rotated) = sessions::rotate(connection, id, token.counter, core.settings.lifetimes.idle, now)? {
+        return Ok(Some(rotated));
+    }
+    let Some(session) = repeat_or_end(core, connection, token, origin, now)? else {
         return Ok(None);
     };
     let user = users::find_active(connection, session.user_id)?;
-    Ok(user.map(|user| Box::new((session, user))))
+    Ok(user.map(|user| (session, user)))
 }
 
 fn repeat_or_end(

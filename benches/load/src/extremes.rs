@@ -149,7 +149,7 @@ pub fn overload(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>
     bench.population.renew(&bench.database)?;
     let process = bench.service.process();
     machine::forget_peak(process);
-    let requests = bench.refresh_from(1);
+    let requests = bench.refresh_first();
     let twice = drive(Load {
         pace: Pace::Open(carried * 2.0),
         connections: 2000,
