@@ -109,11 +109,8 @@ fn decide(
     attempt: &Attempt,
     now: DateTime<Utc>,
 ) -> Result<Decision, Fault> {
-    let Some(found) = sessions::find_pending(connection, id, now)? else {
-        return Ok(Decision::NoSession);
-    };
     // The user's row before any session's, as everywhere: requests that take them the other way round wait for each other.
-    let Some(held) = users::find_active_for_update(connection, found.user_id)? else {
+    let Some(held) = users::find_pending_for_update(connection, id, now)? else {
         return Ok(Decision::NoSession);
     };
     if is_awaited(core, &held.user) {

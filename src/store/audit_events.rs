@@ -22,13 +22,10 @@ pub fn insert(
     origin: &RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = events
-        .iter()
-        .map(|(id, event)| {
-            (
+    // One row a statement: a request has one event nearly always, and only a statement of a fixed form stays prepared.
+    for (id, event) in events {
+        diesel::insert_into(audit_events::table)
+            .values((
                 audit_events::id.eq(id.uuid()),
                 audit_events::occurred_at.eq(now),
                 audit_events::event.eq(event.name.as_str()),
@@ -40,12 +37,9 @@ pub fn insert(
                 audit_events::request_id.eq(origin.request_id.uuid()),
                 audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
                 audit_events::user_agent.eq(origin.user_agent.as_deref()),
-            )
-        })
-        .collect();
-    diesel::insert_into(audit_events::table)
-        .values(rows)
-        .execute(connection)?;
+            ))
+            .execute(connection)?;
+    }
     Ok(())
 }
 

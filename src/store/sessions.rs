@@ -65,18 +65,24 @@ pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Re
 /// A pending session lives while its time, its attempts, its password and its account do.
 #[diesel::dsl::auto_type]
 fn live_pending(id: Uuid, now: DateTime<Utc>) -> _ {
-    let pending: &'static str = "pending";
-    let most_attempts: i16 = MAX_ATTEMPTS;
     let account = users::table
         .filter(users::id.eq(sessions::user_id))
         .filter(users::password_changed_at.eq(sessions::password_changed_at))
         .filter(users::status.eq("active"));
+    let unspent: unspent_pending = unspent_pending(id, now);
+    unspent.filter(exists(account))
+}
+
+/// A pending session whose time and attempts are not over, whatever became of its account.
+#[diesel::dsl::auto_type]
+pub(super) fn unspent_pending(id: Uuid, now: DateTime<Utc>) -> _ {
+    let pending: &'static str = "pending";
+    let most_attempts: i16 = MAX_ATTEMPTS;
     sessions::table
         .filter(sessions::id.eq(id))
         .filter(sessions::state.eq(pending))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::attempts.lt(most_attempts))
-        .filter(exists(account))
 }
 
 /// Takes one attempt of a live pending session, before anything is compared: of many at once, at most five get one.

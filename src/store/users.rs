@@ -1,16 +1,18 @@
 //! The `users` table.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::users;
+use super::schema::{sessions, users};
+use super::sessions::unspent_pending;
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::email::Email;
 use crate::domain::failed_attempts::FailedAttempts;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Locale;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::domain::username::Username;
@@ -75,7 +77,7 @@ pub fn insert(
         return Ok(Insertion::Inserted);
     }
     let same_email = users::table.filter(users::email.eq(email));
-    let email_taken: bool = diesel::select(diesel::dsl::exists(same_email)).get_result(connection)?;
+    let email_taken: bool = diesel::select(exists(same_email)).get_result(connection)?;
     Ok(if email_taken {
         Insertion::EmailTaken
     } else {
@@ -236,7 +238,7 @@ pub fn set_verified_email(
     let others = users::table
         .filter(users::email.eq(email.as_str()))
         .filter(users::id.ne(id.uuid()));
-    if diesel::select(diesel::dsl::exists(others)).get_result(connection)? {
+    if diesel::select(exists(others)).get_result(connection)? {
         return Ok(Renaming::Taken);
     }
     diesel::update(users::table.find(id.uuid()))
@@ -260,7 +262,7 @@ pub fn update_profile(
         let others = users::table
             .filter(users::username.eq(username.as_str()))
             .filter(users::id.ne(id.uuid()));
-        if diesel::select(diesel::dsl::exists(others)).get_result(connection)? {
+        if diesel::select(exists(others)).get_result(connection)? {
             return Ok(Renaming::Taken);
         }
         diesel::update(users::table.find(id.uuid()))
@@ -328,10 +330,31 @@ pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Resu
         .for_no_key_update()
         .first(connection)
         .optional()?;
-    Ok(found.map(|(user, failed)| HeldUser {
-        user: user.into(),
-        failed_attempts: failed.into(),
-    }))
+    Ok(found.map(HeldUser::from))
+}
+
+/// Finds the account that a live pending session is for, and holds it as [`find_active_for_update`] does. The session is not
+/// held: it may be over when the account is.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_pending_for_update(
+    connection: &mut PgConnection,
+    session_id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<HeldUser>, StoreError> {
+    let pending = unspent_pending(session_id.uuid(), now)
+        .filter(sessions::user_id.eq(users::id))
+        .filter(sessions::password_changed_at.eq(users::password_changed_at));
+    let found: Option<(UserRow, FailedAttemptsRow)> = users::table
+        .filter(exists(pending))
+        .filter(users::status.eq("active"))
+        .select((UserRow::as_select(), FailedAttemptsRow::as_select()))
+        .for_no_key_update()
+        .first(connection)
+        .optional()?;
+    Ok(found.map(HeldUser::from))
 }
 
 /// An account whose row is held for the rest of the transaction.
@@ -340,6 +363,15 @@ pub struct HeldUser {
     pub user: User,
     /// Its wrong proofs in a row.
     pub failed_attempts: FailedAttempts,
+}
+
+impl From<(UserRow, FailedAttemptsRow)> for HeldUser {
+    fn from((user, failed): (UserRow, FailedAttemptsRow)) -> Self {
+        Self {
+            user: user.into(),
+            failed_attempts: failed.into(),
+        }
+    }
 }
 
 #[derive(Queryable, Selectable)]
