@@ -336,7 +336,7 @@ impl Bench {
             &self.directory,
         )?;
         Ok(Row {
-            bound: ("pgbench, same SQL", reached.per_second),
+            bound: ("pgbench, same SQL", reached),
             statements: Some(script.statements),
             ..row
         })

@@ -25,13 +25,6 @@ pub struct Helper {
     pub address: SocketAddr,
 }
 
-impl Helper {
-    /// Returns its process.
-    pub fn process(&self) -> u32 {
-        self.child.id()
-    }
-}
-
 impl Drop for Helper {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -102,22 +95,15 @@ pub fn check_hashes(hash: &str, threads: usize, lasts: Duration) -> f64 {
     })
 }
 
-/// What `pgbench` reached.
-pub struct Transactions {
-    /// Transactions a second.
-    pub per_second: f64,
-    /// Mean time of one in milliseconds.
-    pub mean: f64,
-}
-
-/// Runs a script once for every user of the sample, over as many connections as the service has.
+/// Runs a script once for every user of the sample, over as many connections as the service has. Returns how often it ran a
+/// second.
 pub fn pgbench(
     database: &Database,
     script: &Script,
     population: &Population,
     (connections, run): (u64, u64),
     directory: &Path,
-) -> Result<Transactions, Box<dyn Error>> {
+) -> Result<f64, Box<dyn Error>> {
     let file = directory.join("pgbench.sql");
     fs::write(&file, &script.text)?;
     let chunk = population.sampled / connections;
@@ -161,8 +147,8 @@ pub fn pgbench(
         let line = text.lines().find_map(|line| line.strip_prefix(key))?;
         line.split_whitespace().next()?.parse::<f64>().ok()
     };
-    match (number("tps = "), number("latency average = "), output.status.success()) {
-        (Some(per_second), Some(mean), true) => Ok(Transactions { per_second, mean }),
+    match (number("tps = "), output.status.success()) {
+        (Some(per_second), true) => Ok(per_second),
         _ => Err(format!("pgbench failed: {text}{}", String::from_utf8_lossy(&output.stderr)).into()),
     }
 }
