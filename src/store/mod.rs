@@ -5,6 +5,7 @@
 
 pub mod audit_events;
 pub mod error;
+mod kept;
 pub mod link_tokens;
 pub mod migrations;
 pub mod one_time_codes;

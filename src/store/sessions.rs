@@ -10,6 +10,7 @@ use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::kept::Kept;
 use super::schema::{sessions, users};
 use super::users::UserRow;
 use crate::domain::assurance::AuthenticationMethod;
@@ -95,11 +96,10 @@ pub fn take_attempt(
     id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<Option<PendingSession>, StoreError> {
-    let row: Option<PendingRow> = diesel::update(live_pending(id.uuid(), now))
+    let taking = diesel::update(live_pending(id.uuid(), now))
         .set(sessions::attempts.eq(sessions::attempts + 1))
-        .returning(PendingRow::as_returning())
-        .get_result(connection)
-        .optional()?;
+        .returning(PendingRow::as_returning());
+    let row: Option<PendingRow> = Kept(taking).get_result(connection).optional()?;
     row.map(PendingRow::into_pending).transpose()
 }
 
@@ -145,7 +145,7 @@ pub fn activate(
     let pending = sessions::table
         .filter(sessions::id.eq(id.uuid()))
         .filter(sessions::state.eq(SessionState::Pending.as_str()));
-    let row: Option<ActiveRow> = diesel::update(pending)
+    let activating = diesel::update(pending)
         .set((
             sessions::state.eq(SessionState::Active.as_str()),
             sessions::methods.eq(names(activation.methods)),
@@ -156,9 +156,8 @@ pub fn activate(
             sessions::refresh_counter.eq(1),
             sessions::delivery.eq(activation.delivery.as_str()),
         ))
-        .returning(ActiveRow::as_returning())
-        .get_result(connection)
-        .optional()?;
+        .returning(ActiveRow::as_returning());
+    let row: Option<ActiveRow> = Kept(activating).get_result(connection).optional()?;
     row.map(ActiveRow::into_active).transpose()
 }
 
@@ -203,7 +202,7 @@ pub fn rotate(
             sessions::idle_expires_at.eq(idle_end(now + idle)),
         ))
         .returning(ActiveRow::as_returning());
-    let row: Option<(ActiveRow, UserRow)> = WithAccount::of(rotation).get_result(connection).optional()?;
+    let row: Option<(ActiveRow, UserRow)> = Kept(WithAccount::of(rotation)).get_result(connection).optional()?;
     row.map(|(session, user)| Ok((session.into_active()?, user.into())))
         .transpose()
 }
