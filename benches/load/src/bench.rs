@@ -299,7 +299,7 @@ impl Bench {
         // Every code counts once: half of the users for each of the two loads.
         let first: Requests = Rc::new(move |number| if number < half { all(number) } else { None });
         let load = Load {
-            lasts: Duration::from_secs(600),
+            lasts: Duration::from_mins(10),
             ..self.load(&first, CONNECTIONS)
         };
         let mut row = self.measure("/2fa/verify", &load)?;
