@@ -105,15 +105,20 @@ pub fn drive(load: Load) -> Outcome {
         local.spawn_local(work(Rc::clone(&shared)));
     }
     runtime.block_on(local);
-    let statuses = shared.statuses.borrow().clone();
-    let outcome = Outcome {
-        done: statuses.get(&shared.load.wanted).copied().unwrap_or(0),
-        statuses,
-        elapsed: shared.begun.elapsed(),
-        times: shared.times.borrow().clone(),
-        other_times: shared.other_times.borrow().clone(),
-    };
-    outcome
+    shared.outcome()
+}
+
+impl Shared {
+    fn outcome(&self) -> Outcome {
+        let statuses = self.statuses.borrow().clone();
+        Outcome {
+            done: statuses.get(&self.load.wanted).copied().unwrap_or(0),
+            statuses,
+            elapsed: self.begun.elapsed(),
+            times: self.times.borrow().clone(),
+            other_times: self.other_times.borrow().clone(),
+        }
+    }
 }
 
 async fn work(shared: Rc<Shared>) {

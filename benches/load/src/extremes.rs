@@ -185,7 +185,7 @@ fn refused(outcome: &Outcome, quantile: f64) -> f64 {
 fn recovery(bench: &Bench, begun: Instant) -> f64 {
     let request = [get("/health/ready", "")];
     let mut quick = 0;
-    while quick < 10 && begun.elapsed() < Duration::from_secs(60) {
+    while quick < 10 && begun.elapsed() < Duration::from_mins(1) {
         let asked = Instant::now();
         let good = fetch(bench.service.address, &request).is_ok_and(|answers| answers[0].0 == 200);
         quick = if good && asked.elapsed() < Duration::from_millis(50) {

@@ -11,7 +11,7 @@ use crate::drive::fetch;
 use crate::http::get;
 
 /// How long it may take to start, the first start of a private database included.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
+const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
 /// A running service; it is stopped with its value.
 pub struct Service {
