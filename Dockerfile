@@ -9,8 +9,10 @@ RUN apt-get update \
 # The dependencies by themselves: this layer is made again only when they change. Cargo wants every target that its
 # manifest names, so each gets an empty file.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/it tests/verifiers \
-    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs tests/verifiers/verify.rs >src/lib.rs \
+COPY benches/load/Cargo.toml benches/load/Cargo.toml
+RUN mkdir -p src tests/it tests/verifiers benches/load/src \
+    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs tests/verifiers/verify.rs \
+        benches/primitives.rs benches/load/src/main.rs >src/lib.rs \
     && cargo build --release --locked \
     && rm -r src
 

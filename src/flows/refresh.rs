@@ -20,10 +20,13 @@ use crate::domain::message::Message;
 use crate::domain::opaque_token::{TokenBody, TokenKind};
 use crate::domain::session::{ActiveSession, EndReason, StaleToken, judge_stale_token};
 use crate::domain::user::User;
+use crate::store::error::StoreError;
 use crate::store::{PgConnection, sessions, users};
 
 /// How operators are told of a token that is good for nothing.
 const INVALID: &str = "invalid";
+/// How operators are told of a token that was exchanged for the next one.
+const ROTATED: &str = "rotated";
 
 /// What became of a refresh.
 #[must_use]
@@ -35,6 +38,9 @@ pub enum Refresh {
     /// The token is not good, for whatever reason.
     Invalid,
 }
+
+/// A session that goes on, with its account.
+type GoingOn = (ActiveSession, User);
 
 /// Exchanges a refresh token for new tokens.
 ///
@@ -58,17 +64,15 @@ async fn exchange(
     if let Some(wait) = core.rate_limits.session(token.row_id) {
         return Ok((Refresh::TooOften(wait), "too_often"));
     }
+    // A rotation whose tokens nobody gets would sign a client out.
+    core.keys.ready_to_sign()?;
     let now = core.clock.now();
-    let shared = Arc::clone(core);
-    let (going_on, word) = core
-        .db
-        .transaction("refresh", move |connection| {
-            go_on(&shared, connection, token, &origin, now)
-        })
-        .await?;
+    let (going_on, word) = match rotate(core, token, now).await? {
+        Some(rotated) => (Some(rotated), ROTATED),
+        None => repeat(core, token, origin, now).await?,
+    };
     match going_on {
-        Some(going_on) => {
-            let (session, user) = *going_on;
+        Some((session, user)) => {
             let grant = sign_in::grant(core, session, &user, now)?;
             Ok((Refresh::Granted(Box::new(grant)), word))
         }
@@ -76,7 +80,36 @@ async fn exchange(
     }
 }
 
-type GoingOn = Option<Box<(ActiveSession, User)>>;
+/// Rotates, if the token is the live one: a single statement, and so a transaction of its own.
+async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Result<Option<GoingOn>, Fault> {
+    let (id, idle) = (SessionId::from_uuid(token.row_id), core.settings.lifetimes.idle);
+    let rotated = core
+        .db
+        .single("refresh", move |connection| {
+            sessions::rotate(connection, id, token.counter, idle, now).map_err(Fault::from)
+        })
+        .await;
+    match rotated {
+        // It may have been done and not been told. What is next sees whether it was.
+        Err(Fault::Store(StoreError::Disconnected(_))) => Ok(None),
+        told => told,
+    }
+}
+
+/// Judges a token that is not the live one.
+async fn repeat(
+    core: &Arc<Core>,
+    token: TokenBody,
+    origin: RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<(Option<GoingOn>, &'static str), Fault> {
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("refresh.repeat", move |connection| {
+            go_on(&shared, connection, token, &origin, now)
+        })
+        .await
+}
 
 fn go_on(
     core: &Core,
@@ -84,22 +117,20 @@ fn go_on(
     token: TokenBody,
     origin: &RequestOrigin,
     now: DateTime<Utc>,
-) -> Result<(GoingOn, &'static str), Fault> {
-    // A rotation whose tokens nobody gets would sign a client out.
-    core.keys.ready_to_sign()?;
+) -> Result<(Option<GoingOn>, &'static str), Fault> {
     let id = SessionId::from_uuid(token.row_id);
-    let rotated = sessions::rotate(connection, id, token.counter, core.settings.lifetimes.idle, now)?;
-    let (session, word) = match rotated {
-        Some(session) => (Some(session), "rotated"),
-        None => repeat_or_end(core, connection, token, origin, now)?,
-    };
+    // Once more, where the connection broke before.
+    if let Some(rotated) = sessions::rotate(connection, id, token.counter, core.settings.lifetimes.idle, now)? {
+        return Ok((Some(rotated), ROTATED));
+    }
+    let (session, word) = repeat_or_end(core, connection, token, origin, now)?;
     let Some(session) = session else {
         return Ok((None, word));
     };
     let Some(user) = users::find_active(connection, session.user_id)? else {
         return Ok((None, INVALID));
     };
-    Ok((Some(Box::new((session, user))), word))
+    Ok((Some((session, user)), word))
 }
 
 fn repeat_or_end(

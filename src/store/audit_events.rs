@@ -26,13 +26,10 @@ pub fn insert(
     origin: &RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = events
-        .iter()
-        .map(|(id, event)| {
-            (
+    // One row a statement: a request has one event nearly always, and only a statement of a fixed form stays prepared.
+    for (id, event) in events {
+        diesel::insert_into(audit_events::table)
+            .values((
                 audit_events::id.eq(id.uuid()),
                 audit_events::occurred_at.eq(now),
                 audit_events::event.eq(event.name.as_str()),
@@ -47,12 +44,9 @@ pub fn insert(
                 audit_events::user_agent.eq(origin.user_agent.as_deref()),
                 audit_events::identifier_hash.eq(event.identifier_hash.map(Vec::from)),
                 audit_events::route.eq(origin.route.as_deref()),
-            )
-        })
-        .collect();
-    diesel::insert_into(audit_events::table)
-        .values(rows)
-        .execute(connection)?;
+            ))
+            .execute(connection)?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ pub mod audit_events;
 pub mod error;
 pub mod inherited_keys;
 pub mod inspection;
+mod kept;
 pub mod link_tokens;
 pub mod managed_users;
 pub mod migrations;

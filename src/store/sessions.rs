@@ -1,14 +1,16 @@
 //! The `sessions` table: each move of a session's life is one conditional statement.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::dsl::exists;
+use diesel::dsl::{AsSelect, exists};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::Timestamptz;
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::kept::Kept;
 use super::schema::{sessions, users};
 use super::users::UserRow;
 use crate::domain::assurance::AuthenticationMethod;
@@ -88,11 +90,10 @@ pub fn take_attempt(
     id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<Option<PendingSession>, StoreError> {
-    let row: Option<PendingRow> = diesel::update(live_pending(id.uuid(), now))
+    let taking = diesel::update(live_pending(id.uuid(), now))
         .set(sessions::attempts.eq(sessions::attempts + 1))
-        .returning(PendingRow::as_returning())
-        .get_result(connection)
-        .optional()?;
+        .returning(PendingRow::as_returning());
+    let row: Option<PendingRow> = Kept(taking).get_result(connection).optional()?;
     row.map(PendingRow::into_pending).transpose()
 }
 
@@ -138,7 +139,7 @@ pub fn activate(
     let pending = sessions::table
         .filter(sessions::id.eq(id.uuid()))
         .filter(sessions::state.eq(SessionState::Pending.as_str()));
-    let row: Option<ActiveRow> = diesel::update(pending)
+    let activating = diesel::update(pending)
         .set((
             sessions::state.eq(SessionState::Active.as_str()),
             sessions::methods.eq(names(activation.methods)),
@@ -149,9 +150,8 @@ pub fn activate(
             sessions::refresh_counter.eq(1),
             sessions::delivery.eq(activation.delivery.as_str()),
         ))
-        .returning(ActiveRow::as_returning())
-        .get_result(connection)
-        .optional()?;
+        .returning(ActiveRow::as_returning());
+    let row: Option<ActiveRow> = Kept(activating).get_result(connection).optional()?;
     row.map(ActiveRow::into_active).transpose()
 }
 
@@ -169,7 +169,8 @@ fn live_active(now: DateTime<Utc>) -> _ {
         .filter(exists(account))
 }
 
-/// Makes the next refresh token of a series the live one: of many at once with one token, one succeeds.
+/// Makes the next refresh token of a series the live one: of many at once with one token, one succeeds. Returns the session
+/// with its account: that this is one statement makes it one round trip, and its own transaction.
 ///
 /// # Errors
 ///
@@ -180,24 +181,55 @@ pub fn rotate(
     presented: u64,
     idle: TimeDelta,
     now: DateTime<Utc>,
-) -> Result<Option<ActiveSession>, StoreError> {
+) -> Result<Option<(ActiveSession, User)>, StoreError> {
     let Ok(presented) = i64::try_from(presented) else {
         return Ok(None);
     };
     let live = live_active(now)
         .filter(sessions::id.eq(id.uuid()))
         .filter(sessions::refresh_counter.eq(presented));
-    let row: Option<ActiveRow> = diesel::update(live)
+    let rotation = diesel::update(live)
         .set((
             sessions::refresh_counter.eq(sessions::refresh_counter + 1),
             sessions::rotated_at.eq(now),
             sessions::last_used_at.eq(now),
             sessions::idle_expires_at.eq(idle_end(now + idle)),
         ))
-        .returning(ActiveRow::as_returning())
-        .get_result(connection)
-        .optional()?;
-    row.map(ActiveRow::into_active).transpose()
+        .returning(ActiveRow::as_returning());
+    let row: Option<(ActiveRow, UserRow)> = Kept(WithAccount::of(rotation)).get_result(connection).optional()?;
+    row.map(|(session, user)| Ok((session.into_active()?, user.into())))
+        .transpose()
+}
+
+/// An `UPDATE` of sessions that returns [`ActiveRow`]s, with the account of each beside it.
+#[derive(QueryId)]
+struct WithAccount<U> {
+    update: U,
+    account: AsSelect<UserRow, Pg>,
+}
+
+impl<U> WithAccount<U> {
+    fn of(update: U) -> Self {
+        let account = UserRow::as_select();
+        Self { update, account }
+    }
+}
+
+impl<U> Query for WithAccount<U> {
+    type SqlType = (AsSelect<ActiveRow, Pg>, AsSelect<UserRow, Pg>);
+}
+
+impl<U> RunQueryDsl<PgConnection> for WithAccount<U> {}
+
+impl<U: QueryFragment<Pg>> QueryFragment<Pg> for WithAccount<U> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH changed AS (");
+        self.update.walk_ast(out.reborrow())?;
+        out.push_sql(") SELECT changed.*, ");
+        self.account.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM changed INNER JOIN \"users\" ON (\"users\".\"id\" = \"changed\".\"user_id\")");
+        Ok(())
+    }
 }
 
 /// Renews the proof of who uses a live session, and makes its next refresh token the live one: whoever holds an older one

@@ -6,6 +6,7 @@ use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::kept::Kept;
 use super::schema::totp_factors;
 use crate::domain::ids::{TotpFactorId, UserId};
 use crate::domain::totp::TimeStep;
@@ -135,10 +136,8 @@ pub fn advance_step(connection: &mut PgConnection, id: TotpFactorId, step: TimeS
         .filter(totp_factors::id.eq(id.uuid()))
         .filter(totp_factors::state.eq("active"))
         .filter(totp_factors::last_step.lt(step.0));
-    let updated = diesel::update(behind)
-        .set(totp_factors::last_step.eq(step.0))
-        .execute(connection)?;
-    Ok(updated == 1)
+    let spending = diesel::update(behind).set(totp_factors::last_step.eq(step.0));
+    Ok(Kept(spending).execute(connection)? == 1)
 }
 
 /// Confirms a pending secret with the step of its first code, which is thereby spent. The active secret, if there is one,

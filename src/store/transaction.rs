@@ -38,11 +38,15 @@ impl Lease {
 
     /// Gives a dead connection up (r2d2 drops what diesel calls broken) and takes another.
     fn renew(mut self) -> Result<Self, StoreError> {
-        // diesel does not notice that a connection is dead when preparing a query fails, and r2d2 would then keep it for
-        // ever; an empty statement fails without a round trip, and makes diesel look.
-        let _ = self.connection.batch_execute("");
+        self.look_at_connection();
         drop(self.connection);
         Self::new(self.connector)
+    }
+
+    /// Has diesel see that a connection is dead: it does not notice when preparing a query fails, and r2d2 would then keep
+    /// it for ever. An empty statement fails without a round trip.
+    fn look_at_connection(&mut self) {
+        let _ = self.connection.batch_execute("");
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
@@ -115,4 +119,18 @@ pub(super) fn reading<T, E: Retryable>(
         }
     }
     work(&mut lease.connection)
+}
+
+/// Runs `work`, which is one statement. A connection that turns out dead must not stay in the pool.
+pub(super) fn alone<T, E: Retryable>(
+    mut lease: Lease,
+    work: impl FnOnce(&mut PgConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    let done = work(&mut lease.connection);
+    if let Err(error) = &done
+        && matches!(error.store_error(), Some(StoreError::Disconnected(_)))
+    {
+        lease.look_at_connection();
+    }
+    done
 }

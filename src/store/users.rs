@@ -1,6 +1,7 @@
 //! The `users` table.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
@@ -77,7 +78,7 @@ pub fn insert(
         return Ok(Insertion::Inserted);
     }
     let same_email = users::table.filter(users::email.eq(email));
-    let email_taken: bool = diesel::select(diesel::dsl::exists(same_email)).get_result(connection)?;
+    let email_taken: bool = diesel::select(exists(same_email)).get_result(connection)?;
     Ok(if email_taken {
         Insertion::EmailTaken
     } else {
@@ -379,7 +380,7 @@ pub fn set_verified_email(
     let others = users::table
         .filter(users::email.eq(email.as_str()))
         .filter(users::id.ne(id.uuid()));
-    if diesel::select(diesel::dsl::exists(others)).get_result(connection)? {
+    if diesel::select(exists(others)).get_result(connection)? {
         return Ok(Renaming::Taken);
     }
     diesel::update(users::table.find(id.uuid()))
@@ -403,7 +404,7 @@ pub fn update_profile(
         let others = users::table
             .filter(users::username.eq(username.as_str()))
             .filter(users::id.ne(id.uuid()));
-        if diesel::select(diesel::dsl::exists(others)).get_result(connection)? {
+        if diesel::select(exists(others)).get_result(connection)? {
             return Ok(Renaming::Taken);
         }
         diesel::update(users::table.find(id.uuid()))
@@ -471,18 +472,7 @@ pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Resu
         .for_no_key_update()
         .first(connection)
         .optional()?;
-    Ok(found.map(|(user, guard)| HeldUser {
-        user: user.into(),
-        failed_attempts: FailedAttempts {
-            count: guard.failed_attempts,
-            last_at: guard.last_failed_at,
-            locked_until: guard.locked_until,
-        },
-        failed_codes: guard.failed_codes,
-        codes_disabled: guard.codes_disabled_at.is_some(),
-        usable_password: is_usable(&guard.password_scheme, guard.password_disabled_at)
-            .then_some(guard.password_version),
-    }))
+    Ok(found.map(HeldUser::from))
 }
 
 /// An account whose row is held for the rest of the transaction.
@@ -497,6 +487,23 @@ pub struct HeldUser {
     pub codes_disabled: bool,
     /// The version of its password, if there is one that is not disabled.
     pub usable_password: Option<i32>,
+}
+
+impl From<(UserRow, GuardRow)> for HeldUser {
+    fn from((user, guard): (UserRow, GuardRow)) -> Self {
+        Self {
+            user: user.into(),
+            failed_attempts: FailedAttempts {
+                count: guard.failed_attempts,
+                last_at: guard.last_failed_at,
+                locked_until: guard.locked_until,
+            },
+            failed_codes: guard.failed_codes,
+            codes_disabled: guard.codes_disabled_at.is_some(),
+            usable_password: is_usable(&guard.password_scheme, guard.password_disabled_at)
+                .then_some(guard.password_version),
+        }
+    }
 }
 
 #[derive(Queryable, Selectable)]

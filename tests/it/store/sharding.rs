@@ -29,10 +29,12 @@ const KEYS: [(&str, &[&str]); 10] = [
 ];
 /// Statements that name no user and so would be sent to every shard where tables are distributed by user: by what they
 /// begin with, table and key. The decision record tells what that would take.
-const BY_SESSION: [(&str, &str); 3] = [
+const BY_SESSION: [(&str, &str); 4] = [
     ("SELECT", "sessions"),
     ("UPDATE", "sessions"),
     ("UPDATE", "totp_factors"),
+    // The rotation, with the account of the session.
+    ("WITH", "sessions"),
 ];
 
 /// Returns the statements in the server's log from a place on, without what instances do by themselves.

@@ -1,0 +1,451 @@
+//! One measured service with its database and its users, and what is asked of it.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use vestibule::domain::opaque_token::TokenKind;
+
+use crate::bounds::{bare_hashes, pgbench, start_fixed_route};
+use crate::database::Database;
+use crate::drive::{Load, Outcome, Pace, Requests, drive, fetch};
+use crate::http::{get, post};
+use crate::machine;
+use crate::population::{Kind, MASTER_KEY, PASSWORD, Population};
+use crate::service::{Program, Service};
+use crate::statements::{self, COUNTER, LOGGED, NOT_LOGGED, Script};
+
+/// Connections of the service to its database, and of `pgbench`.
+pub const POOL: u64 = 10;
+/// Connections to the service where the database bounds it.
+const CONNECTIONS: usize = 20;
+/// Whose password is hashed by the service itself.
+const REGISTERED: &str = "registered@example.com";
+
+/// How much is measured.
+#[derive(Clone)]
+pub struct Size {
+    /// Users in the database.
+    pub users: u64,
+    /// Users that are driven.
+    pub sampled: u64,
+    /// How long each load lasts.
+    pub lasts: Duration,
+    /// The cost of password hashes.
+    pub cost: u32,
+    /// Threads that hash.
+    pub hash_threads: usize,
+}
+
+/// What was measured of one kind of request.
+#[derive(Clone)]
+pub struct Row {
+    /// Which.
+    pub name: &'static str,
+    /// Requests a second, one after the other on every connection.
+    pub per_second: f64,
+    /// The rate at which the times were taken: half of that.
+    pub rate: f64,
+    /// Times in milliseconds at that rate: the 50th, 99th and 99.9th of a hundred.
+    pub times: [f64; 3],
+    /// Milliseconds of processor time that a request cost service, database and generator.
+    pub cpu: [f64; 3],
+    /// Resident memory of the service afterwards in MiB.
+    pub resident: f64,
+    /// What bounds it, and how much of that there was a second.
+    pub bound: (&'static str, f64),
+    /// Requests that were answered otherwise than wanted.
+    pub failed: u64,
+    /// Statements that the database is sent for one request.
+    pub statements: Option<usize>,
+}
+
+impl Row {
+    /// Returns how much of the bound was reached.
+    pub fn ratio(&self) -> f64 {
+        self.per_second / self.bound.1
+    }
+}
+
+/// A service under test.
+pub struct Bench {
+    /// The program.
+    pub program: Program,
+    /// Its database.
+    pub database: Database,
+    /// Its users.
+    pub population: Population,
+    /// The running service.
+    pub service: Service,
+    /// How much is measured.
+    pub size: Size,
+    directory: PathBuf,
+    hash: String,
+    tokens: Rc<Vec<String>>,
+    client: String,
+    scripts: Option<(Script, Script)>,
+    runs: u64,
+}
+
+impl Bench {
+    /// Starts a database and a service in a directory and makes the users.
+    pub fn start(binary: PathBuf, directory: PathBuf, size: Size) -> Result<Self, Box<dyn Error>> {
+        fs::create_dir_all(&directory)?;
+        let database = Database::start(&directory.join("data"))?;
+        let mut settings = vec![
+            ("DATABASE_URL".to_owned(), database.url.clone()),
+            ("VESTIBULE_MASTER_KEY".to_owned(), MASTER_KEY.to_owned()),
+            ("VESTIBULE_BCRYPT_COST".to_owned(), size.cost.to_string()),
+            ("VESTIBULE_HASH_THREADS".to_owned(), size.hash_threads.to_string()),
+            ("VESTIBULE_DB_POOL_SIZE".to_owned(), POOL.to_string()),
+            // See `refresh_first`.
+            ("VESTIBULE_REFRESH_REUSE_GRACE".to_owned(), "60".to_owned()),
+        ];
+        let mut program = Program {
+            path: binary,
+            log: directory.join("service.log"),
+            settings: Vec::new(),
+        };
+        // All load comes from one address, which the limits for one address are there to refuse.
+        if program.run(&["serve", "--help"])?.contains("--ip-limits") {
+            settings.push(("VESTIBULE_IP_LIMITS".to_owned(), "off".to_owned()));
+        }
+        program.settings = settings;
+        let service = program.start(&[])?;
+        let registration = json!({"email": REGISTERED, "password": PASSWORD}).to_string();
+        expect(&fetch(service.address, &[post("/register", &registration)])?, 201)?;
+        let hash = database.run(&format!("SELECT password_hash FROM users WHERE email = '{REGISTERED}'"))?;
+        let population = Population::new(size.users, size.sampled);
+        population.create(&database, REGISTERED)?;
+        let client: Value = serde_json::from_str(&program.run(&["clients", "create", "bench", "--json"])?)?;
+        let credentials = format!("{}:{}", text(&client, "id"), text(&client, "secret"));
+        let mut bench = Self {
+            program,
+            database,
+            population,
+            service,
+            size,
+            directory,
+            hash,
+            tokens: Rc::default(),
+            client: format!("Authorization: Basic {}\r\n", STANDARD.encode(credentials)),
+            scripts: None,
+            runs: 0,
+        };
+        bench.scripts = Some(bench.record()?);
+        Ok(bench)
+    }
+
+    /// Stops everything.
+    pub fn stop(self) -> Result<(), Box<dyn Error>> {
+        self.service.stop()?;
+        self.database.stop()
+    }
+
+    /// Has the service answer one request of each kind while the server writes down what it is asked.
+    fn record(&self) -> Result<(Script, Script), Box<dyn Error>> {
+        self.database.run(LOGGED)?;
+        let service = self.program.start(&[("VESTIBULE_DB_POOL_SIZE", "1")])?;
+        let log = self.database.log();
+        // The first request has its statements prepared, the second one shows how it is from then on.
+        let mut scripts = Vec::new();
+        let requests: [Requests; 2] = [self.refresh_from(COUNTER), self.verify()];
+        for request in requests {
+            let mut from = 0;
+            for place in 0..2 {
+                let session = self.population.id(Kind::Active, place);
+                self.database.run(&format!(
+                    "UPDATE sessions SET refresh_counter = {COUNTER} WHERE id = '{session}'"
+                ))?;
+                from = fs::metadata(&log)?.len();
+                let request = request(place).ok_or("no request")?;
+                expect(&fetch(service.address, &[request])?, 200)?;
+            }
+            scripts.push(statements::script(&log, from, &self.population, 1)?);
+        }
+        service.stop()?;
+        self.database.run(NOT_LOGGED)?;
+        self.population.renew(&self.database)?;
+        let verify = scripts.pop().ok_or("no script")?;
+        let refresh = scripts.pop().ok_or("no script")?;
+        Ok((refresh, verify))
+    }
+
+    /// The scripts of refresh and verify.
+    pub fn scripts(&self) -> Result<&(Script, Script), Box<dyn Error>> {
+        self.scripts.as_ref().ok_or_else(|| "nothing was recorded".into())
+    }
+
+    /// A load on this service.
+    pub fn load(&self, requests: &Requests, connections: usize) -> Load {
+        Load {
+            address: self.service.address,
+            requests: Rc::clone(requests),
+            first: 0,
+            connections,
+            pace: Pace::Closed,
+            lasts: self.size.lasts,
+            wanted: 200,
+        }
+    }
+
+    /// Puts a load on as fast as it is answered, then at half that rate to take the times.
+    fn measure(&self, name: &'static str, load: &Load) -> Result<Row, Box<dyn Error>> {
+        let database = self.database.process()?;
+        let cpu = || {
+            [
+                machine::cpu_seconds(self.service.process()),
+                machine::tree_cpu_seconds(database),
+                machine::cpu_seconds(std::process::id()),
+            ]
+        };
+        let before = cpu();
+        let closed = drive(load.clone());
+        let after = cpu();
+        let sent = closed.statuses.values().sum::<u64>();
+        let rate = closed.per_second() / 2.0;
+        let open = drive(Load {
+            first: load.first + sent,
+            pace: Pace::Open(rate.max(1.0)),
+            connections: load.connections.max(64),
+            ..load.clone()
+        });
+        let cost = |place: usize| (after[place] - before[place]) * 1000.0 / closed.done.max(1) as f64;
+        complain(name, &closed);
+        complain(name, &open);
+        Ok(Row {
+            name,
+            per_second: closed.per_second(),
+            rate,
+            times: [0.5, 0.99, 0.999].map(|quantile| open.milliseconds(quantile)),
+            cpu: [cost(0), cost(1), cost(2)],
+            resident: machine::resident(self.service.process()),
+            bound: ("", f64::NAN),
+            failed: closed.failed() + open.failed(),
+            statements: None,
+        })
+    }
+
+    /// Measures everything once, or only what is named.
+    pub fn run(&mut self, only: &[String]) -> Result<Vec<Row>, Box<dyn Error>> {
+        const ALL: [&str; 8] = [
+            "/register",
+            "/login",
+            "/2fa/verify",
+            "/token/refresh",
+            "/token/validate",
+            "/token/introspect",
+            "/me",
+            "/.well-known/jwks.json",
+        ];
+        let mut rows = Vec::new();
+        for name in ALL {
+            if only.is_empty() || only.iter().any(|wanted| wanted == name) {
+                rows.push(match name {
+                    "/register" => self.register()?,
+                    "/login" => self.login()?,
+                    "/2fa/verify" => self.measure_verify()?,
+                    "/token/refresh" => self.measure_refresh()?,
+                    answered => self.answered(answered)?,
+                });
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Measures logins beside a bare loop over the same hash.
+    pub fn login(&self) -> Result<Row, Box<dyn Error>> {
+        let row = self.measure("/login", &self.load(&self.logins(), self.size.hash_threads + 2))?;
+        self.beside_hashes(row)
+    }
+
+    fn register(&mut self) -> Result<Row, Box<dyn Error>> {
+        self.runs += 1;
+        let run = self.runs;
+        let requests: Requests = Rc::new(move |number| {
+            let email = format!("new{run}-{number}@example.com");
+            Some(post(
+                "/register",
+                &json!({"email": email, "password": PASSWORD}).to_string(),
+            ))
+        });
+        let load = Load {
+            wanted: 201,
+            ..self.load(&requests, self.size.hash_threads + 2)
+        };
+        let row = self.measure("/register", &load)?;
+        self.beside_hashes(row)
+    }
+
+    fn beside_hashes(&self, row: Row) -> Result<Row, Box<dyn Error>> {
+        let hashes = bare_hashes(&self.hash, self.size.hash_threads, self.size.lasts)?;
+        Ok(Row {
+            bound: ("bare bcrypt loop", hashes),
+            ..row
+        })
+    }
+
+    /// Measures the second door beside `pgbench` with the same statements.
+    pub fn measure_verify(&mut self) -> Result<Row, Box<dyn Error>> {
+        self.runs += 1;
+        self.population.renew(&self.database)?;
+        let half = self.population.sampled / 2;
+        let all = self.verify();
+        // Every code counts once: half of the users for each of the two loads.
+        let first: Requests = Rc::new(move |number| if number < half { all(number) } else { None });
+        let load = Load {
+            lasts: Duration::from_mins(10),
+            ..self.load(&first, CONNECTIONS)
+        };
+        let mut row = self.measure("/2fa/verify", &load)?;
+        let rate = row.rate;
+        let second = drive(Load {
+            first: half,
+            pace: Pace::Open(rate),
+            connections: 64,
+            requests: self.verify(),
+            ..load
+        });
+        complain("/2fa/verify", &second);
+        row.failed += second.failed();
+        row.times = [0.5, 0.99, 0.999].map(|quantile| second.milliseconds(quantile));
+        self.beside_pgbench(row, |(_, verify)| verify)
+    }
+
+    /// Measures rotations beside `pgbench` with the same statements.
+    pub fn measure_refresh(&mut self) -> Result<Row, Box<dyn Error>> {
+        self.runs += 1;
+        self.population.renew(&self.database)?;
+        let row = self.measure("/token/refresh", &self.load(&self.refresh_from(1), CONNECTIONS))?;
+        self.beside_pgbench(row, |(refresh, _)| refresh)
+    }
+
+    fn beside_pgbench(&self, row: Row, script: impl Fn(&(Script, Script)) -> &Script) -> Result<Row, Box<dyn Error>> {
+        self.population.renew(&self.database)?;
+        let script = script(self.scripts()?);
+        let reached = pgbench(
+            &self.database,
+            script,
+            &self.population,
+            (POOL, self.runs),
+            &self.directory,
+        )?;
+        Ok(Row {
+            bound: ("pgbench, same SQL", reached),
+            statements: Some(script.statements),
+            ..row
+        })
+    }
+
+    /// Measures what changes nothing beside a route that answers without looking.
+    fn answered(&mut self, path: &'static str) -> Result<Row, Box<dyn Error>> {
+        if self.tokens.is_empty() {
+            self.tokens = Rc::new(self.access_tokens()?);
+        }
+        let (tokens, client) = (Rc::clone(&self.tokens), self.client.clone());
+        let token = move |number: u64| tokens[number as usize % tokens.len()].clone();
+        let requests: Requests = match path {
+            "/token/introspect" => Rc::new(move |number| {
+                let body = format!("token={}", token(number));
+                let length = body.len();
+                let head =
+                    format!("{client}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}");
+                let head = format!("POST {path} HTTP/1.1\r\nHost: bench\r\n{head}\r\n\r\n");
+                Some([head.into_bytes(), body.into_bytes()].concat())
+            }),
+            "/.well-known/jwks.json" => Rc::new(move |_| Some(get(path, ""))),
+            _ => Rc::new(move |number| Some(get(path, &format!("Authorization: Bearer {}\r\n", token(number))))),
+        };
+        let row = self.measure(path, &self.load(&requests, CONNECTIONS))?;
+        let fixed = start_fixed_route()?;
+        let bound = drive(Load {
+            address: fixed.address,
+            ..self.load(&requests, CONNECTIONS)
+        });
+        Ok(Row {
+            bound: ("fixed route", bound.per_second()),
+            ..row
+        })
+    }
+
+    /// Gets access tokens of some users.
+    fn access_tokens(&self) -> Result<Vec<String>, Box<dyn Error>> {
+        self.population.renew(&self.database)?;
+        let request = self.refresh_from(1);
+        let requests: Vec<Vec<u8>> = (0..self.population.sampled.min(1000))
+            .filter_map(|place| request(place))
+            .collect();
+        let answers = fetch(self.service.address, &requests)?;
+        expect(&answers, 200)?;
+        let token = |(_, body): &(u16, Vec<u8>)| Some(text(&serde_json::from_slice(body).ok()?, "access_token"));
+        Ok(answers.iter().filter_map(token).collect())
+    }
+
+    /// Right logins.
+    pub fn logins(&self) -> Requests {
+        let emails: Vec<String> = (0..self.population.sampled)
+            .map(|place| self.population.email(place))
+            .collect();
+        Rc::new(move |number| {
+            let email = &emails[number as usize % emails.len()];
+            Some(post(
+                "/login",
+                &json!({"email": email, "password": PASSWORD}).to_string(),
+            ))
+        })
+    }
+
+    /// Rotations of everybody's session in turn, the first of which carries a counter.
+    pub fn refresh_from(&self, counter: u64) -> Requests {
+        let population = Population::with_prefix_of(&self.population);
+        Rc::new(move |number| {
+            let (place, turn) = (number % population.sampled, number / population.sampled);
+            let token = population.token(TokenKind::Refresh, place, counter + turn);
+            Some(post("/token/refresh", &format!(r#"{{"refresh_token":"{token}"}}"#)))
+        })
+    }
+
+    /// The first rotation of everybody's session over and over: within the grace, a token that was lost is made again. So no
+    /// request fails because one before it did.
+    pub fn refresh_first(&self) -> Requests {
+        let (requests, sampled) = (self.refresh_from(1), self.population.sampled);
+        Rc::new(move |number| requests(number % sampled))
+    }
+
+    /// Right codes, one for each user.
+    pub fn verify(&self) -> Requests {
+        let population = Population::with_prefix_of(&self.population);
+        Rc::new(move |place| {
+            if place >= population.sampled {
+                return None;
+            }
+            let (token, code) = (population.token(TokenKind::PreAuth, place, 0), Population::code(place));
+            let body = format!(r#"{{"pre_auth_token":"{token}","code":"{code}"}}"#);
+            Some(post("/2fa/verify", &body))
+        })
+    }
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Fails unless every answer has the status that is wanted.
+pub fn expect(answers: &[(u16, Vec<u8>)], wanted: u16) -> Result<(), Box<dyn Error>> {
+    match answers.iter().find(|(status, _)| *status != wanted) {
+        None => Ok(()),
+        Some((status, body)) => Err(format!("{status} {}", String::from_utf8_lossy(body)).into()),
+    }
+}
+
+/// Tells of answers that were not as wanted: numbers beside which there are such mean nothing.
+pub fn complain(name: &str, outcome: &Outcome) {
+    if outcome.failed() > 0 {
+        eprintln!("{name}: not all were answered as wanted: {:?}", outcome.statuses);
+    }
+}

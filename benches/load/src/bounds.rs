@@ -1,0 +1,159 @@
+//! What cannot be passed on this machine: hashes of a bare loop, transactions of `pgbench`, answers of a fixed route. Each
+//! runs in a process of its own, so that its processor time can be told from the generator's.
+
+use std::error::Error;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::database::Database;
+use crate::drive::fetch;
+use crate::http::get;
+use crate::population::Population;
+use crate::service::free_address;
+use crate::statements::Script;
+
+/// What the fixed route answers: as many bytes as the smallest answers of the service have.
+const FIXED: &str = r#"{"status":"ok","padding":"0123456789012345678901234567890123456789"}"#;
+
+/// A helper process, ended with its value.
+pub struct Helper {
+    child: Child,
+    /// Where it listens, if it does.
+    pub address: SocketAddr,
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts this program again in another part.
+fn start_again(arguments: &[&str]) -> Result<Child, Box<dyn Error>> {
+    Ok(Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?)
+}
+
+/// Starts a server that knows one route.
+pub fn start_fixed_route() -> Result<Helper, Box<dyn Error>> {
+    let address = free_address()?;
+    let child = start_again(&["fixed-route", &address.to_string()])?;
+    let helper = Helper { child, address };
+    for _ in 0..1000 {
+        if fetch(address, &[get("/", "")]).is_ok() {
+            return Ok(helper);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err("the fixed route does not answer".into())
+}
+
+/// Serves one route for ever: the part of [`start_fixed_route`]'s process.
+pub fn serve_fixed_route(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+    use actix_web::{App, HttpResponse, HttpServer, web};
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = || async { HttpResponse::Ok().content_type("application/json").body(FIXED) };
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let server = HttpServer::new(move || App::new().default_service(web::to(answer)));
+        server.bind(address)?.run().await
+    })?;
+    Ok(())
+}
+
+/// Returns how many hashes a second so many threads check in a bare loop.
+pub fn bare_hashes(hash: &str, threads: usize, lasts: Duration) -> Result<f64, Box<dyn Error>> {
+    let (threads, lasts) = (threads.to_string(), lasts.as_secs_f64().to_string());
+    let output = start_again(&["bare-hashes", hash, &threads, &lasts])?.wait_with_output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+/// Checks a password over and over: the part of [`bare_hashes`]'s process.
+pub fn check_hashes(hash: &str, threads: usize, lasts: Duration) -> f64 {
+    let begun = Instant::now();
+    let work = || {
+        let (mut done, mut last) = (0_u32, begun);
+        while begun.elapsed() < lasts {
+            // Right or wrong costs the same.
+            let _ = bcrypt::verify("a password that is as long as a peppered one, that is 64 letters", hash);
+            done += 1;
+            last = Instant::now();
+        }
+        f64::from(done) / last.duration_since(begun).as_secs_f64()
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running.into_iter().filter_map(|thread| thread.join().ok()).sum()
+    })
+}
+
+/// Runs a script once for every user of the sample, over as many connections as the service has. Returns how often it ran a
+/// second.
+pub fn pgbench(
+    database: &Database,
+    script: &Script,
+    population: &Population,
+    (connections, run): (u64, u64),
+    directory: &Path,
+) -> Result<f64, Box<dyn Error>> {
+    let file = directory.join("pgbench.sql");
+    fs::write(&file, &script.text)?;
+    let chunk = population.sampled / connections;
+    let mut variables = script.variables.clone();
+    for (name, value) in [
+        ("i", 0),
+        ("chunk", chunk),
+        ("stride", population.stride()),
+        ("run", run),
+    ] {
+        variables.push((name.to_owned(), value.to_string()));
+    }
+    let output = Command::new(pgbench_program()?)
+        .args([
+            "-n",
+            "-M",
+            "prepared",
+            "-j",
+            "1",
+            "-c",
+            &connections.to_string(),
+            "-t",
+            &chunk.to_string(),
+        ])
+        .args(
+            variables
+                .iter()
+                .flat_map(|(name, value)| ["-D".to_owned(), format!("{name}={value}")]),
+        )
+        .arg("-f")
+        .arg(&file)
+        .arg(&database.url)
+        // As on the service's connections.
+        .env(
+            "PGOPTIONS",
+            "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s",
+        )
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let number = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    match (number("tps = "), output.status.success()) {
+        (Some(per_second), true) => Ok(per_second),
+        _ => Err(format!("pgbench failed: {text}{}", String::from_utf8_lossy(&output.stderr)).into()),
+    }
+}
+
+/// Finds the program: Debian keeps it with the server's, not on the path.
+fn pgbench_program() -> Result<String, Box<dyn Error>> {
+    std::env::var("PGBENCH").map_err(|_unset| "scripts/bench names pgbench in PGBENCH".into())
+}

@@ -1,0 +1,94 @@
+//! The database under test: a private server of its own, as durable as a real one, asked through `psql`.
+
+use std::error::Error;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
+
+/// What differs from the server's defaults. Nothing about durability does.
+const SETTINGS: [(&str, &str); 4] = [
+    ("max_connections", "100"),
+    ("shared_buffers", "128MB"),
+    // A checkpoint in the middle of one run and not of another would be all that can be seen.
+    ("checkpoint_timeout", "15min"),
+    ("max_wal_size", "4GB"),
+];
+
+/// A running server.
+pub struct Database {
+    server: EmbeddedPostgres,
+    data_dir: PathBuf,
+    /// Leads to the service's database on it.
+    pub url: String,
+}
+
+impl Database {
+    /// Starts a server in a directory.
+    pub fn start(data_dir: &Path) -> Result<Self, Box<dyn Error>> {
+        let server_settings = SETTINGS
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+        let server = EmbeddedPostgres::start(&Options {
+            data_dir: data_dir.to_path_buf(),
+            server_settings,
+        })?;
+        let url = server.connection_url().to_owned();
+        Ok(Self {
+            server,
+            data_dir: data_dir.to_path_buf(),
+            url,
+        })
+    }
+
+    /// Stops it.
+    pub fn stop(self) -> Result<(), Box<dyn Error>> {
+        Ok(self.server.stop()?)
+    }
+
+    /// Returns the server's first process.
+    pub fn process(&self) -> Result<u32, Box<dyn Error>> {
+        let text = fs::read_to_string(self.data_dir.join("postgres/postmaster.pid"))?;
+        Ok(text.lines().next().unwrap_or_default().trim().parse()?)
+    }
+
+    /// Returns the server's log.
+    pub fn log(&self) -> PathBuf {
+        self.data_dir.join("postgres.log")
+    }
+
+    /// Runs statements and returns their rows, without alignment or heads.
+    pub fn run(&self, statements: &str) -> Result<String, Box<dyn Error>> {
+        let mut child = Command::new("psql")
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                &self.url,
+                "-f",
+                "-",
+            ])
+            .env("PGOPTIONS", "-c client_min_messages=warning")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stdin = child.stdin.take().ok_or("psql takes no input")?;
+        let text = statements.to_owned();
+        // On a thread of its own: psql may print before it has read everything.
+        let writing = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+        let output = child.wait_with_output()?;
+        let written = writing.join().map_err(|_panicked| "writing to psql failed")?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        written?;
+        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+    }
+}

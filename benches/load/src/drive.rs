@@ -1,0 +1,164 @@
+//! Load: closed, where each connection sends its next request when it has the answer to the last, and open, where requests
+//! come at a fixed rate whatever becomes of those before.
+//!
+//! The open loop takes a request's time from when it was due, not from when it was sent: a service that stalls delays all
+//! that were due meanwhile, and the histogram must show every one of them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tokio::task::LocalSet;
+
+use crate::http::Connection;
+
+/// Makes the request of a number, or says that there are no more.
+pub type Requests = Rc<dyn Fn(u64) -> Option<Vec<u8>>>;
+
+/// What became of a load.
+pub struct Outcome {
+    /// Requests that were answered as wanted.
+    pub done: u64,
+    /// Answers by status, 0 for none.
+    pub statuses: BTreeMap<u16, u64>,
+    /// From the first request to the last answer.
+    pub elapsed: Duration,
+    /// Times of the requests that were answered as wanted, in microseconds.
+    pub times: Histogram<u64>,
+    /// Times of all the others.
+    pub other_times: Histogram<u64>,
+}
+
+impl Outcome {
+    /// Returns the rate of requests answered as wanted.
+    pub fn per_second(&self) -> f64 {
+        self.done as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// Returns how many were answered otherwise.
+    pub fn failed(&self) -> u64 {
+        self.statuses.values().sum::<u64>() - self.done
+    }
+
+    /// Returns a quantile in milliseconds.
+    pub fn milliseconds(&self, quantile: f64) -> f64 {
+        self.times.value_at_quantile(quantile) as f64 / 1000.0
+    }
+}
+
+/// How requests are sent.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// As fast as they are answered.
+    Closed,
+    /// So many a second.
+    Open(f64),
+}
+
+/// A load.
+#[derive(Clone)]
+pub struct Load {
+    /// Where to.
+    pub address: SocketAddr,
+    /// What.
+    pub requests: Requests,
+    /// The number of the first request.
+    pub first: u64,
+    /// Over how many connections.
+    pub connections: usize,
+    /// How fast.
+    pub pace: Pace,
+    /// For how long at most.
+    pub lasts: Duration,
+    /// The status that is wanted.
+    pub wanted: u16,
+}
+
+struct Shared {
+    load: Load,
+    begun: Instant,
+    next: Cell<u64>,
+    statuses: RefCell<BTreeMap<u16, u64>>,
+    times: RefCell<Histogram<u64>>,
+    other_times: RefCell<Histogram<u64>>,
+}
+
+/// Puts a load on and waits for its end. Runs on one thread: the service needs the others.
+pub fn drive(load: Load) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("the system lets a program wait for sockets");
+    let connections = load.connections;
+    let new_histogram = || Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are fixed and right");
+    let shared = Rc::new(Shared {
+        load,
+        begun: Instant::now(),
+        next: Cell::new(0),
+        statuses: RefCell::default(),
+        times: RefCell::new(new_histogram()),
+        other_times: RefCell::new(new_histogram()),
+    });
+    let local = LocalSet::new();
+    for _ in 0..connections {
+        local.spawn_local(work(Rc::clone(&shared)));
+    }
+    runtime.block_on(local);
+    shared.outcome()
+}
+
+impl Shared {
+    fn outcome(&self) -> Outcome {
+        let statuses = self.statuses.borrow().clone();
+        Outcome {
+            done: statuses.get(&self.load.wanted).copied().unwrap_or(0),
+            statuses,
+            elapsed: self.begun.elapsed(),
+            times: self.times.borrow().clone(),
+            other_times: self.other_times.borrow().clone(),
+        }
+    }
+}
+
+async fn work(shared: Rc<Shared>) {
+    let load = &shared.load;
+    let mut connection = Connection::new(load.address);
+    loop {
+        let number = shared.next.replace(shared.next.get() + 1);
+        let due = match load.pace {
+            Pace::Closed => Instant::now(),
+            Pace::Open(rate) => shared.begun + Duration::from_secs_f64(number as f64 / rate),
+        };
+        if due.duration_since(shared.begun) >= load.lasts {
+            return;
+        }
+        let Some(request) = (load.requests)(load.first + number) else {
+            return;
+        };
+        tokio::time::sleep_until(due.into()).await;
+        let status = connection.send(&request).await.map_or(0, |answer| answer.status);
+        let time = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let times = if status == load.wanted {
+            &shared.times
+        } else {
+            &shared.other_times
+        };
+        times.borrow_mut().saturating_record(time);
+        *shared.statuses.borrow_mut().entry(status).or_default() += 1;
+    }
+}
+
+/// Sends single requests and returns their answers' bodies, for what has to be prepared.
+pub fn fetch(address: SocketAddr, requests: &[Vec<u8>]) -> std::io::Result<Vec<(u16, Vec<u8>)>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut connection = Connection::new(address);
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            let answer = connection.send(request).await?;
+            answers.push((answer.status, answer.body.to_vec()));
+        }
+        Ok(answers)
+    })
+}

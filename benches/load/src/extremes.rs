@@ -1,0 +1,211 @@
+//! What happens beside the usual: starts, floods, crowds of idle connections, more load than can be carried.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::bench::Bench;
+use crate::drive::{Load, Outcome, Pace, drive, fetch};
+use crate::http::{get, post};
+use crate::machine;
+use crate::population::PASSWORD;
+use crate::service::Program;
+
+/// Measures starts: of a first and a later one with a private database, and with one that is migrated and running.
+pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+    let private = Program {
+        path: bench.program.path.clone(),
+        log: directory.join("private.log"),
+        settings: vec![(
+            "VESTIBULE_DATA_DIR".to_owned(),
+            directory.join("private").display().to_string(),
+        )],
+    };
+    let mut embedded = Vec::new();
+    for _ in 0..4 {
+        let service = private.start(&[])?;
+        embedded.push(milliseconds(service.started_after));
+        service.stop()?;
+    }
+    let (mut migrated, mut idle) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let service = bench.program.start(&[])?;
+        migrated.push(milliseconds(service.started_after));
+        idle.push(machine::resident(service.process()));
+        service.stop()?;
+    }
+    let first = embedded.remove(0);
+    Ok(json!({
+        "migrated_ms": median(migrated),
+        "embedded_first_ms": first,
+        "embedded_later_ms": median(embedded),
+        "idle_mib": median(idle),
+    }))
+}
+
+/// Returns the middle one.
+pub fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Measures refreshes alone and while many more logins come than can be hashed, at the same rate.
+pub fn login_flood(bench: &mut Bench, rate: f64) -> Result<Value, Box<dyn Error>> {
+    bench.population.renew(&bench.database)?;
+    let at_rate = |bench: &Bench, first| {
+        drive(Load {
+            pace: Pace::Open(rate),
+            connections: 64,
+            first,
+            ..bench.load(&bench.refresh_from(1), 64)
+        })
+    };
+    let alone = at_rate(bench, 0);
+    let sent = alone.statuses.values().sum();
+    machine::forget_peak(bench.service.process());
+    let (address, lasts) = (bench.service.address, bench.size.lasts);
+    let emails: Vec<String> = (0..bench.population.sampled)
+        .map(|place| bench.population.email(place))
+        .collect();
+    let flood = thread::spawn(move || {
+        let outcome = drive(Load {
+            address,
+            requests: std::rc::Rc::new(move |number| {
+                let email = &emails[number as usize % emails.len()];
+                Some(post(
+                    "/login",
+                    &json!({"email": email, "password": PASSWORD}).to_string(),
+                ))
+            }),
+            first: 0,
+            connections: 200,
+            pace: Pace::Open(100.0),
+            lasts: lasts + Duration::from_secs(1),
+            wanted: 200,
+        });
+        (outcome.statuses.clone(), outcome.done)
+    });
+    // Once its queue is full.
+    thread::sleep(Duration::from_secs(1));
+    let flooded = at_rate(bench, sent);
+    let (statuses, _) = flood.join().map_err(|_panicked| "the flood failed")?;
+    Ok(json!({
+        "rate": rate,
+        "alone_p50_ms": alone.milliseconds(0.5), "alone_p99_ms": alone.milliseconds(0.99),
+        "flooded_p50_ms": flooded.milliseconds(0.5), "flooded_p99_ms": flooded.milliseconds(0.99),
+        "times_p99": flooded.milliseconds(0.99) / alone.milliseconds(0.99),
+        "failed": alone.failed() + flooded.failed(),
+        "logins_by_status": statuses,
+        "peak_mib": machine::peak_resident(bench.service.process()),
+    }))
+}
+
+/// Measures memory while thousands of connections are open that ask nothing, half of them in the middle of a request.
+pub fn idle_connections(bench: &Bench, number: usize) -> Result<Value, Box<dyn Error>> {
+    let process = bench.service.process();
+    let before = machine::resident(process);
+    machine::forget_peak(process);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let address = bench.service.address;
+    let begun = Instant::now();
+    let mut opened_within = Duration::ZERO;
+    let (open, answered, with) = runtime.block_on(async {
+        // Many at once: the service hangs up on those that ask nothing for a few seconds.
+        let opening: Vec<_> = (0..number)
+            .map(|place| tokio::spawn(open_and_say_nothing(address, place % 2 == 1)))
+            .collect();
+        let mut open = Vec::with_capacity(number);
+        for opening in opening {
+            open.extend(opening.await.ok().flatten());
+        }
+        opened_within = begun.elapsed();
+        let answered = tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
+            fetch(address, &[get("/.well-known/jwks.json", "")]).map(|answers| (answers[0].0, begun.elapsed()))
+        });
+        let answered = tokio::time::timeout(Duration::from_secs(20), answered).await;
+        (open.len(), answered, machine::resident(process))
+    });
+    let answer = match answered {
+        Ok(Ok(Ok((status, time)))) => json!({"status": status, "ms": time.as_secs_f64() * 1000.0}),
+        _ => json!("none within 20 s"),
+    };
+    drop(runtime);
+    Ok(json!({
+        "opened": open, "opened_within_s": opened_within.as_secs_f64(),
+        "before_mib": before, "with_mib": with, "peak_mib": machine::peak_resident(process),
+        "another_is_answered": answer,
+    }))
+}
+
+/// Opens a connection, and sends the beginning of a request or nothing.
+async fn open_and_say_nothing(address: SocketAddr, begins: bool) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    if begins {
+        stream.write_all(b"POST /login HTTP/1.1\r\nHost: be").await.ok()?;
+    }
+    Some(stream)
+}
+
+/// Puts twice the load on that can be carried, then looks how long it takes to be as quick as before.
+pub fn overload(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>> {
+    bench.population.renew(&bench.database)?;
+    let process = bench.service.process();
+    machine::forget_peak(process);
+    let requests = bench.refresh_first();
+    let twice = drive(Load {
+        pace: Pace::Open(carried * 2.0),
+        connections: 2000,
+        ..bench.load(&requests, 2000)
+    });
+    let begun = Instant::now();
+    let recovered = recovery(bench, begun);
+    Ok(json!({
+        "offered": carried * 2.0, "carried": twice.per_second(),
+        "p50_ms": twice.milliseconds(0.5), "p99_ms": twice.milliseconds(0.99),
+        "by_status": twice.statuses,
+        "refused_p50_ms": refused(&twice, 0.5), "refused_p99_ms": refused(&twice, 0.99),
+        "recovered_after_s": recovered,
+        "peak_mib": machine::peak_resident(process),
+    }))
+}
+
+fn refused(outcome: &Outcome, quantile: f64) -> f64 {
+    outcome.other_times.value_at_quantile(quantile) as f64 / 1000.0
+}
+
+/// Waits until ten requests in a row that ask the database are answered within 50 ms each.
+fn recovery(bench: &Bench, begun: Instant) -> f64 {
+    let request = [get("/health/ready", "")];
+    let mut quick = 0;
+    while quick < 10 && begun.elapsed() < Duration::from_mins(1) {
+        let asked = Instant::now();
+        let good = fetch(bench.service.address, &request).is_ok_and(|answers| answers[0].0 == 200);
+        quick = if good && asked.elapsed() < Duration::from_millis(50) {
+            quick + 1
+        } else {
+            0
+        };
+    }
+    begun.elapsed().as_secs_f64()
+}
+
+/// Looks whether the hot statements find their rows by an index. Returns those that read whole tables.
+pub fn plans(bench: &Bench) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut found = Vec::new();
+    let (refresh, verify) = bench.scripts()?;
+    for statement in refresh.explainable.iter().chain(&verify.explainable) {
+        let plan = bench.database.run(&format!("EXPLAIN (COSTS OFF) {statement}"))?;
+        if plan.contains("Seq Scan") {
+            found.push(format!("{statement}\n{plan}"));
+        }
+    }
+    Ok(found)
+}

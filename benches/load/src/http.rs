@@ -1,0 +1,138 @@
+//! Just enough of an HTTP/1.1 client: one connection that is kept, one request at a time, next to no work.
+//!
+//! The generator shares the machine with what it measures, so whatever it does costs the service. A general client would
+//! take several times as much processor time as this one.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// An answer; the body stays in the connection's buffer until the next request.
+pub struct Answer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// A connection that is opened when it is needed, and again when the server has closed it.
+pub struct Connection {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// Prepares a connection.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            stream: None,
+            buffer: Vec::with_capacity(4096),
+        }
+    }
+
+    /// Sends a request and waits for its answer.
+    pub async fn send(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
+        let kept = self.stream.is_some();
+        match self.exchange(request).await {
+            Ok((status, begin, end)) => Ok(Answer {
+                status,
+                body: &self.buffer[begin..end],
+            }),
+            // A server may close a connection while it is idle; one that was just opened is another matter.
+            Err(error) if kept && error.kind() != io::ErrorKind::TimedOut => {
+                self.stream = None;
+                let (status, begin, end) = self.exchange(request).await?;
+                Ok(Answer {
+                    status,
+                    body: &self.buffer[begin..end],
+                })
+            }
+            Err(error) => {
+                self.stream = None;
+                Err(error)
+            }
+        }
+    }
+
+    async fn exchange(&mut self, request: &[u8]) -> io::Result<(u16, usize, usize)> {
+        if self.stream.is_none() {
+            let stream = TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            self.stream = Some(stream);
+        }
+        let Some(stream) = self.stream.as_mut() else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        stream.write_all(request).await?;
+        self.buffer.clear();
+        let mut head = None;
+        loop {
+            if stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if head.is_none() {
+                head = Head::read(&self.buffer)?;
+            }
+            let Some(head) = &head else { continue };
+            let end = head.length + head.body_length;
+            if self.buffer.len() >= end {
+                if head.closes {
+                    self.stream = None;
+                }
+                return Ok((head.status, head.length, end));
+            }
+        }
+    }
+}
+
+struct Head {
+    status: u16,
+    length: usize,
+    body_length: usize,
+    closes: bool,
+}
+
+impl Head {
+    /// Reads the head of an answer once all of it is there.
+    fn read(bytes: &[u8]) -> io::Result<Option<Self>> {
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return Ok(None);
+        };
+        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP/1.1 answer");
+        let text = std::str::from_utf8(&bytes[..end]).map_err(|_not_text| wrong())?;
+        let mut head = Self {
+            status: text.get(9..12).and_then(|code| code.parse().ok()).ok_or_else(wrong)?,
+            length: end + 4,
+            body_length: 0,
+            closes: false,
+        };
+        for line in text.split("\r\n").skip(1) {
+            let (name, value) = line.split_once(": ").ok_or_else(wrong)?;
+            if name.eq_ignore_ascii_case("content-length") {
+                head.body_length = value.parse().map_err(|_not_a_number| wrong())?;
+            } else if name.eq_ignore_ascii_case("connection") {
+                head.closes = value.eq_ignore_ascii_case("close");
+            }
+        }
+        Ok(Some(head))
+    }
+}
+
+/// Writes a GET request.
+pub fn get(path: &str, headers: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n").into_bytes()
+}
+
+/// Writes a POST request with a JSON body.
+pub fn post(path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}

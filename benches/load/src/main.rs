@@ -1,0 +1,218 @@
+//! Measured speed: starts a vestibule with a database and users, drives it, and prints what it does beside what cannot be
+//! passed on the same machine in the same minute. `scripts/bench` builds and calls it; `docs/PERFORMANCE.md` explains it.
+
+mod bench;
+mod bounds;
+mod database;
+mod drive;
+mod extremes;
+mod http;
+mod machine;
+mod population;
+mod report;
+mod service;
+mod statements;
+
+use std::error::Error;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+
+use bench::{Bench, Row, Size};
+
+/// Drives a vestibule with load and measures it
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Measure
+    Run(Run),
+    /// Serve one route, to see what HTTP itself costs
+    #[command(hide = true)]
+    FixedRoute { address: SocketAddr },
+    /// Check a password over and over
+    #[command(hide = true)]
+    BareHashes { hash: String, threads: usize, seconds: f64 },
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// The program to measure
+    #[arg(long)]
+    vestibule: PathBuf,
+    /// A directory for databases and logs
+    #[arg(long)]
+    scratch: PathBuf,
+    /// Where the JSON goes
+    #[arg(long)]
+    out: PathBuf,
+    /// Users in the database
+    #[arg(long, default_value_t = 20_000)]
+    users: u64,
+    /// Seconds of each load
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// How often everything is measured; the middle counts
+    #[arg(long, default_value_t = 3)]
+    runs: u32,
+    /// Only these routes, as a list
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Little of everything, to see that it works
+    #[arg(long)]
+    quick: bool,
+    /// Login, verify and refresh at ten thousand, a million and ten million users, and nothing else
+    #[arg(long)]
+    scale: bool,
+    /// The numbers of users that --scale goes through
+    #[arg(long, value_delimiter = ',', default_value = "10000,1000000,10000000")]
+    scales: Vec<u64>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    match Arguments::parse().part {
+        Part::Run(run) => measure(run),
+        Part::FixedRoute { address } => bounds::serve_fixed_route(address),
+        Part::BareHashes { hash, threads, seconds } => {
+            // As the service's threads for this: they must not slow down what others wait for.
+            let _ = rustix::process::setpriority_process(None, 10);
+            let rate = bounds::check_hashes(&hash, threads, Duration::from_secs_f64(seconds));
+            println!("{rate}");
+            Ok(())
+        }
+    }
+}
+
+fn measure(mut run: Run) -> Result<(), Box<dyn Error>> {
+    if run.quick {
+        (run.users, run.seconds, run.runs) = (500, 1.0, 1);
+        run.scales = vec![500, 2000];
+    }
+    fs::create_dir_all(&run.out)?;
+    // The service runs in a directory of its own, so that no `.env` of this one counts.
+    (run.vestibule, run.scratch) = (fs::canonicalize(&run.vestibule)?, fs::canonicalize(&run.scratch)?);
+    let result = if run.scale { scale(&run)? } else { everything(&run)? };
+    let file = run.out.join(if run.scale { "scale.json" } else { "bench.json" });
+    fs::write(&file, serde_json::to_string_pretty(&result)? + "\n")?;
+    println!("as JSON: {}", file.display());
+    Ok(())
+}
+
+/// As the service's own default: one processor is left to everything else.
+fn hash_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    processors.saturating_sub(1).max(1)
+}
+
+fn size(run: &Run, users: u64) -> Size {
+    Size {
+        users,
+        sampled: users.min(run.users),
+        lasts: Duration::from_secs_f64(run.seconds),
+        cost: if run.quick { 10 } else { 12 },
+        hash_threads: hash_threads(),
+    }
+}
+
+fn everything(run: &Run) -> Result<Value, Box<dyn Error>> {
+    println!("{}\n", machine::describe());
+    let mut bench = Bench::start(run.vestibule.clone(), run.scratch.join("main"), size(run, run.users))?;
+    let process = bench.service.process();
+    machine::forget_peak(process);
+    let mut runs = Vec::new();
+    for _ in 0..run.runs {
+        runs.push(bench.run(&run.only)?);
+    }
+    let rows = report::middle(&runs);
+    println!("{}", report::table(&rows));
+    if !run.only.is_empty() {
+        bench.stop()?;
+        return Ok(json!({"machine": machine::describe(), "rows": rows.iter().map(report::row).collect::<Vec<_>>()}));
+    }
+    let carried = rows
+        .iter()
+        .find(|row| row.name == "/token/refresh")
+        .map_or(100.0, |row| row.per_second);
+    let mut peak = machine::peak_resident(process);
+    let (starts, flood) = (
+        extremes::starts(&bench, &run.scratch)?,
+        extremes::login_flood(&mut bench, carried / 4.0)?,
+    );
+    let crowd = extremes::idle_connections(&bench, if run.quick { 200 } else { 10_000 })?;
+    let overload = extremes::overload(&mut bench, carried)?;
+    for measured in [&flood, &crowd, &overload] {
+        peak = peak.max(measured.get("peak_mib").and_then(Value::as_f64).unwrap_or(f64::NAN));
+    }
+    let whole_tables = extremes::plans(&bench)?;
+    for (name, value) in [
+        ("starts", &starts),
+        ("login flood", &flood),
+        ("idle and slow connections", &crowd),
+        ("twice the load", &overload),
+    ] {
+        println!("{name}: {value}");
+    }
+    println!("hot statements that read whole tables: {}\n", whole_tables.len());
+    let goals = report::judge(&runs, &starts, &flood, peak);
+    println!("{}", report::goals(&goals));
+    bench.stop()?;
+    Ok(json!({
+        "machine": machine::describe(), "users": run.users, "seconds": run.seconds,
+        "rows": rows.iter().map(report::row).collect::<Vec<_>>(),
+        "runs": runs.iter().map(|rows| rows.iter().map(report::row).collect::<Vec<_>>()).collect::<Vec<_>>(),
+        "starts": starts, "login_flood": flood, "idle_connections": crowd, "overload": overload, "peak_mib": peak,
+        "whole_tables_read": whole_tables,
+        "goals": goals.iter().map(|goal| json!({
+            "what": goal.what, "measured": goal.measured, "limit": goal.limit, "met": goal.is_met(),
+        })).collect::<Vec<_>>(),
+    }))
+}
+
+fn scale(run: &Run) -> Result<Value, Box<dyn Error>> {
+    println!("{}\n", machine::describe());
+    let mut all = Vec::new();
+    for users in &run.scales {
+        let directory = run.scratch.join(format!("scale-{users}"));
+        let mut bench = Bench::start(run.vestibule.clone(), directory.clone(), size(run, *users))?;
+        let mut runs: Vec<Vec<Row>> = Vec::new();
+        for _ in 0..run.runs {
+            runs.push(vec![bench.login()?, bench.measure_verify()?, bench.measure_refresh()?]);
+        }
+        let whole_tables = extremes::plans(&bench)?;
+        let size = bench
+            .database
+            .run("SELECT pg_size_pretty(pg_database_size('vestibule'))")?;
+        bench.stop()?;
+        remove(&directory)?;
+        let rows = report::middle(&runs);
+        println!(
+            "{users} users, {size}, {} hot statements read whole tables",
+            whole_tables.len()
+        );
+        println!("{}", report::table(&rows));
+        all.push(json!({
+            "users": users, "size": size, "rows": rows.iter().map(report::row).collect::<Vec<_>>(),
+            "whole_tables_read": whole_tables,
+        }));
+    }
+    Ok(json!({"machine": machine::describe(), "scales": all}))
+}
+
+/// Removes a database; where the server does not run as us, its cluster is elsewhere and the directory leads to it.
+fn remove(directory: &Path) -> Result<(), Box<dyn Error>> {
+    let cluster = directory.join("data/postgres");
+    if let Ok(elsewhere) = fs::canonicalize(&cluster)
+        && elsewhere != cluster
+    {
+        fs::remove_dir_all(elsewhere)?;
+    }
+    Ok(fs::remove_dir_all(directory)?)
+}

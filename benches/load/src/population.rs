@@ -1,0 +1,242 @@
+//! Users straight into the database: a sample that is driven, spread evenly over a crowd of any size.
+//!
+//! Every id says its number, so that `pgbench` can compute it where the service is told it by a token. The sample's TOTP
+//! secrets are sealed with the service's own keys; the others' are random bytes of the same length, which nobody opens.
+//! All have the same password, whose hash was made by the service.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{TimeDelta, Utc};
+use secrecy::ExposeSecret;
+use totp_lite::{Sha1, totp_custom};
+use uuid::Uuid;
+use vestibule::crypto::keyring::{Keyring, MasterKey};
+use vestibule::crypto::mac::TokenMac;
+use vestibule::crypto::sealer::{SealedAt, Sealer};
+use vestibule::domain::ids::{TotpFactorId, UserId};
+use vestibule::domain::opaque_token::TokenKind;
+use vestibule::domain::random::Random;
+use vestibule::system::SystemRandomness;
+use zeroize::Zeroizing;
+
+use crate::database::Database;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "korrekt pferd batterie heftklammer";
+/// The master key: 32 zero bytes.
+pub const MASTER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+/// Rows that one statement makes.
+const BATCH: u64 = 500_000;
+
+/// What an id stands for: the third group of its digits.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// An account.
+    User,
+    /// Its authenticator.
+    Factor,
+    /// A session that is signed in, one for everybody.
+    Active,
+    /// A session between the doors, one for everybody in the sample.
+    Pending,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::User, Self::Factor, Self::Active, Self::Pending];
+
+    const fn digits(self) -> &'static str {
+        match self {
+            Self::User => "7000",
+            Self::Factor => "7001",
+            Self::Active => "7002",
+            Self::Pending => "7003",
+        }
+    }
+}
+
+/// The users.
+pub struct Population {
+    /// How many there are.
+    pub total: u64,
+    /// How many of them are driven.
+    pub sampled: u64,
+    /// The time in all ids.
+    prefix: String,
+    tokens: TokenMac,
+}
+
+fn keyring() -> Keyring {
+    let bytes = Zeroizing::new([0; 32]);
+    Keyring::new(MasterKey { id: 1, bytes }, Vec::new())
+}
+
+impl Population {
+    /// Plans so many users.
+    pub fn new(total: u64, sampled: u64) -> Self {
+        let then = Utc::now() - TimeDelta::hours(1);
+        let digits = format!("{:012x}", then.timestamp_millis());
+        let (high, low) = digits.split_at(8);
+        Self {
+            total,
+            sampled: sampled.min(total),
+            prefix: format!("{high}-{low}"),
+            tokens: TokenMac::new(&keyring()),
+        }
+    }
+
+    /// Plans the same users once more, for a load that outlives a borrow.
+    pub fn with_prefix_of(other: &Self) -> Self {
+        Self {
+            prefix: other.prefix.clone(),
+            ..Self::new(other.total, other.sampled)
+        }
+    }
+
+    /// Returns how far the users of the sample are apart.
+    pub fn stride(&self) -> u64 {
+        self.total / self.sampled
+    }
+
+    /// Returns what an id begins with, before the twelve digits of its number.
+    pub fn id_prefix(&self, kind: Kind) -> String {
+        format!("{}-{}-8000-", self.prefix, kind.digits())
+    }
+
+    /// Returns an id of the user with a place in the sample, counted from 0.
+    pub fn id(&self, kind: Kind, place: u64) -> Uuid {
+        let number = (place + 1) * self.stride();
+        format!("{}{number:012}", self.id_prefix(kind))
+            .parse()
+            .unwrap_or_default()
+    }
+
+    /// Returns an address.
+    pub fn email(&self, place: u64) -> String {
+        format!("user{:09}@example.com", (place + 1) * self.stride())
+    }
+
+    /// Returns the code that a user's authenticator shows now.
+    pub fn code(place: u64) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        totp_custom::<Sha1>(30, 6, &secret(place), now.as_secs())
+    }
+
+    /// Makes a token of a user's session.
+    pub fn token(&self, kind: TokenKind, place: u64, counter: u64) -> String {
+        let row = match kind {
+            TokenKind::PreAuth => Kind::Pending,
+            _ => Kind::Active,
+        };
+        let token = self.tokens.issue(kind, self.id(row, place), counter);
+        token.map(|token| token.expose_secret().to_owned()).unwrap_or_default()
+    }
+
+    /// Makes the rows. The password's hash is that of a user whom the service has registered.
+    pub fn create(&self, database: &Database, hash_of: &str) -> Result<(), Box<dyn Error>> {
+        database.run(&self.copy_sample()?)?;
+        let mut first = 1;
+        while first <= self.total {
+            let last = (first + BATCH - 1).min(self.total);
+            database.run(&self.insert_crowd(hash_of, first, last))?;
+            first = last + 1;
+        }
+        database.run(&self.insert_recovery_codes())?;
+        self.renew(database)?;
+        database.run("VACUUM (ANALYZE); CHECKPOINT")?;
+        Ok(())
+    }
+
+    /// Seals the sample's secrets.
+    fn copy_sample(&self) -> Result<String, Box<dyn Error>> {
+        let random: Arc<dyn Random> = Arc::new(SystemRandomness);
+        let sealer = Sealer::new(&keyring(), random);
+        let mut text = "CREATE UNLOGGED TABLE IF NOT EXISTS load_sample (number bigint PRIMARY KEY, sealed bytea);\n\
+             TRUNCATE load_sample;\nCOPY load_sample FROM STDIN;\n"
+            .to_owned();
+        for place in 0..self.sampled {
+            let (factor, user) = (self.id(Kind::Factor, place), self.id(Kind::User, place));
+            let at = SealedAt::totp_secret(TotpFactorId::from_uuid(factor), UserId::from_uuid(user));
+            let sealed = sealer.seal(&at, &secret(place))?;
+            write!(text, "{}\t\\\\x", (place + 1) * self.stride())?;
+            for byte in sealed {
+                write!(text, "{byte:02x}")?;
+            }
+            text.push('\n');
+        }
+        text.push_str("\\.\nANALYZE load_sample;\n");
+        Ok(text)
+    }
+
+    fn sql_id(&self, kind: Kind, number: &str) -> String {
+        format!("('{}' || lpad({number}::text, 12, '0'))::uuid", self.id_prefix(kind))
+    }
+
+    fn insert_crowd(&self, hash_of: &str, first: u64, last: u64) -> String {
+        let (user, factor) = (self.sql_id(Kind::User, "g"), self.sql_id(Kind::Factor, "g"));
+        let active = self.sql_id(Kind::Active, "g");
+        // Foreign keys hold by construction; checking them row by row would take most of the time.
+        format!(
+            "SET session_replication_role = replica; SET synchronous_commit = off;
+             INSERT INTO users (id, email, email_verified_at, password_scheme, password_key_id, password_hash,
+                                password_changed_at, created_at)
+             SELECT {user}, 'user' || lpad(g::text, 9, '0') || '@example.com', now(), password_scheme, password_key_id,
+                    password_hash, '2026-01-01', now()
+               FROM users, generate_series({first}, {last}) g WHERE email = '{hash_of}';
+             INSERT INTO totp_factors (id, user_id, state, sealed_secret, last_step, created_at, confirmed_at)
+             SELECT {factor}, {user}, 'active',
+                    coalesce(sealed, sha256(g::text::bytea) || substr(sha256(g::text::bytea), 1, 17)), 0, now(), now()
+               FROM generate_series({first}, {last}) g LEFT JOIN load_sample ON number = g;
+             INSERT INTO sessions (id, user_id, state, methods, password_changed_at, refresh_counter, auth_time,
+                    created_at, last_used_at, expires_at, idle_expires_at, ip, user_agent)
+             SELECT {active}, {user}, 'active', '{{pwd,otp}}', '2026-01-01', 1, now(),
+                    now(), now(), now() + '29 days', now() + '7 days', '127.0.0.1', 'bench'
+               FROM generate_series({first}, {last}) g;"
+        )
+    }
+
+    fn insert_recovery_codes(&self) -> String {
+        let user = self.sql_id(Kind::User, "number");
+        format!(
+            "SET session_replication_role = replica;
+             INSERT INTO recovery_codes (user_id, code_hash, created_at)
+             SELECT {user}, sha256((number || ' ' || code)::bytea), now()
+               FROM load_sample, generate_series(1, 10) code ORDER BY number;"
+        )
+    }
+
+    /// Gives everybody in the sample a new session between the doors and a code that was not used, and counts their
+    /// sessions' tokens from 1 again.
+    pub fn renew(&self, database: &Database) -> Result<(), Box<dyn Error>> {
+        let (user, factor) = (self.sql_id(Kind::User, "number"), self.sql_id(Kind::Factor, "number"));
+        let (active, pending) = (
+            self.sql_id(Kind::Active, "number"),
+            self.sql_id(Kind::Pending, "number"),
+        );
+        database.run(&format!(
+            "BEGIN;
+             DELETE FROM sessions USING load_sample WHERE id = {pending};
+             INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at,
+                    expires_at, ip, user_agent)
+             SELECT {pending}, {user}, 'pending', '{{pwd}}', '2026-01-01', now(), now(), now() + '1 day',
+                    '127.0.0.1', 'bench'
+               FROM load_sample ORDER BY number;
+             UPDATE totp_factors SET last_step = 0 FROM load_sample WHERE id = {factor} AND last_step <> 0;
+             UPDATE sessions SET refresh_counter = 1, rotated_at = NULL
+               FROM load_sample WHERE id = {active} AND refresh_counter <> 1;
+             COMMIT;
+             VACUUM (ANALYZE) sessions; VACUUM (ANALYZE) totp_factors; VACUUM users; CHECKPOINT;"
+        ))?;
+        Ok(())
+    }
+}
+
+/// Returns the secret of an authenticator: anything will do that differs.
+fn secret(place: u64) -> [u8; 20] {
+    let mut secret = [0x5a; 20];
+    secret[..8].copy_from_slice(&place.to_be_bytes());
+    secret
+}

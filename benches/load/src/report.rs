@@ -1,0 +1,154 @@
+//! The table for people, and the same as JSON.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::bench::Row;
+use crate::extremes::median;
+
+/// Takes of several runs of each kind the one in the middle, by its part of the bound.
+pub fn middle(runs: &[Vec<Row>]) -> Vec<Row> {
+    let kinds = runs.first().map_or(0, Vec::len);
+    let of_kind = |kind: usize| {
+        let mut rows: Vec<&Row> = runs.iter().filter_map(|run| run.get(kind)).collect();
+        rows.sort_by(|one, other| one.ratio().total_cmp(&other.ratio()));
+        let mut row = (*rows.get(rows.len() / 2)?).clone();
+        row.failed = rows.iter().map(|row| row.failed).sum();
+        Some(row)
+    };
+    (0..kinds).filter_map(of_kind).collect()
+}
+
+/// Writes the table.
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!(
+        "{:<24} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6}  {:<18} {:>8} {:>6}\n",
+        "", "req/s", "p50", "p99", "p99.9", "cpu svc", "cpu db", "MiB", "bound", "per s", "of it"
+    );
+    for row in rows {
+        let [p50, p99, p999] = row.times;
+        let [service, database, _] = row.cpu;
+        let _ = writeln!(
+            text,
+            "{:<24} {:>8.1} {p50:>7.2} {p99:>7.2} {p999:>7.2} {service:>7.3} {database:>7.3} {:>6.1}  {:<18} {:>8.1} {:>5.1}%{}",
+            row.name,
+            row.per_second,
+            row.resident,
+            row.bound.0,
+            row.bound.1,
+            row.ratio() * 100.0,
+            if row.failed > 0 {
+                format!("  ({} failed)", row.failed)
+            } else {
+                String::new()
+            },
+        );
+    }
+    text.push_str("times in ms at half the rate; cpu in ms a request, of the service and of its database\n");
+    text
+}
+
+/// Writes a row as JSON.
+pub fn row(row: &Row) -> Value {
+    json!({
+        "name": row.name, "per_second": row.per_second, "statements": row.statements,
+        "rate_of_times": row.rate, "p50_ms": row.times[0], "p99_ms": row.times[1], "p999_ms": row.times[2],
+        "cpu_ms": {"service": row.cpu[0], "database": row.cpu[1], "generator": row.cpu[2]},
+        "resident_mib": row.resident, "failed": row.failed,
+        "bound": {"what": row.bound.0, "per_second": row.bound.1, "ratio": row.ratio()},
+    })
+}
+
+/// A goal, and whether it was reached.
+pub struct Goal {
+    /// What is wanted.
+    pub what: String,
+    /// What was measured.
+    pub measured: f64,
+    /// How far it may go.
+    pub limit: f64,
+    /// Whether that is the least, not the most.
+    pub at_least: bool,
+}
+
+impl Goal {
+    /// Tells whether it was reached.
+    pub fn is_met(&self) -> bool {
+        if self.at_least {
+            self.measured >= self.limit
+        } else {
+            self.measured <= self.limit
+        }
+    }
+}
+
+/// Writes the goals.
+pub fn goals(goals: &[Goal]) -> String {
+    let mut text = String::new();
+    for goal in goals {
+        let sign = if goal.at_least { "≥" } else { "≤" };
+        let met = if goal.is_met() { "met" } else { "NOT MET" };
+        let _ = writeln!(
+            text,
+            "{:<58} {:>9.2}  {sign} {:<7} {met}",
+            goal.what, goal.measured, goal.limit
+        );
+    }
+    text
+}
+
+/// Compares what was measured with what is wanted of every machine.
+pub fn judge(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> Vec<Goal> {
+    let all = |name: &str, value: &dyn Fn(&Row) -> f64| {
+        let named = runs.iter().flatten().filter(|row| row.name == name);
+        median(named.map(value).collect())
+    };
+    let ratio = |name: &str| all(name, &Row::ratio);
+    let rate = |name: &str| all(name, &|row| row.per_second);
+    let goal = |what: &str, measured: f64, limit: f64, at_least: bool| Goal {
+        what: what.to_owned(),
+        measured,
+        limit,
+        at_least,
+    };
+    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    vec![
+        goal("/login, part of the bare bcrypt loop", ratio("/login"), 0.95, true),
+        goal("/2fa/verify, part of pgbench", ratio("/2fa/verify"), 0.8, true),
+        goal("/token/refresh, part of pgbench", ratio("/token/refresh"), 0.8, true),
+        goal(
+            "/token/validate, times /token/refresh",
+            rate("/token/validate") / rate("/token/refresh"),
+            10.0,
+            true,
+        ),
+        goal(
+            "JWKS, times /token/refresh",
+            rate("/.well-known/jwks.json") / rate("/token/refresh"),
+            10.0,
+            true,
+        ),
+        goal(
+            "p99 of /token/refresh in a login flood, times alone",
+            number(flood, "times_p99"),
+            3.0,
+            false,
+        ),
+        goal("MiB idle", number(starts, "idle_mib"), 30.0, false),
+        goal("MiB under any load", peak, 100.0, false),
+        goal("ms to start, migrated", number(starts, "migrated_ms"), 150.0, false),
+        goal(
+            "ms to start, private database, first",
+            number(starts, "embedded_first_ms"),
+            5000.0,
+            false,
+        ),
+        goal(
+            "ms to start, private database, later",
+            number(starts, "embedded_later_ms"),
+            500.0,
+            false,
+        ),
+    ]
+}
