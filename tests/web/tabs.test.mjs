@@ -64,6 +64,28 @@ story('signing in in one signs in the other', async (person) => {
   await person.at('Profile', tab);
 });
 
+story('a tab does not act as somebody else who signed in behind its back', async (person) => {
+  await person.signUp();
+  const post = (path, body) =>
+    person.page.evaluate(
+      async ([path, body]) => {
+        const headers = { 'Content-Type': 'application/json' };
+        return (await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+      },
+      [path, body],
+    );
+  const other = await post('/register', { email: 'other@example.com', password: PASSWORD });
+  const code = await person.code(other.totp.secret);
+  await post('/2fa/verify', { pre_auth_token: other.pre_auth_token, code, delivery: 'cookie' });
+  await person.service.advance(700);
+  await person.follow('Sessions');
+  // Loaded anew, as whom the cookie is for.
+  await person.at('Sessions');
+  await person.follow('Profile');
+  await person.at('Profile');
+  await person.page.getByText('other@example.com').first().waitFor();
+});
+
 story('back and forward lead through the pages', async (person) => {
   await person.signUp();
   await person.follow('Security');

@@ -107,7 +107,11 @@ export function renew() {
 function refresh() {
   refreshing ??= inTurn(async () => {
     try {
-      accept(await call('POST', 'token/refresh', {}));
+      const tokens = await call('POST', 'token/refresh', {});
+      if (session && subject(tokens.access_token) !== subject(session.accessToken)) {
+        await beginAnew();
+      }
+      accept(tokens);
     } catch (problem) {
       if (problem instanceof Problem && problem.code === 'invalid_refresh_token') {
         leave('ended');
@@ -118,6 +122,22 @@ function refresh() {
     refreshing = undefined;
   });
   return refreshing;
+}
+
+/**
+ * Somebody else signed in, in a page that did not tell: the cookie is theirs now. What this tab shows, keeps and was about to
+ * ask for is the other person's, so it is loaded anew; nothing goes on meanwhile.
+ * @returns {Promise<never>}
+ */
+function beginAnew() {
+  forgetAll();
+  location.reload();
+  return new Promise(() => {});
+}
+
+/** @param {string} accessToken */
+function subject(accessToken) {
+  return decode(accessToken)?.claims?.sub;
 }
 
 /** Does something while no other tab does the same. @param {() => Promise<void>} work @returns {Promise<void>} */
@@ -167,8 +187,9 @@ channel?.addEventListener('message', ({ data }) => {
     forgetAll();
     leave('out');
   }
+  // Without a look at the hint: what another tab stores may arrive after its message.
   if (data === 'in' && !session)
-    restore().then(
+    refresh().then(
       () => session && tell('in'),
       () => {},
     );
