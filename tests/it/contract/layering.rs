@@ -145,7 +145,15 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
         ("api/handlers", &[][..]),
         (
             "store",
-            &["error", "migrations", "schema", "pool", "transaction", "users::UserRow"],
+            &[
+                "error",
+                "kept",
+                "migrations",
+                "schema",
+                "pool",
+                "transaction",
+                "users::UserRow",
+            ],
         ),
     ] {
         for (_, file, line) in use_lines() {
