@@ -38,10 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn opaque_tokens(criterion: &mut Criterion, keyring: &Keyring) -> Result<(), Box<dyn Error>> {
     let tokens = TokenMac::new(keyring);
-    let row = Uuid::from_u128(42);
-    let token = tokens.issue(TokenKind::Refresh, row, 7)?;
+    let (user, row) = (UserId::from_uuid(Uuid::from_u128(41)), Uuid::from_u128(42));
+    let token = tokens.issue(TokenKind::Refresh, user, row, 7)?;
     criterion.bench_function("opaque token: make", |bencher| {
-        bencher.iter(|| tokens.issue(TokenKind::Refresh, black_box(row), 7));
+        bencher.iter(|| tokens.issue(TokenKind::Refresh, user, black_box(row), 7));
     });
     criterion.bench_function("opaque token: check", |bencher| {
         bencher.iter(|| tokens.open(TokenKind::Refresh, black_box(token.expose_secret())));

@@ -173,6 +173,7 @@ mod tests {
     use super::*;
     use crate::crypto::keyring::{Keyring, MASTER_KEY_LENGTH, MasterKey};
     use crate::crypto::mac::TokenMac;
+    use crate::domain::ids::UserId;
     use crate::domain::opaque_token::TokenKind;
 
     fn master(id: u8, byte: u8) -> MasterKey {
@@ -198,7 +199,12 @@ mod tests {
         use secrecy::ExposeSecret;
         let old = Keyring::new(master(1, 1), vec![]);
         let token = TokenMac::new(&old)
-            .issue(TokenKind::Refresh, Uuid::from_u128(7), 3)
+            .issue(
+                TokenKind::Refresh,
+                UserId::from_uuid(Uuid::from_u128(9)),
+                Uuid::from_u128(7),
+                3,
+            )
             .unwrap();
         let new = Keyring::new(master(2, 2), vec![]);
         let mac = TokenMac::new(&new);
@@ -206,7 +212,14 @@ mod tests {
         new.inheritance().take(old.inheritance().own()).unwrap();
         assert!(mac.open(TokenKind::Refresh, token.expose_secret()).is_some());
         assert!(mac.open(TokenKind::PreAuth, token.expose_secret()).is_none());
-        let made = mac.issue(TokenKind::Refresh, Uuid::from_u128(7), 3).unwrap();
+        let made = mac
+            .issue(
+                TokenKind::Refresh,
+                UserId::from_uuid(Uuid::from_u128(9)),
+                Uuid::from_u128(7),
+                3,
+            )
+            .unwrap();
         assert_eq!(mac.open(TokenKind::Refresh, made.expose_secret()).unwrap().key_id, 2);
     }
 

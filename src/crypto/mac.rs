@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use crate::domain::ids::UserId;
 use crate::domain::opaque_token::{MAC_LENGTH, TokenBody, TokenKind};
 
 /// Makes and checks opaque tokens.
@@ -24,15 +25,22 @@ impl TokenMac {
         }
     }
 
-    /// Makes the token of a row; the same row and counter always make the same token.
+    /// Makes the token of a user's row; the same row and counter always make the same token.
     ///
     /// # Errors
     ///
     /// Never in practice: the current key is always known.
-    pub fn issue(&self, kind: TokenKind, row_id: Uuid, counter: u64) -> Result<SecretString, UnknownKey> {
+    pub fn issue(
+        &self,
+        kind: TokenKind,
+        user_id: UserId,
+        row_id: Uuid,
+        counter: u64,
+    ) -> Result<SecretString, UnknownKey> {
         let (key_id, key) = self.keys.current()?;
         let body = TokenBody {
             key_id,
+            user_id,
             row_id,
             counter,
         };
@@ -61,12 +69,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_opens_as_its_own_kind_only(row_id: u128, counter: u64) {
+        fn a_token_opens_as_its_own_kind_only(user_id: u128, row_id: u128, counter: u64) {
             let mac = TokenMac::new(&test_keyring());
-            let row_id = Uuid::from_u128(row_id);
+            let (user_id, row_id) = (UserId::from_uuid(Uuid::from_u128(user_id)), Uuid::from_u128(row_id));
             for kind in TokenKind::ALL {
-                let token = mac.issue(kind, row_id, counter).unwrap();
-                prop_assert_eq!(mac.open(kind, token.expose_secret()), Some(TokenBody { key_id: 2, row_id, counter }));
+                let token = mac.issue(kind, user_id, row_id, counter).unwrap();
+                let body = TokenBody { key_id: 2, user_id, row_id, counter };
+                prop_assert_eq!(mac.open(kind, token.expose_secret()), Some(body));
                 for other in TokenKind::ALL.into_iter().filter(|other| *other != kind) {
                     let renamed = token.expose_secret().replacen(kind.prefix(), other.prefix(), 1);
                     prop_assert_eq!(mac.open(other, token.expose_secret()), None);
@@ -76,9 +85,9 @@ mod tests {
         }
 
         #[test]
-        fn one_changed_character_breaks_the_proof(position in 4_usize..80, character in "[A-Za-z0-9_-]") {
+        fn one_changed_character_breaks_the_proof(position in 4_usize..102, character in "[A-Za-z0-9_-]") {
             let mac = TokenMac::new(&test_keyring());
-            let token = mac.issue(TokenKind::PreAuth, Uuid::from_u128(7), 0).unwrap();
+            let token = mac.issue(TokenKind::PreAuth, UserId::from_uuid(Uuid::from_u128(9)), Uuid::from_u128(7), 0).unwrap();
             let mut changed = token.expose_secret().to_owned();
             changed.replace_range(position..=position, &character);
             prop_assert!(changed == token.expose_secret() || mac.open(TokenKind::PreAuth, &changed).is_none());

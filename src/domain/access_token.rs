@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::assurance;
 use super::email::Email;
 use super::ids::{SessionId, UserId};
-use super::session::ActiveSession;
+use super::session::{ActiveSession, SessionKey};
 use super::user::User;
 use super::username::Username;
 
@@ -131,8 +131,11 @@ impl AccessTokenClaims {
     }
 
     /// Returns the session it belongs to.
-    pub const fn session_id(&self) -> SessionId {
-        SessionId::from_uuid(self.sid)
+    pub const fn session(&self) -> SessionKey {
+        SessionKey {
+            user_id: UserId::from_uuid(self.sub),
+            session_id: SessionId::from_uuid(self.sid),
+        }
     }
 }
 

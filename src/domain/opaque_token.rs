@@ -1,6 +1,6 @@
 //! The shape of every bearer secret that is not an access token.
 //!
-//! `prefix_` + base64url(key id ‖ row id ‖ counter ‖ MAC). The token carries its own proof, so a forged one is
+//! `prefix_` + base64url(key id ‖ user id ‖ row id ‖ counter ‖ MAC). The token carries its own proof, so a forged one is
 //! refused without a query and the database holds nothing that could be presented. This module knows the
 //! layout; `crypto::mac` makes and checks the proof, over the kind and all the rest, so that a token made for
 //! one purpose never passes for another.
@@ -10,10 +10,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::ids::{SessionId, UserId};
+use super::session::SessionKey;
+
 /// Bytes of the HMAC-SHA-256 that proves a token.
 pub const MAC_LENGTH: usize = 32;
-/// Key id, row id, counter.
-const BODY_LENGTH: usize = 1 + 16 + 8;
+/// Key id, user id, row id, counter.
+const BODY_LENGTH: usize = 1 + 16 + 16 + 8;
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +60,8 @@ impl TokenKind {
 pub struct TokenBody {
     /// The master key that the proof was made with.
     pub key_id: u8,
+    /// Whose row it is.
+    pub user_id: UserId,
     /// The row that the token stands for.
     pub row_id: Uuid,
     /// Which in the row's series of tokens this one is.
@@ -67,6 +72,14 @@ impl TokenBody {
     /// Returns the bytes that the proof covers: the kind's prefix, then the body.
     pub fn proof_input(&self, kind: TokenKind) -> Vec<u8> {
         [kind.prefix().as_bytes(), &self.to_bytes()].concat()
+    }
+
+    /// Returns the session that a pre-auth or refresh token stands for.
+    pub const fn session(&self) -> SessionKey {
+        SessionKey {
+            user_id: self.user_id,
+            session_id: SessionId::from_uuid(self.row_id),
+        }
     }
 
     /// Writes the token with its proof.
@@ -84,10 +97,12 @@ impl TokenBody {
             return None;
         }
         let (key_id, rest) = bytes.split_first()?;
+        let (user_id, rest) = rest.split_first_chunk::<16>()?;
         let (row_id, rest) = rest.split_first_chunk::<16>()?;
         let (counter, mac) = rest.split_first_chunk::<8>()?;
         let body = Self {
             key_id: *key_id,
+            user_id: UserId::from_uuid(Uuid::from_bytes(*user_id)),
             row_id: Uuid::from_bytes(*row_id),
             counter: u64::from_be_bytes(*counter),
         };
@@ -97,6 +112,7 @@ impl TokenBody {
     fn to_bytes(self) -> Vec<u8> {
         [
             &[self.key_id],
+            self.user_id.uuid().as_bytes().as_slice(),
             self.row_id.as_bytes().as_slice(),
             &self.counter.to_be_bytes(),
         ]
@@ -114,9 +130,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_token_says_what_was_written_and_only_as_its_own_kind(
-            key_id: u8, row_id: u128, counter: u64, mac: [u8; MAC_LENGTH],
+            key_id: u8, user_id: u128, row_id: u128, counter: u64, mac: [u8; MAC_LENGTH],
         ) {
-            let body = TokenBody { key_id, row_id: Uuid::from_u128(row_id), counter };
+            let user_id = UserId::from_uuid(Uuid::from_u128(user_id));
+            let body = TokenBody { key_id, user_id, row_id: Uuid::from_u128(row_id), counter };
             for kind in TokenKind::ALL {
                 let token = body.encode(kind, &mac);
                 for other in TokenKind::ALL {
@@ -127,8 +144,8 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_)?[A-Za-z0-9_=-]{0,80}") {
-            let wrong_length = text.len() != "vpa_".len() + 76;
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_)?[A-Za-z0-9_=-]{0,104}") {
+            let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }
     }
@@ -137,6 +154,7 @@ mod tests {
     fn padded_and_spaced_spellings_of_a_token_are_refused() {
         let body = TokenBody {
             key_id: 1,
+            user_id: UserId::from_uuid(Uuid::nil()),
             row_id: Uuid::nil(),
             counter: 7,
         };

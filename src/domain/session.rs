@@ -14,6 +14,16 @@ use super::input::InvalidInput;
 /// Second-factor attempts that one pending session allows.
 pub const MAX_ATTEMPTS: i16 = 5;
 
+/// Names a session by its user and its id. Both are in every token of a session, so that a database that is spread over
+/// machines by user is always told where to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionKey {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its id.
+    pub session_id: SessionId,
+}
+
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionState {

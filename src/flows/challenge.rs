@@ -44,22 +44,22 @@ pub async fn for_login(
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Challenge::InvalidPreAuthToken);
     };
-    let session_id = SessionId::from_uuid(token.row_id);
+    let key = token.session();
     let now = core.clock.now();
     let shared = Arc::clone(core);
     core.db
         .transaction("challenge.for_login", move |connection| {
-            let Some(session) = sessions::find_pending(connection, session_id, now)? else {
+            let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
+                return Ok(Challenge::InvalidPreAuthToken);
+            };
+            let Some(session) = sessions::find_pending(connection, key, now)? else {
                 return Ok(Challenge::InvalidPreAuthToken);
             };
             let proves = SecondFactorCode::method_of(channel);
             if !assurance::is_second(&session.methods, proves) {
                 return Ok(Challenge::NotSetUp);
             }
-            let Some(held) = users::find_active_for_update(connection, session.user_id)? else {
-                return Ok(Challenge::InvalidPreAuthToken);
-            };
-            challenge(&shared, connection, (&held, session_id), channel, (&origin, now))
+            challenge(&shared, connection, (&held, key.session_id), channel, (&origin, now))
         })
         .await
 }

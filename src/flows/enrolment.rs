@@ -13,6 +13,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, TotpFactorId, UserId};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::session::SessionKey;
 use crate::domain::totp::{PENDING_TTL_SECONDS, TotpCode, TotpSecret};
 use crate::domain::user::User;
 use crate::store::totp_factors::NewPendingFactor;
@@ -92,20 +93,16 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Enrolment::InvalidPreAuthToken);
     };
-    let session_id = SessionId::from_uuid(token.row_id);
+    let key @ SessionKey { session_id, .. } = token.session();
     let now = core.clock.now();
     let shared = Arc::clone(core);
     core.db
         .transaction("enrolment.start", move |connection| {
-            let Some(session) = sessions::find_pending(connection, session_id, now)? else {
-                return Ok(Enrolment::InvalidPreAuthToken);
-            };
             // Held, so that neither a second wish nor a confirmation at the same moment comes in between.
-            let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, session.user_id)? else {
+            let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, key.user_id)? else {
                 return Ok(Enrolment::InvalidPreAuthToken);
             };
-            // The login may have ended before this request held the account.
-            if sessions::find_pending(connection, session_id, now)?.is_none() {
+            if sessions::find_pending(connection, key, now)?.is_none() {
                 return Ok(Enrolment::InvalidPreAuthToken);
             }
             if load_second_factors(&shared, connection, &user, now)?.any_confirmed() {

@@ -13,7 +13,7 @@ use super::throttle::identifier_hash;
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
-use crate::domain::ids::LinkTokenId;
+use crate::domain::ids::{LinkTokenId, UserId};
 use crate::domain::link_token::{INVITATION_LIFE, LinkPurpose};
 use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
@@ -159,7 +159,7 @@ fn put(
     (user, email): (&User, &Email),
     (now, life): (DateTime<Utc>, TimeDelta),
 ) -> Result<String, Fault> {
-    let (id, link) = new_link(core, purpose, now)?;
+    let (id, link) = new_link(core, user.id, purpose, now)?;
     let token = NewLinkToken {
         id,
         user_id: user.id,
@@ -179,15 +179,21 @@ fn send_to_nobody(
     purpose: LinkPurpose,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let (id, link) = new_link(core, purpose, request.now)?;
+    let nobody = UserId::new(request.now, core.random.as_ref());
+    let (id, link) = new_link(core, nobody, purpose, request.now)?;
     let _none = link_tokens::consume(connection, id, purpose, request.now)?;
     let posting = posting(purpose, ("", Locale::default()), link, request);
     post(core, connection, &posting, request.now)
 }
 
-fn new_link(core: &Core, purpose: LinkPurpose, now: DateTime<Utc>) -> Result<(LinkTokenId, String), Fault> {
+fn new_link(
+    core: &Core,
+    user_id: UserId,
+    purpose: LinkPurpose,
+    now: DateTime<Utc>,
+) -> Result<(LinkTokenId, String), Fault> {
     let id = LinkTokenId::new(now, core.random.as_ref());
-    let token = core.tokens.issue(purpose.token_kind(), id.uuid(), 0)?;
+    let token = core.tokens.issue(purpose.token_kind(), user_id, id.uuid(), 0)?;
     let link = purpose.link(&core.settings.link_base_url, token.expose_secret());
     Ok((id, link))
 }

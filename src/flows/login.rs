@@ -21,7 +21,7 @@ use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::domain::session::{ActiveSession, Delivery};
+use crate::domain::session::{ActiveSession, Delivery, SessionKey};
 use crate::domain::user::{Identifier, SecondFactors, User};
 use crate::store::sessions::NewSession;
 use crate::store::users::LoginUser;
@@ -191,7 +191,7 @@ async fn open(
             open_session(&shared, connection, &held, &opening)
         })
         .await?;
-    outcome(core, (id, AuthenticationMethod::Password), opened, now)
+    outcome(core, AuthenticationMethod::Password, opened, now)
 }
 
 /// Forgets wrong passwords after a right one: those from this network, and those on the account.
@@ -227,7 +227,7 @@ pub(super) struct Opening<'a> {
 
 /// What a first factor opened.
 pub(super) enum Opened {
-    Pending(SecondFactors),
+    Pending(SessionKey, SecondFactors),
     Active(Box<(ActiveSession, User)>),
     EmailNotVerified,
     Locked(TimeDelta),
@@ -263,7 +263,11 @@ pub(super) fn open_session(
     if factors.any_confirmed() || core.settings.two_factor == TwoFactorPolicy::Required {
         let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
         core.audit(connection, &[event.because("second_factor_required")], origin, now)?;
-        return Ok(Opened::Pending(factors));
+        let key = SessionKey {
+            user_id: user.id,
+            session_id: id,
+        };
+        return Ok(Opened::Pending(key, factors));
     }
     sign_in_without_second_factor(core, connection, user, opening)
 }
@@ -294,14 +298,16 @@ fn sign_in_without_second_factor(
 /// Makes what the client gets for a first factor, after the transaction was committed.
 pub(super) fn outcome(
     core: &Core,
-    (id, first): (SessionId, AuthenticationMethod),
+    first: AuthenticationMethod,
     opened: Opened,
     now: DateTime<Utc>,
 ) -> Result<Login, Fault> {
     let second = |channel: &Channel| assurance::is_second(&[first], SecondFactorCode::method_of(*channel));
     match opened {
-        Opened::Pending(factors) => Ok(Login::Pending(PendingLogin {
-            pre_auth_token: core.tokens.issue(TokenKind::PreAuth, id.uuid(), 0)?,
+        Opened::Pending(key, factors) => Ok(Login::Pending(PendingLogin {
+            pre_auth_token: core
+                .tokens
+                .issue(TokenKind::PreAuth, key.user_id, key.session_id.uuid(), 0)?,
             expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
             factors,
             channels: core.settings.channels.iter().copied().filter(second).collect(),

@@ -2,13 +2,13 @@
 //!
 //! Ending what has ended already is no error, so that a client that lost the answer may ask again.
 
+use std::slice;
 use std::sync::Arc;
 
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::{SessionId, UserId};
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::session::EndReason;
+use crate::domain::session::{EndReason, SessionKey};
 use crate::store::sessions;
 
 /// Ends the session that a token belongs to: an access token of ours, expired or not, a refresh token, used or not, or
@@ -18,39 +18,39 @@ use crate::store::sessions;
 ///
 /// Returns faults only.
 pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
-    let Some(id) = session_of(core, token)? else {
+    let Some(key) = session_of(core, token)? else {
         return Ok(false);
     };
-    let event = |user_id| AuditEvent::success(EventName::SessionLogout, user_id);
-    end(core, id, EndReason::Logout, event, origin).await?;
+    let event = AuditEvent::success(EventName::SessionLogout, key.user_id);
+    end(core, key, EndReason::Logout, event, origin).await?;
     Ok(true)
 }
 
 /// Returns the session that a token of ours belongs to; its proof is checked, its time is not.
-pub(super) fn session_of(core: &Core, token: &str) -> Result<Option<SessionId>, Fault> {
+pub(super) fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
     let opaque = [TokenKind::Refresh, TokenKind::PreAuth];
     if let Some(body) = opaque.into_iter().find_map(|kind| core.tokens.open(kind, token)) {
-        return Ok(Some(SessionId::from_uuid(body.row_id)));
+        return Ok(Some(body.session()));
     }
     let claims = core.keys.verify(token)?;
     let ours = claims.filter(|claims| core.settings.access_tokens.is_ours(claims));
-    Ok(ours.map(|claims| claims.session_id()))
+    Ok(ours.map(|claims| claims.session()))
 }
 
 /// Ends a session and writes it down, if it has not ended before.
 pub(super) async fn end(
     core: &Arc<Core>,
-    id: SessionId,
+    key: SessionKey,
     reason: EndReason,
-    event: impl Fn(UserId) -> AuditEvent + Send + 'static,
+    event: AuditEvent,
     origin: RequestOrigin,
 ) -> Result<(), Fault> {
     let now = core.clock.now();
-    let shared = Arc::clone(core);
+    let (shared, event) = (Arc::clone(core), event.in_session(key.session_id));
     core.db
         .transaction("session.end", move |connection| {
-            if let Some(user_id) = sessions::end(connection, id, reason, now)? {
-                shared.audit(connection, &[event(user_id).in_session(id)], &origin, now)?;
+            if sessions::end(connection, key, reason, now)? {
+                shared.audit(connection, slice::from_ref(&event), &origin, now)?;
             }
             Ok(())
         })

@@ -70,7 +70,7 @@ async fn open(
         })
         .await?;
     match opened {
-        Some(opened) => login::outcome(core, (session_id, AuthenticationMethod::EmailLink), opened, now).map(Some),
+        Some(opened) => login::outcome(core, AuthenticationMethod::EmailLink, opened, now).map(Some),
         None => Ok(None),
     }
 }

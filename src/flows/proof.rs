@@ -23,6 +23,7 @@ use crate::domain::message::{Channel, Message};
 use crate::domain::one_time_code::{CodePlace, CodePurpose, OneTimeCode};
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::session::SessionKey;
 use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
 use crate::measures;
 use crate::store::totp_factors::StoredFactor;
@@ -36,6 +37,16 @@ pub(super) struct Claimant<'a> {
     pub(super) session_id: SessionId,
     pub(super) origin: &'a RequestOrigin,
     pub(super) now: DateTime<Utc>,
+}
+
+impl Claimant<'_> {
+    /// Names the session.
+    pub(super) const fn key(&self) -> SessionKey {
+        SessionKey {
+            user_id: self.held.user.id,
+            session_id: self.session_id,
+        }
+    }
 }
 
 /// A factor that a code proved and spent.
@@ -319,7 +330,7 @@ impl Claimant<'_> {
         if !factor.active {
             return self.confirm_first(core, connection, factor, step);
         }
-        let spent = totp_factors::advance_step(connection, factor.id, step)?;
+        let spent = totp_factors::advance_step(connection, self.held.user.id, factor.id, step)?;
         Ok(spent.then_some(Proven::by(AuthenticationMethod::Totp)))
     }
 

@@ -15,10 +15,9 @@ use super::outcomes::counted;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::SessionId;
 use crate::domain::message::Message;
 use crate::domain::opaque_token::{TokenBody, TokenKind};
-use crate::domain::session::{ActiveSession, EndReason, StaleToken, judge_stale_token};
+use crate::domain::session::{ActiveSession, EndReason, SessionKey, StaleToken, judge_stale_token};
 use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::{PgConnection, sessions, users};
@@ -61,7 +60,7 @@ async fn exchange(
     let Some(token) = core.tokens.open(TokenKind::Refresh, refresh_token) else {
         return Ok((Refresh::Invalid, INVALID));
     };
-    if let Some(wait) = core.rate_limits.session(token.row_id) {
+    if let Some(wait) = core.rate_limits.session(token.session().session_id.uuid()) {
         return Ok((Refresh::TooOften(wait), "too_often"));
     }
     // A rotation whose tokens nobody gets would sign a client out.
@@ -82,11 +81,11 @@ async fn exchange(
 
 /// Rotates, if the token is the live one: a single statement, and so a transaction of its own.
 async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Result<Option<GoingOn>, Fault> {
-    let (id, idle) = (SessionId::from_uuid(token.row_id), core.settings.lifetimes.idle);
+    let (key, idle) = (token.session(), core.settings.lifetimes.idle);
     let rotated = core
         .db
         .single("refresh", move |connection| {
-            sessions::rotate(connection, id, token.counter, idle, now).map_err(Fault::from)
+            sessions::rotate(connection, key, token.counter, idle, now).map_err(Fault::from)
         })
         .await;
     match rotated {
@@ -118,9 +117,9 @@ fn go_on(
     origin: &RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(Option<GoingOn>, &'static str), Fault> {
-    let id = SessionId::from_uuid(token.row_id);
+    let key = token.session();
     // Once more, where the connection broke before.
-    if let Some(rotated) = sessions::rotate(connection, id, token.counter, core.settings.lifetimes.idle, now)? {
+    if let Some(rotated) = sessions::rotate(connection, key, token.counter, core.settings.lifetimes.idle, now)? {
         return Ok((Some(rotated), ROTATED));
     }
     let (session, word) = repeat_or_end(core, connection, token, origin, now)?;
@@ -140,11 +139,14 @@ fn repeat_or_end(
     origin: &RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(Option<ActiveSession>, &'static str), Fault> {
-    let id = SessionId::from_uuid(token.row_id);
+    let key @ SessionKey {
+        user_id,
+        session_id: id,
+    } = token.session();
     // Held still, so that what is judged is what is answered or ended.
-    let Some(session) = sessions::find_live_for_update(connection, id, now)? else {
+    let Some(session) = sessions::find_live_for_update(connection, key, now)? else {
         // Ended as such by the first who comes too late, so that the trail has one row of it however many come.
-        if let Some(user_id) = sessions::end_expired(connection, id, now)? {
+        if sessions::end_expired(connection, key, now)? {
             let event = AuditEvent::success(EventName::SessionExpired, user_id).because("refresh");
             core.audit(connection, &[event.in_session(id)], origin, now)?;
         }
@@ -155,10 +157,10 @@ fn repeat_or_end(
         StaleToken::Predecessor => Ok((Some(session), "repeated")),
         StaleToken::Unknown => Ok((None, INVALID)),
         StaleToken::Reused => {
-            sessions::end(connection, id, EndReason::RefreshReuse, now)?;
-            let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(session.user_id));
+            sessions::end(connection, key, EndReason::RefreshReuse, now)?;
+            let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(user_id));
             core.audit(connection, &[event.in_session(id)], origin, now)?;
-            if let Some(owner) = users::find_active(connection, session.user_id)? {
+            if let Some(owner) = users::find_active(connection, user_id)? {
                 tell(core, connection, &owner, Message::RefreshTokenReused, origin, now)?;
             }
             tracing::warn!(session_id = %id.uuid(), "a used refresh token was presented again; its session has ended");

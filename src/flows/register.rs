@@ -189,7 +189,7 @@ fn open(core: &Core, connection: &mut PgConnection, user: &User, request: Reques
     Ok(NewAccount {
         user: user.clone(),
         enrolment: factor.enrolment(core, user.account_name()),
-        pre_auth_token: core.tokens.issue(TokenKind::PreAuth, id.uuid(), 0)?,
+        pre_auth_token: core.tokens.issue(TokenKind::PreAuth, user.id, id.uuid(), 0)?,
         expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
     })
 }

@@ -19,9 +19,9 @@ pub async fn revoke(
     token: &str,
     origin: RequestOrigin,
 ) -> Result<(), Fault> {
-    let Some(id) = session_of(core, token)? else {
+    let Some(key) = session_of(core, token)? else {
         return Ok(());
     };
-    let event = move |user_id| AuditEvent::success(EventName::TokenRevoked, user_id).with_client(client);
-    end(core, id, EndReason::Revoked, event, origin).await
+    let event = AuditEvent::success(EventName::TokenRevoked, key.user_id).with_client(client);
+    end(core, key, EndReason::Revoked, event, origin).await
 }

@@ -16,12 +16,12 @@ use super::sign_in::{self, Arrival, TokenGrant};
 use super::{Core, Fault};
 use crate::domain::assurance::{self, AuthenticationMethod};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::SessionId;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::domain::session::{ActiveSession, Delivery, PendingSession};
+use crate::domain::session::{ActiveSession, Delivery, PendingSession, SessionKey};
 use crate::domain::user::User;
+use crate::store::users::HeldUser;
 use crate::store::{PgConnection, recovery_codes, sessions, users};
 
 /// What became of a code.
@@ -86,16 +86,16 @@ async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) -> R
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Verification::InvalidPreAuthToken);
     };
-    let id = SessionId::from_uuid(token.row_id);
+    let key = token.session();
     let now = core.clock.now();
     let (shared, origin) = (Arc::clone(core), attempt.origin.clone());
     let decided = core
         .db
         .transaction("second_factor.verify", move |connection| {
-            decide(&shared, connection, id, &attempt, now)
+            decide(&shared, connection, key, &attempt, now)
         })
         .await;
-    let decision = note_unreadable(core, decided, id, origin).await?;
+    let decision = note_unreadable(core, decided, key.session_id, origin).await?;
     Ok(match decision {
         Decision::SignedIn(opened) => Verification::SignedIn(Box::new(SignedIn {
             grant: sign_in::grant(core, opened.session, &opened.user, now)?,
@@ -112,41 +112,31 @@ async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) -> R
 fn decide(
     core: &Core,
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     attempt: &Attempt,
     now: DateTime<Utc>,
 ) -> Result<Decision, Fault> {
-    let Some(found) = sessions::find_pending(connection, id, now)? else {
-        return Ok(Decision::NoSession);
-    };
     // The user's row before any session's, as everywhere: requests that take them the other way round wait for each other.
-    let Some(held) = users::find_active_for_update(connection, found.user_id)? else {
+    let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
         return Ok(Decision::NoSession);
     };
-    if is_awaited(core, &held.user) {
-        return Ok(Decision::EmailNotVerified);
+    if let Some(put_off) = put_off(core, &held, now) {
+        // That takes no attempt, and is told only to whoever's login goes on.
+        let goes_on = sessions::find_pending(connection, key, now)?.is_some();
+        return Ok(if goes_on { put_off } else { Decision::NoSession });
     }
-    if let Some(wait) = held.failed_attempts.wait(now) {
-        // Waiting takes no attempt. The login may have been used up before this request held the account.
-        let goes_on = sessions::find_pending(connection, id, now)?.is_some();
-        return Ok(if goes_on {
-            Decision::Refused(Refusal::Locked(wait))
-        } else {
-            Decision::NoSession
-        });
-    }
-    let Some(pending) = sessions::take_attempt(connection, id, now)? else {
+    let Some(pending) = sessions::take_attempt(connection, key, now)? else {
         return Ok(Decision::NoSession);
     };
     let claimant = Claimant {
         held: &held,
-        session_id: id,
+        session_id: key.session_id,
         origin: &attempt.origin,
         now,
     };
     if !assurance::is_second(&pending.methods, attempt.code.method()) {
         let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(held.user.id));
-        core.audit(connection, &[event.in_session(id)], &attempt.origin, now)?;
+        core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
         let attempts_remaining = pending.attempts_remaining().into();
         return Ok(Decision::Refused(Refusal::InvalidCode { attempts_remaining }));
     }
@@ -158,6 +148,15 @@ fn decide(
         })),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
+}
+
+/// Returns why no code of an account is looked at now, if there is a reason.
+fn put_off(core: &Core, held: &HeldUser, now: DateTime<Utc>) -> Option<Decision> {
+    if is_awaited(core, &held.user) {
+        return Some(Decision::EmailNotVerified);
+    }
+    let wait = held.failed_attempts.wait(now)?;
+    Some(Decision::Refused(Refusal::Locked(wait)))
 }
 
 fn open(

@@ -8,7 +8,7 @@ use super::{Core, Fault};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::session::{ActiveSession, EndReason, ListedSession};
+use crate::domain::session::{ActiveSession, EndReason, ListedSession, SessionKey};
 use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::users::HeldUser;
@@ -40,40 +40,32 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
     if !core.settings.access_tokens.accepts(&claims, now) {
         return Ok(None);
     }
-    let id = claims.session_id();
+    let key = claims.session();
     let found = core
         .db
         .read("sessions.authenticate", move |connection| -> Result<_, StoreError> {
-            sessions::find_active(connection, id, now)
+            sessions::find_active(connection, key, now)
         })
         .await?;
-    let found = found.filter(|(_, user)| user.id == claims.user_id());
     Ok(found.map(|(session, user)| Caller { user, session, claims }))
 }
 
 impl Caller {
     /// Returns what a transaction needs to hold the caller's account.
-    pub(super) const fn key(&self) -> CallerKey {
-        CallerKey {
+    pub(super) const fn key(&self) -> SessionKey {
+        SessionKey {
             user_id: self.user.id,
             session_id: self.session.id,
         }
     }
 }
 
-/// Names somebody who is signed in.
-#[derive(Clone, Copy)]
-pub(super) struct CallerKey {
-    pub(super) user_id: UserId,
-    pub(super) session_id: SessionId,
-}
-
-impl CallerKey {
+impl SessionKey {
     /// Holds the caller's account and session for the rest of a transaction, so that changes of one account take turns, and
     /// none is made for a session that was ended a moment ago.
     pub(super) fn hold(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<HeldUser, Fault> {
         let held = users::find_active_for_update(connection, self.user_id)?;
-        let live = sessions::find_live_for_update(connection, self.session_id, now)?;
+        let live = sessions::find_live_for_update(connection, self, now)?;
         held.filter(|_| live.is_some()).ok_or(Fault::SessionEnded)
     }
 }
@@ -99,14 +91,18 @@ pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession
 /// Returns faults only.
 pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: RequestOrigin) -> Result<bool, Fault> {
     let (now, user_id, own) = (core.clock.now(), caller.user.id, caller.session.id);
+    let named = SessionKey {
+        user_id,
+        session_id: id,
+    };
     let shared = Arc::clone(core);
     core.db
         .transaction("sessions.end_own", move |connection| {
-            let ended = sessions::end_own(connection, id, user_id, now)?;
+            let ended = sessions::end_own(connection, named, now)?;
             if ended {
                 let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
                 shared.audit(connection, &[event], &origin, now)?;
-            } else if sessions::is_of_another(connection, id, user_id)? {
+            } else if sessions::is_of_another(connection, named)? {
                 // An id cannot be guessed: whoever names another user's has seen it somewhere.
                 let event = AuditEvent::failure(EventName::MaliciousDirectReference, "session", Some(user_id));
                 shared.audit_once_an_hour(connection, event.in_session(own), (&origin, now))?;

@@ -11,7 +11,7 @@ use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::session::{ActiveSession, Delivery};
+use crate::domain::session::{ActiveSession, Delivery, SessionKey};
 use crate::domain::user::User;
 use crate::store::sessions::Activation;
 use crate::store::{PgConnection, sessions};
@@ -46,6 +46,15 @@ pub(super) struct Arrival<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
+impl Arrival<'_> {
+    const fn key(&self) -> SessionKey {
+        SessionKey {
+            user_id: self.user.id,
+            session_id: self.id,
+        }
+    }
+}
+
 /// Turns a pending session active, inside the caller's transaction, which holds the user's row. `None`: another request
 /// was faster.
 pub(super) fn activate(
@@ -62,7 +71,7 @@ pub(super) fn activate(
         delivery: arrival.delivery,
         now,
     };
-    let Some(session) = sessions::activate(connection, arrival.id, &activation)? else {
+    let Some(session) = sessions::activate(connection, arrival.key(), &activation)? else {
         return Ok(None);
     };
     // The newest session counts; nobody who knows the password is kept out by too many old ones (ASVS 7.1.2).
@@ -81,9 +90,12 @@ pub(super) fn grant(core: &Core, session: ActiveSession, user: &User, now: DateT
     let jti = uuid_v7(now, core.random.as_ref());
     let claims = core.settings.access_tokens.claims(&session, user, now, jti);
     let access_token = core.keys.sign(&claims)?.into();
-    let refresh_token = core
-        .tokens
-        .issue(TokenKind::Refresh, session.id.uuid(), session.refresh_counter)?;
+    let refresh_token = core.tokens.issue(
+        TokenKind::Refresh,
+        session.user_id,
+        session.id.uuid(),
+        session.refresh_counter,
+    )?;
     Ok(TokenGrant {
         access_token,
         expires_in: u64::try_from(claims.exp - claims.iat).unwrap_or_default(),

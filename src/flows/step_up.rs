@@ -158,11 +158,11 @@ fn renew(
 ) -> Result<ActiveSession, Fault> {
     // Without a key the session would go on with a refresh token that nobody gets.
     core.keys.ready_to_sign()?;
-    let (id, now) = (claimant.session_id, claimant.now);
-    let live = sessions::find_live_for_update(connection, id, now)?.ok_or(Fault::SessionEnded)?;
+    let (key, now) = (claimant.key(), claimant.now);
+    let live = sessions::find_live_for_update(connection, key, now)?.ok_or(Fault::SessionEnded)?;
     let methods = assurance::with_proof(&live.methods, method);
-    let session = sessions::step_up(connection, id, &methods, core.settings.lifetimes.idle, now)?;
+    let session = sessions::step_up(connection, key, &methods, core.settings.lifetimes.idle, now)?;
     let event = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
-    core.audit(connection, &[event.in_session(id)], claimant.origin, now)?;
+    core.audit(connection, &[event.in_session(key.session_id)], claimant.origin, now)?;
     session.ok_or(Fault::SessionEnded)
 }

@@ -87,6 +87,7 @@ const SIGNED: [(&str, &str, Change); 14] = [
 /// Returns faults only.
 pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
     let now = core.clock.now();
+    let user_id = UserId::new(now, core.random.as_ref());
     let session_id = SessionId::new(now, core.random.as_ref());
     let mut vectors = core.keys.with_current(|key| signed(core, key, session_id, now))?;
     for (name, kind) in [
@@ -95,7 +96,7 @@ pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
     ] {
         let token = core
             .tokens
-            .issue(kind, session_id.uuid(), 1)?
+            .issue(kind, user_id, session_id.uuid(), 1)?
             .expose_secret()
             .to_owned();
         vectors.push(TestVector {

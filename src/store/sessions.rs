@@ -17,8 +17,8 @@ use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::{
-    ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, SessionEnds, SessionOrigin,
-    SessionRecord, SessionState,
+    ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, SessionEnds, SessionKey,
+    SessionOrigin, SessionRecord, SessionState,
 };
 use crate::domain::user::User;
 
@@ -63,17 +63,25 @@ pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Re
     Ok(())
 }
 
+#[diesel::dsl::auto_type]
+fn named(key: SessionKey) -> _ {
+    let (user_id, id): (Uuid, Uuid) = (key.user_id.uuid(), key.session_id.uuid());
+    sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::id.eq(id))
+}
+
 /// A pending session lives while its time, its attempts, its password and its account do.
 #[diesel::dsl::auto_type]
-fn live_pending(id: Uuid, now: DateTime<Utc>) -> _ {
+fn live_pending(key: SessionKey, now: DateTime<Utc>) -> _ {
     let pending: &'static str = "pending";
     let most_attempts: i16 = MAX_ATTEMPTS;
     let account = users::table
         .filter(users::id.eq(sessions::user_id))
         .filter(users::password_changed_at.eq(sessions::password_changed_at))
         .filter(users::status.eq("active"));
-    sessions::table
-        .filter(sessions::id.eq(id))
+    let session: named = named(key);
+    session
         .filter(sessions::state.eq(pending))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::attempts.lt(most_attempts))
@@ -87,10 +95,10 @@ fn live_pending(id: Uuid, now: DateTime<Utc>) -> _ {
 /// Returns faults of the database only.
 pub fn take_attempt(
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     now: DateTime<Utc>,
 ) -> Result<Option<PendingSession>, StoreError> {
-    let taking = diesel::update(live_pending(id.uuid(), now))
+    let taking = diesel::update(live_pending(key, now))
         .set(sessions::attempts.eq(sessions::attempts + 1))
         .returning(PendingRow::as_returning());
     let row: Option<PendingRow> = Kept(taking).get_result(connection).optional()?;
@@ -104,10 +112,10 @@ pub fn take_attempt(
 /// Returns faults of the database only.
 pub fn find_pending(
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     now: DateTime<Utc>,
 ) -> Result<Option<PendingSession>, StoreError> {
-    let row = live_pending(id.uuid(), now)
+    let row = live_pending(key, now)
         .select(PendingRow::as_select())
         .first(connection)
         .optional()?;
@@ -133,12 +141,10 @@ pub struct Activation<'a> {
 /// Returns faults of the database only.
 pub fn activate(
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     activation: &Activation<'_>,
 ) -> Result<Option<ActiveSession>, StoreError> {
-    let pending = sessions::table
-        .filter(sessions::id.eq(id.uuid()))
-        .filter(sessions::state.eq(SessionState::Pending.as_str()));
+    let pending = named(key).filter(sessions::state.eq(SessionState::Pending.as_str()));
     let activating = diesel::update(pending)
         .set((
             sessions::state.eq(SessionState::Active.as_str()),
@@ -169,6 +175,13 @@ fn live_active(now: DateTime<Utc>) -> _ {
         .filter(exists(account))
 }
 
+#[diesel::dsl::auto_type]
+fn live(key: SessionKey, now: DateTime<Utc>) -> _ {
+    let (user_id, id): (Uuid, Uuid) = (key.user_id.uuid(), key.session_id.uuid());
+    let live: live_active = live_active(now);
+    live.filter(sessions::user_id.eq(user_id)).filter(sessions::id.eq(id))
+}
+
 /// Makes the next refresh token of a series the live one: of many at once with one token, one succeeds. Returns the session
 /// with its account: that this is one statement makes it one round trip, and its own transaction.
 ///
@@ -177,7 +190,7 @@ fn live_active(now: DateTime<Utc>) -> _ {
 /// Returns faults of the database only.
 pub fn rotate(
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     presented: u64,
     idle: TimeDelta,
     now: DateTime<Utc>,
@@ -185,9 +198,7 @@ pub fn rotate(
     let Ok(presented) = i64::try_from(presented) else {
         return Ok(None);
     };
-    let live = live_active(now)
-        .filter(sessions::id.eq(id.uuid()))
-        .filter(sessions::refresh_counter.eq(presented));
+    let live = live(key, now).filter(sessions::refresh_counter.eq(presented));
     let rotation = diesel::update(live)
         .set((
             sessions::refresh_counter.eq(sessions::refresh_counter + 1),
@@ -240,12 +251,12 @@ impl<U: QueryFragment<Pg>> QueryFragment<Pg> for WithAccount<U> {
 /// Returns faults of the database only.
 pub fn step_up(
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     methods: &[AuthenticationMethod],
     idle: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Option<ActiveSession>, StoreError> {
-    let row: Option<ActiveRow> = diesel::update(live_active(now).filter(sessions::id.eq(id.uuid())))
+    let row: Option<ActiveRow> = diesel::update(live(key, now))
         .set((
             sessions::methods.eq(names(methods)),
             sessions::auth_time.eq(now),
@@ -278,11 +289,10 @@ fn names(methods: &[AuthenticationMethod]) -> Vec<&'static str> {
 /// Returns faults of the database only.
 pub fn find_live_for_update(
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     now: DateTime<Utc>,
 ) -> Result<Option<ActiveSession>, StoreError> {
-    let row = live_active(now)
-        .filter(sessions::id.eq(id.uuid()))
+    let row = live(key, now)
         .select(ActiveRow::as_select())
         .for_no_key_update()
         .first(connection)
@@ -290,26 +300,19 @@ pub fn find_live_for_update(
     row.map(ActiveRow::into_active).transpose()
 }
 
-/// Ends a session that has not ended yet. Returns whose it was, if this was what ended it.
+/// Ends a session that has not ended yet. Returns whether this was what ended it.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
 pub fn end(
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<Option<UserId>, StoreError> {
-    let running = sessions::table
-        .filter(sessions::id.eq(id.uuid()))
-        .filter(sessions::state.ne(SessionState::Ended.as_str()));
-    let user_id: Option<Uuid> = diesel::update(running)
-        .set(ended(reason, now))
-        .returning(sessions::user_id)
-        .get_result(connection)
-        .optional()?;
-    Ok(user_id.map(UserId::from_uuid))
+) -> Result<bool, StoreError> {
+    let running = named(key).filter(sessions::state.ne(SessionState::Ended.as_str()));
+    Ok(diesel::update(running).set(ended(reason, now)).execute(connection)? == 1)
 }
 
 /// Ends a user's own session; another user's is left alone.
@@ -317,16 +320,8 @@ pub fn end(
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn end_own(
-    connection: &mut PgConnection,
-    id: SessionId,
-    user_id: UserId,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let own = live_active(now)
-        .filter(sessions::id.eq(id.uuid()))
-        .filter(sessions::user_id.eq(user_id.uuid()));
-    Ok(diesel::update(own)
+pub fn end_own(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    Ok(diesel::update(live(key, now))
         .set(ended(EndReason::Revoked, now))
         .execute(connection)?
         == 1)
@@ -337,37 +332,30 @@ pub fn end_own(
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn is_of_another(connection: &mut PgConnection, id: SessionId, user_id: UserId) -> Result<bool, StoreError> {
+pub fn is_of_another(connection: &mut PgConnection, key: SessionKey) -> Result<bool, StoreError> {
     let others = sessions::table
-        .filter(sessions::id.eq(id.uuid()))
-        .filter(sessions::user_id.ne(user_id.uuid()));
+        .filter(sessions::id.eq(key.session_id.uuid()))
+        .filter(sessions::user_id.ne(key.user_id.uuid()));
     Ok(diesel::select(exists(others)).get_result(connection)?)
 }
 
-/// Ends a session that was signed in and is over by time. Returns whose it was, if this was what ended it.
+/// Ends a session that was signed in and is over by time. Returns whether this was what ended it.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn end_expired(
-    connection: &mut PgConnection,
-    id: SessionId,
-    now: DateTime<Utc>,
-) -> Result<Option<UserId>, StoreError> {
-    let over = sessions::table
-        .filter(sessions::id.eq(id.uuid()))
+pub fn end_expired(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let over = named(key)
         .filter(sessions::state.eq(SessionState::Active.as_str()))
         .filter(
             sessions::expires_at
                 .le(now)
                 .or(sessions::idle_expires_at.assume_not_null().le(now)),
         );
-    let user_id: Option<Uuid> = diesel::update(over)
+    Ok(diesel::update(over)
         .set(ended(EndReason::Expired, now))
-        .returning(sessions::user_id)
-        .get_result(connection)
-        .optional()?;
-    Ok(user_id.map(UserId::from_uuid))
+        .execute(connection)?
+        == 1)
 }
 
 /// Ends all sessions of a user, pending ones included, but the one that is kept if there is one. The caller holds the
@@ -466,7 +454,10 @@ pub fn end_beyond(
     if surplus.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<Uuid> = diesel::update(sessions::table.filter(sessions::id.eq_any(surplus)))
+    let surplus = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::id.eq_any(surplus));
+    let ids: Vec<Uuid> = diesel::update(surplus)
         .set(ended(EndReason::SessionLimit, now))
         .returning(sessions::id)
         .get_results(connection)?;
@@ -582,12 +573,13 @@ fn ended(reason: EndReason, now: DateTime<Utc>) -> Ended {
 /// Returns faults of the database only.
 pub fn find_active(
     connection: &mut PgConnection,
-    id: SessionId,
+    key: SessionKey,
     now: DateTime<Utc>,
 ) -> Result<Option<(ActiveSession, User)>, StoreError> {
     let row: Option<(ActiveRow, UserRow)> = sessions::table
         .inner_join(users::table.on(users::id.eq(sessions::user_id)))
-        .filter(sessions::id.eq(id.uuid()))
+        .filter(sessions::user_id.eq(key.user_id.uuid()))
+        .filter(sessions::id.eq(key.session_id.uuid()))
         .filter(sessions::state.eq(SessionState::Active.as_str()))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))

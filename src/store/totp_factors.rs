@@ -131,8 +131,13 @@ pub fn list_usable(
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn advance_step(connection: &mut PgConnection, id: TotpFactorId, step: TimeStep) -> Result<bool, StoreError> {
-    let behind = totp_factors::table
+pub fn advance_step(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    id: TotpFactorId,
+    step: TimeStep,
+) -> Result<bool, StoreError> {
+    let behind = of_user(user_id)
         .filter(totp_factors::id.eq(id.uuid()))
         .filter(totp_factors::state.eq("active"))
         .filter(totp_factors::last_step.lt(step.0));
@@ -155,7 +160,7 @@ pub fn confirm(
 ) -> Result<(), StoreError> {
     diesel::delete(of_user(user_id).filter(totp_factors::state.eq("active"))).execute(connection)?;
     let updated = diesel::update(
-        totp_factors::table
+        of_user(user_id)
             .filter(totp_factors::id.eq(id.uuid()))
             .filter(totp_factors::state.eq("pending"))
             .filter(totp_factors::expires_at.gt(now)),

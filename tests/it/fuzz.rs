@@ -100,9 +100,9 @@ fn opaque_tokens() {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let samples: Vec<String> = TokenKind::ALL
         .iter()
-        .map(|kind| format!("{}{}", kind.prefix(), "Aa0_-9".repeat(13)))
+        .map(|kind| format!("{}{}", kind.prefix(), "Aa0_-9".repeat(17)))
         .collect();
-    let whole = format!("vpa_{}", URL_SAFE_NO_PAD.encode([7; 57]));
+    let whole = format!("vpa_{}", URL_SAFE_NO_PAD.encode([7; 73]));
     let mut samples: Vec<&str> = samples.iter().map(String::as_str).collect();
     samples.push(&whole);
     let mut mutator = Mutator::new(
@@ -123,7 +123,7 @@ fn opaque_tokens() {
                 .and_then(|rest| URL_SAFE_NO_PAD.decode(rest).ok());
             assert_eq!(
                 found.is_some(),
-                reference.is_some_and(|bytes| bytes.len() == 57),
+                reference.is_some_and(|bytes| bytes.len() == 73),
                 "{text:?}"
             );
         }

@@ -28,6 +28,8 @@ use crate::database::Database;
 pub const PASSWORD: &str = "korrekt pferd batterie heftklammer";
 /// The master key: 32 zero bytes.
 pub const MASTER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+/// What ids of January 2020 begin with.
+const OLD: &str = "016f5e66-e800";
 /// Rows that one statement makes.
 const BATCH: u64 = 500_000;
 
@@ -131,7 +133,8 @@ impl Population {
             TokenKind::PreAuth => Kind::Pending,
             _ => Kind::Active,
         };
-        let token = self.tokens.issue(kind, self.id(row, place), counter);
+        let user_id = UserId::from_uuid(self.id(Kind::User, place));
+        let token = self.tokens.issue(kind, user_id, self.id(row, place), counter);
         token.map(|token| token.expose_secret().to_owned()).unwrap_or_default()
     }
 
@@ -206,6 +209,31 @@ impl Population {
              SELECT {user}, sha256((number || ' ' || code)::bytea), now()
                FROM load_sample, generate_series(1, 10) code ORDER BY number;"
         )
+    }
+
+    /// Makes sessions and a month of events that are older than anything that is kept.
+    pub fn insert_old(&self, database: &Database, sessions: u64, events: u64) -> Result<(), Box<dyn Error>> {
+        let user = self.sql_id(Kind::User, "1 + g % 500");
+        let id = format!("('{OLD}-7004-8000-' || lpad(g::text, 12, '0'))::uuid");
+        database.run(&format!(
+            "INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at, expires_at,
+                    ended_at, end_reason, ip, user_agent)
+             SELECT {id}, {user}, 'ended', '{{pwd}}', '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-02',
+                    '2020-01-02', 'logout', '127.0.0.1', 'bench'
+               FROM generate_series(1, {sessions}) g;
+             SELECT audit_events_make_partition('2020-01-01');
+             INSERT INTO audit_events (id, occurred_at, event, success, user_id, request_id, ip, user_agent)
+             SELECT {id}, '2020-01-15', 'authn_login_success', true, {user}, {id}, '127.0.0.1', 'bench'
+               FROM generate_series(1, {events}) g;
+             VACUUM (ANALYZE) sessions; CHECKPOINT;"
+        ))?;
+        Ok(())
+    }
+
+    /// Counts these sessions.
+    pub fn count_old(database: &Database) -> Result<u64, Box<dyn Error>> {
+        let counting = format!("SELECT count(*) FROM sessions WHERE id < '{OLD}-7004-8001-000000000000'");
+        Ok(database.run(&counting)?.parse()?)
     }
 
     /// Gives everybody in the sample a new session between the doors and a code that was not used, and counts their

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::sessions::{Caller, CallerKey};
+use super::sessions::Caller;
 use super::step_up::Demand;
 use super::{Core, Fault};
 use crate::domain::assurance::{self, AssuranceLevel};
@@ -20,7 +20,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{RequestId, UserId};
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
-use crate::domain::session::EndReason;
+use crate::domain::session::{EndReason, SessionKey};
 use crate::store::{PgConnection, managed_users, sessions};
 
 /// Whether a caller may do operators' work.
@@ -67,7 +67,7 @@ pub async fn judge(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin) ->
 #[derive(Clone)]
 pub struct Operator {
     /// The administrator; nobody: the command line.
-    administrator: Option<CallerKey>,
+    administrator: Option<SessionKey>,
     origin: RequestOrigin,
 }
 

@@ -44,7 +44,7 @@ async fn routes_for_pending_logins_accept_only_live_pre_auth_tokens() {
     let app = TestApp::new().await;
     let pending = Person::register(&app, "mo@example.com").await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let forged = format!("vpa_{}", URL_SAFE_NO_PAD.encode([1; 57]));
+    let forged = format!("vpa_{}", URL_SAFE_NO_PAD.encode([1; 73]));
     for route in ROUTES.iter().filter(|route| route.access == Access::Enrolment) {
         let good = call(&app, route, Some(&pending.pre_auth_token)).await;
         assert_ne!(good.status.as_u16(), 401, "{} refuses a good token", route.path);

@@ -1,4 +1,4 @@
-//! What is asked for all day finds its rows by their keys, so that a database of many machines answers each statement
+//! What is asked for all day names whose rows it wants, so that a database of many machines answers each statement
 //! from one of them: docs/decisions/0009 tells which table is distributed by what. The statements are those that
 //! PostgreSQL was really sent.
 
@@ -13,28 +13,19 @@ use crate::server::person::{PERIOD, now};
 use crate::server::person::{Person, Tokens, verify};
 use crate::server::postgres::{Cluster, psql};
 
-/// Each table that these statements may name, with the columns of which one has to be given: those that it can be
-/// distributed by, or whose unique index leads to the row.
+/// Each table that these statements may name, with the columns of which one has to be given: what it is distributed by, or
+/// a name that leads to it.
 const KEYS: [(&str, &[&str]); 10] = [
     ("users", &["id", "email", "username"]),
-    ("sessions", &["id", "user_id"]),
-    ("totp_factors", &["user_id", "id"]),
+    ("sessions", &["user_id"]),
+    ("totp_factors", &["user_id"]),
     ("out_of_band_factors", &["user_id"]),
     ("recovery_codes", &["user_id"]),
-    ("link_tokens", &["user_id", "id"]),
+    ("link_tokens", &["user_id"]),
     ("throttles", &["key"]),
     ("quotas", &["key"]),
-    ("audit_events", &["id"]),
+    ("audit_events", &["user_id"]),
     ("outbox", &["id"]),
-];
-/// Statements that name no user and so would be sent to every shard where tables are distributed by user: by what they
-/// begin with, table and key. The decision record tells what that would take.
-const BY_SESSION: [(&str, &str); 4] = [
-    ("SELECT", "sessions"),
-    ("UPDATE", "sessions"),
-    ("UPDATE", "totp_factors"),
-    // The rotation, with the account of the session.
-    ("WITH", "sessions"),
 ];
 
 /// Returns the statements in the server's log from a place on, without what instances do by themselves.
@@ -79,13 +70,13 @@ fn key<'a>(statement: &str, table: &str, keys: &[&'a str]) -> Option<&'a str> {
 }
 
 #[track_caller]
-fn assert_found_by_key(statement: &str) {
+fn assert_found_by_key(step: &str, statement: &str) {
     let named: Vec<_> = KEYS.iter().filter(|(table, _)| names(statement, table)).collect();
-    assert!(!named.is_empty(), "of no known table: {statement}");
+    assert!(!named.is_empty(), "{step}: of no known table: {statement}");
     for (table, keys) in named {
         assert!(
             key(statement, table, keys).is_some(),
-            "{table} is not found by a key: {statement}"
+            "{step}: {table} is not found by its key: {statement}"
         );
     }
 }
@@ -136,56 +127,26 @@ fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
-    let mut by_session = Vec::new();
     for (step, taken) in a_day(&cluster, &client) {
         for statement in taken {
-            assert_found_by_key(&statement);
-            let exempt = |(verb, table): &&(&'static str, &'static str)| {
-                statement.starts_with(verb)
-                    && key(&statement, table, &["user_id"]).is_none()
-                    && key(&statement, table, &["id"]).is_some()
-            };
-            match BY_SESSION.iter().find(exempt) {
-                Some(found) => by_session.push((step, *found)),
-                None => assert!(names_a_user(&statement), "{step}: {statement}"),
-            }
+            assert_found_by_key(step, &statement);
         }
     }
-    for known in BY_SESSION {
-        assert!(
-            by_session.iter().any(|(_, found)| *found == known),
-            "no longer so: {known:?}"
-        );
-    }
-}
-
-/// Tells whether a statement can go to one shard where tables are distributed by user, by name or by a key of their own.
-fn names_a_user(statement: &str) -> bool {
-    KEYS.iter()
-        .filter(|(table, _)| names(statement, table))
-        .all(|(table, _)| {
-            let keys: &[&str] = match *table {
-                "users" => &["id", "email", "username"],
-                "throttles" | "quotas" => &["key"],
-                "outbox" => &["id"],
-                _ => &["user_id"],
-            };
-            key(statement, table, keys).is_some()
-        })
 }
 
 #[test]
 fn a_statement_that_looks_at_every_row_is_recognized() {
     for wrong in [
         r#"SELECT "sessions"."id" FROM "sessions" WHERE ("sessions"."expires_at" < $1)"#,
-        r#"SELECT "sessions"."id" FROM "sessions" WHERE (("sessions"."id" = $1) OR ("sessions"."state" = $2))"#,
+        r#"SELECT "sessions"."id" FROM "sessions" WHERE (("sessions"."user_id" = $1) OR ("sessions"."state" = $2))"#,
+        r#"SELECT "sessions"."state" FROM "sessions" WHERE ("sessions"."id" = $1)"#,
         r#"DELETE FROM "recovery_codes" WHERE ("recovery_codes"."used_at" IS NULL)"#,
-        r#"SELECT "sessions"."id" FROM ("sessions" INNER JOIN "users" ON ("users"."status" = $2)) WHERE ("sessions"."id" = $1)"#,
+        r#"SELECT "sessions"."id" FROM ("sessions" INNER JOIN "users" ON ("users"."status" = $2)) WHERE ("sessions"."user_id" = $1)"#,
         r#"INSERT INTO "quotas" ("window_start") VALUES ($1)"#,
         r#"SELECT 1 FROM "some_other_table" WHERE ("some_other_table"."id" = $1)"#,
     ] {
         assert!(
-            std::panic::catch_unwind(|| assert_found_by_key(wrong)).is_err(),
+            std::panic::catch_unwind(|| assert_found_by_key("never", wrong)).is_err(),
             "{wrong}"
         );
     }
