@@ -33,6 +33,8 @@ struct Loaded {
     keys: Vec<Arc<SigningKey>>,
     /// The one of them that signs.
     current: Option<Arc<SigningKey>>,
+    /// What is told of them to everybody.
+    published: Arc<[PublicJwk]>,
 }
 
 impl KeySet {
@@ -41,12 +43,12 @@ impl KeySet {
     /// # Errors
     ///
     /// Returns [`Fault::NoSigningKey`] before they are loaded: an empty set must never be published.
-    pub fn published(&self) -> Result<Vec<PublicJwk>, Fault> {
-        let loaded = self.loaded();
-        if loaded.keys.is_empty() {
+    pub fn published(&self) -> Result<Arc<[PublicJwk]>, Fault> {
+        let published = Arc::clone(&self.loaded().published);
+        if published.is_empty() {
             return Err(Fault::NoSigningKey);
         }
-        Ok(loaded.keys.iter().map(|key| key.public.clone()).collect())
+        Ok(published)
     }
 
     /// Signs claims with the current key.
@@ -151,9 +153,11 @@ async fn look(core: &Arc<Core>) -> Result<(Vec<ListedKey>, Loaded), Fault> {
         let mut keys = known.keys.iter().chain(&opened);
         keys.find(|key| key.public.kid == listed.kid).cloned()
     };
+    let keys: Vec<_> = listed.iter().filter_map(find).collect();
     let loaded = Loaded {
-        keys: listed.iter().filter_map(find).collect(),
+        published: keys.iter().map(|key| key.public.clone()).collect(),
         current: in_place(&listed, KeyState::Current).and_then(find),
+        keys,
     };
     Ok((listed, loaded))
 }

@@ -3,30 +3,19 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::signing_key::PublicJwk;
 
 /// A JWK set (RFC 7517 §5).
 #[derive(Serialize, ToSchema)]
-pub struct Jwks {
+pub struct Jwks<'a> {
     /// The public keys.
-    #[schema(example = json!([{
+    #[schema(value_type = Vec<serde_json::Value>, example = json!([{
         "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "xdZ0QU7Ja5bVlqnvZfLTWI5cWhVn6aoLXvNwkTBzmyE",
         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
     }]))]
-    pub keys: Vec<Value>,
-}
-
-impl Jwks {
-    /// Shows the keys.
-    pub fn new(keys: &[PublicJwk]) -> Self {
-        let show = |key: &PublicJwk| serde_json::to_value(key).unwrap_or_default();
-        Self {
-            keys: keys.iter().map(show).collect(),
-        }
-    }
+    pub keys: &'a [PublicJwk],
 }
 
 /// Issuer metadata (RFC 8414 §2).

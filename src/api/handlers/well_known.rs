@@ -17,11 +17,11 @@ const CACHEABLE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, m
 /// `kid` is not in it.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "get_jwks", tag = "Verification",
-    responses((status = 200, description = "The keys; may be cached for five minutes.", body = Jwks)),
+    responses((status = 200, description = "The keys; may be cached for five minutes.", body = Jwks<'_>)),
 )]
 pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     let keys = state.core.keys.published()?;
-    Ok(HttpResponse::Ok().insert_header(CACHEABLE).json(Jwks::new(&keys)))
+    Ok(HttpResponse::Ok().insert_header(CACHEABLE).json(Jwks { keys: &keys }))
 }
 
 /// Returns the issuer's metadata
