@@ -195,3 +195,28 @@ fn one_locked_account_makes_others_wait_for_a_bounded_time_at_most() {
     log_in(&other).expect(200);
     assert!(!program.log().contains("\"status\":500"));
 }
+
+#[test]
+fn beyond_a_hundred_that_wait_for_a_connection_others_are_told_so_at_once() {
+    let cluster = Cluster::start();
+    let program = instance(cluster.url()).env("VESTIBULE_DB_POOL_SIZE", "1").start();
+    let client = program.ready();
+    let (_, tokens) = Person::sign_up(&client);
+    let holder = Holder::of(cluster.url(), "LOCK TABLE sessions");
+
+    let answers: Vec<_> = thread::scope(|scope| {
+        let asking: Vec<_> = (0..250)
+            .map(|_| scope.spawn(|| client.get_as(&tokens.access, "/me")))
+            .collect();
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    // Whoever waits does so for two seconds: one for the lock, a hundred for the connection. Some may come after that.
+    let at_once = answers.iter().filter(|answer| answer.took < Duration::from_secs(1));
+    assert!(at_once.count() >= 100, "all of them waited");
+    for answer in answers {
+        assert!(answer.headers.contains_key("retry-after"));
+        answer.problem(503, "service_unavailable");
+    }
+    drop(holder);
+    client.get_as(&tokens.access, "/me").expect(200);
+}
