@@ -14,7 +14,7 @@ use crate::bench::Bench;
 use crate::drive::{Load, Outcome, Pace, drive, fetch};
 use crate::http::{get, post};
 use crate::machine;
-use crate::population::PASSWORD;
+use crate::population::{PASSWORD, Population};
 use crate::service::Program;
 
 /// Measures starts: of a first and a later one with a private database, and with one that is migrated and running.
@@ -195,6 +195,39 @@ fn recovery(bench: &Bench, begun: Instant) -> f64 {
         };
     }
     begun.elapsed().as_secs_f64()
+}
+
+/// Events in the month that is to be dropped.
+const OLD_EVENTS: u64 = 500_000;
+
+/// Measures how many old sessions a sweep deletes a second, and whether it drops an old month of the trail, while refreshes
+/// come at half the rate that can be carried.
+pub fn sweep(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>> {
+    bench.population.renew(&bench.database)?;
+    let seconds = bench.size.lasts.as_secs_f64();
+    // More than it can delete meanwhile.
+    let old = 5000 * seconds.ceil() as u64;
+    bench
+        .population
+        .insert_old(&bench.database, old, OLD_EVENTS.min(10 * old))?;
+    // It begins to sweep as soon as it has started.
+    let sweeping = bench.program.start(&[])?;
+    let (before, begun) = (Population::count_old(&bench.database)?, Instant::now());
+    let refreshed = drive(Load {
+        pace: Pace::Open(carried / 2.0),
+        connections: 64,
+        ..bench.load(&bench.refresh_from(1), 64)
+    });
+    let (after, took) = (Population::count_old(&bench.database)?, begun.elapsed());
+    sweeping.stop()?;
+    let count = |statement: &str| bench.database.run(statement);
+    Ok(json!({
+        "sessions_deleted_per_second": (before - after) as f64 / took.as_secs_f64(),
+        "old_month_dropped": count("SELECT to_regclass('audit_events_2020_01') IS NULL")? == "t",
+        "events_without_a_month": count("SELECT count(*) FROM audit_events_default")?,
+        "refresh_p50_ms": refreshed.milliseconds(0.5), "refresh_p99_ms": refreshed.milliseconds(0.99),
+        "refresh_failed": refreshed.failed(),
+    }))
 }
 
 /// Looks whether the hot statements find their rows by an index. Returns those that read whole tables.
