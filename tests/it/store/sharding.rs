@@ -1,5 +1,5 @@
 //! What is asked for all day names whose rows it wants, so that a database of many machines answers each statement
-//! from one of them: docs/decisions/0009 tells which table is distributed by what. The statements are those that
+//! from one of them: docs/decisions/0010 tells which table is distributed by what. The statements are those that
 //! PostgreSQL was really sent.
 
 use std::thread;
