@@ -68,6 +68,12 @@ pub struct ManagedUserView {
     /// Whether a password is set; an invited account has none yet.
     #[schema(example = true)]
     pub has_password: bool,
+    /// When the hundredth wrong password in a row disabled it; null while it counts. A reset sets a new one, and enabling the
+    /// account lets this one count again.
+    pub password_disabled_at: Option<DateTime<Utc>>,
+    /// When the hundredth wrong code in a row disabled the second factors but for recovery codes; null while they count. It
+    /// ends when one is confirmed anew, or with their removal by `DELETE /admin/users/{id}/2fa`.
+    pub codes_disabled_at: Option<DateTime<Utc>>,
 }
 
 impl ManagedUserView {
@@ -99,6 +105,8 @@ impl ManagedUserView {
             },
             disabled: account.disabled,
             has_password: account.has_password,
+            password_disabled_at: account.password_disabled_at,
+            codes_disabled_at: account.codes_disabled_at,
         }
     }
 }

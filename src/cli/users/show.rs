@@ -53,7 +53,7 @@ fn row(view: &ManagedUserView) -> Vec<String> {
         view.username.clone().unwrap_or_default(),
         view.roles.join(","),
         state(view).to_owned(),
-        factors(view),
+        factors(view, |_since| "disabled".to_owned()),
         written(view.created_at),
     ]
 }
@@ -62,22 +62,38 @@ fn row(view: &ManagedUserView) -> Vec<String> {
 const fn state(view: &ManagedUserView) -> &'static str {
     if view.disabled {
         "disabled"
-    } else if view.has_password {
-        "active"
-    } else {
+    } else if !view.has_password {
         "no password"
+    } else if view.password_disabled_at.is_some() {
+        "password disabled"
+    } else {
+        "active"
     }
 }
 
-fn factors(view: &ManagedUserView) -> String {
+/// Names the second factors, and says what guessing made of them.
+fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -> String {
     let known = &view.two_factor;
     let names = [("totp", known.totp), ("sms", known.phone), ("email", known.email)];
     let names: Vec<&str> = names.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
     if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(",")
+        return "none".to_owned();
     }
+    let note = view.codes_disabled_at.map(|since| format!(" ({})", disabled(since)));
+    names.join(",") + &note.unwrap_or_default()
+}
+
+/// Says whether there is a password, and since when none fits.
+fn password(view: &ManagedUserView) -> String {
+    match view.password_disabled_at {
+        Some(since) => disabled_by_guessing(since),
+        None if view.has_password => "set".to_owned(),
+        None => "none".to_owned(),
+    }
+}
+
+fn disabled_by_guessing(since: DateTime<Utc>) -> String {
+    format!("disabled by guessing, {}", written(since))
 }
 
 fn written(time: DateTime<Utc>) -> String {
@@ -104,7 +120,8 @@ pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Resul
             ("username", view.username.clone().unwrap_or_default()),
             ("roles", view.roles.join(", ")),
             ("state", state(&view).to_owned()),
-            ("second factors", factors(&view)),
+            ("password", password(&view)),
+            ("second factors", factors(&view, disabled_by_guessing)),
             ("recovery codes", view.two_factor.recovery_codes_remaining.to_string()),
             ("sessions", sessions.to_string()),
             ("language", view.locale.to_owned()),

@@ -200,11 +200,11 @@ fn set_disabled(
 /// Lets a password count again that guessing ended: the way back for owners who have no address for a reset.
 fn enable_password(work: &Work<'_>, connection: &mut PgConnection, subject: &mut ManagedUser) -> Result<(), Fault> {
     let id = subject.user.id;
-    if !subject.password_disabled {
+    if subject.password_disabled_at.is_none() {
         return Ok(());
     }
     users::enable_password(connection, id)?;
-    subject.password_disabled = false;
+    subject.password_disabled_at = None;
     let updated = AuditEvent::success(EventName::UserUpdated, id).because("password_enabled");
     work.record(connection, "password_enabled", &[updated], Some(id))
 }
