@@ -22,6 +22,7 @@ mod new_password;
 pub mod out_of_band;
 pub mod outbox;
 mod outcomes;
+pub mod page;
 pub mod password;
 mod password_renewal;
 pub mod profile;

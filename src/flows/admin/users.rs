@@ -11,6 +11,7 @@ use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSel
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::flows::outbox::tell;
+use crate::flows::page::Page;
 use crate::flows::{Core, Fault};
 use crate::store::{
     PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, sessions, totp_factors, users,
@@ -25,14 +26,6 @@ pub struct ListedAccount {
     pub account: ManagedUser,
     /// Which factors it has confirmed.
     pub factors: FactorSummary,
-}
-
-/// A page of accounts, and where the next one begins.
-pub struct AccountPage {
-    /// Newest first.
-    pub accounts: Vec<ListedAccount>,
-    /// The account after which the next page begins, if there is one.
-    pub next: Option<UserId>,
 }
 
 /// Finds an account.
@@ -55,17 +48,18 @@ pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<Lis
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn list(core: &Arc<Core>, query: UserQuery, after: Option<UserId>, limit: i64) -> Result<AccountPage, Fault> {
+pub async fn list(
+    core: &Arc<Core>,
+    query: UserQuery,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Page<ListedAccount, UserId>, Fault> {
     core.db
         .read("admin.list_users", move |connection| {
-            // One more than asked for tells whether there is a next page.
-            let mut found = managed_users::list(connection, &query, after, limit + 1)?;
-            let page = usize::try_from(limit).unwrap_or(usize::MAX);
-            let more = found.len() > page;
-            found.truncate(page);
-            let next = found.last().filter(|_| more).map(|account| account.user.id);
-            let accounts = with_factors(connection, found)?;
-            Ok(AccountPage { accounts, next })
+            let find = |most| Ok(managed_users::list(connection, &query, after, most)?);
+            let Page { items, next } = Page::read(limit, find, |account: &ManagedUser| account.user.id)?;
+            let items = with_factors(connection, items)?;
+            Ok(Page { items, next })
         })
         .await
 }
