@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use super::{Operator, Refusal, Work, change};
 use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::domain::failed_attempts::FailedAttempts;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::flows::outbox::tell;
 use crate::flows::page::Page;
-use crate::flows::{Core, Fault};
+use crate::flows::{Core, Fault, recovery};
 use crate::store::{
     PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, sessions, totp_factors, users,
 };
@@ -256,13 +255,7 @@ pub async fn reset_second_factors(
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
         events.extend(work.end_sessions(connection, id)?);
-        totp_factors::remove(connection, id)?;
-        recovery_codes::remove(connection, id)?;
-        for channel in Channel::ALL {
-            out_of_band_factors::remove(connection, id, channel)?;
-        }
-        users::set_failed_attempts(connection, id, &FailedAttempts::default())?;
-        users::enable_codes(connection, id)?;
+        recovery::remove_second_factors(connection, id)?;
         work.record(connection, "second_factors_reset", &events, Some(id))?;
         let origin = work.operator.shown_origin();
         tell(
