@@ -48,13 +48,13 @@ pub(super) fn list(config: &Config, query: &UserQuery, most: Option<u32>, as_jso
 
 fn row(view: &ManagedUserView) -> Vec<String> {
     vec![
-        view.id.to_string(),
-        view.email.clone().unwrap_or_default(),
-        view.username.clone().unwrap_or_default(),
-        view.roles.join(","),
+        view.user.id.to_string(),
+        view.user.email.clone().unwrap_or_default(),
+        view.user.username.clone().unwrap_or_default(),
+        view.user.roles.join(","),
         state(view).to_owned(),
         factors(view, |_since| "disabled".to_owned()),
-        written(view.created_at),
+        written(view.user.created_at),
     ]
 }
 
@@ -73,7 +73,7 @@ const fn state(view: &ManagedUserView) -> &'static str {
 
 /// Names the second factors, and says what guessing made of them.
 fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -> String {
-    let known = &view.two_factor;
+    let known = &view.user.two_factor;
     let names = [("totp", known.totp), ("sms", known.phone), ("email", known.email)];
     let names: Vec<&str> = names.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
     if names.is_empty() {
@@ -109,23 +109,27 @@ pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Resul
             return write_out(&format!("{}\n", json!(view)));
         }
         let sessions = session_flows::list(&core, found.account.user.id).await?.len();
-        let address = match (&view.email, view.email_verified) {
+        let account = &view.user;
+        let address = match (&account.email, account.email_verified) {
             (Some(email), true) => format!("{email} (verified)"),
             (Some(email), false) => format!("{email} (not verified)"),
             (None, _) => String::new(),
         };
         let lines = [
-            ("id", view.id.to_string()),
+            ("id", account.id.to_string()),
             ("email", address),
-            ("username", view.username.clone().unwrap_or_default()),
-            ("roles", view.roles.join(", ")),
+            ("username", account.username.clone().unwrap_or_default()),
+            ("roles", account.roles.join(", ")),
             ("state", state(&view).to_owned()),
             ("password", password(&view)),
             ("second factors", factors(&view, disabled_by_guessing)),
-            ("recovery codes", view.two_factor.recovery_codes_remaining.to_string()),
+            (
+                "recovery codes",
+                account.two_factor.recovery_codes_remaining.to_string(),
+            ),
             ("sessions", sessions.to_string()),
-            ("language", view.locale.to_owned()),
-            ("created", written(view.created_at)),
+            ("language", account.locale.to_owned()),
+            ("created", written(account.created_at)),
         ];
         let lines: Vec<String> = lines
             .iter()
