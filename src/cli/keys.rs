@@ -1,12 +1,12 @@
 //! `vestibule keys list|rotate|rewrap`.
 
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::operate::{operate, table};
 use super::setting_flags::SettingFlags;
-use super::{Failure, write_out};
+use super::{Failure, progress, write_out};
+use crate::api::dto::admin::SigningKeysResponse;
 use crate::config::Config;
 use crate::flows::admin::Operator;
 use crate::flows::rewrap::{self, Rewrapped};
@@ -63,16 +63,8 @@ fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
     operate(config, async |core| {
         let keys = signing_keys::load(&core).await?;
         if as_json {
-            let shown: Vec<_> = keys
-                .iter()
-                .map(|key| {
-                    json!({
-                        "kid": key.kid, "algorithm": key.algorithm.as_str(), "state": key.state.as_str(),
-                        "created_at": key.created_at, "activated_at": key.activated_at, "retired_at": key.retired_at,
-                    })
-                })
-                .collect();
-            return write_out(&format!("{}\n", json!(shown)));
+            let shown = SigningKeysResponse::new(&keys);
+            return write_out(&format!("{}\n", json!(shown.items)));
         }
         let rows: Vec<Vec<String>> = keys
             .iter()
@@ -108,9 +100,7 @@ fn rotate(config: &Config) -> Result<(), Failure> {
 
 fn rewrap_all(config: &Config, as_json: bool) -> Result<(), Failure> {
     operate(config, async |core| {
-        let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4}");
-        let progress = ProgressBar::new(rewrap::count(&core).await?)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let progress = progress::bar(rewrap::count(&core).await?);
         let outcome = rewrap::rewrap(&core, |done| progress.inc(done)).await;
         progress.finish_and_clear();
         let report = outcome?;

@@ -11,6 +11,7 @@ mod health;
 mod keys;
 mod migrate;
 mod operate;
+mod progress;
 mod serve;
 mod setting_flags;
 mod users;

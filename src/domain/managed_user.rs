@@ -1,5 +1,7 @@
 //! An account as operators see it, and the ways in which they name one.
 
+use chrono::{DateTime, Utc};
+
 use super::email::Email;
 use super::ids::UserId;
 use super::user::User;
@@ -17,8 +19,10 @@ pub struct ManagedUser {
     pub disabled: bool,
     /// Whether it has a password; an invited one has none until its owner sets it.
     pub has_password: bool,
-    /// Whether guessing ended that password.
-    pub password_disabled: bool,
+    /// When guessing ended that password; `None` while it counts.
+    pub password_disabled_at: Option<DateTime<Utc>>,
+    /// When guessing ended the second factors but for recovery codes; `None` while they count.
+    pub codes_disabled_at: Option<DateTime<Utc>>,
 }
 
 /// Which second factors an account has confirmed.

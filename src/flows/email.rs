@@ -11,10 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::links::{self, Request};
 use super::outbox::{Posting, occasion, post, tell};
 use super::sessions::Caller;
-use super::{Core, Fault, RegistrationMode, quotas};
+use super::{Core, Fault, RegistrationMode, quotas, recovery};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
-use crate::domain::failed_attempts::FailedAttempts;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Letter, Message};
 use crate::domain::one_time_code::Quota;
@@ -22,7 +21,7 @@ use crate::domain::session::EndReason;
 use crate::domain::user::User;
 use crate::measures;
 use crate::store::users::{HeldUser, Renaming};
-use crate::store::{PgConnection, link_tokens, out_of_band_factors, recovery_codes, sessions, totp_factors, users};
+use crate::store::{PgConnection, link_tokens, sessions, users};
 
 /// Addresses that one account may ask to change to in an hour: each gets a mail from us.
 const CHANGES_AN_HOUR: i32 = 5;
@@ -172,16 +171,9 @@ pub(super) fn take_over(
     let Some(email) = user.email.as_ref().filter(|_| user.email_verified_at.is_none()) else {
         return Ok(());
     };
-    totp_factors::remove(connection, user.id)?;
-    recovery_codes::remove(connection, user.id)?;
-    for channel in Channel::ALL {
-        out_of_band_factors::remove(connection, user.id, channel)?;
-    }
+    recovery::remove_second_factors(connection, user.id)?;
     // A wish for another address among them, whose token is in the stranger's mail box.
     link_tokens::remove_all(connection, user.id)?;
-    // Nor does the owner wait for what the stranger got wrong.
-    users::set_failed_attempts(connection, user.id, &FailedAttempts::default())?;
-    users::enable_codes(connection, user.id)?;
     end_all_sessions(core, connection, user, request)?;
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
     record(core, connection, user, "taken_over", request)

@@ -22,6 +22,7 @@ mod new_password;
 pub mod out_of_band;
 pub mod outbox;
 mod outcomes;
+pub mod page;
 pub mod password;
 mod password_renewal;
 pub mod profile;
@@ -232,10 +233,14 @@ impl Core {
         origin: &RequestOrigin,
         now: DateTime<Utc>,
     ) -> Result<(), Fault> {
-        let tell = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
-        let events: Vec<AuditEvent> = ended.into_iter().map(tell).collect();
-        Ok(self.audit(connection, &events, origin, now)?)
+        Ok(self.audit(connection, &ended_events(user_id, ended), origin, now)?)
     }
+}
+
+/// Makes what is written down about sessions of a user that were ended from elsewhere: one event each.
+fn ended_events(user_id: UserId, ended: Vec<SessionId>) -> Vec<AuditEvent> {
+    let event = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
+    ended.into_iter().map(event).collect()
 }
 
 /// A span as the whole seconds that `…_in` members tell; never negative.

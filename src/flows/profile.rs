@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::account::{ListedFactor, load_factors, load_second_factors};
 use super::outbox::tell;
+use super::page::Page;
 use super::sessions::Caller;
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
@@ -101,14 +102,6 @@ pub async fn export(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) ->
         .await
 }
 
-/// A page of events, and where the next one begins.
-pub struct EventPage {
-    /// Newest first.
-    pub events: Vec<RecordedEvent>,
-    /// The event after which the next page begins, if there is one.
-    pub next: Option<AuditEventId>,
-}
-
 /// Lists what happened to the caller's account, newest first.
 ///
 /// # Errors
@@ -119,19 +112,13 @@ pub async fn events(
     user_id: UserId,
     before: Option<AuditEventId>,
     limit: i64,
-) -> Result<EventPage, Fault> {
-    let mut events = core
-        .db
+) -> Result<Page<RecordedEvent, AuditEventId>, Fault> {
+    core.db
         .read("profile.events", move |connection| {
-            // One more than asked for tells whether there is a next page.
-            own_events(connection, user_id, before, limit + 1)
+            let find = |most| own_events(connection, user_id, before, most);
+            Page::read(limit, find, |event| event.id)
         })
-        .await?;
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = events.len() > page;
-    events.truncate(page);
-    let next = events.last().filter(|_| more).map(|event| event.id);
-    Ok(EventPage { events, next })
+        .await
 }
 
 /// Reads what happened to an account, as its owner may see it.

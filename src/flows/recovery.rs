@@ -1,4 +1,4 @@
-//! Changes of what somebody signs in with when the authenticator is gone, and the end of an authenticator.
+//! Changes of what somebody signs in with when the authenticator is gone, and the end of authenticators.
 
 use std::sync::Arc;
 
@@ -9,11 +9,13 @@ use super::sessions::Caller;
 use super::step_up::{self, ComparedPassword};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::message::Message;
+use crate::domain::failed_attempts::FailedAttempts;
+use crate::domain::ids::UserId;
+use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::store::{PgConnection, recovery_codes, totp_factors, users};
+use crate::store::{PgConnection, out_of_band_factors, recovery_codes, totp_factors, users};
 
 /// Makes a new set of recovery codes; the old one is dead. `None`: the account has no second factor that they could stand
 /// in for.
@@ -140,4 +142,16 @@ fn decide_removal(
         now,
     )?;
     Ok(Removal::Removed)
+}
+
+/// Takes all second factors and recovery codes away from an account that the caller holds, and forgets the guesses at them:
+/// whoever sets up the next one does not wait for what others got wrong.
+pub(super) fn remove_second_factors(connection: &mut PgConnection, user_id: UserId) -> Result<(), Fault> {
+    totp_factors::remove(connection, user_id)?;
+    recovery_codes::remove(connection, user_id)?;
+    for channel in Channel::ALL {
+        out_of_band_factors::remove(connection, user_id, channel)?;
+    }
+    users::set_failed_attempts(connection, user_id, &FailedAttempts::default())?;
+    Ok(users::enable_codes(connection, user_id)?)
 }

@@ -32,6 +32,7 @@ struct ManagedRow {
     status: String,
     password_scheme: String,
     password_disabled_at: Option<DateTime<Utc>>,
+    codes_disabled_at: Option<DateTime<Utc>>,
 }
 
 impl From<ManagedRow> for ManagedUser {
@@ -40,7 +41,8 @@ impl From<ManagedRow> for ManagedUser {
             user: row.user.into(),
             disabled: row.status != "active",
             has_password: row.password_scheme != "none",
-            password_disabled: row.password_disabled_at.is_some(),
+            password_disabled_at: row.password_disabled_at,
+            codes_disabled_at: row.codes_disabled_at,
         }
     }
 }

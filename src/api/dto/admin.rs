@@ -6,13 +6,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::account::EventView;
-use super::user::TwoFactorView;
+use super::user::UserView;
 use crate::domain::audit_event::RecordedEvent;
-use crate::domain::email::Email;
 use crate::domain::ids::{ServiceClientId, UserId};
 use crate::domain::managed_user::{FactorSummary, ManagedUser};
 use crate::domain::signing_key::ListedKey;
-use crate::domain::username::Username;
 use crate::flows::admin::users::ListedAccount;
 
 /// An account to be made.
@@ -44,30 +42,20 @@ pub struct UpdateUserRequest {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ManagedUser)]
 pub struct ManagedUserView {
-    /// The `sub` of tokens; never reused.
-    pub id: Uuid,
-    /// The address in canonical form.
-    #[schema(example = "jo@example.com")]
-    pub email: Option<String>,
-    /// Whether the owner proved that the address is theirs.
-    pub email_verified: bool,
-    /// The name in canonical form.
-    #[schema(example = "jo.doe")]
-    pub username: Option<String>,
-    /// What the owner may do.
-    pub roles: Vec<String>,
-    /// The language of messages to them: `en` or `de`.
-    #[schema(example = "en")]
-    pub locale: &'static str,
-    /// When the account was made.
-    pub created_at: DateTime<Utc>,
-    /// Its second factors.
-    pub two_factor: TwoFactorView,
+    /// What its owner sees of it.
+    #[serde(flatten)]
+    pub user: UserView,
     /// Whether the account is kept out.
     pub disabled: bool,
     /// Whether a password is set; an invited account has none yet.
     #[schema(example = true)]
     pub has_password: bool,
+    /// When the hundredth wrong password in a row disabled it; null while it counts. A reset sets a new one, and enabling the
+    /// account lets this one count again.
+    pub password_disabled_at: Option<DateTime<Utc>>,
+    /// When the hundredth wrong code in a row disabled the second factors but for recovery codes; null while they count. It
+    /// ends when one is confirmed anew, or with their removal by `DELETE /admin/users/{id}/2fa`.
+    pub codes_disabled_at: Option<DateTime<Utc>>,
 }
 
 impl ManagedUserView {
@@ -82,23 +70,12 @@ impl ManagedUserView {
     }
 
     fn of(account: &ManagedUser, factors: FactorSummary) -> Self {
-        let user = &account.user;
         Self {
-            id: user.id.uuid(),
-            email: user.email.as_ref().map(Email::as_str).map(str::to_owned),
-            email_verified: user.email_verified_at.is_some(),
-            username: user.username.as_ref().map(Username::as_str).map(str::to_owned),
-            roles: user.roles.clone(),
-            locale: user.locale.as_str(),
-            created_at: user.created_at,
-            two_factor: TwoFactorView {
-                totp: factors.totp,
-                email: factors.email,
-                phone: factors.phone,
-                recovery_codes_remaining: factors.recovery_codes_remaining,
-            },
+            user: UserView::with_summary(&account.user, factors),
             disabled: account.disabled,
             has_password: account.has_password,
+            password_disabled_at: account.password_disabled_at,
+            codes_disabled_at: account.codes_disabled_at,
         }
     }
 }

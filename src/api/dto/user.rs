@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::email::Email;
+use crate::domain::managed_user::FactorSummary;
 use crate::domain::user::{SecondFactors, User};
 use crate::domain::username::Username;
 
@@ -52,6 +53,31 @@ pub struct TwoFactorView {
 impl UserView {
     /// Shows an account with the state of its factors.
     pub fn new(user: &User, factors: &SecondFactors) -> Self {
+        Self::of(
+            user,
+            TwoFactorView {
+                totp: factors.totp,
+                email: factors.email_hint.is_some(),
+                phone: factors.phone_hint.is_some(),
+                recovery_codes_remaining: factors.recovery_codes_remaining,
+            },
+        )
+    }
+
+    /// Shows an account with its factors as operators are told of them.
+    pub fn with_summary(user: &User, factors: FactorSummary) -> Self {
+        Self::of(
+            user,
+            TwoFactorView {
+                totp: factors.totp,
+                email: factors.email,
+                phone: factors.phone,
+                recovery_codes_remaining: factors.recovery_codes_remaining,
+            },
+        )
+    }
+
+    fn of(user: &User, two_factor: TwoFactorView) -> Self {
         Self {
             id: user.id.uuid(),
             email: user.email.as_ref().map(Email::as_str).map(str::to_owned),
@@ -60,12 +86,7 @@ impl UserView {
             roles: user.roles.clone(),
             locale: user.locale.as_str(),
             created_at: user.created_at,
-            two_factor: TwoFactorView {
-                totp: factors.totp,
-                email: factors.email_hint.is_some(),
-                phone: factors.phone_hint.is_some(),
-                recovery_codes_remaining: factors.recovery_codes_remaining,
-            },
+            two_factor,
         }
     }
 }

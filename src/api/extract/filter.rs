@@ -1,12 +1,12 @@
 //! What operators look for in lists: query parameters, checked like the members of a body.
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
-use futures_util::future::{Ready, ready};
+use futures_util::future::Ready;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
+use super::query;
 use crate::api::problem::Problem;
 use crate::domain::audit_event;
 use crate::domain::ids::UserId;
@@ -34,24 +34,12 @@ struct EventParameters {
     since: Option<String>,
 }
 
-/// Reads the parameters of a list; others are left to others.
-fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, InvalidInput> {
-    web::Query::<T>::from_query(request.query_string())
-        .map(web::Query::into_inner)
-        .map_err(|_unreadable| InvalidInput::of("", "the query has a parameter twice, or cannot be read"))
-}
-
 impl FromRequest for UserFilter {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(
-            read(request)
-                .and_then(|given| user_query(&given))
-                .map(Self)
-                .map_err(Problem::from),
-        )
+        query::read(request, |given| user_query(given).map(Self))
     }
 }
 
@@ -60,12 +48,7 @@ impl FromRequest for EventFilter {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(
-            read(request)
-                .and_then(|given| trail_filter(&given))
-                .map(Self)
-                .map_err(Problem::from),
-        )
+        query::read(request, |given| trail_filter(given).map(Self))
     }
 }
 

@@ -9,4 +9,5 @@ pub mod json;
 pub mod operator;
 pub mod origin;
 pub mod page;
+mod query;
 pub mod then;

@@ -1,13 +1,14 @@
 //! Pages of lists: `limit` and `cursor`.
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::future::{Ready, ready};
+use futures_util::future::Ready;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::query;
 use crate::api::problem::Problem;
 use crate::domain::input::InvalidInput;
 
@@ -30,11 +31,11 @@ impl Page {
         URL_SAFE_NO_PAD.encode(last.as_bytes())
     }
 
-    fn read(query: &Query) -> Result<Self, InvalidInput> {
+    fn read(given: &Parameters) -> Result<Self, InvalidInput> {
         let mut invalid = InvalidInput::default();
-        let limit = query.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), parse_limit);
+        let limit = given.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), parse_limit);
         let limit = invalid.keep("/limit", limit);
-        let after = query.cursor.as_deref().map(parse_cursor).transpose();
+        let after = given.cursor.as_deref().map(parse_cursor).transpose();
         let after = invalid.keep("/cursor", after);
         match (limit, after) {
             (Some(limit), Some(after)) => Ok(Self { limit, after }),
@@ -44,7 +45,7 @@ impl Page {
 }
 
 #[derive(Deserialize)]
-struct Query {
+struct Parameters {
     limit: Option<String>,
     cursor: Option<String>,
 }
@@ -69,19 +70,18 @@ impl FromRequest for Page {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        // Not left out: whoever sends two cursors would get the first page for ever.
-        let query = web::Query::<Query>::from_query(request.query_string())
-            .map_err(|_unreadable| InvalidInput::of("", "the query has a parameter twice, or cannot be read"));
-        ready(query.and_then(|query| Self::read(&query)).map_err(Problem::from))
+        query::read(request, Self::read)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::web;
+
     use super::*;
 
     fn page(query: &str) -> Result<(i64, Option<Uuid>), Vec<&'static str>> {
-        let query = web::Query::<Query>::from_query(query).unwrap().into_inner();
+        let query = web::Query::<Parameters>::from_query(query).unwrap().into_inner();
         Page::read(&query)
             .map(|page| (page.limit, page.after))
             .map_err(|invalid| invalid.errors.iter().map(|error| error.pointer).collect())

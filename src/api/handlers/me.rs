@@ -130,7 +130,7 @@ pub async fn list_events(
     let before = page.after.map(AuditEventId::from_uuid);
     let found = profile::events(&state.core, caller.0.user.id, before, page.limit).await?;
     Ok(HttpResponse::Ok().json(EventsResponse {
-        items: found.events.iter().map(EventView::new).collect(),
+        items: found.items.iter().map(EventView::new).collect(),
         next_cursor: found.next.map(|id| Page::cursor(id.uuid())),
     }))
 }

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::cli::operate::operate;
-use crate::cli::{Failure, write_out};
+use crate::cli::{Failure, progress, write_out};
 use crate::config::Config;
 use crate::flows::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
 
@@ -77,10 +77,8 @@ impl Source {
             let length = file.metadata()?.len();
             (Box::new(file), length)
         };
-        // The bar draws on standard error, and nothing where that is no terminal.
         let progress = if length > 0 {
-            let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4} {msg}");
-            ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            progress::bar(length)
         } else {
             ProgressBar::new_spinner()
         };

@@ -26,7 +26,7 @@ pub(super) fn list(config: &Config, query: &UserQuery, most: Option<u32>, as_jso
         loop {
             let limit = left.unwrap_or(PAGE).min(PAGE);
             let page = users::list(&core, query.clone(), after, limit.into()).await?;
-            views.extend(page.accounts.iter().map(ManagedUserView::new));
+            views.extend(page.items.iter().map(ManagedUserView::new));
             left = left.map(|left| left.saturating_sub(limit));
             after = page.next;
             if after.is_none() || left == Some(0) {
@@ -48,13 +48,13 @@ pub(super) fn list(config: &Config, query: &UserQuery, most: Option<u32>, as_jso
 
 fn row(view: &ManagedUserView) -> Vec<String> {
     vec![
-        view.id.to_string(),
-        view.email.clone().unwrap_or_default(),
-        view.username.clone().unwrap_or_default(),
-        view.roles.join(","),
+        view.user.id.to_string(),
+        view.user.email.clone().unwrap_or_default(),
+        view.user.username.clone().unwrap_or_default(),
+        view.user.roles.join(","),
         state(view).to_owned(),
-        factors(view),
-        written(view.created_at),
+        factors(view, |_since| "disabled".to_owned()),
+        written(view.user.created_at),
     ]
 }
 
@@ -62,22 +62,38 @@ fn row(view: &ManagedUserView) -> Vec<String> {
 const fn state(view: &ManagedUserView) -> &'static str {
     if view.disabled {
         "disabled"
-    } else if view.has_password {
-        "active"
-    } else {
+    } else if !view.has_password {
         "no password"
+    } else if view.password_disabled_at.is_some() {
+        "password disabled"
+    } else {
+        "active"
     }
 }
 
-fn factors(view: &ManagedUserView) -> String {
-    let known = &view.two_factor;
+/// Names the second factors, and says what guessing made of them.
+fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -> String {
+    let known = &view.user.two_factor;
     let names = [("totp", known.totp), ("sms", known.phone), ("email", known.email)];
     let names: Vec<&str> = names.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
     if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(",")
+        return "none".to_owned();
     }
+    let note = view.codes_disabled_at.map(|since| format!(" ({})", disabled(since)));
+    names.join(",") + &note.unwrap_or_default()
+}
+
+/// Says whether there is a password, and since when none fits.
+fn password(view: &ManagedUserView) -> String {
+    match view.password_disabled_at {
+        Some(since) => disabled_by_guessing(since),
+        None if view.has_password => "set".to_owned(),
+        None => "none".to_owned(),
+    }
+}
+
+fn disabled_by_guessing(since: DateTime<Utc>) -> String {
+    format!("disabled by guessing, {}", written(since))
 }
 
 fn written(time: DateTime<Utc>) -> String {
@@ -93,22 +109,27 @@ pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Resul
             return write_out(&format!("{}\n", json!(view)));
         }
         let sessions = session_flows::list(&core, found.account.user.id).await?.len();
-        let address = match (&view.email, view.email_verified) {
+        let account = &view.user;
+        let address = match (&account.email, account.email_verified) {
             (Some(email), true) => format!("{email} (verified)"),
             (Some(email), false) => format!("{email} (not verified)"),
             (None, _) => String::new(),
         };
         let lines = [
-            ("id", view.id.to_string()),
+            ("id", account.id.to_string()),
             ("email", address),
-            ("username", view.username.clone().unwrap_or_default()),
-            ("roles", view.roles.join(", ")),
+            ("username", account.username.clone().unwrap_or_default()),
+            ("roles", account.roles.join(", ")),
             ("state", state(&view).to_owned()),
-            ("second factors", factors(&view)),
-            ("recovery codes", view.two_factor.recovery_codes_remaining.to_string()),
+            ("password", password(&view)),
+            ("second factors", factors(&view, disabled_by_guessing)),
+            (
+                "recovery codes",
+                account.two_factor.recovery_codes_remaining.to_string(),
+            ),
             ("sessions", sessions.to_string()),
-            ("language", view.locale.to_owned()),
-            ("created", written(view.created_at)),
+            ("language", account.locale.to_owned()),
+            ("created", written(account.created_at)),
         ];
         let lines: Vec<String> = lines
             .iter()

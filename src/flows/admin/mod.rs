@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 
 use super::sessions::Caller;
 use super::step_up::Demand;
-use super::{Core, Fault};
+use super::{Core, Fault, ended_events};
 use crate::domain::assurance::{self, AssuranceLevel};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{RequestId, UserId};
@@ -208,8 +208,7 @@ impl Work<'_> {
     /// Ends all sessions of an account, pending ones included, and returns what to write down about that.
     fn end_sessions(&self, connection: &mut PgConnection, id: UserId) -> Result<Vec<AuditEvent>, Fault> {
         let ended = sessions::end_all(connection, id, None, EndReason::Revoked, self.now)?;
-        let tell = |session_id| AuditEvent::success(EventName::TokenRevoked, id).in_session(session_id);
-        Ok(ended.into_iter().map(tell).collect())
+        Ok(ended_events(id, ended))
     }
 }
 

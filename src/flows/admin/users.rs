@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::{Operator, Refusal, Work, change};
 use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::domain::failed_attempts::FailedAttempts;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::flows::outbox::tell;
-use crate::flows::{Core, Fault};
+use crate::flows::page::Page;
+use crate::flows::{Core, Fault, recovery};
 use crate::store::{
     PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, sessions, totp_factors, users,
 };
@@ -25,14 +25,6 @@ pub struct ListedAccount {
     pub account: ManagedUser,
     /// Which factors it has confirmed.
     pub factors: FactorSummary,
-}
-
-/// A page of accounts, and where the next one begins.
-pub struct AccountPage {
-    /// Newest first.
-    pub accounts: Vec<ListedAccount>,
-    /// The account after which the next page begins, if there is one.
-    pub next: Option<UserId>,
 }
 
 /// Finds an account.
@@ -55,17 +47,18 @@ pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<Lis
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn list(core: &Arc<Core>, query: UserQuery, after: Option<UserId>, limit: i64) -> Result<AccountPage, Fault> {
+pub async fn list(
+    core: &Arc<Core>,
+    query: UserQuery,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Page<ListedAccount, UserId>, Fault> {
     core.db
         .read("admin.list_users", move |connection| {
-            // One more than asked for tells whether there is a next page.
-            let mut found = managed_users::list(connection, &query, after, limit + 1)?;
-            let page = usize::try_from(limit).unwrap_or(usize::MAX);
-            let more = found.len() > page;
-            found.truncate(page);
-            let next = found.last().filter(|_| more).map(|account| account.user.id);
-            let accounts = with_factors(connection, found)?;
-            Ok(AccountPage { accounts, next })
+            let find = |most| Ok(managed_users::list(connection, &query, after, most)?);
+            let Page { items, next } = Page::read(limit, find, |account: &ManagedUser| account.user.id)?;
+            let items = with_factors(connection, items)?;
+            Ok(Page { items, next })
         })
         .await
 }
@@ -200,11 +193,11 @@ fn set_disabled(
 /// Lets a password count again that guessing ended: the way back for owners who have no address for a reset.
 fn enable_password(work: &Work<'_>, connection: &mut PgConnection, subject: &mut ManagedUser) -> Result<(), Fault> {
     let id = subject.user.id;
-    if !subject.password_disabled {
+    if subject.password_disabled_at.is_none() {
         return Ok(());
     }
     users::enable_password(connection, id)?;
-    subject.password_disabled = false;
+    subject.password_disabled_at = None;
     let updated = AuditEvent::success(EventName::UserUpdated, id).because("password_enabled");
     work.record(connection, "password_enabled", &[updated], Some(id))
 }
@@ -262,13 +255,7 @@ pub async fn reset_second_factors(
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
         events.extend(work.end_sessions(connection, id)?);
-        totp_factors::remove(connection, id)?;
-        recovery_codes::remove(connection, id)?;
-        for channel in Channel::ALL {
-            out_of_band_factors::remove(connection, id, channel)?;
-        }
-        users::set_failed_attempts(connection, id, &FailedAttempts::default())?;
-        users::enable_codes(connection, id)?;
+        recovery::remove_second_factors(connection, id)?;
         work.record(connection, "second_factors_reset", &events, Some(id))?;
         let origin = work.operator.shown_origin();
         tell(

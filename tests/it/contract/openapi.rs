@@ -60,13 +60,20 @@ fn every_operation_is_described_in_full() {
 fn every_member_of_every_shape_is_described() {
     let document: Value = serde_json::from_str(&document()).unwrap();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-        for (member, property) in schema["properties"].as_object().into_iter().flatten() {
+        for (member, property) in members(schema) {
             assert!(
                 property.to_string().contains("\"description\""),
                 "{name}.{member} has no description"
             );
         }
     }
+}
+
+/// Returns the members of a shape, also of one that adds some to another's.
+fn members(schema: &Value) -> Vec<(&String, &Value)> {
+    let own = schema["properties"].as_object().into_iter().flatten();
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    own.chain(parts.flat_map(members)).collect()
 }
 
 fn check_example(document: &Value, place: &str, content: &Value) {

@@ -299,3 +299,47 @@ fn everybody_is_signed_out_at_once() {
     people[0].0.sign_in_again(&client);
     program.stop().expect(0);
 }
+
+#[test]
+fn what_guessing_disabled_is_shown_and_since_when() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let (jo, _) = Person::sign_up(&program.ready());
+    let text = || users(&database, &["show", &jo.email]).expect(0).stdout;
+    let since = || {
+        let shown = show(&database, &jo.email);
+        ["password_disabled_at", "codes_disabled_at"].map(|name| shown.as_object().unwrap()[name].clone())
+    };
+    let before = text();
+    for line in [
+        "state           active\n",
+        "password        set\n",
+        "second factors  totp\n",
+    ] {
+        assert!(before.contains(line), "{line:?} in {before}");
+    }
+    assert_eq!(since(), [json!(null), json!(null)]);
+
+    database.sql(
+        "UPDATE users SET failed_passwords = 100, password_disabled_at = '2026-03-01 12:00:00Z', \
+         failed_codes = 100, codes_disabled_at = '2026-03-02 13:30:00Z'",
+    );
+    let after = text();
+    for line in [
+        "state           password disabled\n",
+        "password        disabled by guessing, 2026-03-01 12:00\n",
+        "second factors  totp (disabled by guessing, 2026-03-02 13:30)\n",
+    ] {
+        assert!(after.contains(line), "{line:?} in {after}");
+    }
+    let listed = users(&database, &["list"]).expect(0).stdout;
+    assert!(listed.contains("password disabled  totp (disabled)  "), "{listed}");
+    assert_eq!(since(), [json!("2026-03-01T12:00:00Z"), json!("2026-03-02T13:30:00Z")]);
+
+    users(&database, &["enable", &jo.email]).expect(0);
+    assert_eq!(since(), [json!(null), json!("2026-03-02T13:30:00Z")]);
+    users(&database, &["reset-2fa", &jo.email, "--yes"]).expect(0);
+    assert_eq!(since(), [json!(null), json!(null)]);
+    assert!(text().contains("second factors  none\n"));
+    program.stop().expect(0);
+}

@@ -39,7 +39,7 @@ pub async fn list(
     let before = page.after.map(AuditEventId::from_uuid);
     let found = events::list(&state.core, filter.0, before, page.limit).await?;
     Ok(HttpResponse::Ok().json(TrailResponse {
-        items: found.events.iter().map(TrailEventView::new).collect(),
+        items: found.items.iter().map(TrailEventView::new).collect(),
         next_cursor: found.next.map(|id| Page::cursor(id.uuid())),
     }))
 }

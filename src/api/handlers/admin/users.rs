@@ -43,7 +43,7 @@ pub async fn list(
     let after = page.after.map(UserId::from_uuid);
     let found = users::list(&state.core, filter.0, after, page.limit).await?;
     Ok(HttpResponse::Ok().json(ManagedUsersResponse {
-        items: found.accounts.iter().map(ManagedUserView::new).collect(),
+        items: found.items.iter().map(ManagedUserView::new).collect(),
         next_cursor: found.next.map(|id| Page::cursor(id.uuid())),
     }))
 }

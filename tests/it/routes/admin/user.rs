@@ -2,10 +2,10 @@
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{administrator, events, patch, path, set_roles, sql};
-use crate::support::actors::{PASSWORD, Person, claims, log_in, refresh, verify};
+use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, refresh, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -363,4 +363,67 @@ async fn enabling_lets_a_password_count_again_that_guessing_ended() {
         .await
         .expect(200);
     assert_eq!(events(&app, &admin, "authz_admin").await.len(), told.len());
+}
+
+/// Returns since when the password and the codes of an account are disabled, as both the list and the account tell.
+async fn disabled_since(app: &TestApp, admin: &SignedIn, person: &Person) -> [Value; 2] {
+    let shown = app.get_as(&path(person), &admin.access_token).await.expect(200).json();
+    let uri = format!("/admin/users?query={}", person.id);
+    let listed = app.get_as(&uri, &admin.access_token).await.expect(200).json();
+    assert_eq!(listed["items"], json!([shown]));
+    // Members that are missing are no answer.
+    ["password_disabled_at", "codes_disabled_at"].map(|name| shown.as_object().unwrap()[name].clone())
+}
+
+#[actix_web::test]
+async fn what_guessing_disabled_is_told_with_its_time_until_it_counts_again() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    assert_eq!(
+        disabled_since(&app, &admin, &jo.person).await,
+        [json!(null), json!(null)]
+    );
+
+    sql(
+        &app,
+        "UPDATE users SET failed_codes = 99 WHERE email = 'jo@example.com'",
+    );
+    let pending = jo.person.log_in(&app).await;
+    let wrong = jo.person.wrong_code(&app);
+    verify(&app, &pending, &wrong).await.expect_problem(401, "invalid_code");
+    let codes = json!("2026-03-01T12:00:00Z");
+    assert_eq!(
+        disabled_since(&app, &admin, &jo.person).await,
+        [json!(null), codes.clone()]
+    );
+
+    app.clock.advance(60);
+    sql(
+        &app,
+        "UPDATE users SET failed_passwords = 99 WHERE email = 'jo@example.com'",
+    );
+    log_in(&app, "jo@example.com", "another password")
+        .await
+        .expect_problem(401, "invalid_credentials");
+    let password = json!("2026-03-01T12:01:00Z");
+    assert_eq!(
+        disabled_since(&app, &admin, &jo.person).await,
+        [password, codes.clone()]
+    );
+
+    // Each has a way of its own back.
+    let enabled = patch(&app, &admin, &jo.person, json!({"disabled": false})).await;
+    let enabled = enabled.expect(200).json();
+    assert_eq!(
+        (&enabled["password_disabled_at"], &enabled["codes_disabled_at"]),
+        (&json!(null), &codes)
+    );
+    assert_eq!(disabled_since(&app, &admin, &jo.person).await, [json!(null), codes]);
+    let uri = format!("{}/2fa", path(&jo.person));
+    app.bare_as(Method::DELETE, &uri, &admin.access_token).await.expect(204);
+    assert_eq!(
+        disabled_since(&app, &admin, &jo.person).await,
+        [json!(null), json!(null)]
+    );
 }

@@ -106,6 +106,7 @@ async fn a_listed_account_shows_its_state_and_nothing_secret() {
     let mut members: Vec<&String> = user.as_object().unwrap().keys().collect();
     members.sort();
     let expected = [
+        "codes_disabled_at",
         "created_at",
         "disabled",
         "email",
@@ -113,6 +114,7 @@ async fn a_listed_account_shows_its_state_and_nothing_secret() {
         "has_password",
         "id",
         "locale",
+        "password_disabled_at",
         "roles",
         "two_factor",
         "username",

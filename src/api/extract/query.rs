@@ -1,0 +1,20 @@
+//! The query of a URL, checked like the members of a body. Each reader takes the parameters it knows and leaves others to
+//! others, so that a list is read by its filter and by its page.
+
+use actix_web::{HttpRequest, web};
+use futures_util::future::{Ready, ready};
+use serde::de::DeserializeOwned;
+
+use crate::api::problem::Problem;
+use crate::domain::input::InvalidInput;
+
+/// Reads parameters and checks them.
+pub(super) fn read<G: DeserializeOwned, T>(
+    request: &HttpRequest,
+    check: impl FnOnce(&G) -> Result<T, InvalidInput>,
+) -> Ready<Result<T, Problem>> {
+    // A faulty query is not read as an empty one: whoever sends two cursors would get the first page for ever.
+    let given = web::Query::<G>::from_query(request.query_string())
+        .map_err(|_unreadable| InvalidInput::of("", "the query has a parameter twice, or cannot be read"));
+    ready(given.and_then(|given| check(&given)).map_err(Problem::from))
+}
