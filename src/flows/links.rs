@@ -14,7 +14,7 @@ use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::LinkTokenId;
-use crate::domain::link_token::{INVITATION_LIFE, LinkPurpose};
+use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
 use crate::domain::user::{Identifier, User};
@@ -73,14 +73,15 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
 const fn is_wanted(purpose: LinkPurpose, user: &User) -> bool {
     match purpose {
         LinkPurpose::EmailVerification => user.email_verified_at.is_none(),
-        LinkPurpose::MagicLink | LinkPurpose::PasswordReset => true,
+        LinkPurpose::MagicLink | LinkPurpose::PasswordReset | LinkPurpose::Invitation => true,
     }
 }
 
 const fn requested(purpose: LinkPurpose) -> EventName {
     match purpose {
         LinkPurpose::MagicLink => EventName::MagicLinkRequested,
-        LinkPurpose::PasswordReset => EventName::PasswordResetRequested,
+        // Whoever has lost an invitation asks for a reset.
+        LinkPurpose::PasswordReset | LinkPurpose::Invitation => EventName::PasswordResetRequested,
         LinkPurpose::EmailVerification => EventName::EmailVerificationRequested,
     }
 }
@@ -122,7 +123,7 @@ pub(super) fn send(
     (user, email): (&User, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let link = put(core, connection, purpose, (user, email), (request.now, purpose.life()))?;
+    let link = put(core, connection, purpose, (user, email), request.now)?;
     let posting = posting(purpose, (email.as_str(), user.locale), link, request);
     post(core, connection, &posting, request.now)
 }
@@ -136,7 +137,7 @@ pub(super) fn supersede(
     (user, email): (&User, &Email),
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let _nobodys = put(core, connection, purpose, (user, email), (now, purpose.life()))?;
+    let _nobodys = put(core, connection, purpose, (user, email), now)?;
     Ok(())
 }
 
@@ -147,17 +148,16 @@ pub(super) fn invite(
     addressee: (&User, &Email),
     now: DateTime<Utc>,
 ) -> Result<String, Fault> {
-    let purpose = LinkPurpose::PasswordReset;
-    put(core, connection, purpose, addressee, (now, INVITATION_LIFE))
+    put(core, connection, LinkPurpose::Invitation, addressee, now)
 }
 
-/// Makes a token the one that counts, and returns its link.
+/// Makes a token the one of its purpose that counts, and returns its link.
 fn put(
     core: &Core,
     connection: &mut PgConnection,
     purpose: LinkPurpose,
     (user, email): (&User, &Email),
-    (now, life): (DateTime<Utc>, TimeDelta),
+    now: DateTime<Utc>,
 ) -> Result<String, Fault> {
     let (id, link) = new_link(core, purpose, now)?;
     let token = NewLinkToken {
@@ -166,7 +166,7 @@ fn put(
         purpose,
         email,
         now,
-        expires_at: now + life,
+        expires_at: now + purpose.life(),
     };
     link_tokens::put(connection, &token)?;
     Ok(link)
@@ -202,6 +202,10 @@ fn posting(purpose: LinkPurpose, (to, locale): (&str, Locale), link: String, req
             message: match purpose {
                 LinkPurpose::MagicLink => Message::MagicLink { link, minutes },
                 LinkPurpose::PasswordReset => Message::PasswordReset { link, minutes },
+                LinkPurpose::Invitation => Message::Invitation {
+                    link,
+                    hours: life.num_hours(),
+                },
                 LinkPurpose::EmailVerification => Message::EmailVerification { link },
             },
             occasion: occasion(request.origin, request.now),

@@ -63,7 +63,7 @@ pub fn put(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Finds a token that counts, and leaves it.
+/// Finds a token that counts and is of a purpose's kind, and leaves it.
 ///
 /// # Errors
 ///
@@ -81,7 +81,7 @@ pub fn find(
     Ok(row.map(StoredLinkToken::from))
 }
 
-/// Uses a token up: of many at once, one succeeds.
+/// Uses a token of a purpose's kind up: of many at once, one succeeds.
 ///
 /// # Errors
 ///
@@ -130,10 +130,10 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
 #[diesel::dsl::auto_type]
 fn live(id: LinkTokenId, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
     let id: Uuid = id.uuid();
-    let purpose: &'static str = purpose.as_str();
+    let names: Vec<&'static str> = purpose.names_of_kind();
     link_tokens::table
         .filter(link_tokens::id.eq(id))
-        .filter(link_tokens::purpose.eq(purpose))
+        .filter(link_tokens::purpose.eq_any(names))
         .filter(link_tokens::expires_at.gt(now))
 }
 
