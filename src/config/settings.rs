@@ -107,7 +107,7 @@ settings! {
     SMS_WEBHOOK_URL "VESTIBULE_SMS_WEBHOOK_URL" "sms-webhook-url" = "" ("none: no text messages are sent"):
         "Where text messages are posted to be sent; https unless loopback";
     #[secret] SMS_WEBHOOK_SECRET "VESTIBULE_SMS_WEBHOOK_SECRET" "sms-webhook-secret" = "" ("none"):
-        "What these posts are signed with: whsec_ and 24 to 64 bytes in base64";
+        "What these posts are signed with: whsec_ and 24 to 64 bytes in base64; of several, separated by commas, with each";
     DB_POOL_SIZE "VESTIBULE_DB_POOL_SIZE" "db-pool-size" = "10":
         "Most connections to the database, 1 to 500";
     DB_POOLER "VESTIBULE_DB_POOLER" "db-pooler" = "none":

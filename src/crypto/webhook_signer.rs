@@ -1,7 +1,8 @@
 //! Signatures on what is sent to webhooks, as Standard Webhooks wants them.
 //!
 //! The receiver computes the same over id, time and body, so nobody else can ask it to send messages, and what was sent
-//! once cannot be sent again later or with another body.
+//! once cannot be sent again later or with another body. While a secret is replaced each request is signed with the old and
+//! with the new one, so that a receiver that knows either takes it.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -20,35 +21,43 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Signs with one secret.
+/// Signs with one secret, or with several.
 #[derive(Clone)]
 pub struct WebhookSigner {
-    key: hmac::Key,
+    keys: Vec<hmac::Key>,
 }
 
 impl WebhookSigner {
-    /// Reads a secret: `whsec_` and 24 to 64 bytes in base64.
+    /// Reads secrets, separated by commas: each `whsec_` and 24 to 64 bytes in base64.
     ///
     /// # Errors
     ///
-    /// Says what is wanted, without the secret.
-    pub fn parse(secret: &str) -> Result<Self, String> {
-        let wanted = || "must be whsec_ and 24 to 64 random bytes in base64".to_owned();
-        let encoded = secret.strip_prefix(PREFIX).ok_or_else(wanted)?;
-        let bytes = Zeroizing::new(BASE64.decode(encoded).map_err(|_unreadable| wanted())?);
-        if !LENGTHS.contains(&bytes.len()) {
-            return Err(wanted());
-        }
+    /// Says what is wanted, without the secrets.
+    pub fn parse(secrets: &str) -> Result<Self, String> {
+        let keys: Option<Vec<hmac::Key>> = secrets.split(',').map(str::trim).map(key).collect();
+        let wanted =
+            || "must be whsec_ and 24 to 64 random bytes in base64, or several of these with commas".to_owned();
         Ok(Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
+            keys: keys.ok_or_else(wanted)?,
         })
     }
 
-    /// Returns the value of the header `webhook-signature`. `timestamp` is in seconds.
+    /// Returns the value of the header `webhook-signature`: one signature a secret. `timestamp` is in seconds.
     pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
-        let tag = hmac::sign(&self.key, format!("{id}.{timestamp}.{body}").as_bytes());
-        format!("v1,{}", STANDARD.encode(tag))
+        let signed = format!("{id}.{timestamp}.{body}");
+        let signature = |key| format!("v1,{}", STANDARD.encode(hmac::sign(key, signed.as_bytes())));
+        let signatures: Vec<String> = self.keys.iter().map(signature).collect();
+        signatures.join(" ")
     }
+}
+
+/// Reads one secret, if it is one.
+fn key(secret: &str) -> Option<hmac::Key> {
+    let encoded = secret.strip_prefix(PREFIX)?;
+    let bytes = Zeroizing::new(BASE64.decode(encoded).ok()?);
+    LENGTHS
+        .contains(&bytes.len())
+        .then(|| hmac::Key::new(hmac::HMAC_SHA256, &bytes))
 }
 
 impl std::fmt::Debug for WebhookSigner {
@@ -70,6 +79,19 @@ mod tests {
     }
 
     #[test]
+    fn several_secrets_make_a_signature_each_in_their_order() {
+        let (old, new) = (
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        );
+        let sign = |secrets: &str| WebhookSigner::parse(secrets).unwrap().sign("msg_1", 1, "{}");
+        assert_ne!(sign(old), sign(new));
+        for both in [format!("{new},{old}"), format!(" {new} , {old}\n")] {
+            assert_eq!(sign(&both), format!("{} {}", sign(new), sign(old)));
+        }
+    }
+
+    #[test]
     fn secrets_are_prefixed_and_24_to_64_bytes_long() {
         let of_length = |length: usize| format!("whsec_{}", STANDARD.encode(vec![7; length]));
         for length in [24, 32, 64] {
@@ -77,7 +99,18 @@ mod tests {
             assert!(WebhookSigner::parse(of_length(length).trim_end_matches('=')).is_ok());
         }
         let plain = STANDARD.encode([7; 32]);
-        for bad in ["", "whsec_", "whsec_!", &plain, &of_length(23), &of_length(65)] {
+        let half = format!("{},{plain}", of_length(32));
+        let unfinished = format!("{},", of_length(32));
+        for bad in [
+            "",
+            "whsec_",
+            "whsec_!",
+            &plain,
+            &of_length(23),
+            &of_length(65),
+            &half,
+            &unfinished,
+        ] {
             let fault = WebhookSigner::parse(bad).unwrap_err();
             assert!(bad.len() < 7 || !fault.contains(bad));
         }

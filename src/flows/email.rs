@@ -45,14 +45,14 @@ pub enum Verification {
 /// Returns faults only.
 pub async fn verify(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<Verification, Fault> {
     let purpose = LinkPurpose::EmailVerification;
-    let Some(id) = links::open(core, purpose, token) else {
+    let Some(key) = links::open(core, purpose, token) else {
         return Ok(Verification::InvalidToken);
     };
     let now = core.clock.now();
     let shared = Arc::clone(core);
     core.db
         .transaction("email.verify", move |connection| {
-            let Some((proven, HeldUser { user, .. })) = links::redeem(connection, id, purpose, now)? else {
+            let Some((proven, HeldUser { user, .. })) = links::redeem(connection, key, purpose, now)? else {
                 return Ok(Verification::InvalidToken);
             };
             if users::set_verified_email(connection, user.id, &proven, now)? == Renaming::Taken {

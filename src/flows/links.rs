@@ -14,7 +14,7 @@ use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::{LinkTokenId, UserId};
-use crate::domain::link_token::{INVITATION_LIFE, LinkPurpose};
+use crate::domain::link_token::{LinkKey, LinkPurpose};
 use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
 use crate::domain::user::{Identifier, User};
@@ -73,14 +73,15 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
 const fn is_wanted(purpose: LinkPurpose, user: &User) -> bool {
     match purpose {
         LinkPurpose::EmailVerification => user.email_verified_at.is_none(),
-        LinkPurpose::MagicLink | LinkPurpose::PasswordReset => true,
+        LinkPurpose::MagicLink | LinkPurpose::PasswordReset | LinkPurpose::Invitation => true,
     }
 }
 
 const fn requested(purpose: LinkPurpose) -> EventName {
     match purpose {
         LinkPurpose::MagicLink => EventName::MagicLinkRequested,
-        LinkPurpose::PasswordReset => EventName::PasswordResetRequested,
+        // Whoever has lost an invitation asks for a reset.
+        LinkPurpose::PasswordReset | LinkPurpose::Invitation => EventName::PasswordResetRequested,
         LinkPurpose::EmailVerification => EventName::EmailVerificationRequested,
     }
 }
@@ -122,7 +123,7 @@ pub(super) fn send(
     (user, email): (&User, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let link = put(core, connection, purpose, (user, email), (request.now, purpose.life()))?;
+    let link = put(core, connection, purpose, (user, email), request.now)?;
     let posting = posting(purpose, (email.as_str(), user.locale), link, request);
     post(core, connection, &posting, request.now)
 }
@@ -136,37 +137,25 @@ pub(super) fn supersede(
     (user, email): (&User, &Email),
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let _nobodys = put(core, connection, purpose, (user, email), (now, purpose.life()))?;
+    let _nobodys = put(core, connection, purpose, (user, email), now)?;
     Ok(())
 }
 
-/// Makes a token that sets the first password of an account, and returns its link. The caller tells it.
-pub(super) fn invite(
-    core: &Core,
-    connection: &mut PgConnection,
-    addressee: (&User, &Email),
-    now: DateTime<Utc>,
-) -> Result<String, Fault> {
-    let purpose = LinkPurpose::PasswordReset;
-    put(core, connection, purpose, addressee, (now, INVITATION_LIFE))
-}
-
-/// Makes a token the one that counts, and returns its link.
-fn put(
+/// Makes a token the one of its purpose that counts, and returns its link.
+pub(super) fn put(
     core: &Core,
     connection: &mut PgConnection,
     purpose: LinkPurpose,
     (user, email): (&User, &Email),
-    (now, life): (DateTime<Utc>, TimeDelta),
+    now: DateTime<Utc>,
 ) -> Result<String, Fault> {
-    let (id, link) = new_link(core, user.id, purpose, now)?;
+    let (key, link) = new_link(core, user.id, purpose, now)?;
     let token = NewLinkToken {
-        id,
-        user_id: user.id,
+        key,
         purpose,
         email,
         now,
-        expires_at: now + life,
+        expires_at: now + purpose.life(),
     };
     link_tokens::put(connection, &token)?;
     Ok(link)
@@ -180,8 +169,8 @@ fn send_to_nobody(
     request: Request<'_>,
 ) -> Result<(), Fault> {
     let nobody = UserId::new(request.now, core.random.as_ref());
-    let (id, link) = new_link(core, nobody, purpose, request.now)?;
-    let _none = link_tokens::consume(connection, id, purpose, request.now)?;
+    let (key, link) = new_link(core, nobody, purpose, request.now)?;
+    let _none = link_tokens::consume(connection, key, purpose, request.now)?;
     let posting = posting(purpose, ("", Locale::default()), link, request);
     post(core, connection, &posting, request.now)
 }
@@ -191,11 +180,11 @@ fn new_link(
     user_id: UserId,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
-) -> Result<(LinkTokenId, String), Fault> {
+) -> Result<(LinkKey, String), Fault> {
     let id = LinkTokenId::new(now, core.random.as_ref());
     let token = core.tokens.issue(purpose.token_kind(), user_id, id.uuid(), 0)?;
     let link = purpose.link(&core.settings.link_base_url, token.expose_secret());
-    Ok((id, link))
+    Ok((LinkKey { user_id, id }, link))
 }
 
 fn posting(purpose: LinkPurpose, (to, locale): (&str, Locale), link: String, request: Request<'_>) -> Posting {
@@ -208,6 +197,10 @@ fn posting(purpose: LinkPurpose, (to, locale): (&str, Locale), link: String, req
             message: match purpose {
                 LinkPurpose::MagicLink => Message::MagicLink { link, minutes },
                 LinkPurpose::PasswordReset => Message::PasswordReset { link, minutes },
+                LinkPurpose::Invitation => Message::Invitation {
+                    link,
+                    hours: life.num_hours(),
+                },
                 LinkPurpose::EmailVerification => Message::EmailVerification { link },
             },
             occasion: occasion(request.origin, request.now),
@@ -220,34 +213,34 @@ fn posting(purpose: LinkPurpose, (to, locale): (&str, Locale), link: String, req
 /// expired or used, or the account may not be used.
 pub(super) fn redeem(
     connection: &mut PgConnection,
-    id: LinkTokenId,
+    key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
 ) -> Result<Option<(Email, HeldUser)>, Fault> {
-    let Some(found) = link_tokens::find(connection, id, purpose, now)? else {
-        return Ok(None);
-    };
     // The user's row before the token's: whoever changes a password takes them in this order, too.
-    let Some(held) = users::find_active_for_update(connection, found.user_id)? else {
+    let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
         return Ok(None);
     };
-    let used = link_tokens::consume(connection, id, purpose, now)?;
-    Ok(used.map(|mailed| (mailed.email, held)))
+    let used = link_tokens::consume(connection, key, purpose, now)?;
+    Ok(used.map(|email| (email, held)))
 }
 
 /// Uses a token up that opens the account of the address that it was sent to, as long as it is the account's.
 pub(super) fn redeem_at_own_address(
     connection: &mut PgConnection,
-    id: LinkTokenId,
+    key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
 ) -> Result<Option<HeldUser>, Fault> {
-    let redeemed = redeem(connection, id, purpose, now)?;
+    let redeemed = redeem(connection, key, purpose, now)?;
     Ok(redeemed.and_then(|(email, held)| (held.user.email.as_ref() == Some(&email)).then_some(held)))
 }
 
 /// Returns the row that a token of a purpose names, if its proof is right.
-pub(super) fn open(core: &Core, purpose: LinkPurpose, token: &str) -> Option<LinkTokenId> {
+pub(super) fn open(core: &Core, purpose: LinkPurpose, token: &str) -> Option<LinkKey> {
     let body = core.tokens.open(purpose.token_kind(), token)?;
-    Some(LinkTokenId::from_uuid(body.row_id))
+    Some(LinkKey {
+        user_id: body.user_id,
+        id: LinkTokenId::from_uuid(body.row_id),
+    })
 }

@@ -36,7 +36,7 @@ async fn open(
     delivery: Delivery,
     origin: RequestOrigin,
 ) -> Result<Option<Login>, Fault> {
-    let Some(id) = links::open(core, PURPOSE, token) else {
+    let Some(key) = links::open(core, PURPOSE, token) else {
         return Ok(None);
     };
     let now = core.clock.now();
@@ -45,7 +45,7 @@ async fn open(
     let opened = core
         .db
         .transaction("magic_link.verify", move |connection| {
-            let Some(held) = links::redeem_at_own_address(connection, id, PURPOSE, now)? else {
+            let Some(held) = links::redeem_at_own_address(connection, key, PURPOSE, now)? else {
                 return Ok(None);
             };
             let request = Request { origin: &origin, now };

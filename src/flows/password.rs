@@ -15,8 +15,7 @@ use super::step_up::compare;
 use super::{Core, Fault, new_password};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::LinkTokenId;
-use crate::domain::link_token::LinkPurpose;
+use crate::domain::link_token::{LinkKey, LinkPurpose};
 use crate::domain::message::Message;
 use crate::domain::password::{Password, PasswordRejection};
 use crate::domain::session::EndReason;
@@ -132,11 +131,11 @@ pub async fn reset(core: &Arc<Core>, token: &str, new: Password, origin: Request
 }
 
 async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: RequestOrigin) -> Result<Reset, Fault> {
-    let Some(id) = links::open(core, PURPOSE, token) else {
+    let Some(key) = links::open(core, PURPOSE, token) else {
         return Ok(Reset::InvalidToken);
     };
     // Looked up before hashing, for the user's own words, and so that a used token costs no hash.
-    let Some(user) = find_user(core, id).await? else {
+    let Some(user) = find_user(core, key).await? else {
         return Ok(Reset::InvalidToken);
     };
     let new = match new_password::hash(core, new, user.words()).await? {
@@ -147,7 +146,7 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
     let shared = Arc::clone(core);
     core.db
         .transaction("password.reset", move |connection| {
-            let Some(HeldUser { user, .. }) = links::redeem_at_own_address(connection, id, PURPOSE, now)? else {
+            let Some(HeldUser { user, .. }) = links::redeem_at_own_address(connection, key, PURPOSE, now)? else {
                 return Ok(Reset::InvalidToken);
             };
             let request = Request { origin: &origin, now };
@@ -163,14 +162,14 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
         .await
 }
 
-async fn find_user(core: &Arc<Core>, id: LinkTokenId) -> Result<Option<User>, Fault> {
+async fn find_user(core: &Arc<Core>, key: LinkKey) -> Result<Option<User>, Fault> {
     let now = core.clock.now();
     core.db
         .read("password.find_user", move |connection| {
-            match link_tokens::find(connection, id, PURPOSE, now)? {
-                Some(mailed) => users::find_active(connection, mailed.user_id).map_err(Fault::from),
-                None => Ok(None),
+            if !link_tokens::counts(connection, key, PURPOSE, now)? {
+                return Ok(None);
             }
+            users::find_active(connection, key.user_id).map_err(Fault::from)
         })
         .await
 }

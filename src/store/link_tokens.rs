@@ -1,23 +1,22 @@
 //! The `link_tokens` table: for each user and purpose the token of the newest mail.
 
 use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
-use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::link_tokens;
 use crate::domain::email::Email;
-use crate::domain::ids::{LinkTokenId, UserId};
-use crate::domain::link_token::LinkPurpose;
+use crate::domain::ids::UserId;
+use crate::domain::link_token::{LinkKey, LinkPurpose};
 
 /// A token that is mailed.
 pub struct NewLinkToken<'a> {
     /// What the token names.
-    pub id: LinkTokenId,
-    /// Whose account it is for.
-    pub user_id: UserId,
+    pub key: LinkKey,
     /// What it opens.
     pub purpose: LinkPurpose,
     /// Where it is sent.
@@ -28,14 +27,6 @@ pub struct NewLinkToken<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// A token that counts.
-pub struct StoredLinkToken {
-    /// Whose account it is for.
-    pub user_id: UserId,
-    /// Where it was sent.
-    pub email: Email,
-}
-
 /// Puts a token in the place of the one in an older mail, which is dead then.
 ///
 /// # Errors
@@ -44,8 +35,8 @@ pub struct StoredLinkToken {
 pub fn put(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(), StoreError> {
     diesel::insert_into(link_tokens::table)
         .values((
-            link_tokens::id.eq(new.id.uuid()),
-            link_tokens::user_id.eq(new.user_id.uuid()),
+            link_tokens::id.eq(new.key.id.uuid()),
+            link_tokens::user_id.eq(new.key.user_id.uuid()),
             link_tokens::purpose.eq(new.purpose.as_str()),
             link_tokens::email.eq(new.email.as_str()),
             link_tokens::created_at.eq(new.now),
@@ -63,40 +54,36 @@ pub fn put(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Finds a token that counts, and leaves it.
+/// Tells whether a token counts and is of a purpose's kind, and leaves it.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn find(
+pub fn counts(
     connection: &mut PgConnection,
-    id: LinkTokenId,
+    key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
-) -> Result<Option<StoredLinkToken>, StoreError> {
-    let row = live(id, purpose, now)
-        .select(LinkTokenRow::as_select())
-        .first(connection)
-        .optional()?;
-    Ok(row.map(StoredLinkToken::from))
+) -> Result<bool, StoreError> {
+    Ok(diesel::select(exists(live(key, purpose, now))).get_result(connection)?)
 }
 
-/// Uses a token up: of many at once, one succeeds.
+/// Uses a token of a purpose's kind up: of many at once, one succeeds. Returns the address that it was sent to.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
 pub fn consume(
     connection: &mut PgConnection,
-    id: LinkTokenId,
+    key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
-) -> Result<Option<StoredLinkToken>, StoreError> {
-    let row = diesel::delete(live(id, purpose, now))
-        .returning(LinkTokenRow::as_returning())
+) -> Result<Option<Email>, StoreError> {
+    let email: Option<String> = diesel::delete(live(key, purpose, now))
+        .returning(link_tokens::email)
         .get_result(connection)
         .optional()?;
-    Ok(row.map(StoredLinkToken::from))
+    Ok(email.map(Email::from_stored))
 }
 
 /// Kills a user's tokens, all of them.
@@ -128,27 +115,12 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
 }
 
 #[diesel::dsl::auto_type]
-fn live(id: LinkTokenId, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
-    let id: Uuid = id.uuid();
-    let purpose: &'static str = purpose.as_str();
+fn live(key: LinkKey, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
+    let (user_id, id): (Uuid, Uuid) = (key.user_id.uuid(), key.id.uuid());
+    let names: Vec<&'static str> = purpose.names_of_kind();
     link_tokens::table
+        .filter(link_tokens::user_id.eq(user_id))
         .filter(link_tokens::id.eq(id))
-        .filter(link_tokens::purpose.eq(purpose))
+        .filter(link_tokens::purpose.eq_any(names))
         .filter(link_tokens::expires_at.gt(now))
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = link_tokens, check_for_backend(Pg))]
-struct LinkTokenRow {
-    user_id: Uuid,
-    email: String,
-}
-
-impl From<LinkTokenRow> for StoredLinkToken {
-    fn from(row: LinkTokenRow) -> Self {
-        Self {
-            user_id: UserId::from_uuid(row.user_id),
-            email: Email::from_stored(row.email),
-        }
-    }
 }

@@ -1,15 +1,16 @@
 """A mail server to send to, which misbehaves on request.
 
     python smtp_server.py [--answer CODE TEXT] [--times N] [--grudge] [--silent] [--closed] [--hold N]
-                          [--no-farewell] [--tls CERTIFICATE KEY] [--implicit] [--user USER PASSWORD]
+                          [--no-farewell] [--tls CERTIFICATE KEY] [--implicit] [--user USER PASSWORD [--then PASSWORDS]…]
 
 Prints its port, then one JSON line a mail, as Python's own parser reads it. --answer refuses recipients with an answer,
 the first N of them (all, unless told otherwise); "{address}" in it is the recipient. With --grudge it refuses the first
 recipient it meets, again and again, and nobody else. --silent accepts connections and never says a word. --closed has a
 port that nobody listens on before a line comes in on standard input. --hold has the first N mails and does not say so
 before such a line, or the next one. --no-farewell never answers QUIT. --tls wants STARTTLS before anything else, or TLS
-from the first byte with --implicit. --user wants to be logged in to, within TLS if there is any. It ends when its
-standard input does. Needs aiosmtpd.
+from the first byte with --implicit. --user wants to be logged in to, within TLS if there is any. With each --then a line
+on standard input changes the password for another one, or for several that are as good, separated by commas; it prints
+which. It ends when its standard input does. Needs aiosmtpd.
 """
 
 import argparse
@@ -75,12 +76,19 @@ class Recorder:
         return "221 Bye"
 
 
-def authenticator(wanted):
-    def judge(server, session, envelope, mechanism, data):
-        good = [data.login.decode(), data.password.decode()] == wanted
+class Doorkeeper:
+    def __init__(self, arguments):
+        self.user, password = arguments.user
+        self.passwords = [password]
+        self.later = [passwords.split(",") for passwords in arguments.then]
+
+    def judge(self, server, session, envelope, mechanism, data):
+        good = data.login.decode() == self.user and data.password.decode() in self.passwords
         return AuthResult(success=good, handled=False, auth_data=data)
 
-    return judge
+    def change_passwords(self):
+        self.passwords = self.later.pop(0)
+        say({"passwords": self.passwords})
 
 
 async def keep_silent(reader, writer):
@@ -100,6 +108,7 @@ async def main():
     parser.add_argument("--tls", nargs=2)
     parser.add_argument("--implicit", action="store_true")
     parser.add_argument("--user", nargs=2)
+    parser.add_argument("--then", action="append", default=[])
     arguments = parser.parse_args()
     # It has much to say about what it is told to do wrong, and about clients that hang up.
     logging.disable()
@@ -112,9 +121,10 @@ async def main():
     options = {}
     if context and not arguments.implicit:
         options |= {"tls_context": context, "require_starttls": True}
-    if arguments.user:
+    doorkeeper = Doorkeeper(arguments) if arguments.user else None
+    if doorkeeper:
         options |= {
-            "authenticator": authenticator(arguments.user),
+            "authenticator": doorkeeper.judge,
             "auth_required": True,
             "auth_require_tls": context is not None and not arguments.implicit,
         }
@@ -138,6 +148,8 @@ async def main():
     while await loop.run_in_executor(None, sys.stdin.readline):
         if server is None:
             server = await listen()
+        elif doorkeeper and doorkeeper.later:
+            doorkeeper.change_passwords()
         else:
             recorder.told_to_go_on.set()
 

@@ -1,11 +1,12 @@
 """A receiver of text messages that checks their signatures with a library that is not ours.
 
-    python webhook.py SECRET [--status CODE] [--times N] [--location URL] [--silent] [--hold N]
+    python webhook.py SECRET [--status CODE] [--times N] [--location URL] [--silent] [--hold N] [--then SECRET]
 
 Prints its port, then one JSON line a request: whether its signature is right, its headers and its body. Answers 401 to
 one that is not, and otherwise with the status it was told, to the first N of them (all, unless told otherwise), or 204.
 --silent reads the request and never answers. --hold does not answer the first N before a line comes in on standard input.
-It ends when its standard input does. Needs standardwebhooks.
+With --then such a line changes the secret for another one, and it prints which. It ends when its standard input does.
+Needs standardwebhooks.
 """
 
 import argparse
@@ -24,6 +25,7 @@ parser.add_argument("--times", type=int, default=sys.maxsize)
 parser.add_argument("--location")
 parser.add_argument("--silent", action="store_true")
 parser.add_argument("--hold", type=int, default=0)
+parser.add_argument("--then")
 arguments = parser.parse_args()
 told_to_go_on = threading.Event()
 lock = threading.Lock()
@@ -74,5 +76,9 @@ server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
 say(server.server_port)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 for _ in sys.stdin:
-    told_to_go_on.set()
+    if arguments.then:
+        arguments.secret, arguments.then = arguments.then, None
+        say({"secret": arguments.secret})
+    else:
+        told_to_go_on.set()
 os._exit(0)

@@ -88,19 +88,14 @@ story(
 story(
   'the way in',
   async (person) => {
-    await person.go('register');
-    await person.fill('E-mail address', person.email);
-    await person.fill('Password', PASSWORD);
-    await person.press('Create the account');
+    await person.register();
     await person.at('Set up your second factor');
     await inspect(person, 'set-up');
     person.secret = await person.scan();
-    await person.fill('Code that the app shows', await person.code());
-    await person.press('Finish');
+    await person.confirm();
     await person.at('Recovery codes');
     await inspect(person, 'recovery-codes');
-    await person.page.getByLabel('I have kept these codes.').check();
-    await person.press('Continue');
+    await person.keepCodes();
     await person.at('Profile');
     await person.signOut();
     await person.knock();

@@ -134,8 +134,7 @@ story('new recovery codes take the place of the old ones', async (person) => {
   await person.at('Recovery codes');
   const codes = await person.page.locator('ol.codes li').allInnerTexts();
   assert.ok(!codes.includes(person.recoveryCodes[0]));
-  await person.page.getByLabel('I have kept these codes.').check();
-  await person.press('Continue');
+  await person.keepCodes();
   await person.at('Security');
   await person.signOut();
   await person.knock();

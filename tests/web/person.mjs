@@ -116,19 +116,34 @@ export class Person {
 
   /** Registers with the pages and comes out signed in. */
   async signUp() {
+    await this.register();
+    await this.at('Set up your second factor');
+    this.secret = await this.scan();
+    await this.confirm();
+    await this.at('Recovery codes');
+    this.recoveryCodes = await this.page.locator('ol.codes li').allInnerTexts();
+    await this.keepCodes();
+    await this.at('Profile');
+  }
+
+  /** Asks for an account. */
+  async register() {
     await this.go('register');
     await this.fill('E-mail address', this.email);
     await this.fill('Password', PASSWORD);
     await this.press('Create the account');
-    await this.at('Set up your second factor');
-    this.secret = await this.scan();
-    await this.fill('Code that the app shows', await this.code());
+  }
+
+  /** Enters the first code of an authenticator. */
+  async confirm(secret = this.secret) {
+    await this.fill('Code that the app shows', await this.code(secret));
     await this.press('Finish');
-    await this.at('Recovery codes');
-    this.recoveryCodes = await this.page.locator('ol.codes li').allInnerTexts();
+  }
+
+  /** Says that the recovery codes are kept. */
+  async keepCodes() {
     await this.page.getByLabel('I have kept these codes.').check();
     await this.press('Continue');
-    await this.at('Profile');
   }
 
   /** Proves the address, as by a press in another browser. */

@@ -29,8 +29,7 @@ describe('registration that only mail tells about', () => {
       await person.press('Show a new QR code');
       await person.page.locator('img.qr').waitFor();
     }
-    await person.fill('Code that the app shows', await person.code(await person.scan()));
-    await person.press('Finish');
+    await person.confirm(await person.scan());
     await person.at('Recovery codes');
   });
 });
@@ -39,10 +38,7 @@ describe('registration that is closed', () => {
   const story = world({ REGISTRATION: 'closed' });
 
   story('is said to be', async (person) => {
-    await person.go('register');
-    await person.fill('E-mail address', person.email);
-    await person.fill('Password', PASSWORD);
-    await person.press('Create the account');
+    await person.register();
     await person.sees('New accounts cannot be created here.');
   });
 });
@@ -51,14 +47,10 @@ describe('addresses that must be proven', () => {
   const story = world({ EMAIL_VERIFICATION: 'required' });
 
   story('are, in another tab, and the set-up goes on where it was', async (person) => {
-    await person.go('register');
-    await person.fill('E-mail address', person.email);
-    await person.fill('Password', PASSWORD);
-    await person.press('Create the account');
+    await person.register();
     await person.at('Set up your second factor');
     const secret = await person.scan();
-    await person.fill('Code that the app shows', await person.code(secret));
-    await person.press('Finish');
+    await person.confirm(secret);
     await person.sees('Your e-mail address has to be confirmed first.');
     await person.press('Send the confirmation mail again');
     await person.sees('If there is something to confirm, a mail is on its way.');
@@ -67,8 +59,7 @@ describe('addresses that must be proven', () => {
     await mail.getByRole('button', { name: 'Confirm the address' }).click();
     await person.at('Your address is confirmed', mail);
     await mail.close();
-    await person.fill('Code that the app shows', await person.code(secret));
-    await person.press('Finish');
+    await person.confirm(secret);
     await person.at('Recovery codes');
   });
 });
@@ -77,10 +68,7 @@ describe('a second factor that is optional', () => {
   const story = world({ TWO_FACTOR_POLICY: 'optional' });
 
   story('can be left for later, set up, and removed', async (person) => {
-    await person.go('register');
-    await person.fill('E-mail address', person.email);
-    await person.fill('Password', PASSWORD);
-    await person.press('Create the account');
+    await person.register();
     await person.at('Set up your second factor');
     await person.press('Do this later');
     await person.at('Sign in');
@@ -95,8 +83,7 @@ describe('a second factor that is optional', () => {
     await person.fill('Code that the app shows', await person.code(secret));
     await person.press('Confirm');
     await person.at('Recovery codes');
-    await person.page.getByLabel('I have kept these codes.').check();
-    await person.press('Continue');
+    await person.keepCodes();
     await person.at('Security');
     await person.sees('Remove the authenticator');
     await person.page.getByText('Remove the authenticator').first().click();

@@ -22,8 +22,7 @@ story('a new user registers, scans the code, and keeps the recovery codes', asyn
   await person.fill('Code that the app shows', '000000');
   await person.press('Finish');
   await person.sees('The code is wrong, has expired, or was used before. You have 4 attempts left.');
-  await person.fill('Code that the app shows', await person.code());
-  await person.press('Finish');
+  await person.confirm();
   await person.at('Recovery codes');
   const codes = await person.page.locator('ol.codes li').allInnerTexts();
   assert.equal(codes.length, 10);
@@ -51,8 +50,7 @@ story('a new user registers, scans the code, and keeps the recovery codes', asyn
 
   await person.press('Continue');
   await person.sees('Please tick this box first.');
-  await person.page.getByLabel('I have kept these codes.').check();
-  await person.press('Continue');
+  await person.keepCodes();
   await person.at('Profile');
   await person.sees(person.email);
   await person.go('recovery-codes');
@@ -71,15 +69,13 @@ story('a reload loses neither the enrolment nor the recovery codes nor the sign-
   await person.page.reload();
   await person.at('Set up your second factor');
   assert.equal(await person.scan(), secret);
-  await person.fill('Code that the app shows', await person.code(secret));
-  await person.press('Finish');
+  await person.confirm(secret);
   await person.at('Recovery codes');
   const codes = await person.page.locator('ol.codes li').allInnerTexts();
   await person.page.reload();
   await person.at('Recovery codes');
   assert.deepEqual(await person.page.locator('ol.codes li').allInnerTexts(), codes);
-  await person.page.getByLabel('I have kept these codes.').check();
-  await person.press('Continue');
+  await person.keepCodes();
   await person.at('Profile');
   const left = await person.page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage }));
   assert.ok(!left.includes(secret) && !left.includes(codes[0]) && !/vpa_|vrt_|eyJ/.test(left), left);
@@ -88,10 +84,7 @@ story('a reload loses neither the enrolment nor the recovery codes nor the sign-
 });
 
 story('another QR code takes the place of the first', async (person) => {
-  await person.go('register');
-  await person.fill('E-mail address', person.email);
-  await person.fill('Password', PASSWORD);
-  await person.press('Create the account');
+  await person.register();
   await person.at('Set up your second factor');
   const first = await person.scan();
   await person.press('Show another QR code');
@@ -100,28 +93,22 @@ story('another QR code takes the place of the first', async (person) => {
     first,
   );
   const second = await person.scan();
-  await person.fill('Code that the app shows', await person.code(second));
-  await person.press('Finish');
+  await person.confirm(second);
   await person.at('Recovery codes');
 });
 
 story('who comes back too late signs in with the password and goes on', async (person) => {
-  await person.go('register');
-  await person.fill('E-mail address', person.email);
-  await person.fill('Password', PASSWORD);
-  await person.press('Create the account');
+  await person.register();
   await person.at('Set up your second factor');
   const secret = await person.scan();
   await person.service.advance(320);
-  await person.fill('Code that the app shows', await person.code(secret));
-  await person.press('Finish');
+  await person.confirm(secret);
   await person.sees('This login has expired');
   await person.follow('Sign in again');
   await person.knock();
   await person.at('Set up your second factor');
   await person.sees('Enter the code that your authenticator app shows.');
-  await person.fill('Code that the app shows', await person.code(secret));
-  await person.press('Finish');
+  await person.confirm(secret);
   await person.at('Recovery codes');
 });
 

@@ -83,6 +83,7 @@ files! {
     "js/views/authenticator.js",
     "js/views/device.js",
     "js/views/forgot-password.js",
+    "js/views/link-page.js",
     "js/views/login-by-mail.js",
     "js/views/login.js",
     "js/views/magic-link.js",

@@ -11,13 +11,12 @@ use super::{Operator, Refusal, Work};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
-use crate::domain::link_token::INVITATION_LIFE;
+use crate::domain::link_token::LinkPurpose;
 use crate::domain::managed_user::{ManagedUser, UserSelector};
-use crate::domain::message::{Channel, Letter, Locale, Message};
+use crate::domain::message::Locale;
 use crate::domain::user::User;
 use crate::domain::username::Username;
-use crate::flows::links::{invite, require_mail};
-use crate::flows::outbox::{Posting, occasion, post};
+use crate::flows::links::{self, Request, require_mail};
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, managed_users};
 
@@ -96,14 +95,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
             }
             let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
             work.record(connection, "user_created", &[created], Some(user.id))?;
-            let link = invite(&shared, connection, (&user, &new.email), now)?;
-            let link = match new.way {
-                Way::Shown => Some(link),
-                Way::Mail => {
-                    send(&work, connection, (&user, &new.email), link)?;
-                    None
-                }
-            };
+            let link = invite(&work, connection, (&user, &new))?;
             Ok(Invitation::Made {
                 account: Box::new(ManagedUser {
                     user: user.clone(),
@@ -113,7 +105,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
                     codes_disabled_at: None,
                 }),
                 link,
-                expires_at: now + INVITATION_LIFE,
+                expires_at: now + LinkPurpose::Invitation.life(),
             })
         })
         .await
@@ -128,24 +120,19 @@ fn taken(connection: &mut PgConnection, new: &NewAccount) -> Result<Invitation, 
     })
 }
 
-fn send(
+/// Makes the link. Returns it, unless it goes out by mail.
+fn invite(
     work: &Work<'_>,
     connection: &mut PgConnection,
-    (user, email): (&User, &Email),
-    link: String,
-) -> Result<(), Fault> {
-    let posting = Posting {
-        channel: Channel::Email,
-        letter: Letter {
-            to: email.as_str().to_owned(),
-            locale: user.locale,
-            message: Message::Invitation {
-                link,
-                hours: INVITATION_LIFE.num_hours(),
-            },
-            occasion: occasion(&work.operator.shown_origin(), work.now),
-        },
-        life: INVITATION_LIFE,
-    };
-    post(work.core, connection, &posting, work.now)
+    (user, new): (&User, &NewAccount),
+) -> Result<Option<String>, Fault> {
+    let (purpose, addressee) = (LinkPurpose::Invitation, (user, &new.email));
+    match new.way {
+        Way::Shown => links::put(work.core, connection, purpose, addressee, work.now).map(Some),
+        Way::Mail => {
+            let origin = &work.operator.shown_origin();
+            let request = Request { origin, now: work.now };
+            links::send(work.core, connection, purpose, addressee, request).map(|()| None)
+        }
+    }
 }

@@ -12,6 +12,7 @@ use vestibule::domain::message::{Channel, Locale, Message};
 
 use super::peer::Peer;
 use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, letter, outgoing, send};
+use crate::support::certificate;
 
 /// Names the directory of a certificate in the process that trusts it: what is trusted is one thing for a whole process.
 const TRUSTING: &str = "TEST_TRUSTING";
@@ -39,32 +40,7 @@ struct Certificate {
 
 impl Certificate {
     fn make(host: &str, directory: &Path) -> Self {
-        let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-            ])
-            .args([
-                "-days",
-                "2",
-                "-subj",
-                "/CN=mail",
-                "-keyout",
-                "key.pem",
-                "-out",
-                "certificate.pem",
-            ])
-            .args(["-addext", &format!("subjectAltName={host}")])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-            .current_dir(directory)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        certificate::make(host, directory);
         Self {
             directory: directory.to_owned(),
         }
@@ -75,7 +51,7 @@ impl Certificate {
     }
 
     fn server(&self, more: &[&str]) -> Peer {
-        let (certificate, key) = (self.file("certificate.pem"), self.file("key.pem"));
+        let (certificate, key) = (self.file(certificate::CERTIFICATE), self.file(certificate::KEY));
         let mut arguments = vec!["--tls", certificate.to_str().unwrap(), key.to_str().unwrap()];
         arguments.extend(more);
         Peer::start("smtp_server.py", &arguments)
@@ -229,7 +205,7 @@ fn trusting(host: &str, test: &str, rest: impl Fn(&Certificate)) {
     let run = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("delivery::smtp::{test}"), "--nocapture"])
         .env(TRUSTING, place.path())
-        .env("SSL_CERT_FILE", certificate.file("certificate.pem"))
+        .env("SSL_CERT_FILE", certificate.file(certificate::CERTIFICATE))
         .output()
         .unwrap();
     let said = [run.stdout, run.stderr].concat();

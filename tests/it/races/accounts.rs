@@ -210,6 +210,34 @@ async fn a_login_that_was_under_way_does_not_outlive_a_new_password() {
 }
 
 #[actix_web::test]
+async fn of_an_invitation_and_a_reset_at_once_one_sets_the_password() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    for round in 0..4 {
+        let email = format!("jo{round}@example.com");
+        Person::register(&app, &email).await;
+        let invitation = reset_token(&app, &email).await;
+        let invite = "UPDATE link_tokens SET purpose = 'invitation' WHERE purpose = 'password_reset'";
+        app.database.connect().batch_execute(invite).unwrap();
+        let asked_for = reset_token(&app, &email).await;
+        assert_eq!(
+            count(&app, "link_tokens WHERE purpose IN ('invitation', 'password_reset')"),
+            2
+        );
+        let crowd = (0..CROWD).map(|number| {
+            let token = if number % 2 == 0 { &invitation } else { &asked_for };
+            reset(if number % 4 < 2 { &app } else { &sibling }, token, NEW)
+        });
+        let answers = join_all(crowd).await;
+        assert_eq!((with_status(&answers, 204), with_status(&answers, 400)), (1, CROWD - 1));
+        assert_eq!(
+            count(&app, "link_tokens WHERE purpose IN ('invitation', 'password_reset')"),
+            0
+        );
+    }
+}
+
+#[actix_web::test]
 async fn an_account_that_goes_meanwhile_is_no_fault() {
     let app = TestApp::new().await;
     for (number, path) in ["/password/forgot", "/magic-link", "/email/verify/request", "/login"]

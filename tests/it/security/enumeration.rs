@@ -21,13 +21,14 @@ const COST: &str = "9";
 const FOREIGN_HASH: &str = "$2b$06$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG";
 
 /// Everybody whose name may be asked for.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "nobody@mail.example",
     "unverified@mail.example",
     "verified@mail.example",
     "disabled@mail.example",
     "imported@mail.example",
     "older@mail.example",
+    "invited@mail.example",
 ];
 
 async fn town(settings: &[(&str, &str)]) -> TestApp {
@@ -45,7 +46,12 @@ async fn town(settings: &[(&str, &str)]) -> TestApp {
          UPDATE users SET password_scheme = 'bcrypt', password_key_id = 0, password_hash = '{FOREIGN_HASH}'
              WHERE email = 'imported@mail.example';
          UPDATE users SET password_hash = replace(password_hash, '$2b$09$', '$2b$05$')
-             WHERE email = 'older@mail.example'"
+             WHERE email = 'older@mail.example';
+         UPDATE users SET password_scheme = 'none', password_key_id = 0, password_hash = ''
+             WHERE email = 'invited@mail.example';
+         INSERT INTO link_tokens (id, user_id, purpose, email, created_at, expires_at)
+             SELECT gen_random_uuid(), id, 'invitation', email, created_at, created_at + interval '1 year' FROM users
+             WHERE email = 'invited@mail.example'"
     );
     app.database.connect().batch_execute(&change).unwrap();
     app

@@ -17,10 +17,10 @@ use super::process::eventually;
 use super::program::{Launch, Program};
 
 /// Every series with its value, by name and labels as they are written.
-type Seen = BTreeMap<String, f64>;
+pub(super) type Seen = BTreeMap<String, f64>;
 
 #[track_caller]
-fn scrape(client: &Client) -> Seen {
+pub(super) fn scrape(client: &Client) -> Seen {
     let answer = client.get("/metrics").expect(200);
     assert_eq!(
         answer.header("content-type"),
@@ -42,7 +42,7 @@ fn scrape(client: &Client) -> Seen {
 
 /// Returns what one series is; one that is not there is a fault.
 #[track_caller]
-fn at(seen: &Seen, series: &str) -> f64 {
+pub(super) fn at(seen: &Seen, series: &str) -> f64 {
     *seen.get(series).unwrap_or_else(|| panic!("no {series}"))
 }
 

@@ -33,6 +33,7 @@ mod pgbouncer;
 mod restore;
 mod rewrap;
 mod rolling_restart;
+mod rotated_secrets;
 #[cfg(feature = "otlp")]
 mod traces;
 mod under_load;

@@ -19,7 +19,7 @@ use super::program::{Launch, Program};
 use crate::delivery::peer::Peer;
 use crate::support::actors::claims;
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PHONE: &str = "+4915112345678";
 /// An answer that waited for nobody, on a slow machine. Mail servers are given thirty seconds, webhooks fifteen.
 const QUICK: Duration = Duration::from_secs(5);
@@ -27,13 +27,13 @@ const QUICK: Duration = Duration::from_secs(5);
 const BATCH: usize = 8;
 
 /// The two servers that messages go to.
-struct Servers {
-    mail: Peer,
-    sms: Peer,
+pub(super) struct Servers {
+    pub(super) mail: Peer,
+    pub(super) sms: Peer,
 }
 
 impl Servers {
-    fn start(mail: &[&str], sms: &[&str]) -> Self {
+    pub(super) fn start(mail: &[&str], sms: &[&str]) -> Self {
         Self {
             mail: Peer::start("smtp_server.py", mail),
             sms: Peer::start("webhook.py", &[&[SECRET], sms].concat()),
@@ -42,23 +42,28 @@ impl Servers {
 
     /// Asserts that nothing came but what was asked for.
     #[track_caller]
-    fn assert_nothing_more(self) {
+    pub(super) fn assert_nothing_more(self) {
         assert_eq!((self.mail.rest(), self.sms.rest()), (vec![], vec![]));
     }
 }
 
 /// An instance as it is run for people, which sends what it has to say to these servers.
 fn serve(database: &Database, servers: &Servers) -> Launch {
+    serve_without_secrets(database, servers)
+        .env("VESTIBULE_SMTP_URL", servers.mail.smtp_url())
+        .env("VESTIBULE_SMS_WEBHOOK_SECRET", SECRET)
+}
+
+/// The same, before it is told how to be let in.
+pub(super) fn serve_without_secrets(database: &Database, servers: &Servers) -> Launch {
     Launch::serve()
         .env("DATABASE_URL", database.url())
         .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
         .env("VESTIBULE_PUBLIC_URL", PUBLIC_URL)
         .env("VESTIBULE_BCRYPT_COST", "10")
         .env("VESTIBULE_SECOND_FACTORS", "totp,email,sms")
-        .env("VESTIBULE_SMTP_URL", servers.mail.smtp_url())
         .env("VESTIBULE_MAIL_FROM", "auth@example.com")
         .env("VESTIBULE_SMS_WEBHOOK_URL", webhook_url(servers))
-        .env("VESTIBULE_SMS_WEBHOOK_SECRET", SECRET)
 }
 
 fn webhook_url(servers: &Servers) -> String {
@@ -75,7 +80,7 @@ fn quick(answer: Answer) -> Answer {
 /// Signs up, waiting for no server. The address comes later than the account, so that there is one mail to count with and
 /// not another one that proves the address.
 #[track_caller]
-fn sign_up(client: &Client, database: &Database) -> (Person, Tokens) {
+pub(super) fn sign_up(client: &Client, database: &Database) -> (Person, Tokens) {
     let (signed_up, took) = timed(|| {
         let person = Person::register_by_name(client);
         let (email, name) = (&person.email, person.name());
@@ -89,14 +94,14 @@ fn sign_up(client: &Client, database: &Database) -> (Person, Tokens) {
 
 /// Makes something happen that is told by mail.
 #[track_caller]
-fn cause_news(client: &Client, tokens: &Tokens, times: usize) {
+pub(super) fn cause_news(client: &Client, tokens: &Tokens, times: usize) {
     for _ in 0..times {
         quick(client.post_as(&tokens.access, "/2fa/recovery-codes")).expect(200);
     }
 }
 
 #[track_caller]
-fn ask_for_phone(client: &Client, tokens: &Tokens) {
+pub(super) fn ask_for_phone(client: &Client, tokens: &Tokens) {
     let body = json!({"phone_number": PHONE});
     quick(client.send(Method::PUT, "/2fa/phone", Some(&tokens.access), Some(&body))).expect(202);
 }
@@ -156,7 +161,7 @@ fn make_due(database: &Database) {
 /// Makes messages due again and again until none is left that a condition is true of. What is being sent is left alone: it
 /// is due two minutes after it was taken, and these after less than one.
 #[track_caller]
-fn hurry_until_none(database: &Database, condition: &str) {
+pub(super) fn hurry_until_none(database: &Database, condition: &str) {
     let hurry = format!(
         "UPDATE outbox SET next_try_at = now() WHERE next_try_at < now() + interval '1 minute' AND {condition}"
     );
@@ -179,16 +184,16 @@ fn put_off(database: &Database, messages: usize) {
 
 /// Waits until so many messages are in the outbox that a condition is true of.
 #[track_caller]
-fn wait_until(database: &Database, condition: &str, count: usize) {
+pub(super) fn wait_until(database: &Database, condition: &str, count: usize) {
     eventually(condition, || (waiting(database, condition) == count).then_some(()));
 }
 
-fn waiting(database: &Database, condition: &str) -> usize {
+pub(super) fn waiting(database: &Database, condition: &str) -> usize {
     let query = format!("SELECT count(*) FROM outbox WHERE {condition}");
     database.sql(&query).parse().unwrap()
 }
 
-fn message_ids(mails: &[Value]) -> BTreeSet<String> {
+pub(super) fn message_ids(mails: &[Value]) -> BTreeSet<String> {
     let ids = mails.iter().map(|mail| mail["headers"]["message-id"].to_string());
     ids.collect()
 }

@@ -3,7 +3,6 @@
 //! Nobody notices: no request fails, and nothing that was acknowledged is lost.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -18,6 +17,7 @@ use super::person::{Person, Tokens, now, verify};
 use super::postgres::Database;
 use super::process::{StopAtEnd, eventually};
 use super::program::{Launch, Program, open_directory};
+use crate::support::certificate;
 
 const CONFIGURATION: &str = include_str!("../../../deploy/nginx/vestibule.conf");
 /// Those who come and go at the same time.
@@ -74,30 +74,7 @@ pub(super) fn configuration(listen: &str, instances: &[String], place: &Path) ->
 /// Makes a certificate that nobody trusts.
 pub(super) fn certificate() -> TempDir {
     let place = open_directory();
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args([
-            "-subj",
-            "/CN=auth.example.com",
-            "-days",
-            "1",
-            "-keyout",
-            "privkey.pem",
-            "-out",
-            "fullchain.pem",
-        ])
-        .current_dir(place.path())
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    certificate::make("DNS:auth.example.com", place.path());
     place
 }
 

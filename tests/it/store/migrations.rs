@@ -55,6 +55,56 @@ fn of_the_keys_of_several_algorithms_those_of_the_latest_stay_in_their_places() 
     assert_eq!(count(&mut connection, "signing_keys"), 3);
 }
 
+/// Releases before knew one token that sets the password of an account.
+#[test]
+fn of_an_invitation_and_a_reset_the_one_that_lasts_longer_is_left_on_the_way_back() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    for (user, purposes) in [
+        ("a", &["invitation", "password_reset", "magic_link"][..]),
+        ("b", &["invitation"]),
+        ("c", &["password_reset"]),
+    ] {
+        let insert = format!(
+            "INSERT INTO users (id, email, password_scheme, password_key_id, password_hash, password_changed_at, created_at)
+             VALUES (gen_random_uuid(), '{user}@example.com', 'none', 0, '', '2026-01-01', '2026-01-01')"
+        );
+        connection.batch_execute(&insert).unwrap();
+        for purpose in purposes {
+            let life = if *purpose == "invitation" {
+                "1 day"
+            } else {
+                "15 minutes"
+            };
+            let insert = format!(
+                "INSERT INTO link_tokens (id, user_id, purpose, email, created_at, expires_at)
+                 SELECT gen_random_uuid(), id, '{purpose}', email, created_at, created_at + interval '{life}'
+                 FROM users WHERE email = '{user}@example.com'"
+            );
+            connection.batch_execute(&insert).unwrap();
+        }
+    }
+    while count(&mut connection, "link_tokens WHERE purpose = 'invitation'") > 0 {
+        connection.revert_last_migration(MIGRATIONS).unwrap();
+    }
+    for (left, number) in [
+        (
+            "email = 'a@example.com' AND purpose = 'password_reset' AND expires_at = '2026-01-02'",
+            1,
+        ),
+        ("email = 'a@example.com' AND purpose = 'magic_link'", 1),
+        (
+            "email = 'b@example.com' AND purpose = 'password_reset' AND expires_at = '2026-01-02'",
+            1,
+        ),
+        ("email = 'c@example.com' AND purpose = 'password_reset'", 1),
+        ("true", 4),
+    ] {
+        let found = count(&mut connection, &format!("link_tokens WHERE {left}"));
+        assert_eq!(found, number, "{left}");
+    }
+}
+
 fn count(connection: &mut PgConnection, what: &str) -> i64 {
     let query = diesel::sql_query(format!("SELECT count(*) AS number FROM {what}"));
     query.get_result::<Count>(connection).unwrap().number

@@ -2,6 +2,7 @@
 
 pub(crate) mod actors;
 pub(crate) mod app;
+pub(crate) mod certificate;
 pub(crate) mod db;
 pub(crate) mod oath;
 pub(crate) mod response;

@@ -4,7 +4,6 @@
 
 import { fill, h } from '../dom.js';
 import { t } from '../i18n.js';
-import { forget, keep, kept } from '../keep.js';
 import { href } from '../router.js';
 
 /** A page with one thing on it. @param {string} title @param {...import('../dom.js').Child} children */
@@ -66,45 +65,6 @@ export function download(name, type, text) {
   h('a', { href: url, download: name }).click();
   // The browser may not have begun to read it.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
-
-/**
- * Takes the token of a mail's link out of the address, so that it is neither in the history nor in a screenshot, and
- * keeps it until {@link used}.
- * @param {string} page that the link leads to
- * @returns {string | undefined}
- */
-export function linkToken(page) {
-  const token = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (token) {
-    keepLink(page, token);
-    history.replaceState(null, '', href(page));
-  }
-  const link = kept('link');
-  return link?.page === page ? link.token : undefined;
-}
-
-/** @param {string} page @param {string} token */
-export function keepLink(page, token) {
-  keep('link', { page, token });
-}
-
-/** The token is of no more use. */
-export function used() {
-  forget('link');
-}
-
-/**
- * What a page says to whom it cannot help, since no link led there or its token is spent.
- * @param {string} page that mails another
- * @param {string} text
- */
-export function brokenLink(page, text) {
-  return card(
-    t('link.broken'),
-    h('p', {}, t('problem.invalid_link_token')),
-    links([page, text], ['login', t('login.title')]),
-  );
 }
 
 /**

@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
 use serde_json::Value;
 
-use crate::support::actors::{Person, SignedIn};
+use crate::support::actors::{Person, SignedIn, refresh, verify};
 use crate::support::app::TestApp;
 
 /// Signs an administrator up.
@@ -39,6 +39,19 @@ async fn events(app: &TestApp, admin: &SignedIn, event: &str) -> Vec<Value> {
         .get_as(&format!("/admin/events?event={event}"), &admin.access_token)
         .await;
     listed.expect(200).json()["items"].as_array().unwrap().clone()
+}
+
+/// Asserts that somebody's tokens are worth nothing any more, nor is the login that they began, even with the right code.
+async fn assert_out(app: &TestApp, person: &SignedIn, (pending, code): (&str, &str)) {
+    app.get_as("/me", &person.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    refresh(app, &person.refresh_token)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    verify(app, pending, code)
+        .await
+        .expect_problem(401, "invalid_pre_auth_token");
 }
 
 fn path(person: &Person) -> String {

@@ -3,8 +3,8 @@
 use actix_web::http::Method;
 use serde_json::json;
 
-use super::{administrator, events, path};
-use crate::support::actors::{PASSWORD, PHONE, Person, log_in, refresh, verify};
+use super::{administrator, assert_out, events, path};
+use crate::support::actors::{PASSWORD, PHONE, Person, log_in, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -19,17 +19,9 @@ async fn somebody_who_lost_everything_starts_anew_and_is_told() {
     let uri = format!("{}/2fa", path(&jo.person));
     app.bare_as(Method::DELETE, &uri, &admin.access_token).await.expect(204);
 
-    app.get_as("/me", &jo.access_token)
-        .await
-        .expect_problem(401, "invalid_token");
-    refresh(&app, &jo.refresh_token)
-        .await
-        .expect_problem(401, "invalid_refresh_token");
     app.clock.advance(30);
     let code = jo.person.code(&app);
-    verify(&app, &pending, &code)
-        .await
-        .expect_problem(401, "invalid_pre_auth_token");
+    assert_out(&app, &jo, (&pending, &code)).await;
     let login = log_in(&app, "jo@example.com", PASSWORD).await.expect(200).json();
     assert_eq!(login["status"], "enrolment_required");
     let token = login["pre_auth_token"].as_str().unwrap();

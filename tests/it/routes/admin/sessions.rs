@@ -3,8 +3,8 @@
 use actix_web::http::Method;
 use serde_json::json;
 
-use super::{administrator, events, path};
-use crate::support::actors::{Person, refresh, verify};
+use super::{administrator, assert_out, events, path};
+use crate::support::actors::{Person, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -18,17 +18,10 @@ async fn all_sessions_of_one_account_end_and_no_others() {
 
     let uri = format!("{}/sessions", path(&jo.person));
     app.bare_as(Method::DELETE, &uri, &admin.access_token).await.expect(204);
-    for token in [&jo.access_token, &second] {
-        app.get_as("/me", token).await.expect_problem(401, "invalid_token");
-    }
-    refresh(&app, &jo.refresh_token)
-        .await
-        .expect_problem(401, "invalid_refresh_token");
     app.clock.advance(30);
     let code = jo.person.code(&app);
-    verify(&app, &pending, &code)
-        .await
-        .expect_problem(401, "invalid_pre_auth_token");
+    assert_out(&app, &jo, (&pending, &code)).await;
+    app.get_as("/me", &second).await.expect_problem(401, "invalid_token");
     app.get_as("/me", &ann.access_token).await.expect(200);
     // The owner comes back as ever.
     verify(&app, &jo.person.log_in(&app).await, &code).await.expect(200);

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
-use super::{administrator, events, patch, path, set_roles, sql};
+use super::{administrator, assert_out, events, patch, path, set_roles, sql};
 use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, refresh, verify};
 use crate::support::app::TestApp;
 
@@ -50,34 +50,18 @@ async fn a_disabled_account_is_out_at_once_and_comes_back_when_enabled() {
         .expect(200)
         .json();
     assert_eq!(changed["disabled"], true);
-    app.get_as("/me", &jo.access_token)
-        .await
-        .expect_problem(401, "invalid_token");
-    refresh(&app, &jo.refresh_token)
-        .await
-        .expect_problem(401, "invalid_refresh_token");
+    app.clock.advance(30);
+    let code = jo.person.code(&app);
+    assert_out(&app, &jo, (&pending, &code)).await;
     log_in(&app, "jo@example.com", PASSWORD)
         .await
         .expect_problem(401, "invalid_credentials");
-    app.clock.advance(30);
-    let code = jo.person.code(&app);
-    verify(&app, &pending, &code)
-        .await
-        .expect_problem(401, "invalid_pre_auth_token");
 
     patch(&app, &admin, &jo.person, json!({"disabled": false}))
         .await
         .expect(200);
     // What was ended stays so: sessions, pending logins, links.
-    app.get_as("/me", &jo.access_token)
-        .await
-        .expect_problem(401, "invalid_token");
-    refresh(&app, &jo.refresh_token)
-        .await
-        .expect_problem(401, "invalid_refresh_token");
-    verify(&app, &pending, &code)
-        .await
-        .expect_problem(401, "invalid_pre_auth_token");
+    assert_out(&app, &jo, (&pending, &code)).await;
     let reset = json!({"token": token, "new_password": "heftklammer im regen"});
     app.post("/password/reset", &reset)
         .await

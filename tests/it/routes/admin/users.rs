@@ -206,6 +206,58 @@ async fn an_invitation_counts_for_a_day_and_is_then_asked_for_like_any_reset() {
     app.post("/password/reset", &reset).await.expect(204);
 }
 
+/// An account that was invited: its address, the invitation's token, and that of a reset that somebody asked for since.
+async fn invited_and_asked_for(app: &TestApp, admin: &SignedIn, email: &str) -> (String, String) {
+    invite(app, admin, json!({"email": email})).await.expect(201);
+    let invitation = app.mailed_token(email, "invitation").await;
+    app.post("/password/forgot", &json!({"email": email})).await.expect(202);
+    (invitation, app.mailed_token(email, "password_reset").await)
+}
+
+#[actix_web::test]
+async fn an_invitation_counts_for_its_day_whoever_asks_for_a_reset_meanwhile() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let (invitation, asked_for) = invited_and_asked_for(&app, &admin, "jo@example.com").await;
+    let set = |token: &str| json!({"token": token, "new_password": PASSWORD});
+    app.clock.advance(15 * 60);
+    // What was asked for counts no longer than any reset.
+    app.post("/password/reset", &set(&asked_for))
+        .await
+        .expect_problem(400, "invalid_link_token");
+    for _ in 0..6 {
+        app.post("/password/forgot", &json!({"email": "jo@example.com"}))
+            .await
+            .expect(202);
+        app.clock.advance(3600);
+    }
+    app.clock.advance(17 * 3600 + 45 * 60 - 1);
+    app.post("/password/reset", &set(&invitation)).await.expect(204);
+    log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
+}
+
+#[actix_web::test]
+async fn an_invitation_and_a_reset_that_was_asked_for_end_each_other() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    for (number, by_invitation) in [true, false].into_iter().enumerate() {
+        let email = format!("jo{number}@example.com");
+        let (invitation, asked_for) = invited_and_asked_for(&app, &admin, &email).await;
+        let (used, other) = if by_invitation {
+            (invitation, asked_for)
+        } else {
+            (asked_for, invitation)
+        };
+        let set = |token: &str| json!({"token": token, "new_password": PASSWORD});
+        app.post("/password/reset", &set(&used)).await.expect(204);
+        for token in [&other, &used] {
+            app.post("/password/reset", &set(token))
+                .await
+                .expect_problem(400, "invalid_link_token");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn an_invitation_is_written_down_with_who_and_whom() {
     let app = TestApp::new().await;

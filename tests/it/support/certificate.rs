@@ -1,0 +1,23 @@
+//! Certificates for servers of the tests, which nobody trusts who is not told to.
+
+use std::path::Path;
+use std::process::Command;
+
+/// The names of the files, as servers that get theirs from Let's Encrypt have them.
+pub(crate) const CERTIFICATE: &str = "fullchain.pem";
+pub(crate) const KEY: &str = "privkey.pem";
+
+/// Makes a key and a certificate for a host (`DNS:auth.example.com`, `IP:127.0.0.1`), signed by itself, in a directory.
+#[track_caller]
+pub(crate) fn make(host: &str, directory: &Path) {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=test"])
+        .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        .args(["-keyout", KEY, "-out", CERTIFICATE])
+        .args(["-addext", &format!("subjectAltName={host}")])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}

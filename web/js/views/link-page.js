@@ -1,0 +1,79 @@
+/**
+ * Where mails lead: a link's token is kept until it is used, and used by a press, since scanners of mail look at links.
+ */
+
+import { Problem } from '../api.js';
+import { h } from '../dom.js';
+import { form } from '../forms.js';
+import { t } from '../i18n.js';
+import { forget, keep, kept } from '../keep.js';
+import { href } from '../router.js';
+import { card, links } from './parts.js';
+
+/**
+ * Takes the token of a mail's link out of the address, so that it is neither in the history nor in a screenshot, and
+ * keeps it until it is used.
+ * @param {string} page that the link leads to
+ * @returns {string | undefined}
+ */
+export function linkToken(page) {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (token) {
+    keepLink(page, token);
+    history.replaceState(null, '', href(page));
+  }
+  const link = kept('link');
+  return link?.page === page ? link.token : undefined;
+}
+
+/** @param {string} page @param {string} token */
+export function keepLink(page, token) {
+  keep('link', { page, token });
+}
+
+/**
+ * Makes a page that uses a link's token. Without one, and once it turns out to be spent, the page says so instead.
+ * @param {string | undefined} token
+ * @param {object} options
+ * @param {string} options.title
+ * @param {string} options.how
+ * @param {import('../forms.js').Field[]} [options.fields]
+ * @param {string} options.button
+ * @param {[string, string]} options.another the page that mails another link, and its name
+ * @param {(values: Record<string, string>) => Promise<any>} options.use asks the service
+ * @param {(answer: any, page: Element) => void} options.done goes on from there
+ */
+export function linkPage(token, { title, how, fields = [], button, another, use, done }) {
+  if (!token) return brokenLink(another);
+  const page = card(
+    title,
+    h('p', {}, how),
+    form({
+      fields,
+      button,
+      submit: async (values) => {
+        let answer;
+        try {
+          answer = await use(values);
+        } catch (problem) {
+          if (!(problem instanceof Problem) || problem.code !== 'invalid_link_token') throw problem;
+          forget('link');
+          page.replaceWith(brokenLink(another));
+          return;
+        }
+        forget('link');
+        done(answer, page);
+      },
+    }),
+  );
+  return page;
+}
+
+/** @param {[string, string]} another */
+function brokenLink(another) {
+  return card(
+    t('link.broken'),
+    h('p', {}, t('problem.invalid_link_token')),
+    links(another, ['login', t('login.title')]),
+  );
+}
