@@ -78,3 +78,18 @@ fn analyze(arguments: &[&str], unit: &Path) -> String {
     );
     said
 }
+
+#[test]
+fn the_first_lines_of_the_unit_make_every_file_without_which_it_does_not_start() {
+    let wanted = UNIT.lines().filter_map(|line| {
+        let credential = line.strip_prefix("LoadCredential=");
+        let credential = credential.and_then(|value| value.split_once(':')).map(|(_, path)| path);
+        credential.or_else(|| line.strip_prefix("EnvironmentFile="))
+    });
+    let wanted: Vec<&str> = wanted.collect();
+    assert_eq!(wanted.len(), 3, "{wanted:?}");
+    for path in wanted {
+        let makes = |line: &str| line.starts_with("#   ") && line.trim_end_matches(')').ends_with(&format!(" >{path}"));
+        assert!(UNIT.lines().any(makes), "{path}");
+    }
+}
