@@ -1,8 +1,12 @@
 //! What `deploy/` offers is accepted by the programs that it is for.
 
+use std::collections::HashSet;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
+
+use ipnetwork::IpNetwork;
 
 use super::nginx::{checked, free_address};
 use super::program::open_directory;
@@ -92,4 +96,31 @@ fn the_first_lines_of_the_unit_make_every_file_without_which_it_does_not_start()
         let makes = |line: &str| line.starts_with("#   ") && line.trim_end_matches(')').ends_with(&format!(" >{path}"));
         assert!(UNIT.lines().any(makes), "{path}");
     }
+}
+
+#[test]
+fn what_the_containers_get_fits_their_network() {
+    let network: IpNetwork = after("subnet: ").parse().unwrap();
+    let others: IpNetwork = after("ip_range: ").parse().unwrap();
+    let proxies: IpNetwork = after("VESTIBULE_TRUSTED_PROXIES: ").parse().unwrap();
+    assert_eq!(proxies, network);
+    assert!(network.contains(others.network()) && network.contains(others.broadcast()));
+    // nginx keeps the addresses that it found at its start: they stay, and nobody else gets them.
+    let own = COMPOSE
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("ipv4_address: "));
+    let own: HashSet<IpAddr> = own.map(|address| address.parse().unwrap()).collect();
+    assert_eq!(own.len(), COMPOSE.matches("<<: *vestibule\n").count());
+    for address in own {
+        assert!(network.contains(address) && !others.contains(address), "{address}");
+    }
+}
+
+/// What the only line of the compose file says that begins so, behind a dash or not.
+fn after(key: &str) -> &'static str {
+    let lines = COMPOSE.lines().map(|line| line.trim().trim_start_matches("- "));
+    let mut values = lines.filter_map(|line| line.strip_prefix(key));
+    let value = values.next().expect("the compose file says it");
+    assert_eq!(values.next(), None);
+    value
 }
