@@ -28,12 +28,14 @@ fn nginx_accepts_the_configuration_with_tls() {
 }
 
 #[test]
-fn nginx_accepts_the_configuration_of_the_containers_and_their_names_are_those_of_the_services() {
+fn nginx_accepts_the_configuration_of_the_containers_and_their_addresses_are_those_of_the_services() {
     let mut text = COMPOSE_NGINX.replace("listen 8080", &format!("listen {}", free_address()));
-    for service in ["vestibule-1", "vestibule-2"] {
-        assert!(COMPOSE.contains(&format!("\n  {service}:\n")), "{service}");
-        assert!(text.contains(&format!("server {service}:8080 ")), "{service}");
-        text = text.replace(&format!("{service}:8080"), &free_address());
+    for (service, address) in [("vestibule-1", "10.213.37.11"), ("vestibule-2", "10.213.37.12")] {
+        let (_, rest) = COMPOSE.split_once(&format!("\n  {service}:\n")).unwrap();
+        let (_, own) = rest.split_once("ipv4_address: ").unwrap();
+        assert!(own.starts_with(&format!("{address}\n")), "{service}");
+        assert!(text.contains(&format!("server {address}:8080 ")), "{service}");
+        text = text.replace(&format!("{address}:8080"), &free_address());
     }
     checked(&text);
     assert!(COMPOSE.contains("- ./deploy/nginx/compose.conf:/etc/nginx/conf.d/default.conf:ro\n"));
@@ -105,7 +107,7 @@ fn what_the_containers_get_fits_their_network() {
     let proxies: IpNetwork = after("VESTIBULE_TRUSTED_PROXIES: ").parse().unwrap();
     assert_eq!(proxies, network);
     assert!(network.contains(others.network()) && network.contains(others.broadcast()));
-    // nginx keeps the addresses that it found at its start: they stay, and nobody else gets them.
+    // nginx knows the instances by their addresses: nobody else gets them.
     let own = COMPOSE
         .lines()
         .filter_map(|line| line.trim().strip_prefix("ipv4_address: "));
