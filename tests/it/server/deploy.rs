@@ -1,8 +1,12 @@
 //! What `deploy/` offers is accepted by the programs that it is for.
 
+use std::collections::HashSet;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
+
+use ipnetwork::IpNetwork;
 
 use super::nginx::{checked, free_address};
 use super::program::open_directory;
@@ -24,12 +28,14 @@ fn nginx_accepts_the_configuration_with_tls() {
 }
 
 #[test]
-fn nginx_accepts_the_configuration_of_the_containers_and_their_names_are_those_of_the_services() {
+fn nginx_accepts_the_configuration_of_the_containers_and_their_addresses_are_those_of_the_services() {
     let mut text = COMPOSE_NGINX.replace("listen 8080", &format!("listen {}", free_address()));
-    for service in ["vestibule-1", "vestibule-2"] {
-        assert!(COMPOSE.contains(&format!("\n  {service}:\n")), "{service}");
-        assert!(text.contains(&format!("server {service}:8080 ")), "{service}");
-        text = text.replace(&format!("{service}:8080"), &free_address());
+    for (service, address) in [("vestibule-1", "10.213.37.11"), ("vestibule-2", "10.213.37.12")] {
+        let (_, rest) = COMPOSE.split_once(&format!("\n  {service}:\n")).unwrap();
+        let (_, own) = rest.split_once("ipv4_address: ").unwrap();
+        assert!(own.starts_with(&format!("{address}\n")), "{service}");
+        assert!(text.contains(&format!("server {address}:8080 ")), "{service}");
+        text = text.replace(&format!("{address}:8080"), &free_address());
     }
     checked(&text);
     assert!(COMPOSE.contains("- ./deploy/nginx/compose.conf:/etc/nginx/conf.d/default.conf:ro\n"));
@@ -77,4 +83,46 @@ fn analyze(arguments: &[&str], unit: &Path) -> String {
         String::from_utf8_lossy(&output.stdout)
     );
     said
+}
+
+#[test]
+fn the_first_lines_of_the_unit_make_every_file_without_which_it_does_not_start() {
+    let wanted = UNIT.lines().filter_map(|line| {
+        let credential = line.strip_prefix("LoadCredential=");
+        let credential = credential.and_then(|value| value.split_once(':')).map(|(_, path)| path);
+        credential.or_else(|| line.strip_prefix("EnvironmentFile="))
+    });
+    let wanted: Vec<&str> = wanted.collect();
+    assert_eq!(wanted.len(), 3, "{wanted:?}");
+    for path in wanted {
+        let makes = |line: &str| line.starts_with("#   ") && line.trim_end_matches(')').ends_with(&format!(" >{path}"));
+        assert!(UNIT.lines().any(makes), "{path}");
+    }
+}
+
+#[test]
+fn what_the_containers_get_fits_their_network() {
+    let network: IpNetwork = after("subnet: ").parse().unwrap();
+    let others: IpNetwork = after("ip_range: ").parse().unwrap();
+    let proxies: IpNetwork = after("VESTIBULE_TRUSTED_PROXIES: ").parse().unwrap();
+    assert_eq!(proxies, network);
+    assert!(network.contains(others.network()) && network.contains(others.broadcast()));
+    // nginx knows the instances by their addresses: nobody else gets them.
+    let own = COMPOSE
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("ipv4_address: "));
+    let own: HashSet<IpAddr> = own.map(|address| address.parse().unwrap()).collect();
+    assert_eq!(own.len(), COMPOSE.matches("<<: *vestibule\n").count());
+    for address in own {
+        assert!(network.contains(address) && !others.contains(address), "{address}");
+    }
+}
+
+/// What the only line of the compose file says that begins so, behind a dash or not.
+fn after(key: &str) -> &'static str {
+    let lines = COMPOSE.lines().map(|line| line.trim().trim_start_matches("- "));
+    let mut values = lines.filter_map(|line| line.strip_prefix(key));
+    let value = values.next().expect("the compose file says it");
+    assert_eq!(values.next(), None);
+    value
 }
