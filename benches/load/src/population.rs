@@ -213,7 +213,7 @@ impl Population {
 
     /// Makes sessions and a month of events that are older than anything that is kept.
     pub fn insert_old(&self, database: &Database, sessions: u64, events: u64) -> Result<(), Box<dyn Error>> {
-        let user = self.sql_id(Kind::User, "1 + g % 500");
+        let user = self.sql_id(Kind::User, "(1 + g % 500)");
         let id = format!("('{OLD}-7004-8000-' || lpad(g::text, 12, '0'))::uuid");
         database.run(&format!(
             "INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at, expires_at,

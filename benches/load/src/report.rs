@@ -44,6 +44,9 @@ pub fn table(rows: &[Row]) -> String {
                 String::new()
             },
         );
+        if row.bound_cpu.is_finite() {
+            let _ = writeln!(text, "{:<56}{:>7.3}  in {}", "", row.bound_cpu, row.bound.0);
+        }
     }
     text.push_str("times in ms at half the rate; cpu in ms a request, of the service and of its database\n");
     text
@@ -56,7 +59,7 @@ pub fn row(row: &Row) -> Value {
         "rate_of_times": row.rate, "p50_ms": row.times[0], "p99_ms": row.times[1], "p999_ms": row.times[2],
         "cpu_ms": {"service": row.cpu[0], "database": row.cpu[1], "generator": row.cpu[2]},
         "resident_mib": row.resident, "failed": row.failed,
-        "bound": {"what": row.bound.0, "per_second": row.bound.1, "ratio": row.ratio()},
+        "bound": {"what": row.bound.0, "per_second": row.bound.1, "ratio": row.ratio(), "database_cpu_ms": row.bound_cpu},
     })
 }
 
