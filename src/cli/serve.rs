@@ -26,7 +26,8 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
     if let Some(traces) = traces {
         traces.stop();
     }
-    // Dropping it would wait for threads that wait for a database that may never answer; the process ends anyway.
-    std::mem::forget(system);
+    // Dropping it would wait for threads that wait for a database that may never answer; the process ends anyway. And the last of
+    // its handles must not go with a thread: what that wakes looks at thread-locals, which are gone by then, and panics.
+    std::mem::forget((actix_web::rt::System::current(), system));
     Ok(outcome?)
 }
