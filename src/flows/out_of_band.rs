@@ -12,7 +12,7 @@ use super::outbox::{Posting, occasion, post, tell};
 use super::proof::{Claimant, Refusal};
 use super::quotas::wait_or_take;
 use super::sessions::Caller;
-use super::{Core, Fault, account};
+use super::{Core, Fault, account, recovery};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
@@ -24,7 +24,7 @@ use crate::domain::user::User;
 use crate::measures;
 use crate::store::one_time_codes::NewCode;
 use crate::store::out_of_band_factors::{NewPendingFactor, StoredFactor};
-use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes, users};
+use crate::store::{PgConnection, one_time_codes, out_of_band_factors};
 
 /// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
 const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
@@ -442,10 +442,7 @@ pub async fn remove(
             }
             out_of_band_factors::remove(connection, user_id, channel)?;
             if hint.is_some() {
-                if !after.any_confirmed() {
-                    recovery_codes::remove(connection, user_id)?;
-                    users::enable_codes(connection, user_id)?;
-                }
+                recovery::go_with_the_last(connection, user_id, &after)?;
                 let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
                 shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
                 tell(&shared, connection, &user, news, &origin, now)?;

@@ -15,6 +15,7 @@ use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::user::SecondFactors;
 use crate::store::{PgConnection, out_of_band_factors, recovery_codes, totp_factors, users};
 
 /// Makes a new set of recovery codes; the old one is dead. `None`: the account has no second factor that they could stand
@@ -97,6 +98,20 @@ pub async fn remove_authenticator(
         .await
 }
 
+/// Removes what is of no use without a second factor, when none that is confirmed is left.
+pub(super) fn go_with_the_last(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    left: &SecondFactors,
+) -> Result<(), Fault> {
+    if !left.any_confirmed() {
+        recovery_codes::remove(connection, user_id)?;
+        // Nor is anything left that was guessed at: the next factor is not to be refused for it.
+        users::enable_codes(connection, user_id)?;
+    }
+    Ok(())
+}
+
 fn decide_removal(
     core: &Core,
     connection: &mut PgConnection,
@@ -121,11 +136,7 @@ fn decide_removal(
         return Ok(Removal::Refused(refusal));
     }
     totp_factors::remove(connection, user.id)?;
-    if !factors.any_confirmed() {
-        recovery_codes::remove(connection, user.id)?;
-        // Nor is anything left that was guessed at: the next factor is not to be refused for it.
-        users::enable_codes(connection, user.id)?;
-    }
+    go_with_the_last(connection, user.id, &factors)?;
     let event = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
     core.audit(
         connection,
