@@ -1,16 +1,21 @@
 //! Access tokens as text: signed here, and read here only.
 //!
-//! The library's defaults check too little (`typ` never, `aud` and `iss` only when present) and read the machine's
-//! clock; so it checks the signature, and the header and the claims are judged by `domain::access_token`. Every
-//! member is required and typed by the claims' structure, and a header with any member beyond `alg`, `typ` and
-//! `kid` is refused (RFC 8725 §3.1, §3.11; RFC 7515 §4.1.11).
+//! A token is three parts in base64url (RFC 7515 §3.1). The library checks the signature; the header and the claims are
+//! judged by `domain::access_token`, since the library's own `decode` checks too little (`typ` never, `aud` and `iss` only
+//! when present) and reads the machine's clock. Every member is required and typed by the claims' structure, and a header
+//! with any member beyond `alg`, `typ` and `kid` is refused (RFC 8725 §3.1, §3.11; RFC 7515 §4.1.11).
+//!
+//! What signs is the key itself, read once when it was loaded: the library's `encode` reads and checks the private key
+//! anew for every token, which costs as much as signing.
 
 use std::borrow::Borrow;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, Header, Validation};
+use jsonwebtoken::Algorithm;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::signing_key::SigningKey;
@@ -20,7 +25,7 @@ use crate::domain::signing_key::SigningAlgorithm;
 /// A token could not be signed.
 #[derive(Debug, thiserror::Error)]
 #[error("an access token could not be signed")]
-pub struct SignError(#[from] jsonwebtoken::errors::Error);
+pub struct SignError;
 
 /// Signs claims.
 ///
@@ -28,15 +33,12 @@ pub struct SignError(#[from] jsonwebtoken::errors::Error);
 ///
 /// Fails only when the provider does.
 pub fn sign(key: &SigningKey, claims: &AccessTokenClaims) -> Result<String, SignError> {
-    let mut header = Header::new(library_algorithm(key.algorithm));
-    header.typ = Some(TYPE.to_owned());
-    header.kid = Some(key.public.kid.clone());
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that makes access tokens"
-    )]
-    let token = jsonwebtoken::encode(&header, claims, &key.encoding)?;
-    Ok(token)
+    let header = AccessTokenHeader {
+        alg: key.algorithm.as_str().to_owned(),
+        typ: TYPE.to_owned(),
+        kid: key.public.kid.clone(),
+    };
+    sign_as_is(key, &header, claims)
 }
 
 /// Signs a header and claims as they stand, however wrong: for the test vectors of `vestibule dev`.
@@ -44,10 +46,12 @@ pub fn sign(key: &SigningKey, claims: &AccessTokenClaims) -> Result<String, Sign
 /// # Errors
 ///
 /// Fails only when the provider does.
-pub fn sign_as_is(key: &SigningKey, header: &Value, claims: &Value) -> Result<String, SignError> {
-    let message = signing_input(header, claims);
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.encoding, library_algorithm(key.algorithm))?;
-    Ok(format!("{message}.{signature}"))
+pub fn sign_as_is(key: &SigningKey, header: &impl Serialize, claims: &impl Serialize) -> Result<String, SignError> {
+    let mut token = signing_input(header, claims);
+    let signature = key.sign(token.as_bytes()).ok_or(SignError)?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
 }
 
 /// "Signs" with HS256, the published key as secret: what a verifier that lets the token choose the algorithm accepts
@@ -60,9 +64,14 @@ pub fn sign_with_public_key(key: &SigningKey, header: &Value, claims: &Value) ->
 }
 
 /// Writes what a signature covers (RFC 7515 §5.1).
-pub fn signing_input(header: &Value, claims: &Value) -> String {
-    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    format!("{}.{}", encode(header), encode(claims))
+pub fn signing_input(header: &impl Serialize, claims: &impl Serialize) -> String {
+    // Our own structures and JSON values have nothing that JSON could not hold.
+    let json = |part: Result<Vec<u8>, serde_json::Error>| part.unwrap_or_default();
+    let mut text = String::with_capacity(1024);
+    URL_SAFE_NO_PAD.encode_string(json(serde_json::to_vec(header)), &mut text);
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(json(serde_json::to_vec(claims)), &mut text);
+    text
 }
 
 /// Returns the claims of a token whose header is ours and whose signature is right; time, issuer and audience are
@@ -70,13 +79,12 @@ pub fn signing_input(header: &Value, claims: &Value) -> String {
 ///
 /// `keys` are all keys that may still have signed something, looked up by `kid`, which is untrusted input.
 pub fn verify<K: Borrow<SigningKey>>(token: &str, keys: &[K]) -> Option<AccessTokenClaims> {
-    // RFC 7515 §3.1: three base64url parts and nothing else; a strict reader leaves one spelling of each token.
-    let ours = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if token.len() > MAX_LENGTH || !token.bytes().all(ours) {
+    if token.len() > MAX_LENGTH {
         return None;
     }
-    let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
-    let header: AccessTokenHeader = serde_json::from_slice(&header).ok()?;
+    let (message, signature) = token.rsplit_once('.')?;
+    let (header, claims) = message.split_once('.')?;
+    let header: AccessTokenHeader = decoded(header)?;
     let key = keys
         .iter()
         .map(Borrow::borrow)
@@ -88,18 +96,19 @@ pub fn verify<K: Borrow<SigningKey>>(token: &str, keys: &[K]) -> Option<AccessTo
         clippy::disallowed_methods,
         reason = "this is the one place that reads access tokens"
     )]
-    let verified = jsonwebtoken::decode(token, &key.decoding, &signature_only(key.algorithm)).ok()?;
-    Some(verified.claims)
+    let checked = jsonwebtoken::crypto::verify(
+        signature,
+        message.as_bytes(),
+        &key.decoding,
+        library_algorithm(key.algorithm),
+    );
+    if checked.ok()? { decoded(claims) } else { None }
 }
 
-fn signature_only(algorithm: SigningAlgorithm) -> Validation {
-    let mut validation = Validation::new(library_algorithm(algorithm));
-    validation.leeway = 0;
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
-    validation.validate_aud = false;
-    validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-    validation
+/// Reads one part. Its base64url is strict (no padding, no other letters, no left-over bits), so that each token has one
+/// spelling (RFC 7515 §3.1).
+fn decoded<T: DeserializeOwned>(part: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 const fn library_algorithm(algorithm: SigningAlgorithm) -> Algorithm {

@@ -5,8 +5,8 @@ use std::fmt;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256};
+use jsonwebtoken::DecodingKey;
 use zeroize::Zeroizing;
 
 use crate::domain::signing_key::{PublicJwk, PublicKey, SigningAlgorithm};
@@ -22,8 +22,15 @@ pub struct SigningKey {
     pub public: PublicJwk,
     /// The one algorithm it is for.
     pub algorithm: SigningAlgorithm,
-    pub(super) encoding: EncodingKey,
+    pair: Pair,
     pub(super) decoding: DecodingKey,
+}
+
+/// A private key as the provider holds it, who checks it once, when it is read, and wipes it when it goes.
+enum Pair {
+    Es256(EcdsaKeyPair),
+    EdDsa(Ed25519KeyPair),
+    Rs256(RsaKeyPair),
 }
 
 impl fmt::Debug for SigningKey {
@@ -65,7 +72,7 @@ impl SigningKey {
     /// Fails when the bytes are not a PKCS #8 key of that algorithm.
     pub fn from_pkcs8(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, SigningKeyError> {
         let failed = |_| SigningKeyError(algorithm.as_str());
-        let (public, encoding, decoding) = match algorithm {
+        let (public, pair, decoding) = match algorithm {
             SigningAlgorithm::Es256 => {
                 let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(failed)?;
                 // SEC 1 §2.3.3: an uncompressed point is 4 ‖ x ‖ y.
@@ -76,44 +83,47 @@ impl SigningKey {
                     x: x.to_vec(),
                     y: y.to_vec(),
                 };
-                (public, EncodingKey::from_ec_der(pkcs8), DecodingKey::from_ec_der(point))
+                let decoding = DecodingKey::from_ec_der(point);
+                (public, Pair::Es256(pair), decoding)
             }
             SigningAlgorithm::EdDsa => {
                 let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(failed)?;
                 let x = pair.public_key().as_ref();
                 let public = PublicKey::Ed25519 { x: x.to_vec() };
-                (public, EncodingKey::from_ed_der(pkcs8), DecodingKey::from_ed_der(x))
+                let decoding = DecodingKey::from_ed_der(x);
+                (public, Pair::EdDsa(pair), decoding)
             }
             SigningAlgorithm::Rs256 => {
                 let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(failed)?;
                 let n = pair.public_key().modulus().big_endian_without_leading_zero();
                 let e = pair.public_key().exponent().big_endian_without_leading_zero();
-                let decoding = DecodingKey::from_rsa_raw_components(n, e);
                 let public = PublicKey::Rsa {
                     n: n.to_vec(),
                     e: e.to_vec(),
                 };
-                (
-                    public,
-                    EncodingKey::from_rsa_der(pkcs1(pkcs8).ok_or(SigningKeyError("RS256"))?),
-                    decoding,
-                )
+                let decoding = DecodingKey::from_rsa_raw_components(n, e);
+                (public, Pair::Rs256(pair), decoding)
             }
         };
         Ok(Self {
             public: PublicJwk::of(&public),
             algorithm,
-            encoding,
+            pair,
             decoding,
         })
     }
-}
-
-/// Returns the RSA key inside its PKCS #8 wrapping, which is what the JWT library signs with.
-///
-/// The wrapping of the keys made here has one length: a sequence header (4 bytes), the version (3), rsaEncryption
-/// (15) and the header of an octet string (4), since every length in it takes two bytes.
-fn pkcs1(pkcs8: &[u8]) -> Option<&[u8]> {
-    let (_, inner) = pkcs8.split_at_checked(26)?;
-    RsaKeyPair::from_der(inner).is_ok().then_some(inner)
+    /// Signs a message under the key's algorithm; a signature has the form of RFC 7518 §3. `None` only when the provider
+    /// fails.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match &self.pair {
+            Pair::Es256(pair) => Some(pair.sign(&random, message).ok()?.as_ref().to_vec()),
+            Pair::EdDsa(pair) => Some(pair.try_sign(message).ok()?.as_ref().to_vec()),
+            Pair::Rs256(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).ok()?;
+                Some(signature)
+            }
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub const TYPE: &str = "at+jwt";
 pub const MAX_LENGTH: usize = 4096;
 
 /// The JOSE header, these members and no others: `jku`, `x5u`, `jwk` or `crit` make a token not ours.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessTokenHeader {
     /// The algorithm; must be the key's own.
