@@ -74,6 +74,9 @@ pub enum StartError {
     /// The way to the mail server.
     #[error(transparent)]
     Mail(#[from] NoTls),
+    /// The threads that wait for the database.
+    #[error("the threads for the database cannot be made ready: {0}")]
+    DatabaseThreads(io::Error),
     /// The hashing threads.
     #[error(transparent)]
     Hashing(#[from] HashError),
@@ -270,7 +273,8 @@ pub fn build(
         tracing::warn!("links in mails lead to the account pages, which are off: set LINK_BASE_URL");
     }
     let core = Core {
-        db: Database::new(database_url, config.database.pool_size, config.database.pooled),
+        db: Database::new(database_url, config.database.pool_size, config.database.pooled)
+            .map_err(StartError::DatabaseThreads)?,
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),

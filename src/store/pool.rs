@@ -1,9 +1,10 @@
 //! Connections: few, awaited without a thread, and never a reason to hang.
 //!
-//! A request waits for its turn on a semaphore, if there are not too many already, then runs all of its SQL in one go on a blocking thread. While the
-//! database cannot be reached, requests are told so at once: a failed attempt to connect marks the pool down, which
+//! There are as many threads as connections, and one queue before them: a request leaves all of its SQL there as one piece of
+//! work, unless too much waits already, and takes it back when no thread has begun it in time. While the database cannot be reached, requests are told so at once: a failed attempt to connect marks the pool down, which
 //! ends every wait for a new connection; r2d2 keeps trying in the background, and the first success marks it up.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +15,10 @@ use diesel::r2d2::{
 };
 use diesel::{Connection, PgConnection};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::error::StoreError;
 use super::transaction::{Lease, Retryable, alone, in_transaction, reading};
@@ -45,7 +49,7 @@ type Manager = ConnectionManager<PgConnection>;
 #[derive(Clone)]
 pub struct Database {
     connector: Connector,
-    turns: Arc<Semaphore>,
+    threads: Arc<Threads>,
     places: Arc<Semaphore>,
     schema_is_ready: Arc<AtomicBool>,
     pooled: bool,
@@ -55,10 +59,14 @@ impl Database {
     /// Prepares up to `size` connections to a libpq URL; none is made before the first use, and nothing is let through
     /// before [`Database::schema_is_ready`]. `pooled`: the URL leads to a pooler that may run each transaction on another
     /// session.
-    pub fn new(url: &SecretString, size: u32, pooled: bool) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Fails only when the system has no means left for waiting on threads.
+    pub fn new(url: &SecretString, size: u32, pooled: bool) -> io::Result<Self> {
         let size = size.max(1);
         measures::connections(size);
-        let turns = usize::from(u16::try_from(size).unwrap_or(u16::MAX));
+        let connections = usize::from(u16::try_from(size).unwrap_or(u16::MAX));
         let reachable = Arc::new(AtomicBool::new(true));
         let pool = Pool::builder()
             .max_size(size)
@@ -71,13 +79,13 @@ impl Database {
                 pooled,
             }))
             .build_unchecked(Manager::new(url.expose_secret()));
-        Self {
+        Ok(Self {
             connector: Connector { pool, reachable },
-            turns: Arc::new(Semaphore::new(turns)),
-            places: Arc::new(Semaphore::new(turns * WAITING_FOR_EACH)),
+            threads: Arc::new(Threads::new(connections)?),
+            places: Arc::new(Semaphore::new(connections * WAITING_FOR_EACH)),
             schema_is_ready: Arc::default(),
             pooled,
-        }
+        })
     }
 
     /// Lets statements through, once the schema is known to be the one that this program was written for.
@@ -156,25 +164,31 @@ impl Database {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let turn = self.turn(name).await?;
-        let connector = self.connector.clone();
-        let span = tracing::Span::current();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the one place that sends work to blocking threads"
-        )]
-        let working = tokio::task::spawn_blocking(move || {
-            // Held until the connection is back in the pool, also when the request was given up meanwhile.
-            let _turn = turn;
-            let _entered = span.entered();
-            let lease = Lease::new(connector).inspect_err(|_fault| measures::connection_refused("unreachable"))?;
-            let (_used, begun) = (Present::uses_connection(), Stopwatch::start());
-            let done = work(lease);
-            measures::connection_used(begun.elapsed());
-            done
+        let place = self.place(name)?;
+        let request = Waiting(Claim::default());
+        let claim = request.0.clone();
+        let (connector, span) = (self.connector.clone(), tracing::Span::current());
+        let (waits, begun) = (Present::waits_for_connection(), Stopwatch::start());
+        let mut working = self.threads.spawn(move || {
+            drop((place, waits));
+            measures::connection_waited(begun.elapsed());
+            claim.is_first().then(|| {
+                let _entered = span.entered();
+                let lease = Lease::new(connector).inspect_err(|_fault| measures::connection_refused("unreachable"))?;
+                let (_used, begun) = (Present::uses_connection(), Stopwatch::start());
+                let done = work(lease);
+                measures::connection_used(begun.elapsed());
+                done
+            })
         });
-        match tokio::time::timeout(ANSWER_TIMEOUT, working).await {
-            Ok(Ok(done)) => done,
+        let answered = match timeout(TURN_TIMEOUT, &mut working).await {
+            Err(_elapsed) if request.0.is_first() => return Err(busy(name).into()),
+            Err(_elapsed) => timeout(ANSWER_TIMEOUT, working).await,
+            answered => answered,
+        };
+        match answered {
+            Ok(Ok(Some(done))) => done,
+            Ok(Ok(None)) => Err(busy(name).into()),
             Ok(Err(died)) => Err(StoreError::Unavailable(died.to_string()).into()),
             Err(_elapsed) => {
                 measures::connection_refused("no_answer");
@@ -183,25 +197,78 @@ impl Database {
         }
     }
 
-    /// Waits for the right to use a connection.
-    async fn turn(&self, name: &'static str) -> Result<OwnedSemaphorePermit, StoreError> {
-        if !self.schema_is_ready.load(Ordering::Acquire) {
+    /// Takes a place among those that wait for a connection.
+    fn place(&self, name: &'static str) -> Result<OwnedSemaphorePermit, StoreError> {
+        if !self.is_schema_ready() {
             return Err(StoreError::Unavailable(
                 "the schema has not been checked yet".to_owned(),
             ));
         }
-        let busy = || {
-            measures::connection_refused("busy");
-            StoreError::Unavailable(format!("all connections are busy ({name})"))
-        };
-        let place = self.places.try_acquire().map_err(|_full| busy())?;
-        let begun = Stopwatch::start();
-        let waiting = Present::waits_for_connection();
-        let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.turns).acquire_owned()).await;
-        drop((waiting, place));
-        measures::connection_waited(begun.elapsed());
-        turn.map_err(|_elapsed| busy())?
-            .map_err(|closed| StoreError::Unavailable(closed.to_string()))
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_full| busy(name))
+    }
+}
+
+fn busy(name: &'static str) -> StoreError {
+    measures::connection_refused("busy");
+    StoreError::Unavailable(format!("all connections are busy ({name})"))
+}
+
+/// The right to a piece of work: a thread that does it, or the request that gives it up, whoever asks first.
+#[derive(Clone, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    fn is_first(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// A request that waits. When it goes, as it does when its client hangs up, nobody needs what it asked for.
+struct Waiting(Claim);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _begun = self.0.is_first();
+    }
+}
+
+/// The threads that wait for the database, one for each connection, and the queue before them.
+///
+/// It is a runtime's own pool of blocking threads, of a runtime that runs nothing else. A thread that is done takes what is
+/// next by itself; with a semaphore before shared blocking threads, it woke the next request, which woke a thread.
+struct Threads {
+    queue: Handle,
+    /// Here until the end, which must not be waited for.
+    runtime: Option<Runtime>,
+}
+
+impl Threads {
+    fn new(number: usize) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(number)
+            .thread_name("database")
+            .build()?;
+        Ok(Self {
+            queue: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
+    }
+
+    fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that sends work to blocking threads"
+        )]
+        self.queue.spawn_blocking(work)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Who drops it may be one of its own threads, or one that must not wait.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
