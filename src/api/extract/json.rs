@@ -67,10 +67,11 @@ pub(super) fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> impl Future<Output = Result<Zeroizing<Vec<u8>>, Problem>> + use<> {
+    let length = announced_length(request);
     let payload = web::Payload::from_request(request, payload);
     async move {
         let payload = payload.await.map_err(|_io| Problem::of(Code::MalformedRequest))?;
-        tokio::time::timeout(BODY_TIMEOUT, read(payload))
+        tokio::time::timeout(BODY_TIMEOUT, read(payload, length))
             .await
             .map_err(|_elapsed| Problem::of(Code::RequestTimeout))?
     }
@@ -101,9 +102,17 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-async fn read(mut payload: web::Payload) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    // Reserved in full, so that growing does not leave copies of a password behind.
-    let mut body = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
+/// Returns how many bytes are to come: as many as may, where that is not said (chunks).
+fn announced_length(request: &HttpRequest) -> usize {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+    length.unwrap_or(MAX_BYTES).min(MAX_BYTES)
+}
+
+async fn read(mut payload: web::Payload, length: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    // Reserved in full, so that growing does not leave copies of a password behind; and no more than that, since all of it
+    // is wiped byte by byte in the end.
+    let mut body = Zeroizing::new(Vec::with_capacity(length));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_broken| Problem::new(Code::MalformedRequest, "The body did not arrive whole."))?;
         if body.len() + chunk.len() > MAX_BYTES {
