@@ -15,7 +15,7 @@ use crate::bounds::{bare_hashes, pgbench, start_fixed_route};
 use crate::database::Database;
 use crate::drive::{Load, Outcome, Pace, Requests, drive, fetch};
 use crate::http::{get, post};
-use crate::machine;
+use crate::machine::{self, Apart};
 use crate::population::{Kind, MASTER_KEY, PASSWORD, Population};
 use crate::service::{Program, Service};
 use crate::statements::{self, COUNTER, LOGGED, NOT_LOGGED, Script};
@@ -28,6 +28,11 @@ const CONNECTIONS: usize = 20;
 const SERVICE_CLIENTS: usize = 150;
 /// Whose password is hashed by the service itself.
 const REGISTERED: &str = "registered@example.com";
+
+/// Rows of the second door and of refresh with processors of their own for the database.
+pub const VERIFY_APART: &str = "/2fa/verify apart";
+/// See [`VERIFY_APART`].
+pub const REFRESH_APART: &str = "/token/refresh apart";
 
 /// How much is measured.
 #[derive(Clone)]
@@ -236,11 +241,13 @@ impl Bench {
 
     /// Measures everything once, or only what is named.
     pub fn run(&mut self, only: &[String]) -> Result<Vec<Row>, Box<dyn Error>> {
-        const ALL: [&str; 8] = [
+        const ALL: [&str; 10] = [
             "/register",
             "/login",
             "/2fa/verify",
             "/token/refresh",
+            VERIFY_APART,
+            REFRESH_APART,
             "/token/validate",
             "/token/introspect",
             "/me",
@@ -254,11 +261,29 @@ impl Bench {
                     "/login" => self.login()?,
                     "/2fa/verify" => self.measure_verify()?,
                     "/token/refresh" => self.measure_refresh()?,
+                    VERIFY_APART | REFRESH_APART => match self.apart(name)? {
+                        Some(row) => row,
+                        None => continue,
+                    },
                     answered => self.answered(answered)?,
                 });
             }
         }
         Ok(rows)
+    }
+
+    /// Measures what waits for the database with half of the processors for that alone, as on machines of their own. `None`:
+    /// there is only one.
+    fn apart(&mut self, name: &'static str) -> Result<Option<Row>, Box<dyn Error>> {
+        let others = [self.service.process(), std::process::id()];
+        let Some(_apart) = Apart::part(self.database.process()?, &others) else {
+            return Ok(None);
+        };
+        let row = match name {
+            VERIFY_APART => self.measure_verify()?,
+            _ => self.measure_refresh()?,
+        };
+        Ok(Some(Row { name, ..row }))
     }
 
     /// Measures logins beside a bare loop over the same hash.

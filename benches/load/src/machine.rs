@@ -1,7 +1,10 @@
-//! What processes cost, read from `/proc`: processor time and memory.
+//! What processes cost, read from `/proc`: processor time and memory. And which processors they may use.
 
 use std::collections::HashMap;
 use std::fs;
+
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Linux counts processor time in hundredths of a second for programs, whatever its own tick is.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -13,7 +16,15 @@ pub fn cpu_seconds(process: u32) -> f64 {
 
 /// Returns the processor time of a process and of all below it, those that have ended included.
 pub fn tree_cpu_seconds(root: u32) -> f64 {
-    let all: HashMap<u32, Status> = processes().filter_map(|id| Some((id, read(id)?))).collect();
+    tree(root)
+        .iter()
+        .map(|(_, status)| status.own + status.ended_children)
+        .sum()
+}
+
+/// Finds a process and all below it.
+fn tree(root: u32) -> Vec<(u32, Status)> {
+    let mut all: HashMap<u32, Status> = processes().filter_map(|id| Some((id, read(id)?))).collect();
     let is_below = |id: &u32| {
         let mut id = *id;
         while let Some(status) = all.get(&id) {
@@ -24,8 +35,65 @@ pub fn tree_cpu_seconds(root: u32) -> f64 {
         }
         false
     };
-    let below = all.iter().filter(|(id, _)| is_below(id));
-    below.map(|(_, status)| status.own + status.ended_children).sum()
+    let below: Vec<u32> = all.keys().copied().filter(|id| is_below(id)).collect();
+    let found = below.into_iter();
+    found.filter_map(|id| Some((id, all.remove(&id)?))).collect()
+}
+
+/// One half of the processors for a server and all that it starts, the other for everything else; as it was before when this
+/// goes.
+pub struct Apart {
+    server: u32,
+    others: Vec<u32>,
+    all: CpuSet,
+}
+
+impl Apart {
+    /// Parts them. `None`: there is one processor only, or parting is not allowed.
+    pub fn part(server: u32, others: &[u32]) -> Option<Self> {
+        let all = sched_getaffinity(None).ok()?;
+        let usable: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).collect();
+        let (first, second) = usable.split_at(usable.len() / 2);
+        let apart = Self {
+            server,
+            others: others.to_vec(),
+            all,
+        };
+        (!first.is_empty() && apart.keep(&set_of(first), &set_of(second)).is_some()).then_some(apart)
+    }
+
+    fn keep(&self, server: &CpuSet, others: &CpuSet) -> Option<()> {
+        // The first process before those that it has started: what it starts from now on is kept, too.
+        keep_to(self.server, server)?;
+        for (id, _) in tree(self.server) {
+            keep_to(id, server)?;
+        }
+        self.others.iter().try_for_each(|id| keep_to(*id, others))
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        let _ = self.keep(&self.all, &self.all);
+    }
+}
+
+fn set_of(processors: &[usize]) -> CpuSet {
+    let mut set = CpuSet::new();
+    for cpu in processors {
+        set.set(*cpu);
+    }
+    set
+}
+
+/// Keeps all threads of a process to some processors.
+fn keep_to(process: u32, processors: &CpuSet) -> Option<()> {
+    for thread in fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
+        let id = thread.file_name().to_str()?.parse().ok()?;
+        // One that has just ended needs no processor.
+        let _ = sched_setaffinity(Some(Pid::from_raw(id)?), processors);
+    }
+    Some(())
 }
 
 struct Status {

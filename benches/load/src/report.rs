@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::bench::Row;
+use crate::bench::{REFRESH_APART, Row, VERIFY_APART};
 use crate::extremes::median;
 
 /// Takes of several runs of each kind the one in the middle, by its part of the bound.
@@ -115,11 +115,14 @@ pub fn judge(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> Vec
         limit,
         at_least,
     };
+    let beside_pgbench = |name: &str| goal(&format!("{name}, part of pgbench"), ratio(name), 0.8, true);
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
     vec![
         goal("/login, part of the bare bcrypt loop", ratio("/login"), 0.95, true),
-        goal("/2fa/verify, part of pgbench", ratio("/2fa/verify"), 0.8, true),
-        goal("/token/refresh, part of pgbench", ratio("/token/refresh"), 0.8, true),
+        beside_pgbench("/2fa/verify"),
+        beside_pgbench("/token/refresh"),
+        beside_pgbench(VERIFY_APART),
+        beside_pgbench(REFRESH_APART),
         goal(
             "/token/validate, times /token/refresh",
             rate("/token/validate") / rate("/token/refresh"),
