@@ -201,8 +201,9 @@ impl Bench {
         }
     }
 
-    /// Puts a load on as fast as it is answered, then at half that rate to take the times.
-    fn measure(&self, name: &'static str, load: &Load) -> Result<Row, Box<dyn Error>> {
+    /// Puts a load on as fast as it is answered. Returns also what a request cost service, database and generator in
+    /// milliseconds of processor time.
+    pub fn closed(&self, load: &Load) -> Result<(Outcome, [f64; 3]), Box<dyn Error>> {
         let database = self.database.process()?;
         let cpu = || {
             [
@@ -214,6 +215,14 @@ impl Bench {
         let before = cpu();
         let closed = drive(load.clone());
         let after = cpu();
+        let cost = |place: usize| (after[place] - before[place]) * 1000.0 / closed.done.max(1) as f64;
+        let costs = [cost(0), cost(1), cost(2)];
+        Ok((closed, costs))
+    }
+
+    /// Puts a load on as fast as it is answered, then at half that rate to take the times.
+    fn measure(&self, name: &'static str, load: &Load) -> Result<Row, Box<dyn Error>> {
+        let (closed, cpu) = self.closed(load)?;
         let sent = closed.statuses.values().sum::<u64>();
         let rate = closed.per_second() / 2.0;
         let open = drive(Load {
@@ -222,7 +231,6 @@ impl Bench {
             connections: load.connections.max(64),
             ..load.clone()
         });
-        let cost = |place: usize| (after[place] - before[place]) * 1000.0 / closed.done.max(1) as f64;
         complain(name, &closed);
         complain(name, &open);
         Ok(Row {
@@ -230,7 +238,7 @@ impl Bench {
             per_second: closed.per_second(),
             rate,
             times: [0.5, 0.99, 0.999].map(|quantile| open.milliseconds(quantile)),
-            cpu: [cost(0), cost(1), cost(2)],
+            cpu,
             resident: machine::resident(self.service.process()),
             bound: ("", f64::NAN),
             bound_cpu: f64::NAN,
@@ -353,6 +361,25 @@ impl Bench {
         self.beside_pgbench(row, |(refresh, _)| refresh)
     }
 
+    /// Puts one load on as fast as it is answered and measures nothing else: for many short turns.
+    pub fn turn(&mut self, name: &'static str) -> Result<(Outcome, [f64; 3]), Box<dyn Error>> {
+        let requests = match name {
+            "/2fa/verify" => self.verify(),
+            "/token/refresh" => self.refresh_from(1),
+            asked => self.questions(asked)?,
+        };
+        self.population.renew(&self.database)?;
+        self.closed(&self.load(&requests, CONNECTIONS))
+    }
+
+    /// Has another build serve from now on, on the same database.
+    pub fn replace(&mut self, binary: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
+        let before = std::mem::replace(&mut self.program.path, binary);
+        let service = self.program.start(&[])?;
+        std::mem::replace(&mut self.service, service).stop()?;
+        Ok(before)
+    }
+
     fn beside_pgbench(&self, row: Row, script: impl Fn(&(Script, Script)) -> &Script) -> Result<Row, Box<dyn Error>> {
         self.population.renew(&self.database)?;
         let script = script(self.scripts()?);
@@ -388,6 +415,21 @@ impl Bench {
 
     /// Measures what changes nothing beside a route that answers without looking.
     fn answered(&mut self, path: &'static str) -> Result<Row, Box<dyn Error>> {
+        let requests = self.questions(path)?;
+        let row = self.measure(path, &self.load(&requests, CONNECTIONS))?;
+        let fixed = start_fixed_route()?;
+        let bound = drive(Load {
+            address: fixed.address,
+            ..self.load(&requests, CONNECTIONS)
+        });
+        Ok(Row {
+            bound: ("fixed route", bound.per_second()),
+            ..row
+        })
+    }
+
+    /// Makes requests that change nothing, with the tokens of many users in turn.
+    fn questions(&mut self, path: &'static str) -> Result<Requests, Box<dyn Error>> {
         if self.tokens.is_empty() {
             self.tokens = Rc::new(self.access_tokens()?);
         }
@@ -396,7 +438,7 @@ impl Bench {
         }
         let (tokens, clients) = (Rc::clone(&self.tokens), Rc::clone(&self.clients));
         let token = move |number: u64| tokens[number as usize % tokens.len()].clone();
-        let requests: Requests = match path {
+        Ok(match path {
             "/token/introspect" => Rc::new(move |number| {
                 let body = format!("token={}", token(number));
                 let length = body.len();
@@ -408,16 +450,6 @@ impl Bench {
             }),
             "/.well-known/jwks.json" => Rc::new(move |_| Some(get(path, ""))),
             _ => Rc::new(move |number| Some(get(path, &format!("Authorization: Bearer {}\r\n", token(number))))),
-        };
-        let row = self.measure(path, &self.load(&requests, CONNECTIONS))?;
-        let fixed = start_fixed_route()?;
-        let bound = drive(Load {
-            address: fixed.address,
-            ..self.load(&requests, CONNECTIONS)
-        });
-        Ok(Row {
-            bound: ("fixed route", bound.per_second()),
-            ..row
         })
     }
 

@@ -12,6 +12,7 @@ mod population;
 mod report;
 mod service;
 mod statements;
+mod turns;
 
 use std::error::Error;
 use std::fs;
@@ -72,6 +73,9 @@ struct Run {
     /// Login, verify and refresh at ten thousand, a million and ten million users, and nothing else
     #[arg(long)]
     scale: bool,
+    /// Another build, to compare with on the same database in as many turns as there are runs, and nothing else
+    #[arg(long)]
+    beside: Option<PathBuf>,
     /// The numbers of users that --scale goes through
     #[arg(long, value_delimiter = ',', default_value = "10000,1000000,10000000")]
     scales: Vec<u64>,
@@ -99,6 +103,11 @@ fn measure(mut run: Run) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&run.out)?;
     // The service runs in a directory of its own, so that no `.env` of this one counts.
     (run.vestibule, run.scratch) = (fs::canonicalize(&run.vestibule)?, fs::canonicalize(&run.scratch)?);
+    if let Some(other) = run.beside.take() {
+        let mut bench = Bench::start(run.vestibule.clone(), run.scratch.join("main"), size(&run, run.users))?;
+        turns::compare(&mut bench, fs::canonicalize(other)?, &run.only, run.runs)?;
+        return bench.stop();
+    }
     let result = if run.scale { scale(&run)? } else { everything(&run)? };
     let file = run.out.join(if run.scale { "scale.json" } else { "bench.json" });
     fs::write(&file, serde_json::to_string_pretty(&result)? + "\n")?;
