@@ -1,11 +1,35 @@
-//! What was measured beside others: the table for people, the same as JSON, and whether vestibule carries more.
+//! What is asked of all that are measured beside each other, and what became of it: the table for people, the same as JSON, and whether vestibule carries more.
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::peers::Question;
 use crate::report::Goal;
+
+/// What is asked of all of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// A login is completed with the code of an authenticator.
+    SecondFactor,
+    /// A session is carried on, or gets a new access token where sessions have no more to them.
+    Refresh,
+    /// Whose session is it, and does it last?
+    Validate,
+}
+
+impl Question {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::SecondFactor, Self::Refresh, Self::Validate];
+
+    /// What the table calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SecondFactor => "second factor",
+            Self::Refresh => "refresh",
+            Self::Validate => "validate",
+        }
+    }
+}
 
 /// What was measured of one service and one question.
 #[derive(Clone)]
@@ -24,6 +48,16 @@ pub struct Figures {
     pub cpu: [f64; 2],
     /// Answers that were not as wanted.
     pub failed: u64,
+}
+
+/// What became of several logins of one user that all came with the same code.
+pub struct SameCode {
+    /// Who was asked.
+    pub who: &'static str,
+    /// How many were completed: one, if a code counts once.
+    pub completed: usize,
+    /// How many there were.
+    pub of: usize,
 }
 
 /// Takes of several runs of the same the one in the middle, by its rate.

@@ -154,3 +154,28 @@ pub fn post_with(path: &str, headers: &str, body: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Head;
+
+    fn end(answer: &[u8]) -> Option<usize> {
+        Head::read(answer).ok().flatten()?.end(answer)
+    }
+
+    #[test]
+    fn an_answer_ends_with_its_length_or_its_last_chunk() {
+        let whole: [&[u8]; 4] = [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            b"HTTP/1.1 204 No Content\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        ];
+        for answer in whole {
+            assert_eq!(end(answer), Some(answer.len()));
+        }
+        for answer in [whole[0], whole[2], whole[3]] {
+            assert_eq!(end(&answer[..answer.len() - 1]), None);
+        }
+    }
+}

@@ -4,9 +4,9 @@
 //! once, a login, its code or a refresh token, is asked about once: every run has users of its own.
 
 use std::error::Error;
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::database::Database;
 use crate::drive::{Requests, fetch};
+use crate::figures::Question;
 use crate::http::{get, post, post_with};
-use crate::peers::Question;
 use crate::population::code_of;
 use crate::service::free_address;
 
@@ -157,8 +157,9 @@ impl Peer {
         users: u64,
     ) -> Result<Self, Box<dyn Error>> {
         database.run(&format!("CREATE DATABASE \"{}\"", kind.name))?;
-        let log = scratch.join(format!("{}.log", kind.name));
-        let wrong = |what: &str| format!("{} {what}; see {}", kind.name, log.display());
+        let log = kind.log(scratch);
+        // The log is gone before anybody can look at it.
+        let wrong = |what: &str| format!("{} {what}: {}", kind.name, fs::read_to_string(&log).unwrap_or_default());
         let mut populate = kind.command(kind.populate, (home, scratch), database)?;
         let output = populate.arg(users.to_string()).output()?;
         let made: Value = serde_json::from_slice(&output.stdout).map_err(|_nothing| wrong("makes no users"))?;
@@ -212,6 +213,10 @@ impl Peer {
 }
 
 impl Kind {
+    fn log(&self, scratch: &Path) -> PathBuf {
+        scratch.join(format!("{}.log", self.name))
+    }
+
     /// Prepares one of its programs.
     fn command(
         &self,
@@ -223,8 +228,7 @@ impl Kind {
         let directory = home.join(self.name);
         let installed = directory.join(program);
         let mut command = Command::new(if installed.exists() { installed } else { program.into() });
-        let log = scratch.join(format!("{}.log", self.name));
-        let log = File::options().append(true).create(true).open(log)?;
+        let log = File::options().append(true).create(true).open(self.log(scratch))?;
         command
             .args(arguments)
             .current_dir(&directory)

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CONNECTIONS, complain};
 use crate::drive::{Load, Pace, Requests, drive, fetch, holds};
-use crate::figures::{self, Figures};
+use crate::figures::{self, Figures, Question, SameCode};
 use crate::http::{get, post};
 use crate::machine;
 use crate::peer::{self, Peer};
@@ -23,32 +23,8 @@ use crate::report;
 
 /// How long each load lasts in the run that is not counted.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// Logins of one user that are completed with one code.
+/// Logins of one user here that are tried with one code.
 const SAME_CODE: usize = 8;
-
-/// What is asked of all of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Question {
-    /// A login is completed with the code of an authenticator.
-    SecondFactor,
-    /// A session is carried on, or gets a new access token where sessions have no more to them.
-    Refresh,
-    /// Whose session is it, and does it last?
-    Validate,
-}
-
-impl Question {
-    const ALL: [Self; 3] = [Self::SecondFactor, Self::Refresh, Self::Validate];
-
-    /// What the table calls it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SecondFactor => "second factor",
-            Self::Refresh => "refresh",
-            Self::Validate => "validate",
-        }
-    }
-}
 
 /// Somebody to be asked.
 struct Asked {
@@ -101,16 +77,16 @@ pub fn compare(
     for peer in &peers {
         println!("{}", peer.about);
     }
-    for (who, accepted) in &same_code {
-        println!("{who}: of {SAME_CODE} logins of one user, {accepted} were completed with the same code");
+    for SameCode { who, completed, of } in &same_code {
+        println!("{who}: {completed} of {of} logins of one user were completed with the same code");
     }
     println!("\n{}", report::goals(&goals));
     Ok(json!({
         "rows": rows.iter().map(figures::row).collect::<Vec<_>>(),
         "runs": all.iter().map(figures::row).collect::<Vec<_>>(),
         "peers": peers.iter().map(|peer| &peer.about).collect::<Vec<_>>(),
-        "completed_with_the_same_code": same_code.iter().map(|(who, accepted)| {
-            json!({"who": who, "logins": SAME_CODE, "completed": accepted})
+        "same_code": same_code.iter().map(|one| {
+            json!({"who": one.who, "completed": one.completed, "logins": one.of})
         }).collect::<Vec<_>>(),
         "goals": report::goals_as_json(&goals),
     }))
@@ -177,36 +153,46 @@ fn measure(bench: &Bench, question: Question, asked: Asked, warm_up: bool) -> Re
     })
 }
 
-/// Completes logins of one user with one code, each over a connection of its own, and counts those that were let in.
-fn accepted(address: SocketAddr, requests: &[Vec<u8>], member: &str) -> Result<usize, Box<dyn Error>> {
-    let mut accepted = 0;
-    for request in requests {
-        let answers = fetch(address, std::slice::from_ref(request))?;
-        accepted += answers
-            .iter()
-            .filter(|(status, body)| *status == 200 && holds(body, member))
-            .count();
-    }
-    Ok(accepted)
-}
-
-/// Tells for each how often one code completes a login of the same user: once, if codes count once.
-fn same_code(bench: &Bench, peers: &[Peer]) -> Result<Vec<(&'static str, usize)>, Box<dyn Error>> {
-    bench.population.renew(&bench.database)?;
-    let login = bench.logins()(0).ok_or("no login")?;
-    let mut requests = Vec::new();
-    for (_, body) in fetch(bench.service.address, &vec![login; SAME_CODE])? {
-        let answer: Value = serde_json::from_slice(&body)?;
-        let body = json!({"pre_auth_token": answer.get("pre_auth_token"), "code": Population::code(0)});
-        requests.push(post("/2fa/verify", &body.to_string()));
-    }
-    let mut all = vec![(
-        "vestibule",
-        accepted(bench.service.address, &requests, "\"refresh_token\"")?,
-    )];
+/// Tries logins of one user with one code, each over a connection of its own.
+fn same_code(bench: &Bench, peers: &[Peer]) -> Result<Vec<SameCode>, Box<dyn Error>> {
+    let completed = |address: SocketAddr, requests: &[Vec<u8>], member: &str| -> Result<usize, Box<dyn Error>> {
+        let mut completed = 0;
+        for request in requests {
+            let answers = fetch(address, std::slice::from_ref(request))?;
+            let is_right = |(status, body): &&(u16, Vec<u8>)| *status == 200 && holds(body, member);
+            completed += answers.iter().filter(is_right).count();
+        }
+        Ok(completed)
+    };
+    let requests = vestibule_same_code(bench)?;
+    let ours = completed(bench.service.address, &requests, "\"refresh_token\"")?;
+    let mut all = vec![SameCode {
+        who: "vestibule",
+        completed: ours,
+        of: requests.len(),
+    }];
     for peer in peers {
-        let (_, member) = (peer.kind.asked)(Question::SecondFactor);
-        all.push((peer.kind.name, accepted(peer.address, &peer.same_code(), member)?));
+        let (requests, (_, member)) = (peer.same_code(), (peer.kind.asked)(Question::SecondFactor));
+        let theirs = completed(peer.address, &requests, member)?;
+        all.push(SameCode {
+            who: peer.kind.name,
+            completed: theirs,
+            of: requests.len(),
+        });
     }
     Ok(all)
+}
+
+/// Second factors of one user's logins, all with the code of the moment.
+fn vestibule_same_code(bench: &Bench) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    bench.population.renew(&bench.database)?;
+    let login = bench.logins()(0).ok_or("no login")?;
+    let answers = fetch(bench.service.address, &vec![login; SAME_CODE])?;
+    let code = Population::code(0);
+    let request = |(_, body): &(u16, Vec<u8>)| {
+        let answer: Value = serde_json::from_slice(body)?;
+        let body = json!({"pre_auth_token": answer.get("pre_auth_token"), "code": code});
+        Ok(post("/2fa/verify", &body.to_string()))
+    };
+    answers.iter().map(request).collect()
 }
