@@ -23,7 +23,7 @@ use crate::statements::{self, COUNTER, LOGGED, NOT_LOGGED, Script};
 /// Connections of the service to its database, and of `pgbench`.
 pub const POOL: u64 = 10;
 /// Connections to the service where the database bounds it.
-const CONNECTIONS: usize = 20;
+pub const CONNECTIONS: usize = 20;
 /// Service clients that introspect in turn: each may do so a hundred times a second.
 const SERVICE_CLIENTS: usize = 150;
 /// Whose password is hashed by the service itself.
@@ -198,6 +198,7 @@ impl Bench {
             pace: Pace::Closed,
             lasts: self.size.lasts,
             wanted: 200,
+            member: "",
         }
     }
 
@@ -454,7 +455,7 @@ impl Bench {
     }
 
     /// Gets access tokens of some users.
-    fn access_tokens(&self) -> Result<Vec<String>, Box<dyn Error>> {
+    pub fn access_tokens(&self) -> Result<Vec<String>, Box<dyn Error>> {
         self.population.renew(&self.database)?;
         let request = self.refresh_from(1);
         let requests: Vec<Vec<u8>> = (0..self.population.sampled.min(1000))

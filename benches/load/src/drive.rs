@@ -22,7 +22,7 @@ pub type Requests = Rc<dyn Fn(u64) -> Option<Vec<u8>>>;
 pub struct Outcome {
     /// Requests that were answered as wanted.
     pub done: u64,
-    /// Answers by status, 0 for none.
+    /// Answers by status, 0 for none and for one without what it has to hold.
     pub statuses: BTreeMap<u16, u64>,
     /// From the first request to the last answer.
     pub elapsed: Duration,
@@ -75,6 +75,8 @@ pub struct Load {
     pub lasts: Duration,
     /// The status that is wanted.
     pub wanted: u16,
+    /// What the body has to hold; everything holds "".
+    pub member: &'static str,
 }
 
 struct Shared {
@@ -137,7 +139,10 @@ async fn work(shared: Rc<Shared>) {
             return;
         };
         tokio::time::sleep_until(due.into()).await;
-        let status = connection.send(&request).await.map_or(0, |answer| answer.status);
+        let status = match connection.send(&request).await {
+            Ok(answer) if answer.status != load.wanted || holds(answer.body, load.member) => answer.status,
+            _ => 0,
+        };
         let time = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
         let times = if status == load.wanted {
             &shared.times
@@ -147,6 +152,11 @@ async fn work(shared: Rc<Shared>) {
         times.borrow_mut().saturating_record(time);
         *shared.statuses.borrow_mut().entry(status).or_default() += 1;
     }
+}
+
+/// Tells whether a body holds a text.
+pub fn holds(body: &[u8], text: &str) -> bool {
+    text.is_empty() || body.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 /// Sends single requests and returns their answers' bodies, for what has to be prepared.

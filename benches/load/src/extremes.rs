@@ -89,6 +89,7 @@ pub fn login_flood(bench: &mut Bench, rate: f64) -> Result<Value, Box<dyn Error>
             pace: Pace::Open(100.0),
             lasts: lasts + Duration::from_secs(1),
             wanted: 200,
+            member: "",
         });
         (outcome.statuses.clone(), outcome.done)
     });

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 pub struct Answer<'a> {
     /// The status code.
     pub status: u16,
-    /// The body.
+    /// The body; one that came in chunks still has their marks in it.
     pub body: &'a [u8],
 }
 
@@ -78,8 +78,7 @@ impl Connection {
                 head = Head::read(&self.buffer)?;
             }
             let Some(head) = &head else { continue };
-            let end = head.length + head.body_length;
-            if self.buffer.len() >= end {
+            if let Some(end) = head.end(&self.buffer) {
                 if head.closes {
                     self.stream = None;
                 }
@@ -93,6 +92,7 @@ struct Head {
     status: u16,
     length: usize,
     body_length: usize,
+    is_chunked: bool,
     closes: bool,
 }
 
@@ -108,17 +108,30 @@ impl Head {
             status: text.get(9..12).and_then(|code| code.parse().ok()).ok_or_else(wrong)?,
             length: end + 4,
             body_length: 0,
+            is_chunked: false,
             closes: false,
         };
         for line in text.split("\r\n").skip(1) {
             let (name, value) = line.split_once(": ").ok_or_else(wrong)?;
             if name.eq_ignore_ascii_case("content-length") {
                 head.body_length = value.parse().map_err(|_not_a_number| wrong())?;
+            } else if name.eq_ignore_ascii_case("transfer-encoding") {
+                head.is_chunked = value.eq_ignore_ascii_case("chunked");
             } else if name.eq_ignore_ascii_case("connection") {
                 head.closes = value.eq_ignore_ascii_case("close");
             }
         }
         Ok(Some(head))
+    }
+
+    /// Returns where the answer ends, once all of it is there. JSON holds no line breaks but between its parts, so that
+    /// nothing in a body looks like the last chunk.
+    fn end(&self, bytes: &[u8]) -> Option<usize> {
+        if self.is_chunked {
+            return bytes.ends_with(b"\r\n0\r\n\r\n").then_some(bytes.len());
+        }
+        let end = self.length + self.body_length;
+        (bytes.len() >= end).then_some(end)
     }
 }
 
@@ -129,10 +142,40 @@ pub fn get(path: &str, headers: &str) -> Vec<u8> {
 
 /// Writes a POST request with a JSON body.
 pub fn post(path: &str, body: &str) -> Vec<u8> {
+    post_with(path, "", body)
+}
+
+/// Writes a POST request with a JSON body and further headers.
+pub fn post_with(path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nContent-Type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nContent-Type: application/json\r\n{headers}\
          Content-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Head;
+
+    fn end(answer: &[u8]) -> Option<usize> {
+        Head::read(answer).ok().flatten()?.end(answer)
+    }
+
+    #[test]
+    fn an_answer_ends_with_its_length_or_its_last_chunk() {
+        let whole: [&[u8]; 4] = [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            b"HTTP/1.1 204 No Content\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        ];
+        for answer in whole {
+            assert_eq!(end(answer), Some(answer.len()));
+        }
+        for answer in [whole[0], whole[2], whole[3]] {
+            assert_eq!(end(&answer[..answer.len() - 1]), None);
+        }
+    }
 }

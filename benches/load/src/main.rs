@@ -6,8 +6,11 @@ mod bounds;
 mod database;
 mod drive;
 mod extremes;
+mod figures;
 mod http;
 mod machine;
+mod peer;
+mod peers;
 mod population;
 mod report;
 mod service;
@@ -76,6 +79,10 @@ struct Run {
     /// Another build, to compare with on the same database in as many turns as there are runs, and nothing else
     #[arg(long)]
     beside: Option<PathBuf>,
+    /// Second factor, refresh and validation beside services of other people, which are laid out in a directory, and nothing
+    /// else
+    #[arg(long)]
+    peers: Option<PathBuf>,
     /// The numbers of users that --scale goes through
     #[arg(long, value_delimiter = ',', default_value = "10000,1000000,10000000")]
     scales: Vec<u64>,
@@ -103,13 +110,17 @@ fn measure(mut run: Run) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&run.out)?;
     // The service runs in a directory of its own, so that no `.env` of this one counts.
     (run.vestibule, run.scratch) = (fs::canonicalize(&run.vestibule)?, fs::canonicalize(&run.scratch)?);
-    if let Some(other) = run.beside.take() {
+    if let Some(other) = &run.beside {
         let mut bench = Bench::start(run.vestibule.clone(), run.scratch.join("main"), size(&run, run.users))?;
         turns::compare(&mut bench, fs::canonicalize(other)?, &run.only, run.runs)?;
         return bench.stop();
     }
-    let result = if run.scale { scale(&run)? } else { everything(&run)? };
-    let file = run.out.join(if run.scale { "scale.json" } else { "bench.json" });
+    let (result, file) = match &run.peers {
+        Some(home) => (beside_peers(&run, home)?, "peers.json"),
+        None if run.scale => (scale(&run)?, "scale.json"),
+        None => (everything(&run)?, "bench.json"),
+    };
+    let file = run.out.join(file);
     fs::write(&file, serde_json::to_string_pretty(&result)? + "\n")?;
     println!("as JSON: {}", file.display());
     Ok(())
@@ -181,9 +192,7 @@ fn everything(run: &Run) -> Result<Value, Box<dyn Error>> {
         "runs": runs.iter().map(|rows| rows.iter().map(report::row).collect::<Vec<_>>()).collect::<Vec<_>>(),
         "starts": starts, "login_flood": flood, "idle_connections": crowd, "overload": overload, "sweep": sweep, "peak_mib": peak,
         "whole_tables_read": whole_tables,
-        "goals": goals.iter().map(|goal| json!({
-            "what": goal.what, "measured": goal.measured, "limit": goal.limit, "met": goal.is_met(),
-        })).collect::<Vec<_>>(),
+        "goals": report::goals_as_json(&goals),
     }))
 }
 
@@ -215,6 +224,16 @@ fn scale(run: &Run) -> Result<Value, Box<dyn Error>> {
         }));
     }
     Ok(json!({"machine": machine::describe(), "scales": all}))
+}
+
+fn beside_peers(run: &Run, home: &Path) -> Result<Value, Box<dyn Error>> {
+    println!("{}\n", machine::describe());
+    let bench = Bench::start(run.vestibule.clone(), run.scratch.join("main"), size(run, run.users))?;
+    let codes = if run.quick { 100 } else { 1000 };
+    let places = (&fs::canonicalize(home)?, &run.scratch);
+    let compared = peers::compare(&bench, (places.0, places.1), (u64::from(run.runs), codes))?;
+    bench.stop()?;
+    Ok(json!({"machine": machine::describe(), "users": run.users, "compared": compared}))
 }
 
 /// Removes a database; where the server does not run as us, its cluster is elsewhere and the directory leads to it.

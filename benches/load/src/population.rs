@@ -123,8 +123,7 @@ impl Population {
 
     /// Returns the code that a user's authenticator shows now.
     pub fn code(place: u64) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        totp_custom::<Sha1>(30, 6, &secret(place), now.as_secs())
+        code_of(&secret(place))
     }
 
     /// Makes a token of a user's session.
@@ -260,6 +259,12 @@ impl Population {
         ))?;
         Ok(())
     }
+}
+
+/// Returns the code that an authenticator with a secret shows now.
+pub fn code_of(secret: &[u8]) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    totp_custom::<Sha1>(30, 6, secret, now.as_secs())
 }
 
 /// Returns the secret of an authenticator: anything will do that differs.

@@ -101,6 +101,16 @@ pub fn goals(goals: &[Goal]) -> String {
     text
 }
 
+/// Writes them as JSON.
+pub fn goals_as_json(goals: &[Goal]) -> Value {
+    let goal = |goal: &Goal| {
+        json!({
+            "what": goal.what, "measured": goal.measured, "limit": goal.limit, "met": goal.is_met(),
+        })
+    };
+    goals.iter().map(goal).collect()
+}
+
 /// Compares what was measured with what is wanted of every machine.
 pub fn judge(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> Vec<Goal> {
     let all = |name: &str, value: &dyn Fn(&Row) -> f64| {

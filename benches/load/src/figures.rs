@@ -1,0 +1,129 @@
+//! What is asked of all that are measured beside each other, and what became of it: the table for people, the same as JSON, and whether vestibule carries more.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::report::Goal;
+
+/// What is asked of all of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// A login is completed with the code of an authenticator.
+    SecondFactor,
+    /// A session is carried on, or gets a new access token where sessions have no more to them.
+    Refresh,
+    /// Whose session is it, and does it last?
+    Validate,
+}
+
+impl Question {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::SecondFactor, Self::Refresh, Self::Validate];
+
+    /// What the table calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SecondFactor => "second factor",
+            Self::Refresh => "refresh",
+            Self::Validate => "validate",
+        }
+    }
+}
+
+/// What was measured of one service and one question.
+#[derive(Clone)]
+pub struct Figures {
+    /// What was asked.
+    pub question: Question,
+    /// Who was asked.
+    pub who: &'static str,
+    /// With which request.
+    pub asked: &'static str,
+    /// Requests a second that were answered as wanted.
+    pub per_second: f64,
+    /// The 50th and the 99th of a hundred, in milliseconds.
+    pub times: [f64; 2],
+    /// Milliseconds of processor time of service and database.
+    pub cpu: [f64; 2],
+    /// Answers that were not as wanted.
+    pub failed: u64,
+}
+
+/// What became of several logins of one user that all came with the same code.
+pub struct SameCode {
+    /// Who was asked.
+    pub who: &'static str,
+    /// How many were completed: one, if a code counts once.
+    pub completed: usize,
+    /// How many there were.
+    pub of: usize,
+}
+
+/// Takes of several runs of the same the one in the middle, by its rate.
+pub fn middle(all: &[Figures]) -> Vec<Figures> {
+    let mut rows: Vec<Figures> = Vec::new();
+    for first in all {
+        if rows.iter().any(|row| row.asked == first.asked) {
+            continue;
+        }
+        let mut same: Vec<&Figures> = all.iter().filter(|other| other.asked == first.asked).collect();
+        same.sort_by(|one, other| one.per_second.total_cmp(&other.per_second));
+        let failed = same.iter().map(|figures| figures.failed).sum();
+        rows.push(Figures {
+            failed,
+            ..same[same.len() / 2].clone()
+        });
+    }
+    rows
+}
+
+/// Writes the table.
+pub fn table(rows: &[Figures]) -> String {
+    let mut text = format!(
+        "{:<14} {:<12} {:<28} {:>8} {:>7} {:>7} {:>7} {:>7} {:>6}\n",
+        "", "", "", "req/s", "p50", "p99", "cpu svc", "cpu db", "failed"
+    );
+    for row in rows {
+        let ([p50, p99], [service, database]) = (row.times, row.cpu);
+        let _ = writeln!(
+            text,
+            "{:<14} {:<12} {:<28} {:>8.1} {p50:>7.2} {p99:>7.2} {service:>7.3} {database:>7.3} {:>6}",
+            row.question.name(),
+            row.who,
+            row.asked,
+            row.per_second,
+            row.failed
+        );
+    }
+    text.push_str(
+        "times in ms at that rate; cpu in ms a request, of all processes of the service and of its database\n",
+    );
+    text
+}
+
+/// Writes a row as JSON.
+pub fn row(row: &Figures) -> Value {
+    json!({
+        "question": row.question.name(), "who": row.who, "asked": row.asked, "per_second": row.per_second,
+        "p50_ms": row.times[0], "p99_ms": row.times[1], "cpu_ms": {"service": row.cpu[0], "database": row.cpu[1]},
+        "failed": row.failed,
+    })
+}
+
+/// Compares what vestibule carries with the most that another does, where it is to carry more.
+pub fn goals(rows: &[Figures]) -> Vec<Goal> {
+    let most = |question: Question, ours: bool| {
+        let rows = rows
+            .iter()
+            .filter(|row| row.question == question && (row.who == "vestibule") == ours);
+        rows.map(|row| row.per_second).fold(f64::NAN, f64::max)
+    };
+    let goal = |question: Question| Goal {
+        what: format!("{}, times the most of another", question.name()),
+        measured: most(question, true) / most(question, false),
+        limit: 1.0,
+        at_least: true,
+    };
+    vec![goal(Question::SecondFactor), goal(Question::Refresh)]
+}

@@ -1,0 +1,248 @@
+//! A service of somebody else that does what is measured here, too: its database, its users and its processes.
+//!
+//! `benches/peers` has what it takes to set each up, and `scripts/bench` lays it beside what it installs. Whatever counts
+//! once, a login, its code or a refresh token, is asked about once: every run has users of its own.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::database::Database;
+use crate::drive::{Requests, fetch};
+use crate::figures::Question;
+use crate::http::{get, post, post_with};
+use crate::population::code_of;
+use crate::service::free_address;
+
+/// How long it may take to start.
+const STARTS_WITHIN: Duration = Duration::from_mins(1);
+
+/// What is known of a peer before it runs.
+pub struct Kind {
+    /// What it is called; so is its directory.
+    pub name: &'static str,
+    /// What makes its tables and users; their number is added.
+    populate: &'static [&'static str],
+    /// What serves; the address is added.
+    serve: &'static [&'static str],
+    /// What is asked, for the table, and what its answer has to hold.
+    pub asked: fn(Question) -> (&'static str, &'static str),
+    /// The request itself.
+    request: fn(Question, &User) -> Vec<u8>,
+    /// Whether a refresh token counts once.
+    rotates: bool,
+}
+
+/// All peers.
+pub const ALL: [Kind; 2] = [
+    Kind {
+        name: "better-auth",
+        populate: &["node", "server.mjs", "populate"],
+        serve: &["node", "server.mjs", "serve"],
+        asked: |question| match question {
+            Question::SecondFactor => ("POST /two-factor/verify-totp", "\"token\""),
+            Question::Refresh => ("GET /token", "\"token\""),
+            Question::Validate => ("GET /get-session", "\"session\""),
+        },
+        request: better_auth,
+        rotates: false,
+    },
+    Kind {
+        name: "allauth",
+        populate: &["venv/bin/python", "populate.py"],
+        serve: &["venv/bin/gunicorn", "--bind"],
+        asked: |question| match question {
+            Question::SecondFactor => ("POST auth/2fa/authenticate", "\"refresh_token\""),
+            Question::Refresh => ("POST tokens/refresh", "\"refresh_token\""),
+            Question::Validate => ("GET auth/session", "\"is_authenticated\": true"),
+        },
+        request: allauth,
+        rotates: true,
+    },
+];
+
+fn better_auth(question: Question, user: &User) -> Vec<u8> {
+    let session = format!("Cookie: {}\r\n", user.session);
+    match question {
+        Question::SecondFactor => {
+            // A browser says where a page comes from, and cookies count with that only.
+            let headers = format!("Cookie: {}\r\nOrigin: http://bench\r\n", user.pending);
+            let body = format!(r#"{{"code":"{}"}}"#, code_of(&user.secret));
+            post_with("/api/auth/two-factor/verify-totp", &headers, &body)
+        }
+        Question::Refresh => get("/api/auth/token", &session),
+        Question::Validate => get("/api/auth/get-session", &session),
+    }
+}
+
+fn allauth(question: Question, user: &User) -> Vec<u8> {
+    match question {
+        Question::SecondFactor => {
+            let headers = format!("X-Session-Token: {}\r\n", user.pending);
+            let body = format!(r#"{{"code":"{}"}}"#, code_of(&user.secret));
+            post_with("/_allauth/app/v1/auth/2fa/authenticate", &headers, &body)
+        }
+        Question::Refresh => {
+            let body = format!(r#"{{"refresh_token":"{}"}}"#, user.refresh);
+            post("/_allauth/app/v1/tokens/refresh", &body)
+        }
+        Question::Validate => {
+            let header = format!("Authorization: Bearer {}\r\n", user.session);
+            get("/_allauth/app/v1/auth/session", &header)
+        }
+    }
+}
+
+/// A user of a peer, with what a client of theirs would hold.
+#[derive(Clone)]
+struct User {
+    secret: Vec<u8>,
+    /// A login that waits for its second factor.
+    pending: String,
+    /// A session that is signed in.
+    session: String,
+    refresh: String,
+}
+
+impl User {
+    fn read(value: &Value) -> Option<Self> {
+        let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
+        let secret = text("secret")?;
+        let byte = |place: usize| u8::from_str_radix(secret.get(place..place + 2)?, 16).ok();
+        Some(Self {
+            secret: (0..secret.len()).step_by(2).map(byte).collect::<Option<_>>()?,
+            pending: text("pending")?,
+            session: text("session")?,
+            refresh: text("refresh").unwrap_or_default(),
+        })
+    }
+}
+
+/// A running peer, ended with its value.
+pub struct Peer {
+    /// What it is.
+    pub kind: Kind,
+    /// Its versions, and how it hashes passwords.
+    pub about: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    users: Rc<Vec<User>>,
+    again: Vec<User>,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let process = i32::try_from(self.process()).ok();
+        if let Some(process) = process.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+impl Peer {
+    /// Makes a peer's database with so many users, and starts it. What was laid out for it is in a directory of its name
+    /// below `home`; its log and its key go to `scratch`.
+    pub fn start(
+        kind: Kind,
+        (home, scratch): (&Path, &Path),
+        database: &Database,
+        users: u64,
+    ) -> Result<Self, Box<dyn Error>> {
+        database.run(&format!("CREATE DATABASE \"{}\"", kind.name))?;
+        let log = kind.log(scratch);
+        // The log is gone before anybody can look at it.
+        let wrong = |what: &str| format!("{} {what}: {}", kind.name, fs::read_to_string(&log).unwrap_or_default());
+        let mut populate = kind.command(kind.populate, (home, scratch), database)?;
+        let output = populate.arg(users.to_string()).output()?;
+        let made: Value = serde_json::from_slice(&output.stdout).map_err(|_nothing| wrong("makes no users"))?;
+        let read = |key: &str| -> Option<Vec<User>> { made.get(key)?.as_array()?.iter().map(User::read).collect() };
+        let (users, again) = (read("users").ok_or("no users")?, read("again").ok_or("no logins")?);
+        let address = free_address()?;
+        let mut server = kind.command(kind.serve, (home, scratch), database)?;
+        let mut child = server.arg(address.to_string()).stdout(Stdio::null()).spawn()?;
+        let about = made.get("about").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let begun = Instant::now();
+        while fetch(address, &[get("/", "")]).is_err() {
+            if begun.elapsed() > STARTS_WITHIN || child.try_wait()?.is_some() {
+                let _ = child.kill();
+                return Err(wrong("does not start").into());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(Self {
+            kind,
+            about,
+            address,
+            child,
+            users: Rc::new(users),
+            again,
+        })
+    }
+
+    /// Returns its first process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Requests of a run, of which each has so many users of its own.
+    pub fn requests(&self, question: Question, run: u64, number: u64) -> Requests {
+        let (users, request) = (Rc::clone(&self.users), self.kind.request);
+        let once = question == Question::SecondFactor || (question == Question::Refresh && self.kind.rotates);
+        Rc::new(move |place| {
+            if once && place >= number {
+                return None;
+            }
+            let user = users.get((run * number + place % number) as usize)?;
+            Some(request(question, user))
+        })
+    }
+
+    /// Second factors of one user's logins, all with the code of the moment.
+    pub fn same_code(&self) -> Vec<Vec<u8>> {
+        let request = |user| (self.kind.request)(Question::SecondFactor, user);
+        self.again.iter().map(request).collect()
+    }
+}
+
+impl Kind {
+    fn log(&self, scratch: &Path) -> PathBuf {
+        scratch.join(format!("{}.log", self.name))
+    }
+
+    /// Prepares one of its programs.
+    fn command(
+        &self,
+        parts: &[&str],
+        (home, scratch): (&Path, &Path),
+        database: &Database,
+    ) -> Result<Command, Box<dyn Error>> {
+        let (program, arguments) = parts.split_first().ok_or("no program")?;
+        let directory = home.join(self.name);
+        let installed = directory.join(program);
+        let mut command = Command::new(if installed.exists() { installed } else { program.into() });
+        let log = File::options().append(true).create(true).open(self.log(scratch))?;
+        command
+            .args(arguments)
+            .current_dir(&directory)
+            .stdin(Stdio::null())
+            .stderr(log);
+        for (name, variable) in [("PGHOST", "HOST"), ("PGPORT", "PORT"), ("PGUSER", "USER")] {
+            // What psql itself connects with.
+            command.env(name, database.run(&format!("\\echo :{variable}"))?);
+        }
+        command.env("PGDATABASE", self.name);
+        command.env("PEER_KEY", scratch.join(format!("{}.pem", self.name)));
+        command
+            .env("NODE_ENV", "production")
+            .env("DJANGO_SETTINGS_MODULE", "settings");
+        Ok(command)
+    }
+}

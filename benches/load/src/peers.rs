@@ -1,0 +1,198 @@
+//! Beside others: what two services of other people carry where vestibule is to carry more than any, on the same machine, in
+//! the same minutes, with the same database server and asked by the same generator.
+//!
+//! The three take turns in each run; the first run only warms them up. Nothing of a password is compared: each has a hash of
+//! its own, and no load contains one.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, CONNECTIONS, complain};
+use crate::drive::{Load, Pace, Requests, drive, fetch, holds};
+use crate::figures::{self, Figures, Question, SameCode};
+use crate::http::{get, post};
+use crate::machine;
+use crate::peer::{self, Peer};
+use crate::population::Population;
+use crate::report;
+
+/// How long each load lasts in the run that is not counted.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// Logins of one user here that are tried with one code.
+const SAME_CODE: usize = 8;
+
+/// Somebody to be asked.
+struct Asked {
+    who: &'static str,
+    address: SocketAddr,
+    process: u32,
+    what: (&'static str, &'static str),
+    requests: Requests,
+}
+
+/// Measures all of them, `runs` times with so many second factors each. `home` has the peers' programs.
+pub fn compare(
+    bench: &Bench,
+    (home, scratch): (&Path, &Path),
+    (runs, number): (u64, u64),
+) -> Result<Value, Box<dyn Error>> {
+    let number = number.min(bench.population.sampled);
+    let mut peers = Vec::new();
+    for kind in peer::ALL {
+        peers.push(Peer::start(
+            kind,
+            (home, scratch),
+            &bench.database,
+            number * (runs + 1),
+        )?);
+    }
+    let mut all = Vec::new();
+    for run in 0..=runs {
+        for question in Question::ALL {
+            let ours = vestibule(bench, question, number)?;
+            let theirs = peers.iter().map(|peer| Asked {
+                who: peer.kind.name,
+                address: peer.address,
+                process: peer.process(),
+                what: (peer.kind.asked)(question),
+                requests: peer.requests(question, run, number),
+            });
+            for asked in std::iter::once(ours).chain(theirs) {
+                let figures = measure(bench, question, asked, run == 0)?;
+                if run > 0 {
+                    all.push(figures);
+                }
+            }
+        }
+    }
+    let rows = figures::middle(&all);
+    let goals = figures::goals(&rows);
+    println!("{}", figures::table(&rows));
+    let same_code = same_code(bench, &peers)?;
+    for peer in &peers {
+        println!("{}", peer.about);
+    }
+    for SameCode { who, completed, of } in &same_code {
+        println!("{who}: {completed} of {of} logins of one user were completed with the same code");
+    }
+    println!("\n{}", report::goals(&goals));
+    Ok(json!({
+        "rows": rows.iter().map(figures::row).collect::<Vec<_>>(),
+        "runs": all.iter().map(figures::row).collect::<Vec<_>>(),
+        "peers": peers.iter().map(|peer| &peer.about).collect::<Vec<_>>(),
+        "same_code": same_code.iter().map(|one| {
+            json!({"who": one.who, "completed": one.completed, "logins": one.of})
+        }).collect::<Vec<_>>(),
+        "goals": report::goals_as_json(&goals),
+    }))
+}
+
+/// What vestibule is asked.
+fn vestibule(bench: &Bench, question: Question, number: u64) -> Result<Asked, Box<dyn Error>> {
+    bench.population.renew(&bench.database)?;
+    let (what, requests): (_, Requests) = match question {
+        Question::SecondFactor => {
+            let all = bench.verify();
+            let some = move |place| if place < number { all(place) } else { None };
+            (("POST /2fa/verify", "\"refresh_token\""), Rc::new(some))
+        }
+        Question::Refresh => (("POST /token/refresh", "\"refresh_token\""), bench.refresh_from(1)),
+        Question::Validate => {
+            let tokens = bench.access_tokens()?;
+            let header =
+                move |place: u64| format!("Authorization: Bearer {}\r\n", tokens[place as usize % tokens.len()]);
+            let request = move |place| Some(get("/token/validate", &header(place)));
+            (("GET /token/validate", "\"sub\""), Rc::new(request))
+        }
+    };
+    let (address, process) = (bench.service.address, bench.service.process());
+    Ok(Asked {
+        who: "vestibule",
+        address,
+        process,
+        what,
+        requests,
+    })
+}
+
+/// Puts a load on as fast as it is answered.
+fn measure(bench: &Bench, question: Question, asked: Asked, warm_up: bool) -> Result<Figures, Box<dyn Error>> {
+    let database = bench.database.process()?;
+    let cpu = || [asked.process, database].map(machine::tree_cpu_seconds);
+    let before = cpu();
+    let outcome = drive(Load {
+        address: asked.address,
+        requests: asked.requests,
+        first: 0,
+        connections: CONNECTIONS,
+        pace: Pace::Closed,
+        lasts: match (question, warm_up) {
+            // Until all codes are used.
+            (Question::SecondFactor, false) => Duration::from_mins(10),
+            (_, false) => bench.size.lasts,
+            (_, true) => bench.size.lasts.min(WARM_UP),
+        },
+        wanted: 200,
+        member: asked.what.1,
+    });
+    let after = cpu();
+    complain(asked.what.0, &outcome);
+    Ok(Figures {
+        question,
+        who: asked.who,
+        asked: asked.what.0,
+        per_second: outcome.per_second(),
+        times: [0.5, 0.99].map(|quantile| outcome.milliseconds(quantile)),
+        cpu: [0, 1].map(|place| (after[place] - before[place]) * 1000.0 / outcome.done.max(1) as f64),
+        failed: outcome.failed(),
+    })
+}
+
+/// Tries logins of one user with one code, each over a connection of its own.
+fn same_code(bench: &Bench, peers: &[Peer]) -> Result<Vec<SameCode>, Box<dyn Error>> {
+    let completed = |address: SocketAddr, requests: &[Vec<u8>], member: &str| -> Result<usize, Box<dyn Error>> {
+        let mut completed = 0;
+        for request in requests {
+            let answers = fetch(address, std::slice::from_ref(request))?;
+            let is_right = |(status, body): &&(u16, Vec<u8>)| *status == 200 && holds(body, member);
+            completed += answers.iter().filter(is_right).count();
+        }
+        Ok(completed)
+    };
+    let requests = vestibule_same_code(bench)?;
+    let ours = completed(bench.service.address, &requests, "\"refresh_token\"")?;
+    let mut all = vec![SameCode {
+        who: "vestibule",
+        completed: ours,
+        of: requests.len(),
+    }];
+    for peer in peers {
+        let (requests, (_, member)) = (peer.same_code(), (peer.kind.asked)(Question::SecondFactor));
+        let theirs = completed(peer.address, &requests, member)?;
+        all.push(SameCode {
+            who: peer.kind.name,
+            completed: theirs,
+            of: requests.len(),
+        });
+    }
+    Ok(all)
+}
+
+/// Second factors of one user's logins, all with the code of the moment.
+fn vestibule_same_code(bench: &Bench) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    bench.population.renew(&bench.database)?;
+    let login = bench.logins()(0).ok_or("no login")?;
+    let answers = fetch(bench.service.address, &vec![login; SAME_CODE])?;
+    let code = Population::code(0);
+    let request = |(_, body): &(u16, Vec<u8>)| {
+        let answer: Value = serde_json::from_slice(body)?;
+        let body = json!({"pre_auth_token": answer.get("pre_auth_token"), "code": code});
+        Ok(post("/2fa/verify", &body.to_string()))
+    };
+    answers.iter().map(request).collect()
+}
