@@ -11,6 +11,7 @@ use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::kept::Kept;
 use super::schema::audit_events;
 use crate::domain::audit_event::{AuditEvent, EventFilter, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
@@ -28,24 +29,23 @@ pub fn insert(
 ) -> Result<(), StoreError> {
     // One row a statement: a request has one event nearly always, and only a statement of a fixed form stays prepared.
     for (id, event) in events {
-        diesel::insert_into(audit_events::table)
-            .values((
-                audit_events::id.eq(id.uuid()),
-                audit_events::occurred_at.eq(now),
-                audit_events::event.eq(event.name.as_str()),
-                audit_events::success.eq(event.success),
-                audit_events::reason.eq(event.reason),
-                audit_events::user_id.eq(event.user_id.map(UserId::uuid)),
-                audit_events::session_id.eq(event.session_id.map(SessionId::uuid)),
-                audit_events::client_id.eq(event.client_id.map(ServiceClientId::uuid)),
-                audit_events::actor_id.eq(event.actor_id.map(UserId::uuid)),
-                audit_events::request_id.eq(origin.request_id.uuid()),
-                audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
-                audit_events::user_agent.eq(origin.user_agent.as_deref()),
-                audit_events::identifier_hash.eq(event.identifier_hash.map(Vec::from)),
-                audit_events::route.eq(origin.route.as_deref()),
-            ))
-            .execute(connection)?;
+        let inserting = diesel::insert_into(audit_events::table).values((
+            audit_events::id.eq(id.uuid()),
+            audit_events::occurred_at.eq(now),
+            audit_events::event.eq(event.name.as_str()),
+            audit_events::success.eq(event.success),
+            audit_events::reason.eq(event.reason),
+            audit_events::user_id.eq(event.user_id.map(UserId::uuid)),
+            audit_events::session_id.eq(event.session_id.map(SessionId::uuid)),
+            audit_events::client_id.eq(event.client_id.map(ServiceClientId::uuid)),
+            audit_events::actor_id.eq(event.actor_id.map(UserId::uuid)),
+            audit_events::request_id.eq(origin.request_id.uuid()),
+            audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
+            audit_events::user_agent.eq(origin.user_agent.clone()),
+            audit_events::identifier_hash.eq(event.identifier_hash.map(Vec::from)),
+            audit_events::route.eq(origin.route.clone()),
+        ));
+        Kept(inserting).execute(connection)?;
     }
     Ok(())
 }

@@ -1,15 +1,17 @@
 //! `UPDATE`s that the server parses and plans once a connection, not once a request.
 //!
 //! diesel keeps every statement prepared but these: what `set` is given may leave columns out, so that one Rust type can
-//! stand for several texts. As [`Kept`] a statement is looked up by its whole text instead, so that another text is another
-//! statement. Only statements of few texts may be kept: each text is kept for the life of the connection.
+//! stand for several texts. Nothing here leaves any out, so as [`Kept`] a statement is known by its type, as diesel knows a
+//! `SELECT`, and its text is not even written again to look it up. The same goes for an `INSERT`, which diesel looks up by its
+//! whole text.
 
 use diesel::PgConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
-/// A statement that stays prepared.
+/// A statement that stays prepared. Its type must leave one text only: columns are set with `eq`, never by a structure with
+/// optional members, and nothing of it is boxed.
 pub(super) struct Kept<U>(pub(super) U);
 
 impl<U: QueryFragment<Pg>> QueryFragment<Pg> for Kept<U> {
@@ -22,11 +24,10 @@ impl<U: QueryFragment<Pg>> QueryFragment<Pg> for Kept<U> {
     }
 }
 
-impl<U> QueryId for Kept<U> {
-    type QueryId = ();
+impl<U: 'static> QueryId for Kept<U> {
+    type QueryId = Self;
 
-    // The text tells statements apart, not the type.
-    const HAS_STATIC_QUERY_ID: bool = false;
+    const HAS_STATIC_QUERY_ID: bool = true;
 }
 
 impl<U: Query> Query for Kept<U> {
