@@ -365,11 +365,16 @@ impl Bench {
     /// Puts one load on as fast as it is answered and measures nothing else: for many short turns.
     pub fn turn(&mut self, name: &'static str) -> Result<(Outcome, [f64; 3]), Box<dyn Error>> {
         let requests = match name {
-            "/2fa/verify" => self.verify(),
-            "/token/refresh" => self.refresh_from(1),
+            "/2fa/verify" | "/token/refresh" => {
+                self.population.renew(&self.database)?;
+                if name == "/2fa/verify" {
+                    self.verify()
+                } else {
+                    self.refresh_from(1)
+                }
+            }
             asked => self.questions(asked)?,
         };
-        self.population.renew(&self.database)?;
         self.closed(&self.load(&requests, CONNECTIONS))
     }
 
@@ -418,15 +423,27 @@ impl Bench {
     fn answered(&mut self, path: &'static str) -> Result<Row, Box<dyn Error>> {
         let requests = self.questions(path)?;
         let row = self.measure(path, &self.load(&requests, CONNECTIONS))?;
-        let fixed = start_fixed_route()?;
+        // What tells whose token it is has to check its signature at least.
+        let keys = match path {
+            "/token/validate" | "/me" => Some(self.key_set()?),
+            _ => None,
+        };
+        let fixed = start_fixed_route(keys.as_deref())?;
         let bound = drive(Load {
             address: fixed.address,
             ..self.load(&requests, CONNECTIONS)
         });
         Ok(Row {
-            bound: ("fixed route", bound.per_second()),
+            bound: (keys.map_or("fixed route", |_| "route, signature"), bound.per_second()),
             ..row
         })
+    }
+
+    fn key_set(&self) -> Result<String, Box<dyn Error>> {
+        let answers = fetch(self.service.address, &[get("/.well-known/jwks.json", "")])?;
+        expect(&answers, 200)?;
+        let (_status, body) = answers.into_iter().next().ok_or("no key set")?;
+        Ok(String::from_utf8(body)?)
     }
 
     /// Makes requests that change nothing, with the tokens of many users in turn.

@@ -8,6 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::JwkSet;
+
 use crate::database::Database;
 use crate::drive::fetch;
 use crate::http::get;
@@ -41,10 +44,13 @@ fn start_again(arguments: &[&str]) -> Result<Child, Box<dyn Error>> {
         .spawn()?)
 }
 
-/// Starts a server that knows one route.
-pub fn start_fixed_route() -> Result<Helper, Box<dyn Error>> {
+/// Starts a server that knows one route. With a key set it checks the signature of each request's token before it answers.
+pub fn start_fixed_route(keys: Option<&str>) -> Result<Helper, Box<dyn Error>> {
     let address = free_address()?;
-    let child = start_again(&["fixed-route", &address.to_string()])?;
+    let at = address.to_string();
+    let mut arguments = vec!["fixed-route", &at];
+    arguments.extend(keys.iter().flat_map(|keys| ["--keys", keys]));
+    let child = start_again(&arguments)?;
     let helper = Helper { child, address };
     for _ in 0..1000 {
         if fetch(address, &[get("/", "")]).is_ok() {
@@ -56,17 +62,41 @@ pub fn start_fixed_route() -> Result<Helper, Box<dyn Error>> {
 }
 
 /// Serves one route for ever: the part of [`start_fixed_route`]'s process.
-pub fn serve_fixed_route(address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    use actix_web::{App, HttpResponse, HttpServer, web};
+pub fn serve_fixed_route(address: SocketAddr, keys: Option<&str>) -> Result<(), Box<dyn Error>> {
+    use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 
+    let keys: Option<JwkSet> = keys.map(serde_json::from_str).transpose()?;
+    let keys = web::Data::new(keys);
+    let answer = |request: HttpRequest, keys: web::Data<Option<JwkSet>>| async move {
+        if let Some(keys) = keys.as_ref()
+            && is_signed(&request, keys).is_none()
+        {
+            return HttpResponse::Unauthorized().finish();
+        }
+        HttpResponse::Ok().content_type("application/json").body(FIXED)
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = || async { HttpResponse::Ok().content_type("application/json").body(FIXED) };
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        let server = HttpServer::new(move || App::new().default_service(web::to(answer)));
+        let server = HttpServer::new(move || App::new().app_data(keys.clone()).default_service(web::to(answer)));
         server.bind(address)?.run().await
     })?;
     Ok(())
+}
+
+/// Checks the one thing about a token that cannot be spared.
+fn is_signed(request: &actix_web::HttpRequest, keys: &JwkSet) -> Option<()> {
+    let token = request
+        .headers()
+        .get("authorization")?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")?;
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    let key = DecodingKey::from_jwk(keys.find(header.kid.as_deref()?)?).ok()?;
+    let (message, signature) = token.rsplit_once('.')?;
+    let right = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, header.alg).ok()?;
+    right.then_some(())
 }
 
 /// Returns how many hashes a second so many threads check in a bare loop.

@@ -41,7 +41,11 @@ enum Part {
     Run(Run),
     /// Serve one route, to see what HTTP itself costs
     #[command(hide = true)]
-    FixedRoute { address: SocketAddr },
+    FixedRoute {
+        address: SocketAddr,
+        #[arg(long)]
+        keys: Option<String>,
+    },
     /// Check a password over and over
     #[command(hide = true)]
     BareHashes { hash: String, threads: usize, seconds: f64 },
@@ -91,7 +95,7 @@ struct Run {
 fn main() -> Result<(), Box<dyn Error>> {
     match Arguments::parse().part {
         Part::Run(run) => measure(run),
-        Part::FixedRoute { address } => bounds::serve_fixed_route(address),
+        Part::FixedRoute { address, keys } => bounds::serve_fixed_route(address, keys.as_deref()),
         Part::BareHashes { hash, threads, seconds } => {
             // As the service's threads for this: they must not slow down what others wait for.
             let _ = rustix::process::setpriority_process(None, 10);
