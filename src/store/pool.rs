@@ -1,7 +1,9 @@
 //! Connections: few, awaited without a thread, and never a reason to hang.
 //!
 //! There are as many threads as connections, and one queue before them: a request leaves all of its SQL there as one piece of
-//! work, unless too much waits already, and takes it back when no thread has begun it in time. While the database cannot be reached, requests are told so at once: a failed attempt to connect marks the pool down, which
+//! work, unless too much waits already, and takes it back when no thread has begun it in time.
+//!
+//! While the database cannot be reached, requests are told so at once: a failed attempt to connect marks the pool down, which
 //! ends every wait for a new connection; r2d2 keeps trying in the background, and the first success marks it up.
 
 use std::io;
@@ -27,8 +29,8 @@ use crate::measures::{self, Present, Stopwatch};
 /// How long a request waits for its turn (ASVS 13.1.3).
 const TURN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many requests wait for each connection. More are told at once that there is too much to do, while there is still time
-/// to ask another instance: where a transaction takes three milliseconds, the last of these waits a third of a second.
-const WAITING_FOR_EACH: usize = 100;
+/// to ask another instance: where a transaction takes three milliseconds, the last of these waits a sixth of a second.
+const WAITING_FOR_EACH: usize = 50;
 /// How long a request waits for all of its SQL. Statements have bounds of their own; this one is for a server that takes
 /// them and never answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 mod audit_events;
 mod migrations;
+mod pool;
 mod schema;
 mod sharding;
 mod sweep;
