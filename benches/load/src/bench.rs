@@ -381,6 +381,8 @@ impl Bench {
     /// Has another build serve from now on, on the same database.
     pub fn replace(&mut self, binary: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
         let before = std::mem::replace(&mut self.program.path, binary);
+        // It has another address, and so is another issuer.
+        self.tokens = Rc::default();
         let service = self.program.start(&[])?;
         std::mem::replace(&mut self.service, service).stop()?;
         Ok(before)
