@@ -8,9 +8,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use crate::http::Connection;
@@ -83,6 +86,8 @@ struct Shared {
     load: Load,
     begun: Instant,
     next: Cell<u64>,
+    /// What is due in an open loop.
+    due: Arc<Semaphore>,
     statuses: RefCell<BTreeMap<u16, u64>>,
     times: RefCell<Histogram<u64>>,
     other_times: RefCell<Histogram<u64>>,
@@ -98,15 +103,24 @@ pub fn drive(load: Load) -> Outcome {
         load,
         begun: Instant::now(),
         next: Cell::new(0),
+        due: Arc::new(Semaphore::new(0)),
         statuses: RefCell::default(),
         times: RefCell::new(new_histogram()),
         other_times: RefCell::new(new_histogram()),
     });
     let local = LocalSet::new();
-    for _ in 0..connections {
-        local.spawn_local(work(Rc::clone(&shared)));
+    if let Pace::Open(rate) = shared.load.pace {
+        let (due, lasts, begun) = (Arc::clone(&shared.due), shared.load.lasts, shared.begun);
+        thread::spawn(move || announce(&due, rate, (begun, lasts), connections));
     }
-    runtime.block_on(local);
+    let working: Vec<_> = (0..connections)
+        .map(|_| local.spawn_local(work(Rc::clone(&shared))))
+        .collect();
+    local.block_on(&runtime, async {
+        for connection in working {
+            connection.await.expect("a connection's task does not panic");
+        }
+    });
     shared.outcome()
 }
 
@@ -123,10 +137,29 @@ impl Shared {
     }
 }
 
+/// Says of each request of an open loop when it is due, and of all connections when there are no more.
+///
+/// A thread does, since the runtime's own timers are rounded up to whole milliseconds, which is more than most requests take.
+fn announce(requests: &Arc<Semaphore>, rate: f64, (begun, lasts): (Instant, Duration), connections: usize) {
+    for number in 0_u64.. {
+        // Nobody listens any more where the requests ran out before the time.
+        let due = Duration::from_secs_f64(number as f64 / rate);
+        if due >= lasts || Arc::strong_count(requests) == 1 {
+            break;
+        }
+        thread::sleep(due.saturating_sub(begun.elapsed()));
+        requests.add_permits(1);
+    }
+    requests.add_permits(connections);
+}
+
 async fn work(shared: Rc<Shared>) {
     let load = &shared.load;
     let mut connection = Connection::new(load.address);
     loop {
+        if let Pace::Open(_) = load.pace {
+            shared.due.acquire().await.expect("it is never closed").forget();
+        }
         let number = shared.next.replace(shared.next.get() + 1);
         let due = match load.pace {
             Pace::Closed => Instant::now(),
@@ -138,7 +171,6 @@ async fn work(shared: Rc<Shared>) {
         let Some(request) = (load.requests)(load.first + number) else {
             return;
         };
-        tokio::time::sleep_until(due.into()).await;
         let status = match connection.send(&request).await {
             Ok(answer) if answer.status != load.wanted || holds(answer.body, load.member) => answer.status,
             _ => 0,
