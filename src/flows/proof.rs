@@ -49,7 +49,8 @@ impl Claimant<'_> {
     }
 }
 
-/// A factor that a code proved and spent.
+/// A factor that was proven, and spent if it was a code. Whoever asked for it writes that down: see [`Claimant::succeed`].
+#[must_use]
 pub(super) struct Proven {
     pub(super) method: AuthenticationMethod,
     /// The new set of recovery codes: only when the code confirmed the first factor.
@@ -143,7 +144,6 @@ impl Claimant<'_> {
             self.forgive(core, connection)?;
         }
         measures::code(method, "right");
-        self.record(core, connection, EventName::MfaSuccess, proven.method)?;
         Ok(Ok(proven))
     }
 
@@ -295,6 +295,21 @@ impl Claimant<'_> {
             users::set_failed_codes(connection, self.held.user.id, 0)?;
         }
         Ok(())
+    }
+
+    /// Writes down what was done with a right proof and, if that was a code, the code: two rows of one statement.
+    pub(super) fn succeed(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        method: AuthenticationMethod,
+        done: AuditEvent,
+    ) -> Result<(), Fault> {
+        let right = AuditEvent::success(EventName::MfaSuccess, self.held.user.id).because(method.amr());
+        let code = (method != AuthenticationMethod::Password).then_some(right);
+        let events = code.into_iter().chain([done]);
+        let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
+        Ok(core.audit(connection, &events, self.origin, self.now)?)
     }
 
     fn record(

@@ -132,18 +132,14 @@ fn decide_removal(
     if let Err(refusal) = claimant.judge_password(core, connection, password, EventName::StepUpFail)? {
         return Ok(Removal::Refused(refusal));
     }
-    if let Err(refusal) = claimant.judge(core, connection, code)? {
-        return Ok(Removal::Refused(refusal));
-    }
+    let proven = match claimant.judge(core, connection, code)? {
+        Ok(proven) => proven,
+        Err(refusal) => return Ok(Removal::Refused(refusal)),
+    };
     totp_factors::remove(connection, user.id)?;
     go_with_the_last(connection, user.id, &factors)?;
-    let event = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
-    core.audit(
-        connection,
-        &[event.in_session(claimant.session_id)],
-        claimant.origin,
-        now,
-    )?;
+    let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
+    claimant.succeed(core, connection, proven.method, removed)?;
     tell(
         core,
         connection,

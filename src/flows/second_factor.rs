@@ -178,13 +178,8 @@ fn open(
     let Some(session) = sign_in::activate(core, connection, &arrival)? else {
         return Ok(Decision::NoSession);
     };
-    let event = AuditEvent::success(EventName::SessionCreated, user.id).in_session(id);
-    core.audit(
-        connection,
-        &[event.because(proven.method.amr())],
-        claimant.origin,
-        claimant.now,
-    )?;
+    let created = AuditEvent::success(EventName::SessionCreated, user.id).because(proven.method.amr());
+    claimant.succeed(core, connection, proven.method, created)?;
     let remaining = recovery_codes::remaining(connection, user.id)?;
     Ok(Decision::SignedIn(Box::new(Opened {
         session,

@@ -162,7 +162,7 @@ fn renew(
     let live = sessions::find_live_for_update(connection, key, now)?.ok_or(Fault::SessionEnded)?;
     let methods = assurance::with_proof(&live.methods, method);
     let session = sessions::step_up(connection, key, &methods, core.settings.lifetimes.idle, now)?;
-    let event = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
-    core.audit(connection, &[event.in_session(key.session_id)], claimant.origin, now)?;
+    let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
+    claimant.succeed(core, connection, method, done)?;
     session.ok_or(Fault::SessionEnded)
 }

@@ -27,9 +27,8 @@ pub fn insert(
     origin: &RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    // One row a statement: a request has one event nearly always, and only a statement of a fixed form stays prepared.
-    for (id, event) in events {
-        let inserting = diesel::insert_into(audit_events::table).values((
+    let row = |(id, event): &(AuditEventId, AuditEvent)| {
+        (
             audit_events::id.eq(id.uuid()),
             audit_events::occurred_at.eq(now),
             audit_events::event.eq(event.name.as_str()),
@@ -44,8 +43,15 @@ pub fn insert(
             audit_events::user_agent.eq(origin.user_agent.clone()),
             audit_events::identifier_hash.eq(event.identifier_hash.map(Vec::from)),
             audit_events::route.eq(origin.route.clone()),
-        ));
-        Kept(inserting).execute(connection)?;
+        )
+    };
+    // One or two rows a statement: a request has no more nearly always, and only a statement of a fixed form stays prepared.
+    let (pairs, rest) = events.as_chunks();
+    for [one, two] in pairs {
+        Kept(diesel::insert_into(audit_events::table).values([row(one), row(two)])).execute(connection)?;
+    }
+    for one in rest {
+        Kept(diesel::insert_into(audit_events::table).values(row(one))).execute(connection)?;
     }
     Ok(())
 }
