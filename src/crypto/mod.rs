@@ -2,6 +2,7 @@
 //!
 //! One provider (aws-lc) does all of it; nothing here is a primitive of our own. Keys never leave this layer.
 
+pub mod checked_tokens;
 pub mod code_hash;
 pub mod foreign_hash;
 pub mod hasher;

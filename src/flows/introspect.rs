@@ -13,7 +13,7 @@ use crate::domain::access_token::AccessTokenClaims;
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn introspect(core: &Arc<Core>, token: &str) -> Result<Option<AccessTokenClaims>, Fault> {
+pub async fn introspect(core: &Arc<Core>, token: &str) -> Result<Option<Arc<AccessTokenClaims>>, Fault> {
     let caller = sessions::authenticate(core, token).await?;
     Ok(caller.map(|caller| caller.claims))
 }

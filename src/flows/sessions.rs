@@ -21,7 +21,7 @@ pub struct Caller {
     /// The session that the token belongs to.
     pub session: ActiveSession,
     /// What the token says.
-    pub claims: AccessTokenClaims,
+    pub claims: Arc<AccessTokenClaims>,
 }
 
 /// Finds the caller behind an access token; `None` for every token that is not good now.

@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 
 use super::admin::{Operator, Refusal};
 use super::{Core, Fault};
+use crate::crypto::checked_tokens::CheckedTokens;
 use crate::crypto::jwt;
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::signing_key::SigningKey;
@@ -35,6 +36,8 @@ struct Loaded {
     current: Option<Arc<SigningKey>>,
     /// What is told of them to everybody.
     published: Arc<[PublicJwk]>,
+    /// What they have signed, as far as somebody has asked.
+    checked: Arc<CheckedTokens>,
 }
 
 impl KeySet {
@@ -83,12 +86,12 @@ impl KeySet {
     /// # Errors
     ///
     /// Returns [`Fault::NoSigningKey`] before the keys are loaded: a good token must not be refused then.
-    pub fn verify(&self, token: &str) -> Result<Option<AccessTokenClaims>, Fault> {
+    pub fn verify(&self, token: &str) -> Result<Option<Arc<AccessTokenClaims>>, Fault> {
         let loaded = self.loaded();
         if loaded.keys.is_empty() {
             return Err(Fault::NoSigningKey);
         }
-        Ok(jwt::verify(token, &loaded.keys))
+        Ok(loaded.checked.claims(token, || jwt::verify(token, &loaded.keys)))
     }
 
     fn loaded(&self) -> Arc<Loaded> {
@@ -154,7 +157,11 @@ async fn look(core: &Arc<Core>) -> Result<(Vec<ListedKey>, Loaded), Fault> {
         keys.find(|key| key.public.kid == listed.kid).cloned()
     };
     let keys: Vec<_> = listed.iter().filter_map(find).collect();
+    let kids = |keys: &[Arc<SigningKey>]| keys.iter().map(|key| key.public.kid.clone()).collect::<Vec<_>>();
+    // What a key signed that has gone is not good any more, whoever asked about it before.
+    let checked = (kids(&keys) == kids(&known.keys)).then(|| Arc::clone(&known.checked));
     let loaded = Loaded {
+        checked: checked.unwrap_or_default(),
         published: keys.iter().map(|key| key.public.clone()).collect(),
         current: in_place(&listed, KeyState::Current).and_then(find),
         keys,

@@ -152,7 +152,7 @@ pub struct TokenRequest {
     "sid": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6073", "auth_time": 1_772_366_400, "acr": "aal2",
     "amr": ["pwd", "otp", "mfa"], "roles": []
 }))]
-pub struct IntrospectionResponse {
+pub struct IntrospectionResponse<'a> {
     /// Whether the token is good at this moment.
     pub active: bool,
     /// Always `Bearer`.
@@ -161,15 +161,15 @@ pub struct IntrospectionResponse {
     /// The claims of the token.
     #[serde(flatten)]
     #[schema(value_type = Option<Object>)]
-    pub claims: Option<AccessTokenClaims>,
+    pub claims: Option<&'a AccessTokenClaims>,
 }
 
-impl IntrospectionResponse {
+impl<'a> IntrospectionResponse<'a> {
     /// Shows what is known of a token.
-    pub fn new(claims: Option<AccessTokenClaims>) -> Self {
+    pub fn new(claims: Option<&'a AccessTokenClaims>) -> Self {
         Self {
             active: claims.is_some(),
-            token_type: claims.as_ref().map(|_| "Bearer"),
+            token_type: claims.map(|_| "Bearer"),
             claims,
         }
     }

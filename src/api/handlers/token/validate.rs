@@ -27,5 +27,5 @@ pub async fn validate_token(caller: SignedIn) -> HttpResponse {
         .insert_header(("x-auth-user", claims.sub.to_string()))
         .insert_header(("x-auth-session", claims.sid.to_string()))
         .insert_header(("x-auth-roles", claims.roles.join(",")))
-        .json(claims)
+        .json(&*claims)
 }

@@ -2,6 +2,7 @@
 
 use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
+use diesel::RunQueryDsl;
 
 use crate::support::actors::{Person, claims};
 use crate::support::app::TestApp;
@@ -20,6 +21,38 @@ async fn a_gateway_learns_who_calls() {
     app.get_as("/token/validate", &signed_in.access_token)
         .await
         .expect_problem(401, "invalid_token");
+}
+
+/// That a signature was right is remembered; nothing else of a token is.
+#[actix_web::test]
+async fn a_token_that_was_good_a_moment_ago_is_judged_anew() {
+    let app = TestApp::new().await;
+    let token = Person::sign_up(&app, "jo@example.com").await.access_token;
+    let ask = async |token: &str| app.get_as("/token/validate", token).await;
+    ask(&token).await.expect(200);
+    ask(&token).await.expect(200);
+
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let reversed: String = signature.chars().rev().collect();
+    for other in [
+        format!("{message}.{reversed}"),
+        format!("{message}."),
+        message.to_owned(),
+    ] {
+        ask(&other).await.expect_problem(401, "invalid_token");
+    }
+    ask(&token).await.expect(200);
+
+    diesel::sql_query("DELETE FROM signing_keys")
+        .execute(&mut app.database.connect())
+        .unwrap();
+    app.tend_keys().await;
+    ask(&token).await.expect_problem(401, "invalid_token");
+
+    let later = Person::sign_up(&app, "li@example.com").await.access_token;
+    ask(&later).await.expect(200);
+    app.clock.advance(600);
+    ask(&later).await.expect_problem(401, "invalid_token");
 }
 
 /// Envoy asks with the method of the request it asks about.
