@@ -204,3 +204,57 @@ pub fn fetch(address: SocketAddr, requests: &[Vec<u8>]) -> std::io::Result<Vec<(
         Ok(answers)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::http::get;
+
+    /// Answers every request in the same way, until its connection is closed.
+    fn start_server() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                thread::spawn(move || {
+                    let mut request = [0; 1024];
+                    while stream.read(&mut request).is_ok_and(|length| length > 0) {
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    fn load(number: u64, pace: Pace, lasts: Duration) -> Outcome {
+        drive(Load {
+            address: start_server(),
+            requests: Rc::new(move |place| (place < number).then(|| get("/", ""))),
+            first: 0,
+            connections: 4,
+            pace,
+            lasts,
+            wanted: 200,
+            member: "ok",
+        })
+    }
+
+    #[test]
+    fn an_open_loop_sends_what_is_due_and_no_more() {
+        let outcome = load(1000, Pace::Open(200.0), Duration::from_millis(250));
+        assert_eq!((outcome.done, outcome.failed()), (50, 0));
+        assert!(outcome.elapsed >= Duration::from_millis(245));
+    }
+
+    #[test]
+    fn both_loops_end_when_there_are_no_more_requests() {
+        for pace in [Pace::Closed, Pace::Open(2000.0)] {
+            let outcome = load(30, pace, Duration::from_mins(10));
+            assert_eq!((outcome.done, outcome.failed()), (30, 0));
+        }
+    }
+}
