@@ -66,7 +66,8 @@ impl Apart {
         // The first process before those that it has started: what it starts from now on is kept, too.
         keep_to(self.server, server)?;
         for (id, _) in tree(self.server) {
-            keep_to(id, server)?;
+            // One that has just ended needs no processor.
+            let _ = keep_to(id, server);
         }
         self.others.iter().try_for_each(|id| keep_to(*id, others))
     }

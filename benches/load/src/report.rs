@@ -9,15 +9,15 @@ use crate::extremes::median;
 
 /// Takes of several runs of each kind the one in the middle, by its part of the bound.
 pub fn middle(runs: &[Vec<Row>]) -> Vec<Row> {
-    let kinds = runs.first().map_or(0, Vec::len);
-    let of_kind = |kind: usize| {
-        let mut rows: Vec<&Row> = runs.iter().filter_map(|run| run.get(kind)).collect();
+    let kinds = runs.first().into_iter().flatten().map(|row| row.name);
+    let of_kind = |name| {
+        let mut rows: Vec<&Row> = runs.iter().flatten().filter(|row| row.name == name).collect();
         rows.sort_by(|one, other| one.ratio().total_cmp(&other.ratio()));
         let mut row = (*rows.get(rows.len() / 2)?).clone();
         row.failed = rows.iter().map(|row| row.failed).sum();
         Some(row)
     };
-    (0..kinds).filter_map(of_kind).collect()
+    kinds.filter_map(of_kind).collect()
 }
 
 /// Writes the table.
