@@ -120,14 +120,14 @@ const fn library_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
 
-    fn claims() -> AccessTokenClaims {
+    pub(in crate::crypto) fn claims() -> AccessTokenClaims {
         serde_json::from_value(json!({
             "iss": "https://auth.example.com", "sub": Uuid::nil(), "aud": "api", "client_id": "app",
             "exp": 2000, "iat": 1000, "nbf": 1000, "jti": Uuid::nil(), "sid": Uuid::nil(), "auth_time": 1000,

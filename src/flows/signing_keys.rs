@@ -157,9 +157,10 @@ async fn look(core: &Arc<Core>) -> Result<(Vec<ListedKey>, Loaded), Fault> {
         keys.find(|key| key.public.kid == listed.kid).cloned()
     };
     let keys: Vec<_> = listed.iter().filter_map(find).collect();
-    let kids = |keys: &[Arc<SigningKey>]| keys.iter().map(|key| key.public.kid.clone()).collect::<Vec<_>>();
     // What a key signed that has gone is not good any more, whoever asked about it before.
-    let checked = (kids(&keys) == kids(&known.keys)).then(|| Arc::clone(&known.checked));
+    let same =
+        keys.len() == known.keys.len() && keys.iter().zip(&known.keys).all(|(one, other)| Arc::ptr_eq(one, other));
+    let checked = same.then(|| Arc::clone(&known.checked));
     let loaded = Loaded {
         checked: checked.unwrap_or_default(),
         published: keys.iter().map(|key| key.public.clone()).collect(),
