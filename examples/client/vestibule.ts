@@ -47,6 +47,7 @@ export class Vestibule {
   /** In memory only. */
   #accessToken: string | undefined;
   #refreshing: Promise<void> | undefined;
+  #steppingUp: Promise<void> | undefined;
 
   constructor(
     private readonly base: string,
@@ -98,12 +99,12 @@ export class Vestibule {
     values: Record<string, string> = {},
   ): Promise<Answer<Operation<Path, M>>> {
     if (this.#accessToken === undefined) await this.refresh();
-    // An expired token and a proof that is too old may come one after the other.
+    // An expired token, and one or two proofs that are too old, may come one after the other.
     for (let tries = 0; ; tries += 1) {
       try {
         return await this.call(method, path, body, { values, ...this.#bearer() });
       } catch (error) {
-        if (tries === 2 || !(error instanceof VestibuleError) || !(await this.#mend(error.problem))) throw error;
+        if (tries === 3 || !(error instanceof VestibuleError) || !(await this.#mend(error.problem))) throw error;
       }
     }
   }
@@ -116,8 +117,15 @@ export class Vestibule {
     }
     if (problem.code !== "insufficient_user_authentication" || !this.options.prove) return false;
     const proof = await this.options.prove(problem);
-    await this.accept(await this.call("post", "/step-up", proof, this.#bearer()));
+    this.#steppingUp = this.#stepUp(proof).finally(() => (this.#steppingUp = undefined));
+    await this.#steppingUp;
     return true;
+  }
+
+  /** Adds a proof to the session. The refresh token from before is refused from then on, so no refresh runs meanwhile. */
+  async #stepUp(proof: Shape<"StepUpRequest">): Promise<void> {
+    await this.#refreshing?.catch(() => undefined);
+    await this.accept(await this.call("post", "/step-up", proof, this.#bearer()));
   }
 
   /** Goes on with a session, also after a reload or a restart. `invalid_refresh_token` means: sign in again. */
@@ -128,6 +136,7 @@ export class Vestibule {
   }
 
   async #refresh(): Promise<void> {
+    await this.#steppingUp?.catch(() => undefined);
     const { refreshTokens } = this.options;
     const body = refreshTokens === "cookie" ? {} : { refresh_token: (await refreshTokens.load()) ?? "" };
     await this.accept(await this.call("post", "/token/refresh", body));

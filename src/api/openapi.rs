@@ -47,6 +47,10 @@ struct ProblemSchema {
     acr_values: Option<String>,
     /// On `insufficient_user_authentication`: how many seconds ago it may have been proven.
     max_age: Option<i64>,
+    /// On `insufficient_user_authentication`: the proofs of this account that `POST /step-up` takes for it: `totp`, `sms`,
+    /// `recovery_code`, `password` or `email`. Any one of them; where one is not enough, the next answer names the rest. Empty
+    /// where the account has none that would do.
+    accepted_methods: Option<Vec<String>>,
     /// On `invalid_refresh_token` and `invalid_client`: OAuth's word for it (RFC 6749 §5.2).
     error: Option<String>,
 }
@@ -252,7 +256,10 @@ fn example(code: Code) -> Value {
         ),
         Code::PasswordRejected => Problem::new(code, "The password is too easy to guess.").with("reason", "common"),
         Code::InvalidCode => Problem::of(code).with("attempts_remaining", 4),
-        Code::InsufficientUserAuthentication => Problem::of(code).with("acr_values", "aal2").with("max_age", 300),
+        Code::InsufficientUserAuthentication => Problem::of(code)
+            .with("acr_values", "aal2")
+            .with("max_age", 300)
+            .with("accepted_methods", vec!["totp", "recovery_code"]),
         _ => Problem::of(code),
     };
     let request_id = RequestId::from_uuid(Uuid::from_u128(0x019a_2b3c_4d5e_7f60_8a1b_2c3d_4e5f_6071));

@@ -80,7 +80,7 @@ codes! {
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",
         "The refresh token is missing, unknown, expired, was used before, or its session has ended. Which of them is never told.";
     InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "Prove once more who you are",
-        "This wants a recent proof of who is calling: send the password or a code to POST /step-up, then try again with the new access token. acr_values tells the assurance wanted, max_age how many seconds ago it may have been proven (RFC 9470).";
+        "This requires a recent proof of who is calling: send one of accepted_methods to POST /step-up, then try again with the new access token. acr_values tells the assurance required, max_age how many seconds ago it may have been proven (RFC 9470). The access token that is sent counts, and no other one of its session.";
     InvalidClient = "invalid_client", UNAUTHORIZED, "Unknown client",
         "This wants the HTTP Basic credentials of a service client, which an operator makes with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
@@ -209,13 +209,15 @@ impl Problem {
     }
 
     /// Says what must be proven first, in the words of RFC 9470 §3.
-    pub fn insufficient_user_authentication(demand: Demand) -> Self {
+    pub fn insufficient_user_authentication(demand: &Demand) -> Self {
         let (acr, max_age) = (demand.level.acr(), demand.max_age.num_seconds());
         let challenge =
             format!("Bearer error=\"insufficient_user_authentication\", acr_values=\"{acr}\", max_age=\"{max_age}\"");
+        let accepted: Vec<&str> = demand.accepted.iter().map(|method| method.request_name()).collect();
         let problem = Self::of(Code::InsufficientUserAuthentication)
             .with("acr_values", acr)
-            .with("max_age", max_age);
+            .with("max_age", max_age)
+            .with("accepted_methods", accepted);
         match HeaderValue::try_from(challenge) {
             Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
             Err(_not_ascii) => problem,

@@ -29,11 +29,11 @@ pub enum Access {
     Public,
     /// Who presents an access token of a live session.
     AccessToken,
-    /// Who presents an access token and has proven lately who they are (RFC 9470).
+    /// Who presents an access token that shows a recent proof (RFC 9470).
     RecentAuthentication,
     /// The same, or who presents a live pre-auth token as bearer.
     Enrolment,
-    /// Who presents an access token, has proven two factors, and has the role `admin`.
+    /// Who presents an access token that shows two factors and the role `admin`, which the account still has.
     Administrator,
     /// A back end with the credentials of a service client.
     ServiceClient,
@@ -422,12 +422,16 @@ pub const ROUTES: &[RouteSpec] = &[
         .database(),
     RouteSpec::patch("/me", "update_me", |route| route.to(me::update_me))
         .access(Access::AccessToken)
-        .codes(&[Code::UsernameTaken, Code::ValidationFailed]),
+        .codes(&[
+            Code::InsufficientUserAuthentication,
+            Code::UsernameTaken,
+            Code::ValidationFailed,
+        ]),
     RouteSpec::delete("/me", "delete_me", |route| route.to(me::delete_me))
         .access(Access::RecentAuthentication)
         .database(),
     RouteSpec::get("/me/export", "export_me", |route| route.to(me::export_me))
-        .access(Access::AccessToken)
+        .access(Access::RecentAuthentication)
         .database(),
     RouteSpec::get("/me/events", "list_my_events", |route| route.to(me::list_events))
         .access(Access::AccessToken)

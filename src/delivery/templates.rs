@@ -184,6 +184,7 @@ impl Templates {
             | Message::EmailChanged
             | Message::PasswordChanged
             | Message::PasswordWasReset
+            | Message::UsernameChanged
             | Message::AccountExists
             | Message::AccountDeleted
             | Message::SecondFactorsReset => {}
@@ -343,6 +344,7 @@ mod tests {
             },
             Message::PasswordChanged,
             Message::PasswordWasReset,
+            Message::UsernameChanged,
             Message::AccountExists,
             Message::AccountDeleted,
             Message::Invitation {
@@ -382,6 +384,7 @@ mod tests {
             | Message::PasswordReset { .. }
             | Message::PasswordChanged
             | Message::PasswordWasReset
+            | Message::UsernameChanged
             | Message::AccountExists
             | Message::AccountDeleted
             | Message::Invitation { .. }

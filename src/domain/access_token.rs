@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::assurance;
 use super::email::Email;
 use super::ids::{SessionId, UserId};
 use super::session::{ActiveSession, SessionKey};
@@ -53,7 +52,7 @@ pub struct AccessTokenClaims {
     pub jti: Uuid,
     /// The session it belongs to.
     pub sid: Uuid,
-    /// When the user last proved who they are.
+    /// When the strongest of the proofs in `amr` was last given; see [`Proofs::auth_time`](super::assurance::Proofs::auth_time).
     pub auth_time: i64,
     /// How sure the service was: `aal1` or `aal2`.
     pub acr: String,
@@ -90,7 +89,7 @@ impl AccessTokenPolicy {
     /// Writes the claims of a new token; it never outlives its session (ASVS 7.6.1).
     pub fn claims(&self, session: &ActiveSession, user: &User, now: DateTime<Utc>, jti: Uuid) -> AccessTokenClaims {
         let expires_at = (now + self.ttl).min(session.ends.absolute);
-        let amr = assurance::amr(&session.methods);
+        let amr = session.proofs.amr();
         let email = user.email.as_ref().filter(|_| self.with_email);
         let username = user.username.as_ref().filter(|_| self.with_username);
         AccessTokenClaims {
@@ -103,8 +102,8 @@ impl AccessTokenPolicy {
             nbf: now.timestamp(),
             jti,
             sid: session.id.uuid(),
-            auth_time: session.auth_time.timestamp(),
-            acr: assurance::level(&session.methods).acr().to_owned(),
+            auth_time: session.auth_time().timestamp(),
+            acr: session.proofs.level().acr().to_owned(),
             amr: amr.into_iter().map(str::to_owned).collect(),
             roles: user.roles.clone(),
             email: email.map(Email::as_str).map(str::to_owned),
@@ -144,8 +143,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::assurance::AuthenticationMethod;
-    use crate::domain::session::SessionEnds;
+    use crate::domain::assurance::{AuthenticationMethod, Proof};
+    use crate::domain::session::{RefreshSeries, SessionEnds};
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).unwrap()
@@ -166,15 +165,16 @@ mod tests {
         ActiveSession {
             id: SessionId::from_uuid(Uuid::from_u128(1)),
             user_id: UserId::from_uuid(Uuid::from_u128(2)),
-            methods: vec![AuthenticationMethod::Password, AuthenticationMethod::Totp],
+            proofs: [AuthenticationMethod::Password, AuthenticationMethod::Totp]
+                .map(|method| Proof { method, at: at(now) })
+                .into_iter()
+                .collect(),
             created_at: at(now),
-            auth_time: at(now),
             ends: SessionEnds {
                 absolute: at(now + lifetime),
                 idle: at(now + lifetime),
             },
-            refresh_counter: 1,
-            rotated_at: None,
+            refresh: RefreshSeries::begun(),
             delivery: crate::domain::session::Delivery::Body,
         }
     }

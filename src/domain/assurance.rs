@@ -1,8 +1,13 @@
-//! Which proofs make which assurance: the one place that decides `acr` and `amr`.
+//! Which proofs make which assurance, and how fresh it is: the one place that decides `acr`, `amr` and `auth_time`.
 //!
 //! Two factors are a password and something held. A mail box is neither: a link or a code sent there proves only
-//! that somebody reads it (NIST SP 800-63B-4 §3.1.3.1), so mail never lifts a session to `aal2`, however often
-//! it is used.
+//! that its sender reads that mail box (NIST SP 800-63B-4 §3.1.3.1), so mail never lifts a session to `aal2`, however
+//! often it is used.
+//!
+//! Each proof keeps its own time. The freshness of a session is that of its strongest ground, so that a proof renews
+//! what it proves and nothing else: a password that a thief knows does not make an old code of an authenticator fresh.
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Something a person did to prove who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,15 +26,15 @@ pub enum AuthenticationMethod {
     EmailCode,
 }
 
-/// What a proof rests on. Two proofs are two factors only if they rest on different things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a proof rests on, the weakest first. Two proofs are two factors only if they rest on different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ground {
+    /// A mail box, which is no factor.
+    Mailbox,
     /// Something known.
     Knowledge,
     /// Something held.
     Possession,
-    /// A mail box, which is neither.
-    Mailbox,
 }
 
 impl AuthenticationMethod {
@@ -60,6 +65,18 @@ impl AuthenticationMethod {
             Self::EmailLink => "email_link",
             Self::EmailCode => "email_code",
             other => other.amr(),
+        }
+    }
+
+    /// Returns the name by which requests and answers call the proof: the `method` of a code, `password`, `magic_link`.
+    pub const fn request_name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Totp => "totp",
+            Self::RecoveryCode => "recovery_code",
+            Self::SmsCode => "sms",
+            Self::EmailCode => "email",
+            Self::EmailLink => "magic_link",
         }
     }
 
@@ -101,50 +118,169 @@ impl AssuranceLevel {
     }
 }
 
-/// Returns the level that a set of proofs reaches.
-pub fn level(methods: &[AuthenticationMethod]) -> AssuranceLevel {
-    let rests_on = |ground| methods.iter().any(|method| method.ground() == ground);
-    if rests_on(Ground::Knowledge) && rests_on(Ground::Possession) {
-        AssuranceLevel::Aal2
-    } else {
-        AssuranceLevel::Aal1
+/// A method and when it last proved who is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// What was shown.
+    pub method: AuthenticationMethod,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// The proofs behind a session or a token, in the order in which their methods first appeared, one entry a method.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proofs(Vec<Proof>);
+
+impl FromIterator<Proof> for Proofs {
+    fn from_iter<I: IntoIterator<Item = Proof>>(proofs: I) -> Self {
+        proofs.into_iter().fold(Self::default(), |all, proof| all.with(proof))
     }
 }
 
-/// Tells whether a proof may open the second door after those that opened the first: it must rest on something else. Two
-/// looks into one mail box are one look.
-pub fn is_second(proven: &[AuthenticationMethod], more: AuthenticationMethod) -> bool {
-    proven.iter().all(|method| method.ground() != more.ground())
-}
-
-/// Returns a session's proofs with one more: what was proven before is not forgotten, and proving it again adds nothing.
-#[must_use]
-pub fn with_proof(proven: &[AuthenticationMethod], more: AuthenticationMethod) -> Vec<AuthenticationMethod> {
-    let mut methods = proven.to_vec();
-    if !methods.contains(&more) {
-        methods.push(more);
+impl Proofs {
+    /// Returns the first proof of a session.
+    pub fn first(method: AuthenticationMethod, at: DateTime<Utc>) -> Self {
+        Self(vec![Proof { method, at }])
     }
-    methods
-}
 
-/// Returns the `amr` values of a set of proofs, in order, with `mfa` where two factors were proven (RFC 8176 §2).
-pub fn amr(methods: &[AuthenticationMethod]) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = Vec::new();
-    for method in methods {
-        if !names.contains(&method.amr()) {
-            names.push(method.amr());
+    /// Returns these proofs with one more. A method that was proven before keeps its place, and its time moves forward.
+    #[must_use]
+    pub fn with(&self, more: Proof) -> Self {
+        let mut proofs = self.0.clone();
+        match proofs.iter_mut().find(|proof| proof.method == more.method) {
+            Some(known) => known.at = known.at.max(more.at),
+            None => proofs.push(more),
+        }
+        Self(proofs)
+    }
+
+    /// Returns the proofs that a token stands for, by its `amr` and `auth_time`: nothing that was proven after it was made,
+    /// with whatever other token of the same session that was done.
+    #[must_use]
+    pub fn shown_by(&self, amr: &[String], auth_time: DateTime<Utc>) -> Self {
+        let is_shown = |proof: &&Proof| amr.iter().any(|name| name == proof.method.amr());
+        let no_later = |proof: &Proof| Proof {
+            at: proof.at.min(auth_time),
+            ..*proof
+        };
+        Self(self.0.iter().filter(is_shown).map(no_later).collect())
+    }
+
+    /// Lists the proofs.
+    pub fn iter(&self) -> impl Iterator<Item = &Proof> {
+        self.0.iter()
+    }
+
+    /// Returns the level that the proofs reach.
+    pub fn level(&self) -> AssuranceLevel {
+        let rests_on = |ground| self.0.iter().any(|proof| proof.method.ground() == ground);
+        if rests_on(Ground::Knowledge) && rests_on(Ground::Possession) {
+            AssuranceLevel::Aal2
+        } else {
+            AssuranceLevel::Aal1
         }
     }
-    if level(methods) == AssuranceLevel::Aal2 {
-        names.push("mfa");
+
+    /// Returns the `amr` values, in order, with `mfa` where two factors were proven (RFC 8176 §2).
+    pub fn amr(&self) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = Vec::new();
+        for proof in &self.0 {
+            if !names.contains(&proof.method.amr()) {
+                names.push(proof.method.amr());
+            }
+        }
+        if self.level() == AssuranceLevel::Aal2 {
+            names.push("mfa");
+        }
+        names
     }
-    names
+
+    /// Returns when the strongest ground among the proofs was last proven; `None` where there is no proof. A password does
+    /// not renew a session that something held opened, and a mailed code renews no other proof.
+    pub fn auth_time(&self) -> Option<DateTime<Utc>> {
+        let strongest = self.0.iter().map(|proof| proof.method.ground()).max()?;
+        let of_strongest = self.0.iter().filter(|proof| proof.method.ground() == strongest);
+        of_strongest.map(|proof| proof.at).max()
+    }
+
+    /// Tells whether a proof may complete a login after these: it must rest on something else. Two looks into one mail box
+    /// are one look.
+    pub fn allow_second(&self, more: AuthenticationMethod) -> bool {
+        self.0.iter().all(|proof| proof.method.ground() != more.ground())
+    }
+}
+
+/// What a request requires of the proofs behind the presented token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// At least this level.
+    pub level: AssuranceLevel,
+    /// The strongest ground proven no longer ago than this; `None`: at any time.
+    pub max_age: Option<TimeDelta>,
+}
+
+impl Requirement {
+    /// Tells whether the proofs are enough `now`.
+    pub fn is_met_by(&self, proofs: &Proofs, now: DateTime<Utc>) -> bool {
+        self.shortfall(proofs, now) == 0
+    }
+
+    /// Counts the conditions that the proofs do not meet.
+    fn shortfall(&self, proofs: &Proofs, now: DateTime<Utc>) -> u8 {
+        let is_fresh = |max_age| proofs.auth_time().is_some_and(|at| now - at <= max_age);
+        u8::from(proofs.level() < self.level) + u8::from(!self.max_age.is_none_or(is_fresh))
+    }
+
+    /// Returns which of the available methods would meet the requirement if they were proven `now`. Where none does alone,
+    /// those that meet one more of its conditions: the next demand then asks for the rest.
+    pub fn accepted(
+        &self,
+        proofs: &Proofs,
+        available: &[AuthenticationMethod],
+        now: DateTime<Utc>,
+    ) -> Vec<AuthenticationMethod> {
+        let shortfall_after =
+            |method: AuthenticationMethod| self.shortfall(&proofs.with(Proof { method, at: now }), now);
+        let at_most = |most: u8| {
+            let fitting = available.iter().filter(|method| shortfall_after(**method) <= most);
+            fitting.copied().collect::<Vec<_>>()
+        };
+        let enough = at_most(0);
+        match self.shortfall(proofs, now) {
+            before if enough.is_empty() && before > 0 => at_most(before - 1),
+            _ => enough,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::AuthenticationMethod::{EmailCode, EmailLink, Password, RecoveryCode, SmsCode, Totp};
     use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn proofs(methods: &[(AuthenticationMethod, i64)]) -> Proofs {
+        let proof = |(method, seconds): &(AuthenticationMethod, i64)| Proof {
+            method: *method,
+            at: at(*seconds),
+        };
+        methods.iter().map(proof).collect()
+    }
+
+    fn of(methods: &[AuthenticationMethod]) -> Proofs {
+        methods
+            .iter()
+            .map(|method| Proof {
+                method: *method,
+                at: at(0),
+            })
+            .collect()
+    }
 
     /// Every set of methods, by the bits of a number.
     fn every_set() -> impl Iterator<Item = Vec<AuthenticationMethod>> {
@@ -155,13 +291,27 @@ mod tests {
         })
     }
 
+    /// A life of a session: methods, and the seconds between them.
+    fn sequence() -> impl Strategy<Value = Vec<(AuthenticationMethod, i64)>> {
+        let method = (0..AuthenticationMethod::ALL.len()).prop_map(|index| AuthenticationMethod::ALL[index]);
+        proptest::collection::vec((method, 0_i64..1000), 1..12).prop_map(|steps| {
+            let mut now = 0;
+            let at_time = |(method, pause)| {
+                now += pause;
+                (method, now)
+            };
+            steps.into_iter().map(at_time).collect()
+        })
+    }
+
     #[test]
     fn of_all_sets_of_proofs_those_with_the_password_and_something_held_reach_aal2() {
         for methods in every_set() {
             let held = [Totp, RecoveryCode, SmsCode].iter().any(|held| methods.contains(held));
             let two_factors = methods.contains(&Password) && held;
-            assert_eq!(level(&methods) == AssuranceLevel::Aal2, two_factors, "{methods:?}");
-            assert_eq!(amr(&methods).contains(&"mfa"), two_factors, "{methods:?}");
+            let proofs = of(&methods);
+            assert_eq!(proofs.level() == AssuranceLevel::Aal2, two_factors, "{methods:?}");
+            assert_eq!(proofs.amr().contains(&"mfa"), two_factors, "{methods:?}");
         }
     }
 
@@ -173,10 +323,10 @@ mod tests {
                 .copied()
                 .filter(|method| !matches!(method, EmailLink | EmailCode))
                 .collect();
-            assert_eq!(level(&methods), level(&without_mail), "{methods:?}");
+            assert_eq!(of(&methods).level(), of(&without_mail).level(), "{methods:?}");
         }
-        assert_eq!(amr(&[EmailLink, EmailCode]), ["email"]);
-        assert_eq!(level(&[EmailLink, EmailCode]), AssuranceLevel::Aal1);
+        assert_eq!(of(&[EmailLink, EmailCode]).amr(), ["email"]);
+        assert_eq!(of(&[EmailLink, EmailCode]).level(), AssuranceLevel::Aal1);
     }
 
     #[test]
@@ -194,8 +344,9 @@ mod tests {
             (&[Password, Password], "aal1", &["pwd"]),
         ];
         for (methods, acr, names) in table {
+            let proofs = of(methods);
             assert_eq!(
-                (level(methods).acr(), amr(methods).as_slice()),
+                (proofs.level().acr(), proofs.amr().as_slice()),
                 (acr, names),
                 "{methods:?}"
             );
@@ -203,18 +354,155 @@ mod tests {
     }
 
     #[test]
-    fn the_second_door_wants_something_else_than_the_first() {
-        assert!(is_second(&[Password], Totp) && is_second(&[Password], EmailCode) && is_second(&[EmailLink], Totp));
-        assert!(!is_second(&[EmailLink], EmailCode) && !is_second(&[Password], Password));
+    fn a_login_is_completed_by_something_else_than_it_began_with() {
+        let after = |method| of(&[method]);
+        assert!(after(Password).allow_second(Totp) && after(Password).allow_second(EmailCode));
+        assert!(after(EmailLink).allow_second(Totp));
+        assert!(!after(EmailLink).allow_second(EmailCode) && !after(Password).allow_second(Password));
     }
 
     #[test]
-    fn a_further_proof_never_lowers_the_level() {
-        for methods in every_set() {
-            for more in AuthenticationMethod::ALL {
-                let after = with_proof(&methods, more);
-                assert!(level(&after) >= level(&methods) && after.contains(&more));
-                assert_eq!(with_proof(&after, more), after);
+    fn a_proof_renews_only_its_own_ground() {
+        let signed_in = proofs(&[(Password, 0), (Totp, 10)]);
+        for weaker in [Password, EmailCode, EmailLink] {
+            let after = signed_in.with(Proof {
+                method: weaker,
+                at: at(900),
+            });
+            assert_eq!(after.auth_time(), Some(at(10)), "{weaker:?}");
+        }
+        for held in [Totp, RecoveryCode, SmsCode] {
+            let after = signed_in.with(Proof {
+                method: held,
+                at: at(900),
+            });
+            assert_eq!(after.auth_time(), Some(at(900)), "{held:?}");
+        }
+        let by_password = proofs(&[(Password, 0)]);
+        assert_eq!(
+            by_password
+                .with(Proof {
+                    method: Password,
+                    at: at(9)
+                })
+                .auth_time(),
+            Some(at(9))
+        );
+        assert_eq!(
+            by_password
+                .with(Proof {
+                    method: EmailCode,
+                    at: at(9)
+                })
+                .auth_time(),
+            Some(at(0))
+        );
+        let by_mail = proofs(&[(EmailLink, 0)]);
+        assert_eq!(
+            by_mail
+                .with(Proof {
+                    method: EmailCode,
+                    at: at(9)
+                })
+                .auth_time(),
+            Some(at(9))
+        );
+    }
+
+    /// Who is asked for what, 1000 seconds after signing in, where the last 300 count.
+    #[test]
+    fn only_what_helps_is_asked_for() {
+        let sensitive = |level| Requirement {
+            level,
+            max_age: Some(TimeDelta::seconds(300)),
+        };
+        let both = sensitive(AssuranceLevel::Aal2);
+        let one = sensitive(AssuranceLevel::Aal1);
+        let all = [Password, Totp, RecoveryCode, SmsCode, EmailCode];
+        let held = vec![Totp, RecoveryCode, SmsCode];
+        assert_eq!(both.accepted(&of(&[Password, Totp]), &all, at(1000)), held);
+        assert_eq!(both.accepted(&of(&[Password, EmailCode]), &all, at(1000)), held);
+        assert_eq!(
+            one.accepted(&of(&[Password]), &[Password, EmailCode], at(1000)),
+            [Password]
+        );
+        // Neither is enough alone; each brings the session nearer.
+        let by_mail = of(&[EmailLink, Totp]);
+        assert_eq!(
+            both.accepted(&by_mail, &[Password, Totp, EmailCode], at(1000)),
+            [Password, Totp]
+        );
+        let after_password = by_mail.with(Proof {
+            method: Password,
+            at: at(1000),
+        });
+        assert_eq!(both.accepted(&after_password, &[Password, Totp], at(1000)), [Totp]);
+        // An account without a password cannot prove two factors.
+        assert!(
+            both.accepted(&proofs(&[(EmailLink, 0), (Totp, 1000)]), &[Totp], at(1000))
+                .is_empty()
+        );
+        let level_alone = Requirement { max_age: None, ..both };
+        assert!(level_alone.is_met_by(&of(&[Password, Totp]), at(1_000_000)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_sequence_of_proofs_is_worth_what_its_own_proofs_make(steps in sequence()) {
+            let made = proofs(&steps);
+            let held = |method: AuthenticationMethod| method.is_held();
+            let shown = |wanted: fn(AuthenticationMethod) -> bool| {
+                steps.iter().rev().find(|(method, _)| wanted(*method)).map(|(_, seconds)| at(*seconds))
+            };
+            let (known, mailed): (fn(AuthenticationMethod) -> bool, fn(AuthenticationMethod) -> bool) =
+                (|method| method == Password, |method| matches!(method, EmailLink | EmailCode));
+            let two_factors = steps.iter().any(|(method, _)| held(*method)) && shown(known).is_some();
+            prop_assert_eq!(made.level() == AssuranceLevel::Aal2, two_factors);
+            let strongest = shown(AuthenticationMethod::is_held).or(shown(known)).or(shown(mailed));
+            prop_assert_eq!(made.auth_time(), strongest);
+        }
+
+        #[test]
+        fn a_further_proof_takes_nothing_away_and_moves_no_time_back(steps in sequence()) {
+            let mut before = Proofs::default();
+            for (method, seconds) in steps {
+                let after = before.with(Proof { method, at: at(seconds) });
+                prop_assert!(after.level() >= before.level());
+                prop_assert!(after.auth_time() >= before.auth_time());
+                let is_weaker = before.iter().any(|proof| proof.method.ground() > method.ground());
+                prop_assert!(!is_weaker || after.auth_time() == before.auth_time());
+                prop_assert!(!method.is_held() || after.auth_time() == Some(at(seconds)));
+                prop_assert_eq!(after.with(Proof { method, at: at(seconds) }), after.clone());
+                before = after;
+            }
+        }
+
+        /// Whatever is proven later with other tokens of the session, a token stands for what it said when it was made.
+        #[test]
+        fn a_token_stands_for_nothing_that_was_proven_after_it(steps in sequence(), made_after in 1_usize..12) {
+            let then = proofs(&steps[..made_after.min(steps.len())]);
+            let now = proofs(&steps);
+            let amr: Vec<String> = then.amr().into_iter().map(str::to_owned).collect();
+            let shown = now.shown_by(&amr, then.auth_time().unwrap());
+            prop_assert!(shown.level() <= then.level());
+            prop_assert!(shown.auth_time() <= then.auth_time());
+            prop_assert_eq!(shown.amr(), then.amr());
+            prop_assert_eq!(then.shown_by(&amr, then.auth_time().unwrap()).auth_time(), then.auth_time());
+        }
+
+        #[test]
+        fn each_accepted_method_meets_a_condition_that_was_not_met(steps in sequence(), later in 0_i64..2000) {
+            let made = proofs(&steps);
+            let now = at(steps.last().map_or(0, |(_, seconds)| *seconds) + later);
+            for level in [AssuranceLevel::Aal1, AssuranceLevel::Aal2] {
+                let requirement = Requirement { level, max_age: Some(TimeDelta::seconds(300)) };
+                if requirement.is_met_by(&made, now) {
+                    continue;
+                }
+                for method in requirement.accepted(&made, &AuthenticationMethod::ALL, now) {
+                    let after = made.with(Proof { method, at: now });
+                    prop_assert!(requirement.shortfall(&after, now) < requirement.shortfall(&made, now));
+                }
             }
         }
     }

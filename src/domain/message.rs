@@ -201,6 +201,8 @@ pub enum Message {
     PasswordChanged,
     /// The password was set anew through a mail.
     PasswordWasReset,
+    /// The user name was changed.
+    UsernameChanged,
     /// Somebody wanted to register with the address of an account.
     AccountExists,
     /// The account and what belongs to it is gone.
@@ -244,6 +246,7 @@ impl Message {
             Self::PasswordReset { .. } => "password_reset",
             Self::PasswordChanged => "password_changed",
             Self::PasswordWasReset => "password_was_reset",
+            Self::UsernameChanged => "username_changed",
             Self::AccountExists => "account_exists",
             Self::AccountDeleted => "account_deleted",
             Self::Invitation { .. } => "invitation",

@@ -6,6 +6,7 @@
 pub mod access_token;
 pub mod assurance;
 pub mod audit_event;
+pub mod authority;
 pub mod breach_range;
 pub mod clock;
 pub mod email;

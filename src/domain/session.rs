@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::assurance::AuthenticationMethod;
+use super::assurance::Proofs;
 use super::ids::{SessionId, UserId};
 use super::input::InvalidInput;
 
@@ -120,30 +120,65 @@ pub enum StaleToken {
     /// The live token's immediate predecessor, inside the grace window: two tabs at once, or a phone whose answer was
     /// lost. It gets the same successor again.
     Predecessor,
+    /// The immediate predecessor of a step-up, inside the grace window: a second tab of the owner may be refreshing at this
+    /// moment. It is refused, since its holder has not proven what the step-up proved, and nothing ends.
+    SteppedUp,
     /// Any other used token: somebody has a copy, and nobody can tell which of the two is the owner.
     Reused,
     /// Not a token of this series.
     Unknown,
 }
 
-/// Judges a refresh token that is not the live one (RFC 9700 §4.14.2).
-///
-/// `grace` of zero is strict: a predecessor is then a reuse however soon it comes.
-pub fn judge_stale_token(
-    presented: u64,
-    live: u64,
-    rotated_at: Option<DateTime<Utc>>,
-    grace: TimeDelta,
-    now: DateTime<Utc>,
-) -> StaleToken {
-    if presented >= live || presented == 0 {
-        return StaleToken::Unknown;
+/// The refresh tokens of a session. They differ in a counter, and the live one is that which carries `live`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshSeries {
+    /// The counter of the live token.
+    pub live: u64,
+    /// When it last went up.
+    pub rotated_at: Option<DateTime<Utc>>,
+    /// When it last went up by a step-up, and to what.
+    pub step_up: Option<StepUpRotation>,
+}
+
+/// The rotation that came with a step-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepUpRotation {
+    /// The counter of the first token after it.
+    pub counter: u64,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl RefreshSeries {
+    /// Returns the series of a session that was just signed in.
+    pub const fn begun() -> Self {
+        Self {
+            live: 1,
+            rotated_at: None,
+            step_up: None,
+        }
     }
-    let in_time = rotated_at.is_some_and(|rotated_at| grace > TimeDelta::zero() && now - rotated_at <= grace);
-    if presented + 1 == live && in_time {
-        StaleToken::Predecessor
-    } else {
-        StaleToken::Reused
+
+    /// Judges a token of the series that is not the live one (RFC 9700 §4.14.2). No token from before a step-up gets one
+    /// from after it: whoever held the old one has not proven what the new one says.
+    ///
+    /// `grace` of zero is strict: a predecessor is then a reuse however soon it comes.
+    pub fn judge_stale_token(&self, presented: u64, grace: TimeDelta, now: DateTime<Utc>) -> StaleToken {
+        if presented >= self.live || presented == 0 {
+            return StaleToken::Unknown;
+        }
+        let in_time = |rotated_at| grace > TimeDelta::zero() && now - rotated_at <= grace;
+        match self.step_up {
+            Some(step_up) if presented < step_up.counter => {
+                if presented + 1 == step_up.counter && in_time(step_up.at) {
+                    StaleToken::SteppedUp
+                } else {
+                    StaleToken::Reused
+                }
+            }
+            _ if presented + 1 == self.live && self.rotated_at.is_some_and(in_time) => StaleToken::Predecessor,
+            _ => StaleToken::Reused,
+        }
     }
 }
 
@@ -199,7 +234,7 @@ pub struct PendingSession {
     /// Attempts taken, the present one included.
     pub attempts: i16,
     /// What was proven so far.
-    pub methods: Vec<AuthenticationMethod>,
+    pub proofs: Proofs,
 }
 
 impl PendingSession {
@@ -216,20 +251,23 @@ pub struct ActiveSession {
     pub id: SessionId,
     /// The `sub` of its access tokens.
     pub user_id: UserId,
-    /// What was proven, in order.
-    pub methods: Vec<AuthenticationMethod>,
+    /// What was proven, in order, and when.
+    pub proofs: Proofs,
     /// When the row was made, which is when the first factor was proven.
     pub created_at: DateTime<Utc>,
-    /// When the user last proved who they are.
-    pub auth_time: DateTime<Utc>,
     /// When it ends by age or for want of use.
     pub ends: SessionEnds,
-    /// Which refresh token of the series is the live one.
-    pub refresh_counter: u64,
-    /// When it last became another.
-    pub rotated_at: Option<DateTime<Utc>>,
+    /// Its refresh tokens.
+    pub refresh: RefreshSeries,
     /// Where its refresh tokens go.
     pub delivery: Delivery,
+}
+
+impl ActiveSession {
+    /// Returns the `auth_time` of its tokens: when its strongest proof was last given.
+    pub fn auth_time(&self) -> DateTime<Utc> {
+        self.proofs.auth_time().unwrap_or(self.created_at)
+    }
 }
 
 /// A session as everything held about its user shows it, ended and pending ones included.
@@ -284,13 +322,39 @@ mod tests {
     }
 
     fn judge(presented: u64, live: u64, grace: i64, later: i64) -> StaleToken {
-        judge_stale_token(
-            presented,
+        let series = RefreshSeries {
             live,
-            Some(at(1000)),
-            TimeDelta::seconds(grace),
-            at(1000 + later),
-        )
+            rotated_at: Some(at(1000)),
+            step_up: None,
+        };
+        series.judge_stale_token(presented, TimeDelta::seconds(grace), at(1000 + later))
+    }
+
+    /// The store's two statements, as the series sees them.
+    fn rotate(series: RefreshSeries, is_step_up: bool, now: DateTime<Utc>) -> RefreshSeries {
+        let live = series.live + 1;
+        let step_up = StepUpRotation { counter: live, at: now };
+        RefreshSeries {
+            live,
+            rotated_at: Some(now),
+            step_up: if is_step_up { Some(step_up) } else { series.step_up },
+        }
+    }
+
+    #[test]
+    fn the_token_before_a_step_up_is_refused_and_ends_nothing_inside_the_window() {
+        let stepped_up = rotate(RefreshSeries::begun(), true, at(1000));
+        let judge = |series: RefreshSeries, presented, grace, later: i64| {
+            series.judge_stale_token(presented, TimeDelta::seconds(grace), at(1000 + later))
+        };
+        assert_eq!(judge(stepped_up, 1, 10, 0), StaleToken::SteppedUp);
+        assert_eq!(judge(stepped_up, 1, 10, 10), StaleToken::SteppedUp);
+        assert_eq!(judge(stepped_up, 1, 10, 11), StaleToken::Reused);
+        assert_eq!(judge(stepped_up, 1, 0, 0), StaleToken::Reused);
+        // The client goes on meanwhile.
+        let refreshed = rotate(stepped_up, false, at(1005));
+        assert_eq!(judge(refreshed, 1, 10, 9), StaleToken::SteppedUp);
+        assert_eq!(judge(refreshed, 2, 10, 9), StaleToken::Predecessor);
     }
 
     #[test]
@@ -309,6 +373,28 @@ mod tests {
         fn an_older_token_is_never_forgiven(live in 3_u64..1000, age in 2_u64..1000, grace in 0_i64..60, later in 0_i64..60) {
             let presented = live.saturating_sub(age);
             prop_assert_ne!(judge(presented, live, grace, later), StaleToken::Predecessor);
+        }
+
+        #[test]
+        fn no_token_from_before_a_step_up_gets_one_from_after_it(
+            rotations in proptest::collection::vec((0_i64..20, any::<bool>()), 1..12),
+            (grace, later) in (0_i64..30, 0_i64..30),
+        ) {
+            let (mut series, mut now, mut last_step_up) = (RefreshSeries::begun(), 0, 0);
+            for (after, is_step_up) in rotations {
+                now += after;
+                series = rotate(series, is_step_up, at(now));
+                if is_step_up {
+                    last_step_up = series.live;
+                }
+                for presented in 0..=series.live + 1 {
+                    let judged = series.judge_stale_token(presented, TimeDelta::seconds(grace), at(now + later));
+                    let is_forgiven = presented > 0 && grace > 0 && later <= grace && presented + 1 == series.live;
+                    prop_assert_eq!(judged == StaleToken::Predecessor, is_forgiven && presented >= last_step_up);
+                    prop_assert!(judged != StaleToken::SteppedUp || presented + 1 == last_step_up);
+                    prop_assert_eq!(judged == StaleToken::Unknown, presented == 0 || presented >= series.live);
+                }
+            }
         }
 
         #[test]

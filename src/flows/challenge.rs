@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::out_of_band::{Sending, SentCode, Wish, confirmed_destination, send_code};
 use super::sessions::Caller;
 use super::{Core, Fault};
-use crate::domain::assurance;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::SessionId;
 use crate::domain::message::Channel;
@@ -56,7 +55,7 @@ pub async fn for_login(
                 return Ok(Challenge::InvalidPreAuthToken);
             };
             let proves = SecondFactorCode::method_of(channel);
-            if !assurance::is_second(&session.methods, proves) {
+            if !session.proofs.allow_second(proves) {
                 return Ok(Challenge::NotSetUp);
             }
             challenge(&shared, connection, (&held, key.session_id), channel, (&origin, now))

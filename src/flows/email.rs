@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::links::{self, Request};
 use super::outbox::{Posting, occasion, post, tell};
-use super::sessions::Caller;
+use super::step_up::RecentCaller;
 use super::{Core, Fault, RegistrationMode, quotas, recovery};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
@@ -121,7 +121,12 @@ pub enum Change {
 /// # Errors
 ///
 /// Returns faults only; [`Fault::NoOutlet`] where the deployment sends no mail.
-pub async fn change(core: &Arc<Core>, caller: &Caller, email: Email, origin: RequestOrigin) -> Result<Change, Fault> {
+pub async fn change(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    email: Email,
+    origin: RequestOrigin,
+) -> Result<Change, Fault> {
     links::require_mail(core)?;
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
 use super::proof::{Claimant, Refusal};
-use super::sessions::Caller;
+use super::step_up::RecentCaller;
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -126,7 +126,11 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn start_replacement(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<Enrolment, Fault> {
+pub async fn start_replacement(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    origin: RequestOrigin,
+) -> Result<Enrolment, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db
@@ -178,7 +182,7 @@ pub enum Confirmation {
 /// Returns faults only.
 pub async fn confirm(
     core: &Arc<Core>,
-    caller: &Caller,
+    caller: &RecentCaller,
     code: TotpCode,
     origin: RequestOrigin,
 ) -> Result<Confirmation, Fault> {

@@ -14,7 +14,7 @@ use super::sign_in::{self, Arrival, TokenGrant};
 use super::throttle::{Admission, Throttle};
 use super::{Core, Fault, TwoFactorPolicy, password_renewal, whole_seconds};
 use crate::crypto::hasher::PasswordVerdict;
-use crate::domain::assurance::{self, AuthenticationMethod};
+use crate::domain::assurance::{AuthenticationMethod, Proofs};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Channel;
@@ -281,7 +281,7 @@ fn sign_in_without_second_factor(
     let arrival = Arrival {
         id: opening.id,
         user,
-        methods: &[opening.method],
+        proofs: &Proofs::first(opening.method, opening.now),
         delivery: opening.delivery,
         origin: opening.origin,
         now: opening.now,
@@ -302,7 +302,8 @@ pub(super) fn outcome(
     opened: Opened,
     now: DateTime<Utc>,
 ) -> Result<Login, Fault> {
-    let second = |channel: &Channel| assurance::is_second(&[first], SecondFactorCode::method_of(*channel));
+    let proven = Proofs::first(first, now);
+    let second = |channel: &Channel| proven.allow_second(SecondFactorCode::method_of(*channel));
     match opened {
         Opened::Pending(key, factors) => Ok(Login::Pending(PendingLogin {
             pre_auth_token: core

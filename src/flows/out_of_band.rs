@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::outbox::{Posting, occasion, post, tell};
 use super::proof::{Claimant, Refusal};
 use super::quotas::wait_or_take;
-use super::sessions::Caller;
+use super::step_up::RecentCaller;
 use super::{Core, Fault, account, recovery};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -255,7 +255,7 @@ pub enum Setup {
 /// Returns faults only.
 pub async fn start(
     core: &Arc<Core>,
-    caller: &Caller,
+    caller: &RecentCaller,
     phone_number: Option<PhoneNumber>,
     origin: RequestOrigin,
 ) -> Result<Setup, Fault> {
@@ -334,7 +334,7 @@ pub enum Confirmation {
 /// Returns faults only.
 pub async fn confirm(
     core: &Arc<Core>,
-    caller: &Caller,
+    caller: &RecentCaller,
     channel: Channel,
     code: OneTimeCode,
     origin: RequestOrigin,
@@ -422,7 +422,7 @@ pub enum Removal {
 /// Returns faults only.
 pub async fn remove(
     core: &Arc<Core>,
-    caller: &Caller,
+    caller: &RecentCaller,
     channel: Channel,
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {

@@ -59,7 +59,7 @@ async fn try_to_change(
     (current, new): (Password, Password),
     origin: RequestOrigin,
 ) -> Result<Change, Fault> {
-    let compared = compare(core, caller, current).await?;
+    let compared = compare(core, caller.user.id, current).await?;
     let new = if compared.right {
         match new_password::hash(core, new, caller.user.words()).await? {
             Ok(new) => Some(new),

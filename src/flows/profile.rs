@@ -8,11 +8,12 @@ use super::account::{ListedFactor, load_factors, load_second_factors};
 use super::outbox::tell;
 use super::page::Page;
 use super::sessions::Caller;
+use super::step_up::RecentCaller;
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
-use crate::domain::session::SessionRecord;
+use crate::domain::session::{SessionKey, SessionRecord};
 use crate::domain::user::{SecondFactors, User};
 use crate::domain::username::Username;
 use crate::store::users::Renaming;
@@ -30,18 +31,42 @@ pub enum Update {
     UsernameTaken,
 }
 
-/// Changes the caller's name or language; what is `None` stays.
+/// Changes the language of the caller's messages, which anyone who is signed in may; `None` changes nothing.
 ///
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn update(
+pub async fn set_locale(
     core: &Arc<Core>,
     caller: &Caller,
+    locale: Option<Locale>,
+    origin: RequestOrigin,
+) -> Result<Update, Fault> {
+    update(core, caller.key(), (None, locale), origin).await
+}
+
+/// Changes the caller's name, and the language too unless it is `None`. The name is what the owner signs in with: changing it
+/// requires a recent proof, and the owner is told.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn rename(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    (username, locale): (Username, Option<Locale>),
+    origin: RequestOrigin,
+) -> Result<Update, Fault> {
+    update(core, caller.key(), (Some(username), locale), origin).await
+}
+
+async fn update(
+    core: &Arc<Core>,
+    key: SessionKey,
     (username, locale): (Option<Username>, Option<Locale>),
     origin: RequestOrigin,
 ) -> Result<Update, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
+    let now = core.clock.now();
     let shared = Arc::clone(core);
     core.db
         .transaction("profile.update", move |connection| {
@@ -49,8 +74,11 @@ pub async fn update(
             if users::update_profile(connection, user.id, username.as_ref(), locale)? == Renaming::Taken {
                 return Ok(Update::UsernameTaken);
             }
-            user.username = username.clone().or(user.username);
             user.locale = locale.unwrap_or(user.locale);
+            if username.is_some() && username != user.username {
+                user.username.clone_from(&username);
+                tell(&shared, connection, &user, Message::UsernameChanged, &origin, now)?;
+            }
             let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
             shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
             Ok(Update::Updated(Box::new(user)))
@@ -81,7 +109,7 @@ pub struct Export {
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn export(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<Export, Fault> {
+pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Export, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db
@@ -141,7 +169,7 @@ fn own_events(
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn delete(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<(), Fault> {
+pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<(), Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::account::load_second_factors;
 use super::outbox::tell;
 use super::proof::{Claimant, Refusal};
-use super::sessions::Caller;
-use super::step_up::{self, ComparedPassword};
+use super::step_up::{self, ComparedPassword, RecentCaller};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::failed_attempts::FailedAttempts;
@@ -26,7 +25,7 @@ use crate::store::{PgConnection, out_of_band_factors, recovery_codes, totp_facto
 /// Returns faults only.
 pub async fn renew_codes(
     core: &Arc<Core>,
-    caller: &Caller,
+    caller: &RecentCaller,
     origin: RequestOrigin,
 ) -> Result<Option<Vec<RecoveryCode>>, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
@@ -78,11 +77,11 @@ pub enum Removal {
 /// Returns faults only.
 pub async fn remove_authenticator(
     core: &Arc<Core>,
-    caller: &Caller,
+    caller: &RecentCaller,
     (password, code): (Password, SecondFactorCode),
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {
-    let compared = step_up::compare(core, caller, password).await?;
+    let compared = step_up::compare(core, caller.key().user_id, password).await?;
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db

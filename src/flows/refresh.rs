@@ -2,9 +2,10 @@
 //!
 //! The session's counter is the only state: the live token is the one that carries it. Rotation is one conditional
 //! statement, so of many requests with one token one rotates. What the others get is judged by
-//! [`judge_stale_token`]: the immediate predecessor inside the grace window gets the same successor again, byte for
-//! byte, since a token is a function of row and counter; anything older ends the session for whoever holds a copy
-//! (RFC 9700 §4.14.2).
+//! [`judge_stale_token`](crate::domain::session::RefreshSeries::judge_stale_token): the immediate predecessor inside the
+//! grace window gets the same successor again, byte for byte, since a token is a function of row and counter; anything
+//! older ends the session for whoever holds a copy (RFC 9700 §4.14.2). The token before a step-up never gets the one after
+//! it.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::message::Message;
 use crate::domain::opaque_token::{TokenBody, TokenKind};
-use crate::domain::session::{ActiveSession, EndReason, SessionKey, StaleToken, judge_stale_token};
+use crate::domain::session::{ActiveSession, EndReason, SessionKey, StaleToken};
 use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::{PgConnection, sessions, users};
@@ -153,8 +154,9 @@ fn repeat_or_end(
         return Ok((None, INVALID));
     };
     let grace = core.settings.refresh_reuse_grace;
-    match judge_stale_token(token.counter, session.refresh_counter, session.rotated_at, grace, now) {
+    match session.refresh.judge_stale_token(token.counter, grace, now) {
         StaleToken::Predecessor => Ok((Some(session), "repeated")),
+        StaleToken::SteppedUp => Ok((None, "stepped_up")),
         StaleToken::Unknown => Ok((None, INVALID)),
         StaleToken::Reused => {
             sessions::end(connection, key, EndReason::RefreshReuse, now)?;

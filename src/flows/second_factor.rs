@@ -14,7 +14,7 @@ use super::outcomes::counted;
 use super::proof::{Claimant, Proven, Refusal};
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::{Core, Fault};
-use crate::domain::assurance::{self, AuthenticationMethod};
+use crate::domain::assurance::{AuthenticationMethod, Proof};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::recovery_code::RecoveryCode;
@@ -134,7 +134,7 @@ fn decide(
         origin: &attempt.origin,
         now,
     };
-    if !assurance::is_second(&pending.methods, attempt.code.method()) {
+    if !pending.proofs.allow_second(attempt.code.method()) {
         let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(held.user.id));
         core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
         let attempts_remaining = pending.attempts_remaining().into();
@@ -167,10 +167,14 @@ fn open(
     (proven, delivery): (Proven, Delivery),
 ) -> Result<Decision, Fault> {
     let (id, user) = (claimant.session_id, &claimant.held.user);
+    let second = Proof {
+        method: proven.method,
+        at: claimant.now,
+    };
     let arrival = Arrival {
         id,
         user,
-        methods: &assurance::with_proof(&pending.methods, proven.method),
+        proofs: &pending.proofs.with(second),
         delivery,
         origin: claimant.origin,
         now: claimant.now,

@@ -7,21 +7,24 @@ use chrono::{DateTime, Utc};
 use super::{Core, Fault};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::authority::Authority;
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::session::{ActiveSession, EndReason, ListedSession, SessionKey};
+use crate::domain::session::{EndReason, ListedSession, SessionKey};
 use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::users::HeldUser;
 use crate::store::{PgConnection, sessions, users};
 
-/// Somebody who is signed in.
+/// The user behind an access token. The session's row is not part of it: other tokens of the session move that, and a
+/// guard that read it would let a token do what only another one may.
 pub struct Caller {
     /// The account.
     pub user: User,
-    /// The session that the token belongs to.
-    pub session: ActiveSession,
-    /// What the token says.
+    /// What the presented token allows now.
+    pub authority: Authority,
+    /// What the token says, as far as its session and account still confirm it.
     pub claims: Arc<AccessTokenClaims>,
+    key: SessionKey,
 }
 
 /// Finds the caller behind an access token; `None` for every token that is not good now.
@@ -47,16 +50,22 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
             sessions::find_active(connection, key, now)
         })
         .await?;
-    Ok(found.map(|(session, user)| Caller { user, session, claims }))
+    Ok(found.map(|(session, user)| {
+        let authority = Authority::of(&claims, &session, &user);
+        let claims = authority.confirm(claims);
+        Caller {
+            user,
+            authority,
+            claims,
+            key,
+        }
+    }))
 }
 
 impl Caller {
-    /// Returns what a transaction needs to hold the caller's account.
-    pub(super) const fn key(&self) -> SessionKey {
-        SessionKey {
-            user_id: self.user.id,
-            session_id: self.session.id,
-        }
+    /// Names the session of the token, and its user.
+    pub const fn key(&self) -> SessionKey {
+        self.key
     }
 }
 
@@ -90,7 +99,7 @@ pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession
 ///
 /// Returns faults only.
 pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: RequestOrigin) -> Result<bool, Fault> {
-    let (now, user_id, own) = (core.clock.now(), caller.user.id, caller.session.id);
+    let (now, user_id, own) = (core.clock.now(), caller.user.id, caller.key().session_id);
     let named = SessionKey {
         user_id,
         session_id: id,

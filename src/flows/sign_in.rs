@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::suspicion::tell_new_place;
 use super::{Core, Fault, whole_seconds};
-use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::opaque_token::TokenKind;
@@ -36,8 +36,8 @@ pub(super) struct Arrival<'a> {
     pub(super) id: SessionId,
     /// Whose it is.
     pub(super) user: &'a User,
-    /// What was proven, in order.
-    pub(super) methods: &'a [AuthenticationMethod],
+    /// What was proven, in order, and when.
+    pub(super) proofs: &'a Proofs,
     /// Where the session's refresh tokens go.
     pub(super) delivery: Delivery,
     /// Where the request came from.
@@ -66,7 +66,7 @@ pub(super) fn activate(
     core.keys.ready_to_sign()?;
     let now = arrival.now;
     let activation = Activation {
-        methods: arrival.methods,
+        proofs: arrival.proofs,
         ends: core.settings.lifetimes.ends(now),
         delivery: arrival.delivery,
         now,
@@ -94,7 +94,7 @@ pub(super) fn grant(core: &Core, session: ActiveSession, user: &User, now: DateT
         TokenKind::Refresh,
         session.user_id,
         session.id.uuid(),
-        session.refresh_counter,
+        session.refresh.live,
     )?;
     Ok(TokenGrant {
         access_token,

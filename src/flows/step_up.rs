@@ -1,13 +1,14 @@
 //! `POST /step-up`: somebody who is signed in proves once more who they are; and what wants that proof.
 //!
 //! A session that was left open, or whose token was stolen, must not be enough to change how its owner signs in (ASVS
-//! 7.5.1). Such requests want a proof of the last few minutes, and of as many factors as the account has (RFC 9470).
+//! 7.5.1). Such requests require a proof of the last few minutes, and of as many factors as the account has (RFC 9470).
+//! Both are judged by the token that is presented: a step-up with another token of the session does not help it.
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::account::second_factors;
+use super::account::{load_second_factors, second_factors};
 use super::audit::note_unreadable;
 use super::outcomes::counted;
 use super::proof::{Claimant, Refusal};
@@ -15,38 +16,111 @@ use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault};
 use crate::crypto::hasher::PasswordVerdict;
-use crate::domain::assurance::{self, AssuranceLevel, AuthenticationMethod};
+use crate::domain::access_token::AccessTokenClaims;
+use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Proof, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::authority::Authority;
+use crate::domain::ids::UserId;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::domain::session::ActiveSession;
+use crate::domain::session::{ActiveSession, SessionKey};
+use crate::domain::user::User;
 use crate::store::{PgConnection, sessions, users};
 
-/// What a request wants proven that the caller's session does not show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A caller whose token shows a recent proof of as many factors as the account has. Only [`require_recent_proof`] makes it,
+/// and the flows of sensitive changes take it: without that judgement a handler does not compile.
+pub struct RecentCaller(Caller);
+
+impl RecentCaller {
+    /// Names the session of the token, and its user.
+    pub const fn key(&self) -> SessionKey {
+        self.0.key()
+    }
+}
+
+/// What a request requires that the presented token does not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
-    /// At least so many factors.
+    /// At least this level.
     pub level: AssuranceLevel,
     /// Proven no longer ago than this.
     pub max_age: TimeDelta,
+    /// The proofs of the account that would do, or bring the session nearer. Others renew nothing that is required.
+    pub accepted: Vec<AuthenticationMethod>,
 }
 
-/// Returns what the caller must prove before a sensitive change; `None`: enough was proven, recently enough.
+/// Judges whether a caller may make a sensitive change, by the token that they present. An account with something held
+/// confirmed has to show that and the password, with the held one recently; others what they have, recently.
 ///
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn demand(core: &Arc<Core>, caller: &Caller) -> Result<Option<Demand>, Fault> {
+pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Result<RecentCaller, Demand>, Fault> {
+    let now = core.clock.now();
     let factors = second_factors(core, &caller.user).await?;
     let level = if factors.reach_aal2() {
         AssuranceLevel::Aal2
     } else {
         AssuranceLevel::Aal1
     };
-    let max_age = core.settings.step_up_max_age;
-    let recent = core.clock.now() - caller.session.auth_time <= max_age;
-    let enough = assurance::level(&caller.session.methods) >= level;
-    Ok((!recent || !enough).then_some(Demand { level, max_age }))
+    let required = Requirement {
+        level,
+        max_age: Some(core.settings.step_up_max_age),
+    };
+    if required.is_met_by(caller.authority.proofs(), now) {
+        return Ok(Ok(RecentCaller(caller)));
+    }
+    demand(core, &caller, required).await.map(Err)
+}
+
+/// Says what a caller has to prove for a requirement that their token does not meet.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub(super) async fn demand(core: &Arc<Core>, caller: &Caller, required: Requirement) -> Result<Demand, Fault> {
+    let (now, user, shared) = (core.clock.now(), caller.user.clone(), Arc::clone(core));
+    let available = core
+        .db
+        .read("step_up.demand", move |connection| {
+            available_methods(&shared, connection, &user, now)
+        })
+        .await?;
+    Ok(Demand {
+        level: required.level,
+        max_age: core.settings.step_up_max_age,
+        accepted: required.accepted(caller.authority.proofs(), &available, now),
+    })
+}
+
+/// Lists what an account can prove with, the strongest first. Whether a proof is looked at is the same question as in
+/// [`Claimant::judge`] and [`Claimant::judge_password`].
+fn available_methods(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<Vec<AuthenticationMethod>, Fault> {
+    let factors = load_second_factors(core, connection, user, now)?;
+    let usable = users::usable_proofs(connection, user.id)?;
+    let methods = [
+        (AuthenticationMethod::Totp, usable.codes && factors.totp),
+        (
+            AuthenticationMethod::SmsCode,
+            usable.codes && factors.phone_hint.is_some(),
+        ),
+        (AuthenticationMethod::RecoveryCode, factors.recovery_codes_remaining > 0),
+        (AuthenticationMethod::Password, usable.password),
+        (
+            AuthenticationMethod::EmailCode,
+            usable.codes && factors.email_hint.is_some(),
+        ),
+    ];
+    Ok(methods
+        .into_iter()
+        .filter(|(_, has)| *has)
+        .map(|(method, _)| method)
+        .collect())
 }
 
 /// Something that proves who is calling.
@@ -71,7 +145,8 @@ enum Checked {
     Code(SecondFactorCode),
 }
 
-/// Renews the proof of who is calling.
+/// Adds a proof to the session. A right one is recorded with its time and rotates the tokens, whether or not it moves
+/// `auth_time`: a password does not, once something held was proven.
 ///
 /// # Errors
 ///
@@ -87,10 +162,10 @@ pub async fn step_up(
 
 async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
     let proof = match proof {
-        StepUpProof::Password(password) => Checked::Password(compare(core, caller, password).await?),
+        StepUpProof::Password(password) => Checked::Password(compare(core, caller.user.id, password).await?),
         StepUpProof::Code(code) => Checked::Code(code),
     };
-    let (key, now) = (caller.key(), core.clock.now());
+    let (key, claims, now) = (caller.key(), Arc::clone(&caller.claims), core.clock.now());
     let (shared, asked_from) = (Arc::clone(core), origin.clone());
     let judged = core
         .db
@@ -112,7 +187,7 @@ async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: Re
                 Ok(proven) => proven,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let session = renew(&shared, connection, &claimant, proven.method)?;
+            let session = renew(&shared, connection, &claimant, (&claims, proven.method))?;
             Ok(Ok((session, held.user)))
         })
         .await;
@@ -136,8 +211,7 @@ pub(super) struct ComparedPassword {
 }
 
 /// Compares a password with the account's, holding nothing while hashing.
-pub(super) async fn compare(core: &Arc<Core>, caller: &Caller, password: Password) -> Result<ComparedPassword, Fault> {
-    let id = caller.user.id;
+pub(super) async fn compare(core: &Arc<Core>, id: UserId, password: Password) -> Result<ComparedPassword, Fault> {
     let found = core
         .db
         .read("step_up.password", move |connection| {
@@ -154,14 +228,17 @@ fn renew(
     core: &Core,
     connection: &mut PgConnection,
     claimant: &Claimant<'_>,
-    method: AuthenticationMethod,
+    (claims, method): (&AccessTokenClaims, AuthenticationMethod),
 ) -> Result<ActiveSession, Fault> {
     // Without a key the session would go on with a refresh token that nobody gets.
     core.keys.ready_to_sign()?;
     let (key, now) = (claimant.key(), claimant.now);
     let live = sessions::find_live_for_update(connection, key, now)?.ok_or(Fault::SessionEnded)?;
-    let methods = assurance::with_proof(&live.methods, method);
-    let session = sessions::step_up(connection, key, &methods, core.settings.lifetimes.idle, now)?;
+    // On top of what the presented token shows, and not of what the row says: with an older token of the session and a
+    // password, a thief would otherwise get a token that says what the owner proved with a newer one.
+    let shown = Authority::of(claims, &live, &claimant.held.user);
+    let proofs = shown.proofs().with(Proof { method, at: now });
+    let session = sessions::step_up(connection, key, &proofs, core.settings.lifetimes.idle, now)?;
     let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
     claimant.succeed(core, connection, method, done)?;
     session.ok_or(Fault::SessionEnded)

@@ -11,11 +11,11 @@ use super::{Core, Fault};
 use crate::crypto::jwt;
 use crate::crypto::signing_key::SigningKey;
 use crate::domain::access_token::TYPE;
-use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::assurance::{AuthenticationMethod, Proof};
 use crate::domain::ids::{SessionId, UserId, uuid_v7};
 use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::session::{ActiveSession, Delivery};
+use crate::domain::session::{ActiveSession, Delivery, RefreshSeries};
 use crate::domain::user::User;
 
 /// A token to test a verifier with.
@@ -175,12 +175,13 @@ fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
     let session = ActiveSession {
         id,
         user_id: user.id,
-        methods: vec![AuthenticationMethod::Password, AuthenticationMethod::Totp],
+        proofs: [AuthenticationMethod::Password, AuthenticationMethod::Totp]
+            .map(|method| Proof { method, at: now })
+            .into_iter()
+            .collect(),
         created_at: now,
-        auth_time: now,
         ends: core.settings.lifetimes.ends(now),
-        refresh_counter: 1,
-        rotated_at: None,
+        refresh: RefreshSeries::begun(),
         delivery: Delivery::Body,
     };
     let jti = uuid_v7(now, core.random.as_ref());

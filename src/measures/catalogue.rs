@@ -113,6 +113,7 @@ const OUTCOMES: &[(&str, &[&str])] = &[
         &[
             "rotated",
             "repeated",
+            "stepped_up",
             "reused",
             "invalid",
             "too_often",

@@ -13,12 +13,12 @@ use super::error::StoreError;
 use super::kept::Kept;
 use super::schema::{sessions, users};
 use super::users::UserRow;
-use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::{
-    ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, SessionEnds, SessionKey,
-    SessionOrigin, SessionRecord, SessionState,
+    ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, RefreshSeries, SessionEnds,
+    SessionKey, SessionOrigin, SessionRecord, SessionState, StepUpRotation,
 };
 use crate::domain::user::User;
 
@@ -52,6 +52,7 @@ pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Re
             sessions::user_id.eq(new.user_id.uuid()),
             sessions::state.eq(SessionState::Pending.as_str()),
             sessions::methods.eq(vec![new.method.as_str()]),
+            sessions::proved_at.eq(vec![new.now]),
             sessions::password_changed_at.eq(new.password_changed_at),
             sessions::created_at.eq(new.now),
             sessions::last_used_at.eq(new.now),
@@ -124,8 +125,8 @@ pub fn find_pending(
 
 /// What a pending session becomes when its second factor was proven.
 pub struct Activation<'a> {
-    /// What was proven, in order.
-    pub methods: &'a [AuthenticationMethod],
+    /// What was proven, in order, and when.
+    pub proofs: &'a Proofs,
     /// When it ends by time alone.
     pub ends: SessionEnds,
     /// Where its refresh tokens go.
@@ -148,8 +149,8 @@ pub fn activate(
     let activating = diesel::update(pending)
         .set((
             sessions::state.eq(SessionState::Active.as_str()),
-            sessions::methods.eq(names(activation.methods)),
-            sessions::auth_time.eq(activation.now),
+            sessions::methods.eq(names(activation.proofs)),
+            sessions::proved_at.eq(times(activation.proofs)),
             sessions::last_used_at.eq(activation.now),
             sessions::expires_at.eq(activation.ends.absolute),
             sessions::idle_expires_at.eq(activation.ends.idle),
@@ -243,8 +244,8 @@ impl<U: QueryFragment<Pg>> QueryFragment<Pg> for WithAccount<U> {
     }
 }
 
-/// Renews the proof of who uses a live session, and makes its next refresh token the live one: whoever holds an older one
-/// has not proven anything (ASVS 7.2.4).
+/// Replaces the proofs of a live session after a further one, and makes its next refresh token the live one: the holder of
+/// an older one has not proven anything (ASVS 7.2.4). The row remembers which token that is and when it was made.
 ///
 /// # Errors
 ///
@@ -252,16 +253,18 @@ impl<U: QueryFragment<Pg>> QueryFragment<Pg> for WithAccount<U> {
 pub fn step_up(
     connection: &mut PgConnection,
     key: SessionKey,
-    methods: &[AuthenticationMethod],
+    proofs: &Proofs,
     idle: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Option<ActiveSession>, StoreError> {
     let row: Option<ActiveRow> = diesel::update(live(key, now))
         .set((
-            sessions::methods.eq(names(methods)),
-            sessions::auth_time.eq(now),
+            sessions::methods.eq(names(proofs)),
+            sessions::proved_at.eq(times(proofs)),
             sessions::refresh_counter.eq(sessions::refresh_counter + 1),
             sessions::rotated_at.eq(now),
+            sessions::step_up_counter.eq((sessions::refresh_counter + 1).nullable()),
+            sessions::stepped_up_at.eq(now),
             sessions::last_used_at.eq(now),
             sessions::idle_expires_at.eq(idle_end(now + idle)),
         ))
@@ -278,8 +281,12 @@ fn idle_end(wanted: DateTime<Utc>) -> _ {
     diesel::dsl::case_when(sessions::expires_at.lt(wanted), sessions::expires_at.nullable()).otherwise(moved.nullable())
 }
 
-fn names(methods: &[AuthenticationMethod]) -> Vec<&'static str> {
-    methods.iter().map(|method| method.as_str()).collect()
+fn names(proofs: &Proofs) -> Vec<&'static str> {
+    proofs.iter().map(|proof| proof.method.as_str()).collect()
+}
+
+fn times(proofs: &Proofs) -> Vec<DateTime<Utc>> {
+    proofs.iter().map(|proof| proof.at).collect()
 }
 
 /// Finds a live session by its id and holds it still for the rest of the transaction.
@@ -419,7 +426,7 @@ pub fn origins_since(
         .filter(sessions::user_id.eq(user_id.uuid()))
         // The nil id is nobody's.
         .filter(sessions::id.ne(aside.map_or_else(Uuid::nil, SessionId::uuid)))
-        .filter(sessions::auth_time.is_not_null())
+        .filter(sessions::idle_expires_at.is_not_null())
         .filter(sessions::last_used_at.gt(since))
         .select((sessions::ip, sessions::user_agent))
         .distinct()
@@ -598,6 +605,7 @@ struct PendingRow {
     user_id: Uuid,
     attempts: i16,
     methods: Vec<String>,
+    proved_at: Vec<DateTime<Utc>>,
 }
 
 impl PendingRow {
@@ -606,7 +614,7 @@ impl PendingRow {
             id: SessionId::from_uuid(self.id),
             user_id: UserId::from_uuid(self.user_id),
             attempts: self.attempts,
-            methods: read_methods(&self.methods)?,
+            proofs: read_proofs(&self.methods, &self.proved_at)?,
         })
     }
 }
@@ -617,12 +625,14 @@ struct ActiveRow {
     id: Uuid,
     user_id: Uuid,
     methods: Vec<String>,
+    proved_at: Vec<DateTime<Utc>>,
     created_at: DateTime<Utc>,
-    auth_time: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
     idle_expires_at: Option<DateTime<Utc>>,
     refresh_counter: i64,
     rotated_at: Option<DateTime<Utc>>,
+    step_up_counter: Option<i64>,
+    stepped_up_at: Option<DateTime<Utc>>,
     delivery: String,
 }
 
@@ -639,24 +649,38 @@ impl ActiveRow {
         Ok(ActiveSession {
             id: SessionId::from_uuid(self.id),
             user_id: UserId::from_uuid(self.user_id),
-            methods: read_methods(&self.methods)?,
+            proofs: read_proofs(&self.methods, &self.proved_at)?,
             created_at: self.created_at,
-            auth_time: self.auth_time.ok_or(StoreError::Corrupt("sessions.auth_time"))?,
             ends: SessionEnds {
                 absolute: self.expires_at,
                 idle: self
                     .idle_expires_at
                     .ok_or(StoreError::Corrupt("sessions.idle_expires_at"))?,
             },
-            refresh_counter: u64::try_from(self.refresh_counter)
-                .map_err(|_negative| StoreError::Corrupt("sessions.refresh_counter"))?,
-            rotated_at: self.rotated_at,
+            refresh: RefreshSeries {
+                live: read_counter(self.refresh_counter)?,
+                rotated_at: self.rotated_at,
+                step_up: match (self.step_up_counter, self.stepped_up_at) {
+                    (Some(counter), Some(at)) => Some(StepUpRotation {
+                        counter: read_counter(counter)?,
+                        at,
+                    }),
+                    _ => None,
+                },
+            },
             delivery: Delivery::parse(&self.delivery).ok_or(StoreError::Corrupt("sessions.delivery"))?,
         })
     }
 }
 
-fn read_methods(names: &[String]) -> Result<Vec<AuthenticationMethod>, StoreError> {
-    let read = |name: &String| AuthenticationMethod::from_stored(name).ok_or(StoreError::Corrupt("sessions.methods"));
-    names.iter().map(read).collect()
+fn read_proofs(names: &[String], times: &[DateTime<Utc>]) -> Result<Proofs, StoreError> {
+    let read = |(name, at): (&String, &DateTime<Utc>)| {
+        let method = AuthenticationMethod::from_stored(name).ok_or(StoreError::Corrupt("sessions.methods"))?;
+        Ok(Proof { method, at: *at })
+    };
+    names.iter().zip(times).map(read).collect()
+}
+
+fn read_counter(stored: i64) -> Result<u64, StoreError> {
+    u64::try_from(stored).map_err(|_negative| StoreError::Corrupt("sessions.refresh_counter"))
 }

@@ -539,6 +539,33 @@ pub fn set_failed_attempts(
     Ok(())
 }
 
+/// Which proofs of an account are looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UsableProofs {
+    /// Whether it has a password that is not disabled.
+    pub password: bool,
+    /// Whether codes other than recovery codes are looked at.
+    pub codes: bool,
+}
+
+/// Finds which proofs of an account are looked at; none of one that may not be used.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn usable_proofs(connection: &mut PgConnection, id: UserId) -> Result<UsableProofs, StoreError> {
+    let found: Option<GuardRow> = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::status.eq("active"))
+        .select(GuardRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(found.map_or_else(UsableProofs::default, |guard| UsableProofs {
+        password: is_usable(&guard.password_scheme, guard.password_disabled_at),
+        codes: guard.codes_disabled_at.is_none(),
+    }))
+}
+
 /// Finds an account that may be used.
 ///
 /// # Errors

@@ -20,6 +20,9 @@ function addition({ code, members, retryAfter }) {
   if (code === 'invalid_code' && members.attempts_remaining !== undefined) {
     return plural('attempts', members.attempts_remaining);
   }
+  if (code === 'insufficient_user_authentication' && members.accepted_methods?.length === 0) {
+    return t('step_up.impossible');
+  }
   if (code === 'internal_error' && members.request_id) return t('problem.request', { id: members.request_id });
   return '';
 }

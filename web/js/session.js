@@ -71,14 +71,34 @@ export async function restore() {
  * Sends a request as whoever is signed in. A token that has expired meanwhile is replaced, once.
  * @param {string} method @param {string} path @param {object} [body]
  */
-export async function authorized(method, path, body) {
+export function authorized(method, path, body) {
+  return withToken((token) => call(method, path, body, token));
+}
+
+/**
+ * Adds a proof to the session and takes its new tokens. No other tab refreshes meanwhile: the service refuses the refresh
+ * token from before the step-up, and the cookie with the new one comes with the answer.
+ * @param {object} proof
+ * @returns {Promise<void>}
+ */
+export function stepUp(proof) {
+  return withToken((token) => inTurn(async () => accept(await call('POST', 'step-up', proof, token))));
+}
+
+/**
+ * Sends a request with the access token, and once more with another one if the first has ended.
+ * @template T
+ * @param {(accessToken: string | undefined) => Promise<T>} send
+ * @returns {Promise<T>}
+ */
+async function withToken(send) {
   if (!session || session.until <= Date.now()) await refresh();
   try {
-    return await call(method, path, body, session?.accessToken);
+    return await send(session?.accessToken);
   } catch (problem) {
     if (!(problem instanceof Problem) || problem.code !== 'invalid_token') throw problem;
     await refresh();
-    return call(method, path, body, session?.accessToken);
+    return send(session?.accessToken);
   }
 }
 

@@ -1,36 +1,37 @@
 /**
- * Asks for one more proof, where a request wants a recent one (RFC 9470), and sends the request again.
+ * Asks for one more proof, where a request requires a recent one (RFC 9470), and sends the request again.
  */
 
 import { Cancelled, Problem } from './api.js';
 import { h } from './dom.js';
 import { codeField, form, passwordField } from './forms.js';
 import { t } from './i18n.js';
-import { accept, authorized, current } from './session.js';
+import { authorized, stepUp } from './session.js';
 
 /**
- * Sends a request; where it wants a recent proof, asks for one and sends it again.
+ * Sends a request; where it requires a recent proof, asks for one and sends it again. Where one proof is not enough, the
+ * second answer asks for the other.
  * @param {string} method @param {string} path @param {object} [body]
  */
 export async function sensitive(method, path, body) {
-  try {
-    return await authorized(method, path, body);
-  } catch (problem) {
-    await prove(problem);
-    return authorized(method, path, body);
+  for (;;) {
+    try {
+      return await authorized(method, path, body);
+    } catch (problem) {
+      await prove(problem);
+    }
   }
 }
 
-/** Asks for what an error demands; an error that demands no proof is thrown on. @param {unknown} demand */
+/**
+ * Asks for what an error demands. An error that demands no proof, or none that the account has, is thrown on.
+ * @param {unknown} demand
+ */
 export async function prove(demand) {
   if (!(demand instanceof Problem) || demand.code !== 'insufficient_user_authentication') throw demand;
-  const { factors, recovery_codes_remaining: left } = await authorized('GET', '2fa');
-  const active = factors
-    .filter((/** @type {any} */ factor) => factor.state === 'active')
-    .map((/** @type {any} */ factor) => factor.type);
-  // A password says nothing new to a session that has shown one factor where two are wanted.
-  const password = current()?.about.acr === demand.members.acr_values;
-  const ways = [...active, ...(left > 0 ? ['recovery_code'] : []), ...(password ? ['password'] : [])];
+  // The service names the proofs that help: the others would be right, and renew nothing.
+  const ways = demand.members.accepted_methods;
+  if (ways.length === 0) throw demand;
   await new Promise((resolve, reject) => open(ways, resolve, () => reject(new Cancelled())));
 }
 
@@ -47,7 +48,7 @@ function open(ways, done, cancel) {
         h('h2', { id: 'step-up-title', tabindex: -1 }, t('step_up.title')),
         h('p', {}, t('step_up.why')),
         proofForm(way, async (proof) => {
-          accept(await authorized('POST', 'step-up', proof));
+          await stepUp(proof);
           proven = true;
           dialog.close();
         }),

@@ -192,9 +192,9 @@ impl Population {
              SELECT {factor}, {user}, 'active',
                     coalesce(sealed, sha256(g::text::bytea) || substr(sha256(g::text::bytea), 1, 17)), 0, now(), now()
                FROM generate_series({first}, {last}) g LEFT JOIN load_sample ON number = g;
-             INSERT INTO sessions (id, user_id, state, methods, password_changed_at, refresh_counter, auth_time,
+             INSERT INTO sessions (id, user_id, state, methods, proved_at, password_changed_at, refresh_counter,
                     created_at, last_used_at, expires_at, idle_expires_at, ip, user_agent)
-             SELECT {active}, {user}, 'active', '{{pwd,otp}}', '2026-01-01', 1, now(),
+             SELECT {active}, {user}, 'active', '{{pwd,otp}}', ARRAY[now(), now()], '2026-01-01', 1,
                     now(), now(), now() + '29 days', now() + '7 days', '127.0.0.1', 'bench'
                FROM generate_series({first}, {last}) g;"
         )
@@ -215,9 +215,9 @@ impl Population {
         let user = self.sql_id(Kind::User, "(1 + g % 500)");
         let id = format!("('{OLD}-7004-8000-' || lpad(g::text, 12, '0'))::uuid");
         database.run(&format!(
-            "INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at, expires_at,
+            "INSERT INTO sessions (id, user_id, state, methods, proved_at, password_changed_at, created_at, last_used_at, expires_at,
                     ended_at, end_reason, ip, user_agent)
-             SELECT {id}, {user}, 'ended', '{{pwd}}', '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-02',
+             SELECT {id}, {user}, 'ended', '{{pwd}}', ARRAY['2020-01-01'::timestamptz], '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-02',
                     '2020-01-02', 'logout', '127.0.0.1', 'bench'
                FROM generate_series(1, {sessions}) g;
              SELECT audit_events_make_partition('2020-01-01');
@@ -246,9 +246,9 @@ impl Population {
         database.run(&format!(
             "BEGIN;
              DELETE FROM sessions USING load_sample WHERE id = {pending};
-             INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at,
+             INSERT INTO sessions (id, user_id, state, methods, proved_at, password_changed_at, created_at, last_used_at,
                     expires_at, ip, user_agent)
-             SELECT {pending}, {user}, 'pending', '{{pwd}}', '2026-01-01', now(), now(), now() + '1 day',
+             SELECT {pending}, {user}, 'pending', '{{pwd}}', ARRAY[now()], '2026-01-01', now(), now(), now() + '1 day',
                     '127.0.0.1', 'bench'
                FROM load_sample ORDER BY number;
              UPDATE totp_factors SET last_step = 0 FROM load_sample WHERE id = {factor} AND last_step <> 0;

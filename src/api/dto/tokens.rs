@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::reveal;
 use crate::domain::access_token::AccessTokenClaims;
-use crate::domain::assurance::{self, AuthenticationMethod};
+use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::ids::SessionId;
 use crate::domain::recovery_code::{LOW as RECOVERY_CODES_LOW, RecoveryCode};
 use crate::domain::session::{ActiveSession, Delivery, ListedSession};
@@ -114,8 +114,8 @@ impl SessionView {
             created_at: session.created_at,
             expires_at: session.ends.absolute,
             idle_expires_at: session.ends.idle,
-            acr: assurance::level(&session.methods).acr(),
-            amr: assurance::amr(&session.methods),
+            acr: session.proofs.level().acr(),
+            amr: session.proofs.amr(),
         }
     }
 }
@@ -211,8 +211,8 @@ impl ListedSessionView {
             last_used_at: listed.last_used_at,
             ip: listed.ip.map(|ip| ip.to_string()),
             user_agent: listed.user_agent.clone(),
-            acr: assurance::level(&session.methods).acr(),
-            amr: assurance::amr(&session.methods),
+            acr: session.proofs.level().acr(),
+            amr: session.proofs.amr(),
             current: session.id == current,
         }
     }

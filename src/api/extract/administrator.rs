@@ -38,7 +38,7 @@ impl FromRequest for Administrator {
                     Code::Forbidden,
                     "This is for administrators: accounts with the role admin.",
                 )),
-                Standing::Unproven(demand) => Err(Problem::insufficient_user_authentication(demand)),
+                Standing::Unproven(demand) => Err(Problem::insufficient_user_authentication(&demand)),
             }
         }
         .boxed_local()

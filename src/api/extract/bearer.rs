@@ -12,7 +12,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::opaque_token::TokenKind;
 use crate::flows::sessions::{self, Caller};
-use crate::flows::step_up;
+use crate::flows::step_up::{self, RecentCaller};
 
 /// What a request presents as bearer.
 pub enum Bearer {
@@ -83,6 +83,16 @@ impl SignedIn {
                 .ok_or_else(|| Problem::of(Code::InvalidToken).bearer_error())
         }
     }
+
+    /// Goes on only if the token shows a recent proof, for handlers that require one in some cases.
+    ///
+    /// # Errors
+    ///
+    /// `insufficient_user_authentication` when it does not.
+    pub async fn require_recent_proof(self, state: &ApiState) -> Result<RecentCaller, Problem> {
+        let judged = step_up::require_recent_proof(&state.core, self.0).await?;
+        judged.map_err(|demand| Problem::insufficient_user_authentication(&demand))
+    }
 }
 
 impl FromRequest for SignedIn {
@@ -94,9 +104,9 @@ impl FromRequest for SignedIn {
     }
 }
 
-/// A caller who has proven lately, and with as many factors as they have, who they are (RFC 9470); whoever has not never
-/// reaches the handler.
-pub struct RecentlyAuthenticated(pub Caller);
+/// A caller whose token shows a recent proof of as many factors as the account has (RFC 9470); without one the handler is
+/// never reached.
+pub struct RecentlyAuthenticated(pub RecentCaller);
 
 impl FromRequest for RecentlyAuthenticated {
     type Error = Problem;
@@ -106,12 +116,9 @@ impl FromRequest for RecentlyAuthenticated {
         let signed_in = SignedIn::of(request);
         let state = Data::<ApiState>::extract(request);
         async move {
-            let SignedIn(caller) = signed_in.await?;
+            let signed_in = signed_in.await?;
             let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
-            match step_up::demand(&state.core, &caller).await? {
-                None => Ok(Self(caller)),
-                Some(demand) => Err(Problem::insufficient_user_authentication(demand)),
-            }
+            signed_in.require_recent_proof(&state).await.map(Self)
         }
         .boxed_local()
     }
@@ -122,7 +129,7 @@ pub enum Enrolling {
     /// Somebody between the doors, with a pre-auth token that the flow judges.
     Pending(SecretString),
     /// Somebody who is signed in, as for any sensitive change.
-    SignedIn(Box<Caller>),
+    SignedIn(Box<RecentCaller>),
 }
 
 impl FromRequest for Enrolling {

@@ -35,7 +35,8 @@ pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespo
 
 /// Changes the caller's account
 ///
-/// The name, the language of messages; what is left out stays. The address is changed by `POST /email/change`.
+/// The name, the language of messages; what is left out stays. The name requires a recent proof, and the owner is told by
+/// mail. The address is changed by `POST /email/change`.
 #[utoipa::path(
     patch, path = "/me", operation_id = "update_me", tag = "Account",
     request_body(content = UpdateMeRequest),
@@ -63,7 +64,14 @@ pub async fn update_me(
     if !invalid.errors.is_empty() {
         return Err(invalid.into());
     }
-    match profile::update(&state.core, &caller.0, (username, locale), origin.0).await? {
+    let updated = match username {
+        None => profile::set_locale(&state.core, &caller.0, locale, origin.0).await?,
+        Some(username) => {
+            let caller = caller.require_recent_proof(&state).await?;
+            profile::rename(&state.core, &caller, (username, locale), origin.0).await?
+        }
+    };
+    match updated {
         Update::Updated(user) => {
             let factors = account::second_factors(&state.core, &user).await?;
             Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
@@ -91,7 +99,8 @@ pub async fn delete_me(
 
 /// Returns everything held about the caller
 ///
-/// The account, its second factors without their secrets, sessions, and what happened to it.
+/// The account, its second factors without their secrets, sessions, and what happened to it. Requires a recent proof: the
+/// whole phone number is in it.
 #[utoipa::path(
     get, path = "/me/export", operation_id = "export_me", tag = "Account",
     responses((
@@ -103,7 +112,11 @@ pub async fn delete_me(
     )),
     security(("access_token" = [])),
 )]
-pub async fn export_me(state: Data<ApiState>, caller: SignedIn, origin: Origin) -> Result<HttpResponse, Problem> {
+pub async fn export_me(
+    state: Data<ApiState>,
+    caller: RecentlyAuthenticated,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
     let export = profile::export(&state.core, &caller.0, origin.0).await?;
     Ok(HttpResponse::Ok().json(ExportResponse::new(export)))
 }

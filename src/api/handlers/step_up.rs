@@ -20,8 +20,12 @@ use crate::flows::step_up::{self, StepUp, StepUpProof};
 
 /// Proves once more who is calling
 ///
-/// The same session goes on with new tokens and a fresh `auth_time`, which opens sensitive changes for a few minutes; a
-/// further factor also raises its `acr`. The old refresh token is dead.
+/// The same session goes on with new tokens; the old refresh token is dead. Something held (a code of an authenticator, a
+/// text message, a recovery code) makes `auth_time` fresh, which allows sensitive changes for a few minutes; a further factor
+/// also raises `acr`. A right proof that is weaker than what the session has shown is recorded, and leaves `auth_time` where
+/// it was: a password where something held was shown, a mailed code beside anything else. The `accepted_methods` of
+/// `insufficient_user_authentication` name those that help. The new tokens say what the sent access token said and the new
+/// proof, and nothing that was proven with another token of the session meanwhile.
 #[utoipa::path(
     post, path = "/step-up", operation_id = "step_up", tag = "Sessions",
     request_body(content = StepUpRequest),

@@ -8,7 +8,6 @@ use crate::api::dto::admin::ManagedUserView;
 use crate::cli::operate::{operate, table};
 use crate::cli::{Failure, complain, write_out};
 use crate::config::Config;
-use crate::domain::assurance;
 use crate::domain::managed_user::{UserQuery, UserSelector};
 use crate::domain::session::ListedSession;
 use crate::flows::admin::users;
@@ -160,7 +159,7 @@ fn session_value(listed: &ListedSession) -> serde_json::Value {
     let session = &listed.session;
     json!({
         "id": session.id.uuid(), "created_at": session.created_at, "last_used_at": listed.last_used_at,
-        "acr": assurance::level(&session.methods).acr(), "amr": assurance::amr(&session.methods),
+        "acr": session.proofs.level().acr(), "amr": session.proofs.amr(),
         "ip": listed.ip, "user_agent": listed.user_agent,
     })
 }
@@ -171,7 +170,7 @@ fn session_row(listed: &ListedSession) -> Vec<String> {
         session.id.uuid().to_string(),
         written(session.created_at),
         written(listed.last_used_at),
-        assurance::level(&session.methods).acr().to_owned(),
+        session.proofs.level().acr().to_owned(),
         listed.ip.map(|ip| ip.to_string()).unwrap_or_default(),
         // A terminal obeys control characters, and whoever signed in chose these.
         listed

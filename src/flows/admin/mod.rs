@@ -13,9 +13,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::sessions::Caller;
-use super::step_up::Demand;
+use super::step_up::{self, Demand};
 use super::{Core, Fault, ended_events};
-use crate::domain::assurance::{self, AssuranceLevel};
+use crate::domain::assurance::{AssuranceLevel, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{RequestId, UserId};
 use crate::domain::managed_user::ManagedUser;
@@ -34,19 +34,23 @@ pub enum Standing {
     Unproven(Demand),
 }
 
-/// Tells whether a caller may do operators' work, by the account and the session as they are now. A refusal is written down.
+/// What operators' work requires of the presented token, beside the role.
+const REQUIRED: Requirement = Requirement {
+    level: AssuranceLevel::Aal2,
+    max_age: None,
+};
+
+/// Tells whether a caller may do operators' work: the presented token and the account both have the role, and the token
+/// shows two factors. A refusal is written down.
 ///
 /// # Errors
 ///
 /// Returns faults only.
 pub async fn judge(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin) -> Result<Standing, Fault> {
-    let (standing, reason) = if !roles::is_administrator(&caller.user.roles) {
+    let (standing, reason) = if !caller.authority.is_administrator() {
         (Standing::NotAdministrator, "not_an_administrator")
-    } else if assurance::level(&caller.session.methods) < AssuranceLevel::Aal2 {
-        let demand = Demand {
-            level: AssuranceLevel::Aal2,
-            max_age: core.settings.step_up_max_age,
-        };
+    } else if !REQUIRED.is_met_by(caller.authority.proofs(), core.clock.now()) {
+        let demand = step_up::demand(core, caller, REQUIRED).await?;
         (Standing::Unproven(demand), "second_factor_required")
     } else {
         return Ok(Standing::Administrator);

@@ -2,7 +2,7 @@
 //!
 //! The loop reads the table of routes, so a new route is covered the moment it is in the table.
 
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,9 @@ use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use vestibule::api::routes::{Access, ROUTES, RouteSpec, Verb};
 
-use crate::support::actors::{PASSWORD, Person, SignedIn, claims, header as token_header};
+use crate::support::actors::{
+    PASSWORD, Person, SignedIn, challenge, claims, header as token_header, step_up, verify_by,
+};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
@@ -87,32 +89,122 @@ async fn sensitive_changes_want_a_recent_proof_of_all_factors() {
     }
 }
 
+/// Several tokens of one session are good at the same time. What one of them proved, no other one may use: neither its
+/// time nor its level.
+#[actix_web::test]
+async fn no_token_is_lifted_by_another_one_of_its_session() {
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp,email")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    signed_in.set_up_email(&app).await;
+    set_roles(&app, "{admin}");
+    app.clock.advance(60);
+    let login = signed_in.person.log_in(&app).await;
+    challenge(&app, &login, "email").await.expect(202);
+    let code = app.sent_code("jo@example.com").await;
+    let low = verify_by(&app, &login, &code, "email")
+        .await
+        .expect(200)
+        .text("/access_token");
+    let stale = signed_in.person.sign_in_again(&app).await;
+    app.clock.advance(301);
+    let code = json!({"code": signed_in.person.code(&app)});
+    let high = step_up(&app, &low, &code).await.expect(200).text("/access_token");
+    let recovery = json!({"code": signed_in.recovery_codes[0]});
+    let fresh = step_up(&app, &stale, &recovery).await.expect(200).text("/access_token");
+
+    let sensitive = [Access::RecentAuthentication, Access::Enrolment];
+    for route in ROUTES {
+        let refused_of: &[(&str, &str)] = match route.access {
+            access if sensitive.contains(&access) => &[("low", &low), ("stale", &stale)],
+            Access::Administrator => &[("low", &low)],
+            _ => &[],
+        };
+        for (name, token) in refused_of {
+            let answer = call(&app, route, Some(token)).await;
+            assert_eq!(answer.status.as_u16(), 401, "{} takes the {name} token", route.path);
+            answer.expect_problem(401, "insufficient_user_authentication");
+        }
+    }
+    for token in [&low, &stale] {
+        app.call_as(Method::PATCH, "/me", token, &json!({"username": "jo.doe"}))
+            .await
+            .expect_problem(401, "insufficient_user_authentication");
+        let told = app.get_as("/token/validate", token).await.expect(200).json();
+        let said = claims(token);
+        for claim in ["auth_time", "acr", "amr"] {
+            assert_eq!(told[claim], said[claim], "{claim}");
+        }
+    }
+    for token in [&high, &fresh] {
+        app.get_as("/me/export", token).await.expect(200);
+        app.get_as("/admin/users", token).await.expect(200);
+    }
+}
+
+#[actix_web::test]
+async fn a_role_counts_while_both_the_token_and_the_account_have_it() {
+    let app = TestApp::new().await;
+    let mut signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let client = app.service_client("api").await;
+    let from_before = signed_in.access_token.clone();
+    set_roles(&app, "{admin,editor}");
+    signed_in.refresh(&app).await;
+    app.get_as("/admin/users", &signed_in.access_token).await.expect(200);
+    let assert_roles = async |token: &str, roles: &[&str]| {
+        let validated = app.get_as("/token/validate", token).await.expect(200);
+        assert_eq!(validated.header("x-auth-roles"), Some(roles.join(",").as_str()));
+        assert_eq!(validated.json()["roles"], json!(roles));
+        let request = TestRequest::with_uri("/token/introspect").method(Method::POST);
+        let request = request.insert_header((header::AUTHORIZATION, client.clone()));
+        let introspected = app.send(request.set_json(json!({"token": token}))).await;
+        assert_eq!(introspected.expect(200).json()["roles"], json!(roles));
+    };
+    assert_roles(&from_before, &[]).await;
+    assert_roles(&signed_in.access_token, &["admin", "editor"]).await;
+    let administrators = || ROUTES.iter().filter(|route| route.access == Access::Administrator);
+    for route in administrators() {
+        call(&app, route, Some(&from_before))
+            .await
+            .expect_problem(403, "forbidden");
+    }
+    set_roles(&app, "{editor}");
+    for route in administrators() {
+        call(&app, route, Some(&signed_in.access_token))
+            .await
+            .expect_problem(403, "forbidden");
+    }
+    assert_roles(&signed_in.access_token, &["editor"]).await;
+}
+
+fn set_roles(app: &TestApp, roles: &str) {
+    let statement = format!("UPDATE users SET roles = '{roles}'");
+    app.database.connect().batch_execute(&statement).unwrap();
+}
+
 #[actix_web::test]
 async fn routes_for_administrators_want_the_role_and_two_factors() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let mut signed_in = Person::sign_up(&app, "jo@example.com").await;
     let optional = app.sibling(&[("TWO_FACTOR_POLICY", "optional")]).await;
     let weak = Person::register(&app, "weak@example.com").await;
     let weak_login = json!({"email": weak.email, "password": PASSWORD});
+    set_roles(&app, "{admin}");
     let weak_token = optional
         .post("/login", &weak_login)
         .await
         .expect(200)
         .text("/access_token");
+    signed_in.refresh(&app).await;
     let bad = bad_access_tokens(&app, &signed_in).await;
     let client = app.service_client("api").await;
-    let roles = |roles: &str| {
-        let statement = format!("UPDATE users SET roles = '{roles}'");
-        app.database.connect().batch_execute(&statement).unwrap();
-    };
     for route in ROUTES.iter().filter(|route| route.access == Access::Administrator) {
         for few in ["{}", "{editor,Admin,shop:admin}"] {
-            roles(few);
+            set_roles(&app, few);
             for token in [&signed_in.access_token, &weak_token] {
                 call(&app, route, Some(token)).await.expect_problem(403, "forbidden");
             }
         }
-        roles("{admin}");
+        set_roles(&app, "{admin}");
         let answer = call(&app, route, Some(&weak_token)).await;
         let challenge = answer.header("www-authenticate").unwrap();
         assert!(challenge.contains("acr_values=\"aal2\""), "{challenge}");

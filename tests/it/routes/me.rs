@@ -5,7 +5,7 @@ use actix_web::test::TestRequest;
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use crate::support::actors::{PASSWORD, PHONE, Person, log_in, refresh, verify};
+use crate::support::actors::{PASSWORD, PHONE, Person, log_in, refresh, step_up, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -98,6 +98,39 @@ async fn name_and_language_change_and_what_is_left_out_stays() {
     }
     let body = json!({"username": "jo.doe", "password": PASSWORD});
     app.post("/login", &body).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    app.clock.advance(301);
+    let patch = async |token: &str, body: serde_json::Value| app.call_as(Method::PATCH, "/me", token, &body).await;
+    let token = &signed_in.access_token;
+    for body in [
+        json!({"username": "jo.doe"}),
+        json!({"username": "jo.doe", "locale": "de"}),
+    ] {
+        let answer = patch(token, body).await;
+        answer.expect_problem(401, "insufficient_user_authentication");
+    }
+    patch(token, json!({"locale": "de"})).await.expect(200);
+    let me = app.get_as("/me", token).await.expect(200).json();
+    assert_eq!(me["username"], json!(null));
+    assert!(
+        !app.news("jo@example.com")
+            .await
+            .contains(&"username_changed".to_owned())
+    );
+    let proof = json!({"code": signed_in.person.code(&app)});
+    let token = step_up(&app, token, &proof).await.expect(200).text("/access_token");
+    patch(&token, json!({"username": "jo.doe"})).await.expect(200);
+    let letter = app.letter("jo@example.com", "username_changed").await;
+    assert_eq!(letter["locale"], "de");
+    // What is the name already is no change.
+    patch(&token, json!({"username": "jo.doe"})).await.expect(200);
+    let news = app.news("jo@example.com").await;
+    assert_eq!(news.iter().filter(|kind| *kind == "username_changed").count(), 1);
 }
 
 #[actix_web::test]

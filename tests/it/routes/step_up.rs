@@ -1,15 +1,10 @@
 //! `POST /step-up`
 
 use actix_web::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::actors::{PASSWORD, PHONE, Person, challenge, claims, refresh, verify_by};
+use crate::support::actors::{PASSWORD, PHONE, Person, challenge, claims, refresh, step_up, verify_by};
 use crate::support::app::TestApp;
-use crate::support::response::TestResponse;
-
-async fn step_up(app: &TestApp, token: &str, proof: &Value) -> TestResponse {
-    app.call_as(Method::POST, "/step-up", token, proof).await
-}
 
 #[actix_web::test]
 async fn a_proof_renews_auth_time_in_the_same_session_and_kills_the_old_refresh_token() {
@@ -47,15 +42,17 @@ async fn a_password_or_any_factor_is_a_proof() {
     signed_in.set_up_phone(&app, PHONE).await;
     app.clock.advance(301);
     let token = &signed_in.access_token;
-    step_up(&app, token, &json!({"password": PASSWORD})).await.expect(200);
+    let answer = step_up(&app, token, &json!({"password": PASSWORD})).await.expect(200);
+    let token = &answer.text("/access_token");
     let body = json!({"method": "sms"});
     app.call_as(Method::POST, "/2fa/challenge", token, &body)
         .await
         .expect(202);
     let code = app.sent_code(PHONE).await;
-    step_up(&app, token, &json!({"code": code, "method": "sms"}))
+    let answer = step_up(&app, token, &json!({"code": code, "method": "sms"}))
         .await
         .expect(200);
+    let token = &answer.text("/access_token");
     step_up(&app, token, &json!({"code": code, "method": "sms"}))
         .await
         .expect_problem(401, "invalid_code");
@@ -96,6 +93,106 @@ async fn a_further_factor_raises_the_assurance() {
     app.post_as("/2fa/recovery-codes", &answer.text("/access_token"))
         .await
         .expect(200);
+}
+
+#[actix_web::test]
+async fn a_proof_renews_no_stronger_one() {
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp,email")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    signed_in.set_up_email(&app).await;
+    let before = claims(&signed_in.access_token);
+    app.clock.advance(301);
+    let demand = app.get_as("/me/export", &signed_in.access_token).await;
+    let demand = demand.expect_problem(401, "insufficient_user_authentication");
+    assert_eq!(demand["accepted_methods"], json!(["totp", "recovery_code"]));
+    // Both are right proofs, and are recorded.
+    let answer = step_up(&app, &signed_in.access_token, &json!({"password": PASSWORD}))
+        .await
+        .expect(200);
+    let token = answer.text("/access_token");
+    let body = json!({"method": "email"});
+    app.call_as(Method::POST, "/2fa/challenge", &token, &body)
+        .await
+        .expect(202);
+    let code = app.sent_code("jo@example.com").await;
+    let answer = step_up(&app, &token, &json!({"code": code, "method": "email"}))
+        .await
+        .expect(200);
+    let token = answer.text("/access_token");
+    let after = claims(&token);
+    assert_eq!(after["auth_time"], before["auth_time"]);
+    assert_eq!(after["amr"], json!(["pwd", "otp", "email", "mfa"]));
+    app.get_as("/me/export", &token)
+        .await
+        .expect_problem(401, "insufficient_user_authentication");
+    let secret = app.post_as("/2fa/totp", &token).await;
+    secret.expect_problem(401, "insufficient_user_authentication");
+    let answer = step_up(&app, &token, &json!({"code": signed_in.recovery_codes[0]}))
+        .await
+        .expect(200);
+    app.get_as("/me/export", &answer.text("/access_token"))
+        .await
+        .expect(200);
+}
+
+/// The owner steps up with a newer token; a thief has an older one, and the password or the mail box.
+#[actix_web::test]
+async fn a_step_up_adds_to_what_the_presented_token_shows() {
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp,email")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    signed_in.set_up_email(&app).await;
+    app.clock.advance(301);
+    let old = &signed_in.access_token;
+    let proof = json!({"code": signed_in.person.code(&app)});
+    let owners = step_up(&app, old, &proof).await.expect(200).text("/access_token");
+    let demand = app.get_as("/me/export", old).await;
+    let demand = demand.expect_problem(401, "insufficient_user_authentication");
+    assert_eq!(demand["accepted_methods"], json!(["totp", "recovery_code"]));
+    app.get_as("/me/export", &owners).await.expect(200);
+    let thiefs = step_up(&app, old, &json!({"password": PASSWORD}))
+        .await
+        .expect(200)
+        .text("/access_token");
+    assert_eq!(claims(&thiefs)["auth_time"], claims(old)["auth_time"]);
+    for token in [&thiefs, old] {
+        app.get_as("/me/export", token)
+            .await
+            .expect_problem(401, "insufficient_user_authentication");
+    }
+
+    app.clock.advance(60);
+    let login = signed_in.person.log_in(&app).await;
+    challenge(&app, &login, "email").await.expect(202);
+    let code = app.sent_code("jo@example.com").await;
+    let low = verify_by(&app, &login, &code, "email")
+        .await
+        .expect(200)
+        .text("/access_token");
+    let proof = json!({"code": signed_in.person.code(&app)});
+    let high = step_up(&app, &low, &proof).await.expect(200);
+    assert_eq!(high.json()["session"]["acr"], "aal2");
+    let thiefs = step_up(&app, &low, &json!({"password": PASSWORD})).await.expect(200);
+    assert_eq!(thiefs.json()["session"]["acr"], "aal1");
+}
+
+#[actix_web::test]
+async fn a_demand_names_only_what_the_account_has() {
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional"), ("SECOND_FACTORS", "totp,sms")]).await;
+    Person::register(&app, "jo@example.com").await;
+    let login = crate::support::actors::log_in(&app, "jo@example.com", PASSWORD).await;
+    let token = login.expect(200).text("/access_token");
+    app.clock.advance(301);
+    let demanded = async || {
+        let problem = app.get_as("/me/export", &token).await;
+        problem.expect_problem(401, "insufficient_user_authentication")["accepted_methods"].clone()
+    };
+    assert_eq!(demanded().await, json!(["password"]));
+    let mo = Person::sign_up(&app, "mo@example.com").await;
+    mo.set_up_phone(&app, PHONE).await;
+    app.clock.advance(301);
+    let demand = app.get_as("/me/export", &mo.access_token).await;
+    let demand = demand.expect_problem(401, "insufficient_user_authentication");
+    assert_eq!(demand["accepted_methods"], json!(["totp", "sms", "recovery_code"]));
 }
 
 #[actix_web::test]

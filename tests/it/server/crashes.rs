@@ -383,7 +383,7 @@ fn survive(kills: u32) {
     // What the trail tells is what there is: every session that was ever active was made once.
     let unlike = "SELECT count(*) FROM (
         SELECT s.id FROM sessions s LEFT JOIN audit_events e ON e.session_id = s.id AND e.event = 'session_created'
-        WHERE s.state <> 'pending' AND s.auth_time IS NOT NULL GROUP BY s.id HAVING count(e.id) <> 1) unlike";
+        WHERE s.state <> 'pending' AND s.idle_expires_at IS NOT NULL GROUP BY s.id HAVING count(e.id) <> 1) unlike";
     assert_eq!(database.sql(unlike), "0");
     for traveller in travellers {
         traveller.look_back(&service, &database);

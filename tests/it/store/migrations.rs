@@ -105,6 +105,35 @@ fn of_an_invitation_and_a_reset_the_one_that_lasts_longer_is_left_on_the_way_bac
     }
 }
 
+/// Rows of before do not tell which proof `auth_time` was the time of: none counts as newer than the first.
+#[test]
+fn proofs_of_before_are_as_old_as_the_session() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    let is_there =
+        |column: &str| format!("information_schema.columns WHERE table_name = 'sessions' AND column_name = '{column}'");
+    while count(&mut connection, &is_there("auth_time")) == 0 {
+        connection.revert_last_migration(MIGRATIONS).unwrap();
+    }
+    connection
+        .batch_execute(
+            "INSERT INTO users (id, email, password_scheme, password_key_id, password_hash, password_changed_at, created_at)
+             VALUES (gen_random_uuid(), 'jo@example.com', 'none', 0, '', '2026-01-01', '2026-01-01');
+             INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at, expires_at,
+                    idle_expires_at, auth_time)
+             SELECT gen_random_uuid(), id, 'active', '{pwd,otp}', created_at, created_at, created_at, '2026-02-01',
+                    '2026-02-01', '2026-01-02' FROM users",
+        )
+        .unwrap();
+    connection.run_pending_migrations(MIGRATIONS).unwrap();
+    let timed = "sessions WHERE proved_at = ARRAY['2026-01-01'::timestamptz, '2026-01-01']";
+    assert_eq!(count(&mut connection, timed), 1);
+    while count(&mut connection, &is_there("auth_time")) == 0 {
+        connection.revert_last_migration(MIGRATIONS).unwrap();
+    }
+    assert_eq!(count(&mut connection, "sessions WHERE auth_time = '2026-01-01'"), 1);
+}
+
 fn count(connection: &mut PgConnection, what: &str) -> i64 {
     let query = diesel::sql_query(format!("SELECT count(*) AS number FROM {what}"));
     query.get_result::<Count>(connection).unwrap().number

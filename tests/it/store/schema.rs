@@ -83,6 +83,7 @@ fn the_programs_view_of_the_schema_is_the_databases() {
         ("bytea", "Bytea"),
         ("inet", "Inet"),
         ("_text", "Array<Text>"),
+        ("_timestamptz", "Array<Timestamptz>"),
     ]);
     let database = TestDatabase::migrated();
     let mut connection = database.connect();

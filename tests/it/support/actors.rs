@@ -104,6 +104,13 @@ impl Person {
 }
 
 impl SignedIn {
+    /// Exchanges the refresh token, as a client does after a role was granted: roles come with the next token.
+    pub(crate) async fn refresh(&mut self, app: &TestApp) {
+        let answer = refresh(app, &self.refresh_token).await.expect(200);
+        self.access_token = answer.text("/access_token");
+        self.refresh_token = answer.text("/refresh_token");
+    }
+
     /// Makes codes by text message a second factor.
     pub(crate) async fn set_up_phone(&self, app: &TestApp, number: &str) {
         let body = json!({"phone_number": number});
@@ -150,6 +157,11 @@ pub(crate) async fn verify_by(app: &TestApp, pre_auth_token: &str, code: &str, m
 pub(crate) async fn challenge(app: &TestApp, pre_auth_token: &str, method: &str) -> TestResponse {
     let body = json!({"pre_auth_token": pre_auth_token, "method": method});
     app.post("/2fa/challenge", &body).await
+}
+
+/// Proves once more, in the session of an access token.
+pub(crate) async fn step_up(app: &TestApp, access_token: &str, proof: &Value) -> TestResponse {
+    app.call_as(Method::POST, "/step-up", access_token, proof).await
 }
 
 /// Sends a refresh token.

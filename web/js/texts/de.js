@@ -144,6 +144,8 @@ export default {
   'second_factor.cancel': 'Abbrechen und neu anmelden',
   'second_factor.sent': 'Ein Code ist unterwegs an {hint}.',
   'step_up.title': 'Sind Sie es?',
+  'step_up.impossible':
+    'Dieses Konto hat nichts, womit das ginge. Legen Sie ein Passwort fest, oder fragen Sie die Betreiber des Dienstes.',
   'step_up.why': 'Bevor das geändert wird, weisen Sie sich bitte noch einmal aus.',
 
   'factor.totp.how': 'Öffnen Sie Ihre Authenticator-App und geben Sie den Code ein, den sie zeigt.',

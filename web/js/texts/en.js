@@ -138,6 +138,7 @@ export default {
   'second_factor.cancel': 'Cancel and sign in anew',
   'second_factor.sent': 'A code is on its way to {hint}.',
   'step_up.title': 'Is it you?',
+  'step_up.impossible': 'This account has nothing that could prove it. Set a password, or ask those who run the service.',
   'step_up.why': 'Before this is changed, prove once more that it is you.',
 
   'factor.totp.how': 'Open your authenticator app and enter the code that it shows.',

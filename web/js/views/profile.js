@@ -78,7 +78,7 @@ function username(me) {
     button: t('save'),
     primary: false,
     submit: async ({ username }) => {
-      await authorized('PATCH', 'me', { username });
+      await sensitive('PATCH', 'me', { username });
       return t('saved');
     },
   });
@@ -107,7 +107,7 @@ function exporting() {
     button: t('export.submit'),
     primary: false,
     submit: async () => {
-      const everything = await authorized('GET', 'me/export');
+      const everything = await sensitive('GET', 'me/export');
       download('account.json', 'application/json', JSON.stringify(everything, null, 2));
       return t('export.done');
     },

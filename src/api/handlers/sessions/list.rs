@@ -19,7 +19,7 @@ use crate::flows::sessions;
 )]
 pub async fn list_sessions(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let listed = sessions::list(&state.core, caller.0.user.id).await?;
-    let current = caller.0.session.id;
+    let current = caller.0.key().session_id;
     let views: Vec<_> = listed
         .iter()
         .map(|session| ListedSessionView::new(session, current))

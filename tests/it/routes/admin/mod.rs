@@ -16,8 +16,9 @@ use crate::support::app::TestApp;
 
 /// Signs an administrator up.
 pub(crate) async fn administrator(app: &TestApp, email: &str) -> SignedIn {
-    let signed_in = Person::sign_up(app, email).await;
+    let mut signed_in = Person::sign_up(app, email).await;
     set_roles(app, email, "{admin}");
+    signed_in.refresh(app).await;
     signed_in
 }
 

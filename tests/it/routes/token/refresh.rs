@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use serde_json::json;
 
-use crate::support::actors::{Person, claims, refresh};
+use crate::support::actors::{PASSWORD, Person, claims, refresh, step_up};
 use crate::support::app::TestApp;
 
 #[derive(QueryableByName)]
@@ -112,6 +112,51 @@ async fn without_a_window_any_second_use_ends_the_session() {
         .await
         .expect_problem(401, "invalid_refresh_token");
     refresh(&app, &next).await.expect_problem(401, "invalid_refresh_token");
+}
+
+/// A second tab of the owner may be refreshing while the first one steps up.
+#[actix_web::test]
+async fn the_token_before_a_step_up_is_refused_and_ends_nothing_inside_the_window() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    app.clock.advance(60);
+    let proof = json!({"code": signed_in.person.code(&app)});
+    let elevated = step_up(&app, &signed_in.access_token, &proof)
+        .await
+        .expect(200)
+        .text("/refresh_token");
+    for _ in 0..2 {
+        app.clock.advance(5);
+        refresh(&app, &signed_in.refresh_token)
+            .await
+            .expect_problem(401, "invalid_refresh_token");
+    }
+    let next = refresh(&app, &elevated).await.expect(200).text("/refresh_token");
+    refresh(&app, &signed_in.refresh_token)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    // Between refreshes the window is what it always was.
+    assert_eq!(refresh(&app, &elevated).await.expect(200).text("/refresh_token"), next);
+    assert_eq!(end_reason(&app), None);
+    app.clock.advance(1);
+    refresh(&app, &signed_in.refresh_token)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    assert_eq!(end_reason(&app).as_deref(), Some("refresh_reuse"));
+    refresh(&app, &next).await.expect_problem(401, "invalid_refresh_token");
+}
+
+#[actix_web::test]
+async fn without_a_window_the_token_before_a_step_up_ends_the_session() {
+    let app = TestApp::with(&[("REFRESH_REUSE_GRACE", "0")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    step_up(&app, &signed_in.access_token, &json!({"password": PASSWORD}))
+        .await
+        .expect(200);
+    refresh(&app, &signed_in.refresh_token)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    assert_eq!(end_reason(&app).as_deref(), Some("refresh_reuse"));
 }
 
 #[actix_web::test]

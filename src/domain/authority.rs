@@ -1,0 +1,180 @@
+//! What the presented token allows now: the lower of what the token says and what its session and account say.
+//!
+//! Several tokens of one session are good at the same time, and the session's row moves when one of them is used to step
+//! up. Whoever holds another one has proven nothing by that. So a token decides by what it says itself; the row can
+//! only take away (ASVS 8.2.4): proofs, time and roles that the row no longer has do not count, however fresh the token.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+
+use super::access_token::AccessTokenClaims;
+use super::assurance::Proofs;
+use super::roles;
+use super::session::ActiveSession;
+use super::user::User;
+
+/// What a presented access token allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    proofs: Proofs,
+    roles: Vec<String>,
+}
+
+impl Authority {
+    /// Judges a token by its claims and by its session and account as they are now.
+    pub fn of(claims: &AccessTokenClaims, session: &ActiveSession, user: &User) -> Self {
+        // A time that no calendar has stands for no proof at all.
+        let auth_time = DateTime::from_timestamp(claims.auth_time, 0);
+        let shown = auth_time.map(|auth_time| session.proofs.shown_by(&claims.amr, auth_time));
+        let is_kept = |role: &&String| user.roles.contains(role);
+        Self {
+            proofs: shown.unwrap_or_default(),
+            roles: claims.roles.iter().filter(is_kept).cloned().collect(),
+        }
+    }
+
+    /// Returns the proofs that token and session agree on, none later than the token's `auth_time`.
+    pub const fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
+    /// Tells whether token and account both have the role of administrators.
+    pub fn is_administrator(&self) -> bool {
+        roles::is_administrator(&self.roles)
+    }
+
+    /// Returns the claims as they count now, for verifiers that ask about the token: the same ones unless the session or
+    /// the account lost something since the token was made.
+    pub fn confirm(&self, claims: Arc<AccessTokenClaims>) -> Arc<AccessTokenClaims> {
+        let confirmed = AccessTokenClaims {
+            auth_time: self.proofs.auth_time().map_or(0, |at| at.timestamp()),
+            acr: self.proofs.level().acr().to_owned(),
+            amr: self.proofs.amr().into_iter().map(str::to_owned).collect(),
+            roles: self.roles.clone(),
+            ..(*claims).clone()
+        };
+        if confirmed == *claims {
+            claims
+        } else {
+            Arc::new(confirmed)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::access_token::AccessTokenPolicy;
+    use crate::domain::assurance::{AuthenticationMethod, Proof};
+    use crate::domain::ids::{SessionId, UserId};
+    use crate::domain::message::Locale;
+    use crate::domain::session::{Delivery, RefreshSeries, SessionEnds};
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn session(proofs: Proofs) -> ActiveSession {
+        let end = at(1_000_000);
+        ActiveSession {
+            id: SessionId::from_uuid(Uuid::from_u128(1)),
+            user_id: UserId::from_uuid(Uuid::from_u128(2)),
+            proofs,
+            created_at: at(0),
+            ends: SessionEnds {
+                absolute: end,
+                idle: end,
+            },
+            refresh: RefreshSeries::begun(),
+            delivery: Delivery::Body,
+        }
+    }
+
+    fn user(roles: &[&str]) -> User {
+        User {
+            id: UserId::from_uuid(Uuid::from_u128(2)),
+            email: None,
+            email_verified_at: None,
+            username: None,
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            created_at: at(0),
+            locale: Locale::En,
+        }
+    }
+
+    fn token(session: &ActiveSession, user: &User) -> Arc<AccessTokenClaims> {
+        let policy = AccessTokenPolicy {
+            issuer: "https://auth.example.com".into(),
+            audience: "https://api.example.com".into(),
+            client_id: "app".into(),
+            ttl: TimeDelta::seconds(600),
+            with_email: false,
+            with_username: false,
+        };
+        Arc::new(policy.claims(session, user, at(0), Uuid::nil()))
+    }
+
+    fn any_proofs() -> impl Strategy<Value = Proofs> {
+        let method = (0..AuthenticationMethod::ALL.len()).prop_map(|index| AuthenticationMethod::ALL[index]);
+        let proof = (method, 0_i64..1000).prop_map(|(method, seconds)| Proof {
+            method,
+            at: at(seconds),
+        });
+        proptest::collection::vec(proof, 1..8).prop_map(Proofs::from_iter)
+    }
+
+    fn any_roles() -> impl Strategy<Value = Vec<&'static str>> {
+        proptest::sample::subsequence(vec!["admin", "editor", "clerk"], 0..=3)
+    }
+
+    #[test]
+    fn a_role_counts_while_token_and_account_have_it() {
+        let session = session(Proofs::first(AuthenticationMethod::Password, at(0)));
+        for (in_token, in_row, counts) in [
+            (&["admin"][..], &["admin"][..], true),
+            (&["admin"], &["editor"], false),
+            (&["editor"], &["admin", "editor"], false),
+        ] {
+            let claims = token(&session, &user(in_token));
+            let authority = Authority::of(&claims, &session, &user(in_row));
+            assert_eq!(authority.is_administrator(), counts, "{in_token:?} {in_row:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever the row was when the token was made and has become since.
+        #[test]
+        fn nothing_counts_that_not_both_token_and_row_say(
+            (then, now) in (any_proofs(), any_proofs()), (had, has) in (any_roles(), any_roles()),
+        ) {
+            let claims = token(&session(then), &user(&had));
+            let row = session(now);
+            let authority = Authority::of(&claims, &row, &user(&has));
+            let of_row = token(&row, &user(&has));
+            let counts = authority.confirm(Arc::clone(&claims));
+            for limit in [&claims, &of_row] {
+                prop_assert!(counts.acr <= limit.acr);
+                prop_assert!(counts.roles.iter().all(|role| limit.roles.contains(role)));
+                prop_assert!(counts.amr.iter().all(|name| limit.amr.contains(name)));
+            }
+            prop_assert!(counts.auth_time <= claims.auth_time);
+            for proof in authority.proofs().iter() {
+                let in_row = row.proofs.iter().find(|of_row| of_row.method == proof.method);
+                prop_assert!(in_row.is_some_and(|of_row| proof.at <= of_row.at));
+            }
+        }
+
+        #[test]
+        fn a_token_of_the_row_as_it_is_counts_in_full(proofs in any_proofs(), roles in any_roles()) {
+            let (row, user) = (session(proofs), user(&roles));
+            let claims = token(&row, &user);
+            let counts = Authority::of(&claims, &row, &user).confirm(Arc::clone(&claims));
+            prop_assert!(Arc::ptr_eq(&counts, &claims));
+        }
+    }
+}
