@@ -92,6 +92,7 @@ struct ProblemSchema {
         email::verify,
         email::request_verification,
         email::change,
+        email::cancel_change,
         me::get_me,
         me::update_me,
         me::delete_me,
