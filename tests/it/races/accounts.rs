@@ -243,6 +243,56 @@ async fn of_an_invitation_and_a_reset_at_once_one_sets_the_password() {
 }
 
 #[actix_web::test]
+async fn a_change_of_address_does_not_outrun_the_end_of_its_session() {
+    let app = TestApp::new().await;
+    let ends = [
+        "UPDATE sessions SET state = 'ended', ended_at = created_at, end_reason = 'logout' WHERE refresh_counter = 1",
+        "DELETE FROM link_tokens",
+        "UPDATE users SET status = 'disabled'",
+    ];
+    for (number, end) in ends.into_iter().enumerate() {
+        let email = format!("jo{number}@example.com");
+        let stolen = Person::sign_up(&app, &email).await;
+        let wish = json!({"email": format!("new.{email}")});
+        app.call_as(Method::POST, "/email/change", &stolen.access_token, &wish)
+            .await
+            .expect(202);
+        let token = app.mailed_token(&format!("new.{email}"), "email_change").await;
+        // The password is right and the token counts when it is looked at; what ends it commits in between.
+        let body = json!({"token": token, "password": PASSWORD});
+        let answer = during(&app, end, app.post("/email/verify", &body)).await;
+        answer.expect_problem(400, "invalid_link_token");
+        assert_eq!(count(&app, "users WHERE email LIKE 'new.%'"), 0, "{end}");
+    }
+}
+
+#[actix_web::test]
+async fn of_a_change_of_address_and_its_cancellation_at_once_one_counts() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    for round in 0..4 {
+        let email = format!("jo{round}@example.com");
+        let jo = Person::sign_up(&app, &email).await;
+        app.verify_email(&email).await;
+        let wish = json!({"email": format!("new.{email}")});
+        app.call_as(Method::POST, "/email/change", &jo.access_token, &wish)
+            .await
+            .expect(202);
+        let change = json!({"token": app.mailed_token(&format!("new.{email}"), "email_change").await});
+        let cancel = json!({"token": app.mailed_token(&email, "email_change_requested").await});
+        let (changed, cancelled) = join(
+            app.call_as(Method::POST, "/email/verify", &jo.access_token, &change),
+            sibling.post("/email/change/cancel", &cancel),
+        )
+        .await;
+        let changed = changed.status == 204;
+        assert_ne!(changed, cancelled.status == 204);
+        let new = count(&app, &format!("users WHERE email = 'new.{email}'"));
+        assert_eq!(new, i64::from(changed));
+    }
+}
+
+#[actix_web::test]
 async fn an_account_that_goes_meanwhile_is_no_fault() {
     let app = TestApp::new().await;
     for (number, path) in ["/password/forgot", "/magic-link", "/email/verify/request", "/login"]

@@ -110,7 +110,6 @@ fn fate(pending: Pending, end: End) -> Fate {
         // The old address is worth nothing any more. Sessions, and what they began, go on.
         (Pending::Link(_), End::AddressChange) => Fate::Dead,
         (Pending::Login | Pending::Code(_) | Pending::Authenticator, End::AddressChange) => Fate::Alive,
-        (Pending::Link(LinkPurpose::Invitation), End::Session(_)) => unreachable!("above"),
     }
 }
 
