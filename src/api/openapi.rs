@@ -96,6 +96,7 @@ struct ProblemSchema {
         email::verify,
         email::request_verification,
         email::change,
+        email::cancel_change,
         me::get_me,
         me::update_me,
         me::delete_me,

@@ -68,7 +68,7 @@ codes! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "Malformed request",
         "The request is not a JSON object of the documented shape: not JSON, a wrong type, an unknown, duplicate or missing member. The detail names it. Correct the program that sent it.";
     InvalidLinkToken = "invalid_link_token", BAD_REQUEST, "The link does not work",
-        "The token from a mail is unknown, expired, was used before, or is for something else. Only the newest mail of a kind counts. Ask for another.";
+        "The token from a mail is unknown, expired, was used before, or is for something else; or what it was for has been ended, such as a change of address with the session that asked for it. Ask for another.";
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Wrong name or password",
         "The name or the password is wrong, or the account cannot be used. Which of them is never told.";
     InvalidPreAuthToken = "invalid_pre_auth_token", UNAUTHORIZED, "The login has expired",
@@ -81,6 +81,8 @@ codes! {
         "The refresh token is missing, unknown, expired, was used before, or its session has ended. Which of them is never told.";
     InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "Prove once more who you are",
         "This requires a recent proof of who is calling: send one of accepted_methods to POST /step-up, then try again with the new access token. acr_values tells the assurance required, max_age how many seconds ago it may have been proven (RFC 9470). The access token that is sent counts, and no other one of its session.";
+    ProofRequired = "proof_required", UNAUTHORIZED, "Show that the account is yours",
+        "The link from the mail works, and stays good. Beside it, this requires a proof that the account is yours: an access token or a pre-auth token of that account as bearer, or its password in the body.";
     InvalidClient = "invalid_client", UNAUTHORIZED, "Unknown client",
         "This wants the HTTP Basic credentials of a service client, which an operator makes with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
@@ -371,6 +373,7 @@ mod tests {
                 ("invalid_token", 401),
                 ("invalid_refresh_token", 401),
                 ("insufficient_user_authentication", 401),
+                ("proof_required", 401),
                 ("invalid_client", 401),
                 ("forbidden", 403),
                 ("email_not_verified", 403),

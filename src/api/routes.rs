@@ -452,7 +452,13 @@ pub const ROUTES: &[RouteSpec] = &[
         .codes(&[Code::InvalidLinkToken, Code::PasswordRejected]),
     RouteSpec::post("/email/verify", "verify_email", |route| route.to(email::verify))
         .scope(Scope::LinkToken)
-        .codes(&[Code::InvalidLinkToken]),
+        .codes(&[
+            Code::InvalidLinkToken,
+            Code::InvalidCredentials,
+            Code::InvalidPreAuthToken,
+            Code::InvalidToken,
+            Code::ProofRequired,
+        ]),
     RouteSpec::post("/email/verify/request", "request_email_verification", |route| {
         route.to(email::request_verification)
     })
@@ -461,13 +467,18 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::post("/email/change", "change_email", |route| route.to(email::change))
         .access(Access::RecentAuthentication)
         .codes(&[Code::EmailTaken, Code::ValidationFailed, Code::RateLimited]),
+    RouteSpec::post("/email/change/cancel", "cancel_email_change", |route| {
+        route.to(email::cancel_change)
+    })
+    .scope(Scope::LinkToken)
+    .codes(&[Code::InvalidLinkToken]),
     RouteSpec::get("/admin/users", "list_users", |route| route.to(admin::users::list))
         .access(Access::Administrator)
         .database()
         .codes(&[Code::ValidationFailed]),
     RouteSpec::post("/admin/users", "invite_user", |route| route.to(admin::users::invite))
         .access(Access::Administrator)
-        .codes(&[Code::EmailTaken, Code::ValidationFailed]),
+        .codes(&[Code::EmailTaken, Code::Conflict, Code::ValidationFailed]),
     RouteSpec::get("/admin/users/{id}", "get_user", |route| route.to(admin::user::get))
         .access(Access::Administrator)
         .database()

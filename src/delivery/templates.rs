@@ -180,7 +180,8 @@ impl Templates {
             | Message::SecondFactorsDisabled
             | Message::NewSignIn
             | Message::EmailVerification { .. }
-            | Message::EmailChangeRequested
+            | Message::EmailChange { .. }
+            | Message::EmailChangeRequested { .. }
             | Message::EmailChanged
             | Message::PasswordChanged
             | Message::PasswordWasReset
@@ -240,6 +241,8 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::SecondFactorCode { .. } => &["lasts", "never-share", "code-not-you"],
         Message::ConfirmationCode { .. } => &["lasts", "never-share", "confirmation-not-you"],
         Message::EmailVerification { .. } => &["verification-not-you"],
+        Message::EmailChange { .. } => &["email-change-not-you"],
+        Message::EmailChangeRequested { .. } => &["email-change-requested-advice", "never-forward"],
         Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
         Message::AccountExists => &["account-exists-advice"],
         Message::PasswordDisabled | Message::SecondFactorsDisabled => &["disabled-advice"],
@@ -332,7 +335,8 @@ mod tests {
             Message::SecondFactorsDisabled,
             Message::NewSignIn,
             Message::EmailVerification { link: link() },
-            Message::EmailChangeRequested,
+            Message::EmailChange { link: link() },
+            Message::EmailChangeRequested { link: link() },
             Message::EmailChanged,
             Message::MagicLink {
                 link: link(),
@@ -378,7 +382,8 @@ mod tests {
             | Message::SecondFactorsDisabled
             | Message::NewSignIn
             | Message::EmailVerification { .. }
-            | Message::EmailChangeRequested
+            | Message::EmailChange { .. }
+            | Message::EmailChangeRequested { .. }
             | Message::EmailChanged
             | Message::MagicLink { .. }
             | Message::PasswordReset { .. }

@@ -17,7 +17,7 @@ pub struct LinkKey {
     pub id: LinkTokenId,
 }
 
-/// What a token in a mail is for. A user has one of each purpose at most: the one in the newest mail.
+/// What a token in a mail is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
     /// A first factor, instead of the password.
@@ -27,16 +27,25 @@ pub enum LinkPurpose {
     /// Sets the first password of an account that an operator made. It opens what a reset opens, and is another purpose
     /// because anybody can ask for a reset: what they get must not take the place of what lasts longer.
     Invitation,
-    /// Proves that an address is its reader's.
+    /// Proves that the account's own address is its reader's.
     EmailVerification,
+    /// Proves that another address is its reader's, and puts it in the place of the account's. It counts only while the
+    /// session lives that asked for it: a change asked for in a stolen session ends with that session.
+    EmailChange,
+    /// Stops a change of address, from the address that the account has. It also ends all sessions, since whoever asked for
+    /// the change may hold one.
+    EmailChangeCancellation,
 }
 
 impl LinkPurpose {
-    const ALL: [Self; 4] = [
+    /// All purposes.
+    pub const ALL: [Self; 6] = [
         Self::MagicLink,
         Self::PasswordReset,
         Self::Invitation,
         Self::EmailVerification,
+        Self::EmailChange,
+        Self::EmailChangeCancellation,
     ];
 
     /// Returns the name under which the purpose is stored.
@@ -46,6 +55,24 @@ impl LinkPurpose {
             Self::PasswordReset => "password_reset",
             Self::Invitation => "invitation",
             Self::EmailVerification => "email_verification",
+            Self::EmailChange => "email_change",
+            Self::EmailChangeCancellation => "email_change_cancellation",
+        }
+    }
+
+    /// Reads the name under which a purpose is stored.
+    pub fn from_stored(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
+    }
+
+    /// Tells whether a new token takes the place of the older ones of its purpose. Only where strangers cannot ask for one:
+    /// they could otherwise kill the link that the owner is about to press.
+    pub const fn replaces_older(self) -> bool {
+        match self {
+            Self::Invitation | Self::EmailChange => true,
+            // A cancellation is asked for by whoever asks for a change: the link in an earlier mail must not die with a
+            // second change.
+            Self::MagicLink | Self::PasswordReset | Self::EmailVerification | Self::EmailChangeCancellation => false,
         }
     }
 
@@ -54,7 +81,8 @@ impl LinkPurpose {
         match self {
             Self::MagicLink => TokenKind::MagicLink,
             Self::PasswordReset | Self::Invitation => TokenKind::PasswordReset,
-            Self::EmailVerification => TokenKind::EmailVerification,
+            Self::EmailVerification | Self::EmailChange => TokenKind::EmailVerification,
+            Self::EmailChangeCancellation => TokenKind::EmailChangeCancellation,
         }
     }
 
@@ -72,7 +100,9 @@ impl LinkPurpose {
             Self::MagicLink => TimeDelta::minutes(10),
             Self::PasswordReset => TimeDelta::minutes(15),
             // Its reader may look into their mail the next morning.
-            Self::Invitation | Self::EmailVerification => TimeDelta::hours(24),
+            Self::Invitation | Self::EmailVerification | Self::EmailChange | Self::EmailChangeCancellation => {
+                TimeDelta::hours(24)
+            }
         }
     }
 
@@ -81,7 +111,8 @@ impl LinkPurpose {
         let page = match self {
             Self::MagicLink => "magic-link",
             Self::PasswordReset | Self::Invitation => "reset-password",
-            Self::EmailVerification => "verify-email",
+            Self::EmailVerification | Self::EmailChange => "verify-email",
+            Self::EmailChangeCancellation => "cancel-email-change",
         };
         format!("{base}/{page}#token={token}")
     }
@@ -96,6 +127,23 @@ mod tests {
         assert_eq!(
             LinkPurpose::PasswordReset.link("https://app.example.com/account", "vpr_x"),
             "https://app.example.com/account/reset-password#token=vpr_x"
+        );
+    }
+
+    #[test]
+    fn each_purpose_is_read_back_from_its_name() {
+        for purpose in LinkPurpose::ALL {
+            assert_eq!(LinkPurpose::from_stored(purpose.as_str()), Some(purpose));
+        }
+        assert_eq!(LinkPurpose::from_stored("other"), None);
+    }
+
+    /// A change can be stopped for as long as it can come true.
+    #[test]
+    fn a_cancellation_lives_as_long_as_the_change() {
+        assert_eq!(
+            LinkPurpose::EmailChangeCancellation.life(),
+            LinkPurpose::EmailChange.life()
         );
     }
 }

@@ -179,8 +179,16 @@ pub enum Message {
         /// Where it leads, with the token.
         link: String,
     },
-    /// To the old address: somebody signed in wants another one.
-    EmailChangeRequested,
+    /// To the new address: somebody who is signed in to an account wants to use it. A link that makes it the account's.
+    EmailChange {
+        /// Where it leads, with the token.
+        link: String,
+    },
+    /// To the old address: somebody signed in wants another one. A link that stops that.
+    EmailChangeRequested {
+        /// Where it leads, with the token.
+        link: String,
+    },
     /// To the old address: the account has another one now.
     EmailChanged,
     /// A link that is a first factor.
@@ -240,7 +248,8 @@ impl Message {
             Self::SecondFactorsDisabled => "second_factors_disabled",
             Self::NewSignIn => "new_sign_in",
             Self::EmailVerification { .. } => "email_verification",
-            Self::EmailChangeRequested => "email_change_requested",
+            Self::EmailChange { .. } => "email_change",
+            Self::EmailChangeRequested { .. } => "email_change_requested",
             Self::EmailChanged => "email_changed",
             Self::MagicLink { .. } => "magic_link",
             Self::PasswordReset { .. } => "password_reset",
@@ -258,6 +267,8 @@ impl Message {
     pub fn link(&self) -> Option<&str> {
         match self {
             Self::EmailVerification { link }
+            | Self::EmailChange { link }
+            | Self::EmailChangeRequested { link }
             | Self::MagicLink { link, .. }
             | Self::PasswordReset { link, .. }
             | Self::Invitation { link, .. } => Some(link),

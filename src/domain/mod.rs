@@ -28,6 +28,7 @@ pub mod roles;
 pub mod second_factor_code;
 pub mod service_client;
 pub mod session;
+pub mod session_end;
 pub mod signing_key;
 pub mod totp;
 pub mod user;

@@ -31,16 +31,19 @@ pub enum TokenKind {
     PasswordReset,
     /// In a mail: proves that the address is its reader's.
     EmailVerification,
+    /// In a mail to the address that an account has: stops the change to another one.
+    EmailChangeCancellation,
 }
 
 impl TokenKind {
     /// All kinds, for tests that hold one against the others.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::PreAuth,
         Self::Refresh,
         Self::MagicLink,
         Self::PasswordReset,
         Self::EmailVerification,
+        Self::EmailChangeCancellation,
     ];
 
     /// Returns the prefix that tells people and secret scanners what they found. Part of the contract.
@@ -51,6 +54,7 @@ impl TokenKind {
             Self::MagicLink => "vml_",
             Self::PasswordReset => "vpr_",
             Self::EmailVerification => "vev_",
+            Self::EmailChangeCancellation => "vec_",
         }
     }
 }
@@ -144,7 +148,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_)?[A-Za-z0-9_=-]{0,104}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_)?[A-Za-z0-9_=-]{0,104}") {
             let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

@@ -33,6 +33,12 @@ impl User {
         self.email.as_ref().filter(|_| self.email_verified_at.is_some())
     }
 
+    /// Tells whether roles may be granted: the address is proven, or there is none. An address that nobody has proven may be a
+    /// stranger's mail box, and whoever reads it can take the account over.
+    pub const fn may_have_roles(&self) -> bool {
+        self.email.is_none() || self.email_verified_at.is_some()
+    }
+
     /// Returns the words that the owner might build a password from.
     pub fn words(&self) -> Vec<String> {
         let email = self.email.iter().flat_map(Email::words);
@@ -54,8 +60,6 @@ impl User {
 pub struct SecondFactors {
     /// Whether an authenticator is confirmed.
     pub totp: bool,
-    /// Whether a TOTP secret waits for its first code.
-    pub totp_pending: bool,
     /// Of the phone that codes are sent to, if one is confirmed: enough for its owner to know it.
     pub phone_hint: Option<String>,
     /// Of the address that codes are sent to, if that is confirmed.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::out_of_band::open_phone_number;
+use super::sessions::Caller;
 use super::{Core, Fault};
 use crate::domain::email::Email;
 use crate::domain::message::Channel;
+use crate::domain::session::SessionKey;
 use crate::domain::totp::TimeStep;
 use crate::domain::user::{SecondFactors, User};
 use crate::store::out_of_band_factors::StoredFactor;
@@ -62,16 +64,17 @@ pub async fn second_factors(core: &Arc<Core>, user: &User) -> Result<SecondFacto
         .await
 }
 
-/// Lists a user's second factors, with the number of recovery codes not yet spent.
+/// Lists the caller's second factors, with the number of recovery codes not yet spent. Of those that wait for their first
+/// codes it lists what the caller's session began, which is what it can confirm.
 ///
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn list_factors(core: &Arc<Core>, user: &User) -> Result<(Vec<ListedFactor>, i64), Fault> {
-    let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
+pub async fn list_factors(core: &Arc<Core>, caller: &Caller) -> Result<(Vec<ListedFactor>, i64), Fault> {
+    let (now, user, key, shared) = (core.clock.now(), caller.user.clone(), caller.key(), Arc::clone(core));
     core.db
         .read("account.list_factors", move |connection| {
-            let factors = load_factors(&shared, connection, &user, now)?;
+            let factors = load_factors(&shared, connection, (&user, Some(key)), now)?;
             Ok((factors, recovery_codes::remaining(connection, user.id)?))
         })
         .await
@@ -84,30 +87,31 @@ pub(super) fn load_second_factors(
     user: &User,
     now: DateTime<Utc>,
 ) -> Result<SecondFactors, Fault> {
-    let factors = load_factors(core, connection, user, now)?;
-    let find = |kind: FactorKind, active: bool| {
-        factors
-            .iter()
-            .find(|factor| factor.kind == kind && factor.active == active)
-    };
-    let hint = |channel| find(FactorKind::OutOfBand(channel), true).and_then(|factor| factor.hint.clone());
+    let factors = load_factors(core, connection, (user, None), now)?;
+    let find = |kind: FactorKind| factors.iter().find(|factor| factor.kind == kind);
+    let hint = |channel| find(FactorKind::OutOfBand(channel)).and_then(|factor| factor.hint.clone());
     Ok(SecondFactors {
-        totp: find(FactorKind::Totp, true).is_some(),
-        totp_pending: find(FactorKind::Totp, false).is_some(),
+        totp: find(FactorKind::Totp).is_some(),
         phone_hint: hint(Channel::Sms),
         email_hint: hint(Channel::Email),
         recovery_codes_remaining: recovery_codes::remaining(connection, user.id)?,
     })
 }
 
-/// Loads a user's second factors inside another flow's transaction.
+/// Loads a user's second factors inside another flow's transaction: the confirmed ones, and those that a session began, if
+/// one is named, and that wait for their first codes.
 pub(super) fn load_factors(
     core: &Core,
     connection: &mut PgConnection,
-    user: &User,
+    (user, begun_by): (&User, Option<SessionKey>),
     now: DateTime<Utc>,
 ) -> Result<Vec<ListedFactor>, Fault> {
-    let apps = totp_factors::list_usable(connection, user.id, now)?;
+    let mut apps = Vec::from_iter(totp_factors::find_active(connection, user.id)?);
+    let mut sent = out_of_band_factors::list_active(connection, user.id)?;
+    if let Some(key) = begun_by {
+        apps.extend(totp_factors::find_pending(connection, key, now)?);
+        sent.extend(out_of_band_factors::list_pending(connection, key, now)?);
+    }
     let mut factors: Vec<ListedFactor> = apps
         .into_iter()
         .map(|factor| ListedFactor {
@@ -122,7 +126,7 @@ pub(super) fn load_factors(
                 .map(TimeStep::begins_at),
         })
         .collect();
-    for factor in out_of_band_factors::list_usable(connection, user.id, now)? {
+    for factor in sent {
         factors.extend(list_out_of_band(core, user, &factor)?);
     }
     Ok(factors)

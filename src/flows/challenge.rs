@@ -92,7 +92,7 @@ fn challenge(
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<Challenge, Fault> {
     let user = &held.user;
-    let Some(destination) = confirmed_destination(core, connection, user, channel, now)? else {
+    let Some(destination) = confirmed_destination(core, connection, user, channel)? else {
         return Ok(Challenge::NotSetUp);
     };
     // A code that nobody would look at is not worth a message.

@@ -1,8 +1,7 @@
-//! Proving an address, and changing it.
+//! Changing an address, stopping a change, and what an account is worth before its address is proven.
 //!
-//! An address counts as its owner's once a token that was sent there came back. Until then everything on the account was
-//! set up by somebody who may be a stranger to it, so whoever proves the address by setting a new password or signing in
-//! by mail gets the account without any of that ([`take_over`]).
+//! Until an address is proven, everything on the account may be a stranger's. A reader of the address who sets a new password
+//! or signs in by mail gets the account without any of that ([`take_over`]).
 
 use std::sync::Arc;
 
@@ -11,68 +10,24 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::links::{self, Request};
 use super::outbox::{Posting, occasion, post, tell};
 use super::step_up::RecentCaller;
-use super::{Core, Fault, RegistrationMode, quotas, recovery};
+use super::{Core, Fault, RegistrationMode, quotas, recovery, session_end};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Letter, Message};
 use crate::domain::one_time_code::Quota;
-use crate::domain::session::EndReason;
+use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::measures;
-use crate::store::users::{HeldUser, Renaming};
-use crate::store::{PgConnection, link_tokens, sessions, users};
+use crate::store::users::HeldUser;
+use crate::store::{PgConnection, managed_users, users};
 
 /// Addresses that one account may ask to change to in an hour: each gets a mail from us.
 const CHANGES_AN_HOUR: i32 = 5;
 /// How long news that goes to an address which is the account's no more is worth telling.
 const NEWS_LIFE: TimeDelta = TimeDelta::days(3);
 
-/// What became of a token that proves an address.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verification {
-    /// The address is the account's, and its owner's.
-    Verified,
-    /// The token is unknown, expired, used, of another kind; or another account has the address by now.
-    InvalidToken,
-}
-
-/// Takes a token that was sent to an address. It proves the account's address, or puts the new one in its place.
-///
-/// # Errors
-///
-/// Returns faults only.
-pub async fn verify(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<Verification, Fault> {
-    let purpose = LinkPurpose::EmailVerification;
-    let Some(key) = links::open(core, purpose, token) else {
-        return Ok(Verification::InvalidToken);
-    };
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("email.verify", move |connection| {
-            let Some((proven, HeldUser { user, .. })) = links::redeem(connection, key, purpose, now)? else {
-                return Ok(Verification::InvalidToken);
-            };
-            if users::set_verified_email(connection, user.id, &proven, now)? == Renaming::Taken {
-                return Ok(Verification::InvalidToken);
-            }
-            let request = Request { origin: &origin, now };
-            if user.email.as_ref() == Some(&proven) {
-                record(&shared, connection, &user, "email_verified", request)?;
-            } else {
-                record(&shared, connection, &user, "email_changed", request)?;
-                // Tokens that were sent to the old address are worth nothing any more.
-                link_tokens::remove_all(connection, user.id)?;
-                tell_old_address(&shared, connection, &user, request)?;
-            }
-            Ok(Verification::Verified)
-        })
-        .await
-}
-
-fn record(
+pub(super) fn record(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
@@ -83,7 +38,7 @@ fn record(
     Ok(core.audit(connection, &[event], request.origin, request.now)?)
 }
 
-fn tell_old_address(
+pub(super) fn tell_old_address(
     core: &Core,
     connection: &mut PgConnection,
     user_before: &User,
@@ -143,27 +98,59 @@ pub async fn change(
                 return Ok(Change::Wait(wait));
             }
             let request = Request { origin: &origin, now };
-            let purpose = LinkPurpose::EmailVerification;
             let owner = users::find_active_by_email(connection, &email)?;
             if let Some(owner) = owner.filter(|owner| owner.id != user.id) {
                 if shared.settings.registration != RegistrationMode::Private {
                     return Ok(Change::Taken);
                 }
                 // Who asks is not told; who has the address is.
-                links::supersede(&shared, connection, purpose, (&user, &email), now)?;
+                links::supersede_change(&shared, connection, (&user, &email), key.session_id, now)?;
                 tell(&shared, connection, &owner, Message::AccountExists, &origin, now)?;
             } else {
-                links::send(&shared, connection, purpose, (&user, &email), request)?;
+                links::send_change(&shared, connection, (&user, &email), key.session_id, request)?;
             }
             record(&shared, connection, &user, "email_change_requested", request)?;
-            tell(&shared, connection, &user, Message::EmailChangeRequested, &origin, now)?;
+            // To the proven address only: the reader of another one could end the owner's sessions with the link.
+            if let Some(old) = user.verified_email() {
+                let purpose = LinkPurpose::EmailChangeCancellation;
+                links::send(&shared, connection, purpose, (&user, old), request)?;
+            }
             Ok(Change::Requested)
         })
         .await
 }
 
-/// Gives an account to whoever just proved its address, if nobody had before: what a stranger may have set up on it (second
-/// factors, recovery codes, sessions, mailed tokens, wrong attempts) is gone. The password is the caller's matter.
+/// Stops the change of an address with a token from a mail to the address that the account has. All sessions and all mailed
+/// tokens of the account end with it, since whoever asked for the change may hold them. Returns whether the token was good.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
+    let purpose = LinkPurpose::EmailChangeCancellation;
+    let Some(key) = links::open(core, purpose, token) else {
+        return Ok(false);
+    };
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("email.cancel_change", move |connection| {
+            let redeemed = links::redeem_at_own_address(connection, key, purpose, now)?;
+            let Some((_purpose, HeldUser { user, .. })) = redeemed else {
+                return Ok(false);
+            };
+            let request = Request { origin: &origin, now };
+            record(&shared, connection, &user, "email_change_cancelled", request)?;
+            let cause = EndCause::EmailChangeCancelled;
+            end_all_sessions(&shared, connection, &user, cause, request)?;
+            Ok(true)
+        })
+        .await
+}
+
+/// Gives an account to the reader of its address, if nobody has proven that before: what a stranger may have set up on it
+/// (second factors, recovery codes, sessions, mailed tokens, wrong attempts) is gone, and so are roles, which an operator meant
+/// for somebody else than whoever happens to read the address. The password is the caller's matter.
 ///
 /// Registering with somebody else's address and waiting for its owner to come would otherwise be a way into an account that
 /// the owner believes is theirs alone.
@@ -177,21 +164,40 @@ pub(super) fn take_over(
         return Ok(());
     };
     recovery::remove_second_factors(connection, user.id)?;
-    // A wish for another address among them, whose token is in the stranger's mail box.
-    link_tokens::remove_all(connection, user.id)?;
-    end_all_sessions(core, connection, user, request)?;
+    end_all_sessions(core, connection, user, EndCause::TakenOver, request)?;
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
-    record(core, connection, user, "taken_over", request)
+    record(core, connection, user, "taken_over", request)?;
+    if user.roles.is_empty() {
+        return Ok(());
+    }
+    managed_users::set_roles(connection, user.id, &[])?;
+    record(core, connection, user, "roles_taken_over", request)
 }
 
-/// Ends all sessions of a user, pending ones included.
-pub(super) fn end_all_sessions(
+/// Takes the address of an account as proven whose invitation was used: the operator chose the address, and sent the link or
+/// gave it by hand. What the operator set up stays, roles among it.
+pub(super) fn confirm_invited(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let ended = sessions::end_all(connection, user.id, None, EndReason::PasswordChanged, request.now)?;
+    let Some(email) = user.email.as_ref().filter(|_| user.email_verified_at.is_none()) else {
+        return Ok(());
+    };
+    let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
+    record(core, connection, user, "email_verified", request)
+}
+
+/// Ends all sessions of a user, pending ones included, with what waits on the account.
+pub(super) fn end_all_sessions(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    cause: EndCause,
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let ended = session_end::end_all(connection, user.id, None, cause, request.now)?;
     core.audit_ended(connection, user.id, ended, request.origin, request.now)
 }
 

@@ -52,11 +52,12 @@ impl PreparedFactor {
         })
     }
 
-    /// Describes the row.
-    pub(super) fn row(&self, now: DateTime<Utc>) -> NewPendingFactor {
+    /// Describes the row, with the session that begins it and alone may confirm it.
+    pub(super) fn row(&self, session_id: SessionId, now: DateTime<Utc>) -> NewPendingFactor {
         NewPendingFactor {
             id: self.id,
             user_id: self.user_id,
+            session_id,
             sealed_secret: self.sealed_secret.clone(),
             now,
             expires_at: now + TimeDelta::seconds(PENDING_TTL_SECONDS),
@@ -160,7 +161,7 @@ fn replace_pending(
     asker: &Asker<'_>,
 ) -> Result<TotpEnrolment, Fault> {
     let prepared = PreparedFactor::new(core, user.id, asker.now)?;
-    totp_factors::replace_pending(connection, &prepared.row(asker.now))?;
+    totp_factors::replace_pending(connection, &prepared.row(asker.session_id, asker.now))?;
     let event = AuditEvent::success(EventName::MfaEnrolStarted, user.id).in_session(asker.session_id);
     core.audit(connection, &[event], asker.origin, asker.now)?;
     Ok(prepared.enrolment(core, user.account_name()))
@@ -175,7 +176,7 @@ pub enum Confirmation {
     Refused(Refusal),
 }
 
-/// Confirms the authenticator that somebody who is signed in asked for.
+/// Confirms the authenticator that the caller's session asked for.
 ///
 /// # Errors
 ///

@@ -13,15 +13,16 @@ use super::throttle::identifier_hash;
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
-use crate::domain::ids::{LinkTokenId, UserId};
+use crate::domain::ids::{LinkTokenId, SessionId, UserId};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
 use crate::domain::message::{Channel, Letter, Locale, Message};
 use crate::domain::one_time_code::Quota;
+use crate::domain::session::SessionKey;
 use crate::domain::user::{Identifier, User};
 use crate::measures;
-use crate::store::link_tokens::NewLinkToken;
+use crate::store::link_tokens::{NewLinkToken, StoredLink};
 use crate::store::users::HeldUser;
-use crate::store::{PgConnection, link_tokens, users};
+use crate::store::{PgConnection, link_tokens, sessions, users};
 
 /// Mails of one purpose to one address in an hour.
 const MAILS_AN_HOUR: i32 = 3;
@@ -73,7 +74,11 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
 const fn is_wanted(purpose: LinkPurpose, user: &User) -> bool {
     match purpose {
         LinkPurpose::EmailVerification => user.email_verified_at.is_none(),
-        LinkPurpose::MagicLink | LinkPurpose::PasswordReset | LinkPurpose::Invitation => true,
+        LinkPurpose::MagicLink
+        | LinkPurpose::PasswordReset
+        | LinkPurpose::Invitation
+        | LinkPurpose::EmailChange
+        | LinkPurpose::EmailChangeCancellation => true,
     }
 }
 
@@ -82,7 +87,9 @@ const fn requested(purpose: LinkPurpose) -> EventName {
         LinkPurpose::MagicLink => EventName::MagicLinkRequested,
         // Whoever has lost an invitation asks for a reset.
         LinkPurpose::PasswordReset | LinkPurpose::Invitation => EventName::PasswordResetRequested,
-        LinkPurpose::EmailVerification => EventName::EmailVerificationRequested,
+        LinkPurpose::EmailVerification | LinkPurpose::EmailChange | LinkPurpose::EmailChangeCancellation => {
+            EventName::EmailVerificationRequested
+        }
     }
 }
 
@@ -115,7 +122,8 @@ pub(super) fn may_send(
     Ok(wait.is_none())
 }
 
-/// Makes a token for a user and mails its link to an address. The token in an older mail is dead from then on.
+/// Makes a token for a user and mails its link to an address. The tokens in older mails count on, unless the purpose says
+/// otherwise ([`LinkPurpose::replaces_older`]).
 pub(super) fn send(
     core: &Core,
     connection: &mut PgConnection,
@@ -128,20 +136,42 @@ pub(super) fn send(
     post(core, connection, &posting, request.now)
 }
 
-/// Does to the tokens in older mails what [`send`] does, and sends nothing: whether they still count must not tell whether
-/// there is a newer one.
-pub(super) fn supersede(
+/// Makes the token for a change of address that a session asks for, and mails its link to the new address. It counts while
+/// that session lives.
+pub(super) fn send_change(
     core: &Core,
     connection: &mut PgConnection,
-    purpose: LinkPurpose,
     (user, email): (&User, &Email),
+    session_id: SessionId,
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let purpose = LinkPurpose::EmailChange;
+    let link = insert(
+        core,
+        connection,
+        (purpose, Some(session_id)),
+        (user, email),
+        request.now,
+    )?;
+    let posting = posting(purpose, (email.as_str(), user.locale), link, request);
+    post(core, connection, &posting, request.now)
+}
+
+/// Does to the tokens of earlier changes what [`send_change`] does, and sends nothing: whether they still count must not tell
+/// whether there is a newer one.
+pub(super) fn supersede_change(
+    core: &Core,
+    connection: &mut PgConnection,
+    (user, email): (&User, &Email),
+    session_id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let _nobodys = put(core, connection, purpose, (user, email), now)?;
+    let by = (LinkPurpose::EmailChange, Some(session_id));
+    let _unsent = insert(core, connection, by, (user, email), now)?;
     Ok(())
 }
 
-/// Makes a token the one of its purpose that counts, and returns its link.
+/// Makes a token of a purpose that no session is needed for, and returns its link.
 pub(super) fn put(
     core: &Core,
     connection: &mut PgConnection,
@@ -149,15 +179,29 @@ pub(super) fn put(
     (user, email): (&User, &Email),
     now: DateTime<Utc>,
 ) -> Result<String, Fault> {
+    insert(core, connection, (purpose, None), (user, email), now)
+}
+
+fn insert(
+    core: &Core,
+    connection: &mut PgConnection,
+    (purpose, session_id): (LinkPurpose, Option<SessionId>),
+    (user, email): (&User, &Email),
+    now: DateTime<Utc>,
+) -> Result<String, Fault> {
     let (key, link) = new_link(core, user.id, purpose, now)?;
+    if purpose.replaces_older() {
+        link_tokens::remove(connection, user.id, purpose, None)?;
+    }
     let token = NewLinkToken {
         key,
         purpose,
         email,
+        session_id,
         now,
         expires_at: now + purpose.life(),
     };
-    link_tokens::put(connection, &token)?;
+    link_tokens::insert(connection, &token)?;
     Ok(link)
 }
 
@@ -170,7 +214,7 @@ fn send_to_nobody(
 ) -> Result<(), Fault> {
     let nobody = UserId::new(request.now, core.random.as_ref());
     let (key, link) = new_link(core, nobody, purpose, request.now)?;
-    let _none = link_tokens::consume(connection, key, purpose, request.now)?;
+    let _none = link_tokens::find(connection, key, purpose, request.now)?;
     let posting = posting(purpose, ("", Locale::default()), link, request);
     post(core, connection, &posting, request.now)
 }
@@ -202,6 +246,8 @@ fn posting(purpose: LinkPurpose, (to, locale): (&str, Locale), link: String, req
                     hours: life.num_hours(),
                 },
                 LinkPurpose::EmailVerification => Message::EmailVerification { link },
+                LinkPurpose::EmailChange => Message::EmailChange { link },
+                LinkPurpose::EmailChangeCancellation => Message::EmailChangeRequested { link },
             },
             occasion: occasion(request.origin, request.now),
         },
@@ -209,31 +255,62 @@ fn posting(purpose: LinkPurpose, (to, locale): (&str, Locale), link: String, req
     }
 }
 
-/// Uses a token up. Returns the address that it was sent to, and holds the account that it is for. `None`: the token is
-/// expired or used, or the account may not be used.
-pub(super) fn redeem(
+/// Finds the token of a purpose's kind that a key names, if it counts: its time is not over, and the session that asked for
+/// it lives, if one did. A used one changes nothing any more, and is found without its session.
+pub(super) fn find(
     connection: &mut PgConnection,
     key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
-) -> Result<Option<(Email, HeldUser)>, Fault> {
-    // The user's row before the token's: whoever changes a password takes them in this order, too.
-    let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
+) -> Result<Option<StoredLink>, Fault> {
+    let Some(link) = link_tokens::find(connection, key, purpose, now)? else {
         return Ok(None);
     };
-    let used = link_tokens::consume(connection, key, purpose, now)?;
-    Ok(used.map(|email| (email, held)))
+    let Some(session_id) = link.session_id.filter(|_| !link.used) else {
+        return Ok(Some(link));
+    };
+    let asked_in = SessionKey {
+        user_id: key.user_id,
+        session_id,
+    };
+    // Held, so that the session does not end between this look and the use of the token.
+    let lives = sessions::find_live_for_update(connection, asked_in, now)?.is_some();
+    Ok(lives.then_some(link))
 }
 
-/// Uses a token up that opens the account of the address that it was sent to, as long as it is the account's.
+/// Uses a token up, and with it all others of its purpose. The caller holds the account that it is for. `None`: the token is
+/// expired or used, or the session that asked for it has ended.
+pub(super) fn redeem_held(
+    connection: &mut PgConnection,
+    key: LinkKey,
+    purpose: LinkPurpose,
+    now: DateTime<Utc>,
+) -> Result<Option<StoredLink>, Fault> {
+    let Some(link) = find(connection, key, purpose, now)?.filter(|link| !link.used) else {
+        return Ok(None);
+    };
+    if !link_tokens::consume(connection, key, purpose, now)? {
+        return Ok(None);
+    }
+    link_tokens::remove(connection, key.user_id, link.purpose, Some(key))?;
+    Ok(Some(link))
+}
+
+/// Uses a token up that opens the account of the address that it was sent to, as long as it is the account's. Returns what
+/// the token was for, and holds the account. `None`: the token is expired or used, or the account may not be used.
 pub(super) fn redeem_at_own_address(
     connection: &mut PgConnection,
     key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
-) -> Result<Option<HeldUser>, Fault> {
-    let redeemed = redeem(connection, key, purpose, now)?;
-    Ok(redeemed.and_then(|(email, held)| (held.user.email.as_ref() == Some(&email)).then_some(held)))
+) -> Result<Option<(LinkPurpose, HeldUser)>, Fault> {
+    // The user's row before the token's: whoever changes a password takes them in this order, too.
+    let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
+        return Ok(None);
+    };
+    let redeemed = redeem_held(connection, key, purpose, now)?;
+    let own = redeemed.filter(|link| held.user.email.as_ref() == Some(&link.email));
+    Ok(own.map(|link| (link.purpose, held)))
 }
 
 /// Returns the row that a token of a purpose names, if its proof is right.

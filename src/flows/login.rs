@@ -137,20 +137,69 @@ async fn refuse(
     let shared = Arc::clone(core);
     core.db
         .transaction("login.refuse", move |connection| {
-            // Once more: of many that were let in together, those after the one that costs a wait are told nothing. They
-            // take turns, by the account's row or else by that of the count.
-            users::hold(connection, user_id)?;
-            if let Admission::Wait(wait) = throttle.admit(connection, user_id, (&origin, now))? {
-                return Ok(Login::Locked(wait));
-            }
-            if let Some(wait) = throttle.count(&shared, connection, user_id, (&origin, now))? {
-                return Ok(Login::Locked(wait));
-            }
-            let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", user_id);
-            shared.audit(connection, &[throttle.naming(event)], &origin, now)?;
-            Ok(Login::InvalidCredentials)
+            let wrong = (user_id, throttle.as_ref(), "invalid_credentials");
+            Ok(match count_wrong(&shared, connection, wrong, (&origin, now))? {
+                Some(wait) => Login::Locked(wait),
+                None => Login::InvalidCredentials,
+            })
         })
         .await
+}
+
+/// Counts a wrong password, and writes it down. Returns how long nothing is told, if others began a wait a moment before.
+pub(super) fn count_wrong(
+    core: &Core,
+    connection: &mut PgConnection,
+    (user_id, throttle, reason): (Option<UserId>, &Throttle, &'static str),
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Option<TimeDelta>, Fault> {
+    // Once more: of many that were let in together, those after the one that costs a wait are told nothing. They take
+    // turns, by the account's row or else by that of the count.
+    users::hold(connection, user_id)?;
+    if let Admission::Wait(wait) = throttle.admit(connection, user_id, (origin, now))? {
+        return Ok(Some(wait));
+    }
+    if let Some(wait) = throttle.count(core, connection, user_id, (origin, now))? {
+        return Ok(Some(wait));
+    }
+    let event = AuditEvent::failure(EventName::LoginFail, reason, user_id);
+    core.audit(connection, &[throttle.naming(event)], origin, now)?;
+    Ok(None)
+}
+
+/// What a right password is worth when its transaction comes.
+pub(super) enum Taken {
+    /// It counts. Wrong ones before it are forgiven, and the account is held.
+    Right(Box<LoginUser>),
+    /// Nothing is told for so long.
+    Wait(TimeDelta),
+    /// What it was compared with is not the account's password any more.
+    Gone,
+}
+
+/// Takes a password that was right when it was compared.
+pub(super) fn take_right(
+    core: &Core,
+    connection: &mut PgConnection,
+    (login, throttle): (&LoginUser, &Throttle),
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Taken, Fault> {
+    // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
+    let held = users::find_login_for_update(connection, login.user.id)?;
+    let unchanged = |held: &LoginUser| held.password.is_some() && held.password_version == login.password_version;
+    let Some(held) = held.filter(unchanged) else {
+        let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
+        core.audit(connection, &[throttle.naming(event)], origin, now)?;
+        return Ok(Taken::Gone);
+    };
+    // Once more, as for wrong ones: the one answer that differs would tell.
+    match throttle.admit(connection, Some(held.user.id), (origin, now))? {
+        Admission::Wait(wait) => Ok(Taken::Wait(wait)),
+        Admission::Admitted { failed_before } => {
+            forgive(core, connection, (&held, throttle, failed_before), (origin, now))?;
+            Ok(Taken::Right(Box::new(held)))
+        }
+    }
 }
 
 async fn open(
@@ -165,22 +214,11 @@ async fn open(
     let opened = core
         .db
         .transaction("login.open", move |connection| {
-            // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
-            let held = users::find_login_for_update(connection, login.user.id)?;
-            let unchanged =
-                |held: &LoginUser| held.password.is_some() && held.password_version == login.password_version;
-            let Some(held) = held.filter(unchanged) else {
-                let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
-                shared.audit(connection, &[throttle.naming(event)], &origin, now)?;
-                return Ok(Opened::Gone);
+            let held = match take_right(&shared, connection, (&login, &throttle), (&origin, now))? {
+                Taken::Right(held) => held,
+                Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
+                Taken::Gone => return Ok(Opened::Gone),
             };
-            // Once more, as for wrong ones: the one answer that differs would tell.
-            match throttle.admit(connection, Some(held.user.id), (&origin, now))? {
-                Admission::Wait(wait) => return Ok(Opened::Locked(wait)),
-                Admission::Admitted { failed_before } => {
-                    forgive(&shared, connection, (&held, &throttle, failed_before), (&origin, now))?;
-                }
-            }
             let opening = Opening {
                 id,
                 method: AuthenticationMethod::Password,

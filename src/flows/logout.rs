@@ -5,11 +5,11 @@
 use std::slice;
 use std::sync::Arc;
 
-use super::{Core, Fault};
+use super::{Core, Fault, session_end};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::session::{EndReason, SessionKey};
-use crate::store::sessions;
+use crate::domain::session::SessionKey;
+use crate::domain::session_end::EndCause;
 
 /// Ends the session that a token belongs to: an access token of ours, expired or not, a refresh token, used or not, or
 /// the pre-auth token of a pending login. Returns whether the token was one of these.
@@ -22,7 +22,7 @@ pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Res
         return Ok(false);
     };
     let event = AuditEvent::success(EventName::SessionLogout, key.user_id);
-    end(core, key, EndReason::Logout, event, origin).await?;
+    end(core, key, EndCause::Logout, event, origin).await?;
     Ok(true)
 }
 
@@ -41,7 +41,7 @@ pub(super) fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>,
 pub(super) async fn end(
     core: &Arc<Core>,
     key: SessionKey,
-    reason: EndReason,
+    cause: EndCause,
     event: AuditEvent,
     origin: RequestOrigin,
 ) -> Result<(), Fault> {
@@ -49,7 +49,7 @@ pub(super) async fn end(
     let (shared, event) = (Arc::clone(core), event.in_session(key.session_id));
     core.db
         .transaction("session.end", move |connection| {
-            if sessions::end(connection, key, reason, now)? {
+            if session_end::end(connection, key, cause, now)? {
                 shared.audit(connection, slice::from_ref(&event), &origin, now)?;
             }
             Ok(())

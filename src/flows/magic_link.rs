@@ -45,7 +45,7 @@ async fn open(
     let opened = core
         .db
         .transaction("magic_link.verify", move |connection| {
-            let Some(held) = links::redeem_at_own_address(connection, key, PURPOSE, now)? else {
+            let Some((_purpose, held)) = links::redeem_at_own_address(connection, key, PURPOSE, now)? else {
                 return Ok(None);
             };
             let request = Request { origin: &origin, now };

@@ -186,16 +186,9 @@ impl Wish<'_> {
 }
 
 /// Returns the confirmed phone number of a user, for the user alone.
-pub(super) fn phone_number(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-    now: DateTime<Utc>,
-) -> Result<Option<String>, Fault> {
-    let factors = out_of_band_factors::list_usable(connection, user.id, now)?;
-    let phone = factors
-        .iter()
-        .find(|factor| factor.active && factor.channel == Channel::Sms);
+pub(super) fn phone_number(core: &Core, connection: &mut PgConnection, user: &User) -> Result<Option<String>, Fault> {
+    let factors = out_of_band_factors::list_active(connection, user.id)?;
+    let phone = factors.iter().find(|factor| factor.channel == Channel::Sms);
     phone
         .map(|factor| Ok(open_phone_number(core, user.id, factor)?.as_str().to_owned()))
         .transpose()
@@ -215,13 +208,12 @@ pub(super) fn confirmed_destination(
     connection: &mut PgConnection,
     user: &User,
     channel: Channel,
-    now: DateTime<Utc>,
 ) -> Result<Option<Destination>, Fault> {
     if !core.settings.channels.contains(&channel) {
         return Ok(None);
     }
-    let factors = out_of_band_factors::list_usable(connection, user.id, now)?;
-    let Some(factor) = factors.iter().find(|factor| factor.active && factor.channel == channel) else {
+    let factors = out_of_band_factors::list_active(connection, user.id)?;
+    let Some(factor) = factors.iter().find(|factor| factor.channel == channel) else {
         return Ok(None);
     };
     destination_of(core, user, factor)
@@ -308,6 +300,7 @@ fn insert_pending(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -
     let factor = NewPendingFactor {
         id,
         user_id,
+        session_id: wish.session_id,
         channel,
         sealed_phone_number,
         now,
@@ -371,11 +364,8 @@ fn confirm_with(
     code: &OneTimeCode,
 ) -> Result<bool, Fault> {
     let (user, now) = (&claimant.held.user, claimant.now);
-    let factors = out_of_band_factors::list_usable(connection, user.id, now)?;
-    let Some(pending) = factors
-        .iter()
-        .find(|factor| !factor.active && factor.channel == channel)
-    else {
+    let begun = out_of_band_factors::list_pending(connection, claimant.key(), now)?;
+    let Some(pending) = begun.iter().find(|factor| factor.channel == channel) else {
         return Ok(false);
     };
     let Some(destination) = destination_of(core, user, pending)? else {

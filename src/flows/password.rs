@@ -5,23 +5,23 @@
 
 use std::sync::Arc;
 
-use super::email::{end_all_sessions, take_over};
+use super::email::{confirm_invited, end_all_sessions, take_over};
 use super::links::{self, Request};
 use super::outbox::tell;
 use super::outcomes::counted;
 use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::step_up::compare;
-use super::{Core, Fault, new_password};
+use super::{Core, Fault, new_password, session_end};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
 use crate::domain::message::Message;
 use crate::domain::password::{Password, PasswordRejection};
-use crate::domain::session::EndReason;
+use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::store::users::HeldUser;
-use crate::store::{PgConnection, link_tokens, sessions, users};
+use crate::store::{PgConnection, users};
 
 const PURPOSE: LinkPurpose = LinkPurpose::PasswordReset;
 
@@ -102,9 +102,8 @@ fn replace(
     let (user, origin, now) = (&claimant.held.user, claimant.origin, claimant.now);
     users::set_password(connection, user.id, new, now)?;
     let kept = Some(claimant.session_id);
-    let ended = sessions::end_all(connection, user.id, kept, EndReason::PasswordChanged, now)?;
+    let ended = session_end::end_all(connection, user.id, kept, EndCause::PasswordChanged, now)?;
     core.audit_ended(connection, user.id, ended, origin, now)?;
-    link_tokens::remove_all(connection, user.id)?;
     let event = AuditEvent::success(EventName::PasswordChange, user.id).in_session(claimant.session_id);
     core.audit(connection, &[event], origin, now)?;
     tell(core, connection, user, Message::PasswordChanged, origin, now)
@@ -146,14 +145,18 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
     let shared = Arc::clone(core);
     core.db
         .transaction("password.reset", move |connection| {
-            let Some(HeldUser { user, .. }) = links::redeem_at_own_address(connection, key, PURPOSE, now)? else {
+            let redeemed = links::redeem_at_own_address(connection, key, PURPOSE, now)?;
+            let Some((purpose, HeldUser { user, .. })) = redeemed else {
                 return Ok(Reset::InvalidToken);
             };
             let request = Request { origin: &origin, now };
             users::set_password(connection, user.id, &new, now)?;
-            take_over(&shared, connection, &user, request)?;
-            end_all_sessions(&shared, connection, &user, request)?;
-            link_tokens::remove_all(connection, user.id)?;
+            match purpose {
+                // The operator who made the account sent this link, so what they set up stays.
+                LinkPurpose::Invitation => confirm_invited(&shared, connection, &user, request)?,
+                _ => take_over(&shared, connection, &user, request)?,
+            }
+            end_all_sessions(&shared, connection, &user, EndCause::PasswordReset, request)?;
             let event = AuditEvent::success(EventName::PasswordResetCompleted, user.id);
             shared.audit(connection, &[event], &origin, now)?;
             tell(&shared, connection, &user, Message::PasswordWasReset, &origin, now)?;
@@ -166,7 +169,7 @@ async fn find_user(core: &Arc<Core>, key: LinkKey) -> Result<Option<User>, Fault
     let now = core.clock.now();
     core.db
         .read("password.find_user", move |connection| {
-            if !link_tokens::counts(connection, key, PURPOSE, now)? {
+            if links::find(connection, key, PURPOSE, now)?.is_none_or(|link| link.used) {
                 return Ok(None);
             }
             users::find_active(connection, key.user_id).map_err(Fault::from)

@@ -119,8 +119,8 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             shared.audit(connection, &[event], &origin, now)?;
             Ok(Export {
                 at: now,
-                factors: load_factors(&shared, connection, &user, now)?,
-                phone_number: super::out_of_band::phone_number(&shared, connection, &user, now)?,
+                factors: load_factors(&shared, connection, (&user, Some(key)), now)?,
+                phone_number: super::out_of_band::phone_number(&shared, connection, &user)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,
                 sessions: sessions::list_records(connection, user.id)?,
                 events: own_events(connection, user.id, None, MOST_EXPORTED_EVENTS)?,

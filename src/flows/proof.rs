@@ -212,8 +212,7 @@ impl Claimant<'_> {
         let user_id = self.held.user.id;
         match code {
             SecondFactorCode::Totp(code) => {
-                let factors = totp_factors::list_usable(connection, user_id, self.now)?;
-                let Some(active) = factors.iter().find(|factor| factor.active) else {
+                let Some(active) = totp_factors::find_active(connection, user_id)? else {
                     return Ok(false);
                 };
                 let place = SealedAt::totp_secret(active.id, user_id);
@@ -330,20 +329,20 @@ impl Claimant<'_> {
         code: &TotpCode,
         pending: PendingTotp,
     ) -> Result<Option<Proven>, Fault> {
-        let factors = totp_factors::list_usable(connection, self.held.user.id, self.now)?;
-        // Where one is confirmed, that one counts: a secret that is to take its place is confirmed elsewhere, by the
-        // owner's own session.
-        let Some(factor) = factors.first() else {
+        // Where one is confirmed, that one counts: a secret that is to take its place is confirmed elsewhere. The first one is
+        // confirmed here, by the session that began it and no other.
+        let factor = match totp_factors::find_active(connection, self.held.user.id)? {
+            None if pending == PendingTotp::Confirmed => totp_factors::find_pending(connection, self.key(), self.now)?,
+            active => active,
+        };
+        let Some(factor) = factor else {
             return Ok(None);
         };
-        if !factor.active && pending == PendingTotp::Ignored {
-            return Ok(None);
-        }
-        let Some(step) = self.matched_step(core, factor, code)? else {
+        let Some(step) = self.matched_step(core, &factor, code)? else {
             return Ok(None);
         };
         if !factor.active {
-            return self.confirm_first(core, connection, factor, step);
+            return self.confirm_first(core, connection, &factor, step);
         }
         let spent = totp_factors::advance_step(connection, self.held.user.id, factor.id, step)?;
         Ok(spent.then_some(Proven::by(AuthenticationMethod::Totp)))
@@ -419,9 +418,8 @@ impl Claimant<'_> {
             return Ok(Err(Refusal::Locked(wait)));
         }
         let user = &self.held.user;
-        let factors = totp_factors::list_usable(connection, user.id, self.now)?;
-        let pending = factors.iter().find(|factor| !factor.active);
-        let step = match pending {
+        let pending = totp_factors::find_pending(connection, self.key(), self.now)?;
+        let step = match &pending {
             Some(pending) => self.matched_step(core, pending, code)?,
             None => None,
         };
@@ -431,14 +429,14 @@ impl Claimant<'_> {
         };
         self.forgive(core, connection)?;
         self.enable_codes(connection)?;
-        let replaces = factors.iter().any(|factor| factor.active);
+        let replaces = totp_factors::find_active(connection, user.id)?.is_some();
         let news = if replaces {
             Message::AuthenticatorReplaced
         } else {
             Message::AuthenticatorAdded
         };
         tell(core, connection, user, news, self.origin, self.now)?;
-        self.confirm_totp(core, connection, pending, step).map(Ok)
+        self.confirm_totp(core, connection, &pending, step).map(Ok)
     }
 
     /// Puts a new set of recovery codes in the place of the old one.
@@ -492,7 +490,7 @@ impl Claimant<'_> {
     ) -> Result<Option<Proven>, Fault> {
         // The factor may have been removed or replaced since the code was sent, or its address may not be the owner's any
         // more, or the deployment may have given the channel up.
-        let Some(destination) = confirmed_destination(core, connection, &self.held.user, channel, self.now)? else {
+        let Some(destination) = confirmed_destination(core, connection, &self.held.user, channel)? else {
             return Ok(None);
         };
         if !self.spend_sent_code(core, connection, CodePurpose::Authentication, &destination, code)? {

@@ -14,11 +14,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::outbox::tell;
 use super::outcomes::counted;
 use super::sign_in::{self, TokenGrant};
-use super::{Core, Fault};
+use super::{Core, Fault, session_end};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::message::Message;
 use crate::domain::opaque_token::{TokenBody, TokenKind};
-use crate::domain::session::{ActiveSession, EndReason, SessionKey, StaleToken};
+use crate::domain::session::{ActiveSession, SessionKey, StaleToken};
+use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::{PgConnection, sessions, users};
@@ -144,10 +145,12 @@ fn repeat_or_end(
         user_id,
         session_id: id,
     } = token.session();
+    // The user's row before the session's, as everywhere: a reuse takes away what waits on the account, too.
+    users::hold(connection, Some(user_id))?;
     // Held still, so that what is judged is what is answered or ended.
     let Some(session) = sessions::find_live_for_update(connection, key, now)? else {
         // Ended as such by the first who comes too late, so that the trail has one row of it however many come.
-        if sessions::end_expired(connection, key, now)? {
+        if session_end::end(connection, key, EndCause::Expired, now)? {
             let event = AuditEvent::success(EventName::SessionExpired, user_id).because("refresh");
             core.audit(connection, &[event.in_session(id)], origin, now)?;
         }
@@ -159,7 +162,7 @@ fn repeat_or_end(
         StaleToken::SteppedUp => Ok((None, "stepped_up")),
         StaleToken::Unknown => Ok((None, INVALID)),
         StaleToken::Reused => {
-            sessions::end(connection, key, EndReason::RefreshReuse, now)?;
+            session_end::end(connection, key, EndCause::RefreshReuse, now)?;
             let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(user_id));
             core.audit(connection, &[event.in_session(id)], origin, now)?;
             if let Some(owner) = users::find_active(connection, user_id)? {

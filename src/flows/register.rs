@@ -171,8 +171,8 @@ fn tell_owner(
 fn open(core: &Core, connection: &mut PgConnection, user: &User, request: Request<'_>) -> Result<NewAccount, Fault> {
     let Request { origin, now } = request;
     let factor = PreparedFactor::new(core, user.id, now)?;
-    totp_factors::replace_pending(connection, &factor.row(now))?;
     let id = SessionId::new(now, core.random.as_ref());
+    totp_factors::replace_pending(connection, &factor.row(id, now))?;
     let session = NewSession {
         id,
         user_id: user.id,

@@ -6,7 +6,7 @@ use super::logout::{end, session_of};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::ServiceClientId;
-use crate::domain::session::EndReason;
+use crate::domain::session_end::EndCause;
 
 /// Ends the session of a token; an unknown token is no error (RFC 7009 §2.2).
 ///
@@ -23,5 +23,5 @@ pub async fn revoke(
         return Ok(());
     };
     let event = AuditEvent::success(EventName::TokenRevoked, key.user_id).with_client(client);
-    end(core, key, EndReason::Revoked, event, origin).await
+    end(core, key, EndCause::RevokedByClient, event, origin).await
 }

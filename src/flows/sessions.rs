@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Core, Fault};
+use super::{Core, Fault, session_end};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::session::{EndReason, ListedSession, SessionKey};
+use crate::domain::session::{ListedSession, SessionKey};
+use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::users::HeldUser;
@@ -107,7 +108,7 @@ pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: R
     let shared = Arc::clone(core);
     core.db
         .transaction("sessions.end_own", move |connection| {
-            let ended = sessions::end_own(connection, named, now)?;
+            let ended = session_end::end(connection, named, EndCause::EndedByOwner, now)?;
             if ended {
                 let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
                 shared.audit(connection, &[event], &origin, now)?;
@@ -121,7 +122,7 @@ pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: R
         .await
 }
 
-/// Ends all of the caller's sessions but the one that asks.
+/// Ends all of the caller's sessions but the one that asks, and with them what waits on the account.
 ///
 /// # Errors
 ///
@@ -133,7 +134,8 @@ pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin
         .transaction("sessions.end_others", move |connection| {
             key.hold(connection, now)?;
             let kept = Some(key.session_id);
-            let ended = sessions::end_all(connection, key.user_id, kept, EndReason::Revoked, now)?;
+            let cause = EndCause::OthersEndedByOwner;
+            let ended = session_end::end_all(connection, key.user_id, kept, cause, now)?;
             shared.audit_ended(connection, key.user_id, ended, &origin, now)
         })
         .await

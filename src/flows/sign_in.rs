@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::suspicion::tell_new_place;
-use super::{Core, Fault, whole_seconds};
+use super::{Core, Fault, session_end, whole_seconds};
 use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, uuid_v7};
@@ -75,7 +75,7 @@ pub(super) fn activate(
         return Ok(None);
     };
     // The newest session counts; nobody who knows the password is kept out by too many old ones (ASVS 7.1.2).
-    let surplus = sessions::end_beyond(connection, session.user_id, session.id, core.settings.max_sessions, now)?;
+    let surplus = session_end::end_surplus(connection, arrival.key(), core.settings.max_sessions, now)?;
     let events: Vec<AuditEvent> = surplus
         .into_iter()
         .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))

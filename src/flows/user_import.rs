@@ -61,6 +61,9 @@ pub struct ImportReport {
     pub failed: u64,
     /// Of lines whose account is there, those that give it another name than it has. Not all, if there are very many.
     pub differing: Vec<LineNote>,
+    /// Of lines whose account was made, or would be, those that name roles for an address that is not verified: the account
+    /// has none. Not all, if there are very many.
+    pub without_roles: Vec<LineNote>,
     /// What is wrong with the lines that failed. Not all, if there are very many.
     pub faults: Vec<LineNote>,
 }
@@ -81,6 +84,8 @@ struct Prepared {
     line: u64,
     user: NewUser,
     factor: Option<NewActiveFactor>,
+    /// Whether the line names roles that the account does not get.
+    roles_dropped: bool,
 }
 
 /// What became of a batch.
@@ -131,6 +136,14 @@ impl UserImport {
             let made = outcome.made.iter().filter_map(|index| batch.get(*index));
             self.taken.extend(made.flat_map(|prepared| keys(&prepared.user.names)));
         }
+        let made = outcome.made.iter().filter_map(|index| batch.get(*index));
+        let dropped = made.filter(|prepared| prepared.roles_dropped);
+        self.report.without_roles.extend(dropped.map(|prepared| LineNote {
+            line: prepared.line,
+            member: Some("roles"),
+            reason: "are not granted: the email is not verified".to_owned(),
+        }));
+        self.report.without_roles.truncate(MOST_TOLD);
         self.report.imported += count(outcome.made.len());
         self.report.present += count(total - outcome.made.len());
         self.report.differing.extend(outcome.differing);
@@ -194,6 +207,13 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
         })
     };
     let secret = imported.totp_secret.as_ref();
+    // Whoever reads an address that nobody has proven could take the account over, with its roles.
+    let proven = imported.email_verified || imported.names.email.is_none();
+    let (roles, dropped) = if proven {
+        (imported.roles, Vec::new())
+    } else {
+        (Vec::new(), imported.roles)
+    };
     Ok(Ok(Prepared {
         line: line.number,
         factor: secret.map(|secret| seal(secret.expose())).transpose()?,
@@ -202,10 +222,11 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
             names: imported.names,
             email_verified: imported.email_verified,
             password,
-            roles: imported.roles,
+            roles,
             locale: imported.locale,
             created_at: imported.created_at,
         },
+        roles_dropped: !dropped.is_empty(),
     }))
 }
 

@@ -1,16 +1,14 @@
-//! The `link_tokens` table: for each user and purpose the token of the newest mail.
+//! The `link_tokens` table: the tokens that were mailed, one row for each mail.
 
 use chrono::{DateTime, Utc};
-use diesel::PgConnection;
-use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
+use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::link_tokens;
 use crate::domain::email::Email;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
 
 /// A token that is mailed.
@@ -21,18 +19,32 @@ pub struct NewLinkToken<'a> {
     pub purpose: LinkPurpose,
     /// Where it is sent.
     pub email: &'a Email,
+    /// The session that it counts with: for [`LinkPurpose::EmailChange`], and no other purpose.
+    pub session_id: Option<SessionId>,
     /// When.
     pub now: DateTime<Utc>,
     /// Until when it counts.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Puts a token in the place of the one in an older mail, which is dead then.
+/// A token as stored, whose time is not over.
+pub struct StoredLink {
+    /// What it opens.
+    pub purpose: LinkPurpose,
+    /// Where it was sent.
+    pub email: Email,
+    /// The session that it counts with.
+    pub session_id: Option<SessionId>,
+    /// Whether it was used.
+    pub used: bool,
+}
+
+/// Adds a token, beside those in older mails.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn put(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(), StoreError> {
+pub fn insert(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(), StoreError> {
     diesel::insert_into(link_tokens::table)
         .values((
             link_tokens::id.eq(new.key.id.uuid()),
@@ -41,34 +53,31 @@ pub fn put(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(), 
             link_tokens::email.eq(new.email.as_str()),
             link_tokens::created_at.eq(new.now),
             link_tokens::expires_at.eq(new.expires_at),
-        ))
-        .on_conflict((link_tokens::user_id, link_tokens::purpose))
-        .do_update()
-        .set((
-            link_tokens::id.eq(excluded(link_tokens::id)),
-            link_tokens::email.eq(excluded(link_tokens::email)),
-            link_tokens::created_at.eq(excluded(link_tokens::created_at)),
-            link_tokens::expires_at.eq(excluded(link_tokens::expires_at)),
+            link_tokens::session_id.eq(new.session_id.map(SessionId::uuid)),
         ))
         .execute(connection)?;
     Ok(())
 }
 
-/// Tells whether a token counts and is of a purpose's kind, and leaves it.
+/// Finds a token of a purpose's kind whose time is not over, used or not, and leaves it.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn counts(
+pub fn find(
     connection: &mut PgConnection,
     key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    Ok(diesel::select(exists(live(key, purpose, now))).get_result(connection)?)
+) -> Result<Option<StoredLink>, StoreError> {
+    let row: Option<LinkRow> = current(key, purpose, now)
+        .select(LinkRow::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(LinkRow::into_link).transpose()
 }
 
-/// Uses a token of a purpose's kind up: of many at once, one succeeds. Returns the address that it was sent to.
+/// Uses a token of a purpose's kind up: of many at once, one succeeds. Returns whether this was what did.
 ///
 /// # Errors
 ///
@@ -78,12 +87,28 @@ pub fn consume(
     key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
-) -> Result<Option<Email>, StoreError> {
-    let email: Option<String> = diesel::delete(live(key, purpose, now))
-        .returning(link_tokens::email)
-        .get_result(connection)
-        .optional()?;
-    Ok(email.map(Email::from_stored))
+) -> Result<bool, StoreError> {
+    let unused = current(key, purpose, now).filter(link_tokens::used_at.is_null());
+    Ok(diesel::update(unused)
+        .set(link_tokens::used_at.eq(now))
+        .execute(connection)?
+        == 1)
+}
+
+/// Kills a user's tokens of a purpose, but for the one that is kept if there is one.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    purpose: LinkPurpose,
+    kept: Option<LinkKey>,
+) -> Result<(), StoreError> {
+    let of_purpose = others(user_id, kept).filter(link_tokens::purpose.eq(purpose.as_str()));
+    diesel::delete(of_purpose).execute(connection)?;
+    Ok(())
 }
 
 /// Kills a user's tokens, all of them.
@@ -92,7 +117,17 @@ pub fn consume(
 ///
 /// Returns faults of the database only.
 pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
-    diesel::delete(link_tokens::table.filter(link_tokens::user_id.eq(user_id.uuid()))).execute(connection)?;
+    diesel::delete(others(user_id, None)).execute(connection)?;
+    Ok(())
+}
+
+/// Kills a user's tokens but for one.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove_others(connection: &mut PgConnection, kept: LinkKey) -> Result<(), StoreError> {
+    diesel::delete(others(kept.user_id, Some(kept))).execute(connection)?;
     Ok(())
 }
 
@@ -115,7 +150,7 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
 }
 
 #[diesel::dsl::auto_type]
-fn live(key: LinkKey, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
+fn current(key: LinkKey, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
     let (user_id, id): (Uuid, Uuid) = (key.user_id.uuid(), key.id.uuid());
     let names: Vec<&'static str> = purpose.names_of_kind();
     link_tokens::table
@@ -123,4 +158,34 @@ fn live(key: LinkKey, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
         .filter(link_tokens::id.eq(id))
         .filter(link_tokens::purpose.eq_any(names))
         .filter(link_tokens::expires_at.gt(now))
+}
+
+#[diesel::dsl::auto_type]
+fn others(user_id: UserId, kept: Option<LinkKey>) -> _ {
+    let user_id: Uuid = user_id.uuid();
+    // The nil id is no token's.
+    let kept: Uuid = kept.map_or_else(Uuid::nil, |key| key.id.uuid());
+    link_tokens::table
+        .filter(link_tokens::user_id.eq(user_id))
+        .filter(link_tokens::id.ne(kept))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = link_tokens, check_for_backend(Pg))]
+struct LinkRow {
+    purpose: String,
+    email: String,
+    session_id: Option<Uuid>,
+    used_at: Option<DateTime<Utc>>,
+}
+
+impl LinkRow {
+    fn into_link(self) -> Result<StoredLink, StoreError> {
+        Ok(StoredLink {
+            purpose: LinkPurpose::from_stored(&self.purpose).ok_or(StoreError::Corrupt("link_tokens.purpose"))?,
+            email: Email::from_stored(self.email),
+            session_id: self.session_id.map(SessionId::from_uuid),
+            used: self.used_at.is_some(),
+        })
+    }
 }

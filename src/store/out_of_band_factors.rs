@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::out_of_band_factors;
-use crate::domain::ids::{OutOfBandFactorId, UserId};
+use crate::domain::ids::{OutOfBandFactorId, SessionId, UserId};
 use crate::domain::message::Channel;
+use crate::domain::session::SessionKey;
 
 /// A factor as stored.
 pub struct StoredFactor {
@@ -36,6 +37,8 @@ pub struct NewPendingFactor {
     pub id: OutOfBandFactorId,
     /// Whose it is.
     pub user_id: UserId,
+    /// The session that begins it: no other one confirms it.
+    pub session_id: SessionId,
     /// How its codes are sent.
     pub channel: Channel,
     /// The phone number, sealed to its row.
@@ -60,6 +63,7 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
             out_of_band_factors::user_id.eq(new.user_id.uuid()),
             out_of_band_factors::channel.eq(new.channel.as_str()),
             out_of_band_factors::state.eq("pending"),
+            out_of_band_factors::session_id.eq(new.session_id.uuid()),
             out_of_band_factors::sealed_phone_number.eq(new.sealed_phone_number.as_deref()),
             out_of_band_factors::created_at.eq(new.now),
             out_of_band_factors::expires_at.eq(new.expires_at),
@@ -68,27 +72,61 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
     Ok(())
 }
 
-/// Lists a user's factors: the active ones, and the pending ones that have not expired.
+/// Lists a user's confirmed factors.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn list_usable(
-    connection: &mut PgConnection,
-    user_id: UserId,
-    now: DateTime<Utc>,
-) -> Result<Vec<StoredFactor>, StoreError> {
+pub fn list_active(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<StoredFactor>, StoreError> {
     let rows: Vec<FactorRow> = out_of_band_factors::table
         .filter(out_of_band_factors::user_id.eq(user_id.uuid()))
-        .filter(
-            out_of_band_factors::state
-                .eq("active")
-                .or(out_of_band_factors::expires_at.assume_not_null().gt(now)),
-        )
-        .order((out_of_band_factors::channel, out_of_band_factors::state))
+        .filter(out_of_band_factors::state.eq("active"))
+        .order(out_of_band_factors::channel)
         .select(FactorRow::as_select())
         .load(connection)?;
     rows.into_iter().map(FactorRow::into_factor).collect()
+}
+
+/// Lists the factors that a session began and that wait for their first codes. Those that other sessions began do not exist
+/// here: nobody can confirm what they did not ask for.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list_pending(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    now: DateTime<Utc>,
+) -> Result<Vec<StoredFactor>, StoreError> {
+    let rows: Vec<FactorRow> = out_of_band_factors::table
+        .filter(out_of_band_factors::user_id.eq(key.user_id.uuid()))
+        .filter(out_of_band_factors::state.eq("pending"))
+        .filter(out_of_band_factors::session_id.eq(key.session_id.uuid()))
+        .filter(out_of_band_factors::expires_at.gt(now))
+        .order(out_of_band_factors::channel)
+        .select(FactorRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(FactorRow::into_factor).collect()
+}
+
+/// Removes the factors of a user that wait for their first codes, but for those that the kept session began.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove_pending(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    kept: Option<SessionId>,
+) -> Result<(), StoreError> {
+    // The nil id is no session's.
+    let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
+    let pending = out_of_band_factors::table
+        .filter(out_of_band_factors::user_id.eq(user_id.uuid()))
+        .filter(out_of_band_factors::state.eq("pending"))
+        .filter(out_of_band_factors::session_id.is_distinct_from(kept));
+    diesel::delete(pending).execute(connection)?;
+    Ok(())
 }
 
 /// Puts the pending factor of a channel in the place of the active one. Returns whether there was one to confirm.
@@ -113,6 +151,8 @@ pub fn confirm(
             out_of_band_factors::state.eq("active"),
             out_of_band_factors::confirmed_at.eq(now),
             out_of_band_factors::expires_at.eq(None::<DateTime<Utc>>),
+            // The factor is the account's from now on, and outlives the session.
+            out_of_band_factors::session_id.eq(None::<Uuid>),
         ))
         .execute(connection)?;
     Ok(updated == 1)

@@ -60,6 +60,7 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         confirmed_at -> Nullable<Timestamptz>,
+        session_id -> Nullable<Uuid>,
     }
 }
 
@@ -139,6 +140,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamptz>,
         confirmed_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
+        session_id -> Nullable<Uuid>,
     }
 }
 
@@ -163,6 +165,8 @@ diesel::table! {
         email -> Text,
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
+        session_id -> Nullable<Uuid>,
+        used_at -> Nullable<Timestamptz>,
     }
 }
 

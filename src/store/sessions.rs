@@ -322,14 +322,20 @@ pub fn end(
     Ok(diesel::update(running).set(ended(reason, now)).execute(connection)? == 1)
 }
 
-/// Ends a user's own session; another user's is left alone.
+/// Ends a session that is signed in; a pending one, or one that is over by time, is left alone. Returns whether there was
+/// one.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn end_own(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub fn end_live(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     Ok(diesel::update(live(key, now))
-        .set(ended(EndReason::Revoked, now))
+        .set(ended(reason, now))
         .execute(connection)?
         == 1)
 }

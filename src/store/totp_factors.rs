@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::kept::Kept;
 use super::schema::totp_factors;
-use crate::domain::ids::{TotpFactorId, UserId};
+use crate::domain::ids::{SessionId, TotpFactorId, UserId};
+use crate::domain::session::SessionKey;
 use crate::domain::totp::TimeStep;
 
 /// A secret as stored.
@@ -33,6 +34,8 @@ pub struct NewPendingFactor {
     pub id: TotpFactorId,
     /// Whose it is.
     pub user_id: UserId,
+    /// The session that begins it: no other one confirms it.
+    pub session_id: SessionId,
     /// The secret, sealed to its row.
     pub sealed_secret: Vec<u8>,
     /// When it was made.
@@ -95,6 +98,7 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
             totp_factors::id.eq(new.id.uuid()),
             totp_factors::user_id.eq(new.user_id.uuid()),
             totp_factors::state.eq("pending"),
+            totp_factors::session_id.eq(new.session_id.uuid()),
             totp_factors::sealed_secret.eq(&new.sealed_secret),
             totp_factors::created_at.eq(new.now),
             totp_factors::expires_at.eq(new.expires_at),
@@ -103,27 +107,58 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
     Ok(())
 }
 
-/// Lists the secrets that a code may be checked against: the active one, then the pending one if it has not expired.
+/// Finds the confirmed secret of a user.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn list_usable(
+pub fn find_active(connection: &mut PgConnection, user_id: UserId) -> Result<Option<StoredFactor>, StoreError> {
+    let row: Option<FactorRow> = of_user(user_id)
+        .filter(totp_factors::state.eq("active"))
+        .select(FactorRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(StoredFactor::from))
+}
+
+/// Finds the secret that a session began and that waits for its first code. One that another session began does not exist
+/// here: nobody can confirm what they did not ask for.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn find_pending(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    now: DateTime<Utc>,
+) -> Result<Option<StoredFactor>, StoreError> {
+    let row: Option<FactorRow> = of_user(key.user_id)
+        .filter(totp_factors::state.eq("pending"))
+        .filter(totp_factors::session_id.eq(key.session_id.uuid()))
+        .filter(totp_factors::expires_at.gt(now))
+        .select(FactorRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(StoredFactor::from))
+}
+
+/// Removes the secret of a user that waits for its first code, unless the kept session began it.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove_pending(
     connection: &mut PgConnection,
     user_id: UserId,
-    now: DateTime<Utc>,
-) -> Result<Vec<StoredFactor>, StoreError> {
-    let rows: Vec<FactorRow> = of_user(user_id)
-        .filter(
-            totp_factors::state
-                .eq("active")
-                .or(totp_factors::expires_at.assume_not_null().gt(now)),
-        )
-        // "active" sorts before "pending".
-        .order(totp_factors::state)
-        .select(FactorRow::as_select())
-        .load(connection)?;
-    Ok(rows.into_iter().map(StoredFactor::from).collect())
+    kept: Option<SessionId>,
+) -> Result<(), StoreError> {
+    // The nil id is no session's.
+    let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
+    let pending = of_user(user_id)
+        .filter(totp_factors::state.eq("pending"))
+        .filter(totp_factors::session_id.is_distinct_from(kept));
+    diesel::delete(pending).execute(connection)?;
+    Ok(())
 }
 
 /// Spends a step of an active secret: of many at once, one succeeds (RFC 6238 §5.2).
@@ -170,6 +205,8 @@ pub fn confirm(
         totp_factors::last_step.eq(step.0),
         totp_factors::confirmed_at.eq(now),
         totp_factors::expires_at.eq(None::<DateTime<Utc>>),
+        // The factor is the account's from now on, and outlives the session.
+        totp_factors::session_id.eq(None::<Uuid>),
     ))
     .execute(connection)?;
     if updated == 1 {

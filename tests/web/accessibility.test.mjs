@@ -67,6 +67,7 @@ story(
       ['magic-link#token=x', 'Sign in'],
       ['reset-password#token=x', 'Choose a new password'],
       ['verify-email#token=x', 'Confirm your e-mail address'],
+      ['cancel-email-change#token=x', 'Stop the change of your address'],
     ]) {
       await person.go(name);
       await person.at(heading);

@@ -37,10 +37,46 @@ story('the address is confirmed and changed by mail', async (person) => {
   await person.press('Change the address');
   await proveOnceMore(person, { code: await person.code() });
   await person.sees(`We sent a mail to ${address}.`);
-  await person.page.goto((await person.service.message(address, 'email_verification')).link);
+  await person.page.goto((await person.service.message(address, 'email_change')).link);
   await person.press('Confirm the address');
   await person.follow('Profile');
   await person.sees(address);
+});
+
+story('a change of address is stopped by the link in the mail to the old one', async (person) => {
+  await person.signUp();
+  await person.proveAddress();
+  await person.go('');
+  const address = `new-${person.email}`;
+  await person.fill('New e-mail address', address);
+  await person.press('Change the address');
+  await person.sees(`We sent a mail to ${address}.`);
+  const change = await person.service.message(address, 'email_change');
+  const owner = await person.context.newPage();
+  await owner.goto((await person.service.message(person.email, 'email_change_requested')).link);
+  await person.at('Stop the change of your address', owner);
+  await owner.getByRole('button', { name: 'Stop the change' }).click();
+  await person.at('The change is stopped', owner);
+  await owner.close();
+  await person.page.goto(change.link);
+  await person.at('Confirm your e-mail address');
+  await person.fill('Password', PASSWORD);
+  await person.press('Confirm the address');
+  await person.at('This link does not work');
+});
+
+story('without a session the page that confirms an address asks for the password', async (person) => {
+  await person.signUp();
+  const { link } = await person.service.message(person.email, 'email_verification');
+  await person.signOut();
+  await person.page.goto(link);
+  await person.at('Confirm your e-mail address');
+  await person.fill('Password', 'not the password');
+  await person.press('Confirm the address');
+  await person.sees('The name or the password is wrong.');
+  await person.fill('Password', PASSWORD);
+  await person.press('Confirm the address');
+  await person.at('Your address is confirmed');
 });
 
 story('who thinks better of it changes nothing', async (person) => {

@@ -149,7 +149,7 @@ export class Person {
   /** Proves the address, as by a press in another browser. */
   async proveAddress() {
     const { token } = await this.service.message(this.email, 'email_verification');
-    await this.service.call('POST', '/email/verify', { token });
+    await this.service.call('POST', '/email/verify', { token, password: PASSWORD });
   }
 
   /** Enters name and password. */

@@ -4,6 +4,7 @@
 
 import { activity } from './views/activity.js';
 import { authenticator } from './views/authenticator.js';
+import { cancelEmailChange } from './views/cancel-email-change.js';
 import { forgotPassword } from './views/forgot-password.js';
 import { login } from './views/login.js';
 import { loginByMail } from './views/login-by-mail.js';
@@ -47,5 +48,6 @@ export const PAGES = {
   'forgot-password': { title: 'forgot_password.title', view: forgotPassword, who: 'any' },
   'magic-link': { title: 'magic_link.title', view: magicLink, who: 'any' },
   'reset-password': { title: 'reset_password.title', view: resetPassword, who: 'any' },
+  'cancel-email-change': { title: 'cancel_email_change.title', view: cancelEmailChange, who: 'any' },
   'verify-email': { title: 'verify_email.title', view: verifyEmail, who: 'any' },
 };

@@ -8,7 +8,6 @@ import { accept } from './session.js';
 /**
  * @typedef {object} Method
  * @property {'totp' | 'recovery_code' | 'email' | 'sms'} type
- * @property {boolean} [pending]
  * @property {string} [hint]
  *
  * @typedef {object} Enrolment
@@ -69,7 +68,7 @@ export function enter(answer, email) {
 /** Begins with an account that was just made. @param {any} answer of `POST /register` @param {string} [email] */
 export function enterNew(answer, email) {
   const { pre_auth_token: token, totp, expires_in: life } = answer;
-  begin({ next: 'enrolment', token, methods: [{ type: 'totp', pending: true }], email, totp: needed(totp) }, life);
+  begin({ next: 'enrolment', token, methods: [], email, totp: needed(totp) }, life);
 }
 
 /** Returns what a page shows of an enrolment. @param {any} totp @returns {Enrolment} */

@@ -82,6 +82,19 @@ pub struct LinkTokenRequest {
     pub token: SecretString,
 }
 
+/// A token from a mail, and what shows that the account is the sender's.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "vev_AQGTx…", "password": "korrekt pferd batterie"}))]
+pub struct VerifyEmailRequest {
+    /// The part of the link after `#token=`.
+    #[schema(value_type = String, write_only)]
+    pub token: SecretString,
+    /// The password of the account; not needed with a bearer token of the account.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    pub password: Option<SecretString>,
+}
+
 /// A token from a mail that opens the first door.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

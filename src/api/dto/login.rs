@@ -35,8 +35,7 @@ pub struct LoginRequest {
 pub enum LoginResponse {
     /// Ask for a code and send it to `POST /2fa/verify`.
     SecondFactorRequired(SecondFactorRequired),
-    /// No authenticator is confirmed: confirm the pending one with `POST /2fa/verify`, or make a new secret with
-    /// `POST /2fa/totp`.
+    /// No second factor is confirmed: make a secret with `POST /2fa/totp`, and confirm it with `POST /2fa/verify`.
     EnrolmentRequired(EnrolmentRequired),
     /// Signed in: the deployment's policy is `optional`, and the user has no second factor.
     Authenticated(Box<TokenResponse>),
@@ -67,7 +66,7 @@ pub struct EnrolmentRequired {
     /// Life of the pre-auth token in seconds.
     #[schema(example = 300)]
     pub expires_in: u64,
-    /// What waits for its first code; empty when the secret has expired.
+    /// Always empty: a secret is confirmed by the login that made it. Make one with `POST /2fa/totp`.
     pub methods: Vec<MethodView>,
 }
 
@@ -79,9 +78,6 @@ pub struct MethodView {
     #[serde(rename = "type")]
     #[schema(example = "totp")]
     pub kind: &'static str,
-    /// Set on a factor that waits for its first code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pending: Option<bool>,
     /// Recovery codes not yet spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining: Option<i64>,
@@ -125,11 +121,8 @@ fn methods(login: &PendingLogin) -> Vec<MethodView> {
     let factors = &login.factors;
     let confirmed = factors.any_confirmed();
     let mut methods = Vec::new();
-    if factors.totp || factors.totp_pending && !confirmed {
-        methods.push(MethodView {
-            pending: (!factors.totp).then_some(true),
-            ..MethodView::of("totp")
-        });
+    if factors.totp {
+        methods.push(MethodView::of("totp"));
     }
     if confirmed && factors.recovery_codes_remaining > 0 {
         methods.push(MethodView {
@@ -161,7 +154,6 @@ impl MethodView {
     const fn of(kind: &'static str) -> Self {
         Self {
             kind,
-            pending: None,
             remaining: None,
             hint: None,
         }

@@ -68,6 +68,10 @@ pub fn refused(refusal: Refusal) -> Problem {
             Code::Conflict,
             "Administrators cannot do this to their own account; another one can.",
         ),
+        Refusal::UnprovenAddress => Problem::new(
+            Code::Conflict,
+            "Nobody has confirmed the account's e-mail address yet; roles can be granted after that.",
+        ),
         Refusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
     }
 }

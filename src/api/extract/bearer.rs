@@ -12,6 +12,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::opaque_token::TokenKind;
 use crate::flows::sessions::{self, Caller};
+use crate::flows::email_verification;
 use crate::flows::step_up::{self, RecentCaller};
 
 /// What a request presents as bearer.
@@ -144,6 +145,29 @@ impl FromRequest for Enrolling {
         }
         let signed_in = RecentlyAuthenticated::from_request(request, payload);
         async move { signed_in.await.map(|caller| Self::SignedIn(Box::new(caller.0))) }.boxed_local()
+    }
+}
+
+/// What a request shows beside a mailed token: nothing, a pre-auth token that the flow judges, or a good access token.
+pub struct AccountBearer(pub email_verification::Bearer);
+
+impl FromRequest for AccountBearer {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let bearer = match Bearer::of(request) {
+            Bearer::Absent => email_verification::Bearer::Absent,
+            Bearer::Presented(token) if token.expose_secret().starts_with(TokenKind::PreAuth.prefix()) => {
+                email_verification::Bearer::PreAuth(token)
+            }
+            Bearer::Presented(_) | Bearer::Malformed => {
+                let signed_in = SignedIn::of(request);
+                let found = |SignedIn(caller)| Self(email_verification::Bearer::SignedIn(Box::new(caller)));
+                return async move { signed_in.await.map(found) }.boxed_local();
+            }
+        };
+        ready(Ok(Self(bearer))).boxed_local()
     }
 }
 

@@ -23,7 +23,7 @@ const CACHEABLE: &str = "public, max-age=0, must-revalidate";
 const PAGE: &str = "index.html";
 
 /// The pages, by the last part of their address; the page without one is the first. `web/js/pages.js` has the same.
-pub const PAGES: [&str; 16] = [
+pub const PAGES: [&str; 17] = [
     "",
     "login",
     "login-by-mail",
@@ -35,6 +35,7 @@ pub const PAGES: [&str; 16] = [
     "forgot-password",
     "reset-password",
     "verify-email",
+    "cancel-email-change",
     "security",
     "authenticator",
     "sessions",
@@ -81,6 +82,7 @@ files! {
     "js/texts/en.js",
     "js/views/activity.js",
     "js/views/authenticator.js",
+    "js/views/cancel-email-change.js",
     "js/views/device.js",
     "js/views/forgot-password.js",
     "js/views/link-page.js",

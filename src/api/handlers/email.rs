@@ -1,11 +1,13 @@
-//! `POST /email/verify`, `POST /email/verify/request` and `POST /email/change`.
+//! `POST /email/verify`, `POST /email/verify/request`, `POST /email/change` and `POST /email/change/cancel`.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
 
-use crate::api::dto::account::{AcceptedResponse, EmailRequest, EmailVerificationRequest, LinkTokenRequest};
-use crate::api::extract::bearer::{RecentlyAuthenticated, SignedIn};
+use crate::api::dto::account::{
+    AcceptedResponse, EmailRequest, EmailVerificationRequest, LinkTokenRequest, VerifyEmailRequest,
+};
+use crate::api::extract::bearer::{AccountBearer, RecentlyAuthenticated, SignedIn};
 use crate::api::extract::json::{OptionalJson, StrictJson};
 use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
@@ -14,25 +16,37 @@ use crate::api::state::ApiState;
 use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
-use crate::flows::email::{self, Change, Verification};
+use crate::domain::password::Password;
+use crate::flows::email::{self, Change};
+use crate::flows::email_verification::{self, Verification};
 use crate::flows::links;
 
 /// Confirms an address
 ///
-/// With the token from the mail: the account's own address, or the one that takes its place. The token works once.
+/// With the token from the mail: the account's own address, or the one that takes its place. Beside the token this wants a
+/// proof that the account is the sender's: an access token or a pre-auth token of it as bearer, or its password. Without one the
+/// answer is 401 `proof_required`, and the token stays good. A wrong password counts like one at `POST /login`. The same token
+/// again is answered the same, for as long as it lasts and the account has the address. A link that changes the address works
+/// only while the session lives that asked for it.
 #[utoipa::path(
     post, path = "/email/verify", operation_id = "verify_email", tag = "Account",
-    request_body(content = LinkTokenRequest),
+    request_body(content = VerifyEmailRequest),
     responses((status = 204, description = "The address is confirmed.")),
+    security((), ("access_token" = []), ("pre_auth_token" = [])),
 )]
 pub async fn verify(
     state: Data<ApiState>,
     origin: Origin,
-    body: StrictJson<LinkTokenRequest>,
+    Then(bearer, body): Then<AccountBearer, StrictJson<VerifyEmailRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    match email::verify(&state.core, body.0.token.expose_secret(), origin.0).await? {
+    let password = body.0.password.as_ref().map(Password::new);
+    let token = body.0.token.expose_secret();
+    match email_verification::verify(&state.core, token, (bearer.0, password), origin.0).await? {
         Verification::Verified => Ok(HttpResponse::NoContent().finish()),
         Verification::InvalidToken => Err(Problem::of(Code::InvalidLinkToken)),
+        Verification::ProofRequired => Err(Problem::of(Code::ProofRequired)),
+        Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken).bearer_error()),
+        Verification::Refused(refusal) => Err(refusal.into()),
     }
 }
 
@@ -63,7 +77,8 @@ pub async fn request_verification(
 
 /// Asks for another address
 ///
-/// A link goes to the new one, and the change takes effect with it; until then the old one stays. The old one is told.
+/// A link goes to the new one, and the change takes effect with it, as long as the session that asks now lives; until then the
+/// old one stays. A confirmed old one is told, with a link that stops the change.
 #[utoipa::path(
     post, path = "/email/change", operation_id = "change_email", tag = "Account",
     request_body(content = EmailRequest),
@@ -80,5 +95,26 @@ pub async fn change(
         Change::Requested => Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED)),
         Change::Taken => Err(Problem::of(Code::EmailTaken)),
         Change::Wait(wait) => Err(Problem::rate_limited(wait)),
+    }
+}
+
+/// Stops a change of the address
+///
+/// With the token from the mail to the old address. The change is off, and all sessions of the account end with it, as do all
+/// tokens in mails. The token works once.
+#[utoipa::path(
+    post, path = "/email/change/cancel", operation_id = "cancel_email_change", tag = "Account",
+    request_body(content = LinkTokenRequest),
+    responses((status = 204, description = "The address stays; all sessions have ended.")),
+)]
+pub async fn cancel_change(
+    state: Data<ApiState>,
+    origin: Origin,
+    body: StrictJson<LinkTokenRequest>,
+) -> Result<HttpResponse, Problem> {
+    if email::cancel_change(&state.core, body.0.token.expose_secret(), origin.0).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Problem::of(Code::InvalidLinkToken))
     }
 }

@@ -30,7 +30,7 @@ use crate::flows::login::{Attempt, login};
             }))),
             ("enrolment_required" = (summary = "Set a second factor up", value = json!({
                 "status": "enrolment_required", "pre_auth_token": "vpa_AQGTx…", "expires_in": 300,
-                "methods": [{"type": "totp", "pending": true}],
+                "methods": [],
             }))),
             ("authenticated" = (summary = "Signed in: only where the second factor is optional", value = json!({
                 "status": "authenticated", "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…",

@@ -74,12 +74,8 @@ pub async fn register(
 }
 
 fn created(account: &NewAccount) -> Result<RegisterResponse, Problem> {
-    let factors = SecondFactors {
-        totp_pending: true,
-        ..SecondFactors::default()
-    };
     Ok(RegisterResponse {
-        user: UserView::new(&account.user, &factors),
+        user: UserView::new(&account.user, &SecondFactors::default()),
         totp: TotpEnrolmentView::new(&account.enrolment)?,
         pre_auth_token: reveal(&account.pre_auth_token),
         expires_in: account.expires_in,

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use super::unknown;
 use crate::cli::confirm::Consent;
 use crate::cli::operate::operate;
-use crate::cli::{Failure, write_out};
+use crate::cli::{Failure, complain, write_out};
 use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::UserSelector;
@@ -22,6 +22,7 @@ pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool)
     let update = Update {
         disabled: Some(disabled),
         roles: None,
+        unverified: false,
     };
     let what = if disabled {
         "disabled; its sessions have ended"
@@ -37,7 +38,12 @@ pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool)
 }
 
 /// Grants roles, or takes them away.
-pub(super) fn grant(config: &Config, user: &UserSelector, roles: &[String], revoke: bool) -> Result<(), Failure> {
+pub(super) fn grant(
+    config: &Config,
+    user: &UserSelector,
+    roles: &[String],
+    (revoke, unverified): (bool, bool),
+) -> Result<(), Failure> {
     let change = if revoke {
         RolesChange::Revoke
     } else {
@@ -46,11 +52,16 @@ pub(super) fn grant(config: &Config, user: &UserSelector, roles: &[String], revo
     let update = Update {
         disabled: None,
         roles: Some(change(roles.to_vec())),
+        unverified,
     };
     operate(config, async |core| {
         let found = find(&core, user).await?;
         let updated = users::update(&core, &Operator::command_line(&core), found.id, update).await?;
-        let roles = updated.map_err(refused)?.account.user.roles;
+        let account = updated.map_err(refused)?.account;
+        if !revoke && !account.user.may_have_roles() {
+            complain(super::UNVERIFIED_ROLES);
+        }
+        let roles = account.user.roles;
         let roles = if roles.is_empty() {
             "none".to_owned()
         } else {
@@ -132,6 +143,7 @@ fn full_name(user: &User) -> String {
 fn refused(refusal: Refusal) -> Failure {
     match refusal {
         Refusal::UnknownUser => unknown(),
+        Refusal::UnprovenAddress => Failure::of(super::ADDRESS_UNPROVEN),
         Refusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
         // Rules for administrators; the command line is the way back in.
         Refusal::NotAdministrator | Refusal::OwnAccount => Failure::of("this may not be done"),

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::api::dto::admin::ManagedUserView;
 use crate::cli::operate::operate;
-use crate::cli::{Failure, write_out};
+use crate::cli::{Failure, complain, write_out};
 use crate::config::Config;
 use crate::domain::email::Email;
 use crate::domain::managed_user::ManagedUser;
@@ -16,8 +16,8 @@ use crate::domain::message::Locale;
 use crate::domain::roles;
 use crate::domain::username::Username;
 use crate::flows::Core;
-use crate::flows::admin::Operator;
 use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+use crate::flows::admin::{Operator, Refusal};
 
 /// What a new account is to be.
 #[derive(Args)]
@@ -31,6 +31,9 @@ pub(in crate::cli) struct NewUserArgs {
     /// What the owner may do; may be given several times. admin opens /admin
     #[arg(long = "role", value_name = "ROLE", value_parser = super::parse_role)]
     roles: Vec<String>,
+    /// Grant the roles although nobody has confirmed the address
+    #[arg(long)]
+    unverified: bool,
     /// The language of messages, such as de
     #[arg(long, value_name = "TAG", value_parser = parse_locale)]
     locale: Option<Locale>,
@@ -51,11 +54,15 @@ pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
         email: args.email.clone(),
         username: args.username.clone(),
         roles: roles::check(&args.roles).map_err(Failure::of)?,
+        unverified: args.unverified,
         locale: args.locale.unwrap_or_default(),
         way: if args.mail { Way::Mail } else { Way::Shown },
     };
     operate(config, async |core| {
         let (account, link, expires_at) = create(&core, new).await?;
+        if !account.user.roles.is_empty() {
+            complain(super::UNVERIFIED_ROLES);
+        }
         if args.json {
             let mut shown = json!({"user": ManagedUserView::invited(&account)});
             if let (Some(link), Some(members)) = (&link, shown.as_object_mut()) {
@@ -87,6 +94,7 @@ async fn create(core: &Arc<Core>, new: NewAccount) -> Result<Made, Failure> {
         } => Ok((account, link, expires_at)),
         Invitation::EmailTaken => Err(Failure::of("there is an account with this address")),
         Invitation::UsernameTaken => Err(Failure::of("there is an account with this user name")),
+        Invitation::Refused(Refusal::UnprovenAddress) => Err(Failure::of(super::ADDRESS_UNPROVEN)),
         Invitation::Refused(_) => Err(Failure::of("the account may not be made")),
     }
 }

@@ -122,6 +122,7 @@ fn as_value(report: &ImportReport, dry_run: bool) -> Value {
         "present": report.present,
         "failed": report.failed,
         "faults": report.faults.iter().map(note).collect::<Vec<_>>(),
+        "without_roles": report.without_roles.iter().map(note).collect::<Vec<_>>(),
         "differing": report.differing.iter().map(note).collect::<Vec<_>>(),
     })
 }
@@ -137,10 +138,15 @@ fn as_text(report: &ImportReport, dry_run: bool) -> String {
         failed,
         faults,
         differing,
+        without_roles,
     } = report;
     let counts = format!("imported  {imported}\npresent   {present}\nfailed    {failed}\n");
     text.push_str(&counts);
-    for (heading, notes) in [("Failed", faults), ("Present, under other names", differing)] {
+    for (heading, notes) in [
+        ("Failed", faults),
+        ("Imported without roles", without_roles),
+        ("Present, under other names", differing),
+    ] {
         if !notes.is_empty() {
             // Writing to a text cannot fail.
             let _ = writeln!(text, "\n{heading}:");
@@ -196,6 +202,7 @@ mod tests {
             failed: 3,
             faults: vec![note(7, Some("email")), note(9, None)],
             differing: vec![],
+            without_roles: vec![],
         };
         let expected =
             "imported  1\npresent   2\nfailed    3\n\nFailed:\n  line 7: email is wrong\n  line 9: is wrong\n";

@@ -24,9 +24,10 @@ pub(super) enum UsersCommand {
     /// The link works once and for a day; hand it to the owner in a way that nobody listens to. Until then the account has no
     /// password. Opening the link counts as proof of the address. With --mail the link is mailed instead of printed.
     ///
-    /// The first administrator:
+    /// Roles are for addresses that their owners have confirmed. With --unverified they are granted before that, and whoever
+    /// opens the link has them. The first administrator:
     ///
-    ///   vestibule users create root@example.com --role admin
+    ///   vestibule users create root@example.com --role admin --unverified
     #[command(verbatim_doc_comment)]
     Create {
         #[command(flatten)]
@@ -94,6 +95,9 @@ pub(super) enum UsersCommand {
     },
     /// Grant roles, or take them away; tokens tell from their next refresh on
     ///
+    /// An account whose address nobody has confirmed is refused: the reader of that mail box, whoever it is, could take the
+    /// account over. With --unverified the roles are granted all the same, and are gone if that happens.
+    ///
     ///   vestibule users grant jo@example.com editor admin
     ///   vestibule users grant jo@example.com admin --revoke
     #[command(verbatim_doc_comment)]
@@ -107,6 +111,9 @@ pub(super) enum UsersCommand {
         /// Take them away
         #[arg(long)]
         revoke: bool,
+        /// Grant them although nobody has confirmed the address
+        #[arg(long, conflicts_with = "revoke")]
+        unverified: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
@@ -160,8 +167,9 @@ pub(super) enum UsersCommand {
     ///
     /// FILE has one JSON object a line: email, username or both; password_hash (bcrypt, passlib's bcrypt_sha256, Argon2, and
     /// those of Django and Werkzeug); and, if you like, totp_secret (base32), email_verified, roles, locale, created_at.
-    /// Users who are there already are left as they are, so a run that was cut off may be repeated. Ends with 1 if a line
-    /// could not be taken; the others are taken all the same.
+    /// Users who are there already are left as they are, so a run that was cut off may be repeated. Users with an address that
+    /// is not verified are taken without their roles. Ends with 1 if a line could not be taken; the others are taken all the
+    /// same.
     ///
     ///   vestibule users import users.ndjson --dry-run
     #[command(verbatim_doc_comment)]
@@ -228,8 +236,12 @@ impl UsersCommand {
             Self::Disable { user, .. } => change::set_disabled(config, user, true),
             Self::Enable { user, .. } => change::set_disabled(config, user, false),
             Self::Grant {
-                user, roles, revoke, ..
-            } => change::grant(config, user, roles, *revoke),
+                user,
+                roles,
+                revoke,
+                unverified,
+                ..
+            } => change::grant(config, user, roles, (*revoke, *unverified)),
             Self::Reset2fa { user, yes, .. } => change::reset_second_factors(config, user, *yes),
             Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
@@ -251,6 +263,13 @@ fn parse_role(text: &str) -> Result<String, &'static str> {
         .map_err(|_wanted| "must be 1 to 64 letters, digits, dots, colons, dashes or underscores")?;
     Ok(text.to_owned())
 }
+
+/// Why roles are refused.
+const ADDRESS_UNPROVEN: &str = "nobody has confirmed the account's address, and whoever reads that mail box could take the \
+                                account over; --unverified grants the roles all the same";
+/// What it means that they were not.
+const UNVERIFIED_ROLES: &str = "warning: nobody has confirmed the account's address. The person who set the account up, or who \
+                                opens the link that was made for it, has these roles.";
 
 fn unknown() -> Failure {
     Failure::of("there is no such account; `vestibule users list` shows them")

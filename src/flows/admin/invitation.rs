@@ -29,6 +29,8 @@ pub struct NewAccount {
     pub username: Option<Username>,
     /// What its owner may do.
     pub roles: Vec<String>,
+    /// Whether roles may be granted although nobody has proven the address. On the command line only, and said aloud there.
+    pub unverified: bool,
     /// The language of messages.
     pub locale: Locale,
     /// How the link reaches its owner.
@@ -88,6 +90,11 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
         .transaction("admin.invite", move |connection| {
             let work = operator.at_work(&shared, now);
             if let Err(refusal) = work.begin(connection)? {
+                return Ok(Invitation::Refused(refusal));
+            }
+            if !user.roles.is_empty() && !new.unverified && !user.may_have_roles() {
+                let refusal = Refusal::UnprovenAddress;
+                work.record_refusal(connection, refusal, None)?;
                 return Ok(Invitation::Refused(refusal));
             }
             if !managed_users::insert(connection, &user, now)? {

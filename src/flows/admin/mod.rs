@@ -14,14 +14,15 @@ use chrono::{DateTime, Utc};
 
 use super::sessions::Caller;
 use super::step_up::{self, Demand};
-use super::{Core, Fault, ended_events};
+use super::{Core, Fault, ended_events, session_end};
 use crate::domain::assurance::{AssuranceLevel, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{RequestId, UserId};
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
-use crate::domain::session::{EndReason, SessionKey};
-use crate::store::{PgConnection, managed_users, sessions};
+use crate::domain::session::SessionKey;
+use crate::domain::session_end::EndCause;
+use crate::store::{PgConnection, managed_users};
 
 /// Whether a caller may do operators' work.
 #[must_use]
@@ -132,6 +133,9 @@ pub enum Refusal {
     OwnAccount,
     /// The roles that would come of it cannot be.
     Roles(&'static str),
+    /// Roles would be granted to an account whose address nobody has proven: the reader of that mail box, whoever it is,
+    /// could take the account over.
+    UnprovenAddress,
 }
 
 impl Refusal {
@@ -140,6 +144,7 @@ impl Refusal {
         match self {
             Self::NotAdministrator => Some("not_an_administrator"),
             Self::OwnAccount => Some("own_account"),
+            Self::UnprovenAddress => Some("unproven_address"),
             Self::UnknownUser | Self::Roles(_) => None,
         }
     }
@@ -209,9 +214,14 @@ impl Work<'_> {
         }
     }
 
-    /// Ends all sessions of an account, pending ones included, and returns what to write down about that.
-    fn end_sessions(&self, connection: &mut PgConnection, id: UserId) -> Result<Vec<AuditEvent>, Fault> {
-        let ended = sessions::end_all(connection, id, None, EndReason::Revoked, self.now)?;
+    /// Ends all sessions of an account, pending ones included, and what waits on it. Returns what to write down about that.
+    fn end_sessions(
+        &self,
+        connection: &mut PgConnection,
+        id: UserId,
+        cause: EndCause,
+    ) -> Result<Vec<AuditEvent>, Fault> {
+        let ended = session_end::end_all(connection, id, None, cause, self.now)?;
         Ok(ended_events(id, ended))
     }
 }

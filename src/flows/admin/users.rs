@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::{Operator, Refusal, Work, change};
 use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{LinkTokenId, UserId};
 use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
+use crate::domain::session_end::EndCause;
 use crate::flows::outbox::tell;
 use crate::flows::page::Page;
 use crate::flows::{Core, Fault, recovery};
@@ -96,6 +99,8 @@ pub struct Update {
     pub disabled: Option<bool>,
     /// Its roles.
     pub roles: Option<RolesChange>,
+    /// Whether roles may be granted although nobody has proven the address. On the command line only, and said aloud there.
+    pub unverified: bool,
 }
 
 /// Changes an account. One that is disabled is out at once; roles are in the tokens from the next refresh on.
@@ -120,7 +125,7 @@ pub async fn update(
                 return Ok(Err(refusal));
             }
             if let Some(roles) = &update.roles
-                && let Err(refusal) = change_roles(work, connection, &mut subject, roles)?
+                && let Err(refusal) = change_roles(work, connection, &mut subject, (roles, update.unverified))?
             {
                 return Ok(Err(refusal));
             }
@@ -142,7 +147,7 @@ fn change_roles(
     work: &Work<'_>,
     connection: &mut PgConnection,
     subject: &mut ManagedUser,
-    change: &RolesChange,
+    (change, unverified): (&RolesChange, bool),
 ) -> Result<Result<(), Refusal>, Fault> {
     let new = match change.apply(&subject.user.roles) {
         Ok(new) => new,
@@ -150,6 +155,10 @@ fn change_roles(
     };
     if new == subject.user.roles {
         return Ok(Ok(()));
+    }
+    let grants = new.iter().any(|role| !subject.user.roles.contains(role));
+    if grants && !unverified && !subject.user.may_have_roles() {
+        return Ok(Err(Refusal::UnprovenAddress));
     }
     if roles::is_administrator(&subject.user.roles)
         && !roles::is_administrator(&new)
@@ -178,9 +187,8 @@ fn set_disabled(
     subject.disabled = disabled;
     let mut events = Vec::new();
     let what = if disabled {
-        events.extend(work.end_sessions(connection, id)?);
-        // A link in an old mail must not open what was closed and opened again.
-        link_tokens::remove_all(connection, id)?;
+        // With what waits on the account: a link in an old mail must not open what was closed and opened again.
+        events.extend(work.end_sessions(connection, id, EndCause::AccountDisabled)?);
         "user_disabled"
     } else {
         "user_enabled"
@@ -254,7 +262,7 @@ pub async fn reset_second_factors(
             return Ok(Err(refusal));
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
-        events.extend(work.end_sessions(connection, id)?);
+        events.extend(work.end_sessions(connection, id, EndCause::FactorsReset)?);
         recovery::remove_second_factors(connection, id)?;
         work.record(connection, "second_factors_reset", &events, Some(id))?;
         let origin = work.operator.shown_origin();
@@ -282,7 +290,7 @@ pub async fn end_sessions(core: &Arc<Core>, operator: &Operator, id: UserId) -> 
         operator,
         (id, "admin.end_sessions"),
         |work, connection, subject| {
-            let events = work.end_sessions(connection, subject.user.id)?;
+            let events = work.end_sessions(connection, subject.user.id, EndCause::EndedByOperator)?;
             work.record(connection, "sessions_ended", &events, Some(subject.user.id))?;
             Ok(Ok(events.len()))
         },
@@ -290,8 +298,8 @@ pub async fn end_sessions(core: &Arc<Core>, operator: &Operator, id: UserId) -> 
     .await
 }
 
-/// Ends the sessions of everybody, account by account: after a leak of keys, say. `progress` is told of each account. Can be
-/// cut off and run again. Returns how many sessions there were.
+/// Ends the sessions of everybody, account by account, and every mailed token: after a leak of keys, say. `progress` is told of
+/// each account. Can be cut off and run again. Returns how many sessions there were.
 ///
 /// # Errors
 ///
@@ -306,13 +314,32 @@ pub async fn sign_out_everybody(core: &Arc<Core>, operator: &Operator, progress:
             })
             .await?;
         let Some(last) = signed_in.last() else {
-            return Ok(ended);
+            break;
         };
         after = Some(*last);
         for id in signed_in {
             // Whoever is gone meanwhile has no session either.
             ended += end_sessions(core, operator, id).await?.unwrap_or_default();
             progress();
+        }
+    }
+    remove_mailed_tokens(core).await?;
+    Ok(ended)
+}
+
+/// Removes the mailed tokens of everybody: those of accounts without a session are left by then.
+async fn remove_mailed_tokens(core: &Arc<Core>) -> Result<(), Fault> {
+    // Ids begin with the millisecond; those of the present one go as well.
+    let end = LinkTokenId::new(core.clock.now() + TimeDelta::milliseconds(1), core.random.as_ref());
+    loop {
+        let removed = core
+            .db
+            .transaction("admin.remove_mailed_tokens", move |connection| {
+                link_tokens::delete_before(connection, end.uuid(), SIGNED_OUT_AT_ONCE).map_err(Fault::from)
+            })
+            .await?;
+        if removed == 0 {
+            return Ok(());
         }
     }
 }

@@ -167,6 +167,30 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
     }
 }
 
+/// One place ends sessions and removes what waits on an account, so that no end forgets the other half.
+#[test]
+fn one_flow_ends_sessions() {
+    const ENDS: [&str; 4] = [
+        "sessions::end",
+        "link_tokens::remove_all",
+        "totp_factors::remove_pending",
+        "out_of_band_factors::remove_pending",
+    ];
+    let mut files = Vec::new();
+    collect(&source().join("flows"), &mut files);
+    files.retain(|file| {
+        let text = std::fs::read_to_string(file).unwrap();
+        ENDS.iter().any(|name| text.contains(name))
+    });
+    assert_eq!(files, [source().join("flows/session_end.rs")]);
+    // Nobody imports the functions themselves and so calls them by another name.
+    for (_, file, line) in use_lines() {
+        let imports = ["store::sessions::", "store::link_tokens::", "store::totp_factors::"];
+        let by_name = imports.iter().any(|module| line.contains(module)) && line.contains("end_");
+        assert!(!by_name, "{}: {line}", file.display());
+    }
+}
+
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }

@@ -238,6 +238,7 @@ fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
         "/magic-link/verify",
         "/password/forgot",
         "/password/reset",
+        "/email/change/cancel",
         "/email/verify",
         "/email/verify/request",
         "/token/refresh",

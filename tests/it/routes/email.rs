@@ -1,4 +1,4 @@
-//! `POST /email/verify` `POST /email/verify/request` `POST /email/change`
+//! `POST /email/verify` `POST /email/verify/request` `POST /email/change` `POST /email/change/cancel`
 
 use actix_web::http::Method;
 use serde_json::json;
@@ -8,7 +8,13 @@ use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
 async fn prove(app: &TestApp, token: &str) -> TestResponse {
-    app.post("/email/verify", &json!({"token": token})).await
+    app.post("/email/verify", &json!({"token": token, "password": PASSWORD}))
+        .await
+}
+
+async fn prove_as(app: &TestApp, token: &str, bearer: &str) -> TestResponse {
+    app.call_as(Method::POST, "/email/verify", bearer, &json!({"token": token}))
+        .await
 }
 
 async fn change(app: &TestApp, token: &str, email: &str) -> TestResponse {
@@ -17,14 +23,15 @@ async fn change(app: &TestApp, token: &str, email: &str) -> TestResponse {
 }
 
 #[actix_web::test]
-async fn the_mail_of_the_registration_proves_the_address_once_within_a_day() {
+async fn the_mail_of_the_registration_proves_the_address_within_a_day() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(me["email_verified"], false);
     let token = app.mailed_token("jo@example.com", "email_verification").await;
     prove(&app, &token).await.expect(204);
-    prove(&app, &token).await.expect_problem(400, "invalid_link_token");
+    // A button that was pressed twice did what it says.
+    prove(&app, &token).await.expect(204);
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(me["email_verified"], true);
 
@@ -47,8 +54,10 @@ async fn the_mail_is_sent_anew_to_whoever_asks_for_their_own_address() {
     app.post_as("/email/verify/request", &signed_in.access_token)
         .await
         .expect(202);
-    prove(&app, &older).await.expect_problem(400, "invalid_link_token");
-    app.verify_email("jo@example.com").await;
+    // A stranger may have asked for the newer one: the older goes on counting, and using one ends the others.
+    let newer = app.mailed_token("jo@example.com", "email_verification").await;
+    prove(&app, &older).await.expect(204);
+    prove(&app, &newer).await.expect_problem(400, "invalid_link_token");
     // Nothing is left to prove.
     let before = app.letters("jo@example.com").await.len();
     app.post_as("/email/verify/request", &signed_in.access_token)
@@ -71,7 +80,7 @@ async fn an_address_changes_on_proof_and_both_are_told() {
     app.letter("jo@example.com", "email_change_requested").await;
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(me["email"], "jo@example.com", "not before it is proven");
-    app.verify_email("jo@example.org").await;
+    app.verify_new_email("jo@example.org", &signed_in.access_token).await;
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(
         (&me["email"], &me["email_verified"]),
@@ -93,7 +102,7 @@ async fn an_address_that_another_account_has_is_refused_also_at_the_last_moment(
     change(&app, &signed_in.access_token, "ann@example.com")
         .await
         .expect(202);
-    let token = app.mailed_token("ann@example.com", "email_verification").await;
+    let token = app.mailed_token("ann@example.com", "email_change").await;
     Person::register(&app, "ann@example.com").await;
     prove(&app, &token).await.expect_problem(400, "invalid_link_token");
     for text in ["", "jo", "jö@example.com"] {
@@ -113,7 +122,7 @@ async fn two_who_want_the_same_address_at_once_get_it_once() {
             .await
             .expect(202);
         app.clock.advance(1);
-        tokens.push(app.mailed_token("new@example.com", "email_verification").await);
+        tokens.push(app.mailed_token("new@example.com", "email_change").await);
     }
     let answers = futures_util::future::join_all(tokens.iter().map(|token| prove(&app, token))).await;
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
@@ -146,4 +155,164 @@ async fn where_it_is_demanded_nobody_gets_in_before_the_address_is_proven() {
         .await
         .expect(200);
     log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_session_a_pending_login_or_the_password_shows_whose_account_it_is() {
+    let app = TestApp::new().await;
+    for (number, by) in ["access token", "pre-auth token", "password"].into_iter().enumerate() {
+        let email = format!("jo{number}@example.com");
+        let jo = Person::sign_up(&app, &email).await;
+        let token = app.mailed_token(&email, "email_verification").await;
+        let answer = match by {
+            "access token" => prove_as(&app, &token, &jo.access_token).await,
+            "pre-auth token" => prove_as(&app, &token, &jo.person.log_in(&app).await).await,
+            _ => prove(&app, &token).await,
+        };
+        answer.expect(204);
+        let me = app.get_as("/me", &jo.access_token).await.expect(200).json();
+        assert_eq!(me["email_verified"], true, "{by}");
+    }
+}
+
+/// The owner of an address that a stranger registered with must not confirm the stranger's account by a click.
+#[actix_web::test]
+async fn a_link_without_a_proof_of_the_account_confirms_nothing_and_stays_good() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let stranger = Person::sign_up(&app, "stranger@example.com").await;
+    let token = app.mailed_token("jo@example.com", "email_verification").await;
+    let bare = json!({"token": token});
+    app.post("/email/verify", &bare)
+        .await
+        .expect_problem(401, "proof_required");
+    prove_as(&app, &token, &stranger.access_token)
+        .await
+        .expect_problem(401, "proof_required");
+    let login = stranger.person.log_in(&app).await;
+    prove_as(&app, &token, &login)
+        .await
+        .expect_problem(401, "proof_required");
+    prove_as(&app, &token, "x").await.expect_problem(401, "invalid_token");
+    prove_as(&app, &token, "vpa_x")
+        .await
+        .expect_problem(401, "invalid_pre_auth_token");
+    prove_as(&app, &token, &jo.person.pre_auth_token)
+        .await
+        .expect_problem(401, "invalid_pre_auth_token");
+    app.post(
+        "/email/verify",
+        &json!({"token": token, "password": "another password"}),
+    )
+    .await
+    .expect_problem(401, "invalid_credentials");
+    let me = app.get_as("/me", &jo.access_token).await.expect(200).json();
+    assert_eq!(me["email_verified"], false);
+    prove(&app, &token).await.expect(204);
+    // Once more without a proof, nothing is told.
+    app.post("/email/verify", &bare)
+        .await
+        .expect_problem(401, "proof_required");
+}
+
+#[actix_web::test]
+async fn wrong_passwords_beside_a_link_count_as_at_the_login() {
+    let app = TestApp::new().await;
+    Person::register(&app, "jo@example.com").await;
+    let token = app.mailed_token("jo@example.com", "email_verification").await;
+    let wrong = json!({"token": token, "password": "another password"});
+    for number in 0..5 {
+        // Half of them here, half at the login: one count.
+        if number % 2 == 0 {
+            log_in(&app, "jo@example.com", "another password")
+                .await
+                .expect_problem(401, "invalid_credentials");
+        } else {
+            app.post("/email/verify", &wrong)
+                .await
+                .expect_problem(401, "invalid_credentials");
+        }
+    }
+    let waits = prove(&app, &token).await;
+    assert!(waits.header("retry-after").is_some());
+    waits.expect_problem(429, "rate_limited");
+    log_in(&app, "jo@example.com", PASSWORD)
+        .await
+        .expect_problem(429, "rate_limited");
+    app.clock.advance(30);
+    prove(&app, &token).await.expect(204);
+}
+
+#[actix_web::test]
+async fn a_link_that_was_used_is_worth_nothing_for_an_address_that_is_not_the_accounts() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let own = app.mailed_token("jo@example.com", "email_verification").await;
+    change(&app, &jo.access_token, "jo@example.org").await.expect(202);
+    // Both letters are to be told apart: the change is no confirmation, and the confirmation no change.
+    let other = app.letter("jo@example.org", "email_change").await;
+    assert!(
+        other["text"].as_str().unwrap().contains("signed in to an account"),
+        "{other}"
+    );
+    app.verify_new_email("jo@example.org", &jo.access_token).await;
+    app.verify_new_email("jo@example.org", &jo.access_token).await;
+    prove(&app, &own).await.expect_problem(400, "invalid_link_token");
+}
+
+/// The attack: a change that was asked for in a stolen session came true after its owner had ended that session.
+#[actix_web::test]
+async fn a_change_of_address_ends_with_the_session_that_asked_for_it() {
+    let app = TestApp::new().await;
+    let stolen = Person::sign_up(&app, "jo@example.com").await;
+    app.verify_email("jo@example.com").await;
+    change(&app, &stolen.access_token, "mallory@example.org")
+        .await
+        .expect(202);
+    let token = app.mailed_token("mallory@example.org", "email_change").await;
+    app.post("/email/verify", &json!({"token": token}))
+        .await
+        .expect_problem(401, "proof_required");
+    app.post_as("/logout", &stolen.access_token).await.expect(204);
+    let owner = stolen.person.sign_in_again(&app).await;
+    prove(&app, &token).await.expect_problem(400, "invalid_link_token");
+    prove_as(&app, &token, &owner)
+        .await
+        .expect_problem(400, "invalid_link_token");
+    let me = app.get_as("/me", &owner).await.expect(200).json();
+    assert_eq!(me["email"], "jo@example.com");
+}
+
+#[actix_web::test]
+async fn the_old_address_stops_a_change_and_ends_all_sessions() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    // Nothing goes to an address that nobody has proven.
+    change(&app, &jo.access_token, "first@example.org").await.expect(202);
+    assert!(
+        !app.news("jo@example.com")
+            .await
+            .contains(&"email_change_requested".to_owned())
+    );
+    app.verify_email("jo@example.com").await;
+    change(&app, &jo.access_token, "second@example.org").await.expect(202);
+    let cancellation = app.mailed_token("jo@example.com", "email_change_requested").await;
+    app.clock.advance(1);
+    // Another change does not kill the link in the first mail.
+    change(&app, &jo.access_token, "third@example.org").await.expect(202);
+    let token = app.mailed_token("third@example.org", "email_change").await;
+    let cancel = async |token: &str| app.post("/email/change/cancel", &json!({"token": token})).await;
+    for other in ["", "x", token.as_str(), &token.replacen("vev_", "vec_", 1)] {
+        cancel(other).await.expect_problem(400, "invalid_link_token");
+    }
+    cancel(&cancellation).await.expect(204);
+    cancel(&cancellation).await.expect_problem(400, "invalid_link_token");
+    prove(&app, &token).await.expect_problem(400, "invalid_link_token");
+    app.get_as("/me", &jo.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    let owner = jo.person.sign_in_again(&app).await;
+    let events = app.get_as("/me/events", &owner).await.expect(200).json();
+    let reasons = events["items"].as_array().unwrap().iter().map(|event| &event["reason"]);
+    assert!(reasons.into_iter().any(|reason| reason == "email_change_cancelled"));
 }

@@ -1,7 +1,7 @@
 //! One file an operation, named and placed as its handler. `contract::coverage` reads the first line of each.
 
 mod account_pages;
-mod admin;
+pub(crate) mod admin;
 mod dev;
 mod docs;
 mod email;

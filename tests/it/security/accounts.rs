@@ -26,7 +26,7 @@ async fn a_stranger_who_wished_for_another_address_before_a_take_over_does_not_g
         app.call_as(Method::POST, "/email/change", &mallory.access_token, &wish)
             .await
             .expect(202);
-        let trap = json!({"token": app.mailed_token("mallory@example.org", "email_verification").await});
+        let trap = json!({"token": app.mailed_token("mallory@example.org", "email_change").await});
         app.clock.advance(1);
         if by_link {
             let token = mailed(&app, "/magic-link", "magic_link", "jo@example.com").await;
@@ -102,7 +102,7 @@ async fn no_token_opens_another_door_than_its_own() {
         mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await,
         app.mailed_token("jo@example.com", "email_verification").await,
     ];
-    let prefixes = ["vml_", "vpr_", "vev_", "vpa_", "vrt_"];
+    let prefixes = ["vml_", "vpr_", "vev_", "vec_", "vpa_", "vrt_"];
     let mut tokens: Vec<String> = vec![pending, jo.refresh_token.clone(), jo.access_token.clone()];
     tokens.extend(links.iter().cloned());
     // Dressed up as another kind.
@@ -124,6 +124,9 @@ async fn no_token_opens_another_door_than_its_own() {
                 .await
                 .expect_problem(400, "invalid_link_token");
         }
+        app.post("/email/change/cancel", &body)
+            .await
+            .expect_problem(400, "invalid_link_token");
         if !is("vpr_") {
             let body = json!({"token": token, "new_password": NEW});
             app.post("/password/reset", &body)
@@ -204,21 +207,23 @@ async fn a_wish_for_another_address_does_not_tell_in_private_whether_it_is_taken
     let private = app.sibling(&[("REGISTRATION", "private")]).await;
     Person::register(&app, "jo@example.com").await;
     let mallory = Person::sign_up(&app, "mallory@example.org").await;
-    for wished in ["jo@example.com", "nobody@example.com"] {
-        let token = mailed(
-            &app,
-            "/email/verify/request",
-            "email_verification",
-            "mallory@example.org",
-        )
-        .await;
-        let wish = json!({"email": wished});
+    let wish = async |email: &str| {
+        let body = json!({"email": email});
         private
-            .call_as(Method::POST, "/email/change", &mallory.access_token, &wish)
+            .call_as(Method::POST, "/email/change", &mallory.access_token, &body)
             .await
             .expect(202);
-        // An older mail is worth nothing after a newer one, and so not after one that was not sent.
-        app.post("/email/verify", &json!({"token": token}))
+    };
+    for (own, wished) in [
+        ("m1@example.org", "jo@example.com"),
+        ("m2@example.org", "nobody@example.com"),
+    ] {
+        wish(own).await;
+        let token = app.mailed_token(own, "email_change").await;
+        wish(wished).await;
+        // A newer change takes the place of an older one, and so does one whose mail was not sent.
+        let body = json!({"token": token, "password": PASSWORD});
+        app.post("/email/verify", &body)
             .await
             .expect_problem(400, "invalid_link_token");
     }

@@ -10,5 +10,6 @@ mod enumeration;
 mod guessing;
 mod master_keys;
 mod news;
+mod pending;
 mod second_factors;
 mod tampering;

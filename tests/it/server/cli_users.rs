@@ -34,19 +34,22 @@ fn show(database: &Database, user: &str) -> Value {
 fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_ours() {
     let database = Database::create();
     // On a database that is still empty: no service ran before.
-    let made = users(
-        &database,
-        &[
-            "create",
-            "Root@Example.com",
-            "--role",
-            "admin",
-            "--username",
-            "root",
-            "--json",
-        ],
-    );
-    let made = parsed(&made.expect(0));
+    let mut create = vec![
+        "create",
+        "Root@Example.com",
+        "--role",
+        "admin",
+        "--username",
+        "root",
+        "--json",
+    ];
+    users(&database, &create)
+        .expect(1)
+        .saying("--unverified grants the roles all the same");
+    create.push("--unverified");
+    let made = users(&database, &create).expect(0);
+    assert!(made.stderr.contains("nobody has confirmed"), "{}", made.stderr);
+    let made = parsed(&made);
     assert_eq!(made["user"]["email"], "root@example.com");
     assert_eq!(
         (&made["user"]["roles"], &made["user"]["has_password"]),
@@ -117,10 +120,15 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
     let id = show(&database, &jo.email)["id"].as_str().unwrap().to_owned();
     assert_eq!(show(&database, &id), show(&database, &jo.email.to_uppercase()));
 
-    let granted = users(&database, &["grant", &jo.email, "editor", "admin", "editor"])
-        .expect(0)
-        .stdout;
-    assert_eq!(granted, format!("roles of {}: editor, admin\n", jo.email));
+    let mut grant = vec!["grant", &jo.email, "editor", "admin", "editor"];
+    users(&database, &grant)
+        .expect(1)
+        .saying("nobody has confirmed the account's address");
+    assert_eq!(show(&database, &id)["roles"], json!([]));
+    grant.push("--unverified");
+    let granted = users(&database, &grant).expect(0);
+    assert_eq!(granted.stdout, format!("roles of {}: editor, admin\n", jo.email));
+    assert!(granted.stderr.contains("nobody has confirmed"), "{}", granted.stderr);
     client.get_as(&tokens.access, "/admin/users").expect(200);
     // The command line may do what administrators may not: it is the way back in.
     users(&database, &["grant", &id, "admin", "--revoke"]).expect(0);

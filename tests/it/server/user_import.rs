@@ -198,6 +198,27 @@ fn what_is_known_of_a_user_is_taken_over() {
 }
 
 #[test]
+fn roles_of_addresses_that_nobody_has_proven_are_dropped_and_told() {
+    let database = Database::create();
+    let lines = [
+        json!({"email": "a@old.example", "password_hash": HASH, "roles": ["admin"]}),
+        json!({"email": "b@old.example", "password_hash": HASH, "roles": ["admin"], "email_verified": true}),
+        json!({"username": "carl", "password_hash": HASH, "roles": ["editor"]}),
+        json!({"email": "d@old.example", "password_hash": HASH, "roles": []}),
+    ];
+    let text = lines.map(|line| line.to_string()).join("\n");
+    let told = "imported  4\npresent   0\nfailed    0\n\nImported without roles:\n  line 1: roles are not granted: the email \
+                is not verified\n";
+    let dry = import(&database, &text, &["--dry-run"]).expect(0);
+    assert!(dry.stdout.ends_with(told), "{}", dry.stdout);
+    assert_eq!(import(&database, &text, &[]).expect(0).stdout, told);
+    let roles = "SELECT string_agg(array_to_string(roles, ' '), ',' ORDER BY coalesce(email, username)) FROM users";
+    assert_eq!(database.sql(roles), ",admin,editor,");
+    let again = import(&database, &text, &["--json"]).expect(0).stdout;
+    assert!(again.contains("\"without_roles\":[]"), "{again}");
+}
+
+#[test]
 fn lines_that_cannot_be_taken_are_told_and_the_others_are_taken() {
     let database = Database::create();
     let text = [

@@ -134,6 +134,40 @@ fn proofs_of_before_are_as_old_as_the_session() {
     assert_eq!(count(&mut connection, "sessions WHERE auth_time = '2026-01-01'"), 1);
 }
 
+/// The release before knows one token for each user and purpose.
+#[test]
+fn of_several_mails_of_a_purpose_the_newest_is_left_on_the_way_back() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    connection
+        .batch_execute(
+            "INSERT INTO users (id, email, password_scheme, password_key_id, password_hash, password_changed_at, created_at)
+             VALUES (gen_random_uuid(), 'a@example.com', 'none', 0, '', '2026-01-01', '2026-01-01');
+             INSERT INTO link_tokens (id, user_id, purpose, email, created_at, expires_at, session_id, used_at)
+             SELECT ('00000000-0000-7000-8000-00000000000' || number)::uuid, users.id, purpose, email, created_at,
+                    created_at, session::uuid, used::timestamptz
+             FROM users, (VALUES (1, 'magic_link', NULL, NULL), (2, 'magic_link', NULL, NULL),
+                 (3, 'magic_link', NULL, '2026-01-01'), (4, 'password_reset', NULL, NULL),
+                 (5, 'email_change', '00000000-0000-7000-8000-000000000000', NULL),
+                 (6, 'email_change_cancellation', NULL, NULL)) AS made (number, purpose, session, used)",
+        )
+        .unwrap();
+    let unbound = "UPDATE link_tokens SET session_id = NULL WHERE purpose = 'email_change'";
+    assert!(connection.batch_execute(unbound).is_err());
+    let is_bound = "information_schema.columns WHERE table_name = 'link_tokens' AND column_name = 'session_id'";
+    while count(&mut connection, is_bound) > 0 {
+        connection.revert_last_migration(MIGRATIONS).unwrap();
+    }
+    for (left, number) in [
+        ("purpose = 'magic_link' AND id::text LIKE '%2'", 1),
+        ("purpose = 'password_reset'", 1),
+        ("true", 2),
+    ] {
+        let found = count(&mut connection, &format!("link_tokens WHERE {left}"));
+        assert_eq!(found, number, "{left}");
+    }
+}
+
 fn count(connection: &mut PgConnection, what: &str) -> i64 {
     let query = diesel::sql_query(format!("SELECT count(*) AS number FROM {what}"));
     query.get_result::<Count>(connection).unwrap().number

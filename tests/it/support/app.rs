@@ -23,12 +23,13 @@ use vestibule::domain::clock::Clock;
 use vestibule::domain::ids::{MessageId, ServiceClientId};
 use vestibule::domain::message::Channel;
 use vestibule::domain::random::Random;
-use vestibule::flows::admin::Operator;
+use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::outbox::{self, Outlets};
 use vestibule::flows::signing_keys::Rotation;
 use vestibule::flows::{Fault, rewrap, service_clients, signing_keys, sweep};
 use vestibule::server;
 
+use super::actors::PASSWORD;
 use super::db::TestDatabase;
 use super::response::TestResponse;
 
@@ -183,6 +184,13 @@ impl TestApp {
         signing_keys::rotate(&self.state.core, &operator).await.unwrap()
     }
 
+    /// Ends everybody's sessions as the command line does.
+    pub(crate) async fn sign_out_everybody(&self) {
+        let operator = Operator::command_line(&self.state.core);
+        let ended = admin::users::sign_out_everybody(&self.state.core, &operator, || ()).await;
+        ended.unwrap();
+    }
+
     /// Seals everything anew as the command line does; returns what was and what was not.
     pub(crate) async fn rewrap(&self) -> (u64, u64) {
         self.try_rewrap().await.unwrap()
@@ -306,10 +314,18 @@ impl TestApp {
         token.to_owned()
     }
 
-    /// Follows the link that proves an address.
+    /// Follows the link that proves the address of an account, with its password.
     pub(crate) async fn verify_email(&self, email: &str) {
         let token = self.mailed_token(email, "email_verification").await;
-        self.post("/email/verify", &serde_json::json!({"token": token}))
+        let body = serde_json::json!({"token": token, "password": PASSWORD});
+        self.post("/email/verify", &body).await.expect(204);
+    }
+
+    /// Follows the link that puts a new address in the place of the old one, signed in.
+    pub(crate) async fn verify_new_email(&self, email: &str, access_token: &str) {
+        let token = self.mailed_token(email, "email_change").await;
+        let body = serde_json::json!({"token": token});
+        self.call_as(Method::POST, "/email/verify", access_token, &body)
             .await
             .expect(204);
     }

@@ -53,7 +53,7 @@ export default {
   'problem.request': 'Wenn Sie um Hilfe bitten, nennen Sie diese Nummer: {id}.',
   'problem.malformed_request': 'Der Dienst hat diese Seite nicht verstanden. Bitte laden Sie sie neu.',
   'problem.invalid_link_token':
-    'Dieser Link funktioniert nicht. Er ist vielleicht abgelaufen oder schon verwendet, oder es gibt eine neuere E-Mail: Nur die neueste gilt.',
+    'Dieser Link funktioniert nicht. Er ist vielleicht abgelaufen oder schon verwendet, oder das, wofür er war, wurde beendet.',
   'problem.invalid_credentials': 'Der Name oder das Passwort ist falsch.',
   'problem.invalid_pre_auth_token':
     'Diese Anmeldung ist abgelaufen oder hatte zu viele Versuche. Bitte melden Sie sich erneut an.',
@@ -61,6 +61,7 @@ export default {
   'problem.invalid_token': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
   'problem.invalid_refresh_token': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
   'problem.insufficient_user_authentication': 'Bitte weisen Sie sich noch einmal aus.',
+  'problem.proof_required': 'Bitte geben Sie das Passwort des Kontos ein, um das es in der E-Mail geht.',
   'problem.invalid_client': 'Das ist für andere Dienste, nicht für Menschen.',
   'problem.forbidden': 'Das ist hier nicht erlaubt.',
   'problem.email_not_verified':
@@ -124,12 +125,9 @@ export default {
   'pending.until': 'Sie können das bis {time} abschließen. Danach melden Sie sich erneut mit Ihrem Passwort an.',
   'set_up.title': 'Zweiten Faktor einrichten',
   'set_up.why': 'Zur Anmeldung brauchen Sie neben dem Passwort einen Code, den eine App auf Ihrem Telefon zeigt.',
-  'set_up.begun':
-    'Geben Sie den Code ein, den Ihre Authenticator-App zeigt. Wenn Sie den QR-Code nicht eingelesen haben, lassen Sie einen neuen zeigen.',
   'set_up.code': 'Code, den die App zeigt',
   'set_up.submit': 'Abschließen',
   'set_up.other': 'Einen anderen QR-Code zeigen',
-  'set_up.show': 'Einen neuen QR-Code zeigen',
   'set_up.later': 'Später einrichten',
   'totp.get_app': 'Installieren Sie eine Authenticator-App auf Ihrem Telefon, falls Sie noch keine haben.',
   'totp.scan': 'Lesen Sie diesen Code mit der App ein.',
@@ -208,9 +206,18 @@ export default {
   'reset_password.next': 'Melden Sie sich jetzt damit an.',
   'verify_email.title': 'E-Mail-Adresse bestätigen',
   'verify_email.how': 'Drücken Sie auf den Knopf, um zu bestätigen, dass diese Adresse Ihnen gehört.',
+  'verify_email.how_by_password':
+    'Geben Sie das Passwort des Kontos ein, um das es in der E-Mail geht, und bestätigen Sie, dass diese Adresse Ihnen gehört. Wenn Sie hier kein Konto haben, schließen Sie diese Seite: Jemand hat sich bei der Adresse vertippt.',
   'verify_email.submit': 'Adresse bestätigen',
   'verify_email.done': 'Ihre Adresse ist bestätigt',
   'verify_email.next': 'Vielen Dank. Sie können diese Seite schließen oder hier weitermachen.',
+  'cancel_email_change.title': 'Änderung der Adresse verhindern',
+  'cancel_email_change.how':
+    'Ihr Konto behält seine Adresse. Sie werden überall abgemeldet, und mit Ihnen, wer die Änderung angefordert hat.',
+  'cancel_email_change.submit': 'Änderung verhindern',
+  'cancel_email_change.done': 'Die Änderung ist verhindert',
+  'cancel_email_change.next':
+    'Ihre Adresse bleibt, und alle Sitzungen sind beendet. Legen Sie jetzt ein neues Passwort fest: Das alte kennt vielleicht jemand anders.',
   'verify_email.resend': 'Bestätigungs-E-Mail noch einmal senden',
   'verify_email.sent': 'Wenn es etwas zu bestätigen gibt, ist eine E-Mail unterwegs.',
 

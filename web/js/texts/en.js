@@ -52,13 +52,14 @@ export default {
   'problem.request': 'If you ask for help, name this number: {id}.',
   'problem.malformed_request': 'The service did not understand this page. Please reload it.',
   'problem.invalid_link_token':
-    'This link does not work. It may have expired or been used, or there is a newer mail: only the newest one counts.',
+    'This link does not work. It may have expired or been used, or what it was for has been stopped.',
   'problem.invalid_credentials': 'The name or the password is wrong.',
   'problem.invalid_pre_auth_token': 'This login has expired, or had too many attempts. Please sign in again.',
   'problem.invalid_code': 'The code is wrong, has expired, or was used before.',
   'problem.invalid_token': 'Your session has ended. Please sign in again.',
   'problem.invalid_refresh_token': 'Your session has ended. Please sign in again.',
   'problem.insufficient_user_authentication': 'Please prove once more that it is you.',
+  'problem.proof_required': 'Please enter the password of the account that the mail is about.',
   'problem.invalid_client': 'This is for other services, not for people.',
   'problem.forbidden': 'This is not allowed here.',
   'problem.email_not_verified':
@@ -118,12 +119,9 @@ export default {
   'pending.until': 'You can finish this until {time}. After that, sign in again with your password.',
   'set_up.title': 'Set up your second factor',
   'set_up.why': 'Besides your password, signing in takes a code that an app on your phone shows.',
-  'set_up.begun':
-    'Enter the code that your authenticator app shows. If you have not scanned the QR code, have a new one shown.',
   'set_up.code': 'Code that the app shows',
   'set_up.submit': 'Finish',
   'set_up.other': 'Show another QR code',
-  'set_up.show': 'Show a new QR code',
   'set_up.later': 'Do this later',
   'totp.get_app': 'Get an authenticator app for your phone, if you have none yet.',
   'totp.scan': 'Scan this code with the app.',
@@ -198,9 +196,18 @@ export default {
   'reset_password.next': 'Sign in with it now.',
   'verify_email.title': 'Confirm your e-mail address',
   'verify_email.how': 'Press the button to confirm that this address is yours.',
+  'verify_email.how_by_password':
+    'Enter the password of the account that the mail is about, and confirm that this address is yours. If you have no account here, close this page: somebody mistyped their address.',
   'verify_email.submit': 'Confirm the address',
   'verify_email.done': 'Your address is confirmed',
   'verify_email.next': 'Thank you. You can close this page or go on.',
+  'cancel_email_change.title': 'Stop the change of your address',
+  'cancel_email_change.how':
+    'Your account keeps the address that it has. You are signed out everywhere, and so is the person who asked for the change.',
+  'cancel_email_change.submit': 'Stop the change',
+  'cancel_email_change.done': 'The change is stopped',
+  'cancel_email_change.next':
+    'Your address stays, and all sessions have ended. Now set a new password: the old one may be known to somebody else.',
   'verify_email.resend': 'Send the confirmation mail again',
   'verify_email.sent': 'If there is something to confirm, a mail is on its way.',
 

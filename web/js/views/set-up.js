@@ -17,13 +17,13 @@ import { authenticatorSteps } from './totp.js';
 export async function setUp() {
   const login = pending();
   if (login?.next !== 'enrolment') return expired();
-  // Nothing waits for its first code any more: there is no choice but a new secret.
-  if (!login.totp && !login.methods.some(({ type }) => type === 'totp')) await renew();
+  // A secret is confirmed by the login that made it, so a login begins with one of its own.
+  if (!login.totp) await renew();
   const { totp, token, until, email } = /** @type {import('../pending.js').Pending} */ (pending());
   return card(
     t('set_up.title'),
     h('p', {}, t('set_up.why')),
-    totp ? authenticatorSteps(totp) : h('p', {}, t('set_up.begun')),
+    totp && authenticatorSteps(totp),
     form({
       fields: [codeField('totp', t('set_up.code'))],
       button: t('set_up.submit'),
@@ -48,7 +48,7 @@ export async function setUp() {
     h('p', { class: 'quiet small' }, t('pending.until', { time: moment(until) })),
     form({
       fields: [],
-      button: totp ? t('set_up.other') : t('set_up.show'),
+      button: t('set_up.other'),
       primary: false,
       submit: async () => {
         await renew();
@@ -63,7 +63,7 @@ export async function setUp() {
 /** Has a new secret made; the one before is of no use any more. */
 async function renew() {
   const totp = await call('POST', '2fa/totp', undefined, pending()?.token);
-  amend({ totp: needed(totp), methods: [{ type: 'totp', pending: true }] });
+  amend({ totp: needed(totp) });
 }
 
 /** Where the second factor is optional, the password is enough to go on; elsewhere signing in leads back here. */

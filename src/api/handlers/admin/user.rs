@@ -37,7 +37,8 @@ pub async fn get(
 /// A disabled account is out at once: its sessions end, and nothing lets it in until it is enabled again; access tokens that
 /// back ends verify by themselves pass until they expire. Enabling also lets a password count again that was disabled after
 /// a hundred wrong ones. Changed roles are in the tokens from the next refresh on; for `/admin` they count at once.
-/// Administrators cannot disable or demote themselves, so one is always left: 409.
+/// Administrators cannot disable or demote themselves, so one is always left: 409. Roles cannot be granted to an account with
+/// an address that nobody has confirmed: 409.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
@@ -53,6 +54,7 @@ pub async fn update(
     let update = Update {
         disabled: body.0.disabled,
         roles: body.0.roles.map(RolesChange::Set),
+        unverified: false,
     };
     let id = parse_id(&id)?;
     let updated = users::update(&state.core, &administrator.0, id, update).await?;

@@ -53,6 +53,9 @@ pub async fn list(
 /// The mail carries a link that counts for a day and sets the password, as `POST /password/reset` does; until then the
 /// account has none. Whoever lets the day pass asks for another link with `POST /password/forgot`. Without a mail server
 /// this is 503, and `vestibule users create` prints the link instead.
+///
+/// Roles cannot be granted yet (409), since nobody has confirmed the address: invite first, and grant roles with
+/// `PATCH /admin/users/{id}` once the owner has set the password.
 #[utoipa::path(
     post, path = "/admin/users", operation_id = "invite_user", tag = "Administration",
     request_body(content = InviteUserRequest),
@@ -73,6 +76,7 @@ pub async fn invite(
         email,
         username: None,
         roles,
+        unverified: false,
         locale: Locale::default(),
         way: Way::Mail,
     };

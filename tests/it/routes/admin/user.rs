@@ -86,6 +86,7 @@ async fn roles_are_in_the_tokens_from_the_next_refresh_on() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
+    app.verify_email("jo@example.com").await;
     let changed = patch(
         &app,
         &admin,
@@ -198,6 +199,7 @@ async fn administrators_cannot_lock_themselves_or_everybody_out() {
     assert_eq!(me["roles"], json!(["admin"]));
     assert_eq!(events(&app, &admin, "authz_fail").await[0]["reason"], "own_account");
     // Other roles are one's own to change.
+    app.verify_email("root@example.com").await;
     let changed = patch(&app, &admin, &admin.person, json!({"roles": ["admin", "editor"]})).await;
     assert_eq!(changed.expect(200).json()["roles"], json!(["admin", "editor"]));
 }
@@ -277,7 +279,41 @@ async fn an_administrator_who_was_disabled_behind_our_back_is_out() {
     patch(&app, &admin, &other.person, json!({"disabled": true}))
         .await
         .expect(200);
+    app.verify_email(&other.person.email).await;
     patch(&app, &admin, &other.person, json!({"roles": ["x"]}))
+        .await
+        .expect(200);
+}
+
+/// Whoever registers with a stranger's address could have roles granted to it, and the stranger could take the account over.
+#[actix_web::test]
+async fn roles_are_granted_to_proven_addresses_only_and_taken_from_all() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    set_roles(&app, "jo@example.com", "{editor,author}");
+    let change = async |roles: Value, disabled: bool| {
+        let body = json!({"roles": roles, "disabled": disabled});
+        patch(&app, &admin, &jo.person, body).await
+    };
+    // Nothing of a change that is refused is made.
+    let problem = change(json!(["editor", "author", "admin"]), true).await;
+    let problem = problem.expect_problem(409, "conflict");
+    assert!(problem["detail"].as_str().unwrap().contains("confirmed"), "{problem}");
+    app.get_as("/me", &jo.access_token).await.expect(200);
+    assert_eq!(
+        events(&app, &admin, "authz_fail").await[0]["reason"],
+        "unproven_address"
+    );
+    change(json!(["author"]), false).await.expect(200);
+    change(json!(["author"]), false).await.expect(200);
+    app.verify_email("jo@example.com").await;
+    change(json!(["admin"]), false).await.expect(200);
+    // An account without an address has nobody who could take it over.
+    let body = json!({"username": "nameless", "password": PASSWORD});
+    let id = app.post("/register", &body).await.expect(201).text("/user/id");
+    let body = json!({"roles": ["editor"]});
+    app.call_as(Method::PATCH, &format!("/admin/users/{id}"), &admin.access_token, &body)
         .await
         .expect(200);
 }
@@ -287,6 +323,7 @@ async fn an_owner_sees_what_an_administrator_did_and_not_where_they_were() {
     let app = TestApp::with(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await;
     let admin = administrator(&app, "root@example.com").await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
+    app.verify_email("jo@example.com").await;
     let request = TestRequest::patch()
         .uri(&path(&jo.person))
         .insert_header(("authorization", format!("Bearer {}", admin.access_token)))
