@@ -305,6 +305,10 @@ pub struct Letter {
     pub message: Message,
     /// What brought it about.
     pub occasion: Occasion,
+    /// Of news that was told before and is told once more for all that followed: how often it happened again. Older releases
+    /// write none.
+    #[serde(default)]
+    pub repeats: u32,
 }
 
 impl fmt::Debug for Letter {

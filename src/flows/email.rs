@@ -9,24 +9,19 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::links::{self, Request};
-use super::outbox::{Posting, occasion, post, tell};
+use super::sending::{Decision, decide, source_of, tell, tell_account_exists};
 use super::sessions::Caller;
 use super::{Core, Fault, RegistrationMode, quotas, recovery};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::link_token::LinkPurpose;
-use crate::domain::message::{Channel, Letter, Message};
-use crate::domain::one_time_code::Quota;
+use crate::domain::message::{Channel, Message};
+use crate::domain::sending::{Dispatch, Purpose, changes_of_address};
 use crate::domain::session::EndReason;
 use crate::domain::user::User;
 use crate::measures;
 use crate::store::users::{HeldUser, Renaming};
 use crate::store::{PgConnection, link_tokens, sessions, users};
-
-/// Addresses that one account may ask to change to in an hour: each gets a mail from us.
-const CHANGES_AN_HOUR: i32 = 5;
-/// How long news that goes to an address which is the account's no more is worth telling.
-const NEWS_LIFE: TimeDelta = TimeDelta::days(3);
 
 /// What became of a token that proves an address.
 #[must_use]
@@ -65,7 +60,8 @@ pub async fn verify(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Res
                 record(&shared, connection, &user, "email_changed", request)?;
                 // Tokens that were sent to the old address are worth nothing any more.
                 link_tokens::remove_all(connection, user.id)?;
-                tell_old_address(&shared, connection, &user, request)?;
+                // To the old address: what was read before the change still names it.
+                tell(&shared, connection, &user, Message::EmailChanged, &origin, now)?;
             }
             Ok(Verification::Verified)
         })
@@ -81,28 +77,6 @@ fn record(
 ) -> Result<(), Fault> {
     let event = AuditEvent::success(EventName::UserUpdated, user.id).because(what);
     Ok(core.audit(connection, &[event], request.origin, request.now)?)
-}
-
-fn tell_old_address(
-    core: &Core,
-    connection: &mut PgConnection,
-    user_before: &User,
-    request: Request<'_>,
-) -> Result<(), Fault> {
-    let Some(old) = user_before.email.as_ref().filter(|_| core.outlets.has(Channel::Email)) else {
-        return Ok(());
-    };
-    let posting = Posting {
-        channel: Channel::Email,
-        letter: Letter {
-            to: old.as_str().to_owned(),
-            locale: user_before.locale,
-            message: Message::EmailChanged,
-            occasion: occasion(request.origin, request.now),
-        },
-        life: NEWS_LIFE,
-    };
-    post(core, connection, &posting, request.now)
 }
 
 /// What became of the wish for another address.
@@ -128,12 +102,9 @@ pub async fn change(core: &Arc<Core>, caller: &Caller, email: Email, origin: Req
     core.db
         .transaction("email.change", move |connection| {
             let user = key.hold(connection, now)?.user;
-            let quota = Quota {
-                subject: format!("email change {}", user.id.uuid()),
-                window: TimeDelta::hours(1),
-                most: CHANGES_AN_HOUR,
-            };
-            if let Some(wait) = quotas::wait_or_take(&shared, connection, &[quota], now)? {
+            let source = source_of(connection, Some(user.id), (&origin, now))?;
+            let bound = changes_of_address(user.id, &source);
+            if let Some(wait) = quotas::wait_or_take(&shared, connection, &[bound], now)? {
                 measures::throttle("sending");
                 return Ok(Change::Wait(wait));
             }
@@ -146,15 +117,55 @@ pub async fn change(core: &Arc<Core>, caller: &Caller, email: Email, origin: Req
                 }
                 // Who asks is not told; who has the address is.
                 links::supersede(&shared, connection, purpose, (&user, &email), now)?;
-                tell(&shared, connection, &owner, Message::AccountExists, &origin, now)?;
+                tell_owner(&shared, connection, &owner, request)?;
             } else {
-                links::send(&shared, connection, purpose, (&user, &email), request)?;
+                send_to_new_address(&shared, connection, (&user, &email), request)?;
             }
             record(&shared, connection, &user, "email_change_requested", request)?;
             tell(&shared, connection, &user, Message::EmailChangeRequested, &origin, now)?;
             Ok(Change::Requested)
         })
         .await
+}
+
+/// Sends the link that proves the address which an account is to change to. Where that address got too many, nothing is sent
+/// and the caller is not told: strangers must not be able to tell, nor to keep the owner of the address from asking.
+fn send_to_new_address(
+    core: &Core,
+    connection: &mut PgConnection,
+    (user, email): (&User, &Email),
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let purpose = LinkPurpose::EmailVerification;
+    let dispatch = Dispatch {
+        purpose: Purpose::ChangeOfAddress,
+        account: Some(user.id),
+        channel: Channel::Email,
+        destination: email.as_str(),
+        block: None,
+    };
+    match decide(core, connection, &dispatch, (request.origin, request.now))? {
+        Decision::Granted(permit) => links::send(core, connection, permit, (purpose, user, email), request),
+        Decision::Withheld(_) => {
+            let event = AuditEvent::failure(EventName::OtpSuppressed, "email_change", Some(user.id));
+            core.audit_once_an_hour(connection, event, (request.origin, request.now))?;
+            links::supersede(core, connection, purpose, (user, email), request.now)
+        }
+    }
+}
+
+/// Tells the owner of an address that somebody wanted it. An account that holds the address and has not proven it may be a
+/// stranger's: its reader gets the link that proves it, and no news.
+pub(super) fn tell_owner(
+    core: &Core,
+    connection: &mut PgConnection,
+    owner: &User,
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    if owner.email_verified_at.is_none() {
+        return send_first(core, connection, owner, request.origin, request.now);
+    }
+    tell_account_exists(core, connection, owner, (request.origin, request.now))
 }
 
 /// Gives an account to whoever just proved its address, if nobody had before: what a stranger may have set up on it (second
@@ -171,7 +182,7 @@ pub(super) fn take_over(
     let Some(email) = user.email.as_ref().filter(|_| user.email_verified_at.is_none()) else {
         return Ok(());
     };
-    recovery::remove_second_factors(connection, user.id)?;
+    recovery::remove_second_factors(core, connection, user.id, request.now)?;
     // A wish for another address among them, whose token is in the stranger's mail box.
     link_tokens::remove_all(connection, user.id)?;
     end_all_sessions(core, connection, user, request)?;
@@ -206,9 +217,9 @@ pub(super) fn send_first(
     let Some(email) = user.email.as_ref().filter(|_| core.outlets.has(Channel::Email)) else {
         return Ok(());
     };
-    if !links::may_send(core, connection, LinkPurpose::EmailVerification, email, now)? {
-        return Ok(());
+    let (purpose, request) = (LinkPurpose::EmailVerification, Request { origin, now });
+    match links::may_send(core, connection, purpose, (Some(user.id), email), request)? {
+        Decision::Granted(permit) => links::send(core, connection, permit, (purpose, user, email), request),
+        Decision::Withheld(_) => Ok(()),
     }
-    let request = Request { origin, now };
-    links::send(core, connection, LinkPurpose::EmailVerification, (user, email), request)
 }

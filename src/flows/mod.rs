@@ -34,6 +34,7 @@ pub mod register;
 pub mod revoke;
 pub mod rewrap;
 pub mod second_factor;
+mod sending;
 pub mod service_clients;
 pub mod sessions;
 pub mod sign_in;

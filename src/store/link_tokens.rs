@@ -68,6 +68,26 @@ pub fn counts(
     Ok(diesel::select(exists(live(key, purpose, now))).get_result(connection)?)
 }
 
+/// Tells whether a token of a purpose counts that was sent to an address for an account.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn is_any_live(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    purpose: LinkPurpose,
+    email: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let sent = link_tokens::table
+        .filter(link_tokens::user_id.eq(user_id.uuid()))
+        .filter(link_tokens::purpose.eq(purpose.as_str()))
+        .filter(link_tokens::email.eq(email))
+        .filter(link_tokens::expires_at.gt(now));
+    Ok(diesel::select(exists(sent)).get_result(connection)?)
+}
+
 /// Uses a token of a purpose's kind up: of many at once, one succeeds. Returns the address that it was sent to.
 ///
 /// # Errors

@@ -135,6 +135,7 @@ link-not-you = Falls Sie das nicht angefordert haben, können Sie diese Nachrich
 verification-not-you = Falls Sie { $service } nicht kennen, ignorieren Sie diese Nachricht und bestätigen Sie nichts: Jemand hat sich bei der Adresse vertippt.
 account-exists-advice = Falls Sie es waren, melden Sie sich an, oder legen Sie ein neues Passwort fest, wenn Sie Ihres vergessen haben. Falls nicht, müssen Sie nichts tun.
 disabled-advice = Wer so oft probiert, probiert meist die Konten vieler Menschen. Wählen Sie ein Passwort, das Sie sonst nirgends verwenden.
+repeated = In den zehn Minuten nach unserer letzten Nachricht dazu geschah dies { $repeats } weitere Male. Die Angaben oben sind die des letzten Mals.
 notice-not-you = Falls Sie das nicht waren, ändern Sie sofort Ihr Passwort, beenden Sie Sitzungen, die Sie nicht kennen, und prüfen Sie Ihre zweiten Faktoren.
 invitation-lasts = Der Link gilt { $hours } Stunden und nur einmal. Danach erhalten Sie einen neuen, wo Sie sich anmelden: „Passwort vergessen“.
 invitation-not-you = Wenn Sie { $service } nicht kennen, beachten Sie diese Nachricht nicht: Ohne den Link kann niemand das Konto benutzen.
