@@ -103,7 +103,7 @@ async fn name_and_language_change_and_what_is_left_out_stays() {
 #[actix_web::test]
 async fn a_deleted_account_is_gone_with_everything_but_its_trail() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
     let pending = signed_in.person.log_in(&app).await;
     app.bare_as(Method::DELETE, "/me", &signed_in.access_token)
