@@ -128,8 +128,8 @@ pub async fn change(core: &Arc<Core>, caller: &Caller, email: Email, origin: Req
         .await
 }
 
-/// Sends the link that proves the address which an account is to change to. Where that address got too many, nothing is sent
-/// and the caller is not told: strangers must not be able to tell, nor to keep the owner of the address from asking.
+/// Sends the link that proves the address which an account is to change to. Where that address got too many, nothing is sent,
+/// an older link still counts, and the caller is not told: a refusal would show that others asked for the address, too.
 fn send_to_new_address(
     core: &Core,
     connection: &mut PgConnection,
@@ -148,8 +148,7 @@ fn send_to_new_address(
         Decision::Granted(permit) => links::send(core, connection, permit, (purpose, user, email), request),
         Decision::Withheld(_) => {
             let event = AuditEvent::failure(EventName::OtpSuppressed, "email_change", Some(user.id));
-            core.audit_once_an_hour(connection, event, (request.origin, request.now))?;
-            links::supersede(core, connection, purpose, (user, email), request.now)
+            core.audit_once_an_hour(connection, event, (request.origin, request.now))
         }
     }
 }
