@@ -305,8 +305,7 @@ pub struct Letter {
     pub message: Message,
     /// What brought it about.
     pub occasion: Occasion,
-    /// Of news that was told before and is told once more for all that followed: how often it happened again. Older releases
-    /// write none.
+    /// In a notice that stands for several: how often it happened after the notice before it. Older releases do not write it.
     #[serde(default)]
     pub repeats: u32,
 }

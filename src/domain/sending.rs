@@ -24,11 +24,11 @@ pub enum Purpose {
     SignInCode,
     /// A code that confirms a destination.
     EnrolmentCode,
-    /// A link that anybody may ask for who knows the address; an operator alone may ask for an invitation.
+    /// A link that any client may ask for with the address; an invitation is an operator's.
     Link(LinkPurpose),
     /// The link that proves the address which an account is to change to.
     ChangeOfAddress,
-    /// Tells the owner of an address that somebody wanted to make an account with it, or to change to it.
+    /// Tells the owner of an address that a client tried to register with it, or to change another account to it.
     AccountExists,
     /// Tells an owner what happened to their account.
     Notice,
@@ -91,7 +91,7 @@ pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
         Purpose::Link(LinkPurpose::Invitation) | Purpose::Notice => Vec::new(),
         // By address, whether or not an account has it: the bound must not tell.
         Purpose::Link(_) => vec![quota(dispatch, "link", &by_source(dispatch.destination, source), 1, 3)],
-        // Over all accounts: whoever has many could otherwise fill one mail box.
+        // Over all accounts: an attacker who has many could otherwise fill one mail box.
         Purpose::ChangeOfAddress | Purpose::AccountExists => {
             vec![quota(dispatch, "destination", dispatch.destination, 1, 3)]
         }
@@ -126,8 +126,8 @@ fn sign_in_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     quotas
 }
 
-/// The number was not confirmed, so it may be anybody's: it is bounded whoever asks, and a block of numbers because
-/// toll fraud is paid by the message to numbers that one carrier owns.
+/// The number is not confirmed, so it may be a stranger's: it is bounded over all accounts. A block of numbers is
+/// bounded because toll fraud is paid by the message to numbers that one carrier owns.
 fn enrolment_code(dispatch: &Dispatch<'_>) -> Vec<Quota> {
     let account = account(dispatch);
     let mut quotas = vec![

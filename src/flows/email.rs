@@ -153,7 +153,7 @@ fn send_to_new_address(
     }
 }
 
-/// Tells the owner of an address that somebody wanted it. An account that holds the address and has not proven it may be a
+/// Tells the owner of an address that another client wanted it. An account that holds the address and has not proven it may be a
 /// stranger's: its reader gets the link that proves it, and no news.
 pub(super) fn tell_owner(
     core: &Core,

@@ -111,7 +111,7 @@ pub(super) fn require_mail(core: &Core) -> Result<(), Fault> {
 }
 
 /// Decides whether a link of a purpose goes to an address: always where none that was sent there still counts, and otherwise
-/// by the share of whoever asks.
+/// by the share of the network that asks.
 pub(super) fn may_send(
     core: &Core,
     connection: &mut PgConnection,

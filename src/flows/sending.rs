@@ -2,7 +2,7 @@
 //!
 //! Everything that is told to people passes here on its way to the outbox: [`post`] takes a [`Permit`], and only this
 //! file makes one. So a new endpoint that sends something cannot forget the bounds (`domain::sending`), and nothing but
-//! what proves an address goes to an address that nobody has proven.
+//! what proves an address goes to an unproven address.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -21,8 +21,8 @@ use crate::measures;
 use crate::store::outbox::NewMessage;
 use crate::store::{PgConnection, link_tokens, outbox};
 
-/// How long news of an account is worth telling.
-const NEWS_LIFE: TimeDelta = TimeDelta::days(3);
+/// How long a notice is worth sending.
+const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
 
 /// Shows that it was decided to send something, and to whom.
 #[must_use]
@@ -32,8 +32,8 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// Lets a message be written that goes to nobody: the worker drops it. It takes as long as one that goes to
-    /// somebody.
+    /// Lets a message be written that the worker drops. It takes as long as one that is sent, so time does not tell
+    /// whether an account has the address.
     pub(super) const fn to_nobody() -> Self {
         Self {
             channel: Channel::Email,
@@ -145,14 +145,14 @@ pub(super) fn tell(
         }
         return Ok(());
     };
-    // A notice that waits for a mail server that nobody has set up would be delivered, stale, on the day somebody does.
+    // A notice that waits for a mail server would be delivered, stale, on the day the operator sets one up.
     if !core.outlets.has(Channel::Email) {
         return Ok(());
     }
     let contents = Contents {
         message,
         locale: user.locale,
-        life: NEWS_LIFE,
+        life: NOTICE_LIFE,
     };
     let permit = Permit {
         channel: Channel::Email,
@@ -187,7 +187,7 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// Tells the owner of an address that somebody wanted it for an account of their own. Whoever wanted it is not told.
+/// Tells the owner of an address that a client wanted it for another account. That client is not told.
 pub(super) fn tell_account_exists(
     core: &Core,
     connection: &mut PgConnection,
@@ -210,7 +210,7 @@ pub(super) fn tell_account_exists(
     let contents = Contents {
         message: Message::AccountExists,
         locale: owner.locale,
-        life: NEWS_LIFE,
+        life: NOTICE_LIFE,
     };
     post(core, connection, permit, contents, (origin, now))
 }

@@ -9,7 +9,7 @@
 //! together and a restart forgives nothing. A wait is never prolonged by attempts made in it.
 //!
 //! Beside these, which time forgives, wrong ones are counted on the account until a right one comes: at the hundredth
-//! the password is disabled until a new one is set (NIST SP 800-63B-4 §3.2.2). That holds for everybody and everywhere.
+//! the password is disabled until a new one is set (NIST SP 800-63B-4 §3.2.2). That counts all sources.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 /// How long a count of wrong codes is remembered at most: see the curves.
 const CODES_REMEMBERED: TimeDelta = TimeDelta::days(1);
 
-/// Where a proof of somebody whose account is known comes from.
+/// Where the proof of a known account comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProofSource {
     /// A pending login: the network of the request decides.
@@ -322,7 +322,7 @@ impl Throttle {
 }
 
 /// Forgets the wrong second factors of an account whose factors are gone, from everywhere that a login of the last day
-/// came from: whoever sets up the next factor does not wait for guesses at the old one.
+/// came from: the owner who sets up the next factor does not wait for guesses at the old one.
 pub(super) fn forget_codes(
     core: &Core,
     connection: &mut PgConnection,

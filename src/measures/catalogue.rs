@@ -218,7 +218,7 @@ catalogue! {
         Series::Each("kind", &["password_from_network", "password_from_anywhere", "second_factor", "password_disabled", "second_factors_disabled", "sending"]),
         "Waits that wrong passwords and codes began, what was disabled by the hundredth, and messages not sent because of a bound.";
     MESSAGES_WITHHELD Kind::Counter, "vestibule_messages_withheld_total", Series::Pairs(["purpose", "reason"], WITHHELD),
-        "Messages that were not sent: a bound was used up, nobody has proven the address, or they were merged into one that follows.";
+        "Messages that were not sent: a bound was used up, the address is not proven, or they were merged into one that follows.";
     HASH_THREADS Kind::Gauge, "vestibule_hash_threads", Series::One,
         "Threads that hash passwords.";
     HASH_BUSY Kind::Gauge, "vestibule_hash_busy_threads", Series::One,

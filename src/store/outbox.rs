@@ -49,8 +49,8 @@ pub struct StoredMessage {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Writes a message, or puts it in the place of the one under its id, as long as nobody has taken that to send it. `false`: it
-/// was taken.
+/// Writes a message, or puts it in the place of the one under its id, as long as no instance has taken that to send it.
+/// `false`: it was taken.
 ///
 /// # Errors
 ///
