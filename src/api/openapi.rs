@@ -41,7 +41,7 @@ struct ProblemSchema {
     errors: Option<Vec<FieldProblem>>,
     /// On `password_rejected`: `too_short`, `too_long`, `common` or `breached`.
     reason: Option<String>,
-    /// On `invalid_code`: attempts left with this pre-auth token; for somebody signed in, before a wait.
+    /// On `invalid_code`: how many more are looked at before the next wait, or with this pre-auth token, whichever is less.
     attempts_remaining: Option<u8>,
     /// On `insufficient_user_authentication`: the assurance wanted (RFC 9470).
     acr_values: Option<String>,

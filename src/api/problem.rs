@@ -74,7 +74,7 @@ codes! {
     InvalidPreAuthToken = "invalid_pre_auth_token", UNAUTHORIZED, "The login has expired",
         "The pre-auth token is unknown, expired, used, of another kind, or its attempts are spent. Begin again with the password.";
     InvalidCode = "invalid_code", UNAUTHORIZED, "Wrong code",
-        "The second-factor code is wrong, expired, or was used before. attempts_remaining tells how many are left with this pre-auth token.";
+        "The second-factor code is wrong, expired, or was used before. attempts_remaining tells how many more are looked at before the next wait, or with this pre-auth token, whichever is less.";
     InvalidToken = "invalid_token", UNAUTHORIZED, "Sign in again",
         "The access token is missing, expired, not ours, or its session has ended.";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",

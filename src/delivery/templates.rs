@@ -86,12 +86,16 @@ impl Templates {
 
     fn mail(&self, letter: &Letter) -> Rendered {
         let texts = self.texts(letter.locale);
-        let args = self.args(&letter.message);
+        let mut args = self.args(&letter.message);
+        args.set("repeats", letter.repeats);
         let say = |text: &str| texts.say(text, &args);
         let id = text_id(&letter.message);
         let subject = say(&format!("{id}.subject"));
         let lead = say(&format!("{id}.lead"));
-        let paragraphs: Vec<String> = advice(&letter.message).iter().map(|text| say(text)).collect();
+        // What happened once more is told like the first time; only more often needs a number.
+        let repeated = (letter.repeats > 1).then_some("repeated");
+        let paragraphs = repeated.iter().chain(advice(&letter.message));
+        let paragraphs: Vec<String> = paragraphs.map(|text| say(text)).collect();
         let facts = facts(&letter.occasion, letter.locale, say);
         let footer = say("automatic");
         let code = letter.message.code();
@@ -411,6 +415,7 @@ mod tests {
                 ip: Some(IpAddr::from([192, 0, 2, 7])),
                 user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0".to_owned()),
             },
+            repeats: 0,
         }
     }
 
@@ -490,6 +495,25 @@ mod tests {
                     assert!(text.ends_with(&format!("\n@auth.example.com #{code}")), "{text}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn news_that_came_again_says_how_often() {
+        for (locale, words) in [(Locale::En, "59 more times"), (Locale::De, "59 weitere Male")] {
+            let mut letter = letter(Message::RecoveryCodesReplaced, locale);
+            for repeats in [0, 1] {
+                letter.repeats = repeats;
+                let mail = templates().render(Channel::Email, &letter);
+                assert!(!mail.text.contains(words.split_once(' ').unwrap().1), "{}", mail.text);
+            }
+            letter.repeats = 59;
+            let mail = templates().render(Channel::Email, &letter);
+            assert!(
+                mail.text.contains(words) && mail.html.unwrap().contains(words),
+                "{}",
+                mail.text
+            );
         }
     }
 

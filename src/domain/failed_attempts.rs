@@ -32,8 +32,20 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// Second factors of an account, over all logins; and wrong proofs of somebody signed in.
-    pub const SECOND_FACTOR: Self = Self::STEEP;
+    /// Second factors of an account at sign-in, from one network.
+    pub const CODES_FROM_NETWORK: Self = Self::STEEP;
+    /// Second factors of an account at sign-in, from anywhere. Only an attacker who has the password gets here, so this curve is
+    /// steeper than the one for passwords: many networks together get one guess an hour in the end. Networks that the owner
+    /// signed in from lately do not wait for it.
+    pub const CODES_FROM_ANYWHERE: Self = Self {
+        free: 10,
+        first_wait: 60,
+        longest_wait: 3600,
+        forgotten_after: TimeDelta::hours(24),
+    };
+    /// Wrong codes, or wrong passwords, in one signed-in session. An attacker with a stolen access token makes that session wait
+    /// and no other.
+    pub const IN_SESSION: Self = Self::STEEP;
     /// Passwords for one name from one network.
     pub const PASSWORD_FROM_NETWORK: Self = Self::STEEP;
     /// Passwords for one name from anywhere: many networks that guess together. Remembered for much longer than the longest wait:
@@ -84,7 +96,7 @@ impl FailedAttempts {
         (wait > TimeDelta::zero()).then_some(wait)
     }
 
-    /// Returns how many more wrong ones cost nothing.
+    /// Returns how many more wrong ones are looked at before the next wait.
     pub fn remaining(&self, curve: Curve) -> i32 {
         (curve.free + 1 - self.count).max(0)
     }
@@ -108,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    const CURVE: Curve = Curve::SECOND_FACTOR;
+    const CURVE: Curve = Curve::CODES_FROM_NETWORK;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_772_366_400 + seconds, 0).unwrap()
@@ -181,24 +193,43 @@ mod tests {
     }
 
     #[test]
-    fn strangers_need_most_of_a_day_to_end_a_password_and_four_days_to_end_codes() {
-        let (anywhere, _) = until_over(Curve::PASSWORD_FROM_ANYWHERE, None, 30);
-        assert_eq!(anywhere.unwrap().num_hours(), 19);
-        let (codes, _) = until_over(Curve::SECOND_FACTOR, None, 30);
-        assert_eq!(codes.unwrap().num_hours(), 89);
+    fn strangers_need_most_of_a_day_to_end_a_password_and_more_than_three_days_to_end_codes() {
+        let hours = |curve| until_over(curve, None, 30).0.unwrap().num_hours();
+        assert_eq!(hours(Curve::PASSWORD_FROM_ANYWHERE), 19);
+        assert_eq!(hours(Curve::CODES_FROM_NETWORK), 89);
+        assert_eq!(hours(Curve::CODES_FROM_ANYWHERE), 84);
+        assert_eq!(hours(Curve::IN_SESSION), 89);
+    }
+
+    #[test]
+    fn many_networks_together_get_ten_codes_and_then_wait_up_to_an_hour() {
+        let costs: Vec<i64> = (10..=18)
+            .map(|count| {
+                Curve::CODES_FROM_ANYWHERE
+                    .cost(count)
+                    .map_or(0, |wait| wait.num_seconds())
+            })
+            .collect();
+        assert_eq!(costs, [0, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
     }
 
     proptest! {
         #[test]
         fn an_owner_who_comes_twice_a_day_keeps_it(every in 3600_i64..43_200) {
-            for curve in [Curve::PASSWORD_FROM_ANYWHERE, Curve::SECOND_FACTOR] {
+            for curve in [Curve::PASSWORD_FROM_ANYWHERE, Curve::CODES_FROM_NETWORK, Curve::CODES_FROM_ANYWHERE] {
                 prop_assert_eq!(until_over(curve, Some(every), 60).0, None);
             }
         }
 
         #[test]
         fn sitting_a_wait_out_forgives_nothing(count in 5_i32..1000) {
-            for curve in [Curve::PASSWORD_FROM_ANYWHERE, Curve::PASSWORD_FROM_NETWORK, Curve::SECOND_FACTOR] {
+            for curve in [
+                Curve::PASSWORD_FROM_ANYWHERE,
+                Curve::PASSWORD_FROM_NETWORK,
+                Curve::CODES_FROM_NETWORK,
+                Curve::CODES_FROM_ANYWHERE,
+                Curve::IN_SESSION,
+            ] {
                 let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None };
                 let then = at(0) + curve.cost(count).unwrap_or_default();
                 prop_assert_eq!(attempts.with_one_more(curve, then).count, count + 1);

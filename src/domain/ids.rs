@@ -14,6 +14,14 @@ pub fn uuid_v7(now: DateTime<Utc>, random: &dyn Random) -> Uuid {
     Builder::from_unix_timestamp_millis(millis, &random::bytes(random)).into_uuid()
 }
 
+/// Makes the UUIDv7 of a moment and a digest: always the same of the same two. Bytes that the digest lacks are zero.
+pub fn uuid_v7_of(moment: DateTime<Utc>, digest: &[u8]) -> Uuid {
+    let millis = u64::try_from(moment.timestamp_millis()).unwrap_or_default();
+    let mut bytes = [0; 10];
+    bytes.iter_mut().zip(digest).for_each(|(byte, given)| *byte = *given);
+    Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+}
+
 /// Returns the least UUIDv7 of a moment: every id made before it is smaller, so that rows are found by their age without an
 /// index of their own.
 pub fn least_of(moment: DateTime<Utc>) -> Uuid {
@@ -109,6 +117,16 @@ mod tests {
             let before = DateTime::from_timestamp_millis(millis - 1).unwrap();
             prop_assert!(uuid_v7(before, &Fixed(random)) < least_of(moment));
             prop_assert!(uuid_v7(moment, &Fixed(random)) >= least_of(moment));
+        }
+
+        #[test]
+        fn a_digest_names_one_id_of_a_moment(millis in 1_i64..4_000_000_000_000, digest: [u8; 32], other: [u8; 32]) {
+            let moment = DateTime::from_timestamp_millis(millis).unwrap();
+            let later = DateTime::from_timestamp_millis(millis + 1).unwrap();
+            let id = uuid_v7_of(moment, &digest);
+            prop_assert_eq!(id, uuid_v7_of(moment, &digest));
+            prop_assert!(id < uuid_v7_of(later, &other) && id >= least_of(moment));
+            prop_assert!(digest == other || id != uuid_v7_of(moment, &other));
         }
     }
 }

@@ -319,6 +319,9 @@ pub struct Letter {
     pub message: Message,
     /// What brought it about.
     pub occasion: Occasion,
+    /// In a notice that stands for several: how often it happened after the notice before it. Older releases do not write it.
+    #[serde(default)]
+    pub repeats: u32,
 }
 
 impl fmt::Debug for Letter {

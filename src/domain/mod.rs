@@ -26,6 +26,7 @@ pub mod random;
 pub mod recovery_code;
 pub mod roles;
 pub mod second_factor_code;
+pub mod sending;
 pub mod service_client;
 pub mod session;
 pub mod session_end;

@@ -137,26 +137,6 @@ impl Quota {
     }
 }
 
-/// Returns the bounds on sending a code to somebody. The account's come first, so that those of a destination are not used
-/// up by attempts that the account's bound would stop anyway.
-///
-/// Texts cost money, and mail that nobody asked for is abuse: `destination` is bounded for whoever asks, and a `block` of
-/// phone numbers because toll fraud is paid by the message to numbers that one carrier owns.
-pub fn send_quotas(account: &str, channel: Channel, destination: &str, block: Option<&str>) -> Vec<Quota> {
-    let quota = |scope: &str, subject: &str, hours: i64, most: i32| Quota {
-        subject: format!("send {scope} {} {subject}", channel.as_str()),
-        window: TimeDelta::hours(hours),
-        most,
-    };
-    let mut quotas = vec![
-        quota("account", account, 1, 5),
-        quota("account", account, 24, 10),
-        quota("destination", destination, 1, 10),
-    ];
-    quotas.extend(block.map(|block| quota("block", block, 1, 50)));
-    quotas
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -201,22 +181,6 @@ mod tests {
             assert!(OneTimeCode::parse(Channel::Sms, text).is_err(), "{text:?}");
         }
         assert!(OneTimeCode::parse(Channel::Email, "123456").is_err());
-    }
-
-    #[test]
-    fn another_channel_account_or_window_has_a_quota_of_its_own() {
-        let all: Vec<Quota> = [("a", Channel::Sms), ("b", Channel::Sms), ("a", Channel::Email)]
-            .into_iter()
-            .flat_map(|(account, channel)| send_quotas(account, channel, account, Some("+49151")))
-            .collect();
-        let account = |quota: &&Quota| quota.subject.contains("account");
-        let mut subjects: Vec<_> = all
-            .iter()
-            .filter(account)
-            .map(|quota| (&quota.subject, quota.window))
-            .collect();
-        subjects.dedup();
-        assert_eq!(subjects.len(), 6);
     }
 
     proptest! {

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::out_of_band::{Sending, SentCode, Wish, confirmed_destination, send_code};
+use super::proof::Claimant;
 use super::sessions::Caller;
+use super::throttle::ProofSource;
 use super::{Core, Fault};
 use crate::domain::audit_event::RequestOrigin;
-use crate::domain::ids::SessionId;
 use crate::domain::message::Channel;
 use crate::domain::one_time_code::CodePurpose;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::store::users::HeldUser;
 use crate::store::{PgConnection, sessions, users};
 
 /// What became of the wish for a code.
@@ -58,7 +58,14 @@ pub async fn for_login(
             if !session.proofs.allow_second(proves) {
                 return Ok(Challenge::NotSetUp);
             }
-            challenge(&shared, connection, (&held, key.session_id), channel, (&origin, now))
+            let asker = Claimant {
+                held: &held,
+                session_id: key.session_id,
+                source: ProofSource::SignIn,
+                origin: &origin,
+                now,
+            };
+            challenge(&shared, connection, &asker, channel)
         })
         .await
 }
@@ -78,8 +85,14 @@ pub async fn for_session(
     let shared = Arc::clone(core);
     core.db
         .transaction("challenge.for_session", move |connection| {
-            let held = key.hold(connection, now)?;
-            challenge(&shared, connection, (&held, key.session_id), channel, (&origin, now))
+            let asker = Claimant {
+                held: &key.hold(connection, now)?,
+                session_id: key.session_id,
+                source: ProofSource::Session,
+                origin: &origin,
+                now,
+            };
+            challenge(&shared, connection, &asker, channel)
         })
         .await
 }
@@ -87,27 +100,27 @@ pub async fn for_session(
 fn challenge(
     core: &Core,
     connection: &mut PgConnection,
-    (held, session_id): (&HeldUser, SessionId),
+    asker: &Claimant<'_>,
     channel: Channel,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<Challenge, Fault> {
-    let user = &held.user;
+    let (user, now) = (&asker.held.user, asker.now);
     let Some(destination) = confirmed_destination(core, connection, user, channel)? else {
         return Ok(Challenge::NotSetUp);
     };
     // A code that nobody would look at is not worth a message.
-    if held.codes_disabled {
+    if asker.held.codes_disabled {
         return Ok(Challenge::NotSetUp);
     }
-    if let Some(wait) = held.failed_attempts.wait(now) {
+    let guard = asker.look_at_codes(core, connection)?;
+    if let Some(wait) = asker.wait(connection, &guard)? {
         return Ok(Challenge::Wait(wait));
     }
     let wish = Wish {
         user,
-        session_id,
+        session_id: asker.session_id,
         purpose: CodePurpose::Authentication,
         destination,
-        origin,
+        origin: asker.origin,
         now,
     };
     Ok(match send_code(core, connection, &wish)? {

@@ -8,24 +8,20 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::links::{self, Request};
-use super::outbox::{Posting, occasion, post, tell};
+use super::sending::{Decision, decide, source_of, tell_account_exists};
 use super::step_up::RecentCaller;
 use super::{Core, Fault, RegistrationMode, quotas, recovery, session_end};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
+use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
-use crate::domain::message::{Channel, Letter, Message};
-use crate::domain::one_time_code::Quota;
+use crate::domain::message::Channel;
+use crate::domain::sending::{Dispatch, Purpose, changes_of_address};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::measures;
 use crate::store::users::HeldUser;
 use crate::store::{PgConnection, managed_users, users};
-
-/// Addresses that one account may ask to change to in an hour: each gets a mail from us.
-const CHANGES_AN_HOUR: i32 = 5;
-/// How long news that goes to an address which is the account's no more is worth telling.
-const NEWS_LIFE: TimeDelta = TimeDelta::days(3);
 
 pub(super) fn record(
     core: &Core,
@@ -36,28 +32,6 @@ pub(super) fn record(
 ) -> Result<(), Fault> {
     let event = AuditEvent::success(EventName::UserUpdated, user.id).because(what);
     Ok(core.audit(connection, &[event], request.origin, request.now)?)
-}
-
-pub(super) fn tell_old_address(
-    core: &Core,
-    connection: &mut PgConnection,
-    user_before: &User,
-    request: Request<'_>,
-) -> Result<(), Fault> {
-    let Some(old) = user_before.email.as_ref().filter(|_| core.outlets.has(Channel::Email)) else {
-        return Ok(());
-    };
-    let posting = Posting {
-        channel: Channel::Email,
-        letter: Letter {
-            to: old.as_str().to_owned(),
-            locale: user_before.locale,
-            message: Message::EmailChanged,
-            occasion: occasion(request.origin, request.now),
-        },
-        life: NEWS_LIFE,
-    };
-    post(core, connection, &posting, request.now)
 }
 
 /// What became of the wish for another address.
@@ -88,12 +62,9 @@ pub async fn change(
     core.db
         .transaction("email.change", move |connection| {
             let user = key.hold(connection, now)?.user;
-            let quota = Quota {
-                subject: format!("email change {}", user.id.uuid()),
-                window: TimeDelta::hours(1),
-                most: CHANGES_AN_HOUR,
-            };
-            if let Some(wait) = quotas::wait_or_take(&shared, connection, &[quota], now)? {
+            let source = source_of(connection, Some(user.id), (&origin, now))?;
+            let bound = changes_of_address(user.id, &source);
+            if let Some(wait) = quotas::wait_or_take(&shared, connection, &[bound], now)? {
                 measures::throttle("sending");
                 return Ok(Change::Wait(wait));
             }
@@ -105,19 +76,72 @@ pub async fn change(
                 }
                 // Who asks is not told; who has the address is.
                 links::supersede_change(&shared, connection, (&user, &email), key.session_id, now)?;
-                tell(&shared, connection, &owner, Message::AccountExists, &origin, now)?;
+                tell_owner(&shared, connection, &owner, request)?;
             } else {
-                links::send_change(&shared, connection, (&user, &email), key.session_id, request)?;
+                send_to_new_address(&shared, connection, (&user, &email), key.session_id, request)?;
             }
             record(&shared, connection, &user, "email_change_requested", request)?;
-            // To the proven address only: the reader of another one could end the owner's sessions with the link.
-            if let Some(old) = user.verified_email() {
-                let purpose = LinkPurpose::EmailChangeCancellation;
-                links::send(&shared, connection, purpose, (&user, old), request)?;
-            }
+            tell_old_address(&shared, connection, &user, request)?;
             Ok(Change::Requested)
         })
         .await
+}
+
+/// Tells the proven address of an account that another one was asked for, with a link that stops the change. The reader of an
+/// address that was never proven could end the owner's sessions with that link. Where a bound is used up, an older link counts.
+fn tell_old_address(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let Some(address) = user.verified_email() else {
+        return Ok(());
+    };
+    let purpose = LinkPurpose::EmailChangeCancellation;
+    match links::may_send(core, connection, purpose, (Some(user.id), address), request)? {
+        Decision::Granted(permit) => links::send(core, connection, permit, (purpose, user, address), request),
+        Decision::Withheld(_) => Ok(()),
+    }
+}
+
+/// Sends the link that proves the address which an account is to change to. Where that address got too many, nothing is sent,
+/// an older link still counts, and the caller is not told: a refusal would show that others asked for the address, too.
+fn send_to_new_address(
+    core: &Core,
+    connection: &mut PgConnection,
+    (user, email): (&User, &Email),
+    session_id: SessionId,
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let dispatch = Dispatch {
+        purpose: Purpose::Link(LinkPurpose::EmailChange),
+        account: Some(user.id),
+        channel: Channel::Email,
+        destination: email.as_str(),
+        block: None,
+    };
+    match decide(core, connection, &dispatch, (request.origin, request.now))? {
+        Decision::Granted(permit) => links::send_change(core, connection, permit, (user, email, session_id), request),
+        Decision::Withheld(_) => {
+            let event = AuditEvent::failure(EventName::OtpSuppressed, "email_change", Some(user.id));
+            core.audit_once_an_hour(connection, event, (request.origin, request.now))
+        }
+    }
+}
+
+/// Tells the owner of an address that another client wanted it. An account that holds the address and has not proven it may be a
+/// stranger's: its reader gets the link that proves it, and no news.
+pub(super) fn tell_owner(
+    core: &Core,
+    connection: &mut PgConnection,
+    owner: &User,
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    if owner.email_verified_at.is_none() {
+        return send_first(core, connection, owner, request.origin, request.now);
+    }
+    tell_account_exists(core, connection, owner, (request.origin, request.now))
 }
 
 /// Stops the change of an address with a token from a mail to the address that the account has. All sessions and all mailed
@@ -150,7 +174,7 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
 
 /// Gives an account to the reader of its address, if nobody has proven that before: what a stranger may have set up on it
 /// (second factors, recovery codes, sessions, mailed tokens, wrong attempts) is gone, and so are roles, which an operator meant
-/// for somebody else than whoever happens to read the address. The password is the caller's matter.
+/// for another person. The password is the caller's matter.
 ///
 /// Registering with somebody else's address and waiting for its owner to come would otherwise be a way into an account that
 /// the owner believes is theirs alone.
@@ -163,7 +187,7 @@ pub(super) fn take_over(
     let Some(email) = user.email.as_ref().filter(|_| user.email_verified_at.is_none()) else {
         return Ok(());
     };
-    recovery::remove_second_factors(connection, user.id)?;
+    recovery::remove_second_factors(core, connection, user.id, request.now)?;
     end_all_sessions(core, connection, user, EndCause::TakenOver, request)?;
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
     record(core, connection, user, "taken_over", request)?;
@@ -217,9 +241,9 @@ pub(super) fn send_first(
     let Some(email) = user.email.as_ref().filter(|_| core.outlets.has(Channel::Email)) else {
         return Ok(());
     };
-    if !links::may_send(core, connection, LinkPurpose::EmailVerification, email, now)? {
-        return Ok(());
+    let (purpose, request) = (LinkPurpose::EmailVerification, Request { origin, now });
+    match links::may_send(core, connection, purpose, (Some(user.id), email), request)? {
+        Decision::Granted(permit) => links::send(core, connection, permit, (purpose, user, email), request),
+        Decision::Withheld(_) => Ok(()),
     }
-    let request = Request { origin, now };
-    links::send(core, connection, LinkPurpose::EmailVerification, (user, email), request)
 }

@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::email::{record, tell_old_address};
+use super::email::record;
 use super::links::{self, Request};
 use super::login::{Taken, count_wrong, take_right};
 use super::proof::Refusal;
+use super::sending::tell;
 use super::sessions::Caller;
 use super::throttle::{Admission, Throttle};
 use super::{Core, Fault};
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::link_token::{LinkKey, LinkPurpose};
+use crate::domain::message::Message;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
@@ -263,7 +265,8 @@ fn confirm(
         record(core, connection, user, "email_changed", request)?;
         // Tokens that were sent to the old address are worth nothing any more.
         link_tokens::remove_others(connection, key)?;
-        tell_old_address(core, connection, user, request)?;
+        // To the old address: what was read before the change still names it.
+        tell(core, connection, user, Message::EmailChanged, request.origin, request.now)?;
     }
     Ok(Verification::Verified)
 }

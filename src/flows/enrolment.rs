@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::account::load_second_factors;
 use super::proof::{Claimant, Refusal};
 use super::step_up::RecentCaller;
+use super::throttle::ProofSource;
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -194,6 +195,7 @@ pub async fn confirm(
             let claimant = Claimant {
                 held: &key.hold(connection, now)?,
                 session_id: key.session_id,
+                source: ProofSource::Session,
                 origin: &origin,
                 now,
             };

@@ -8,24 +8,21 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
-use super::outbox::{Posting, occasion, post};
+use super::sending::{Contents, Decision, Permit, decide, post};
 use super::throttle::identifier_hash;
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::{LinkTokenId, SessionId, UserId};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
-use crate::domain::message::{Channel, Letter, Locale, Message};
+use crate::domain::message::{Channel, Locale, Message};
 use crate::domain::one_time_code::Quota;
+use crate::domain::sending::{Dispatch, LINK_REQUESTS_RECORDED_AN_HOUR, Purpose};
 use crate::domain::session::SessionKey;
 use crate::domain::user::{Identifier, User};
-use crate::measures;
 use crate::store::link_tokens::{NewLinkToken, StoredLink};
 use crate::store::users::HeldUser;
 use crate::store::{PgConnection, link_tokens, sessions, users};
-
-/// Mails of one purpose to one address in an hour.
-const MAILS_AN_HOUR: i32 = 3;
 
 /// A request, and when it came.
 #[derive(Clone, Copy)]
@@ -47,27 +44,45 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
     core.db
         .transaction("links.request", move |connection| {
             let request = Request { origin: &origin, now };
-            let allowed = may_send(&shared, connection, purpose, &email, now)?;
             let user = users::find_active_by_email(connection, &email)?;
-            let addressee = user.as_ref().filter(|user| allowed && is_wanted(purpose, user));
-            let user_id = addressee.map(|user| user.id);
-            match addressee {
-                Some(user) => send(&shared, connection, purpose, (user, &email), request)?,
-                None => send_to_nobody(&shared, connection, purpose, request)?,
+            let user_id = user.as_ref().map(|user| user.id);
+            let decision = may_send(&shared, connection, purpose, (user_id, &email), request)?;
+            let addressee = user.as_ref().filter(|user| is_wanted(purpose, user));
+            match (addressee, decision) {
+                (Some(user), Decision::Granted(permit)) => {
+                    send(&shared, connection, permit, (purpose, user, &email), request)?;
+                }
+                _ => send_to_nobody(&shared, connection, purpose, request)?,
             }
-            if !allowed {
-                // Known or unknown: three an hour are enough to know of.
-                return Ok(());
-            }
-            let event = AuditEvent {
-                success: user_id.is_some(),
-                user_id,
-                identifier_hash: identifier_hash(&shared, &Identifier::Email(email.clone()))?,
-                ..AuditEvent::of_deployment(requested(purpose))
-            };
-            shared.audit(connection, &[event], &origin, now).map_err(Fault::from)
+            record(&shared, connection, purpose, (addressee, &email), request)
         })
         .await
+}
+
+/// Writes down that a link was asked for, for the first few times in an hour, whether or not an account has the address and
+/// whether or not the link was sent.
+fn record(
+    core: &Core,
+    connection: &mut PgConnection,
+    purpose: LinkPurpose,
+    (addressee, email): (Option<&User>, &Email),
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let quota = Quota {
+        subject: format!("audit link {} {}", purpose.as_str(), email.as_str()),
+        window: TimeDelta::hours(1),
+        most: LINK_REQUESTS_RECORDED_AN_HOUR,
+    };
+    if quotas::wait_or_take(core, connection, &[quota], request.now)?.is_some() {
+        return Ok(());
+    }
+    let event = AuditEvent {
+        success: addressee.is_some(),
+        user_id: addressee.map(|user| user.id),
+        identifier_hash: identifier_hash(core, &Identifier::Email(email.clone()))?,
+        ..AuditEvent::of_deployment(requested(purpose))
+    };
+    Ok(core.audit(connection, &[event], request.origin, request.now)?)
 }
 
 /// An address is proven once.
@@ -102,24 +117,23 @@ pub(super) fn require_mail(core: &Core) -> Result<(), Fault> {
     }
 }
 
-/// Tells whether one more mail of a purpose may go to an address, and counts it.
+/// Decides whether a link of a purpose goes to an address: always where none that was sent there still counts, and otherwise
+/// by the share of the network that asks.
 pub(super) fn may_send(
     core: &Core,
     connection: &mut PgConnection,
     purpose: LinkPurpose,
-    email: &Email,
-    now: DateTime<Utc>,
-) -> Result<bool, Fault> {
-    let quota = Quota {
-        subject: format!("link {} {}", purpose.as_str(), email.as_str()),
-        window: TimeDelta::hours(1),
-        most: MAILS_AN_HOUR,
+    (user_id, email): (Option<UserId>, &Email),
+    request: Request<'_>,
+) -> Result<Decision, Fault> {
+    let dispatch = Dispatch {
+        purpose: Purpose::Link(purpose),
+        account: user_id,
+        channel: Channel::Email,
+        destination: email.as_str(),
+        block: None,
     };
-    let wait = quotas::wait_or_take(core, connection, &[quota], now)?;
-    if wait.is_some() {
-        measures::throttle("sending");
-    }
-    Ok(wait.is_none())
+    decide(core, connection, &dispatch, (request.origin, request.now))
 }
 
 /// Makes a token for a user and mails its link to an address. The tokens in older mails count on, unless the purpose says
@@ -127,13 +141,13 @@ pub(super) fn may_send(
 pub(super) fn send(
     core: &Core,
     connection: &mut PgConnection,
-    purpose: LinkPurpose,
-    (user, email): (&User, &Email),
+    permit: Permit,
+    (purpose, user, email): (LinkPurpose, &User, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
     let link = put(core, connection, purpose, (user, email), request.now)?;
-    let posting = posting(purpose, (email.as_str(), user.locale), link, request);
-    post(core, connection, &posting, request.now)
+    let contents = contents(purpose, user.locale, link);
+    post(core, connection, permit, contents, (request.origin, request.now))
 }
 
 /// Makes the token for a change of address that a session asks for, and mails its link to the new address. It counts while
@@ -141,20 +155,15 @@ pub(super) fn send(
 pub(super) fn send_change(
     core: &Core,
     connection: &mut PgConnection,
-    (user, email): (&User, &Email),
-    session_id: SessionId,
+    permit: Permit,
+    (user, email, session_id): (&User, &Email, SessionId),
     request: Request<'_>,
 ) -> Result<(), Fault> {
     let purpose = LinkPurpose::EmailChange;
-    let link = insert(
-        core,
-        connection,
-        (purpose, Some(session_id)),
-        (user, email),
-        request.now,
-    )?;
-    let posting = posting(purpose, (email.as_str(), user.locale), link, request);
-    post(core, connection, &posting, request.now)
+    let by = (purpose, Some(session_id));
+    let link = insert(core, connection, by, (user, email), request.now)?;
+    let contents = contents(purpose, user.locale, link);
+    post(core, connection, permit, contents, (request.origin, request.now))
 }
 
 /// Does to the tokens of earlier changes what [`send_change`] does, and sends nothing: whether they still count must not tell
@@ -215,8 +224,14 @@ fn send_to_nobody(
     let nobody = UserId::new(request.now, core.random.as_ref());
     let (key, link) = new_link(core, nobody, purpose, request.now)?;
     let _none = link_tokens::find(connection, key, purpose, request.now)?;
-    let posting = posting(purpose, ("", Locale::default()), link, request);
-    post(core, connection, &posting, request.now)
+    let contents = contents(purpose, Locale::default(), link);
+    post(
+        core,
+        connection,
+        Permit::to_nobody(),
+        contents,
+        (request.origin, request.now),
+    )
 }
 
 fn new_link(
@@ -231,28 +246,20 @@ fn new_link(
     Ok((LinkKey { user_id, id }, link))
 }
 
-fn posting(purpose: LinkPurpose, (to, locale): (&str, Locale), link: String, request: Request<'_>) -> Posting {
+fn contents(purpose: LinkPurpose, locale: Locale, link: String) -> Contents {
     let (life, minutes) = (purpose.life(), purpose.life().num_minutes());
-    Posting {
-        channel: Channel::Email,
-        letter: Letter {
-            to: to.to_owned(),
-            locale,
-            message: match purpose {
-                LinkPurpose::MagicLink => Message::MagicLink { link, minutes },
-                LinkPurpose::PasswordReset => Message::PasswordReset { link, minutes },
-                LinkPurpose::Invitation => Message::Invitation {
-                    link,
-                    hours: life.num_hours(),
-                },
-                LinkPurpose::EmailVerification => Message::EmailVerification { link },
-                LinkPurpose::EmailChange => Message::EmailChange { link },
-                LinkPurpose::EmailChangeCancellation => Message::EmailChangeRequested { link },
-            },
-            occasion: occasion(request.origin, request.now),
+    let message = match purpose {
+        LinkPurpose::MagicLink => Message::MagicLink { link, minutes },
+        LinkPurpose::PasswordReset => Message::PasswordReset { link, minutes },
+        LinkPurpose::Invitation => Message::Invitation {
+            link,
+            hours: life.num_hours(),
         },
-        life,
-    }
+        LinkPurpose::EmailVerification => Message::EmailVerification { link },
+        LinkPurpose::EmailChange => Message::EmailChange { link },
+        LinkPurpose::EmailChangeCancellation => Message::EmailChangeRequested { link },
+    };
+    Contents { message, locale, life }
 }
 
 /// Finds the token of a purpose's kind that a key names, if it counts: its time is not over, and the session that asked for

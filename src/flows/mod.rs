@@ -35,6 +35,7 @@ pub mod register;
 pub mod revoke;
 pub mod rewrap;
 pub mod second_factor;
+mod sending;
 pub mod service_clients;
 mod session_end;
 pub mod sessions;

@@ -8,20 +8,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outbox::{Posting, occasion, post, tell};
 use super::proof::{Claimant, Refusal};
-use super::quotas::wait_or_take;
+use super::sending::{Contents, Decision, Permit, decide, post, tell};
 use super::step_up::RecentCaller;
+use super::throttle::{Guard, ProofSource};
 use super::{Core, Fault, account, recovery};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::{OutOfBandFactorId, SessionId, UserId};
-use crate::domain::message::{Channel, Letter, Message};
-use crate::domain::one_time_code::{self, CodePlace, CodePurpose, OneTimeCode, RESEND_AFTER_SECONDS, send_quotas};
+use crate::domain::message::{Channel, Message};
+use crate::domain::one_time_code::{self, CodePlace, CodePurpose, OneTimeCode, RESEND_AFTER_SECONDS};
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::sending::Dispatch;
 use crate::domain::user::User;
-use crate::measures;
 use crate::store::one_time_codes::NewCode;
 use crate::store::out_of_band_factors::{NewPendingFactor, StoredFactor};
 use crate::store::{PgConnection, one_time_codes, out_of_band_factors};
@@ -101,11 +101,14 @@ pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<
     if !core.outlets.has(channel) {
         return Err(Fault::NoOutlet(channel.as_str()));
     }
-    if let Some(wait) = wait_before_sending(core, connection, wish)? {
-        let event = AuditEvent::failure(EventName::OtpSuppressed, channel.as_str(), Some(wish.user.id));
-        core.audit_once_an_hour(connection, event.in_session(wish.session_id), (wish.origin, wish.now))?;
-        return Ok(Sending::Wait(wait));
-    }
+    let permit = match decide_on_code(core, connection, wish)? {
+        Decision::Granted(permit) => permit,
+        Decision::Withheld(wait) => {
+            let event = AuditEvent::failure(EventName::OtpSuppressed, channel.as_str(), Some(wish.user.id));
+            core.audit_once_an_hour(connection, event.in_session(wish.session_id), (wish.origin, wish.now))?;
+            return Ok(Sending::Wait(wait));
+        }
+    };
     let code = OneTimeCode::generate(channel, core.random.as_ref());
     let life = one_time_code::life(channel);
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
@@ -119,7 +122,7 @@ pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<
     if !one_time_codes::put(connection, &new)? {
         return Ok(Sending::Wait(cool_down));
     }
-    post(core, connection, &wish.posting(&code, life), wish.now)?;
+    wish.post(core, connection, permit, (&code, life))?;
     let event = AuditEvent::success(EventName::OtpSent, wish.user.id).because(channel.as_str());
     core.audit(connection, &[event.in_session(wish.session_id)], wish.origin, wish.now)?;
     Ok(Sending::Sent(SentCode {
@@ -130,31 +133,22 @@ pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<
     }))
 }
 
-/// Returns how long nothing is sent, and otherwise counts what is about to be.
-fn wait_before_sending(
-    core: &Core,
-    connection: &mut PgConnection,
-    wish: &Wish<'_>,
-) -> Result<Option<TimeDelta>, Fault> {
+/// Decides whether a code is sent: not within a minute of the one before it in the same session, and within the bounds.
+fn decide_on_code(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -> Result<Decision, Fault> {
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let sent_at = one_time_codes::sent_at(connection, wish.place())?;
     let too_soon = sent_at.map(|sent_at| sent_at + cool_down - wish.now);
     if let Some(wait) = too_soon.filter(|wait| *wait > TimeDelta::zero()) {
-        return Ok(Some(wait));
+        return Ok(Decision::Withheld(wait));
     }
-    let account = wish.user.id.uuid().to_string();
-    let destination = &wish.destination;
-    let bounds = send_quotas(
-        &account,
-        destination.channel(),
-        destination.as_str(),
-        destination.block(),
-    );
-    let wait = wait_or_take(core, connection, &bounds, wish.now)?;
-    if wait.is_some() {
-        measures::throttle("sending");
-    }
-    Ok(wait)
+    let dispatch = Dispatch {
+        purpose: wish.purpose.into(),
+        account: Some(wish.user.id),
+        channel: wish.destination.channel(),
+        destination: wish.destination.as_str(),
+        block: wish.destination.block(),
+    };
+    decide(core, connection, &dispatch, (wish.origin, wish.now))
 }
 
 impl Wish<'_> {
@@ -166,22 +160,21 @@ impl Wish<'_> {
         }
     }
 
-    fn posting(&self, code: &OneTimeCode, life: TimeDelta) -> Posting {
+    fn post(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        permit: Permit,
+        (code, life): (&OneTimeCode, TimeDelta),
+    ) -> Result<(), Fault> {
         let (code, minutes) = (code.expose().to_owned(), life.num_minutes());
         let message = match self.purpose {
             CodePurpose::Authentication => Message::SecondFactorCode { code, minutes },
             CodePurpose::Enrolment => Message::ConfirmationCode { code, minutes },
         };
-        Posting {
-            channel: self.destination.channel(),
-            letter: Letter {
-                to: self.destination.as_str().to_owned(),
-                locale: self.user.locale,
-                message,
-                occasion: occasion(self.origin, self.now),
-            },
-            life,
-        }
+        let locale = self.user.locale;
+        let contents = Contents { message, locale, life };
+        post(core, connection, permit, contents, (self.origin, self.now))
     }
 }
 
@@ -340,17 +333,19 @@ pub async fn confirm(
             let claimant = Claimant {
                 held: &held,
                 session_id: key.session_id,
+                source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
-            if let Some(wait) = held.failed_attempts.wait(now) {
+            let guard = claimant.look_at_codes(&shared, connection)?;
+            if let Some(wait) = claimant.wait(connection, &guard)? {
                 return Ok(Confirmation::Refused(Refusal::Locked(wait)));
             }
-            if confirm_with(&shared, connection, &claimant, channel, &code)? {
+            if confirm_with(&shared, connection, &claimant, &guard, (channel, &code))? {
                 return Ok(Confirmation::Confirmed);
             }
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
-            let refusal = claimant.reject(&shared, connection, event)?;
+            let refusal = claimant.reject(&shared, connection, guard, event)?;
             Ok(Confirmation::Refused(refusal))
         })
         .await
@@ -360,8 +355,8 @@ fn confirm_with(
     core: &Core,
     connection: &mut PgConnection,
     claimant: &Claimant<'_>,
-    channel: Channel,
-    code: &OneTimeCode,
+    guard: &Guard,
+    (channel, code): (Channel, &OneTimeCode),
 ) -> Result<bool, Fault> {
     let (user, now) = (&claimant.held.user, claimant.now);
     let begun = out_of_band_factors::list_pending(connection, claimant.key(), now)?;
@@ -376,7 +371,7 @@ fn confirm_with(
     {
         return Ok(false);
     }
-    claimant.forgive(core, connection)?;
+    claimant.forgive(core, connection, guard)?;
     claimant.enable_codes(connection)?;
     let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
     core.audit(

@@ -1,4 +1,4 @@
-//! The outbox: what is told to people is written in the transaction that causes it, and sent by a worker.
+//! The outbox: what is told to people is written in the transaction that causes it (`sending`), and sent by a worker.
 //!
 //! So no request waits for a mail server, and nothing that happened goes untold because one was down. A message leaves the
 //! table when the other side took it; a worker that dies between the two sends it once more, under the same id.
@@ -12,21 +12,16 @@ use futures_util::future::join_all;
 use super::{Core, Fault};
 use crate::crypto::sealer::{SealError, SealedAt};
 use crate::delivery::{Outgoing, Rendered, SendError, Transport};
-use crate::domain::audit_event::RequestOrigin;
-use crate::domain::email::Email;
 use crate::domain::ids::MessageId;
-use crate::domain::message::{Channel, Letter, Message, Occasion, back_off};
-use crate::domain::user::User;
+use crate::domain::message::{Channel, Letter, back_off};
 use crate::measures;
-use crate::store::outbox::{NewMessage, StoredMessage};
-use crate::store::{PgConnection, outbox};
+use crate::store::outbox;
+use crate::store::outbox::StoredMessage;
 
 /// Messages that one worker sends at once.
 const BATCH: i64 = 8;
 /// How long sending may last before another instance takes the message; longer than any transport tries.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
-/// How long news of an account is worth telling.
-const NEWS_LIFE: TimeDelta = TimeDelta::days(3);
 /// Refusals after which a message is given up. A mail server that is set up wrongly refuses for a while what it takes later.
 const MOST_REFUSALS: i32 = 3;
 /// How often, and how long after another, it is tried to write down what became of a message. One that was sent and is not
@@ -66,72 +61,6 @@ impl Outlets {
     /// Tells whether a channel is set up.
     pub const fn has(&self, channel: Channel) -> bool {
         !matches!(self.of(channel), Outlet::Absent)
-    }
-}
-
-/// A letter with the way it takes and the time it is worth sending.
-pub(super) struct Posting {
-    pub(super) channel: Channel,
-    pub(super) letter: Letter,
-    pub(super) life: TimeDelta,
-}
-
-/// Writes a message inside the transaction of what it tells.
-pub(super) fn post(
-    core: &Core,
-    connection: &mut PgConnection,
-    posting: &Posting,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    let id = MessageId::new(now, core.random.as_ref());
-    let plain = serde_json::to_vec(&posting.letter).map_err(|error| Fault::Letter(error.to_string()))?;
-    let message = NewMessage {
-        id,
-        channel: posting.channel,
-        kind: posting.letter.message.kind(),
-        sealed_message: core.sealer.seal(&SealedAt::message(id), &plain)?,
-        now,
-        expires_at: now + posting.life,
-    };
-    Ok(outbox::insert(connection, &message)?)
-}
-
-/// Tells users by mail what happened to their account, if they have an address and the deployment sends mail.
-pub(super) fn tell(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-    message: Message,
-    origin: &RequestOrigin,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    let Some(address) = user.email.as_ref().map(Email::as_str) else {
-        return Ok(());
-    };
-    // A notice that waits for a mail server that nobody has set up would be delivered, stale, on the day somebody does.
-    if !core.outlets.has(Channel::Email) {
-        return Ok(());
-    }
-    let letter = Letter {
-        to: address.to_owned(),
-        locale: user.locale,
-        message,
-        occasion: occasion(origin, now),
-    };
-    let posting = Posting {
-        channel: Channel::Email,
-        letter,
-        life: NEWS_LIFE,
-    };
-    post(core, connection, &posting, now)
-}
-
-/// Says when and from where a request came.
-pub(super) fn occasion(origin: &RequestOrigin, now: DateTime<Utc>) -> Occasion {
-    Occasion {
-        at: now,
-        ip: origin.ip,
-        user_agent: origin.user_agent.clone(),
     }
 }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::email::{confirm_invited, end_all_sessions, take_over};
 use super::links::{self, Request};
-use super::outbox::tell;
 use super::outcomes::counted;
 use super::proof::{Claimant, Refusal};
+use super::sending::tell;
 use super::sessions::Caller;
 use super::step_up::compare;
+use super::throttle::ProofSource;
 use super::{Core, Fault, new_password, session_end};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -76,6 +77,7 @@ async fn try_to_change(
             let claimant = Claimant {
                 held: &held,
                 session_id: key.session_id,
+                source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
@@ -159,6 +161,11 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
             end_all_sessions(&shared, connection, &user, EndCause::PasswordReset, request)?;
             let event = AuditEvent::success(EventName::PasswordResetCompleted, user.id);
             shared.audit(connection, &[event], &origin, now)?;
+            // The token that came back has proven the address, if nothing had before.
+            let user = User {
+                email_verified_at: user.email_verified_at.or(Some(now)),
+                ..user
+            };
             tell(&shared, connection, &user, Message::PasswordWasReset, &origin, now)?;
             Ok(Reset::Done)
         })

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::account::{ListedFactor, load_factors, load_second_factors};
-use super::outbox::tell;
 use super::page::Page;
+use super::sending::tell;
 use super::sessions::Caller;
 use super::step_up::RecentCaller;
 use super::{Core, Fault};

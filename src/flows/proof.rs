@@ -1,23 +1,23 @@
 //! A second factor is proven: the one place that compares codes, spends them, and counts the wrong ones.
 //!
 //! What matched is spent by one conditional statement, so of one code sent many times exactly one counts. Wrong ones are
-//! counted on the account, over all logins and all kinds, and commit although the request is refused (RFC 4226 §7.3): a
-//! new login, another code or a right password buys no further guesses. The hundredth wrong one in a row disables all that
+//! counted by their source (`throttle`), over all logins and all kinds, and commit although the request is refused (RFC 4226
+//! §7.3): a new login, another code or a right password buys no further guesses. The hundredth wrong one in a row disables all that
 //! can be guessed; recovery codes cannot (NIST SP 800-63B-4 §3.2.2).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
 use super::out_of_band::{Destination, confirmed_destination};
-use super::outbox::tell;
+use super::sending::tell;
 use super::step_up::ComparedPassword;
 use super::suspicion::{tell_failures, tell_success};
-use super::throttle::count_on_account;
+use super::throttle::{Buckets, Guard, ProofSource, count_on_account};
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::failed_attempts::{self, Curve, FailedAttempts};
+use crate::domain::failed_attempts;
 use crate::domain::ids::SessionId;
 use crate::domain::message::{Channel, Message};
 use crate::domain::one_time_code::{CodePlace, CodePurpose, OneTimeCode};
@@ -35,6 +35,8 @@ use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_c
 pub(super) struct Claimant<'a> {
     pub(super) held: &'a HeldUser,
     pub(super) session_id: SessionId,
+    /// What the waits after wrong proofs go by.
+    pub(super) source: ProofSource,
     pub(super) origin: &'a RequestOrigin,
     pub(super) now: DateTime<Utc>,
 }
@@ -46,6 +48,21 @@ impl Claimant<'_> {
             user_id: self.held.user.id,
             session_id: self.session_id,
         }
+    }
+
+    const fn request(&self) -> (&RequestOrigin, DateTime<Utc>) {
+        (self.origin, self.now)
+    }
+
+    /// Reads the counts that second factors from there go by.
+    pub(super) fn look_at_codes(&self, core: &Core, connection: &mut PgConnection) -> Result<Guard, Fault> {
+        let key = (self.held.user.id, self.session_id);
+        Buckets::of_codes(core, self.source, key, self.origin)?.look(connection)
+    }
+
+    /// Returns how long no proof from there is looked at.
+    pub(super) fn wait(&self, connection: &mut PgConnection, guard: &Guard) -> Result<Option<TimeDelta>, Fault> {
+        guard.wait(connection, Some(self.held.user.id), self.request())
     }
 }
 
@@ -100,35 +117,37 @@ impl Claimant<'_> {
         connection: &mut PgConnection,
         code: &SecondFactorCode,
     ) -> Result<Judgement<Proven>, Fault> {
-        self.judge_with(core, connection, code, PendingTotp::Ignored)
+        let guard = self.look_at_codes(core, connection)?;
+        if let Some(wait) = self.wait(connection, &guard)? {
+            measures::code(code.method().as_str(), "locked");
+            return Ok(Err(Refusal::Locked(wait)));
+        }
+        self.judge_with(core, connection, guard, (code, PendingTotp::Ignored))
     }
 
-    /// Judges a code at the second door: the first right one of an account that has no second factor confirms its
-    /// authenticator.
+    /// Judges a code at the second door, where the caller has looked at the counts and nothing has to wait: the first right one
+    /// of an account that has no second factor confirms its authenticator.
     pub(super) fn judge_at_sign_in(
         &self,
         core: &Core,
         connection: &mut PgConnection,
+        guard: Guard,
         code: &SecondFactorCode,
     ) -> Result<Judgement<Proven>, Fault> {
-        self.judge_with(core, connection, code, PendingTotp::Confirmed)
+        self.judge_with(core, connection, guard, (code, PendingTotp::Confirmed))
     }
 
     fn judge_with(
         &self,
         core: &Core,
         connection: &mut PgConnection,
-        code: &SecondFactorCode,
-        pending: PendingTotp,
+        guard: Guard,
+        (code, pending): (&SecondFactorCode, PendingTotp),
     ) -> Result<Judgement<Proven>, Fault> {
         let method = code.method().as_str();
-        if let Some(wait) = self.held.failed_attempts.wait(self.now) {
-            measures::code(method, "locked");
-            return Ok(Err(Refusal::Locked(wait)));
-        }
         if self.held.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
             measures::code(method, "disabled");
-            return self.refuse_unseen(core, connection);
+            return self.refuse_unseen(core, connection, &guard);
         }
         let proven = match code {
             SecondFactorCode::Totp(code) => self.prove_totp(core, connection, code, pending)?,
@@ -136,12 +155,12 @@ impl Claimant<'_> {
             SecondFactorCode::Sent(channel, code) => self.prove_sent_code(core, connection, *channel, code)?,
         };
         let Some(proven) = proven else {
-            return self.refuse(core, connection, code);
+            return self.refuse(core, connection, guard, code);
         };
         // A mailed code forgives nothing: with the password and the mail box, an authenticator's codes could otherwise be
         // guessed at for ever, four at a time.
         if proven.method.is_held() {
-            self.forgive(core, connection)?;
+            self.forgive(core, connection, &guard)?;
         }
         measures::code(method, "right");
         Ok(Ok(proven))
@@ -153,6 +172,7 @@ impl Claimant<'_> {
         &self,
         core: &Core,
         connection: &mut PgConnection,
+        guard: Guard,
         code: &SecondFactorCode,
     ) -> Result<Judgement<Proven>, Fault> {
         let user_id = Some(self.held.user.id);
@@ -161,25 +181,31 @@ impl Claimant<'_> {
             measures::code(method, "replayed");
             let event = AuditEvent::failure(EventName::MfaReplay, code.method().amr(), user_id);
             core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-            return Ok(Err(Refusal::InvalidCode {
-                attempts_remaining: self.held.failed_attempts.remaining(Curve::SECOND_FACTOR),
-            }));
+            return self.invalid_code(connection, &guard).map(Err);
         }
         measures::code(method, "wrong");
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
-        let refusal = self.reject(core, connection, event)?;
+        let refusal = self.reject(core, connection, guard, event)?;
         self.count_in_a_row(core, connection)?;
         Ok(Err(refusal))
     }
 
     /// Refuses a code of a factor that was disabled, like any other. It is no guess at anything, so nobody waits for it: the
     /// owner's recovery code is looked at all the same.
-    fn refuse_unseen(&self, core: &Core, connection: &mut PgConnection) -> Result<Judgement<Proven>, Fault> {
+    fn refuse_unseen(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        guard: &Guard,
+    ) -> Result<Judgement<Proven>, Fault> {
         let event = AuditEvent::failure(EventName::MfaFail, "disabled", Some(self.held.user.id));
         core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-        Ok(Err(Refusal::InvalidCode {
-            attempts_remaining: self.held.failed_attempts.remaining(Curve::SECOND_FACTOR),
-        }))
+        self.invalid_code(connection, guard).map(Err)
+    }
+
+    fn invalid_code(&self, connection: &mut PgConnection, guard: &Guard) -> Result<Refusal, Fault> {
+        let attempts_remaining = guard.remaining(connection, self.held.user.id, self.request())?;
+        Ok(Refusal::InvalidCode { attempts_remaining })
     }
 
     /// Counts a wrong code of a confirmed factor among those that time does not forgive. The last of them disables the factors
@@ -227,8 +253,9 @@ impl Claimant<'_> {
         }
     }
 
-    /// Judges a password that was compared before. A right one forgives nothing: whoever knows it could otherwise guess
-    /// codes for ever, four at a time. One that was right and is not the account's any more is refused, but was no guess.
+    /// Judges a password that was compared before. It waits for wrong passwords in this session and not for wrong codes, and a
+    /// right one forgives no wrong codes: an attacker who knows it could otherwise guess codes for ever, four at a time. One
+    /// that was right and is not the account's any more is refused, but was no guess.
     pub(super) fn judge_password(
         &self,
         core: &Core,
@@ -236,12 +263,14 @@ impl Claimant<'_> {
         compared: &ComparedPassword,
         failure: EventName,
     ) -> Result<Judgement<Proven>, Fault> {
-        if let Some(wait) = self.held.failed_attempts.wait(self.now) {
+        let guard = Buckets::of_session_passwords(core, self.session_id)?.look(connection)?;
+        if let Some(wait) = self.wait(connection, &guard)? {
             return Ok(Err(Refusal::Locked(wait)));
         }
         let user_id = self.held.user.id;
         let still = self.held.usable_password.is_some() && self.held.usable_password == compared.version;
         if compared.right && still {
+            guard.forgive(connection)?;
             users::forgive_passwords(connection, user_id)?;
             return Ok(Ok(Proven::by(AuthenticationMethod::Password)));
         }
@@ -251,25 +280,28 @@ impl Claimant<'_> {
             return Ok(Err(Refusal::InvalidCredentials));
         }
         let event = AuditEvent::failure(failure, "password", Some(user_id));
-        self.count_wrong(core, connection, event)?;
-        count_on_account(core, connection, Some(user_id), (self.origin, self.now))?;
+        self.count_wrong(core, connection, guard, event)?;
+        count_on_account(core, connection, Some(user_id), self.request())?;
         Ok(Err(Refusal::InvalidCredentials))
     }
 
-    /// Counts a wrong proof, whatever it was. Returns how many more are looked at before the next wait.
-    fn count_wrong(&self, core: &Core, connection: &mut PgConnection, event: AuditEvent) -> Result<i32, Fault> {
+    /// Counts a wrong proof, whatever it was. Returns the counts with it.
+    fn count_wrong(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        mut guard: Guard,
+        event: AuditEvent,
+    ) -> Result<Guard, Fault> {
         let user_id = self.held.user.id;
-        let failed = self.held.failed_attempts.with_one_more(Curve::SECOND_FACTOR, self.now);
-        users::set_failed_attempts(connection, user_id, &failed)?;
-        let request = (self.origin, self.now);
-        tell_failures(core, connection, &self.held.user, failed.count, request)?;
-        let mut events = vec![event.in_session(self.session_id)];
-        if failed.wait(self.now).is_some() {
-            let locked = AuditEvent::failure(EventName::MfaLock, "failed_attempts", Some(user_id));
-            events.push(locked.in_session(self.session_id));
-        }
+        // The caller holds the account, so no wait can have begun since the counts were read.
+        let tally = guard.count(connection, Some(user_id), self.request())?;
+        tell_failures(core, connection, &self.held.user, guard.failed(), self.request())?;
+        let lock = |place| AuditEvent::failure(EventName::MfaLock, place, Some(user_id));
+        let events = std::iter::once(event).chain(tally.began.into_iter().map(lock));
+        let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
         core.audit(connection, &events, self.origin, self.now)?;
-        Ok(failed.remaining(Curve::SECOND_FACTOR))
+        Ok(guard)
     }
 
     /// Counts a wrong code, and says so.
@@ -277,20 +309,19 @@ impl Claimant<'_> {
         &self,
         core: &Core,
         connection: &mut PgConnection,
+        guard: Guard,
         event: AuditEvent,
     ) -> Result<Refusal, Fault> {
-        let attempts_remaining = self.count_wrong(core, connection, event)?;
-        Ok(Refusal::InvalidCode { attempts_remaining })
+        let guard = self.count_wrong(core, connection, guard, event)?;
+        self.invalid_code(connection, &guard)
     }
 
-    /// Forgets the wrong proofs after a right one.
-    pub(super) fn forgive(&self, core: &Core, connection: &mut PgConnection) -> Result<(), Fault> {
-        let (user, failed) = (&self.held.user, self.held.failed_attempts.count);
-        tell_success(core, connection, user, failed, (self.origin, self.now))?;
-        if self.held.failed_attempts.count > 0 {
-            users::set_failed_attempts(connection, self.held.user.id, &FailedAttempts::default())?;
-        }
-        if self.held.failed_codes > 0 {
+    /// Forgets the wrong codes of this source, and those in a row, after a right one.
+    pub(super) fn forgive(&self, core: &Core, connection: &mut PgConnection, guard: &Guard) -> Result<(), Fault> {
+        let in_a_row = self.held.failed_codes;
+        tell_success(core, connection, &self.held.user, in_a_row, self.request())?;
+        guard.forgive(connection)?;
+        if in_a_row > 0 {
             users::set_failed_codes(connection, self.held.user.id, 0)?;
         }
         Ok(())
@@ -414,7 +445,8 @@ impl Claimant<'_> {
         connection: &mut PgConnection,
         code: &TotpCode,
     ) -> Result<Judgement<Proven>, Fault> {
-        if let Some(wait) = self.held.failed_attempts.wait(self.now) {
+        let guard = self.look_at_codes(core, connection)?;
+        if let Some(wait) = self.wait(connection, &guard)? {
             return Ok(Err(Refusal::Locked(wait)));
         }
         let user = &self.held.user;
@@ -425,9 +457,9 @@ impl Claimant<'_> {
         };
         let Some((pending, step)) = pending.zip(step) else {
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(user.id));
-            return self.reject(core, connection, event).map(Err);
+            return self.reject(core, connection, guard, event).map(Err);
         };
-        self.forgive(core, connection)?;
+        self.forgive(core, connection, &guard)?;
         self.enable_codes(connection)?;
         let replaces = totp_factors::find_active(connection, user.id)?.is_some();
         let news = if replaces {

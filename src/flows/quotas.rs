@@ -24,3 +24,26 @@ pub(super) fn wait_or_take(
     }
     Ok(None)
 }
+
+/// A window of time that began with the first of what is counted in it.
+pub(super) struct Window {
+    /// The hash of what is counted.
+    pub(super) key: Vec<u8>,
+    /// How many there were, this one included.
+    pub(super) used: i32,
+    /// When it ends.
+    pub(super) end: DateTime<Utc>,
+}
+
+/// Counts one of a subject, in a window that begins with the first.
+pub(super) fn count_since_first(
+    core: &Core,
+    connection: &mut PgConnection,
+    subject: &str,
+    length: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Window, Fault> {
+    let key = core.subjects.hash(subject)?;
+    let (used, end) = quotas::count_since_first(connection, &key, now, now + length)?;
+    Ok(Window { key, used, end })
+}

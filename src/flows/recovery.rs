@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::account::load_second_factors;
-use super::outbox::tell;
 use super::proof::{Claimant, Refusal};
+use super::sending::tell;
 use super::step_up::{self, ComparedPassword, RecentCaller};
+use super::throttle::{ProofSource, forget_codes};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::failed_attempts::FailedAttempts;
 use crate::domain::ids::UserId;
 use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
@@ -39,6 +41,7 @@ pub async fn renew_codes(
             let claimant = Claimant {
                 held: &held,
                 session_id: key.session_id,
+                source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
@@ -89,6 +92,7 @@ pub async fn remove_authenticator(
             let claimant = Claimant {
                 held: &key.hold(connection, now)?,
                 session_id: key.session_id,
+                source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
@@ -152,12 +156,17 @@ fn decide_removal(
 
 /// Takes all second factors and recovery codes away from an account that the caller holds, and forgets the guesses at them:
 /// whoever sets up the next one does not wait for what others got wrong.
-pub(super) fn remove_second_factors(connection: &mut PgConnection, user_id: UserId) -> Result<(), Fault> {
+pub(super) fn remove_second_factors(
+    core: &Core,
+    connection: &mut PgConnection,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
     totp_factors::remove(connection, user_id)?;
     recovery_codes::remove(connection, user_id)?;
     for channel in Channel::ALL {
         out_of_band_factors::remove(connection, user_id, channel)?;
     }
-    users::set_failed_attempts(connection, user_id, &FailedAttempts::default())?;
+    forget_codes(core, connection, user_id, now)?;
     Ok(users::enable_codes(connection, user_id)?)
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outbox::tell;
 use super::outcomes::counted;
+use super::sending::tell;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault, session_end};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};

@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::email::send_first;
+use super::email::{self, send_first};
 use super::enrolment::{PreparedFactor, TotpEnrolment};
-use super::links::{Request, may_send, require_mail};
-use super::outbox::tell;
+use super::links::{Request, require_mail};
 use super::outcomes::counted;
 use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::link_token::LinkPurpose;
-use crate::domain::message::{Locale, Message};
+use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
 use crate::domain::user::{AccountNames, User};
@@ -153,16 +151,8 @@ fn tell_owner(
     let Some(email) = &names.email else {
         return Ok(());
     };
-    let allowed = may_send(core, connection, LinkPurpose::EmailVerification, email, request.now)?;
-    match users::find_active_by_email(connection, email)?.filter(|_| allowed) {
-        Some(owner) => tell(
-            core,
-            connection,
-            &owner,
-            Message::AccountExists,
-            request.origin,
-            request.now,
-        ),
+    match users::find_active_by_email(connection, email)? {
+        Some(owner) => email::tell_owner(core, connection, &owner, request),
         None => Ok(()),
     }
 }

@@ -13,6 +13,7 @@ use super::email::is_awaited;
 use super::outcomes::counted;
 use super::proof::{Claimant, Proven, Refusal};
 use super::sign_in::{self, Arrival, TokenGrant};
+use super::throttle::{Guard, ProofSource};
 use super::{Core, Fault};
 use crate::domain::assurance::{AuthenticationMethod, Proof};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -21,7 +22,6 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, Delivery, PendingSession, SessionKey};
 use crate::domain::user::User;
-use crate::store::users::HeldUser;
 use crate::store::{PgConnection, recovery_codes, sessions, users};
 
 /// What became of a code.
@@ -120,7 +120,15 @@ fn decide(
     let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
         return Ok(Decision::NoSession);
     };
-    if let Some(put_off) = put_off(core, &held, now) {
+    let claimant = Claimant {
+        held: &held,
+        session_id: key.session_id,
+        source: ProofSource::SignIn,
+        origin: &attempt.origin,
+        now,
+    };
+    let guard = claimant.look_at_codes(core, connection)?;
+    if let Some(put_off) = put_off(core, connection, &claimant, &guard)? {
         // That takes no attempt, and is told only to whoever's login goes on.
         let goes_on = sessions::find_pending(connection, key, now)?.is_some();
         return Ok(if goes_on { put_off } else { Decision::NoSession });
@@ -128,21 +136,15 @@ fn decide(
     let Some(pending) = sessions::take_attempt(connection, key, now)? else {
         return Ok(Decision::NoSession);
     };
-    let claimant = Claimant {
-        held: &held,
-        session_id: key.session_id,
-        origin: &attempt.origin,
-        now,
-    };
     if !pending.proofs.allow_second(attempt.code.method()) {
         let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(held.user.id));
         core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
         let attempts_remaining = pending.attempts_remaining().into();
         return Ok(Decision::Refused(Refusal::InvalidCode { attempts_remaining }));
     }
-    match claimant.judge_at_sign_in(core, connection, &attempt.code)? {
+    match claimant.judge_at_sign_in(core, connection, guard, &attempt.code)? {
         Ok(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
-        // Both bounds hold: the account's, and that of this login.
+        // Both bounds hold: that of the source, and that of this login.
         Err(Refusal::InvalidCode { attempts_remaining }) => Ok(Decision::Refused(Refusal::InvalidCode {
             attempts_remaining: attempts_remaining.min(pending.attempts_remaining().into()),
         })),
@@ -151,12 +153,17 @@ fn decide(
 }
 
 /// Returns why no code of an account is looked at now, if there is a reason.
-fn put_off(core: &Core, held: &HeldUser, now: DateTime<Utc>) -> Option<Decision> {
-    if is_awaited(core, &held.user) {
-        return Some(Decision::EmailNotVerified);
+fn put_off(
+    core: &Core,
+    connection: &mut PgConnection,
+    claimant: &Claimant<'_>,
+    guard: &Guard,
+) -> Result<Option<Decision>, Fault> {
+    if is_awaited(core, &claimant.held.user) {
+        return Ok(Some(Decision::EmailNotVerified));
     }
-    let wait = held.failed_attempts.wait(now)?;
-    Some(Decision::Refused(Refusal::Locked(wait)))
+    let wait = claimant.wait(connection, guard)?;
+    Ok(wait.map(|wait| Decision::Refused(Refusal::Locked(wait))))
 }
 
 fn open(

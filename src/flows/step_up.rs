@@ -14,6 +14,7 @@ use super::outcomes::counted;
 use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
+use super::throttle::ProofSource;
 use super::{Core, Fault};
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::access_token::AccessTokenClaims;
@@ -174,6 +175,7 @@ async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: Re
             let claimant = Claimant {
                 held: &held,
                 session_id: key.session_id,
+                source: ProofSource::Session,
                 origin: &origin,
                 now,
             };

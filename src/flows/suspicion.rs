@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outbox::tell;
+use super::sending::tell;
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::message::Message;
@@ -11,7 +11,7 @@ use crate::domain::network::network_of;
 use crate::domain::one_time_code::Quota;
 use crate::domain::session::{ActiveSession, SessionOrigin};
 use crate::domain::user::User;
-use crate::store::{PgConnection, sessions};
+use crate::store::{PgConnection, sessions, users};
 
 /// Wrong second factors in a row that are worth a message.
 const WORTH_TELLING: i32 = 3;
@@ -48,8 +48,8 @@ pub(super) fn tell_success(
     tell_once_an_hour(core, connection, user, Message::SignInAfterFailures, (origin, now))
 }
 
-/// Tells of a sign-in from a network and with a program that none of the user's sessions of the last months came from. The
-/// first one of all is no news.
+/// Tells of a sign-in from a network and with a program that none of the user's sessions of the last months came from. Only the
+/// account's first sign-in of all is not told. No session left to compare with does not make it the first.
 pub(super) fn tell_new_place(
     core: &Core,
     connection: &mut PgConnection,
@@ -60,7 +60,10 @@ pub(super) fn tell_new_place(
     let network = origin.ip.map(network_of);
     let before = sessions::origins_since(connection, user.id, Some(session.id), now - REMEMBERED)?;
     let is_known = |known: &SessionOrigin| known.ip.map(network_of) == network && known.user_agent == origin.user_agent;
-    if before.is_empty() || before.iter().any(is_known) {
+    if before.iter().any(is_known) {
+        return Ok(());
+    }
+    if before.is_empty() && users::note_first_sign_in(connection, user.id, now)? {
         return Ok(());
     }
     tell_once_an_hour(core, connection, user, Message::NewSignIn, (origin, now))

@@ -1,37 +1,252 @@
-//! Guessing passwords: how often, for one name, from one network and from anywhere.
+//! Guessing: how often wrong proofs are looked at, and who waits for them.
+//!
+//! A wait goes by where the wrong proofs came from: at sign-in by the account (or the name that was given) and the
+//! network, and in a session by the session. All sources of a sign-in together have a count of their own, whose wait is
+//! passed by the networks that the owner signed in from lately. So an attacker who guesses makes themselves wait, and
+//! not the owner.
 //!
 //! Names that have an account and names that have none are counted alike, in the database, so that all instances count
-//! together and a restart forgives nothing. A wait is never prolonged by attempts made in it. Strangers who guess from
-//! everywhere cannot keep out an owner who comes from a network that they signed in from lately.
+//! together and a restart forgives nothing. A wait is never prolonged by attempts made in it.
 //!
-//! Beside these, which time forgives, wrong ones are counted on the account until a right one comes: at the hundredth the
-//! password is disabled until a new one is set (NIST SP 800-63B-4 §3.2.2). That holds for everybody and everywhere.
+//! Beside these, which time forgives, wrong ones are counted on the account until a right one comes: at the hundredth
+//! the password is disabled until a new one is set (NIST SP 800-63B-4 §3.2.2). That counts all sources.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
-use super::outbox::tell;
+use super::sending::tell;
 use super::{Core, Fault};
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
-use crate::domain::failed_attempts::{self, Curve};
-use crate::domain::ids::UserId;
+use crate::domain::failed_attempts::{self, Curve, FailedAttempts};
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
 use crate::domain::user::Identifier;
 use crate::store::throttles::Counted;
 use crate::store::{PgConnection, sessions, throttles, users};
 
-/// What the audit trail calls the count of all networks together.
+/// What the audit trail calls the count of one network, of all networks together, and of one session.
+const FROM_NETWORK: &str = "from_network";
 const ANYWHERE: &str = "from_anywhere";
+const IN_SESSION: &str = "in_session";
 /// How long a network is the owner's after a sign-in from there.
 const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
+/// How long a count of wrong codes is remembered at most: see the curves.
+const CODES_REMEMBERED: TimeDelta = TimeDelta::days(1);
 
-/// The counts that one login goes by.
+/// Where the proof of a known account comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProofSource {
+    /// A pending login: the network of the request decides.
+    SignIn,
+    /// A signed-in session.
+    Session,
+}
+
+/// One count of wrong proofs.
+#[derive(Clone)]
+struct Bucket {
+    key: Vec<u8>,
+    curve: Curve,
+    /// What the audit trail calls it.
+    place: &'static str,
+}
+
+/// The counts that one proof goes by: that of its source and, at sign-in, that of all sources together.
+#[derive(Clone)]
+pub(super) struct Buckets {
+    source: Bucket,
+    anywhere: Option<Bucket>,
+}
+
+/// What became of a wrong proof.
+pub(super) struct Tally {
+    /// The counts that began a wait with it, as the audit trail calls them.
+    pub(super) began: Vec<&'static str>,
+    /// Another one began a wait a moment before, which goes on for so long: this one was not counted.
+    pub(super) goes_on: Option<TimeDelta>,
+}
+
+impl Buckets {
+    /// Names the counts of second factors: at sign-in those of the account and the network, otherwise that of the
+    /// session.
+    pub(super) fn of_codes(
+        core: &Core,
+        source: ProofSource,
+        (user_id, session_id): (UserId, SessionId),
+        origin: &RequestOrigin,
+    ) -> Result<Self, UnknownKey> {
+        match source {
+            ProofSource::SignIn => Ok(Self {
+                source: Bucket {
+                    key: core.subjects.hash(&codes_from(user_id, &network_name(origin)))?,
+                    curve: Curve::CODES_FROM_NETWORK,
+                    place: FROM_NETWORK,
+                },
+                anywhere: Some(Bucket {
+                    key: core.subjects.hash(&codes_from(user_id, "anywhere"))?,
+                    curve: Curve::CODES_FROM_ANYWHERE,
+                    place: ANYWHERE,
+                }),
+            }),
+            ProofSource::Session => Self::of_session(core, "codes", session_id),
+        }
+    }
+
+    /// Names the count of current passwords that were wrong in a session. It is not that of codes, so a right password
+    /// is looked at while codes have to wait.
+    pub(super) fn of_session_passwords(core: &Core, session_id: SessionId) -> Result<Self, UnknownKey> {
+        Self::of_session(core, "passwords", session_id)
+    }
+
+    fn of_session(core: &Core, what: &str, session_id: SessionId) -> Result<Self, UnknownKey> {
+        Ok(Self {
+            source: Bucket {
+                key: core.subjects.hash(&format!("session {what} {}", session_id.uuid()))?,
+                curve: Curve::IN_SESSION,
+                place: IN_SESSION,
+            },
+            anywhere: None,
+        })
+    }
+
+    fn of_passwords(core: &Core, identifier: &Identifier, origin: &RequestOrigin) -> Result<Self, UnknownKey> {
+        let (name, network) = (name_of(identifier), network_name(origin));
+        Ok(Self {
+            source: Bucket {
+                key: core.subjects.hash(&format!("password {network} {name}"))?,
+                curve: Curve::PASSWORD_FROM_NETWORK,
+                place: FROM_NETWORK,
+            },
+            anywhere: Some(Bucket {
+                key: core.subjects.hash(&format!("password anywhere {name}"))?,
+                curve: Curve::PASSWORD_FROM_ANYWHERE,
+                place: ANYWHERE,
+            }),
+        })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Bucket> {
+        std::iter::once(&self.source).chain(&self.anywhere)
+    }
+
+    /// Reads the counts, in one statement.
+    pub(super) fn look(self, connection: &mut PgConnection) -> Result<Guard, Fault> {
+        let keys: Vec<&[u8]> = self.all().map(|bucket| bucket.key.as_slice()).collect();
+        let found = throttles::find(connection, &keys)?;
+        let count = |bucket: &Bucket| found.get(&bucket.key).copied().unwrap_or_default();
+        Ok(Guard {
+            source: count(&self.source),
+            anywhere: self.anywhere.as_ref().map(count).unwrap_or_default(),
+            buckets: self,
+        })
+    }
+
+    /// Counts a wrong one: once for each wait, whatever comes while that lasts.
+    fn count(
+        &self,
+        connection: &mut PgConnection,
+        user_id: Option<UserId>,
+        (origin, now): (&RequestOrigin, DateTime<Utc>),
+    ) -> Result<Tally, Fault> {
+        let mut began = Vec::new();
+        for bucket in self.all() {
+            match throttles::count(connection, &bucket.key, bucket.curve, now)? {
+                Counted::Free => {}
+                Counted::Began => began.push(bucket.place),
+                // The owner's network passes the wait of all others.
+                Counted::Waits(_)
+                    if bucket.place == ANYWHERE && is_known_network(connection, user_id, (origin, now))? => {}
+                Counted::Waits(wait) => {
+                    let goes_on = Some(wait);
+                    return Ok(Tally { began, goes_on });
+                }
+            }
+        }
+        Ok(Tally { began, goes_on: None })
+    }
+}
+
+/// The counts that one proof goes by, as they stood when it came.
+pub(super) struct Guard {
+    buckets: Buckets,
+    source: FailedAttempts,
+    anywhere: FailedAttempts,
+}
+
+impl Guard {
+    /// Returns how long no proof from there is looked at.
+    pub(super) fn wait(
+        &self,
+        connection: &mut PgConnection,
+        user_id: Option<UserId>,
+        (origin, now): (&RequestOrigin, DateTime<Utc>),
+    ) -> Result<Option<TimeDelta>, Fault> {
+        if let Some(wait) = self.source.wait(now) {
+            return Ok(Some(wait));
+        }
+        match self.anywhere.wait(now) {
+            Some(wait) if !is_known_network(connection, user_id, (origin, now))? => Ok(Some(wait)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Counts a wrong one, here and in the database.
+    pub(super) fn count(
+        &mut self,
+        connection: &mut PgConnection,
+        user_id: Option<UserId>,
+        (origin, now): (&RequestOrigin, DateTime<Utc>),
+    ) -> Result<Tally, Fault> {
+        let tally = self.buckets.count(connection, user_id, (origin, now))?;
+        self.source = self.source.with_one_more(self.buckets.source.curve, now);
+        if let Some(bucket) = &self.buckets.anywhere
+            && self.anywhere.wait(now).is_none()
+        {
+            self.anywhere = self.anywhere.with_one_more(bucket.curve, now);
+        }
+        Ok(tally)
+    }
+
+    /// Returns how many more wrong ones from there are looked at before the next wait.
+    pub(super) fn remaining(
+        &self,
+        connection: &mut PgConnection,
+        user_id: UserId,
+        (origin, now): (&RequestOrigin, DateTime<Utc>),
+    ) -> Result<i32, Fault> {
+        let here = self.source.remaining(self.buckets.source.curve);
+        let Some(anywhere) = &self.buckets.anywhere else {
+            return Ok(here);
+        };
+        let everywhere = self.anywhere.remaining(anywhere.curve);
+        if everywhere >= here || is_known_network(connection, Some(user_id), (origin, now))? {
+            return Ok(here);
+        }
+        Ok(everywhere)
+    }
+
+    /// Returns how many wrong ones there were from all sources that count together.
+    pub(super) fn failed(&self) -> i32 {
+        self.source.count.max(self.anywhere.count)
+    }
+
+    /// Forgets the wrong ones of this source after a right one. Those of other sources were somebody else's, and go by
+    /// time.
+    pub(super) fn forgive(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+        if self.source.count > 0 {
+            throttles::forget(connection, &[&self.buckets.source.key])?;
+        }
+        Ok(())
+    }
+}
+
+/// The counts that one login goes by, for the name that was given.
 pub(super) struct Throttle {
-    /// For the name, from the network of the request.
-    from_network: Vec<u8>,
-    /// For the name, from anywhere.
-    from_anywhere: Vec<u8>,
+    buckets: Buckets,
     /// The name, as the audit trail knows it.
     identifier: Option<IdentifierHash>,
 }
@@ -50,11 +265,8 @@ pub(super) enum Admission {
 impl Throttle {
     /// Names the counts of a login.
     pub(super) fn of(core: &Core, identifier: &Identifier, origin: &RequestOrigin) -> Result<Self, UnknownKey> {
-        let name = name_of(identifier);
-        let network = origin.ip.map(|ip| network_of(ip).to_string()).unwrap_or_default();
         Ok(Self {
-            from_network: core.subjects.hash(&format!("password {network} {name}"))?,
-            from_anywhere: core.subjects.hash(&format!("password anywhere {name}"))?,
+            buckets: Buckets::of_passwords(core, identifier, origin)?,
             identifier: identifier_hash(core, identifier)?,
         })
     }
@@ -72,25 +284,19 @@ impl Throttle {
         &self,
         connection: &mut PgConnection,
         user_id: Option<UserId>,
-        (origin, now): (&RequestOrigin, DateTime<Utc>),
+        request: (&RequestOrigin, DateTime<Utc>),
     ) -> Result<Admission, Fault> {
-        let here = throttles::find(connection, &self.from_network)?;
-        if let Some(wait) = here.wait(now) {
-            return Ok(Admission::Wait(wait));
-        }
-        let anywhere = throttles::find(connection, &self.from_anywhere)?;
-        if let Some(wait) = anywhere.wait(now)
-            && !is_at_home(connection, user_id, (origin, now))?
-        {
-            return Ok(Admission::Wait(wait));
-        }
-        Ok(Admission::Admitted {
-            failed_before: here.count > 0,
+        let guard = self.buckets.clone().look(connection)?;
+        Ok(match guard.wait(connection, user_id, request)? {
+            Some(wait) => Admission::Wait(wait),
+            None => Admission::Admitted {
+                failed_before: guard.source.count > 0,
+            },
         })
     }
 
-    /// Counts a wrong password, and writes down the waits that it begins: once each, whatever comes while they last. Returns
-    /// how long to wait if another one began a wait a moment before; this one is then not told, nor counted on its account.
+    /// Counts a wrong password, and writes down the waits that it begins. Returns how long to wait if another one began
+    /// a wait a moment before; this one is then not told, nor counted on its account.
     pub(super) fn count(
         &self,
         core: &Core,
@@ -98,40 +304,48 @@ impl Throttle {
         user_id: Option<UserId>,
         (origin, now): (&RequestOrigin, DateTime<Utc>),
     ) -> Result<Option<TimeDelta>, Fault> {
-        let (mut locks, mut goes_on) = (Vec::new(), None);
-        for (key, curve, place) in [
-            (&self.from_network, Curve::PASSWORD_FROM_NETWORK, "from_network"),
-            (&self.from_anywhere, Curve::PASSWORD_FROM_ANYWHERE, ANYWHERE),
-        ] {
-            match throttles::count(connection, key, curve, now)? {
-                Counted::Free => {}
-                Counted::Began => {
-                    locks.push(self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id)));
-                }
-                // The owner's network passes the wait of all others.
-                Counted::Waits(_) if place == ANYWHERE && is_at_home(connection, user_id, (origin, now))? => {}
-                Counted::Waits(wait) => {
-                    goes_on = Some(wait);
-                    break;
-                }
-            }
-        }
+        let tally = self.buckets.count(connection, user_id, (origin, now))?;
+        let lock = |place| self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id));
+        let locks: Vec<AuditEvent> = tally.began.into_iter().map(lock).collect();
         core.audit(connection, &locks, origin, now)?;
-        if goes_on.is_none() {
+        if tally.goes_on.is_none() {
             count_on_account(core, connection, user_id, (origin, now))?;
         }
-        Ok(goes_on)
+        Ok(tally.goes_on)
     }
 
-    /// Forgives the wrong ones from this network after a right one. Those from elsewhere were somebody else's, and go by
-    /// time.
+    /// Forgives the wrong ones from this network after a right one. Those from elsewhere were somebody else's, and go
+    /// by time.
     pub(super) fn forgive(&self, connection: &mut PgConnection) -> Result<(), Fault> {
-        Ok(throttles::forget(connection, &self.from_network)?)
+        Ok(throttles::forget(connection, &[&self.buckets.source.key])?)
     }
 }
 
-/// Counts a wrong password on its account, if it is an account's, whatever it was given for. The hundredth in a row disables
-/// the password, and its owner is told. Of many at once, one is the hundredth: each holds the account.
+/// Forgets the wrong second factors of an account whose factors are gone, from everywhere that a login of the last day
+/// came from: the owner who sets up the next factor does not wait for guesses at the old one.
+pub(super) fn forget_codes(
+    core: &Core,
+    connection: &mut PgConnection,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let addresses = sessions::addresses_since(connection, user_id, now - CODES_REMEMBERED)?;
+    let networks: BTreeSet<String> = addresses.into_iter().map(|ip| network_of(ip).to_string()).collect();
+    let places = networks.into_iter().chain([String::new(), "anywhere".to_owned()]);
+    let keys: Result<Vec<Vec<u8>>, UnknownKey> = places
+        .map(|place| core.subjects.hash(&codes_from(user_id, &place)))
+        .collect();
+    let keys = keys?;
+    let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    Ok(throttles::forget(connection, &keys)?)
+}
+
+fn codes_from(user_id: UserId, place: &str) -> String {
+    format!("codes {} {place}", user_id.uuid())
+}
+
+/// Counts a wrong password on its account, if it is an account's, whatever it was given for. The hundredth in a row
+/// disables the password, and its owner is told. Of many at once, one is the hundredth: each holds the account.
 pub(super) fn count_on_account(
     core: &Core,
     connection: &mut PgConnection,
@@ -153,7 +367,8 @@ pub(super) fn count_on_account(
     }
 }
 
-/// Hashes a name that was given, so that the audit trail tells guesses at one name from guesses at many and names nobody.
+/// Hashes a name that was given, so that the audit trail tells guesses at one name from guesses at many and names
+/// nobody.
 pub(super) fn identifier_hash(core: &Core, identifier: &Identifier) -> Result<Option<IdentifierHash>, UnknownKey> {
     let hash = core.subjects.hash(&format!("identifier {}", name_of(identifier)))?;
     Ok(hash.try_into().ok())
@@ -166,15 +381,23 @@ fn name_of(identifier: &Identifier) -> String {
     }
 }
 
-/// Tells whether a request comes from a network that the user signed in from lately.
-fn is_at_home(
+/// Returns the name of the network that a request comes from; empty where its address is not known.
+pub(super) fn network_name(origin: &RequestOrigin) -> String {
+    origin.ip.map(|ip| network_of(ip).to_string()).unwrap_or_default()
+}
+
+/// Tells whether a request comes from a network that the user signed in from lately. `None` is nobody, whose networks
+/// are not known, and costs the same statement.
+pub(super) fn is_known_network(
     connection: &mut PgConnection,
     user_id: Option<UserId>,
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<bool, Fault> {
-    let (Some(user_id), Some(ip)) = (user_id, origin.ip) else {
+    let Some(ip) = origin.ip else {
         return Ok(false);
     };
+    // The nil id is nobody's.
+    let user_id = user_id.unwrap_or(UserId::from_uuid(Uuid::nil()));
     let known = sessions::origins_since(connection, user_id, None, now - KNOWN_FOR)?;
     let network = network_of(ip);
     Ok(known.iter().any(|known| known.ip.map(network_of) == Some(network)))

@@ -171,6 +171,17 @@ const SCOPES: &[&str] = &[
     "session",
     "service_client",
 ];
+const BOUND: &[&str] = &["bound"];
+const WITHHELD: &[(&str, &[&str])] = &[
+    ("sign_in_code", BOUND),
+    ("enrolment_code", BOUND),
+    ("magic_link", BOUND),
+    ("password_reset", BOUND),
+    ("email_verification", BOUND),
+    ("email_change", BOUND),
+    ("account_exists", BOUND),
+    ("notice", &["unproven_address", "merged"]),
+];
 const CHANNELS: &[&str] = &["email", "sms"];
 const MESSAGE_STATES: &[&str] = &["pending", "dead"];
 const MESSAGES: &[(&str, &[&str])] = &[("email", MESSAGE_STATES), ("sms", MESSAGE_STATES)];
@@ -207,6 +218,8 @@ catalogue! {
     THROTTLES Kind::Counter, "vestibule_throttles_total",
         Series::Each("kind", &["password_from_network", "password_from_anywhere", "second_factor", "password_disabled", "second_factors_disabled", "sending"]),
         "Waits that wrong passwords and codes began, what was disabled by the hundredth, and messages not sent because of a bound.";
+    MESSAGES_WITHHELD Kind::Counter, "vestibule_messages_withheld_total", Series::Pairs(["purpose", "reason"], WITHHELD),
+        "Messages that were not sent: a bound was used up, the address is not proven, or they were merged into one that follows.";
     HASH_THREADS Kind::Gauge, "vestibule_hash_threads", Series::One,
         "Threads that hash passwords.";
     HASH_BUSY Kind::Gauge, "vestibule_hash_busy_threads", Series::One,

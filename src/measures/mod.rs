@@ -166,6 +166,11 @@ pub fn throttle(kind: &'static str) {
     one_more(counter!(names::THROTTLES, "kind" => kind));
 }
 
+/// A message was not sent, or not by itself.
+pub fn withheld(purpose: &'static str, reason: &'static str) {
+    counter!(names::MESSAGES_WITHHELD, "purpose" => purpose, "reason" => reason).increment(1);
+}
+
 /// How many threads hash.
 pub fn hash_threads(number: usize) {
     gauge!(names::HASH_THREADS).set(approximate(number));

@@ -1,6 +1,7 @@
 //! The `link_tokens` table: the tokens that were mailed, one row for each mail.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
@@ -75,6 +76,27 @@ pub fn find(
         .first(connection)
         .optional()?;
     row.map(LinkRow::into_link).transpose()
+}
+
+/// Tells whether a token of a purpose counts that was sent to an address for an account.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn is_any_live(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    purpose: LinkPurpose,
+    email: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let sent = link_tokens::table
+        .filter(link_tokens::user_id.eq(user_id.uuid()))
+        .filter(link_tokens::purpose.eq(purpose.as_str()))
+        .filter(link_tokens::email.eq(email))
+        .filter(link_tokens::used_at.is_null())
+        .filter(link_tokens::expires_at.gt(now));
+    Ok(diesel::select(exists(sent)).get_result(connection)?)
 }
 
 /// Uses a token of a purpose's kind up: of many at once, one succeeds. Returns whether this was what did.

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
@@ -26,6 +27,8 @@ pub struct NewMessage {
     pub sealed_message: Vec<u8>,
     /// When it is written.
     pub now: DateTime<Utc>,
+    /// When it is sent, and not before.
+    pub due: DateTime<Utc>,
     /// When it is not worth sending any more.
     pub expires_at: DateTime<Utc>,
 }
@@ -46,24 +49,28 @@ pub struct StoredMessage {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Writes a message.
+/// Writes a message, or puts it in the place of the one under its id, as long as no instance has taken that to send it.
+/// `false`: it was taken.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn insert(connection: &mut PgConnection, new: &NewMessage) -> Result<(), StoreError> {
-    diesel::insert_into(outbox::table)
+pub fn put(connection: &mut PgConnection, new: &NewMessage) -> Result<bool, StoreError> {
+    let upsert = diesel::insert_into(outbox::table)
         .values((
             outbox::id.eq(new.id.uuid()),
             outbox::channel.eq(new.channel.as_str()),
             outbox::kind.eq(new.kind),
             outbox::sealed_message.eq(&new.sealed_message),
             outbox::created_at.eq(new.now),
-            outbox::next_try_at.eq(new.now),
+            outbox::next_try_at.eq(new.due),
             outbox::expires_at.eq(new.expires_at),
         ))
-        .execute(connection)?;
-    Ok(())
+        .on_conflict(outbox::id)
+        .do_update()
+        .set(outbox::sealed_message.eq(excluded(outbox::sealed_message)));
+    let waiting = diesel::query_dsl::methods::FilterDsl::filter(upsert, outbox::attempts.eq(0));
+    Ok(waiting.execute(connection)? == 1)
 }
 
 /// Takes messages that are due, the longest waiting first; until `leased_until` no other instance takes them.

@@ -1,8 +1,9 @@
 //! The `quotas` table: how much of a bounded thing was used in a window of time, over all instances.
 
 use chrono::{DateTime, Utc};
-use diesel::PgConnection;
 use diesel::prelude::*;
+use diesel::sql_types::{Integer, Timestamptz};
+use diesel::{IntoSql, PgConnection};
 
 use super::error::StoreError;
 use super::schema::quotas;
@@ -31,6 +32,37 @@ pub fn take(
     let within = diesel::query_dsl::methods::FilterDsl::filter(upsert, quotas::used.lt(most));
     let taken = within.execute(connection)?;
     Ok(taken == 1)
+}
+
+/// Counts one in the window that began with the first, or begins another window where that is over. Of many at once, one begins
+/// it. Returns how many there were in the window, and its end.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn count_since_first(
+    connection: &mut PgConnection,
+    key: &[u8],
+    now: DateTime<Utc>,
+    end: DateTime<Utc>,
+) -> Result<(i32, DateTime<Utc>), StoreError> {
+    let is_over = || quotas::expires_at.le(now);
+    let one = 1_i32.into_sql::<Integer>();
+    let used = diesel::dsl::case_when(is_over(), one).otherwise(quotas::used + 1);
+    let ends = diesel::dsl::case_when(is_over(), end.into_sql::<Timestamptz>()).otherwise(quotas::expires_at);
+    Ok(diesel::insert_into(quotas::table)
+        .values((
+            quotas::key.eq(key),
+            // One row for all windows of the key: when they begin is not known ahead.
+            quotas::window_start.eq(DateTime::UNIX_EPOCH),
+            quotas::used.eq(1),
+            quotas::expires_at.eq(end),
+        ))
+        .on_conflict((quotas::key, quotas::window_start))
+        .do_update()
+        .set((quotas::used.eq(used), quotas::expires_at.eq(ends)))
+        .returning((quotas::used, quotas::expires_at))
+        .get_result(connection)?)
 }
 
 /// Deletes windows that ended before a moment. Returns how many.

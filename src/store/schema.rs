@@ -22,6 +22,7 @@ diesel::table! {
         password_disabled_at -> Nullable<Timestamptz>,
         failed_codes -> Int4,
         codes_disabled_at -> Nullable<Timestamptz>,
+        first_signed_in_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The `sessions` table: each move of a session's life is one conditional statement.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{AsSelect, exists};
 use diesel::prelude::*;
@@ -442,6 +444,25 @@ pub fn origins_since(
         user_agent,
     };
     Ok(rows.into_iter().map(origin).collect())
+}
+
+/// Lists the addresses that logins of a user came from since a moment, whatever became of them.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn addresses_since(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    since: DateTime<Utc>,
+) -> Result<Vec<IpAddr>, StoreError> {
+    let found: Vec<Option<IpNetwork>> = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::created_at.gt(since))
+        .select(sessions::ip)
+        .distinct()
+        .load(connection)?;
+    Ok(found.into_iter().flatten().map(|network| network.ip()).collect())
 }
 
 /// Ends the least recently used sessions of a user beyond a number, but never the one that is kept. The caller holds the

@@ -1,4 +1,6 @@
-//! The `throttles` table: wrong passwords in a row, by a hash of the name that was given.
+//! The `throttles` table: wrong passwords and wrong codes in a row, by a hash of what they were for and where they came from.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -9,18 +11,17 @@ use super::error::StoreError;
 use super::schema::throttles;
 use crate::domain::failed_attempts::{Curve, FailedAttempts};
 
-/// Finds what is known under a key.
+/// Finds what is known under the keys that one proof goes by. A key that is not in the answer has no wrong ones.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn find(connection: &mut PgConnection, key: &[u8]) -> Result<FailedAttempts, StoreError> {
-    let row: Option<ThrottleRow> = throttles::table
-        .find(key)
-        .select(ThrottleRow::as_select())
-        .first(connection)
-        .optional()?;
-    Ok(row.map(FailedAttempts::from).unwrap_or_default())
+pub fn find(connection: &mut PgConnection, keys: &[&[u8]]) -> Result<HashMap<Vec<u8>, FailedAttempts>, StoreError> {
+    let rows: Vec<(Vec<u8>, ThrottleRow)> = throttles::table
+        .filter(throttles::key.eq_any(keys))
+        .select((throttles::key, ThrottleRow::as_select()))
+        .load(connection)?;
+    Ok(rows.into_iter().map(|(key, row)| (key, row.into())).collect())
 }
 
 /// What became of a wrong one.
@@ -82,13 +83,13 @@ pub fn count(
     })
 }
 
-/// Forgets what is known under a key.
+/// Forgets what is known under some keys.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn forget(connection: &mut PgConnection, key: &[u8]) -> Result<(), StoreError> {
-    diesel::delete(throttles::table.find(key)).execute(connection)?;
+pub fn forget(connection: &mut PgConnection, keys: &[&[u8]]) -> Result<(), StoreError> {
+    diesel::delete(throttles::table.filter(throttles::key.eq_any(keys))).execute(connection)?;
     Ok(())
 }
 

@@ -10,7 +10,6 @@ use super::error::StoreError;
 use super::schema::users;
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::email::Email;
-use crate::domain::failed_attempts::FailedAttempts;
 use crate::domain::ids::UserId;
 use crate::domain::message::Locale;
 use crate::domain::user::{AccountNames, Identifier, User};
@@ -479,8 +478,6 @@ pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Resu
 pub struct HeldUser {
     /// The account.
     pub user: User,
-    /// Its wrong proofs in a row.
-    pub failed_attempts: FailedAttempts,
     /// Its wrong second factors in a row, however long ago.
     pub failed_codes: i32,
     /// Whether none but recovery codes are looked at.
@@ -493,11 +490,6 @@ impl From<(UserRow, GuardRow)> for HeldUser {
     fn from((user, guard): (UserRow, GuardRow)) -> Self {
         Self {
             user: user.into(),
-            failed_attempts: FailedAttempts {
-                count: guard.failed_attempts,
-                last_at: guard.last_failed_at,
-                locked_until: guard.locked_until,
-            },
             failed_codes: guard.failed_codes,
             codes_disabled: guard.codes_disabled_at.is_some(),
             usable_password: is_usable(&guard.password_scheme, guard.password_disabled_at)
@@ -509,9 +501,6 @@ impl From<(UserRow, GuardRow)> for HeldUser {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Pg))]
 struct GuardRow {
-    failed_attempts: i32,
-    last_failed_at: Option<DateTime<Utc>>,
-    locked_until: Option<DateTime<Utc>>,
     failed_codes: i32,
     codes_disabled_at: Option<DateTime<Utc>>,
     password_scheme: String,
@@ -519,24 +508,19 @@ struct GuardRow {
     password_disabled_at: Option<DateTime<Utc>>,
 }
 
-/// Writes down the wrong proofs in a row of an account that the caller holds.
+/// Notes an account's first sign-in, once. Returns whether this was it.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn set_failed_attempts(
-    connection: &mut PgConnection,
-    id: UserId,
-    failed: &FailedAttempts,
-) -> Result<(), StoreError> {
-    diesel::update(users::table.find(id.uuid()))
-        .set((
-            users::failed_attempts.eq(failed.count),
-            users::last_failed_at.eq(failed.last_at),
-            users::locked_until.eq(failed.locked_until),
-        ))
+pub fn note_first_sign_in(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let never = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::first_signed_in_at.is_null());
+    let noted = diesel::update(never)
+        .set(users::first_signed_in_at.eq(now))
         .execute(connection)?;
-    Ok(())
+    Ok(noted == 1)
 }
 
 /// Which proofs of an account are looked at.

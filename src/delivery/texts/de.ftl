@@ -145,6 +145,7 @@ email-change-not-you = Wenn Sie das nicht sind, beachten Sie diese Nachricht nic
 email-change-requested-advice = Wenn Sie das waren, müssen Sie nichts tun. Wenn nicht, ändern Sie danach sofort Ihr Passwort und prüfen Sie Ihre zweiten Faktoren.
 account-exists-advice = Falls Sie es waren, melden Sie sich an, oder legen Sie ein neues Passwort fest, wenn Sie Ihres vergessen haben. Falls nicht, müssen Sie nichts tun.
 disabled-advice = Wer so oft probiert, probiert meist die Konten vieler Menschen. Wählen Sie ein Passwort, das Sie sonst nirgends verwenden.
+repeated = In den zehn Minuten nach unserer letzten Nachricht dazu geschah dies { $repeats } weitere Male. Die Angaben oben sind die des letzten Mals.
 notice-not-you = Falls Sie das nicht waren, ändern Sie sofort Ihr Passwort, beenden Sie Sitzungen, die Sie nicht kennen, und prüfen Sie Ihre zweiten Faktoren.
 invitation-lasts = Der Link gilt { $hours } Stunden und nur einmal. Danach erhalten Sie einen neuen, wo Sie sich anmelden: „Passwort vergessen“.
 invitation-not-you = Wenn Sie { $service } nicht kennen, beachten Sie diese Nachricht nicht: Ohne den Link kann niemand das Konto benutzen.

@@ -148,6 +148,7 @@ email-change-not-you = If it is not you, ignore this message, and do not confirm
 email-change-requested-advice = If it was you, you need do nothing. If it was not, change your password right away after that, and check your second factors.
 account-exists-advice = If it was you, sign in, or set a new password if you forgot yours. If it was not, you need do nothing.
 disabled-advice = Who tries so often usually tries many people's accounts. Choose a password that you use nowhere else.
+repeated = Within ten minutes of our last message about this, it happened { $repeats } more times. The details above are those of the last time.
 notice-not-you = If this was not you, change your password right away, end the sessions that you do not know, and check your second factors.
 invitation-lasts = The link lasts { $hours } hours and works once. After that, ask for a new one where you sign in: “forgot password”.
 invitation-not-you = If you do not know { $service }, ignore this message: without the link nobody can use the account.

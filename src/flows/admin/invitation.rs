@@ -17,6 +17,7 @@ use crate::domain::message::Locale;
 use crate::domain::user::User;
 use crate::domain::username::Username;
 use crate::flows::links::{self, Request, require_mail};
+use crate::flows::sending::Decision;
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, managed_users};
 
@@ -139,7 +140,11 @@ fn invite(
         Way::Mail => {
             let origin = &work.operator.shown_origin();
             let request = Request { origin, now: work.now };
-            links::send(work.core, connection, purpose, addressee, request).map(|()| None)
+            let (id, email) = (Some(user.id), &new.email);
+            if let Decision::Granted(permit) = links::may_send(work.core, connection, purpose, (id, email), request)? {
+                links::send(work.core, connection, permit, (purpose, user, email), request)?;
+            }
+            Ok(None)
         }
     }
 }

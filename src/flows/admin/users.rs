@@ -12,8 +12,8 @@ use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSel
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
-use crate::flows::outbox::tell;
 use crate::flows::page::Page;
+use crate::flows::sending::tell;
 use crate::flows::{Core, Fault, recovery};
 use crate::store::{
     PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, sessions, totp_factors, users,
@@ -263,7 +263,7 @@ pub async fn reset_second_factors(
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
         events.extend(work.end_sessions(connection, id, EndCause::FactorsReset)?);
-        recovery::remove_second_factors(connection, id)?;
+        recovery::remove_second_factors(work.core, connection, id, work.now)?;
         work.record(connection, "second_factors_reset", &events, Some(id))?;
         let origin = work.operator.shown_origin();
         tell(

@@ -191,6 +191,26 @@ fn one_flow_ends_sessions() {
     }
 }
 
+/// Bounds, and who may be told what, are decided in one place: see `flows/sending.rs`.
+#[test]
+fn nothing_is_written_to_the_outbox_but_by_the_flow_that_decides_on_sending() {
+    let mut files = Vec::new();
+    collect(&source(), &mut files);
+    let writes = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap();
+        ["outbox::put", "outbox::NewMessage", "NewMessage {"]
+            .iter()
+            .any(|word| text.contains(word))
+    };
+    let writers: Vec<_> = files.iter().filter(|file| writes(file)).collect();
+    let mut names: Vec<_> = writers
+        .iter()
+        .map(|file| file.strip_prefix(source()).unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, [Path::new("flows/sending.rs"), Path::new("store/outbox.rs")]);
+}
+
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }

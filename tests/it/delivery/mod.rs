@@ -36,6 +36,7 @@ fn letter(to: &str, locale: Locale, message: Message) -> Letter {
             ip: Some([192, 0, 2, 7].into()),
             user_agent: Some("<Fuchs>/1.0\r\nBcc: eve@example.com".to_owned()),
         },
+        repeats: 0,
     }
 }
 

@@ -11,10 +11,7 @@ use crate::support::app::TestApp;
 const CROWD: usize = 20;
 
 fn forgive(app: &TestApp) {
-    app.database
-        .connect()
-        .batch_execute("UPDATE users SET failed_attempts = 0, locked_until = NULL")
-        .unwrap();
+    app.database.connect().batch_execute("TRUNCATE throttles").unwrap();
 }
 
 #[actix_web::test]

@@ -136,7 +136,7 @@ async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
 #[actix_web::test]
 async fn a_deleted_account_is_gone_with_everything_but_its_trail() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
     let pending = signed_in.person.log_in(&app).await;
     app.bare_as(Method::DELETE, "/me", &signed_in.access_token)

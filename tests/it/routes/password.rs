@@ -33,7 +33,7 @@ async fn mailed(app: &TestApp, email: &str) -> String {
 #[actix_web::test]
 async fn a_change_ends_all_other_sessions_and_pending_logins() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
     let other = signed_in.person.sign_in_again(&app).await;
     let pending = signed_in.person.log_in(&app).await;
     change(&app, &signed_in.access_token, PASSWORD, NEW).await.expect(204);

@@ -197,6 +197,7 @@ fn what_is_printed_for_debugging_tells_no_secret() {
         locale: Locale::En,
         message: message.clone(),
         occasion,
+        repeats: 0,
     };
     let printed = format!(
         "{:?} {:?} {:?} {:?} {message:?} {letter:?} {:?} {:?}",

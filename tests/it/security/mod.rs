@@ -4,6 +4,7 @@ mod accounts;
 mod address_limits;
 mod at_rest;
 mod audit;
+mod bounds;
 mod breaches;
 mod end_of_guessing;
 mod enumeration;

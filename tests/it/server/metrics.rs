@@ -212,6 +212,37 @@ fn waits_limits_and_a_full_pool_are_seen() {
     }
 }
 
+#[test]
+fn what_was_not_sent_is_counted_with_what_it_was_for_and_why() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    let (person, tokens) = Person::sign_up(&client);
+    let before = scrape(&client);
+    let renew = || client.post_as(&tokens.access, "/2fa/recovery-codes").expect(200);
+    renew();
+    database.sql("UPDATE users SET email_verified_at = created_at");
+    for _ in 0..3 {
+        renew();
+    }
+    for _ in 0..5 {
+        client.post("/magic-link", &json!({"email": person.email})).expect(202);
+    }
+    let withheld = |purpose: &str, reason: &str| {
+        format!("vestibule_messages_withheld_total{{purpose=\"{purpose}\",reason=\"{reason}\"}}")
+    };
+    assert_went_up(
+        &before,
+        &scrape(&client),
+        &[
+            (&withheld("notice", "unproven_address"), 1.0),
+            (&withheld("notice", "merged"), 2.0),
+            (&withheld("magic_link", "bound"), 2.0),
+            ("vestibule_throttles_total{kind=\"sending\"}", 2.0),
+        ],
+    );
+}
+
 /// `vestibule serve`, as in production.
 fn serve(database: &Database) -> Launch {
     Launch::serve()

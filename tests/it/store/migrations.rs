@@ -168,6 +168,42 @@ fn of_several_mails_of_a_purpose_the_newest_is_left_on_the_way_back() {
     }
 }
 
+/// Releases before knew the first sign-in of an account only as long as its session, or the trail, was kept.
+#[test]
+fn an_account_that_was_signed_in_to_before_is_known_to_have_been() {
+    const COLUMN: &str = "information_schema.columns WHERE table_name = 'users' AND column_name = 'first_signed_in_at'";
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    while count(&mut connection, COLUMN) == 1 {
+        connection.revert_last_migration(MIGRATIONS).unwrap();
+    }
+    let before = "
+        INSERT INTO users (id, email, password_scheme, password_key_id, password_hash, password_changed_at, created_at)
+        SELECT gen_random_uuid(), name || '@example.com', 'none', 0, '', now(), now()
+          FROM unnest(ARRAY['session', 'both', 'trail', 'pending', 'never']) AS name;
+        INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at, expires_at,
+                              auth_time, ended_at, end_reason)
+        SELECT gen_random_uuid(), id, 'ended', '{}', now(), now() - interval '2 h', now(), now(), now(), now(), 'logout'
+          FROM users WHERE email ~ 'session|both';
+        INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at, expires_at)
+        SELECT gen_random_uuid(), id, 'pending', '{}', now(), now(), now(), now() FROM users WHERE email ~ 'pending';
+        INSERT INTO audit_events (id, occurred_at, event, success, user_id, request_id)
+        SELECT gen_random_uuid(), now() + interval '1 min', 'session_created', true, id, gen_random_uuid()
+          FROM users WHERE email ~ 'both|trail';";
+    connection.batch_execute(before).unwrap();
+    connection.run_pending_migrations(MIGRATIONS).unwrap();
+    for (name, known) in [
+        ("session", "first_signed_in_at < now() - interval '1 h'"),
+        ("both", "first_signed_in_at < now() - interval '1 h'"),
+        ("trail", "first_signed_in_at > now() - interval '1 h'"),
+        ("pending", "first_signed_in_at IS NULL"),
+        ("never", "first_signed_in_at IS NULL"),
+    ] {
+        let what = format!("users WHERE email = '{name}@example.com' AND {known}");
+        assert_eq!(count(&mut connection, &what), 1, "{name}");
+    }
+}
+
 fn count(connection: &mut PgConnection, what: &str) -> i64 {
     let query = diesel::sql_query(format!("SELECT count(*) AS number FROM {what}"));
     query.get_result::<Count>(connection).unwrap().number

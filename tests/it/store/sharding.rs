@@ -54,6 +54,8 @@ fn names(statement: &str, table: &str) -> bool {
 }
 
 /// Returns the key by which a statement finds a table's rows: given as a parameter, or equal to a column of another table.
+///
+/// The counts that one proof goes by are two rows of `throttles`, read together: each by its key, from two machines at most.
 fn key<'a>(statement: &str, table: &str, keys: &[&'a str]) -> Option<&'a str> {
     if let Some(columns) = statement.strip_prefix(&format!("INSERT INTO \"{table}\" (")) {
         let (columns, _) = columns.split_once(')').unwrap();
@@ -63,7 +65,9 @@ fn key<'a>(statement: &str, table: &str, keys: &[&'a str]) -> Option<&'a str> {
         let equal = format!("(\"{table}\".\"{key}\" = ");
         statement.split(&equal).skip(1).any(|rest| {
             let (value, after) = rest.split_once(')').unwrap();
-            let is_one = value.starts_with('$') || value.starts_with('"');
+            let is_one = value.starts_with('$')
+                || value.starts_with('"')
+                || (table == "throttles" && value.starts_with("ANY($"));
             is_one && !after.starts_with(" OR") && !statement.contains(&format!("OR {equal}"))
         })
     })
@@ -143,6 +147,7 @@ fn a_statement_that_looks_at_every_row_is_recognized() {
         r#"DELETE FROM "recovery_codes" WHERE ("recovery_codes"."used_at" IS NULL)"#,
         r#"SELECT "sessions"."id" FROM ("sessions" INNER JOIN "users" ON ("users"."status" = $2)) WHERE ("sessions"."user_id" = $1)"#,
         r#"INSERT INTO "quotas" ("window_start") VALUES ($1)"#,
+        r#"SELECT "sessions"."id" FROM "sessions" WHERE ("sessions"."user_id" = ANY($1))"#,
         r#"SELECT 1 FROM "some_other_table" WHERE ("some_other_table"."id" = $1)"#,
     ] {
         assert!(

@@ -51,6 +51,13 @@ impl Person {
         Self::register(app, email).await.confirm(app).await
     }
 
+    /// Registers, proves the address, and confirms the authenticator: notices go to proven addresses only.
+    pub(crate) async fn sign_up_proven(app: &TestApp, email: &str) -> SignedIn {
+        let person = Self::register(app, email).await;
+        app.verify_email(email).await;
+        person.confirm(app).await
+    }
+
     /// Returns the code that the authenticator shows.
     pub(crate) fn code(&self, app: &TestApp) -> String {
         oath::code_at(&self.secret, app.clock.now())

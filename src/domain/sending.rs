@@ -1,0 +1,299 @@
+//! How much is sent: the one table of bounds, by what a message is for, where it goes, and who caused it.
+//!
+//! A stranger and an owner never share a bound. What a stranger can cause (a link to an address, the enrolment of a
+//! number) is counted apart from what only the owner can cause, and a network that the owner signed in from lately is
+//! counted apart from all others. So a bound that a stranger uses up keeps nothing from the owner.
+
+use chrono::TimeDelta;
+
+use super::ids::UserId;
+use super::link_token::LinkPurpose;
+use super::message::Channel;
+use super::one_time_code::{CodePurpose, Quota};
+
+/// Equal notices within so long after the first are told together, in one message at its end.
+pub const MERGED_WITHIN: TimeDelta = TimeDelta::minutes(10);
+/// Requests for a link that leave a row in the audit trail, for one purpose and address in an hour: more than are ever
+/// served in that time, so that it depends on nothing but the address that was given.
+pub const LINK_REQUESTS_RECORDED_AN_HOUR: i32 = 12;
+
+/// What a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A code that completes a sign-in or steps a session up; it goes to a destination that was confirmed.
+    SignInCode,
+    /// A code that confirms a destination.
+    EnrolmentCode,
+    /// A link that any client may ask for with the address; an invitation is an operator's.
+    Link(LinkPurpose),
+    /// Tells the owner of an address that a client tried to register with it, or to change another account to it.
+    AccountExists,
+    /// Tells an owner what happened to their account.
+    Notice,
+}
+
+impl Purpose {
+    /// Returns the name under which the purpose is counted.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignInCode => "sign_in_code",
+            Self::EnrolmentCode => "enrolment_code",
+            Self::Link(purpose) => purpose.as_str(),
+            Self::AccountExists => "account_exists",
+            Self::Notice => "notice",
+        }
+    }
+}
+
+impl From<CodePurpose> for Purpose {
+    fn from(purpose: CodePurpose) -> Self {
+        match purpose {
+            CodePurpose::Authentication => Self::SignInCode,
+            CodePurpose::Enrolment => Self::EnrolmentCode,
+        }
+    }
+}
+
+/// Something to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Dispatch<'a> {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The account that it is about; `None`: no account has the address that was given.
+    pub account: Option<UserId>,
+    /// The way it takes.
+    pub channel: Channel,
+    /// The address or number.
+    pub destination: &'a str,
+    /// The block of numbers around it, of a phone.
+    pub block: Option<&'a str>,
+}
+
+/// Where the request came from that caused it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A network that the account was signed in to from lately.
+    Known(String),
+    /// Any other.
+    Unknown(String),
+}
+
+/// Returns the bounds on sending something. The source's come first, so that attempts which they stop anyway use up
+/// nothing of those that others share.
+pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
+    match dispatch.purpose {
+        Purpose::SignInCode => sign_in_code(dispatch, source),
+        Purpose::EnrolmentCode => enrolment_code(dispatch),
+        // An operator's act, of which the audit trail tells.
+        Purpose::Link(LinkPurpose::Invitation) | Purpose::Notice => Vec::new(),
+        // Over all accounts: an attacker who has many could otherwise fill one mail box.
+        Purpose::Link(LinkPurpose::EmailChange) | Purpose::AccountExists => {
+            vec![quota(dispatch, "destination", dispatch.destination, 1, 3)]
+        }
+        // By address, whether or not an account has it: the bound must not tell.
+        Purpose::Link(_) => vec![quota(dispatch, "link", &by_source(dispatch.destination, source), 1, 3)],
+    }
+}
+
+/// Returns the bound on how often an account may ask for another address: each such wish sends mail to an address that
+/// is not known to be the owner's.
+pub fn changes_of_address(account: UserId, source: &Source) -> Quota {
+    Quota {
+        subject: format!("email change {}", by_source(&account.uuid().to_string(), source)),
+        window: TimeDelta::hours(1),
+        most: 5,
+    }
+}
+
+/// Texts cost money, so five an hour and ten a day are enough from one network. An attacker who has the password can
+/// ask from many: all unknown networks together get no more than twice that in an hour, thrice that in a day. There is
+/// no bound on the destination or its block: strangers' messages there must not keep its owner from signing in.
+fn sign_in_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
+    let account = account(dispatch);
+    let (Source::Known(network) | Source::Unknown(network)) = source;
+    let from_network = format!("{account} from {network}");
+    let mut quotas = vec![
+        quota(dispatch, "network", &from_network, 1, 5),
+        quota(dispatch, "network", &from_network, 24, 10),
+    ];
+    if matches!(source, Source::Unknown(_)) {
+        quotas.push(quota(dispatch, "strangers", &account, 1, 10));
+        quotas.push(quota(dispatch, "strangers", &account, 24, 30));
+    }
+    quotas
+}
+
+/// The number is not confirmed, so it may be a stranger's: it is bounded over all accounts. A block of numbers is
+/// bounded because toll fraud is paid by the message to numbers that one carrier owns.
+fn enrolment_code(dispatch: &Dispatch<'_>) -> Vec<Quota> {
+    let account = account(dispatch);
+    let mut quotas = vec![
+        quota(dispatch, "account", &account, 1, 5),
+        quota(dispatch, "account", &account, 24, 10),
+        quota(dispatch, "destination", dispatch.destination, 1, 10),
+    ];
+    quotas.extend(dispatch.block.map(|block| quota(dispatch, "block", block, 1, 50)));
+    quotas
+}
+
+fn account(dispatch: &Dispatch<'_>) -> String {
+    dispatch.account.map(|id| id.uuid().to_string()).unwrap_or_default()
+}
+
+/// Each known network has a share of its own, and all others have one together.
+fn by_source(subject: &str, source: &Source) -> String {
+    match source {
+        Source::Known(network) => format!("{subject} from {network}"),
+        Source::Unknown(_) => format!("{subject} from strangers"),
+    }
+}
+
+fn quota(dispatch: &Dispatch<'_>, scope: &str, subject: &str, hours: i64, most: i32) -> Quota {
+    let (purpose, channel) = (dispatch.purpose.as_str(), dispatch.channel.as_str());
+    Quota {
+        subject: format!("send {purpose} {scope} {channel} {subject}"),
+        window: TimeDelta::hours(hours),
+        most,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const OWNER: UserId = UserId::from_uuid(Uuid::from_u128(1));
+    const NUMBER: &str = "+4915112345678";
+    const HOME: &str = "192.0.2.0";
+
+    fn dispatch(purpose: Purpose, account: Option<UserId>) -> Dispatch<'static> {
+        Dispatch {
+            purpose,
+            account,
+            channel: Channel::Sms,
+            destination: NUMBER,
+            block: Some("+491511234"),
+        }
+    }
+
+    /// What was taken of each bound.
+    #[derive(Default)]
+    struct Used(HashMap<(String, TimeDelta), i32>);
+
+    impl Used {
+        /// Sends within one hour, in which no window ends.
+        fn send(&mut self, dispatch: &Dispatch<'_>, source: &Source) -> bool {
+            for quota in bounds(dispatch, source) {
+                let used = self.0.entry((quota.subject, quota.window)).or_default();
+                if *used == quota.most {
+                    return false;
+                }
+                *used += 1;
+            }
+            true
+        }
+    }
+
+    fn any_link() -> impl Strategy<Value = Purpose> {
+        prop_oneof![
+            Just(Purpose::Link(LinkPurpose::MagicLink)),
+            Just(Purpose::Link(LinkPurpose::PasswordReset)),
+            Just(Purpose::Link(LinkPurpose::EmailVerification)),
+        ]
+    }
+
+    /// What strangers can cause who do not come from a network of the owner's: links, enrolments of the number by
+    /// accounts of their own, and with the password sign-in codes.
+    fn strangers() -> impl Strategy<Value = Vec<(Purpose, u128, u8)>> {
+        let purpose = prop_oneof![any_link(), Just(Purpose::EnrolmentCode), Just(Purpose::SignInCode)];
+        proptest::collection::vec((purpose, 2_u128..30, 0_u8..200), 0..400)
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_strangers_cause_keeps_what_an_owner_at_home_asks_for(acts in strangers(), link in any_link()) {
+            let mut used = Used::default();
+            for (purpose, stranger, network) in acts {
+                let account = if purpose == Purpose::EnrolmentCode {
+                    UserId::from_uuid(Uuid::from_u128(stranger))
+                } else {
+                    OWNER
+                };
+                used.send(&dispatch(purpose, Some(account)), &Source::Unknown(format!("198.51.{network}.0")));
+            }
+            let home = Source::Known(HOME.to_owned());
+            for _ in 0..5 {
+                prop_assert!(used.send(&dispatch(Purpose::SignInCode, Some(OWNER)), &home));
+            }
+            for _ in 0..3 {
+                prop_assert!(used.send(&dispatch(link, Some(OWNER)), &home));
+            }
+        }
+
+        #[test]
+        fn a_thief_of_the_password_gets_ten_codes_an_hour_from_however_many_networks(
+            networks in proptest::collection::vec(0_u8..255, 0..200),
+        ) {
+            let mut used = Used::default();
+            let code = dispatch(Purpose::SignInCode, Some(OWNER));
+            let from = |network: &u8| Source::Unknown(format!("198.51.{network}.0"));
+            let sent = networks.iter().filter(|network| used.send(&code, &from(network)));
+            prop_assert!(sent.count() <= 10);
+        }
+
+        #[test]
+        fn a_link_is_bounded_alike_whether_or_not_an_account_has_the_address(
+            link in any_link(),
+            account in any::<Option<u128>>(),
+        ) {
+            let account = account.map(|id| UserId::from_uuid(Uuid::from_u128(id)));
+            let stranger = Source::Unknown("198.51.100.0".to_owned());
+            prop_assert_eq!(bounds(&dispatch(link, account), &stranger), bounds(&dispatch(link, None), &stranger));
+        }
+    }
+
+    #[test]
+    fn one_number_gets_ten_enrolments_an_hour_from_however_many_accounts() {
+        let mut used = Used::default();
+        let source = Source::Unknown(String::new());
+        let accounts = (0..50).map(|id| Some(UserId::from_uuid(Uuid::from_u128(id))));
+        let sent = accounts.filter(|account| used.send(&dispatch(Purpose::EnrolmentCode, *account), &source));
+        assert_eq!(sent.count(), 10);
+    }
+
+    #[test]
+    fn one_address_gets_three_mails_an_hour_for_changes_from_however_many_accounts() {
+        for purpose in [Purpose::Link(LinkPurpose::EmailChange), Purpose::AccountExists] {
+            let mut used = Used::default();
+            let accounts = (0..50).map(|id| Some(UserId::from_uuid(Uuid::from_u128(id))));
+            let source = Source::Known(HOME.to_owned());
+            let sent = accounts.filter(|account| used.send(&dispatch(purpose, *account), &source));
+            assert_eq!(sent.count(), 3);
+        }
+    }
+
+    #[test]
+    fn bounds_of_different_purposes_are_different() {
+        let source = Source::Unknown(String::new());
+        let purposes = [
+            Purpose::SignInCode,
+            Purpose::EnrolmentCode,
+            Purpose::Link(LinkPurpose::MagicLink),
+            Purpose::Link(LinkPurpose::PasswordReset),
+            Purpose::Link(LinkPurpose::EmailVerification),
+            Purpose::Link(LinkPurpose::EmailChange),
+            Purpose::AccountExists,
+        ];
+        let mut seen = std::collections::HashSet::new();
+        for quota in purposes
+            .iter()
+            .flat_map(|purpose| bounds(&dispatch(*purpose, Some(OWNER)), &source))
+        {
+            assert!(seen.insert((quota.subject.clone(), quota.window)), "{}", quota.subject);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The one place that decides whether something is sent, to whom, and why not.
+//!
+//! Everything that is told to people passes here on its way to the outbox: [`post`] takes a [`Permit`], and only this
+//! file makes one. So a new endpoint that sends something cannot forget the bounds (`domain::sending`), and nothing but
+//! what proves an address goes to an unproven address.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::quotas::{count_since_first, wait_or_take};
+use super::throttle::{is_known_network, network_name};
+use super::{Core, Fault};
+use crate::crypto::sealer::SealedAt;
+use crate::domain::audit_event::RequestOrigin;
+use crate::domain::email::Email;
+use crate::domain::ids::{MessageId, UserId, uuid_v7_of};
+use crate::domain::link_token::LinkPurpose;
+use crate::domain::message::{Channel, Letter, Locale, Message, Occasion};
+use crate::domain::sending::{Dispatch, MERGED_WITHIN, Purpose, Source, bounds};
+use crate::domain::user::User;
+use crate::measures;
+use crate::store::outbox::NewMessage;
+use crate::store::{PgConnection, link_tokens, outbox};
+
+/// How long a notice is worth sending.
+const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
+
+/// Shows that it was decided to send something, and to whom.
+#[must_use]
+pub(super) struct Permit {
+    channel: Channel,
+    to: String,
+}
+
+impl Permit {
+    /// Lets a message be written that the worker drops. It takes as long as one that is sent, so time does not tell
+    /// whether an account has the address.
+    pub(super) const fn to_nobody() -> Self {
+        Self {
+            channel: Channel::Email,
+            to: String::new(),
+        }
+    }
+}
+
+/// What was decided.
+#[must_use]
+pub(super) enum Decision {
+    Granted(Permit),
+    /// A bound is used up; nothing is sent for so long.
+    Withheld(TimeDelta),
+}
+
+/// What a message says, in which language, and how long it is worth sending.
+pub(super) struct Contents {
+    pub(super) message: Message,
+    pub(super) locale: Locale,
+    pub(super) life: TimeDelta,
+}
+
+/// Decides whether something is sent, and counts it if it is.
+pub(super) fn decide(
+    core: &Core,
+    connection: &mut PgConnection,
+    dispatch: &Dispatch<'_>,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Decision, Fault> {
+    let source = source_of(connection, dispatch.account, (origin, now))?;
+    let wait = wait_or_take(core, connection, &bounds(dispatch, &source), now)?;
+    // Asked for whether or not the bound is used up, and of an address without an account, too: time does not tell.
+    let is_free = match dispatch.purpose {
+        // A change of address has its bound over all accounts: one that has no live link yet is no exception.
+        Purpose::Link(purpose) if purpose != LinkPurpose::EmailChange => {
+            // The nil id is nobody's.
+            let account = dispatch.account.unwrap_or(UserId::from_uuid(Uuid::nil()));
+            !link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?
+        }
+        _ => false,
+    };
+    match wait {
+        Some(wait) if !is_free => {
+            measures::throttle("sending");
+            measures::withheld(dispatch.purpose.as_str(), "bound");
+            Ok(Decision::Withheld(wait))
+        }
+        _ => Ok(Decision::Granted(Permit {
+            channel: dispatch.channel,
+            to: dispatch.destination.to_owned(),
+        })),
+    }
+}
+
+/// Tells where a request came from, as seen from an account.
+pub(super) fn source_of(
+    connection: &mut PgConnection,
+    account: Option<UserId>,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Source, Fault> {
+    let network = network_name(origin);
+    Ok(if is_known_network(connection, account, (origin, now))? {
+        Source::Known(network)
+    } else {
+        Source::Unknown(network)
+    })
+}
+
+/// Writes a message inside the transaction of what it tells.
+pub(super) fn post(
+    core: &Core,
+    connection: &mut PgConnection,
+    permit: Permit,
+    contents: Contents,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    let envelope = Envelope {
+        id: MessageId::new(now, core.random.as_ref()),
+        channel: permit.channel,
+        due: now,
+        expires_at: now + contents.life,
+    };
+    let letter = Letter {
+        to: permit.to,
+        locale: contents.locale,
+        message: contents.message,
+        occasion: occasion(origin, now),
+        repeats: 0,
+    };
+    let _is_new = write(core, connection, &envelope, &letter)?;
+    Ok(())
+}
+
+/// Tells users by mail what happened to their account, if they have an address that is known to be theirs and the
+/// deployment sends mail. The first notice of a kind goes out at once. Equal ones within ten minutes of it are one
+/// message at the end of those, which says how many there were: an attacker cannot fill the mail box with what they do
+/// again and again.
+pub(super) fn tell(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    message: Message,
+    origin: &RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let Some(address) = user.verified_email().map(Email::as_str) else {
+        if user.email.is_some() {
+            measures::withheld(Purpose::Notice.as_str(), "unproven_address");
+        }
+        return Ok(());
+    };
+    // A notice that waits for a mail server would be delivered, stale, on the day the operator sets one up.
+    if !core.outlets.has(Channel::Email) {
+        return Ok(());
+    }
+    let contents = Contents {
+        message,
+        locale: user.locale,
+        life: NOTICE_LIFE,
+    };
+    let permit = Permit {
+        channel: Channel::Email,
+        to: address.to_owned(),
+    };
+    let subject = format!("notice {} {} {address}", contents.message.kind(), user.id.uuid());
+    let window = count_since_first(core, connection, &subject, MERGED_WITHIN, now)?;
+    if window.used == 1 {
+        return post(core, connection, permit, contents, (origin, now));
+    }
+    measures::withheld(Purpose::Notice.as_str(), "merged");
+    let envelope = Envelope {
+        // The same for all that are told together, so that each takes the place of the one before.
+        id: MessageId::from_uuid(uuid_v7_of(window.end, &window.key)),
+        channel: permit.channel,
+        due: window.end,
+        expires_at: window.end + contents.life,
+    };
+    let letter = Letter {
+        to: permit.to,
+        locale: contents.locale,
+        message: contents.message,
+        occasion: occasion(origin, now),
+        repeats: u32::try_from(window.used - 1).unwrap_or_default(),
+    };
+    if write(core, connection, &envelope, &letter)? {
+        return Ok(());
+    }
+    // It is being sent already: clocks of two instances differ. Better told once too often than never.
+    let id = MessageId::new(now, core.random.as_ref());
+    let _is_new = write(core, connection, &Envelope { id, ..envelope }, &letter)?;
+    Ok(())
+}
+
+/// Tells the owner of an address that a client wanted it for another account. That client is not told.
+pub(super) fn tell_account_exists(
+    core: &Core,
+    connection: &mut PgConnection,
+    owner: &User,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    let Some(address) = owner.verified_email().filter(|_| core.outlets.has(Channel::Email)) else {
+        return Ok(());
+    };
+    let dispatch = Dispatch {
+        purpose: Purpose::AccountExists,
+        account: Some(owner.id),
+        channel: Channel::Email,
+        destination: address.as_str(),
+        block: None,
+    };
+    let Decision::Granted(permit) = decide(core, connection, &dispatch, (origin, now))? else {
+        return Ok(());
+    };
+    let contents = Contents {
+        message: Message::AccountExists,
+        locale: owner.locale,
+        life: NOTICE_LIFE,
+    };
+    post(core, connection, permit, contents, (origin, now))
+}
+
+/// Under which id a message is sent, how, from when on, and until when.
+struct Envelope {
+    id: MessageId,
+    channel: Channel,
+    due: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+/// Seals a letter and writes it. `false`: a message under that id is being sent already.
+fn write(core: &Core, connection: &mut PgConnection, envelope: &Envelope, letter: &Letter) -> Result<bool, Fault> {
+    let plain = serde_json::to_vec(letter).map_err(|error| Fault::Letter(error.to_string()))?;
+    let message = NewMessage {
+        id: envelope.id,
+        channel: envelope.channel,
+        kind: letter.message.kind(),
+        sealed_message: core.sealer.seal(&SealedAt::message(envelope.id), &plain)?,
+        now: letter.occasion.at,
+        due: envelope.due,
+        expires_at: envelope.expires_at,
+    };
+    Ok(outbox::put(connection, &message)?)
+}
+
+/// Says when and from where a request came.
+fn occasion(origin: &RequestOrigin, now: DateTime<Utc>) -> Occasion {
+    Occasion {
+        at: now,
+        ip: origin.ip,
+        user_agent: origin.user_agent.clone(),
+    }
+}

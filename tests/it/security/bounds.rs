@@ -1,0 +1,448 @@
+//! A bound goes by what it is for, where it goes and who caused it: what a stranger uses up is never the owner's.
+
+use actix_web::http::{Method, header};
+use actix_web::test::TestRequest;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, verify};
+use crate::support::app::TestApp;
+use crate::support::response::TestResponse;
+
+const PROXIED: &[(&str, &str)] = &[
+    ("TRUSTED_PROXIES", "203.0.113.0/24"),
+    ("SECOND_FACTORS", "totp,email,sms"),
+];
+const EMAIL: &str = "jo@example.com";
+const NEW: &str = "heftklammer im regen";
+
+/// A client in a network of its own, which a proxy that we trust tells. Requests without one come from the owner's
+/// home.
+struct Elsewhere<'a> {
+    app: &'a TestApp,
+    ip: String,
+}
+
+impl<'a> Elsewhere<'a> {
+    fn new(app: &'a TestApp, network: usize) -> Self {
+        let ip = format!("198.51.{network}.1");
+        Self { app, ip }
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> TestResponse {
+        let request = TestRequest::post().uri(path).set_json(body);
+        let forwarded = header::HeaderName::from_static("x-forwarded-for");
+        self.app.send(request.insert_header((forwarded, self.ip.clone()))).await
+    }
+
+    async fn log_in(&self) -> String {
+        let body = json!({"email": EMAIL, "password": PASSWORD});
+        self.post("/login", &body).await.expect(200).text("/pre_auth_token")
+    }
+
+    async fn verify(&self, pre_auth_token: &str, code: &str) -> TestResponse {
+        let body = json!({"pre_auth_token": pre_auth_token, "code": code});
+        self.post("/2fa/verify", &body).await
+    }
+
+    async fn challenge(&self, pre_auth_token: &str) -> TestResponse {
+        let body = json!({"pre_auth_token": pre_auth_token, "method": "sms"});
+        self.post("/2fa/challenge", &body).await
+    }
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+fn count(app: &TestApp, what: &str) -> i64 {
+    let query = diesel::sql_query(format!("SELECT count(*) AS count FROM {what}"));
+    query.get_result::<Count>(&mut app.database.connect()).unwrap().count
+}
+
+async fn told(app: &TestApp, to: &str, kind: &str) -> usize {
+    app.news(to).await.iter().filter(|found| *found == kind).count()
+}
+
+/// Somebody who proved their address and signed in at home, at a time when the next code of their authenticator counts.
+async fn owner(app: &TestApp) -> SignedIn {
+    let owner = Person::sign_up(app, EMAIL).await;
+    app.verify_email(EMAIL).await;
+    app.clock.advance(30);
+    owner
+}
+
+async fn step_up(app: &TestApp, token: &str, proof: Value) -> TestResponse {
+    app.call_as(Method::POST, "/step-up", token, &proof).await
+}
+
+#[actix_web::test]
+async fn sixty_renewals_of_recovery_codes_make_two_mails() {
+    let app = TestApp::new().await;
+    let owner = owner(&app).await;
+    let renew = async || {
+        app.post_as("/2fa/recovery-codes", &owner.access_token)
+            .await
+            .expect(200)
+    };
+    for _ in 0..60 {
+        renew().await;
+        app.clock.advance(4);
+    }
+    assert_eq!(told(&app, EMAIL, "recovery_codes_replaced").await, 2);
+    let letters = app.letters(EMAIL).await;
+    let merged = letters.iter().filter(|letter| {
+        let text = letter["text"].as_str().unwrap();
+        text.contains("59 more times")
+    });
+    assert_eq!(merged.count(), 1);
+    // The first was due at once, the other ten minutes after it.
+    let at = |due: &str| format!("outbox WHERE kind = 'recovery_codes_replaced' AND next_try_at = {due}");
+    assert_eq!(count(&app, &at("created_at")), 1);
+    assert_eq!(count(&app, &at("created_at - interval '4 s' + interval '10 min'")), 1);
+    // What happens after those ten minutes is news again.
+    app.clock.advance(360);
+    let token = owner.person.sign_in_again(&app).await;
+    app.post_as("/2fa/recovery-codes", &token).await.expect(200);
+    assert_eq!(told(&app, EMAIL, "recovery_codes_replaced").await, 3);
+}
+
+#[actix_web::test]
+async fn a_crowd_of_equal_news_is_told_twice_with_its_number() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    let owner = owner(&app).await;
+    let instances = [&app, &sibling];
+    let renew = |number: usize| instances[number % 2].post_as("/2fa/recovery-codes", &owner.access_token);
+    for answer in join_all((0..20).map(renew)).await {
+        answer.expect(200);
+    }
+    assert_eq!(told(&app, EMAIL, "recovery_codes_replaced").await, 2);
+    let letters = app.letters(EMAIL).await;
+    let merged = |letter: &&Value| letter["text"].as_str().unwrap().contains("19 more times");
+    assert_eq!(letters.iter().filter(merged).count(), 1);
+}
+
+#[actix_web::test]
+async fn news_that_is_being_sent_is_not_changed_any_more() {
+    let app = TestApp::new().await;
+    let owner = owner(&app).await;
+    let renew = async || {
+        app.post_as("/2fa/recovery-codes", &owner.access_token)
+            .await
+            .expect(200)
+    };
+    renew().await;
+    renew().await;
+    // Another instance, whose clock is ahead, has taken the second.
+    let taken = "UPDATE outbox SET attempts = 1 WHERE next_try_at > created_at";
+    diesel::sql_query(taken).execute(&mut app.database.connect()).unwrap();
+    renew().await;
+    assert_eq!(told(&app, EMAIL, "recovery_codes_replaced").await, 3);
+}
+
+#[actix_web::test]
+async fn an_address_that_nobody_has_proven_gets_nothing_but_what_proves_it() {
+    let app = TestApp::with(PROXIED).await;
+    let owner = Person::sign_up(&app, EMAIL).await;
+    app.post_as("/2fa/recovery-codes", &owner.access_token)
+        .await
+        .expect(200);
+    owner.set_up_phone(&app, PHONE).await;
+    app.clock.advance(30);
+    for _ in 0..4 {
+        let token = owner.person.log_in(&app).await;
+        verify(&app, &token, &owner.person.wrong_code(&app)).await.expect(401);
+    }
+    let change = json!({"email": "new@example.com"});
+    app.call_as(Method::POST, "/email/change", &owner.access_token, &change)
+        .await
+        .expect(202);
+    let change = json!({"current_password": PASSWORD, "new_password": NEW});
+    app.call_as(Method::POST, "/password/change", &owner.access_token, &change)
+        .await
+        .expect(204);
+    assert_eq!(app.news(EMAIL).await, ["email_verification"]);
+    for path in ["/password/forgot", "/magic-link", "/email/verify/request"] {
+        app.post(path, &json!({"email": EMAIL})).await.expect(202);
+    }
+    assert_eq!(
+        app.news(EMAIL).await,
+        [
+            "email_verification",
+            "email_verification",
+            "magic_link",
+            "password_reset"
+        ]
+    );
+}
+
+#[actix_web::test]
+async fn twenty_accounts_that_want_one_address_send_it_three_mails_and_are_answered_alike() {
+    let app = TestApp::with(PROXIED).await;
+    let body = json!({"email": "victim@example.com"});
+    let mut answers = Vec::new();
+    for number in 0..20 {
+        let account = Person::sign_up(&app, &format!("jo{number}@example.com")).await;
+        let answer = app
+            .call_as(Method::POST, "/email/change", &account.access_token, &body)
+            .await;
+        answers.push(answer.expect(202).shown());
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(app.news("victim@example.com").await, ["email_verification"; 3]);
+    app.clock.advance(3600);
+    let account = Person::sign_up(&app, "mo@example.com").await;
+    app.call_as(Method::POST, "/email/change", &account.access_token, &body)
+        .await
+        .expect(202);
+    assert_eq!(app.letters("victim@example.com").await.len(), 4);
+}
+
+#[actix_web::test]
+async fn the_owner_of_an_address_is_told_three_times_an_hour_that_somebody_wants_it() {
+    let app = TestApp::with(&[("REGISTRATION", "private")]).await;
+    let body = json!({"email": EMAIL, "password": PASSWORD});
+    app.post("/register", &body).await.expect(202);
+    app.verify_email(EMAIL).await;
+    for _ in 0..10 {
+        app.post("/register", &body).await.expect(202);
+    }
+    assert_eq!(told(&app, EMAIL, "account_exists").await, 3);
+}
+
+#[actix_web::test]
+async fn strangers_who_enrol_a_number_do_not_keep_its_owner_from_signing_in() {
+    let app = TestApp::with(PROXIED).await;
+    let owner = owner(&app).await;
+    owner.set_up_phone(&app, PHONE).await;
+    let body = json!({"phone_number": PHONE});
+    let mut refused = 0;
+    for number in 0..12 {
+        let stranger = Person::sign_up(&app, &format!("mallory{number}@example.com")).await;
+        let answer = app
+            .call_as(Method::PUT, "/2fa/phone", &stranger.access_token, &body)
+            .await;
+        refused += usize::from(answer.status == 429);
+    }
+    assert_eq!(refused, 3, "ten enrolments an hour, the owner's own among them");
+    for number in 0..5 {
+        let token = owner.person.log_in(&app).await;
+        let body = json!({"pre_auth_token": token, "method": "sms"});
+        app.post("/2fa/challenge", &body).await.expect(202);
+        assert_eq!(told(&app, PHONE, "second_factor_code").await, number + 1);
+    }
+}
+
+#[actix_web::test]
+async fn a_thief_of_the_password_on_many_networks_leaves_the_owner_their_codes() {
+    let app = TestApp::with(PROXIED).await;
+    let owner = owner(&app).await;
+    owner.set_up_phone(&app, PHONE).await;
+    let mut refused = 0;
+    for network in 0..15 {
+        let thief = Elsewhere::new(&app, network);
+        let token = thief.log_in().await;
+        refused += usize::from(thief.challenge(&token).await.status == 429);
+    }
+    assert_eq!(refused, 5, "ten an hour for all networks that are not the owner's");
+    // So that the newest code is the owner's.
+    app.clock.advance(1);
+    let token = owner.person.log_in(&app).await;
+    let body = json!({"pre_auth_token": token, "method": "sms"});
+    app.post("/2fa/challenge", &body).await.expect(202);
+    let body = json!({"pre_auth_token": token, "method": "sms", "code": app.sent_code(PHONE).await});
+    app.post("/2fa/verify", &body).await.expect(200);
+}
+
+#[actix_web::test]
+async fn links_that_a_stranger_asks_for_do_not_keep_the_owners_own_from_being_sent() {
+    let app = TestApp::with(PROXIED).await;
+    owner(&app).await;
+    let body = json!({"email": EMAIL});
+    for (path, kind, life) in [
+        ("/password/forgot", "password_reset", 900),
+        ("/magic-link", "magic_link", 600),
+    ] {
+        for network in 0..10 {
+            Elsewhere::new(&app, network).post(path, &body).await.expect(202);
+        }
+        assert_eq!(told(&app, EMAIL, kind).await, 3, "all strangers together");
+        for sent in 4..=6 {
+            app.post(path, &body).await.expect(202);
+            assert_eq!(told(&app, EMAIL, kind).await, sent, "the owner at home has a share");
+        }
+        app.post(path, &body).await.expect(202);
+        Elsewhere::new(&app, 99).post(path, &body).await.expect(202);
+        assert_eq!(told(&app, EMAIL, kind).await, 6);
+        // On a journey: none of the links counts any more, so one is sent whoever asks.
+        app.clock.advance(life);
+        Elsewhere::new(&app, 100).post(path, &body).await.expect(202);
+        assert_eq!(told(&app, EMAIL, kind).await, 7);
+        Elsewhere::new(&app, 101).post(path, &body).await.expect(202);
+        assert_eq!(told(&app, EMAIL, kind).await, 7);
+    }
+}
+
+#[actix_web::test]
+async fn wishes_for_links_are_answered_and_written_down_alike_for_an_address_without_an_account() {
+    let app = TestApp::with(PROXIED).await;
+    owner(&app).await;
+    for email in [EMAIL, "nobody@example.com"] {
+        let body = json!({"email": email});
+        let mut answers = Vec::new();
+        for step in 0..30 {
+            let answer = Elsewhere::new(&app, step % 7).post("/magic-link", &body).await;
+            answers.push(answer.expect(202).shown());
+            app.clock.advance(if step % 10 == 9 { 600 } else { 1 });
+        }
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{email}");
+        let rows = count(&app, "audit_events WHERE event = 'magic_link_requested'");
+        // Twelve in an hour, whatever became of them.
+        assert_eq!(rows % 12, 0, "{email}");
+        app.clock.advance(3600);
+    }
+    let succeeded = "audit_events WHERE event = 'magic_link_requested' AND success";
+    assert_eq!(count(&app, succeeded), 12);
+}
+
+#[actix_web::test]
+async fn wrong_codes_of_a_thief_of_the_password_do_not_make_the_owner_wait_at_home() {
+    let app = TestApp::with(PROXIED).await;
+    let person = owner(&app).await.person;
+    let thief = Elsewhere::new(&app, 0);
+    for remaining in [4, 3, 2, 1, 0] {
+        let answer = thief.verify(&thief.log_in().await, &person.wrong_code(&app)).await;
+        let problem = answer.expect_problem(401, "invalid_code");
+        assert_eq!(problem["attempts_remaining"], remaining);
+    }
+    let locked = thief.verify(&thief.log_in().await, &person.code(&app)).await;
+    assert_eq!(locked.header("retry-after"), Some("30"));
+    locked.expect_problem(429, "rate_limited");
+    // From another network the same thief goes on, until all networks that are not the owner's wait together.
+    let other = Elsewhere::new(&app, 1);
+    for _ in 0..4 {
+        let answer = other.verify(&other.log_in().await, &person.wrong_code(&app)).await;
+        answer.expect_problem(401, "invalid_code");
+    }
+    let third = Elsewhere::new(&app, 2);
+    for remaining in [1, 0] {
+        let answer = third.verify(&third.log_in().await, &person.wrong_code(&app)).await;
+        let problem = answer.expect_problem(401, "invalid_code");
+        assert_eq!(problem["attempts_remaining"], remaining);
+    }
+    let fourth = Elsewhere::new(&app, 3);
+    let locked = fourth.verify(&fourth.log_in().await, &person.code(&app)).await;
+    assert_eq!(locked.header("retry-after"), Some("60"));
+    locked.expect_problem(429, "rate_limited");
+    verify(&app, &person.log_in(&app).await, &person.code(&app))
+        .await
+        .expect(200);
+    // A right one of the owner's forgives those of nobody else.
+    app.clock.advance(30);
+    let token = fourth.log_in().await;
+    fourth
+        .verify(&token, &person.code(&app))
+        .await
+        .expect_problem(429, "rate_limited");
+}
+
+#[actix_web::test]
+async fn all_networks_together_wait_longer_each_time_and_a_hundred_are_the_end_for_all() {
+    let app = TestApp::with(PROXIED).await;
+    let person = owner(&app).await.person;
+    let began = count(&app, "audit_events WHERE event = 'authn_mfa_lock'");
+    let mut waits = Vec::new();
+    for guess in 0..100 {
+        let thief = Elsewhere::new(&app, guess);
+        let token = thief.log_in().await;
+        let mut answer = thief.verify(&token, &person.wrong_code(&app)).await;
+        if let Some(wait) = answer.header("retry-after").map(str::to_owned) {
+            app.clock.advance(wait.parse().unwrap());
+            waits.push(wait);
+            answer = thief.verify(&thief.log_in().await, &person.wrong_code(&app)).await;
+        }
+        answer.expect_problem(401, "invalid_code");
+    }
+    assert_eq!(waits[..7], ["60", "120", "240", "480", "960", "1920", "3600"]);
+    assert_eq!(waits.len(), 89);
+    let locks = "audit_events WHERE event = 'authn_mfa_lock' AND reason = 'from_anywhere'";
+    assert_eq!(count(&app, locks) - began, 90);
+    assert_eq!(told(&app, EMAIL, "second_factors_disabled").await, 1);
+    verify(&app, &person.log_in(&app).await, &person.code(&app))
+        .await
+        .expect_problem(401, "invalid_code");
+}
+
+#[actix_web::test]
+async fn wrong_proofs_in_a_stolen_session_make_that_session_wait_and_no_other() {
+    let app = TestApp::new().await;
+    let stolen = owner(&app).await;
+    let own = stolen.person.sign_in_again(&app).await;
+    app.clock.advance(30);
+    let wrong = json!({"code": stolen.person.wrong_code(&app)});
+    for _ in 0..5 {
+        step_up(&app, &stolen.access_token, wrong.clone())
+            .await
+            .expect_problem(401, "invalid_code");
+    }
+    let right = json!({"code": stolen.person.code(&app)});
+    let locked = step_up(&app, &stolen.access_token, right.clone()).await;
+    assert_eq!(locked.header("retry-after"), Some("30"));
+    locked.expect_problem(429, "rate_limited");
+    step_up(&app, &own, right).await.expect(200);
+    stolen.person.sign_in_again(&app).await;
+}
+
+#[actix_web::test]
+async fn a_right_password_is_looked_at_while_codes_have_to_wait() {
+    let app = TestApp::new().await;
+    let owner = owner(&app).await;
+    let (token, person) = (&owner.access_token, &owner.person);
+    let wrong = json!({"code": person.wrong_code(&app)});
+    for _ in 0..5 {
+        step_up(&app, token, wrong.clone()).await.expect(401);
+    }
+    step_up(&app, token, json!({"code": person.code(&app)}))
+        .await
+        .expect_problem(429, "rate_limited");
+    let answer = step_up(&app, token, json!({"password": PASSWORD})).await;
+    let token = &answer.expect(200).text("/access_token");
+    let change = json!({"current_password": PASSWORD, "new_password": NEW});
+    app.call_as(Method::POST, "/password/change", token, &change)
+        .await
+        .expect(204);
+    // It forgave no codes.
+    step_up(&app, token, json!({"code": person.code(&app)}))
+        .await
+        .expect_problem(429, "rate_limited");
+}
+
+#[actix_web::test]
+async fn wrong_passwords_in_a_session_leave_its_codes_and_the_login_alone() {
+    let app = TestApp::new().await;
+    let owner = owner(&app).await;
+    let wrong = json!({"password": "another password"});
+    for _ in 0..5 {
+        step_up(&app, &owner.access_token, wrong.clone())
+            .await
+            .expect_problem(401, "invalid_credentials");
+    }
+    let locked = step_up(&app, &owner.access_token, json!({"password": PASSWORD})).await;
+    assert_eq!(locked.header("retry-after"), Some("30"));
+    locked.expect_problem(429, "rate_limited");
+    let change = json!({"current_password": PASSWORD, "new_password": NEW});
+    app.call_as(Method::POST, "/password/change", &owner.access_token, &change)
+        .await
+        .expect_problem(429, "rate_limited");
+    step_up(&app, &owner.access_token, json!({"code": owner.person.code(&app)}))
+        .await
+        .expect(200);
+    owner.person.sign_in_again(&app).await;
+}
