@@ -15,7 +15,7 @@ use crate::delivery::{Outgoing, Rendered, SendError, Transport};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::email::Email;
 use crate::domain::ids::MessageId;
-use crate::domain::message::{Channel, Letter, Message, Occasion, back_off};
+use crate::domain::message::{Channel, Letter, Locale, Message, Occasion, back_off};
 use crate::domain::user::User;
 use crate::measures;
 use crate::store::outbox::{NewMessage, StoredMessage};
@@ -112,9 +112,31 @@ pub(super) fn tell(
     if !core.outlets.has(Channel::Email) {
         return Ok(());
     }
+    notify_address(core, connection, (address, user.locale), message, (origin, now))
+}
+
+/// Does the work of [`tell`] for an account that does not exist or may not be used, so that time does not tell: the
+/// worker drops the message.
+pub(super) fn tell_no_one(
+    core: &Core,
+    connection: &mut PgConnection,
+    message: Message,
+    origin: &RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    notify_address(core, connection, ("", Locale::default()), message, (origin, now))
+}
+
+fn notify_address(
+    core: &Core,
+    connection: &mut PgConnection,
+    (to, locale): (&str, Locale),
+    message: Message,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
     let letter = Letter {
-        to: address.to_owned(),
-        locale: user.locale,
+        to: to.to_owned(),
+        locale,
         message,
         occasion: occasion(origin, now),
     };

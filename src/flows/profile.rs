@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::{ListedFactor, load_factors, load_second_factors};
 use super::outbox::tell;
 use super::page::Page;
 use super::sessions::Caller;
-use super::{Core, Fault};
+use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
+use crate::domain::one_time_code::Quota;
 use crate::domain::session::SessionRecord;
 use crate::domain::user::{SecondFactors, User};
-use crate::domain::username::Username;
-use crate::store::users::Renaming;
-use crate::store::{PgConnection, audit_events, sessions, users};
+use crate::domain::username::{self, Username};
+use crate::store::{PgConnection, audit_events, sessions, usernames, users};
 
 /// Most events of an export: more than anybody makes by hand in the time that events are kept.
 const MOST_EXPORTED_EVENTS: i64 = 10_000;
@@ -26,8 +26,10 @@ const MOST_EXPORTED_EVENTS: i64 = 10_000;
 pub enum Update {
     /// The account as it stands now.
     Updated(Box<User>),
-    /// Another account has the name.
+    /// Another account has the name, or gave it up lately.
     UsernameTaken,
+    /// There were too many wishes for a name; none is heard for so long.
+    Wait(TimeDelta),
 }
 
 /// Changes the caller's name or language; what is `None` stays.
@@ -46,16 +48,47 @@ pub async fn update(
     core.db
         .transaction("profile.update", move |connection| {
             let mut user = key.hold(connection, now)?.user;
-            if users::update_profile(connection, user.id, username.as_ref(), locale)? == Renaming::Taken {
-                return Ok(Update::UsernameTaken);
+            if let Some(wanted) = username
+                .as_ref()
+                .filter(|wanted| user.username.as_ref() != Some(wanted))
+            {
+                if let Err(refusal) = rename(&shared, connection, user.id, wanted, now)? {
+                    return Ok(refusal);
+                }
+                user.username = Some(wanted.clone());
             }
-            user.username = username.clone().or(user.username);
-            user.locale = locale.unwrap_or(user.locale);
+            if let Some(locale) = locale {
+                users::set_locale(connection, user.id, locale)?;
+                user.locale = locale;
+            }
             let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
             shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
             Ok(Update::Updated(Box::new(user)))
         })
         .await
+}
+
+/// Gives an account another name, or says why it does not get it.
+fn rename(
+    core: &Core,
+    connection: &mut PgConnection,
+    id: UserId,
+    wanted: &Username,
+    now: DateTime<Utc>,
+) -> Result<Result<(), Update>, Fault> {
+    let quota = Quota {
+        subject: format!("username {}", id.uuid()),
+        window: TimeDelta::days(1),
+        most: username::WISHES_A_DAY,
+    };
+    if let Some(wait) = quotas::wait_or_take(core, connection, &[quota], now)? {
+        return Ok(Err(Update::Wait(wait)));
+    }
+    let Some(claimed) = usernames::claim(connection, wanted, id, now)? else {
+        return Ok(Err(Update::UsernameTaken));
+    };
+    users::rename(connection, id, &claimed, now)?;
+    Ok(Ok(()))
 }
 
 /// Everything held about a person.
@@ -64,6 +97,8 @@ pub struct Export {
     pub at: DateTime<Utc>,
     /// The account.
     pub user: User,
+    /// The names that it gave up lately, which no other account can have yet.
+    pub released_usernames: Vec<Username>,
     /// Its second factors, without their secrets.
     pub factors: Vec<ListedFactor>,
     /// The phone number that codes go to.
@@ -91,6 +126,7 @@ pub async fn export(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) ->
             shared.audit(connection, &[event], &origin, now)?;
             Ok(Export {
                 at: now,
+                released_usernames: usernames::list_released(connection, user.id, now)?,
                 factors: load_factors(&shared, connection, &user, now)?,
                 phone_number: super::out_of_band::phone_number(&shared, connection, &user, now)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,
@@ -150,7 +186,7 @@ pub async fn delete(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) ->
             let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
             shared.audit(connection, &[event], &origin, now)?;
             tell(&shared, connection, &user, Message::AccountDeleted, &origin, now)?;
-            Ok(users::delete(connection, user.id)?)
+            Ok(users::delete(connection, user.id, now)?)
         })
         .await
 }

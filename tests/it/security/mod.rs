@@ -12,3 +12,4 @@ mod master_keys;
 mod news;
 mod second_factors;
 mod tampering;
+mod usernames;
