@@ -141,7 +141,7 @@ pub async fn change(core: &Arc<Core>, caller: &Caller, email: Email, origin: Req
             let purpose = LinkPurpose::EmailVerification;
             let owner = users::find_active_by_email(connection, &email)?;
             if let Some(owner) = owner.filter(|owner| owner.id != user.id) {
-                if shared.settings.registration != RegistrationMode::Private {
+                if shared.settings.registration.tells_taken_addresses() {
                     return Ok(Change::Taken);
                 }
                 // Who asks is not told; who has the address is.
@@ -193,6 +193,14 @@ pub(super) fn end_all_sessions(
 /// Tells whether a sign-in has to wait for the proof of the account's address.
 pub(super) fn is_awaited(core: &Core, user: &User) -> bool {
     core.settings.email_verification_required && user.email.is_some() && user.email_verified_at.is_none()
+}
+
+/// Tells whether the password of an account is not looked at by `/login` before the account's address is proven.
+///
+/// Where only mail tells who has an account, a password that counted at once would tell as well: who registers an
+/// address and signs in with the same password would learn that the address was free.
+pub(super) fn password_awaits_proof(core: &Core, user: &User) -> bool {
+    core.settings.registration == RegistrationMode::Private && user.email.is_some() && user.email_verified_at.is_none()
 }
 
 /// Sends the link that proves a new account's address, where the deployment sends mail.

@@ -11,5 +11,6 @@ mod guessing;
 mod master_keys;
 mod news;
 mod second_factors;
+mod sequences;
 mod tampering;
 mod usernames;
