@@ -98,7 +98,7 @@ codes! {
     EmailTaken = "email_taken", CONFLICT, "Address taken",
         "Another account has this e-mail address.";
     UsernameTaken = "username_taken", CONFLICT, "Name taken",
-        "Another account has this user name.";
+        "Another account has this user name, or gave it up in the last 30 days.";
     Conflict = "conflict", CONFLICT, "Not possible now",
         "The account is in a state that does not allow this; the detail says which.";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "Request too large",

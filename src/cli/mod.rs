@@ -42,10 +42,21 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Migrate the database, then serve; what is done when no command is given
+    ///
+    ///   vestibule serve
+    ///   vestibule serve --listen 127.0.0.1:8081 --public-url https://auth.example.com
+    #[command(verbatim_doc_comment)]
     Serve(SettingFlags),
     /// Serve for client developers and test suites: loopback only, with endpoints that move the clock
+    ///
+    ///   vestibule dev
+    ///   vestibule dev --listen 127.0.0.1:8081 --data-dir /tmp/vestibule
+    #[command(verbatim_doc_comment)]
     Dev(SettingFlags),
     /// Bring the database's schema up to date
+    ///
+    ///   DATABASE_URL="$OWNER_URL" vestibule migrate
+    #[command(verbatim_doc_comment)]
     Migrate(SettingFlags),
     /// Try everything that the settings name, and print what is wrong
     ///
@@ -62,15 +73,27 @@ enum Command {
         settings: SettingFlags,
     },
     /// List and rotate the signing keys
-    #[command(subcommand)]
+    ///
+    ///   vestibule keys list
+    ///   vestibule keys rotate
+    #[command(subcommand, verbatim_doc_comment)]
     Keys(KeysCommand),
     /// Make, list and delete service clients: back ends that may introspect and revoke tokens
-    #[command(subcommand)]
+    ///
+    ///   vestibule clients create "the shop"
+    ///   vestibule clients list
+    #[command(subcommand, verbatim_doc_comment)]
     Clients(ClientsCommand),
     /// Make, list, change, delete and import accounts; the first administrator is made here
-    #[command(subcommand)]
+    ///
+    ///   vestibule users create root@example.com --role admin
+    ///   vestibule users show root@example.com
+    #[command(subcommand, verbatim_doc_comment)]
     Users(UsersCommand),
     /// Print the OpenAPI document
+    ///
+    ///   vestibule openapi > openapi.json
+    #[command(verbatim_doc_comment)]
     Openapi,
     /// Print a script that completes commands and flags, for a shell to load
     ///
@@ -91,6 +114,9 @@ enum Command {
         directory: Option<PathBuf>,
     },
     /// Ask a running server whether it is ready; for a container's health check
+    ///
+    ///   vestibule health --listen 127.0.0.1:8081
+    #[command(verbatim_doc_comment)]
     Health(SettingFlags),
 }
 

@@ -6,6 +6,10 @@ use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::settings::{ALL, Setting};
 
+/// The variable that is read beside the settings.
+const LOG_LEVELS: &str = "Environment:\n  RUST_LOG  \
+    What is worth a log line, such as warn or vestibule=debug [default: info,actix_server=warn]";
+
 /// The settings given as flags, by name; files of secrets by name with `_FILE`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SettingFlags {
@@ -18,6 +22,7 @@ impl Args for SettingFlags {
             let file = setting.secret.then(|| file_flag(setting));
             [Some(flag(setting)), file].into_iter().flatten()
         });
+        let command = command.after_help(LOG_LEVELS);
         command.next_help_heading("Settings").args(flags)
     }
 

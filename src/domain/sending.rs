@@ -86,10 +86,13 @@ pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
         Purpose::EnrolmentCode => enrolment_code(dispatch),
         // An operator's act, of which the audit trail tells.
         Purpose::Link(LinkPurpose::Invitation) | Purpose::Notice => Vec::new(),
-        // Over all accounts: an attacker who has many could otherwise fill one mail box.
-        Purpose::Link(LinkPurpose::EmailChange) | Purpose::AccountExists => {
-            vec![quota(dispatch, "destination", dispatch.destination, 1, 3)]
-        }
+        // Over all accounts: an attacker who has many could otherwise fill one mail box. One bound for both purposes: in
+        // private registration, which of the two an address got must not show.
+        Purpose::Link(LinkPurpose::EmailChange) | Purpose::AccountExists => vec![Quota {
+            subject: format!("send unasked {} {}", dispatch.channel.as_str(), dispatch.destination),
+            window: TimeDelta::hours(1),
+            most: 3,
+        }],
         // By address, whether or not an account has it: the bound must not tell.
         Purpose::Link(_) => vec![quota(dispatch, "link", &by_source(dispatch.destination, source), 1, 3)],
     }
@@ -286,7 +289,6 @@ mod tests {
             Purpose::Link(LinkPurpose::PasswordReset),
             Purpose::Link(LinkPurpose::EmailVerification),
             Purpose::Link(LinkPurpose::EmailChange),
-            Purpose::AccountExists,
         ];
         let mut seen = std::collections::HashSet::new();
         for quota in purposes

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::links::{self, Request};
-use super::sending::{Decision, decide, source_of, tell_account_exists};
+use super::sending::{Contents, Decision, NOTICE_LIFE, Permit, decide, post, source_of};
 use super::step_up::RecentCaller;
 use super::{Core, Fault, RegistrationMode, quotas, recovery, session_end};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
-use crate::domain::message::Channel;
+use crate::domain::message::{Channel, Locale, Message};
 use crate::domain::sending::{Dispatch, Purpose, changes_of_address};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
@@ -69,17 +69,12 @@ pub async fn change(
                 return Ok(Change::Wait(wait));
             }
             let request = Request { origin: &origin, now };
-            let owner = users::find_active_by_email(connection, &email)?;
-            if let Some(owner) = owner.filter(|owner| owner.id != user.id) {
-                if shared.settings.registration != RegistrationMode::Private {
-                    return Ok(Change::Taken);
-                }
-                // Who asks is not told; who has the address is.
-                links::supersede_change(&shared, connection, (&user, &email), key.session_id, now)?;
-                tell_owner(&shared, connection, &owner, request)?;
-            } else {
-                send_to_new_address(&shared, connection, (&user, &email), key.session_id, request)?;
+            let owner = users::find_active_by_email(connection, &email)?.filter(|owner| owner.id != user.id);
+            if owner.is_some() && shared.settings.registration.tells_taken_addresses() {
+                return Ok(Change::Taken);
             }
+            let asked = (&user, &email, key.session_id);
+            send_to_new_address(&shared, connection, asked, owner.as_ref(), request)?;
             record(&shared, connection, &user, "email_change_requested", request)?;
             tell_old_address(&shared, connection, &user, request)?;
             Ok(Change::Requested)
@@ -105,43 +100,90 @@ fn tell_old_address(
     }
 }
 
-/// Sends the link that proves the address which an account is to change to. Where that address got too many, nothing is sent,
-/// an older link still counts, and the caller is not told: a refusal would show that others asked for the address, too.
+/// Sends the link that proves the address which an account is to change to. Where another account has the address, its owner
+/// is told instead, and the caller is not: both go by one bound and do the same to the links of earlier changes. Where that
+/// address got too many mails, nothing is sent, and the link of an earlier change still counts.
 fn send_to_new_address(
     core: &Core,
     connection: &mut PgConnection,
-    (user, email): (&User, &Email),
-    session_id: SessionId,
+    (user, email, session_id): (&User, &Email, SessionId),
+    owner: Option<&User>,
     request: Request<'_>,
 ) -> Result<(), Fault> {
     let dispatch = Dispatch {
-        purpose: Purpose::Link(LinkPurpose::EmailChange),
+        purpose: match owner {
+            Some(_) => Purpose::AccountExists,
+            None => Purpose::Link(LinkPurpose::EmailChange),
+        },
         account: Some(user.id),
         channel: Channel::Email,
         destination: email.as_str(),
         block: None,
     };
-    match decide(core, connection, &dispatch, (request.origin, request.now))? {
-        Decision::Granted(permit) => links::send_change(core, connection, permit, (user, email, session_id), request),
-        Decision::Withheld(_) => {
+    match (decide(core, connection, &dispatch, (request.origin, request.now))?, owner) {
+        (Decision::Granted(permit), Some(owner)) => {
+            links::supersede_change(core, connection, (user, email), session_id, request.now)?;
+            tell_holder(core, connection, permit, (owner, email), request)
+        }
+        (Decision::Granted(permit), None) => {
+            links::send_change(core, connection, permit, (user, email, session_id), request)
+        }
+        (Decision::Withheld(_), _) => {
             let event = AuditEvent::failure(EventName::OtpSuppressed, "email_change", Some(user.id));
             core.audit_once_an_hour(connection, event, (request.origin, request.now))
         }
     }
 }
 
-/// Tells the owner of an address that another client wanted it. An account that holds the address and has not proven it may be a
-/// stranger's: its reader gets the link that proves it, and no news.
+/// Tells the owner of an address that another client wanted it. It takes the same statements whether the owner may be told, the
+/// account is disabled, or too many mails went there: a message to nobody is written then.
 pub(super) fn tell_owner(
     core: &Core,
     connection: &mut PgConnection,
-    owner: &User,
+    (owner, email): (Option<&User>, &Email),
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let dispatch = Dispatch {
+        purpose: Purpose::AccountExists,
+        account: owner.map(|owner| owner.id),
+        channel: Channel::Email,
+        destination: email.as_str(),
+        block: None,
+    };
+    match (decide(core, connection, &dispatch, (request.origin, request.now))?, owner) {
+        (Decision::Granted(permit), Some(owner)) => tell_holder(core, connection, permit, (owner, email), request),
+        _ => post_account_exists(core, connection, Permit::to_nobody(), Locale::default(), request),
+    }
+}
+
+/// Writes to the address of an account that another client wanted. An account that has not proven the address may be a
+/// stranger's: the reader of the address gets the link that proves it, and no news.
+fn tell_holder(
+    core: &Core,
+    connection: &mut PgConnection,
+    permit: Permit,
+    (owner, email): (&User, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
     if owner.email_verified_at.is_none() {
-        return send_first(core, connection, owner, request.origin, request.now);
+        return links::send(core, connection, permit, (LinkPurpose::EmailVerification, owner, email), request);
     }
-    tell_account_exists(core, connection, owner, (request.origin, request.now))
+    post_account_exists(core, connection, permit, owner.locale, request)
+}
+
+fn post_account_exists(
+    core: &Core,
+    connection: &mut PgConnection,
+    permit: Permit,
+    locale: Locale,
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let contents = Contents {
+        message: Message::AccountExists,
+        locale,
+        life: NOTICE_LIFE,
+    };
+    post(core, connection, permit, contents, (request.origin, request.now))
 }
 
 /// Stops the change of an address with a token from a mail to the address that the account has. All sessions and all mailed
@@ -228,6 +270,14 @@ pub(super) fn end_all_sessions(
 /// Tells whether a sign-in has to wait for the proof of the account's address.
 pub(super) fn is_awaited(core: &Core, user: &User) -> bool {
     core.settings.email_verification_required && user.email.is_some() && user.email_verified_at.is_none()
+}
+
+/// Tells whether the password of an account is not looked at by `/login` before the account's address is proven.
+///
+/// Where only mail tells who has an account, a password that counted at once would tell as well: who registers an
+/// address and signs in with the same password would learn that the address was free.
+pub(super) fn password_awaits_proof(core: &Core, user: &User) -> bool {
+    core.settings.registration == RegistrationMode::Private && user.email.is_some() && user.email_verified_at.is_none()
 }
 
 /// Sends the link that proves a new account's address, where the deployment sends mail.

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
 use super::account::load_second_factors;
-use super::email::{is_awaited, send_first};
+use super::email::{is_awaited, password_awaits_proof, send_first};
 use super::outcomes::counted;
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::throttle::{Admission, Throttle};
@@ -87,7 +87,9 @@ async fn judge(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
         Found::Wait(wait) => return Ok(Login::Locked(wait)),
         Found::Admitted(found) => found,
     };
-    let stored = found.as_ref().and_then(|found| found.password.clone());
+    // No password, as for a name without an account: the hash that is made and the counts that follow are the same.
+    let usable = found.as_ref().filter(|found| !password_awaits_proof(core, &found.user));
+    let stored = usable.and_then(|found| found.password.clone());
     let verdict = core.hasher.verify(password.clone(), stored.clone()).await?;
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {

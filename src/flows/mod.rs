@@ -197,6 +197,13 @@ pub enum RegistrationMode {
     Closed,
 }
 
+impl RegistrationMode {
+    /// Tells whether an answer may say that an address is another account's. Otherwise only mail to that address does.
+    const fn tells_taken_addresses(self) -> bool {
+        matches!(self, Self::Explicit)
+    }
+}
+
 impl Core {
     /// Writes audit events inside the transaction of what they record.
     fn audit(

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::{ListedFactor, load_factors, load_second_factors};
 use super::page::Page;
 use super::sending::tell;
 use super::sessions::Caller;
 use super::step_up::RecentCaller;
-use super::{Core, Fault};
+use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
+use crate::domain::one_time_code::Quota;
 use crate::domain::session::{SessionKey, SessionRecord};
 use crate::domain::user::{SecondFactors, User};
-use crate::domain::username::Username;
-use crate::store::users::Renaming;
-use crate::store::{PgConnection, audit_events, sessions, users};
+use crate::domain::username::{self, Username};
+use crate::store::{PgConnection, audit_events, sessions, usernames, users};
 
 /// Most events of an export: more than anybody makes by hand in the time that events are kept.
 const MOST_EXPORTED_EVENTS: i64 = 10_000;
@@ -27,8 +27,10 @@ const MOST_EXPORTED_EVENTS: i64 = 10_000;
 pub enum Update {
     /// The account as it stands now.
     Updated(Box<User>),
-    /// Another account has the name.
+    /// Another account has the name, or gave it up lately.
     UsernameTaken,
+    /// There were too many wishes for a name; none is heard for so long.
+    Wait(TimeDelta),
 }
 
 /// Changes the language of the caller's messages, which anyone who is signed in may; `None` changes nothing.
@@ -71,13 +73,19 @@ async fn update(
     core.db
         .transaction("profile.update", move |connection| {
             let mut user = key.hold(connection, now)?.user;
-            if users::update_profile(connection, user.id, username.as_ref(), locale)? == Renaming::Taken {
-                return Ok(Update::UsernameTaken);
-            }
-            user.locale = locale.unwrap_or(user.locale);
-            if username.is_some() && username != user.username {
-                user.username.clone_from(&username);
+            if let Some(wanted) = username
+                .as_ref()
+                .filter(|wanted| user.username.as_ref() != Some(wanted))
+            {
+                if let Err(refusal) = take_name(&shared, connection, user.id, wanted, now)? {
+                    return Ok(refusal);
+                }
+                user.username = Some(wanted.clone());
                 tell(&shared, connection, &user, Message::UsernameChanged, &origin, now)?;
+            }
+            if let Some(locale) = locale {
+                users::set_locale(connection, user.id, locale)?;
+                user.locale = locale;
             }
             let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
             shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
@@ -86,12 +94,37 @@ async fn update(
         .await
 }
 
+/// Gives an account another name, or says why it does not get it.
+fn take_name(
+    core: &Core,
+    connection: &mut PgConnection,
+    id: UserId,
+    wanted: &Username,
+    now: DateTime<Utc>,
+) -> Result<Result<(), Update>, Fault> {
+    let quota = Quota {
+        subject: format!("username {}", id.uuid()),
+        window: TimeDelta::days(1),
+        most: username::WISHES_A_DAY,
+    };
+    if let Some(wait) = quotas::wait_or_take(core, connection, &[quota], now)? {
+        return Ok(Err(Update::Wait(wait)));
+    }
+    let Some(claimed) = usernames::claim(connection, wanted, id, now)? else {
+        return Ok(Err(Update::UsernameTaken));
+    };
+    users::rename(connection, id, &claimed, now)?;
+    Ok(Ok(()))
+}
+
 /// Everything held about a person.
 pub struct Export {
     /// When it was read.
     pub at: DateTime<Utc>,
     /// The account.
     pub user: User,
+    /// The names that it gave up lately, which no other account can have yet.
+    pub released_usernames: Vec<Username>,
     /// Its second factors, without their secrets.
     pub factors: Vec<ListedFactor>,
     /// The phone number that codes go to.
@@ -119,6 +152,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             shared.audit(connection, &[event], &origin, now)?;
             Ok(Export {
                 at: now,
+                released_usernames: usernames::list_released(connection, user.id, now)?,
                 factors: load_factors(&shared, connection, (&user, Some(key)), now)?,
                 phone_number: super::out_of_band::phone_number(&shared, connection, &user)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,
@@ -178,7 +212,7 @@ pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
             shared.audit(connection, &[event], &origin, now)?;
             tell(&shared, connection, &user, Message::AccountDeleted, &origin, now)?;
-            Ok(users::delete(connection, user.id)?)
+            Ok(users::delete(connection, user.id, now)?)
         })
         .await
 }

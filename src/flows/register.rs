@@ -8,6 +8,7 @@ use super::email::{self, send_first};
 use super::enrolment::{PreparedFactor, TotpEnrolment};
 use super::links::{Request, require_mail};
 use super::outcomes::counted;
+use super::throttle::identifier_hash;
 use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
@@ -16,10 +17,10 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
-use crate::domain::user::{AccountNames, User};
+use crate::domain::user::{AccountNames, Identifier, User};
 use crate::store::sessions::NewSession;
-use crate::store::users::Insertion;
-use crate::store::{PgConnection, sessions, totp_factors, users};
+use crate::store::users::{Insertion, NewNames};
+use crate::store::{PgConnection, sessions, totp_factors, usernames, users};
 
 /// What became of a registration.
 #[must_use]
@@ -30,7 +31,7 @@ pub enum Registration {
     Accepted,
     /// Another account has the address.
     EmailTaken,
-    /// Another account has the name.
+    /// Another account has the name, or gave it up lately.
     UsernameTaken,
     /// The password is refused.
     PasswordRejected(PasswordRejection),
@@ -121,40 +122,60 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
                 origin,
             } = &applicant;
             let request = Request { origin, now };
-            match users::insert(connection, user.id, names, password, *locale, now)? {
-                Insertion::EmailTaken if private => {
-                    tell_owner(&shared, connection, names, request)?;
-                    return Ok(Registration::Accepted);
-                }
-                Insertion::EmailTaken => return Ok(Registration::EmailTaken),
-                Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
-                Insertion::Inserted => {}
-            }
-            send_first(&shared, connection, &user, origin, now)?;
+            // Judged before the address and whatever that is: how a name is treated must not tell of an address.
+            let claimed = match &names.username {
+                Some(wanted) => match usernames::claim(connection, wanted, user.id, now)? {
+                    Some(claimed) => Some(claimed),
+                    None => return Ok(Registration::UsernameTaken),
+                },
+                None => None,
+            };
+            let new = NewNames {
+                email: names.email.as_ref(),
+                username: claimed.as_ref(),
+            };
+            let inserted = users::insert(connection, user.id, &new, password, *locale, now)?;
             if private {
-                let event = AuditEvent::success(EventName::UserCreated, user.id);
-                shared.audit(connection, &[event], origin, now)?;
+                answer_by_mail(&shared, connection, (&user, inserted), request)?;
                 return Ok(Registration::Accepted);
             }
+            if inserted == Insertion::EmailTaken {
+                return Ok(Registration::EmailTaken);
+            }
+            send_first(&shared, connection, &user, origin, now)?;
             open(&shared, connection, &user, request).map(|account| Registration::Created(Box::new(account)))
         })
         .await
 }
 
-/// Tells the owner of an address that somebody wanted to register with it: who asked learns it by no other way.
-fn tell_owner(
+/// Tells the owner of an address what became of a registration with it: who asked learns it by no other way. A taken
+/// address takes the same statements as a free one, whoever has it and however much mail went there before.
+fn answer_by_mail(
     core: &Core,
     connection: &mut PgConnection,
-    names: &AccountNames,
+    (user, inserted): (&User, Insertion),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let Some(email) = &names.email else {
-        return Ok(());
-    };
-    match users::find_active_by_email(connection, email)? {
-        Some(owner) => email::tell_owner(core, connection, &owner, request),
-        None => Ok(()),
+    let Request { origin, now } = request;
+    match (&user.email, inserted) {
+        (None, _) => {}
+        (Some(_), Insertion::Inserted) => send_first(core, connection, user, origin, now)?,
+        (Some(email), Insertion::EmailTaken) => {
+            let owner = users::find_active_by_email(connection, email)?;
+            email::tell_owner(core, connection, (owner.as_ref(), email), request)?;
+        }
     }
+    let event = match (inserted, &user.email) {
+        (Insertion::EmailTaken, Some(email)) => {
+            let named = identifier_hash(core, &Identifier::Email(email.clone()))?;
+            AuditEvent {
+                identifier_hash: named,
+                ..AuditEvent::failure(EventName::UserCreated, "email_taken", None)
+            }
+        }
+        _ => AuditEvent::success(EventName::UserCreated, user.id),
+    };
+    Ok(core.audit(connection, &[event], origin, now)?)
 }
 
 /// Makes the pending authenticator of a new account and the session that may confirm it.

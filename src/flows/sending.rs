@@ -23,7 +23,7 @@ use crate::store::outbox::NewMessage;
 use crate::store::{PgConnection, link_tokens, outbox};
 
 /// How long a notice is worth sending.
-const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
+pub(super) const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
 
 /// Shows that it was decided to send something, and to whom.
 #[must_use]
@@ -74,6 +74,12 @@ pub(super) fn decide(
             // The nil id is nobody's.
             let account = dispatch.account.unwrap_or(UserId::from_uuid(Uuid::nil()));
             !link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?
+        }
+        // Asks as for the link that a registration with a free address sends: in private mode the two must cost the same.
+        Purpose::AccountExists => {
+            let account = UserId::from_uuid(Uuid::nil());
+            let purpose = LinkPurpose::EmailVerification;
+            link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?
         }
         _ => false,
     };
@@ -187,34 +193,6 @@ pub(super) fn tell(
     let id = MessageId::new(now, core.random.as_ref());
     let _is_new = write(core, connection, &Envelope { id, ..envelope }, &letter)?;
     Ok(())
-}
-
-/// Tells the owner of an address that a client wanted it for another account. That client is not told.
-pub(super) fn tell_account_exists(
-    core: &Core,
-    connection: &mut PgConnection,
-    owner: &User,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<(), Fault> {
-    let Some(address) = owner.verified_email().filter(|_| core.outlets.has(Channel::Email)) else {
-        return Ok(());
-    };
-    let dispatch = Dispatch {
-        purpose: Purpose::AccountExists,
-        account: Some(owner.id),
-        channel: Channel::Email,
-        destination: address.as_str(),
-        block: None,
-    };
-    let Decision::Granted(permit) = decide(core, connection, &dispatch, (origin, now))? else {
-        return Ok(());
-    };
-    let contents = Contents {
-        message: Message::AccountExists,
-        locale: owner.locale,
-        life: NOTICE_LIFE,
-    };
-    post(core, connection, permit, contents, (origin, now))
 }
 
 /// Under which id a message is sent, how, from when on, and until when.

@@ -1,5 +1,5 @@
-//! What is of no use any more goes: sessions long over, tokens, counters and messages past their time, and in the end whole
-//! months of the audit trail, whose coming months are made ready here, too.
+//! What is of no use any more goes: sessions long over, tokens, counters, resting names and messages past their time,
+//! and in the end whole months of the audit trail, whose coming months are made ready here, too.
 //!
 //! In small batches, each a transaction of its own, and passing over rows that somebody holds: nothing waits for a sweep.
 //! Rows are found by the time in their id.
@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Core, Fault};
 use crate::domain::ids::least_of;
-use crate::store::{PgConnection, audit_events, link_tokens, outbox, quotas, sessions, throttles};
+use crate::store::{PgConnection, audit_events, link_tokens, outbox, quotas, sessions, throttles, usernames};
 
 /// Rows of a batch.
 const BATCH: i64 = 500;
@@ -26,7 +26,7 @@ const THROTTLES_KEPT: TimeDelta = TimeDelta::days(1);
 /// Deletes rows of one table that are of no use at a moment. Returns how many, and so whether there may be more.
 type Sweeper = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
-const SWEEPERS: [Sweeper; 6] = [
+const SWEEPERS: [Sweeper; 7] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,
@@ -44,6 +44,7 @@ const SWEEPERS: [Sweeper; 6] = [
     |connection, now| Ok(outbox::delete_before(connection, least_of(now - MESSAGES_KEPT), BATCH)?),
     |connection, now| Ok(quotas::delete_before(connection, now)?),
     |connection, now| Ok(throttles::delete_before(connection, now - THROTTLES_KEPT)?),
+    |connection, now| Ok(usernames::delete_rested(connection, now)?),
     // How long the trail is kept is the schema's matter: the service may not delete it. Last, since a role that may not even ask
     // for it is no reason to keep the rest.
     |connection, now| Ok(audit_events::tend(connection, now)?),

@@ -23,8 +23,9 @@ use crate::domain::input::InvalidInput;
 use crate::domain::user::AccountNames;
 use crate::domain::username::Username;
 use crate::store::totp_factors::NewActiveFactor;
+use crate::store::usernames::Claims;
 use crate::store::users::NewUser;
-use crate::store::{PgConnection, totp_factors, users};
+use crate::store::{PgConnection, totp_factors, usernames, users};
 
 /// Most bytes of a line; whole descriptions have a few hundred.
 pub const MAX_LINE: usize = 16 * 1024;
@@ -93,6 +94,10 @@ struct Prepared {
 struct Outcome {
     made: Vec<usize>,
     differing: Vec<LineNote>,
+    /// Lines that ask for a name which another account gave up lately.
+    resting: Vec<LineNote>,
+    /// The names that may be taken.
+    claims: Claims,
 }
 
 impl UserImport {
@@ -145,7 +150,10 @@ impl UserImport {
         }));
         self.report.without_roles.truncate(MOST_TOLD);
         self.report.imported += count(outcome.made.len());
-        self.report.present += count(total - outcome.made.len());
+        self.report.failed += count(outcome.resting.len());
+        self.report.present += count(total - outcome.made.len() - outcome.resting.len());
+        self.report.faults.extend(outcome.resting);
+        self.report.faults.truncate(MOST_TOLD);
         self.report.differing.extend(outcome.differing);
         self.report.differing.truncate(MOST_TOLD);
         Ok(())
@@ -156,7 +164,7 @@ impl UserImport {
         self.core
             .db
             .transaction("user_import", move |connection| {
-                let outcome = decide(connection, &batch)?;
+                let outcome = decide(connection, &batch, now)?;
                 if dry_run {
                     return Ok(outcome);
                 }
@@ -268,19 +276,30 @@ fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
 }
 
 /// Tells which accounts of a batch are to be made: those of which nobody has a name, in the table or earlier in the batch.
-fn decide(connection: &mut PgConnection, batch: &[Prepared]) -> Result<Outcome, Fault> {
+fn decide(connection: &mut PgConnection, batch: &[Prepared], now: DateTime<Utc>) -> Result<Outcome, Fault> {
     let names = || batch.iter().map(|prepared| &prepared.user.names);
     let emails: Vec<&str> = names().filter_map(email).collect();
     let usernames: Vec<&str> = names().filter_map(username).collect();
+    let claims = usernames::claim_many(connection, &usernames, now)?;
     let existing = users::find_names(connection, &emails, &usernames)?;
     let mut known = KnownNames::default();
     for names in &existing {
         known.add(names);
     }
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome {
+        claims,
+        ..Outcome::default()
+    };
     for (index, prepared) in batch.iter().enumerate() {
         let names = &prepared.user.names;
         match known.compare(names) {
+            Presence::Absent if names.username.as_ref().is_some_and(|name| !outcome.claims.allow(name)) => {
+                outcome.resting.push(LineNote {
+                    line: prepared.line,
+                    member: Some("username"),
+                    reason: "was given up by another account lately, and rests".to_owned(),
+                });
+            }
             Presence::Absent => {
                 known.add(names);
                 outcome.made.push(index);
@@ -356,7 +375,9 @@ fn insert(
         .iter()
         .filter_map(|index| Some(&batch.get(*index)?.user))
         .collect();
-    let made: HashSet<UserId> = users::insert_many(connection, &wanted, now)?.into_iter().collect();
+    let made: HashSet<UserId> = users::insert_many(connection, &wanted, &outcome.claims, now)?
+        .into_iter()
+        .collect();
     let is_made = |prepared: &Prepared| made.contains(&prepared.user.id);
     outcome.made.retain(|index| batch.get(*index).is_some_and(is_made));
     let factors: Vec<&NewActiveFactor> = batch

@@ -10,12 +10,12 @@ use diesel::{PgConnection, pg::Pg};
 
 use super::error::StoreError;
 use super::schema::users;
+use super::usernames::ClaimedUsername;
 use super::users::UserRow;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::user::User;
-use crate::domain::username::Username;
 
 /// An arbitrary constant that names the lock under which operators' changes take turns.
 const LOCK: i64 = 0x7665_7374_6164_6d6e;
@@ -136,17 +136,23 @@ fn below<C: Expression<SqlType = Nullable<Text>>>(
     BytesBelow::new(column, AsExpression::<Nullable<Text>>::as_expression(text))
 }
 
-/// Makes an account without a password, unless one of its names is taken. Returns whether it was made.
+/// Makes an account without a password, with the name that was claimed for it, unless its address is taken. Returns
+/// whether it was made.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn insert(connection: &mut PgConnection, user: &User, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub fn insert(
+    connection: &mut PgConnection,
+    user: &User,
+    username: Option<&ClaimedUsername>,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let inserted = diesel::insert_into(users::table)
         .values((
             users::id.eq(user.id.uuid()),
             users::email.eq(user.email.as_ref().map(Email::as_str)),
-            users::username.eq(user.username.as_ref().map(Username::as_str)),
+            users::username.eq(username.map(ClaimedUsername::as_str)),
             users::password_scheme.eq("none"),
             users::password_key_id.eq(0_i16),
             users::password_hash.eq(""),

@@ -25,6 +25,7 @@ pub mod signing_keys;
 pub mod throttles;
 pub mod totp_factors;
 pub mod transaction;
+pub mod usernames;
 pub mod users;
 
 pub use diesel::pg::PgConnection;

@@ -199,3 +199,13 @@ diesel::table! {
         created_at -> Timestamptz,
     }
 }
+
+diesel::table! {
+    released_usernames (username) {
+        username -> Text,
+        released_by -> Uuid,
+        rests_until -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(users, released_usernames);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::users;
+use super::usernames::{self, ClaimedUsername, Claims};
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
@@ -26,8 +27,6 @@ pub enum Insertion {
     Inserted,
     /// Another account has the address.
     EmailTaken,
-    /// Another account has the name.
-    UsernameTaken,
 }
 
 /// What a login needs to know of an account.
@@ -44,7 +43,15 @@ pub struct LoginUser {
     pub active: bool,
 }
 
-/// Makes an account unless one of its names is taken. Of two at once, the database lets one win.
+/// What a new account is found by.
+pub struct NewNames<'a> {
+    /// Where its owner is reached.
+    pub email: Option<&'a Email>,
+    /// The name that was claimed for it.
+    pub username: Option<&'a ClaimedUsername>,
+}
+
+/// Makes an account unless its address is taken. Of two at once, the database lets one win.
 ///
 /// # Errors
 ///
@@ -52,18 +59,16 @@ pub struct LoginUser {
 pub fn insert(
     connection: &mut PgConnection,
     id: UserId,
-    names: &AccountNames,
+    names: &NewNames<'_>,
     password: &StoredPassword,
     locale: Locale,
     now: DateTime<Utc>,
 ) -> Result<Insertion, StoreError> {
-    let email = names.email.as_ref().map(Email::as_str);
-    let username = names.username.as_ref().map(Username::as_str);
     let inserted = diesel::insert_into(users::table)
         .values((
             users::id.eq(id.uuid()),
-            users::email.eq(email),
-            users::username.eq(username),
+            users::email.eq(names.email.map(Email::as_str)),
+            users::username.eq(names.username.map(ClaimedUsername::as_str)),
             users::password_scheme.eq(&password.scheme),
             users::password_key_id.eq(i16::from(password.key_id)),
             users::password_hash.eq(&password.hash),
@@ -73,15 +78,11 @@ pub fn insert(
         ))
         .on_conflict_do_nothing()
         .execute(connection)?;
-    if inserted == 1 {
-        return Ok(Insertion::Inserted);
-    }
-    let same_email = users::table.filter(users::email.eq(email));
-    let email_taken: bool = diesel::select(exists(same_email)).get_result(connection)?;
-    Ok(if email_taken {
-        Insertion::EmailTaken
+    // The name was claimed, so that only the address can be another account's.
+    Ok(if inserted == 1 {
+        Insertion::Inserted
     } else {
-        Insertion::UsernameTaken
+        Insertion::EmailTaken
     })
 }
 
@@ -388,42 +389,43 @@ pub fn set_verified_email(
     Ok(Renaming::Renamed)
 }
 
-/// Changes what the owner may change of their account by themselves: what is `None` stays.
+/// Gives an account the name that was claimed for it. The name that it had rests from then on.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn update_profile(
+pub fn rename(
     connection: &mut PgConnection,
     id: UserId,
-    username: Option<&Username>,
-    locale: Option<Locale>,
-) -> Result<Renaming, StoreError> {
-    if let Some(username) = username {
-        let others = users::table
-            .filter(users::username.eq(username.as_str()))
-            .filter(users::id.ne(id.uuid()));
-        if diesel::select(exists(others)).get_result(connection)? {
-            return Ok(Renaming::Taken);
-        }
-        diesel::update(users::table.find(id.uuid()))
-            .set(users::username.eq(username.as_str()))
-            .execute(connection)?;
-    }
-    if let Some(locale) = locale {
-        diesel::update(users::table.find(id.uuid()))
-            .set(users::locale.eq(locale.as_str()))
-            .execute(connection)?;
-    }
-    Ok(Renaming::Renamed)
+    username: &ClaimedUsername,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    usernames::release(connection, id, now)?;
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::username.eq(username.as_str()))
+        .execute(connection)?;
+    Ok(())
 }
 
-/// Deletes an account and everything that belongs to it but the audit trail.
+/// Sets the language of an account's messages.
 ///
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn delete(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
+pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::locale.eq(locale.as_str()))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Deletes an account and everything that belongs to it but the audit trail. Its name rests from then on.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    usernames::release(connection, id, now)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
     Ok(())
 }
@@ -618,7 +620,7 @@ pub struct NewUser {
     pub created_at: DateTime<Utc>,
 }
 
-/// Makes accounts, but for those of which a name is taken. Returns those made.
+/// Makes accounts, but for those of which a name is taken or was not claimed. Returns those made.
 ///
 /// # Errors
 ///
@@ -626,10 +628,13 @@ pub struct NewUser {
 pub fn insert_many(
     connection: &mut PgConnection,
     new: &[&NewUser],
+    claims: &Claims,
     now: DateTime<Utc>,
 ) -> Result<Vec<UserId>, StoreError> {
+    let is_claimed = |user: &&&NewUser| user.names.username.as_ref().is_none_or(|name| claims.allow(name));
     let rows: Vec<_> = new
         .iter()
+        .filter(is_claimed)
         .map(|user| {
             (
                 users::id.eq(user.id.uuid()),

@@ -11,6 +11,7 @@ use super::user::UserView;
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::ids::SessionId;
 use crate::domain::session::SessionRecord;
+use crate::domain::username::Username;
 use crate::flows::profile::Export;
 
 /// A request that was heard; only mail tells what became of it.
@@ -227,10 +228,17 @@ pub struct ExportResponse {
     /// The phone number that codes go to.
     #[schema(example = "+4915112345678")]
     pub phone_number: Option<String>,
+    /// The names that it gave up in the last 30 days.
+    #[schema(example = json!(["jo.doe"]))]
+    pub released_usernames: Vec<String>,
     /// Its sessions, ended and pending ones included, newest first.
     pub sessions: Vec<SessionRecordView>,
     /// What happened to it, newest first.
     pub events: Vec<EventView>,
+}
+
+fn names(usernames: &[Username]) -> Vec<String> {
+    usernames.iter().map(|username| username.as_str().to_owned()).collect()
 }
 
 impl ExportResponse {
@@ -243,6 +251,7 @@ impl ExportResponse {
             events: export.events.iter().map(EventView::new).collect(),
             factors: export.factors.into_iter().map(FactorView::new).collect(),
             phone_number: export.phone_number,
+            released_usernames: names(&export.released_usernames),
         }
     }
 }

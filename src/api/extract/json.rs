@@ -68,8 +68,12 @@ pub(super) fn read_body(
     payload: &mut Payload,
 ) -> impl Future<Output = Result<Zeroizing<Vec<u8>>, Problem>> + use<> {
     let length = announced_length(request);
+    let refused = holds_back_too_much(request);
     let payload = web::Payload::from_request(request, payload);
     async move {
+        if refused {
+            return Err(Problem::of(Code::PayloadTooLarge));
+        }
         let payload = payload.await.map_err(|_io| Problem::of(Code::MalformedRequest))?;
         tokio::time::timeout(BODY_TIMEOUT, read(payload, length))
             .await
@@ -100,6 +104,19 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
     } else {
         Err(Problem::of(Code::UnsupportedMediaType))
     }
+}
+
+/// Tells whether a client waits to be asked for a body that is longer than may be (RFC 9110 §10.1.1). It is refused
+/// from its head. A client that sends without waiting is not: closing a connection on which bytes arrive can destroy
+/// the answer before the client has read it.
+fn holds_back_too_much(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let waits = headers
+        .get(header::EXPECT)
+        .is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    waits && length.is_some_and(|length| length > MAX_BYTES as u64)
 }
 
 /// Returns how many bytes are to come: as many as may, where that is not said (chunks).

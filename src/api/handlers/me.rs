@@ -36,7 +36,8 @@ pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespo
 /// Changes the caller's account
 ///
 /// The name, the language of messages; what is left out stays. The name requires a recent proof, and the owner is told by
-/// mail. The address is changed by `POST /email/change`.
+/// mail. A name that was given up rests for 30 days, in which only its former account can take it. Ten names a day may be
+/// asked for. The address is changed by `POST /email/change`.
 #[utoipa::path(
     patch, path = "/me", operation_id = "update_me", tag = "Account",
     request_body(content = UpdateMeRequest),
@@ -77,6 +78,7 @@ pub async fn update_me(
             Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
         }
         Update::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
+        Update::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 
@@ -107,7 +109,7 @@ pub async fn delete_me(
         status = 200, description = "Everything.", body = ExportResponse,
         example = json!({
             "exported_at": "2026-03-01T12:00:00Z", "user": {"id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071"}, "factors": [],
-            "phone_number": null, "sessions": [], "events": [],
+            "phone_number": null, "released_usernames": [], "sessions": [], "events": [],
         }),
     )),
     security(("access_token" = [])),

@@ -30,7 +30,8 @@ use crate::flows::register::{NewAccount, Registration, register as register_flow
     responses(
         (status = 201, description = "The account was created.", body = RegisterResponse),
         (
-            status = 202, description = "Only mail tells what became of it: the deployment keeps secret who has an account.",
+            status = 202, description = "Only mail tells what became of it: the deployment keeps secret who has an account. The \
+                password signs in once the address is confirmed; until then `POST /login` answers as for a wrong one.",
             body = AcceptedResponse,
         ),
     ),

@@ -12,14 +12,14 @@ use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::link_token::LinkPurpose;
-use crate::domain::managed_user::{ManagedUser, UserSelector};
+use crate::domain::managed_user::ManagedUser;
 use crate::domain::message::Locale;
 use crate::domain::user::User;
 use crate::domain::username::Username;
 use crate::flows::links::{self, Request, require_mail};
 use crate::flows::sending::Decision;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, managed_users};
+use crate::store::{PgConnection, managed_users, usernames};
 
 /// An account to be made.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ pub enum Invitation {
     },
     /// Another account has the address.
     EmailTaken,
-    /// Another account has the name.
+    /// Another account has the name, or gave it up lately.
     UsernameTaken,
     /// It was refused.
     Refused(Refusal),
@@ -98,8 +98,15 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
                 work.record_refusal(connection, refusal, None)?;
                 return Ok(Invitation::Refused(refusal));
             }
-            if !managed_users::insert(connection, &user, now)? {
-                return taken(connection, &new);
+            let claimed = match &new.username {
+                Some(wanted) => match usernames::claim(connection, wanted, user.id, now)? {
+                    Some(claimed) => Some(claimed),
+                    None => return Ok(Invitation::UsernameTaken),
+                },
+                None => None,
+            };
+            if !managed_users::insert(connection, &user, claimed.as_ref(), now)? {
+                return Ok(Invitation::EmailTaken);
             }
             let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
             work.record(connection, "user_created", &[created], Some(user.id))?;
@@ -117,15 +124,6 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
             })
         })
         .await
-}
-
-fn taken(connection: &mut PgConnection, new: &NewAccount) -> Result<Invitation, Fault> {
-    let holder = managed_users::find(connection, &UserSelector::Email(new.email.clone()))?;
-    Ok(if holder.is_some() {
-        Invitation::EmailTaken
-    } else {
-        Invitation::UsernameTaken
-    })
 }
 
 /// Makes the link. Returns it, unless it goes out by mail.

@@ -236,7 +236,7 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
                 &origin,
                 work.now,
             )?;
-            users::delete(connection, id)?;
+            users::delete(connection, id, work.now)?;
             Ok(Ok(()))
         },
     )

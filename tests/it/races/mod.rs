@@ -8,6 +8,7 @@ mod registration;
 mod second_factor;
 mod sensitive_changes;
 mod sent_codes;
+mod usernames;
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;

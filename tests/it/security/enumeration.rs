@@ -57,12 +57,21 @@ async fn town(settings: &[(&str, &str)]) -> TestApp {
     app
 }
 
-/// Returns everything of an answer but what is different each time.
+/// Returns everything of an answer but what is different each time, the count of requests included.
 fn shape(answer: &TestResponse) -> String {
+    without(&["x-request-id", "date", "ratelimit"], answer)
+}
+
+/// Returns everything of an answer but ids and dates.
+pub(super) fn without_ids(answer: &TestResponse) -> String {
+    without(&["x-request-id", "date"], answer)
+}
+
+fn without(left_out: &[&str], answer: &TestResponse) -> String {
     let mut headers: Vec<String> = answer
         .headers
         .iter()
-        .filter(|(name, _)| !["x-request-id", "date", "ratelimit"].contains(&name.as_str()))
+        .filter(|(name, _)| !left_out.contains(&name.as_str()))
         .map(|(name, value)| format!("{name}: {value:?}"))
         .collect();
     headers.sort_unstable();
@@ -155,6 +164,22 @@ async fn a_registration_in_private_is_answered_alike_whoever_it_is_for() {
             name.to_owned()
         };
         json!({"email": name, "password": PASSWORD})
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn in_private_the_password_of_an_unconfirmed_account_is_refused_like_a_wrong_one() {
+    let app = town(&[("REGISTRATION", "private")]).await;
+    assert_alike(&app, "/login", |name, _| {
+        // The one that each account which nobody confirmed was registered with.
+        let right = ["unverified@mail.example", "older@mail.example", "nobody@mail.example"];
+        let password = if right.contains(&name) {
+            PASSWORD
+        } else {
+            "another password"
+        };
+        json!({"email": name, "password": password})
     })
     .await;
 }

@@ -13,4 +13,6 @@ mod master_keys;
 mod news;
 mod pending;
 mod second_factors;
+mod sequences;
 mod tampering;
+mod usernames;

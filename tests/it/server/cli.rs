@@ -223,6 +223,30 @@ fn help_tells_every_setting_with_its_default() {
 }
 
 #[test]
+fn help_has_an_example_of_each_command() {
+    for command in [
+        "serve",
+        "dev",
+        "migrate",
+        "check",
+        "keys",
+        "clients",
+        "users",
+        "openapi",
+        "completions",
+        "man",
+        "health",
+    ] {
+        let help = Launch::of("help").args([command]).run().expect(0).stdout;
+        let example =
+            |line: &str| line.trim_start().contains(&format!("vestibule {command}")) && !line.contains("Usage");
+        assert!(help.lines().any(example), "{help}");
+    }
+    let help = Launch::of("serve").args(["--help"]).run().expect(0).stdout;
+    assert!(help.contains("  RUST_LOG  "), "{help}");
+}
+
+#[test]
 fn wrong_usage_ends_with_2() {
     Launch::of("srve").run().expect(2);
     Launch::of("serve").args(["--listn", "x"]).run().expect(2);

@@ -53,6 +53,23 @@ fn a_body_of_16_kib_is_read_and_a_longer_one_is_not() {
 }
 
 #[test]
+fn a_body_that_is_held_back_is_refused_from_its_head() {
+    let place = DataDir::new();
+    let (_program, client) = server(&place);
+    for length in [MOST + 1, 8 * MOST] {
+        let mut wire = client.connect();
+        wire.send(post_login(
+            &format!("content-length: {length}\r\nexpect: 100-continue\r\n"),
+            "",
+        ));
+        let (answer, took) = timed(|| wire.read_answer());
+        assert_eq!(status(&answer), "413", "{answer}");
+        assert!(answer.contains("payload_too_large"), "{answer}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+}
+
+#[test]
 fn a_body_in_pieces_has_the_same_limit() {
     let place = DataDir::new();
     let (_program, client) = server(&place);
@@ -146,6 +163,36 @@ fn a_body_that_does_not_come_to_an_end_is_answered_408() {
             }
         }
     });
+    client.get("/health/ready").expect(200);
+}
+
+/// The HTTP library answers these before our code sees a request, so there is no problem document.
+#[test]
+fn a_head_that_is_not_http_gets_an_empty_400_and_the_end_of_the_connection() {
+    let place = DataDir::new();
+    let (_program, client) = server(&place);
+    let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx-secret: {}", "s".repeat(200 * 1024));
+    for head in [
+        "secret\r\n\r\n",
+        "GET /secret\r\n\r\n",
+        "GET / HTTP/9.9\r\nhost: secret\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost x secret\r\n\r\n",
+        "GET / HTTP/1.1\r\nsecret\0: x\r\n\r\n",
+        "G\u{7f}T /secret HTTP/1.1\r\nhost: x\r\n\r\n",
+        &long,
+    ] {
+        let mut wire = client.connect();
+        wire.send(head);
+        let (answer, took) = timed(|| wire.read_to_end());
+        let shown = head.get(..40).unwrap_or(head);
+        assert!(took < SLOW, "{shown:?}: {took:?}");
+        assert!(["", "400"].contains(&status(&answer)), "{shown:?}: {answer}");
+        assert!(answer.is_empty() || answer.ends_with("\r\n\r\n"), "{shown:?}: {answer}");
+        assert!(
+            !answer.contains("secret") && !answer.contains("ssss"),
+            "{shown:?}: {answer}"
+        );
+    }
     client.get("/health/ready").expect(200);
 }
 

@@ -1,5 +1,6 @@
 //! Old rows go, and nothing that is still of use. The audit trail has a test of its own.
 
+use actix_web::http::Method;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use serde_json::json;
@@ -54,4 +55,27 @@ async fn each_kind_of_row_goes_after_its_time_and_not_before() {
     }
     // The account is as it was.
     log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_name_that_has_rested_is_forgotten_and_not_before() {
+    let app = TestApp::new().await;
+    let token = Person::sign_up(&app, "jo@example.com").await.access_token;
+    for name in ["jo.doe", "jo.new"] {
+        app.call_as(Method::PATCH, "/me", &token, &json!({"username": name}))
+            .await
+            .expect(200);
+    }
+    let resting = || {
+        diesel::sql_query("SELECT count(*) AS count FROM released_usernames")
+            .get_result::<Count>(&mut app.database.connect())
+            .unwrap()
+            .count
+    };
+    app.clock.advance(30 * 86_400 - 1);
+    app.sweep().await;
+    assert_eq!(resting(), 1);
+    app.clock.advance(1);
+    app.sweep().await;
+    assert_eq!(resting(), 0);
 }

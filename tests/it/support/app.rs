@@ -20,14 +20,19 @@ use vestibule::app::{self, World};
 use vestibule::config::{Config, Mode, Source};
 use vestibule::crypto::sealer::SealedAt;
 use vestibule::domain::clock::Clock;
-use vestibule::domain::ids::{MessageId, ServiceClientId};
-use vestibule::domain::message::Channel;
+use vestibule::domain::email::Email;
+use vestibule::domain::ids::{MessageId, ServiceClientId, UserId};
+use vestibule::domain::message::{Channel, Locale};
 use vestibule::domain::random::Random;
+use vestibule::domain::username::Username;
+use vestibule::flows::admin::invitation::{self, Invitation, NewAccount, Way};
 use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::outbox::{self, Outlets};
 use vestibule::flows::signing_keys::Rotation;
+use vestibule::flows::user_import::{ImportLine, ImportReport, UserImport};
 use vestibule::flows::{Fault, rewrap, service_clients, signing_keys, sweep};
 use vestibule::server;
+use zeroize::Zeroizing;
 
 use super::actors::PASSWORD;
 use super::db::TestDatabase;
@@ -223,6 +228,36 @@ impl TestApp {
     /// Deletes old rows, as every instance does every few minutes, until there are none.
     pub(crate) async fn sweep(&self) {
         while sweep::sweep(&self.state.core).await.unwrap() > 0 {}
+    }
+
+    /// Invites somebody as the command line does; tells whether the account was made.
+    pub(crate) async fn invite(&self, email: &str, username: Option<&str>) -> bool {
+        let operator = Operator::command_line(&self.state.core);
+        let new = NewAccount {
+            email: Email::parse(email).unwrap(),
+            username: username.map(|name| Username::parse(name).unwrap()),
+            roles: Vec::new(),
+            locale: Locale::default(),
+            way: Way::Shown,
+            unverified: false,
+        };
+        let invitation = invitation::create(&self.state.core, &operator, new).await.unwrap();
+        matches!(invitation, Invitation::Made { .. })
+    }
+
+    /// Deletes an account as the command line does.
+    pub(crate) async fn delete_user(&self, id: &str) {
+        let operator = Operator::command_line(&self.state.core);
+        let id = UserId::parse(id).unwrap();
+        admin::users::delete(&self.state.core, &operator, id).await.unwrap().unwrap();
+    }
+
+    /// Imports a line as the command line does.
+    pub(crate) async fn import(&self, line: &Value) -> ImportReport {
+        let mut run = UserImport::new(Arc::clone(&self.state.core), false);
+        let text = Some(Zeroizing::new(line.to_string().into_bytes()));
+        run.take(vec![ImportLine { number: 1, text }]).await.unwrap();
+        run.report
     }
 
     /// Sends a request and checks what holds for every answer.

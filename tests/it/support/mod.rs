@@ -6,3 +6,4 @@ pub(crate) mod certificate;
 pub(crate) mod db;
 pub(crate) mod oath;
 pub(crate) mod response;
+pub(crate) mod statements;

@@ -70,7 +70,7 @@ export default {
   'problem.method_not_allowed': 'Der Dienst bietet das nicht an.',
   'problem.request_timeout': 'Das hat zu lange gedauert. Bitte versuchen Sie es erneut.',
   'problem.email_taken': 'Zu dieser Adresse gibt es schon ein Konto.',
-  'problem.username_taken': 'Diesen Benutzernamen hat schon jemand.',
+  'problem.username_taken': 'Dieser Benutzername ist nicht verfügbar. Bitte wählen Sie einen anderen.',
   'problem.conflict': 'Das ist zurzeit nicht möglich.',
   'problem.payload_too_large': 'Das ist mehr, als der Dienst annimmt.',
   'problem.unsupported_media_type': 'Der Dienst hat diese Seite nicht verstanden. Bitte laden Sie sie neu.',

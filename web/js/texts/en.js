@@ -68,7 +68,7 @@ export default {
   'problem.method_not_allowed': 'The service does not offer this.',
   'problem.request_timeout': 'That took too long. Please try again.',
   'problem.email_taken': 'There is an account with this address already.',
-  'problem.username_taken': 'Somebody has this user name already.',
+  'problem.username_taken': 'This user name is not available. Please choose another one.',
   'problem.conflict': 'This is not possible at the moment.',
   'problem.payload_too_large': 'That is more than the service takes.',
   'problem.unsupported_media_type': 'The service did not understand this page. Please reload it.',

@@ -1,0 +1,165 @@
+//! User names as they are taken and given up: the `released_usernames` table and the claims on `users.username`.
+//!
+//! A name that an account gave up rests before another account can have it. Otherwise a stranger could take the name
+//! the moment it is free and be mistaken for its former owner. Statements that write `users.username` want a
+//! [`ClaimedUsername`], which only [`claim`] and [`claim_many`] make, so no way to a name goes around this file.
+//!
+//! A release and a claim of one name at the same moment: the claim is judged by one statement, whose snapshot shows
+//! either the name still held or the name resting, since the release commits both changes together. Claims of one name
+//! take turns under an advisory lock, so nothing changes between that statement and the write that follows it.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
+use diesel::upsert::excluded;
+
+use super::error::StoreError;
+use super::schema::{released_usernames, users};
+use crate::domain::ids::UserId;
+use crate::domain::username::{self, Username};
+
+/// Keeps the advisory locks on names apart from other advisory locks of the database.
+const LOCK_SEED: i64 = 0x7665_7374_6e61_6d65;
+
+/// A name that an account may take in this transaction.
+pub struct ClaimedUsername(Username);
+
+impl ClaimedUsername {
+    /// Returns the canonical name.
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+/// The names of many that may be taken in this transaction.
+#[derive(Default)]
+pub struct Claims(HashSet<String>);
+
+impl Claims {
+    /// Tells whether a name may be taken.
+    pub fn allow(&self, username: &Username) -> bool {
+        self.0.contains(username.as_str())
+    }
+}
+
+/// Claims a name for an account for the rest of the transaction. `None`: another account has it, or gave it up lately.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn claim(
+    connection: &mut PgConnection,
+    username: &Username,
+    by: UserId,
+    now: DateTime<Utc>,
+) -> Result<Option<ClaimedUsername>, StoreError> {
+    take_turns(connection, &[username.as_str()])?;
+    let held = users::table
+        .filter(users::username.eq(username.as_str()))
+        .filter(users::id.ne(by.uuid()));
+    let resting = released_usernames::table
+        .filter(released_usernames::username.eq(username.as_str()))
+        .filter(released_usernames::released_by.ne(by.uuid()))
+        .filter(released_usernames::rests_until.gt(now));
+    // One statement, and so one snapshot: between two, a release could slip through.
+    let unavailable: bool = diesel::select(exists(held).or(exists(resting))).get_result(connection)?;
+    Ok((!unavailable).then(|| ClaimedUsername(username.clone())))
+}
+
+/// Claims names for new accounts for the rest of the transaction: those that do not rest. Whether an account has one is
+/// decided by the unique constraint when the accounts are made.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn claim_many(connection: &mut PgConnection, usernames: &[&str], now: DateTime<Utc>) -> Result<Claims, StoreError> {
+    take_turns(connection, usernames)?;
+    let resting: HashSet<String> = released_usernames::table
+        .filter(released_usernames::username.eq_any(usernames))
+        .filter(released_usernames::rests_until.gt(now))
+        .select(released_usernames::username)
+        .load(connection)?
+        .into_iter()
+        .collect();
+    let claimed = usernames.iter().filter(|name| !resting.contains(**name));
+    Ok(Claims(claimed.map(|name| (*name).to_owned()).collect()))
+}
+
+/// Waits until no other transaction claims one of these names. Locks are taken in the order of their keys, so that two
+/// transactions with many names never wait for each other.
+fn take_turns(connection: &mut PgConnection, usernames: &[&str]) -> Result<(), StoreError> {
+    diesel::sql_query(
+        "SELECT pg_advisory_xact_lock(key) FROM (
+             SELECT DISTINCT hashtextextended(name, $2) AS key FROM unnest($1) AS name ORDER BY key
+         ) AS keys",
+    )
+    .bind::<Array<Text>, _>(usernames)
+    .bind::<BigInt, _>(LOCK_SEED)
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Has the name of an account rest, if it has one; the caller takes it away in the same transaction.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub(super) fn release(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let rests_until = now + username::RESTS_FOR;
+    let held = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::username.is_not_null())
+        .select((
+            users::username.assume_not_null(),
+            users::id,
+            rests_until.into_sql::<Timestamptz>(),
+        ));
+    diesel::insert_into(released_usernames::table)
+        .values(held)
+        .into_columns((
+            released_usernames::username,
+            released_usernames::released_by,
+            released_usernames::rests_until,
+        ))
+        .on_conflict(released_usernames::username)
+        .do_update()
+        .set((
+            released_usernames::released_by.eq(excluded(released_usernames::released_by)),
+            released_usernames::rests_until.eq(excluded(released_usernames::rests_until)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Lists the names that an account gave up and that still rest, in alphabetical order.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn list_released(
+    connection: &mut PgConnection,
+    id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<Username>, StoreError> {
+    let names: Vec<String> = released_usernames::table
+        .filter(released_usernames::released_by.eq(id.uuid()))
+        .filter(released_usernames::rests_until.gt(now))
+        .order(released_usernames::username)
+        .select(released_usernames::username)
+        .load(connection)?;
+    Ok(names.into_iter().map(Username::from_stored).collect())
+}
+
+/// Deletes names that have rested long enough at a moment. Returns how many.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn delete_rested(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
+    let rested = released_usernames::table.filter(released_usernames::rests_until.le(moment));
+    Ok(diesel::delete(rested).execute(connection)?)
+}

@@ -1,0 +1,362 @@
+//! Whether an address has an account is not told by any sequence of calls, either.
+//!
+//! One call that answers alike proves little: what the first call leaves behind can show in the second. So a sequence
+//! is run in two worlds, one in which no account has the address and one in which an account does, and compared call by
+//! call: the status, the body, all headers but ids and dates (`Retry-After` and the `RateLimit` fields included) and
+//! the number of SQL statements. Dangerous sequences have names; others are made by chance.
+
+use actix_web::http::Method;
+use actix_web::rt::System;
+use diesel::connection::SimpleConnection;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::enumeration::without_ids;
+use crate::support::actors::{PASSWORD, Person, SignedIn};
+use crate::support::app::TestApp;
+use crate::support::response::TestResponse;
+use crate::support::statements;
+
+/// The address that the attacker asks about.
+const TARGET: &str = "target@mail.example";
+/// The attacker's own account.
+const MALLORY: &str = "mallory@other.example";
+/// The password that the attacker registers with and tries.
+const GUESS: &str = "heftklammer im regen";
+/// Longer than a sign-in makes a network the owner's: the attacker asks from a network that is not.
+const LONG_AGO: i64 = 40 * 86_400;
+
+/// Who has the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    NoAccount,
+    Confirmed,
+    Unconfirmed,
+    Disabled,
+    Invited,
+}
+
+const HOLDERS: [Holder; 4] = [
+    Holder::Confirmed,
+    Holder::Unconfirmed,
+    Holder::Disabled,
+    Holder::Invited,
+];
+
+/// What an attacker can do who reads no mail of the target.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Register,
+    RegisterWithName,
+    Login,
+    LoginWithAnotherPassword,
+    ForgetPassword,
+    AskForMagicLink,
+    AskForConfirmation,
+    ChangeAddress,
+    ConfirmWithForgedToken,
+    ConfirmWithForgedTokenAndPassword,
+    ResetWithForgedToken,
+    VerifyForgedMagicLink,
+    Wait(i64),
+}
+
+/// Calls that every deployment answers.
+const EVERYWHERE: [Call; 12] = [
+    Call::Login,
+    Call::Login,
+    Call::LoginWithAnotherPassword,
+    Call::ForgetPassword,
+    Call::AskForMagicLink,
+    Call::AskForConfirmation,
+    Call::ConfirmWithForgedToken,
+    Call::ConfirmWithForgedTokenAndPassword,
+    Call::ResetWithForgedToken,
+    Call::VerifyForgedMagicLink,
+    Call::Wait(30),
+    Call::Wait(3600),
+];
+/// Those in which a deployment of `REGISTRATION=explicit` says that an address is taken.
+const PRIVATE_ONLY: [Call; 4] = [
+    Call::Register,
+    Call::Register,
+    Call::RegisterWithName,
+    Call::ChangeAddress,
+];
+
+/// A deployment with the attacker's account and, unless no account has it, the target's.
+struct Deployment {
+    /// Registers what is there before, and lets the attacker in.
+    open: TestApp,
+    /// What the attacker asks.
+    asked: TestApp,
+    mallory: SignedIn,
+}
+
+/// What the attacker sees of a call.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    answer: String,
+    statements: usize,
+}
+
+impl Deployment {
+    async fn with(holder: Holder, registration: &str) -> Self {
+        statements::record();
+        let open = TestApp::with(&[("IP_LIMITS", "off")]).await;
+        let mallory = Person::sign_up(&open, MALLORY).await;
+        open.verify_email(MALLORY).await;
+        if holder != Holder::NoAccount {
+            Person::sign_up(&open, TARGET).await;
+        }
+        if holder == Holder::Confirmed {
+            open.verify_email(TARGET).await;
+        }
+        let change = match holder {
+            Holder::Disabled => "UPDATE users SET status = 'disabled' WHERE email = 'target@mail.example'",
+            Holder::Invited => {
+                "UPDATE users SET password_scheme = 'none', password_key_id = 0, password_hash = ''
+                     WHERE email = 'target@mail.example'"
+            }
+            Holder::NoAccount | Holder::Confirmed | Holder::Unconfirmed => "SELECT 1",
+        };
+        open.database.connect().batch_execute(change).unwrap();
+        open.clock.advance(LONG_AGO);
+        let asked = open.sibling(&[("REGISTRATION", registration)]).await;
+        Self { open, asked, mallory }
+    }
+
+    async fn run(&self, calls: &[Call]) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        for call in calls {
+            if let Call::Wait(seconds) = call {
+                self.open.clock.advance(*seconds);
+                continue;
+            }
+            let session = match call {
+                Call::ChangeAddress => Some(self.mallory.person.sign_in_again(&self.open).await),
+                _ => None,
+            };
+            let url = self.asked.database.url.expose_secret();
+            statements::take(url);
+            let answer = self.send(*call, session.as_deref()).await;
+            seen.push(Seen {
+                answer: without_ids(&answer),
+                statements: statements::take(url).len(),
+            });
+        }
+        seen
+    }
+
+    async fn send(&self, call: Call, session: Option<&str>) -> TestResponse {
+        let post = async |path: &str, body: Value| self.asked.post(path, &body).await;
+        match call {
+            Call::Register => post("/register", json!({"email": TARGET, "password": GUESS})).await,
+            Call::RegisterWithName => {
+                let body = json!({"email": TARGET, "username": "target", "password": GUESS});
+                post("/register", body).await
+            }
+            Call::Login => post("/login", json!({"email": TARGET, "password": GUESS})).await,
+            Call::LoginWithAnotherPassword => post("/login", json!({"email": TARGET, "password": "another"})).await,
+            Call::ForgetPassword => post("/password/forgot", json!({"email": TARGET})).await,
+            Call::AskForMagicLink => post("/magic-link", json!({"email": TARGET})).await,
+            Call::AskForConfirmation => post("/email/verify/request", json!({"email": TARGET})).await,
+            Call::ChangeAddress => {
+                let body = json!({"email": TARGET});
+                let session = session.expect("the attacker is signed in");
+                self.asked.call_as(Method::POST, "/email/change", session, &body).await
+            }
+            Call::ConfirmWithForgedToken => post("/email/verify", json!({"token": forged("vev_")})).await,
+            Call::ConfirmWithForgedTokenAndPassword => {
+                post("/email/verify", json!({"token": forged("vev_"), "password": GUESS})).await
+            }
+            Call::ResetWithForgedToken => {
+                post(
+                    "/password/reset",
+                    json!({"token": forged("vpr_"), "new_password": GUESS}),
+                )
+                .await
+            }
+            Call::VerifyForgedMagicLink => post("/magic-link/verify", json!({"token": forged("vml_")})).await,
+            Call::Wait(_) => unreachable!("a wait sends nothing"),
+        }
+    }
+}
+
+/// A token of the right shape that no mail held.
+fn forged(prefix: &str) -> String {
+    format!("{prefix}{}", "A".repeat(98))
+}
+
+/// Runs a sequence in both worlds and tells the first difference.
+async fn compare(holder: Holder, registration: &str, calls: &[Call]) -> Result<(), String> {
+    let free = Deployment::with(Holder::NoAccount, registration).await.run(calls).await;
+    let taken = Deployment::with(holder, registration).await.run(calls).await;
+    let sent = calls.iter().filter(|call| !matches!(call, Call::Wait(_)));
+    for (place, (call, (free, taken))) in sent.zip(free.iter().zip(&taken)).enumerate() {
+        if free != taken {
+            return Err(format!(
+                "{registration}, {holder:?}, call {place}, {call:?} of {calls:?}:\nfree:  {free:?}\ntaken: {taken:?}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn assert_alike(registration: &str, calls: &[Call]) {
+    for holder in HOLDERS {
+        if let Err(difference) = compare(holder, registration, calls).await {
+            panic!("{difference}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn in_private_a_registration_and_its_password_do_not_tell() {
+    use Call::{Login, Register, Wait};
+    assert_alike(
+        "private",
+        &[Register, Login, Login, Register, Login, Wait(86_400), Login],
+    )
+    .await;
+}
+
+#[actix_web::test]
+async fn in_private_a_password_that_is_tried_into_the_waits_does_not_tell() {
+    use Call::{Login, LoginWithAnotherPassword, Register, Wait};
+    let mut calls = vec![Register];
+    for _ in 0..4 {
+        calls.extend([Login, Login, LoginWithAnotherPassword, Login, Wait(600)]);
+    }
+    calls.extend([Wait(3600), Login, Register, Login]);
+    // The wait from anywhere, of which an owner's network is exempt, begins at the twentieth.
+    for _ in 0..24 {
+        calls.extend([Wait(3600), Login]);
+    }
+    calls.extend([Login, Wait(61), Login, Login]);
+    assert_alike("private", &calls).await;
+}
+
+#[actix_web::test]
+async fn in_private_bounds_on_mail_do_not_tell() {
+    use Call::{AskForConfirmation, AskForMagicLink, ChangeAddress, ForgetPassword, Login, Register, Wait};
+    let asked = [AskForConfirmation, ForgetPassword, AskForMagicLink];
+    let mut calls = asked.repeat(4);
+    calls.extend([Register, Login, Register, ChangeAddress]);
+    calls.extend(asked.repeat(2));
+    calls.extend([
+        Wait(3600),
+        Register,
+        Register,
+        Register,
+        Register,
+        ChangeAddress,
+        Register,
+    ]);
+    calls.extend([ChangeAddress; 5]);
+    assert_alike("private", &calls).await;
+}
+
+#[actix_web::test]
+async fn in_private_the_end_of_guessing_does_not_tell() {
+    use Call::{AskForMagicLink, ForgetPassword, Login, Register, Wait};
+    let mut calls = vec![Register];
+    for _ in 0..102 {
+        calls.extend([Wait(3601), Login]);
+    }
+    calls.extend([Register, ForgetPassword, AskForMagicLink, Wait(3601), Login]);
+    for holder in HOLDERS {
+        let free = Deployment::with(Holder::NoAccount, "private").await.run(&calls).await;
+        let taken = Deployment::with(holder, "private").await.run(&calls).await;
+        for (place, (free, taken)) in free.iter().zip(&taken).enumerate() {
+            assert_eq!(free.answer, taken.answer, "{holder:?}, call {place}");
+            // Once, the hundredth disables the password and tells its owner, if there is one.
+            if place != 100 {
+                assert_eq!(free.statements, taken.statements, "{holder:?}, call {place}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn where_registration_is_closed_a_registration_and_another_address_do_not_tell() {
+    use Call::{ChangeAddress, ForgetPassword, Login, Register, RegisterWithName};
+    let calls = [
+        Register,
+        RegisterWithName,
+        Login,
+        ChangeAddress,
+        ForgetPassword,
+        ChangeAddress,
+        Login,
+    ];
+    assert_alike("closed", &calls).await;
+}
+
+/// Runs sequences that are made by chance of some calls.
+fn try_many(registration: &'static str, calls: Vec<Call>) {
+    let sequences = proptest::collection::vec(proptest::sample::select(calls), 1..24);
+    let holders = proptest::sample::select(HOLDERS.to_vec());
+    // Each sequence takes two databases; shrinking takes as many again.
+    let config = Config {
+        cases: 12,
+        max_shrink_iters: 24,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config)
+        .run(&(holders, sequences), |(holder, calls)| {
+            let compared = System::new().block_on(compare(holder, registration, &calls));
+            compared.map_err(TestCaseError::fail)
+        })
+        .unwrap();
+}
+
+#[test]
+fn in_private_no_sequence_of_calls_tells() {
+    try_many("private", [EVERYWHERE.as_slice(), &PRIVATE_ONLY].concat());
+}
+
+#[test]
+fn where_registration_is_closed_no_sequence_of_calls_tells() {
+    try_many("closed", [EVERYWHERE.as_slice(), &PRIVATE_ONLY].concat());
+}
+
+#[test]
+fn where_registration_tells_by_design_nothing_else_does() {
+    try_many("explicit", EVERYWHERE.to_vec());
+}
+
+#[actix_web::test]
+async fn a_password_comes_alive_with_the_mailed_link() {
+    let app = TestApp::with(&[("REGISTRATION", "private")]).await;
+    let body = json!({"email": TARGET, "password": PASSWORD});
+    app.post("/register", &body).await.expect(202);
+    app.post("/login", &body)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    app.verify_email(TARGET).await;
+    app.post("/login", &body).await.expect(200);
+    // An account without an address has nothing to prove.
+    let body = json!({"username": "jo.doe", "password": PASSWORD});
+    app.post("/register", &body).await.expect(202);
+    app.post("/login", &body).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_password_that_awaits_proof_does_not_sign_in_by_the_user_name_either() {
+    let app = TestApp::new().await;
+    let body = json!({"email": TARGET, "username": "jo.doe", "password": PASSWORD});
+    app.post("/register", &body).await.expect(201);
+    let login = json!({"username": "jo.doe", "password": PASSWORD});
+    app.post("/login", &login).await.expect(200);
+    let private = app.sibling(&[("REGISTRATION", "private")]).await;
+    private
+        .post("/login", &login)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    private.verify_email(TARGET).await;
+    private.post("/login", &login).await.expect(200);
+}

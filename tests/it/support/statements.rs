@@ -1,0 +1,47 @@
+//! The SQL statements that the program sends to a test's database, as diesel sees them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, Once, PoisonError};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+
+static SENT: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
+
+/// Notes every statement of connections that are opened from now on, by the URL of their database.
+pub(crate) fn record() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| set_default_instrumentation(|| Some(Box::new(Recorder::default()))).unwrap());
+}
+
+/// Returns the statements that were sent to a database since the last call.
+pub(crate) fn take(url: &str) -> Vec<String> {
+    let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+    sent.get_or_insert_default().remove(url).unwrap_or_default()
+}
+
+#[derive(Default)]
+struct Recorder {
+    url: String,
+}
+
+impl Instrumentation for Recorder {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::StartEstablishConnection { url, .. } => url.clone_into(&mut self.url),
+            InstrumentationEvent::StartQuery { query, .. } => {
+                let text = query.to_string();
+                // The values that are bound would make equal statements look different.
+                let statement = text.split(" -- binds:").next().unwrap_or_default().to_owned();
+                // What a new connection is told once is no part of a request.
+                if !statement.starts_with("SET ") {
+                    let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+                    sent.get_or_insert_default()
+                        .entry(self.url.clone())
+                        .or_default()
+                        .push(statement);
+                }
+            }
+            _ => {}
+        }
+    }
+}
