@@ -115,8 +115,8 @@ fn holds_back_too_much(request: &HttpRequest) -> bool {
         .get(header::EXPECT)
         .is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let length = headers.get(header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    waits && length.is_some_and(|length| length > MAX_BYTES as u64)
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    waits && length.is_some_and(|length| length > MAX_BYTES)
 }
 
 /// Returns how many bytes are to come: as many as may, where that is not said (chunks).
