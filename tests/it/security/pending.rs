@@ -62,7 +62,10 @@ enum Fate {
 
 /// The table. What was begun in a session was begun in one that the end concerns; the owner acts from another one.
 fn fate(pending: Pending, end: End) -> Fate {
-    use EndCause::*;
+    use EndCause::{
+        AccountDisabled, EmailChangeCancelled, EndedByOperator, EndedByOwner, Expired, FactorsReset, Logout,
+        OthersEndedByOwner, PasswordChanged, PasswordReset, RefreshReuse, RevokedByClient, SessionLimit, TakenOver,
+    };
     match (pending, end) {
         // An invited account has neither sessions nor a password before the invitation is used.
         (
@@ -396,14 +399,14 @@ async fn town(end: End) -> TestApp {
 async fn whatever_is_pending_ends_with_what_authorised_it() {
     let mut wrong = Vec::new();
     for end in every_end() {
-        for pending in every_pending() {
+        let app = town(end).await;
+        for (number, pending) in every_pending().into_iter().enumerate() {
             let expected = fate(pending, end);
             if expected == Fate::Never {
                 continue;
             }
-            // An instance each: some ends concern everybody.
-            let app = town(end).await;
-            let admin = administrator(&app, "root@example.com").await;
+            // One each: time goes on, and some ends concern everybody.
+            let admin = administrator(&app, &format!("root{number}@example.com")).await;
             let case = Case::begin(&app, &admin, (pending, end)).await;
             case.end(&app, &admin, end).await;
             let found = if case.is_alive(&app).await {

@@ -279,8 +279,7 @@ async fn an_administrator_who_was_disabled_behind_our_back_is_out() {
     patch(&app, &admin, &other.person, json!({"disabled": true}))
         .await
         .expect(200);
-    app.verify_email(&other.person.email).await;
-    patch(&app, &admin, &other.person, json!({"roles": ["x"]}))
+    patch(&app, &admin, &other.person, json!({"roles": []}))
         .await
         .expect(200);
 }
@@ -347,9 +346,7 @@ async fn an_owner_sees_what_an_administrator_did_and_not_where_they_were() {
         assert_eq!(of("session_created")["ip"], "203.0.113.7", "their own");
     }
     // Administrators themselves see it.
-    let [seen] = &events(&app, &admin, "user_updated").await[..] else {
-        panic!("one event")
-    };
+    let seen = &events(&app, &admin, "user_updated").await[0];
     assert_eq!(
         (&seen["ip"], &seen["user_agent"]),
         (&json!("198.51.100.77"), &json!("the administrator's"))
