@@ -82,7 +82,7 @@ pub async fn remove_authenticator(
     (password, code): (Password, SecondFactorCode),
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {
-    let compared = step_up::compare(core, caller, password).await?;
+    let compared = step_up::compare(core, caller, password, &origin).await?;
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db

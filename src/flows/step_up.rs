@@ -14,6 +14,7 @@ use super::proof::{Claimant, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault};
+use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{self, AssuranceLevel, AuthenticationMethod};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -87,7 +88,7 @@ pub async fn step_up(
 
 async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
     let proof = match proof {
-        StepUpProof::Password(password) => Checked::Password(compare(core, caller, password).await?),
+        StepUpProof::Password(password) => Checked::Password(compare(core, caller, password, &origin).await?),
         StepUpProof::Code(code) => Checked::Code(code),
     };
     let (key, now) = (caller.key(), core.clock.now());
@@ -136,7 +137,12 @@ pub(super) struct ComparedPassword {
 }
 
 /// Compares a password with the account's, holding nothing while hashing.
-pub(super) async fn compare(core: &Arc<Core>, caller: &Caller, password: Password) -> Result<ComparedPassword, Fault> {
+pub(super) async fn compare(
+    core: &Arc<Core>,
+    caller: &Caller,
+    password: Password,
+    origin: &RequestOrigin,
+) -> Result<ComparedPassword, Fault> {
     let id = caller.user.id;
     let found = core
         .db
@@ -146,7 +152,8 @@ pub(super) async fn compare(core: &Arc<Core>, caller: &Caller, password: Passwor
         .await?;
     let version = found.as_ref().map(|found| found.password_version);
     let stored = found.and_then(|found| found.password);
-    let right = core.hasher.verify(password, stored).await? == PasswordVerdict::Right;
+    let requester = Requester::known(origin.ip);
+    let right = core.hasher.verify(requester, password, stored).await? == PasswordVerdict::Right;
     Ok(ComparedPassword { right, version })
 }
 

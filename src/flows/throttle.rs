@@ -8,9 +8,11 @@
 //! password is disabled until a new one is set (NIST SP 800-63B-4 §3.2.2). That holds for everybody and everywhere.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::outbox::tell;
 use super::{Core, Fault};
+use crate::crypto::fair_queue::Requester;
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
 use crate::domain::failed_attempts::{self, Curve};
@@ -164,6 +166,21 @@ fn name_of(identifier: &Identifier) -> String {
         Identifier::Email(email) => format!("email {}", email.as_str()),
         Identifier::Username(username) => format!("username {}", username.as_str()),
     }
+}
+
+/// Tells the hashing queue who asks for an account's password. A name without an account costs the same statement.
+pub(super) fn requester(
+    connection: &mut PgConnection,
+    user_id: Option<UserId>,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Requester, Fault> {
+    // No account has the nil id.
+    let user_id = user_id.unwrap_or(UserId::from_uuid(Uuid::nil()));
+    Ok(if is_at_home(connection, Some(user_id), (origin, now))? {
+        Requester::known(origin.ip)
+    } else {
+        Requester::stranger(origin.ip)
+    })
 }
 
 /// Tells whether a request comes from a network that the user signed in from lately.
