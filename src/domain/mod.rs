@@ -7,6 +7,7 @@ pub mod access_token;
 pub mod assurance;
 pub mod audit_event;
 pub mod breach_range;
+pub mod client_program;
 pub mod clock;
 pub mod email;
 pub mod failed_attempts;

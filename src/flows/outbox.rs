@@ -13,6 +13,7 @@ use super::{Core, Fault};
 use crate::crypto::sealer::{SealError, SealedAt};
 use crate::delivery::{Outgoing, Rendered, SendError, Transport};
 use crate::domain::audit_event::RequestOrigin;
+use crate::domain::client_program::ClientProgram;
 use crate::domain::email::Email;
 use crate::domain::ids::MessageId;
 use crate::domain::message::{Channel, Letter, Message, Occasion, back_off};
@@ -131,7 +132,7 @@ pub(super) fn occasion(origin: &RequestOrigin, now: DateTime<Utc>) -> Occasion {
     Occasion {
         at: now,
         ip: origin.ip,
-        user_agent: origin.user_agent.clone(),
+        program: origin.user_agent.as_deref().map(ClientProgram::of).unwrap_or_default(),
     }
 }
 
