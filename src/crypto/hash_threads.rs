@@ -100,7 +100,7 @@ impl HashThreads {
             state: Mutex::new(State {
                 free: number.get(),
                 assigned: Vec::new(),
-                waiting: FairQueue::new(),
+                waiting: FairQueue::default(),
                 stopping: false,
             }),
             work_is_there: Condvar::new(),

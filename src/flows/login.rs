@@ -86,7 +86,7 @@ async fn judge(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
     let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
     let (found, requester) = match find(core, identifier, &throttle, &origin).await? {
         Found::Wait(wait) => return Ok(Login::Locked(wait)),
-        Found::Admitted(found, requester) => (found, requester),
+        Found::Admitted(admitted) => *admitted,
     };
     let stored = found.as_ref().and_then(|found| found.password.clone());
     let verdict = core.hasher.verify(requester, password.clone(), stored.clone()).await?;
@@ -104,7 +104,7 @@ async fn judge(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
 }
 
 enum Found {
-    Admitted(Option<LoginUser>, Requester),
+    Admitted(Box<(Option<LoginUser>, Requester)>),
     Wait(TimeDelta),
 }
 
@@ -126,9 +126,9 @@ async fn find(
             Ok(match throttle.admit(connection, user_id, (&origin, now))? {
                 Admission::Admitted { .. } if may_wait => {
                     let requester = throttle::requester(connection, user_id, (&origin, now))?;
-                    Found::Admitted(user, requester)
+                    Found::Admitted(Box::new((user, requester)))
                 }
-                Admission::Admitted { .. } => Found::Admitted(user, Requester::stranger(origin.ip)),
+                Admission::Admitted { .. } => Found::Admitted(Box::new((user, Requester::stranger(origin.ip)))),
                 Admission::Wait(wait) => Found::Wait(wait),
             })
         })
