@@ -66,6 +66,7 @@ need_test_tools() {
     has pgbouncer || [ -x /usr/sbin/pgbouncer ] || MISSING+=(pgbouncer)
     has systemd-analyze || MISSING+=(systemd)
     has nginx || [ -x /usr/sbin/nginx ] || MISSING+=(nginx)
+    has caddy || MISSING+=(caddy)
     has promtool || MISSING+=(prometheus)
 }
 
@@ -94,12 +95,12 @@ install_missing() {
         "${as_root[@]}" mkdir -p "${no_cluster%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
     fi
-    # Debian's nginx, pgbouncer and prometheus start servers, now and at every boot. The tests need the programs only.
+    # Debian's caddy, nginx, pgbouncer and prometheus start servers, now and at every boot. The tests need the programs only.
     local no_start='' server
-    if [[ " ${MISSING[*]} " =~ ' '(nginx|pgbouncer|prometheus)' ' ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
+    if [[ " ${MISSING[*]} " =~ ' '(caddy|nginx|pgbouncer|prometheus)' ' ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
         no_start=/usr/sbin/policy-rc.d
         # shellcheck disable=SC2016  # $* is for the script that is written
-        printf '#!/bin/sh\ncase "$*" in *nginx* | *pgbouncer* | *prometheus*) exit 101 ;; esac\n' |
+        printf '#!/bin/sh\ncase "$*" in *caddy* | *nginx* | *pgbouncer* | *prometheus*) exit 101 ;; esac\n' |
             "${as_root[@]}" tee "$no_start" >/dev/null
         "${as_root[@]}" chmod 755 "$no_start"
     fi
@@ -113,7 +114,7 @@ install_missing() {
     # Whoever installs another version later gets what Debian promises.
     "${as_root[@]}" rm -f "$no_cluster"
     [ -z "$no_start" ] || "${as_root[@]}" rm -f "$no_start"
-    for server in nginx pgbouncer prometheus; do
+    for server in caddy nginx pgbouncer prometheus; do
         if [[ " ${MISSING[*]} " == *" $server "* ]]; then "${as_root[@]}" update-rc.d "$server" disable >&2 || true; fi
     done
     [ "$done" -eq 0 ] || die "apt-get could not install ${MISSING[*]}"

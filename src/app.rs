@@ -300,7 +300,6 @@ pub fn build(
         account_pages: config.server.account_pages,
         openapi: openapi::document(),
         metrics: None,
-        metrics_elsewhere: config.server.metrics_listen.is_some(),
         draining: AtomicBool::new(false),
         development,
     })

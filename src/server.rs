@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::api::{ApiState, build_app, build_operators_app, routes};
 use crate::app::{self, StartError, World};
-use crate::config::{Config, Mode};
+use crate::config::{Config, MetricsListen, Mode};
 use crate::domain::audit_event::EventName;
 use crate::flows::{Core, audit, rewrap, signing_keys};
 use crate::jobs;
@@ -52,7 +52,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 pub async fn serve(config: Config, metrics: Option<Metrics>) -> Result<(), StartError> {
     // Before the database: an address that is taken should not cost a first start of the private PostgreSQL.
     let bound = bind(config.server.listen)?;
-    let bound_for_operators = config.server.metrics_listen.map(bind).transpose()?;
+    let bound_for_operators = bind_for_operators(config.server.metrics_listen)?;
     // From here on a signal does not end the process, so that no database server is left behind.
     let signals = Signals::listen().map_err(StartError::Server)?;
     let database = app::open_database(&config)?;
@@ -182,6 +182,19 @@ fn bind(address: SocketAddr) -> Result<Bound, StartError> {
     let listener = TcpListener::bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+/// Binds the listener for operators, if there is to be one.
+fn bind_for_operators(listen: MetricsListen) -> Result<Option<Bound>, StartError> {
+    match listen {
+        MetricsListen::Off => Ok(None),
+        MetricsListen::Named(address) => bind(address).map(Some),
+        MetricsListen::Default(address) => Ok(bind(address)
+            .inspect_err(|error| {
+                tracing::warn!(%error, "no measures are served: set VESTIBULE_METRICS_LISTEN to an address, or to off");
+            })
+            .ok()),
+    }
 }
 
 fn announce(config: &Config, address: SocketAddr, public_url: &str) {

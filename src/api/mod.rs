@@ -16,7 +16,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, Error, web};
 
-use self::extract::operator::ForOperators;
+use self::extract::monitoring::MonitoringListener;
 use self::middleware::{address_limits, cors};
 pub use self::state::ApiState;
 use crate::rate_limits::Scope;
@@ -35,7 +35,7 @@ pub fn build_operators_app(
 > {
     App::new()
         .app_data(state)
-        .app_data(ForOperators)
+        .app_data(MonitoringListener)
         .configure(routes::configure_for_operators)
         .default_service(web::to(handlers::fallback::not_found))
         .wrap(from_fn(middleware::problems::rewrite::<_>))
@@ -70,6 +70,7 @@ pub fn build_app(
         ))
         .wrap(Condition::new(!origins.is_empty(), cors::policy(&origins)))
         .wrap(from_fn(cors::leave_to_gateways::<_>))
+        .wrap(from_fn(middleware::expected_host::require::<_>))
         .wrap(from_fn(middleware::problems::rewrite::<_>))
         .wrap(from_fn(middleware::unread_body::keep))
         .wrap(from_fn(middleware::security_headers::add::<BoxBody>))

@@ -105,6 +105,8 @@ codes! {
         "Request bodies may have at most 16 KiB.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
         "Send the body as application/json, uncompressed.";
+    MisdirectedRequest = "misdirected_request", MISDIRECTED_REQUEST, "Another host's request",
+        "`vestibule dev` answers only requests whose Host is localhost, a loopback address or the public URL's host: under another name a web page could read what is for developers only.";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Check your input",
         "Some members break a rule; errors lists each with a JSON pointer. Nothing was changed and no attempt was counted.";
     PasswordRejected = "password_rejected", UNPROCESSABLE_ENTITY, "Choose another password",
@@ -385,6 +387,7 @@ mod tests {
                 ("conflict", 409),
                 ("payload_too_large", 413),
                 ("unsupported_media_type", 415),
+                ("misdirected_request", 421),
                 ("validation_failed", 422),
                 ("password_rejected", 422),
                 ("rate_limited", 429),

@@ -245,7 +245,8 @@ impl RouteSpec {
                 Code::Forbidden,
             ]),
             Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
-            Access::Public | Access::AccountPages | Access::Development => {}
+            Access::Development => codes.push(Code::MisdirectedRequest),
+            Access::Public | Access::AccountPages => {}
         }
         codes.sort_unstable();
         codes.dedup();

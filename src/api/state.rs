@@ -25,8 +25,6 @@ pub struct ApiState {
     pub openapi: String,
     /// The measures, where this process keeps any.
     pub metrics: Option<Exposition>,
-    /// Whether they are served on a listener of their own, and so not with everything else.
-    pub metrics_elsewhere: bool,
     /// Whether the process is about to stop: requests are served still, connections are not kept.
     pub draining: AtomicBool,
     /// The development endpoints' tools; absent when serving for real.

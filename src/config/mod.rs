@@ -18,7 +18,7 @@ pub use self::keys::MasterKeySource;
 pub(crate) use self::keys::parse_keyring;
 pub use self::limits::LimitsConfig;
 pub use self::reader::ConfigFault;
-pub use self::server::{LogFormat, ServerConfig};
+pub use self::server::{LogFormat, MetricsListen, ServerConfig};
 pub use self::source::Source;
 pub use self::tokens::TokensConfig;
 

@@ -1,7 +1,7 @@
 //! Where to listen, and who to say we are.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
@@ -20,13 +20,29 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where measures and the details of health are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsListen {
+    /// On no listener of their own. In development the public one has them.
+    Off,
+    /// At the address that holds when none is named. The service starts without it, too: another one on the same machine
+    /// may have it.
+    Default(SocketAddr),
+    /// At the address that the operator named.
+    Named(SocketAddr),
+}
+
+/// A port that IANA has assigned to nothing, outside of Prometheus's exporters (9100 and above) and of what systems give
+/// to outgoing connections, so that it is free on most machines.
+const DEFAULT_METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8960);
+
 /// Listening and naming.
 #[derive(Debug)]
 pub struct ServerConfig {
     /// Where to listen; port 0 picks one.
     pub listen: SocketAddr,
-    /// Where operators are served what is for them only; `None`: on the same listener.
-    pub metrics_listen: Option<SocketAddr>,
+    /// Where operators are served what is for them only.
+    pub metrics_listen: MetricsListen,
     /// Base of every URL, without a slash at its end; `None`: made from the address listened on.
     pub public_url: Option<String>,
     /// Where links in mails lead, without a slash at its end; `None`: to the pages of our own.
@@ -51,7 +67,7 @@ impl ServerConfig {
     /// Reads the section.
     pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> Option<Self> {
         let listen = reader.parse(&settings::LISTEN, |text| parse_listen(text, mode));
-        let metrics_listen = reader.parse_optional(&settings::METRICS_LISTEN, |text| parse_listen(text, mode));
+        let metrics_listen = reader.parse_optional(&settings::METRICS_LISTEN, |text| parse_metrics_listen(text, mode));
         let public_url = reader.parse_optional(&settings::PUBLIC_URL, |text| parse_public_url(text, mode));
         if mode == Mode::Serve && public_url == Some(None) && listen.is_some_and(|address| !address.ip().is_loopback())
         {
@@ -73,7 +89,7 @@ impl ServerConfig {
         let log_format = read_log_format(reader);
         Some(Self {
             listen: listen?,
-            metrics_listen: metrics_listen?,
+            metrics_listen: metrics_listen?.unwrap_or_else(|| default_metrics_listen(mode)),
             public_url: public_url?,
             link_base_url: link_base_url?,
             account_pages: account_pages?,
@@ -93,6 +109,20 @@ const fn default_delay(mode: Mode) -> u64 {
         Mode::Serve => 5,
         Mode::Development => 0,
     }
+}
+
+const fn default_metrics_listen(mode: Mode) -> MetricsListen {
+    match mode {
+        Mode::Serve => MetricsListen::Default(DEFAULT_METRICS_LISTEN),
+        Mode::Development => MetricsListen::Off,
+    }
+}
+
+fn parse_metrics_listen(text: &str, mode: Mode) -> Result<MetricsListen, String> {
+    if text == "off" {
+        return Ok(MetricsListen::Off);
+    }
+    parse_listen(text, mode).map(MetricsListen::Named)
 }
 
 fn read_log_format(reader: &mut Reader<'_>) -> Option<LogFormat> {

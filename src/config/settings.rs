@@ -46,8 +46,8 @@ settings! {
         "Where the private PostgreSQL and its generated master key are kept";
     LISTEN "VESTIBULE_LISTEN" "listen" = "127.0.0.1:8080":
         "Address and port to serve on; port 0 picks one and logs it";
-    METRICS_LISTEN "VESTIBULE_METRICS_LISTEN" "metrics-listen" = "" ("the same as LISTEN, for private addresses only"):
-        "Address and port to serve measures and details of health on, to whoever reaches it";
+    METRICS_LISTEN "VESTIBULE_METRICS_LISTEN" "metrics-listen" = "" ("127.0.0.1:8960; in development those of LISTEN"):
+        "Address and port to serve measures and details of health on, to everyone who can reach it; or off";
     PUBLIC_URL "VESTIBULE_PUBLIC_URL" "public-url" = "" ("http:// and the address listened on"):
         "Issuer of tokens and base of every link; https unless loopback";
     AUDIENCE "VESTIBULE_AUDIENCE" "audience" = "" ("the public URL"):

@@ -1,34 +1,28 @@
-//! Password hashing: peppered bcrypt on threads of its own, behind a bounded queue.
+//! Password hashing: peppered bcrypt on threads of its own, behind a bounded and fair queue.
 //!
 //! Everything new is made in that one scheme. Hashes that came from other programs are checked here as well, on the same
 //! threads, until their owner's next login renews them.
 //!
 //! A hash takes a quarter of a second of a core by design, so it never runs where requests or queries are served:
-//! a flood of logins costs logins and nothing else. A few threads below normal priority do the work; those who
-//! wait hold a place in a bounded queue, are turned away at once when it is full or when their turn does not come
-//! in time, and free their place when they hang up.
+//! a flood of logins costs logins and nothing else. A few threads below normal priority do the work
+//! ([`HashThreads`]); the requests that wait for one take turns by network ([`fair_queue`](super::fair_queue)).
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
+use super::fair_queue::Requester;
 use super::foreign_hash;
+use super::hash_threads::HashThreads;
 use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use crate::domain::password::{Password, PasswordRejection, PasswordRules};
 use crate::domain::random::{self, Random};
-use crate::measures::{self, Present, Stopwatch};
 
-/// Those who may wait for a thread; one more is turned away (ASVS 15.2.2).
-const QUEUE_LENGTH: usize = 64;
-/// How long one waits for a thread.
-const QUEUE_WAIT: Duration = Duration::from_secs(2);
 /// The scheme that new hashes are made with; stored beside each hash.
 pub const SCHEME: &str = "bcrypt_hmac_sha384";
 
@@ -63,7 +57,7 @@ pub enum PasswordVerdict {
 /// Hashing could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// The queue was full, or the turn did not come in time. Try again later.
+    /// There was no place in the queue, another network took it, or the turn did not come in time. Try again later.
     #[error("the password hashing queue is full")]
     Busy,
     /// The hash was made with a pepper that was not given.
@@ -77,8 +71,6 @@ pub enum HashError {
     Failed(String),
 }
 
-type Job = Box<dyn FnOnce() + Send>;
-
 /// Hashes and checks passwords.
 pub struct PasswordHasher {
     peppers: Arc<DerivedKeys<hmac::Key>>,
@@ -86,9 +78,7 @@ pub struct PasswordHasher {
     random: Arc<dyn Random>,
     /// What an unknown account's password is checked against.
     decoy: StoredPassword,
-    places: Arc<Semaphore>,
-    turns: Arc<Semaphore>,
-    jobs: mpsc::Sender<Job>,
+    threads: HashThreads,
 }
 
 impl PasswordHasher {
@@ -105,16 +95,18 @@ impl PasswordHasher {
     ) -> Result<Self, HashError> {
         let peppers = Arc::new(keyring.one_way(Purpose::PasswordPepper));
         let (key_id, _) = peppers.current()?;
-        measures::hash_threads(threads.get());
         Ok(Self {
             peppers,
             cost,
             random,
             decoy: decoy(key_id, cost),
-            places: Arc::new(Semaphore::new(threads.get() + QUEUE_LENGTH)),
-            turns: Arc::new(Semaphore::new(threads.get())),
-            jobs: start_threads(threads)?,
+            threads: HashThreads::start(threads)?,
         })
+    }
+
+    /// Tells whether a request may have to wait, so that it matters who it comes from.
+    pub fn is_busy(&self) -> bool {
+        self.threads.are_busy()
     }
 
     /// Hashes a new password, unless a guesser who knows `own_words` would find it soon.
@@ -124,17 +116,18 @@ impl PasswordHasher {
     /// Returns [`HashError::Busy`] under load.
     pub async fn hash_new(
         &self,
+        requester: Requester,
         password: Password,
         rules: PasswordRules,
         own_words: Vec<String>,
     ) -> Result<Result<StoredPassword, PasswordRejection>, HashError> {
         let (peppers, cost) = (Arc::clone(&self.peppers), self.cost);
         let salt = random::bytes(self.random.as_ref());
-        self.run(move || match rules.check_guessable(&password, &own_words) {
+        let hash = move || match rules.check_guessable(&password, &own_words) {
             Err(rejection) => Ok(Err(rejection)),
             Ok(()) => make_hash(&peppers, cost, salt, &password).map(Ok),
-        })
-        .await?
+        };
+        self.threads.run(requester, hash).await?
     }
 
     /// Checks a password against a stored hash, or against a decoy where there is no account: the work is the same.
@@ -144,6 +137,7 @@ impl PasswordHasher {
     /// Returns [`HashError::Busy`] under load.
     pub async fn verify(
         &self,
+        requester: Requester,
         password: Password,
         stored: Option<StoredPassword>,
     ) -> Result<PasswordVerdict, HashError> {
@@ -155,7 +149,7 @@ impl PasswordHasher {
             make_up_for_a_cheap_hash(&stored.hash, cost);
             matches
         };
-        let matches = self.run(check).await??;
+        let matches = self.threads.run(requester, check).await??;
         Ok(if matches && known {
             PasswordVerdict::Right
         } else {
@@ -169,90 +163,17 @@ impl PasswordHasher {
         current && stored.scheme == SCHEME && stored.hash.starts_with(&format!("$2b${:02}$", self.cost))
     }
 
-    /// Hashes a password anew that was found right, whatever the rules for new ones are. Waits for nobody: the work can be
-    /// left for another time.
+    /// Hashes a right password again, whatever the rules for new ones are. Does not wait: the work can be left for
+    /// another time.
     ///
     /// # Errors
     ///
     /// Returns [`HashError::Busy`] unless a thread is free.
     pub async fn renew(&self, password: Password) -> Result<StoredPassword, HashError> {
-        let busy = |_| HashError::Busy;
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
-        let turn = Arc::clone(&self.turns).try_acquire_owned().map_err(busy)?;
         let (peppers, cost) = (Arc::clone(&self.peppers), self.cost);
         let salt = random::bytes(self.random.as_ref());
-        self.send([place, turn], move || make_hash(&peppers, cost, salt, &password))
-            .await?
-    }
-
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-        let shed = |reason| {
-            measures::hash_shed(reason);
-            HashError::Busy
-        };
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_full| shed("full"))?;
-        let begun = Stopwatch::start();
-        let waiting = Present::waits_for_hash();
-        let turn = tokio::time::timeout(QUEUE_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
-        drop(waiting);
-        measures::hash_waited(begun.elapsed());
-        let turn = turn
-            .map_err(|_elapsed| shed("timeout"))?
-            .map_err(|closed| HashError::Failed(closed.to_string()))?;
-        self.send([place, turn], work).await
-    }
-
-    async fn send<T: Send + 'static>(
-        &self,
-        permits: [OwnedSemaphorePermit; 2],
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, HashError> {
-        let (answer, result) = oneshot::channel();
-        let job = Box::new(move || {
-            let (busy, begun) = (Present::hashes(), Stopwatch::start());
-            let done = work();
-            measures::hashed(begun.elapsed());
-            drop(busy);
-            // The turn is given back before the answer is told: whoever hears it may come again at once.
-            drop(permits);
-            // Nobody listens when the client hung up; the work is then lost, and nothing else.
-            let _ = answer.send(done);
-        });
-        self.jobs
-            .send(job)
-            .map_err(|stopped| HashError::Failed(stopped.to_string()))?;
-        result.await.map_err(|died| HashError::Failed(died.to_string()))
-    }
-}
-
-fn start_threads(threads: NonZeroUsize) -> Result<mpsc::Sender<Job>, HashError> {
-    let (sender, receiver) = mpsc::channel::<Job>();
-    let receiver = Arc::new(Mutex::new(receiver));
-    for number in 0..threads.get() {
-        let receiver = Arc::clone(&receiver);
-        std::thread::Builder::new()
-            .name(format!("hash-{number}"))
-            .spawn(move || {
-                lower_priority();
-                while let Some(job) = next_job(&receiver) {
-                    // A panic in one hash must not cost a thread: its caller hears that the answer is lost.
-                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
-                }
-            })
-            .map_err(|error| HashError::Failed(error.to_string()))?;
-    }
-    Ok(sender)
-}
-
-fn next_job(receiver: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
-    receiver.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
-}
-
-/// Lets everything else go first. On Linux a "process" priority is a thread's own.
-fn lower_priority() {
-    if let Err(error) = rustix::process::setpriority_process(None, 10) {
-        tracing::debug!(%error, "hashing threads keep normal priority");
+        let hash = move || make_hash(&peppers, cost, salt, &password);
+        self.threads.run_now(hash).await?
     }
 }
 
@@ -329,6 +250,7 @@ mod tests {
         }
     }
 
+    const STRANGER: Requester = Requester::NOWHERE;
     const RULES: PasswordRules = PasswordRules { min_length: 8 };
 
     fn hasher() -> PasswordHasher {
@@ -344,12 +266,12 @@ mod tests {
         let hasher = hasher();
         let long = "korrekt pferd batterie heftklammer ".repeat(3);
         let stored = hasher
-            .hash_new(password(&format!("{long}a")), RULES, vec![])
+            .hash_new(STRANGER, password(&format!("{long}a")), RULES, vec![])
             .await
             .unwrap()
             .unwrap();
         assert!(stored.hash.starts_with("$2b$04$"));
-        let verdict = |text: String| hasher.verify(password(&text), Some(stored.clone()));
+        let verdict = |text: String| hasher.verify(STRANGER, password(&text), Some(stored.clone()));
         assert_eq!(verdict(format!("{long}a")).await.unwrap(), PasswordVerdict::Right);
         assert_eq!(verdict(format!("{long}b")).await.unwrap(), PasswordVerdict::Wrong);
         assert_eq!(verdict(format!("{long}a\0")).await.unwrap(), PasswordVerdict::Wrong);
@@ -359,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_account_never_has_the_right_password() {
         let verdict = hasher()
-            .verify(password("nobody has this password"), None)
+            .verify(STRANGER, password("nobody has this password"), None)
             .await
             .unwrap();
         assert_eq!(verdict, PasswordVerdict::Wrong);
@@ -367,7 +289,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_guessable_password_is_not_hashed() {
-        let rejected = hasher().hash_new(password("password1"), RULES, vec![]).await.unwrap();
+        let rejected = hasher()
+            .hash_new(STRANGER, password("password1"), RULES, vec![])
+            .await
+            .unwrap();
         assert_eq!(rejected, Err(PasswordRejection::Common));
     }
 
@@ -375,7 +300,7 @@ mod tests {
     async fn a_hash_under_an_unknown_pepper_or_scheme_is_a_fault_not_a_wrong_password() {
         let hasher = hasher();
         let stored = hasher
-            .hash_new(password("korrekt pferd"), RULES, vec![])
+            .hash_new(STRANGER, password("korrekt pferd"), RULES, vec![])
             .await
             .unwrap()
             .unwrap();
@@ -384,7 +309,7 @@ mod tests {
             ..stored.clone()
         };
         assert!(matches!(
-            hasher.verify(password("x"), Some(foreign)).await,
+            hasher.verify(STRANGER, password("x"), Some(foreign)).await,
             Err(HashError::UnknownKey(_))
         ));
         let foreign = StoredPassword {
@@ -392,7 +317,7 @@ mod tests {
             ..stored
         };
         assert!(matches!(
-            hasher.verify(password("x"), Some(foreign)).await,
+            hasher.verify(STRANGER, password("x"), Some(foreign)).await,
             Err(HashError::UnknownScheme(_))
         ));
     }
@@ -402,12 +327,15 @@ mod tests {
         let hasher = hasher();
         let foreign = StoredPassword::foreign("$2b$04$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG").unwrap();
         let typed = password("Grüne Fenster im Regen");
-        let verdict = hasher.verify(typed.clone(), Some(foreign.clone())).await.unwrap();
+        let verdict = hasher
+            .verify(STRANGER, typed.clone(), Some(foreign.clone()))
+            .await
+            .unwrap();
         assert_eq!(verdict, PasswordVerdict::Right);
         let renewed = hasher.renew(typed.clone()).await.unwrap();
         assert!(hasher.is_current(&renewed));
         assert_eq!(
-            hasher.verify(typed, Some(renewed.clone())).await.unwrap(),
+            hasher.verify(STRANGER, typed, Some(renewed.clone())).await.unwrap(),
             PasswordVerdict::Right
         );
         let older_pepper = StoredPassword {
@@ -421,59 +349,5 @@ mod tests {
         for stale in [foreign, older_pepper, other_cost] {
             assert!(!hasher.is_current(&stale), "{stale:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_renewal_does_not_wait_for_a_thread() {
-        let hasher = Arc::new(hasher());
-        let (release, wait) = mpsc::channel::<()>();
-        let other = Arc::clone(&hasher);
-        let working = tokio::spawn(async move { other.run(move || wait.recv().is_ok()).await });
-        while hasher.turns.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
-        assert!(matches!(hasher.renew(password("x")).await, Err(HashError::Busy)));
-        release.send(()).unwrap();
-        assert!(working.await.unwrap().unwrap());
-        assert_eq!(hasher.places.available_permits(), QUEUE_LENGTH + 1);
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_turns_away_at_once_and_those_who_hang_up_free_their_place() {
-        let hasher = Arc::new(hasher());
-        let (release, wait) = mpsc::channel::<()>();
-        let wait = Arc::new(Mutex::new(wait));
-        let mut waiting = Vec::new();
-        for _ in 0..=QUEUE_LENGTH {
-            let (hasher, wait) = (Arc::clone(&hasher), Arc::clone(&wait));
-            waiting.push(tokio::spawn(async move {
-                hasher.run(move || wait.lock().unwrap().recv().is_ok()).await
-            }));
-        }
-        while hasher.places.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
-        assert!(matches!(hasher.run(|| ()).await, Err(HashError::Busy)));
-        waiting.pop().unwrap().abort();
-        while hasher.places.available_permits() == 0 {
-            tokio::task::yield_now().await;
-        }
-        for _ in 0..QUEUE_LENGTH {
-            release.send(()).unwrap();
-        }
-        for answer in waiting {
-            assert!(answer.await.unwrap().unwrap());
-        }
-        assert_eq!(hasher.places.available_permits(), QUEUE_LENGTH + 1);
-    }
-
-    #[tokio::test]
-    async fn a_panicking_job_costs_its_caller_an_error_and_no_thread() {
-        let hasher = hasher();
-        assert!(matches!(
-            hasher.run(|| panic!("on purpose")).await,
-            Err(HashError::Failed(_))
-        ));
-        assert!(matches!(hasher.run(|| 7).await, Ok(7)));
     }
 }

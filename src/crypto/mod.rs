@@ -4,7 +4,9 @@
 
 pub mod checked_tokens;
 pub mod code_hash;
+pub mod fair_queue;
 pub mod foreign_hash;
+pub mod hash_threads;
 pub mod hasher;
 pub mod inheritance;
 pub mod jwt;

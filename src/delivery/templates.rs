@@ -1,8 +1,8 @@
 //! The words of messages: texts by language, put into one layout for mail and one line for phones.
 //!
 //! Texts are in `texts/*.ftl`, layouts in `layouts/`; both are compiled in, and a test renders every message in every
-//! language for every channel, so that nothing is found missing at run time. What a stranger could have chosen (the name
-//! of a browser) is stripped of everything that is no plain word before it is shown.
+//! language for every channel, so that nothing is found missing at run time. No text that a stranger could choose gets into a
+//! message: a request's address is an [`IpAddr`](std::net::IpAddr), and its program is named from a fixed list.
 
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -11,10 +11,8 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
 use super::Rendered;
+use crate::domain::client_program::{ClientProgram, Program};
 use crate::domain::message::{Channel, Letter, Locale, Message, Occasion};
-
-/// Most characters of a browser's name that are shown: it may be any text, and is there to be recognised only.
-const LONGEST_BROWSER: usize = 160;
 
 /// Puts messages into words.
 pub struct Templates {
@@ -96,7 +94,8 @@ impl Templates {
         let repeated = (letter.repeats > 1).then_some("repeated");
         let paragraphs = repeated.iter().chain(advice(&letter.message));
         let paragraphs: Vec<String> = paragraphs.map(|text| say(text)).collect();
-        let facts = facts(&letter.occasion, letter.locale, say);
+        let program = texts.program(letter.occasion.program);
+        let facts = facts(&letter.occasion, program, letter.locale, say);
         let footer = say("automatic");
         let code = letter.message.code();
         let link = letter.message.link().map(|url| Link {
@@ -212,6 +211,22 @@ impl Texts {
         Self { bundle }
     }
 
+    /// Names the program that a request came from.
+    fn program(&self, client: ClientProgram) -> String {
+        let mut args = FluentArgs::new();
+        let program = match client.program {
+            None => self.say("program-unknown", &args),
+            Some(Program::App) => self.say("program-app", &args),
+            Some(named) => named.name().to_owned(),
+        };
+        let Some(system) = client.system else {
+            return program;
+        };
+        args.set("program", program);
+        args.set("system", system.name());
+        self.say("program-on-system", &args)
+    }
+
     /// Returns a text (`id` or `id.attribute`). One that is missing is shown by its id: better than no message.
     fn say(&self, text: &str, args: &FluentArgs<'_>) -> String {
         self.find(text, args).unwrap_or_else(|| text.to_owned())
@@ -257,9 +272,7 @@ const fn advice(message: &Message) -> &'static [&'static str] {
     }
 }
 
-fn facts(occasion: &Occasion, locale: Locale, say: impl Fn(&str) -> String) -> Vec<Fact> {
-    let browser = occasion.user_agent.as_deref().map(plain_words);
-    let browser = browser.filter(|browser| !browser.is_empty());
+fn facts(occasion: &Occasion, program: String, locale: Locale, say: impl Fn(&str) -> String) -> Vec<Fact> {
     let address = occasion.ip.map(|ip| ip.to_canonical().to_string());
     let fact = |name: &str, value: Option<String>| Fact {
         name: say(name),
@@ -268,7 +281,7 @@ fn facts(occasion: &Occasion, locale: Locale, say: impl Fn(&str) -> String) -> V
     vec![
         fact("when", Some(written(occasion.at, locale))),
         fact("address", address),
-        fact("browser", browser),
+        fact("browser", Some(program)),
     ]
 }
 
@@ -277,33 +290,6 @@ fn written(at: DateTime<Utc>, locale: Locale) -> String {
         Locale::En => at.format("%-d %B %Y, %H:%M UTC").to_string(),
         Locale::De => at.format("%d.%m.%Y, %H:%M UTC").to_string(),
     }
-}
-
-/// Leaves the plain words of a text that whoever sent the request has chosen. Everything that a mail program would turn
-/// into a link goes: this message comes from us, and its reader would trust what it leads to.
-fn plain_words(text: &str) -> String {
-    let printable: String = text
-        .chars()
-        .map(|character| if character.is_ascii_graphic() { character } else { ' ' })
-        .take(LONGEST_BROWSER)
-        .collect();
-    let words: Vec<&str> = printable
-        .split_whitespace()
-        .filter(|word| !looks_like_a_link(word))
-        .collect();
-    words.join(" ")
-}
-
-/// `name.name`, `//` and `@` make links; `Name/1.2.3` does not.
-fn looks_like_a_link(word: &str) -> bool {
-    let labels: Vec<&str> = word.split('.').collect();
-    let host = labels.windows(2).any(|pair| {
-        pair.iter().all(|label| !label.is_empty())
-            && pair
-                .last()
-                .is_some_and(|label| label.starts_with(|first: char| first.is_ascii_alphabetic()))
-    });
-    host || word.contains("//") || word.contains('@')
 }
 
 #[cfg(test)]
@@ -413,7 +399,7 @@ mod tests {
             occasion: Occasion {
                 at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
                 ip: Some(IpAddr::from([192, 0, 2, 7])),
-                user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0".to_owned()),
+                program: ClientProgram::of("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"),
             },
             repeats: 0,
         }
@@ -434,7 +420,16 @@ mod tests {
                 // A link does not fit into a text message.
                 let last = if message.link().is_some() { "link" } else { "sms" };
                 let own = ["subject", "lead", last].map(|attribute| format!("{id}.{attribute}"));
-                let shared = ["when", "address", "browser", "unknown", "automatic"].map(str::to_owned);
+                let shared = [
+                    "when",
+                    "address",
+                    "browser",
+                    "unknown",
+                    "automatic",
+                    "program-unknown",
+                    "program-app",
+                ];
+                let shared = shared.map(str::to_owned);
                 let advice = advice(&message).iter().map(|text| (*text).to_owned());
                 for text in own.into_iter().chain(shared).chain(advice) {
                     let said = texts.find(&text, &args);
@@ -468,7 +463,7 @@ mod tests {
                 let html = mail.html.unwrap();
                 assert!(html.contains(&format!("<html lang=\"{}\">", locale.as_str())));
                 for body in [&html, &mail.text] {
-                    for part in [at, "192.0.2.7", "Firefox/140.0", "auth.example.com"] {
+                    for part in [at, "192.0.2.7", "Firefox", "Linux", "auth.example.com"] {
                         assert!(body.contains(part), "{part}: {body}");
                     }
                     assert!(code.as_ref().is_none_or(|code| body.contains(code)));
@@ -518,25 +513,51 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_says_is_shown_as_plain_words() {
-        let mut letter = letter(Message::AuthenticatorRemoved, Locale::En);
-        letter.occasion.user_agent =
-            Some("A\r\nB\u{202e} <b>x</b> https://evil.example/ www.evil.example jo@evil //1.2.3.4 C/1.2".to_owned());
-        let mail = templates().render(Channel::Email, &letter);
-        assert!(mail.text.contains("A B <b>x</b> C/1.2\n"), "{}", mail.text);
-        let html = mail.html.unwrap();
-        assert!(html.contains("A B &#60;b&#62;x&#60;/b&#62; C/1.2<"), "{html}");
-        assert_eq!(plain_words(&"x".repeat(1000)).len(), LONGEST_BROWSER);
+    fn programs_are_named_in_the_language_of_the_mail() {
+        for (locale, user_agent, expected) in [
+            (Locale::En, "curl/8.14.1", "With: curl\n"),
+            (
+                Locale::En,
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0",
+                "With: Firefox on Linux\n",
+            ),
+            (
+                Locale::De,
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0",
+                "Mit: Firefox unter Linux\n",
+            ),
+            (
+                Locale::De,
+                "Dalvik/2.1.0 (Linux; U; Android 15)",
+                "Mit: einer App unter Android\n",
+            ),
+            (
+                Locale::En,
+                "Your account is locked: call 0301234567",
+                "With: an unknown program\n",
+            ),
+            (
+                Locale::De,
+                "Bot (Windows)",
+                "Mit: einem unbekannten Programm unter Windows\n",
+            ),
+        ] {
+            let mut letter = letter(Message::AuthenticatorRemoved, locale);
+            letter.occasion.program = ClientProgram::of(user_agent);
+            let mail = templates().render(Channel::Email, &letter);
+            assert!(mail.text.contains(expected), "{expected}{}", mail.text);
+        }
     }
 
     #[test]
     fn what_is_not_known_is_said_to_be_unknown() {
         let mut letter = letter(Message::RefreshTokenReused, Locale::De);
         letter.occasion.ip = None;
-        letter.occasion.user_agent = Some("\u{0}".to_owned());
+        letter.occasion.program = ClientProgram::default();
         let mail = templates().render(Channel::Email, &letter);
         assert!(
-            mail.text.contains("Von der Adresse: unbekannt\nMit: unbekannt"),
+            mail.text
+                .contains("Von der Adresse: unbekannt\nMit: einem unbekannten Programm\n"),
             "{}",
             mail.text
         );

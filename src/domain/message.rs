@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::client_program::ClientProgram;
 use super::input::InvalidInput;
 use super::random::{self, Random};
 
@@ -303,8 +304,9 @@ pub struct Occasion {
     pub at: DateTime<Utc>,
     /// The address that the request came from.
     pub ip: Option<IpAddr>,
-    /// What it came from, as it calls itself.
-    pub user_agent: Option<String>,
+    /// What it came from. Kept under the name that it had when the whole header was kept.
+    #[serde(rename = "user_agent", default)]
+    pub program: ClientProgram,
 }
 
 /// A message with everything that sending it takes.

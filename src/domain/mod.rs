@@ -8,6 +8,7 @@ pub mod assurance;
 pub mod audit_event;
 pub mod authority;
 pub mod breach_range;
+pub mod client_program;
 pub mod clock;
 pub mod email;
 pub mod failed_attempts;

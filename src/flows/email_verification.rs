@@ -14,7 +14,7 @@ use super::login::{Taken, count_wrong, take_right};
 use super::proof::Refusal;
 use super::sending::tell;
 use super::sessions::Caller;
-use super::throttle::{Admission, Throttle};
+use super::throttle::{self, Admission, Throttle};
 use super::{Core, Fault};
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::audit_event::RequestOrigin;
@@ -162,16 +162,18 @@ async fn compare(
     };
     let throttle = Arc::new(Throttle::of(core, &name, origin)?);
     let (shared, user_id, now, asked_from) = (Arc::clone(&throttle), user.id, core.clock.now(), origin.clone());
-    let admission = core
+    let (admission, requester) = core
         .db
-        .read("email.admit", move |connection| {
-            shared.admit(connection, Some(user_id), (&asked_from, now))
+        .read("email.admit", move |connection| -> Result<_, Fault> {
+            let admission = shared.admit(connection, Some(user_id), (&asked_from, now))?;
+            let requester = throttle::requester(connection, Some(user_id), (&asked_from, now))?;
+            Ok((admission, requester))
         })
         .await?;
     if let Admission::Wait(wait) = admission {
         return Ok(Err(Refusal::Locked(wait)));
     }
-    let verdict = core.hasher.verify(password, login.password.clone()).await?;
+    let verdict = core.hasher.verify(requester, password, login.password.clone()).await?;
     Ok(Ok(Compared {
         right: verdict == PasswordVerdict::Right,
         login,

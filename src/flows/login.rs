@@ -11,8 +11,9 @@ use super::account::load_second_factors;
 use super::email::{is_awaited, password_awaits_proof, send_first};
 use super::outcomes::counted;
 use super::sign_in::{self, Arrival, TokenGrant};
-use super::throttle::{Admission, Throttle};
+use super::throttle::{self, Admission, Throttle};
 use super::{Core, Fault, TwoFactorPolicy, password_renewal, whole_seconds};
+use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{AuthenticationMethod, Proofs};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -83,14 +84,14 @@ async fn judge(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
         origin,
     } = attempt;
     let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
-    let found = match find(core, identifier, &throttle, &origin).await? {
+    let (found, requester) = match find(core, identifier, &throttle, &origin).await? {
         Found::Wait(wait) => return Ok(Login::Locked(wait)),
-        Found::Admitted(found) => found,
+        Found::Admitted(admitted) => *admitted,
     };
     // No password, as for a name without an account: the hash that is made and the counts that follow are the same.
     let usable = found.as_ref().filter(|found| !password_awaits_proof(core, &found.user));
     let stored = usable.and_then(|found| found.password.clone());
-    let verdict = core.hasher.verify(password.clone(), stored.clone()).await?;
+    let verdict = core.hasher.verify(requester, password.clone(), stored.clone()).await?;
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
@@ -105,11 +106,12 @@ async fn judge(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
 }
 
 enum Found {
-    Admitted(Option<LoginUser>),
+    Admitted(Box<(Option<LoginUser>, Requester)>),
     Wait(TimeDelta),
 }
 
-/// Finds the account, and tells whether its password is looked at: alike for a name that has none.
+/// Finds the account, and tells whether its password is looked at, and where its request stands in the hashing queue:
+/// alike for a name that has none.
 async fn find(
     core: &Arc<Core>,
     identifier: Identifier,
@@ -117,12 +119,18 @@ async fn find(
     origin: &RequestOrigin,
 ) -> Result<Found, Fault> {
     let (now, throttle, origin) = (core.clock.now(), Arc::clone(throttle), origin.clone());
+    // While a thread is free no request waits, and it does not matter who asks.
+    let may_wait = core.hasher.is_busy();
     core.db
         .read("login.find", move |connection| -> Result<_, Fault> {
             let user = users::find_for_login(connection, &identifier)?;
             let user_id = user.as_ref().map(|found| found.user.id);
             Ok(match throttle.admit(connection, user_id, (&origin, now))? {
-                Admission::Admitted { .. } => Found::Admitted(user),
+                Admission::Admitted { .. } if may_wait => {
+                    let requester = throttle::requester(connection, user_id, (&origin, now))?;
+                    Found::Admitted(Box::new((user, requester)))
+                }
+                Admission::Admitted { .. } => Found::Admitted(Box::new((user, Requester::stranger(origin.ip)))),
                 Admission::Wait(wait) => Found::Wait(wait),
             })
         })

@@ -1,6 +1,7 @@
 //! A new password, from the rules to its hash: the one way for registration, change and reset.
 
 use super::{Core, Fault};
+use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::breach_range::BreachRange;
 use crate::domain::password::{Password, PasswordRejection};
@@ -9,6 +10,7 @@ use crate::domain::password::{Password, PasswordRejection};
 /// nothing.
 pub(super) async fn hash(
     core: &Core,
+    requester: Requester,
     new: Password,
     words: Vec<String>,
 ) -> Result<Result<StoredPassword, PasswordRejection>, Fault> {
@@ -22,5 +24,5 @@ pub(super) async fn hash(
         return Ok(Err(PasswordRejection::Breached));
     }
     let words = [core.settings.password_words.clone(), words].concat();
-    Ok(core.hasher.hash_new(new, rules, words).await?)
+    Ok(core.hasher.hash_new(requester, new, rules, words).await?)
 }

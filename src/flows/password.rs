@@ -14,6 +14,7 @@ use super::sessions::Caller;
 use super::step_up::compare;
 use super::throttle::ProofSource;
 use super::{Core, Fault, new_password, session_end};
+use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
@@ -60,9 +61,9 @@ async fn try_to_change(
     (current, new): (Password, Password),
     origin: RequestOrigin,
 ) -> Result<Change, Fault> {
-    let compared = compare(core, caller.user.id, current).await?;
+    let compared = compare(core, caller.user.id, current, Requester::known(origin.ip)).await?;
     let new = if compared.right {
-        match new_password::hash(core, new, caller.user.words()).await? {
+        match new_password::hash(core, Requester::known(origin.ip), new, caller.user.words()).await? {
             Ok(new) => Some(new),
             Err(rejection) => return Ok(Change::Rejected(rejection)),
         }
@@ -139,7 +140,7 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
     let Some(user) = find_user(core, key).await? else {
         return Ok(Reset::InvalidToken);
     };
-    let new = match new_password::hash(core, new, user.words()).await? {
+    let new = match new_password::hash(core, Requester::known(origin.ip), new, user.words()).await? {
         Ok(new) => new,
         Err(rejection) => return Ok(Reset::Rejected(rejection)),
     };

@@ -10,6 +10,7 @@ use super::sending::tell;
 use super::step_up::{self, ComparedPassword, RecentCaller};
 use super::throttle::{ProofSource, forget_codes};
 use super::{Core, Fault};
+use crate::crypto::fair_queue::Requester;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::UserId;
 use crate::domain::message::{Channel, Message};
@@ -84,7 +85,8 @@ pub async fn remove_authenticator(
     (password, code): (Password, SecondFactorCode),
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {
-    let compared = step_up::compare(core, caller.key().user_id, password).await?;
+    let asks = Requester::known(origin.ip);
+    let compared = step_up::compare(core, caller.key().user_id, password, asks).await?;
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db

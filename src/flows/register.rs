@@ -10,6 +10,7 @@ use super::links::{Request, require_mail};
 use super::outcomes::counted;
 use super::throttle::identifier_hash;
 use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
+use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -77,7 +78,7 @@ async fn apply(
         return Ok(Registration::Closed);
     }
     // Hashed before anybody looks whether the names are taken: a taken name is told no sooner than a free one.
-    let password = match new_password::hash(core, password, names.words()).await? {
+    let password = match new_password::hash(core, Requester::stranger(origin.ip), password, names.words()).await? {
         Ok(password) => password,
         Err(rejection) => return Ok(Registration::PasswordRejected(rejection)),
     };

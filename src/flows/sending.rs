@@ -12,6 +12,7 @@ use super::throttle::{is_known_network, network_name};
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::RequestOrigin;
+use crate::domain::client_program::ClientProgram;
 use crate::domain::email::Email;
 use crate::domain::ids::{MessageId, UserId, uuid_v7_of};
 use crate::domain::link_token::LinkPurpose;
@@ -223,6 +224,6 @@ fn occasion(origin: &RequestOrigin, now: DateTime<Utc>) -> Occasion {
     Occasion {
         at: now,
         ip: origin.ip,
-        user_agent: origin.user_agent.clone(),
+        program: origin.user_agent.as_deref().map(ClientProgram::of).unwrap_or_default(),
     }
 }

@@ -16,6 +16,7 @@ use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
 use super::throttle::ProofSource;
 use super::{Core, Fault};
+use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Proof, Requirement};
@@ -163,7 +164,10 @@ pub async fn step_up(
 
 async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
     let proof = match proof {
-        StepUpProof::Password(password) => Checked::Password(compare(core, caller.user.id, password).await?),
+        StepUpProof::Password(password) => {
+            let asks = Requester::known(origin.ip);
+            Checked::Password(compare(core, caller.user.id, password, asks).await?)
+        }
         StepUpProof::Code(code) => Checked::Code(code),
     };
     let (key, claims, now) = (caller.key(), Arc::clone(&caller.claims), core.clock.now());
@@ -213,7 +217,12 @@ pub(super) struct ComparedPassword {
 }
 
 /// Compares a password with the account's, holding nothing while hashing.
-pub(super) async fn compare(core: &Arc<Core>, id: UserId, password: Password) -> Result<ComparedPassword, Fault> {
+pub(super) async fn compare(
+    core: &Arc<Core>,
+    id: UserId,
+    password: Password,
+    requester: Requester,
+) -> Result<ComparedPassword, Fault> {
     let found = core
         .db
         .read("step_up.password", move |connection| {
@@ -222,7 +231,7 @@ pub(super) async fn compare(core: &Arc<Core>, id: UserId, password: Password) ->
         .await?;
     let version = found.as_ref().map(|found| found.password_version);
     let stored = found.and_then(|found| found.password);
-    let right = core.hasher.verify(password, stored).await? == PasswordVerdict::Right;
+    let right = core.hasher.verify(requester, password, stored).await? == PasswordVerdict::Right;
     Ok(ComparedPassword { right, version })
 }
 

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::sending::tell;
 use super::{Core, Fault};
+use crate::crypto::fair_queue::Requester;
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
 use crate::domain::failed_attempts::{self, Curve, FailedAttempts};
@@ -384,6 +385,19 @@ fn name_of(identifier: &Identifier) -> String {
 /// Returns the name of the network that a request comes from; empty where its address is not known.
 pub(super) fn network_name(origin: &RequestOrigin) -> String {
     origin.ip.map(|ip| network_of(ip).to_string()).unwrap_or_default()
+}
+
+/// Tells the hashing queue who asks for an account's password. A name without an account costs the same statement.
+pub(super) fn requester(
+    connection: &mut PgConnection,
+    user_id: Option<UserId>,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Requester, Fault> {
+    Ok(if is_known_network(connection, user_id, (origin, now))? {
+        Requester::known(origin.ip)
+    } else {
+        Requester::stranger(origin.ip)
+    })
 }
 
 /// Tells whether a request comes from a network that the user signed in from lately. `None` is nobody, whose networks

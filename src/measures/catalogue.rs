@@ -226,8 +226,8 @@ catalogue! {
         "Threads that are hashing a password.";
     HASH_WAITING Kind::Gauge, "vestibule_hash_waiting", Series::One,
         "Requests that wait for a thread to hash a password.";
-    HASH_SHED Kind::Counter, "vestibule_hash_shed_total", Series::Each("reason", &["full", "timeout"]),
-        "Requests turned away because the hash queue was full, or their turn did not come in time.";
+    HASH_SHED Kind::Counter, "vestibule_hash_shed_total", Series::Each("reason", &["full", "displaced", "timeout"]),
+        "Requests turned away because the hash queue was full, another network took their place, or their turn did not come in time.";
     HASH_WAIT Kind::Histogram(HASH_SECONDS), "vestibule_hash_wait_seconds", Series::One,
         "Time that requests waited for a thread to hash a password.";
     HASH_DURATION Kind::Histogram(HASH_SECONDS), "vestibule_hash_duration_seconds", Series::One,

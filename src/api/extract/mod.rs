@@ -6,7 +6,7 @@ pub mod client;
 pub mod filter;
 pub mod form;
 pub mod json;
-pub mod operator;
+pub mod monitoring;
 pub mod origin;
 pub mod page;
 mod query;

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::api::dto::health::{Check, Checks, Health};
-use crate::api::extract::operator::Asker;
+use crate::api::extract::monitoring::MonitoringAccess;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::flows;
@@ -29,17 +29,17 @@ pub async fn live() -> HttpResponse {
 /// Tells whether requests can be served
 ///
 /// For a load balancer: the database answers, its schema is this program's, the signing keys are loaded, and it is not
-/// about to stop. Operators, who may see the measures, are told how each part is, also where the answer is an error.
+/// about to stop. The listener that shows the measures also tells how each part is, also where the answer is an error.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "get_readiness", tag = "Operation",
     responses((status = 200, description = "Send requests.", body = Health)),
 )]
-pub async fn ready(state: Data<ApiState>, asker: Asker) -> Result<HttpResponse, Problem> {
+pub async fn ready(state: Data<ApiState>, access: MonitoringAccess) -> Result<HttpResponse, Problem> {
     if state.draining.load(Ordering::Acquire) {
         return Err(Problem::of(Code::ServiceUnavailable));
     }
     let ready = flows::health::ready(&state.core).await;
-    let checks = if asker.is_operator {
+    let checks = if access.is_granted {
         Some(checks(&flows::health::report(&state.core, &ready).await))
     } else {
         None

@@ -3,6 +3,7 @@
 pub mod address_limits;
 pub mod cors;
 pub mod draining;
+pub mod expected_host;
 pub mod observe;
 pub mod panics;
 pub mod problems;

@@ -1,21 +1,34 @@
 //! Makes a request's span part of the trace that it says it belongs to (W3C Trace Context).
 //!
-//! That is believed of trusted proxies, and of whoever is as near as operators are: anybody else could hang their requests
-//! into the traces of others, or have every one of them recorded. Nothing but the span goes by it; our own request id counts.
+//! That is believed of trusted proxies, and of peers on this machine or a private network that do not speak for others: a
+//! stranger could hang requests into the traces of others, or have every one of them recorded. Nothing but the span goes by
+//! it; our own request id counts.
 
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{self, HeaderMap, HeaderName};
 use opentelemetry::propagation::Extractor;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::api::extract::{operator, origin};
+use crate::api::extract::origin;
+
+/// What proxies add (RFC 7239 §4, RFC 9110 §7.6.3, and what was in use before them).
+const TRACES_OF_PROXIES: [HeaderName; 5] = [
+    header::FORWARDED,
+    header::X_FORWARDED_FOR,
+    header::X_FORWARDED_HOST,
+    header::VIA,
+    HeaderName::from_static("x-real-ip"),
+];
 
 /// Begins a request's span under its parent, and names it as OpenTelemetry's conventions for HTTP do.
 pub(super) fn begin(span: &Span, request: &ServiceRequest, method: &'static str, route: &str) {
     span.record("otel.name", format!("{method} {route}"));
     span.record("otel.kind", "server");
-    let near = origin::is_by_proxy(request.request()) || operator::is_near(request.request());
+    let near = origin::is_by_proxy(request.request()) || is_near(request.request());
     if near {
         let parent = opentelemetry::global::get_text_map_propagator(|known| known.extract(&Headers(request.headers())));
         // Fails where nobody traces.
@@ -23,6 +36,23 @@ pub(super) fn begin(span: &Span, request: &ServiceRequest, method: &'static str,
     }
     span.set_attribute("http.request.method", method);
     span.set_attribute("http.route", route.to_owned());
+}
+
+/// Tells whether a request comes from this machine or a private network, and shows no trace of a proxy.
+fn is_near(request: &HttpRequest) -> bool {
+    let forwarded = TRACES_OF_PROXIES
+        .iter()
+        .any(|name| request.headers().contains_key(name));
+    let peer = request.peer_addr().map(|address| address.ip().to_canonical());
+    !forwarded && peer.is_some_and(is_private)
+}
+
+/// RFC 1918, RFC 4193, and what leads nowhere else.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
 }
 
 /// Notes the answer's status; only faults of ours are errors of a server's span.
@@ -42,5 +72,29 @@ impl Extractor for Headers<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.keys().map(|name| name.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_that_lead_nowhere_else_are_private() {
+        for near in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.1.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+        ] {
+            assert!(is_private(near.parse().unwrap()), "{near}");
+        }
+        for far in ["8.8.8.8", "172.32.0.1", "100.64.0.1", "2001:db8::1", "192.0.2.1", "::"] {
+            assert!(!is_private(far.parse().unwrap()), "{far}");
+        }
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn run(mut config: Config, as_json: bool) -> Result<(), Failure> {
     let key_is_there = surroundings::master_key(&config, &mut report);
     surroundings::data_directory(&config, &mut report);
     surroundings::proxies(&config, &mut report);
+    surroundings::measures(&config, &mut report);
     let found = database::reach(&config, &mut report);
     if !key_is_there {
         // Making one is the start's to do.

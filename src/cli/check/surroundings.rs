@@ -1,6 +1,7 @@
 //! What is on this machine: the master key's file, the data directory, and who may speak for others.
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use ipnetwork::IpNetwork;
 use super::report::{Report, State};
 use crate::app::MASTER_KEY_FILE;
 use crate::cli::operate::public_url;
-use crate::config::{Config, DatabaseLocation, MasterKeySource};
+use crate::config::{Config, DatabaseLocation, MasterKeySource, MetricsListen};
 
 /// Less free space than this stops a database soon, or is too little to begin with.
 const LEAST_FREE_MIB: u64 = 100;
@@ -93,6 +94,27 @@ fn is_writable(path: &Path) -> bool {
 fn free_mib(path: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(path).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize) / (1024 * 1024))
+}
+
+/// Looks where measures are served, and who may reach them.
+pub(super) fn measures(config: &Config, report: &mut Report) {
+    let (state, detail) = match config.server.metrics_listen {
+        MetricsListen::Off => (State::Skipped, "off: no measures are served".to_owned()),
+        MetricsListen::Named(address) if is_public(address.ip()) => (
+            State::Warning,
+            format!("on {address}: everyone who reaches it sees how much goes on; name a private address"),
+        ),
+        MetricsListen::Default(address) | MetricsListen::Named(address) => (State::Ok, format!("on {address}")),
+    };
+    report.add("measures", state, detail);
+}
+
+/// Addresses that lead to the machine from elsewhere than from private networks.
+const fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local()),
+        IpAddr::V6(v6) => !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()),
+    }
 }
 
 /// Looks whether who may say where requests come from can be right.

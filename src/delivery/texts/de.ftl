@@ -156,4 +156,7 @@ when = Zeitpunkt
 address = Von der Adresse
 browser = Mit
 unknown = unbekannt
+program-unknown = einem unbekannten Programm
+program-app = einer App
+program-on-system = { $program } unter { $system }
 automatic = Diese Nachricht wurde automatisch von { $service } verschickt; Antworten werden nicht gelesen.

@@ -159,4 +159,7 @@ when = When
 address = From the address
 browser = With
 unknown = unknown
+program-unknown = an unknown program
+program-app = an app
+program-on-system = { $program } on { $system }
 automatic = { $service } sent this message automatically; answers are not read.

@@ -13,6 +13,7 @@ use chrono::DateTime;
 use uuid::Uuid;
 use vestibule::delivery::templates::Templates;
 use vestibule::delivery::{Outgoing, SendError, Transport};
+use vestibule::domain::client_program::ClientProgram;
 use vestibule::domain::clock::Clock;
 use vestibule::domain::message::{Channel, Letter, Locale, Message, Occasion};
 use vestibule::system::SystemClock;
@@ -34,7 +35,7 @@ fn letter(to: &str, locale: Locale, message: Message) -> Letter {
         occasion: Occasion {
             at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
             ip: Some([192, 0, 2, 7].into()),
-            user_agent: Some("<Fuchs>/1.0\r\nBcc: eve@example.com".to_owned()),
+            program: ClientProgram::of("<Fuchs>/1.0\r\nBcc: eve@example.com curl/8"),
         },
         repeats: 0,
     }

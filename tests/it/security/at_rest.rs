@@ -5,6 +5,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde_json::json;
+use vestibule::domain::client_program::ClientProgram;
 use vestibule::domain::message::{Channel, Letter, Locale, Message, Occasion};
 use vestibule::domain::phone_number::PhoneNumber;
 use vestibule::domain::second_factor_code::SecondFactorCode;
@@ -190,7 +191,7 @@ fn what_is_printed_for_debugging_tells_no_secret() {
     let occasion = Occasion {
         at: chrono::DateTime::UNIX_EPOCH,
         ip: None,
-        user_agent: None,
+        program: ClientProgram::default(),
     };
     let letter = Letter {
         to: PHONE.to_owned(),

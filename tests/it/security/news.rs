@@ -72,9 +72,8 @@ async fn a_sign_in_with_a_program_not_seen_before_is_told() {
     assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 1);
     verify_with(&app, &person, "curl/8").await;
     let news = app.letter("jo@example.com", "new_sign_in").await;
-    assert!(
-        news["text"].as_str().unwrap().contains("curl/8") && news["text"].as_str().unwrap().contains("203.0.113.7")
-    );
+    let text = news["text"].as_str().unwrap();
+    assert!(text.contains("With: curl\n") && text.contains("203.0.113.7"), "{text}");
     // A quarter of a year later no session is left to compare with, which does not make this one the first.
     app.clock.advance(91 * 86_400);
     verify_with(&app, &person, "Firefox/140").await;
@@ -85,4 +84,18 @@ async fn a_sign_in_with_a_program_not_seen_before_is_told() {
     assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 0);
     verify_with(&app, &person, "Firefox/140").await;
     assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 1);
+}
+
+#[actix_web::test]
+async fn a_mail_names_a_program_from_our_list_and_the_list_of_sessions_shows_what_was_sent() {
+    let app = TestApp::new().await;
+    let person = Person::sign_up(&app, "jo@example.com").await.person;
+    app.clock.advance(3600);
+    let lie = "Your account is locked, call 030 1234567. Firefox/140";
+    let signed_in = verify_with(&app, &person, lie).await;
+    let news = app.letter("jo@example.com", "new_sign_in").await;
+    let text = news["text"].as_str().unwrap();
+    assert!(text.contains("With: Firefox\n") && !text.contains("locked"), "{text}");
+    let sessions = app.get_as("/sessions", &signed_in.text("/access_token")).await;
+    assert!(sessions.expect(200).json().to_string().contains(lie));
 }

@@ -68,6 +68,7 @@ fn a_deployment_as_it_should_be_passes() {
         "settings",
         "master key",
         "trusted proxies",
+        "measures",
         "database",
         "clock",
         "schema",
@@ -86,6 +87,20 @@ fn a_deployment_as_it_should_be_passes() {
         "{table}"
     );
     program.stop().expect(0);
+}
+
+#[test]
+fn measures_that_everyone_can_reach_are_told() {
+    for (listen, state, detail) in [
+        ("off", "skipped", "no measures"),
+        ("10.0.0.5:8960", "ok", "on 10.0.0.5:8960"),
+        ("[fd00::5]:8960", "ok", "on [fd00::5]:8960"),
+        ("203.0.113.5:8960", "warning", "private address"),
+        ("0.0.0.0:8960", "warning", "private address"),
+    ] {
+        let launch = check(NOWHERE).env("VESTIBULE_METRICS_LISTEN", listen);
+        assert_found(launch, "measures", state, detail);
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_request_under_way_is_answered_before_the_program_ends() {
     let mut wire = client.connect();
     let (first, rest) = body.split_at(10);
     wire.send(format!(
-        "POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
+        "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
         body.len()
     ));
     // An answer to a later request shows that the first one was taken up.
@@ -64,7 +64,7 @@ fn a_connection_that_is_kept_alive_does_not_hold_the_stop_up() {
     let place = DataDir::new();
     let program = Launch::dev().data_dir(&place).start();
     let mut wire = program.ready().connect();
-    wire.send("GET /health/ready HTTP/1.1\r\nhost: x\r\n\r\n");
+    wire.send("GET /health/ready HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(wire.read_answer().starts_with("HTTP/1.1 200 "));
 
     let (ended, took) = timed(|| program.stop());
@@ -203,7 +203,9 @@ fn once_stopping_no_new_connection_is_taken() {
     let program = Launch::dev().data_dir(&place).start();
     let client = program.ready();
     let mut wire = client.connect();
-    wire.send("POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{");
+    wire.send(
+        "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{",
+    );
     client.get("/health/live").expect(200);
     program.send(Signal::TERM);
     eventually("a refused connection", || TcpStream::connect(client.address()).err());

@@ -28,7 +28,7 @@ fn login_of(length: usize) -> String {
 }
 
 fn post_login(headers: &str, body: &str) -> String {
-    format!("POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{headers}\r\n{body}")
+    format!("POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{headers}\r\n{body}")
 }
 
 fn status(answer: &str) -> &str {
@@ -95,7 +95,7 @@ fn a_body_without_end_is_cut_off_wherever_it_is_sent() {
     for path in ["/login", "/nowhere", "/health/live", "/2fa/totp"] {
         let mut wire = client.connect();
         wire.send(format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         ));
         let piece = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
         let ((), took) = timed(|| {
@@ -116,8 +116,8 @@ fn a_head_that_does_not_come_to_an_end_is_given_up() {
         for begun in [
             "",
             "P",
-            "POST /login HTTP/1.1\r\nhost: x\r\n",
-            "POST /login HTTP/1.1\r\nhost: x\r\nx-more: ",
+            "POST /login HTTP/1.1\r\nhost: localhost\r\n",
+            "POST /login HTTP/1.1\r\nhost: localhost\r\nx-more: ",
         ] {
             let client = &client;
             scope.spawn(move || {
@@ -200,7 +200,7 @@ fn a_head_that_is_not_http_gets_an_empty_400_and_the_end_of_the_connection() {
 fn a_request_whose_end_can_be_read_in_two_ways_is_refused() {
     let place = DataDir::new();
     let (_program, client) = server(&place);
-    let hidden = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let hidden = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let length = hidden.len();
     for (framing, body) in [
         (
@@ -271,8 +271,10 @@ fn requests_that_are_sent_without_waiting_are_answered_in_turn() {
     let mut wire = client.connect();
     let body = login_of(200);
     let login = post_login("content-length: 200\r\n", &body);
-    let last = "GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    wire.send(format!("GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n{login}{last}"));
+    let last = "GET /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    wire.send(format!(
+        "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n{login}{last}"
+    ));
 
     let answers = wire.read_to_end();
 
@@ -324,7 +326,9 @@ fn head_is_get_without_the_body() {
     ] {
         let get = client.get(path);
         let mut wire = client.connect();
-        wire.send(format!("HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+        wire.send(format!(
+            "HEAD {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        ));
         let head = wire.read_to_end();
         assert_eq!(status(&head), get.status.to_string(), "{path}");
         assert!(head.ends_with("\r\n\r\n"), "{path} has a body:\n{head}");
@@ -391,7 +395,7 @@ fn other_methods_are_told_which_there_are() {
         }
     }
     let mut wire = client.connect();
-    wire.send("CONNECT /login HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    wire.send("CONNECT /login HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     let answer = wire.read_to_end();
     assert!(["400", "404", "405"].contains(&status(&answer)), "{answer}");
 }
@@ -411,16 +415,16 @@ fn bytes_that_are_no_http_cost_their_own_connection_only() {
         b"GET\r\n\r\n".to_vec(),
         b"GET / HTTP/9.9\r\n\r\n".to_vec(),
         b"GET /\r\n\r\n".to_vec(),
-        b"GET /health/live HTTP/1.1\nhost: x\n\n".to_vec(),
-        b"GET http://evil.example/health/live HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
-        b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
+        b"GET /health/live HTTP/1.1\nhost: localhost\n\n".to_vec(),
+        b"GET http://evil.example/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
+        b"OPTIONS * HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
         b"GET /health/live HTTP/1.1\r\nhost: \xff\x00\r\n\r\n".to_vec(),
-        format!("GET /health/live HTTP/1.1\r\nhost: x\r\n{headers}\r\n").into_bytes(),
-        format!("GET /health/live HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(1_000_000)).into_bytes(),
-        format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "y".repeat(1_000_000)).into_bytes(),
-        b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+        format!("GET /health/live HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").into_bytes(),
+        format!("GET /health/live HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(1_000_000)).into_bytes(),
+        format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "y".repeat(1_000_000)).into_bytes(),
+        b"POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
             .to_vec(),
-        b"GET /health/live HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n".to_vec(),
+        b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n".to_vec(),
     ];
     for sample in &samples {
         let mut wire = client.connect();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -94,7 +95,7 @@ fn what_people_do_is_counted_from_zero_on() {
     refresh(&first.refresh).expect(401);
     refresh("rt_nonsense").expect(401);
     let mut wire = client.connect();
-    wire.send("BREW /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    wire.send("BREW /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(wire.read_to_end().starts_with("HTTP/1.1 405"));
     client.get("/somewhere/jo@mail.example").expect(404);
 
@@ -177,8 +178,8 @@ fn measures_name_nobody() {
 fn waits_limits_and_a_full_pool_are_seen() {
     let database = Database::create();
     let program = serve(&database).env("VESTIBULE_HASH_THREADS", "1").start();
-    let client = program.ready();
-    let before = scrape(&client);
+    let (client, operators) = (program.ready(), for_operators(&program));
+    let before = scrape(&operators);
     let wrong = json!({"email": "nobody@mail.example", "password": "Falsche Fenster im Regen"});
     for _ in 0..5 {
         client.post("/login", &wrong).expect(401);
@@ -186,7 +187,7 @@ fn waits_limits_and_a_full_pool_are_seen() {
     client.post("/login", &wrong).expect(429);
     let statuses: Vec<u16> = (0..70).map(|_| client.post("/2fa/verify", &json!({})).status).collect();
     assert_eq!(statuses.last(), Some(&429));
-    let after = scrape(&client);
+    let after = scrape(&operators);
     assert_went_up(
         &before,
         &after,
@@ -250,6 +251,12 @@ fn serve(database: &Database) -> Launch {
         .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
         .env("VESTIBULE_PUBLIC_URL", PUBLIC_URL)
         .env("VESTIBULE_BCRYPT_COST", "10")
+        .env("VESTIBULE_METRICS_LISTEN", "127.0.0.1:0")
+}
+
+/// The same with the default for measures.
+fn by_default(database: &Database) -> Launch {
+    serve(database).without("VESTIBULE_METRICS_LISTEN")
 }
 
 #[test]
@@ -259,12 +266,12 @@ fn a_mail_server_that_is_away_and_keys_that_grow_old_are_seen() {
         .env("VESTIBULE_SMTP_URL", "smtp://127.0.0.1:9?tls=none")
         .env("VESTIBULE_MAIL_FROM", "auth@example.com")
         .start();
-    let client = program.ready();
+    let (client, operators) = (program.ready(), for_operators(&program));
     Person::register(&client);
     database.sql("UPDATE signing_keys SET activated_at = now() - interval '50 days' WHERE state = 'current'");
     database.sql("UPDATE outbox SET created_at = now() - interval '2 hours'");
     eventually("the ages", || {
-        let seen = scrape(&client);
+        let seen = scrape(&operators);
         let is = |series: &str, least: f64| at(&seen, series) >= least;
         (is(
             "vestibule_outbox_deliveries_total{channel=\"email\",outcome=\"postponed\"}",
@@ -280,7 +287,7 @@ fn a_mail_server_that_is_away_and_keys_that_grow_old_are_seen() {
         .then_some(())
     });
     // It is the mail server that is late, not the worker: nothing is due that was not tried.
-    let checks = client.get("/health/ready").expect(200).json()["checks"].clone();
+    let checks = operators.get("/health/ready").expect(200).json()["checks"].clone();
     assert_eq!(checks["outbox"]["status"], "ok", "{checks}");
     assert!(
         checks["signing_key"]["seconds"].as_i64().unwrap() >= 50 * 86_400,
@@ -288,7 +295,7 @@ fn a_mail_server_that_is_away_and_keys_that_grow_old_are_seen() {
     );
     database.sql("UPDATE signing_keys SET activated_at = now() - interval '100 days' WHERE state = 'current'");
     // The next key is younger than a key has to be to sign, so the old one stays.
-    let ready = client.get("/health/ready").expect(200).json();
+    let ready = operators.get("/health/ready").expect(200).json();
     assert_eq!(
         (&ready["status"], &ready["checks"]["signing_key"]["status"]),
         (&json!("ready"), &json!("late"))
@@ -299,7 +306,7 @@ fn a_mail_server_that_is_away_and_keys_that_grow_old_are_seen() {
 fn ask(client: &Client, path: &str, headers: &str) -> (u16, String) {
     let mut wire = client.connect();
     wire.send(format!(
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
     ));
     let answer = wire.read_to_end();
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -307,39 +314,78 @@ fn ask(client: &Client, path: &str, headers: &str) -> (u16, String) {
 }
 
 #[test]
-fn on_the_public_listener_whoever_comes_through_a_proxy_sees_neither_measures_nor_details() {
+fn the_public_listener_shows_neither_measures_nor_details_to_anyone() {
     let database = Database::create();
-    let program = serve(&database).start();
+    for proxies in ["", "127.0.0.0/8"] {
+        let program = serve(&database).env("VESTIBULE_TRUSTED_PROXIES", proxies).start();
+        let client = program.ready();
+        // A proxy on this machine may add one of these, or none.
+        for header in [
+            "",
+            "X-Forwarded-For: 127.0.0.1\r\n",
+            "Forwarded: for=127.0.0.1\r\n",
+            "Via: 1.1 front\r\n",
+            "X-Real-IP: 127.0.0.1\r\n",
+        ] {
+            let (status, answer) = ask(&client, "/metrics", header);
+            assert!(status == 404 && answer.contains("not_found"), "{header}{answer}");
+            let (status, answer) = ask(&client, "/health/ready", header);
+            assert!(
+                status == 200 && answer.ends_with("{\"status\":\"ready\"}"),
+                "{header}{answer}"
+            );
+        }
+    }
+}
+
+#[test]
+fn development_shows_them_on_its_one_listener() {
+    let database = Database::create();
+    let program = instance(database.url()).start();
     let client = program.ready();
-    assert_eq!(ask(&client, "/metrics", "").0, 200);
+    client.get("/metrics").expect(200);
     assert_eq!(
         client.get("/health/ready").json()["checks"]["database"],
         json!({"status": "ok"})
     );
-    for header in [
-        "X-Forwarded-For: 10.0.0.1\r\n",
-        "Forwarded: for=127.0.0.1\r\n",
-        "Via: 1.1 front\r\n",
-        "X-Real-IP: 127.0.0.1\r\n",
-        "X-Forwarded-Host: auth.example.com\r\n",
-    ] {
-        let (status, answer) = ask(&client, "/metrics", header);
-        assert!(status == 404 && answer.contains("not_found"), "{header}{answer}");
-        let (status, answer) = ask(&client, "/health/ready", header);
-        assert!(
-            status == 200 && answer.ends_with("{\"status\":\"ready\"}"),
-            "{header}{answer}"
-        );
-    }
-    drop(program);
-    // A proxy that the settings name is one, whatever it adds.
-    let program = serve(&database).env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.0/8").start();
-    let client = program.ready();
-    assert_eq!(ask(&client, "/metrics", "").0, 404);
-    assert_eq!(client.get("/health/ready").json(), json!({"status": "ready"}));
 }
 
-fn for_operators(program: &Program) -> Client {
+/// The default that the documentation tells.
+const DEFAULT: &str = "127.0.0.1:8960";
+
+#[test]
+fn the_default_port_serves_operators_and_its_absence_keeps_no_service_from_starting() {
+    let database = Database::create();
+    // Unless another service on this machine has it.
+    if TcpListener::bind(DEFAULT).is_ok() {
+        let program = by_default(&database).start();
+        program.ready();
+        scrape(&for_operators(&program));
+        assert_eq!(for_operators(&program).address(), DEFAULT);
+        program.stop().expect(0);
+    }
+    let _taken = TcpListener::bind(DEFAULT);
+    let program = by_default(&database).start();
+    program.ready().get("/metrics").problem(404, "not_found");
+    let log = program.stop().expect(0).stderr;
+    let warnings = log.lines().filter(|line| line.contains("\"WARN\""));
+    let about = warnings.filter(|line| line.contains("VESTIBULE_METRICS_LISTEN"));
+    assert_eq!(about.count(), 1, "{log}");
+
+    let named = serve(&database).env("VESTIBULE_METRICS_LISTEN", DEFAULT).run();
+    assert!(!named.status.success());
+    named.saying(DEFAULT);
+
+    let program = serve(&database).env("VESTIBULE_METRICS_LISTEN", "off").start();
+    program.ready();
+    let log = program.stop().expect(0).stderr;
+    assert!(
+        !log.contains("operators are served") && !log.contains("METRICS_LISTEN"),
+        "{log}"
+    );
+}
+
+pub(super) fn for_operators(program: &Program) -> Client {
     let address = program.wait_for_message("operators are served")["address"].clone();
     Client::new(address.as_str().unwrap())
 }
@@ -347,7 +393,7 @@ fn for_operators(program: &Program) -> Client {
 #[test]
 fn a_listener_of_their_own_serves_operators_and_nothing_else() {
     let database = Database::create();
-    let program = serve(&database).env("VESTIBULE_METRICS_LISTEN", "127.0.0.1:0").start();
+    let program = serve(&database).start();
     let client = program.ready();
     let operators = for_operators(&program);
     client.get("/metrics").problem(404, "not_found");

@@ -20,6 +20,7 @@ mod database_outage;
 #[cfg(target_os = "linux")]
 mod database_role;
 mod deploy;
+mod dev_hosts;
 mod disk_full;
 mod lifecycle;
 mod limits;
@@ -34,6 +35,7 @@ mod restore;
 mod rewrap;
 mod rolling_restart;
 mod rotated_secrets;
+mod slow_senders;
 #[cfg(feature = "otlp")]
 mod traces;
 mod under_load;

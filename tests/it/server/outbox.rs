@@ -61,6 +61,7 @@ pub(super) fn serve_without_secrets(database: &Database, servers: &Servers) -> L
         .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
         .env("VESTIBULE_PUBLIC_URL", PUBLIC_URL)
         .env("VESTIBULE_BCRYPT_COST", "10")
+        .env("VESTIBULE_METRICS_LISTEN", "127.0.0.1:0")
         .env("VESTIBULE_SECOND_FACTORS", "totp,email,sms")
         .env("VESTIBULE_MAIL_FROM", "auth@example.com")
         .env("VESTIBULE_SMS_WEBHOOK_URL", webhook_url(servers))

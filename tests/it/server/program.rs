@@ -80,9 +80,10 @@ impl Launch {
         }
     }
 
-    /// `vestibule serve` on a free port.
+    /// `vestibule serve` on a free port, without the one port for measures that all instances have by default.
     pub(crate) fn serve() -> Self {
-        Self::of("serve").env("VESTIBULE_LISTEN", "127.0.0.1:0")
+        let launch = Self::of("serve").env("VESTIBULE_LISTEN", "127.0.0.1:0");
+        launch.env("VESTIBULE_METRICS_LISTEN", "off")
     }
 
     /// `vestibule dev` on a free port, hashing as fast as it can.
@@ -97,6 +98,12 @@ impl Launch {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Takes a setting back.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
         self
     }
 

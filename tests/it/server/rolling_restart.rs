@@ -171,7 +171,7 @@ fn an_instance_that_stops_is_taken_out_of_the_balance_and_parts_with_those_who_a
     let program = behind_proxy(&database, "127.0.0.1:0").start();
     let client = program.ready();
     let mut wire = client.connect();
-    let ask = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let ask = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
     wire.send(ask);
     assert!(!wire.read_answer().to_ascii_lowercase().contains("connection: close"));
 

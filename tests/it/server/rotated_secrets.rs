@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::http::Client;
-use super::metrics::{at, scrape};
+use super::metrics::{at, for_operators, scrape};
 use super::outbox::{
     SECRET, Servers, ask_for_phone, cause_news, hurry_until_none, message_ids, serve_without_secrets, sign_up,
     wait_until, waiting,
@@ -69,7 +69,7 @@ fn assert_in_time(program: Program) {
 
 /// Asserts that operators are told of messages that wait for a reason, and that the service is as ready as before.
 #[track_caller]
-fn assert_seen(program: &Program, client: &Client, channel: &str, messages: f64, reason: &str) {
+fn assert_seen(program: &Program, channel: &str, messages: f64, reason: &str) {
     let told = program.wait_for_message(WAITS);
     assert_eq!(
         (&told["level"], &told["channel"]),
@@ -77,13 +77,14 @@ fn assert_seen(program: &Program, client: &Client, channel: &str, messages: f64,
         "{told}"
     );
     assert!(told["why"].as_str().unwrap().starts_with(reason), "{told}");
+    let operators = for_operators(program);
     eventually("the measures", || {
-        let seen = scrape(client);
+        let seen = scrape(&operators);
         let postponed = format!("vestibule_outbox_deliveries_total{{channel=\"{channel}\",outcome=\"postponed\"}}");
         let waiting = format!("vestibule_outbox_messages{{channel=\"{channel}\",state=\"pending\"}}");
         (at(&seen, &postponed) >= messages && at(&seen, &waiting) >= messages).then_some(())
     });
-    let ready = client.get("/health/ready").expect(200).json();
+    let ready = operators.get("/health/ready").expect(200).json();
     assert_eq!(ready["checks"]["outbox"]["status"], "ok", "{ready}");
 }
 
@@ -99,7 +100,7 @@ fn mail_waits_for_an_instance_that_knows_the_mail_servers_new_password() {
     cause_news(&client, &database, &tokens, 2);
     let refused = "the mail server answered 535";
     wait_until(&database, &format!("last_error LIKE '{refused}%'"), 2);
-    assert_seen(&old, &client, "email", 2.0, refused);
+    assert_seen(&old, "email", 2.0, refused);
     // However often it is tried, none is given up.
     hurry_until_none(&database, "attempts < 4");
     assert_eq!(waiting(&database, "state = 'pending' AND refusals = 0"), 2);
@@ -191,7 +192,7 @@ fn a_text_message_waits_for_an_instance_that_knows_the_webhooks_new_secret() {
     cause_text(&client, &database);
     let refused = servers.sms.received();
     assert_eq!(refused["good"], false, "{refused}");
-    assert_seen(&old, &client, "sms", 1.0, "the webhook answered 401");
+    assert_seen(&old, "sms", 1.0, "the webhook answered 401");
     hurry_until_none(&database, "channel = 'sms' AND attempts < 4");
     assert_eq!(
         waiting(&database, "channel = 'sms' AND state = 'pending' AND refusals = 0"),

@@ -22,7 +22,7 @@ fn traced(database: &Database, collector: &Peer) -> Launch {
 fn ask_in_trace(client: &Client, headers: &str) {
     let mut wire = client.connect();
     wire.send(format!(
-        "GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+        "GET /.well-known/jwks.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
          traceparent: 00-{TRACE}-{PARENT}-01\r\n{headers}\r\n"
     ));
     assert!(wire.read_to_end().starts_with("HTTP/1.1 200"));

@@ -2,16 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::http::Wire;
+use super::http::{Client, Wire};
 use super::person::{Person, Tokens};
-use super::process::{PATIENCE, StopAtEnd, eventually};
+use super::process::{PATIENCE, StopAtEnd, eventually, timed};
 use super::program::{DataDir, Launch, Program};
 
 /// An answer that waits for nothing but its turn on a machine that is busy.
@@ -26,7 +26,7 @@ fn login_body() -> String {
 fn login_head(more: &str) -> String {
     let length = login_body().len();
     format!(
-        "POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{more}\r\n"
+        "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{more}\r\n"
     )
 }
 
@@ -107,6 +107,77 @@ fn a_flood_of_logins_costs_logins_and_nothing_else() {
         .expect(401);
 }
 
+/// Logs in from an address that a proxy tells of; `None`: from this machine. Returns the status and how long it took.
+fn log_in_from(client: &Client, address: Option<&str>, email: &str, password: &str) -> (u16, Duration) {
+    let body = json!({"email": email, "password": password}).to_string();
+    let forwarded = address.map_or_else(String::new, |address| format!("x-forwarded-for: {address}\r\n"));
+    let (answer, took) = timed(|| {
+        let mut wire = client.connect();
+        let length = body.len();
+        wire.send(format!(
+            "POST /login HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n{forwarded}\r\n{body}"
+        ));
+        wire.read_to_end()
+    });
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("no status: {answer}")), took)
+}
+
+#[test]
+fn a_network_that_floods_the_hashing_queue_waits_for_itself() {
+    let place = DataDir::new();
+    let launch = Launch::dev().data_dir(&place);
+    let program = launch
+        .env("VESTIBULE_BCRYPT_COST", "12")
+        .env("VESTIBULE_HASH_THREADS", "1")
+        .env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.0/8")
+        .start();
+    let client = program.ready();
+    // From this machine, which is a network of the owner's from then on.
+    let (owner, _) = Person::sign_up(&client);
+    let flooding = AtomicBool::new(true);
+    let (full, names) = (AtomicBool::new(false), AtomicUsize::new(0));
+
+    let (flood, known, stranger) = thread::scope(|scope| {
+        let stopping = Lower(&flooding);
+        let attackers: Vec<_> = (0..2 * QUEUE_LENGTH)
+            .map(|number| {
+                let (client, flooding, full, names) = (&client, &flooding, &full, &names);
+                scope.spawn(move || {
+                    let mut waits = Vec::new();
+                    while flooding.load(Ordering::Relaxed) {
+                        // Many addresses of one /48, and another name each time.
+                        let address = format!("2001:db8:7:{number:x}::{number:x}");
+                        let name = names.fetch_add(1, Ordering::Relaxed);
+                        let email = format!("nobody{name}@mail.example");
+                        let (status, took) = log_in_from(client, Some(&address), &email, "wrong password");
+                        full.fetch_or(status == 503, Ordering::Relaxed);
+                        waits.push(took);
+                    }
+                    waits
+                })
+            })
+            .collect();
+        eventually("a full queue", || full.load(Ordering::Relaxed).then_some(()));
+        let log_in = |address| {
+            (0..4)
+                .map(|_| log_in_from(&client, address, &owner.email, &owner.password))
+                .collect()
+        };
+        let known: Vec<(u16, Duration)> = log_in(None);
+        let stranger: Vec<(u16, Duration)> = log_in(Some("203.0.113.9"));
+        drop(stopping);
+        let waits = attackers.into_iter().flat_map(|attacker| attacker.join().unwrap());
+        (waits.max().unwrap(), known, stranger)
+    });
+
+    for (status, took) in known.into_iter().chain(stranger) {
+        assert_eq!(status, 200, "the owner waited {took:?}");
+        assert!(took < flood, "the owner waited {took:?}, the flood {flood:?}");
+    }
+}
+
 /// Takes a flag down when dropped.
 struct Lower<'a>(&'a AtomicBool);
 
@@ -122,7 +193,7 @@ fn whoever_hangs_up_frees_the_place_in_the_queue() {
     let program = slow_hashing(&place);
     let client = program.ready();
     // An answer that is not read makes the system tell the other side at once that nobody is there any more.
-    let live = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let live = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut wires: Vec<Wire> = (0..QUEUE_LENGTH / 2).map(|_| client.connect()).collect();
     for wire in &mut wires {
         wire.send(format!("{live}{}{}", login_head(""), login_body()));
@@ -208,7 +279,7 @@ fn whatever_is_too_large_is_refused_in_bounded_memory() {
         )
         .expect(401);
     let before = memory(&program);
-    let get = "GET /health/live HTTP/1.1\r\nhost: x\r\n";
+    let get = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n";
     let large = "y".repeat(4 << 20);
     let many = "x: y\r\n".repeat(40_000);
     let pipeline = format!("{get}\r\n").repeat(2_000);
@@ -216,10 +287,10 @@ fn whatever_is_too_large_is_refused_in_bounded_memory() {
         format!("{get}x: {large}\r\n\r\n"),
         format!("{get}cookie: {large}\r\n\r\n"),
         format!("{get}{many}\r\n"),
-        format!("GET /{large} HTTP/1.1\r\nhost: x\r\n\r\n"),
+        format!("GET /{large} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
         format!("{large} / HTTP/1.1\r\n\r\n"),
         format!(
-            "POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{large}",
+            "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{large}",
             large.len()
         ),
         // More than is answered before anything of it is read.
@@ -243,7 +314,7 @@ fn whatever_is_too_large_is_refused_in_bounded_memory() {
     for depth in [100, 4_000, 16_000] {
         let body = format!("{{\"email\":{}", "[".repeat(depth));
         let head = format!(
-            "POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         let mut wire = client.connect();
@@ -259,7 +330,7 @@ fn whatever_is_too_large_is_refused_in_bounded_memory() {
 fn ask(address: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let request = "GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let request = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);

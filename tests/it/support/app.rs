@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use actix_http::Request;
+use actix_web::HttpMessage;
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header;
@@ -262,7 +263,12 @@ impl TestApp {
 
     /// Sends a request and checks what holds for every answer.
     pub(crate) async fn send(&self, request: test::TestRequest) -> TestResponse {
-        let request = request.peer_addr("203.0.113.7:4711".parse().unwrap()).to_request();
+        let mut request = request.peer_addr("203.0.113.7:4711".parse().unwrap()).to_request();
+        // Every client of HTTP/1.1 names the host.
+        if !request.headers().contains_key(header::HOST) {
+            let host = header::HeaderValue::from_static("auth.example.com");
+            request.headers_mut().insert(header::HOST, host);
+        }
         let method = request.method().clone();
         TestResponse::read(&method, (self.call)(request).await).await
     }

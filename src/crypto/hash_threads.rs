@@ -1,0 +1,401 @@
+//! The threads that hash, and the requests that wait for one.
+//!
+//! A thread that is free takes the work at once. Otherwise the request waits in a [`FairQueue`] for two seconds at most,
+//! and leaves it when its client hangs up.
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::fair_queue::{FairQueue, Requester, Ticket};
+use super::hasher::HashError;
+use crate::measures::{self, Present, Stopwatch};
+
+/// How long one waits for a thread.
+const QUEUE_WAIT: Duration = Duration::from_secs(2);
+
+/// Does the work, and returns what hands the result over.
+type Work = Box<dyn FnOnce() -> Box<dyn FnOnce() + Send> + Send>;
+
+/// Work that waits, and who hears when it begins.
+struct Job {
+    work: Work,
+    begins: oneshot::Sender<()>,
+}
+
+/// The threads.
+pub struct HashThreads {
+    shared: Arc<Shared>,
+    /// How long a request waits.
+    patience: Duration,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work_is_there: Condvar,
+}
+
+struct State {
+    /// Threads with nothing to do.
+    free: usize,
+    /// Work that has a thread.
+    assigned: Vec<Work>,
+    /// Work that has none yet.
+    waiting: FairQueue<Job>,
+    /// Whether the threads end when there is nothing left to do.
+    stopping: bool,
+}
+
+impl State {
+    /// Gives work to a thread that is free, or hands it back. While a thread is free, none waits.
+    fn assign(&mut self, work: Work) -> Option<Work> {
+        if self.free == 0 {
+            return Some(work);
+        }
+        self.free -= 1;
+        self.assigned.push(work);
+        None
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_work(&self) -> Option<Work> {
+        let state = self.lock();
+        let idle = |state: &mut State| state.assigned.is_empty() && !state.stopping;
+        let waited = self.work_is_there.wait_while(state, idle);
+        waited.unwrap_or_else(PoisonError::into_inner).assigned.pop()
+    }
+
+    /// Gives the thread whose work is done to the next that waits, if its client still does.
+    fn pass_on(&self) {
+        let mut state = self.lock();
+        while let Some(Job { work, begins }) = state.waiting.take_next() {
+            if begins.send(()).is_ok() {
+                state.assigned.push(work);
+                drop(state);
+                self.work_is_there.notify_one();
+                return;
+            }
+        }
+        state.free += 1;
+    }
+}
+
+impl HashThreads {
+    /// Starts them.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a thread cannot be started.
+    pub fn start(number: NonZeroUsize) -> Result<Self, HashError> {
+        measures::hash_threads(number.get());
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                free: number.get(),
+                assigned: Vec::new(),
+                waiting: FairQueue::default(),
+                stopping: false,
+            }),
+            work_is_there: Condvar::new(),
+        });
+        let threads = Self {
+            shared,
+            patience: QUEUE_WAIT,
+        };
+        for number in 0..number.get() {
+            let shared = Arc::clone(&threads.shared);
+            std::thread::Builder::new()
+                .name(format!("hash-{number}"))
+                .spawn(move || serve(&shared))
+                .map_err(|error| HashError::Failed(error.to_string()))?;
+        }
+        Ok(threads)
+    }
+
+    /// Tells whether a request may have to wait.
+    pub fn are_busy(&self) -> bool {
+        self.shared.lock().free == 0
+    }
+
+    /// Does work when its turn comes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HashError::Busy`] when there is no place to wait, when it is lost to another network, or when the turn does
+    /// not come in time.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        requester: Requester,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
+        let begun = Stopwatch::start();
+        let (work, result) = measured(work);
+        let waiting = self.enter(requester, work)?;
+        let turn = match waiting {
+            Some(waiting) => waiting.turn(self.patience).await,
+            None => Ok(()),
+        };
+        measures::hash_waited(begun.elapsed());
+        turn.map_err(shed)?;
+        result.await.map_err(|died| HashError::Failed(died.to_string()))
+    }
+
+    /// Does work if a thread is free now.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HashError::Busy`] if none is.
+    pub async fn run_now<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+        let (work, result) = measured(work);
+        if self.shared.lock().assign(work).is_some() {
+            return Err(HashError::Busy);
+        }
+        self.shared.work_is_there.notify_one();
+        result.await.map_err(|died| HashError::Failed(died.to_string()))
+    }
+
+    /// Gives work to a free thread, or puts it into the queue; `None`: it has a thread.
+    fn enter(&self, requester: Requester, work: Work) -> Result<Option<Waiting>, HashError> {
+        let mut state = self.shared.lock();
+        let Some(work) = state.assign(work) else {
+            drop(state);
+            self.shared.work_is_there.notify_one();
+            return Ok(None);
+        };
+        let (begins, turn) = oneshot::channel();
+        let entered = state.waiting.enter(requester, Job { work, begins });
+        drop(state);
+        let entered = entered.map_err(|_full| shed("full"))?;
+        Ok(Some(Waiting {
+            place: Place {
+                shared: Arc::clone(&self.shared),
+                ticket: entered.ticket,
+            },
+            turn,
+            _present: Present::waits_for_hash(),
+        }))
+    }
+}
+
+impl Drop for HashThreads {
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.work_is_there.notify_all();
+    }
+}
+
+fn shed(reason: &'static str) -> HashError {
+    measures::hash_shed(reason);
+    HashError::Busy
+}
+
+/// A request in the queue.
+struct Waiting {
+    place: Place,
+    turn: oneshot::Receiver<()>,
+    _present: Present,
+}
+
+impl Waiting {
+    /// Waits for the turn, or tells why it does not come.
+    async fn turn(mut self, patience: Duration) -> Result<(), &'static str> {
+        match tokio::time::timeout(patience, &mut self.turn).await {
+            Ok(turn) => turn.map_err(|_lost| "displaced"),
+            // Unless it came this very moment: who is out of the queue without leaving it has a thread.
+            Err(_elapsed) if self.place.leave() => Err("timeout"),
+            Err(_elapsed) => (&mut self.turn).await.map_err(|_lost| "displaced"),
+        }
+    }
+}
+
+/// A place in the queue, given up when dropped: a client that hangs up does not keep it.
+struct Place {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+}
+
+impl Place {
+    /// Gives the place up; tells whether it was still there.
+    fn leave(&self) -> bool {
+        let left = self.shared.lock().waiting.remove(self.ticket);
+        left.is_some()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Wraps work so that it is measured, and its result told to the receiver.
+fn measured<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Work, oneshot::Receiver<T>) {
+    let (answer, result) = oneshot::channel();
+    let work = Box::new(move || -> Box<dyn FnOnce() + Send> {
+        let (busy, begun) = (Present::hashes(), Stopwatch::start());
+        let done = work();
+        measures::hashed(begun.elapsed());
+        drop(busy);
+        // No one listens when the client hung up; the work is then lost, and nothing else.
+        Box::new(move || drop(answer.send(done)))
+    });
+    (work, result)
+}
+
+fn serve(shared: &Shared) {
+    lower_priority();
+    while let Some(work) = shared.next_work() {
+        // A panic in one hash must not cost a thread: its caller hears that the answer is lost.
+        let tell = catch_unwind(AssertUnwindSafe(work));
+        // The thread is free before the answer is told: the client that gets it may come again at once.
+        shared.pass_on();
+        if let Ok(tell) = tell {
+            tell();
+        }
+    }
+}
+
+/// Lets everything else go first. On Linux a "process" priority is a thread's own.
+fn lower_priority() {
+    if let Err(error) = rustix::process::setpriority_process(None, 10) {
+        tracing::debug!(%error, "hashing threads keep normal priority");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::mpsc;
+
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::crypto::fair_queue::PLACES;
+
+    fn stranger(network: u8) -> Requester {
+        Requester::stranger(Some(IpAddr::V4(Ipv4Addr::new(192, 0, network, 1))))
+    }
+
+    /// One thread that works until it is told to stop, so that all others wait.
+    struct Busy {
+        threads: Arc<HashThreads>,
+        release: mpsc::Sender<()>,
+        working: JoinHandle<Result<bool, HashError>>,
+    }
+
+    impl Busy {
+        async fn start() -> Self {
+            Self::with_patience(QUEUE_WAIT).await
+        }
+
+        async fn with_patience(patience: Duration) -> Self {
+            let mut threads = HashThreads::start(NonZeroUsize::MIN).unwrap();
+            threads.patience = patience;
+            let threads = Arc::new(threads);
+            let (release, released) = mpsc::channel::<()>();
+            let other = Arc::clone(&threads);
+            let working = tokio::spawn(async move { other.run(stranger(0), move || released.recv().is_ok()).await });
+            while !threads.are_busy() {
+                tokio::task::yield_now().await;
+            }
+            Self {
+                threads,
+                release,
+                working,
+            }
+        }
+
+        fn waiting(&self) -> usize {
+            self.threads.shared.lock().waiting.len()
+        }
+
+        /// Lets so many requests of a network wait, each for its number.
+        async fn wait_in_line(&self, network: u8, number: usize) -> Vec<JoinHandle<Result<usize, HashError>>> {
+            let before = self.waiting();
+            let spawn = |number| {
+                let threads = Arc::clone(&self.threads);
+                tokio::spawn(async move { threads.run(stranger(network), move || number).await })
+            };
+            let waiting = (0..number).map(spawn).collect();
+            while self.waiting() < (before + number).min(PLACES) {
+                tokio::task::yield_now().await;
+            }
+            waiting
+        }
+
+        async fn stop(self) {
+            self.release.send(()).unwrap();
+            assert!(self.working.await.unwrap().unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_wait_does_not() {
+        let busy = Busy::start().await;
+        assert!(matches!(busy.threads.run_now(|| ()).await, Err(HashError::Busy)));
+        let threads = Arc::clone(&busy.threads);
+        busy.stop().await;
+        threads.run_now(|| ()).await.unwrap();
+        assert!(!threads.are_busy());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_turns_away_at_once_and_a_client_that_hangs_up_frees_its_place() {
+        let busy = Busy::start().await;
+        let mut waiting = busy.wait_in_line(1, PLACES).await;
+        assert!(matches!(
+            busy.threads.run(stranger(1), || ()).await,
+            Err(HashError::Busy)
+        ));
+        waiting.pop().unwrap().abort();
+        while busy.waiting() == PLACES {
+            tokio::task::yield_now().await;
+        }
+        waiting.extend(busy.wait_in_line(1, 1).await);
+        let threads = Arc::clone(&busy.threads);
+        busy.stop().await;
+        for answer in waiting {
+            answer.await.unwrap().unwrap();
+        }
+        assert_eq!(threads.shared.lock().free, 1);
+    }
+
+    #[tokio::test]
+    async fn the_request_that_loses_its_place_to_another_network_hears_of_it_at_once() {
+        let busy = Busy::start().await;
+        let mut flood = busy.wait_in_line(1, PLACES).await;
+        let other = busy.wait_in_line(2, 1).await;
+        let newest = flood.pop().unwrap().await.unwrap();
+        assert!(matches!(newest, Err(HashError::Busy)));
+        busy.stop().await;
+        for answer in flood.into_iter().chain(other) {
+            answer.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_does_not_come_in_time_does_not_come_later() {
+        let busy = Busy::with_patience(Duration::ZERO).await;
+        assert!(matches!(
+            busy.threads.run(stranger(1), || ()).await,
+            Err(HashError::Busy)
+        ));
+        assert_eq!(busy.waiting(), 0);
+        busy.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_its_caller_an_error_and_no_thread() {
+        let threads = HashThreads::start(NonZeroUsize::MIN).unwrap();
+        let panicked = threads.run(stranger(1), || panic!("on purpose")).await;
+        assert!(matches!(panicked, Err::<(), _>(HashError::Failed(_))));
+        assert!(matches!(threads.run(stranger(1), || 7).await, Ok(7)));
+    }
+}
