@@ -120,7 +120,10 @@ fn send_to_new_address(
         destination: email.as_str(),
         block: None,
     };
-    match (decide(core, connection, &dispatch, (request.origin, request.now))?, owner) {
+    match (
+        decide(core, connection, &dispatch, (request.origin, request.now))?,
+        owner,
+    ) {
         (Decision::Granted(permit), Some(owner)) => {
             links::supersede_change(core, connection, (user, email), session_id, request.now)?;
             tell_holder(core, connection, permit, (owner, email), request)
@@ -150,7 +153,10 @@ pub(super) fn tell_owner(
         destination: email.as_str(),
         block: None,
     };
-    match (decide(core, connection, &dispatch, (request.origin, request.now))?, owner) {
+    match (
+        decide(core, connection, &dispatch, (request.origin, request.now))?,
+        owner,
+    ) {
         (Decision::Granted(permit), Some(owner)) => tell_holder(core, connection, permit, (owner, email), request),
         _ => post_account_exists(core, connection, Permit::to_nobody(), Locale::default(), request),
     }
@@ -166,7 +172,13 @@ fn tell_holder(
     request: Request<'_>,
 ) -> Result<(), Fault> {
     if owner.email_verified_at.is_none() {
-        return links::send(core, connection, permit, (LinkPurpose::EmailVerification, owner, email), request);
+        return links::send(
+            core,
+            connection,
+            permit,
+            (LinkPurpose::EmailVerification, owner, email),
+            request,
+        );
     }
     post_account_exists(core, connection, permit, owner.locale, request)
 }

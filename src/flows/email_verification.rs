@@ -268,7 +268,14 @@ fn confirm(
         // Tokens that were sent to the old address are worth nothing any more.
         link_tokens::remove_others(connection, key)?;
         // To the old address: what was read before the change still names it.
-        tell(core, connection, user, Message::EmailChanged, request.origin, request.now)?;
+        tell(
+            core,
+            connection,
+            user,
+            Message::EmailChanged,
+            request.origin,
+            request.now,
+        )?;
     }
     Ok(Verification::Verified)
 }

@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::opaque_token::TokenKind;
-use crate::flows::sessions::{self, Caller};
 use crate::flows::email_verification;
+use crate::flows::sessions::{self, Caller};
 use crate::flows::step_up::{self, RecentCaller};
 
 /// What a request presents as bearer.

@@ -250,7 +250,10 @@ impl TestApp {
     pub(crate) async fn delete_user(&self, id: &str) {
         let operator = Operator::command_line(&self.state.core);
         let id = UserId::parse(id).unwrap();
-        admin::users::delete(&self.state.core, &operator, id).await.unwrap().unwrap();
+        admin::users::delete(&self.state.core, &operator, id)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     /// Imports a line as the command line does.
