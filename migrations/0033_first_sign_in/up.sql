@@ -8,7 +8,7 @@ UPDATE users
   FROM (
         SELECT user_id, min(at) AS at
           FROM (
-                SELECT user_id, created_at AS at FROM sessions WHERE auth_time IS NOT NULL
+                SELECT user_id, created_at AS at FROM sessions WHERE idle_expires_at IS NOT NULL
                 UNION ALL
                 SELECT user_id, occurred_at FROM audit_events WHERE event = 'session_created' AND success
                ) AS seen

@@ -45,6 +45,23 @@ impl Purpose {
     }
 }
 
+impl Purpose {
+    /// Tells whether it is sent beyond its bound as long as no link of its kind is alive: where a stranger may ask for the
+    /// same link, the owner must get one that works. A change of address is bounded over all accounts, without exception.
+    pub const fn is_served_when_none_is_alive(self) -> bool {
+        matches!(
+            self,
+            Self::Link(
+                LinkPurpose::MagicLink
+                    | LinkPurpose::PasswordReset
+                    | LinkPurpose::EmailVerification
+                    | LinkPurpose::Invitation
+                    | LinkPurpose::EmailChangeCancellation
+            )
+        )
+    }
+}
+
 impl From<CodePurpose> for Purpose {
     fn from(purpose: CodePurpose) -> Self {
         match purpose {

@@ -129,7 +129,8 @@ fn send_to_new_address(
             tell_holder(core, connection, permit, (owner, email), request)
         }
         (Decision::Granted(permit), None) => {
-            links::send_change(core, connection, permit, (user, email, session_id), request)
+            links::send_change(core, connection, permit, (user, email, session_id), request)?;
+            links::look_for_none(core, connection, request)
         }
         (Decision::Withheld(_), _) => {
             let event = AuditEvent::failure(EventName::OtpSuppressed, "email_change", Some(user.id));
@@ -190,6 +191,8 @@ fn post_account_exists(
     locale: Locale,
     request: Request<'_>,
 ) -> Result<(), Fault> {
+    // In the place of the row that a link takes.
+    links::look_for_none(core, connection, request)?;
     let contents = Contents {
         message: Message::AccountExists,
         locale,

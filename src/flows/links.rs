@@ -214,6 +214,17 @@ fn insert(
     Ok(link)
 }
 
+/// Looks for a link that does not exist, where another address would get one: it takes as long as writing its row does, to
+/// the statement.
+pub(super) fn look_for_none(core: &Core, connection: &mut PgConnection, request: Request<'_>) -> Result<(), Fault> {
+    let key = LinkKey {
+        user_id: UserId::new(request.now, core.random.as_ref()),
+        id: LinkTokenId::new(request.now, core.random.as_ref()),
+    };
+    let _none = link_tokens::find(connection, key, LinkPurpose::EmailVerification, request.now)?;
+    Ok(())
+}
+
 /// Does the work of [`send`] for an address that no account has, so that time does not tell.
 fn send_to_nobody(
     core: &Core,

@@ -158,12 +158,12 @@ fn answer_by_mail(
     request: Request<'_>,
 ) -> Result<(), Fault> {
     let Request { origin, now } = request;
-    match (&user.email, inserted) {
-        (None, _) => {}
-        (Some(_), Insertion::Inserted) => send_first(core, connection, user, origin, now)?,
-        (Some(email), Insertion::EmailTaken) => {
-            let owner = users::find_active_by_email(connection, email)?;
-            email::tell_owner(core, connection, (owner.as_ref(), email), request)?;
+    if let Some(email) = &user.email {
+        // Of a free address, this finds the account that was made a moment ago.
+        let holder = users::find_active_by_email(connection, email)?;
+        match inserted {
+            Insertion::Inserted => send_first(core, connection, user, origin, now)?,
+            Insertion::EmailTaken => email::tell_owner(core, connection, (holder.as_ref(), email), request)?,
         }
     }
     let event = match (inserted, &user.email) {

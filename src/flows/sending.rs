@@ -68,22 +68,20 @@ pub(super) fn decide(
 ) -> Result<Decision, Fault> {
     let source = source_of(connection, dispatch.account, (origin, now))?;
     let wait = wait_or_take(core, connection, &bounds(dispatch, &source), now)?;
-    // Asked for whether or not the bound is used up, and of an address without an account, too: time does not tell.
-    let is_free = match dispatch.purpose {
-        // A change of address has its bound over all accounts: one that has no live link yet is no exception.
-        Purpose::Link(purpose) if purpose != LinkPurpose::EmailChange => {
-            // The nil id is nobody's.
-            let account = dispatch.account.unwrap_or(UserId::from_uuid(Uuid::nil()));
-            !link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?
-        }
-        // Asks as for the link that a registration with a free address sends: in private mode the two must cost the same.
-        Purpose::AccountExists => {
-            let account = UserId::from_uuid(Uuid::nil());
-            let purpose = LinkPurpose::EmailVerification;
-            link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?
-        }
-        _ => false,
+    // Looked up whether or not the bound is used up, for an address without an account too, and for every purpose that a
+    // client can cause at an address of another: neither time nor the number of statements tells.
+    let looks_for = match dispatch.purpose {
+        Purpose::Link(purpose) => Some(purpose),
+        Purpose::AccountExists => Some(LinkPurpose::EmailVerification),
+        Purpose::SignInCode | Purpose::EnrolmentCode | Purpose::Notice => None,
     };
+    let mut is_free = false;
+    if let Some(purpose) = looks_for {
+        // The nil id is no account's.
+        let account = dispatch.account.unwrap_or(UserId::from_uuid(Uuid::nil()));
+        let alive = link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?;
+        is_free = !alive && dispatch.purpose.is_served_when_none_is_alive();
+    }
     match wait {
         Some(wait) if !is_free => {
             measures::throttle("sending");

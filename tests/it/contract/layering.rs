@@ -152,6 +152,7 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
                 "schema",
                 "pool",
                 "transaction",
+                "usernames::",
                 "users::UserRow",
             ],
         ),

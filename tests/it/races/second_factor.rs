@@ -153,7 +153,8 @@ async fn many_wishes_for_a_new_secret_leave_one_that_works() {
         .map(|answer| answer.expect(201).text("/secret"))
         .collect();
     assert_eq!(count(&app, "totp_factors"), 1);
-    // Which of them was last is not known; exactly one confirms. Five attempts a login, so each gets its own.
+    // Which of them was last is not known; exactly one confirms, in the login that asked. As if that login had attempts without
+    // end, and the account no wait: the secrets expire before it is over.
     let mut confirmed = 0;
     for secret in secrets {
         let fresh = Person {
@@ -162,10 +163,10 @@ async fn many_wishes_for_a_new_secret_leave_one_that_works() {
             email: person.email.clone(),
             pre_auth_token: String::new(),
         };
-        let token = fresh.log_in(&app).await;
-        // As if the wait were over each time; the secrets expire before it is.
         forgive(&app);
-        confirmed += u32::from(verify(&app, &token, &fresh.code(&app)).await.status == 200);
+        let attempts = "UPDATE sessions SET attempts = 0";
+        app.database.connect().batch_execute(attempts).unwrap();
+        confirmed += u32::from(verify(&app, &person.pre_auth_token, &fresh.code(&app)).await.status == 200);
     }
     assert_eq!(confirmed, 1);
 }

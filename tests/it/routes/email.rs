@@ -116,7 +116,8 @@ async fn an_address_that_another_account_has_is_refused_also_at_the_last_moment(
 async fn two_who_want_the_same_address_at_once_get_it_once() {
     let app = TestApp::new().await;
     let mut tokens = Vec::new();
-    for number in 0..5 {
+    // No more are mailed to one address in an hour.
+    for number in 0..3 {
         let signed_in = Person::sign_up(&app, &format!("jo{number}@example.com")).await;
         change(&app, &signed_in.access_token, "new@example.com")
             .await
@@ -127,7 +128,7 @@ async fn two_who_want_the_same_address_at_once_get_it_once() {
     let answers = futures_util::future::join_all(tokens.iter().map(|token| prove(&app, token))).await;
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     statuses.sort_unstable();
-    assert_eq!(statuses, [204, 400, 400, 400, 400]);
+    assert_eq!(statuses, [204, 400, 400]);
 }
 
 #[actix_web::test]

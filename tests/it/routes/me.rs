@@ -103,7 +103,7 @@ async fn name_and_language_change_and_what_is_left_out_stays() {
 #[actix_web::test]
 async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
     app.clock.advance(301);
     let patch = async |token: &str, body: serde_json::Value| app.call_as(Method::PATCH, "/me", token, &body).await;
     let token = &signed_in.access_token;
@@ -126,7 +126,7 @@ async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
     let token = step_up(&app, token, &proof).await.expect(200).text("/access_token");
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
     let letter = app.letter("jo@example.com", "username_changed").await;
-    assert_eq!(letter["locale"], "de");
+    assert_eq!(letter["subject"], "Ihr Benutzername wurde geändert");
     // What is the name already is no change.
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
     let news = app.news("jo@example.com").await;

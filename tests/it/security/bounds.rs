@@ -195,7 +195,7 @@ async fn twenty_accounts_that_want_one_address_send_it_three_mails_and_are_answe
     }
     answers.dedup();
     assert_eq!(answers.len(), 1);
-    assert_eq!(app.news("victim@example.com").await, ["email_verification"; 3]);
+    assert_eq!(app.news("victim@example.com").await, ["email_change"; 3]);
     app.clock.advance(3600);
     let account = Person::sign_up(&app, "mo@example.com").await;
     app.call_as(Method::POST, "/email/change", &account.access_token, &body)

@@ -89,7 +89,7 @@ async fn a_sign_in_with_a_program_not_seen_before_is_told() {
 #[actix_web::test]
 async fn a_mail_names_a_program_from_our_list_and_the_list_of_sessions_shows_what_was_sent() {
     let app = TestApp::new().await;
-    let person = Person::sign_up(&app, "jo@example.com").await.person;
+    let person = Person::sign_up_proven(&app, "jo@example.com").await.person;
     app.clock.advance(3600);
     let lie = "Your account is locked, call 030 1234567. Firefox/140";
     let signed_in = verify_with(&app, &person, lie).await;

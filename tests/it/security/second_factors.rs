@@ -354,6 +354,12 @@ async fn an_authenticator_that_waits_is_confirmed_by_no_other_way_than_its_own()
         .await
         .expect(200)
         .text("/access_token");
+    // Nor does another session confirm what the registration began.
+    post(&app, "/2fa/totp/confirm", &token, json!({"code": person.code(&app)}))
+        .await
+        .expect_problem(401, "invalid_code");
+    let secret = app.post_as("/2fa/totp", &token).await.expect(201).text("/secret");
+    let person = Person { secret, ..person };
     let answer = post(&app, "/2fa/totp/confirm", &token, json!({"code": person.code(&app)})).await;
     assert_eq!(
         answer.expect(200).json()["recovery_codes"].as_array().unwrap().len(),

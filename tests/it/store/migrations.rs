@@ -181,12 +181,14 @@ fn an_account_that_was_signed_in_to_before_is_known_to_have_been() {
         INSERT INTO users (id, email, password_scheme, password_key_id, password_hash, password_changed_at, created_at)
         SELECT gen_random_uuid(), name || '@example.com', 'none', 0, '', now(), now()
           FROM unnest(ARRAY['session', 'both', 'trail', 'pending', 'never']) AS name;
-        INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at, expires_at,
-                              auth_time, ended_at, end_reason)
-        SELECT gen_random_uuid(), id, 'ended', '{}', now(), now() - interval '2 h', now(), now(), now(), now(), 'logout'
+        INSERT INTO sessions (id, user_id, state, methods, proved_at, password_changed_at, created_at, last_used_at,
+                              expires_at, idle_expires_at, ended_at, end_reason)
+        SELECT gen_random_uuid(), id, 'ended', '{}', '{}', now(), now() - interval '2 h', now(), now(), now(), now(), 'logout'
           FROM users WHERE email ~ 'session|both';
-        INSERT INTO sessions (id, user_id, state, methods, password_changed_at, created_at, last_used_at, expires_at)
-        SELECT gen_random_uuid(), id, 'pending', '{}', now(), now(), now(), now() FROM users WHERE email ~ 'pending';
+        INSERT INTO sessions (id, user_id, state, methods, proved_at, password_changed_at, created_at, last_used_at,
+                              expires_at)
+        SELECT gen_random_uuid(), id, 'pending', '{}', '{}', now(), now(), now(), now()
+          FROM users WHERE email ~ 'pending';
         INSERT INTO audit_events (id, occurred_at, event, success, user_id, request_id)
         SELECT gen_random_uuid(), now() + interval '1 min', 'session_created', true, id, gen_random_uuid()
           FROM users WHERE email ~ 'both|trail';";
