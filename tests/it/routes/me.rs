@@ -126,7 +126,7 @@ async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
     let token = step_up(&app, token, &proof).await.expect(200).text("/access_token");
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
     let letter = app.letter("jo@example.com", "username_changed").await;
-    assert_eq!(letter["locale"], "de");
+    assert_eq!(letter["subject"], "Ihr Benutzername wurde geändert");
     // What is the name already is no change.
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
     let news = app.news("jo@example.com").await;
