@@ -61,6 +61,10 @@ enum Fate {
 }
 
 /// The table. What was begun in a session was begun in one that the end concerns; the owner acts from another one.
+#[expect(
+    clippy::match_same_arms,
+    reason = "the order of the rows, and a reason for each, say more"
+)]
 fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
         AccountDisabled, EmailChangeCancelled, EndedByOperator, EndedByOwner, Expired, FactorsReset, Logout,
