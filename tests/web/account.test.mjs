@@ -39,6 +39,7 @@ story('the address is confirmed and changed by mail', async (person) => {
   await person.sees(`We sent a mail to ${address}.`);
   await person.page.goto((await person.service.message(address, 'email_change')).link);
   await person.press('Confirm the address');
+  await person.at('Your address is confirmed');
   await person.follow('Profile');
   await person.sees(address);
 });
