@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lettre::address::Envelope;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{self, Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Mailboxes, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls, TlsParameters};
@@ -157,6 +157,25 @@ impl Sender {
 
     fn domain(&self) -> &str {
         self.mailbox.email.domain()
+    }
+
+    /// Returns the header `From`. The library leaves a name such as `Example.com` without quotes, which only old mail may
+    /// have (RFC 5322 §4.1): a full stop is not part of an atom (§3.2.3).
+    fn header(&self) -> HeaderValue {
+        let value = header::From::from(Mailboxes::from(self.mailbox.clone())).display();
+        let is_bare = |name: &&str| {
+            name.contains('.')
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        match self.mailbox.name.as_deref().filter(is_bare) {
+            Some(name) => {
+                let quoted = format!("\"{name}\" <{}>", self.mailbox.email);
+                HeaderValue::dangerous_new_pre_encoded(header::From::name(), self.mailbox.to_string(), quoted)
+            }
+            None => value,
+        }
     }
 }
 
@@ -306,18 +325,18 @@ impl SmtpTransport {
         let builder = Message::builder()
             // Not left to be read from the headers, which are written for people.
             .envelope(envelope)
-            .from(self.sender.mailbox.clone())
+            .raw_header(self.sender.header())
             .to(Mailbox::new(None, to))
             .subject(&outgoing.rendered.subject)
             .date(SystemTime::from(self.clock.now()))
             // The same each time that it is sent, so that the other side can drop what it has already.
             .message_id(Some(format!("<{}@{}>", outgoing.id, self.sender.domain())))
-            .raw_header(header(
+            .raw_header(plain_header(
                 HeaderName::new_from_ascii_str("Content-Language"),
                 outgoing.locale,
             ))
             // Nobody's absence is to be told to us (RFC 3834 §5).
-            .raw_header(header(
+            .raw_header(plain_header(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated",
             ));
@@ -346,7 +365,7 @@ impl fmt::Debug for SmtpTransport {
     }
 }
 
-fn header(name: HeaderName, value: &str) -> HeaderValue {
+fn plain_header(name: HeaderName, value: &str) -> HeaderValue {
     HeaderValue::new(name, value.to_owned())
 }
 

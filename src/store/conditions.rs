@@ -30,7 +30,7 @@ pub struct Conditions {
     pub may_create: bool,
     /// Whether tables were made there before, by this role or another.
     #[diesel(sql_type = Bool)]
-    is_made: bool,
+    pub is_made: bool,
 }
 
 // Where a role may not use any schema of its search path, there is no current one. PostgreSQL's own answer to a statement

@@ -49,12 +49,15 @@ pub enum MigrationError {
     /// Migrations are missing, and nothing can be written.
     #[error("the database takes no changes, for it is a standby or set to read only, and migrations are to be applied")]
     ReadOnly,
-    /// The role may not make the tables, or not use them.
+    /// The role may not make tables, and there are none yet.
     #[error(
-        "this role may not make or use tables here (PostgreSQL 15 and later grant that to nobody in the schema public): an \
-         owner of the schema has to run {0}"
+        "this role may not make tables here (PostgreSQL 15 and later let only the database's owner do so in the schema \
+         public): run `vestibule migrate` as the owner, or have the owner run {0}"
     )]
-    Forbidden(String),
+    MayNotCreate(String),
+    /// Another role made the tables, and this one may not name them.
+    #[error("this role may not use the tables that are here: have the owner of the schema run {0}")]
+    MayNotUse(String),
     /// A migration failed; the schema is as the one before left it.
     #[error("a migration failed: {0}")]
     Failed(String),
@@ -92,7 +95,11 @@ pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationE
         return Err(MigrationError::ReadOnly);
     }
     if let Some(grant) = conditions.missing_grant() {
-        return Err(MigrationError::Forbidden(grant));
+        return Err(if conditions.is_made {
+            MigrationError::MayNotUse(grant)
+        } else {
+            MigrationError::MayNotCreate(grant)
+        });
     }
     let applied = connection
         .run_pending_migrations(MIGRATIONS)

@@ -147,6 +147,7 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
         (
             "store",
             &[
+                "conditions",
                 "error",
                 "kept",
                 "migrations",

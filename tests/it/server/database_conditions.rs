@@ -124,7 +124,7 @@ fn a_database_that_is_set_to_read_only_makes_an_instance_not_ready_until_it_take
     // Not for want of connections: those are there.
     client.get("/health/ready").problem(503, "service_unavailable");
     database.sql(&format!(
-        "SET default_transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
+        "SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
     ));
     database.sql(others);
     program.ready();
