@@ -106,7 +106,7 @@ $$;
 -- so many partitions are made (rows beyond them stay in the default one).
 --
 -- Whoever writes holds the table for the length of a transaction. Parting the default and dropping have to wait for all of
--- them, and all who come later wait for that, so it waits a quarter of a second and leaves it to the next time. DETACH …
+-- them, and all who come later wait for that, so it waits a quarter of a second and leaves it to the next time. DETACH ...
 -- CONCURRENTLY is no way out: there is none with a default partition.
 CREATE FUNCTION audit_events_tend(moment timestamptz) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
     SET lock_timeout = '250ms' SET TimeZone = 'UTC' AS $$

@@ -11,8 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::address::Envelope;
+use lettre::message::header::{self, Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Mailboxes, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls, TlsParameters};
@@ -128,22 +129,92 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Reads `jo@example.com` or `Jo <jo@example.com>`.
+    /// Reads `jo@example.com` or `Jo <jo@example.com>`. The name may have any printable characters, and may stand in quotes.
+    /// An international domain becomes A-labels (RFC 5891 §4.4), which every mail server takes.
     ///
     /// # Errors
     ///
     /// Says what is wanted, without the text.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mailbox = Some(text).filter(|text| !text.contains(char::is_control));
-        let mailbox = mailbox.and_then(|text| text.parse().ok());
-        let mailbox = mailbox.ok_or_else(|| {
-            "must be an address such as auth@example.com, or with a name: Example <auth@example.com>".to_owned()
+        const WANTED: &str = "must be an address such as auth@example.com, or with a name: Example <auth@example.com>";
+        // A line end would end the header.
+        let text = Some(text.trim())
+            .filter(|text| !text.contains(char::is_control))
+            .ok_or(WANTED)?;
+        let (name, address) = match text.strip_suffix('>') {
+            Some(named) => named.rsplit_once('<').ok_or(WANTED)?,
+            None => ("", text),
+        };
+        let name = unquoted(name.trim()).ok_or(WANTED)?;
+        let email = to_ascii(address).map_err(|unfit| match unfit {
+            Unfit::LocalPart => "must have only ASCII letters before the @: few mail servers take others (RFC 6531)",
+            Unfit::Unreadable => WANTED,
         })?;
-        Ok(Self { mailbox })
+        Ok(Self {
+            mailbox: Mailbox::new(Some(name).filter(|name| !name.is_empty()), email),
+        })
     }
 
     fn domain(&self) -> &str {
         self.mailbox.email.domain()
+    }
+
+    /// Returns the header `From`. The library leaves a name such as `Example.com` without quotes, which only old mail may
+    /// have (RFC 5322 §4.1): a full stop is not part of an atom (§3.2.3).
+    fn header(&self) -> HeaderValue {
+        let value = header::From::from(Mailboxes::from(self.mailbox.clone())).display();
+        let is_bare = |name: &&str| {
+            name.contains('.')
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        match self.mailbox.name.as_deref().filter(is_bare) {
+            Some(name) => {
+                let quoted = format!("\"{name}\" <{}>", self.mailbox.email);
+                HeaderValue::dangerous_new_pre_encoded(header::From::name(), self.mailbox.to_string(), quoted)
+            }
+            None => value,
+        }
+    }
+}
+
+/// Returns a name without the quotes around it (RFC 5322 §3.2.4), if there are any; `None`, if they do not match.
+fn unquoted(name: &str) -> Option<String> {
+    let Some(quoted) = name.strip_prefix('"') else {
+        return Some(name.to_owned());
+    };
+    let quoted = quoted.strip_suffix('"')?;
+    let mut plain = String::with_capacity(quoted.len());
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => plain.push(characters.next()?),
+            '"' => return None,
+            character => plain.push(character),
+        }
+    }
+    Some(plain)
+}
+
+/// Why there can be no mail to or from an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unfit {
+    /// What is before the `@` would need SMTPUTF8 (RFC 6531) all the way to the mailbox.
+    LocalPart,
+    /// It is no address.
+    Unreadable,
+}
+
+/// Reads an address, and writes its domain in the form that is ASCII.
+fn to_ascii(text: &str) -> Result<Address, Unfit> {
+    let (local, domain) = text.rsplit_once('@').ok_or(Unfit::Unreadable)?;
+    let domain = idna::domain_to_ascii(domain).map_err(|_unreadable| Unfit::Unreadable)?;
+    let address = Address::new(local, domain).map_err(|_unreadable| Unfit::Unreadable)?;
+    if local.is_ascii() {
+        Ok(address)
+    } else {
+        Err(Unfit::LocalPart)
     }
 }
 
@@ -248,23 +319,24 @@ impl SmtpTransport {
     fn mail(&self, outgoing: &Outgoing) -> Result<Message, SendError> {
         let refused = |why: &str| SendError::Refused(why.to_owned());
         // An address that could end its header is none.
-        let to: Address = outgoing
-            .to
-            .parse()
-            .map_err(|_unreadable| refused("the destination is no mail address"))?;
+        let to = to_ascii(&outgoing.to).map_err(|_unfit| refused("the destination is no mail address"))?;
+        let envelope = Envelope::new(Some(self.sender.mailbox.email.clone()), vec![to.clone()])
+            .map_err(|_unmade| refused("the mail cannot be made"))?;
         let builder = Message::builder()
-            .from(self.sender.mailbox.clone())
+            // Not left to be read from the headers, which are written for people.
+            .envelope(envelope)
+            .raw_header(self.sender.header())
             .to(Mailbox::new(None, to))
             .subject(&outgoing.rendered.subject)
             .date(SystemTime::from(self.clock.now()))
             // The same each time that it is sent, so that the other side can drop what it has already.
             .message_id(Some(format!("<{}@{}>", outgoing.id, self.sender.domain())))
-            .raw_header(header(
+            .raw_header(plain_header(
                 HeaderName::new_from_ascii_str("Content-Language"),
                 outgoing.locale,
             ))
             // Nobody's absence is to be told to us (RFC 3834 §5).
-            .raw_header(header(
+            .raw_header(plain_header(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated",
             ));
@@ -293,7 +365,7 @@ impl fmt::Debug for SmtpTransport {
     }
 }
 
-fn header(name: HeaderName, value: &str) -> HeaderValue {
+fn plain_header(name: HeaderName, value: &str) -> HeaderValue {
     HeaderValue::new(name, value.to_owned())
 }
 
@@ -343,7 +415,12 @@ fn enhanced_status(error: &SmtpError) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::delivery::Rendered;
 
     #[test]
     fn a_url_says_where_and_how() {
@@ -405,19 +482,113 @@ mod tests {
 
     #[test]
     fn senders_have_an_address_and_may_have_a_name() {
-        assert_eq!(Sender::parse("auth@example.com").unwrap().domain(), "example.com");
-        assert_eq!(
-            Sender::parse("Grüne Tür <auth@example.com>").unwrap().domain(),
-            "example.com"
-        );
+        for (text, name, address) in [
+            ("auth@example.com", None, "auth@example.com"),
+            (" <auth@example.com> ", None, "auth@example.com"),
+            ("Grüne Tür <auth@example.com>", Some("Grüne Tür"), "auth@example.com"),
+            (
+                "Acme, Inc.: (a < b) <auth@example.com>",
+                Some("Acme, Inc.: (a < b)"),
+                "auth@example.com",
+            ),
+            (
+                r#"Jo "the door" Doe <auth@example.com>"#,
+                Some(r#"Jo "the door" Doe"#),
+                "auth@example.com",
+            ),
+            (
+                r#""Acme, \"Inc.\"" <auth@example.com>"#,
+                Some(r#"Acme, "Inc.""#),
+                "auth@example.com",
+            ),
+            (
+                "Bücher <auth@bücher.example>",
+                Some("Bücher"),
+                "auth@xn--bcher-kva.example",
+            ),
+            ("auth@例え.テスト", None, "auth@xn--r8jz45g.xn--zckzah"),
+            ("auth@xn--bcher-kva.example", None, "auth@xn--bcher-kva.example"),
+        ] {
+            let mailbox = Sender::parse(text).unwrap().mailbox;
+            assert_eq!(
+                (mailbox.name.as_deref(), mailbox.email.as_ref()),
+                (name, address),
+                "{text}"
+            );
+        }
         for bad in [
             "",
             "auth",
             "a@example.com, b@example.com",
             "X\r\nBcc: y <a@example.com>",
             "X <a@example.com> y",
+            "X a@example.com>",
+            r#""X <a@example.com>"#,
+            r#""X" y" <a@example.com>"#,
+            r#""X\" <a@example.com>"#,
+            "X <a@-.example>",
         ] {
-            assert!(Sender::parse(bad).is_err(), "{bad:?}");
+            let why = Sender::parse(bad).unwrap_err();
+            assert!(why.contains("must be an address"), "{bad:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_local_part_that_is_not_ascii_is_refused_for_that_reason() {
+        for text in ["büro@example.com", "Bücher <büro@bücher.example>"] {
+            let why = Sender::parse(text).unwrap_err();
+            assert!(why.contains("ASCII letters before the @"), "{text}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_name_and_the_domain_are_a_mail_is_ascii_and_comes_from_them(
+            name in "[^\\p{C}]{0,60}", domain in "[a-zäöüßあ-ん]{1,12}\\.(example|テスト)",
+        ) {
+            let Ok(sender) = Sender::parse(&format!("{} <auth@{domain}>", quoted(&name))) else {
+                // Not every text is a domain name.
+                prop_assert!(idna::domain_to_ascii(&domain).is_err());
+                return Ok(());
+            };
+            prop_assert_eq!(sender.mailbox.name.as_deref().unwrap_or_default(), name.as_str());
+            let server = SmtpServer::parse("smtp://127.0.0.1?tls=none").unwrap();
+            let transport = SmtpTransport::new(&server, sender, Arc::new(Standing), LIMIT).unwrap();
+            let mail = transport.mail(&outgoing_to(&format!("jo@{domain}"))).unwrap();
+            prop_assert!(mail.formatted().is_ascii());
+            let ascii = idna::domain_to_ascii(&domain).unwrap();
+            let from: &str = mail.envelope().from().unwrap().as_ref();
+            prop_assert_eq!(from, format!("auth@{ascii}"));
+            let to: &str = mail.envelope().to()[0].as_ref();
+            prop_assert_eq!(to, format!("jo@{ascii}"));
+        }
+    }
+
+    /// A clock that stands.
+    struct Standing;
+
+    impl Clock for Standing {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::UNIX_EPOCH
+        }
+    }
+
+    fn quoted(name: &str) -> String {
+        format!("\"{}\"", name.replace('\\', r"\\").replace('"', r#"\""#))
+    }
+
+    fn outgoing_to(to: &str) -> Outgoing {
+        Outgoing {
+            id: Uuid::from_u128(7),
+            to: to.to_owned(),
+            kind: "test",
+            locale: "en",
+            code: None,
+            rendered: Rendered {
+                subject: "Subject".to_owned(),
+                text: "Text".to_owned(),
+                html: None,
+            },
         }
     }
 }

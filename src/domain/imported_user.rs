@@ -3,11 +3,11 @@
 //! What cannot be kept as it is said is refused, member by member and in words that repeat no value: half an account would
 //! be found out by its owner, at the door.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::input::InvalidInput;
+use super::input::{InvalidInput, trim_unseen};
 use super::message::Locale;
 use super::roles;
 use super::totp::TotpSecret;
@@ -89,7 +89,8 @@ impl ImportedUser {
             invalid.errors.extend(faults.errors.iter().cloned());
         }
         let secret = members.totp_secret.as_ref().map(ExposeSecret::expose_secret);
-        let totp_secret = secret.and_then(|text| invalid.keep("/totp_secret", TotpSecret::parse_base32(text)));
+        let totp_secret =
+            secret.and_then(|text| invalid.keep("/totp_secret", TotpSecret::parse_base32(trim_unseen(text))));
         let given = members.roles.as_deref().unwrap_or_default();
         let roles = invalid.keep("/roles", roles::check(given)).unwrap_or_default();
         let made = members.created_at.as_deref();
@@ -115,8 +116,17 @@ impl ImportedUser {
 /// Reads a time as RFC 3339 writes it, to the microseconds that the database keeps.
 fn parse_past(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
     const WANTED: &str = "must be a time that has passed, such as 2020-02-03T04:05:06Z, since 1970";
+    const WITHOUT_ZONE: &str = "has no time zone: add Z for UTC, or an offset such as +01:00";
+    let lacks_zone =
+        |separator| NaiveDateTime::parse_from_str(text, &format!("%Y-%m-%d{separator}%H:%M:%S%.f")).is_ok();
     let time = DateTime::parse_from_rfc3339(text)
-        .map_err(|_unreadable| WANTED)?
+        .map_err(|_unreadable| {
+            if lacks_zone('T') || lacks_zone(' ') {
+                WITHOUT_ZONE
+            } else {
+                WANTED
+            }
+        })?
         .to_utc();
     if (DateTime::UNIX_EPOCH..=now).contains(&time) {
         Ok(time.trunc_subsecs(6))
@@ -196,6 +206,31 @@ mod tests {
         }
         let several = read(&json!({"email": "x", "roles": [""], "locale": "_"})).unwrap_err();
         assert_eq!(several.errors.len(), 3);
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_told_from_one_that_cannot_be_read() {
+        for (time, expected) in [
+            ("2020-02-03T04:05:06", "has no time zone"),
+            ("2020-02-03T04:05:06.123456", "has no time zone"),
+            ("2020-02-03 04:05:06.1", "has no time zone"),
+            ("2020-02-03", "such as 2020-02-03T04:05:06Z"),
+            ("2020-13-03T04:05:06", "such as 2020-02-03T04:05:06Z"),
+            ("yesterday", "such as 2020-02-03T04:05:06Z"),
+        ] {
+            let invalid = read(&json!({"created_at": time})).unwrap_err();
+            assert!(invalid.errors[0].detail.contains(expected), "{time}: {invalid:?}");
+        }
+        assert!(read(&json!({"created_at": "2020-02-03T04:05:06+00:00"})).is_ok());
+    }
+
+    #[test]
+    fn a_secret_is_read_whatever_surrounds_it() {
+        for around in [" \r\n", "\u{feff}", "\u{200b}\u{a0}", "\u{202a}\t"] {
+            let secret = format!("{around}GEZDGNBVGY3TQOJQ{around}");
+            let user = read(&json!({"totp_secret": secret})).unwrap();
+            assert_eq!(user.totp_secret.unwrap().expose(), b"1234567890", "{around:?}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::{RequestId, TotpFactorId, UserId};
 use crate::domain::imported_user::{ImportedUser, UserMembers};
-use crate::domain::input::InvalidInput;
+use crate::domain::input::{InvalidInput, trim_unseen};
 use crate::domain::user::AccountNames;
 use crate::domain::username::Username;
 use crate::store::totp_factors::NewActiveFactor;
@@ -194,7 +194,7 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
         Ok(members) => members,
         Err(invalid) => return Ok(Err(invalid)),
     };
-    let password = StoredPassword::foreign(members.password_hash.expose_secret());
+    let password = StoredPassword::foreign(trim_unseen(members.password_hash.expose_secret()));
     let (imported, password) = match (ImportedUser::of(&members, now), password) {
         (Ok(imported), Ok(password)) => (imported, password),
         (imported, password) => {

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Integer, Text, Timestamptz};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::conditions::Conditions;
 use super::migrations::{MIGRATIONS, MigrationError, refused};
 use crate::domain::clock::Clock;
 
@@ -25,16 +26,14 @@ pub struct Inspection {
     pub clock_ahead: TimeDelta,
     /// How long the server took to answer.
     pub round_trip: TimeDelta,
-    /// Whether nothing can be written: a standby, or a database that was set so.
-    pub read_only: bool,
+    /// What it is like, and what this role may do there.
+    pub conditions: Conditions,
     /// Migrations that the next start would apply.
     pub pending: Vec<String>,
     /// A migration of a newer program.
     pub newer: Option<String>,
     /// Tables that the role may not read or add to.
     pub forbidden_tables: Vec<String>,
-    /// Whether the role may make tables.
-    pub may_migrate: bool,
     /// Most connections that the server takes.
     pub max_connections: i32,
 }
@@ -43,10 +42,6 @@ pub struct Inspection {
 struct ServerRow {
     #[diesel(sql_type = Integer)]
     version: i32,
-    #[diesel(sql_type = Bool)]
-    read_only: bool,
-    #[diesel(sql_type = Bool)]
-    may_migrate: bool,
     #[diesel(sql_type = Integer)]
     max_connections: i32,
     #[diesel(sql_type = Array<Text>)]
@@ -69,8 +64,6 @@ struct VersionRow {
 
 // Partitions are reached through their table, and a table that is only added to is enough to add to.
 const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS version, \
-     pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool AS read_only, \
-     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_migrate, \
      current_setting('max_connections')::int4 AS max_connections, \
      to_regclass('__diesel_schema_migrations') IS NOT NULL AS has_migrations, \
      ARRAY(SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace \
@@ -89,6 +82,10 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
     connection
         .batch_execute("SET statement_timeout = '5s'")
         .map_err(|error| failed(&error))?;
+    let conditions = Conditions::read(&mut connection).map_err(|error| failed(&error))?;
+    if let Some(encoding) = conditions.unfit_encoding() {
+        return Err(MigrationError::Encoding(encoding.to_owned()));
+    }
     let server: ServerRow = diesel::sql_query(SERVER)
         .get_result(&mut connection)
         .map_err(|error| failed(&error))?;
@@ -116,11 +113,10 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         version: server.version,
         clock_ahead,
         round_trip,
-        read_only: server.read_only,
+        conditions,
         newer: applied.difference(&known).next().cloned(),
         pending: known.difference(&applied).cloned().collect(),
         forbidden_tables: server.forbidden_tables,
-        may_migrate: server.may_migrate,
         max_connections: server.max_connections,
     })
 }

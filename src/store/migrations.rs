@@ -13,6 +13,8 @@ use diesel::{Connection, ConnectionError, PgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::conditions::Conditions;
+
 /// All migrations, in order.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// An arbitrary constant that names our lock among the database's advisory locks.
@@ -38,6 +40,24 @@ pub enum MigrationError {
          DATABASE_URL that leads to PostgreSQL itself, and without VESTIBULE_DB_POOLER"
     )]
     Pooled,
+    /// The database cannot hold what people write.
+    #[error(
+        "the database's encoding is {0}, and vestibule needs UTF8: make another one with CREATE DATABASE … ENCODING 'UTF8' \
+         TEMPLATE template0"
+    )]
+    Encoding(String),
+    /// Migrations are missing, and nothing can be written.
+    #[error("the database takes no changes, for it is a standby or set to read only, and migrations are to be applied")]
+    ReadOnly,
+    /// The role may not make tables, and there are none yet.
+    #[error(
+        "this role may not make tables here (PostgreSQL 15 and later let only the database's owner do so in the schema \
+         public): run `vestibule migrate` as the owner, or have the owner run {0}"
+    )]
+    MayNotCreate(String),
+    /// Another role made the tables, and this one may not name them.
+    #[error("this role may not use the tables that are here: have the owner of the schema run {0}")]
+    MayNotUse(String),
     /// A migration failed; the schema is as the one before left it.
     #[error("a migration failed: {0}")]
     Failed(String),
@@ -54,6 +74,12 @@ pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationE
     let mut connection = PgConnection::establish(url.expose_secret()).map_err(refused)?;
     if pooled {
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+    }
+    let conditions = Conditions::read(&mut connection).map_err(|error| failed(&error))?;
+    if let Some(encoding) = conditions.unfit_encoding() {
+        return Err(MigrationError::Encoding(encoding.to_owned()));
+    }
+    if pooled {
         let current = is_current(&mut connection)?;
         return current.then(Vec::new).ok_or(MigrationError::Pooled);
     }
@@ -64,6 +90,16 @@ pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationE
         .map_err(|error| failed(&error))?;
     if is_current(&mut connection)? {
         return Ok(Vec::new());
+    }
+    if conditions.read_only {
+        return Err(MigrationError::ReadOnly);
+    }
+    if let Some(grant) = conditions.missing_grant() {
+        return Err(if conditions.is_made {
+            MigrationError::MayNotUse(grant)
+        } else {
+            MigrationError::MayNotCreate(grant)
+        });
     }
     let applied = connection
         .run_pending_migrations(MIGRATIONS)
@@ -138,4 +174,26 @@ fn versions(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
     let rows: Vec<Version> =
         diesel::sql_query("SELECT version FROM __diesel_schema_migrations ORDER BY version").load(connection)?;
     Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// Other encodings lack the letters that prose likes, and a statement with one stops there.
+    #[test]
+    fn migrations_are_written_in_ascii() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut read = 0;
+        for migration in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            for file in ["up.sql", "down.sql"].map(|name| migration.join(name)) {
+                if let Ok(text) = fs::read_to_string(&file) {
+                    assert!(text.is_ascii(), "{}", file.display());
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 40, "{read}");
+    }
 }

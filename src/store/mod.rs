@@ -4,6 +4,7 @@
 //! written. `now` is an argument: SQL never asks the database for the time.
 
 pub mod audit_events;
+pub mod conditions;
 pub mod error;
 pub mod inherited_keys;
 pub mod inspection;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
@@ -567,13 +568,18 @@ pub fn find_active(connection: &mut PgConnection, id: UserId) -> Result<Option<U
     Ok(found.map(User::from))
 }
 
-/// Asks the database for the least answer that proves it works.
+/// Asks the database for the least answer that proves that it works, and takes changes: nothing is served without some.
 ///
 /// # Errors
 ///
-/// Returns faults of the database only.
+/// Returns faults of the database only, among them [`StoreError::Unavailable`] for one that takes no changes.
 pub fn probe(connection: &mut PgConnection) -> Result<(), StoreError> {
     users::table.select(users::id).limit(0).load::<Uuid>(connection)?;
+    let setting = diesel::dsl::sql::<Bool>("current_setting('transaction_read_only')::bool");
+    if diesel::select(setting).get_result(connection)? {
+        let why = "it takes no changes, for it is a standby or set to read only";
+        return Err(StoreError::Unavailable(why.to_owned()));
+    }
     Ok(())
 }
 

@@ -108,7 +108,7 @@ fn built_example() -> &'static Path {
 }
 
 /// Copies a module to where its imports are found: Node looks for them from the module's own place upwards.
-fn beside_its_modules(name: &str) -> PathBuf {
+pub(crate) fn beside_its_modules(name: &str) -> PathBuf {
     let directory = prepared("node");
     let target = directory.join(name);
     let text = fs::read(source(name)).unwrap();

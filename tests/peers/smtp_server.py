@@ -2,6 +2,7 @@
 
     python smtp_server.py [--answer CODE TEXT] [--times N] [--grudge] [--silent] [--closed] [--hold N]
                           [--no-farewell] [--tls CERTIFICATE KEY] [--implicit] [--user USER PASSWORD [--then PASSWORDS]…]
+                          [--ascii]
 
 Prints its port, then one JSON line a mail, as Python's own parser reads it. --answer refuses recipients with an answer,
 the first N of them (all, unless told otherwise); "{address}" in it is the recipient. With --grudge it refuses the first
@@ -10,7 +11,8 @@ port that nobody listens on before a line comes in on standard input. --hold has
 before such a line, or the next one. --no-farewell never answers QUIT. --tls wants STARTTLS before anything else, or TLS
 from the first byte with --implicit. --user wants to be logged in to, within TLS if there is any. With each --then a line
 on standard input changes the password for another one, or for several that are as good, separated by commas; it prints
-which. It ends when its standard input does. Needs aiosmtpd.
+which. With --ascii it lacks SMTPUTF8, as many servers do, and refuses commands and headers with any other byte. It ends when
+its standard input does. Needs aiosmtpd.
 """
 
 import argparse
@@ -39,6 +41,7 @@ class Recorder:
         self.first = None
         self.hold = arguments.hold
         self.farewell = not arguments.no_farewell
+        self.ascii = arguments.ascii
         self.told_to_go_on = asyncio.Event()
 
     async def handle_RCPT(self, server, session, envelope, address, options):
@@ -51,6 +54,9 @@ class Recorder:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        head = envelope.content.partition(b"\r\n\r\n")[0]
+        if self.ascii and not head.isascii():
+            return "554 5.6.7 a header is not ASCII"
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         parts = {part.get_content_type(): part.get_content() for part in mail.walk() if not part.is_multipart()}
         say({
@@ -60,6 +66,8 @@ class Recorder:
             "tls": session.ssl is not None,
             "user": session.auth_data.login.decode() if session.auth_data else None,
             "headers": {name.lower(): str(value) for name, value in mail.items()},
+            "senders": [[sender.display_name, sender.addr_spec] for sender in mail["from"].addresses],
+            "header_defects": [str(defect) for value in mail.values() for defect in value.defects],
             "type": mail.get_content_type(),
             "order": [part.get_content_type() for part in mail.iter_parts()],
             "parts": parts,
@@ -109,6 +117,7 @@ async def main():
     parser.add_argument("--implicit", action="store_true")
     parser.add_argument("--user", nargs=2)
     parser.add_argument("--then", action="append", default=[])
+    parser.add_argument("--ascii", action="store_true")
     arguments = parser.parse_args()
     # It has much to say about what it is told to do wrong, and about clients that hang up.
     logging.disable()
@@ -138,7 +147,7 @@ async def main():
         if arguments.silent:
             return await asyncio.start_server(keep_silent, sock=place)
         return await loop.create_server(
-            lambda: SMTP(recorder, hostname="mail.test", enable_SMTPUTF8=True, **options),
+            lambda: SMTP(recorder, hostname="mail.test", enable_SMTPUTF8=not arguments.ascii, **options),
             sock=place,
             ssl=context if arguments.implicit else None,
         )

@@ -6,8 +6,12 @@ Prints one JSON object a line: the kind, a password that opens the account, thos
 `vestibule users import` takes it.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import logging
+import os
 
 import argon2
 import bcrypt
@@ -16,12 +20,14 @@ import flask
 import flask_bcrypt
 import pyotp
 import werkzeug.security
-from argon2.low_level import Type, hash_secret
+from argon2.low_level import Type, hash_secret, hash_secret_raw
 from django.conf import settings
 from django.contrib.auth import hashers
+from firebase_scrypt import firebasescrypt
 from passlib.hash import argon2 as passlib_argon2
 from passlib.hash import bcrypt as passlib_bcrypt
 from passlib.hash import bcrypt_sha256 as passlib_bcrypt_sha256
+from passlib.hash import pbkdf2_sha1, pbkdf2_sha256, pbkdf2_sha512, phpass
 
 PASSWORD = "Grüne Fenster im Regen"
 # 72 bytes, and then some that bcrypt alone does not see.
@@ -65,6 +71,71 @@ def argon2_of(password, kind, version):
     return hash_secret(password.encode(), b"0123456789abcdef", 2, 64, 2, 32, kind, version).decode()
 
 
+def base64_text(data):
+    return base64.b64encode(data).decode()
+
+
+def keycloak(algorithm, iterations, hash, salt, **more):
+    """What a realm's export has for a password: JSON with JSON in it. Keycloak itself is not written in Python."""
+    parameters = {name: [str(value)] for name, value in more.items()}
+    return json.dumps({
+        "id": "1dbe5dcc-76af-425d-bddc-cc36e1405dae",
+        "type": "password",
+        "userLabel": "My password",
+        "createdDate": 1776007399750,
+        "secretData": json.dumps(
+            {"value": base64_text(hash), "salt": base64_text(salt), "additionalParameters": {}}, separators=(",", ":")
+        ),
+        "credentialData": json.dumps(
+            {"hashIterations": iterations, "algorithm": algorithm, "additionalParameters": parameters},
+            separators=(",", ":"),
+        ),
+    })
+
+
+def keycloak_pbkdf2(algorithm, digest, length):
+    def make(password):
+        salt = os.urandom(16)
+        return keycloak(algorithm, 1000, hashlib.pbkdf2_hmac(digest, password.encode(), salt, 1000, length), salt)
+
+    return make
+
+
+def keycloak_argon2(password):
+    salt = os.urandom(16)
+    hash = hash_secret_raw(password.encode(), salt, 5, 7168, 1, 32, Type.ID, 19)
+    return keycloak("argon2", 5, hash, salt, hashLength=32, memory=7168, type="id", version="1.3", parallelism=1)
+
+
+def as_in_a_form(password):
+    """What PHP's programs that keep "magic quotes" up make of a password that comes from a form."""
+    for character in "\\'\"":
+        password = password.replace(character, "\\" + character)
+    return password.strip(" \t\n\r\0\x0b")
+
+
+def wordpress(password):
+    """WordPress since 6.8."""
+    digest = hmac.digest(b"wp-sha384", password.encode(), "sha384")
+    return "$wp" + passlib_bcrypt.using(rounds=4, ident="2y").hash(base64_text(digest))
+
+
+def wordpress_until_6_8(password):
+    return phpass.using(rounds=8).hash(password)
+
+
+FIREBASE = {"n": 10, "r": 8, "separator": "Bw==", "signer_key": base64_text(bytes(range(64)))}
+
+
+def firebase(password, encode=base64.b64encode):
+    """Firebase's hash in Supabase's one line."""
+    salt = os.urandom(10)
+    key = firebasescrypt.generate_derived_key(password, salt, FIREBASE["separator"], FIREBASE["r"], FIREBASE["n"])
+    hash = firebasescrypt.encrypt(base64.b64decode(FIREBASE["signer_key"]), key)
+    parameters = "v=1,n={n},r={r},p=1,ss={separator},sk={signer_key}".format(**FIREBASE)
+    return f"$fbscrypt${parameters}${encode(salt).decode()}${encode(hash).decode()}"
+
+
 def django_quick(hasher, password, **costs):
     for name, value in costs.items():
         setattr(hasher, name, value)
@@ -101,6 +172,18 @@ KINDS = {
     "werkzeug-pbkdf2": lambda password: werkzeug_hash(password, "pbkdf2:sha256:1000"),
     "werkzeug-pbkdf2-sha1": lambda password: werkzeug_hash(password, "pbkdf2:sha1:1000"),
     "werkzeug-pbkdf2-sha512": lambda password: werkzeug_hash(password, "pbkdf2:sha512:1000"),
+    "passlib-pbkdf2-sha1": pbkdf2_sha1.using(rounds=1000).hash,
+    "passlib-pbkdf2-sha256": pbkdf2_sha256.using(rounds=1000).hash,
+    "passlib-pbkdf2-sha512": pbkdf2_sha512.using(rounds=1000).hash,
+    "keycloak-sha1": keycloak_pbkdf2("pbkdf2", "sha1", 64),
+    "keycloak-sha256": keycloak_pbkdf2("pbkdf2-sha256", "sha256", 32),
+    "keycloak-sha256-64": keycloak_pbkdf2("pbkdf2-sha256", "sha256", 64),
+    "keycloak-sha512": keycloak_pbkdf2("pbkdf2-sha512", "sha512", 64),
+    "keycloak-argon2": keycloak_argon2,
+    "wordpress": wordpress,
+    "wordpress-phpass": wordpress_until_6_8,
+    "firebase": firebase,
+    "firebase-sdk": lambda password: firebase(password, base64.urlsafe_b64encode),
 }
 # At the costs that the libraries choose.
 DEFAULTS = {
@@ -111,6 +194,8 @@ DEFAULTS = {
     "django-scrypt": django_default("scrypt"),
     "flask-bcrypt": lambda password: flask_bcrypt.generate_password_hash(password).decode(),
     "passlib-bcrypt-sha256": passlib_bcrypt_sha256.hash,
+    "passlib-pbkdf2": pbkdf2_sha256.hash,
+    "wordpress-phpass": phpass.using(rounds=13).hash,
     "werkzeug": werkzeug_hash,
     "werkzeug-pbkdf2": lambda password: werkzeug_hash(password, "pbkdf2"),
 }
@@ -145,3 +230,21 @@ for kind, make in DEFAULTS.items():
 
 # Decomposed, as some keyboards type it: other programs hash what they get.
 show("decomposed", "Gru\u0308ne Fenster", ["Grüne Fenster"], plain_bcrypt("Gru\u0308ne Fenster"), username="decomposed")
+
+# WordPress's forms hash a password with quotes in another form than its command line does, and trim it.
+QUOTED = "  Jo's \"best\" \\ window "
+for kind, make in {"wordpress": wordpress, "wordpress-phpass": wordpress_until_6_8}.items():
+    wrong = ["Jos best  window", as_in_a_form(as_in_a_form(QUOTED))]
+    show(kind, QUOTED, wrong, make(as_in_a_form(QUOTED)), username=f"form.{kind}")
+    show(kind, QUOTED, wrong, make(QUOTED.strip()), username=f"cli.{kind}")
+
+# As they come out of a spreadsheet or a text editor.
+for number, (before, after) in enumerate([("\ufeff", "\r\n"), (" \u200b", "\u00a0"), ("\u202a\t", "\u202c\u200f")]):
+    show(
+        "surrounded",
+        PASSWORD,
+        ["x"],
+        before + plain_bcrypt(PASSWORD) + after,
+        username=f"surrounded{number}",
+        totp_secret=before + pyotp.random_base32() + after,
+    )

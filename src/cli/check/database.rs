@@ -63,7 +63,7 @@ fn server(config: &Config, found: &Inspection, report: &mut Report) {
             State::Failed,
             format!("{version} is too old: 14 is the oldest that will do"),
         )
-    } else if found.read_only {
+    } else if found.conditions.read_only {
         (
             State::Failed,
             "takes no changes: it is a standby, or set to read only".to_owned(),
@@ -108,7 +108,10 @@ fn schema(found: &Inspection, report: &mut Report) -> bool {
     }
     if !found.pending.is_empty() {
         let waiting = found.pending.len();
-        if found.may_migrate {
+        if let Some(grant) = found.conditions.missing_grant() {
+            let detail = format!("{waiting} migrations are to be applied, and this role lacks: {grant}");
+            report.add(NAME, State::Failed, detail);
+        } else if found.conditions.may_create {
             report.add(
                 NAME,
                 State::Warning,
@@ -125,7 +128,7 @@ fn schema(found: &Inspection, report: &mut Report) -> bool {
         report.add(NAME, State::Failed, detail);
         return false;
     }
-    if found.may_migrate {
+    if found.conditions.may_create {
         report.add(NAME, State::Ok, "is this program's");
     } else {
         report.add(
@@ -173,6 +176,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::conditions::Conditions;
 
     #[test]
     fn clocks_may_differ_by_a_little_in_either_direction() {
@@ -193,11 +197,10 @@ mod tests {
             version: 150_004,
             clock_ahead: TimeDelta::zero(),
             round_trip: TimeDelta::zero(),
-            read_only: false,
+            conditions: Conditions::good(),
             pending: Vec::new(),
             newer: None,
             forbidden_tables: Vec::new(),
-            may_migrate: true,
             max_connections: 100,
         }
     }

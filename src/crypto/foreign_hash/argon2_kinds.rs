@@ -1,10 +1,11 @@
-//! Argon2id and Argon2i (RFC 9106), in the notation of the reference implementation.
+//! Argon2id and Argon2i (RFC 9106), in the notation of the reference implementation and from parts.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::derived::fields;
 use super::{ARGON2D, BASE64, ForeignHashError, number};
 use crate::crypto::hasher::HashError;
 
@@ -45,27 +46,44 @@ impl Argon2Hash {
     /// Reads what comes after `$argon2id$`: `v=19$m=65536,t=3,p=4$salt$hash`. Before there were versions, none was told.
     pub(super) fn read_variant(variant: &str, rest: &str) -> Result<Self, ForeignHashError> {
         let (version, rest) = match rest.split_once('$') {
-            Some(("v=19", rest)) => (Version::V0x13, rest),
-            Some(("v=16", rest)) => (Version::V0x10, rest),
-            _ if rest.starts_with("m=") => (Version::V0x10, rest),
+            Some(("v=19", rest)) => (0x13, rest),
+            Some(("v=16", rest)) => (0x10, rest),
+            _ if rest.starts_with("m=") => (0x10, rest),
             _ => return Err(MALFORMED),
         };
-        let fields: Vec<&str> = rest.split('$').collect();
-        let [parameters, salt, hash] = fields.try_into().map_err(|_other_count| MALFORMED)?;
+        let [costs, salt, hash] = fields(rest).ok_or(MALFORMED)?;
         let salt = BASE64.decode(salt).map_err(|_unreadable| MALFORMED)?;
         let hash = BASE64.decode(hash).map_err(|_unreadable| MALFORMED)?;
-        if !SALT_LENGTHS.contains(&salt.len()) || !HASH_LENGTHS.contains(&hash.len()) {
-            return Err(MALFORMED);
-        }
-        let algorithm = if variant == "id" {
-            Algorithm::Argon2id
-        } else {
-            Algorithm::Argon2i
+        Self::of_parts(variant, version, costs_of(costs)?, salt, hash, MALFORMED)
+    }
+
+    /// Takes the variant (`id` or `i`), the version, memory in KiB, passes and lanes, salt and hash. What cannot be a hash is
+    /// `malformed`.
+    pub(super) fn of_parts(
+        variant: &str,
+        version: u32,
+        [m, t, p]: [u32; 3],
+        salt: Vec<u8>,
+        hash: Vec<u8>,
+        malformed: ForeignHashError,
+    ) -> Result<Self, ForeignHashError> {
+        let algorithm = match variant {
+            "id" => Algorithm::Argon2id,
+            "i" => Algorithm::Argon2i,
+            "d" => return Err(ForeignHashError::Refused(ARGON2D)),
+            _ => return Err(malformed),
         };
+        if !SALT_LENGTHS.contains(&salt.len()) || !HASH_LENGTHS.contains(&hash.len()) {
+            return Err(malformed);
+        }
+        if m > MOST_MEMORY || m.checked_mul(t).is_none_or(|filled| filled > MOST_FILLED) || p > MOST_LANES {
+            let bound = "Argon2 may have 256 MiB (m=262144), m·t up to 2097152 and 64 lanes";
+            return Err(ForeignHashError::TooMuchWork(bound));
+        }
         Ok(Self {
             algorithm,
-            version,
-            parameters: parameters_of(parameters, hash.len())?,
+            version: version.try_into().map_err(|_unknown| malformed)?,
+            parameters: Params::new(m, t, p, Some(hash.len())).map_err(|_unfit| malformed)?,
             salt,
             hash,
         })
@@ -83,14 +101,9 @@ impl Argon2Hash {
 }
 
 /// Reads `m=65536,t=3,p=4`, exactly these in this order.
-fn parameters_of(text: &str, length: usize) -> Result<Params, ForeignHashError> {
+fn costs_of(text: &str) -> Result<[u32; 3], ForeignHashError> {
     let values: Vec<&str> = text.split(',').collect();
     let [m, t, p] = values.try_into().map_err(|_other_count| MALFORMED)?;
     let value = |field: &str, name: &str| field.strip_prefix(name).and_then(number).ok_or(MALFORMED);
-    let (m, t, p) = (value(m, "m=")?, value(t, "t=")?, value(p, "p=")?);
-    if m > MOST_MEMORY || m.checked_mul(t).is_none_or(|filled| filled > MOST_FILLED) || p > MOST_LANES {
-        let bound = "Argon2 may have 256 MiB (m=262144), m·t up to 2097152 and 64 lanes";
-        return Err(ForeignHashError::TooMuchWork(bound));
-    }
-    Params::new(m, t, p, Some(length)).map_err(|_unfit| MALFORMED)
+    Ok([value(m, "m=")?, value(t, "t=")?, value(p, "p=")?])
 }

@@ -1,4 +1,4 @@
-//! bcrypt alone, and behind the SHA-256 that passlib and Django put in front of it.
+//! bcrypt alone, and behind the digest that passlib, Django and WordPress put in front of it.
 //!
 //! bcrypt alone looks at the first 72 bytes of a password and no further. So does everything that made such hashes, and so
 //! must whoever checks them: a longer password is right when its first 72 bytes are. The other kinds hash first, and every
@@ -19,6 +19,8 @@ const SALT_LETTERS: usize = 22;
 const HASH_LETTERS: usize = 31;
 /// Bytes of a hash: the last of bcrypt's 24 is dropped by all implementations.
 const HASH_LENGTH: usize = 23;
+/// WordPress's key. It keeps these digests apart from others, and is no secret.
+const WORDPRESS_KEY: &[u8] = b"wp-sha384";
 /// Least and greatest cost; the greatest takes some two seconds of a core, like the greatest of our own.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=15;
 
@@ -33,6 +35,8 @@ pub(super) enum Preparation {
     Sha256Base64,
     /// The base 64 of its HMAC-SHA-256 under the salt's letters: passlib since.
     HmacSha256Base64,
+    /// The base 64 of its HMAC-SHA-384 under a key that all installations share: WordPress since 6.8.
+    WordPress,
 }
 
 /// A bcrypt hash.
@@ -57,11 +61,15 @@ impl BcryptHash {
         Self::of_parts(preparation, cost, salt, hash).ok_or(MALFORMED)?
     }
 
-    /// Reads what comes after Django's name for the kind: a whole bcrypt hash.
-    pub(super) fn read_prefixed(rest: &str, preparation: Preparation) -> Result<Self, ForeignHashError> {
+    /// Reads what comes after Django's or WordPress's name for the kind: a whole bcrypt hash.
+    pub(super) fn read_prefixed(
+        rest: &str,
+        preparation: Preparation,
+        malformed: ForeignHashError,
+    ) -> Result<Self, ForeignHashError> {
         let versions = ["$2b$", "$2a$", "$2y$"];
         let bare = versions.iter().find_map(|version| rest.strip_prefix(version));
-        Self::read(bare.ok_or(ForeignHashError::Malformed("Django"))?, preparation)
+        Self::read(bare.ok_or(malformed)?, preparation)
     }
 
     /// Reads what comes after `$bcrypt-sha256$`: `v=2,t=2b,r=12$salt$hash`, or `2a,12$salt$hash` as it was once.
@@ -133,6 +141,10 @@ impl BcryptHash {
             Preparation::Sha256Base64 => STANDARD.encode(sha256()).into_bytes(),
             Preparation::HmacSha256Base64 => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, self.salt_letters.as_bytes());
+                STANDARD.encode(hmac::sign(&key, password)).into_bytes()
+            }
+            Preparation::WordPress => {
+                let key = hmac::Key::new(hmac::HMAC_SHA384, WORDPRESS_KEY);
                 STANDARD.encode(hmac::sign(&key, password)).into_bytes()
             }
         })

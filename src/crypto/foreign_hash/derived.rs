@@ -1,6 +1,7 @@
-//! PBKDF2 and scrypt, as Django and Werkzeug write them.
+//! PBKDF2 and scrypt, in the notations of the programs that use them.
 //!
-//! Both take the salt as the letters that stand in the text, not as bytes that these might encode.
+//! Django, Werkzeug and better-auth take the salt as the letters that stand in the text, not as the bytes that these letters
+//! might encode. The others encode the bytes.
 
 use std::num::NonZeroU32;
 
@@ -13,6 +14,7 @@ use super::{BASE64, ForeignHashError, number};
 use crate::crypto::hasher::HashError;
 
 /// Most rounds of PBKDF2; frameworks ask for up to one and a half million. With SHA-512 so many take two seconds of a core.
+/// A hash that is longer than its digest takes all rounds for each digest that it is made of (RFC 8018 §5.2).
 const MOST_ITERATIONS: u32 = 3_000_000;
 /// Most memory of one scrypt, in bytes: 128 · N · r (RFC 7914 §2).
 const MOST_MEMORY: u64 = 256 << 20;
@@ -22,25 +24,75 @@ const MOST_WORK: u64 = 1 << 21;
 /// comes out of it, is 128 · r · p bytes of PBKDF2.
 const MOST_BLOCKS: u32 = 32;
 const MOST_LANES: u32 = 32;
-/// Letters of a salt.
-const SALT_LETTERS: std::ops::RangeInclusive<usize> = 1..=128;
+/// Bytes of a salt.
+const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 1..=128;
+/// Bytes of a PBKDF2 hash: shorter ones could be hit by chance, and no program makes longer ones.
+const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
+
+/// The hash function inside PBKDF2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Digest {
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Digest {
+    /// Finds a digest by the name that most programs write.
+    fn named(name: &str) -> Result<Self, ForeignHashError> {
+        match name {
+            "sha1" => Ok(Self::Sha1),
+            "sha256" => Ok(Self::Sha256),
+            "sha384" => Ok(Self::Sha384),
+            "sha512" => Ok(Self::Sha512),
+            _ => Err(ForeignHashError::Refused(
+                "uses another hash than SHA-1, SHA-256, SHA-384 and SHA-512",
+            )),
+        }
+    }
+
+    const fn algorithm(self) -> pbkdf2::Algorithm {
+        match self {
+            Self::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+            Self::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+            Self::Sha384 => pbkdf2::PBKDF2_HMAC_SHA384,
+            Self::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+        }
+    }
+
+    /// Returns the bytes of one digest.
+    const fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+}
 
 /// A PBKDF2 hash.
 #[derive(Clone)]
 pub(super) struct Pbkdf2Hash {
     algorithm: pbkdf2::Algorithm,
     iterations: NonZeroU32,
-    salt: String,
+    salt: Vec<u8>,
     hash: Vec<u8>,
 }
 
 impl Pbkdf2Hash {
     /// Reads what comes after Django's name: `iterations$salt$` and base 64.
-    pub(super) fn read_django(rest: &str, digest: &str) -> Result<Self, ForeignHashError> {
+    pub(super) fn read_django(rest: &str, digest: Digest) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Django");
         let [iterations, salt, hash] = fields(rest).ok_or(MALFORMED)?;
         let hash = BASE64.decode(hash).map_err(|_unreadable| MALFORMED)?;
-        Self::of_parts(digest, iterations, salt, hash).ok_or(MALFORMED)?
+        let iterations = number(iterations).ok_or(MALFORMED)?;
+        Self::whole(digest, iterations, salt.into(), hash, MALFORMED)
     }
 
     /// Reads what comes after `pbkdf2:`: `sha256:iterations$salt$` and hexadecimal digits.
@@ -50,50 +102,114 @@ impl Pbkdf2Hash {
         let (digest, iterations) = method.split_once(':').ok_or(ForeignHashError::Refused(
             "does not say how many iterations were made, which differed from release to release",
         ))?;
+        let digest = Digest::named(digest)?;
         let hash = unhex(hash).ok_or(MALFORMED)?;
-        Self::of_parts(digest, iterations, salt, hash).ok_or(MALFORMED)?
+        let iterations = number(iterations).ok_or(MALFORMED)?;
+        Self::whole(digest, iterations, salt.into(), hash, MALFORMED)
     }
 
-    /// `None`: not well written.
-    fn of_parts(digest: &str, iterations: &str, salt: &str, hash: Vec<u8>) -> Option<Result<Self, ForeignHashError>> {
-        let (algorithm, length) = match digest {
-            "sha1" => (pbkdf2::PBKDF2_HMAC_SHA1, 20),
-            "sha256" => (pbkdf2::PBKDF2_HMAC_SHA256, 32),
-            "sha384" => (pbkdf2::PBKDF2_HMAC_SHA384, 48),
-            "sha512" => (pbkdf2::PBKDF2_HMAC_SHA512, 64),
-            _ => {
-                let known = "uses another hash than SHA-1, SHA-256, SHA-384 and SHA-512";
-                return Some(Err(ForeignHashError::Refused(known)));
-            }
-        };
-        if hash.len() != length || !SALT_LETTERS.contains(&salt.len()) {
-            return None;
+    /// Reads what comes after passlib's name: `iterations$salt$hash`, both in base 64 with a `.` for the `+`.
+    pub(super) fn read_passlib(rest: &str, digest: Digest) -> Result<Self, ForeignHashError> {
+        const MALFORMED: ForeignHashError = ForeignHashError::Malformed("passlib");
+        let [iterations, salt, hash] = fields(rest).ok_or(MALFORMED)?;
+        let decode = |text: &str| BASE64.decode(text.replace('.', "+")).map_err(|_unreadable| MALFORMED);
+        let iterations = number(iterations).ok_or(MALFORMED)?;
+        Self::whole(digest, iterations, decode(salt)?, decode(hash)?, MALFORMED)
+    }
+
+    /// Takes parts whose hash is one digest long.
+    fn whole(
+        digest: Digest,
+        iterations: u32,
+        salt: Vec<u8>,
+        hash: Vec<u8>,
+        malformed: ForeignHashError,
+    ) -> Result<Self, ForeignHashError> {
+        if hash.len() != digest.length() {
+            return Err(malformed);
         }
-        let iterations = number(iterations).and_then(NonZeroU32::new)?;
-        if iterations.get() > MOST_ITERATIONS {
-            let bound = "PBKDF2 may have 3,000,000 iterations";
-            return Some(Err(ForeignHashError::TooMuchWork(bound)));
+        Self::of_parts(digest, iterations, salt, hash, malformed)
+    }
+
+    /// Takes parts whose hash may be longer or shorter than a digest. What cannot be a hash is `malformed`.
+    pub(super) fn of_parts(
+        digest: Digest,
+        iterations: u32,
+        salt: Vec<u8>,
+        hash: Vec<u8>,
+        malformed: ForeignHashError,
+    ) -> Result<Self, ForeignHashError> {
+        if !HASH_LENGTHS.contains(&hash.len()) || !SALT_LENGTHS.contains(&salt.len()) {
+            return Err(malformed);
         }
-        Some(Ok(Self {
-            algorithm,
+        let iterations = NonZeroU32::new(iterations).ok_or(malformed)?;
+        let digests = u32::try_from(hash.len().div_ceil(digest.length())).map_err(|_too_long| malformed)?;
+        let rounds = iterations.get().checked_mul(digests);
+        if rounds.is_none_or(|rounds| rounds > MOST_ITERATIONS) {
+            return Err(ForeignHashError::TooMuchWork("PBKDF2 may have 3,000,000 iterations"));
+        }
+        Ok(Self {
+            algorithm: digest.algorithm(),
             iterations,
-            salt: salt.to_owned(),
+            salt,
             hash,
-        }))
+        })
     }
 
     /// Tells whether a password is the one that was hashed.
     pub(super) fn matches(&self, password: &str) -> bool {
-        let (salt, secret) = (self.salt.as_bytes(), password.as_bytes());
-        pbkdf2::verify(self.algorithm, self.iterations, salt, secret, &self.hash).is_ok()
+        pbkdf2::verify(
+            self.algorithm,
+            self.iterations,
+            &self.salt,
+            password.as_bytes(),
+            &self.hash,
+        )
+        .is_ok()
+    }
+}
+
+/// What scrypt makes a key of, beside the password; its work is bounded.
+#[derive(Clone)]
+pub(super) struct ScryptKey {
+    parameters: scrypt::Params,
+    salt: Vec<u8>,
+}
+
+impl ScryptKey {
+    /// Takes N, r and p, and the bytes of the salt. What cannot be parameters is `malformed`.
+    pub(super) fn of_parts(
+        [n, r, p]: [u32; 3],
+        salt: Vec<u8>,
+        malformed: ForeignHashError,
+    ) -> Result<Self, ForeignHashError> {
+        if !SALT_LENGTHS.contains(&salt.len()) || !n.is_power_of_two() || n < 2 || r == 0 || p == 0 {
+            return Err(malformed);
+        }
+        let lane = u64::from(n) * u64::from(r);
+        // In this order, no product is more than 64 bits hold.
+        if r > MOST_BLOCKS || p > MOST_LANES || lane * 128 > MOST_MEMORY || lane * u64::from(p) > MOST_WORK {
+            let bound = "scrypt may have 256 MiB (128·N·r), N·r·p up to 2097152, and r and p up to 32";
+            return Err(ForeignHashError::TooMuchWork(bound));
+        }
+        let log_n = u8::try_from(n.trailing_zeros()).map_err(|_too_great| malformed)?;
+        let parameters = scrypt::Params::new(log_n, r, p).map_err(|_unfit| malformed)?;
+        Ok(Self { parameters, salt })
+    }
+
+    /// Makes the key of a password.
+    pub(super) fn derive<const N: usize>(&self, password: &str) -> Result<Zeroizing<[u8; N]>, HashError> {
+        let mut key = Zeroizing::new([0; N]);
+        scrypt::scrypt(password.as_bytes(), &self.salt, &self.parameters, key.as_mut_slice())
+            .map_err(|error| HashError::Failed(error.to_string()))?;
+        Ok(key)
     }
 }
 
 /// An scrypt hash of 64 bytes.
 #[derive(Clone)]
 pub(super) struct ScryptHash {
-    parameters: scrypt::Params,
-    salt: String,
+    key: ScryptKey,
     hash: [u8; 64],
 }
 
@@ -103,51 +219,56 @@ impl ScryptHash {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Werkzeug");
         let [method, salt, hash] = fields(rest).ok_or(MALFORMED)?;
         let numbers: Vec<&str> = method.split(':').collect();
-        let numbers: [&str; 3] = numbers.try_into().map_err(|_other_count| MALFORMED)?;
-        Self::of_parts(numbers, salt, unhex(hash).ok_or(MALFORMED)?).ok_or(MALFORMED)?
+        let [n, r, p] = numbers.try_into().map_err(|_other_count| MALFORMED)?;
+        Self::of_parts([n, r, p], salt, unhex(hash), MALFORMED)
     }
 
     /// Reads what comes after `scrypt$`: `N$salt$r$p$` and base 64.
     pub(super) fn read_django(rest: &str) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Django");
         let [n, salt, r, p, hash] = fields(rest).ok_or(MALFORMED)?;
-        let hash = BASE64.decode(hash).map_err(|_unreadable| MALFORMED)?;
-        Self::of_parts([n, r, p], salt, hash).ok_or(MALFORMED)?
+        Self::of_parts([n, r, p], salt, BASE64.decode(hash).ok(), MALFORMED)
     }
 
-    /// `None`: not well written.
-    fn of_parts(numbers: [&str; 3], salt: &str, hash: Vec<u8>) -> Option<Result<Self, ForeignHashError>> {
-        let [n, r, p] = numbers.map(number);
-        let (n, r, p) = (n?, r?, p?);
-        if !SALT_LETTERS.contains(&salt.len()) || !n.is_power_of_two() || n < 2 || r == 0 || p == 0 {
-            return None;
-        }
-        let lane = u64::from(n) * u64::from(r);
-        // In this order, no product is more than 64 bits hold.
-        if r > MOST_BLOCKS || p > MOST_LANES || lane * 128 > MOST_MEMORY || lane * u64::from(p) > MOST_WORK {
-            let bound = "scrypt may have 256 MiB (128·N·r), N·r·p up to 2097152, and r and p up to 32";
-            return Some(Err(ForeignHashError::TooMuchWork(bound)));
-        }
-        let log_n = u8::try_from(n.trailing_zeros()).ok()?;
-        Some(Ok(Self {
-            parameters: scrypt::Params::new(log_n, r, p).ok()?,
-            salt: salt.to_owned(),
-            hash: hash.try_into().ok()?,
-        }))
+    /// Reads `salt:hash`, both in hexadecimal digits. The parameters are constants of the program.
+    pub(super) fn read_better_auth(text: &str) -> Result<Self, ForeignHashError> {
+        const MALFORMED: ForeignHashError = ForeignHashError::Malformed("better-auth");
+        let (salt, hash) = text.split_once(':').ok_or(MALFORMED)?;
+        Self::of_parts(["16384", "16", "1"], salt, unhex(hash), MALFORMED)
+    }
+
+    fn of_parts(
+        numbers: [&str; 3],
+        salt: &str,
+        hash: Option<Vec<u8>>,
+        malformed: ForeignHashError,
+    ) -> Result<Self, ForeignHashError> {
+        let [Some(n), Some(r), Some(p)] = numbers.map(number) else {
+            return Err(malformed);
+        };
+        let hash = hash.and_then(|hash| hash.try_into().ok());
+        Ok(Self {
+            key: ScryptKey::of_parts([n, r, p], salt.into(), malformed)?,
+            hash: hash.ok_or(malformed)?,
+        })
     }
 
     /// Tells whether a password is the one that was hashed.
     pub(super) fn matches(&self, password: &str) -> Result<bool, HashError> {
-        let mut computed = Zeroizing::new([0; 64]);
-        let (salt, secret) = (self.salt.as_bytes(), password.as_bytes());
-        scrypt::scrypt(secret, salt, &self.parameters, computed.as_mut_slice())
-            .map_err(|error| HashError::Failed(error.to_string()))?;
+        let computed = self.key.derive::<64>(password)?;
         Ok(computed.as_slice().ct_eq(&self.hash).into())
     }
 }
 
+/// Tells whether a text is as long as those of better-auth and has their letters. Nothing else tells it.
+pub(super) fn is_better_auth(text: &str) -> bool {
+    let is_hex = |part: &str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split_once(':')
+        .is_some_and(|(salt, hash)| is_hex(salt, 32) && is_hex(hash, 128))
+}
+
 /// Splits at each dollar sign into exactly so many fields.
-fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
+pub(super) fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
     text.split('$').collect::<Vec<_>>().try_into().ok()
 }
 

@@ -4,22 +4,30 @@
 //! hold a hashing thread, or the machine's memory, for long. Nothing new is ever made in these schemes.
 
 mod argon2_kinds;
+mod aspnet;
 mod bcrypt_kinds;
 mod derived;
+mod firebase;
+mod keycloak;
+mod wordpress;
 
 use base64::alphabet;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, GeneralPurpose};
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
 
 use self::argon2_kinds::Argon2Hash;
 use self::bcrypt_kinds::{BcryptHash, Preparation};
-use self::derived::{Pbkdf2Hash, ScryptHash};
+use self::derived::{Digest, Pbkdf2Hash, ScryptHash};
+use self::firebase::FirebaseHash;
+use self::wordpress::PhpassHash;
 use super::hasher::{HashError, StoredPassword};
 
 /// The key id of hashes that have no pepper in them.
 pub const NO_PEPPER: u8 = 0;
-/// Most bytes of a hash's text; the longest kind has some 200.
-const MAX_LENGTH: usize = 512;
+/// Most bytes of a hash's text. A credential of Keycloak has some 500; every other kind has less.
+const MAX_LENGTH: usize = 2048;
 
 /// Base 64 as Python and PHP write it, with padding or without.
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
@@ -50,7 +58,7 @@ pub enum ForeignHashError {
 /// A hash that another program made.
 #[derive(Clone)]
 pub struct ForeignHash {
-    scheme: &'static str,
+    kind: &'static Kind,
     parts: Parts,
 }
 
@@ -60,21 +68,86 @@ enum Parts {
     Pbkdf2(Pbkdf2Hash),
     Scrypt(ScryptHash),
     Argon2(Argon2Hash),
+    Phpass(PhpassHash),
+    Firebase(FirebaseHash),
 }
 
-/// Tells a kind by how its texts begin, names it, and reads what comes after.
+impl Parts {
+    fn match_exactly(&self, password: &str) -> Result<bool, HashError> {
+        match self {
+            Self::Bcrypt(hash) => Ok(hash.matches(password)),
+            Self::Pbkdf2(hash) => Ok(hash.matches(password)),
+            Self::Scrypt(hash) => hash.matches(password),
+            Self::Argon2(hash) => hash.matches(password),
+            Self::Phpass(hash) => Ok(hash.matches(password)),
+            Self::Firebase(hash) => hash.matches(password),
+        }
+    }
+}
+
+/// Tells a kind by its mark, names it, and reads its texts.
 struct Kind {
-    prefix: &'static str,
+    mark: Mark,
     scheme: &'static str,
-    read: fn(&str) -> Result<Parts, ForeignHashError>,
+    typing: Typing,
+    read: Read,
 }
 
-const fn kind(prefix: &'static str, scheme: &'static str, read: fn(&str) -> Result<Parts, ForeignHashError>) -> Kind {
-    Kind { prefix, scheme, read }
+type Read = fn(&str) -> Result<Parts, ForeignHashError>;
+
+/// What tells a kind from the others.
+#[derive(Clone, Copy)]
+enum Mark {
+    /// How its texts begin. What is read is the rest.
+    Prefix(&'static str),
+    /// How its texts look. What is read is all of it.
+    Shape(fn(&str) -> bool),
 }
 
-/// All kinds. No prefix is the beginning of another one that comes later.
-const KINDS: [Kind; 17] = [
+impl Mark {
+    /// Returns what is to be read, if this is the mark of the text.
+    fn strip(self, text: &str) -> Option<&str> {
+        match self {
+            Self::Prefix(prefix) => text.strip_prefix(prefix),
+            Self::Shape(fits) => fits(text).then_some(text),
+        }
+    }
+}
+
+/// What a program does to a password that was typed before it hashes it.
+#[derive(Clone, Copy)]
+enum Typing {
+    /// Nothing.
+    Kept,
+    /// It makes the compatibility form of Unicode (NFKC): better-auth.
+    Nfkc,
+    /// It trims the password and, where it comes from a form, puts backslashes into it: WordPress.
+    WordPress,
+}
+
+const fn kind(prefix: &'static str, scheme: &'static str, read: Read) -> Kind {
+    Kind {
+        mark: Mark::Prefix(prefix),
+        scheme,
+        typing: Typing::Kept,
+        read,
+    }
+}
+
+impl Kind {
+    const fn typed(mut self, typing: Typing) -> Self {
+        self.typing = typing;
+        self
+    }
+
+    const fn shaped(mut self, fits: fn(&str) -> bool) -> Self {
+        self.mark = Mark::Shape(fits);
+        self
+    }
+}
+
+/// All kinds. No prefix is the beginning of another one that comes later, and shapes come last.
+static KINDS: [Kind; 27] = [
     kind("$2a$", "bcrypt", plain_bcrypt),
     kind("$2b$", "bcrypt", plain_bcrypt),
     kind("$2y$", "bcrypt", plain_bcrypt),
@@ -82,16 +155,16 @@ const KINDS: [Kind; 17] = [
         BcryptHash::read_passlib(rest).map(Parts::Bcrypt)
     }),
     kind("bcrypt_sha256$", "django_bcrypt_sha256", |rest| {
-        BcryptHash::read_prefixed(rest, Preparation::Sha256Hex).map(Parts::Bcrypt)
+        BcryptHash::read_prefixed(rest, Preparation::Sha256Hex, DJANGO).map(Parts::Bcrypt)
     }),
     kind("bcrypt$", "django_bcrypt", |rest| {
-        BcryptHash::read_prefixed(rest, Preparation::None).map(Parts::Bcrypt)
+        BcryptHash::read_prefixed(rest, Preparation::None, DJANGO).map(Parts::Bcrypt)
     }),
     kind("pbkdf2_sha256$", "django_pbkdf2_sha256", |rest| {
-        Pbkdf2Hash::read_django(rest, "sha256").map(Parts::Pbkdf2)
+        Pbkdf2Hash::read_django(rest, Digest::Sha256).map(Parts::Pbkdf2)
     }),
     kind("pbkdf2_sha1$", "django_pbkdf2_sha1", |rest| {
-        Pbkdf2Hash::read_django(rest, "sha1").map(Parts::Pbkdf2)
+        Pbkdf2Hash::read_django(rest, Digest::Sha1).map(Parts::Pbkdf2)
     }),
     kind("argon2$", "django_argon2", |rest| {
         Argon2Hash::read(rest).map(Parts::Argon2)
@@ -111,11 +184,47 @@ const KINDS: [Kind; 17] = [
     kind("pbkdf2:", "werkzeug_pbkdf2", |rest| {
         Pbkdf2Hash::read_werkzeug(rest).map(Parts::Pbkdf2)
     }),
+    kind("$pbkdf2$", "passlib_pbkdf2", |rest| {
+        Pbkdf2Hash::read_passlib(rest, Digest::Sha1).map(Parts::Pbkdf2)
+    }),
+    kind("$pbkdf2-sha256$", "passlib_pbkdf2", |rest| {
+        Pbkdf2Hash::read_passlib(rest, Digest::Sha256).map(Parts::Pbkdf2)
+    }),
+    kind("$pbkdf2-sha512$", "passlib_pbkdf2", |rest| {
+        Pbkdf2Hash::read_passlib(rest, Digest::Sha512).map(Parts::Pbkdf2)
+    }),
+    kind("$wp", "wordpress_bcrypt", |rest| {
+        BcryptHash::read_prefixed(rest, Preparation::WordPress, WORDPRESS).map(Parts::Bcrypt)
+    })
+    .typed(Typing::WordPress),
+    kind("$P$", "wordpress_phpass", |rest| {
+        PhpassHash::read(rest).map(Parts::Phpass)
+    })
+    .typed(Typing::WordPress),
+    kind("$fbscrypt$", "firebase_scrypt", |rest| {
+        FirebaseHash::read(rest).map(Parts::Firebase)
+    }),
     kind("$2x$", "", |_| Err(ForeignHashError::Refused(BROKEN_BCRYPT))),
     kind("$argon2d$", "", |_| Err(ForeignHashError::Refused(ARGON2D))),
     kind("!", "", |_| Err(ForeignHashError::Refused(NO_PASSWORD))),
+    kind("", "keycloak", keycloak::read).shaped(|text| text.starts_with('{') && text.ends_with('}')),
+    kind("", "aspnet_identity_v3", |text| {
+        aspnet::read_version_3(text).map(Parts::Pbkdf2)
+    })
+    .shaped(aspnet::is_version_3),
+    kind("", "aspnet_identity_v2", |text| {
+        aspnet::read_version_2(text).map(Parts::Pbkdf2)
+    })
+    .shaped(aspnet::is_version_2),
+    kind("", "better_auth_scrypt", |text| {
+        ScryptHash::read_better_auth(text).map(Parts::Scrypt)
+    })
+    .shaped(derived::is_better_auth)
+    .typed(Typing::Nfkc),
 ];
 
+const DJANGO: ForeignHashError = ForeignHashError::Malformed("Django");
+const WORDPRESS: ForeignHashError = ForeignHashError::Malformed("WordPress");
 const BROKEN_BCRYPT: &str = "is of a broken bcrypt ($2x$) that takes different passwords for the same";
 const ARGON2D: &str = "is argon2d, which is not for passwords; argon2id and argon2i can be taken";
 const NO_PASSWORD: &str = "marks an account without a usable password (Django)";
@@ -134,29 +243,33 @@ impl ForeignHash {
         if text.len() > MAX_LENGTH {
             return Err(ForeignHashError::UnknownKind);
         }
-        for kind in &KINDS {
-            if let Some(rest) = text.strip_prefix(kind.prefix) {
-                return (kind.read)(rest).map(|parts| Self {
-                    scheme: kind.scheme,
-                    parts,
-                });
-            }
-        }
-        Err(ForeignHashError::UnknownKind)
+        let mut kinds = KINDS.iter();
+        let found = kinds.find_map(|kind| kind.mark.strip(text).map(|marked| (kind, marked)));
+        let (kind, marked) = found.ok_or(ForeignHashError::UnknownKind)?;
+        let parts = (kind.read)(marked)?;
+        Ok(Self { kind, parts })
     }
 
     /// Returns the name under which hashes of this kind are stored.
     pub const fn scheme(&self) -> &'static str {
-        self.scheme
+        self.kind.scheme
     }
 
     /// Tells whether a password is the one that was hashed, in constant time once both hashes are there.
-    fn matches(&self, password: &str) -> Result<bool, HashError> {
-        match &self.parts {
-            Parts::Bcrypt(hash) => Ok(hash.matches(password)),
-            Parts::Pbkdf2(hash) => Ok(hash.matches(password)),
-            Parts::Scrypt(hash) => hash.matches(password),
-            Parts::Argon2(hash) => hash.matches(password),
+    fn matches(&self, typed: &str) -> Result<bool, HashError> {
+        match self.kind.typing {
+            Typing::Kept => self.parts.match_exactly(typed),
+            Typing::Nfkc => self
+                .parts
+                .match_exactly(&Zeroizing::new(typed.nfkc().collect::<String>())),
+            Typing::WordPress => {
+                for form in wordpress::hashed_forms(typed).into_iter().flatten() {
+                    if self.parts.match_exactly(&form)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
         }
     }
 }
@@ -164,7 +277,7 @@ impl ForeignHash {
 /// A hash is not a bearer secret, but still nothing to print.
 impl std::fmt::Debug for ForeignHash {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "ForeignHash({}, …)", self.scheme)
+        write!(formatter, "ForeignHash({}, …)", self.scheme())
     }
 }
 

@@ -18,9 +18,12 @@ use crate::support::certificate;
 const TRUSTING: &str = "TEST_TRUSTING";
 
 fn transport(url: &str, limit: Duration) -> SmtpTransport {
+    transport_from("Grüne Tür <auth@example.com>", url, limit)
+}
+
+fn transport_from(sender: &str, url: &str, limit: Duration) -> SmtpTransport {
     let server = SmtpServer::parse(url).unwrap();
-    let sender = Sender::parse("Grüne Tür <auth@example.com>").unwrap();
-    SmtpTransport::new(&server, sender, clock(), limit).unwrap()
+    SmtpTransport::new(&server, Sender::parse(sender).unwrap(), clock(), limit).unwrap()
 }
 
 fn mail() -> Outgoing {
@@ -90,6 +93,68 @@ fn a_mail_arrives_as_it_was_meant() {
 
     assert_eq!(send(&transport, &mail), Ok(()));
     assert_eq!(peer.received()["headers"]["message-id"], headers["message-id"]);
+}
+
+/// Many mail servers lack SMTPUTF8 (RFC 6531), and lose a mail with any other byte in a command or a header.
+#[test]
+fn a_server_that_takes_ascii_only_gets_international_domains_as_a_labels() {
+    let peer = Peer::start("smtp_server.py", &["--ascii"]);
+    let sender = "Bücher <auth@bücher.example>";
+    let transport = transport_from(sender, &peer.smtp_url(), PATIENT);
+    for (to, expected) in [
+        ("jo@例え.テスト", "jo@xn--r8jz45g.xn--zckzah"),
+        ("jo@Straße.example", "jo@xn--strae-oqa.example"),
+        ("jo@xn--bcher-kva.example", "jo@xn--bcher-kva.example"),
+    ] {
+        let mail = outgoing(Channel::Email, &letter(to, Locale::De, code()));
+        assert_eq!(send(&transport, &mail), Ok(()), "{to}");
+        let got = peer.received();
+        assert_eq!(got["hello"], "xn--bcher-kva.example");
+        assert_eq!(got["from"], "auth@xn--bcher-kva.example");
+        assert_eq!(got["to"], serde_json::json!([expected]));
+        assert_eq!(got["headers"]["to"], expected);
+        assert_eq!(
+            got["senders"],
+            serde_json::json!([["Bücher", "auth@xn--bcher-kva.example"]])
+        );
+        let id = format!("<{}@xn--bcher-kva.example>", Uuid::from_u128(7));
+        assert_eq!(got["headers"]["message-id"], id);
+        assert_eq!(got["header_defects"], serde_json::json!([]));
+    }
+    let mail = outgoing(Channel::Email, &letter("jö@example.org", Locale::De, code()));
+    assert_refused(send(&transport, &mail));
+}
+
+#[test]
+fn the_name_of_a_sender_arrives_as_it_was_set_whatever_its_characters() {
+    let peer = Peer::start("smtp_server.py", &["--ascii"]);
+    for name in [
+        "Acme, Inc.",
+        "Sign-in: Example",
+        "Example (do not answer)",
+        r#"The "green" door"#,
+        "a < b; c @ d [e]",
+        r"back\slash",
+        "Example.com",
+        "O'Brien & Sons",
+        "Grüne Tür, Köln: (Eingang)",
+        "例え株式会社のアカウントサービス、東京都千代田区丸の内一丁目九番一号、電話番号は変わりました",
+        "🚪",
+        "A name that is so long that its header has to be folded, more than once even, since lines should be short",
+    ] {
+        let quoted = name.replace('\\', r"\\").replace('"', r#"\""#);
+        let sender = format!("\"{quoted}\" <auth@example.com>");
+        let transport = transport_from(&sender, &peer.smtp_url(), PATIENT);
+        assert_eq!(send(&transport, &mail()), Ok(()), "{name}");
+        let got = peer.received();
+        assert_eq!(
+            got["senders"],
+            serde_json::json!([[name, "auth@example.com"]]),
+            "{name}"
+        );
+        assert_eq!(got["header_defects"], serde_json::json!([]), "{name}");
+        assert_eq!(got["from"], "auth@example.com", "{name}");
+    }
 }
 
 #[test]

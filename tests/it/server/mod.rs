@@ -16,6 +16,7 @@ mod cli_users;
 mod clock;
 mod crashes;
 mod cut_connections;
+mod database_conditions;
 mod database_outage;
 #[cfg(target_os = "linux")]
 mod database_role;

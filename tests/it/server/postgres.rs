@@ -1,11 +1,19 @@
 //! PostgreSQL servers that tests may stop, and databases that are gone after the test.
 
-use std::process::Command;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use rustix::process::Signal;
 use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
 
+use super::process::{eventually, send};
 use super::program::DataDir;
 
 /// A server of our own.
@@ -49,18 +57,59 @@ impl Cluster {
         self.start_again();
     }
 
+    /// Stops the server and starts it at the same place as a standby that waits for its primary.
+    pub(crate) fn become_standby(&mut self) -> Standby {
+        // As it was started: its program, its arguments, its account.
+        let process = PathBuf::from(format!("/proc/{}", self.postmaster()));
+        let program = fs::read_link(process.join("exe")).unwrap();
+        let arguments = fs::read(process.join("cmdline")).unwrap();
+        let arguments = arguments.split(|byte| *byte == 0).skip(1).filter(|it| !it.is_empty());
+        let account = fs::metadata(&process).unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments.map(OsStr::from_bytes));
+        command.uid(account.uid()).gid(account.gid());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+
+        self.stop();
+        let signal = self.place.path().join("postgres/standby.signal");
+        fs::write(&signal, "").unwrap();
+        let standby = Standby {
+            process: command.spawn().unwrap(),
+            signal,
+        };
+        eventually("the standby answers", || {
+            let asked = Command::new("psql").args(["-XAtqc", "SELECT 1", &self.url]).output();
+            asked.unwrap().status.success().then_some(())
+        });
+        standby
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Returns what the server logged so far.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.place.path().join("postgres.log")).unwrap()
+        fs::read_to_string(self.place.path().join("postgres.log")).unwrap()
     }
 
     /// Returns the server's process.
     pub(crate) fn postmaster(&self) -> u32 {
         self.place.postmaster().unwrap()
+    }
+}
+
+/// A server that was made a standby, for as long as this lives.
+pub(crate) struct Standby {
+    process: Child,
+    signal: PathBuf,
+}
+
+impl Drop for Standby {
+    fn drop(&mut self) {
+        send(Signal::INT, self.process.id());
+        let _ = self.process.wait();
+        let _ = fs::remove_file(&self.signal);
     }
 }
 
@@ -82,6 +131,11 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn create() -> Self {
+        Self::create_with("")
+    }
+
+    /// Makes one with options of `CREATE DATABASE`.
+    pub(crate) fn create_with(options: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let named = std::env::var("DATABASE_URL").ok();
         let cluster = named.is_none().then(shared_cluster);
@@ -89,7 +143,7 @@ impl Database {
         let server_url = server_url.unwrap();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("vestibule_it_{}_{number}", std::process::id());
-        psql(&server_url, &format!("CREATE DATABASE {name}"));
+        psql(&server_url, &format!("CREATE DATABASE {name} {options}"));
         Self {
             url: on_database(&server_url, &name),
             name,

@@ -13,7 +13,7 @@ use super::person::{Person, Tokens, now, verify};
 use super::postgres::Database;
 use super::process::{eventually, timed};
 use super::program::{Ended, Launch, Program};
-use crate::verifiers::{prepared, source};
+use crate::verifiers::{beside_its_modules, prepared, source};
 
 /// Of a password of more than 72 bytes, at the least cost.
 const HASH: &str = "$2b$04$4HpEZ.wWw/tLE9XlghCQfuI7ELpOuDrP7gZG6o0ZaVE3cmfOi5cee";
@@ -87,7 +87,12 @@ impl Owner {
             kind: format!("{} {}", line["kind"], user[name]),
             password: text(&line["password"]),
             wrong: line["wrong"].as_array().unwrap().iter().map(text).collect(),
-            secret: user["totp_secret"].as_str().map(str::to_owned),
+            // Some stand there with what a text editor puts around them.
+            secret: user["totp_secret"].as_str().map(|secret| {
+                secret
+                    .trim_matches(|letter: char| !letter.is_ascii_alphanumeric())
+                    .to_owned()
+            }),
         }
     }
 
@@ -124,13 +129,20 @@ impl Owner {
 
 #[test]
 fn every_kind_of_hash_opens_with_the_old_password_and_the_old_authenticator_and_is_renewed() {
-    let made = Command::new(prepared("python/bin/python"))
-        .arg(source("foreign_hashes.py"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let made = String::from_utf8(made.stdout).unwrap();
-    let lines: Vec<Value> = made.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut python = Command::new(prepared("python/bin/python"));
+    let mut node = Command::new("node");
+    prepared("node/node_modules/@better-auth/utils");
+    let scripts = [
+        python.arg(source("foreign_hashes.py")),
+        node.arg(beside_its_modules("foreign_hashes.mjs")),
+    ];
+    let made = scripts.map(|script| {
+        let made = script.env_remove("NODE_OPTIONS").output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).unwrap()
+    });
+    let lines = made.iter().flat_map(|made| made.lines());
+    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     let users: Vec<String> = lines.iter().map(|line| line["user"].to_string()).collect();
     let database = Database::create();
     let ended = import(&database, &users.join("\n"), &["--json"]).expect(0);
@@ -277,6 +289,19 @@ fn lines_that_cannot_be_taken_are_told_and_the_others_are_taken() {
         .run()
         .expect(1)
         .saying("missing.ndjson");
+}
+
+#[test]
+fn a_time_without_a_zone_is_told_as_such() {
+    let database = Database::create();
+    let user = json!({"username": "jo.doe", "password_hash": HASH, "created_at": "2020-02-03T04:05:06"});
+    let ended = import(&database, &user.to_string(), &["--json"]).expect(1);
+    let fault = &report(&ended)["faults"][0];
+    assert_eq!(fault["member"], "created_at");
+    assert!(
+        fault["reason"].as_str().unwrap().contains("has no time zone"),
+        "{fault}"
+    );
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! What a database has to be before anything is done in it: its encoding, and what this role may do there.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+
+/// The one encoding that holds everything that people write. In others, statements fail in the middle of a migration, and
+/// names are cut between the bytes of a letter.
+const ENCODING: &str = "UTF8";
+
+/// A database, as this role finds it.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct Conditions {
+    /// Its encoding, as PostgreSQL names it.
+    #[diesel(sql_type = Text)]
+    encoding: String,
+    /// Whether nothing can be written: a standby, or a database or role that was set so.
+    #[diesel(sql_type = Bool)]
+    pub read_only: bool,
+    /// The schema that tables are made in, quoted where that is necessary.
+    #[diesel(sql_type = Text)]
+    schema: String,
+    /// This role, quoted where that is necessary.
+    #[diesel(sql_type = Text)]
+    role: String,
+    /// Whether this role may name what is in the schema.
+    #[diesel(sql_type = Bool)]
+    may_use: bool,
+    /// Whether this role may make tables.
+    #[diesel(sql_type = Bool)]
+    pub may_create: bool,
+    /// Whether tables were made there before, by this role or another.
+    #[diesel(sql_type = Bool)]
+    pub is_made: bool,
+}
+
+// Where a role may not use any schema of its search path, there is no current one. PostgreSQL's own answer to a statement
+// is then that no schema was selected, which leads nowhere.
+const CONDITIONS: &str = "SELECT current_setting('server_encoding') AS encoding, \
+     current_setting('transaction_read_only')::bool AS read_only, \
+     quote_ident(schema) AS schema, quote_ident(current_user) AS role, \
+     coalesce(has_schema_privilege(to_regnamespace(quote_ident(schema))::oid, 'USAGE'), false) AS may_use, \
+     coalesce(has_schema_privilege(to_regnamespace(quote_ident(schema))::oid, 'CREATE'), false) AS may_create, \
+     EXISTS (SELECT FROM pg_class WHERE relname = '__diesel_schema_migrations' \
+             AND relnamespace = to_regnamespace(quote_ident(schema))::oid) AS is_made \
+     FROM coalesce(current_schema()::text, 'public') AS schema";
+
+impl Conditions {
+    /// Returns those of a database that nothing is wrong with.
+    #[cfg(test)]
+    pub(crate) fn good() -> Self {
+        Self {
+            encoding: ENCODING.to_owned(),
+            read_only: false,
+            schema: "public".to_owned(),
+            role: "vestibule".to_owned(),
+            may_use: true,
+            may_create: true,
+            is_made: false,
+        }
+    }
+
+    /// Looks at a database, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns faults of the database only.
+    pub fn read(connection: &mut PgConnection) -> QueryResult<Self> {
+        diesel::sql_query(CONDITIONS).get_result(connection)
+    }
+
+    /// Returns the encoding, if it is one that cannot be used.
+    pub fn unfit_encoding(&self) -> Option<&str> {
+        (self.encoding != ENCODING).then_some(&self.encoding)
+    }
+
+    /// Returns the statement that an owner of the schema has to run before this role can make the tables there, or use those
+    /// that another role made; `None`, if it needs no such right.
+    pub fn missing_grant(&self) -> Option<String> {
+        let rights = match (self.may_use, self.may_create) {
+            (false, _) if self.is_made => "USAGE",
+            // Another role makes the tables.
+            (true, _) if self.is_made => return None,
+            (true, true) => return None,
+            _ => "USAGE, CREATE",
+        };
+        Some(format!("GRANT {rights} ON SCHEMA {} TO {}", self.schema, self.role))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grant_that_is_missing_depends_on_who_makes_the_tables() {
+        for (is_made, may_use, may_create, rights) in [
+            (false, true, true, None),
+            (false, true, false, Some("USAGE, CREATE")),
+            (false, false, false, Some("USAGE, CREATE")),
+            (true, true, false, None),
+            (true, false, false, Some("USAGE")),
+            (true, false, true, Some("USAGE")),
+        ] {
+            let conditions = Conditions {
+                is_made,
+                may_use,
+                may_create,
+                ..Conditions::good()
+            };
+            let expected = rights.map(|rights| format!("GRANT {rights} ON SCHEMA public TO vestibule"));
+            assert_eq!(conditions.missing_grant(), expected, "{is_made} {may_use} {may_create}");
+        }
+    }
+}
