@@ -35,7 +35,7 @@ impl InvalidInput {
     }
 
     /// Notes the fault of a failed parse and goes on.
-    pub fn keep<T>(&mut self, pointer: &'static str, parsed: Result<T, &'static str>) -> Option<T> {
+    pub fn keep<T>(&mut self, pointer: &'static str, parsed: Result<T, impl Into<String>>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
             Err(detail) => {

@@ -5,18 +5,20 @@
 
 use std::fmt;
 
+use super::typed_text;
+
 /// A canonical user name: 3 to 32 of `a-z 0-9 . _ -`, beginning with a letter or digit.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
 impl Username {
-    /// Parses a user name; upper-case ASCII letters are folded.
+    /// Parses a user name; upper-case ASCII letters are folded, and what was pasted around it is dropped.
     ///
     /// # Errors
     ///
     /// Says what is wanted when length or alphabet do not fit.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let name = text.to_ascii_lowercase();
+        let name = typed_text::trim(text).to_ascii_lowercase();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         if (3..=32).contains(&name.len()) && starts_well && name.bytes().all(allowed) {
@@ -46,7 +48,10 @@ impl fmt::Debug for Username {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::typed_text::typing;
 
     #[test]
     fn names_are_folded_to_lower_case() {
@@ -67,6 +72,16 @@ mod tests {
             &"a".repeat(33),
         ] {
             assert!(Username::parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_stands_around_a_name_is_no_part_of_it(
+            name in "[a-z0-9][a-z0-9._-]{2,31}", before in typing::margin(), after in typing::margin(),
+        ) {
+            let parsed = Username::parse(&format!("{before}{name}{after}")).unwrap();
+            prop_assert_eq!(parsed.as_str(), name);
         }
     }
 }
