@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
@@ -24,6 +25,7 @@ use url::Url;
 
 use super::{Outgoing, SendError, Transport, is_loopback};
 use crate::domain::clock::Clock;
+use crate::domain::email::Email;
 
 /// The longest that handing over one mail takes, from the name's look-up to the server's last word.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -248,11 +250,16 @@ impl SmtpTransport {
     fn mail(&self, outgoing: &Outgoing) -> Result<Message, SendError> {
         let refused = |why: &str| SendError::Refused(why.to_owned());
         // An address that could end its header is none.
-        let to: Address = outgoing
-            .to
-            .parse()
-            .map_err(|_unreadable| refused("the destination is no mail address"))?;
+        let to = Email::parse(&outgoing.to).map_err(|_unreadable| refused("the destination is no mail address"))?;
+        let (local, domain) = to.smtp_mailbox();
+        // The library's own grammar knows no underscores in domains; ours has just been applied.
+        let to = Address::new_dangerous(local, domain);
+        let from = self.sender.mailbox.email.clone();
+        // Given, since the library would otherwise read it out of the headers by the same grammar.
+        let envelope =
+            Envelope::new(Some(from), vec![to.clone()]).map_err(|_empty| refused("the mail cannot be made"))?;
         let builder = Message::builder()
+            .envelope(envelope)
             .from(self.sender.mailbox.clone())
             .to(Mailbox::new(None, to))
             .subject(&outgoing.rendered.subject)
