@@ -32,8 +32,8 @@ pub(in crate::cli) struct NewUserArgs {
     #[arg(long = "role", value_name = "ROLE", value_parser = super::parse_role)]
     roles: Vec<String>,
     /// The language of messages, such as de
-    #[arg(long, value_name = "TAG")]
-    locale: Option<String>,
+    #[arg(long, value_name = "TAG", value_parser = parse_locale)]
+    locale: Option<Locale>,
     /// Mail the link instead of printing it
     #[arg(long)]
     mail: bool,
@@ -42,12 +42,16 @@ pub(in crate::cli) struct NewUserArgs {
     json: bool,
 }
 
+fn parse_locale(tag: &str) -> Result<Locale, &'static str> {
+    Locale::of_tag(tag).ok_or("there are messages in en and de")
+}
+
 pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
     let new = NewAccount {
         email: args.email.clone(),
         username: args.username.clone(),
         roles: roles::check(&args.roles).map_err(Failure::of)?,
-        locale: Locale::requested(args.locale.as_deref(), None),
+        locale: args.locale.unwrap_or_default(),
         way: if args.mail { Way::Mail } else { Way::Shown },
     };
     operate(config, async |core| {

@@ -194,7 +194,7 @@ async fn ids_are_read_in_any_case() {
     app.bare_as(Method::DELETE, &format!("/sessions/{other}"), &access_token)
         .await
         .expect(204);
-    app.bare_as(Method::DELETE, &format!("/sessions/{{{other}}}"), &access_token)
+    app.bare_as(Method::DELETE, &format!("/sessions/%7B{other}%7D"), &access_token)
         .await
         .expect_problem(404, "not_found");
     let sessions = app.get_as("/sessions", &access_token).await.expect(200).json();
