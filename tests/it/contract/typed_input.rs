@@ -228,7 +228,7 @@ async fn ids_are_read_in_any_case() {
         .await
         .expect(200)
         .json();
-    assert_eq!(found["users"].as_array().unwrap().len(), 1);
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
 }
 
 fn with_id(credentials: &str, id: &str) -> String {
