@@ -30,6 +30,7 @@ use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::random::{self, Random};
+use crate::domain::typed_text;
 use crate::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Options};
 use crate::flows::outbox::{Outlet, Outlets};
 use crate::flows::signing_keys::KeySet;
@@ -323,6 +324,7 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         max_sessions: tokens.max_sessions,
         step_up_max_age: tokens.step_up_max_age,
         channels: config.delivery.second_factor_channels.clone(),
+        sms_countries: config.delivery.sms_countries.clone(),
         link_base_url: config
             .server
             .link_base_url
@@ -380,7 +382,7 @@ fn load_or_make_master_key(data_dir: &Path, random: &dyn Random) -> Result<Keyri
         make_master_key(&path, random).map_err(|error| failed(error.to_string()))?;
     }
     let text = Zeroizing::new(fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?);
-    config::parse_keyring(text.trim()).map_err(failed)
+    config::parse_keyring(typed_text::trim(&text)).map_err(failed)
 }
 
 /// Writes the key under another name first: a key cut short by a crash would lock everything it seals away.

@@ -6,6 +6,7 @@ use crate::crypto::webhook_signer::WebhookSigner;
 use crate::delivery::sms::WebhookUrl;
 use crate::delivery::smtp::{Sender, SmtpServer};
 use crate::domain::message::Channel;
+use crate::domain::phone_number::SmsCountries;
 
 /// The second factor that is always there: it needs nobody else.
 const AUTHENTICATOR: &str = "totp";
@@ -37,6 +38,8 @@ pub struct DeliveryConfig {
     pub sms: Option<SmsConfig>,
     /// Channels whose codes may be a second factor, beside the authenticator app.
     pub second_factor_channels: Vec<Channel>,
+    /// Countries whose phones can be set up as a second factor.
+    pub sms_countries: SmsCountries,
 }
 
 impl DeliveryConfig {
@@ -53,10 +56,12 @@ impl DeliveryConfig {
             (&settings::SMS_WEBHOOK_SECRET, signer),
         );
         let channels = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
+        let sms_countries = reader.parse(&settings::SMS_COUNTRIES, SmsCountries::parse);
         Some(Self {
             mail: mail?.map(|(server, sender)| MailConfig { server, sender }),
             sms: sms?.map(|(url, signer)| SmsConfig { url, signer }),
             second_factor_channels: channels?,
+            sms_countries: sms_countries?,
         })
     }
 

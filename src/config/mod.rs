@@ -119,6 +119,7 @@ impl Config {
 mod tests {
     use super::*;
     use crate::domain::message::Channel;
+    use crate::domain::phone_number::SmsCountries;
 
     const KEY: &str = "MASTER_KEY";
 
@@ -333,6 +334,24 @@ mod tests {
             ]
         );
         assert!(faults.iter().all(|fault| !fault.contains("hush-hush")));
+    }
+
+    #[test]
+    fn countries_for_text_messages_are_known_ones() {
+        let countries = |text: &str| {
+            let config = read(&[("SMS_COUNTRIES", text)], Mode::Serve);
+            config.map(|config| config.delivery.sms_countries)
+        };
+        assert_eq!(countries("*"), Ok(SmsCountries::All));
+        assert_eq!(countries("de, AT"), Ok(SmsCountries::Only(vec!["DE", "AT"])));
+        assert_eq!(
+            read(&[], Mode::Serve).unwrap().delivery.sms_countries,
+            SmsCountries::All
+        );
+        for bad in ["", "UK", "DE,", "*,DE", "Germany"] {
+            let faults = countries(bad).unwrap_err();
+            assert_eq!(names(&faults), ["VESTIBULE_SMS_COUNTRIES"], "{bad}");
+        }
     }
 
     #[test]

@@ -108,6 +108,8 @@ settings! {
         "Where text messages are posted to be sent; https unless loopback";
     #[secret] SMS_WEBHOOK_SECRET "VESTIBULE_SMS_WEBHOOK_SECRET" "sms-webhook-secret" = "" ("none"):
         "What these posts are signed with: whsec_ and 24 to 64 bytes in base64; of several, separated by commas, with each";
+    SMS_COUNTRIES "VESTIBULE_SMS_COUNTRIES" "sms-countries" = "*":
+        "Countries whose phones can be set up for text messages, as a list of ISO 3166 codes such as DE,AT,CH; * is every country";
     DB_POOL_SIZE "VESTIBULE_DB_POOL_SIZE" "db-pool-size" = "10":
         "Most connections to the database, 1 to 500";
     DB_POOLER "VESTIBULE_DB_POOLER" "db-pooler" = "none":

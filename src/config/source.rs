@@ -3,10 +3,12 @@
 //! A flag goes before the environment, the environment before `.env`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use super::reader::ConfigFault;
 use super::settings::{ALL, Setting};
+use crate::domain::typed_text;
 
 /// The texts of the settings that were given.
 #[derive(Default)]
@@ -81,6 +83,9 @@ impl Source {
 }
 
 /// Looks a setting up in one layer, by value or, for secrets, by the file that holds it.
+///
+/// No setting has blanks around it, and tools that copy files into the environment leave line ends and byte order marks
+/// there.
 fn from_layer(layer: &BTreeMap<String, String>, name: &str, setting: &Setting) -> Option<Result<String, ConfigFault>> {
     let file = layer.get(&format!("{name}_FILE")).filter(|_| setting.secret);
     match (layer.get(name), file) {
@@ -88,7 +93,7 @@ fn from_layer(layer: &BTreeMap<String, String>, name: &str, setting: &Setting) -
             setting,
             "is given both as a value and as a file; give one",
         ))),
-        (Some(value), None) => Some(Ok(value.clone())),
+        (Some(value), None) => Some(Ok(typed_text::trim(value).to_owned())),
         (None, Some(path)) => Some(read_file(path, setting)),
         (None, None) => None,
     }
@@ -97,7 +102,7 @@ fn from_layer(layer: &BTreeMap<String, String>, name: &str, setting: &Setting) -
 fn read_file(path: &str, setting: &Setting) -> Result<String, ConfigFault> {
     let text = std::fs::read_to_string(Path::new(path))
         .map_err(|error| ConfigFault::new(setting, format!("cannot be read from {path}: {error}")))?;
-    Ok(text.trim().to_owned())
+    Ok(typed_text::trim(&text).to_owned())
 }
 
 /// Finds variables with our prefix that are no settings: most likely misspelt.
@@ -143,13 +148,21 @@ fn environment() -> BTreeMap<String, String> {
 /// Reads `.env` in the current directory; none is as good as an empty one, but one that cannot be read is a fault: a
 /// secret in it would otherwise just seem unset.
 fn dot_env() -> Result<BTreeMap<String, String>, ConfigFault> {
-    match dotenvy::from_filename_iter(".env") {
-        Ok(entries) => entries
-            .collect::<Result<_, _>>()
-            .map_err(|error| unreadable_dot_env(&error)),
-        Err(error) if error.not_found() => Ok(BTreeMap::new()),
-        Err(error) => Err(unreadable_dot_env(&error)),
+    match std::fs::read(".env") {
+        Ok(text) => read_dot_env(&text),
+        // Python's virtual environments are often directories of this name.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
+            Ok(BTreeMap::new())
+        }
+        Err(error) => Err(unreadable_dot_env(&dotenvy::Error::Io(error))),
     }
+}
+
+fn read_dot_env(text: &[u8]) -> Result<BTreeMap<String, String>, ConfigFault> {
+    let entries = dotenvy::from_read_iter(typed_text::without_byte_order_mark(text));
+    entries
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable_dot_env(&error))
 }
 
 /// Says where reading stopped, but not what stands there.
@@ -166,7 +179,7 @@ fn unreadable_dot_env(error: &dotenvy::Error) -> ConfigFault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{LISTEN, MASTER_KEY};
+    use crate::config::settings::{DATABASE_URL, LISTEN, MASTER_KEY};
 
     fn layer(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs
@@ -207,6 +220,27 @@ mod tests {
         assert_eq!(Source::from_layers(&none, &both, &none).faults.len(), 1);
         let missing = layer(&[("VESTIBULE_MASTER_KEY_FILE", "/does/not/exist")]);
         assert_eq!(Source::from_layers(&none, &missing, &none).faults.len(), 1);
+    }
+
+    #[test]
+    fn byte_order_marks_and_line_ends_are_no_part_of_a_setting() {
+        let none = BTreeMap::new();
+        let written = layer(&[
+            ("DATABASE_URL", "\u{feff}postgres://db/x\r\n"),
+            ("VESTIBULE_LISTEN", " a\n"),
+        ]);
+        let source = Source::from_layers(&none, &written, &none);
+        assert_eq!(source.get(&DATABASE_URL), Some("postgres://db/x"));
+        assert_eq!(source.get(&LISTEN), Some("a"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}from file\r\n\r\n").unwrap();
+        let in_file = layer(&[("VESTIBULE_MASTER_KEY_FILE", file.path().to_str().unwrap())]);
+        let source = Source::from_layers(&none, &in_file, &none);
+        assert_eq!(source.get(&MASTER_KEY), Some("from file"));
+        let dot_env = read_dot_env("\u{feff}VESTIBULE_LISTEN=a\r\nDATABASE_URL='b'\r\n".as_bytes()).unwrap();
+        let source = Source::from_layers(&none, &none, &dot_env);
+        assert_eq!((source.get(&LISTEN), source.get(&DATABASE_URL)), (Some("a"), Some("b")));
+        assert!(source.unknown.is_empty());
     }
 
     #[test]

@@ -25,6 +25,7 @@ use url::Url;
 
 use super::{Outgoing, SendError, Transport, is_loopback};
 use crate::domain::clock::Clock;
+use crate::domain::email::Email;
 
 /// The longest that handing over one mail takes, from the name's look-up to the server's last word.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -319,11 +320,15 @@ impl SmtpTransport {
     fn mail(&self, outgoing: &Outgoing) -> Result<Message, SendError> {
         let refused = |why: &str| SendError::Refused(why.to_owned());
         // An address that could end its header is none.
-        let to = to_ascii(&outgoing.to).map_err(|_unfit| refused("the destination is no mail address"))?;
-        let envelope = Envelope::new(Some(self.sender.mailbox.email.clone()), vec![to.clone()])
-            .map_err(|_unmade| refused("the mail cannot be made"))?;
+        let to = Email::parse(&outgoing.to).map_err(|_unreadable| refused("the destination is no mail address"))?;
+        let (local, domain) = to.smtp_mailbox();
+        // The library's own grammar knows no underscores in domains; ours has just been applied.
+        let to = Address::new_dangerous(local, domain);
+        let from = self.sender.mailbox.email.clone();
+        // Given, since the library would otherwise read it out of the headers by the same grammar.
+        let envelope =
+            Envelope::new(Some(from), vec![to.clone()]).map_err(|_empty| refused("the mail cannot be made"))?;
         let builder = Message::builder()
-            // Not left to be read from the headers, which are written for people.
             .envelope(envelope)
             .raw_header(self.sender.header())
             .to(Mailbox::new(None, to))

@@ -3,36 +3,59 @@
 //! Two spellings of one mailbox must not make two accounts, and two mailboxes must not make one: ASCII only
 //! (Unicode case mapping merges distinct letters, such as the Kelvin sign and `k`), lower-cased, the domain as
 //! A-labels.
+//!
+//! Some mailboxes that people have break the grammar that is meant for them: Japanese carriers gave out local parts with
+//! dots side by side or at an end, and hosts of companies have underscores in their names. Mail servers take both, so both
+//! are addresses here.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+
+use super::typed_text;
 
 /// Longest address that SMTP can carry in a path (RFC 5321 §4.5.3.1.3, less the angle brackets).
 const MAX_LENGTH: usize = 254;
 /// RFC 5321 §4.5.3.1.1.
 const MAX_LOCAL_PART: usize = 64;
+/// All ASCII signs but those of a host name (RFC 1123 §2.1) and the underscore.
+const NOT_IN_DOMAINS: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
 
 /// A canonical e-mail address.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
 impl Email {
-    /// Parses a mailbox `local@domain` into its canonical form.
+    /// Parses a mailbox `local@domain` into its canonical form; what was pasted around it is dropped.
     ///
     /// # Errors
     ///
-    /// Says what is wanted when the text is not an ASCII dot-atom (RFC 5322 §3.2.3) at a domain name.
+    /// Says what is wanted when the text is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a domain name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const WANTED: &str = "must be an e-mail address, such as jo@example.com";
-        let (local, domain) = text.rsplit_once('@').ok_or(WANTED)?;
-        if local.is_empty() || local.len() > MAX_LOCAL_PART || !local.split('.').all(is_atom) {
+        let (local, domain) = typed_text::trim(text).rsplit_once('@').ok_or(WANTED)?;
+        let is_local_part = local.split('.').all(is_atom_or_empty) && local.contains(|character| character != '.');
+        // As it goes over the wire: two quotes are added to one with dots in unusual places.
+        if !is_local_part || smtp_local_part(local).len() > MAX_LOCAL_PART {
             return Err(WANTED);
         }
         let domain = canonical_domain(domain).ok_or(WANTED)?;
         let address = format!("{}@{domain}", local.to_ascii_lowercase());
-        if address.len() > MAX_LENGTH {
+        let email = Self(address);
+        let (local, domain) = email.smtp_mailbox();
+        if local.len() + 1 + domain.len() > MAX_LENGTH {
             return Err("must be at most 254 characters long");
         }
-        Ok(Self(address))
+        Ok(email)
+    }
+
+    /// Returns local part and domain as SMTP and mail headers want them: a local part with dots side by side or at an end
+    /// is quoted (RFC 5321 §4.1.2).
+    pub fn smtp_mailbox(&self) -> (Cow<'_, str>, &str) {
+        let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
+        (smtp_local_part(local), domain)
     }
 
     /// Takes an address that was canonical when it was stored.
@@ -66,18 +89,27 @@ impl fmt::Debug for Email {
     }
 }
 
-fn is_atom(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
+fn is_atom_or_empty(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
+}
+
+/// Nothing in these local parts would have to be escaped between the quotes.
+fn smtp_local_part(local: &str) -> Cow<'_, str> {
+    if local.split('.').all(|atom| !atom.is_empty()) {
+        Cow::Borrowed(local)
+    } else {
+        Cow::Owned(format!("\"{local}\""))
+    }
 }
 
 fn canonical_domain(text: &str) -> Option<String> {
-    let domain = idna::domain_to_ascii_strict(text).ok()?;
-    let top_level = domain.rsplit('.').next()?;
+    let domain = Uts46::new()
+        .to_ascii(text.as_bytes(), NOT_IN_DOMAINS, Hyphens::Check, DnsLength::Verify)
+        .ok()?;
+    let (_, top_level) = domain.rsplit_once('.')?;
     let numeric = top_level.bytes().all(|byte| byte.is_ascii_digit());
-    (domain.contains('.') && !numeric).then_some(domain)
+    (!numeric && !top_level.contains('_')).then(|| domain.into_owned())
 }
 
 #[cfg(test)]
@@ -85,6 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::typed_text::typing;
 
     #[test]
     fn the_canonical_form_is_lower_case_with_an_ascii_domain() {
@@ -92,6 +125,25 @@ mod tests {
         assert_eq!(email.as_str(), "jo.doe+news@example.com");
         let email = Email::parse("jo@bücher.example").unwrap();
         assert_eq!(email.as_str(), "jo@xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn dots_and_underscores_are_taken_where_mail_servers_take_them() {
+        for (text, canonical, local) in [
+            ("x@My_Company.example", "x@my_company.example", "x"),
+            ("x@_dmarc.a_b.example", "x@_dmarc.a_b.example", "x"),
+            ("A..b@old-carrier.example", "a..b@old-carrier.example", "\"a..b\""),
+            ("a.@old-carrier.example", "a.@old-carrier.example", "\"a.\""),
+            (".a@old-carrier.example", ".a@old-carrier.example", "\".a\""),
+            ("a.b@old-carrier.example", "a.b@old-carrier.example", "a.b"),
+        ] {
+            let email = Email::parse(text).unwrap();
+            assert_eq!(email.as_str(), canonical);
+            assert_eq!(email.smtp_mailbox().0, local);
+        }
+        // With its quotes it has 64 bytes, and one letter more does not fit.
+        assert!(Email::parse(&format!("{}.@example.com", "a".repeat(61))).is_ok());
+        assert!(Email::parse(&format!("{}.@example.com", "a".repeat(62))).is_err());
     }
 
     #[test]
@@ -112,12 +164,19 @@ mod tests {
             "jo@localhost",
             "jo@@example.com",
             "jo doe@example.com",
-            ".jo@example.com",
-            "jo.@example.com",
-            "j..o@example.com",
+            ".@example.com",
+            "...@example.com",
+            "jo@my_company",
+            "jo@example.c_m",
+            "jo@exam!ple.com",
+            "jo@exam/ple.com",
+            "jo@exam:ple.com",
+            "jo@exa\tmple.com",
+            "j\u{200b}o@example.com",
             "jo@example..com",
             "jo@.example.com",
             "jo@example.com.",
+            "jo@_.",
             "jo@-a.com",
             "jo@127.0.0.1",
             "jo@[127.0.0.1]",
@@ -125,7 +184,6 @@ mod tests {
             "jö@example.com",
             "jo@example.com\r\nBcc: x@example.com",
             "jo\0@example.com",
-            " jo@example.com",
             "\"jo\"@example.com",
             "jo@exa mple.com",
         ] {
@@ -137,6 +195,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_stands_around_an_address_is_no_part_of_it(before in typing::margin(), after in typing::margin()) {
+            let email = Email::parse(&format!("{before}jo@example.com{after}")).unwrap();
+            prop_assert_eq!(email.as_str(), "jo@example.com");
+        }
+
+        /// What is sent is one mailbox and ends neither a command nor a header.
+        #[test]
+        fn the_mailbox_that_is_sent_is_the_one_that_was_meant(local in "[a-z!{.'+=-]{1,12}", domain in "[a-z_.-]{1,8}\\.[a-z]{2}") {
+            if let Ok(email) = Email::parse(&format!("{local}@{domain}")) {
+                let (sent, host) = email.smtp_mailbox();
+                prop_assert_eq!(sent.trim_matches('"'), local);
+                prop_assert_eq!(host, domain);
+                prop_assert!(sent.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\\@,;:()[]".contains(&byte)));
+            }
+        }
+
         #[test]
         fn canonical_addresses_are_their_own_canonical_form(local in "[A-Za-z0-9+_-]{1,20}", domain in "[a-zA-Z]{1,10}\\.[a-zA-Z]{2,6}") {
             let once = Email::parse(&format!("{local}@{domain}")).unwrap();

@@ -29,6 +29,13 @@ pub fn least_of(moment: DateTime<Utc>) -> Uuid {
     Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 
+/// Reads a UUID in its usual form; its letters may be of either case, since some programs write them in upper case
+/// (RFC 9562 §4). Braces, a prefix or missing dashes are not that form.
+fn parse_uuid(text: &str) -> Option<Uuid> {
+    const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
+    Uuid::try_parse(text).ok().filter(|_| text.len() == LENGTH)
+}
+
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -46,9 +53,9 @@ macro_rules! id_type {
                 Self(uuid)
             }
 
-            /// Reads an id from its canonical text.
+            /// Reads an id from its text, in either case.
             pub fn parse(text: &str) -> Option<Self> {
-                Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string() == text).map(Self)
+                parse_uuid(text).map(Self)
             }
 
             /// Returns the id as the plain UUID that tokens, SQL and JSON carry.
@@ -110,7 +117,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn other_forms_of_a_uuid_are_no_ids() {
+        let id = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071";
+        assert!(UserId::parse(id).is_some());
+        for text in [
+            "",
+            "019a2b3c4d5e7f608a1b2c3d4e5f6071",
+            "{019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071}",
+            "urn:uuid:019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071",
+            "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f607",
+            "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f607g",
+            "019a2b3c-4d5e-7f60-8a1b2c3d4e5f-6071",
+            " 019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071",
+        ] {
+            assert_eq!(UserId::parse(text), None, "{text:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_id_is_read_in_any_case(bytes: [u8; 16], upper: [bool; 36]) {
+            let id = UserId::from_uuid(Uuid::from_bytes(bytes));
+            let text = id.uuid().to_string();
+            let text: String = text.chars().zip(upper).map(|(letter, upper)| if upper { letter.to_ascii_uppercase() } else { letter }).collect();
+            prop_assert_eq!(UserId::parse(&text), Some(id));
+        }
+
         #[test]
         fn the_least_id_of_a_moment_parts_the_ids_before_from_those_since(millis in 1_i64..4_000_000_000_000, random: u8) {
             let moment = DateTime::from_timestamp_millis(millis).unwrap();

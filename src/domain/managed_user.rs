@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::email::Email;
 use super::ids::UserId;
+use super::typed_text;
 use super::user::User;
 use super::username::Username;
 
@@ -56,7 +57,7 @@ impl UserSelector {
     ///
     /// Says what is wanted.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        if let Some(id) = UserId::parse(&text.to_ascii_lowercase()) {
+        if let Some(id) = UserId::parse(typed_text::trim(text)) {
             return Ok(Self::Id(id));
         }
         if text.contains('@') {
@@ -87,7 +88,7 @@ impl UserQuery {
     ///
     /// Says what is wanted when no address and no name could begin so.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim().to_ascii_lowercase();
+        let text = typed_text::trim(text).to_ascii_lowercase();
         if text.is_empty() {
             return Ok(Self::All);
         }

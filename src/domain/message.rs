@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::client_program::ClientProgram;
-use super::input::InvalidInput;
 use super::random::{self, Random};
+use super::typed_text;
 
 /// The way a message takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,34 +63,24 @@ impl Locale {
         }
     }
 
-    /// Returns the language that a tag asks for, by its first part: `de-AT` is German.
+    /// Returns the language that a tag asks for, by its first part: `de-AT` is German. Programs also write locales as their
+    /// system names them, `de_AT.UTF-8`.
     pub fn of_tag(tag: &str) -> Option<Self> {
-        let language = tag.split('-').next().unwrap_or_default();
+        let tag = typed_text::trim(tag);
+        let language = tag.split(['-', '_', '.', '@']).next().unwrap_or_default();
         Self::ALL
             .into_iter()
             .find(|locale| language.eq_ignore_ascii_case(locale.as_str()))
     }
 
-    /// Returns the language of messages to a new user: the one asked for, or the one that the browser likes best, or English.
-    /// A language that there is not is no error, since a front end may have more of them than we do.
-    ///
-    /// # Errors
-    ///
-    /// Names `/locale` when it is no language tag.
-    pub fn requested(tag: Option<&str>, accept_language: Option<&str>) -> Result<Self, InvalidInput> {
-        let asked = match tag {
-            Some(tag) if !is_tag(tag) => {
-                return Err(InvalidInput::of(
-                    "/locale",
-                    "must be a language tag, such as en or de-AT",
-                ));
-            }
-            Some(tag) => Self::of_tag(tag),
-            None => None,
-        };
-        Ok(asked
+    /// Returns the language of messages to a user: the one asked for, or the one that the browser likes best, or English.
+    /// A tag that names no language of ours is not an error, whatever it looks like: front ends have more languages than
+    /// we do, and nobody should be kept from registering by the way in which a phone writes its locale.
+    pub fn requested(tag: Option<&str>, accept_language: Option<&str>) -> Self {
+        let asked = tag.and_then(Self::of_tag);
+        asked
             .or_else(|| accept_language.and_then(Self::preferred))
-            .unwrap_or_default())
+            .unwrap_or_default()
     }
 
     /// Returns the language that an `Accept-Language` header likes best (RFC 9110 §12.5.4), of those there are.
@@ -110,15 +100,6 @@ impl Locale {
             })
             .map(|(locale, _)| locale)
     }
-}
-
-/// Tells whether a text has the shape of a language tag (RFC 5646 §2.1): a language, then parts after hyphens.
-fn is_tag(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let language = parts.next().unwrap_or_default();
-    let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    text.len() <= 35 && is_language && parts.all(is_part)
 }
 
 /// What a message says.
@@ -371,9 +352,20 @@ mod tests {
     fn a_tag_asks_for_its_language() {
         assert_eq!(Locale::of_tag("de-AT"), Some(Locale::De));
         assert_eq!(Locale::of_tag("EN"), Some(Locale::En));
-        assert_eq!(Locale::of_tag("fr"), None);
-        assert_eq!(Locale::of_tag("deu"), None);
-        assert_eq!(Locale::of_tag(""), None);
+        for tag in [
+            "de_DE",
+            "de_DE.UTF-8",
+            "de.UTF-8",
+            "de@euro",
+            " de-CH\n",
+            "DE_at",
+            "de-Latn-DE-1996",
+        ] {
+            assert_eq!(Locale::of_tag(tag), Some(Locale::De), "{tag:?}");
+        }
+        for tag in ["fr", "deu", "", "german", "d", "C", "POSIX", "-de", "d\u{200b}e", "🇩🇪"] {
+            assert_eq!(Locale::of_tag(tag), None, "{tag:?}");
+        }
     }
 
     #[test]
@@ -395,13 +387,14 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_goes_before_what_the_browser_likes() {
-        let requested = |tag, header| Locale::requested(tag, header).unwrap();
+        let requested = Locale::requested;
         assert_eq!(requested(Some("de-CH-1996"), Some("en")), Locale::De);
         assert_eq!(requested(Some("fr"), Some("de")), Locale::De);
         assert_eq!(requested(Some("fr"), None), Locale::En);
         assert_eq!(requested(None, None), Locale::En);
-        for text in ["", "d", "de_AT", "de-", "german", "de-AT\r\nBcc: x", "de-waytoolong"] {
-            assert!(Locale::requested(Some(text), None).is_err(), "{text:?}");
+        assert_eq!(requested(Some("de_AT"), Some("en")), Locale::De);
+        for text in ["", "d", "german", "xx-XX", "\r\nBcc: x", &"x".repeat(9999)] {
+            assert_eq!(requested(Some(text), None), Locale::En, "{text:?}");
         }
     }
 

@@ -1,16 +1,17 @@
 //! Phone numbers in the one form under which they are sealed, compared and written to: E.164.
 //!
-//! Only numbers that a text message can reach, and none that costs its sender more than others: premium numbers are how
-//! sending codes is turned into money (toll fraud).
+//! Only numbers that a text message can reach, and none that costs its sender more than others: premium and satellite
+//! numbers are how sending codes is turned into money (toll fraud).
 
 use std::fmt;
 
-use phonenumber::metadata::DATABASE;
-use phonenumber::{Mode, Type};
 use zeroize::Zeroizing;
 
-/// Longest text looked at: fifteen digits (ITU-T E.164 §6) and what people put between them.
-const MAX_LENGTH: usize = 32;
+use super::numbering_plan::{self, Found};
+use super::typed_text;
+
+/// Most digits of a number (ITU-T E.164 §6).
+const MAX_DIGITS: usize = 15;
 /// Digits at the end that tell one phone from another in a block that a carrier was given.
 const DIGITS_IN_BLOCK: usize = 4;
 
@@ -19,31 +20,27 @@ const DIGITS_IN_BLOCK: usize = 4;
 pub struct PhoneNumber(Zeroizing<String>);
 
 impl PhoneNumber {
-    /// Parses a number with its country code; blanks, dashes, dots and brackets are dropped.
+    /// Parses a number with its country code, as people type and paste it; dots, slashes and brackets are dropped, too.
     ///
     /// # Errors
     ///
-    /// Says what is wanted when it is no mobile number.
+    /// Says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        const WANTED: &str = "must be a phone number with its country code, such as +4915112345678";
-        let plain: Zeroizing<String> = Zeroizing::new(
-            text.chars()
-                .filter(|character| !matches!(character, ' ' | '-' | '.' | '(' | ')' | '/'))
-                .collect(),
-        );
-        let digits = plain.strip_prefix('+').ok_or(WANTED)?;
-        if text.len() > MAX_LENGTH || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(WANTED);
+        let mut plain = typed_text::compact(text);
+        plain.retain(|character| !matches!(character, '.' | '(' | ')' | '[' | ']' | '/'));
+        let digits = plain
+            .strip_prefix('+')
+            .ok_or("must begin with + and the country code, such as +4915112345678")?;
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("must be a plus sign and digits, such as +4915112345678");
         }
-        let number = phonenumber::parse(None, plain.as_str()).map_err(|_not_parsed| WANTED)?;
-        if !number.is_valid() {
-            return Err(WANTED);
+        if digits.len() > MAX_DIGITS {
+            return Err("must have at most 15 digits");
         }
-        match number.number_type(&DATABASE) {
-            Type::Mobile | Type::FixedLineOrMobile => {
-                Ok(Self(Zeroizing::new(number.format().mode(Mode::E164).to_string())))
-            }
-            _ => Err("must be the number of a mobile phone"),
+        match numbering_plan::look_up(digits) {
+            Found::Mobile { code, national, .. } => Ok(Self(Zeroizing::new(format!("+{code}{national}")))),
+            Found::Other => Err("must be the number of a mobile phone"),
+            Found::Nothing => Err("must be a phone number that exists, with its country code, such as +4915112345678"),
         }
     }
 
@@ -75,6 +72,46 @@ impl PhoneNumber {
     }
 }
 
+/// The countries whose mobile phones get text messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SmsCountries {
+    /// Every country.
+    All,
+    /// These, by their codes (ISO 3166-1 alpha-2).
+    Only(Vec<&'static str>),
+}
+
+impl SmsCountries {
+    /// Reads `*`, or codes of countries separated by commas, in either case.
+    ///
+    /// # Errors
+    ///
+    /// Names the first code that no country with phones has.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const WANTED: &str = "must be * or a list of ISO 3166 country codes, such as DE,AT,CH";
+        if text.trim() == "*" {
+            return Ok(Self::All);
+        }
+        let code = |text: &str| {
+            let code = text.trim().to_ascii_uppercase();
+            numbering_plan::country(&code).ok_or_else(|| format!("{WANTED}; \"{code}\" is not one"))
+        };
+        text.split(',').map(code).collect::<Result<_, _>>().map(Self::Only)
+    }
+
+    /// Tells whether a number belongs to one of them.
+    pub fn include(&self, number: &PhoneNumber) -> bool {
+        let Self::Only(listed) = self else {
+            return true;
+        };
+        let digits = number.as_str().strip_prefix('+').unwrap_or_default();
+        match numbering_plan::look_up(digits) {
+            Found::Mobile { countries, .. } => countries.iter().any(|country| listed.contains(country)),
+            Found::Other | Found::Nothing => false,
+        }
+    }
+}
+
 /// Keeps numbers out of logs: they are personal data.
 impl fmt::Debug for PhoneNumber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,10 +124,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::typed_text::typing;
 
     #[test]
     fn spellings_of_one_number_are_one() {
-        for text in ["+4915112345678", "+49 151 1234 5678", "+49 (151) 12345-678"] {
+        for text in [
+            "+4915112345678",
+            "+49 151 1234 5678",
+            "+49 (151) 12345-678",
+            "+49 (0) 151 / 12345678",
+            "+49\u{a0}151\u{2009}12345678",
+            "\u{202a}+49 151 12345678\u{202c}",
+            "+49–151–12345678",
+            "＋４９１５１１２３４５６７８",
+            "+49151١٢٣٤٥٦٧٨",
+            "+4915112345678\r\n",
+            "+49.151.12345678",
+            "+49ー151ー12345678",
+        ] {
             assert_eq!(PhoneNumber::parse(text).unwrap().as_str(), "+4915112345678", "{text}");
         }
         assert_eq!(PhoneNumber::parse("+1 202 555 0123").unwrap().as_str(), "+12025550123");
@@ -110,14 +161,43 @@ mod tests {
             "+49 900 1 234567",
             "+49 30 901820",
             "+999 1234567",
-            "+49151١٢٣٤٥٦٧٨",
             "tel:+4915112345678",
             "+4915112345678;ext=1",
             "+49 151 1234 5678 x1",
-            "+4915112345678\r\n",
+            "++4915112345678",
+            "+012015550123",
+            "+0",
+            "+49+15112345678",
+            "+881612345678",
+            "+870773111632",
         ] {
             assert!(PhoneNumber::parse(text).is_err(), "{text:?} was accepted");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let wrong = |text: &str| PhoneNumber::parse(text).unwrap_err();
+        assert!(wrong("0151 12345678").contains("country code"));
+        assert!(wrong("+49 151 CALLME").contains("digits"));
+        assert!(wrong("+4915112345678901234").contains("at most 15"));
+        assert!(wrong("+49 30 901820").contains("mobile"));
+        assert!(wrong("+999 1234567").contains("exists"));
+    }
+
+    #[test]
+    fn countries_are_listed_or_all() {
+        let number = |text: &str| PhoneNumber::parse(text).unwrap();
+        let listed = SmsCountries::parse("de, AT,ch").unwrap();
+        assert!(listed.include(&number("+4915112345678")));
+        assert!(!listed.include(&number("+12015550123")) && !listed.include(&number("+447400123456")));
+        assert!(SmsCountries::parse(" * ").unwrap().include(&number("+2250712345678")));
+        // Three countries share this range, and a number in it may be that of any of them.
+        assert!(SmsCountries::parse("MF").unwrap().include(&number("+590690001234")));
+        for text in ["", "DE,", "XX", "DEU", "*,DE", "Germany", "49", "001"] {
+            assert!(SmsCountries::parse(text).is_err(), "{text:?}");
+        }
+        assert!(SmsCountries::parse("DE,XX").unwrap_err().contains("\"XX\""));
     }
 
     #[test]
@@ -128,6 +208,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_number_is_read_however_it_was_copied(typed in typing::typed("+2250712345678")) {
+            let number = PhoneNumber::parse(&typed).unwrap();
+            prop_assert_eq!(number.as_str(), "+2250712345678");
+        }
+
         #[test]
         fn no_text_is_too_odd_to_be_judged(text in "[+]?\\PC{0,40}") {
             let _ = PhoneNumber::parse(&text);

@@ -3,12 +3,14 @@
 //! 120 bits, so that a plain keyed hash protects them at rest (ASVS 6.5.2). Written in Crockford's base 32, whose
 //! look-alikes read as one, because they are copied from paper under stress.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use base32::Alphabet;
 use zeroize::Zeroizing;
 
 use super::random::{self, Random};
+use super::typed_text;
 
 /// Codes in a set.
 pub const SET_SIZE: usize = 10;
@@ -29,23 +31,26 @@ impl RecoveryCode {
             .collect()
     }
 
-    /// Reads a code as people type it: case, dashes and spaces do not matter; `O` is zero, `I` and `L` are one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let canonical: Zeroizing<String> = Zeroizing::new(
-            text.chars()
-                .filter(|character| !matches!(character, ' ' | '-'))
-                .map(|character| match character.to_ascii_uppercase() {
-                    'O' => '0',
-                    'I' | 'L' => '1',
-                    other => other,
-                })
-                .collect(),
-        );
-        if canonical.len() != CODE_CHARACTERS {
-            return None;
+    /// Reads a code as people type and paste it: case, dashes and blanks do not matter; `O` is zero, `I` and `L` are one.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong otherwise.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let compact = typed_text::compact(text);
+        let letter = |character: char| match character.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        };
+        let mut canonical = Zeroizing::new(String::with_capacity(compact.len()));
+        canonical.extend(compact.chars().map(letter));
+        let decoded = base32::decode(Alphabet::Crockford, &canonical).map(Zeroizing::new);
+        let bytes = decoded.as_ref().and_then(|bytes| bytes.as_slice().try_into().ok());
+        match (canonical.chars().count(), bytes) {
+            (CODE_CHARACTERS, Some(bytes)) => Ok(Self(Zeroizing::new(bytes))),
+            (count, _) => Err(describe(count)),
         }
-        let bytes = Zeroizing::new(base32::decode(Alphabet::Crockford, &canonical)?);
-        Some(Self(Zeroizing::new(bytes.as_slice().try_into().ok()?)))
     }
 
     /// Returns the bytes, to be hashed and nothing else.
@@ -62,6 +67,16 @@ impl RecoveryCode {
     }
 }
 
+/// Says what is wrong with so many characters.
+fn describe(count: usize) -> String {
+    let wrong = match count.cmp(&CODE_CHARACTERS) {
+        Ordering::Less => "has too few characters",
+        Ordering::Greater => "has too many characters",
+        Ordering::Equal => "has characters that no recovery code has",
+    };
+    format!("{wrong}; must be a recovery code: {CODE_CHARACTERS} letters and digits in groups of four")
+}
+
 impl fmt::Debug for RecoveryCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("RecoveryCode(…)")
@@ -73,6 +88,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::typed_text::typing;
 
     proptest! {
         #[test]
@@ -82,12 +98,21 @@ mod tests {
             prop_assert_eq!(shown.len(), 29);
             if lower { shown = shown.to_lowercase().replace('0', "o").replace('1', "l"); }
             if spaced { shown = format!(" {} ", shown.replace('-', "  ")); }
-            prop_assert_eq!(RecoveryCode::parse(&shown), Some(code));
+            prop_assert_eq!(RecoveryCode::parse(&shown), Ok(code));
+        }
+
+        #[test]
+        fn what_a_copy_brings_along_does_not_matter(
+            (bytes, typed) in any::<[u8; CODE_BYTES]>().prop_flat_map(|bytes| {
+                (Just(bytes), typing::typed(&RecoveryCode(Zeroizing::new(bytes)).to_display()))
+            }),
+        ) {
+            prop_assert_eq!(RecoveryCode::parse(&typed), Ok(RecoveryCode(Zeroizing::new(bytes))));
         }
 
         #[test]
         fn other_lengths_and_letters_are_no_codes(text in "[0-9A-Z -]{0,23}|[0-9a-z]{23}[uU!*é]") {
-            prop_assert_eq!(RecoveryCode::parse(&text), None);
+            prop_assert!(RecoveryCode::parse(&text).is_err());
         }
     }
 

@@ -15,9 +15,12 @@ use totp_lite::{Sha1, totp_custom};
 use zeroize::Zeroizing;
 
 use super::random::{self, Random};
+use super::typed_text;
 
 /// Digits of a code.
 pub const DIGITS: u32 = 6;
+/// The same, as the length of a text.
+const CODE_LENGTH: usize = 6;
 /// Seconds of a step.
 pub const PERIOD_SECONDS: u64 = 30;
 /// Seconds that a pending secret waits for its first code (NIST SP 800-63B-4 §4.1.2: ten minutes).
@@ -54,17 +57,13 @@ impl TimeStep {
 pub struct TotpCode(Zeroizing<String>);
 
 impl TotpCode {
-    /// Parses exactly six ASCII digits.
+    /// Parses six digits as people type and paste them.
     ///
     /// # Errors
     ///
-    /// Says what is wanted otherwise.
-    pub fn parse(digits: &str) -> Result<Self, &'static str> {
-        if digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            Ok(Self(Zeroizing::new(digits.to_owned())))
-        } else {
-            Err("must be six digits")
-        }
+    /// Says what is wrong otherwise.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        typed_text::digits(text, CODE_LENGTH).map(Self)
     }
 }
 
@@ -85,20 +84,16 @@ impl TotpSecret {
     }
 
     /// Reads a secret that another program made: base 32 (RFC 4648 §6) as people write it, in either case, in groups, with
-    /// padding or without.
+    /// padding or without, and with whatever a copy brought along.
     ///
     /// # Errors
     ///
     /// Says what is wanted otherwise, without the secret.
     pub fn parse_base32(text: &str) -> Result<Self, &'static str> {
         const WANTED: &str = "must be 10 to 64 bytes in base 32";
-        let plain = |character: &char| !matches!(character, ' ' | '-' | '=');
-        let compact: Zeroizing<String> = Zeroizing::new(
-            text.chars()
-                .filter(plain)
-                .map(|letter| letter.to_ascii_uppercase())
-                .collect(),
-        );
+        let mut compact = typed_text::compact(text);
+        compact.make_ascii_uppercase();
+        compact.retain(|character| character != '=');
         // Of eight letters, as many as whole bytes fill: others were cut off.
         if matches!(compact.len() % 8, 1 | 3 | 6) {
             return Err(WANTED);
@@ -171,6 +166,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::typed_text::typing;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).unwrap()
@@ -248,16 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn only_six_ascii_digits_are_a_code() {
+    fn only_six_digits_are_a_code() {
         for text in [
-            "",
-            "12345",
-            "1234567",
-            "+12345",
-            "12 456",
-            "12345a",
-            "١٢٣٤٥٦",
-            "12345\n",
+            "", "12345", "1234567", "+12345", "12 456", "12345a", "12345\n", "12345½",
         ] {
             assert!(TotpCode::parse(text).is_err(), "{text:?} was accepted");
         }
@@ -272,6 +261,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_secret_is_read_however_it_was_copied(
+            (bytes, typed) in proptest::collection::vec(any::<u8>(), 10..=64).prop_flat_map(|bytes| {
+                let shown = TotpSecret(Zeroizing::new(bytes.clone())).to_base32();
+                (Just(bytes), typing::typed(&shown))
+            }),
+            lower: bool,
+        ) {
+            let typed = if lower { typed.to_lowercase() } else { typed };
+            let secret = TotpSecret::parse_base32(&typed).unwrap();
+            prop_assert_eq!(secret.expose(), bytes);
+        }
+
         #[test]
         fn exactly_the_neighbouring_steps_above_the_last_used_match(
             secret: [u8; SECRET_LENGTH], seconds in 0_i64..100_000_000_000, offset in -5_i64..=5, used in -6_i64..=6,

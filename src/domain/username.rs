@@ -7,6 +7,8 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
+use super::typed_text;
+
 /// How long a name that an account gave up is kept from other accounts: long enough for people who knew the former
 /// owner by that name to learn that it changed.
 pub const RESTS_FOR: TimeDelta = TimeDelta::days(30);
@@ -19,13 +21,13 @@ pub const WISHES_A_DAY: i32 = 10;
 pub struct Username(String);
 
 impl Username {
-    /// Parses a user name; upper-case ASCII letters are folded.
+    /// Parses a user name; upper-case ASCII letters are folded, and what was pasted around it is dropped.
     ///
     /// # Errors
     ///
     /// Says what is wanted when length or alphabet do not fit.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let name = text.to_ascii_lowercase();
+        let name = typed_text::trim(text).to_ascii_lowercase();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         if (3..=32).contains(&name.len()) && starts_well && name.bytes().all(allowed) {
@@ -55,7 +57,10 @@ impl fmt::Debug for Username {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::typed_text::typing;
 
     #[test]
     fn names_are_folded_to_lower_case() {
@@ -76,6 +81,16 @@ mod tests {
             &"a".repeat(33),
         ] {
             assert!(Username::parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_stands_around_a_name_is_no_part_of_it(
+            name in "[a-z0-9][a-z0-9._-]{2,31}", before in typing::margin(), after in typing::margin(),
+        ) {
+            let parsed = Username::parse(&format!("{before}{name}{after}")).unwrap();
+            prop_assert_eq!(parsed.as_str(), name);
         }
     }
 }

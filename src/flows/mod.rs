@@ -68,6 +68,7 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRules;
+use crate::domain::phone_number::SmsCountries;
 use crate::domain::random::Random;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
@@ -132,6 +133,8 @@ pub struct Settings {
     pub step_up_max_age: TimeDelta,
     /// Second factors beside authenticators: how their codes are sent.
     pub channels: Vec<Channel>,
+    /// Countries whose phones can be set up as a second factor.
+    pub sms_countries: SmsCountries,
     /// Where links in mails lead; no slash at its end.
     pub link_base_url: String,
     /// Whether an account with an address cannot be used before that is proven.

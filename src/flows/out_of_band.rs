@@ -228,6 +228,8 @@ pub enum Setup {
     Wait(TimeDelta),
     /// The deployment does not use the channel.
     NotOffered,
+    /// The deployment sends no text messages to the number's country.
+    CountryNotServed,
     /// The account has no address that is known to be its owner's.
     NoVerifiedEmail,
 }
@@ -251,6 +253,12 @@ pub async fn start(
     };
     if !core.settings.channels.contains(&channel) {
         return Ok(Setup::NotOffered);
+    }
+    if phone_number
+        .as_ref()
+        .is_some_and(|number| !core.settings.sms_countries.include(number))
+    {
+        return Ok(Setup::CountryNotServed);
     }
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);

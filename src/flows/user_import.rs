@@ -19,7 +19,8 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::{RequestId, TotpFactorId, UserId};
 use crate::domain::imported_user::{ImportedUser, UserMembers};
-use crate::domain::input::{InvalidInput, trim_unseen};
+use crate::domain::input::InvalidInput;
+use crate::domain::typed_text;
 use crate::domain::user::AccountNames;
 use crate::domain::username::Username;
 use crate::store::totp_factors::NewActiveFactor;
@@ -194,7 +195,7 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
         Ok(members) => members,
         Err(invalid) => return Ok(Err(invalid)),
     };
-    let password = StoredPassword::foreign(trim_unseen(members.password_hash.expose_secret()));
+    let password = StoredPassword::foreign(typed_text::trim(members.password_hash.expose_secret()));
     let (imported, password) = match (ImportedUser::of(&members, now), password) {
         (Ok(imported), Ok(password)) => (imported, password),
         (imported, password) => {
@@ -240,6 +241,7 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
 
 /// Reads a line's members.
 fn read(text: &[u8]) -> Result<UserMembers, InvalidInput> {
+    let text = typed_text::without_byte_order_mark(text);
     // serde would also fill the members from an array, by position.
     if text.trim_ascii_start().first() != Some(&b'{') {
         return Err(InvalidInput::of("", "is not a JSON object"));

@@ -142,13 +142,21 @@ fn second_factor_codes() {
     ];
     let mut mutator = Mutator::new(&samples, &[" ", "-", "0", "9", "O", "l", "U", "\u{a0}", "٣", "\0", "+"]);
     while let Some(text) = mutator.next_text() {
-        let squeezed: String = text.chars().filter(|character| *character != ' ').collect();
-        let six = squeezed.len() == 6 && squeezed.bytes().all(|byte| byte.is_ascii_digit());
-        let twenty_four = text.chars().filter(|character| !" -".contains(*character));
-        let twenty_four: Vec<char> = twenty_four.collect();
-        let base_32 = |character: &char| character.is_ascii_alphanumeric() && !"uU".contains(*character);
-        let recovery = twenty_four.len() == 24 && twenty_four.iter().all(base_32);
         let parsed = SecondFactorCode::parse(&text, None);
+        // Cut and joined, characters become others, whose properties only a table knows.
+        let is_known = |character: char| character.is_ascii() || "\u{a0}٣".contains(character);
+        if !text.chars().all(is_known) {
+            continue;
+        }
+        let meant = text
+            .chars()
+            .filter(|character| !character.is_whitespace() && *character != '-');
+        let meant: Vec<char> = meant
+            .map(|character| if character == '٣' { '3' } else { character })
+            .collect();
+        let six = meant.len() == 6 && meant.iter().all(char::is_ascii_digit);
+        let base_32 = |character: &char| character.is_ascii_alphanumeric() && !"uU".contains(*character);
+        let recovery = meant.len() == 24 && meant.iter().all(base_32);
         assert_eq!(parsed.is_ok(), six || recovery, "{text:?}");
         assert_eq!(SecondFactorCode::parse(&text, Some("totp")).is_ok(), six, "{text:?}");
         for method in ["recovery_code", "email", "sms", &text] {
@@ -244,8 +252,9 @@ async fn bodies() {
         let status = app.send(request).await.status.as_u16();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         assert!([400, 401, 413, 422, 429].contains(&status), "{status}: {text:?}");
-        // What another reader finds to be no object is malformed.
-        let object = serde_json::from_slice::<Value>(&bytes).is_ok_and(|value| value.is_object());
+        // What another reader finds to be no object is malformed; one byte order mark is no part of it.
+        let body = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        let object = serde_json::from_slice::<Value>(body).is_ok_and(|value| value.is_object());
         assert!(object || status == 400 || status == 413, "{status}: {text:?}");
     }
 }

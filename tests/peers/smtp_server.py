@@ -62,6 +62,8 @@ class Recorder:
         say({
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
+            "recipient": session.recipient,
+            "to_header": next(value for name, value in mail.raw_items() if name.lower() == "to"),
             "hello": session.host_name,
             "tls": session.ssl is not None,
             "user": session.auth_data.login.decode() if session.auth_data else None,
@@ -82,6 +84,14 @@ class Recorder:
         if not self.farewell:
             await asyncio.Event().wait()
         return "221 Bye"
+
+
+class Server(SMTP):
+    """Keeps recipients as they were written: the parser reads a quoted local part and an unquoted one alike."""
+
+    async def smtp_RCPT(self, arg):
+        self.session.recipient = arg
+        await super().smtp_RCPT(arg)
 
 
 class Doorkeeper:
@@ -147,7 +157,7 @@ async def main():
         if arguments.silent:
             return await asyncio.start_server(keep_silent, sock=place)
         return await loop.create_server(
-            lambda: SMTP(recorder, hostname="mail.test", enable_SMTPUTF8=not arguments.ascii, **options),
+            lambda: Server(recorder, hostname="mail.test", enable_SMTPUTF8=not arguments.ascii, **options),
             sock=place,
             ssl=context if arguments.implicit else None,
         )

@@ -23,10 +23,11 @@ story('with password and authenticator', async (person) => {
   await field.fill('12345');
   await person.press('Sign in');
   await person.sees('That is not what a code looks like.');
-  // As authenticators show it, and as it is pasted.
+  // As authenticators show it, and as it is pasted out of a message: with a no-break space and bidi marks.
   const code = await person.code();
   await person.context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await person.page.evaluate((text) => navigator.clipboard.writeText(text), ` ${code.slice(0, 3)} ${code.slice(3)} `);
+  const pasted = `\u2066${code.slice(0, 3)}\u00a0${code.slice(3)}\u2069 `;
+  await person.page.evaluate((text) => navigator.clipboard.writeText(text), pasted);
   await field.fill('');
   await field.press('Control+V');
   await field.press('Enter');
@@ -131,7 +132,7 @@ story('with a mailed code and a texted one', async (person) => {
   await person.press('Send a code to this number', phone);
   await phone.getByText('Please give a mobile number').waitFor();
   const number = '+4915112345678';
-  await person.fill('Mobile number', number, phone);
+  await person.fill('Mobile number', '\u202a+49\u00a0(0)\u00a0151\u2013123\u2013456\u201378\u202c', phone);
   await person.press('Send a code to this number', phone);
   const { code } = await person.service.message(number, 'confirmation_code');
   await person.fill('Code from the text message', code, phone);

@@ -68,7 +68,7 @@ export function field({ name, label, hint, value, draft = false, required = true
  * @param {{value?: string, autocomplete?: string, required?: boolean, label?: string}} [options]
  */
 export function emailField({ value, autocomplete = 'email', required = true, label = t('email') } = {}) {
-  const attributes = { type: 'email', autocomplete, inputmode: 'email', maxlength: 254, ...plain };
+  const attributes = { type: 'email', autocomplete, inputmode: 'email', maxlength: 320, ...plain };
   return field({ name: 'email', label, value, required, draft: true, attributes });
 }
 
@@ -111,7 +111,7 @@ export function codeField(kind, label) {
       autocorrect: 'off',
       spellcheck: 'false',
       class: digits ? 'digits' : 'code',
-      maxlength: 64,
+      maxlength: 128,
     },
   });
 }

@@ -32,11 +32,13 @@ impl AcceptedResponse {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"username": "jo.doe"}))]
 pub struct UpdateMeRequest {
-    /// Letters a-z, digits, dots, dashes and underscores; upper case is folded.
-    #[schema(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    /// 3 to 32 letters a-z, digits, dots, dashes and underscores, beginning with a letter or digit; upper case is folded,
+    /// white space around it dropped.
+    #[schema(min_length = 3)]
     pub username: Option<String>,
-    /// The language of messages, as a language tag.
-    #[schema(max_length = 35, example = "de-AT")]
+    /// The language of messages, as a language tag or a system's locale (`de_AT`); one that the service does not have
+    /// becomes English.
+    #[schema(example = "de-AT")]
     pub locale: Option<String>,
 }
 
@@ -59,7 +61,7 @@ pub struct ChangePasswordRequest {
 #[schema(example = json!({"email": "jo@example.com"}))]
 pub struct EmailRequest {
     /// The address.
-    #[schema(format = Email, max_length = 254)]
+    #[schema(format = Email)]
     pub email: String,
 }
 
@@ -69,7 +71,7 @@ pub struct EmailRequest {
 #[schema(example = json!({"email": "jo@example.com"}))]
 pub struct EmailVerificationRequest {
     /// The address; left out by somebody who is signed in.
-    #[schema(format = Email, max_length = 254)]
+    #[schema(format = Email)]
     pub email: Option<String>,
 }
 

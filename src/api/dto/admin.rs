@@ -19,7 +19,7 @@ use crate::flows::admin::users::ListedAccount;
 #[schema(example = json!({"email": "jo@example.com", "roles": ["editor"]}))]
 pub struct InviteUserRequest {
     /// Where the invitation goes.
-    #[schema(format = Email, max_length = 254)]
+    #[schema(format = Email)]
     pub email: String,
     /// What the owner may do; nothing, if it is left out. Each 1 to 64 letters, digits and `.` `:` `_` `-`.
     #[schema(max_items = 32)]

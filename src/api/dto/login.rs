@@ -16,10 +16,9 @@ use crate::flows::sign_in::TokenGrant;
 #[schema(example = json!({"email": "jo@example.com", "password": "korrekt pferd batterie"}))]
 pub struct LoginRequest {
     /// The address of the account.
-    #[schema(format = Email, max_length = 254)]
+    #[schema(format = Email)]
     pub email: Option<String>,
     /// The name of the account.
-    #[schema(max_length = 32)]
     pub username: Option<String>,
     /// The password, exactly as it was set.
     #[schema(value_type = String, format = Password, write_only)]

@@ -12,17 +12,19 @@ use super::user::UserView;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"email": "jo@example.com", "password": "korrekt pferd batterie"}))]
 pub struct RegisterRequest {
-    /// An ASCII mailbox at a domain name; upper case is folded.
-    #[schema(format = Email, max_length = 254)]
+    /// An ASCII mailbox at a domain name, of at most 254 characters; upper case is folded, white space around it dropped.
+    #[schema(format = Email)]
     pub email: Option<String>,
-    /// Letters a-z, digits, dots, dashes and underscores; upper case is folded.
-    #[schema(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    /// 3 to 32 letters a-z, digits, dots, dashes and underscores, beginning with a letter or digit; upper case is folded,
+    /// white space around it dropped.
+    #[schema(min_length = 3)]
     pub username: Option<String>,
     /// Any characters; nothing is trimmed. Too short or guessable ones are refused.
     #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 128)]
     pub password: SecretString,
-    /// The language of messages to the user, as a language tag; when left out, what `Accept-Language` likes best.
-    #[schema(max_length = 35, example = "de-AT")]
+    /// The language of messages to the user, as a language tag or a system's locale (`de_AT`). One that the service does not
+    /// have is not refused: then, and when it is left out, what `Accept-Language` likes best counts, or English.
+    #[schema(example = "de-AT")]
     pub locale: Option<String>,
 }
 

@@ -17,8 +17,8 @@ pub struct VerifyRequest {
     /// From `POST /login` or `POST /register`.
     #[schema(value_type = String, write_only)]
     pub pre_auth_token: SecretString,
-    /// Six digits, or a recovery code: 24 characters of Crockford's base 32, in any case, with or without dashes; or the
-    /// digits that were sent. Spaces do not matter.
+    /// Six digits, or a recovery code: 24 characters of Crockford's base 32, in any case; or the digits that were sent. White
+    /// space and dashes do not matter, nor does the script of the digits.
     #[schema(value_type = String, write_only)]
     pub code: SecretString,
     /// `totp`, `recovery_code`, `email` or `sms`; when left out, the code's shape tells the first two.
@@ -76,7 +76,7 @@ impl ChallengeResponse {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "123456"}))]
 pub struct ConfirmRequest {
-    /// The digits; spaces do not matter.
+    /// The digits; white space and dashes do not matter.
     #[schema(value_type = String, write_only)]
     pub code: SecretString,
 }
@@ -99,8 +99,9 @@ pub struct RemoveTotpRequest {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"phone_number": "+4915112345678"}))]
 pub struct PhoneRequest {
-    /// A mobile number with its country code (E.164); blanks, dashes, dots and brackets do not matter.
-    #[schema(value_type = String, max_length = 32)]
+    /// A mobile number with its country code (E.164), of a country that the deployment sends text messages to. White space,
+    /// dashes, dots and brackets do not matter, nor does the script of the digits.
+    #[schema(value_type = String)]
     pub phone_number: SecretString,
 }
 

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::api::problem::{Code, Problem};
+use crate::domain::typed_text;
 
 /// Most bytes of a body.
 const MAX_BYTES: usize = 16 * 1024;
@@ -141,6 +142,7 @@ async fn read(mut payload: web::Payload, length: usize) -> Result<Zeroizing<Vec<
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let body = typed_text::without_byte_order_mark(body);
     let malformed = |detail: String| Problem::new(Code::MalformedRequest, detail);
     // serde would also fill a structure from an array, by position.
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -231,6 +233,19 @@ mod tests {
         ] {
             assert_eq!(detail(text), "The body is not valid JSON.");
         }
+    }
+
+    #[test]
+    fn one_byte_order_mark_before_the_object_is_ignored() {
+        assert!(parse::<Body>("\u{feff}{\"code\":\"1\"}".as_bytes()).is_ok());
+        assert!(parse::<Body>("\u{feff} \r\n{\"code\":\"1\"}\r\n".as_bytes()).is_ok());
+        for text in ["\u{feff}", "\u{feff}\u{feff}{\"code\":\"1\"}", "\u{feff}[]"] {
+            assert_eq!(detail(text), "The body must be a JSON object.");
+        }
+        assert_eq!(
+            detail("{\"code\":\"1\"}\u{feff}"),
+            "There is more after the JSON object."
+        );
     }
 
     proptest! {

@@ -52,16 +52,8 @@ pub async fn update_me(
     let mut invalid = InvalidInput::default();
     let username = body.0.username.as_deref();
     let username = username.and_then(|text| invalid.keep("/username", Username::parse(text)));
-    let locale = body
-        .0
-        .locale
-        .as_deref()
-        .map(|tag| Locale::requested(Some(tag), None))
-        .transpose();
-    let locale = locale.unwrap_or_else(|fault| {
-        invalid.errors.extend(fault.errors);
-        None
-    });
+    let locale = body.0.locale.as_deref();
+    let locale = locale.map(|tag| Locale::requested(Some(tag), None));
     if !invalid.errors.is_empty() {
         return Err(invalid.into());
     }

@@ -47,7 +47,7 @@ pub async fn register(
         .get(header::ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok());
     let request = body.0;
-    let locale = Locale::requested(request.locale.as_deref(), languages)?;
+    let locale = Locale::requested(request.locale.as_deref(), languages);
     let names = AccountNames::parse(request.email.as_deref(), request.username.as_deref())?;
     if state.core.settings.email_verification_required && names.email.is_none() {
         return Err(InvalidInput::of("/email", "is needed here, and is to be confirmed").into());

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::cli::operate::operate;
 use crate::cli::{Failure, progress, write_out};
 use crate::config::Config;
+use crate::domain::typed_text::without_byte_order_mark;
 use crate::flows::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
 
 /// Lines of one transaction.
@@ -104,7 +105,7 @@ impl Source {
                 read += self.reader.skip_until(b'\n')?;
             }
             self.progress.inc(u64::try_from(read).unwrap_or_default());
-            if too_long || !text.trim_ascii().is_empty() {
+            if too_long || !without_byte_order_mark(&text).trim_ascii().is_empty() {
                 return Ok(Some(ImportLine {
                     number: self.lines,
                     text: (!too_long).then_some(text),
@@ -181,6 +182,8 @@ mod tests {
     fn lines_keep_their_numbers_whatever_stands_between_them() {
         assert_eq!(read(b"a\n\r\n  \nb\r\nc"), ["1 a", "4 b", "5 c"]);
         assert_eq!(read(b""), Vec::<String>::new());
+        assert_eq!(read("\u{feff}\r\n\u{feff}\n".as_bytes()), Vec::<String>::new());
+        assert_eq!(read("\u{feff}a\nb".as_bytes()).len(), 2);
         let longest = vec![b'x'; MAX_LINE - 1];
         let longer = [longest.clone(), longest.clone()].concat();
         let just_longer = [&longest[..], b"x"].concat();

@@ -5,4 +5,5 @@ mod coverage;
 mod layering;
 mod methods;
 mod openapi;
+mod typed_input;
 mod unauthorized;

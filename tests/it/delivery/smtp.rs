@@ -158,6 +158,35 @@ fn the_name_of_a_sender_arrives_as_it_was_set_whatever_its_characters() {
 }
 
 #[test]
+fn mail_goes_to_addresses_with_dots_and_underscores_in_unusual_places() {
+    let peer = Peer::start("smtp_server.py", &[]);
+    let transport = transport(&peer.smtp_url(), PATIENT);
+    for (to, sent) in [
+        ("x@my_company.example", "x@my_company.example"),
+        ("a..b@old-carrier.example", "\"a..b\"@old-carrier.example"),
+        ("a.@old-carrier.example", "\"a.\"@old-carrier.example"),
+        (".a@old-carrier.example", "\".a\"@old-carrier.example"),
+        ("jo+news@example.org", "jo+news@example.org"),
+    ] {
+        let mail = outgoing(Channel::Email, &letter(to, Locale::De, code()));
+        assert_eq!(send(&transport, &mail), Ok(()), "{to}");
+        let got = peer.received();
+        assert_eq!(got["recipient"], format!("TO:<{sent}>"));
+        assert_eq!(got["to_header"].as_str().unwrap().trim(), sent);
+        assert_eq!(got["to"], serde_json::json!([to]));
+        assert_eq!(got["defects"], serde_json::json!([]));
+    }
+    for to in [
+        "jo@example.org>\r\nRCPT TO:<mo@example.org",
+        "jo@example.org, mo@example.org",
+        "jo",
+    ] {
+        let mail = outgoing(Channel::Email, &letter(to, Locale::De, code()));
+        assert_refused(send(&transport, &mail));
+    }
+}
+
+#[test]
 fn a_server_says_not_now_and_then_takes_it() {
     let peer = Peer::start(
         "smtp_server.py",

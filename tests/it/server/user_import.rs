@@ -170,11 +170,13 @@ fn every_kind_of_hash_opens_with_the_old_password_and_the_old_authenticator_and_
 #[test]
 fn what_is_known_of_a_user_is_taken_over() {
     let database = Database::create();
+    // As a spreadsheet exports it: with a byte order mark, and with what was pasted into its cells.
     let user = json!({
-        "email": "Jo@Old.Example", "username": "Jo.Doe", "password_hash": HASH, "locale": "de", "roles": ["editor", "admin"],
-        "email_verified": true, "created_at": "2020-02-03T04:05:06Z", "totp_secret": "gezd gnbv gy3t qojq",
+        "email": " Jo@Old.Example\u{200b}", "username": "\u{a0}Jo.Doe", "password_hash": format!("{HASH}\r\n"),
+        "locale": "de_DE", "roles": ["editor", "admin"], "email_verified": true, "created_at": "2020-02-03T04:05:06Z",
+        "totp_secret": "\u{2066}gezd\u{a0}gnbv–gy3t qojq\u{2069}\n",
     });
-    let ended = import(&database, &user.to_string(), &[]).expect(0);
+    let ended = import(&database, &format!("\u{feff}{user}"), &[]).expect(0);
     assert_eq!(ended.stdout, "imported  1\npresent   0\nfailed    0\n");
     assert_eq!(ended.stderr, "");
     let program = instance(database.url()).start();

@@ -46,7 +46,7 @@ export default {
     'Bitte geben Sie 3 bis 32 Buchstaben a–z, Ziffern, Punkte, Binde- oder Unterstriche an, mit einem Buchstaben oder einer Ziffer am Anfang.',
   'field.username_later':
     'Bitte lassen Sie dieses Feld vorerst leer. Nach der Anmeldung können Sie einen Benutzernamen wählen.',
-  'field.phone_number': 'Bitte geben Sie eine Mobilnummer mit Landesvorwahl an, zum Beispiel +49 1511 2345678.',
+  'field.phone_number': 'Bitte geben Sie eine Mobilnummer mit Landesvorwahl an, zum Beispiel +49 1511 2345678. Vielleicht werden nicht alle Länder bedient.',
   'field.code': 'So sieht kein Code aus. Bitte prüfen Sie ihn.',
 
   'problem.network': 'Der Dienst ist nicht zu erreichen. Bitte prüfen Sie Ihre Verbindung und versuchen Sie es erneut.',

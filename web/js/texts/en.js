@@ -45,7 +45,7 @@ export default {
   'field.username':
     'Please give 3 to 32 letters a–z, digits, dots, dashes or underscores, with a letter or digit first.',
   'field.username_later': 'Please leave this empty for now. You can choose a user name once you are signed in.',
-  'field.phone_number': 'Please give a mobile number with its country code, such as +44 7700 900123.',
+  'field.phone_number': 'Please give a mobile number with its country code, such as +44 7700 900123. Not every country may be served.',
   'field.code': 'That is not what a code looks like. Please check it.',
 
   'problem.network': 'The service cannot be reached. Please check your connection and try again.',

@@ -18,7 +18,7 @@ export function login() {
           name: 'name',
           label: t('login.name'),
           draft: true,
-          attributes: { type: 'text', autocomplete: 'username', 'data-focus': true, maxlength: 254, ...plain },
+          attributes: { type: 'text', autocomplete: 'username', 'data-focus': true, maxlength: 320, ...plain },
         }),
         passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' }),
       ],

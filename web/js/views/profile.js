@@ -72,7 +72,7 @@ function username(me) {
         label: t('username'),
         hint: t('username.hint'),
         value: me.username ?? '',
-        attributes: { type: 'text', autocomplete: 'off', maxlength: 32, ...plain },
+        attributes: { type: 'text', autocomplete: 'off', maxlength: 128, ...plain },
       }),
     ],
     button: t('save'),

@@ -16,7 +16,7 @@ export function register() {
     hint: t('username.hint'),
     required: false,
     draft: true,
-    attributes: { type: 'text', autocomplete: 'off', maxlength: 32, ...plain },
+    attributes: { type: 'text', autocomplete: 'off', maxlength: 128, ...plain },
   });
   const page = card(
     t('register.title'),

@@ -25,7 +25,7 @@ export function phoneCodes(active, pending) {
     label: t('phone'),
     hint: t('phone.hint'),
     draft: true,
-    attributes: { type: 'tel', autocomplete: 'tel', maxlength: 32 },
+    attributes: { type: 'tel', autocomplete: 'tel', maxlength: 128 },
   });
   return [
     active ? [state(active), remove('2fa/phone')] : h('p', {}, t('factor.sms.about')),

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
 
 use crate::api::dto::tokens::{RefreshRequest, TokenResponse};
-use crate::api::extract::json::StrictJson;
+use crate::api::extract::json::OptionalJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::refresh_cookie;
@@ -16,20 +16,20 @@ use crate::flows::refresh::{self, Refresh};
 ///
 /// Exchanges the refresh token for new tokens; the old one is used up. Whoever lost the answer may send the same token
 /// again within a few seconds and gets the same successor; any other used token ends the session. With cookie delivery,
-/// send an empty object.
+/// send an empty object, or no body at all.
 #[utoipa::path(
     post, path = "/token/refresh", operation_id = "refresh_tokens", tag = "Sessions",
-    request_body(content = RefreshRequest),
+    request_body(content = RefreshRequest, description = "May be left out with a cookie."),
     responses((status = 200, description = "The session goes on.", body = TokenResponse)),
 )]
 pub async fn refresh_tokens(
     state: Data<ApiState>,
     request: HttpRequest,
     origin: Origin,
-    body: StrictJson<RefreshRequest>,
+    body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let invalid = || Problem::of(Code::InvalidRefreshToken);
-    let presented = match body.0.refresh_token {
+    let presented = match body.0.and_then(|body| body.refresh_token) {
         Some(token) => Some(token),
         None => refresh_cookie::read(&state, &request)?,
     };

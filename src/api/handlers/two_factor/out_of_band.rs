@@ -64,6 +64,10 @@ async fn set_up(
         Setup::Sent(sent) => Ok(HttpResponse::Accepted().json(ChallengeResponse::new(sent))),
         Setup::Wait(wait) => Err(Problem::rate_limited(wait)),
         Setup::NotOffered => Err(Problem::new(Code::Forbidden, "Such codes are not offered here.")),
+        Setup::CountryNotServed => {
+            let wanted = "must be of a country that text messages are sent to from here";
+            Err(InvalidInput::of("/phone_number", wanted).into())
+        }
         Setup::NoVerifiedEmail => Err(Problem::new(
             Code::Conflict,
             "The account has no verified e-mail address.",

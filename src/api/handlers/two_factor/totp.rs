@@ -58,8 +58,7 @@ pub async fn confirm(
     origin: Origin,
     Then(caller, body): Then<RecentlyAuthenticated, StrictJson<ConfirmRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    let code = TotpCode::parse(&body.0.code.expose_secret().replace(' ', ""))
-        .map_err(|wanted| InvalidInput::of("/code", wanted))?;
+    let code = TotpCode::parse(body.0.code.expose_secret()).map_err(|wanted| InvalidInput::of("/code", wanted))?;
     match enrolment::confirm(&state.core, &caller.0, code, origin.0).await? {
         Confirmation::Confirmed(codes) => Ok(HttpResponse::Ok().json(RecoveryCodesResponse::new(codes.as_deref()))),
         Confirmation::Refused(refusal) => Err(refusal.into()),

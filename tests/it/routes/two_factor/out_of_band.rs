@@ -83,6 +83,52 @@ async fn what_is_no_mobile_number_is_refused_and_never_repeated() {
 }
 
 #[actix_web::test]
+async fn phones_of_every_country_can_be_set_up_and_satellites_cannot() {
+    let app = TestApp::with(ALL).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    for number in ["+2250712345678", "+2290195123456", "+242061234567"] {
+        put_phone(&app, &signed_in.access_token, number).await.expect(202);
+        app.confirmation_code(number).await;
+        app.clock.advance(60);
+    }
+    for number in [
+        "+881612345678",
+        "+870773111632",
+        "+882161234567",
+        "+97912345678",
+        "+449098790123",
+    ] {
+        let answer = put_phone(&app, &signed_in.access_token, number).await;
+        answer.expect_problem(422, "validation_failed");
+    }
+}
+
+#[actix_web::test]
+async fn only_phones_of_listed_countries_are_set_up_and_those_before_go_on() {
+    let before = TestApp::with(ALL).await;
+    let signed_in = Person::sign_up(&before, "jo@example.com").await;
+    signed_in.set_up_phone(&before, PHONE).await;
+    let settings = [ALL[0], ("SMS_COUNTRIES", "AT, ch")];
+    let app = before.sibling(&settings).await;
+    app.clock.advance(60);
+    let token = &signed_in.access_token;
+    for number in ["+4915112345699", "+12015550123"] {
+        let problem = put_phone(&app, token, number)
+            .await
+            .expect_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], "/phone_number");
+        let detail = problem["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains("country"), "{detail}");
+    }
+    put_phone(&app, token, "+436641234567").await.expect(202);
+    app.clock.advance(60);
+    let pre_auth_token = signed_in.person.log_in(&app).await;
+    let body = json!({"pre_auth_token": pre_auth_token, "method": "sms"});
+    app.post("/2fa/challenge", &body).await.expect(202);
+    app.sent_code(PHONE).await;
+}
+
+#[actix_web::test]
 async fn wrong_codes_confirm_nothing() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
