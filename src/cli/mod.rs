@@ -44,7 +44,7 @@ enum Command {
     /// Migrate the database, then serve; what is done when no command is given
     ///
     ///   vestibule serve
-    ///   vestibule serve --listen 127.0.0.1:8081 --public-url https://auth.example.com
+    ///   vestibule serve --listen 127.0.0.1:8081
     #[command(verbatim_doc_comment)]
     Serve(SettingFlags),
     /// Serve for client developers and test suites: loopback only, with endpoints that move the clock

@@ -86,6 +86,19 @@ pub struct Dispatch<'a> {
     pub block: Option<&'a str>,
 }
 
+impl<'a> Dispatch<'a> {
+    /// Describes a mail to an address.
+    pub const fn mail(purpose: Purpose, account: Option<UserId>, address: &'a str) -> Self {
+        Self {
+            purpose,
+            account,
+            channel: Channel::Email,
+            destination: address,
+            block: None,
+        }
+    }
+}
+
 /// Where the request came from that caused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

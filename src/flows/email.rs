@@ -110,16 +110,11 @@ fn send_to_new_address(
     owner: Option<&User>,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let dispatch = Dispatch {
-        purpose: match owner {
-            Some(_) => Purpose::AccountExists,
-            None => Purpose::Link(LinkPurpose::EmailChange),
-        },
-        account: Some(user.id),
-        channel: Channel::Email,
-        destination: email.as_str(),
-        block: None,
+    let purpose = match owner {
+        Some(_) => Purpose::AccountExists,
+        None => Purpose::Link(LinkPurpose::EmailChange),
     };
+    let dispatch = Dispatch::mail(purpose, Some(user.id), email.as_str());
     match (
         decide(core, connection, &dispatch, (request.origin, request.now))?,
         owner,
@@ -147,13 +142,7 @@ pub(super) fn tell_owner(
     (owner, email): (Option<&User>, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let dispatch = Dispatch {
-        purpose: Purpose::AccountExists,
-        account: owner.map(|owner| owner.id),
-        channel: Channel::Email,
-        destination: email.as_str(),
-        block: None,
-    };
+    let dispatch = Dispatch::mail(Purpose::AccountExists, owner.map(|owner| owner.id), email.as_str());
     match (
         decide(core, connection, &dispatch, (request.origin, request.now))?,
         owner,

@@ -126,13 +126,7 @@ pub(super) fn may_send(
     (user_id, email): (Option<UserId>, &Email),
     request: Request<'_>,
 ) -> Result<Decision, Fault> {
-    let dispatch = Dispatch {
-        purpose: Purpose::Link(purpose),
-        account: user_id,
-        channel: Channel::Email,
-        destination: email.as_str(),
-        block: None,
-    };
+    let dispatch = Dispatch::mail(Purpose::Link(purpose), user_id, email.as_str());
     decide(core, connection, &dispatch, (request.origin, request.now))
 }
 

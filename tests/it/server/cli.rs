@@ -12,6 +12,21 @@ use super::program::{DataDir, Launch, open_directory};
 
 const NOWHERE: &str = "postgres://127.0.0.1:1/nowhere";
 
+/// What the program can be told to do.
+const COMMANDS: [&str; 11] = [
+    "serve",
+    "dev",
+    "migrate",
+    "check",
+    "keys",
+    "clients",
+    "users",
+    "openapi",
+    "completions",
+    "man",
+    "health",
+];
+
 #[test]
 fn all_faulty_settings_are_told_at_once() {
     let ended = Launch::serve()
@@ -205,38 +220,14 @@ fn help_tells_every_setting_with_its_default() {
         }
     }
     let help = Launch::of("--help").run().expect(0).stdout;
-    for command in [
-        "serve",
-        "dev",
-        "migrate",
-        "check",
-        "keys",
-        "clients",
-        "users",
-        "openapi",
-        "completions",
-        "man",
-        "health",
-    ] {
+    for command in COMMANDS {
         assert!(help.contains(&format!("  {command} ")), "{command}\n{help}");
     }
 }
 
 #[test]
 fn help_has_an_example_of_each_command() {
-    for command in [
-        "serve",
-        "dev",
-        "migrate",
-        "check",
-        "keys",
-        "clients",
-        "users",
-        "openapi",
-        "completions",
-        "man",
-        "health",
-    ] {
+    for command in COMMANDS {
         let help = Launch::of("help").args([command]).run().expect(0).stdout;
         let example =
             |line: &str| line.trim_start().contains(&format!("vestibule {command}")) && !line.contains("Usage");
