@@ -4,9 +4,8 @@
 //! (Unicode case mapping merges distinct letters, such as the Kelvin sign and `k`), lower-cased, the domain as
 //! A-labels.
 //!
-//! Some mailboxes that people have break the grammar that is meant for them: Japanese carriers gave out local parts with
-//! dots side by side or at an end, and hosts of companies have underscores in their names. Mail servers take both, so both
-//! are addresses here.
+//! Some mailboxes in use break the grammar of RFC 5322: Japanese carriers gave out local parts with dots side by side or at
+//! an end, and hosts of companies have underscores in their names. Mail servers take both, so both are addresses here.
 
 use std::borrow::Cow;
 use std::fmt;
