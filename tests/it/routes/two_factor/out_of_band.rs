@@ -228,8 +228,4 @@ async fn messages_are_in_the_language_of_the_user() {
     put_phone(&app, &signed_in.access_token, PHONE).await.expect(202);
     let text = app.letters(PHONE).await[0]["text"].as_str().unwrap().to_owned();
     assert!(text.contains("bestätigt") && text.contains("Minuten"), "{text}");
-    let body = json!({"email": "mo@example.com", "password": PASSWORD, "locale": "de_AT"});
-    app.post("/register", &body)
-        .await
-        .expect_problem(422, "validation_failed");
 }
