@@ -165,7 +165,9 @@ impl Templates {
             }
             Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
             Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
-            Message::MagicLink { minutes, .. } | Message::PasswordReset { minutes, .. } => {
+            Message::MagicLink { minutes, .. }
+            | Message::PasswordReset { minutes, .. }
+            | Message::UnconfirmedAccount { minutes, .. } => {
                 args.set("minutes", *minutes);
             }
             Message::Invitation { hours, .. } => args.set("hours", *hours),
@@ -264,6 +266,7 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::EmailChangeRequested { .. } => &["email-change-requested-advice", "never-forward"],
         Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
         Message::AccountExists => &["account-exists-advice"],
+        Message::UnconfirmedAccount { .. } => &["link-lasts", "never-forward", "unconfirmed-account-not-you"],
         Message::PasswordDisabled | Message::SecondFactorsDisabled => &["disabled-advice"],
         Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
         Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
@@ -340,6 +343,10 @@ mod tests {
             Message::PasswordWasReset,
             Message::UsernameChanged,
             Message::AccountExists,
+            Message::UnconfirmedAccount {
+                link: link(),
+                minutes: 15,
+            },
             Message::AccountDeleted,
             Message::Invitation {
                 link: link(),
@@ -381,6 +388,7 @@ mod tests {
             | Message::PasswordWasReset
             | Message::UsernameChanged
             | Message::AccountExists
+            | Message::UnconfirmedAccount { .. }
             | Message::AccountDeleted
             | Message::Invitation { .. }
             | Message::SecondFactorsReset => {}

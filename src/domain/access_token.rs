@@ -79,7 +79,7 @@ pub struct AccessTokenPolicy {
     pub client_id: String,
     /// Lifetime.
     pub ttl: TimeDelta,
-    /// Whether tokens tell the address.
+    /// Whether tokens tell the address, once it is proven.
     pub with_email: bool,
     /// Whether tokens tell the user name.
     pub with_username: bool,
@@ -90,7 +90,8 @@ impl AccessTokenPolicy {
     pub fn claims(&self, session: &ActiveSession, user: &User, now: DateTime<Utc>, jti: Uuid) -> AccessTokenClaims {
         let expires_at = (now + self.ttl).min(session.ends.absolute);
         let amr = session.proofs.amr();
-        let email = user.email.as_ref().filter(|_| self.with_email);
+        // An address that its reader has not confirmed may be a stranger's: back ends take the claim for the user's.
+        let email = user.verified_email().filter(|_| self.with_email);
         let username = user.username.as_ref().filter(|_| self.with_username);
         AccessTokenClaims {
             iss: self.issuer.clone(),

@@ -10,15 +10,20 @@ use chrono::DateTime;
 
 use super::access_token::AccessTokenClaims;
 use super::assurance::Proofs;
+use super::email::Email;
 use super::roles;
 use super::session::ActiveSession;
 use super::user::User;
+use super::username::Username;
 
 /// What a presented access token allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     proofs: Proofs,
     roles: Vec<String>,
+    /// Whether the account still has the address and the name that the token tells.
+    has_email: bool,
+    has_username: bool,
 }
 
 impl Authority {
@@ -31,6 +36,8 @@ impl Authority {
         Self {
             proofs: shown.unwrap_or_default(),
             roles: claims.roles.iter().filter(is_kept).cloned().collect(),
+            has_email: claims.email.as_deref() == user.verified_email().map(Email::as_str),
+            has_username: claims.username.as_deref() == user.username.as_ref().map(Username::as_str),
         }
     }
 
@@ -50,8 +57,11 @@ impl Authority {
         let auth_time = self.proofs.auth_time().map_or(0, |at| at.timestamp());
         let (acr, amr) = (self.proofs.level().acr(), self.proofs.amr());
         // Compared before anything is copied: gateways ask about every request, and hardly any token has lost something.
-        let is_unchanged = claims.auth_time == auth_time && claims.acr == acr && claims.amr == amr;
-        if is_unchanged && claims.roles == self.roles {
+        let has_proofs = claims.auth_time == auth_time && claims.acr == acr && claims.amr == amr;
+        let email = claims.email.as_ref().filter(|_| self.has_email);
+        let username = claims.username.as_ref().filter(|_| self.has_username);
+        let has_names = claims.email.as_ref() == email && claims.username.as_ref() == username;
+        if has_proofs && has_names && claims.roles == self.roles {
             return claims;
         }
         Arc::new(AccessTokenClaims {
@@ -59,6 +69,8 @@ impl Authority {
             acr: acr.to_owned(),
             amr: amr.into_iter().map(str::to_owned).collect(),
             roles: self.roles.clone(),
+            email: email.cloned(),
+            username: username.cloned(),
             ..(*claims).clone()
         })
     }

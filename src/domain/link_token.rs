@@ -37,6 +37,17 @@ pub enum LinkPurpose {
     EmailChangeCancellation,
 }
 
+/// Older tokens that a new one takes the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// None of them.
+    None,
+    /// All of its purpose.
+    All,
+    /// Those of its purpose that were sent to other addresses.
+    ToOtherAddresses,
+}
+
 impl LinkPurpose {
     /// All purposes.
     pub const ALL: [Self; 6] = [
@@ -65,14 +76,17 @@ impl LinkPurpose {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
     }
 
-    /// Tells whether a new token takes the place of the older ones of its purpose. Only where strangers cannot ask for one:
-    /// they could otherwise kill the link that the owner is about to press.
-    pub const fn replaces_older(self) -> bool {
+    /// Tells which older tokens of its purpose a new token takes the place of.
+    pub const fn replaces(self) -> Replaced {
         match self {
-            Self::Invitation | Self::EmailChange => true,
-            // A cancellation is asked for by whoever asks for a change: the link in an earlier mail must not die with a
-            // second change.
-            Self::MagicLink | Self::PasswordReset | Self::EmailVerification | Self::EmailChangeCancellation => false,
+            Self::Invitation => Replaced::All,
+            // The last address that was asked for counts. A link that the owner already has for it stays good, since a
+            // repeated request may be one too many to be mailed.
+            Self::EmailChange => Replaced::ToOtherAddresses,
+            // A stranger can ask for these, and must not kill the link that the owner is about to press.
+            Self::MagicLink | Self::PasswordReset | Self::EmailVerification => Replaced::None,
+            // The client that asks for a change causes this one: a second change must not kill the link in the first mail.
+            Self::EmailChangeCancellation => Replaced::None,
         }
     }
 

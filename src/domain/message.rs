@@ -195,6 +195,14 @@ pub enum Message {
     UsernameChanged,
     /// Somebody wanted to register with the address of an account.
     AccountExists,
+    /// A client wanted to register with the address of an account that was never confirmed. A link that sets a password, and
+    /// gives the account to the reader of the address.
+    UnconfirmedAccount {
+        /// Where it leads, with the token.
+        link: String,
+        /// Minutes that it lasts.
+        minutes: i64,
+    },
     /// The account and what belongs to it is gone.
     AccountDeleted,
     /// An operator made an account: a link that sets its first password.
@@ -239,6 +247,7 @@ impl Message {
             Self::PasswordWasReset => "password_was_reset",
             Self::UsernameChanged => "username_changed",
             Self::AccountExists => "account_exists",
+            Self::UnconfirmedAccount { .. } => "unconfirmed_account",
             Self::AccountDeleted => "account_deleted",
             Self::Invitation { .. } => "invitation",
             Self::SecondFactorsReset => "second_factors_reset",
@@ -253,6 +262,7 @@ impl Message {
             | Self::EmailChangeRequested { link }
             | Self::MagicLink { link, .. }
             | Self::PasswordReset { link, .. }
+            | Self::UnconfirmedAccount { link, .. }
             | Self::Invitation { link, .. } => Some(link),
             _ => None,
         }

@@ -6,10 +6,12 @@
 
 use chrono::TimeDelta;
 
-use super::ids::UserId;
+use super::email::Email;
+use super::ids::{SessionId, UserId};
 use super::link_token::LinkPurpose;
 use super::message::Channel;
 use super::one_time_code::{CodePurpose, Quota};
+use super::user::User;
 
 /// Equal notices within so long after the first are told together, in one message at its end.
 pub const MERGED_WITHIN: TimeDelta = TimeDelta::minutes(10);
@@ -62,6 +64,16 @@ impl Purpose {
     }
 }
 
+/// Returns the bound on what is sent beyond the others while no link of its kind is alive. A magic link lasts for ten
+/// minutes, so with the three of the share of strangers one is alive at any time. It goes by the destination and not by the
+/// account: an attacker could otherwise register with the address, ask for links, delete the account, and begin again.
+///
+/// `alive`: whether a link is. Nothing is sent then; the bound that is taken instead is only there so that the same is done.
+pub fn beyond(dispatch: &Dispatch<'_>, alive: bool) -> Quota {
+    let scope = if alive { "not beyond" } else { "beyond" };
+    quota(dispatch, scope, dispatch.destination, 1, 3)
+}
+
 impl From<CodePurpose> for Purpose {
     fn from(purpose: CodePurpose) -> Self {
         match purpose {
@@ -78,6 +90,10 @@ pub struct Dispatch<'a> {
     pub purpose: Purpose,
     /// The account that it is about; `None`: no account has the address that was given.
     pub account: Option<UserId>,
+    /// Whether the destination is known to be the account owner's.
+    pub proven: bool,
+    /// The session that asks for it, if its sign-in is complete.
+    pub session: Option<SessionId>,
     /// The way it takes.
     pub channel: Channel,
     /// The address or number.
@@ -87,13 +103,15 @@ pub struct Dispatch<'a> {
 }
 
 impl<'a> Dispatch<'a> {
-    /// Describes a mail to an address.
-    pub const fn mail(purpose: Purpose, account: Option<UserId>, address: &'a str) -> Self {
+    /// Describes a mail to an address, about the account of a user if there is one.
+    pub fn mail(purpose: Purpose, user: Option<&User>, address: &'a Email) -> Self {
         Self {
             purpose,
-            account,
+            account: user.map(|user| user.id),
+            proven: user.is_some_and(|user| user.verified_email() == Some(address)),
+            session: None,
             channel: Channel::Email,
-            destination: address,
+            destination: address.as_str(),
             block: None,
         }
     }
@@ -113,7 +131,7 @@ pub enum Source {
 pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     match dispatch.purpose {
         Purpose::SignInCode => sign_in_code(dispatch, source),
-        Purpose::EnrolmentCode => enrolment_code(dispatch),
+        Purpose::EnrolmentCode => enrolment_code(dispatch, source),
         // An operator's act, of which the audit trail tells.
         Purpose::Link(LinkPurpose::Invitation) | Purpose::Notice => Vec::new(),
         // Over all accounts: an attacker who has many could otherwise fill one mail box. One bound for both purposes: in
@@ -123,8 +141,12 @@ pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
             window: TimeDelta::hours(1),
             most: 3,
         }],
-        // By address, whether or not an account has it: the bound must not tell.
-        Purpose::Link(_) => vec![quota(dispatch, "link", &by_source(dispatch.destination, source), 1, 3)],
+        // By address, whether or not an account has it: the bound must not tell. The networks of an account whose address is
+        // not proven may be a stranger's, who would otherwise get a share for each.
+        Purpose::Link(_) if dispatch.proven => {
+            vec![quota(dispatch, "link", &by_source(dispatch.destination, source), 1, 3)]
+        }
+        Purpose::Link(_) => vec![quota(dispatch, "link", &of_strangers(dispatch.destination), 1, 3)],
     }
 }
 
@@ -141,8 +163,16 @@ pub fn changes_of_address(account: UserId, source: &Source) -> Quota {
 /// Texts cost money, so five an hour and ten a day are enough from one network. An attacker who has the password can
 /// ask from many: all unknown networks together get no more than twice that in an hour, thrice that in a day. There is
 /// no bound on the destination or its block: strangers' messages there must not keep its owner from signing in.
+///
+/// A code for a session that is signed in counts by that session: nobody else shares it.
 fn sign_in_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     let account = account(dispatch);
+    if let Some(session) = dispatch.session {
+        let of_session = format!("{account} {}", session.uuid());
+        return [(1, 5), (24, 10)]
+            .map(|(hours, most)| quota(dispatch, "session", &of_session, hours, most))
+            .into();
+    }
     let (Source::Known(network) | Source::Unknown(network)) = source;
     let from_network = format!("{account} from {network}");
     let mut quotas = vec![
@@ -157,13 +187,15 @@ fn sign_in_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
 }
 
 /// The number is not confirmed, so it may be a stranger's: it is bounded over all accounts. A block of numbers is
-/// bounded because toll fraud is paid by the message to numbers that one carrier owns.
-fn enrolment_code(dispatch: &Dispatch<'_>) -> Vec<Quota> {
-    let account = account(dispatch);
+/// bounded because toll fraud is paid by the message to numbers that one carrier owns. Each known network of the account has
+/// a share of its own, so that a stranger who has the password uses up none of the owner's.
+fn enrolment_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
+    let account = by_source(&account(dispatch), source);
     let mut quotas = vec![
         quota(dispatch, "account", &account, 1, 5),
         quota(dispatch, "account", &account, 24, 10),
         quota(dispatch, "destination", dispatch.destination, 1, 10),
+        quota(dispatch, "destination", dispatch.destination, 24, 20),
     ];
     quotas.extend(dispatch.block.map(|block| quota(dispatch, "block", block, 1, 50)));
     quotas
@@ -177,8 +209,12 @@ fn account(dispatch: &Dispatch<'_>) -> String {
 fn by_source(subject: &str, source: &Source) -> String {
     match source {
         Source::Known(network) => format!("{subject} from {network}"),
-        Source::Unknown(_) => format!("{subject} from strangers"),
+        Source::Unknown(_) => of_strangers(subject),
     }
+}
+
+fn of_strangers(subject: &str) -> String {
+    format!("{subject} from strangers")
 }
 
 fn quota(dispatch: &Dispatch<'_>, scope: &str, subject: &str, hours: i64, most: i32) -> Quota {
@@ -207,6 +243,8 @@ mod tests {
         Dispatch {
             purpose,
             account,
+            proven: true,
+            session: None,
             channel: Channel::Sms,
             destination: NUMBER,
             block: Some("+491511234"),

@@ -51,8 +51,10 @@ impl SessionState {
 pub enum EndReason {
     /// Its user logged out.
     Logout,
-    /// Its user ended it from another session, a service client revoked its token, or an operator ended it.
+    /// A service client revoked its token, or an operator ended it.
     Revoked,
+    /// Its owner ended it from elsewhere, so it may have been a stranger's.
+    Evicted,
     /// A refresh token was presented that had been used before: somebody has a copy.
     RefreshReuse,
     /// It was the least recently used of too many.
@@ -69,6 +71,7 @@ impl EndReason {
         match self {
             Self::Logout => "logout",
             Self::Revoked => "revoked",
+            Self::Evicted => "evicted",
             Self::RefreshReuse => "refresh_reuse",
             Self::SessionLimit => "session_limit",
             Self::PasswordChanged => "password_changed",

@@ -33,11 +33,13 @@ pub enum EndCause {
     TakenOver,
     /// The reader of the account's address stopped a change to another one.
     EmailChangeCancelled,
+    /// The account has another address: a login that a mail to the old one began is worth nothing.
+    EmailChanged,
 }
 
 impl EndCause {
     /// All causes.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Logout,
         Self::EndedByOwner,
         Self::RevokedByClient,
@@ -52,6 +54,7 @@ impl EndCause {
         Self::PasswordReset,
         Self::TakenOver,
         Self::EmailChangeCancelled,
+        Self::EmailChanged,
     ];
 
     /// Returns the reason that the session's row gives.
@@ -61,15 +64,26 @@ impl EndCause {
             Self::SessionLimit => EndReason::SessionLimit,
             Self::Expired => EndReason::Expired,
             Self::RefreshReuse => EndReason::RefreshReuse,
-            Self::PasswordChanged | Self::PasswordReset | Self::TakenOver => EndReason::PasswordChanged,
-            Self::EndedByOwner
-            | Self::RevokedByClient
-            | Self::OthersEndedByOwner
+            Self::PasswordChanged | Self::PasswordReset => EndReason::PasswordChanged,
+            Self::EndedByOwner | Self::OthersEndedByOwner | Self::TakenOver | Self::EmailChangeCancelled => {
+                EndReason::Evicted
+            }
+            Self::RevokedByClient
             | Self::EndedByOperator
             | Self::AccountDisabled
             | Self::FactorsReset
-            | Self::EmailChangeCancelled => EndReason::Revoked,
+            | Self::EmailChanged => EndReason::Revoked,
         }
+    }
+
+    /// Tells whether a session of the account can bring it about. Where the account's address was never proven, the session
+    /// may be a stranger's, and the mailed links are its reader's only way in: they stay then, or the stranger could end
+    /// them again and again.
+    pub const fn is_caused_in_a_session(self) -> bool {
+        matches!(
+            self,
+            Self::OthersEndedByOwner | Self::RefreshReuse | Self::PasswordChanged
+        )
     }
 
     /// Tells whether somebody else may have used the account. Everything that waits on it is then removed with the sessions:
@@ -77,7 +91,12 @@ impl EndCause {
     /// session would get the account after its owner had thrown them out.
     pub const fn is_against_an_intruder(self) -> bool {
         match self {
-            Self::Logout | Self::EndedByOwner | Self::RevokedByClient | Self::SessionLimit | Self::Expired => false,
+            Self::Logout
+            | Self::EndedByOwner
+            | Self::RevokedByClient
+            | Self::SessionLimit
+            | Self::Expired
+            | Self::EmailChanged => false,
             Self::OthersEndedByOwner
             | Self::RefreshReuse
             | Self::EndedByOperator

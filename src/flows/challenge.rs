@@ -118,6 +118,7 @@ fn challenge(
     let wish = Wish {
         user,
         session_id: asker.session_id,
+        signed_in: matches!(asker.source, ProofSource::Session),
         purpose: CodePurpose::Authentication,
         destination,
         origin: asker.origin,

@@ -94,7 +94,7 @@ fn tell_old_address(
         return Ok(());
     };
     let purpose = LinkPurpose::EmailChangeCancellation;
-    match links::may_send(core, connection, purpose, (Some(user.id), address), request)? {
+    match links::may_send(core, connection, purpose, (Some(user), address), request)? {
         Decision::Granted(permit) => links::send(core, connection, permit, (purpose, user, address), request),
         Decision::Withheld(_) => Ok(()),
     }
@@ -102,7 +102,7 @@ fn tell_old_address(
 
 /// Sends the link that proves the address which an account is to change to. Where another account has the address, its owner
 /// is told instead, and the caller is not: both go by one bound and do the same to the links of earlier changes. Where that
-/// address got too many mails, nothing is sent, and the link of an earlier change still counts.
+/// address got too many mails, nothing is sent; an earlier link to the same address still counts.
 fn send_to_new_address(
     core: &Core,
     connection: &mut PgConnection,
@@ -114,7 +114,7 @@ fn send_to_new_address(
         Some(_) => Purpose::AccountExists,
         None => Purpose::Link(LinkPurpose::EmailChange),
     };
-    let dispatch = Dispatch::mail(purpose, Some(user.id), email.as_str());
+    let dispatch = Dispatch::mail(purpose, Some(user), email);
     match (
         decide(core, connection, &dispatch, (request.origin, request.now))?,
         owner,
@@ -127,9 +127,10 @@ fn send_to_new_address(
             links::send_change(core, connection, permit, (user, email, session_id), request)?;
             links::look_for_none(core, connection, request)
         }
+        // The same as where it is sent, as far as the caller can see: their earlier links, their events, and the time it takes.
         (Decision::Withheld(_), _) => {
-            let event = AuditEvent::failure(EventName::OtpSuppressed, "email_change", Some(user.id));
-            core.audit_once_an_hour(connection, event, (request.origin, request.now))
+            links::supersede_change(core, connection, (user, email), session_id, request.now)?;
+            post_account_exists(core, connection, Permit::to_nobody(), Locale::default(), request)
         }
     }
 }
@@ -142,7 +143,7 @@ pub(super) fn tell_owner(
     (owner, email): (Option<&User>, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let dispatch = Dispatch::mail(Purpose::AccountExists, owner.map(|owner| owner.id), email.as_str());
+    let dispatch = Dispatch::mail(Purpose::AccountExists, owner, email);
     match (
         decide(core, connection, &dispatch, (request.origin, request.now))?,
         owner,
@@ -152,8 +153,38 @@ pub(super) fn tell_owner(
     }
 }
 
+/// Takes from the bound on what nobody asked for at an address, and sends nothing.
+pub(super) fn count_unasked(
+    core: &Core,
+    connection: &mut PgConnection,
+    (owner, email): (Option<&User>, &Email),
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let dispatch = Dispatch::mail(Purpose::AccountExists, owner, email);
+    let _unsent = decide(core, connection, &dispatch, (request.origin, request.now))?;
+    Ok(())
+}
+
+/// Takes from the bound on links that prove an address, and sends nothing.
+pub(super) fn count_first(
+    core: &Core,
+    connection: &mut PgConnection,
+    (owner, email): (Option<&User>, &Email),
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let _unsent = links::may_send(
+        core,
+        connection,
+        LinkPurpose::EmailVerification,
+        (owner, email),
+        request,
+    )?;
+    Ok(())
+}
+
 /// Writes to the address of an account that another client wanted. An account that has not proven the address may be a
-/// stranger's: the reader of the address gets the link that proves it, and no news.
+/// stranger's: the reader of the address gets a link that gives them the account with a password of their own. A link that
+/// only proves the address would want the stranger's password.
 fn tell_holder(
     core: &Core,
     connection: &mut PgConnection,
@@ -162,13 +193,7 @@ fn tell_holder(
     request: Request<'_>,
 ) -> Result<(), Fault> {
     if owner.email_verified_at.is_none() {
-        return links::send(
-            core,
-            connection,
-            permit,
-            (LinkPurpose::EmailVerification, owner, email),
-            request,
-        );
+        return links::send_unconfirmed(core, connection, permit, (owner, email), request);
     }
     post_account_exists(core, connection, permit, owner.locale, request)
 }
@@ -296,7 +321,7 @@ pub(super) fn send_first(
         return Ok(());
     };
     let (purpose, request) = (LinkPurpose::EmailVerification, Request { origin, now });
-    match links::may_send(core, connection, purpose, (Some(user.id), email), request)? {
+    match links::may_send(core, connection, purpose, (Some(user), email), request)? {
         Decision::Granted(permit) => links::send(core, connection, permit, (purpose, user, email), request),
         Decision::Withheld(_) => Ok(()),
     }

@@ -15,14 +15,16 @@ use super::proof::Refusal;
 use super::sending::tell;
 use super::sessions::Caller;
 use super::throttle::{self, Admission, Throttle};
-use super::{Core, Fault};
+use super::{Core, Fault, session_end};
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::audit_event::RequestOrigin;
+use crate::domain::ids::SessionId;
 use crate::domain::link_token::{LinkKey, LinkPurpose};
 use crate::domain::message::Message;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
+use crate::domain::session_end::EndCause;
 use crate::domain::user::Identifier;
 use crate::store::users::{HeldUser, LoginUser, Renaming};
 use crate::store::{PgConnection, link_tokens, sessions, users};
@@ -77,6 +79,15 @@ struct Compared {
 enum Proof {
     Session(Presented),
     Password(Box<Compared>),
+}
+
+impl Proof {
+    fn session_id(&self) -> Option<SessionId> {
+        match self {
+            Self::Session(presented) => Some(presented.key.session_id),
+            Self::Password(_) => None,
+        }
+    }
 }
 
 /// What a first look came to, before anything is hashed or used up.
@@ -194,7 +205,8 @@ async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOri
             if let Some(refused) = judge(&shared, connection, &proof, request)? {
                 return Ok(refused);
             }
-            confirm(&shared, connection, (key, &held), request)
+            let kept = proof.session_id();
+            confirm(&shared, connection, (key, &held, kept), request)
         })
         .await
 }
@@ -239,7 +251,7 @@ fn judge(
 fn confirm(
     core: &Core,
     connection: &mut PgConnection,
-    (key, held): (LinkKey, &HeldUser),
+    (key, held, kept): (LinkKey, &HeldUser, Option<SessionId>),
     request: Request<'_>,
 ) -> Result<Verification, Fault> {
     let (user, now) = (&held.user, request.now);
@@ -267,6 +279,9 @@ fn confirm(
         record(core, connection, user, "email_changed", request)?;
         // Tokens that were sent to the old address are worth nothing any more.
         link_tokens::remove_others(connection, key)?;
+        let cause = EndCause::EmailChanged;
+        let ended = session_end::end_pending_logins(connection, user.id, kept, cause, now)?;
+        core.audit_ended(connection, user.id, ended, request.origin, now)?;
         // To the old address: what was read before the change still names it.
         tell(
             core,

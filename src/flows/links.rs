@@ -14,7 +14,7 @@ use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::{LinkTokenId, SessionId, UserId};
-use crate::domain::link_token::{LinkKey, LinkPurpose};
+use crate::domain::link_token::{LinkKey, LinkPurpose, Replaced};
 use crate::domain::message::{Channel, Locale, Message};
 use crate::domain::one_time_code::Quota;
 use crate::domain::sending::{Dispatch, LINK_REQUESTS_RECORDED_AN_HOUR, Purpose};
@@ -45,8 +45,7 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
         .transaction("links.request", move |connection| {
             let request = Request { origin: &origin, now };
             let user = users::find_active_by_email(connection, &email)?;
-            let user_id = user.as_ref().map(|user| user.id);
-            let decision = may_send(&shared, connection, purpose, (user_id, &email), request)?;
+            let decision = may_send(&shared, connection, purpose, (user.as_ref(), &email), request)?;
             let addressee = user.as_ref().filter(|user| is_wanted(purpose, user));
             match (addressee, decision) {
                 (Some(user), Decision::Granted(permit)) => {
@@ -123,15 +122,15 @@ pub(super) fn may_send(
     core: &Core,
     connection: &mut PgConnection,
     purpose: LinkPurpose,
-    (user_id, email): (Option<UserId>, &Email),
+    (user, email): (Option<&User>, &Email),
     request: Request<'_>,
 ) -> Result<Decision, Fault> {
-    let dispatch = Dispatch::mail(Purpose::Link(purpose), user_id, email.as_str());
+    let dispatch = Dispatch::mail(Purpose::Link(purpose), user, email);
     decide(core, connection, &dispatch, (request.origin, request.now))
 }
 
 /// Makes a token for a user and mails its link to an address. The tokens in older mails count on, unless the purpose says
-/// otherwise ([`LinkPurpose::replaces_older`]).
+/// otherwise ([`LinkPurpose::replaces`]).
 pub(super) fn send(
     core: &Core,
     connection: &mut PgConnection,
@@ -141,6 +140,26 @@ pub(super) fn send(
 ) -> Result<(), Fault> {
     let link = put(core, connection, purpose, (user, email), request.now)?;
     let contents = contents(purpose, user.locale, link);
+    post(core, connection, permit, contents, (request.origin, request.now))
+}
+
+/// Tells the reader of an address that an account has it and was never confirmed, with a link that sets a password and gives
+/// them the account.
+pub(super) fn send_unconfirmed(
+    core: &Core,
+    connection: &mut PgConnection,
+    permit: Permit,
+    (user, email): (&User, &Email),
+    request: Request<'_>,
+) -> Result<(), Fault> {
+    let purpose = LinkPurpose::PasswordReset;
+    let link = put(core, connection, purpose, (user, email), request.now)?;
+    let (life, minutes) = (purpose.life(), purpose.life().num_minutes());
+    let contents = Contents {
+        message: Message::UnconfirmedAccount { link, minutes },
+        locale: user.locale,
+        life,
+    };
     post(core, connection, permit, contents, (request.origin, request.now))
 }
 
@@ -193,8 +212,12 @@ fn insert(
     now: DateTime<Utc>,
 ) -> Result<String, Fault> {
     let (key, link) = new_link(core, user.id, purpose, now)?;
-    if purpose.replaces_older() {
-        link_tokens::remove(connection, user.id, purpose, None)?;
+    match purpose.replaces() {
+        Replaced::None => {}
+        Replaced::All => link_tokens::remove(connection, user.id, purpose, None)?,
+        Replaced::ToOtherAddresses => {
+            link_tokens::remove_to_other_addresses(connection, user.id, purpose, email)?;
+        }
     }
     let token = NewLinkToken {
         key,

@@ -89,6 +89,8 @@ pub(super) enum Sending {
 pub(super) struct Wish<'a> {
     pub(super) user: &'a User,
     pub(super) session_id: SessionId,
+    /// Whether the sign-in of that session is complete.
+    pub(super) signed_in: bool,
     pub(super) purpose: CodePurpose,
     pub(super) destination: Destination,
     pub(super) origin: &'a RequestOrigin,
@@ -144,6 +146,8 @@ fn decide_on_code(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -
     let dispatch = Dispatch {
         purpose: wish.purpose.into(),
         account: Some(wish.user.id),
+        proven: wish.purpose == CodePurpose::Authentication,
+        session: wish.signed_in.then_some(wish.session_id),
         channel: wish.destination.channel(),
         destination: wish.destination.as_str(),
         block: wish.destination.block(),
@@ -272,6 +276,7 @@ pub async fn start(
             let wish = Wish {
                 user: &user,
                 session_id: key.session_id,
+                signed_in: true,
                 purpose: CodePurpose::Enrolment,
                 destination,
                 origin: &origin,

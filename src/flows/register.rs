@@ -161,9 +161,17 @@ fn answer_by_mail(
     if let Some(email) = &user.email {
         // Of a free address, this finds the account that was made a moment ago.
         let holder = users::find_active_by_email(connection, email)?;
+        // A free and a taken address go by different bounds. Both are taken either way: what is left of them shows in how
+        // later requests for the address are served.
         match inserted {
-            Insertion::Inserted => send_first(core, connection, user, origin, now)?,
-            Insertion::EmailTaken => email::tell_owner(core, connection, (holder.as_ref(), email), request)?,
+            Insertion::Inserted => {
+                send_first(core, connection, user, origin, now)?;
+                email::count_unasked(core, connection, (holder.as_ref(), email), request)?;
+            }
+            Insertion::EmailTaken => {
+                email::count_first(core, connection, (holder.as_ref(), email), request)?;
+                email::tell_owner(core, connection, (holder.as_ref(), email), request)?;
+            }
         }
     }
     let event = match (inserted, &user.email) {

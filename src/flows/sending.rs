@@ -17,7 +17,7 @@ use crate::domain::email::Email;
 use crate::domain::ids::{MessageId, UserId, uuid_v7_of};
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Letter, Locale, Message, Occasion};
-use crate::domain::sending::{Dispatch, MERGED_WITHIN, Purpose, Source, bounds};
+use crate::domain::sending::{Dispatch, MERGED_WITHIN, Purpose, Source, beyond, bounds};
 use crate::domain::user::User;
 use crate::measures;
 use crate::store::outbox::NewMessage;
@@ -34,6 +34,13 @@ pub(super) struct Permit {
 }
 
 impl Permit {
+    fn of(dispatch: &Dispatch<'_>) -> Self {
+        Self {
+            channel: dispatch.channel,
+            to: dispatch.destination.to_owned(),
+        }
+    }
+
     /// Lets a message be written that the worker drops. It takes as long as one that is sent, so time does not tell
     /// whether an account has the address.
     pub(super) const fn to_nobody() -> Self {
@@ -75,24 +82,24 @@ pub(super) fn decide(
         Purpose::AccountExists => Some(LinkPurpose::EmailVerification),
         Purpose::SignInCode | Purpose::EnrolmentCode | Purpose::Notice => None,
     };
-    let mut is_free = false;
+    let mut alive = true;
     if let Some(purpose) = looks_for {
         // The nil id is no account's.
         let account = dispatch.account.unwrap_or(UserId::from_uuid(Uuid::nil()));
-        let alive = link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?;
-        is_free = !alive && dispatch.purpose.is_served_when_none_is_alive();
+        alive = link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?;
     }
-    match wait {
-        Some(wait) if !is_free => {
-            measures::throttle("sending");
-            measures::withheld(dispatch.purpose.as_str(), "bound");
-            Ok(Decision::Withheld(wait))
+    let Some(wait) = wait else {
+        return Ok(Decision::Granted(Permit::of(dispatch)));
+    };
+    if dispatch.purpose.is_served_when_none_is_alive() {
+        let is_used_up = wait_or_take(core, connection, &[beyond(dispatch, alive)], now)?.is_some();
+        if !alive && !is_used_up {
+            return Ok(Decision::Granted(Permit::of(dispatch)));
         }
-        _ => Ok(Decision::Granted(Permit {
-            channel: dispatch.channel,
-            to: dispatch.destination.to_owned(),
-        })),
     }
+    measures::throttle("sending");
+    measures::withheld(dispatch.purpose.as_str(), "bound");
+    Ok(Decision::Withheld(wait))
 }
 
 /// Tells where a request came from, as seen from an account.

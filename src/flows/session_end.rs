@@ -29,7 +29,7 @@ pub(super) fn end(
         _ => sessions::end(connection, key, cause.reason(), now)?,
     };
     if ended && cause.is_against_an_intruder() {
-        remove_pending(connection, key.user_id, None)?;
+        remove_pending(connection, key.user_id, None, cause)?;
     }
     Ok(ended)
 }
@@ -45,9 +45,21 @@ pub(super) fn end_all(
 ) -> Result<Vec<SessionId>, Fault> {
     let ended = sessions::end_all(connection, user_id, kept, cause.reason(), now)?;
     if cause.is_against_an_intruder() {
-        remove_pending(connection, user_id, kept)?;
+        remove_pending(connection, user_id, kept, cause)?;
     }
     Ok(ended)
+}
+
+/// Ends the logins of a user that wait for their second factor, but the one that is kept if there is one. The caller holds the
+/// user's row. Returns which.
+pub(super) fn end_pending_logins(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    kept: Option<SessionId>,
+    cause: EndCause,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, Fault> {
+    Ok(sessions::end_pending(connection, user_id, kept, cause.reason(), now)?)
 }
 
 /// Ends the least recently used sessions of a user beyond a number, but never the one that is kept. The caller holds the
@@ -67,10 +79,19 @@ pub(super) fn end_surplus(
     )?)
 }
 
-/// Removes what waits on an account: mailed tokens, all of them, and factors that were never confirmed, but for those that
-/// the kept session began.
-fn remove_pending(connection: &mut PgConnection, user_id: UserId, kept: Option<SessionId>) -> Result<(), Fault> {
-    link_tokens::remove_all(connection, user_id)?;
+/// Removes what waits on an account: mailed tokens, and factors that were never confirmed but for those that the kept session
+/// began.
+fn remove_pending(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    kept: Option<SessionId>,
+    cause: EndCause,
+) -> Result<(), Fault> {
+    if cause.is_caused_in_a_session() {
+        link_tokens::remove_all_but_to_own_unproven_address(connection, user_id)?;
+    } else {
+        link_tokens::remove_all(connection, user_id)?;
+    }
     totp_factors::remove_pending(connection, user_id, kept)?;
     Ok(out_of_band_factors::remove_pending(connection, user_id, kept)?)
 }

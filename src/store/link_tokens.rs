@@ -7,7 +7,7 @@ use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::link_tokens;
+use super::schema::{link_tokens, users};
 use crate::domain::email::Email;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
@@ -133,6 +133,24 @@ pub fn remove(
     Ok(())
 }
 
+/// Kills a user's tokens of a purpose that were sent to other addresses than one.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove_to_other_addresses(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    purpose: LinkPurpose,
+    email: &Email,
+) -> Result<(), StoreError> {
+    let elsewhere = others(user_id, None)
+        .filter(link_tokens::purpose.eq(purpose.as_str()))
+        .filter(link_tokens::email.ne(email.as_str()));
+    diesel::delete(elsewhere).execute(connection)?;
+    Ok(())
+}
+
 /// Kills a user's tokens, all of them.
 ///
 /// # Errors
@@ -140,6 +158,28 @@ pub fn remove(
 /// Returns faults of the database only.
 pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
     diesel::delete(others(user_id, None)).execute(connection)?;
+    Ok(())
+}
+
+/// Kills a user's tokens but for those that were sent to the account's own address, if that was never proven. The caller
+/// holds the user's row.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn remove_all_but_to_own_unproven_address(
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> Result<(), StoreError> {
+    let unproven: Option<Option<String>> = users::table
+        .filter(users::id.eq(user_id.uuid()))
+        .filter(users::email_verified_at.is_null())
+        .select(users::email)
+        .first(connection)
+        .optional()?;
+    // The empty text is no address.
+    let kept = unproven.flatten().unwrap_or_default();
+    diesel::delete(others(user_id, None).filter(link_tokens::email.ne(kept))).execute(connection)?;
     Ok(())
 }
 

@@ -24,6 +24,9 @@ use crate::domain::session::{
 };
 use crate::domain::user::User;
 
+/// Ends after which the place that a session came from says nothing about its owner.
+const DISTRUSTED: [&str; 2] = [EndReason::Evicted.as_str(), EndReason::RefreshReuse.as_str()];
+
 /// A session whose first factor was just proven.
 pub struct NewSession<'a> {
     /// Its id from here to its end.
@@ -398,6 +401,30 @@ pub fn end_all(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
+/// Ends all logins of a user that wait for their second factor, but the one that is kept if there is one. Returns which.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub fn end_pending(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    kept: Option<SessionId>,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let waiting = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        // The nil id is no session's.
+        .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
+        .filter(sessions::state.eq(SessionState::Pending.as_str()));
+    let ids: Vec<Uuid> = diesel::update(waiting)
+        .set(ended(reason, now))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
 /// Lists users who have sessions that have not ended, in the order of their ids, from after one on if that is named.
 ///
 /// # Errors
@@ -420,6 +447,8 @@ pub fn users_with_sessions(
 }
 
 /// Lists where the sessions of a user came from that were signed in and used since a moment, the one aside if there is one.
+/// Sessions that may have been a stranger's do not count: those that the owner ended from elsewhere, and those of which a
+/// refresh token was used twice.
 ///
 /// # Errors
 ///
@@ -436,6 +465,11 @@ pub fn origins_since(
         .filter(sessions::id.ne(aside.map_or_else(Uuid::nil, SessionId::uuid)))
         .filter(sessions::idle_expires_at.is_not_null())
         .filter(sessions::last_used_at.gt(since))
+        .filter(
+            sessions::end_reason
+                .is_null()
+                .or(sessions::end_reason.ne_all(DISTRUSTED)),
+        )
         .select((sessions::ip, sessions::user_agent))
         .distinct()
         .load(connection)?;

@@ -1,4 +1,4 @@
-//! The `totp_factors` table: at most one active and one pending secret a user.
+//! The `totp_factors` table: at most one active secret a user, and one pending secret a session.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -84,7 +84,8 @@ pub fn insert_active(
     Ok(())
 }
 
-/// Puts a new pending secret in the place of the old one; an active secret stays.
+/// Puts a new pending secret in the place of the one that the session began before; an active secret stays, and so do those
+/// that other sessions began. Those of the user that were not confirmed in time go.
 ///
 /// The caller holds the user's row: two of these at once, or one beside a confirmation, take turns.
 ///
@@ -92,7 +93,11 @@ pub fn insert_active(
 ///
 /// Returns faults of the database only.
 pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<(), StoreError> {
-    diesel::delete(of_user(new.user_id).filter(totp_factors::state.eq("pending"))).execute(connection)?;
+    let replaced = totp_factors::session_id
+        .eq(new.session_id.uuid())
+        .or(totp_factors::expires_at.le(new.now));
+    let pending = of_user(new.user_id).filter(totp_factors::state.eq("pending"));
+    diesel::delete(pending.filter(replaced.assume_not_null())).execute(connection)?;
     diesel::insert_into(totp_factors::table)
         .values((
             totp_factors::id.eq(new.id.uuid()),
@@ -142,7 +147,7 @@ pub fn find_pending(
     Ok(row.map(StoredFactor::from))
 }
 
-/// Removes the secret of a user that waits for its first code, unless the kept session began it.
+/// Removes the secrets of a user that wait for their first code, unless the kept session began it.
 ///
 /// # Errors
 ///
@@ -180,8 +185,8 @@ pub fn advance_step(
     Ok(Kept(spending).execute(connection)? == 1)
 }
 
-/// Confirms a pending secret with the step of its first code, which is thereby spent. The active secret, if there is one,
-/// goes. The caller holds the user's row and has found the secret pending, so of many at once one comes here.
+/// Confirms a pending secret with the step of its first code, which is thereby spent. All others of the user go: the active
+/// one, and those that other sessions began. The caller holds the user's row and has found the secret pending, so of many at once one comes here.
 ///
 /// # Errors
 ///
@@ -193,7 +198,7 @@ pub fn confirm(
     step: TimeStep,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    diesel::delete(of_user(user_id).filter(totp_factors::state.eq("active"))).execute(connection)?;
+    diesel::delete(of_user(user_id).filter(totp_factors::id.ne(id.uuid()))).execute(connection)?;
     let updated = diesel::update(
         of_user(user_id)
             .filter(totp_factors::id.eq(id.uuid()))
@@ -217,7 +222,7 @@ pub fn confirm(
     }
 }
 
-/// Removes a user's secrets, the pending one included.
+/// Removes a user's secrets, pending ones included.
 ///
 /// # Errors
 ///

@@ -64,8 +64,16 @@ pub fn init_traced(
     Ok(Some(sent))
 }
 
+/// Where the HTTP library tells of heads that it cannot read.
+const MALFORMED_HEADS: &str = "actix_http::h1::dispatcher=off";
+
 fn known(filter: &str) -> EnvFilter {
-    EnvFilter::try_new(filter).unwrap_or_else(|_unreadable| EnvFilter::new("info"))
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_unreadable| EnvFilter::new("info"));
+    // It calls a head that it cannot read an error. Any client can send one, and would page operators, who are told to watch
+    // for errors.
+    MALFORMED_HEADS
+        .parse()
+        .map_or(filter.clone(), |off| filter.add_directive(off))
 }
 
 /// Builds what turns events into lines.

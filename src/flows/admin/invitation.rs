@@ -138,9 +138,9 @@ fn invite(
         Way::Mail => {
             let origin = &work.operator.shown_origin();
             let request = Request { origin, now: work.now };
-            let (id, email) = (Some(user.id), &new.email);
-            if let Decision::Granted(permit) = links::may_send(work.core, connection, purpose, (id, email), request)? {
-                links::send(work.core, connection, permit, (purpose, user, email), request)?;
+            let asked = (Some(user), &new.email);
+            if let Decision::Granted(permit) = links::may_send(work.core, connection, purpose, asked, request)? {
+                links::send(work.core, connection, permit, (purpose, user, &new.email), request)?;
             }
             Ok(None)
         }

@@ -213,7 +213,8 @@ async fn the_owner_of_an_address_is_told_three_times_an_hour_that_somebody_wants
     for _ in 0..10 {
         app.post("/register", &body).await.expect(202);
     }
-    assert_eq!(told(&app, EMAIL, "account_exists").await, 3);
+    // The registration itself counts as one, so that a free address and a taken one are bound alike.
+    assert_eq!(told(&app, EMAIL, "account_exists").await, 2);
 }
 
 #[actix_web::test]
@@ -445,4 +446,177 @@ async fn wrong_passwords_in_a_session_leave_its_codes_and_the_login_alone() {
         .await
         .expect(200);
     owner.person.sign_in_again(&app).await;
+}
+
+/// Asks again and again for what is mailed to an address, and ends the links in between.
+async fn ask_and_end(app: &TestApp, session: &str, rounds: usize) {
+    for _ in 0..rounds {
+        for path in ["/password/forgot", "/magic-link", "/email/verify/request"] {
+            app.post(path, &json!({"email": EMAIL})).await.expect(202);
+        }
+        app.bare_as(Method::DELETE, "/sessions", session).await.expect(204);
+    }
+}
+
+#[actix_web::test]
+async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
+    let app = TestApp::with(&[("IP_LIMITS", "off")]).await;
+    // The address may be a stranger's to the account: nothing that the account does ends the links in its mail box.
+    let squatter = Person::sign_up(&app, EMAIL).await;
+    ask_and_end(&app, &squatter.access_token, 20).await;
+    let mails = app.letters(EMAIL).await.len();
+    assert!(mails <= 10, "{mails}");
+    let token = app.mailed_token(EMAIL, "magic_link").await;
+    app.post("/magic-link/verify", &json!({"token": token}))
+        .await
+        .expect(200);
+    // A proven address: whoever has a session there ends the links, and gets three more of each kind in an hour.
+    app.clock.advance(3600);
+    let before = app.letters(EMAIL).await.len();
+    let session = Person::sign_up_proven(&app, "mo@example.com").await;
+    let ask = async |path: &str| {
+        app.post(path, &json!({"email": "mo@example.com"})).await.expect(202);
+    };
+    for _ in 0..20 {
+        ask("/password/forgot").await;
+        ask("/magic-link").await;
+        app.bare_as(Method::DELETE, "/sessions", &session.access_token)
+            .await
+            .expect(204);
+    }
+    assert_eq!(app.letters(EMAIL).await.len(), before);
+    assert_eq!(told(&app, "mo@example.com", "magic_link").await, 6);
+    assert_eq!(told(&app, "mo@example.com", "password_reset").await, 6);
+}
+
+#[actix_web::test]
+async fn a_session_that_is_signed_in_has_codes_of_its_own() {
+    let app = TestApp::with(PROXIED).await;
+    let owner = owner(&app).await;
+    owner.set_up_phone(&app, PHONE).await;
+    // A thief of the password uses up what unknown networks share.
+    for network in 0..10 {
+        let thief = Elsewhere::new(&app, network);
+        app.clock.advance(61);
+        let login = thief.log_in().await;
+        thief.challenge(&login).await.expect(202);
+    }
+    let late = Elsewhere::new(&app, 11);
+    let login = late.log_in().await;
+    late.challenge(&login).await.expect(429);
+    // The owner's session, carried to a network that no session came from, gets its code.
+    let session = owner.person.sign_in_again(&app).await;
+    let request = TestRequest::post()
+        .uri("/2fa/challenge")
+        .set_json(json!({"method": "sms"}));
+    let forwarded = header::HeaderName::from_static("x-forwarded-for");
+    let bearer = format!("Bearer {session}");
+    let request = request
+        .insert_header((forwarded, "198.51.200.1"))
+        .insert_header((header::AUTHORIZATION, bearer));
+    app.send(request).await.expect(202);
+}
+
+#[actix_web::test]
+async fn a_network_that_was_thrown_out_is_no_known_one() {
+    let app = TestApp::with(PROXIED).await;
+    // A stranger registers the owner's address and signs in. The owner takes the account over by mail.
+    let squatter = Person::sign_up(&app, EMAIL).await;
+    let id = squatter.person.id.clone();
+    let known = |app: &TestApp| {
+        count(
+            app,
+            &format!(
+                "sessions WHERE user_id = '{id}' AND idle_expires_at IS NOT NULL
+                 AND end_reason IS DISTINCT FROM 'evicted'"
+            ),
+        )
+    };
+    assert_eq!(known(&app), 1);
+    app.post("/password/forgot", &json!({"email": EMAIL})).await.expect(202);
+    let token = app.mailed_token(EMAIL, "password_reset").await;
+    let body = json!({"token": token, "new_password": NEW});
+    app.post("/password/reset", &body).await.expect(204);
+    assert_eq!(known(&app), 0);
+    // From the stranger's network, links are bound as from any other that the owner never signed in from.
+    for path in ["/magic-link"] {
+        for _ in 0..3 {
+            Elsewhere::new(&app, 1)
+                .post(path, &json!({"email": EMAIL}))
+                .await
+                .expect(202);
+        }
+        app.post(path, &json!({"email": EMAIL})).await.expect(202);
+    }
+    assert_eq!(told(&app, EMAIL, "magic_link").await, 3);
+}
+
+#[actix_web::test]
+async fn a_stranger_with_the_password_does_not_throw_the_owners_new_authenticator_away() {
+    let app = TestApp::with(PROXIED).await;
+    let owner = Person::register(&app, EMAIL).await;
+    let stranger = Elsewhere::new(&app, 1);
+    let login = stranger.log_in().await;
+    let begun = stranger.post("/2fa/totp", &json!({})).await;
+    assert_eq!(begun.status, 401);
+    let request = TestRequest::post()
+        .uri("/2fa/totp")
+        .insert_header((header::AUTHORIZATION, format!("Bearer {login}")));
+    app.send(request).await.expect(201);
+    // The secret that the owner scanned still counts, and with its first code the stranger's is gone.
+    verify(&app, &owner.pre_auth_token, &owner.code(&app)).await.expect(200);
+    assert_eq!(count(&app, "totp_factors"), 1);
+}
+
+#[actix_web::test]
+async fn an_account_that_is_deleted_and_made_again_has_no_bounds_of_its_own() {
+    let app = TestApp::with(&[("IP_LIMITS", "off")]).await;
+    for _ in 0..12 {
+        let passing = Person::sign_up(&app, EMAIL).await;
+        for path in ["/password/forgot", "/magic-link", "/email/verify/request"] {
+            app.post(path, &json!({"email": EMAIL})).await.expect(202);
+        }
+        app.delete_user(&passing.person.id).await;
+    }
+    let mails = app.letters(EMAIL).await.len();
+    assert!(mails <= 18, "{mails}");
+}
+
+#[actix_web::test]
+async fn networks_of_an_account_that_is_not_proven_share_one_bound() {
+    let app = TestApp::with(PROXIED).await;
+    let squatter = Person::sign_up(&app, EMAIL).await;
+    for network in 0..6 {
+        app.clock.advance(30);
+        let stranger = Elsewhere::new(&app, network);
+        let login = stranger.log_in().await;
+        stranger.verify(&login, &squatter.person.code(&app)).await.expect(200);
+    }
+    for network in 0..6 {
+        for _ in 0..4 {
+            let stranger = Elsewhere::new(&app, network);
+            stranger.post("/magic-link", &json!({"email": EMAIL})).await.expect(202);
+        }
+    }
+    assert_eq!(told(&app, EMAIL, "magic_link").await, 3);
+}
+
+#[actix_web::test]
+async fn who_registers_with_an_address_that_a_stranger_took_gets_the_account_with_a_password_of_their_own() {
+    let app = TestApp::with(&[("REGISTRATION", "private")]).await;
+    let stranger = json!({"email": EMAIL, "password": PASSWORD});
+    app.post("/register", &stranger).await.expect(202);
+    app.post("/register", &json!({"email": EMAIL, "password": NEW}))
+        .await
+        .expect(202);
+    let token = app.mailed_token(EMAIL, "unconfirmed_account").await;
+    app.post("/password/reset", &json!({"token": token, "new_password": NEW}))
+        .await
+        .expect(204);
+    app.post("/login", &json!({"email": EMAIL, "password": NEW}))
+        .await
+        .expect(200);
+    app.post("/login", &stranger)
+        .await
+        .expect_problem(401, "invalid_credentials");
 }

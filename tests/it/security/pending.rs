@@ -44,11 +44,10 @@ enum End {
     Session(EndCause),
     SignOutEverybody,
     Deletion,
-    AddressChange,
 }
 
 fn every_end() -> Vec<End> {
-    let others = [End::SignOutEverybody, End::Deletion, End::AddressChange];
+    let others = [End::SignOutEverybody, End::Deletion];
     EndCause::ALL.map(End::Session).into_iter().chain(others).collect()
 }
 
@@ -67,17 +66,17 @@ enum Fate {
 )]
 fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
-        AccountDisabled, EmailChangeCancelled, EndedByOperator, EndedByOwner, Expired, FactorsReset, Logout,
-        OthersEndedByOwner, PasswordChanged, PasswordReset, RefreshReuse, RevokedByClient, SessionLimit, TakenOver,
+        AccountDisabled, EmailChangeCancelled, EmailChanged, EndedByOperator, EndedByOwner, Expired, FactorsReset,
+        Logout, OthersEndedByOwner, PasswordChanged, PasswordReset, RefreshReuse, RevokedByClient, SessionLimit,
+        TakenOver,
     };
     match (pending, end) {
         // An invited account has neither sessions nor a password before the invitation is used.
         (
             Pending::Link(LinkPurpose::Invitation),
-            End::AddressChange
-            | End::Session(
+            End::Session(
                 Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired | OthersEndedByOwner | RefreshReuse
-                | PasswordChanged | PasswordReset | EmailChangeCancelled,
+                | PasswordChanged | PasswordReset | EmailChangeCancelled | EmailChanged,
             ),
         )
         // Only an address that nobody has proven is confirmed and taken over, and only a proven one is told of a change.
@@ -85,6 +84,11 @@ fn fate(pending: Pending, end: End) -> Fate {
         | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(TakenOver)) => Fate::Never,
         // Against an intruder, and with the account, everything goes; but a copied refresh token ends its session alone.
         (Pending::Login | Pending::Code(CodePurpose::Authentication), End::Session(RefreshReuse)) => Fate::Alive,
+        // The address was never proven: what is done in a session, which may be a stranger's, leaves its reader's links.
+        (
+            Pending::Link(LinkPurpose::EmailVerification),
+            End::Session(OthersEndedByOwner | RefreshReuse | PasswordChanged),
+        ) => Fate::Alive,
         (
             _,
             End::SignOutEverybody
@@ -114,9 +118,13 @@ fn fate(pending: Pending, end: End) -> Fate {
             ),
             End::Session(Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired),
         ) => Fate::Alive,
-        // The old address is worth nothing any more. Sessions, and what they began, go on.
-        (Pending::Link(_), End::AddressChange) => Fate::Dead,
-        (Pending::Login | Pending::Code(_) | Pending::Authenticator, End::AddressChange) => Fate::Alive,
+        // The old address is worth nothing any more: neither links that went there, nor logins that one of them may have
+        // begun. Sessions, and what they began, go on.
+        (
+            Pending::Link(_) | Pending::Login | Pending::Code(CodePurpose::Authentication),
+            End::Session(EmailChanged),
+        ) => Fate::Dead,
+        (Pending::Code(CodePurpose::Enrolment) | Pending::Authenticator, End::Session(EmailChanged)) => Fate::Alive,
     }
 }
 
@@ -232,11 +240,6 @@ impl Case {
             match end {
                 End::SignOutEverybody => app.sign_out_everybody().await,
                 End::Deletion => drop(by_admin(Method::DELETE, &path).await.expect(204)),
-                End::AddressChange => {
-                    self.ask_for_change(app, &self.second, "moved").await;
-                    app.verify_new_email(&format!("moved.{}", self.email), &self.second)
-                        .await;
-                }
                 End::Session(_) => unreachable!("above"),
             }
             return;
@@ -315,6 +318,11 @@ impl Case {
                 app.post("/email/change/cancel", &json!({"token": token}))
                     .await
                     .expect(204);
+            }
+            EndCause::EmailChanged => {
+                self.ask_for_change(app, &self.second, "moved").await;
+                app.verify_new_email(&format!("moved.{}", self.email), &self.second)
+                    .await;
             }
             EndCause::EndedByOperator | EndCause::FactorsReset | EndCause::AccountDisabled | EndCause::TakenOver => {
                 unreachable!("needs no session")
@@ -429,10 +437,10 @@ async fn whatever_is_pending_ends_with_what_authorised_it() {
 /// Without an end, everything works: the test above could otherwise not fail.
 #[actix_web::test]
 async fn whatever_is_pending_works_as_long_as_nothing_ends() {
-    let app = town(End::AddressChange).await;
+    let app = town(End::Deletion).await;
     let admin = administrator(&app, "root@example.com").await;
     for pending in every_pending() {
-        let case = Case::begin(&app, &admin, (pending, End::AddressChange)).await;
+        let case = Case::begin(&app, &admin, (pending, End::Deletion)).await;
         assert!(case.is_alive(&app).await, "{pending:?}");
     }
 }

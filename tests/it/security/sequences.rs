@@ -5,7 +5,9 @@
 //! call: the status, the body, all headers but ids and dates (`Retry-After` and the `RateLimit` fields included) and
 //! the number of SQL statements. Dangerous sequences have names; others are made by chance.
 
-use actix_web::http::Method;
+use std::cell::Cell;
+
+use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
 use diesel::connection::SimpleConnection;
 use proptest::prelude::*;
@@ -14,7 +16,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::enumeration::without_ids;
-use crate::support::actors::{PASSWORD, Person, SignedIn};
+use crate::support::actors::{PASSWORD, Person, SignedIn, log_in, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 use crate::support::statements;
@@ -23,6 +25,8 @@ use crate::support::statements;
 const TARGET: &str = "target@mail.example";
 /// The attacker's own account.
 const MALLORY: &str = "mallory@other.example";
+/// Another address of the attacker's.
+const MALLORY_TOO: &str = "mallory@third.example";
 /// The password that the attacker registers with and tries.
 const GUESS: &str = "heftklammer im regen";
 /// Longer than a sign-in makes a network the owner's: the attacker asks from a network that is not.
@@ -56,6 +60,12 @@ enum Call {
     AskForMagicLink,
     AskForConfirmation,
     ChangeAddress,
+    /// Asks for another address of the attacker's own.
+    ChangeToOwnAddress,
+    /// Uses the link to that address.
+    UseOwnLink,
+    /// Reads what the service tells the attacker of their account.
+    ReadOwnEvents,
     ConfirmWithForgedToken,
     ConfirmWithForgedTokenAndPassword,
     ResetWithForgedToken,
@@ -79,11 +89,15 @@ const EVERYWHERE: [Call; 12] = [
     Call::Wait(3600),
 ];
 /// Those in which a deployment of `REGISTRATION=explicit` says that an address is taken.
-const PRIVATE_ONLY: [Call; 4] = [
+const PRIVATE_ONLY: [Call; 8] = [
     Call::Register,
     Call::Register,
     Call::RegisterWithName,
     Call::ChangeAddress,
+    Call::ChangeAddress,
+    Call::ChangeToOwnAddress,
+    Call::UseOwnLink,
+    Call::ReadOwnEvents,
 ];
 
 /// A deployment with the attacker's account and, unless no account has it, the target's.
@@ -93,6 +107,8 @@ struct Deployment {
     /// What the attacker asks.
     asked: TestApp,
     mallory: SignedIn,
+    /// The address that the attacker signs in with now.
+    address: Cell<&'static str>,
 }
 
 /// What the attacker sees of a call.
@@ -125,7 +141,12 @@ impl Deployment {
         open.database.connect().batch_execute(change).unwrap();
         open.clock.advance(LONG_AGO);
         let asked = open.sibling(&[("REGISTRATION", registration)]).await;
-        Self { open, asked, mallory }
+        Self {
+            open,
+            asked,
+            mallory,
+            address: Cell::new(MALLORY),
+        }
     }
 
     async fn run(&self, calls: &[Call]) -> Vec<Seen> {
@@ -136,18 +157,54 @@ impl Deployment {
                 continue;
             }
             let session = match call {
-                Call::ChangeAddress => Some(self.mallory.person.sign_in_again(&self.open).await),
+                Call::ChangeAddress | Call::ChangeToOwnAddress | Call::UseOwnLink | Call::ReadOwnEvents => {
+                    Some(self.sign_in().await)
+                }
                 _ => None,
             };
+            let session = session.as_deref();
+            let own_link = self.own_link().await;
             let url = self.asked.database.url.expose_secret();
             statements::take(url);
-            let answer = self.send(*call, session.as_deref()).await;
+            let answer = match call {
+                Call::UseOwnLink => {
+                    let body = json!({"token": own_link});
+                    let session = session.expect("the attacker is signed in");
+                    self.asked.call_as(Method::POST, "/email/verify", session, &body).await
+                }
+                _ => self.send(*call, session).await,
+            };
+            if matches!(call, Call::UseOwnLink) && answer.status == StatusCode::NO_CONTENT {
+                self.address.set(MALLORY_TOO);
+            }
             seen.push(Seen {
-                answer: without_ids(&answer),
+                answer: match call {
+                    Call::ReadOwnEvents => events(&answer),
+                    _ => without_ids(&answer),
+                },
                 statements: statements::take(url).len(),
             });
         }
         seen
+    }
+
+    /// Signs the attacker in.
+    async fn sign_in(&self) -> String {
+        self.open.clock.advance(30);
+        let login = log_in(&self.open, self.address.get(), PASSWORD).await.expect(200);
+        let code = self.mallory.person.code(&self.open);
+        let answer = verify(&self.open, &login.text("/pre_auth_token"), &code).await;
+        answer.expect(200).text("/access_token")
+    }
+
+    /// The token that was last mailed to the attacker's other address, or one that never was.
+    async fn own_link(&self) -> String {
+        let mailed = self.open.letters(MALLORY_TOO).await;
+        let link = mailed.iter().find_map(|letter| letter["link"].as_str());
+        let token = link
+            .and_then(|link| link.split_once("#token="))
+            .map(|(_, token)| token.to_owned());
+        token.unwrap_or_else(|| forged("vev_"))
     }
 
     async fn send(&self, call: Call, session: Option<&str>) -> TestResponse {
@@ -168,6 +225,16 @@ impl Deployment {
                 let session = session.expect("the attacker is signed in");
                 self.asked.call_as(Method::POST, "/email/change", session, &body).await
             }
+            Call::ChangeToOwnAddress => {
+                let body = json!({"email": MALLORY_TOO});
+                let session = session.expect("the attacker is signed in");
+                self.asked.call_as(Method::POST, "/email/change", session, &body).await
+            }
+            Call::ReadOwnEvents => {
+                let session = session.expect("the attacker is signed in");
+                self.asked.get_as("/me/events", session).await
+            }
+            Call::UseOwnLink => unreachable!("needs what was mailed"),
             Call::ConfirmWithForgedToken => post("/email/verify", json!({"token": forged("vev_")})).await,
             Call::ConfirmWithForgedTokenAndPassword => {
                 post("/email/verify", json!({"token": forged("vev_"), "password": GUESS})).await
@@ -183,6 +250,16 @@ impl Deployment {
             Call::Wait(_) => unreachable!("a wait sends nothing"),
         }
     }
+}
+
+/// What the attacker's own trail says, without ids.
+fn events(answer: &TestResponse) -> String {
+    let body = answer.json();
+    let items = body["items"].as_array().expect("a list of events");
+    let said = items
+        .iter()
+        .map(|event| format!("{} {} {}", event["event"], event["success"], event["reason"]));
+    said.collect::<Vec<_>>().join("\n")
 }
 
 /// A token of the right shape that no mail held.
@@ -257,6 +334,17 @@ async fn in_private_bounds_on_mail_do_not_tell() {
     ]);
     calls.extend([ChangeAddress; 5]);
     assert_alike("private", &calls).await;
+}
+
+#[actix_web::test]
+async fn in_private_an_attacker_learns_nothing_from_their_own_links_and_events() {
+    use Call::{ChangeAddress, ChangeToOwnAddress, ReadOwnEvents, Register, UseOwnLink};
+    for registrations in 1..=4 {
+        let mut calls = vec![ChangeToOwnAddress];
+        calls.extend(vec![Register; registrations]);
+        calls.extend([ChangeAddress, ReadOwnEvents, UseOwnLink, ReadOwnEvents]);
+        assert_alike("private", &calls).await;
+    }
 }
 
 #[actix_web::test]

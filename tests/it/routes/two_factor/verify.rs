@@ -1,5 +1,7 @@
 //! `POST /2fa/verify`
 
+use actix_web::http::Method;
+use actix_web::test::TestRequest;
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
@@ -101,12 +103,34 @@ async fn personal_claims_are_there_when_the_deployment_asks_for_them() {
     ])
     .await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let claims = claims(&signed_in.access_token);
+    // An address that was never proven may be a stranger's, and back ends take the claim for the user's.
+    assert_eq!(claims(&signed_in.access_token)["email"], json!(null));
+    app.verify_email("jo@example.com").await;
+    let token = signed_in.person.sign_in_again(&app).await;
+    let proven = claims(&token);
     assert_eq!(
-        (&claims["email"], &claims["aud"]),
+        (&proven["email"], &proven["aud"]),
         (&json!("jo@example.com"), &json!("https://api.example.com"))
     );
-    app.get_as("/me", &signed_in.access_token).await.expect(200);
+    app.get_as("/me", &token).await.expect(200);
+    // A verifier that asks is told what is still so.
+    let client = app.service_client("api").await;
+    let told = async || {
+        let request = TestRequest::post().uri("/token/introspect");
+        let request = request.insert_header(("authorization", client.clone()));
+        app.send(request.set_form(json!({"token": token})))
+            .await
+            .expect(200)
+            .json()["email"]
+            .clone()
+    };
+    assert_eq!(told().await, "jo@example.com");
+    let change = json!({"email": "mo@example.com"});
+    app.call_as(Method::POST, "/email/change", &token, &change)
+        .await
+        .expect(202);
+    app.verify_new_email("mo@example.com", &token).await;
+    assert_eq!(told().await, json!(null));
 }
 
 #[actix_web::test]
