@@ -19,14 +19,23 @@ import argparse
 import asyncio
 import email
 import email.policy
+import email.utils
 import json
 import logging
 import socket
 import ssl
 import sys
 import warnings
+from email.header import decode_header, make_header
 
 from aiosmtpd.smtp import SMTP, AuthResult
+
+
+def senders(head):
+    """Reads the names and addresses of From with the older of Python's two parsers: the newer one keeps the white space
+    between two encoded words, which RFC 2047 section 6.2 leaves out."""
+    found = email.utils.getaddresses(email.message_from_bytes(head).get_all("from"))
+    return [[str(make_header(decode_header(name))), address] for name, address in found]
 
 
 def say(thing):
@@ -68,7 +77,7 @@ class Recorder:
             "tls": session.ssl is not None,
             "user": session.auth_data.login.decode() if session.auth_data else None,
             "headers": {name.lower(): str(value) for name, value in mail.items()},
-            "senders": [[sender.display_name, sender.addr_spec] for sender in mail["from"].addresses],
+            "senders": senders(head),
             "header_defects": [str(defect) for value in mail.values() for defect in value.defects],
             "type": mail.get_content_type(),
             "order": [part.get_content_type() for part in mail.iter_parts()],

@@ -5,6 +5,7 @@ use diesel::connection::SimpleConnection;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::routes::admin::{administrator, set_roles};
 use crate::support::actors::{PASSWORD, Person, log_in, verify};
 use crate::support::app::TestApp;
 
@@ -238,5 +239,41 @@ async fn passwords_sent_at_once_are_no_more_guesses_than_those_sent_one_by_one()
         let told = answers.iter().filter(|answer| answer.status == 401).count();
         // Five, and those whose transactions were open when the fifth was counted: one for each of five connections.
         assert!((5..=9).contains(&told), "{email}: {told}");
+    }
+}
+
+#[actix_web::test]
+async fn a_take_over_takes_the_roles_away_and_the_trail_says_so() {
+    for by_link in [true, false] {
+        let app = TestApp::new().await;
+        let mut stranger = Person::sign_up(&app, "jo@example.com").await;
+        set_roles(&app, "jo@example.com", "{admin}");
+        stranger.refresh(&app).await;
+        app.get_as("/admin/users", &stranger.access_token).await.expect(200);
+        if by_link {
+            let token = mailed(&app, "/magic-link", "magic_link", "jo@example.com").await;
+            app.post("/magic-link/verify", &json!({"token": token}))
+                .await
+                .expect(200);
+        } else {
+            let token = mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await;
+            let body = json!({"token": token, "new_password": NEW});
+            app.post("/password/reset", &body).await.expect(204);
+        }
+        let root = administrator(&app, "root@example.com").await;
+        let path = format!("/admin/users/{}", stranger.person.id);
+        let shown = app.get_as(&path, &root.access_token).await.expect(200).json();
+        assert_eq!(shown["roles"], json!([]), "{shown}");
+        let path = format!("/admin/events?user_id={}", stranger.person.id);
+        let trail = app.get_as(&path, &root.access_token).await.expect(200).json();
+        let reasons: Vec<&str> = trail["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|event| event["reason"].as_str())
+            .collect();
+        for reason in ["taken_over", "roles_taken_over"] {
+            assert!(reasons.contains(&reason), "{reason}: {reasons:?}");
+        }
     }
 }

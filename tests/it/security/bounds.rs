@@ -232,6 +232,15 @@ async fn strangers_who_enrol_a_number_do_not_keep_its_owner_from_signing_in() {
         refused += usize::from(answer.status == 429);
     }
     assert_eq!(refused, 3, "ten enrolments an hour, the owner's own among them");
+    // All numbers of the block around it, too.
+    for number in 0..50 {
+        let neighbour = format!("{}{number:02}", &PHONE[..PHONE.len() - 2]);
+        let stranger = Person::sign_up(&app, &format!("trudy{number}@example.com")).await;
+        let body = json!({"phone_number": neighbour});
+        let _sent_or_not = app
+            .call_as(Method::PUT, "/2fa/phone", &stranger.access_token, &body)
+            .await;
+    }
     for number in 0..5 {
         let token = owner.person.log_in(&app).await;
         let body = json!({"pre_auth_token": token, "method": "sms"});
