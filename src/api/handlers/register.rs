@@ -31,7 +31,8 @@ use crate::flows::register::{NewAccount, Registration, register as register_flow
         (status = 201, description = "The account was created.", body = RegisterResponse),
         (
             status = 202, description = "Only mail tells what became of it: the deployment keeps secret who has an account. The \
-                password signs in once the address is confirmed; until then `POST /login` answers as for a wrong one.",
+                password signs in once the address is confirmed; until then `POST /login` answers as for a wrong one. If an \
+                account that was never confirmed has the address, the mail has a link that sets a password instead.",
             body = AcceptedResponse,
         ),
     ),
