@@ -188,13 +188,20 @@ fn another_audience_and_personal_claims_are_settings() {
         .env("VESTIBULE_ACCESS_TOKEN_TTL", "60");
     let (_program, client, person, tokens) = signed_in(launch);
     client.get_as(&tokens.access, "/me").expect(200);
+    // The address is told once it is proven.
+    let mails = client.get(&format!("/dev/outbox?to={}", person.email)).json();
+    let token = mails[0]["token"].clone();
+    let body = json!({"token": token, "password": PASSWORD});
+    client.post("/email/verify", &body).expect(204);
+    let body = json!({"refresh_token": tokens.refresh});
+    let access = client.post("/token/refresh", &body).expect(200).text("/access_token");
     for verifier in ALL {
-        let claims = verifier.accept(&client.issuer(), &tokens.access, "https://shop.example");
+        let claims = verifier.accept(&client.issuer(), &access, "https://shop.example");
         assert_eq!(
             (&claims["email"], &claims["client_id"]),
             (&json!(person.email), &json!("shop"))
         );
-        verifier.refuse(&client.issuer(), &tokens.access, "a token for somebody else");
+        verifier.refuse(&client.issuer(), &access, "a token for somebody else");
     }
 }
 
