@@ -156,7 +156,8 @@ struct ProblemSchema {
 )]
 struct Described;
 
-/// Returns the document as it is committed, the same for every deployment: pretty-printed JSON with a line break at its end.
+/// Returns the document as it is committed, the same for every deployment: pretty-printed JSON with a line break at its
+/// end.
 pub fn document() -> String {
     print(&describe())
 }

@@ -1,5 +1,5 @@
-// Generators of clients and importers that other people wrote understand openapi/openapi.json without a warning, and the
-// clients that they make work with a real service. scripts/test installs them in target/tools.
+// Generators of clients and importers that other people wrote understand openapi/openapi.json without a warning, and
+// the clients that they make work with a real service. scripts/test installs them in target/tools.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -22,7 +22,8 @@ const load = createRequire(`${HOME}/`);
 const ACCEPTED = [
   // The document is OpenAPI 3.1, whose types may be null, as JSON Schema has it. The generator takes it.
   /OpenAPI 3\.1 support is still in beta/,
-  // It writes this for every `oneOf`, also for one of plain references without a discriminator. Its clients have the variants.
+  // It writes this for every `oneOf`, also for one of plain references without a discriminator. Its clients have the
+  // variants.
   /ModelUtils - Failed to get the schema name: null/,
 ];
 
@@ -50,7 +51,8 @@ async function run(program, ...given) {
       else resolve(`${out}\n${err}`);
     });
   });
-  const warnings = said.split('\n').filter((line) => /\bwarn(ing)?\b/i.test(line) && !ACCEPTED.some((known) => known.test(line)));
+  const isWarning = (line) => /\bwarn(ing)?\b/i.test(line) && !ACCEPTED.some((known) => known.test(line));
+  const warnings = said.split('\n').filter(isWarning);
   assert.deepEqual(warnings, [], `${program} ${given.join(' ')}`);
   return said;
 }
@@ -62,7 +64,8 @@ function openapiGenerator(generator, properties = {}) {
   const named = Object.entries(properties).map(([name, value]) => `${name}=${value}`);
   return python(
     'openapi-generator-cli', 'generate', '--generator-name', generator, '--input-spec', DOCUMENT,
-    '--output', `${WORK}/generated/${generator}`, '--additional-properties', named.join(',') || 'hideGenerationTimestamp=true',
+    '--output', `${WORK}/generated/${generator}`,
+    '--additional-properties', named.join(',') || 'hideGenerationTimestamp=true',
   );
 }
 
@@ -148,10 +151,11 @@ for (const language of ['kotlin', 'swift6', 'go']) {
 }
 
 test('openapi-python-client', async () => {
-  await writeFile(`${WORK}/config.yml`, 'project_name_override: vestibule-client\npackage_name_override: vestibule_client\n');
+  const names = { project_name_override: 'vestibule-client', package_name_override: 'vestibule_client' };
+  await writeFile(`${WORK}/config.json`, JSON.stringify(names));
   await python(
     'openapi-python-client', 'generate', '--path', DOCUMENT, '--output-path', `${WORK}/generated/openapi-python-client`,
-    '--config', `${WORK}/config.yml`, '--meta', 'setup', '--fail-on-warning',
+    '--config', `${WORK}/config.json`, '--meta', 'setup', '--fail-on-warning',
   );
   await walkInPython('openapi_python_client.py', `${WORK}/generated/openapi-python-client`);
 });
@@ -187,6 +191,7 @@ test('Bruno', async () => {
   const requests = [];
   const collect = ({ items, request }) => (items ? items.forEach(collect) : requests.push(request));
   collection.items.forEach(collect);
-  const asked = requests.map(({ method, url }) => `${method.toUpperCase()} ${url.replace('{{baseUrl}}', '').replace(/[:{]+\w+\}*/g, '{}')}`);
+  const path = (url) => url.replace('{{baseUrl}}', '').replace(/[:{]+\w+\}*/g, '{}');
+  const asked = requests.map(({ method, url }) => `${method.toUpperCase()} ${path(url)}`);
   assert.deepEqual(asked.sort(), operations());
 });

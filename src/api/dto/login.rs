@@ -31,8 +31,8 @@ pub struct LoginRequest {
 
 /// How to go on after a right password, as `status` tells.
 ///
-/// Each variant is a shape of its own with its own `status`, and serde adds nothing: generators of clients give a name to
-/// each, where an internally tagged enum would leave them with an `allOf` that has none.
+/// Each variant is a shape of its own with its own `status`, and serde adds nothing: generators of clients give a name
+/// to each, where an internally tagged enum would leave them with an `allOf` that has none.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(

@@ -1,8 +1,8 @@
 //! The closed sets of words, each described by the list that the program itself goes by.
 //!
-//! Requests, since a word outside of the set is refused; and `code` and `reason` of problems, which programs switch on. Other
-//! words of answers (methods, states, advice) stay open strings: many generated clients fail at a word that they do not
-//! know, and a login must not fail because the service learned a new method.
+//! Those of requests, since a word outside of the set is refused; and `code` and `reason` of problems, which programs
+//! switch on. Other words of answers (methods, states, advice) stay open strings: many generated clients fail at a word
+//! that they do not know, and a login must not fail because the service learned a new method.
 
 use std::borrow::Cow;
 
@@ -47,8 +47,8 @@ macro_rules! words {
 }
 
 words! {
-    ProblemCode = "What programs switch on. A name never changes its meaning; later versions may add names, so treat one that \
-        you do not know by its `status`.",
+    ProblemCode = "What programs switch on. A name never changes its meaning; later versions may add names, so treat one \
+        that you do not know by its `status`.",
         Code::ALL.iter().map(|code| code.as_str());
     PasswordRejectionReason = "Why a new password is refused.",
         PasswordRejection::ALL.map(PasswordRejection::reason);

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 /// Gives every shape that takes over the members of another one all of these members itself.
 ///
-/// The derive describes a flattened member by `allOf`. Generators read that as inheritance, or as a part without a name, or
-/// not at all. One object with all members means the same to each of them.
+/// The derive describes a flattened member by `allOf`. Generators read that as inheritance, or as a part without a name,
+/// or not at all. One object with all members means the same to each of them.
 pub(super) fn merge_parts(schemas: &mut Map<String, Value>) {
     let described = schemas.clone();
     for schema in schemas.values_mut().filter(|schema| schema.get("allOf").is_some()) {
@@ -30,7 +30,8 @@ struct Members {
 }
 
 impl Members {
-    /// Takes over the members of a shape, also of those that it is made of. `always` tells whether they are always there.
+    /// Takes over the members of a shape, also of those that it is made of. `always` tells whether they are always
+    /// there.
     fn take(&mut self, schemas: &Map<String, Value>, shape: &Value, always: bool) {
         if let Some(referred) = shape["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
             self.take(schemas, schemas.get(referred).unwrap_or(&Value::Null), always);

@@ -18,7 +18,8 @@ export function make(baseUrl: string): Client {
     async verify(pre_auth_token, code) {
       const { data } = await client.POST("/2fa/verify", { body: { pre_auth_token, code, method: "totp" } });
       if (!data?.refresh_token) return unexpected(data);
-      return { access: data.access_token, refresh: data.refresh_token, recoveryCodes: data.recovery_codes?.length ?? 0 };
+      const recoveryCodes = data.recovery_codes?.length ?? 0;
+      return { access: data.access_token, refresh: data.refresh_token, recoveryCodes };
     },
     async refused(pre_auth_token, code) {
       const { error } = await client.POST("/2fa/verify", { body: { pre_auth_token, code } });

@@ -1,4 +1,7 @@
-"""Walks the way of one person with a generated client. The argument of each program that imports this: the service's URL."""
+"""Walks the way of one person with a generated client.
+
+The arguments of each program that imports this: the service's URL, and the address of the person.
+"""
 
 import base64
 import hashlib
