@@ -299,7 +299,7 @@ pub fn build(
         trusted_proxies: config.server.trusted_proxies.clone(),
         cors_origins: config.server.cors_origins.clone(),
         account_pages: config.server.account_pages,
-        openapi: openapi::document(),
+        openapi: openapi::document_of(config.limits.password_rules),
         metrics: None,
         draining: AtomicBool::new(false),
         development,

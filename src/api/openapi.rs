@@ -3,6 +3,8 @@
 //! Every problem code that a route can answer with is listed with an example, so that what a client must expect is
 //! written once, in `routes`, and nowhere by hand.
 
+mod shapes;
+
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
@@ -11,6 +13,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
+use super::dto::health::Checks;
+use super::dto::words;
 use super::handlers::{
     admin, dev, email, health, login, logout, magic_link, me, metrics, openapi, password, register, sessions, step_up,
     token, two_factor, well_known,
@@ -18,6 +22,7 @@ use super::handlers::{
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
 use super::routes::{ROUTES, RouteSpec};
 use crate::domain::ids::RequestId;
+use crate::domain::password::PasswordRules;
 
 /// Problem details (RFC 9457): every error answer.
 #[derive(ToSchema)]
@@ -34,25 +39,37 @@ struct ProblemSchema {
     /// A sentence for people; may change.
     detail: String,
     /// What programs switch on; never changes.
+    #[schema(value_type = words::ProblemCode)]
     code: String,
     /// The answer's `X-Request-Id`; tell it to the operator.
     request_id: String,
     /// On `validation_failed`: each member that breaks a rule.
+    #[schema(nullable = false)]
     errors: Option<Vec<FieldProblem>>,
-    /// On `password_rejected`: `too_short`, `too_long`, `common` or `breached`.
+    /// On `password_rejected`: why.
+    #[schema(value_type = Option<words::PasswordRejectionReason>)]
+    #[schema(nullable = false)]
     reason: Option<String>,
     /// On `invalid_code`: how many more are looked at before the next wait, or with this pre-auth token, whichever is less.
+    #[schema(nullable = false)]
     attempts_remaining: Option<u8>,
     /// On `insufficient_user_authentication`: the assurance wanted (RFC 9470).
+    #[schema(nullable = false)]
     acr_values: Option<String>,
     /// On `insufficient_user_authentication`: how many seconds ago it may have been proven.
+    #[schema(nullable = false)]
     max_age: Option<i64>,
     /// On `insufficient_user_authentication`: the proofs of this account that `POST /step-up` takes for it: `totp`, `sms`,
     /// `recovery_code`, `password` or `email`. Any one of them; where one is not enough, the next answer names the rest. Empty
     /// where the account has none that would do.
+    #[schema(nullable = false)]
     accepted_methods: Option<Vec<String>>,
     /// On `invalid_refresh_token` and `invalid_client`: OAuth's word for it (RFC 6749 §5.2).
+    #[schema(nullable = false)]
     error: Option<String>,
+    /// On `service_unavailable` of `GET /health/ready`: how each part is; for operators only.
+    #[schema(nullable = false)]
+    checks: Option<Checks>,
 }
 
 #[derive(OpenApi)]
@@ -139,8 +156,28 @@ struct ProblemSchema {
 )]
 struct Described;
 
-/// Returns the document as it is committed and served: pretty-printed JSON with a line break at its end.
+/// Returns the document as it is committed, the same for every deployment: pretty-printed JSON with a line break at its
+/// end.
 pub fn document() -> String {
+    print(&describe())
+}
+
+/// Returns the document as a deployment serves it.
+pub fn document_of(passwords: PasswordRules) -> String {
+    let mut document = describe();
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        shapes::set_password_min_length(schemas, passwords.min_length);
+    }
+    print(&document)
+}
+
+fn print(document: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn describe() -> Value {
     let mut described = Described::openapi();
     let components = described.components.get_or_insert_default();
     for (name, format, description) in [
@@ -164,6 +201,9 @@ pub fn document() -> String {
         .build();
     components.add_security_scheme("service_client", SecurityScheme::Http(basic));
     let mut document = serde_json::to_value(described).unwrap_or_default();
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        shapes::merge_parts(schemas);
+    }
     for route in ROUTES.iter().filter(|route| !route.operation_id.is_empty()) {
         let method = route.verb.name().to_ascii_lowercase();
         let pointer = format!("/paths/{}/{method}", route.path.replace('~', "~0").replace('/', "~1"));
@@ -176,9 +216,7 @@ pub fn document() -> String {
             responses.extend(problem_responses(route));
         }
     }
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    text.push('\n');
-    text
+    document
 }
 
 /// Describes a route's error answers, one entry a status, one example a code.

@@ -58,7 +58,9 @@ pub struct AccessTokenClaims {
     pub acr: String,
     /// By what proofs.
     pub amr: Vec<String>,
-    /// Granted by operators; always present.
+    /// Granted by operators. An empty list is left out: RFC 9068 §2.2.3.1 takes `roles` from RFC 7643 §4.1.2, where an
+    /// attribute without values is absent (§2.5), and Authlib's validator refuses a token with an empty list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
     /// Only where `ACCESS_TOKEN_CLAIMS` names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,6 +208,27 @@ mod tests {
         };
         let claims = open.claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
         assert_eq!(claims.email.as_deref(), Some("jo@example.com"));
+    }
+
+    #[test]
+    fn an_empty_list_of_roles_is_left_out_and_read_either_way() {
+        let written = |roles: &[&str]| {
+            let owner = User {
+                roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+                ..user()
+            };
+            let claims = policy().claims(&session(1000, 3600), &owner, at(1000), Uuid::nil());
+            (serde_json::to_value(&claims).unwrap(), claims)
+        };
+        let (mut without, claims) = written(&[]);
+        assert_eq!(without.get("roles"), None);
+        assert_eq!(
+            serde_json::from_value::<AccessTokenClaims>(without.clone()).unwrap(),
+            claims
+        );
+        without["roles"] = serde_json::json!([]);
+        assert_eq!(serde_json::from_value::<AccessTokenClaims>(without).unwrap(), claims);
+        assert_eq!(written(&["editor"]).0["roles"], serde_json::json!(["editor"]));
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub enum PasswordRejection {
 }
 
 impl PasswordRejection {
+    /// All reasons.
+    pub const ALL: [Self; 4] = [Self::TooShort, Self::TooLong, Self::Common, Self::Breached];
+
     /// Returns the name that programs switch on.
     pub const fn reason(self) -> &'static str {
         match self {

@@ -91,6 +91,9 @@ pub enum Delivery {
 }
 
 impl Delivery {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::Body, Self::Cookie];
+
     /// Returns the name under which it is stored and asked for.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -101,9 +104,7 @@ impl Delivery {
 
     /// Reads a name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Body, Self::Cookie]
-            .into_iter()
-            .find(|delivery| delivery.as_str() == name)
+        Self::ALL.into_iter().find(|delivery| delivery.as_str() == name)
     }
 
     /// Reads what a request asks for; nothing asked for is the body.

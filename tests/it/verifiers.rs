@@ -5,6 +5,7 @@
 //! libraries that the tests are made of anyway.
 
 mod forger;
+mod recipes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -334,6 +335,39 @@ fn an_authenticator_reads_the_uri_and_computes_codes_that_open_the_second_door()
     let body = json!({"pre_auth_token": enrolment.text_at("/pre_auth_token"), "code": app[0]});
     let tokens = Tokens::of(&client.post("/2fa/verify", &body).expect(200));
     client.get_as(&tokens.access, "/me").expect(200);
+}
+
+/// Authlib's validator of RFC 9068 has a rule for `roles` of its own: it refuses a list without roles.
+#[test]
+fn a_token_without_roles_and_one_with_roles_pass_authlibs_validator() {
+    let place = DataDir::new();
+    let (_program, client, person, tokens) = signed_in(Launch::dev().data_dir(&place));
+    let issuer = client.issuer();
+    let validate = |token: &str| {
+        let validator = source("authlib_validator.py");
+        let mut python = Command::new(prepared("python/bin/python"));
+        python.arg(validator).args([&issuer, token]).output().unwrap()
+    };
+    let accept = |token: &str| -> Value {
+        let output = validate(token);
+        let said = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
+    };
+    let claims = accept(&tokens.access);
+    assert_eq!(
+        (&claims["sub"], claims.get("roles")),
+        (&parts(&tokens.access).1["sub"], None)
+    );
+    let pending = person.log_in(&client);
+    let refused = validate(&pending);
+    assert_eq!(refused.status.code(), Some(1), "a pre-auth token");
+    let vectors = client.get("/dev/test-vectors").expect(200).json();
+    for vector in vectors["vectors"].as_array().unwrap() {
+        let token = vector["token"].as_str().unwrap();
+        if vector["accept"] == true {
+            accept(token);
+        }
+    }
 }
 
 /// The service's own collection of mistakes: what others are to test their verifiers with must tell good ones from bad.

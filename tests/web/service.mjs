@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 
-import { ROOT } from './libraries.mjs';
-
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PROGRAM = process.env.VESTIBULE_PROGRAM ?? join(ROOT, 'target/debug/vestibule');
 
 /**

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::two_factor::FactorView;
 use super::user::UserView;
+use super::words;
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::ids::SessionId;
 use crate::domain::session::SessionRecord;
@@ -48,10 +49,10 @@ pub struct UpdateMeRequest {
 #[schema(example = json!({"current_password": "korrekt pferd batterie", "new_password": "heftklammer im regen"}))]
 pub struct ChangePasswordRequest {
     /// The password as it is.
-    #[schema(value_type = String, format = Password, write_only)]
+    #[schema(value_type = String, format = Password)]
     pub current_password: SecretString,
     /// The password to be.
-    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     pub new_password: SecretString,
 }
 
@@ -81,7 +82,7 @@ pub struct EmailVerificationRequest {
 #[schema(example = json!({"token": "vev_AQGTx…"}))]
 pub struct LinkTokenRequest {
     /// The part of the link after `#token=`.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub token: SecretString,
 }
 
@@ -91,10 +92,10 @@ pub struct LinkTokenRequest {
 #[schema(example = json!({"token": "vev_AQGTx…", "password": "korrekt pferd batterie"}))]
 pub struct VerifyEmailRequest {
     /// The part of the link after `#token=`.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub token: SecretString,
     /// The password of the account; not needed with a bearer token of the account.
-    #[schema(value_type = Option<String>, format = Password, write_only)]
+    #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<SecretString>,
 }
 
@@ -104,10 +105,10 @@ pub struct VerifyEmailRequest {
 #[schema(example = json!({"token": "vml_AQGTx…"}))]
 pub struct MagicLinkRequest {
     /// The part of the link after `#token=`.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub token: SecretString,
     /// Where refresh tokens go should the mail be enough: `body` (the default), or `cookie` for browsers.
-    #[schema(example = "body")]
+    #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
 }
 
@@ -117,10 +118,10 @@ pub struct MagicLinkRequest {
 #[schema(example = json!({"token": "vpr_AQGTx…", "new_password": "heftklammer im regen"}))]
 pub struct ResetPasswordRequest {
     /// The part of the link after `#token=`.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub token: SecretString,
     /// The password to be.
-    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     pub new_password: SecretString,
 }
 
@@ -139,14 +140,18 @@ pub struct EventView {
     pub success: bool,
     /// Why not, or how.
     #[schema(example = "second_factor_required")]
+    #[schema(required)]
     pub reason: Option<String>,
     /// The session concerned.
+    #[schema(required)]
     pub session_id: Option<Uuid>,
     /// Where the request came from.
     #[schema(example = "203.0.113.7")]
+    #[schema(required)]
     pub ip: Option<String>,
     /// What it came from.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
+    #[schema(required)]
     pub user_agent: Option<String>,
 }
 
@@ -173,6 +178,7 @@ pub struct EventsResponse {
     pub items: Vec<EventView>,
     /// The `cursor` of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = "AZorPE1ef2CKGyw9Tl9gcQ")]
     pub next_cursor: Option<String>,
 }
@@ -191,15 +197,19 @@ pub struct SessionRecordView {
     /// When a token of it was last made.
     pub last_used_at: DateTime<Utc>,
     /// When it ended before its time.
+    #[schema(required)]
     pub ended_at: Option<DateTime<Utc>>,
     /// Why it ended before its time.
     #[schema(example = "logout")]
+    #[schema(required)]
     pub end_reason: Option<String>,
     /// Where the login came from.
     #[schema(example = "203.0.113.7")]
+    #[schema(required)]
     pub ip: Option<String>,
     /// What the login came from.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
+    #[schema(required)]
     pub user_agent: Option<String>,
 }
 
@@ -229,6 +239,7 @@ pub struct ExportResponse {
     pub factors: Vec<FactorView>,
     /// The phone number that codes go to.
     #[schema(example = "+4915112345678")]
+    #[schema(required)]
     pub phone_number: Option<String>,
     /// The names that it gave up in the last 30 days.
     #[schema(example = json!(["jo.doe"]))]

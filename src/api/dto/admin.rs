@@ -52,9 +52,11 @@ pub struct ManagedUserView {
     pub has_password: bool,
     /// When the hundredth wrong password in a row disabled it; null while it counts. A reset sets a new one, and enabling the
     /// account lets this one count again.
+    #[schema(required)]
     pub password_disabled_at: Option<DateTime<Utc>>,
     /// When the hundredth wrong code in a row disabled the second factors but for recovery codes; null while they count. It
     /// ends when one is confirmed anew, or with their removal by `DELETE /admin/users/{id}/2fa`.
+    #[schema(required)]
     pub codes_disabled_at: Option<DateTime<Utc>>,
 }
 
@@ -87,6 +89,7 @@ pub struct ManagedUsersResponse {
     pub items: Vec<ManagedUserView>,
     /// The `cursor` of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = "AZorPE1ef2CKGyw9Tl9gcQ")]
     pub next_cursor: Option<String>,
 }
@@ -97,13 +100,15 @@ pub struct ManagedUsersResponse {
 pub struct TrailEventView {
     /// What the account's owner sees of it.
     #[serde(flatten)]
-    #[schema(inline)]
     pub event: EventView,
     /// The account concerned.
+    #[schema(required)]
     pub user_id: Option<Uuid>,
     /// The administrator who did it to the account; nobody, where its owner, the service or the command line did.
+    #[schema(required)]
     pub actor_id: Option<Uuid>,
     /// The service client that asked for it, or that it is about.
+    #[schema(required)]
     pub client_id: Option<Uuid>,
     /// The `X-Request-Id` of the answer, also in the log.
     pub request_id: Uuid,
@@ -129,6 +134,7 @@ pub struct TrailResponse {
     pub items: Vec<TrailEventView>,
     /// The `cursor` of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = "AZorPE1ef2CKGyw9Tl9gcQ")]
     pub next_cursor: Option<String>,
 }
@@ -149,8 +155,10 @@ pub struct SigningKeyView {
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it began to sign.
+    #[schema(required)]
     pub activated_at: Option<DateTime<Utc>>,
     /// When it signed for the last time.
+    #[schema(required)]
     pub retired_at: Option<DateTime<Utc>>,
 }
 

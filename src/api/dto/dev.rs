@@ -45,18 +45,23 @@ pub struct OutboxMessage {
     /// Whom it is for.
     pub to: String,
     /// Its subject.
+    #[schema(required)]
     pub subject: Option<String>,
     /// Its plain text.
     pub text: String,
     /// Its HTML.
+    #[schema(required)]
     pub html: Option<String>,
     /// What it is about.
     pub kind: String,
     /// The token in it, if there is one.
+    #[schema(required)]
     pub token: Option<String>,
     /// The code in it, if there is one.
+    #[schema(required)]
     pub code: Option<String>,
     /// The link in it, if there is one.
+    #[schema(required)]
     pub link: Option<String>,
     /// When it was written.
     pub created_at: DateTime<Utc>,

@@ -12,6 +12,7 @@ pub struct Health {
     pub status: &'static str,
     /// How each part is; for operators only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub checks: Option<Checks>,
 }
 
@@ -43,5 +44,6 @@ pub struct Check {
     pub status: &'static str,
     /// The age or the delay that was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub seconds: Option<i64>,
 }

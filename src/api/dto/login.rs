@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::reveal;
 use super::tokens::TokenResponse;
+use super::words;
 use crate::domain::message::Channel;
 use crate::flows::login::PendingLogin;
 use crate::flows::sign_in::TokenGrant;
@@ -21,28 +22,43 @@ pub struct LoginRequest {
     /// The name of the account.
     pub username: Option<String>,
     /// The password, exactly as it was set.
-    #[schema(value_type = String, format = Password, write_only)]
+    #[schema(value_type = String, format = Password)]
     pub password: SecretString,
     /// Where refresh tokens go should the password be enough: `body` (the default), or `cookie` for browsers.
-    #[schema(example = "body")]
+    #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
 }
 
-/// How to go on after a right password.
+/// How to go on after a right password, as `status` tells.
+///
+/// Each variant is a shape of its own with its own `status`, and serde adds nothing: generators of clients give a name
+/// to each, where an internally tagged enum would leave them with an `allOf` that has none.
 #[derive(Serialize, ToSchema)]
-#[serde(tag = "status", rename_all = "snake_case")]
+#[serde(untagged)]
+#[schema(
+    description = "How to go on after a right password, as `status` tells.",
+    discriminator(property_name = "status", mapping(
+        ("second_factor_required" = "#/components/schemas/SecondFactorRequired"),
+        ("enrolment_required" = "#/components/schemas/EnrolmentRequired"),
+        ("authenticated" = "#/components/schemas/Authenticated"),
+    ))
+)]
+#[expect(
+    missing_docs,
+    reason = "each shape says what it means; a comment here would stand in the document beside its name"
+)]
 pub enum LoginResponse {
-    /// Ask for a code and send it to `POST /2fa/verify`.
     SecondFactorRequired(SecondFactorRequired),
-    /// No second factor is confirmed: make a secret with `POST /2fa/totp`, and confirm it with `POST /2fa/verify`.
     EnrolmentRequired(EnrolmentRequired),
-    /// Signed in: the deployment's policy is `optional`, and the user has no second factor.
-    Authenticated(Box<TokenResponse>),
+    Authenticated(Box<Authenticated>),
 }
 
-/// The second door is next.
+/// A second factor completes the login: ask for a code and send it to `POST /2fa/verify`.
 #[derive(Serialize, ToSchema)]
 pub struct SecondFactorRequired {
+    /// Tells this variant from the others.
+    #[schema(schema_with = words::SecondFactorRequiredStatus::schema)]
+    pub status: words::SecondFactorRequiredStatus,
     /// Opens `POST /2fa/verify`, once.
     #[schema(example = "vpa_AQGTx…")]
     pub pre_auth_token: String,
@@ -56,9 +72,12 @@ pub struct SecondFactorRequired {
     pub default_method: &'static str,
 }
 
-/// A second factor must be set up first.
+/// No second factor is confirmed: make a secret with `POST /2fa/totp`, and confirm it with `POST /2fa/verify`.
 #[derive(Serialize, ToSchema)]
 pub struct EnrolmentRequired {
+    /// Tells this variant from the others.
+    #[schema(schema_with = words::EnrolmentRequiredStatus::schema)]
+    pub status: words::EnrolmentRequiredStatus,
     /// Opens `POST /2fa/verify`, once, and `POST /2fa/totp`.
     #[schema(example = "vpa_AQGTx…")]
     pub pre_auth_token: String,
@@ -67,6 +86,17 @@ pub struct EnrolmentRequired {
     pub expires_in: u64,
     /// Always empty: a secret is confirmed by the login that made it. Make one with `POST /2fa/totp`.
     pub methods: Vec<MethodView>,
+}
+
+/// Signed in: the deployment's policy is `optional`, and the user has no second factor.
+#[derive(Serialize, ToSchema)]
+pub struct Authenticated {
+    /// Tells this variant from the others.
+    #[schema(schema_with = words::AuthenticatedStatus::schema)]
+    pub status: words::AuthenticatedStatus,
+    /// The tokens of the session.
+    #[serde(flatten)]
+    pub tokens: TokenResponse,
 }
 
 /// A method of the second door.
@@ -79,9 +109,11 @@ pub struct MethodView {
     pub kind: &'static str,
     /// Recovery codes not yet spent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub remaining: Option<i64>,
     /// Where `POST /2fa/challenge` sends a code: enough for its owner to know it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = "j***@e***.com")]
     pub hint: Option<String>,
 }
@@ -95,6 +127,7 @@ impl LoginResponse {
         if login.factors.any_confirmed() {
             let default_method = default_method(&methods);
             Self::SecondFactorRequired(SecondFactorRequired {
+                status: words::SecondFactorRequiredStatus,
                 pre_auth_token,
                 expires_in,
                 methods,
@@ -102,6 +135,7 @@ impl LoginResponse {
             })
         } else {
             Self::EnrolmentRequired(EnrolmentRequired {
+                status: words::EnrolmentRequiredStatus,
                 pre_auth_token,
                 expires_in,
                 methods,
@@ -111,7 +145,10 @@ impl LoginResponse {
 
     /// Shows a login that is done.
     pub fn authenticated(grant: &TokenGrant) -> Self {
-        Self::Authenticated(Box::new(TokenResponse::new(grant)))
+        Self::Authenticated(Box::new(Authenticated {
+            status: words::AuthenticatedStatus,
+            tokens: TokenResponse::new(grant),
+        }))
     }
 }
 

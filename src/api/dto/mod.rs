@@ -11,6 +11,7 @@ pub mod tokens;
 pub mod two_factor;
 pub mod user;
 pub mod well_known;
+pub mod words;
 
 use secrecy::{ExposeSecret, SecretString};
 

@@ -20,7 +20,7 @@ pub struct RegisterRequest {
     #[schema(min_length = 3)]
     pub username: Option<String>,
     /// Any characters; nothing is trimmed. Too short or guessable ones are refused.
-    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     pub password: SecretString,
     /// The language of messages to the user, as a language tag or a system's locale (`de_AT`). One that the service does not
     /// have is not refused: then, and when it is left out, what `Accept-Language` likes best counts, or English.

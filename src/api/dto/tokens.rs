@@ -29,6 +29,7 @@ pub struct TokenResponse {
     pub expires_in: u64,
     /// Keeps the session going; opaque. Not there where the session's refresh tokens go into a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = "vrt_AQGTx…")]
     pub refresh_token: Option<String>,
     /// Life of the refresh token in seconds, if it is not used.
@@ -38,10 +39,12 @@ pub struct TokenResponse {
     pub session: SessionView,
     /// The new set of recovery codes; only when a first authenticator was just confirmed. Shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = json!(["0A1B-2C3D-4E5F-6G7H-8J9K-MNPQ"]))]
     pub recovery_codes: Option<Vec<String>>,
     /// Recovery codes not yet spent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = 10)]
     pub recovery_codes_remaining: Option<i64>,
     /// What the user should be shown a way to: `replace_authenticator` after a recovery code was used
@@ -126,7 +129,7 @@ impl SessionView {
 #[schema(example = json!({"refresh_token": "vrt_AQGTx…"}))]
 pub struct RefreshRequest {
     /// The refresh token; left out where a cookie carries it.
-    #[schema(value_type = Option<String>, write_only)]
+    #[schema(value_type = Option<String>)]
     pub refresh_token: Option<SecretString>,
 }
 
@@ -136,11 +139,63 @@ pub struct RefreshRequest {
 #[schema(example = json!({"token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…"}))]
 pub struct TokenRequest {
     /// The token.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub token: SecretString,
     /// Not needed: a token tells its kind by itself.
     #[schema(example = "access_token")]
     pub token_type_hint: Option<String>,
+}
+
+/// What an access token says (RFC 9068 §2.2). There may be more claims one day.
+#[derive(ToSchema)]
+#[schema(as = AccessTokenClaims)]
+#[expect(
+    dead_code,
+    reason = "describes what domain::access_token writes; a test compares the two"
+)]
+pub struct AccessTokenClaimsSchema {
+    /// Who issued it: the public URL.
+    #[schema(example = "https://auth.example.com")]
+    iss: String,
+    /// The user's id; never given to another.
+    sub: Uuid,
+    /// Whom it is for.
+    #[schema(example = "https://auth.example.com")]
+    aud: String,
+    /// The client it was issued to; fixed by the deployment.
+    #[schema(example = "vestibule")]
+    client_id: String,
+    /// From then on it is not accepted; seconds since 1970.
+    #[schema(example = 1_772_367_000)]
+    exp: i64,
+    /// When it was issued; seconds since 1970.
+    #[schema(example = 1_772_366_400)]
+    iat: i64,
+    /// Before then it is not accepted; seconds since 1970.
+    #[schema(example = 1_772_366_400)]
+    nbf: i64,
+    /// Names this one token.
+    jti: Uuid,
+    /// The session it belongs to.
+    sid: Uuid,
+    /// When the strongest proof in `amr` was last given; seconds since 1970.
+    #[schema(example = 1_772_366_400)]
+    auth_time: i64,
+    /// `aal1`: one factor. `aal2`: two.
+    #[schema(example = "aal2")]
+    acr: String,
+    /// What was proven (RFC 8176).
+    #[schema(example = json!(["pwd", "otp", "mfa"]))]
+    amr: Vec<String>,
+    /// Granted by operators; left out where the user has none.
+    #[schema(nullable = false, example = json!(["editor"]))]
+    roles: Option<Vec<String>>,
+    /// The user's address; only where the deployment's `ACCESS_TOKEN_CLAIMS` names it.
+    #[schema(nullable = false, example = "jo@example.com")]
+    email: Option<String>,
+    /// The user's name; only where the deployment's `ACCESS_TOKEN_CLAIMS` names it.
+    #[schema(nullable = false, example = "jo.doe")]
+    username: Option<String>,
 }
 
 /// What is known of a token (RFC 7662 §2.2): `active` alone when it is not good now.
@@ -150,17 +205,18 @@ pub struct TokenRequest {
     "sub": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "client_id": "vestibule", "exp": 1_772_367_000,
     "iat": 1_772_366_400, "nbf": 1_772_366_400, "jti": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6072",
     "sid": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6073", "auth_time": 1_772_366_400, "acr": "aal2",
-    "amr": ["pwd", "otp", "mfa"], "roles": []
+    "amr": ["pwd", "otp", "mfa"], "roles": ["editor"]
 }))]
 pub struct IntrospectionResponse<'a> {
     /// Whether the token is good at this moment.
     pub active: bool,
     /// Always `Bearer`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub token_type: Option<&'static str>,
     /// The claims of the token.
     #[serde(flatten)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<AccessTokenClaimsSchema>)]
     pub claims: Option<&'a AccessTokenClaims>,
 }
 
@@ -187,9 +243,11 @@ pub struct ListedSessionView {
     pub last_used_at: DateTime<Utc>,
     /// Where the login came from.
     #[schema(example = "203.0.113.7")]
+    #[schema(required)]
     pub ip: Option<String>,
     /// What the login came from.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
+    #[schema(required)]
     pub user_agent: Option<String>,
     /// `aal1`: one factor. `aal2`: two.
     #[schema(example = "aal2")]

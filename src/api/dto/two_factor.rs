@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::words;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::flows::account::ListedFactor;
 use crate::flows::out_of_band::SentCode;
@@ -15,17 +16,17 @@ use crate::flows::out_of_band::SentCode;
 #[schema(example = json!({"pre_auth_token": "vpa_AQGTx…", "code": "123456"}))]
 pub struct VerifyRequest {
     /// From `POST /login` or `POST /register`.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub pre_auth_token: SecretString,
     /// Six digits, or a recovery code: 24 characters of Crockford's base 32, in any case; or the digits that were sent. White
     /// space and dashes do not matter, nor does the script of the digits.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub code: SecretString,
     /// `totp`, `recovery_code`, `email` or `sms`; when left out, the code's shape tells the first two.
-    #[schema(example = "totp")]
+    #[schema(value_type = Option<words::CodeMethod>, nullable = false, example = "totp")]
     pub method: Option<String>,
     /// Where the session's refresh tokens go: `body` (the default), or `cookie` for browsers.
-    #[schema(example = "body")]
+    #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
 }
 
@@ -35,10 +36,10 @@ pub struct VerifyRequest {
 #[schema(example = json!({"pre_auth_token": "vpa_AQGTx…", "method": "sms"}))]
 pub struct ChallengeRequest {
     /// From `POST /login`; left out by somebody who is signed in, whose access token is the bearer.
-    #[schema(value_type = Option<String>, write_only)]
+    #[schema(value_type = Option<String>)]
     pub pre_auth_token: Option<SecretString>,
     /// `email` or `sms`.
-    #[schema(example = "sms")]
+    #[schema(value_type = words::CodeChannel, example = "sms")]
     pub method: String,
 }
 
@@ -77,7 +78,7 @@ impl ChallengeResponse {
 #[schema(example = json!({"code": "123456"}))]
 pub struct ConfirmRequest {
     /// The digits; white space and dashes do not matter.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub code: SecretString,
 }
 
@@ -87,10 +88,10 @@ pub struct ConfirmRequest {
 #[schema(example = json!({"password": "korrekt pferd batterie", "code": "123456"}))]
 pub struct RemoveTotpRequest {
     /// The account's password.
-    #[schema(value_type = String, format = Password, write_only)]
+    #[schema(value_type = String, format = Password)]
     pub password: SecretString,
     /// A code of the authenticator, or a recovery code.
-    #[schema(value_type = String, write_only)]
+    #[schema(value_type = String)]
     pub code: SecretString,
 }
 
@@ -111,13 +112,13 @@ pub struct PhoneRequest {
 #[schema(example = json!({"code": "123456"}))]
 pub struct StepUpRequest {
     /// A code of a second factor, as for `POST /2fa/verify`.
-    #[schema(value_type = Option<String>, write_only)]
+    #[schema(value_type = Option<String>)]
     pub code: Option<SecretString>,
     /// `totp`, `recovery_code`, `email` or `sms`; when left out, the code's shape tells the first two.
-    #[schema(example = "totp")]
+    #[schema(value_type = Option<words::CodeMethod>, nullable = false, example = "totp")]
     pub method: Option<String>,
     /// The account's password.
-    #[schema(value_type = Option<String>, format = Password, write_only)]
+    #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<SecretString>,
 }
 
@@ -126,6 +127,7 @@ pub struct StepUpRequest {
 pub struct RecoveryCodesResponse {
     /// Shown this once; only there when a set was made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = json!(["0A1B-2C3D-4E5F-6G7H-8J9K-MNPQ"]))]
     pub recovery_codes: Option<Vec<String>>,
 }
@@ -169,15 +171,18 @@ pub struct FactorView {
     pub state: &'static str,
     /// Of its phone or address: enough for its owner to know it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = "j***@e***.com")]
     pub hint: Option<String>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When its first code was right.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub confirmed_at: Option<DateTime<Utc>>,
     /// When it last opened the second door; of an authenticator, to the half minute.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub last_used_at: Option<DateTime<Utc>>,
 }
 

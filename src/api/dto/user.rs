@@ -18,11 +18,13 @@ pub struct UserView {
     pub id: Uuid,
     /// The address in canonical form.
     #[schema(example = "jo@example.com")]
+    #[schema(required)]
     pub email: Option<String>,
     /// Whether the owner proved that the address is theirs.
     pub email_verified: bool,
     /// The name in canonical form.
     #[schema(example = "jo.doe")]
+    #[schema(required)]
     pub username: Option<String>,
     /// Granted by operators.
     pub roles: Vec<String>,

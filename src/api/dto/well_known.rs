@@ -1,9 +1,12 @@
 //! What back ends read.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::signing_key::PublicJwk;
 
@@ -11,11 +14,73 @@ use crate::domain::signing_key::PublicJwk;
 #[derive(Serialize, ToSchema)]
 pub struct Jwks<'a> {
     /// The public keys.
-    #[schema(value_type = Vec<serde_json::Value>, example = json!([{
+    #[schema(value_type = Vec<JwkSchema>, example = json!([{
         "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "xdZ0QU7Ja5bVlqnvZfLTWI5cWhVn6aoLXvNwkTBzmyE",
         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
     }]))]
     pub keys: &'a [PublicJwk],
+}
+
+/// A public key (RFC 7517 §4). `kty` tells which of the numbers are there.
+#[derive(ToSchema)]
+#[schema(as = Jwk)]
+#[expect(
+    dead_code,
+    reason = "describes what domain::signing_key writes; a test compares the two"
+)]
+pub struct JwkSchema {
+    /// The thumbprint (RFC 7638), as in the header of tokens.
+    #[schema(example = "xdZ0QU7Ja5bVlqnvZfLTWI5cWhVn6aoLXvNwkTBzmyE")]
+    kid: String,
+    /// `EC`, `OKP` or `RSA`.
+    #[schema(example = "EC")]
+    kty: String,
+    /// The one algorithm that it signs with.
+    #[schema(example = "ES256")]
+    alg: String,
+    /// Always `sig`.
+    #[schema(rename = "use", example = "sig")]
+    usage: String,
+    /// The curve of `EC` and `OKP`.
+    #[schema(nullable = false, example = "P-256")]
+    crv: Option<String>,
+    /// Of `EC` and `OKP`: the first coordinate.
+    #[schema(nullable = false, example = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU")]
+    x: Option<String>,
+    /// Of `EC`: the second coordinate.
+    #[schema(nullable = false, example = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")]
+    y: Option<String>,
+    /// Of `RSA`: the modulus.
+    #[schema(nullable = false)]
+    n: Option<String>,
+    /// Of `RSA`: the exponent.
+    #[schema(nullable = false)]
+    e: Option<String>,
+}
+
+/// The OpenAPI document: named, and open to every member, so that generated clients have a type for it.
+#[derive(Debug)]
+pub enum OpenApiDocument {}
+
+impl PartialSchema for OpenApiDocument {
+    fn schema() -> RefOr<Schema> {
+        let version = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("The version of the OpenAPI Specification."))
+            .examples(["3.1.0"]);
+        ObjectBuilder::new()
+            .description(Some("An OpenAPI document."))
+            .property("openapi", version)
+            .required("openapi")
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
+            .into()
+    }
+}
+
+impl ToSchema for OpenApiDocument {
+    fn name() -> Cow<'static, str> {
+        "OpenApiDocument".into()
+    }
 }
 
 /// Issuer metadata (RFC 8414 §2).

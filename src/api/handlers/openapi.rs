@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
 
+use crate::api::dto::well_known::OpenApiDocument;
 use crate::api::state::ApiState;
 
 /// Returns this document
@@ -11,7 +12,7 @@ use crate::api::state::ApiState;
 /// The OpenAPI description of the API.
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "get_openapi", tag = "Operation",
-    responses((status = 200, description = "The document.", body = serde_json::Value)),
+    responses((status = 200, description = "The document.", body = OpenApiDocument)),
 )]
 pub async fn openapi(state: Data<ApiState>) -> HttpResponse {
     HttpResponse::Ok()

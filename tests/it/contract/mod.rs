@@ -2,6 +2,7 @@
 
 mod asvs;
 mod coverage;
+mod generators;
 mod layering;
 mod methods;
 mod openapi;

@@ -1,5 +1,6 @@
 //! `GET /openapi.json`
 
+use serde_json::Value;
 use vestibule::api::openapi::document;
 
 use crate::support::app::TestApp;
@@ -10,4 +11,36 @@ async fn the_document_is_served_as_it_is_printed() {
     let answer = app.get("/openapi.json").await.expect(200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(String::from_utf8(answer.body).unwrap(), document());
+}
+
+/// A form that is made from the document refuses what the service would refuse.
+#[actix_web::test]
+async fn the_shortest_password_is_the_deployments() {
+    let app = TestApp::with(&[("PASSWORD_MIN_LENGTH", "20")]).await;
+    let served = app.get("/openapi.json").await.expect(200).json();
+    let printed: Value = serde_json::from_str(&document()).unwrap();
+    let length = |document: &Value, shape: &str, member: &str| {
+        document["components"]["schemas"][shape]["properties"][member]["minLength"].as_u64()
+    };
+    for (shape, member) in [
+        ("RegisterRequest", "password"),
+        ("ChangePasswordRequest", "new_password"),
+        ("ResetPasswordRequest", "new_password"),
+    ] {
+        assert_eq!(
+            (length(&served, shape, member), length(&printed, shape, member)),
+            (Some(20), Some(8)),
+            "{shape}"
+        );
+    }
+    for (shape, member) in [
+        ("LoginRequest", "password"),
+        ("ChangePasswordRequest", "current_password"),
+    ] {
+        assert_eq!(
+            length(&served, shape, member),
+            None,
+            "a password that exists may be shorter: {shape}"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use diesel::RunQueryDsl;
 use serde_json::{Value, json};
+use vestibule::api::openapi::document;
 use vestibule::flows::signing_keys::Rotation;
 
 use crate::support::actors::{Person, header};
@@ -19,6 +20,16 @@ async fn the_keys_are_public_and_name_the_key_of_the_tokens() {
         let header = header(&signed_in.access_token);
         assert!(keys.iter().any(|key| key["kid"] == header["kid"]));
         assert!(keys.iter().all(|key| key["alg"] == algorithm && key["use"] == "sig"));
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let shape = &document["components"]["schemas"]["Jwk"];
+        for key in keys.iter().map(|key| key.as_object().unwrap()) {
+            assert!(
+                key.keys().all(|member| shape["properties"].get(member).is_some()),
+                "{key:?}"
+            );
+            let mut required = shape["required"].as_array().unwrap().iter().filter_map(Value::as_str);
+            assert!(required.all(|member| key.contains_key(member)), "{key:?}");
+        }
         for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
             assert!(
                 keys.iter().all(|key| key.get(private).is_none()),

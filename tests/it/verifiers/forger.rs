@@ -65,7 +65,10 @@ impl Forger {
 fn answer(mut stream: TcpStream, metadata: &Value, keys: &Value) {
     let lines = BufReader::new(&stream).lines().map_while(Result::ok);
     let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-    let wants_keys = head.first().is_some_and(|line| line.starts_with("GET /keys "));
+    let keys_at = ["GET /keys ", "GET /.well-known/jwks.json "];
+    let wants_keys = head
+        .first()
+        .is_some_and(|line| keys_at.iter().any(|request| line.starts_with(request)));
     let body = if wants_keys { keys } else { metadata }.to_string();
     let length = body.len();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n");

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 
+use crate::api::dto::tokens::AccessTokenClaimsSchema;
 use crate::api::extract::bearer::SignedIn;
 
 /// Checks the bearer for a gateway
@@ -12,7 +13,7 @@ use crate::api::extract::bearer::SignedIn;
 #[utoipa::path(
     get, path = "/token/validate", operation_id = "validate_token", tag = "Verification",
     responses((
-        status = 200, description = "The token is good.", body = serde_json::Value,
+        status = 200, description = "The token is good.", body = AccessTokenClaimsSchema,
         headers(
             ("X-Auth-User" = String, description = "The `sub`."),
             ("X-Auth-Session" = String, description = "The `sid`."),

@@ -69,7 +69,6 @@ async fn the_access_token_says_what_rfc_9068_asks_for_and_nothing_personal() {
         ("auth_time", json!(now)),
         ("acr", json!("aal2")),
         ("amr", json!(["pwd", "otp", "mfa"])),
-        ("roles", json!([])),
     ] {
         assert_eq!(claims[name], value, "{name}");
     }
@@ -88,7 +87,6 @@ async fn the_access_token_says_what_rfc_9068_asks_for_and_nothing_personal() {
             "iss",
             "jti",
             "nbf",
-            "roles",
             "sid",
             "sub"
         ]

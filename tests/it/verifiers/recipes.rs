@@ -1,0 +1,261 @@
+//! The recipes of docs/FRAMEWORKS.md, taken out of the page and run, tell good tokens from others as the page says.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ureq::http::Method;
+
+use super::forger::{self, Forger, hs256, parts, public_key_as_secret, unsigned};
+use super::{prepared, signed_in, source};
+use crate::server::http::{Answer, Client};
+use crate::server::person::now;
+use crate::server::process::PATIENCE;
+use crate::server::program::{DataDir, Launch};
+
+const INVALID: &str = "Bearer error=\"invalid_token\"";
+const STEP_UP: &str = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"300\"";
+
+#[derive(Clone, Copy, Debug)]
+enum Framework {
+    FastApi,
+    Flask,
+    Django,
+    Express,
+    Next,
+}
+
+const ALL: [Framework; 5] = [
+    Framework::FastApi,
+    Framework::Flask,
+    Framework::Django,
+    Framework::Express,
+    Framework::Next,
+];
+
+/// A back end made of the page's code, which ends with the test.
+struct BackEnd {
+    program: Child,
+    client: Client,
+    _code: TempDir,
+}
+
+impl Drop for BackEnd {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+/// Writes every block of code of the page into the file that its first line names.
+fn lay_out() -> TempDir {
+    // Below the libraries of Node, which are looked for from a module's own place upwards.
+    let directory = TempDir::new_in(prepared("node")).unwrap();
+    let page = include_str!("../../../docs/FRAMEWORKS.md");
+    let mut blocks = 0;
+    for block in page.split("\n```").skip(1).step_by(2) {
+        let (language, code) = block.split_once('\n').unwrap();
+        if !["python", "js"].contains(&language) {
+            continue;
+        }
+        let name = code.lines().next().unwrap().trim_start_matches(['#', '/', ' ']);
+        let file = directory.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, code).unwrap();
+        blocks += 1;
+    }
+    assert_eq!(blocks, 10);
+    for name in ["next_server.mjs", "django_project.py"] {
+        fs::copy(source(name), directory.path().join(name)).unwrap();
+    }
+    fs::write(directory.path().join("package.json"), r#"{"type": "module"}"#).unwrap();
+    directory
+}
+
+impl Framework {
+    fn command(self, port: &str) -> Command {
+        let python = |arguments: &[&str]| {
+            let mut command = Command::new(prepared("python/bin/python"));
+            command.args(arguments);
+            command
+        };
+        let node = |module: &str| {
+            let mut command = Command::new("node");
+            command.arg(module).env_remove("NODE_OPTIONS");
+            command
+        };
+        match self {
+            Self::FastApi => python(&["-m", "uvicorn", "fastapi_app:app", "--port", port]),
+            Self::Flask => python(&["-m", "flask", "--app", "flask_app", "run", "--port", port]),
+            Self::Django => python(&["django_project.py", port]),
+            Self::Express => node("express_app.mjs"),
+            Self::Next => node("next_server.mjs"),
+        }
+    }
+
+    fn start(self, issuer: &str) -> BackEnd {
+        let code = lay_out();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let port = free.port().to_string();
+        let log = fs::File::create(code.path().join("log")).unwrap();
+        let mut program = self
+            .command(&port)
+            .current_dir(code.path())
+            .env("VESTIBULE_ISSUER", issuer)
+            .env("PORT", &port)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while TcpStream::connect(free).is_err() {
+            let ended = program.try_wait().unwrap();
+            let said = || fs::read_to_string(code.path().join("log")).unwrap_or_default();
+            assert!(ended.is_none() && begun.elapsed() < PATIENCE, "{self:?}: {}", said());
+            thread::sleep(Duration::from_millis(20));
+        }
+        BackEnd {
+            program,
+            client: Client::new(&free.to_string()),
+            _code: code,
+        }
+    }
+}
+
+#[track_caller]
+fn refused(answer: &Answer, status: u16, challenge: &str, what: &str) {
+    assert_eq!(
+        (answer.status, answer.header("www-authenticate")),
+        (status, challenge),
+        "{what}: {}",
+        answer.text
+    );
+}
+
+fn at(name: &str, value: Value, claims: &Value) -> Value {
+    let mut claims = claims.clone();
+    claims[name] = value;
+    claims
+}
+
+#[test]
+fn a_good_token_passes_and_every_other_one_is_refused() {
+    let forger = Forger::new();
+    let issuer = forger.serve();
+    let good = json!({
+        "iss": issuer, "aud": issuer, "sub": "jo", "exp": now() + 600, "iat": now() - 5, "nbf": now() - 5,
+        "acr": "aal2", "amr": ["pwd", "otp", "mfa"], "auth_time": now() - 5,
+    });
+    let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": forger::KID});
+    let key = Client::new(issuer.trim_start_matches("http://")).get("/keys").json()["keys"][0].clone();
+    let mut frauds = vec![
+        ("nothing".to_owned(), "x".to_owned()),
+        ("alg none".to_owned(), unsigned(&header, &good, "none")),
+        ("another key".to_owned(), Forger::new().sign(&header, &good)),
+        (
+            "an ID token".to_owned(),
+            forger.sign(&at("typ", json!("JWT"), &header), &good),
+        ),
+        (
+            "an unknown key".to_owned(),
+            forger.sign(&at("kid", json!("other"), &header), &good),
+        ),
+    ];
+    for (name, secret) in public_key_as_secret(&key) {
+        frauds.push((name.to_owned(), hs256(&header, &good, &secret)));
+    }
+    for (claim, value) in [
+        ("exp", json!(now() - 60)),
+        ("nbf", json!(now() + 60)),
+        ("iss", json!("https://evil.example")),
+        ("aud", json!("https://shop.example")),
+    ] {
+        frauds.push((claim.to_owned(), forger.sign(&header, &at(claim, value, &good))));
+    }
+    for claim in ["iss", "aud", "exp", "nbf", "sub", "auth_time", "acr"] {
+        let mut without = good.clone();
+        without.as_object_mut().unwrap().remove(claim);
+        frauds.push((format!("no {claim}"), forger.sign(&header, &without)));
+    }
+    for framework in ALL {
+        let back_end = framework.start(&issuer);
+        let get = |path: &str, claims: &Value| back_end.client.get_as(&forger.sign(&header, claims), path);
+        let pay = |claims: &Value| back_end.client.post_as(&forger.sign(&header, claims), "/payments");
+        let what = format!("{framework:?}");
+        assert_eq!(get("/me", &good).expect(200).json(), json!({"sub": "jo"}), "{what}");
+        refused(&back_end.client.get("/me"), 401, "Bearer", &what);
+        for (fraud, token) in &frauds {
+            refused(
+                &back_end.client.get_as(token, "/me"),
+                401,
+                INVALID,
+                &format!("{what}, {fraud}"),
+            );
+        }
+        for roles in [json!([]), json!(["editor", "administrator"])] {
+            refused(&get("/admin", &at("roles", roles, &good)), 403, "", &what);
+        }
+        refused(&get("/admin", &good), 403, "", &what);
+        get("/admin", &at("roles", json!(["editor", "admin"]), &good)).expect(200);
+        assert_eq!(pay(&good).expect(200).json(), json!({"sub": "jo"}), "{what}");
+        for low in [
+            at("acr", json!("aal1"), &good),
+            at("auth_time", json!(now() - 301), &good),
+        ] {
+            refused(&pay(&low), 401, STEP_UP, &what);
+            get("/me", &low).expect(200);
+        }
+    }
+}
+
+#[test]
+fn the_tokens_of_the_service_pass_and_its_bad_examples_do_not() {
+    let place = DataDir::new();
+    let (program, client, _, tokens) = signed_in(Launch::dev().data_dir(&place));
+    let sub = parts(&tokens.access).1["sub"].clone();
+    let vectors = client.get("/dev/test-vectors").expect(200).json();
+    let back_ends: Vec<(Framework, BackEnd)> = ALL
+        .iter()
+        .map(|framework| (*framework, framework.start(&client.issuer())))
+        .collect();
+    for (framework, back_end) in &back_ends {
+        let me = back_end.client.get_as(&tokens.access, "/me").expect(200);
+        assert_eq!(me.json()["sub"], sub, "{framework:?}");
+        back_end.client.post_as(&tokens.access, "/payments").expect(200);
+        for vector in vectors["vectors"].as_array().unwrap() {
+            let answer = back_end.client.get_as(vector["token"].as_str().unwrap(), "/me");
+            let expected = if vector["accept"] == true { 200 } else { 401 };
+            assert_eq!(answer.status, expected, "{framework:?}, {}", vector["name"]);
+        }
+    }
+    program.stop().expect(0);
+    for (framework, back_end) in &back_ends {
+        let answer = back_end.client.get_as(&tokens.access, "/me");
+        assert_eq!(
+            answer.status, 200,
+            "{framework:?} has the keys, so it does without the service"
+        );
+    }
+}
+
+#[test]
+fn without_keys_a_token_is_not_judged() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let issuer = format!("http://{nobody}");
+    let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": forger::KID});
+    let token = Forger::new().sign(&header, &json!({"iss": issuer}));
+    for framework in ALL {
+        let back_end = framework.start(&issuer);
+        let answer = back_end.client.send(Method::GET, "/me", Some(&token), None);
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (503, "5"),
+            "{framework:?}"
+        );
+        refused(&back_end.client.get("/me"), 401, "Bearer", "no token needs no keys");
+    }
+}

@@ -1,0 +1,30 @@
+"""Validates an access token with Authlib's own validator of RFC 9068, as it comes.
+
+    python authlib_validator.py ISSUER TOKEN
+
+Prints the claims and ends with 0, or says why not and ends with 1. Needs Authlib.
+"""
+
+import json
+import sys
+from urllib.request import urlopen
+
+from authlib.oauth2.rfc6750 import InvalidTokenError
+from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
+
+
+class Validator(JWTBearerTokenValidator):
+    def get_jwks(self):
+        with urlopen(f"{self.issuer}/.well-known/jwks.json", timeout=10) as answer:
+            return json.load(answer)
+
+
+if __name__ == "__main__":
+    issuer, text = sys.argv[1:3]
+    validator = Validator(issuer=issuer, resource_server=issuer)
+    try:
+        token = validator.authenticate_token(text)
+        validator.validate_token(token, scopes=None, request=None)
+        print(json.dumps(dict(token)))
+    except InvalidTokenError as error:
+        sys.exit(f"refused: {error}")
