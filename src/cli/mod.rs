@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::check::Stage;
 use self::clients::ClientsCommand;
 use self::keys::KeysCommand;
 use self::setting_flags::SettingFlags;
@@ -63,9 +64,13 @@ enum Command {
     /// Connects to the database, the mail server, the webhook and the public URL, opens what is sealed, compares clocks, and
     /// times a password hash. Changes nothing and sends nothing. Ends with 1 if anything has failed.
     ///
-    ///   vestibule check
+    ///   vestibule check --before-start
+    ///   vestibule check --json
     #[command(verbatim_doc_comment)]
     Check {
+        /// Take for granted that the service does not run yet: migrations may be missing, and the public URL unanswered
+        #[arg(long)]
+        before_start: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -162,7 +167,18 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => with_config(&flags, Mode::Serve, serve::run),
         Command::Dev(flags) => with_config(&flags, Mode::Development, serve::run),
         Command::Migrate(flags) => with_config(&flags, Mode::Serve, |config| migrate::run(&config)),
-        Command::Check { json, settings } => with_config(&settings, Mode::Serve, |config| check::run(config, json)),
+        Command::Check {
+            before_start,
+            json,
+            settings,
+        } => {
+            let stage = if before_start {
+                Stage::BeforeStart
+            } else {
+                Stage::Running
+            };
+            with_config(&settings, Mode::Serve, |config| check::run(config, stage, json))
+        }
         Command::Openapi => write_out(&crate::api::openapi::document()).map_err(exit),
         Command::Completions { shell } => completions::completions(Cli::command(), shell).map_err(exit),
         Command::Man { directory } => completions::manual(Cli::command(), directory.as_deref()).map_err(exit),

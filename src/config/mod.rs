@@ -19,7 +19,7 @@ pub(crate) use self::keys::parse_keyring;
 pub use self::limits::LimitsConfig;
 pub use self::reader::ConfigFault;
 pub use self::server::{LogFormat, MetricsListen, ServerConfig};
-pub use self::source::Source;
+pub use self::source::{SecretFile, Source};
 pub use self::tokens::TokensConfig;
 
 use self::reader::Reader;
@@ -57,6 +57,8 @@ pub struct Config {
     pub registration: RegistrationMode,
     /// Whether an account cannot be used before its address is proven.
     pub email_verification_required: bool,
+    /// The files that secrets were read from.
+    pub secret_files: Vec<SecretFile>,
 }
 
 impl Config {
@@ -105,6 +107,7 @@ impl Config {
                 two_factor: two_factor?,
                 registration: registration?,
                 email_verification_required: verification?,
+                secret_files: source.secret_files.clone(),
             })
         };
         if faults.is_empty() {

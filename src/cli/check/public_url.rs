@@ -8,6 +8,7 @@ use rustls::crypto::aws_lc_rs;
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use super::Stage;
 use super::report::{Report, State};
 use crate::cli::operate::public_url;
 use crate::config::Config;
@@ -20,18 +21,28 @@ const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// What a proxy answers when there is nobody behind it.
 const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
 
-/// Asks for the metadata, as every verifier does first.
-pub(super) fn ask(config: &Config, report: &mut Report) {
+/// Asks for the metadata, as every verifier does first, and for the measures, which nobody should get there.
+pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
     let issuer = public_url(config);
     let (state, detail) = if config.server.public_url.is_none() && config.server.listen.port() == 0 {
         (State::Skipped, "neither PUBLIC_URL nor a port is set".to_owned())
     } else {
         match fetch(&format!("{issuer}{METADATA}")) {
-            Ok((status, body)) => judge(&issuer, status, &body),
-            // Without a public URL there is nothing in front: nobody listens because nothing was started.
-            Err(Unanswered::Refused) if config.server.public_url.is_none() => (
+            Ok((status, _)) if stage == Stage::BeforeStart && NOBODY_BEHIND.contains(&status) => (
                 State::Skipped,
-                format!("nobody listens at {issuer}: the service is not running"),
+                format!("{issuer} answers {status}, as it should before the start"),
+            ),
+            Ok((status, body)) => match judge(&issuer, status, &body) {
+                (State::Ok, _) if shows_measures(&issuer) => (
+                    State::Failed,
+                    format!("{issuer}/metrics shows everyone how much goes on: have the proxy lead to LISTEN only"),
+                ),
+                judged => judged,
+            },
+            // Without a public URL there is nothing in front: nothing listens because nothing was started.
+            Err(Unanswered::Refused) if stage == Stage::BeforeStart || config.server.public_url.is_none() => (
+                State::Skipped,
+                format!("nothing listens at {issuer}: the service is not running"),
             ),
             Err(unanswered) => (State::Failed, format!("{issuer} {}", unanswered.as_str())),
         }
@@ -39,11 +50,16 @@ pub(super) fn ask(config: &Config, report: &mut Report) {
     report.add("public url", state, detail);
 }
 
+/// Tells whether Prometheus's text comes from the public URL. The service serves it on METRICS_LISTEN only, so a proxy leads there.
+fn shows_measures(issuer: &str) -> bool {
+    fetch(&format!("{issuer}/metrics")).is_ok_and(|(status, body)| status == 200 && body.contains("# TYPE "))
+}
+
 fn judge(issuer: &str, status: u16, body: &str) -> (State, String) {
     if NOBODY_BEHIND.contains(&status) {
         return (
-            State::Warning,
-            format!("{issuer} answers {status}: is the service running?"),
+            State::Failed,
+            format!("{issuer} answers {status}: start the service, or correct where the proxy passes requests on to"),
         );
     }
     let metadata: Option<Value> = serde_json::from_str(body).ok().filter(|_| status == 200);
@@ -52,11 +68,16 @@ fn judge(issuer: &str, status: u16, body: &str) -> (State, String) {
         Some(said) if said == issuer => (State::Ok, format!("{issuer} is this service")),
         Some(_) => (
             State::Failed,
-            format!("{issuer} leads to a service with another issuer"),
+            format!(
+                "{issuer} leads to a service with another issuer: correct PUBLIC_URL here, or where that service runs"
+            ),
         ),
         None => (
             State::Failed,
-            format!("{issuer} leads to something else: it answers {status} without metadata of ours"),
+            format!(
+                "{issuer} leads to something else: it answers {status} without metadata of ours; correct PUBLIC_URL, or where \
+                 the proxy passes requests on to"
+            ),
         ),
     }
 }
@@ -73,11 +94,11 @@ enum Unanswered {
 impl Unanswered {
     const fn as_str(&self) -> &'static str {
         match self {
-            Self::Unknown => "has a host that is not known",
-            Self::Late => "did not answer in time",
-            Self::Tls => "has a certificate that is not trusted, or no TLS",
-            Self::Refused => "cannot be reached: nobody listens there",
-            Self::Other => "cannot be reached",
+            Self::Unknown => "has a host that is not known: make its DNS record, or correct PUBLIC_URL",
+            Self::Late => "did not answer in time: look at what is in front, and at firewalls",
+            Self::Tls => "cannot be asked, for its certificate is not trusted",
+            Self::Refused => "cannot be reached: nothing listens there; start what is in front",
+            Self::Other => "cannot be reached: look at what is in front, and at firewalls",
         }
     }
 }
@@ -135,7 +156,7 @@ mod tests {
             (200, r#"{"issuer":1}"#, State::Failed),
             (404, r#"{"issuer":"https://auth.example.com"}"#, State::Failed),
             (301, "", State::Failed),
-            (502, "", State::Warning),
+            (502, "", State::Failed),
         ] {
             assert_eq!(judge(issuer, status, body).0, expected, "{status} {body}");
         }

@@ -10,6 +10,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;
 
+mod broken_deployments;
 mod cli;
 mod cli_check;
 mod cli_users;
