@@ -274,8 +274,13 @@ pub fn build(
         tracing::warn!("links in mails lead to the account pages, which are off: set LINK_BASE_URL");
     }
     let core = Core {
-        db: Database::new(database_url, config.database.pool_size, config.database.pooled)
-            .map_err(StartError::DatabaseThreads)?,
+        db: Database::new(
+            database_url,
+            config.database.pool_size,
+            config.database.pooled,
+            &keyring.label(),
+        )
+        .map_err(StartError::DatabaseThreads)?,
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
