@@ -38,6 +38,7 @@ mod rewrap;
 mod rolling_restart;
 mod rotated_secrets;
 mod slow_senders;
+mod systemd;
 #[cfg(feature = "otlp")]
 mod traces;
 mod under_load;
