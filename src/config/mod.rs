@@ -2,6 +2,7 @@
 //!
 //! All faults are reported at once, each with the name of its variable. Only `cli`, `app` and `server` see this module.
 
+mod branding;
 mod database;
 mod delivery;
 mod keys;
@@ -12,6 +13,7 @@ pub mod settings;
 pub mod source;
 mod tokens;
 
+pub use self::branding::BrandingConfig;
 pub use self::database::{DatabaseConfig, DatabaseLocation};
 pub use self::delivery::{DeliveryConfig, MailConfig, SmsConfig};
 pub use self::keys::MasterKeySource;
@@ -49,6 +51,8 @@ pub struct Config {
     pub tokens: TokensConfig,
     /// Bounds on passwords and on work.
     pub limits: LimitsConfig,
+    /// What people know the deployment by.
+    pub branding: BrandingConfig,
     /// How messages reach people.
     pub delivery: DeliveryConfig,
     /// Whether everybody needs a second factor.
@@ -94,6 +98,7 @@ impl Config {
         let tokens = TokensConfig::read(&mut reader);
         let limits = LimitsConfig::read(&mut reader, mode, two_factor);
         let delivery = DeliveryConfig::read(&mut reader);
+        let branding = BrandingConfig::read(&mut reader);
         let faults = reader.into_faults();
         let read = || {
             Some(Self {
@@ -104,6 +109,7 @@ impl Config {
                 tokens: tokens?,
                 limits: limits?,
                 delivery: delivery?,
+                branding: branding?,
                 two_factor: two_factor?,
                 registration: registration?,
                 email_verification_required: verification?,
