@@ -57,6 +57,10 @@ for (const [colour, name] of [
     story('runs nothing that is in its picture', async (person) => {
       await person.page.goto(person.service.page('logo'));
       assert.notEqual(await person.page.title(), 'ran');
+      // The browser complains of the script, once, and of nothing else.
+      const [complaint, ...others] = person.faults.splice(0);
+      assert.match(complaint, /Blocked script execution in '.*\/account\/logo'/);
+      assert.deepEqual(others, []);
     });
   });
 }

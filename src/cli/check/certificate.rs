@@ -3,6 +3,7 @@
 //! The HTTP client says only that there is no trust. This handshake is done for the reason: expired, for another host, or
 //! self-signed.
 
+use std::error::Error;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -49,28 +50,27 @@ enum Untrusted {
     Because(String),
 }
 
-impl Untrusted {
-    fn because(reason: impl ToString) -> Self {
-        Self::Because(reason.to_string())
+impl<E: Error> From<E> for Untrusted {
+    fn from(error: E) -> Self {
+        Self::Because(error.to_string())
     }
 }
 
 fn handshake(host: &str, port: u16) -> Result<(), Untrusted> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let system = Verifier::new(Arc::clone(&provider))
-        .map_err(|_none| Untrusted::because("cannot be judged: this system trusts no certificate authority"))?;
+        .map_err(|_none| Untrusted::Because("cannot be judged: this system trusts no authority".to_owned()))?;
     let verifier = Arc::new(Observer {
         system,
         is_self_signed: AtomicBool::new(false),
     });
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(Untrusted::because)?
+        .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>)
+        .with_custom_certificate_verifier(verifier.clone())
         .with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).map_err(Untrusted::because)?;
-    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(Untrusted::because)?;
+    let name = ServerName::try_from(host.to_owned())?;
+    let mut connection = ClientConnection::new(Arc::new(config), name)?;
     let mut stream = connect(host, port).ok_or(Untrusted::Unreachable)?;
     while connection.is_handshaking() {
         connection.complete_io(&mut stream).map_err(|error| {

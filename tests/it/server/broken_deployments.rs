@@ -231,6 +231,13 @@ fn a_public_url_that_leads_elsewhere() {
         &["something else", "404", "the proxy passes"],
     );
     assert_broken(check("http://127.0.0.1:1"), "public url", &["nothing listens"]);
+    // A name that does not exist (RFC 6761 §6.4) is a fault once the service runs.
+    let check = || {
+        let check = check("https://auth.invalid");
+        check.env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.1")
+    };
+    assert_broken(check(), "public url", &["https://auth.invalid"]);
+    check().args(["--before-start"]).run().expect(0);
 }
 
 #[test]
