@@ -22,7 +22,8 @@ need_rust() {
     has cargo || die 'Rust is missing: install it with rustup (https://rustup.rs), then run this again'
 }
 
-# Prints each PostgreSQL that is installed and new enough, the newest first: its version and the directory of its programs.
+# Prints each PostgreSQL that is installed and new enough, the newest first: its version and the directory of its
+# programs.
 postgres_installations() {
     local program
     {

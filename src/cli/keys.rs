@@ -38,9 +38,9 @@ pub(super) enum KeysCommand {
     },
     /// Seal everything anew under the newest master key, the first of VESTIBULE_MASTER_KEY, while the service runs
     ///
-    /// Every running instance must have the newest key first in its list before: it refuses to begin while one has not. Asks
-    /// before it begins, unless --yes is given. Afterwards the older keys can be dropped from the list. Can be cut off and run
-    /// again.
+    /// Every running instance must have the newest key first in its list before: it refuses to begin while one has not.
+    /// Asks before it begins, unless --yes is given. Afterwards the older keys can be dropped from the list. Can be cut
+    /// off and run again.
     ///
     ///   VESTIBULE_MASTER_KEY="2:$NEW_KEY,1:$OLD_KEY" vestibule keys rewrap
     #[command(verbatim_doc_comment)]

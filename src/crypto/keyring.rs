@@ -102,8 +102,8 @@ impl Keyring {
         self.inheritance.clone()
     }
 
-    /// Returns what tells the current master key from others without giving it away: its id, and 32 bits of an HMAC. An id
-    /// alone does not tell two keys apart that were given the same one.
+    /// Returns what tells the current master key from others without giving it away: its id, and 32 bits of an HMAC. An
+    /// id alone does not tell two keys apart that were given the same one.
     pub fn label(&self) -> String {
         let keys = self.hmac_sha256("key label");
         let tag = keys.current().map(|(_, key)| hmac::sign(key, b"label"));

@@ -314,8 +314,8 @@ impl SmtpTransport {
         }
     }
 
-    /// Names our sender and a recipient, and leaves before there is a mail (RFC 5321 §4.1.1.5). Many servers judge the sender
-    /// only once they know a recipient. The sender's own address is the one that is sure to be ours.
+    /// Names our sender and a recipient, and leaves before there is a mail (RFC 5321 §4.1.1.5). Many servers judge the
+    /// sender only once they know a recipient. The sender's own address is the one that is sure to be ours.
     async fn propose_mail(&self) -> Result<(), SendError> {
         let mut connection = self.open().await.map_err(|error| judge(&error))?;
         let address = self.sender.mailbox.email.clone();
@@ -419,8 +419,8 @@ fn judge(error: &SmtpError) -> SendError {
     }
 }
 
-/// Tells whether a recipient was refused because of the sender, or because nothing is relayed for us: by the enhanced status
-/// (RFC 3463 §3.2, §3.8, RFC 7372), or else by the status, of which 553 and 554 are the usual ones.
+/// Tells whether a recipient was refused because of the sender, or because nothing is relayed for us: by the enhanced
+/// status (RFC 3463 §3.2, §3.8, RFC 7372), or else by the status, of which 553 and 554 are the usual ones.
 fn is_about_the_sender(error: &SmtpError) -> bool {
     if !error.is_permanent() {
         return false;

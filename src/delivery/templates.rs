@@ -239,7 +239,8 @@ impl Texts {
         // Marks around what is filled in are for mixed directions of writing, and would break a code that is copied.
         bundle.set_use_isolating(false);
         for source in [Some(built_in(locale)), replacement].into_iter().flatten() {
-            // What cannot be read is left out here. The tests find it in our own texts, and the start in those that replace them.
+            // What cannot be read is left out here. The tests find it in our own texts, and the start in those that
+            // replace them.
             let resource = match FluentResource::try_new(source.to_owned()) {
                 Ok(resource) | Err((resource, _)) => resource,
             };

@@ -1,5 +1,5 @@
-//! The colour of a deployment: one for light pages and one for dark ones, made of what the operator names, so that text in
-//! it, and on it, can be read (WCAG 2.2 §1.4.3: a contrast of 4.5 to 1).
+//! The colour of a deployment: one for light pages and one for dark ones, made of what the operator names, so that text
+//! in it, and on it, can be read (WCAG 2.2 §1.4.3: a contrast of 4.5 to 1).
 
 use std::fmt;
 
@@ -15,7 +15,8 @@ const DARK_GROUNDS: [Colour; 3] = [
 const WHITE: Colour = Colour([0xff; 3]);
 /// Text on a light accent.
 const INK: Colour = Colour([0x0d, 0x1a, 0x2b]);
-/// By how much a colour goes towards black or white at a time, in percent, and by how much its strong form goes further.
+/// By how much a colour goes towards black or white at a time, in percent, and by how much its strong form goes
+/// further.
 const STEP: u16 = 4;
 const STRONGER: u16 = 24;
 

@@ -17,8 +17,8 @@ use crate::store::inherited_keys::{self, SealedKey};
 use crate::store::instances;
 use crate::store::sealed_values::{self, Column, OlderValue, RowKey};
 
-/// How often to look for instances where a look may miss some, and how long to wait between: three seconds, in which each of them
-/// looks at the outbox thrice.
+/// How often to look for instances where a look may miss some, and how long to wait between: three seconds, in which
+/// each of them looks at the outbox thrice.
 const LOOKS_BEHIND_A_POOLER: u32 = 60;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// Rows in one transaction.
@@ -61,9 +61,9 @@ fn open(core: &Core, key: &SealedKey) -> Result<InheritedKey, SealError> {
     })
 }
 
-/// Returns the master keys that other processes at work on this database seal new values with, unless it is this process's newest
-/// one: their labels, or an empty text for a release that tells none. What they seal meanwhile would need another run, and
-/// one that does not know the newest key cannot open what is sealed anew.
+/// Returns the master keys that other processes at work on this database seal new values with, unless it is this
+/// process's newest one: their labels, or an empty text for a release that tells none. What they seal meanwhile would
+/// need another run, and one that does not know the newest key cannot open what is sealed anew.
 ///
 /// # Errors
 ///

@@ -83,8 +83,8 @@ pub struct Step<'a> {
     pub of: usize,
 }
 
-/// Applies what is missing, tells of each migration, and returns the versions applied. Through a pooler it only looks: the lock belongs to a session,
-/// which would go on to somebody else.
+/// Applies what is missing, tells of each migration, and returns the versions applied. Through a pooler it only looks:
+/// the lock belongs to a session, which would go on to somebody else.
 ///
 /// # Errors
 ///

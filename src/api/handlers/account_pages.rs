@@ -21,7 +21,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Asked for anew each time, and answered 304 as long as nothing changed: files of two versions never meet.
 const CACHEABLE: &str = "public, max-age=0, must-revalidate";
 
-/// What a picture may do that is opened by itself: nothing. An SVG may have scripts, and one of an operator is no code of ours.
+/// What a picture may do that is opened by itself: nothing. An SVG may have scripts, and one of an operator is no code
+/// of ours.
 const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
 /// What every page is made from; the scripts look at the address.

@@ -1,7 +1,7 @@
 //! The certificate of the public URL, judged as curl judges it: by the roots that this system trusts.
 //!
-//! The HTTP client says only that there is no trust. This handshake is done for the reason: expired, for another host, or
-//! self-signed.
+//! The HTTP client says only that there is no trust. This handshake is done for the reason: expired, for another host,
+//! or self-signed.
 
 use std::error::Error;
 use std::io;
@@ -116,8 +116,8 @@ fn invalid(error: &CertificateError) -> String {
             "shows a certificate of another host: install one that names this host, or correct PUBLIC_URL".to_owned()
         }
         CertificateError::UnknownIssuer => {
-            "shows a certificate of an authority that this system does not trust: have the server send the intermediate \
-             certificates, or add the authority to the system's"
+            "shows a certificate of an authority that this system does not trust: have the server send the \
+             intermediate certificates, or add the authority to the system's"
                 .to_owned()
         }
         CertificateError::Revoked => "shows a revoked certificate: install another one".to_owned(),
@@ -125,8 +125,8 @@ fn invalid(error: &CertificateError) -> String {
     }
 }
 
-/// Judges as the system does, and remembers whether the certificate was signed with its own key: the system says of such
-/// a certificate only that its issuer is unknown, or that it is one of an authority.
+/// Judges as the system does, and remembers whether the certificate was signed with its own key: the system says of
+/// such a certificate only that its issuer is unknown, or that it is one of an authority.
 #[derive(Debug)]
 struct Observer {
     system: Verifier,

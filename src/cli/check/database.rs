@@ -109,7 +109,8 @@ fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report
     const NAME: &str = "schema";
     if let Some(newer) = &found.newer {
         let detail = format!(
-            "has migration {newer}, which this program does not know, for it was made by a newer vestibule: install that one"
+            "has migration {newer}, which this program does not know, for it was made by a newer vestibule: install that \
+             one"
         );
         report.add(NAME, State::Failed, detail);
         return false;
@@ -123,8 +124,8 @@ fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report
         let tables = found.forbidden_tables.join(", ");
         let role = found.conditions.role();
         let detail = format!(
-            "this role may not read or write: {tables}; have the owner run GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO \
-             {role}"
+            "this role may not read or write: {tables}; have the owner run GRANT SELECT, INSERT, UPDATE, DELETE ON \
+             {tables} TO {role}"
         );
         report.add(NAME, State::Failed, detail);
         return false;
@@ -150,7 +151,8 @@ fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String)
     }
     if !found.conditions.may_create {
         let detail = format!(
-            "{waiting} migrations are to be applied, and this role may not make tables: run `vestibule migrate` as the owner"
+            "{waiting} migrations are to be applied, and this role may not make tables: run `vestibule migrate` as the \
+             owner"
         );
         return (State::Failed, detail);
     }
@@ -158,7 +160,8 @@ fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String)
         _ if config.database.pooled => (
             State::Failed,
             format!(
-                "{waiting} migrations are to be applied, which a pooler is in the way of: run `vestibule migrate` without it"
+                "{waiting} migrations are to be applied, which a pooler is in the way of: run `vestibule migrate` \
+                 without it"
             ),
         ),
         Stage::BeforeStart => (

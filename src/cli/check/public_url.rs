@@ -21,7 +21,7 @@ const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// What a proxy answers when there is nobody behind it.
 const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
 
-/// Asks for the metadata, as every verifier does first, and for the measures, which nobody should get there.
+/// Asks for the metadata, as every verifier does first, and for the measures, which must not be there.
 pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
     let issuer = public_url(config);
     let (state, detail) = if config.server.public_url.is_none() && config.server.listen.port() == 0 {
@@ -54,7 +54,8 @@ pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
     report.add("public url", state, detail);
 }
 
-/// Tells whether Prometheus's text comes from the public URL. The service serves it on METRICS_LISTEN only, so a proxy leads there.
+/// Tells whether Prometheus's text comes from the public URL. The service serves it on METRICS_LISTEN only, so a proxy
+/// leads there.
 fn shows_measures(issuer: &str) -> bool {
     fetch(&format!("{issuer}/metrics")).is_ok_and(|(status, body)| status == 200 && body.contains("# TYPE "))
 }
@@ -79,8 +80,8 @@ fn judge(issuer: &str, status: u16, body: &str) -> (State, String) {
         None => (
             State::Failed,
             format!(
-                "{issuer} leads to something else: it answers {status} without metadata of ours; correct PUBLIC_URL, or where \
-                 the proxy passes requests on to"
+                "{issuer} leads to something else: it answers {status} without metadata of ours; correct PUBLIC_URL, or \
+                 where the proxy passes requests on to"
             ),
         ),
     }

@@ -71,8 +71,8 @@ pub(super) fn secret_files(config: &Config, report: &mut Report) {
     }
 }
 
-/// Says who but its owner can read a file that holds a secret. systemd gives credentials to the service's account by an ACL,
-/// which shows as a right of the group, so that right alone is no fault.
+/// Says who but its owner can read a file that holds a secret. systemd gives credentials to the service's account by an
+/// ACL, which shows as a right of the group, so that right alone is no fault.
 fn exposure(path: &Path, metadata: &fs::Metadata) -> Option<(State, String)> {
     const READ_BY_ALL: u32 = 0o004;
     const ANYTHING_BY_OTHERS: u32 = 0o077;
@@ -164,8 +164,8 @@ pub(super) fn measures(config: &Config, report: &mut Report) {
     report.add("measures", state, detail);
 }
 
-/// Whether an address leads to this machine from everywhere: a public one, or every address of a machine that has a public
-/// one. In a container that has a private network only, listening on every address is usual.
+/// Whether an address leads to this machine from everywhere: a public one, or every address of a machine that has a
+/// public one. In a container that has a private network only, listening on every address is usual.
 fn is_open_to_the_internet(address: IpAddr) -> bool {
     if !address.is_unspecified() {
         return is_public(address);
@@ -227,7 +227,8 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
     }
 }
 
-/// Returns the loopback address that the service listens on, if what stands in front of it is there too and not trusted.
+/// Returns the loopback address that the service listens on, if what stands in front of it is there too and not
+/// trusted.
 fn untrusted_loopback(config: &Config) -> Option<IpAddr> {
     let (listen, trusted) = (config.server.listen.ip(), &config.server.trusted_proxies);
     let is_missing = listen.is_loopback() && !trusted.is_empty();

@@ -1,4 +1,4 @@
-//! Deployments that are broken on purpose, one at a time: `vestibule check` finds each, says what to do, and ends with 1.
+//! Deployments that are broken on purpose, one at a time: `vestibule check` finds each, says what to do, and fails.
 //! docs/OPERATING.md lists them.
 
 use std::fs::{self, Permissions};
