@@ -8,14 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use super::error::StoreError;
-
-/// What every connection of the service is called.
-const PROGRAM: &str = "vestibule";
-
-/// Returns the name for the connections of an instance whose newest master key has a label.
-pub fn connection_name(master_key: &str) -> String {
-    format!("{PROGRAM} {master_key}")
-}
+use super::pool::CONNECTION_NAME;
 
 #[derive(QueryableByName)]
 struct NameRow {
@@ -37,7 +30,15 @@ const NAMES: &str = "SELECT DISTINCT application_name AS name FROM pg_stat_activ
 ///
 /// Returns faults of the database only.
 pub fn newest_master_keys(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
-    let rows: Vec<NameRow> = diesel::sql_query(NAMES).bind::<Text, _>(PROGRAM).load(connection)?;
-    let label = |row: NameRow| row.name.strip_prefix(PROGRAM).unwrap_or_default().trim().to_owned();
+    let rows: Vec<NameRow> = diesel::sql_query(NAMES)
+        .bind::<Text, _>(CONNECTION_NAME)
+        .load(connection)?;
+    let label = |row: NameRow| {
+        row.name
+            .strip_prefix(CONNECTION_NAME)
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
     Ok(rows.into_iter().map(label).collect())
 }

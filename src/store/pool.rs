@@ -23,7 +23,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::error::StoreError;
-use super::instances;
 use super::transaction::{Lease, Retryable, alone, in_transaction, reading};
 use crate::measures::{self, Present, Stopwatch};
 
@@ -45,6 +44,9 @@ const SESSION_SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout =
 
 /// What such a pooler keeps apart for each of its clients.
 const POOLED_SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'";
+
+/// What every connection is called, before the label of its instance's newest master key.
+pub(super) const CONNECTION_NAME: &str = "vestibule";
 
 type Manager = ConnectionManager<PgConnection>;
 
@@ -81,7 +83,7 @@ impl Database {
             .connection_customizer(Box::new(Prepare {
                 reachable: Arc::clone(&reachable),
                 pooled,
-                name: instances::connection_name(master_key),
+                name: format!("{CONNECTION_NAME} {master_key}"),
             }))
             .build_unchecked(Manager::new(url.expose_secret()));
         Ok(Self {
