@@ -312,7 +312,7 @@ impl Texts {
             args.set("repeats", 2);
             for text in texts_of(&message) {
                 let said = self.fill(&text, &args)?;
-                if let Some(code) = message.code().filter(|_| text.ends_with(".sms"))
+                if let Some(code) = message.code().filter(|_| text.split('.').next_back() == Some("sms"))
                     && !said.contains(code)
                 {
                     return Err(format!("{text} must contain {{ $code }}"));
@@ -810,7 +810,7 @@ mod tests {
         ] {
             let refused = replaced(&[(file, &text)]).unwrap_err();
             assert!(refused.contains(says), "{says}: {refused}");
-            assert!(!file.ends_with(".ftl") || refused.contains(file), "{refused}");
+            assert!(!file.contains(".ftl") || refused.contains(file), "{refused}");
         }
         assert!(TextFiles::load(Path::new("/does/not/exist")).is_err());
     }
