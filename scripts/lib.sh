@@ -22,8 +22,9 @@ need_rust() {
     has cargo || die 'Rust is missing: install it with rustup (https://rustup.rs), then run this again'
 }
 
-# Prints the directory of the newest PostgreSQL server programs, if there are any.
-postgres_programs() {
+# Prints each PostgreSQL that is installed and new enough, the newest first: its version and the directory of its
+# programs.
+postgres_installations() {
     local program
     {
         # One found on PATH is often a link into its version's directory.
@@ -36,7 +37,12 @@ postgres_programs() {
         if [ -x "$program/postgres" ]; then
             printf '%s %s\n' "$("$program/postgres" --version | grep -oE '[0-9]+' | head -n 1)" "$program"
         fi
-    done | sort -rn | awk -v oldest="$OLDEST_POSTGRES" '$1 >= oldest && !found++ { print $2 }'
+    done | sort -rnu | awk -v oldest="$OLDEST_POSTGRES" '$1 >= oldest'
+}
+
+# Prints the directory of the newest PostgreSQL server programs, if there are any.
+postgres_programs() {
+    postgres_installations | awk 'NR == 1 { print $2 }'
 }
 
 # Whether a C program links with libpq, which takes a compiler, the library and its development files.

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::api::branding::Branding;
 use crate::api::openapi;
 use crate::api::state::{ApiState, Development};
 use crate::breach_list::BreachList;
@@ -26,7 +27,7 @@ use crate::crypto::mac::TokenMac;
 use crate::crypto::sealer::Sealer;
 use crate::delivery::sms::{self, SmsWebhook};
 use crate::delivery::smtp::{self, NoTls, SmtpTransport};
-use crate::delivery::templates::Templates;
+use crate::delivery::templates::{Brand, Templates};
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::random::{self, Random};
@@ -274,8 +275,13 @@ pub fn build(
         tracing::warn!("links in mails lead to the account pages, which are off: set LINK_BASE_URL");
     }
     let core = Core {
-        db: Database::new(database_url, config.database.pool_size, config.database.pooled)
-            .map_err(StartError::DatabaseThreads)?,
+        db: Database::new(
+            database_url,
+            config.database.pool_size,
+            config.database.pooled,
+            &keyring.label(),
+        )
+        .map_err(StartError::DatabaseThreads)?,
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
@@ -285,7 +291,7 @@ pub fn build(
         sent_codes: SentCodeHasher::new(keyring),
         subjects: SubjectHasher::new(keyring),
         client_secrets: ClientSecretHasher::new(keyring),
-        templates: Templates::new(service_name(public_url)),
+        templates: templates(config, public_url),
         outlets: outlets(config, &clock, development.is_some())?,
         keys: KeySet::default(),
         rate_limits: RateLimits::new(&clock, config.server.ip_limits, development.is_some()),
@@ -299,6 +305,11 @@ pub fn build(
         trusted_proxies: config.server.trusted_proxies.clone(),
         cors_origins: config.server.cors_origins.clone(),
         account_pages: config.server.account_pages,
+        branding: Branding::new(
+            &app_name(config, public_url),
+            config.branding.accent,
+            config.branding.logo.clone(),
+        ),
         openapi: openapi::document_of(config.limits.password_rules),
         metrics: None,
         draining: AtomicBool::new(false),
@@ -335,15 +346,31 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         password_words: host
             .split('.')
             .map(str::to_owned)
+            .chain(app_name(config, public_url).split_whitespace().map(str::to_owned))
             .chain(["vestibule".to_owned(), host.clone()])
             .collect(),
         two_factor: config.two_factor,
         registration: config.registration,
-        totp_issuer: host,
+        totp_issuer: app_name(config, public_url),
     }
 }
 
-/// Returns what people call the deployment: its host.
+/// Returns what people call the deployment: by the name that the operator gave it, or by its host.
+fn app_name(config: &Config, public_url: &str) -> String {
+    let given = config.branding.app_name.clone();
+    given.unwrap_or_else(|| service_name(public_url))
+}
+
+fn templates(config: &Config, public_url: &str) -> Templates {
+    let brand = Brand {
+        host: service_name(public_url),
+        name: app_name(config, public_url),
+        accent: config.branding.accent,
+    };
+    Templates::new(brand, &config.branding.texts)
+}
+
+/// Returns the host of the deployment.
 fn service_name(public_url: &str) -> String {
     let host = Url::parse(public_url).ok();
     host.and_then(|url| url.host_str().map(str::to_owned))

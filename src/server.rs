@@ -4,6 +4,7 @@
 //! keys were loaded, everything that needs them is 503.
 
 mod drain;
+mod supervisor;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -127,10 +128,11 @@ async fn serve_on(
 type Bound = (TcpListener, SocketAddr);
 
 /// What runs beside the server, for operators: a listener of its own, so that the public one's load and bounds do not keep them
-/// out, and the upkeep of the measures.
+/// out; the upkeep of the measures; and signs of life for systemd.
 struct Beside {
     server: Option<ServerHandle>,
     upkeep: Option<JoinHandle<()>>,
+    life: JoinHandle<()>,
 }
 
 impl Beside {
@@ -153,6 +155,7 @@ impl Beside {
         Ok(Self {
             server: handle,
             upkeep: metrics.map(|metrics| tokio::spawn(keep_up(metrics))),
+            life: tokio::spawn(supervisor::show_life()),
         })
     }
 
@@ -164,6 +167,7 @@ impl Beside {
         if let Some(server) = self.server {
             server.stop(true).await;
         }
+        self.life.abort();
     }
 }
 
@@ -245,6 +249,7 @@ async fn stop_on_signal(
     delay: Duration,
 ) {
     let signal = signals.next().await;
+    supervisor::stopping();
     // Whoever interrupts it at a terminal does not want to wait.
     let patient = signal == SignalKind::terminate();
     let delay = if patient { delay } else { Duration::ZERO };
@@ -278,11 +283,13 @@ async fn keep_ready(
             return Err(error);
         }
         tracing::error!(%error, "not ready; trying again");
+        supervisor::waits(&error.to_string());
         if jobs::stops_within(&mut stopping, PREPARE_RETRY).await {
             return Ok(());
         }
     }
     tracing::info!("ready");
+    supervisor::ready();
     note(&core, EventName::Startup).await;
     jobs::run(Arc::clone(&core), stopping).await;
     note(&core, EventName::Shutdown).await;

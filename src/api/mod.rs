@@ -1,5 +1,6 @@
 //! HTTP: parse, call one flow, map the outcome. This layer names neither tables nor keys.
 
+pub mod branding;
 pub mod dto;
 pub mod extract;
 pub mod first_door;

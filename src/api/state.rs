@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use ipnetwork::IpNetwork;
 
+use crate::api::branding::Branding;
 use crate::domain::clock::Clock;
 use crate::flows::Core;
 use crate::measures::Exposition;
@@ -21,6 +22,8 @@ pub struct ApiState {
     pub cors_origins: Vec<String>,
     /// Whether the account pages are served.
     pub account_pages: bool,
+    /// What they show of this deployment.
+    pub branding: Branding,
     /// The OpenAPI document, as served.
     pub openapi: String,
     /// The measures, where this process keeps any.

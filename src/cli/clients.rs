@@ -16,6 +16,9 @@ use crate::flows::service_clients;
 #[derive(Subcommand)]
 pub(super) enum ClientsCommand {
     /// Make a client and print its credentials, this once
+    ///
+    ///   vestibule clients create "the shop"
+    #[command(verbatim_doc_comment)]
     Create {
         /// What to call it, 1 to 100 characters
         name: String,
@@ -26,6 +29,9 @@ pub(super) enum ClientsCommand {
         settings: SettingFlags,
     },
     /// List the clients
+    ///
+    ///   vestibule clients list --json
+    #[command(verbatim_doc_comment)]
     List {
         /// As JSON
         #[arg(long)]
@@ -36,6 +42,9 @@ pub(super) enum ClientsCommand {
     /// Delete a client; its credentials are refused at once
     ///
     /// Asks before it does so, unless --yes is given.
+    ///
+    ///   vestibule clients delete 01a1fc08-1597-71af-b660-2afda59b0b28
+    #[command(verbatim_doc_comment)]
     Delete {
         /// Its id
         id: String,

@@ -3,9 +3,11 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use super::confirm::Consent;
 use super::operate::{operate, table};
+use super::progress::Progress;
 use super::setting_flags::SettingFlags;
-use super::{Failure, progress, write_out};
+use super::{Failure, write_out};
 use crate::api::dto::admin::SigningKeysResponse;
 use crate::config::Config;
 use crate::flows::admin::Operator;
@@ -16,6 +18,9 @@ use crate::flows::signing_keys::{self, Rotation};
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
     /// List the signing keys
+    ///
+    ///   vestibule keys list --json
+    #[command(verbatim_doc_comment)]
     List {
         /// As JSON
         #[arg(long)]
@@ -24,15 +29,25 @@ pub(super) enum KeysCommand {
         settings: SettingFlags,
     },
     /// Let the next key sign, and make a new next one; running instances follow within seconds
+    ///
+    ///   vestibule keys rotate
+    #[command(verbatim_doc_comment)]
     Rotate {
         #[command(flatten)]
         settings: SettingFlags,
     },
     /// Seal everything anew under the newest master key, the first of VESTIBULE_MASTER_KEY, while the service runs
     ///
-    /// Every running instance must have the newest key first in its list before. Afterwards the older keys can be dropped from
-    /// the list. Can be cut off and run again.
+    /// Every running instance must have the newest key first in its list before: it refuses to begin while one has not.
+    /// Asks before it begins, unless --yes is given. Afterwards the older keys can be dropped from the list. Can be cut
+    /// off and run again.
+    ///
+    ///   VESTIBULE_MASTER_KEY="2:$NEW_KEY,1:$OLD_KEY" vestibule keys rewrap
+    #[command(verbatim_doc_comment)]
     Rewrap {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -54,7 +69,7 @@ impl KeysCommand {
         match self {
             Self::List { json, .. } => list(config, *json),
             Self::Rotate { .. } => rotate(config),
-            Self::Rewrap { json, .. } => rewrap_all(config, *json),
+            Self::Rewrap { json, yes, .. } => rewrap_all(config, *json, *yes),
         }
     }
 }
@@ -98,11 +113,19 @@ fn rotate(config: &Config) -> Result<(), Failure> {
     })
 }
 
-fn rewrap_all(config: &Config, as_json: bool) -> Result<(), Failure> {
+fn rewrap_all(config: &Config, as_json: bool, yes: bool) -> Result<(), Failure> {
+    let consent = Consent::of(yes)?;
     operate(config, async |core| {
-        let progress = progress::bar(rewrap::count(&core).await?);
-        let outcome = rewrap::rewrap(&core, |done| progress.inc(done)).await;
-        progress.finish_and_clear();
+        let others = rewrap::other_master_keys(&core).await?;
+        if let Some(other) = others.first() {
+            return Err(Failure::of(lacks_newest_key(core.db.master_key(), other)));
+        }
+        let count = rewrap::count(&core).await?;
+        let newest = core.sealer.current_key_id();
+        consent.ask(&format!("Seal {count} values anew under the master key {newest}?"))?;
+        let progress = Progress::new("values sealed anew", count);
+        let outcome = rewrap::rewrap(&core, |done| progress.add(done)).await;
+        progress.finish();
         let report = outcome?;
         write_out(&if as_json {
             format!("{}\n", json!(report.iter().map(as_value).collect::<Vec<_>>()))
@@ -120,6 +143,21 @@ fn rewrap_all(config: &Config, as_json: bool) -> Result<(), Failure> {
         }
         Ok(())
     })
+}
+
+/// Says which key an instance at work has in the place of the newest one. Labels are an id and a part of a hash.
+fn lacks_newest_key(newest: &str, other: &str) -> String {
+    let id = |label: &str| label.split(':').next().unwrap_or_default().to_owned();
+    let (newest, other) = (id(newest), id(other));
+    let lacks = match other.as_str() {
+        "" => "runs an older release, which does not tell its master key".to_owned(),
+        same if same == newest => format!("has another master key with the id {newest}"),
+        other => format!("has the master key {other} first in its list, not {newest}"),
+    };
+    format!(
+        "an instance that uses this database {lacks}: nothing was changed; restart every instance with the same list, \
+         {newest} first, and run this again"
+    )
 }
 
 fn as_value(column: &Rewrapped) -> serde_json::Value {

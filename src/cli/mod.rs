@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::check::Stage;
 use self::clients::ClientsCommand;
 use self::keys::KeysCommand;
 use self::setting_flags::SettingFlags;
@@ -63,9 +64,13 @@ enum Command {
     /// Connects to the database, the mail server, the webhook and the public URL, opens what is sealed, compares clocks, and
     /// times a password hash. Changes nothing and sends nothing. Ends with 1 if anything has failed.
     ///
-    ///   vestibule check
+    ///   vestibule check --before-start
+    ///   vestibule check --json
     #[command(verbatim_doc_comment)]
     Check {
+        /// Take for granted that the service does not run yet: migrations may be missing, and the public URL unanswered
+        #[arg(long)]
+        before_start: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -162,7 +167,18 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => with_config(&flags, Mode::Serve, serve::run),
         Command::Dev(flags) => with_config(&flags, Mode::Development, serve::run),
         Command::Migrate(flags) => with_config(&flags, Mode::Serve, |config| migrate::run(&config)),
-        Command::Check { json, settings } => with_config(&settings, Mode::Serve, |config| check::run(config, json)),
+        Command::Check {
+            before_start,
+            json,
+            settings,
+        } => {
+            let stage = if before_start {
+                Stage::BeforeStart
+            } else {
+                Stage::Running
+            };
+            with_config(&settings, Mode::Serve, |config| check::run(config, stage, json))
+        }
         Command::Openapi => write_out(&crate::api::openapi::document()).map_err(exit),
         Command::Completions { shell } => completions::completions(Cli::command(), shell).map_err(exit),
         Command::Man { directory } => completions::manual(Cli::command(), directory.as_deref()).map_err(exit),
@@ -225,4 +241,77 @@ fn exit(Failure { status, message }: Failure) -> Exit {
 /// Writes to standard error; where even that fails there is nobody to tell.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a command and everything below it, each with the words that call it.
+    fn with_all_below(command: &clap::Command, words: &str) -> Vec<(String, clap::Command)> {
+        let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+        let below = below.flat_map(|below| with_all_below(below, &format!("{words} {}", below.get_name())));
+        std::iter::once((words.to_owned(), command.clone()))
+            .chain(below)
+            .collect()
+    }
+
+    /// Returns the examples in a command's help: lines that call the program, perhaps with variables before it.
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let help = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+        let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
+        let calls = |line: &&str| line.contains("vestibule ");
+        lines.filter(calls).map(|line| line.trim().to_owned()).collect()
+    }
+
+    /// Splits a line as a shell does, as far as examples go: quotes, and what leads output elsewhere.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for character in line.chars() {
+            match (character, words.last_mut()) {
+                ('"', _) => quoted = !quoted,
+                (' ', _) if !quoted => words.push(String::new()),
+                (_, Some(word)) => word.push(character),
+                (_, None) => {}
+            }
+        }
+        let is_variable = |word: &String| word.split('=').next().is_some_and(|name| name.to_uppercase() == name);
+        let is_redirection = |word: &String| word == ">" || word == "|";
+        let called = words
+            .into_iter()
+            .skip_while(|word| word.contains('=') && is_variable(word));
+        called.take_while(|word| !is_redirection(word)).collect()
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_it_takes() {
+        let program = Cli::command();
+        let all = with_all_below(&program, "vestibule");
+        assert!(all.len() > 20, "{}", all.len());
+        for (called, command) in all.iter().skip(1) {
+            let examples = examples(command);
+            assert!(!examples.is_empty(), "{called} has no example");
+            for example in examples {
+                let words = words(&example);
+                assert!(words.join(" ").starts_with(called), "{called}: {example}");
+                let taken = Cli::command().try_get_matches_from(&words);
+                assert!(taken.is_ok(), "{example}: {}", taken.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn examples_are_read_as_a_shell_reads_them() {
+        for (line, expected) in [
+            ("vestibule keys list", vec!["vestibule", "keys", "list"]),
+            (
+                "A=\"b c\" vestibule clients create \"the shop\" > file",
+                vec!["vestibule", "clients", "create", "the shop"],
+            ),
+            ("vestibule man | man -l -", vec!["vestibule", "man"]),
+        ] {
+            assert_eq!(words(line), expected);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! All faults are reported at once, each with the name of its variable. Only `cli`, `app` and `server` see this module.
 
+mod branding;
 mod database;
 mod delivery;
 mod keys;
@@ -12,6 +13,7 @@ pub mod settings;
 pub mod source;
 mod tokens;
 
+pub use self::branding::BrandingConfig;
 pub use self::database::{DatabaseConfig, DatabaseLocation};
 pub use self::delivery::{DeliveryConfig, MailConfig, SmsConfig};
 pub use self::keys::MasterKeySource;
@@ -19,7 +21,7 @@ pub(crate) use self::keys::parse_keyring;
 pub use self::limits::LimitsConfig;
 pub use self::reader::ConfigFault;
 pub use self::server::{LogFormat, MetricsListen, ServerConfig};
-pub use self::source::Source;
+pub use self::source::{SecretFile, Source};
 pub use self::tokens::TokensConfig;
 
 use self::reader::Reader;
@@ -49,6 +51,8 @@ pub struct Config {
     pub tokens: TokensConfig,
     /// Bounds on passwords and on work.
     pub limits: LimitsConfig,
+    /// What people know the deployment by.
+    pub branding: BrandingConfig,
     /// How messages reach people.
     pub delivery: DeliveryConfig,
     /// Whether everybody needs a second factor.
@@ -57,6 +61,8 @@ pub struct Config {
     pub registration: RegistrationMode,
     /// Whether an account cannot be used before its address is proven.
     pub email_verification_required: bool,
+    /// The files that secrets were read from.
+    pub secret_files: Vec<SecretFile>,
 }
 
 impl Config {
@@ -92,6 +98,7 @@ impl Config {
         let tokens = TokensConfig::read(&mut reader);
         let limits = LimitsConfig::read(&mut reader, mode, two_factor);
         let delivery = DeliveryConfig::read(&mut reader);
+        let branding = BrandingConfig::read(&mut reader);
         let faults = reader.into_faults();
         let read = || {
             Some(Self {
@@ -102,9 +109,11 @@ impl Config {
                 tokens: tokens?,
                 limits: limits?,
                 delivery: delivery?,
+                branding: branding?,
                 two_factor: two_factor?,
                 registration: registration?,
                 email_verification_required: verification?,
+                secret_files: source.secret_files.clone(),
             })
         };
         if faults.is_empty() {

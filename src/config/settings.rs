@@ -50,6 +50,14 @@ settings! {
         "Address and port to serve measures and details of health on, to everyone who can reach it; or off";
     PUBLIC_URL "VESTIBULE_PUBLIC_URL" "public-url" = "" ("http:// and the address listened on"):
         "Issuer of tokens and base of every link; https unless loopback";
+    APP_NAME "VESTIBULE_APP_NAME" "app-name" = "" ("the host of the public URL"):
+        "What the deployment is called, in pages, messages and authenticator apps";
+    LOGO "VESTIBULE_LOGO" "logo" = "" ("none"):
+        "A file with the picture of the account pages: SVG or PNG, at most 256 KiB";
+    ACCENT_COLOR "VESTIBULE_ACCENT_COLOR" "accent-color" = "" ("blue"):
+        "Colour of links and buttons, such as #1d4f91; made darker or lighter as far as it takes to be read";
+    TEXTS_DIR "VESTIBULE_TEXTS_DIR" "texts-dir" = "" ("none"):
+        "A directory with en.ftl or de.ftl, whose texts replace those of messages";
     AUDIENCE "VESTIBULE_AUDIENCE" "audience" = "" ("the public URL"):
         "The aud of access tokens: whom they are for";
     CLIENT_ID "VESTIBULE_CLIENT_ID" "client-id" = "vestibule":
@@ -71,7 +79,7 @@ settings! {
     REFRESH_REUSE_GRACE "VESTIBULE_REFRESH_REUSE_GRACE" "refresh-reuse-grace" = "10":
         "Seconds in which the predecessor of a refresh token gets the same successor again, 0 to 60; 0 is strict";
     STEP_UP_MAX_AGE "VESTIBULE_STEP_UP_MAX_AGE" "step-up-max-age" = "300":
-        "Seconds for which a proof of who is calling allows sensitive changes, 60 to 900";
+        "Seconds for which a sign-in or a step-up allows sensitive changes (of password, address, factors) without another proof, 60 to 900";
     MAX_SESSIONS "VESTIBULE_MAX_SESSIONS" "max-sessions" = "10":
         "Most sessions of one user, 1 to 1000; the least recently used one ends";
     TWO_FACTOR_POLICY "VESTIBULE_TWO_FACTOR_POLICY" "two-factor-policy" = "required":

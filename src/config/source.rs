@@ -4,11 +4,23 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::reader::ConfigFault;
 use super::settings::{ALL, Setting};
 use crate::domain::typed_text;
+
+/// A file that a secret was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// The variable of the setting, without `_FILE`.
+    pub variable: &'static str,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// Where settings are read from in the directory that the program is started in.
+const DOT_ENV: &str = ".env";
 
 /// The texts of the settings that were given.
 #[derive(Default)]
@@ -18,6 +30,8 @@ pub struct Source {
     pub(super) faults: Vec<ConfigFault>,
     /// Variables that look like settings and are none.
     pub unknown: Vec<String>,
+    /// The files that secrets were read from, each with the variable of its secret.
+    pub(super) secret_files: Vec<SecretFile>,
 }
 
 impl Source {
@@ -66,11 +80,22 @@ impl Source {
         };
         for setting in ALL {
             let layers = [
-                (flags, setting.name.to_owned()),
-                (environment, setting.variable.to_owned()),
-                (dot_env, setting.variable.to_owned()),
+                (flags, setting.name.to_owned(), None),
+                (environment, setting.variable.to_owned(), None),
+                (dot_env, setting.variable.to_owned(), Some(DOT_ENV)),
             ];
-            match layers.iter().find_map(|(layer, name)| from_layer(layer, name, setting)) {
+            let given = layers.iter().find_map(|(layer, name, held_in)| {
+                let text = from_layer(layer, name, setting)?;
+                let file = layer.get(&format!("{name}_FILE")).map(String::as_str).or(*held_in);
+                Some((text, file.filter(|_| setting.secret)))
+            });
+            if let Some((_, Some(file))) = &given {
+                source.secret_files.push(SecretFile {
+                    variable: setting.variable,
+                    path: PathBuf::from(file),
+                });
+            }
+            match given.map(|(text, _)| text) {
                 Some(Ok(text)) => {
                     source.values.insert(setting.name, text);
                 }
@@ -148,7 +173,7 @@ fn environment() -> BTreeMap<String, String> {
 /// Reads `.env` in the current directory; none is as good as an empty one, but one that cannot be read is a fault: a
 /// secret in it would otherwise just seem unset.
 fn dot_env() -> Result<BTreeMap<String, String>, ConfigFault> {
-    match std::fs::read(".env") {
+    match std::fs::read(DOT_ENV) {
         Ok(text) => read_dot_env(&text),
         // Python's virtual environments are often directories of this name.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {

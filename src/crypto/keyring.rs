@@ -102,6 +102,21 @@ impl Keyring {
         self.inheritance.clone()
     }
 
+    /// Returns what tells the current master key from others without giving it away: its id, and 32 bits of an HMAC. An
+    /// id alone does not tell two keys apart that were given the same one.
+    pub fn label(&self) -> String {
+        let keys = self.hmac_sha256("key label");
+        let tag = keys.current().map(|(_, key)| hmac::sign(key, b"label"));
+        let bytes = tag
+            .as_ref()
+            .map(|tag| tag.as_ref().iter().take(4))
+            .into_iter()
+            .flatten();
+        bytes.fold(format!("{}:", self.current.id), |label, byte| {
+            label + &format!("{byte:02x}")
+        })
+    }
+
     /// Derives the keys of what cannot be made anew under another master key.
     pub fn one_way(&self, purpose: Purpose) -> DerivedKeys<hmac::Key> {
         let derived = match purpose.algorithm() {
@@ -186,6 +201,20 @@ mod tests {
         let keys = test_keyring().hmac_sha256("a");
         assert_eq!(keys.current().unwrap().0, 2);
         assert_eq!(keys.get(9).unwrap_err(), UnknownKey(9));
+    }
+
+    #[test]
+    fn labels_tell_keys_apart_also_those_with_the_same_id() {
+        let label = |id, byte| {
+            let bytes = Zeroizing::new([byte; MASTER_KEY_LENGTH]);
+            Keyring::new(MasterKey { id, bytes }, Vec::new()).label()
+        };
+        assert!(label(255, 7).starts_with("255:"));
+        assert_eq!(label(2, 7), label(2, 7));
+        assert_ne!(label(2, 7), label(2, 8));
+        assert_ne!(label(2, 7).split_once(':').unwrap().1, "07070707");
+        // PostgreSQL cuts names of connections after 63 bytes.
+        assert_eq!(label(1, 0).len(), 10);
     }
 
     #[test]

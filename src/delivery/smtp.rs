@@ -17,6 +17,7 @@ use lettre::message::{Mailbox, Mailboxes, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls, TlsParameters};
+use lettre::transport::smtp::commands::{Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message};
 use percent_encoding::percent_decode_str;
@@ -304,17 +305,35 @@ impl SmtpTransport {
         Ok(connection)
     }
 
-    async fn try_to_open(&self) -> Result<(), SendError> {
-        match tokio::time::timeout(self.limit, self.open()).await {
-            Ok(Ok(mut connection)) => {
-                let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
-                Ok(())
-            }
-            Ok(Err(error)) => Err(judge(&error)),
+    async fn try_without_mail(&self) -> Result<(), SendError> {
+        match tokio::time::timeout(self.limit, self.propose_mail()).await {
+            Ok(outcome) => outcome,
             Err(_elapsed) => Err(SendError::Temporary(
                 "the mail server did not answer in time".to_owned(),
             )),
         }
+    }
+
+    /// Names our sender and a recipient, and leaves before there is a mail (RFC 5321 §4.1.1.5). Many servers judge the
+    /// sender only once they know a recipient. The sender's own address is the one that is sure to be ours.
+    async fn propose_mail(&self) -> Result<(), SendError> {
+        let mut connection = self.open().await.map_err(|error| judge(&error))?;
+        let address = self.sender.mailbox.email.clone();
+        let proposed = match connection.command(Mail::new(Some(address.clone()), Vec::new())).await {
+            Ok(_taken) => match connection.command(Rcpt::new(address, Vec::new())).await {
+                Err(error) if is_about_the_sender(&error) => Err(error),
+                // Senders need not have a mailbox.
+                _ => Ok(()),
+            },
+            Err(error) => Err(error),
+        };
+        let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
+        proposed.map_err(|error| {
+            let reason = judge(&error).to_string();
+            SendError::Refused(format!(
+                "{reason} to the address in MAIL_FROM: use one that this login may send from"
+            ))
+        })
     }
 
     fn mail(&self, outgoing: &Outgoing) -> Result<Message, SendError> {
@@ -360,7 +379,7 @@ impl Transport for SmtpTransport {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), SendError>> {
-        self.try_to_open().boxed()
+        self.try_without_mail().boxed()
     }
 }
 
@@ -397,6 +416,21 @@ fn judge(error: &SmtpError) -> SendError {
         SendError::Refused(format!("the mail server answered {answer}"))
     } else {
         SendError::Temporary(format!("the mail server answered {answer}"))
+    }
+}
+
+/// Tells whether a recipient was refused because of the sender, or because nothing is relayed for us: by the enhanced
+/// status (RFC 3463 §3.2, §3.8, RFC 7372), or else by the status, of which 553 and 554 are the usual ones.
+fn is_about_the_sender(error: &SmtpError) -> bool {
+    if !error.is_permanent() {
+        return false;
+    }
+    match enhanced_status(error).as_deref() {
+        Some("5.1.7" | "5.1.8") => true,
+        Some(enhanced) => enhanced.starts_with("5.7."),
+        None => error
+            .status()
+            .is_some_and(|status| ["530", "553", "554"].contains(&status.to_string().as_str())),
     }
 }
 

@@ -4,6 +4,9 @@
 //! language for every channel, so that nothing is found missing at run time. No text that a stranger could choose gets into a
 //! message: a request's address is an [`IpAddr`](std::net::IpAddr), and its program is named from a fixed list.
 
+use std::fs;
+use std::path::Path;
+
 use askama::Template;
 use chrono::{DateTime, Utc};
 use fluent_bundle::concurrent::FluentBundle;
@@ -11,12 +14,27 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
 use super::Rendered;
+use crate::domain::accent::{self, Colour};
 use crate::domain::client_program::{ClientProgram, Program};
 use crate::domain::message::{Channel, Letter, Locale, Message, Occasion};
 
+/// The colour of buttons where the deployment has none of its own.
+const BUTTON: &str = "#1a5fb4";
+
+/// What people know a deployment by.
+#[derive(Clone, Debug)]
+pub struct Brand {
+    /// The host of its URL, which browsers compare codes with.
+    pub host: String,
+    /// What it is called.
+    pub name: String,
+    /// The colour of buttons; `None`: our own.
+    pub accent: Option<Colour>,
+}
+
 /// Puts messages into words.
 pub struct Templates {
-    service: String,
+    brand: Brand,
     english: Texts,
     german: Texts,
 }
@@ -43,6 +61,8 @@ struct Fact {
 #[template(path = "mail.html", config = "src/delivery/askama.toml")]
 struct Page<'a> {
     lang: &'a str,
+    service: &'a str,
+    button: &'a str,
     subject: &'a str,
     lead: &'a str,
     code: Option<&'a str>,
@@ -65,12 +85,13 @@ struct Plain<'a> {
 }
 
 impl Templates {
-    /// Reads the texts. `service` is what people know the deployment by: the host of its URL.
-    pub fn new(service: String) -> Self {
+    /// Reads the texts, and those that replace some of them.
+    pub fn new(brand: Brand, replacements: &TextFiles) -> Self {
+        let read = |locale| Texts::read(locale, replacements.of(locale));
         Self {
-            service,
-            english: Texts::read(Locale::En, include_str!("texts/en.ftl")),
-            german: Texts::read(Locale::De, include_str!("texts/de.ftl")),
+            brand,
+            english: read(Locale::En),
+            german: read(Locale::De),
         }
     }
 
@@ -103,8 +124,11 @@ impl Templates {
             url: url.to_owned(),
         });
         let link = link.as_ref();
+        let button = self.button();
         let page = Page {
             lang: letter.locale.as_str(),
+            service: &self.brand.name,
+            button: &button,
             subject: &subject,
             lead: &lead,
             code,
@@ -131,6 +155,12 @@ impl Templates {
         }
     }
 
+    /// Returns the colour of buttons, on which white text can be read.
+    fn button(&self) -> String {
+        let accent = self.brand.accent.map(|accent| accent::shades(accent).0.accent);
+        accent.map_or_else(|| BUTTON.to_owned(), |colour| colour.to_string())
+    }
+
     /// A code is told once more in a last line that browsers fill in for this host only, so that a page that merely looks
     /// like ours does not get it (WICG, origin-bound one-time codes).
     fn text_message(&self, letter: &Letter) -> Rendered {
@@ -138,7 +168,7 @@ impl Templates {
         let id = text_id(&letter.message);
         let words = self.texts(letter.locale).say(&format!("{id}.sms"), &args);
         let text = match letter.message.code() {
-            Some(code) => format!("{words}\n\n@{} #{code}", self.service),
+            Some(code) => format!("{words}\n\n@{} #{code}", self.brand.host),
             None => words,
         };
         Rendered {
@@ -156,60 +186,68 @@ impl Templates {
     }
 
     fn args<'a>(&'a self, message: &'a Message) -> FluentArgs<'a> {
-        let mut args = FluentArgs::new();
-        args.set("service", self.service.as_str());
-        match message {
-            Message::SecondFactorCode { code, minutes } | Message::ConfirmationCode { code, minutes } => {
-                args.set("code", code.as_str());
-                args.set("minutes", *minutes);
-            }
-            Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
-            Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
-            Message::MagicLink { minutes, .. }
-            | Message::PasswordReset { minutes, .. }
-            | Message::UnconfirmedAccount { minutes, .. } => {
-                args.set("minutes", *minutes);
-            }
-            Message::Invitation { hours, .. } => args.set("hours", *hours),
-            Message::AuthenticatorAdded
-            | Message::AuthenticatorReplaced
-            | Message::AuthenticatorRemoved
-            | Message::RecoveryCodesReplaced
-            | Message::EmailFactorAdded
-            | Message::EmailFactorRemoved
-            | Message::PhoneFactorRemoved
-            | Message::RefreshTokenReused
-            | Message::SecondFactorFailures
-            | Message::SignInAfterFailures
-            | Message::PasswordDisabled
-            | Message::SecondFactorsDisabled
-            | Message::NewSignIn
-            | Message::EmailVerification { .. }
-            | Message::EmailChange { .. }
-            | Message::EmailChangeRequested { .. }
-            | Message::EmailChanged
-            | Message::PasswordChanged
-            | Message::PasswordWasReset
-            | Message::UsernameChanged
-            | Message::AccountExists
-            | Message::AccountDeleted
-            | Message::SecondFactorsReset => {}
-        }
-        args
+        args(&self.brand.name, message)
     }
 }
 
+/// Returns what can be filled into the texts of a message.
+fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
+    let mut args = FluentArgs::new();
+    args.set("service", service);
+    match message {
+        Message::SecondFactorCode { code, minutes } | Message::ConfirmationCode { code, minutes } => {
+            args.set("code", code.as_str());
+            args.set("minutes", *minutes);
+        }
+        Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
+        Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
+        Message::MagicLink { minutes, .. }
+        | Message::PasswordReset { minutes, .. }
+        | Message::UnconfirmedAccount { minutes, .. } => {
+            args.set("minutes", *minutes);
+        }
+        Message::Invitation { hours, .. } => args.set("hours", *hours),
+        Message::AuthenticatorAdded
+        | Message::AuthenticatorReplaced
+        | Message::AuthenticatorRemoved
+        | Message::RecoveryCodesReplaced
+        | Message::EmailFactorAdded
+        | Message::EmailFactorRemoved
+        | Message::PhoneFactorRemoved
+        | Message::RefreshTokenReused
+        | Message::SecondFactorFailures
+        | Message::SignInAfterFailures
+        | Message::PasswordDisabled
+        | Message::SecondFactorsDisabled
+        | Message::NewSignIn
+        | Message::EmailVerification { .. }
+        | Message::EmailChange { .. }
+        | Message::EmailChangeRequested { .. }
+        | Message::EmailChanged
+        | Message::PasswordChanged
+        | Message::PasswordWasReset
+        | Message::UsernameChanged
+        | Message::AccountExists
+        | Message::AccountDeleted
+        | Message::SecondFactorsReset => {}
+    }
+    args
+}
+
 impl Texts {
-    fn read(locale: Locale, source: &str) -> Self {
+    fn read(locale: Locale, replacement: Option<&str>) -> Self {
         let language: LanguageIdentifier = locale.as_str().parse().unwrap_or_default();
-        // What cannot be read is left out here and found by the tests.
-        let resource = match FluentResource::try_new(source.to_owned()) {
-            Ok(resource) | Err((resource, _)) => resource,
-        };
         let mut bundle = FluentBundle::new_concurrent(vec![language]);
         // Marks around what is filled in are for mixed directions of writing, and would break a code that is copied.
         bundle.set_use_isolating(false);
-        bundle.add_resource_overriding(resource);
+        for source in [Some(built_in(locale)), replacement].into_iter().flatten() {
+            // What cannot be read is left out here. The tests find it in our own texts, and the start in those that
+            // replace them.
+            let resource = match FluentResource::try_new(source.to_owned()) {
+                Ok(resource) | Err((resource, _)) => resource,
+            };
+            bundle.add_resource_overriding(resource);
+        }
         Self { bundle }
     }
 
@@ -236,19 +274,156 @@ impl Texts {
 
     /// Returns a text with all its places filled; `None` when the text or something to fill in is missing.
     fn find(&self, text: &str, args: &FluentArgs<'_>) -> Option<String> {
+        self.fill(text, args).ok()
+    }
+
+    /// Returns a text with all its places filled.
+    ///
+    /// # Errors
+    ///
+    /// Says which text is missing, or what there is to fill in.
+    fn fill(&self, text: &str, args: &FluentArgs<'_>) -> Result<String, String> {
         let (id, attribute) = match text.split_once('.') {
             Some((id, attribute)) => (id, Some(attribute)),
             None => (text, None),
         };
-        let message = self.bundle.get_message(id)?;
+        let missing = || format!("{text} is missing: what is replaced needs all its parts");
+        let message = self.bundle.get_message(id).ok_or_else(missing)?;
         let pattern = match attribute {
-            Some(attribute) => message.get_attribute(attribute)?.value(),
-            None => message.value()?,
+            Some(attribute) => message.get_attribute(attribute).map(|found| found.value()),
+            None => message.value(),
         };
         let mut faults = Vec::new();
-        let said = self.bundle.format_pattern(pattern, Some(args), &mut faults);
-        faults.is_empty().then(|| said.into_owned())
+        let said = self
+            .bundle
+            .format_pattern(pattern.ok_or_else(missing)?, Some(args), &mut faults);
+        match faults.first() {
+            None => Ok(said.into_owned()),
+            Some(fault) => Err(format!("{text} has a placeholder that cannot be filled ({fault})")),
+        }
     }
+
+    /// Checks that every message can be put into words.
+    ///
+    /// # Errors
+    ///
+    /// Says which text is at fault, and why.
+    fn check(&self) -> Result<(), String> {
+        for message in every_message() {
+            let mut args = args("service", &message);
+            args.set("repeats", 2);
+            for text in texts_of(&message) {
+                let said = self.fill(&text, &args)?;
+                if let Some(code) = message.code().filter(|_| text.split('.').next_back() == Some("sms"))
+                    && !said.contains(code)
+                {
+                    return Err(format!("{text} must contain {{ $code }}"));
+                }
+            }
+        }
+        let mut args = FluentArgs::new();
+        args.set("program", "program");
+        args.set("system", "system");
+        self.fill("program-on-system", &args).map(|_said| ())
+    }
+}
+
+/// Returns every text that a message takes.
+fn texts_of(message: &Message) -> Vec<String> {
+    let id = text_id(message);
+    // A link does not fit into a text message.
+    let last = if message.link().is_some() { "link" } else { "sms" };
+    let own = ["subject", "lead", last].map(|attribute| format!("{id}.{attribute}"));
+    let shared = [
+        "when",
+        "address",
+        "browser",
+        "unknown",
+        "automatic",
+        "repeated",
+        "program-unknown",
+        "program-app",
+    ];
+    let common = shared.iter().chain(advice(message)).map(|text| (*text).to_owned());
+    own.into_iter().chain(common).collect()
+}
+
+/// Returns our own texts of a language.
+const fn built_in(locale: Locale) -> &'static str {
+    match locale {
+        Locale::En => include_str!("texts/en.ftl"),
+        Locale::De => include_str!("texts/de.ftl"),
+    }
+}
+
+/// Files of an operator whose texts replace ours, by language: `en.ftl`, `de.ftl`.
+#[derive(Clone, Debug, Default)]
+pub struct TextFiles {
+    files: Vec<(Locale, String)>,
+}
+
+impl TextFiles {
+    /// Reads a directory.
+    ///
+    /// # Errors
+    ///
+    /// Names the file and the text in it that cannot be used.
+    pub fn load(directory: &Path) -> Result<Self, String> {
+        let shown = directory.display();
+        let entries = fs::read_dir(directory).map_err(|error| format!("cannot be read from {shown}: {error}"))?;
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry
+                .map_err(|error| format!("cannot be read from {shown}: {error}"))?
+                .path();
+            if path.extension().is_none_or(|extension| extension != "ftl") {
+                continue;
+            }
+            let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let locale = Locale::ALL.into_iter().find(|locale| locale.as_str() == name);
+            let locale = locale.ok_or_else(|| {
+                let known = Locale::ALL.map(|locale| format!("{}.ftl", locale.as_str())).join(", ");
+                format!("has the file {name}.ftl, and the languages are {known}")
+            })?;
+            let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            check(locale, &text).map_err(|fault| format!("{}: {fault}", path.display()))?;
+            files.push((locale, text));
+        }
+        if files.is_empty() {
+            return Err(format!("has no file of texts in {shown}, such as en.ftl"));
+        }
+        Ok(Self { files })
+    }
+
+    fn of(&self, locale: Locale) -> Option<&str> {
+        let file = self.files.iter().find(|(language, _)| *language == locale);
+        file.map(|(_, text)| text.as_str())
+    }
+}
+
+/// Checks a file of texts.
+fn check(locale: Locale, text: &str) -> Result<(), String> {
+    if let Err((_, faults)) = FluentResource::try_new(text.to_owned()) {
+        let fault = faults.first();
+        let read = fault.and_then(|fault| text.get(..fault.pos.start)).unwrap_or_default();
+        let reason = fault.map(ToString::to_string).unwrap_or_default();
+        return Err(format!("line {}: {reason}", read.lines().count().max(1)));
+    }
+    let known: Vec<&str> = ids(built_in(locale)).collect();
+    if let Some(unknown) = ids(text).find(|id| !known.contains(id)) {
+        return Err(format!("{unknown} is not the name of a text"));
+    }
+    Texts::read(locale, Some(text)).check()
+}
+
+/// Returns the names of the texts in a file. They begin at the beginning of a line.
+fn ids(source: &str) -> impl Iterator<Item = &str> {
+    let named = source
+        .lines()
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()));
+    named
+        .filter_map(|line| line.split_once('='))
+        .map(|(id, _)| id.trim_end())
 }
 
 /// Texts are named like the kinds they are for, with the hyphens that are usual there.
@@ -295,109 +470,110 @@ fn written(at: DateTime<Utc>, locale: Locale) -> String {
     }
 }
 
+/// Returns every message that there is, with something in each place.
+fn every_message() -> Vec<Message> {
+    let code = "12345678".to_owned();
+    let all = vec![
+        Message::SecondFactorCode {
+            code: code.clone(),
+            minutes: 10,
+        },
+        Message::ConfirmationCode { code, minutes: 1 },
+        Message::AuthenticatorAdded,
+        Message::AuthenticatorReplaced,
+        Message::AuthenticatorRemoved,
+        Message::RecoveryCodesReplaced,
+        Message::RecoveryCodeUsed { remaining: 0 },
+        Message::RecoveryCodeUsed { remaining: 1 },
+        Message::RecoveryCodeUsed { remaining: 9 },
+        Message::EmailFactorAdded,
+        Message::EmailFactorRemoved,
+        Message::PhoneFactorAdded { hint: "89".to_owned() },
+        Message::PhoneFactorRemoved,
+        Message::RefreshTokenReused,
+        Message::SecondFactorFailures,
+        Message::SignInAfterFailures,
+        Message::PasswordDisabled,
+        Message::SecondFactorsDisabled,
+        Message::NewSignIn,
+        Message::EmailVerification { link: link() },
+        Message::EmailChange { link: link() },
+        Message::EmailChangeRequested { link: link() },
+        Message::EmailChanged,
+        Message::MagicLink {
+            link: link(),
+            minutes: 10,
+        },
+        Message::PasswordReset {
+            link: link(),
+            minutes: 15,
+        },
+        Message::PasswordChanged,
+        Message::PasswordWasReset,
+        Message::UsernameChanged,
+        Message::AccountExists,
+        Message::UnconfirmedAccount {
+            link: link(),
+            minutes: 15,
+        },
+        Message::AccountDeleted,
+        Message::Invitation {
+            link: link(),
+            hours: 24,
+        },
+        Message::SecondFactorsReset,
+    ];
+    all.iter().for_each(is_among_them);
+    all
+}
+
+/// Does not compile until whoever adds a message adds it above, too.
+fn is_among_them(message: &Message) {
+    match message {
+        Message::SecondFactorCode { .. }
+        | Message::ConfirmationCode { .. }
+        | Message::AuthenticatorAdded
+        | Message::AuthenticatorReplaced
+        | Message::AuthenticatorRemoved
+        | Message::RecoveryCodesReplaced
+        | Message::RecoveryCodeUsed { .. }
+        | Message::EmailFactorAdded
+        | Message::EmailFactorRemoved
+        | Message::PhoneFactorAdded { .. }
+        | Message::PhoneFactorRemoved
+        | Message::RefreshTokenReused
+        | Message::SecondFactorFailures
+        | Message::SignInAfterFailures
+        | Message::PasswordDisabled
+        | Message::SecondFactorsDisabled
+        | Message::NewSignIn
+        | Message::EmailVerification { .. }
+        | Message::EmailChange { .. }
+        | Message::EmailChangeRequested { .. }
+        | Message::EmailChanged
+        | Message::MagicLink { .. }
+        | Message::PasswordReset { .. }
+        | Message::PasswordChanged
+        | Message::PasswordWasReset
+        | Message::UsernameChanged
+        | Message::AccountExists
+        | Message::UnconfirmedAccount { .. }
+        | Message::AccountDeleted
+        | Message::Invitation { .. }
+        | Message::SecondFactorsReset => {}
+    }
+}
+
+/// A link, such as mails have.
+fn link() -> String {
+    "https://auth.example.com/account/x#token=vev_A-_1".to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
 
     use super::*;
-
-    /// Every message there is.
-    fn every_message() -> Vec<Message> {
-        let code = "12345678".to_owned();
-        let all = vec![
-            Message::SecondFactorCode {
-                code: code.clone(),
-                minutes: 10,
-            },
-            Message::ConfirmationCode { code, minutes: 1 },
-            Message::AuthenticatorAdded,
-            Message::AuthenticatorReplaced,
-            Message::AuthenticatorRemoved,
-            Message::RecoveryCodesReplaced,
-            Message::RecoveryCodeUsed { remaining: 0 },
-            Message::RecoveryCodeUsed { remaining: 1 },
-            Message::RecoveryCodeUsed { remaining: 9 },
-            Message::EmailFactorAdded,
-            Message::EmailFactorRemoved,
-            Message::PhoneFactorAdded { hint: "89".to_owned() },
-            Message::PhoneFactorRemoved,
-            Message::RefreshTokenReused,
-            Message::SecondFactorFailures,
-            Message::SignInAfterFailures,
-            Message::PasswordDisabled,
-            Message::SecondFactorsDisabled,
-            Message::NewSignIn,
-            Message::EmailVerification { link: link() },
-            Message::EmailChange { link: link() },
-            Message::EmailChangeRequested { link: link() },
-            Message::EmailChanged,
-            Message::MagicLink {
-                link: link(),
-                minutes: 10,
-            },
-            Message::PasswordReset {
-                link: link(),
-                minutes: 15,
-            },
-            Message::PasswordChanged,
-            Message::PasswordWasReset,
-            Message::UsernameChanged,
-            Message::AccountExists,
-            Message::UnconfirmedAccount {
-                link: link(),
-                minutes: 15,
-            },
-            Message::AccountDeleted,
-            Message::Invitation {
-                link: link(),
-                hours: 24,
-            },
-            Message::SecondFactorsReset,
-        ];
-        all.iter().for_each(is_among_them);
-        all
-    }
-
-    /// Does not compile until whoever adds a message adds it above, too.
-    fn is_among_them(message: &Message) {
-        match message {
-            Message::SecondFactorCode { .. }
-            | Message::ConfirmationCode { .. }
-            | Message::AuthenticatorAdded
-            | Message::AuthenticatorReplaced
-            | Message::AuthenticatorRemoved
-            | Message::RecoveryCodesReplaced
-            | Message::RecoveryCodeUsed { .. }
-            | Message::EmailFactorAdded
-            | Message::EmailFactorRemoved
-            | Message::PhoneFactorAdded { .. }
-            | Message::PhoneFactorRemoved
-            | Message::RefreshTokenReused
-            | Message::SecondFactorFailures
-            | Message::SignInAfterFailures
-            | Message::PasswordDisabled
-            | Message::SecondFactorsDisabled
-            | Message::NewSignIn
-            | Message::EmailVerification { .. }
-            | Message::EmailChange { .. }
-            | Message::EmailChangeRequested { .. }
-            | Message::EmailChanged
-            | Message::MagicLink { .. }
-            | Message::PasswordReset { .. }
-            | Message::PasswordChanged
-            | Message::PasswordWasReset
-            | Message::UsernameChanged
-            | Message::AccountExists
-            | Message::UnconfirmedAccount { .. }
-            | Message::AccountDeleted
-            | Message::Invitation { .. }
-            | Message::SecondFactorsReset => {}
-        }
-    }
-
-    fn link() -> String {
-        "https://auth.example.com/account/x#token=vev_A-_1".to_owned()
-    }
 
     fn letter(message: Message, locale: Locale) -> Letter {
         Letter {
@@ -413,8 +589,16 @@ mod tests {
         }
     }
 
+    fn brand(name: &str) -> Brand {
+        Brand {
+            host: "auth.example.com".to_owned(),
+            name: name.to_owned(),
+            accent: None,
+        }
+    }
+
     fn templates() -> Templates {
-        Templates::new("auth.example.com".to_owned())
+        Templates::new(brand("auth.example.com"), &TextFiles::default())
     }
 
     #[test]
@@ -423,23 +607,9 @@ mod tests {
         for locale in Locale::ALL {
             let texts = templates.texts(locale);
             for message in every_message() {
-                let args = templates.args(&message);
-                let id = text_id(&message);
-                // A link does not fit into a text message.
-                let last = if message.link().is_some() { "link" } else { "sms" };
-                let own = ["subject", "lead", last].map(|attribute| format!("{id}.{attribute}"));
-                let shared = [
-                    "when",
-                    "address",
-                    "browser",
-                    "unknown",
-                    "automatic",
-                    "program-unknown",
-                    "program-app",
-                ];
-                let shared = shared.map(str::to_owned);
-                let advice = advice(&message).iter().map(|text| (*text).to_owned());
-                for text in own.into_iter().chain(shared).chain(advice) {
+                let mut args = templates.args(&message);
+                args.set("repeats", 2);
+                for text in texts_of(&message) {
                     let said = texts.find(&text, &args);
                     let said = said.unwrap_or_else(|| panic!("{text} in {}", locale.as_str()));
                     assert!(!said.trim().is_empty() && !said.contains(['{', '}']), "{text}: {said}");
@@ -452,8 +622,7 @@ mod tests {
     fn both_languages_have_the_same_texts_and_can_be_read_without_fault() {
         let [english, german] = [include_str!("texts/en.ftl"), include_str!("texts/de.ftl")].map(|source| {
             assert!(FluentResource::try_new(source.to_owned()).is_ok());
-            let ids = source.lines().filter_map(|line| line.split_once(" ="));
-            ids.map(|(id, _)| id.trim().to_owned()).collect::<Vec<_>>()
+            ids(source).map(str::to_owned).collect::<Vec<_>>()
         });
         assert_eq!(english, german);
     }
@@ -569,6 +738,89 @@ mod tests {
             "{}",
             mail.text
         );
+    }
+
+    fn replaced(files: &[(&str, &str)]) -> Result<TextFiles, String> {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        TextFiles::load(directory.path())
+    }
+
+    #[test]
+    fn the_deployment_has_its_name_colour_and_words() {
+        let code = "second-factor-code =\n    .subject = Hello from { $service }\n    .lead = Type this:\n    \
+                    .sms = { $code } for { $service }\n";
+        let files = replaced(&[("en.ftl", code), ("notes.txt", "anything")]).unwrap();
+        let brand = Brand {
+            accent: Colour::parse("#ffcc00"),
+            ..brand("Fox & Friends")
+        };
+        let templates = Templates::new(brand, &files);
+        let letter = |locale, message| letter(message, locale);
+        let message = || every_message().remove(0);
+        let mail = templates.render(Channel::Email, &letter(Locale::En, message()));
+        assert_eq!(mail.subject, "Hello from Fox & Friends");
+        assert!(mail.html.unwrap().contains("Fox &#38; Friends"));
+        let text = templates.render(Channel::Sms, &letter(Locale::En, message())).text;
+        assert_eq!(text, "12345678 for Fox & Friends\n\n@auth.example.com #12345678");
+        // Other texts, and the other language, are ours.
+        let mail = templates.render(Channel::Email, &letter(Locale::De, message()));
+        assert!(mail.subject.contains("Fox & Friends") && !mail.subject.contains("Hello"));
+        let reset = Message::PasswordReset {
+            link: link(),
+            minutes: 15,
+        };
+        let html = templates
+            .render(Channel::Email, &letter(Locale::En, reset))
+            .html
+            .unwrap();
+        let colour = html
+            .split("background-color:")
+            .nth(1)
+            .and_then(|rest| rest.get(..7))
+            .unwrap();
+        assert!(
+            colour != BUTTON && colour != "#ffcc00",
+            "white is not read on yellow: {colour}"
+        );
+    }
+
+    #[test]
+    fn texts_that_cannot_be_used_are_named_with_file_and_placeholder() {
+        let whole = |sms: &str| format!("second-factor-code =\n    .subject = a\n    .lead = b\n    .sms = {sms}\n");
+        for (file, text, says) in [
+            ("en.ftl", "when = { $wehn }\n".to_owned(), "$wehn"),
+            ("de.ftl", whole("{ $coed }"), "$coed"),
+            (
+                "de.ftl",
+                whole("a code"),
+                "second-factor-code.sms must contain { $code }",
+            ),
+            (
+                "en.ftl",
+                "magic-link =\n    .subject = Sign in\n".to_owned(),
+                "magic-link.lead is missing",
+            ),
+            (
+                "en.ftl",
+                "when = When\n\nmagik-link = x\n".to_owned(),
+                "magik-link is not the name of a text",
+            ),
+            ("en.ftl", "when = When\naddress = { $a\n".to_owned(), "line 2"),
+            (
+                "fr.ftl",
+                "when = Quand\n".to_owned(),
+                "fr.ftl, and the languages are en.ftl, de.ftl",
+            ),
+            ("en.txt", "when = When\n".to_owned(), "no file of texts"),
+        ] {
+            let refused = replaced(&[(file, &text)]).unwrap_err();
+            assert!(refused.contains(says), "{says}: {refused}");
+            assert!(!file.contains(".ftl") || refused.contains(file), "{refused}");
+        }
+        assert!(TextFiles::load(Path::new("/does/not/exist")).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Pure: no HTTP, no SQL, no files, no clock and no randomness of its own. Time and random bytes come in
 //! as arguments, so every rule here can be tested over all its inputs.
 
+pub mod accent;
 pub mod access_token;
 pub mod assurance;
 pub mod audit_event;
@@ -16,6 +17,7 @@ pub mod ids;
 pub mod imported_user;
 pub mod input;
 pub mod link_token;
+pub mod logo;
 pub mod managed_user;
 pub mod message;
 pub mod network;

@@ -4,7 +4,9 @@
 //! replaced by itself, sealed anew, or not at all. What cannot be made anew (hashes, tokens in people's hands) goes on
 //! with the derived keys that are kept here; see `crypto::inheritance`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Core, Fault};
 use crate::crypto::inheritance::InheritedKey;
@@ -12,8 +14,13 @@ use crate::crypto::sealer::{SealError, SealedAt};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::store::PgConnection;
 use crate::store::inherited_keys::{self, SealedKey};
+use crate::store::instances;
 use crate::store::sealed_values::{self, Column, OlderValue, RowKey};
 
+/// How often to look for instances where a look may miss some, and how long to wait between: three seconds, in which
+/// each of them looks at the outbox thrice.
+const LOOKS_BEHIND_A_POOLER: u32 = 60;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// Rows in one transaction.
 const BATCH: i64 = 200;
 
@@ -52,6 +59,32 @@ fn open(core: &Core, key: &SealedKey) -> Result<InheritedKey, SealError> {
         purpose: key.purpose,
         bytes: core.sealer.open(&at, &key.sealed_key)?,
     })
+}
+
+/// Returns the master keys that other processes at work on this database seal new values with, unless it is this
+/// process's newest one: their labels, or an empty text for a release that tells none. What they seal meanwhile would
+/// need another run, and one that does not know the newest key cannot open what is sealed anew.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub async fn other_master_keys(core: &Arc<Core>) -> Result<BTreeSet<String>, Fault> {
+    let mut found = BTreeSet::new();
+    // Behind a pooler a connection tells only which client it served last.
+    let looks = if core.db.is_pooled() { LOOKS_BEHIND_A_POOLER } else { 1 };
+    for look in 0..looks {
+        if look > 0 {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        let labels = core
+            .db
+            .read("rewrap.instances", |connection| {
+                instances::newest_master_keys(connection).map_err(Fault::from)
+            })
+            .await?;
+        found.extend(labels.into_iter().filter(|label| label != core.db.master_key()));
+    }
+    Ok(found)
 }
 
 /// Returns how many values there are to seal anew.

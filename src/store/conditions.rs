@@ -68,6 +68,11 @@ impl Conditions {
         diesel::sql_query(CONDITIONS).get_result(connection)
     }
 
+    /// Returns this role's name, quoted where that is necessary.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
     /// Returns the encoding, if it is one that cannot be used.
     pub fn unfit_encoding(&self) -> Option<&str> {
         (self.encoding != ENCODING).then_some(&self.encoding)

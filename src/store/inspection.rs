@@ -103,7 +103,7 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
     let applied = if server.has_migrations {
         let rows: Vec<VersionRow> = diesel::sql_query("SELECT version::text FROM __diesel_schema_migrations")
             .load(&mut connection)
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| unread(&error, &conditions))?;
         rows.into_iter().map(|row| row.version).collect()
     } else {
         BTreeSet::new()
@@ -119,6 +119,17 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         forbidden_tables: server.forbidden_tables,
         max_connections: server.max_connections,
     })
+}
+
+/// Says which right is missing where that is why the applied migrations cannot be read.
+fn unread(error: &diesel::result::Error, conditions: &Conditions) -> MigrationError {
+    let error = error.to_string();
+    if error.contains("permission denied") {
+        let role = conditions.role();
+        MigrationError::MayNotUse(format!("GRANT SELECT ON __diesel_schema_migrations TO {role}"))
+    } else {
+        MigrationError::Failed(error)
+    }
 }
 
 fn known_migrations() -> Result<BTreeSet<String>, MigrationError> {

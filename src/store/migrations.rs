@@ -63,13 +63,37 @@ pub enum MigrationError {
     Failed(String),
 }
 
-/// Applies what is missing and returns the versions applied. Through a pooler it only looks: the lock belongs to a session,
-/// which would go on to somebody else.
+/// Applies what is missing and returns the versions applied.
 ///
 /// # Errors
 ///
 /// Returns [`MigrationError`]; whatever was applied before stays applied.
 pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationError> {
+    apply_step_by_step(url, pooled, |_step| {})
+}
+
+/// One migration that was applied.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// Its version.
+    pub version: &'a str,
+    /// How many were applied so far, this one included.
+    pub done: usize,
+    /// How many there were to apply.
+    pub of: usize,
+}
+
+/// Applies what is missing, tells of each migration, and returns the versions applied. Through a pooler it only looks:
+/// the lock belongs to a session, which would go on to somebody else.
+///
+/// # Errors
+///
+/// Returns [`MigrationError`]; whatever was applied before stays applied.
+pub fn apply_step_by_step(
+    url: &SecretString,
+    pooled: bool,
+    mut progress: impl FnMut(Step<'_>),
+) -> Result<Vec<String>, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
     let mut connection = PgConnection::establish(url.expose_secret()).map_err(refused)?;
     if pooled {
@@ -101,11 +125,24 @@ pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationE
             MigrationError::MayNotCreate(grant)
         });
     }
-    let applied = connection
-        .run_pending_migrations(MIGRATIONS)
+    let pending = connection
+        .pending_migrations(MIGRATIONS)
         .map_err(|error| refused_by(&error.to_string()))?;
+    let mut applied = Vec::with_capacity(pending.len());
+    for migration in &pending {
+        let version = connection
+            .run_migration(migration.as_ref())
+            .map_err(|error| refused_by(&error.to_string()))?
+            .to_string();
+        progress(Step {
+            version: &version,
+            done: applied.len() + 1,
+            of: pending.len(),
+        });
+        applied.push(version);
+    }
     // Closing the connection gives the lock back.
-    Ok(applied.iter().map(ToString::to_string).collect())
+    Ok(applied)
 }
 
 /// Says who may do what this role may not.

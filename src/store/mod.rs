@@ -8,6 +8,7 @@ pub mod conditions;
 pub mod error;
 pub mod inherited_keys;
 pub mod inspection;
+pub mod instances;
 mod kept;
 pub mod link_tokens;
 pub mod managed_users;

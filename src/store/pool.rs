@@ -40,10 +40,13 @@ const CONNECT_STEPS: u32 = 20;
 /// Bounds on every connection: nothing hangs, nothing lingers in a transaction. A pooler in transaction mode would give
 /// them to whoever comes next, so there they are the database role's.
 const SESSION_SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; \
-     SET idle_in_transaction_session_timeout = '10s'; SET TimeZone = 'UTC'; SET application_name = 'vestibule'";
+     SET idle_in_transaction_session_timeout = '10s'; SET TimeZone = 'UTC'";
 
 /// What such a pooler keeps apart for each of its clients.
-const POOLED_SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'; SET application_name = 'vestibule'";
+const POOLED_SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'";
+
+/// What every connection is called, before the label of its instance's newest master key.
+pub(super) const CONNECTION_NAME: &str = "vestibule";
 
 type Manager = ConnectionManager<PgConnection>;
 
@@ -55,17 +58,18 @@ pub struct Database {
     places: Arc<Semaphore>,
     schema_is_ready: Arc<AtomicBool>,
     pooled: bool,
+    master_key: Arc<str>,
 }
 
 impl Database {
     /// Prepares up to `size` connections to a libpq URL; none is made before the first use, and nothing is let through
     /// before [`Database::schema_is_ready`]. `pooled`: the URL leads to a pooler that may run each transaction on another
-    /// session.
+    /// session. `master_key` is the label of the newest one, which the connections tell.
     ///
     /// # Errors
     ///
     /// Fails only when the system has no means left for waiting on threads.
-    pub fn new(url: &SecretString, size: u32, pooled: bool) -> io::Result<Self> {
+    pub fn new(url: &SecretString, size: u32, pooled: bool, master_key: &str) -> io::Result<Self> {
         let size = size.max(1);
         measures::connections(size);
         let connections = usize::from(u16::try_from(size).unwrap_or(u16::MAX));
@@ -79,6 +83,7 @@ impl Database {
             .connection_customizer(Box::new(Prepare {
                 reachable: Arc::clone(&reachable),
                 pooled,
+                name: format!("{CONNECTION_NAME} {master_key}"),
             }))
             .build_unchecked(Manager::new(url.expose_secret()));
         Ok(Self {
@@ -87,6 +92,7 @@ impl Database {
             places: Arc::new(Semaphore::new(connections * WAITING_FOR_EACH)),
             schema_is_ready: Arc::default(),
             pooled,
+            master_key: master_key.into(),
         })
     }
 
@@ -103,6 +109,11 @@ impl Database {
     /// Tells whether there is a pooler in front of the database.
     pub const fn is_pooled(&self) -> bool {
         self.pooled
+    }
+
+    /// Returns the label of the newest master key, which this process's connections tell.
+    pub fn master_key(&self) -> &str {
+        &self.master_key
     }
 
     /// Runs statements in one transaction. `work` may run several times, so it must have no effect but its SQL.
@@ -319,6 +330,7 @@ impl HandleError<ConnectError> for MarkDown {
 struct Prepare {
     reachable: Arc<AtomicBool>,
     pooled: bool,
+    name: String,
 }
 
 impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
@@ -330,7 +342,9 @@ impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
         } else {
             SESSION_SETTINGS
         };
-        connection.batch_execute(settings).map_err(ConnectError::QueryError)?;
+        // A label has digits, letters and a colon. As a parameter it would take another round trip.
+        let settings = format!("{settings}; SET application_name = '{}'", self.name);
+        connection.batch_execute(&settings).map_err(ConnectError::QueryError)?;
         if !self.reachable.swap(true, Ordering::AcqRel) {
             tracing::info!("the database can be reached again");
         }

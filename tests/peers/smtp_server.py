@@ -1,11 +1,11 @@
 """A mail server to send to, which misbehaves on request.
 
-    python smtp_server.py [--answer CODE TEXT] [--times N] [--grudge] [--silent] [--closed] [--hold N]
+    python smtp_server.py [--answer CODE TEXT] [--refuse-sender CODE TEXT] [--times N] [--grudge] [--silent] [--closed] [--hold N]
                           [--no-farewell] [--tls CERTIFICATE KEY] [--implicit] [--user USER PASSWORD [--then PASSWORDS]…]
                           [--ascii]
 
 Prints its port, then one JSON line a mail, as Python's own parser reads it. --answer refuses recipients with an answer,
-the first N of them (all, unless told otherwise); "{address}" in it is the recipient. With --grudge it refuses the first
+the first N of them (all, unless told otherwise); "{address}" in it is the recipient. --refuse-sender refuses every sender. With --grudge it refuses the first
 recipient it meets, again and again, and nobody else. --silent accepts connections and never says a word. --closed has a
 port that nobody listens on before a line comes in on standard input. --hold has the first N mails and does not say so
 before such a line, or the next one. --no-farewell never answers QUIT. --tls wants STARTTLS before anything else, or TLS
@@ -51,7 +51,15 @@ class Recorder:
         self.hold = arguments.hold
         self.farewell = not arguments.no_farewell
         self.ascii = arguments.ascii
+        self.refuse_sender = arguments.refuse_sender
         self.told_to_go_on = asyncio.Event()
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if self.refuse_sender:
+            return " ".join(self.refuse_sender)
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         self.first = self.first or address
@@ -126,6 +134,7 @@ async def keep_silent(reader, writer):
 async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--answer", nargs=2)
+    parser.add_argument("--refuse-sender", nargs=2)
     parser.add_argument("--times", type=int, default=sys.maxsize)
     parser.add_argument("--grudge", action="store_true")
     parser.add_argument("--silent", action="store_true")

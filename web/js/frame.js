@@ -20,12 +20,18 @@ export function frame(name) {
     h(
       'div',
       { class: 'bar' },
-      h('a', { class: 'brand', href: href('') }, h('img', { src: href('icon.svg'), alt: '' }), location.hostname),
+      h('a', { class: 'brand', href: href('') }, h('img', { src: href('logo'), alt: '' }), appName()),
       current() && tabs(name),
       current() && h('button', { type: 'button', class: 'plain', on: { click: leave } }, t('sign_out')),
     ),
   );
   fill(footer, languages());
+}
+
+/** What the deployment is called. The service writes it into the document. @returns {string} */
+function appName() {
+  const named = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="application-name"]'));
+  return named?.content || location.hostname;
 }
 
 /** @param {string} name */

@@ -6,10 +6,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use actix_web::http::header::{self, ETag, EntityTag, IfNoneMatch};
-use actix_web::web::Path;
+use actix_web::web::{Data, Path};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
+use crate::api::branding::Branding;
 use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
 
 /// Scripts and styles are files of ours, none stands in a page, and nothing is asked of another origin. Pictures may be
 /// data, for QR codes. `trusted-types` lets no text become markup.
@@ -19,8 +21,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Asked for anew each time, and answered 304 as long as nothing changed: files of two versions never meet.
 const CACHEABLE: &str = "public, max-age=0, must-revalidate";
 
+/// What a picture may do that is opened by itself: nothing. An SVG may have scripts, and one of an operator is no code
+/// of ours.
+const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
+
 /// What every page is made from; the scripts look at the address.
 const PAGE: &str = "index.html";
+/// The colours of the deployment.
+const STYLE: &str = "css/brand.css";
+/// The picture of the deployment. Without a name's ending, for it may be of several kinds.
+const LOGO: &str = "logo";
 
 /// The pages, by the last part of their address; the page without one is the first. `web/js/pages.js` has the same.
 pub const PAGES: [&str; 17] = [
@@ -104,14 +114,32 @@ files! {
     "js/views/verify-email.js",
 }
 
-impl File {
-    fn content_type(&self) -> &'static str {
-        match self.path.rsplit_once('.') {
-            Some((_, "html")) => "text/html; charset=utf-8",
-            Some((_, "css")) => "text/css; charset=utf-8",
-            Some((_, "js")) => "text/javascript; charset=utf-8",
-            Some((_, "svg")) => "image/svg+xml",
-            _ => "application/octet-stream",
+/// What is answered with.
+struct Served<'a> {
+    bytes: &'a [u8],
+    content_type: &'static str,
+    policy: &'static str,
+}
+
+impl<'a> Served<'a> {
+    /// Finds a file: one that this deployment made at its start, or one of the binary.
+    fn find(path: &str, branding: &'a Branding) -> Option<Self> {
+        let of = |bytes, content_type| Self {
+            bytes,
+            content_type,
+            policy: POLICY,
+        };
+        match path {
+            PAGE => Some(of(branding.page.as_bytes(), content_type(PAGE))),
+            STYLE => Some(of(branding.style.as_bytes(), content_type(STYLE))),
+            LOGO => Some(Self {
+                policy: PICTURE_POLICY,
+                ..of(&branding.logo.bytes, branding.logo.media_type)
+            }),
+            path => {
+                let file = FILES.iter().find(|file| file.path == path)?;
+                Some(of(file.bytes, content_type(file.path)))
+            }
         }
     }
 
@@ -119,6 +147,16 @@ impl File {
         let mut hasher = DefaultHasher::new();
         self.bytes.hash(&mut hasher);
         EntityTag::new_strong(format!("{:016x}", hasher.finish()))
+    }
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.') {
+        Some((_, "html")) => "text/html; charset=utf-8",
+        Some((_, "css")) => "text/css; charset=utf-8",
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "svg")) => "image/svg+xml",
+        _ => "application/octet-stream",
     }
 }
 
@@ -134,13 +172,13 @@ pub async fn redirect() -> HttpResponse {
 /// # Errors
 ///
 /// `not_found` for what is neither.
-pub async fn serve(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
     let path = if PAGES.contains(&name.as_str()) {
         PAGE
     } else {
         name.as_str()
     };
-    let file = FILES.iter().find(|file| file.path == path);
+    let file = Served::find(path, &state.branding);
     let file = file.ok_or_else(|| Problem::of(Code::NotFound))?;
     let tag = file.tag();
     let known = is_known(&request, &tag);
@@ -152,11 +190,11 @@ pub async fn serve(request: HttpRequest, name: Path<String>) -> Result<HttpRespo
     response
         .insert_header(ETag(tag))
         .insert_header((header::CACHE_CONTROL, CACHEABLE))
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+        .insert_header((header::CONTENT_SECURITY_POLICY, file.policy));
     Ok(if known {
         response.finish()
     } else {
-        response.content_type(file.content_type()).body(file.bytes)
+        response.content_type(file.content_type).body(file.bytes.to_vec())
     })
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::Stage;
 use super::report::{Report, State};
 use super::surroundings::cluster;
 use crate::app::{self, OpenedDatabase};
@@ -27,7 +28,7 @@ pub(super) struct Found {
 }
 
 /// Connects and looks around. A private database that was never made stays unmade.
-pub(super) fn reach(config: &Config, report: &mut Report) -> Option<Found> {
+pub(super) fn reach(config: &Config, stage: Stage, report: &mut Report) -> Option<Found> {
     const NAME: &str = "database";
     if matches!(config.database.location, DatabaseLocation::Embedded) && !cluster(config).exists() {
         report.add(NAME, State::Skipped, "private; the first start makes it");
@@ -44,7 +45,7 @@ pub(super) fn reach(config: &Config, report: &mut Report) -> Option<Found> {
         Ok(found) => {
             server(config, &found, report);
             clock(&found, report);
-            schema(&found, report)
+            schema(config, stage, &found, report)
         }
         Err(error) => {
             report.add(NAME, State::Failed, one_line(&error.to_string()));
@@ -61,18 +62,20 @@ fn server(config: &Config, found: &Inspection, report: &mut Report) {
     let (state, detail) = if found.version < OLDEST {
         (
             State::Failed,
-            format!("{version} is too old: 14 is the oldest that will do"),
+            format!("{version} is too old: upgrade it to 14 or newer"),
         )
     } else if found.conditions.read_only {
         (
             State::Failed,
-            "takes no changes: it is a standby, or set to read only".to_owned(),
+            "takes no changes, for it is a standby or set to read only: have DATABASE_URL lead to the primary, or set \
+             default_transaction_read_only to off"
+                .to_owned(),
         )
     } else if i64::from(pool) >= i64::from(found.max_connections) {
         let most = found.max_connections;
         (
             State::Warning,
-            format!("takes {most} connections, and DB_POOL_SIZE alone is {pool}"),
+            format!("takes {most} connections, and DB_POOL_SIZE alone is {pool}: lower it, or raise max_connections"),
         )
     } else {
         (
@@ -85,8 +88,12 @@ fn server(config: &Config, found: &Inspection, report: &mut Report) {
 
 fn clock(found: &Inspection, report: &mut Report) {
     let ahead = found.clock_ahead;
-    let detail = format!("differs from the database's by {} ms", ahead.num_milliseconds().abs());
-    report.add("clock", clock_state(ahead), detail);
+    let state = clock_state(ahead);
+    let mut detail = format!("differs from the database's by {} ms", ahead.num_milliseconds().abs());
+    if state != State::Ok {
+        detail.push_str(": have NTP set both");
+    }
+    report.add("clock", state, detail);
 }
 
 fn clock_state(ahead: TimeDelta) -> State {
@@ -98,33 +105,28 @@ fn clock_state(ahead: TimeDelta) -> State {
 }
 
 /// Tells whether the schema is this program's.
-fn schema(found: &Inspection, report: &mut Report) -> bool {
+fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report) -> bool {
     const NAME: &str = "schema";
     if let Some(newer) = &found.newer {
-        let detail =
-            format!("has migration {newer}, which this program does not know: it was made by a newer vestibule");
+        let detail = format!(
+            "has migration {newer}, which this program does not know, for it was made by a newer vestibule: install that \
+             one"
+        );
         report.add(NAME, State::Failed, detail);
         return false;
     }
     if !found.pending.is_empty() {
-        let waiting = found.pending.len();
-        if let Some(grant) = found.conditions.missing_grant() {
-            let detail = format!("{waiting} migrations are to be applied, and this role lacks: {grant}");
-            report.add(NAME, State::Failed, detail);
-        } else if found.conditions.may_create {
-            report.add(
-                NAME,
-                State::Warning,
-                format!("{waiting} migrations are to be applied; the next start does it"),
-            );
-        } else {
-            let detail = format!("{waiting} migrations are to be applied, and this role may not make tables");
-            report.add(NAME, State::Failed, detail);
-        }
+        let (state, detail) = pending(config, stage, found);
+        report.add(NAME, state, detail);
         return false;
     }
     if !found.forbidden_tables.is_empty() {
-        let detail = format!("this role may not read or write: {}", found.forbidden_tables.join(", "));
+        let tables = found.forbidden_tables.join(", ");
+        let role = found.conditions.role();
+        let detail = format!(
+            "this role may not read or write: {tables}; have the owner run GRANT SELECT, INSERT, UPDATE, DELETE ON \
+             {tables} TO {role}"
+        );
         report.add(NAME, State::Failed, detail);
         return false;
     }
@@ -138,6 +140,39 @@ fn schema(found: &Inspection, report: &mut Report) -> bool {
         );
     }
     true
+}
+
+/// Judges migrations that are to be applied: who does it, and whether that is still to come.
+fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String) {
+    let waiting = found.pending.len();
+    if let Some(grant) = found.conditions.missing_grant() {
+        let detail = format!("{waiting} migrations are to be applied, and this role lacks: {grant}");
+        return (State::Failed, detail);
+    }
+    if !found.conditions.may_create {
+        let detail = format!(
+            "{waiting} migrations are to be applied, and this role may not make tables: run `vestibule migrate` as the \
+             owner"
+        );
+        return (State::Failed, detail);
+    }
+    match stage {
+        _ if config.database.pooled => (
+            State::Failed,
+            format!(
+                "{waiting} migrations are to be applied, which a pooler is in the way of: run `vestibule migrate` \
+                 without it"
+            ),
+        ),
+        Stage::BeforeStart => (
+            State::Ok,
+            format!("{waiting} migrations are to be applied; the next start does it"),
+        ),
+        Stage::Running => (
+            State::Failed,
+            format!("{waiting} migrations are to be applied: run `vestibule migrate`, or start the service"),
+        ),
+    }
 }
 
 /// Opens what the database holds.
@@ -161,7 +196,9 @@ pub(super) async fn keys(core: &Arc<Core>, usable: bool, report: &mut Report) {
         }
         Ok(KeysFound::Incomplete) => report.add(NAME, State::Failed, "none signs, or none is there to follow"),
         Err(fault @ (Fault::Seal(_) | Fault::UnknownKey(_))) => {
-            let detail = format!("the master key is not the one that they were sealed with: {fault}");
+            let detail = format!(
+                "the master key is not the one that they were sealed with ({fault}): put the right one into MASTER_KEY"
+            );
             report.add(NAME, State::Failed, detail);
         }
         Err(fault) => report.add(NAME, State::Failed, one_line(&fault.to_string())),

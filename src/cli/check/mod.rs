@@ -2,6 +2,7 @@
 //!
 //! Changes nothing, makes nothing and sends nothing: a private database or a master key that are not there yet stay so.
 
+mod certificate;
 mod database;
 mod public_url;
 mod report;
@@ -25,16 +26,26 @@ const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const SLOWEST_HASH_MS: i64 = 1000;
 const QUICKEST_HASH_MS: i64 = 50;
 
+/// Whether the service is expected to run already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It is not: what only a start brings about is not missing yet.
+    BeforeStart,
+    /// It is, and everything has to be there.
+    Running,
+}
+
 /// Checks, prints, and fails if anything has failed.
-pub(super) fn run(mut config: Config, as_json: bool) -> Result<(), Failure> {
+pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(), Failure> {
     telemetry::init(config.server.log_format, &quieter(log_filter()));
     let mut report = Report::default();
     report.add("settings", State::Ok, "can be used");
     let key_is_there = surroundings::master_key(&config, &mut report);
+    surroundings::secret_files(&config, &mut report);
     surroundings::data_directory(&config, &mut report);
     surroundings::proxies(&config, &mut report);
     surroundings::measures(&config, &mut report);
-    let found = database::reach(&config, &mut report);
+    let found = database::reach(&config, stage, &mut report);
     if !key_is_there {
         // Making one is the start's to do.
         config.master_key = MasterKeySource::Given(Box::new(config::parse_keyring(NO_KEY).map_err(Failure::of)?));
@@ -55,7 +66,8 @@ pub(super) fn run(mut config: Config, as_json: bool) -> Result<(), Failure> {
         }),
         Err(error) => report.add("program", State::Failed, error.to_string()),
     }
-    public_url::ask(&config, &mut report);
+    certificate::look(&issuer(&config), &mut report);
+    public_url::ask(&config, stage, &mut report);
     let closed = found.map_or(Ok(()), |found| found.opened.close());
     write_out(&if as_json { report.json() } else { report.table() })?;
     closed?;

@@ -1,6 +1,6 @@
 //! Whether the public URL leads to this deployment: what clients and back ends see of it.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,42 +8,63 @@ use rustls::crypto::aws_lc_rs;
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use super::Stage;
 use super::report::{Report, State};
 use crate::cli::operate::public_url;
 use crate::config::Config;
 
 /// How long to wait for the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Most bytes of it.
+/// Most bytes of it that are looked at.
 const MOST_BYTES: u64 = 64 * 1024;
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// What a proxy answers when there is nobody behind it.
 const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
 
-/// Asks for the metadata, as every verifier does first.
-pub(super) fn ask(config: &Config, report: &mut Report) {
+/// Asks for the metadata, as every verifier does first, and for the measures, which must not be there.
+pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
     let issuer = public_url(config);
     let (state, detail) = if config.server.public_url.is_none() && config.server.listen.port() == 0 {
         (State::Skipped, "neither PUBLIC_URL nor a port is set".to_owned())
     } else {
         match fetch(&format!("{issuer}{METADATA}")) {
-            Ok((status, body)) => judge(&issuer, status, &body),
-            // Without a public URL there is nothing in front: nobody listens because nothing was started.
-            Err(Unanswered::Refused) if config.server.public_url.is_none() => (
+            Ok((status, _)) if stage == Stage::BeforeStart && NOBODY_BEHIND.contains(&status) => (
                 State::Skipped,
-                format!("nobody listens at {issuer}: the service is not running"),
+                format!("{issuer} answers {status}, as it should before the start"),
             ),
+            Ok((status, body)) => match judge(&issuer, status, &body) {
+                (State::Ok, _) if shows_measures(&issuer) => (
+                    State::Failed,
+                    format!("{issuer}/metrics shows everyone how much goes on: have the proxy lead to LISTEN only"),
+                ),
+                judged => judged,
+            },
+            // Without a public URL there is nothing in front: nothing listens because nothing was started.
+            Err(Unanswered::Refused) if stage == Stage::BeforeStart || config.server.public_url.is_none() => (
+                State::Skipped,
+                format!("nothing listens at {issuer}: the service is not running"),
+            ),
+            // What stands in front may be set up after the service. A certificate that is not trusted is there already.
+            Err(unanswered) if stage == Stage::BeforeStart && !matches!(unanswered, Unanswered::Tls) => {
+                (State::Warning, format!("{issuer} {}", unanswered.as_str()))
+            }
             Err(unanswered) => (State::Failed, format!("{issuer} {}", unanswered.as_str())),
         }
     };
     report.add("public url", state, detail);
 }
 
+/// Tells whether Prometheus's text comes from the public URL. The service serves it on METRICS_LISTEN only, so a proxy
+/// leads there.
+fn shows_measures(issuer: &str) -> bool {
+    fetch(&format!("{issuer}/metrics")).is_ok_and(|(status, body)| status == 200 && body.contains("# TYPE "))
+}
+
 fn judge(issuer: &str, status: u16, body: &str) -> (State, String) {
     if NOBODY_BEHIND.contains(&status) {
         return (
-            State::Warning,
-            format!("{issuer} answers {status}: is the service running?"),
+            State::Failed,
+            format!("{issuer} answers {status}: start the service, or correct where the proxy passes requests on to"),
         );
     }
     let metadata: Option<Value> = serde_json::from_str(body).ok().filter(|_| status == 200);
@@ -52,11 +73,16 @@ fn judge(issuer: &str, status: u16, body: &str) -> (State, String) {
         Some(said) if said == issuer => (State::Ok, format!("{issuer} is this service")),
         Some(_) => (
             State::Failed,
-            format!("{issuer} leads to a service with another issuer"),
+            format!(
+                "{issuer} leads to a service with another issuer: correct PUBLIC_URL here, or where that service runs"
+            ),
         ),
         None => (
             State::Failed,
-            format!("{issuer} leads to something else: it answers {status} without metadata of ours"),
+            format!(
+                "{issuer} leads to something else: it answers {status} without metadata of ours; correct PUBLIC_URL, or \
+                 where the proxy passes requests on to"
+            ),
         ),
     }
 }
@@ -73,11 +99,11 @@ enum Unanswered {
 impl Unanswered {
     const fn as_str(&self) -> &'static str {
         match self {
-            Self::Unknown => "has a host that is not known",
-            Self::Late => "did not answer in time",
-            Self::Tls => "has a certificate that is not trusted, or no TLS",
-            Self::Refused => "cannot be reached: nobody listens there",
-            Self::Other => "cannot be reached",
+            Self::Unknown => "has a host that is not known: make its DNS record, or correct PUBLIC_URL",
+            Self::Late => "did not answer in time: look at what is in front, and at firewalls",
+            Self::Tls => "cannot be asked, for its certificate is not trusted",
+            Self::Refused => "cannot be reached: nothing listens there; start what is in front",
+            Self::Other => "cannot be reached: look at what is in front, and at firewalls",
         }
     }
 }
@@ -97,8 +123,10 @@ fn fetch(url: &str) -> Result<(u16, String), Unanswered> {
         .build()
         .into();
     let mut answer = agent.get(url).call().map_err(|error| unanswered(&error))?;
-    let body = answer.body_mut().with_config().limit(MOST_BYTES).read_to_string();
-    Ok((answer.status().as_u16(), body.unwrap_or_default()))
+    // The beginning of what is longer is enough to know it by.
+    let mut body = Vec::new();
+    let _ = answer.body_mut().as_reader().take(MOST_BYTES).read_to_end(&mut body);
+    Ok((answer.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
 }
 
 fn unanswered(error: &ureq::Error) -> Unanswered {
@@ -135,7 +163,7 @@ mod tests {
             (200, r#"{"issuer":1}"#, State::Failed),
             (404, r#"{"issuer":"https://auth.example.com"}"#, State::Failed),
             (301, "", State::Failed),
-            (502, "", State::Warning),
+            (502, "", State::Failed),
         ] {
             assert_eq!(judge(issuer, status, body).0, expected, "{status} {body}");
         }

@@ -1,7 +1,7 @@
 //! What is on this machine: the master key's file, the data directory, and who may speak for others.
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use ipnetwork::IpNetwork;
 use super::report::{Report, State};
 use crate::app::MASTER_KEY_FILE;
 use crate::cli::operate::public_url;
-use crate::config::{Config, DatabaseLocation, MasterKeySource, MetricsListen};
+use crate::config::{Config, DatabaseLocation, MasterKeySource, MetricsListen, SecretFile};
 
 /// Less free space than this stops a database soon, or is too little to begin with.
 const LEAST_FREE_MIB: u64 = 100;
@@ -26,16 +26,14 @@ pub(super) fn master_key(config: &Config, report: &mut Report) -> bool {
     let path = config.database.data_dir.join(MASTER_KEY_FILE);
     let shown = path.display();
     match fs::metadata(&path) {
-        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
-            report.add(NAME, State::Failed, format!("others may read {shown}: chmod 600"));
-            true
-        }
-        Ok(_) => {
-            report.add(
-                NAME,
-                State::Ok,
-                format!("in {shown}; keep a copy with the database's backups"),
-            );
+        Ok(metadata) => {
+            let (state, detail) = exposure(&path, &metadata).unwrap_or_else(|| {
+                (
+                    State::Ok,
+                    format!("in {shown}; keep a copy apart from the database's backups"),
+                )
+            });
+            report.add(NAME, state, detail);
             true
         }
         Err(_) if !cluster(config).exists() => {
@@ -47,6 +45,48 @@ pub(super) fn master_key(config: &Config, report: &mut Report) -> bool {
             report.add(NAME, State::Failed, lost);
             false
         }
+    }
+}
+
+/// Looks at who else may read the files that secrets were read from.
+pub(super) fn secret_files(config: &Config, report: &mut Report) {
+    const NAME: &str = "secret files";
+    if config.secret_files.is_empty() {
+        return report.add(NAME, State::Skipped, "no secret was read from a file");
+    }
+    let exposed = |file: &SecretFile| {
+        let (state, detail) = exposure(&file.path, &fs::metadata(&file.path).ok()?)?;
+        Some((state, format!("{}: {detail}", file.variable)))
+    };
+    let mut found: Vec<(State, String)> = config.secret_files.iter().filter_map(exposed).collect();
+    // A file that holds several secrets is told of once.
+    found.dedup_by(|later, earlier| {
+        later.1.split_once(": ").map(|it| it.1) == earlier.1.split_once(": ").map(|it| it.1)
+    });
+    if found.is_empty() {
+        report.add(NAME, State::Ok, "only their owner can read them");
+    }
+    for (state, detail) in found {
+        report.add(NAME, state, detail);
+    }
+}
+
+/// Says who but its owner can read a file that holds a secret. systemd gives credentials to the service's account by an
+/// ACL, which shows as a right of the group, so that right alone is no fault.
+fn exposure(path: &Path, metadata: &fs::Metadata) -> Option<(State, String)> {
+    const READ_BY_ALL: u32 = 0o004;
+    const ANYTHING_BY_OTHERS: u32 = 0o077;
+    let shown = path.display();
+    match metadata.permissions().mode() {
+        mode if mode & READ_BY_ALL != 0 => Some((
+            State::Failed,
+            format!("every account on this machine may read {shown}: chmod 600 {shown}"),
+        )),
+        mode if mode & ANYTHING_BY_OTHERS != 0 => Some((
+            State::Warning,
+            format!("its group may read {shown}: chmod 600 {shown}, unless the group is the service's own"),
+        )),
+        _ => None,
     }
 }
 
@@ -98,8 +138,23 @@ fn free_mib(path: &Path) -> Option<u64> {
 
 /// Looks where measures are served, and who may reach them.
 pub(super) fn measures(config: &Config, report: &mut Report) {
+    let proxy_is_here = config
+        .server
+        .trusted_proxies
+        .iter()
+        .any(|network| network.ip().is_loopback());
     let (state, detail) = match config.server.metrics_listen {
+        MetricsListen::Off if proxy_is_here => (
+            State::Warning,
+            "off: with a proxy on this machine in front, nothing shows how the service itself does; \
+             set METRICS_LISTEN to 127.0.0.1:8960"
+                .to_owned(),
+        ),
         MetricsListen::Off => (State::Skipped, "off: no measures are served".to_owned()),
+        MetricsListen::Named(address) if is_open_to_the_internet(address.ip()) => (
+            State::Failed,
+            format!("on {address}, which the internet reaches: set METRICS_LISTEN to a private address"),
+        ),
         MetricsListen::Named(address) if is_public(address.ip()) => (
             State::Warning,
             format!("on {address}: everyone who reaches it sees how much goes on; name a private address"),
@@ -107,6 +162,25 @@ pub(super) fn measures(config: &Config, report: &mut Report) {
         MetricsListen::Default(address) | MetricsListen::Named(address) => (State::Ok, format!("on {address}")),
     };
     report.add("measures", state, detail);
+}
+
+/// Whether an address leads to this machine from everywhere: a public one, or every address of a machine that has a
+/// public one. In a container that has a private network only, listening on every address is usual.
+fn is_open_to_the_internet(address: IpAddr) -> bool {
+    if !address.is_unspecified() {
+        return is_public(address);
+    }
+    // Connecting a UDP socket sends nothing. It makes the system choose the address that it would send from.
+    let own = |bind: &str, toward: &str| {
+        let socket = UdpSocket::bind(bind).ok()?;
+        socket.connect(toward).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    // Addresses for documentation (RFC 5737 §3, RFC 3849): they are routed as every other one is.
+    [own("0.0.0.0:0", "192.0.2.1:9"), own("[::]:0", "[2001:db8::1]:9")]
+        .into_iter()
+        .flatten()
+        .any(is_public)
 }
 
 /// Addresses that lead to the machine from elsewhere than from private networks.
@@ -133,8 +207,15 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
             format!("{wide} are public addresses of many others"),
         );
     } else if trusted.is_empty() && public_url(config).starts_with("https:") {
-        let missing = "none, though something ends TLS in front: all requests seem to come from there";
-        report.add(NAME, State::Warning, missing);
+        let missing = "none, though something ends TLS in front: all clients share its address, and with it one limit; \
+                       set TRUSTED_PROXIES to its network";
+        report.add(NAME, State::Failed, missing);
+    } else if let Some(loopback) = untrusted_loopback(config) {
+        let missing = format!(
+            "only this machine reaches {loopback}, so what is in front comes from there, and is not among them: \
+             all clients share its address; add {loopback} to TRUSTED_PROXIES"
+        );
+        report.add(NAME, State::Failed, missing);
     } else {
         let networks: Vec<String> = trusted.iter().map(ToString::to_string).collect();
         let networks = if networks.is_empty() {
@@ -144,6 +225,14 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
         };
         report.add(NAME, State::Ok, networks);
     }
+}
+
+/// Returns the loopback address that the service listens on, if what stands in front of it is there too and not
+/// trusted.
+fn untrusted_loopback(config: &Config) -> Option<IpAddr> {
+    let (listen, trusted) = (config.server.listen.ip(), &config.server.trusted_proxies);
+    let is_missing = listen.is_loopback() && !trusted.is_empty();
+    (is_missing && !trusted.iter().any(|network| network.contains(listen))).then_some(listen)
 }
 
 fn is_wide_and_public(network: &IpNetwork) -> bool {

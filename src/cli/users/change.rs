@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use indicatif::ProgressBar;
-
 use super::unknown;
 use crate::cli::confirm::Consent;
 use crate::cli::operate::operate;
+use crate::cli::progress::Progress;
 use crate::cli::{Failure, complain, write_out};
 use crate::config::Config;
 use crate::domain::ids::UserId;
@@ -103,10 +102,10 @@ pub(super) fn sign_out_everybody(config: &Config, yes: bool) -> Result<(), Failu
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
         consent.ask("End the sessions of everybody, administrators included?")?;
-        let progress = ProgressBar::new_spinner();
+        let progress = Progress::of_unknown_length("sessions ended");
         let operator = Operator::command_line(&core);
-        let ended = users::sign_out_everybody(&core, &operator, || progress.inc(1)).await;
-        progress.finish_and_clear();
+        let ended = users::sign_out_everybody(&core, &operator, || progress.add(1)).await;
+        progress.finish();
         write_out(&format!("{} sessions ended\n", ended?))
     })
 }

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::cli::operate::operate;
-use crate::cli::{Failure, progress, write_out};
+use crate::cli::progress::Progress;
+use crate::cli::{Failure, write_out};
 use crate::config::Config;
 use crate::domain::typed_text::without_byte_order_mark;
 use crate::flows::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
@@ -25,7 +25,7 @@ pub(super) fn run(config: &Config, file: &Path, dry_run: bool, as_json: bool) ->
     operate(config, async |core| {
         let mut run = UserImport::new(core, dry_run);
         let outcome = feed(&mut run, &mut source).await;
-        source.progress.finish_and_clear();
+        source.progress.finish();
         // Also when it was cut short: what was done was done.
         let report = &run.report;
         write_out(&if as_json {
@@ -54,7 +54,7 @@ async fn feed(run: &mut UserImport, source: &mut Source) -> Result<(), Failure> 
         }
         run.take(batch).await?;
         let report = &run.report;
-        source.progress.set_message(format!(
+        source.progress.say(format!(
             "{} imported, {} present, {} failed",
             report.imported, report.present, report.failed
         ));
@@ -65,7 +65,7 @@ async fn feed(run: &mut UserImport, source: &mut Source) -> Result<(), Failure> 
 struct Source {
     reader: BufReader<Box<dyn Read>>,
     lines: u64,
-    progress: ProgressBar,
+    progress: Progress,
 }
 
 impl Source {
@@ -79,9 +79,9 @@ impl Source {
             (Box::new(file), length)
         };
         let progress = if length > 0 {
-            progress::bar(length)
+            Progress::new("bytes", length)
         } else {
-            ProgressBar::new_spinner()
+            Progress::of_unknown_length("bytes")
         };
         Ok(Self {
             reader: BufReader::new(reader),
@@ -104,7 +104,7 @@ impl Source {
             if too_long && !text.ends_with(b"\n") {
                 read += self.reader.skip_until(b'\n')?;
             }
-            self.progress.inc(u64::try_from(read).unwrap_or_default());
+            self.progress.add(u64::try_from(read).unwrap_or_default());
             if too_long || !without_byte_order_mark(&text).trim_ascii().is_empty() {
                 return Ok(Some(ImportLine {
                     number: self.lines,
@@ -168,7 +168,7 @@ mod tests {
         let mut source = Source {
             reader: BufReader::new(Box::new(io::Cursor::new(text.to_vec()))),
             lines: 0,
-            progress: ProgressBar::hidden(),
+            progress: Progress::of_unknown_length("bytes"),
         };
         let mut lines = Vec::new();
         while let Some(line) = source.next_line().unwrap() {

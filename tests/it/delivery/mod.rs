@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use uuid::Uuid;
-use vestibule::delivery::templates::Templates;
+use vestibule::delivery::templates::{Brand, Templates, TextFiles};
 use vestibule::delivery::{Outgoing, SendError, Transport};
 use vestibule::domain::client_program::ClientProgram;
 use vestibule::domain::clock::Clock;
@@ -48,6 +48,15 @@ fn code() -> Message {
     }
 }
 
+fn templates() -> Templates {
+    let brand = Brand {
+        host: "auth.example.com".to_owned(),
+        name: "auth.example.com".to_owned(),
+        accent: None,
+    };
+    Templates::new(brand, &TextFiles::default())
+}
+
 fn outgoing(channel: Channel, letter: &Letter) -> Outgoing {
     Outgoing {
         id: Uuid::from_u128(7),
@@ -55,7 +64,7 @@ fn outgoing(channel: Channel, letter: &Letter) -> Outgoing {
         kind: letter.message.kind(),
         locale: letter.locale.as_str(),
         code: letter.message.code().map(str::to_owned),
-        rendered: Templates::new("auth.example.com".to_owned()).render(channel, letter),
+        rendered: templates().render(channel, letter),
     }
 }
 

@@ -51,6 +51,24 @@ async fn an_account_comes_with_a_pending_authenticator_and_a_pre_auth_token() {
 }
 
 #[actix_web::test]
+async fn authenticator_apps_and_mails_show_the_name_of_the_deployment() {
+    let app = TestApp::with(&[("APP_NAME", "Fox & Friends"), ("REGISTRATION", "explicit")]).await;
+    let body = json!({"email": "jo@example.com", "password": PASSWORD});
+    let answer = app.post("/register", &body).await.expect(201).json();
+    let uri = answer["totp"]["otpauth_uri"].as_str().unwrap();
+    assert!(
+        uri.starts_with("otpauth://totp/Fox%20%26%20Friends:jo%40example.com?"),
+        "{uri}"
+    );
+    assert!(uri.contains("&issuer=Fox%20%26%20Friends&"), "{uri}");
+    let mails = app.get("/dev/outbox?to=jo@example.com").await.expect(200).json();
+    assert!(mails[0]["text"].as_str().unwrap().contains("Fox & Friends"), "{mails}");
+    // The issuer of tokens stays what verifiers know.
+    let metadata = app.get("/.well-known/oauth-authorization-server").await.json();
+    assert_eq!(metadata["issuer"], "https://auth.example.com");
+}
+
+#[actix_web::test]
 async fn a_username_alone_is_enough_and_logs_in() {
     let app = TestApp::new().await;
     let answer = app

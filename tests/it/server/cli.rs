@@ -58,6 +58,42 @@ fn all_faulty_settings_are_told_at_once() {
 }
 
 #[test]
+fn a_name_a_colour_a_picture_or_words_that_cannot_be_used_are_told_at_the_start() {
+    let place = open_directory();
+    let file = |name: &str, text: &str| {
+        fs::write(place.path().join(name), text).unwrap();
+        place.path().join(name)
+    };
+    let page = file("page.html", "<html></html>");
+    let ended = Launch::serve()
+        .env("VESTIBULE_APP_NAME", "Fox: and friends")
+        .env("VESTIBULE_ACCENT_COLOR", "blue")
+        .env("VESTIBULE_LOGO", &page)
+        .env("VESTIBULE_TEXTS_DIR", place.path())
+        .run()
+        .expect(2);
+    for says in [
+        "VESTIBULE_APP_NAME: must be 1 to 64 characters",
+        "VESTIBULE_ACCENT_COLOR: must be a colour such as #1d4f91",
+        "VESTIBULE_LOGO: must be an SVG or a PNG",
+        "VESTIBULE_TEXTS_DIR: has no file of texts",
+    ] {
+        assert!(ended.stderr.contains(says), "{says}\n{}", ended.stderr);
+    }
+    let texts = file("en.ftl", "when = { $wehn }\n");
+    let ended = Launch::of("check")
+        .env("VESTIBULE_LOGO", "/does/not/exist.png")
+        .env("VESTIBULE_TEXTS_DIR", place.path())
+        .run()
+        .expect(2)
+        .saying("VESTIBULE_LOGO: cannot be read from /does/not/exist.png");
+    ended
+        .saying(texts.to_str().unwrap())
+        .saying("when has a placeholder that cannot be filled")
+        .saying("$wehn");
+}
+
+#[test]
 fn a_named_database_wants_a_master_key() {
     let ended = Launch::serve().env("DATABASE_URL", NOWHERE).run();
     ended.expect(2).saying("VESTIBULE_MASTER_KEY: is required");

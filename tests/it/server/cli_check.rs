@@ -62,7 +62,11 @@ fn assert_found(launch: Launch, name: &str, state: &str, detail: &str) {
 #[test]
 fn a_deployment_as_it_should_be_passes() {
     let database = Database::create();
-    let program = serve(&database);
+    let program = Launch::serve()
+        .env("DATABASE_URL", database.url())
+        .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+        .start();
+    program.ready();
     let ended = check(database.url()).env("VESTIBULE_LISTEN", program.address()).run();
     for name in [
         "settings",
@@ -95,8 +99,8 @@ fn measures_that_everyone_can_reach_are_told() {
         ("off", "skipped", "no measures"),
         ("10.0.0.5:8960", "ok", "on 10.0.0.5:8960"),
         ("[fd00::5]:8960", "ok", "on [fd00::5]:8960"),
-        ("203.0.113.5:8960", "warning", "private address"),
-        ("0.0.0.0:8960", "warning", "private address"),
+        ("203.0.113.5:8960", "failed", "private address"),
+        ("[2001:db8::5]:8960", "failed", "private address"),
     ] {
         let launch = check(NOWHERE).env("VESTIBULE_METRICS_LISTEN", listen);
         assert_found(launch, "measures", state, detail);
@@ -112,7 +116,11 @@ fn a_database_that_cannot_be_used_is_told_with_the_reason() {
     assert_found(check(&absent), "database", "failed", "does not exist");
 
     // Nothing was applied by looking.
-    assert_found(check(database.url()), "schema", "warning", "the next start does it");
+    let before_start = check(database.url()).args(["--before-start"]);
+    assert_found(before_start, "schema", "ok", "the next start does it");
+    assert_found(check(database.url()), "schema", "failed", "run `vestibule migrate`");
+    let pooled = check(database.url()).env("VESTIBULE_DB_POOLER", "transaction");
+    assert_found(pooled.args(["--before-start"]), "schema", "failed", "a pooler");
     assert_eq!(
         database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
         "0"
@@ -146,8 +154,9 @@ fn a_role_without_the_rights_it_needs_is_told() {
     // The role of a connection that becomes another one at once, whatever the server's ways to log in are.
     let separator = if database.url().contains('?') { '&' } else { '?' };
     let url = format!("{}{separator}options=-crole%3D{role}", database.url());
-    assert_found(check(&url), "database", "failed", "permission denied");
-    database.sql(&format!("GRANT SELECT ON __diesel_schema_migrations TO {role}"));
+    let grant = format!("GRANT SELECT ON __diesel_schema_migrations TO {role}");
+    assert_found(check(&url), "database", "failed", &grant);
+    database.sql(&grant);
     assert_found(check(&url), "schema", "failed", "may not read or write: audit_events");
     database.sql(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"));
     assert_found(check(&url), "schema", "warning", "may not make tables");
@@ -253,12 +262,11 @@ fn a_webhook_and_a_list_of_stolen_passwords_have_to_answer() {
 #[test]
 fn the_public_url_has_to_lead_to_this_deployment() {
     let place = DataDir::new();
-    let program = Launch::dev().data_dir(&place).start();
+    let program = Launch::serve().data_dir(&place).start();
     program.ready();
     let address = program.address();
     let port = address.rsplit(':').next().unwrap();
     let at = |url: &str| check(NOWHERE).env("VESTIBULE_PUBLIC_URL", url);
-    assert_found(at(&format!("http://{address}")), "public url", "ok", "is this service");
     assert_found(
         at(&format!("http://localhost:{port}")),
         "public url",
@@ -272,8 +280,13 @@ fn the_public_url_has_to_lead_to_this_deployment() {
         "without metadata of ours",
     );
     // It speaks no TLS.
-    assert_found(at(&format!("https://{address}")), "public url", "failed", "");
-    assert_found(at("http://127.0.0.1:1"), "public url", "failed", "nobody listens");
+    let https = format!("https://{address}");
+    assert_found(at(&https), "certificate", "failed", "does not speak TLS");
+    assert_found(at(&https), "public url", "failed", "cannot be asked");
+    assert_found(at("http://127.0.0.1:1"), "public url", "failed", "nothing listens");
+    let before_start = at("http://127.0.0.1:1").args(["--before-start"]);
+    assert_found(before_start, "public url", "skipped", "is not running");
+    assert_found(at(&format!("http://{address}")), "public url", "ok", "is this service");
     // By default nothing is in front: the service is just not running.
     assert_found(check(NOWHERE), "public url", "skipped", "is not running");
     program.stop().expect(0);
@@ -290,9 +303,24 @@ fn proxies_that_let_everybody_lie_are_told() {
     );
     assert_found(trusting("::/0"), "trusted proxies", "failed", "lets everybody say");
     assert_found(trusting("8.0.0.0/8"), "trusted proxies", "warning", "public addresses");
-    assert_found(trusting("10.0.0.0/8"), "trusted proxies", "ok", "10.0.0.0/8");
+    let private = trusting("10.0.0.0/8")
+        .env("VESTIBULE_LISTEN", "10.0.0.5:1")
+        .env("VESTIBULE_PUBLIC_URL", "https://localhost:1");
+    assert_found(private, "trusted proxies", "ok", "10.0.0.0/8");
     let https = check(NOWHERE).env("VESTIBULE_PUBLIC_URL", "https://localhost:1");
-    assert_found(https, "trusted proxies", "warning", "something ends TLS in front");
+    assert_found(https, "trusted proxies", "failed", "all clients share its address");
+    // What is in front of a loopback address comes from there.
+    let elsewhere = trusting("10.0.0.0/8").env("VESTIBULE_LISTEN", "127.0.0.1:1");
+    assert_found(elsewhere, "trusted proxies", "failed", "add 127.0.0.1");
+    let here = trusting("10.0.0.0/8,127.0.0.0/8").env("VESTIBULE_METRICS_LISTEN", "off");
+    assert_found(here, "trusted proxies", "ok", "127.0.0.0/8");
+    let blind = trusting("127.0.0.1/32").env("VESTIBULE_METRICS_LISTEN", "off");
+    assert_found(
+        blind,
+        "measures",
+        "warning",
+        "nothing shows how the service itself does",
+    );
 }
 
 #[test]
@@ -305,7 +333,7 @@ fn what_is_not_there_yet_is_not_made_and_a_lost_or_open_key_is_told() {
             .data_dir(&place)
     };
     assert!(!place.path().exists());
-    let ended = here().run().expect(0);
+    let ended = here().args(["--before-start"]).run().expect(0);
     for name in ["master key", "database", "signing keys"] {
         assert_eq!(found(&ended, name).0, "skipped", "{name}");
     }
@@ -320,7 +348,9 @@ fn what_is_not_there_yet_is_not_made_and_a_lost_or_open_key_is_told() {
 
     let key = place.path().join("master.key");
     fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
-    assert_found(here(), "master key", "failed", "others may read");
+    assert_found(here(), "master key", "failed", "every account on this machine may read");
+    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    assert_found(here(), "master key", "warning", "its group may read");
     fs::rename(&key, place.path().join("elsewhere")).unwrap();
     assert_found(here(), "master key", "failed", "nothing in the database can be opened");
     assert!(!key.exists());

@@ -24,7 +24,7 @@ const BOUNDED: Duration = Duration::from_secs(20);
 const CUT: &str = "DO $$ BEGIN FOR i IN 1..500 LOOP
     PERFORM pg_stat_clear_snapshot();
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'vestibule' AND state <> 'idle';
+        WHERE datname = current_database() AND application_name LIKE 'vestibule %' AND state <> 'idle';
     PERFORM pg_sleep(0.01);
 END LOOP; END $$";
 

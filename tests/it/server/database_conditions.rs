@@ -102,7 +102,7 @@ fn a_role_without_rights_on_the_schema_is_told_the_grant_that_helps() {
         .args(["--json"])
         .run()
         .expect(1);
-    assert!(checked(&ended, "database").contains("permission denied"), "{ended:?}");
+    assert!(checked(&ended, "database").contains("GRANT SELECT ON"), "{ended:?}");
     database.sql(&format!(
         "DROP OWNED BY \"{owner}\", {service} CASCADE; DROP ROLE \"{owner}\", {service}"
     ));

@@ -147,7 +147,7 @@ fn connections_that_an_operator_ended_are_replaced_unnoticed() {
         fill_the_pool(&client, &tokens.access);
         let ended = psql(
             cluster.url(),
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'vestibule'",
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'vestibule %'",
         );
         assert_ne!(ended, "0");
 
@@ -174,7 +174,7 @@ fn a_database_that_crashes_under_load_causes_no_fault_of_ours() {
                     })
                 })
                 .collect();
-            let find = "SELECT min(pid) FROM pg_stat_activity WHERE application_name = 'vestibule'";
+            let find = "SELECT min(pid) FROM pg_stat_activity WHERE application_name LIKE 'vestibule %'";
             let backend: u32 = eventually("a connection", || psql(cluster.url(), find).parse().ok());
             // The server then throws out all others, too, and recovers.
             send(Signal::KILL, backend);

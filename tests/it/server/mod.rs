@@ -10,6 +10,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;
 
+mod broken_deployments;
 mod cli;
 mod cli_check;
 mod cli_users;
@@ -37,6 +38,7 @@ mod rewrap;
 mod rolling_restart;
 mod rotated_secrets;
 mod slow_senders;
+mod systemd;
 #[cfg(feature = "otlp")]
 mod traces;
 mod under_load;

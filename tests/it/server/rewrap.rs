@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use super::instances::{MASTER_KEY, instance};
 use super::person::Person;
-use super::postgres::Database;
+use super::postgres::{Database, psql};
 use super::process::eventually;
 use super::program::Launch;
 use super::user_import::{import, many};
 
 const NEW_KEY: &str = "//////////////////////////////////////////8=";
+const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OLD_ROWS: &str = "SELECT count(*) FROM totp_factors WHERE get_byte(sealed_secret, 0) = 1";
 
 fn under(database: &Database, launch: Launch, keys: &str) -> Launch {
@@ -21,7 +22,7 @@ fn under(database: &Database, launch: Launch, keys: &str) -> Launch {
 }
 
 fn rewrap(database: &Database, keys: &str) -> Launch {
-    under(database, Launch::of("keys"), keys).args(["rewrap", "--json"])
+    under(database, Launch::of("keys"), keys).args(["rewrap", "--yes", "--json"])
 }
 
 #[test]
@@ -68,4 +69,53 @@ fn it_is_cut_off_and_run_again_while_people_sign_in() {
         .run()
         .expect(1)
         .saying("the master key with id 2 is not among those given");
+}
+
+#[test]
+fn it_refuses_to_begin_while_an_instance_lacks_the_newest_key() {
+    let database = Database::create();
+    import(&database, &many(3), &[]).expect(0);
+    let both = format!("2:{NEW_KEY},1:{MASTER_KEY}");
+    for (keys, says) in [
+        (MASTER_KEY.to_owned(), "has the master key 1 first in its list, not 2"),
+        // It could open what is sealed anew, but goes on sealing under the old one.
+        (
+            format!("1:{MASTER_KEY},2:{NEW_KEY}"),
+            "has the master key 1 first in its list, not 2",
+        ),
+        // Mistyped: another key with the same number.
+        (
+            format!("2:{OTHER_KEY},1:{MASTER_KEY}"),
+            "has another master key with the id 2",
+        ),
+    ] {
+        let lacking = under(&database, instance(database.url()), &keys).start();
+        lacking.ready();
+        rewrap(&database, &both).run().expect(1).saying(says);
+        assert_eq!(database.sql(OLD_ROWS), "3");
+        assert_eq!(database.sql("SELECT count(*) FROM inherited_keys"), "0");
+        lacking.stop().expect(0);
+    }
+    // A release before this one, which tells no key.
+    let url = database.url().to_owned();
+    let older = thread::spawn(move || psql(&url, "SET application_name = 'vestibule'; SELECT pg_sleep(5)"));
+    eventually("its connection", || {
+        let found = database.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vestibule'");
+        (found == "1").then_some(())
+    });
+    rewrap(&database, &both).run().expect(1).saying("an older release");
+    older.join().unwrap();
+    rewrap(&database, &both).run().expect(0);
+    assert_eq!(database.sql(OLD_ROWS), "0");
+}
+
+#[test]
+fn it_asks_before_it_begins() {
+    let database = Database::create();
+    let unasked = under(&database, Launch::of("keys"), MASTER_KEY).args(["rewrap"]);
+    unasked.run().expect(2).saying("add --yes");
+    assert_eq!(
+        database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
+        "0"
+    );
 }

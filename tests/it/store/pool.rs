@@ -14,7 +14,7 @@ use crate::support::db::TestDatabase;
 
 /// The only connection of a pool, in use until something is sent.
 async fn held(database: &TestDatabase) -> (Database, Sender<()>, JoinHandle<Result<(), StoreError>>) {
-    let db = Database::new(&database.url, 1, false).unwrap();
+    let db = Database::new(&database.url, 1, false, "1:00000000").unwrap();
     db.schema_is_ready();
     let (release, until): (_, Receiver<()>) = channel();
     let (begun, has_begun) = tokio::sync::oneshot::channel();

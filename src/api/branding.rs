@@ -1,0 +1,87 @@
+//! What the account pages show of a deployment: its name, its colour and its picture, made once at the start.
+
+use std::fmt::Write;
+
+use crate::domain::accent::{Colour, Shades, shades};
+use crate::domain::logo::Logo;
+
+/// The document that every page is made from.
+const PAGE: &str = include_str!("../../web/index.html");
+/// Where the document has the name, which scripts read as well.
+const NAME_PLACE: &str = "<meta name=\"application-name\" content=\"\">";
+/// The picture of a deployment that has none of its own.
+const ICON: &[u8] = include_bytes!("../../web/icon.svg");
+
+/// The files that differ from deployment to deployment.
+pub struct Branding {
+    /// The document of every page.
+    pub page: String,
+    /// The colours, after those of `css/base.css`.
+    pub style: String,
+    /// The picture.
+    pub logo: Logo,
+}
+
+impl Branding {
+    /// Makes them.
+    pub fn new(app_name: &str, accent: Option<Colour>, logo: Option<Logo>) -> Self {
+        let place = NAME_PLACE.replace("\"\"", &format!("\"{}\"", escaped(app_name)));
+        Self {
+            page: PAGE.replace(NAME_PLACE, &place),
+            style: accent.map(style).unwrap_or_default(),
+            logo: logo.unwrap_or_else(|| Logo {
+                bytes: ICON.to_vec(),
+                media_type: "image/svg+xml",
+            }),
+        }
+    }
+}
+
+fn style(accent: Colour) -> String {
+    let (light, dark) = shades(accent);
+    format!(
+        ":root {{\n{}}}\n\n@media (prefers-color-scheme: dark) {{\n:root {{\n{}}}\n}}\n",
+        properties(light),
+        properties(dark)
+    )
+}
+
+fn properties(shades: Shades) -> String {
+    let mut text = String::new();
+    for (name, colour) in [
+        ("accent", shades.accent),
+        ("accent-strong", shades.strong),
+        ("on-accent", shades.on_accent),
+    ] {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "  --{name}: {colour};");
+    }
+    text
+}
+
+/// Writes a text so that it can stand in an attribute between double quotes.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_text_whatever_is_in_it() {
+        let page = Branding::new("A&B \"><script>", None, None).page;
+        assert!(page.contains("content=\"A&amp;B &quot;&gt;&lt;script&gt;\">"), "{page}");
+    }
+
+    #[test]
+    fn a_colour_is_given_for_light_and_for_dark_pages() {
+        assert_eq!(Branding::new("x", None, None).style, "");
+        let style = Branding::new("x", Colour::parse("#ffee00"), None).style;
+        assert_eq!(style.matches("--accent: #").count(), 2, "{style}");
+        assert_eq!(style.matches("prefers-color-scheme: dark").count(), 1);
+    }
+}

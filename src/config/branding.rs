@@ -1,0 +1,55 @@
+//! What people know the deployment by: its name, its colour, its picture, and the words of its messages.
+
+use super::reader::Reader;
+use super::settings;
+use crate::delivery::templates::TextFiles;
+use crate::domain::accent::Colour;
+use crate::domain::logo::Logo;
+
+/// Most characters of a name. It stands in subjects, above pages and in the lists of authenticator apps.
+const LONGEST_NAME: usize = 64;
+
+/// Name, colour, picture, words.
+#[derive(Debug)]
+pub struct BrandingConfig {
+    /// What the deployment is called; `None`: the host of its public URL.
+    pub app_name: Option<String>,
+    /// The colour of its pages and mails; `None`: our own.
+    pub accent: Option<Colour>,
+    /// Its picture; `None`: our own.
+    pub logo: Option<Logo>,
+    /// The words of messages that replace ours.
+    pub texts: TextFiles,
+}
+
+impl BrandingConfig {
+    /// Reads the section.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let app_name = reader.parse_optional(&settings::APP_NAME, parse_name);
+        let accent = reader.parse_optional(&settings::ACCENT_COLOR, |text| {
+            Colour::parse(text).ok_or_else(|| "must be a colour such as #1d4f91".to_owned())
+        });
+        let logo = reader.parse_optional(&settings::LOGO, |path| {
+            let bytes = std::fs::read(path).map_err(|error| format!("cannot be read from {path}: {error}"))?;
+            Logo::parse(bytes)
+        });
+        let texts = reader.parse_optional(&settings::TEXTS_DIR, |path| TextFiles::load(path.as_ref()));
+        Some(Self {
+            app_name: app_name?,
+            accent: accent?,
+            logo: logo?,
+            texts: texts?.unwrap_or_default(),
+        })
+    }
+}
+
+/// Authenticator apps take what is before a colon for the issuer (Key URI Format, "Label"), so a name cannot have one.
+fn parse_name(text: &str) -> Result<String, String> {
+    let unfit = |character: char| character == ':' || character.is_control();
+    if text.is_empty() || text.chars().count() > LONGEST_NAME || text.contains(unfit) {
+        return Err(format!(
+            "must be 1 to {LONGEST_NAME} characters, without colons and line ends"
+        ));
+    }
+    Ok(text.to_owned())
+}

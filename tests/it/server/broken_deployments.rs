@@ -1,0 +1,318 @@
+//! Deployments that are broken on purpose, one at a time: `vestibule check` finds each, says what to do, and fails.
+//! docs/OPERATING.md lists them.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::instances::MASTER_KEY;
+use super::postgres::Database;
+use super::program::{Launch, Program, open_directory};
+use crate::delivery::peer::Peer;
+
+const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A deployment that works: a database with everything in it, and a service that runs at its public URL.
+struct Deployment {
+    database: Database,
+    service: Program,
+}
+
+impl Deployment {
+    fn start() -> Self {
+        let database = Database::create();
+        let service = settings(Launch::serve(), &database).start();
+        service.ready();
+        let deployment = Self { database, service };
+        deployment.check().run().expect(0);
+        deployment
+    }
+
+    /// Checks it as it is.
+    fn check(&self) -> Launch {
+        settings(Launch::of("check"), &self.database).env("VESTIBULE_LISTEN", self.service.address())
+    }
+}
+
+/// Names a database and the key for it.
+fn settings(launch: Launch, database: &Database) -> Launch {
+    let launch = launch.env("DATABASE_URL", database.url());
+    launch.env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+}
+
+/// Asserts that exactly one check fails, and that it says what is wrong and what to do.
+#[track_caller]
+fn assert_broken(launch: Launch, name: &str, says: &[&str]) {
+    assert_fails(launch, name, says, "vestibule: 1 check has failed");
+}
+
+/// Asserts that a check fails, among others that the same fault makes fail.
+#[track_caller]
+fn assert_broken_at_least(launch: Launch, name: &str, says: &[&str]) {
+    assert_fails(launch, name, says, "failed");
+}
+
+#[track_caller]
+fn assert_fails(launch: Launch, name: &str, says: &[&str], count: &str) {
+    let ended = launch.run().expect(1).saying(count);
+    let line = ended.stdout.lines().find(|line| {
+        let rest = line.strip_prefix(name).map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with("failed"))
+    });
+    let line = line.unwrap_or_else(|| panic!("{name} has not failed:\n{}", ended.stdout));
+    for words in says {
+        assert!(line.contains(words), "{words}: {line}");
+    }
+}
+
+fn key_file(directory: &Path, mode: u32) -> std::path::PathBuf {
+    let file = directory.join("master.key");
+    fs::write(&file, MASTER_KEY).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+    file
+}
+
+#[test]
+fn a_key_file_that_every_account_may_read() {
+    let deployment = Deployment::start();
+    let place = open_directory();
+    let with = |mode| {
+        let file = key_file(place.path(), mode);
+        let check = deployment.check().without("VESTIBULE_MASTER_KEY");
+        check.env("VESTIBULE_MASTER_KEY_FILE", file)
+    };
+    assert_broken(with(0o644), "secret files", &["VESTIBULE_MASTER_KEY", "chmod 600"]);
+    assert_broken(with(0o604), "secret files", &["chmod 600"]);
+    for mode in [0o600, 0o400, 0o440] {
+        with(mode).run().expect(0);
+    }
+    // A file of settings holds secrets, too, and is told of once.
+    let both = deployment
+        .check()
+        .without("VESTIBULE_MASTER_KEY")
+        .without("DATABASE_URL");
+    let url = deployment.database.url();
+    let dot_env = format!("DATABASE_URL='{url}'\nVESTIBULE_MASTER_KEY={MASTER_KEY}\n");
+    assert_broken(both.file(".env", &dot_env), "secret files", &[".env", "chmod 600"]);
+}
+
+#[test]
+fn a_key_that_does_not_open_what_is_stored() {
+    let deployment = Deployment::start();
+    let other = deployment.check().env("VESTIBULE_MASTER_KEY", OTHER_KEY);
+    assert_broken(
+        other,
+        "signing keys",
+        &["not the one that they were sealed with", "MASTER_KEY"],
+    );
+}
+
+#[test]
+fn a_schema_that_is_newer_or_older_than_the_program() {
+    let deployment = Deployment::start();
+    let sql = |statement: &str| deployment.database.sql(statement);
+    sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('99999999')");
+    assert_broken(
+        deployment.check(),
+        "schema",
+        &["99999999", "newer vestibule", "install that one"],
+    );
+    sql("DELETE FROM __diesel_schema_migrations WHERE version IN ('99999999', '0034')");
+    assert_broken(deployment.check(), "schema", &["1 migrations", "vestibule migrate"]);
+    sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('0034')");
+    deployment.check().run().expect(0);
+    let empty = Database::create();
+    let check = deployment.check().env("DATABASE_URL", empty.url());
+    assert_broken(check, "schema", &["vestibule migrate"]);
+    let before_start = deployment.check().env("DATABASE_URL", empty.url());
+    before_start.args(["--before-start"]).run().expect(0);
+}
+
+#[test]
+fn a_database_that_cannot_hold_every_name_or_takes_no_changes() {
+    let deployment = Deployment::start();
+    let latin = Database::create_with("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    let check = deployment.check().env("DATABASE_URL", latin.url());
+    assert_broken(check, "database", &["LATIN1", "UTF8", "CREATE DATABASE"]);
+    let name = deployment.database.sql("SELECT current_database()");
+    deployment
+        .database
+        .sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    assert_broken(deployment.check(), "database", &["takes no changes", "primary"]);
+}
+
+#[test]
+fn a_role_without_rights() {
+    let deployment = Deployment::start();
+    let role = format!("broken_deployment_{}", std::process::id());
+    deployment.database.sql(&format!(
+        "CREATE ROLE {role}; REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    ));
+    let url = deployment.database.url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let check = || {
+        let as_role = format!("{url}{separator}options=-crole%3D{role}");
+        deployment.check().env("DATABASE_URL", as_role)
+    };
+    let grant = format!("GRANT SELECT ON __diesel_schema_migrations TO {role}");
+    assert_broken(check(), "database", &[&grant]);
+    deployment.database.sql(&grant);
+    assert_broken(check(), "schema", &["users", "GRANT SELECT, INSERT, UPDATE, DELETE ON"]);
+    deployment
+        .database
+        .sql(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"));
+    check().run().expect(0);
+    deployment
+        .database
+        .sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn a_mail_server_that_does_not_take_our_mail() {
+    let deployment = Deployment::start();
+    let with = |url: String| {
+        let check = deployment.check().env("VESTIBULE_SMTP_URL", url);
+        check.env("VESTIBULE_MAIL_FROM", "Vestibule <auth@example.com>")
+    };
+    let check = |arguments: &[&str]| {
+        let peer = Peer::start("smtp_server.py", arguments);
+        let launch = with(peer.smtp_url());
+        (peer, launch)
+    };
+    let sender = "use one that this login may send from";
+    for refusal in [
+        [
+            "--refuse-sender",
+            "550",
+            "5.7.60 client was not authenticated to send as this sender",
+        ],
+        ["--answer", "553", "5.7.1 sender address rejected: not owned by user"],
+        ["--answer", "554", "5.7.1 relay access denied"],
+        ["--answer", "550", "5.1.8 bad sender's system address"],
+        ["--answer", "553", "sorry, that sender is not allowed"],
+    ] {
+        let (peer, launch) = check(&refusal);
+        assert_broken(launch, "mail server", &[refusal[1], "MAIL_FROM", sender]);
+        peer.assert_nothing_received();
+    }
+    // The sender's address need not have a mailbox, and may be put off for the moment.
+    for fine in [
+        &["--answer", "550", "5.1.1 no such user"][..],
+        &["--answer", "450", "4.2.0 greylisted"],
+        &[],
+    ] {
+        let (peer, launch) = check(fine);
+        launch.run().expect(0);
+        peer.assert_nothing_received();
+    }
+    let peer = Peer::start("smtp_server.py", &["--user", "jo", "right"]);
+    let url = format!("smtp://jo:wrong@127.0.0.1:{}?tls=none", peer.port);
+    assert_broken(with(url), "mail server", &["535"]);
+    let away = "smtp://127.0.0.1:1?tls=none".to_owned();
+    assert_broken(with(away), "mail server", &["cannot be reached"]);
+}
+
+#[test]
+fn a_public_url_that_leads_elsewhere() {
+    let deployment = Deployment::start();
+    let check = |url: &str| deployment.check().env("VESTIBULE_PUBLIC_URL", url);
+    let address = deployment.service.address();
+    let port = address.rsplit(':').next().unwrap();
+    let other_name = format!("http://localhost:{port}");
+    assert_broken(
+        check(&other_name),
+        "public url",
+        &["another issuer", "correct PUBLIC_URL"],
+    );
+    let below = format!("http://{address}/docs");
+    assert_broken(
+        check(&below),
+        "public url",
+        &["something else", "404", "the proxy passes"],
+    );
+    assert_broken(check("http://127.0.0.1:1"), "public url", &["nothing listens"]);
+    // A name that does not exist (RFC 6761 §6.4) is a fault once the service runs.
+    let check = || {
+        let check = check("https://auth.invalid");
+        check.env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.1")
+    };
+    assert_broken(check(), "public url", &["https://auth.invalid"]);
+    check().args(["--before-start"]).run().expect(0);
+}
+
+#[test]
+fn a_certificate_that_browsers_refuse() {
+    let deployment = Deployment::start();
+    for (kind, says) in [
+        ("expired", Some("expired certificate")),
+        ("early", Some("not valid yet")),
+        ("other-host", Some("of another host")),
+        ("self-signed", Some("self-signed certificate")),
+        ("unknown-authority", Some("authority that this system does not trust")),
+        ("good", None),
+    ] {
+        let place = open_directory();
+        let peer = Peer::start("tls_server.py", &[kind, place.path().to_str().unwrap()]);
+        let check = deployment
+            .check()
+            .env("VESTIBULE_PUBLIC_URL", format!("https://localhost:{}", peer.port))
+            .env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.0/8")
+            .env("SSL_CERT_FILE", place.path().join("authority.pem"));
+        match says {
+            Some(says) => assert_broken_at_least(check, "certificate", &["localhost shows a", says, ": "]),
+            // What answers is not ours, which is told of, but not of the certificate.
+            None => assert_broken(check, "public url", &["leads to something else"]),
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_trusted() {
+    let deployment = Deployment::start();
+    let place = open_directory();
+    let peer = Peer::start("tls_server.py", &["good", place.path().to_str().unwrap()]);
+    let check = || {
+        deployment
+            .check()
+            .env("VESTIBULE_PUBLIC_URL", format!("https://localhost:{}", peer.port))
+            .env("SSL_CERT_FILE", place.path().join("authority.pem"))
+    };
+    let says = ["all clients share its address", "TRUSTED_PROXIES"];
+    assert_broken_at_least(check(), "trusted proxies", &says);
+    let elsewhere = check().env("VESTIBULE_TRUSTED_PROXIES", "10.0.0.0/8");
+    assert_broken_at_least(elsewhere, "trusted proxies", &says);
+    let everyone = deployment
+        .check()
+        .env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.1,0.0.0.0/0");
+    assert_broken(everyone, "trusted proxies", &["lets everybody say"]);
+}
+
+#[test]
+fn measures_that_can_be_reached_from_outside() {
+    let deployment = Deployment::start();
+    let check = deployment.check().env("VESTIBULE_METRICS_LISTEN", "203.0.113.5:8960");
+    assert_broken(check, "measures", &["which the internet reaches", "METRICS_LISTEN"]);
+    // Through the public URL: here the one of development, which has one listener for everything.
+    let database = Database::create();
+    let open = settings(Launch::dev(), &database).start();
+    open.ready();
+    let check = settings(Launch::of("check"), &database).env("VESTIBULE_LISTEN", open.address());
+    assert_broken(check, "public url", &["/metrics shows everyone", "LISTEN only"]);
+}
+
+#[test]
+fn a_clock_that_differs_from_the_databases() {
+    let deployment = Deployment::start();
+    let name = deployment.database.sql("SELECT current_database()");
+    // A function of the same name that is found first, in the place of a machine whose clock is wrong.
+    deployment.database.sql(&format!(
+        "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE \
+         AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$; \
+         ALTER DATABASE {name} SET search_path = public, pg_catalog"
+    ));
+    assert_broken(
+        deployment.check(),
+        "clock",
+        &["differs from the database's by 3", "NTP"],
+    );
+}
