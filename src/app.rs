@@ -16,6 +16,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::api::openapi;
+use crate::api::origins::Origins;
+use crate::api::refresh_cookie::RefreshCookie;
 use crate::api::state::{ApiState, Development};
 use crate::breach_list::BreachList;
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
@@ -72,6 +74,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// Sockets of whoever started the process.
+    #[error("the sockets that were handed over cannot be used: {0}")]
+    Inherited(io::Error),
     /// The way to the mail server.
     #[error(transparent)]
     Mail(#[from] NoTls),
@@ -297,9 +302,10 @@ pub fn build(
         core: Arc::new(core),
         public_url: public_url.to_owned(),
         trusted_proxies: config.server.trusted_proxies.clone(),
-        cors_origins: config.server.cors_origins.clone(),
+        origins: Origins::new(public_url, config.server.cors_origins.clone(), development.is_some()),
+        refresh_cookie: RefreshCookie::of(public_url),
         account_pages: config.server.account_pages,
-        openapi: openapi::document(),
+        openapi: openapi::document_of(public_url),
         metrics: None,
         draining: AtomicBool::new(false),
         development,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
+use utoipa::openapi::Server;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
@@ -41,7 +42,10 @@ struct ProblemSchema {
     errors: Option<Vec<FieldProblem>>,
     /// On `password_rejected`: `too_short`, `too_long`, `common` or `breached`.
     reason: Option<String>,
-    /// On `invalid_code`: how many more are looked at before the next wait, or with this pre-auth token, whichever is less.
+    /// On `invalid_code` from `POST /2fa/verify`: how many more codes are looked at with this pre-auth token. Every code that
+    /// is answered `invalid_code` takes one, whether it is wrong, expired or was used before; `rate_limited` and
+    /// `validation_failed` take none. 0 means that the token is spent. Elsewhere an access token is not spent by wrong codes,
+    /// and this member is absent: `rate_limited` tells when there is a wait.
     attempts_remaining: Option<u8>,
     /// On `insufficient_user_authentication`: the assurance wanted (RFC 9470).
     acr_values: Option<String>,
@@ -139,8 +143,15 @@ struct ProblemSchema {
 )]
 struct Described;
 
-/// Returns the document as it is committed and served: pretty-printed JSON with a line break at its end.
+/// Returns the document as it is committed: for whichever host it is read from.
 pub fn document() -> String {
+    document_of("/")
+}
+
+/// Returns the document as a deployment serves it: pretty-printed JSON with a line break at its end.
+///
+/// Without `servers`, programs would leave the path of the public URL out and send passwords to what else is on that host.
+pub fn document_of(public_url: &str) -> String {
     let mut described = Described::openapi();
     let components = described.components.get_or_insert_default();
     for (name, format, description) in [
@@ -154,6 +165,7 @@ pub fn document() -> String {
             .build();
         components.add_security_scheme(name, SecurityScheme::Http(scheme));
     }
+    described.servers = Some(vec![Server::new(public_url)]);
     // The crate's metadata has no licence, which the generator writes as one without a name.
     described.info.license = None;
     let basic = HttpBuilder::new()
