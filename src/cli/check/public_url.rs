@@ -23,7 +23,7 @@ const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
 /// Asks for the metadata, as every verifier does first.
 pub(super) fn ask(config: &Config, report: &mut Report) {
     let issuer = public_url(config);
-    let (state, detail) = if config.server.public_url.is_none() && config.server.listen.port() == 0 {
+    let (state, detail) = if config.server.public_url.is_none() && !has_port(config) {
         (State::Skipped, "neither PUBLIC_URL nor a port is set".to_owned())
     } else {
         match fetch(&format!("{issuer}{METADATA}")) {
@@ -37,6 +37,14 @@ pub(super) fn ask(config: &Config, report: &mut Report) {
         }
     };
     report.add("public url", state, detail);
+}
+
+fn has_port(config: &Config) -> bool {
+    config
+        .server
+        .listen
+        .reachable()
+        .is_some_and(|address| address.port() != 0)
 }
 
 fn judge(issuer: &str, status: u16, body: &str) -> (State, String) {

@@ -10,7 +10,7 @@ use ipnetwork::IpNetwork;
 use super::report::{Report, State};
 use crate::app::MASTER_KEY_FILE;
 use crate::cli::operate::public_url;
-use crate::config::{Config, DatabaseLocation, MasterKeySource, MetricsListen};
+use crate::config::{Config, DatabaseLocation, Listen, MasterKeySource, MetricsListen};
 
 /// Less free space than this stops a database soon, or is too little to begin with.
 const LEAST_FREE_MIB: u64 = 100;
@@ -98,15 +98,24 @@ fn free_mib(path: &Path) -> Option<u64> {
 
 /// Looks where measures are served, and who may reach them.
 pub(super) fn measures(config: &Config, report: &mut Report) {
-    let (state, detail) = match config.server.metrics_listen {
+    let (state, detail) = match &config.server.metrics_listen {
         MetricsListen::Off => (State::Skipped, "off: no measures are served".to_owned()),
-        MetricsListen::Named(address) if is_public(address.ip()) => (
+        MetricsListen::Named(listen) if reaches_the_public(listen) => (
             State::Warning,
-            format!("on {address}: everyone who reaches it sees how much goes on; name a private address"),
+            format!("on {listen}: everyone who reaches it sees how much goes on; name a private address"),
         ),
-        MetricsListen::Default(address) | MetricsListen::Named(address) => (State::Ok, format!("on {address}")),
+        MetricsListen::Named(listen) => (State::Ok, format!("on {listen}")),
+        MetricsListen::Default(address) => (State::Ok, format!("on {address}")),
     };
     report.add("measures", state, detail);
+}
+
+fn reaches_the_public(listen: &Listen) -> bool {
+    match listen {
+        Listen::At(addresses) => addresses.iter().any(|address| is_public(address.ip())),
+        Listen::Everywhere(_) => true,
+        Listen::Unix(_) => false,
+    }
 }
 
 /// Addresses that lead to the machine from elsewhere than from private networks.
