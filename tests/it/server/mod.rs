@@ -10,6 +10,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;
 
+mod behind_a_prefix;
 mod cli;
 mod cli_check;
 mod cli_users;
@@ -25,11 +26,13 @@ mod dev_hosts;
 mod disk_full;
 mod lifecycle;
 mod limits;
+mod listening;
 mod logs;
 mod metrics;
 mod nginx;
 mod once_only;
 mod operators;
+mod origins;
 mod outbox;
 mod pgbouncer;
 mod restore;
@@ -39,5 +42,6 @@ mod rotated_secrets;
 mod slow_senders;
 #[cfg(feature = "otlp")]
 mod traces;
+mod two_on_one_host;
 mod under_load;
 mod user_import;
