@@ -16,16 +16,18 @@ use super::program::{Ended, Launch, Program, open_directory};
 
 /// Opens the sockets that its first argument names, and starts the rest of its arguments with them, as systemd does.
 const HAND_OVER: &str = "
-import os, socket, sys
-for number, place in enumerate(sys.argv[1].split(',')):
+import fcntl, os, socket, sys
+made = []
+for place in sys.argv[1].split(','):
     unix = place.startswith('/')
-    made = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
-    made.bind(place if unix else ('127.0.0.1', int(place)))
-    made.listen()
-    os.dup2(made.fileno(), 3 + number, inheritable=True)
-    if made.fileno() != 3 + number:
-        made.close()
-os.environ.update(LISTEN_FDS=str(number + 1), LISTEN_FDNAMES='http:x', LISTEN_PID=str(os.getpid() + int(sys.argv[2])))
+    one = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+    one.bind(place if unix else ('127.0.0.1', int(place)))
+    one.listen()
+    # Out of the way of the numbers from 3 on.
+    made.append(fcntl.fcntl(one.detach(), fcntl.F_DUPFD_CLOEXEC, 100))
+for number, one in enumerate(made):
+    os.dup2(one, 3 + number)
+os.environ.update(LISTEN_FDS=str(len(made)), LISTEN_FDNAMES='http:x', LISTEN_PID=str(os.getpid() + int(sys.argv[2])))
 os.execv(sys.argv[3], sys.argv[3:])
 ";
 
