@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::api::branding::Branding;
 use crate::api::openapi;
+use crate::api::origins::Origins;
+use crate::api::refresh_cookie::RefreshCookie;
 use crate::api::state::{ApiState, Development};
 use crate::breach_list::BreachList;
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
@@ -73,6 +75,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// Sockets of whoever started the process.
+    #[error("the sockets that were handed over cannot be used: {0}")]
+    Inherited(io::Error),
     /// The way to the mail server.
     #[error(transparent)]
     Mail(#[from] NoTls),
@@ -303,14 +308,15 @@ pub fn build(
         core: Arc::new(core),
         public_url: public_url.to_owned(),
         trusted_proxies: config.server.trusted_proxies.clone(),
-        cors_origins: config.server.cors_origins.clone(),
+        origins: Origins::new(public_url, config.server.cors_origins.clone(), development.is_some()),
+        refresh_cookie: RefreshCookie::of(public_url),
         account_pages: config.server.account_pages,
         branding: Branding::new(
             &app_name(config, public_url),
             config.branding.accent,
             config.branding.logo.clone(),
         ),
-        openapi: openapi::document_of(config.limits.password_rules),
+        openapi: openapi::document_of(public_url, config.limits.password_rules),
         metrics: None,
         draining: AtomicBool::new(false),
         development,

@@ -4,10 +4,10 @@
 //! keys were loaded, everything that needs them is 503.
 
 mod drain;
+mod sockets;
 mod supervisor;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::drain::Held;
+use self::sockets::Bound;
 use crate::api::{ApiState, build_app, build_operators_app, routes};
 use crate::app::{self, StartError, World};
-use crate::config::{Config, MetricsListen, Mode};
+use crate::config::{Config, Listen, MetricsListen, Mode};
 use crate::domain::audit_event::EventName;
 use crate::flows::{Core, audit, rewrap, signing_keys};
 use crate::jobs;
@@ -52,8 +54,8 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Says what kept it from starting, or what the database holds that this program cannot use.
 pub async fn serve(config: Config, metrics: Option<Metrics>) -> Result<(), StartError> {
     // Before the database: an address that is taken should not cost a first start of the private PostgreSQL.
-    let bound = bind(config.server.listen)?;
-    let bound_for_operators = bind_for_operators(config.server.metrics_listen)?;
+    let bound = listeners(&config)?;
+    let bound_for_operators = bind_for_operators(&config.server.metrics_listen)?;
     // From here on a signal does not end the process, so that no database server is left behind.
     let signals = Signals::listen().map_err(StartError::Server)?;
     let database = app::open_database(&config)?;
@@ -64,24 +66,20 @@ pub async fn serve(config: Config, metrics: Option<Metrics>) -> Result<(), Start
 
 async fn serve_on(
     config: &Config,
-    ((listener, address), for_operators): (Bound, Option<Bound>),
+    (bound, for_operators): (Vec<Bound>, Vec<Bound>),
     database_url: &SecretString,
     signals: Signals,
     metrics: Option<Metrics>,
 ) -> Result<(), StartError> {
-    let public_url = config
-        .server
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{address}"));
+    let public_url = public_url(config, &bound);
     let mut state = app::build(config, database_url, &public_url, World::of(config.mode))?;
     state.metrics = metrics.as_ref().map(|metrics| Arc::clone(&metrics.exposition));
     let state = web::Data::new(state);
     routes::announce(routes::Offered::by(&state));
     let core = Arc::clone(&state.core);
     let beside = Beside::start(for_operators, &state, metrics)?;
-    // The socket stays open until both are closed.
-    let held = listener.try_clone().map_err(StartError::Server)?;
+    let mut held = Held::default();
+    let addresses: Vec<String> = bound.iter().map(Bound::address).collect();
     let served = state.clone();
     let mut server = HttpServer::new(move || build_app(served.clone()))
         .client_request_timeout(HEAD_TIMEOUT)
@@ -93,8 +91,9 @@ async fn serve_on(
     if let Some(workers) = config.server.workers.and_then(|number| usize::try_from(number).ok()) {
         server = server.workers(workers);
     }
-    let running = server.listen(listener).map_err(StartError::Server)?.run();
-    announce(config, address, &public_url);
+    let server = held.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
+    let running = server.map_err(StartError::Server)?.run();
+    announce(config, &addresses.join(" and "), &public_url);
     let handle = running.handle();
     let stopping = tokio::spawn(stop_on_signal(
         handle.clone(),
@@ -124,21 +123,27 @@ async fn serve_on(
     outcome
 }
 
-/// A socket that is listened on, and its address.
-type Bound = (TcpListener, SocketAddr);
+/// Returns the base of every URL that is told: the one that is set, or else where the first socket is reached.
+fn public_url(config: &Config, bound: &[Bound]) -> String {
+    let set = config.server.public_url.clone();
+    let reached = || bound.iter().find_map(Bound::url);
+    set.or_else(reached).unwrap_or_default()
+}
 
 /// What runs beside the server, for operators: a listener of its own, so that the public one's load and bounds do not keep them
 /// out; the upkeep of the measures; and signs of life for systemd.
 struct Beside {
     server: Option<ServerHandle>,
+    /// Given up when nobody is served there any more.
+    _held: Held,
     upkeep: Option<JoinHandle<()>>,
     life: JoinHandle<()>,
 }
 
 impl Beside {
-    fn start(bound: Option<Bound>, state: &web::Data<ApiState>, metrics: Option<Metrics>) -> Result<Self, StartError> {
-        let mut handle = None;
-        if let Some((listener, address)) = bound {
+    fn start(bound: Vec<Bound>, state: &web::Data<ApiState>, metrics: Option<Metrics>) -> Result<Self, StartError> {
+        let (mut handle, mut held) = (None, Held::default());
+        if !bound.is_empty() {
             let state = state.clone();
             let server = HttpServer::new(move || build_operators_app(state.clone()))
                 .client_request_timeout(HEAD_TIMEOUT)
@@ -147,13 +152,17 @@ impl Beside {
                 .workers(1)
                 .shutdown_timeout(1)
                 .disable_signals();
-            let running = server.listen(listener).map_err(StartError::Server)?.run();
+            for socket in &bound {
+                tracing::info!(address = socket.address(), "operators are served");
+            }
+            let server = held.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
+            let running = server.map_err(StartError::Server)?.run();
             handle = Some(running.handle());
             tokio::spawn(running);
-            tracing::info!(%address, "operators are served");
         }
         Ok(Self {
             server: handle,
+            _held: held,
             upkeep: metrics.map(|metrics| tokio::spawn(keep_up(metrics))),
             life: tokio::spawn(supervisor::show_life()),
         })
@@ -178,30 +187,44 @@ async fn keep_up(metrics: Metrics) {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<Bound, StartError> {
-    let failed = |source| StartError::Listen {
-        address: address.to_string(),
+/// Takes the sockets that were handed over, or else binds those that the settings name.
+fn listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
+    let inherited = sockets::inherited().map_err(StartError::Inherited)?;
+    if inherited.is_empty() {
+        return bind(&config.server.listen);
+    }
+    let local = inherited.iter().all(Bound::is_local);
+    let refuse = |why| Err(StartError::Inherited(io::Error::other(why)));
+    if config.mode == Mode::Development && !local {
+        return refuse("development serves this machine only, and they can be reached from others");
+    }
+    let has_url = config.server.public_url.is_some() || inherited.iter().any(|bound| bound.url().is_some());
+    if !has_url || (!local && config.server.public_url.is_none()) {
+        return refuse("VESTIBULE_PUBLIC_URL must be set, since they are not on a loopback address");
+    }
+    Ok(inherited)
+}
+
+fn bind(listen: &Listen) -> Result<Vec<Bound>, StartError> {
+    sockets::bind(listen).map_err(|source| StartError::Listen {
+        address: listen.to_string(),
         source,
-    };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+    })
 }
 
 /// Binds the listener for operators, if there is to be one.
-fn bind_for_operators(listen: MetricsListen) -> Result<Option<Bound>, StartError> {
+fn bind_for_operators(listen: &MetricsListen) -> Result<Vec<Bound>, StartError> {
     match listen {
-        MetricsListen::Off => Ok(None),
-        MetricsListen::Named(address) => bind(address).map(Some),
-        MetricsListen::Default(address) => Ok(bind(address)
-            .inspect_err(|error| {
-                tracing::warn!(%error, "no measures are served: set VESTIBULE_METRICS_LISTEN to an address, or to off");
-            })
-            .ok()),
+        MetricsListen::Off => Ok(Vec::new()),
+        MetricsListen::Named(listen) => bind(listen),
+        MetricsListen::Default(address) => Ok(bind(&Listen::At(vec![*address])).unwrap_or_else(|error| {
+            tracing::warn!(%error, "no measures are served: set VESTIBULE_METRICS_LISTEN to an address, or to off");
+            Vec::new()
+        })),
     }
 }
 
-fn announce(config: &Config, address: SocketAddr, public_url: &str) {
+fn announce(config: &Config, address: &str, public_url: &str) {
     if config.tokens.signing_algorithm == crate::domain::signing_key::SigningAlgorithm::Rs256 {
         tracing::warn!("RS256 is for verifiers that know nothing else; ES256 is safer and smaller");
     }
@@ -216,7 +239,11 @@ fn announce(config: &Config, address: SocketAddr, public_url: &str) {
     if config.mode == Mode::Development {
         tracing::warn!("development endpoints are on: whoever reaches this address can move its clock");
     }
-    tracing::info!(%address, public_url, "listening; the API is described at {public_url}/docs/");
+    tracing::info!(
+        address,
+        public_url,
+        "listening; the API is described at {public_url}/docs/"
+    );
 }
 
 /// The signals that end the process in order.
@@ -245,7 +272,7 @@ async fn stop_on_signal(
     handle: ServerHandle,
     mut signals: Signals,
     state: web::Data<ApiState>,
-    listener: TcpListener,
+    held: Held,
     delay: Duration,
 ) {
     let signal = signals.next().await;
@@ -253,7 +280,7 @@ async fn stop_on_signal(
     // Whoever interrupts it at a terminal does not want to wait.
     let patient = signal == SignalKind::terminate();
     let delay = if patient { delay } else { Duration::ZERO };
-    drain::drain(&state, listener, delay, &mut signals).await;
+    drain::drain(&state, held, delay, &mut signals).await;
     tracing::info!("stopping: requests under way are finished first");
     handle.stop(true).await;
 }

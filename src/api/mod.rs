@@ -7,6 +7,7 @@ pub mod first_door;
 pub mod handlers;
 pub mod middleware;
 pub mod openapi;
+pub mod origins;
 pub mod problem;
 pub mod refresh_cookie;
 pub mod routes;
@@ -14,7 +15,7 @@ pub mod state;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 
 use self::extract::monitoring::MonitoringListener;
@@ -60,7 +61,7 @@ pub fn build_app(
         InitError = (),
     > + use<>,
 > {
-    let origins = state.cors_origins.clone();
+    let policy = cors::policy(state.clone());
     let offered = routes::Offered::by(&state);
     App::new()
         .app_data(state)
@@ -69,8 +70,8 @@ pub fn build_app(
             web::to(handlers::fallback::not_found),
             Scope::Ordinary,
         ))
-        .wrap(Condition::new(!origins.is_empty(), cors::policy(&origins)))
-        .wrap(from_fn(cors::leave_to_gateways::<_>))
+        .wrap(policy)
+        .wrap(from_fn(cors::sort::<_>))
         .wrap(from_fn(middleware::expected_host::require::<_>))
         .wrap(from_fn(middleware::problems::rewrite::<_>))
         .wrap(from_fn(middleware::unread_body::keep))

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
+use utoipa::openapi::Server;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
@@ -50,7 +51,10 @@ struct ProblemSchema {
     #[schema(value_type = Option<words::PasswordRejectionReason>)]
     #[schema(nullable = false)]
     reason: Option<String>,
-    /// On `invalid_code`: how many more are looked at before the next wait, or with this pre-auth token, whichever is less.
+    /// On `invalid_code` from `POST /2fa/verify`: how many more codes are looked at with this pre-auth token. Every code that
+    /// is answered `invalid_code` takes one, whether it is wrong, expired or was used before; `rate_limited` and
+    /// `validation_failed` take none. 0 means that the token is spent. Elsewhere an access token is not spent by wrong codes,
+    /// and this member is absent: `rate_limited` tells when there is a wait.
     #[schema(nullable = false)]
     attempts_remaining: Option<u8>,
     /// On `insufficient_user_authentication`: the assurance wanted (RFC 9470).
@@ -156,15 +160,17 @@ struct ProblemSchema {
 )]
 struct Described;
 
-/// Returns the document as it is committed, the same for every deployment: pretty-printed JSON with a line break at its
-/// end.
+/// Returns the document as it is committed, for whichever deployment it is read from: pretty-printed JSON with a line break
+/// at its end.
 pub fn document() -> String {
-    print(&describe())
+    print(&describe("/"))
 }
 
 /// Returns the document as a deployment serves it.
-pub fn document_of(passwords: PasswordRules) -> String {
-    let mut document = describe();
+///
+/// Without `servers`, programs would leave the path of the public URL out and send passwords to what else is on that host.
+pub fn document_of(public_url: &str, passwords: PasswordRules) -> String {
+    let mut document = describe(public_url);
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         shapes::set_password_min_length(schemas, passwords.min_length);
     }
@@ -177,7 +183,7 @@ fn print(document: &Value) -> String {
     text
 }
 
-fn describe() -> Value {
+fn describe(public_url: &str) -> Value {
     let mut described = Described::openapi();
     let components = described.components.get_or_insert_default();
     for (name, format, description) in [
@@ -191,6 +197,7 @@ fn describe() -> Value {
             .build();
         components.add_security_scheme(name, SecurityScheme::Http(scheme));
     }
+    described.servers = Some(vec![Server::new(public_url)]);
     // The crate's metadata has no licence, which the generator writes as one without a name.
     described.info.license = None;
     let basic = HttpBuilder::new()

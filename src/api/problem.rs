@@ -74,7 +74,7 @@ codes! {
     InvalidPreAuthToken = "invalid_pre_auth_token", UNAUTHORIZED, "The login has expired",
         "The pre-auth token is unknown, expired, used, of another kind, or its attempts are spent. Begin again with the password.";
     InvalidCode = "invalid_code", UNAUTHORIZED, "Wrong code",
-        "The second-factor code is wrong, expired, or was used before. attempts_remaining tells how many more are looked at before the next wait, or with this pre-auth token, whichever is less.";
+        "The second-factor code is wrong, expired, or was used before. At POST /2fa/verify, attempts_remaining tells how many more codes are looked at with this pre-auth token; after the last one begin again with the password.";
     InvalidToken = "invalid_token", UNAUTHORIZED, "Sign in again",
         "The access token is missing, expired, not ours, or its session has ended.";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",
@@ -84,9 +84,11 @@ codes! {
     ProofRequired = "proof_required", UNAUTHORIZED, "Show that the account is yours",
         "The link from the mail works, and stays good. Beside it, this requires a proof that the account is yours: an access token or a pre-auth token of that account as bearer, or its password in the body.";
     InvalidClient = "invalid_client", UNAUTHORIZED, "Unknown client",
-        "This wants the HTTP Basic credentials of a service client, which an operator makes with `vestibule clients create`.";
+        "This requires the credentials of a service client, as HTTP Basic or as client_id and client_secret in the form. An operator makes them with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
         "The request was understood and its sender is known, but it is not allowed.";
+    OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Page of another origin",
+        "The request comes from a web page whose origin this deployment does not list. Its operator adds the origin to VESTIBULE_CORS_ORIGINS.";
     EmailNotVerified = "email_not_verified", FORBIDDEN, "Confirm your address first",
         "The password was right, but this deployment wants the account's e-mail address confirmed first. A mail with a link is on its way.";
     NotFound = "not_found", NOT_FOUND, "Not found",
@@ -315,9 +317,8 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::InvalidCredentials => Self::of(Code::InvalidCredentials),
-            Refusal::InvalidCode { attempts_remaining } => {
-                Self::of(Code::InvalidCode).with("attempts_remaining", attempts_remaining)
-            }
+            Refusal::InvalidCode(None) => Self::of(Code::InvalidCode),
+            Refusal::InvalidCode(Some(left)) => Self::of(Code::InvalidCode).with("attempts_remaining", left),
             Refusal::Locked(wait) => Self::rate_limited(wait),
         }
     }
@@ -378,6 +379,7 @@ mod tests {
                 ("proof_required", 401),
                 ("invalid_client", 401),
                 ("forbidden", 403),
+                ("origin_not_allowed", 403),
                 ("email_not_verified", 403),
                 ("not_found", 404),
                 ("method_not_allowed", 405),

@@ -1,27 +1,67 @@
 //! Refresh tokens in a cookie, for browsers.
 //!
-//! Scripts cannot read it (`HttpOnly`), other sites cannot send it (`SameSite=Strict`), and the prefix `__Host-` makes
-//! the browser refuse one that another host or an unencrypted page set (RFC 6265bis §4.1.3.2). What comes with the cookie
-//! must also come from a page of ours or of an origin that the deployment names.
+//! Scripts cannot read it (`HttpOnly`), and other sites cannot send it (`SameSite=Strict`). `api::origins` refuses what a
+//! page of another origin sends before a handler runs.
+//!
+//! Browsers keep cookies apart by host, not by port. The name therefore ends in a fingerprint of the issuer, so that two
+//! deployments on one host do not overwrite each other's cookie, and the path is that of the public URL, so that other
+//! applications below the same host are not sent it.
 
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::problem::{Code, Problem};
 use super::state::ApiState;
+use crate::domain::issuer;
 use crate::domain::session::Delivery;
 use crate::flows::sign_in::TokenGrant;
+
+/// What the cookie of one deployment is called, and where browsers send it.
+pub struct RefreshCookie {
+    name: String,
+    path: String,
+    secure: bool,
+}
+
+impl RefreshCookie {
+    /// Derives it from the public URL.
+    pub fn of(public_url: &str) -> Self {
+        let secure = public_url.starts_with("https:");
+        let url = Url::parse(public_url);
+        // Without a slash at its end it is sent to the pages at `/prefix` as well (RFC 6265bis §5.1.4).
+        let path = url.map_or_else(|_unreadable| "/".to_owned(), |url| url.path().to_owned());
+        // `__Host-` makes the browser refuse a cookie that another host or a page without TLS set (RFC 6265bis §4.1.3.2).
+        // It requires `Path=/`; below a prefix `__Secure-` is what is left. Browsers refuse both without TLS, which only
+        // loopback may do without.
+        let prefix = match (secure, path.as_str()) {
+            (false, _) => "",
+            (true, "/") => "__Host-",
+            (true, _) => "__Secure-",
+        };
+        let name = format!("{prefix}vestibule_refresh_{}", issuer::fingerprint(public_url));
+        Self { name, path, secure }
+    }
+
+    fn with(&self, value: String) -> Cookie<'static> {
+        Cookie::build(self.name.clone(), value)
+            .path(self.path.clone())
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(SameSite::Strict)
+            .finish()
+    }
+}
 
 /// Begins the answer that carries a grant; its refresh token goes into the cookie where the session asks for that.
 pub fn deliver(state: &ApiState, grant: &TokenGrant) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     if grant.session.delivery == Delivery::Cookie {
         let life = i64::try_from(grant.refresh_expires_in).unwrap_or(i64::MAX);
-        let mut cookie = cookie(state, grant.refresh_token.expose_secret().to_owned());
+        let mut cookie = state
+            .refresh_cookie
+            .with(grant.refresh_token.expose_secret().to_owned());
         cookie.set_max_age(Duration::seconds(life));
         response.cookie(cookie);
     }
@@ -30,57 +70,37 @@ pub fn deliver(state: &ApiState, grant: &TokenGrant) -> HttpResponseBuilder {
 
 /// Begins the answer that takes the cookie away.
 pub fn clear(state: &ApiState, response: &mut HttpResponseBuilder) {
-    let mut cookie = cookie(state, String::new());
+    let mut cookie = state.refresh_cookie.with(String::new());
     cookie.make_removal();
     response.cookie(cookie);
 }
 
 /// Returns the refresh token in the request's cookie, if there is one.
-///
-/// # Errors
-///
-/// `forbidden` when the request comes from a page of another origin than ours and those that are named.
-pub fn read(state: &ApiState, request: &HttpRequest) -> Result<Option<SecretString>, Problem> {
-    let Some(cookie) = request.cookie(name(state)) else {
-        return Ok(None);
-    };
-    if !comes_from_us(state, request) {
-        return Err(Problem::new(
-            Code::Forbidden,
-            "The request comes from a page of another origin.",
-        ));
+pub fn read(state: &ApiState, request: &HttpRequest) -> Option<SecretString> {
+    let cookie = request.cookie(&state.refresh_cookie.name)?;
+    Some(cookie.value().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefixes_keep_the_rules_of_browsers() {
+        for (url, prefix, path) in [
+            ("https://auth.example.com", "__Host-", "/"),
+            ("https://example.com:8443", "__Host-", "/"),
+            ("https://example.com/auth", "__Secure-", "/auth"),
+            ("https://example.com/a/b", "__Secure-", "/a/b"),
+            ("http://127.0.0.1:8080", "", "/"),
+            ("http://localhost:8080/auth", "", "/auth"),
+        ] {
+            let cookie = RefreshCookie::of(url).with("x".to_owned());
+            let bare = cookie.name().strip_prefix(prefix).unwrap();
+            assert!(bare.starts_with("vestibule_refresh_") && !bare.contains("__"), "{bare}");
+            assert_eq!(cookie.path(), Some(path), "{url}");
+            assert_eq!(cookie.secure(), Some(url.starts_with("https")), "{url}");
+            assert_eq!(cookie.domain(), None);
+        }
     }
-    Ok(Some(cookie.value().into()))
-}
-
-/// A request without `Origin` comes from no page: browsers send it with every POST (Fetch §3.2).
-fn comes_from_us(state: &ApiState, request: &HttpRequest) -> bool {
-    let Some(origin) = request.headers().get(header::ORIGIN) else {
-        return true;
-    };
-    let ours = Url::parse(&state.public_url).map(|url| url.origin().ascii_serialization());
-    let named = state.cors_origins.iter().any(|named| origin == named.as_str());
-    named || ours.is_ok_and(|ours| origin == ours.as_str())
-}
-
-fn cookie(state: &ApiState, value: String) -> Cookie<'static> {
-    Cookie::build(name(state), value)
-        .path("/")
-        .http_only(true)
-        .secure(is_secure(state))
-        .same_site(SameSite::Strict)
-        .finish()
-}
-
-/// Browsers refuse the prefix on pages without TLS, which only loopback has.
-fn name(state: &ApiState) -> &'static str {
-    if is_secure(state) {
-        "__Host-vestibule_refresh"
-    } else {
-        "vestibule_refresh"
-    }
-}
-
-fn is_secure(state: &ApiState) -> bool {
-    state.public_url.starts_with("https:")
 }

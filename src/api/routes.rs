@@ -223,6 +223,9 @@ impl RouteSpec {
                 Code::UnsupportedMediaType,
             ]);
         }
+        if !self.any_method && !is_public_document(self.path) {
+            codes.push(Code::OriginNotAllowed);
+        }
         if self.scope.is_some() {
             codes.push(Code::RateLimited);
         }
@@ -382,7 +385,7 @@ pub const ROUTES: &[RouteSpec] = &[
         route.to(token::refresh::refresh_tokens)
     })
     .scope(Scope::Refresh)
-    .codes(&[Code::InvalidRefreshToken, Code::Forbidden]),
+    .codes(&[Code::InvalidRefreshToken]),
     RouteSpec::post("/token/introspect", "introspect_token", |route| {
         route.to(token::introspect::introspect_token)
     })
@@ -400,8 +403,7 @@ pub const ROUTES: &[RouteSpec] = &[
     .any_method()
     .access(Access::AccessToken)
     .database(),
-    RouteSpec::post("/logout", "log_out", |route| route.to(logout::log_out))
-        .codes(&[Code::InvalidToken, Code::Forbidden]),
+    RouteSpec::post("/logout", "log_out", |route| route.to(logout::log_out)).codes(&[Code::InvalidToken]),
     RouteSpec::get("/sessions", "list_sessions", |route| {
         route.to(sessions::list::list_sessions)
     })
@@ -558,6 +560,10 @@ pub const ROUTES: &[RouteSpec] = &[
     })
     .access(Access::Development)
     .database(),
+    RouteSpec::get("/.well-known/change-password", "", |route| {
+        route.to(well_known::change_password)
+    })
+    .access(Access::AccountPages),
     RouteSpec::get("/", "", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
     RouteSpec::get("/account", "", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
     RouteSpec::get("/account/{file:.*}", "", |route| route.to(account_pages::serve))
@@ -571,6 +577,11 @@ pub const ROUTES: &[RouteSpec] = &[
 /// Tells whether a path is one that gateways ask on behalf of others, with the others' method.
 pub(super) fn is_for_gateways(path: &str) -> bool {
     ROUTES.iter().any(|route| route.any_method && route.path == path)
+}
+
+/// Tells whether a path is of a document that is the same for everybody, so that pages of every origin may read it.
+pub(super) fn is_public_document(path: &str) -> bool {
+    path == "/openapi.json" || path.starts_with("/.well-known/") || path.starts_with("/docs/problems/")
 }
 
 /// Which routes exist beside those that every deployment has.

@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use ipnetwork::IpNetwork;
 
-use crate::api::branding::Branding;
+use super::branding::Branding;
+use super::origins::Origins;
+use super::refresh_cookie::RefreshCookie;
 use crate::domain::clock::Clock;
 use crate::flows::Core;
 use crate::measures::Exposition;
@@ -19,7 +21,9 @@ pub struct ApiState {
     /// Who may say on whose behalf a request comes.
     pub trusted_proxies: Vec<IpNetwork>,
     /// Whose pages may call us from a browser.
-    pub cors_origins: Vec<String>,
+    pub origins: Origins,
+    /// Where browsers keep refresh tokens.
+    pub refresh_cookie: RefreshCookie,
     /// Whether the account pages are served.
     pub account_pages: bool,
     /// What they show of this deployment.

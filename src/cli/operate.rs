@@ -35,7 +35,9 @@ where
 
 /// Returns what the service that runs by these settings says it is: links lead there.
 pub(super) fn public_url(config: &Config) -> String {
-    let by_address = || format!("http://{}", config.server.listen);
+    // The settings require a public URL where there is no address.
+    let address = config.server.listen.reachable();
+    let by_address = || address.map_or_else(String::new, |address| format!("http://{address}"));
     config.server.public_url.clone().unwrap_or_else(by_address)
 }
 

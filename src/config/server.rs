@@ -8,6 +8,7 @@ use ipnetwork::IpNetwork;
 use url::{Host, Url};
 
 use super::Mode;
+use super::listen::Listen;
 use super::reader::Reader;
 use super::settings;
 
@@ -21,15 +22,15 @@ pub enum LogFormat {
 }
 
 /// Where measures and the details of health are served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetricsListen {
     /// On no listener of their own. In development the public one has them.
     Off,
     /// At the address that holds when none is named. The service starts without it, too: another one on the same machine
     /// may have it.
     Default(SocketAddr),
-    /// At the address that the operator named.
-    Named(SocketAddr),
+    /// Where the operator named.
+    Named(Listen),
 }
 
 /// A port that IANA has assigned to nothing, outside of Prometheus's exporters (9100 and above) and of what systems give
@@ -39,8 +40,8 @@ const DEFAULT_METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::
 /// Listening and naming.
 #[derive(Debug)]
 pub struct ServerConfig {
-    /// Where to listen; port 0 picks one.
-    pub listen: SocketAddr,
+    /// Where to listen, unless sockets are handed over; port 0 picks one.
+    pub listen: Listen,
     /// Where operators are served what is for them only.
     pub metrics_listen: MetricsListen,
     /// Base of every URL, without a slash at its end; `None`: made from the address listened on.
@@ -69,8 +70,8 @@ impl ServerConfig {
         let listen = reader.parse(&settings::LISTEN, |text| parse_listen(text, mode));
         let metrics_listen = reader.parse_optional(&settings::METRICS_LISTEN, |text| parse_metrics_listen(text, mode));
         let public_url = reader.parse_optional(&settings::PUBLIC_URL, |text| parse_public_url(text, mode));
-        if mode == Mode::Serve && public_url == Some(None) && listen.is_some_and(|address| !address.ip().is_loopback())
-        {
+        let nameless = |listen: &Listen| !listen.is_local() || listen.reachable().is_none();
+        if mode == Mode::Serve && public_url == Some(None) && listen.as_ref().is_some_and(nameless) {
             reader.fault(
                 &settings::PUBLIC_URL,
                 "must be set when LISTEN is not a loopback address",
@@ -140,14 +141,12 @@ fn read_log_format(reader: &mut Reader<'_>) -> Option<LogFormat> {
     Some(by_outlet)
 }
 
-fn parse_listen(text: &str, mode: Mode) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text
-        .parse()
-        .map_err(|_unreadable| "must be an address and a port, such as 127.0.0.1:8080".to_owned())?;
-    if mode == Mode::Development && !address.ip().is_loopback() {
+fn parse_listen(text: &str, mode: Mode) -> Result<Listen, String> {
+    let listen = Listen::parse(text)?;
+    if mode == Mode::Development && !listen.is_local() {
         return Err("must be a loopback address in development: its endpoints give everything away".to_owned());
     }
-    Ok(address)
+    Ok(listen)
 }
 
 /// Parses one exact origin. `*` is none: with cookies it would let every page on the web act for our users.

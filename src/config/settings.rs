@@ -45,9 +45,9 @@ settings! {
     DATA_DIR "VESTIBULE_DATA_DIR" "data-dir" = "./.vestibule":
         "Where the private PostgreSQL and its generated master key are kept";
     LISTEN "VESTIBULE_LISTEN" "listen" = "127.0.0.1:8080":
-        "Address and port to serve on; port 0 picks one and logs it";
+        "Where to serve: an address and a port, :8080 for every address, localhost:8080, or unix:/path; port 0 picks one and logs it. Sockets that systemd hands over go before it";
     METRICS_LISTEN "VESTIBULE_METRICS_LISTEN" "metrics-listen" = "" ("127.0.0.1:8960; in development those of LISTEN"):
-        "Address and port to serve measures and details of health on, to everyone who can reach it; or off";
+        "Where to serve measures and details of health, to everyone who can reach it, in the forms of LISTEN; or off";
     PUBLIC_URL "VESTIBULE_PUBLIC_URL" "public-url" = "" ("http:// and the address listened on"):
         "Issuer of tokens and base of every link; https unless loopback";
     APP_NAME "VESTIBULE_APP_NAME" "app-name" = "" ("the host of the public URL"):

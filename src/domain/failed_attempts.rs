@@ -96,11 +96,6 @@ impl FailedAttempts {
         (wait > TimeDelta::zero()).then_some(wait)
     }
 
-    /// Returns how many more wrong ones are looked at before the next wait.
-    pub fn remaining(&self, curve: Curve) -> i32 {
-        (curve.free + 1 - self.count).max(0)
-    }
-
     /// Counts one more.
     #[must_use]
     pub fn with_one_more(self, curve: Curve, now: DateTime<Utc>) -> Self {
@@ -163,7 +158,7 @@ mod tests {
         for _ in 0..4 {
             attempts = attempts.with_one_more(CURVE, at(0));
         }
-        assert_eq!(attempts.remaining(CURVE), 1);
+        assert_eq!(attempts.count, 4);
         assert_eq!(attempts.with_one_more(CURVE, at(86_399)).count, 5);
         assert_eq!(attempts.with_one_more(CURVE, at(86_400)).count, 1);
     }

@@ -16,6 +16,7 @@ pub mod failed_attempts;
 pub mod ids;
 pub mod imported_user;
 pub mod input;
+pub mod issuer;
 pub mod link_token;
 pub mod logo;
 pub mod managed_user;

@@ -53,7 +53,7 @@ impl Outcome for Refusal {
     fn word(&self) -> &'static str {
         match self {
             Self::InvalidCredentials => "invalid_credentials",
-            Self::InvalidCode { .. } => "invalid_code",
+            Self::InvalidCode(_) => "invalid_code",
             Self::Locked(_) => "locked",
         }
     }

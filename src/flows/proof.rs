@@ -98,10 +98,11 @@ pub enum Refusal {
     /// The password was wrong.
     InvalidCredentials,
     /// The code was wrong, expired or used before: nobody is told which.
-    InvalidCode {
-        /// Wrong ones that are looked at before the next wait.
-        attempts_remaining: i32,
-    },
+    InvalidCode(
+        /// How many more are looked at with the pre-auth token that was presented; absent with an access token, which wrong
+        /// codes do not spend.
+        Option<i16>,
+    ),
     /// Not looked at: there were too many wrong ones before.
     Locked(TimeDelta),
 }
@@ -147,7 +148,7 @@ impl Claimant<'_> {
         let method = code.method().as_str();
         if self.held.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
             measures::code(method, "disabled");
-            return self.refuse_unseen(core, connection, &guard);
+            return self.refuse_unseen(core, connection);
         }
         let proven = match code {
             SecondFactorCode::Totp(code) => self.prove_totp(core, connection, code, pending)?,
@@ -181,7 +182,7 @@ impl Claimant<'_> {
             measures::code(method, "replayed");
             let event = AuditEvent::failure(EventName::MfaReplay, code.method().amr(), user_id);
             core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-            return self.invalid_code(connection, &guard).map(Err);
+            return Ok(Err(Refusal::InvalidCode(None)));
         }
         measures::code(method, "wrong");
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
@@ -192,20 +193,10 @@ impl Claimant<'_> {
 
     /// Refuses a code of a factor that was disabled, like any other. It is no guess at anything, so nobody waits for it: the
     /// owner's recovery code is looked at all the same.
-    fn refuse_unseen(
-        &self,
-        core: &Core,
-        connection: &mut PgConnection,
-        guard: &Guard,
-    ) -> Result<Judgement<Proven>, Fault> {
+    fn refuse_unseen(&self, core: &Core, connection: &mut PgConnection) -> Result<Judgement<Proven>, Fault> {
         let event = AuditEvent::failure(EventName::MfaFail, "disabled", Some(self.held.user.id));
         core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-        self.invalid_code(connection, guard).map(Err)
-    }
-
-    fn invalid_code(&self, connection: &mut PgConnection, guard: &Guard) -> Result<Refusal, Fault> {
-        let attempts_remaining = guard.remaining(connection, self.held.user.id, self.request())?;
-        Ok(Refusal::InvalidCode { attempts_remaining })
+        Ok(Err(Refusal::InvalidCode(None)))
     }
 
     /// Counts a wrong code of a confirmed factor among those that time does not forgive. The last of them disables the factors
@@ -285,14 +276,14 @@ impl Claimant<'_> {
         Ok(Err(Refusal::InvalidCredentials))
     }
 
-    /// Counts a wrong proof, whatever it was. Returns the counts with it.
+    /// Counts a wrong proof, whatever it was.
     fn count_wrong(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         mut guard: Guard,
         event: AuditEvent,
-    ) -> Result<Guard, Fault> {
+    ) -> Result<(), Fault> {
         let user_id = self.held.user.id;
         // The caller holds the account, so no wait can have begun since the counts were read.
         let tally = guard.count(connection, Some(user_id), self.request())?;
@@ -300,8 +291,7 @@ impl Claimant<'_> {
         let lock = |place| AuditEvent::failure(EventName::MfaLock, place, Some(user_id));
         let events = std::iter::once(event).chain(tally.began.into_iter().map(lock));
         let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
-        core.audit(connection, &events, self.origin, self.now)?;
-        Ok(guard)
+        Ok(core.audit(connection, &events, self.origin, self.now)?)
     }
 
     /// Counts a wrong code, and says so.
@@ -312,8 +302,8 @@ impl Claimant<'_> {
         guard: Guard,
         event: AuditEvent,
     ) -> Result<Refusal, Fault> {
-        let guard = self.count_wrong(core, connection, guard, event)?;
-        self.invalid_code(connection, &guard)
+        self.count_wrong(core, connection, guard, event)?;
+        Ok(Refusal::InvalidCode(None))
     }
 
     /// Forgets the wrong codes of this source, and those in a row, after a right one.

@@ -139,16 +139,20 @@ fn decide(
     if !pending.proofs.allow_second(attempt.code.method()) {
         let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(held.user.id));
         core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
-        let attempts_remaining = pending.attempts_remaining().into();
-        return Ok(Decision::Refused(Refusal::InvalidCode { attempts_remaining }));
+        return Ok(Decision::invalid_code(&pending));
     }
     match claimant.judge_at_sign_in(core, connection, guard, &attempt.code)? {
         Ok(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
-        // Both bounds hold: that of the source, and that of this login.
-        Err(Refusal::InvalidCode { attempts_remaining }) => Ok(Decision::Refused(Refusal::InvalidCode {
-            attempts_remaining: attempts_remaining.min(pending.attempts_remaining().into()),
-        })),
+        Err(Refusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
+    }
+}
+
+impl Decision {
+    /// Tells the attempts of this login and no other count. A replayed code takes one like a wrong one, so the number does
+    /// not say which of the two it was; and a wait that the account or the network has to sit out takes none.
+    fn invalid_code(pending: &PendingSession) -> Self {
+        Self::Refused(Refusal::InvalidCode(Some(pending.attempts_remaining())))
     }
 }
 

@@ -212,24 +212,6 @@ impl Guard {
         Ok(tally)
     }
 
-    /// Returns how many more wrong ones from there are looked at before the next wait.
-    pub(super) fn remaining(
-        &self,
-        connection: &mut PgConnection,
-        user_id: UserId,
-        (origin, now): (&RequestOrigin, DateTime<Utc>),
-    ) -> Result<i32, Fault> {
-        let here = self.source.remaining(self.buckets.source.curve);
-        let Some(anywhere) = &self.buckets.anywhere else {
-            return Ok(here);
-        };
-        let everywhere = self.anywhere.remaining(anywhere.curve);
-        if everywhere >= here || is_known_network(connection, Some(user_id), (origin, now))? {
-            return Ok(here);
-        }
-        Ok(everywhere)
-    }
-
     /// Returns how many wrong ones there were from all sources that count together.
     pub(super) fn failed(&self) -> i32 {
         self.source.count.max(self.anywhere.count)

@@ -51,7 +51,7 @@ export class Person {
     });
     page.on('request', (request) => {
       const { protocol, origin } = new URL(request.url());
-      if (!['data:', 'blob:'].includes(protocol) && origin !== this.service.url) {
+      if (!['data:', 'blob:'].includes(protocol) && origin !== new URL(this.service.url).origin) {
         this.faults.push(`request to ${request.url()}`);
       }
     });

@@ -9,14 +9,15 @@ import { startService } from './service.mjs';
  * Makes the world of a file's tests, and returns how one is told: a story has a person in it, whose browser must have
  * had nothing to complain about in the end.
  * @param {Record<string, string>} [settings] of the service
+ * @param {(settings?: Record<string, string>) => Promise<any>} [start] starts the service
  */
-export function world(settings) {
+export function world(settings, start = startService) {
   /** @type {any} */
   let service;
   /** @type {any} */
   let browser;
   before(async () => {
-    [service, browser] = await Promise.all([startService(settings), openBrowser()]);
+    [service, browser] = await Promise.all([start(settings), openBrowser()]);
   });
   after(async () => {
     await browser?.close();

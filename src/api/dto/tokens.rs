@@ -198,6 +198,26 @@ pub struct AccessTokenClaimsSchema {
     username: Option<String>,
 }
 
+/// The same as a form, with the credentials of the service client where there is no `Authorization` header (RFC 6749 §2.3.1).
+#[derive(ToSchema)]
+#[schema(example = json!({
+    "token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…", "client_id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6074",
+    "client_secret": "vcs_AQGTx…"
+}))]
+pub struct TokenForm {
+    /// The token.
+    pub token: String,
+    /// Not needed: a token tells its kind by itself.
+    #[schema(nullable = false, example = "access_token")]
+    pub token_type_hint: Option<String>,
+    /// The id of the service client, in either case of letters.
+    #[schema(nullable = false, example = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6074")]
+    pub client_id: Option<String>,
+    /// Its secret.
+    #[schema(nullable = false)]
+    pub client_secret: Option<String>,
+}
+
 /// What is known of a token (RFC 7662 §2.2): `active` alone when it is not good now.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({

@@ -83,6 +83,9 @@ impl ToSchema for OpenApiDocument {
     }
 }
 
+/// The ways that `extract::client` takes, by their registered names (RFC 7591 §2).
+const CLIENT_AUTHENTICATION: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+
 /// Issuer metadata (RFC 8414 §2).
 #[derive(Serialize, ToSchema)]
 #[schema(as = IssuerMetadata)]
@@ -108,6 +111,18 @@ pub struct Metadata {
     /// The levels that `acr` may tell.
     #[schema(example = json!(["aal1", "aal2"]))]
     pub acr_values_supported: Vec<&'static str>,
+    /// Where service clients ask about tokens (RFC 7662).
+    #[schema(example = "https://auth.example.com/token/introspect")]
+    pub introspection_endpoint: String,
+    /// How they say who they are there.
+    #[schema(example = json!(["client_secret_basic", "client_secret_post"]))]
+    pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Where service clients end sessions (RFC 7009).
+    #[schema(example = "https://auth.example.com/token/revoke")]
+    pub revocation_endpoint: String,
+    /// How they say who they are there.
+    #[schema(example = json!(["client_secret_basic", "client_secret_post"]))]
+    pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// For people.
     #[schema(example = "https://auth.example.com/docs/")]
     pub service_documentation: String,
@@ -126,6 +141,10 @@ impl Metadata {
             response_types_supported: Vec::new(),
             subject_types_supported: vec!["public"],
             acr_values_supported: vec!["aal1", "aal2"],
+            introspection_endpoint: format!("{public_url}/token/introspect"),
+            introspection_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION.to_vec(),
+            revocation_endpoint: format!("{public_url}/token/revoke"),
+            revocation_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION.to_vec(),
             service_documentation: format!("{public_url}/docs/"),
         }
     }

@@ -1,72 +1,135 @@
-//! Service clients: HTTP Basic credentials (RFC 7617), as RFC 7662 and RFC 7009 ask for.
+//! Service clients, as RFC 7662 and RFC 7009 ask for: HTTP Basic credentials (RFC 7617), or `client_id` and `client_secret`
+//! in the form (RFC 6749 §2.3.1). Never both.
 
 use std::net::IpAddr;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::TimeDelta;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use secrecy::SecretString;
 
-use crate::api::extract::origin;
+use crate::api::extract::{form, origin};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::ServiceClientId;
 use crate::flows::service_clients;
-use crate::rate_limits::{RateLimits, Scope};
+use crate::rate_limits::Scope;
 
-/// A service client whose credentials are good; without them the handler is never reached.
-pub struct ServiceClient(pub ServiceClientId);
+/// A request of a service client whose credentials are good; without them the handler is never reached.
+pub struct ClientRequest {
+    /// Who is calling.
+    pub client: ServiceClientId,
+    /// The token that the request is about.
+    pub token: SecretString,
+}
 
-impl FromRequest for ServiceClient {
+impl FromRequest for ClientRequest {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
-    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let credentials = credentials(request);
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let credentials = Credentials::of(request);
+        let in_form = credentials.is_absent() && form::is_form(request);
         let address = origin::client(request);
         let state = Data::<ApiState>::extract(request);
+        let body = form::read(request, payload);
         async move {
             let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
-            let known = match &credentials {
-                Some((id, secret)) => service_clients::authenticate(&state.core, id, secret).await?,
-                None => None,
-            };
-            let limits = &state.core.rate_limits;
-            match known {
-                Some(id) => limits.service_client(id.uuid()).map_or(Ok(Self(id)), too_often),
-                None => Err(refuse(limits, address)),
+            if in_form {
+                // Who sends a form that cannot be read has not said who is calling, and is told no more than that.
+                let mut form = body.await.map_err(|_unreadable| refuse(&state, address))?;
+                let credentials = Credentials::both(form.client_id.take(), form.client_secret.take());
+                let client = authenticate(&state, &credentials, address).await?;
+                return Ok(Self {
+                    client,
+                    token: form.token()?,
+                });
             }
+            let client = authenticate(&state, &credentials, address).await?;
+            let form = body.await?;
+            if form.client_secret.is_some() || form.client_id.as_ref().is_some_and(|id| !credentials.name(id)) {
+                return Err(two_ways());
+            }
+            Ok(Self {
+                client,
+                token: form.token()?,
+            })
         }
         .boxed_local()
     }
 }
 
-fn too_often<T>(wait: TimeDelta) -> Result<T, Problem> {
-    Err(Problem::rate_limited(wait))
+/// RFC 6749 §2.3: a client uses one way of authentication in a request.
+fn two_ways() -> Problem {
+    let detail = "The client must send its credentials in the Authorization header or in the form, not in both.";
+    Problem::new(Code::MalformedRequest, detail).with("error", "invalid_request")
+}
+
+async fn authenticate(
+    state: &ApiState,
+    credentials: &Credentials,
+    address: Option<IpAddr>,
+) -> Result<ServiceClientId, Problem> {
+    let known = match credentials {
+        Credentials::Given(id, secret) => service_clients::authenticate(&state.core, id, secret).await?,
+        Credentials::Absent | Credentials::Unreadable => None,
+    };
+    let id = known.ok_or_else(|| refuse(state, address))?;
+    let wait = state.core.rate_limits.service_client(id.uuid());
+    wait.map_or(Ok(id), |wait| Err(Problem::rate_limited(wait)))
 }
 
 /// Wrong ones are counted by address: back ends know their secrets.
-fn refuse(limits: &RateLimits, address: Option<IpAddr>) -> Problem {
+fn refuse(state: &ApiState, address: Option<IpAddr>) -> Problem {
+    let limits = &state.core.rate_limits;
     let wait = address.and_then(|address| limits.address(Scope::WrongClient, address).wait);
     wait.map_or_else(|| Problem::of(Code::InvalidClient), Problem::rate_limited)
 }
 
-fn credentials(request: &HttpRequest) -> Option<(String, SecretString)> {
-    let mut values = request.headers().get_all(header::AUTHORIZATION);
-    let (value, None) = (values.next()?, values.next()) else {
-        return None;
-    };
+/// An id and a secret, as they were sent.
+enum Credentials {
+    Absent,
+    Unreadable,
+    Given(String, SecretString),
+}
+
+impl Credentials {
+    /// Reads the `Authorization` header.
+    fn of(request: &HttpRequest) -> Self {
+        let mut values = request.headers().get_all(header::AUTHORIZATION);
+        match (values.next(), values.next()) {
+            (None, _) => Self::Absent,
+            (Some(value), None) => basic(value).unwrap_or(Self::Unreadable),
+            (Some(_), Some(_)) => Self::Unreadable,
+        }
+    }
+
+    fn both(id: Option<String>, secret: Option<SecretString>) -> Self {
+        id.zip(secret)
+            .map_or(Self::Absent, |(id, secret)| Self::Given(id, secret))
+    }
+
+    const fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    /// Tells whether they are those of a client. Some libraries repeat the id in the form.
+    fn name(&self, id: &str) -> bool {
+        matches!(self, Self::Given(given, _) if given.eq_ignore_ascii_case(id))
+    }
+}
+
+fn basic(value: &HeaderValue) -> Option<Credentials> {
     let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;
-    Some((id.to_owned(), secret.into()))
+    Some(Credentials::Given(id.to_owned(), secret.into()))
 }

@@ -48,22 +48,24 @@ fn origin(request: &HttpRequest) -> Option<RequestOrigin> {
     })
 }
 
-/// Returns the address of whoever asks; absent over a socket of this machine.
+/// Returns the address of whoever asks; absent over a Unix socket from a proxy that does not tell.
 pub fn client(request: &HttpRequest) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip();
+    let peer = request.peer_addr().map(|address| address.ip().to_canonical());
     if !is_by_proxy(request) {
-        return Some(peer.to_canonical());
+        return peer;
     }
     let trusted = &request.app_data::<Data<ApiState>>()?.trusted_proxies;
-    Some(client_address(peer, &forwarded_hops(request), trusted))
+    client_address(peer, &forwarded_hops(request), trusted)
 }
 
-/// Tells whether the other end of the connection is a proxy that we trust.
+/// Tells whether the other end of the connection is a proxy that we trust. The peer on a Unix socket has no address: the
+/// mode of the socket file says who may connect, and a program that may is the proxy.
 pub fn is_by_proxy(request: &HttpRequest) -> bool {
-    let peer = request.peer_addr().map(|address| address.ip().to_canonical());
+    let Some(peer) = request.peer_addr() else {
+        return true;
+    };
     let state = request.app_data::<Data<ApiState>>();
-    peer.zip(state)
-        .is_some_and(|(peer, state)| is_trusted(peer, &state.trusted_proxies))
+    state.is_some_and(|state| is_trusted(peer.ip(), &state.trusted_proxies))
 }
 
 fn is_trusted(address: IpAddr, trusted: &[IpNetwork]) -> bool {
@@ -108,11 +110,11 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
     bare.parse().ok().or_else(without_port)
 }
 
-fn client_address(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNetwork]) -> IpAddr {
-    let mut client = peer.to_canonical();
+fn client_address(peer: Option<IpAddr>, hops: &[Option<IpAddr>], trusted: &[IpNetwork]) -> Option<IpAddr> {
+    let mut client = peer;
     for hop in hops.iter().rev() {
         match hop {
-            Some(hop) if is_trusted(client, trusted) => client = hop.to_canonical(),
+            Some(hop) if client.is_none_or(|client| is_trusted(client, trusted)) => client = Some(hop.to_canonical()),
             _ => break,
         }
     }
@@ -134,7 +136,8 @@ mod tests {
             request = request.append_header((*name, *value));
         }
         let hops = forwarded_hops(&request.to_http_request());
-        client_address(peer.parse().unwrap(), &hops, &[TRUSTED.parse().unwrap()]).to_string()
+        let found = client_address(peer.parse().ok(), &hops, &[TRUSTED.parse().unwrap()]);
+        found.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
     }
 
     #[test]
@@ -184,6 +187,20 @@ mod tests {
             client("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.1")]),
             "198.51.100.1"
         );
+    }
+
+    #[test]
+    fn over_a_unix_socket_the_proxy_is_believed() {
+        for (headers, expected) in [
+            (&[("x-forwarded-for", "198.51.100.1")][..], "198.51.100.1"),
+            (&[("x-forwarded-for", "1.1.1.1, 198.51.100.1")], "198.51.100.1"),
+            (&[("x-forwarded-for", "198.51.100.1, 10.0.0.2")], "198.51.100.1"),
+            (&[("forwarded", "for=198.51.100.1")], "198.51.100.1"),
+            (&[("x-forwarded-for", "unknown")], "unknown"),
+            (&[], "unknown"),
+        ] {
+            assert_eq!(client("a socket", headers), expected, "{headers:?}");
+        }
     }
 
     proptest! {

@@ -31,7 +31,7 @@ pub async fn log_out(
     body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let in_body = body.0.and_then(|body| body.refresh_token);
-    let in_cookie = refresh_cookie::read(&state, &request)?;
+    let in_cookie = refresh_cookie::read(&state, &request);
     let mut response = HttpResponse::NoContent();
     if in_cookie.is_some() {
         refresh_cookie::clear(&state, &mut response);

@@ -48,3 +48,12 @@ pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 pub async fn openid_configuration(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     metadata(state).await
 }
+
+/// Sends password managers to the page on which a password is changed (W3C, A Well-Known URL for Changing Passwords). They
+/// ask at the root of the host, which a proxy hands on to us without our prefix, so the address is a whole one.
+pub async fn change_password(state: Data<ApiState>) -> HttpResponse {
+    let page = format!("{}/account/security", state.public_url);
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, page))
+        .finish()
+}

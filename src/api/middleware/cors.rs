@@ -1,24 +1,42 @@
-//! Which pages may call the API from a browser (the Fetch standard's CORS protocol).
+//! The Fetch standard's CORS protocol: what browsers ask before they let a page of another origin call.
 //!
-//! Only the origins that the deployment names, exactly; never a wildcard, since answers to them may carry credentials.
+//! Which origins may call is `api::origins`; never every one, since answers to them may carry credentials. What is public and
+//! needs no credentials (keys, metadata, the API's description) every page may read.
 
 use actix_cors::Cors;
-use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpRequest, HttpResponse};
 
+use crate::api::problem::{Code, Problem};
 use crate::api::routes;
+use crate::api::state::ApiState;
 
 /// How long a browser may keep the answer to a preflight.
 const MAX_AGE_SECONDS: usize = 7200;
 
-/// Builds the policy.
-pub fn policy(origins: &[String]) -> Cors {
-    let policy = Cors::default()
+/// What pages send beside what browsers let through by themselves. Tracing libraries add the middle four (W3C Trace
+/// Context, W3C Baggage, Sentry) to every request, and older libraries the last one.
+const REQUEST_HEADERS: [&str; 8] = [
+    "authorization",
+    "content-type",
+    "accept",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "sentry-trace",
+    "x-requested-with",
+];
+
+/// Builds the policy for the origins that may call.
+pub fn policy(state: Data<ApiState>) -> Cors {
+    Cors::default()
         .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .allowed_headers(REQUEST_HEADERS)
         .expose_headers([
             "x-request-id",
             "retry-after",
@@ -27,29 +45,94 @@ pub fn policy(origins: &[String]) -> Cors {
             "www-authenticate",
         ])
         .supports_credentials()
-        // A stranger's request is answered without the headers, and the stranger's browser keeps the answer from it.
+        // What is left here of other origins is no page's doing, or the browser takes it for the page's own.
         .block_on_origin_mismatch(false)
-        .max_age(MAX_AGE_SECONDS);
-    origins
-        .iter()
-        .fold(policy, |policy, origin| policy.allowed_origin(origin))
+        .allowed_origin_fn(move |origin, _head| origin.to_str().is_ok_and(|origin| state.origins.allows(origin)))
+        .max_age(MAX_AGE_SECONDS)
 }
 
-/// Lets a page's preflight that a gateway asks about be refused like anything else without a token.
-///
-/// It is meant for the back end behind the gateway. Answering it here, with 200 and no token needed, would tell the
-/// gateway to let it pass, and with it whatever a stranger dresses up as one.
+/// Sorts requests before the policy sees them: public documents are for every page, gateways ask on behalf of others, and
+/// pages of other origins are refused.
 ///
 /// # Errors
 ///
 /// Hands on what the services below return.
-pub async fn leave_to_gateways<B: MessageBody>(
+pub async fn sort<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    if routes::is_for_gateways(request.path()) {
-        // Without it OPTIONS is no preflight (Fetch §3.3.2).
-        request.headers_mut().remove(header::ACCESS_CONTROL_REQUEST_METHOD);
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if routes::is_public_document(request.path()) {
+        return answer_every_page(request, next).await;
     }
-    next.call(request).await
+    if routes::is_for_gateways(request.path()) {
+        // A gateway hands the page's headers on. A preflight among its questions is meant for the back end behind it:
+        // answering it here, with 200 and no token needed, would tell the gateway to let it pass, and with it whatever is
+        // made to look like one. Without this header OPTIONS is no preflight (Fetch §3.3.2).
+        request.headers_mut().remove(header::ACCESS_CONTROL_REQUEST_METHOD);
+    } else if let Some(state) = request.app_data::<Data<ApiState>>()
+        && !state.origins.admit(request.head())
+    {
+        tell(state, request.headers().get(header::ORIGIN));
+        return Ok(request.error_response(Problem::of(Code::OriginNotAllowed)));
+    }
+    let response = next.call(request).await?.map_into_boxed_body();
+    if response.headers().contains_key(header::SET_COOKIE) {
+        tell_of_two_sites(response.request());
+    }
+    Ok(response)
+}
+
+/// Names the setting to the operator. The page cannot read the answer, and its console tells of CORS only.
+fn tell(state: &ApiState, origin: Option<&HeaderValue>) {
+    let origin = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+    if let Some(origin) = state.origins.to_tell(origin, state.core.clock.now()) {
+        tracing::warn!(
+            origin,
+            "a page of this origin was refused; if it is one of yours, add the origin to VESTIBULE_CORS_ORIGINS"
+        );
+    }
+}
+
+/// Tells a client developer why the cookie does not come back: a browser drops a `SameSite=Strict` cookie that a page of
+/// another site asked for, and says so in its developer tools only. It says itself that the page is of another site
+/// (Fetch Metadata §2.3).
+fn tell_of_two_sites(request: &HttpRequest) {
+    let state = request.app_data::<Data<ApiState>>();
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if state.is_some_and(|state| state.development.is_some()) && header("sec-fetch-site") == Some("cross-site") {
+        let (page, service) = (header("origin"), header("host"));
+        tracing::warn!(
+            page,
+            service,
+            "the browser drops the refresh cookie: the page and the service are two sites, as localhost and 127.0.0.1 \
+             are; call the service by the host name that the page has"
+        );
+    }
+}
+
+/// Answers with `*`, which browsers take only where a page asks without credentials (Fetch §3.3.5).
+async fn answer_every_page<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let headers = request.headers_mut();
+    let preflight = headers.remove(header::ACCESS_CONTROL_REQUEST_METHOD).next().is_some();
+    headers.remove(header::ORIGIN);
+    let mut response = if preflight && request.method() == Method::OPTIONS {
+        request.into_response(HttpResponse::build(StatusCode::NO_CONTENT).finish())
+    } else {
+        next.call(request).await?.map_into_boxed_body()
+    };
+    let headers = response.headers_mut();
+    headers.remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
+    // The answer is the same for every origin, so caches need not keep one for each.
+    headers.remove(header::VARY);
+    let mut tell = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
+    tell(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    if preflight {
+        tell(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
+        tell(header::ACCESS_CONTROL_ALLOW_HEADERS, "*");
+        tell(header::ACCESS_CONTROL_MAX_AGE, "7200");
+    }
+    Ok(response)
 }

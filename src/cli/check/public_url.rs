@@ -24,7 +24,7 @@ const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
 /// Asks for the metadata, as every verifier does first, and for the measures, which must not be there.
 pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
     let issuer = public_url(config);
-    let (state, detail) = if config.server.public_url.is_none() && config.server.listen.port() == 0 {
+    let (state, detail) = if config.server.public_url.is_none() && !has_port(config) {
         (State::Skipped, "neither PUBLIC_URL nor a port is set".to_owned())
     } else {
         match fetch(&format!("{issuer}{METADATA}")) {
@@ -58,6 +58,14 @@ pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
 /// leads there.
 fn shows_measures(issuer: &str) -> bool {
     fetch(&format!("{issuer}/metrics")).is_ok_and(|(status, body)| status == 200 && body.contains("# TYPE "))
+}
+
+fn has_port(config: &Config) -> bool {
+    config
+        .server
+        .listen
+        .reachable()
+        .is_some_and(|address| address.port() != 0)
 }
 
 fn judge(issuer: &str, status: u16, body: &str) -> (State, String) {

@@ -1,7 +1,7 @@
 //! What is on this machine: the master key's file, the data directory, and who may speak for others.
 
 use std::fs;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use ipnetwork::IpNetwork;
 use super::report::{Report, State};
 use crate::app::MASTER_KEY_FILE;
 use crate::cli::operate::public_url;
-use crate::config::{Config, DatabaseLocation, MasterKeySource, MetricsListen, SecretFile};
+use crate::config::{Config, DatabaseLocation, Listen, MasterKeySource, MetricsListen, SecretFile};
 
 /// Less free space than this stops a database soon, or is too little to begin with.
 const LEAST_FREE_MIB: u64 = 100;
@@ -143,7 +143,7 @@ pub(super) fn measures(config: &Config, report: &mut Report) {
         .trusted_proxies
         .iter()
         .any(|network| network.ip().is_loopback());
-    let (state, detail) = match config.server.metrics_listen {
+    let (state, detail) = match &config.server.metrics_listen {
         MetricsListen::Off if proxy_is_here => (
             State::Warning,
             "off: with a proxy on this machine in front, nothing shows how the service itself does; \
@@ -151,17 +151,26 @@ pub(super) fn measures(config: &Config, report: &mut Report) {
                 .to_owned(),
         ),
         MetricsListen::Off => (State::Skipped, "off: no measures are served".to_owned()),
-        MetricsListen::Named(address) if is_open_to_the_internet(address.ip()) => (
+        MetricsListen::Named(listen) if reaches(listen, is_open_to_the_internet) => (
             State::Failed,
-            format!("on {address}, which the internet reaches: set METRICS_LISTEN to a private address"),
+            format!("on {listen}, which the internet reaches: set METRICS_LISTEN to a private address"),
         ),
-        MetricsListen::Named(address) if is_public(address.ip()) => (
+        MetricsListen::Named(listen) if reaches(listen, is_public) => (
             State::Warning,
-            format!("on {address}: everyone who reaches it sees how much goes on; name a private address"),
+            format!("on {listen}: everyone who reaches it sees how much goes on; name a private address"),
         ),
-        MetricsListen::Default(address) | MetricsListen::Named(address) => (State::Ok, format!("on {address}")),
+        MetricsListen::Named(listen) => (State::Ok, format!("on {listen}")),
+        MetricsListen::Default(address) => (State::Ok, format!("on {address}")),
     };
     report.add("measures", state, detail);
+}
+
+fn reaches(listen: &Listen, judged: impl Fn(IpAddr) -> bool) -> bool {
+    match listen {
+        Listen::At(addresses) => addresses.iter().any(|address| judged(address.ip())),
+        Listen::Everywhere(_) => judged(Ipv6Addr::UNSPECIFIED.into()),
+        Listen::Unix(_) => false,
+    }
 }
 
 /// Whether an address leads to this machine from everywhere: a public one, or every address of a machine that has a
@@ -230,9 +239,13 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
 /// Returns the loopback address that the service listens on, if what stands in front of it is there too and not
 /// trusted.
 fn untrusted_loopback(config: &Config) -> Option<IpAddr> {
-    let (listen, trusted) = (config.server.listen.ip(), &config.server.trusted_proxies);
-    let is_missing = listen.is_loopback() && !trusted.is_empty();
-    (is_missing && !trusted.iter().any(|network| network.contains(listen))).then_some(listen)
+    let trusted = &config.server.trusted_proxies;
+    let Listen::At(addresses) = &config.server.listen else {
+        return None;
+    };
+    let is_missing = |ip: &IpAddr| ip.is_loopback() && !trusted.iter().any(|network| network.contains(*ip));
+    let mut listened = addresses.iter().map(|address| address.ip());
+    listened.find(is_missing).filter(|_| !trusted.is_empty())
 }
 
 fn is_wide_and_public(network: &IpNetwork) -> bool {

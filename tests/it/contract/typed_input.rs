@@ -303,7 +303,7 @@ async fn a_cookie_is_refreshed_without_a_body() {
     let foreign = request()
         .insert_header((header::COOKIE, cookie.as_str()))
         .insert_header((header::ORIGIN, "https://evil.example"));
-    app.send(foreign).await.expect_problem(403, "forbidden");
+    app.send(foreign).await.expect_problem(403, "origin_not_allowed");
     let answer = app
         .send(request().insert_header((header::COOKIE, cookie.as_str())))
         .await;

@@ -89,7 +89,7 @@ async fn a_browser_logs_out_with_its_cookie_and_loses_it() {
     };
     app.send(logout().insert_header((header::ORIGIN, "https://evil.example")))
         .await
-        .expect_problem(403, "forbidden");
+        .expect_problem(403, "origin_not_allowed");
     let answer = app
         .send(logout().insert_header((header::ORIGIN, "https://auth.example.com")))
         .await

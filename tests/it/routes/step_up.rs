@@ -238,7 +238,7 @@ async fn the_cookie_follows() {
         answer
             .header("set-cookie")
             .unwrap()
-            .starts_with("__Host-vestibule_refresh=")
+            .starts_with("__Host-vestibule_refresh_")
     );
     assert_eq!(answer.json().get("refresh_token"), None);
 }

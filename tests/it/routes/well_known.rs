@@ -222,3 +222,35 @@ async fn published(app: &TestApp) -> Vec<Value> {
         .clone();
     keys.into_iter().map(|key| key["kid"].clone()).collect()
 }
+
+#[actix_web::test]
+async fn the_metadata_tells_service_clients_where_and_how_to_ask() {
+    let app = TestApp::new().await;
+    let metadata = app
+        .get("/.well-known/oauth-authorization-server")
+        .await
+        .expect(200)
+        .json();
+    for (what, path) in [("introspection", "/token/introspect"), ("revocation", "/token/revoke")] {
+        assert_eq!(metadata[format!("{what}_endpoint")], format!("{PUBLIC_URL}{path}"));
+        let methods = &metadata[format!("{what}_endpoint_auth_methods_supported")];
+        assert_eq!(*methods, json!(["client_secret_basic", "client_secret_post"]));
+    }
+}
+
+/// As W3C's Change Password URL has it, with the probe by which a password manager finds out whether a site answers all
+/// paths alike.
+#[actix_web::test]
+async fn password_managers_find_the_page_on_which_a_password_is_changed() {
+    let app = TestApp::new().await;
+    let answer = app.get("/.well-known/change-password").await.expect(303);
+    let page = answer.header("location").unwrap().strip_prefix(PUBLIC_URL).unwrap();
+    app.get(page).await.expect(200);
+    let probe = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200";
+    app.get(probe).await.expect_problem(404, "not_found");
+
+    let app = TestApp::with(&[("ACCOUNT_PAGES", "off")]).await;
+    app.get("/.well-known/change-password")
+        .await
+        .expect_problem(404, "not_found");
+}

@@ -327,10 +327,10 @@ async fn wrong_codes_of_a_thief_of_the_password_do_not_make_the_owner_wait_at_ho
     let app = TestApp::with(PROXIED).await;
     let person = owner(&app).await.person;
     let thief = Elsewhere::new(&app, 0);
-    for remaining in [4, 3, 2, 1, 0] {
+    for _ in 0..5 {
         let answer = thief.verify(&thief.log_in().await, &person.wrong_code(&app)).await;
         let problem = answer.expect_problem(401, "invalid_code");
-        assert_eq!(problem["attempts_remaining"], remaining);
+        assert_eq!(problem["attempts_remaining"], 4, "of this login");
     }
     let locked = thief.verify(&thief.log_in().await, &person.code(&app)).await;
     assert_eq!(locked.header("retry-after"), Some("30"));
@@ -342,10 +342,9 @@ async fn wrong_codes_of_a_thief_of_the_password_do_not_make_the_owner_wait_at_ho
         answer.expect_problem(401, "invalid_code");
     }
     let third = Elsewhere::new(&app, 2);
-    for remaining in [1, 0] {
+    for _ in 0..2 {
         let answer = third.verify(&third.log_in().await, &person.wrong_code(&app)).await;
-        let problem = answer.expect_problem(401, "invalid_code");
-        assert_eq!(problem["attempts_remaining"], remaining);
+        answer.expect_problem(401, "invalid_code");
     }
     let fourth = Elsewhere::new(&app, 3);
     let locked = fourth.verify(&fourth.log_in().await, &person.code(&app)).await;

@@ -11,6 +11,7 @@ mod enumeration;
 mod guessing;
 mod master_keys;
 mod news;
+mod origins;
 mod pending;
 mod second_factors;
 mod sequences;

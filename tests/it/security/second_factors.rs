@@ -367,33 +367,53 @@ async fn an_authenticator_that_waits_is_confirmed_by_no_other_way_than_its_own()
     );
 }
 
+/// What the number says is how often the same token is looked at, whatever else makes its owner wait.
 #[actix_web::test]
-async fn the_attempts_told_are_those_that_the_account_has_too() {
+async fn the_attempts_told_are_those_of_the_token() {
     let app = TestApp::new().await;
     let person = Person::sign_up(&app, "jo@example.com").await.person;
     app.clock.advance(30);
-    for remaining in [4, 3] {
-        let problem = verify(&app, &person.log_in(&app).await, &person.wrong_code(&app)).await;
-        assert_eq!(
-            problem.expect_problem(401, "invalid_code")["attempts_remaining"],
-            remaining
-        );
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let token = person.log_in(&app).await;
+        for remaining in [4, 3] {
+            assert_eq!(remaining_after(&app, &token, &person.wrong_code(&app)).await, remaining);
+        }
+        tokens.push(token);
     }
-    let token = person.log_in(&app).await;
-    for remaining in [2, 1, 0] {
-        let problem = verify(&app, &token, &person.wrong_code(&app)).await;
-        assert_eq!(
-            problem.expect_problem(401, "invalid_code")["attempts_remaining"],
-            remaining
-        );
+    // The fifth wrong one makes the account wait, which is no end of the token.
+    let token = &tokens[0];
+    assert_eq!(remaining_after(&app, token, &person.wrong_code(&app)).await, 2);
+    for wait in ["30", "60"] {
+        let locked = verify(&app, token, &person.code(&app)).await;
+        assert_eq!(locked.header("retry-after"), Some(wait));
+        locked.expect_problem(429, "rate_limited");
+        app.clock.advance(wait.parse().unwrap());
+        let remaining = if wait == "30" { 1 } else { 0 };
+        assert_eq!(remaining_after(&app, token, &person.wrong_code(&app)).await, remaining);
     }
-    let locked = verify(&app, &token, &person.code(&app)).await;
-    assert_eq!(locked.header("retry-after"), Some("30"));
-    locked.expect_problem(429, "rate_limited");
-    // After the wait one is looked at, and the next wait is twice as long.
+    // None left: the token is dead, and not only made to wait.
+    app.clock.advance(120);
+    verify(&app, token, &person.code(&app))
+        .await
+        .expect_problem(401, "invalid_pre_auth_token");
+}
+
+#[actix_web::test]
+async fn a_replayed_code_has_the_answers_of_a_wrong_one() {
+    let app = TestApp::new().await;
+    let person = Person::sign_up(&app, "jo@example.com").await.person;
     app.clock.advance(30);
-    let problem = verify(&app, &token, &person.wrong_code(&app)).await;
-    assert_eq!(problem.expect_problem(401, "invalid_code")["attempts_remaining"], 0);
-    let locked = verify(&app, &token, &person.code(&app)).await;
-    assert_eq!(locked.header("retry-after"), Some("60"));
+    let used = person.code(&app);
+    verify(&app, &person.log_in(&app).await, &used).await.expect(200);
+    let (replayed, wrong) = (person.log_in(&app).await, person.log_in(&app).await);
+    for remaining in [4, 3] {
+        assert_eq!(remaining_after(&app, &replayed, &used).await, remaining);
+        assert_eq!(remaining_after(&app, &wrong, &person.wrong_code(&app)).await, remaining);
+    }
+}
+
+async fn remaining_after(app: &TestApp, token: &str, code: &str) -> i64 {
+    let problem = verify(app, token, code).await.expect_problem(401, "invalid_code");
+    problem["attempts_remaining"].as_i64().unwrap()
 }

@@ -1,7 +1,11 @@
 //! A database that is away: told at once, never as a fault of ours, and over without a restart.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -245,6 +249,37 @@ fn a_database_that_hangs_delays_answers_for_a_bounded_time() {
     assert_no_fault(&program);
 }
 
+/// As a firewall does that forgets a connection: both ends keep theirs, and nothing arrives.
+#[test]
+fn a_link_to_the_database_that_falls_silent_delays_answers_for_the_documented_time() {
+    let cluster = Cluster::start();
+    let link = Link::to(cluster.url());
+    let program = instance(&link.url).start();
+    let client = program.ready();
+    let (_, tokens) = Person::sign_up(&client);
+    fill_the_pool(&client, &tokens.access);
+    link.forwards.store(false, Ordering::Relaxed);
+
+    // As many as there are connections find out: two seconds for a turn and ten for the answer, on a busy machine.
+    for answer in at_once(&client, &tokens.access, 12) {
+        assert!(answer.took < Duration::from_secs(18), "{:?}", answer.took);
+        answer.problem(503, "service_unavailable");
+    }
+    // The others wait for a turn only.
+    for answer in at_once(&client, &tokens.access, 12) {
+        assert!(answer.took < BOUNDED, "{:?}", answer.took);
+        answer.problem(503, "service_unavailable");
+    }
+    client.get("/health/live").expect(200);
+    client.get("/.well-known/jwks.json").expect(200);
+    link.forwards.store(true, Ordering::Relaxed);
+
+    eventually("readiness", || {
+        (client.get_as(&tokens.access, "/me").status == 200).then_some(())
+    });
+    assert_no_fault(&program);
+}
+
 #[test]
 fn a_stop_does_not_wait_for_a_database_that_hangs() {
     let cluster = Cluster::start();
@@ -260,6 +295,53 @@ fn a_stop_does_not_wait_for_a_database_that_hangs() {
     ended.expect(0);
     assert!(took < Duration::from_secs(25), "{took:?}");
     drop(frozen);
+}
+
+/// A way to a server that can fall silent. Its threads end with the test program.
+struct Link {
+    url: String,
+    forwards: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// Begins to forward what comes to a port, to the socket file that a URL names.
+    fn to(url: &str) -> Self {
+        let parsed = url::Url::parse(url).unwrap();
+        let (_, host) = url.split_once('@').unwrap();
+        let directory = host.split([':', '/']).next().unwrap();
+        let directory = percent_encoding::percent_decode_str(directory).decode_utf8().unwrap();
+        let file = format!("{directory}/.s.PGSQL.{}", parsed.port().unwrap_or(5432));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let forwards = Arc::new(AtomicBool::new(true));
+        let open = Arc::clone(&forwards);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, server) = (client.unwrap(), UnixStream::connect(&file).unwrap());
+                let (answers, asks) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                let (there, back) = (Arc::clone(&open), Arc::clone(&open));
+                thread::spawn(move || forward(asks, server, &there));
+                thread::spawn(move || forward(answers, client, &back));
+            }
+        });
+        let (user, database) = (parsed.username(), parsed.path());
+        Self {
+            url: format!("postgres://{user}@127.0.0.1:{port}{database}?sslmode=disable"),
+            forwards,
+        }
+    }
+}
+
+fn forward(mut from: impl Read, mut to: impl Write, open: &AtomicBool) {
+    let mut piece = [0; 4096];
+    while let Ok(count) = from.read(&mut piece) {
+        while !open.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        if count == 0 || to.write_all(&piece[..count]).is_err() {
+            return;
+        }
+    }
 }
 
 /// A session of somebody else's; ended when this is dropped.

@@ -10,6 +10,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;
 
+mod behind_a_prefix;
 mod broken_deployments;
 mod cli;
 mod cli_check;
@@ -26,11 +27,13 @@ mod dev_hosts;
 mod disk_full;
 mod lifecycle;
 mod limits;
+mod listening;
 mod logs;
 mod metrics;
 mod nginx;
 mod once_only;
 mod operators;
+mod origins;
 mod outbox;
 mod pgbouncer;
 mod restore;
@@ -41,5 +44,6 @@ mod slow_senders;
 mod systemd;
 #[cfg(feature = "otlp")]
 mod traces;
+mod two_on_one_host;
 mod under_load;
 mod user_import;

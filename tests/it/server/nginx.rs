@@ -343,6 +343,45 @@ fn we_are_asked_with_the_token_and_without_the_body() {
     assert!(question.ends_with("\r\n\r\n"), "{question}");
 }
 
+/// Browsers send no token with a preflight, so a page of another origin could call nothing if we were asked about it.
+#[test]
+fn a_preflight_passes_without_a_token_and_without_an_identity() {
+    let site = Site::open();
+    let ask = |method: &str, lines: &str| {
+        let mut wire = Wire::open(site.gateway.address());
+        wire.send(format!(
+            "{method} /orders HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\nOrigin: https://app.example\r\n{lines}\r\n"
+        ));
+        wire.read_to_end()
+    };
+    let lies =
+        "Access-Control-Request-Method: PUT\r\nX-Auth-User: root\r\nX-Auth-Roles: admin\r\nAuthorization: Bearer x\r\n";
+    let answer = ask("OPTIONS", lies);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let seen = answer.split_once("\r\n\r\n").unwrap().1;
+    assert!(seen.starts_with("OPTIONS /orders "), "{seen}");
+    assert_eq!(value(seen, "access-control-request-method"), Some("PUT"));
+    assert_eq!(value(seen, "origin"), Some("https://app.example"));
+    for name in ["x-auth-user", "x-auth-session", "x-auth-roles", "authorization"] {
+        assert_eq!(value(seen, name), None, "{seen}");
+    }
+    // Anything else without a token is turned away, whatever it has in common with a preflight.
+    let passed = site.upstream.count();
+    for (method, lines) in [
+        ("OPTIONS", ""),
+        ("OPTIONS", "Access-Control-Request-Method:\r\n"),
+        ("GET", "Access-Control-Request-Method: PUT\r\n"),
+        (
+            "POST",
+            "Access-Control-Request-Method: PUT\r\nX-HTTP-Method-Override: OPTIONS\r\nContent-Length: 0\r\n",
+        ),
+    ] {
+        let answer = ask(method, lines);
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{method} {lines}: {answer}");
+    }
+    assert_eq!(site.upstream.count(), passed);
+}
+
 #[test]
 fn a_logout_closes_the_gateway_at_once() {
     let site = Site::open();

@@ -118,6 +118,17 @@ impl Launch {
         self
     }
 
+    /// Has another program start it: one that takes the program and its arguments as its last ones.
+    pub(crate) fn by(mut self, starter: &[&str]) -> Self {
+        let mut command = Command::new(starter[0]);
+        command.args(&starter[1..]).arg(self.command.get_program());
+        command.args(self.command.get_args()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.workplace.path()).stdin(Stdio::null());
+        self.command = command;
+        self
+    }
+
     /// Puts a file into the directory it is started in.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         fs::write(self.workplace.path().join(name), text).unwrap();

@@ -74,6 +74,7 @@ export default {
   'problem.conflict': 'Das ist zurzeit nicht möglich.',
   'problem.payload_too_large': 'Das ist mehr, als der Dienst annimmt.',
   'problem.unsupported_media_type': 'Der Dienst hat diese Seite nicht verstanden. Bitte laden Sie sie neu.',
+  'problem.origin_not_allowed': 'Seiten dieser Adresse dürfen den Dienst nicht benutzen.',
   'problem.misdirected_request': 'Unter diesem Namen antwortet der Dienst nicht.',
   'problem.validation_failed': 'Bitte prüfen Sie Ihre Eingaben.',
   'problem.password_rejected': 'Bitte wählen Sie ein anderes Passwort.',

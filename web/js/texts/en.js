@@ -72,6 +72,7 @@ export default {
   'problem.conflict': 'This is not possible at the moment.',
   'problem.payload_too_large': 'That is more than the service takes.',
   'problem.unsupported_media_type': 'The service did not understand this page. Please reload it.',
+  'problem.origin_not_allowed': 'Pages of this address may not use the service.',
   'problem.misdirected_request': 'The service does not answer under this name.',
   'problem.validation_failed': 'Please check what you entered.',
   'problem.password_rejected': 'Please choose another password.',

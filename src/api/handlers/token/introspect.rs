@@ -4,31 +4,27 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use secrecy::ExposeSecret;
 
-use crate::api::dto::tokens::{IntrospectionResponse, TokenRequest};
-use crate::api::extract::client::ServiceClient;
-use crate::api::extract::form::PresentedToken;
-use crate::api::extract::then::Then;
+use crate::api::dto::tokens::{IntrospectionResponse, TokenForm, TokenRequest};
+use crate::api::extract::client::ClientRequest;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::flows::introspect;
 
 /// Tells whether an access token is good at this moment
 ///
-/// RFC 7662, for service clients. Sees a logout at once, which a signature check does not. Whatever is not a live access
+/// RFC 7662, for service clients, which send their credentials as HTTP Basic (`client_secret_basic`) or in the form
+/// (`client_secret_post`), never both. Sees a logout at once, which a signature check does not. Whatever is not a live access
 /// token is `{"active": false}`.
 #[utoipa::path(
     post, path = "/token/introspect", operation_id = "introspect_token", tag = "Verification",
     request_body(
         description = "A form, as RFC 7662 has it, or JSON.",
-        content((TokenRequest = "application/json"), (TokenRequest = "application/x-www-form-urlencoded")),
+        content((TokenRequest = "application/json"), (TokenForm = "application/x-www-form-urlencoded")),
     ),
     responses((status = 200, description = "What is known of it.", body = IntrospectionResponse<'static>)),
-    security(("service_client" = [])),
+    security(("service_client" = []), ()),
 )]
-pub async fn introspect_token(
-    state: Data<ApiState>,
-    Then(_client, token): Then<ServiceClient, PresentedToken>,
-) -> Result<HttpResponse, Problem> {
-    let claims = introspect::introspect(&state.core, token.0.expose_secret()).await?;
+pub async fn introspect_token(state: Data<ApiState>, request: ClientRequest) -> Result<HttpResponse, Problem> {
+    let claims = introspect::introspect(&state.core, request.token.expose_secret()).await?;
     Ok(HttpResponse::Ok().json(IntrospectionResponse::new(claims.as_deref())))
 }

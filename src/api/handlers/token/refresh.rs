@@ -29,10 +29,8 @@ pub async fn refresh_tokens(
     body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let invalid = || Problem::of(Code::InvalidRefreshToken);
-    let presented = match body.0.and_then(|body| body.refresh_token) {
-        Some(token) => Some(token),
-        None => refresh_cookie::read(&state, &request)?,
-    };
+    let in_body = body.0.and_then(|body| body.refresh_token);
+    let presented = in_body.or_else(|| refresh_cookie::read(&state, &request));
     let presented = presented.ok_or_else(invalid)?;
     match refresh::refresh(&state.core, presented.expose_secret(), origin.0).await? {
         Refresh::Granted(grant) => Ok(refresh_cookie::deliver(&state, &grant).json(TokenResponse::new(&grant))),

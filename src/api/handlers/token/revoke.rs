@@ -4,32 +4,31 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use secrecy::ExposeSecret;
 
-use crate::api::dto::tokens::TokenRequest;
-use crate::api::extract::client::ServiceClient;
-use crate::api::extract::form::PresentedToken;
+use crate::api::dto::tokens::{TokenForm, TokenRequest};
+use crate::api::extract::client::ClientRequest;
 use crate::api::extract::origin::Origin;
-use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::flows::revoke;
 
 /// Ends the session of a token
 ///
-/// RFC 7009, for service clients. Takes access, refresh and pre-auth tokens; unknown ones are answered the same.
+/// RFC 7009, for service clients, which send their credentials as HTTP Basic (`client_secret_basic`) or in the form
+/// (`client_secret_post`), never both. Takes access, refresh and pre-auth tokens; unknown ones are answered the same.
 #[utoipa::path(
     post, path = "/token/revoke", operation_id = "revoke_token", tag = "Verification",
     request_body(
         description = "A form, as RFC 7009 has it, or JSON.",
-        content((TokenRequest = "application/json"), (TokenRequest = "application/x-www-form-urlencoded")),
+        content((TokenRequest = "application/json"), (TokenForm = "application/x-www-form-urlencoded")),
     ),
     responses((status = 200, description = "The token is not good any more.")),
-    security(("service_client" = [])),
+    security(("service_client" = []), ()),
 )]
 pub async fn revoke_token(
     state: Data<ApiState>,
     origin: Origin,
-    Then(client, token): Then<ServiceClient, PresentedToken>,
+    request: ClientRequest,
 ) -> Result<HttpResponse, Problem> {
-    revoke::revoke(&state.core, client.0, token.0.expose_secret(), origin.0).await?;
+    revoke::revoke(&state.core, request.client, request.token.expose_secret(), origin.0).await?;
     Ok(HttpResponse::Ok().finish())
 }

@@ -102,3 +102,102 @@ async fn bodies_of_another_shape_are_malformed() {
             .expect_problem(400, "malformed_request");
     }
 }
+
+/// Sends a form without an `Authorization` header.
+fn post_form(pairs: &[(&str, &str)]) -> TestRequest {
+    TestRequest::post().uri("/token/introspect").set_form(pairs)
+}
+
+/// Returns id and secret.
+fn parts(credentials: &str) -> (String, String) {
+    use base64::Engine;
+    let encoded = credentials.strip_prefix("Basic ").unwrap();
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+    let text = String::from_utf8(decoded).unwrap();
+    let (id, secret) = text.split_once(':').unwrap();
+    (id.to_owned(), secret.to_owned())
+}
+
+#[actix_web::test]
+async fn the_credentials_may_stand_in_the_form() {
+    let app = TestApp::new().await;
+    let client = app.service_client("api").await;
+    let token = Person::sign_up(&app, "jo@example.com").await.access_token;
+    let (id, secret) = parts(&client);
+    let by_header = app
+        .send(ask(&client).set_form([("token", &token)]))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(by_header["active"], true);
+    for id in [id.clone(), id.to_uppercase()] {
+        let form = [
+            ("token", token.as_str()),
+            ("client_id", &id),
+            ("client_secret", &secret),
+        ];
+        assert_eq!(app.send(post_form(&form)).await.expect(200).json(), by_header);
+    }
+    let upper = base64_of(&format!("{}:{secret}", id.to_uppercase()));
+    app.send(ask(&upper).set_form([("token", &token)])).await.expect(200);
+}
+
+fn base64_of(credentials: &str) -> String {
+    use base64::Engine;
+    format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(credentials)
+    )
+}
+
+#[actix_web::test]
+async fn wrong_credentials_in_the_form_are_refused_like_any_others() {
+    let app = TestApp::new().await;
+    let (id, secret) = parts(&app.service_client("api").await);
+    let (other, _) = parts(&app.service_client("other").await);
+    for form in [
+        &[("token", "x")][..],
+        &[("token", "x"), ("client_id", &id)],
+        &[("token", "x"), ("client_secret", &secret)],
+        &[("token", "x"), ("client_id", &id), ("client_secret", "")],
+        &[("token", "x"), ("client_id", &other), ("client_secret", &secret)],
+        // Unreadable: who is calling is not known.
+        &[
+            ("token", "x"),
+            ("client_id", &id),
+            ("client_secret", &secret),
+            ("client_secret", &secret),
+        ],
+    ] {
+        let answer = app.send(post_form(form)).await;
+        assert!(answer.header("www-authenticate").unwrap().starts_with("Basic realm="));
+        assert_eq!(answer.expect_problem(401, "invalid_client")["error"], "invalid_client");
+    }
+    // The client is known, the token is missing.
+    let form = [("client_id", id.as_str()), ("client_secret", &secret)];
+    app.send(post_form(&form))
+        .await
+        .expect_problem(400, "malformed_request");
+}
+
+#[actix_web::test]
+async fn credentials_in_both_places_are_refused() {
+    let app = TestApp::new().await;
+    let client = app.service_client("api").await;
+    let (other, _) = parts(&app.service_client("other").await);
+    let (id, secret) = parts(&client);
+    for form in [
+        &[("token", "x"), ("client_id", &id), ("client_secret", &secret)][..],
+        &[("token", "x"), ("client_secret", &secret)],
+        &[("token", "x"), ("client_id", &other)],
+    ] {
+        let problem = app.send(ask(&client).set_form(form)).await;
+        assert_eq!(
+            problem.expect_problem(400, "malformed_request")["error"],
+            "invalid_request"
+        );
+    }
+    // Some libraries name the client a second time.
+    let form = [("token", "x"), ("client_id", &id)];
+    app.send(ask(&client).set_form(form)).await.expect(200);
+}

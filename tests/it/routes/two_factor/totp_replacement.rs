@@ -67,12 +67,10 @@ async fn wrong_and_late_codes_change_nothing_and_are_counted() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let new = begin(&app, &signed_in).await;
-    for remaining in [4, 3, 2, 1, 0] {
+    for _ in 0..5 {
         let problem = confirm(&app, &signed_in, &new.wrong_code(&app)).await;
-        assert_eq!(
-            problem.expect_problem(401, "invalid_code")["attempts_remaining"],
-            remaining
-        );
+        let problem = problem.expect_problem(401, "invalid_code");
+        assert_eq!(problem.get("attempts_remaining"), None, "an access token is not spent");
     }
     let locked = confirm(&app, &signed_in, &new.code(&app)).await;
     assert_eq!(locked.header("retry-after"), Some("30"));

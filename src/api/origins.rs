@@ -1,0 +1,224 @@
+//! Which pages may call the API from a browser.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use actix_web::dev::RequestHead;
+use actix_web::http::header;
+use chrono::{DateTime, TimeDelta, Utc};
+use url::{Host, Url};
+
+/// How long a refused origin is not told of again.
+const QUIET: TimeDelta = TimeDelta::hours(1);
+/// How many refused origins are told of in that time: whoever makes them up fills neither the memory nor the log.
+const TOLD: usize = 64;
+/// The longest origin that is repeated in the log: a host name has at most 253 characters (RFC 1035 §2.3.4).
+const LONGEST: usize = 280;
+
+/// The origins that may call, and those that were refused lately.
+pub struct Origins {
+    own: String,
+    scheme: &'static str,
+    listed: Vec<String>,
+    loopback: bool,
+    refused: Mutex<HashMap<String, DateTime<Utc>>>,
+}
+
+impl Origins {
+    /// Lets in the service's own origin and those that the deployment lists; with `loopback` every page of this machine.
+    pub fn new(public_url: &str, listed: Vec<String>, loopback: bool) -> Self {
+        let own = Url::parse(public_url).map(|url| url.origin().ascii_serialization());
+        Self {
+            own: own.unwrap_or_default(),
+            scheme: if public_url.starts_with("https:") {
+                "https"
+            } else {
+                "http"
+            },
+            listed,
+            loopback,
+            refused: Mutex::default(),
+        }
+    }
+
+    /// Tells whether pages of an origin may call.
+    pub fn allows(&self, origin: &str) -> bool {
+        self.own == origin
+            || self.listed.iter().any(|listed| listed == origin)
+            || (self.loopback && is_loopback(origin))
+    }
+
+    /// Tells whether a request may be answered: it comes from no page, from a page that may call, or from a page of the
+    /// very host that it was sent to, which a proxy may know under another name than the public URL's.
+    pub fn admit(&self, request: &RequestHead) -> bool {
+        let header = |name: header::HeaderName| request.headers().get(name);
+        // Browsers send it with every request that another origin's page may read, and with every POST (Fetch §3.2).
+        let Some(origin) = header(header::ORIGIN) else {
+            return true;
+        };
+        let Ok(origin) = origin.to_str() else {
+            return false;
+        };
+        // No page can write either header (Fetch §2.2.2).
+        let by_browser = request
+            .headers()
+            .get("sec-fetch-site")
+            .is_some_and(|site| site == "same-origin");
+        let host = header(header::HOST).and_then(|host| host.to_str().ok());
+        let by_host = || host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{}://{host}", self.scheme)));
+        self.allows(origin) || by_browser || by_host()
+    }
+
+    /// Returns how to name a refused origin in the log, unless it, or too many others, were told of within the hour.
+    pub fn to_tell(&self, origin: &str, now: DateTime<Utc>) -> Option<String> {
+        let readable = Url::parse(origin).map(|url| url.origin().ascii_serialization());
+        let readable = readable
+            .ok()
+            .filter(|readable| readable == origin && readable.len() <= LONGEST);
+        let name = match readable {
+            Some(origin) => origin,
+            None if origin == "null" => "null".to_owned(),
+            None => "not an origin".to_owned(),
+        };
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.retain(|_, told| now - *told < QUIET);
+        if refused.contains_key(&name) || refused.len() >= TOLD {
+            return None;
+        }
+        refused.insert(name.clone(), now);
+        Some(name)
+    }
+}
+
+/// Tells whether an origin is a page of this machine, at any port.
+fn is_loopback(origin: &str) -> bool {
+    let url = Url::parse(origin)
+        .ok()
+        .filter(|url| url.origin().ascii_serialization() == origin);
+    match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOON: DateTime<Utc> = DateTime::<Utc>::UNIX_EPOCH;
+
+    fn origins(loopback: bool) -> Origins {
+        let listed = vec!["https://app.example.com".to_owned()];
+        Origins::new("https://auth.example.com/prefix", listed, loopback)
+    }
+
+    fn admits(headers: &[(&str, &str)]) -> bool {
+        let mut request = TestRequest::default();
+        for pair in headers {
+            request = request.append_header(*pair);
+        }
+        origins(false).admit(request.to_srv_request().head())
+    }
+
+    #[test]
+    fn pages_of_this_machine_may_call_in_development_only() {
+        for origin in [
+            "http://localhost:5173",
+            "http://localhost",
+            "https://127.0.0.1:3000",
+            "http://[::1]:8080",
+        ] {
+            assert!(origins(true).allows(origin), "{origin}");
+            assert!(!origins(false).allows(origin), "{origin}");
+        }
+        for origin in [
+            "http://localhost.evil.example",
+            "http://evil.localhost:5173",
+            "http://127.0.0.1.evil.example",
+            "http://127.0.0.2",
+            "http://localhost:5173/",
+            "http://x@localhost:5173",
+            "localhost:5173",
+            "null",
+        ] {
+            assert!(!origins(true).allows(origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn requests_of_no_page_and_of_the_same_origin_are_admitted() {
+        for headers in [
+            &[][..],
+            &[("origin", "https://auth.example.com")],
+            &[("origin", "https://app.example.com")],
+            &[("origin", "https://other.example"), ("host", "other.example")],
+            &[("origin", "https://other.example:8443"), ("host", "Other.example:8443")],
+            &[
+                ("origin", "https://other.example"),
+                ("host", "10.0.0.1"),
+                ("sec-fetch-site", "same-origin"),
+            ],
+        ] {
+            assert!(admits(headers), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn requests_of_other_pages_are_refused() {
+        for headers in [
+            &[("origin", "https://evil.example")][..],
+            &[("origin", "null")],
+            &[("origin", "")],
+            &[("origin", "\u{fc}")],
+            &[("origin", "https://app.example.com.evil.example")],
+            &[("origin", "https://auth.example.com/prefix")],
+            // Whoever is in the way of a page without TLS writes what it likes into it.
+            &[("origin", "http://auth.example.com"), ("host", "auth.example.com")],
+            &[
+                ("origin", "https://evil.example"),
+                ("sec-fetch-site", "same-site"),
+                ("host", "auth.example.com"),
+            ],
+        ] {
+            assert!(!admits(headers), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_origin_is_told_of_once_an_hour() {
+        let origins = origins(false);
+        let tell = |origin: &str, minutes| origins.to_tell(origin, NOON + TimeDelta::minutes(minutes));
+        assert_eq!(tell("https://evil.example", 0).as_deref(), Some("https://evil.example"));
+        assert_eq!(tell("https://evil.example", 59), None);
+        assert_eq!(
+            tell("https://evil.example", 60).as_deref(),
+            Some("https://evil.example")
+        );
+        assert_eq!(tell("null", 60).as_deref(), Some("null"));
+        assert_eq!(tell("x\u{1b}[31m", 60).as_deref(), Some("not an origin"));
+        assert_eq!(tell("y", 60), None, "what cannot be named is told of as one");
+    }
+
+    #[test]
+    fn made_up_origins_fill_neither_the_log_nor_the_memory() {
+        let origins = origins(false);
+        let told = (0..10_000).filter_map(|number| origins.to_tell(&format!("https://{number}.example"), NOON));
+        assert_eq!(told.count(), TOLD);
+        assert_eq!(origins.refused.lock().unwrap().len(), TOLD);
+        assert!(origins.to_tell("https://x.example", NOON + QUIET).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_but_an_origin_gets_into_the_log(text in "\\PC{0,300}") {
+            let told = origins(false).to_tell(&text, NOON).unwrap();
+            prop_assert!(told == text || told == "not an origin");
+            prop_assert!(told.is_ascii() && told.len() <= LONGEST);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The sockets that are listened on: made here, or handed over by whoever started the process.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+
+use crate::config::Listen;
+
+/// Who may connect to a socket file: the account and the group of the process. `nginx` joins the group. Whoever can connect
+/// is believed about where requests come from, so it is not everybody.
+const SOCKET_MODE: u32 = 0o660;
+
+/// One socket.
+pub(super) enum Bound {
+    /// TCP, with its address.
+    Tcp(TcpListener, SocketAddr),
+    /// A Unix socket, with its file where this process made it.
+    Unix(UnixListener, Option<SocketFile>),
+}
+
+impl Bound {
+    /// Returns the address as logs show it.
+    pub(super) fn address(&self) -> String {
+        match self {
+            Self::Tcp(_, address) => address.to_string(),
+            Self::Unix(listener, _) => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                path.map_or_else(|| "unix:".to_owned(), |path| format!("unix:{}", path.display()))
+            }
+        }
+    }
+
+    /// Returns the base of URLs that reach it, where it has one.
+    pub(super) fn url(&self) -> Option<String> {
+        match self {
+            Self::Tcp(_, address) => Some(format!("http://{address}")),
+            Self::Unix(..) => None,
+        }
+    }
+
+    /// Tells whether only this machine reaches it.
+    pub(super) fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(_, address) => address.ip().is_loopback(),
+            Self::Unix(..) => true,
+        }
+    }
+}
+
+/// A socket file, removed when this is dropped.
+pub(super) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Someone may have tidied up before.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Takes the sockets that systemd hands over (`sd_listen_fds(3)`): all of them, by whatever names.
+///
+/// # Errors
+///
+/// Says which of them is neither a TCP nor a Unix stream socket.
+pub(super) fn inherited() -> io::Result<Vec<Bound>> {
+    let mut handed = ListenFd::from_env();
+    let mut bound = Vec::new();
+    for index in 0..handed.len() {
+        if let Ok(Some(listener)) = handed.take_unix_listener(index) {
+            bound.push(Bound::Unix(listener, None));
+        } else if let Some(listener) = handed.take_tcp_listener(index)? {
+            let address = listener.local_addr()?;
+            bound.push(Bound::Tcp(listener, address));
+        }
+    }
+    Ok(bound)
+}
+
+/// Makes the sockets that a setting names.
+///
+/// # Errors
+///
+/// Says why none, or one of them, cannot be listened on.
+pub(super) fn bind(listen: &Listen) -> io::Result<Vec<Bound>> {
+    match listen {
+        Listen::At(addresses) => bind_each(addresses),
+        Listen::Everywhere(port) => bind_everywhere(*port).map(|bound| vec![bound]),
+        Listen::Unix(path) => bind_file(path).map(|bound| vec![bound]),
+    }
+}
+
+/// Binds all addresses of a name. A family that this machine does not have is left out, as long as the other is there.
+fn bind_each(addresses: &[SocketAddr]) -> io::Result<Vec<Bound>> {
+    let mut bound = Vec::new();
+    let mut absent = None;
+    let mut port = None;
+    for address in addresses {
+        // Port 0 picks one with the first address, and the others have the same.
+        let wanted = SocketAddr::new(address.ip(), port.unwrap_or_else(|| address.port()));
+        match bind_address(wanted) {
+            Ok((listener, address)) => {
+                port = Some(address.port());
+                bound.push(Bound::Tcp(listener, address));
+            }
+            Err(error) if is_absent(&error) && addresses.len() > 1 => absent = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match absent {
+        Some(error) if bound.is_empty() => Err(error),
+        _ => Ok(bound),
+    }
+}
+
+/// A socket of the newer family takes connections of both (RFC 3493 §3.7), unless the system has that family switched off.
+fn bind_everywhere(port: u16) -> io::Result<Bound> {
+    let (listener, address) = match bind_address((Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(error) if is_absent(&error) => bind_address((Ipv4Addr::UNSPECIFIED, port).into())?,
+        bound => bound?,
+    };
+    Ok(Bound::Tcp(listener, address))
+}
+
+fn bind_address(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    // Address family not supported: not yet a kind of its own.
+    error.kind() == ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+/// Binds a socket file. One that a crash left, on which nothing answers, is replaced; anything else is left alone.
+fn bind_file(path: &Path) -> io::Result<Bound> {
+    let listener = match UnixListener::bind(path) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
+            fs::remove_file(path)?;
+            UnixListener::bind(path)?
+        }
+        bound => bound?,
+    };
+    let file = SocketFile(path.to_owned());
+    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
+    Ok(Bound::Unix(listener, Some(file)))
+}
+
+fn is_stale(path: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
