@@ -11,10 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::account::{load_second_factors, second_factors};
 use super::audit::note_unreadable;
 use super::outcomes::counted;
-use super::proof::{Claimant, Refusal};
+use super::proof::{Claimant, Judgement, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
-use super::throttle::ProofSource;
+use super::throttle::{Buckets, ProofSource};
 use super::{Core, Fault};
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
@@ -22,7 +22,6 @@ use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Proof, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
-use crate::domain::ids::UserId;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, SessionKey};
@@ -165,8 +164,10 @@ pub async fn step_up(
 async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
     let proof = match proof {
         StepUpProof::Password(password) => {
-            let asks = Requester::known(origin.ip);
-            Checked::Password(compare(core, caller.user.id, password, asks).await?)
+            match compare(core, caller.key(), password, &origin).await? {
+                Ok(compared) => Checked::Password(compared),
+                Err(refusal) => return Ok(StepUp::Refused(refusal)),
+            }
         }
         StepUpProof::Code(code) => Checked::Code(code),
     };
@@ -216,23 +217,37 @@ pub(super) struct ComparedPassword {
     pub(super) version: Option<i32>,
 }
 
-/// Compares a password with the account's, holding nothing while hashing.
+/// Compares a password with that of the session's account, holding nothing while hashing. Nothing is hashed while the
+/// session has to wait for wrong ones: the time of an answer would otherwise tell what the answer does not. What comes
+/// out is not to be answered, nor to cost any further work, before [`Claimant::judge_password`] has taken it: of many
+/// requests that were let in together, those after the one that began a wait are told nothing.
 pub(super) async fn compare(
     core: &Arc<Core>,
-    id: UserId,
+    key: SessionKey,
     password: Password,
-    requester: Requester,
-) -> Result<ComparedPassword, Fault> {
-    let found = core
+    origin: &RequestOrigin,
+) -> Result<Judgement<ComparedPassword>, Fault> {
+    let buckets = Buckets::of_session_passwords(core, key.session_id)?;
+    let (asked_from, now) = (origin.clone(), core.clock.now());
+    let looked = core
         .db
-        .read("step_up.password", move |connection| {
-            users::find_login(connection, id).map_err(Fault::from)
+        .read("step_up.password", move |connection| -> Result<_, Fault> {
+            let guard = buckets.clone().look(connection)?;
+            Ok(match guard.wait(connection, Some(key.user_id), (&asked_from, now))? {
+                Some(wait) => Err(Refusal::Locked(wait)),
+                None => Ok(users::find_login(connection, key.user_id)?),
+            })
         })
         .await?;
+    let found = match looked {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let version = found.as_ref().map(|found| found.password_version);
     let stored = found.and_then(|found| found.password);
-    let right = core.hasher.verify(requester, password, stored).await? == PasswordVerdict::Right;
-    Ok(ComparedPassword { right, version })
+    let verdict = core.hasher.verify(Requester::known(origin.ip), password, stored);
+    let right = verdict.await? == PasswordVerdict::Right;
+    Ok(Ok(ComparedPassword { right, version }))
 }
 
 fn renew(
