@@ -11,7 +11,7 @@ use super::outcomes::counted;
 use super::proof::{Claimant, Judgement, Refusal};
 use super::sending::tell;
 use super::sessions::Caller;
-use super::step_up::{ComparedPassword, compare};
+use super::step_up::{ComparedPassword, Holder, compare};
 use super::throttle::ProofSource;
 use super::{Core, Fault, new_password, session_end};
 use crate::crypto::fair_queue::Requester;
@@ -46,13 +46,13 @@ pub enum Change {
 /// Returns faults only.
 pub async fn change(
     core: &Arc<Core>,
-    caller: &Caller,
+    holder: &Holder,
     (current, new): (Password, Password),
     origin: RequestOrigin,
 ) -> Result<Change, Fault> {
     counted(
         "password_change",
-        try_to_change(core, caller, (current, new), origin).await,
+        try_to_change(core, holder.caller(), (current, new), origin).await,
     )
 }
 

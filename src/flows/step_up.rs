@@ -51,6 +51,18 @@ pub struct Demand {
     pub accepted: Vec<AuthenticationMethod>,
 }
 
+/// A caller who may change the password for the current one: the token shows a recent proof of something held wherever
+/// the account has something held. Only [`require_holder`] makes it. The current password is the other proof, which the
+/// flow judges.
+pub struct Holder(Caller);
+
+impl Holder {
+    /// Returns the caller.
+    pub const fn caller(&self) -> &Caller {
+        &self.0
+    }
+}
+
 /// Judges whether a caller may make a sensitive change, by the token that they present. It takes a recent proof of the
 /// strongest ground that the account has: something held, beside the password, where that is confirmed; else the
 /// password; else the mail box.
@@ -62,6 +74,21 @@ pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Re
     let strongest = strongest_ground(core, &caller.user).await?;
     let missing = missing(core, &caller, strongest).await?;
     Ok(missing.map_or_else(|| Ok(RecentCaller(caller)), Err))
+}
+
+/// Judges whether a caller may change the password for the current one. Where the account has something held, that
+/// takes the same proof as any sensitive change: a thief with a stolen token and the password would otherwise shut the
+/// owner out.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<Holder, Demand>, Fault> {
+    let missing = match strongest_ground(core, &caller.user).await? {
+        Ground::Possession => missing(core, &caller, Ground::Possession).await?,
+        Ground::Mailbox | Ground::Knowledge => None,
+    };
+    Ok(missing.map_or_else(|| Ok(Holder(caller)), Err))
 }
 
 /// Returns the strongest ground that an account can prove. A password that was disabled is none.
