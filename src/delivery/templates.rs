@@ -178,6 +178,7 @@ impl Templates {
             | Message::PhoneFactorRemoved
             | Message::RefreshTokenReused
             | Message::SecondFactorFailures
+            | Message::PasswordFailures
             | Message::SignInAfterFailures
             | Message::PasswordDisabled
             | Message::SecondFactorsDisabled
@@ -190,6 +191,7 @@ impl Templates {
             | Message::PasswordWasReset
             | Message::UsernameChanged
             | Message::AccountExists
+            | Message::AccountExported
             | Message::AccountDeleted
             | Message::SecondFactorsReset => {}
         }
@@ -320,6 +322,7 @@ mod tests {
             Message::PhoneFactorRemoved,
             Message::RefreshTokenReused,
             Message::SecondFactorFailures,
+            Message::PasswordFailures,
             Message::SignInAfterFailures,
             Message::PasswordDisabled,
             Message::SecondFactorsDisabled,
@@ -340,6 +343,7 @@ mod tests {
             Message::PasswordWasReset,
             Message::UsernameChanged,
             Message::AccountExists,
+            Message::AccountExported,
             Message::AccountDeleted,
             Message::Invitation {
                 link: link(),
@@ -367,6 +371,7 @@ mod tests {
             | Message::PhoneFactorRemoved
             | Message::RefreshTokenReused
             | Message::SecondFactorFailures
+            | Message::PasswordFailures
             | Message::SignInAfterFailures
             | Message::PasswordDisabled
             | Message::SecondFactorsDisabled
@@ -381,6 +386,7 @@ mod tests {
             | Message::PasswordWasReset
             | Message::UsernameChanged
             | Message::AccountExists
+            | Message::AccountExported
             | Message::AccountDeleted
             | Message::Invitation { .. }
             | Message::SecondFactorsReset => {}

@@ -280,23 +280,30 @@ impl Claimant<'_> {
             return Ok(Err(Refusal::InvalidCredentials));
         }
         let event = AuditEvent::failure(failure, "password", Some(user_id));
-        self.count_wrong(core, connection, guard, event)?;
+        self.count_wrong(core, connection, (guard, Message::PasswordFailures), event)?;
         count_on_account(core, connection, Some(user_id), self.request())?;
         Ok(Err(Refusal::InvalidCredentials))
     }
 
-    /// Counts a wrong proof, whatever it was. Returns the counts with it.
+    /// Counts a wrong proof, and tells the owner by the news of its kind once there are several. Returns the counts
+    /// with it.
     fn count_wrong(
         &self,
         core: &Core,
         connection: &mut PgConnection,
-        mut guard: Guard,
+        (mut guard, news): (Guard, Message),
         event: AuditEvent,
     ) -> Result<Guard, Fault> {
         let user_id = self.held.user.id;
         // The caller holds the account, so no wait can have begun since the counts were read.
         let tally = guard.count(connection, Some(user_id), self.request())?;
-        tell_failures(core, connection, &self.held.user, guard.failed(), self.request())?;
+        tell_failures(
+            core,
+            connection,
+            &self.held.user,
+            (guard.failed(), news),
+            self.request(),
+        )?;
         let lock = |place| AuditEvent::failure(EventName::MfaLock, place, Some(user_id));
         let events = std::iter::once(event).chain(tally.began.into_iter().map(lock));
         let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
@@ -312,7 +319,7 @@ impl Claimant<'_> {
         guard: Guard,
         event: AuditEvent,
     ) -> Result<Refusal, Fault> {
-        let guard = self.count_wrong(core, connection, guard, event)?;
+        let guard = self.count_wrong(core, connection, (guard, Message::SecondFactorFailures), event)?;
         self.invalid_code(connection, &guard)
     }
 
