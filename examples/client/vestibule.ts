@@ -142,6 +142,21 @@ export class Vestibule {
     await this.accept(await this.call("post", "/token/refresh", body));
   }
 
+  /**
+   * Confirms an address with the token of a mailed link. Asks for the account's password only where nothing else shows
+   * that the account is the sender's: no user is signed in, or the link is for another account.
+   */
+  async confirmAddress(token: string, password: () => Promise<string>): Promise<void> {
+    try {
+      if (this.#accessToken === undefined) await this.call("post", "/email/verify", { token });
+      else await this.authorized("post", "/email/verify", { token });
+    } catch (error) {
+      // The token stays good.
+      if (!(error instanceof VestibuleError) || error.problem.code !== "proof_required") throw error;
+      await this.call("post", "/email/verify", { token, password: await password() });
+    }
+  }
+
   async logOut(): Promise<void> {
     await this.call("post", "/logout", {}, this.#bearer());
     this.#accessToken = undefined;

@@ -444,7 +444,12 @@ pub const ROUTES: &[RouteSpec] = &[
         route.to(password::change)
     })
     .access(Access::AccessToken)
-    .codes(&[Code::InvalidCredentials, Code::PasswordRejected, Code::RateLimited]),
+    .codes(&[
+        Code::InsufficientUserAuthentication,
+        Code::InvalidCredentials,
+        Code::PasswordRejected,
+        Code::RateLimited,
+    ]),
     RouteSpec::post("/password/forgot", "request_password_reset", |route| {
         route.to(password::forgot)
     })

@@ -216,6 +216,7 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
         | Message::SecondFactorFailures
+        | Message::PasswordFailures
         | Message::SignInAfterFailures
         | Message::PasswordDisabled
         | Message::SecondFactorsDisabled
@@ -228,6 +229,7 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::PasswordWasReset
         | Message::UsernameChanged
         | Message::AccountExists
+        | Message::AccountExported
         | Message::AccountDeleted
         | Message::SecondFactorsReset => {}
     }
@@ -492,6 +494,7 @@ fn every_message() -> Vec<Message> {
         Message::PhoneFactorRemoved,
         Message::RefreshTokenReused,
         Message::SecondFactorFailures,
+        Message::PasswordFailures,
         Message::SignInAfterFailures,
         Message::PasswordDisabled,
         Message::SecondFactorsDisabled,
@@ -512,6 +515,7 @@ fn every_message() -> Vec<Message> {
         Message::PasswordWasReset,
         Message::UsernameChanged,
         Message::AccountExists,
+        Message::AccountExported,
         Message::UnconfirmedAccount {
             link: link(),
             minutes: 15,
@@ -543,6 +547,7 @@ fn is_among_them(message: &Message) {
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
         | Message::SecondFactorFailures
+        | Message::PasswordFailures
         | Message::SignInAfterFailures
         | Message::PasswordDisabled
         | Message::SecondFactorsDisabled
@@ -557,6 +562,7 @@ fn is_among_them(message: &Message) {
         | Message::PasswordWasReset
         | Message::UsernameChanged
         | Message::AccountExists
+        | Message::AccountExported
         | Message::UnconfirmedAccount { .. }
         | Message::AccountDeleted
         | Message::Invitation { .. }

@@ -28,7 +28,7 @@ pub enum AuthenticationMethod {
 
 /// What a proof rests on, the weakest first. Two proofs are two factors only if they rest on different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Ground {
+pub enum Ground {
     /// A mail box, which is no factor.
     Mailbox,
     /// Something known.
@@ -195,10 +195,14 @@ impl Proofs {
         names
     }
 
+    fn strongest(&self) -> Option<Ground> {
+        self.0.iter().map(|proof| proof.method.ground()).max()
+    }
+
     /// Returns when the strongest ground among the proofs was last proven; `None` where there is no proof. A password does
     /// not renew a session that something held opened, and a mailed code renews no other proof.
     pub fn auth_time(&self) -> Option<DateTime<Utc>> {
-        let strongest = self.0.iter().map(|proof| proof.method.ground()).max()?;
+        let strongest = self.strongest()?;
         let of_strongest = self.0.iter().filter(|proof| proof.method.ground() == strongest);
         of_strongest.map(|proof| proof.at).max()
     }
@@ -215,11 +219,36 @@ impl Proofs {
 pub struct Requirement {
     /// At least this level.
     pub level: AssuranceLevel,
-    /// The strongest ground proven no longer ago than this; `None`: at any time.
-    pub max_age: Option<TimeDelta>,
+    /// What has to be recent; `None`: nothing.
+    pub recent: Option<Recent>,
+}
+
+/// A proof that has to be recent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// The weakest ground that is enough. A mail box is not, where the account has a password: an attacker who reads
+    /// the owner's mail gets a session by a magic link, and must not change how the owner signs in.
+    pub least: Ground,
+    /// Proven no longer ago than this.
+    pub max_age: TimeDelta,
 }
 
 impl Requirement {
+    /// Returns what a sensitive change requires of an account, by the strongest ground that it can prove: that ground,
+    /// recently, and two factors where something held is among what it has.
+    pub fn of_sensitive_change(strongest: Ground, max_age: TimeDelta) -> Self {
+        Self {
+            level: match strongest {
+                Ground::Possession => AssuranceLevel::Aal2,
+                Ground::Mailbox | Ground::Knowledge => AssuranceLevel::Aal1,
+            },
+            recent: Some(Recent {
+                least: strongest,
+                max_age,
+            }),
+        }
+    }
+
     /// Tells whether the proofs are enough `now`.
     pub fn is_met_by(&self, proofs: &Proofs, now: DateTime<Utc>) -> bool {
         self.shortfall(proofs, now) == 0
@@ -227,8 +256,10 @@ impl Requirement {
 
     /// Counts the conditions that the proofs do not meet.
     fn shortfall(&self, proofs: &Proofs, now: DateTime<Utc>) -> u8 {
-        let is_fresh = |max_age| proofs.auth_time().is_some_and(|at| now - at <= max_age);
-        u8::from(proofs.level() < self.level) + u8::from(!self.max_age.is_none_or(is_fresh))
+        let is_fresh = |recent: Recent| {
+            proofs.strongest() >= Some(recent.least) && proofs.auth_time().is_some_and(|at| now - at <= recent.max_age)
+        };
+        u8::from(proofs.level() < self.level) + u8::from(!self.recent.is_none_or(is_fresh))
     }
 
     /// Returns which of the available methods would meet the requirement if they were proven `now`. Where none does alone,
@@ -409,15 +440,28 @@ mod tests {
         );
     }
 
+    fn sensitive(strongest: Ground) -> Requirement {
+        Requirement::of_sensitive_change(strongest, TimeDelta::seconds(300))
+    }
+
+    #[test]
+    fn a_mail_box_is_enough_only_where_the_account_has_nothing_else() {
+        let mailed = proofs(&[(EmailLink, 1000)]);
+        let all = [Password, Totp, EmailCode];
+        assert!(sensitive(Ground::Mailbox).is_met_by(&mailed, at(1000)));
+        assert!(!sensitive(Ground::Knowledge).is_met_by(&mailed, at(1000)));
+        assert_eq!(
+            sensitive(Ground::Knowledge).accepted(&mailed, &all, at(1000)),
+            [Password, Totp]
+        );
+        assert_eq!(sensitive(Ground::Possession).accepted(&mailed, &all, at(1000)), [Totp]);
+    }
+
     /// Who is asked for what, 1000 seconds after signing in, where the last 300 count.
     #[test]
     fn only_what_helps_is_asked_for() {
-        let sensitive = |level| Requirement {
-            level,
-            max_age: Some(TimeDelta::seconds(300)),
-        };
-        let both = sensitive(AssuranceLevel::Aal2);
-        let one = sensitive(AssuranceLevel::Aal1);
+        let both = sensitive(Ground::Possession);
+        let one = sensitive(Ground::Knowledge);
         let all = [Password, Totp, RecoveryCode, SmsCode, EmailCode];
         let held = vec![Totp, RecoveryCode, SmsCode];
         assert_eq!(both.accepted(&of(&[Password, Totp]), &all, at(1000)), held);
@@ -442,7 +486,7 @@ mod tests {
             both.accepted(&proofs(&[(EmailLink, 0), (Totp, 1000)]), &[Totp], at(1000))
                 .is_empty()
         );
-        let level_alone = Requirement { max_age: None, ..both };
+        let level_alone = Requirement { recent: None, ..both };
         assert!(level_alone.is_met_by(&of(&[Password, Totp]), at(1_000_000)));
     }
 
@@ -490,12 +534,30 @@ mod tests {
             prop_assert_eq!(then.shown_by(&amr, then.auth_time().unwrap()).auth_time(), then.auth_time());
         }
 
+        /// What an account has that is stronger is always asked for.
+        #[test]
+        fn a_sensitive_change_takes_the_strongest_ground_and_takes_it_recently(
+            steps in sequence(), later in 0_i64..2000,
+        ) {
+            let made = proofs(&steps);
+            let now = at(steps.last().map_or(0, |(_, seconds)| *seconds) + later);
+            for strongest in [Ground::Mailbox, Ground::Knowledge, Ground::Possession] {
+                let recent = made.iter().any(|proof| {
+                    proof.method.ground() >= strongest && now - proof.at <= TimeDelta::seconds(300)
+                });
+                let is_met = sensitive(strongest).is_met_by(&made, now);
+                prop_assert!(!is_met || recent);
+                let two = made.level() == AssuranceLevel::Aal2 || strongest != Ground::Possession;
+                prop_assert!(!is_met || two);
+            }
+        }
+
         #[test]
         fn each_accepted_method_meets_a_condition_that_was_not_met(steps in sequence(), later in 0_i64..2000) {
             let made = proofs(&steps);
             let now = at(steps.last().map_or(0, |(_, seconds)| *seconds) + later);
-            for level in [AssuranceLevel::Aal1, AssuranceLevel::Aal2] {
-                let requirement = Requirement { level, max_age: Some(TimeDelta::seconds(300)) };
+            for strongest in [Ground::Mailbox, Ground::Knowledge, Ground::Possession] {
+                let requirement = sensitive(strongest);
                 if requirement.is_met_by(&made, now) {
                     continue;
                 }

@@ -148,6 +148,8 @@ pub enum Message {
     RefreshTokenReused,
     /// Second factors were wrong several times after a right first one: somebody may have that.
     SecondFactorFailures,
+    /// The current password was wrong several times in a session: an attacker may have its token.
+    PasswordFailures,
     /// A second factor was right after many wrong ones.
     SignInAfterFailures,
     /// A hundred passwords were wrong in a row: none is taken until a new one is set.
@@ -203,6 +205,8 @@ pub enum Message {
         /// Minutes that it lasts.
         minutes: i64,
     },
+    /// Everything held about the account was read.
+    AccountExported,
     /// The account and what belongs to it is gone.
     AccountDeleted,
     /// An operator made an account: a link that sets its first password.
@@ -233,6 +237,7 @@ impl Message {
             Self::PhoneFactorRemoved => "phone_factor_removed",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::SecondFactorFailures => "second_factor_failures",
+            Self::PasswordFailures => "password_failures",
             Self::SignInAfterFailures => "sign_in_after_failures",
             Self::PasswordDisabled => "password_disabled",
             Self::SecondFactorsDisabled => "second_factors_disabled",
@@ -248,6 +253,7 @@ impl Message {
             Self::UsernameChanged => "username_changed",
             Self::AccountExists => "account_exists",
             Self::UnconfirmedAccount { .. } => "unconfirmed_account",
+            Self::AccountExported => "account_exported",
             Self::AccountDeleted => "account_deleted",
             Self::Invitation { .. } => "invitation",
             Self::SecondFactorsReset => "second_factors_reset",

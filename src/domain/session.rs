@@ -14,6 +14,10 @@ use super::input::InvalidInput;
 /// Second-factor attempts that one pending session allows.
 pub const MAX_ATTEMPTS: i16 = 5;
 
+/// Tokens before a step-up that end nothing inside the grace window: more than the rotations that tabs of one owner
+/// make in that time.
+const SPARED_BY_STEP_UP: u64 = 4;
+
 /// Names a session by its user and its id. Both are in every token of a session, so that a database that is spread over
 /// machines by user is always told where to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +128,8 @@ pub enum StaleToken {
     /// The live token's immediate predecessor, inside the grace window: two tabs at once, or a phone whose answer was
     /// lost. It gets the same successor again.
     Predecessor,
-    /// The immediate predecessor of a step-up, inside the grace window: a second tab of the owner may be refreshing at this
-    /// moment. It is refused, since its holder has not proven what the step-up proved, and nothing ends.
+    /// One of the last tokens before a step-up, inside the grace window: a second tab of the owner may be refreshing at
+    /// this moment. It is refused, since its holder has not proven what the step-up proved, and nothing ends.
     SteppedUp,
     /// Any other used token: somebody has a copy, and nobody can tell which of the two is the owner.
     Reused,
@@ -166,6 +170,12 @@ impl RefreshSeries {
     /// Judges a token of the series that is not the live one (RFC 9700 §4.14.2). No token from before a step-up gets one
     /// from after it: whoever held the old one has not proven what the new one says.
     ///
+    /// Inside the window after a step-up, [`SPARED_BY_STEP_UP`] tokens before it are refused and end nothing. The row
+    /// does not keep when each of them was rotated, so one that was a reuse already is refused in that time too, and
+    /// told as a reuse after it. It gets nothing either way. The number is bounded because each step-up opens a window:
+    /// a thief who knows the password could otherwise step up every few seconds, and the owner's token would never be
+    /// told as a reuse.
+    ///
     /// `grace` of zero is strict: a predecessor is then a reuse however soon it comes.
     pub fn judge_stale_token(&self, presented: u64, grace: TimeDelta, now: DateTime<Utc>) -> StaleToken {
         if presented >= self.live || presented == 0 {
@@ -174,7 +184,7 @@ impl RefreshSeries {
         let in_time = |rotated_at| grace > TimeDelta::zero() && now - rotated_at <= grace;
         match self.step_up {
             Some(step_up) if presented < step_up.counter => {
-                if presented + 1 == step_up.counter && in_time(step_up.at) {
+                if step_up.counter - presented <= SPARED_BY_STEP_UP && in_time(step_up.at) {
                     StaleToken::SteppedUp
                 } else {
                     StaleToken::Reused
@@ -355,10 +365,32 @@ mod tests {
         assert_eq!(judge(stepped_up, 1, 10, 10), StaleToken::SteppedUp);
         assert_eq!(judge(stepped_up, 1, 10, 11), StaleToken::Reused);
         assert_eq!(judge(stepped_up, 1, 0, 0), StaleToken::Reused);
+        // A second one at once: a tab may still have the token from before both.
+        let twice = rotate(stepped_up, true, at(1004));
+        assert_eq!(judge(twice, 1, 10, 14), StaleToken::SteppedUp);
+        assert_eq!(judge(twice, 2, 10, 14), StaleToken::SteppedUp);
+        assert_eq!(judge(twice, 1, 10, 15), StaleToken::Reused);
+        // A refresh between two of them changes nothing.
+        let mixed = rotate(rotate(stepped_up, false, at(1003)), true, at(1004));
+        assert_eq!(judge(mixed, 1, 10, 14), StaleToken::SteppedUp);
         // The client goes on meanwhile.
         let refreshed = rotate(stepped_up, false, at(1005));
         assert_eq!(judge(refreshed, 1, 10, 9), StaleToken::SteppedUp);
         assert_eq!(judge(refreshed, 2, 10, 9), StaleToken::Predecessor);
+    }
+
+    #[test]
+    fn step_ups_again_and_again_do_not_hide_a_reuse_for_ever() {
+        let mut series = rotate(RefreshSeries::begun(), false, at(1000));
+        let judged: Vec<StaleToken> = (1..=6)
+            .map(|number| {
+                let now = at(1000 + 9 * number);
+                series = rotate(series, true, now);
+                series.judge_stale_token(1, TimeDelta::seconds(10), now)
+            })
+            .collect();
+        let (refused, reused) = ([StaleToken::SteppedUp; 3], [StaleToken::Reused; 3]);
+        assert_eq!(judged, [refused, reused].concat());
     }
 
     #[test]
@@ -385,17 +417,23 @@ mod tests {
             (grace, later) in (0_i64..30, 0_i64..30),
         ) {
             let (mut series, mut now, mut last_step_up) = (RefreshSeries::begun(), 0, 0);
+            let mut stepped_up_at = at(0);
             for (after, is_step_up) in rotations {
                 now += after;
                 series = rotate(series, is_step_up, at(now));
                 if is_step_up {
                     last_step_up = series.live;
+                    stepped_up_at = at(now);
                 }
                 for presented in 0..=series.live + 1 {
                     let judged = series.judge_stale_token(presented, TimeDelta::seconds(grace), at(now + later));
                     let is_forgiven = presented > 0 && grace > 0 && later <= grace && presented + 1 == series.live;
                     prop_assert_eq!(judged == StaleToken::Predecessor, is_forgiven && presented >= last_step_up);
-                    prop_assert!(judged != StaleToken::SteppedUp || presented + 1 == last_step_up);
+                    let is_spared = (1..last_step_up).contains(&presented)
+                        && last_step_up - presented <= SPARED_BY_STEP_UP
+                        && grace > 0
+                        && at(now + later) - stepped_up_at <= TimeDelta::seconds(grace);
+                    prop_assert_eq!(judged == StaleToken::SteppedUp, is_spared);
                     prop_assert_eq!(judged == StaleToken::Unknown, presented == 0 || presented >= series.live);
                 }
             }

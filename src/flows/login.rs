@@ -96,7 +96,8 @@ async fn judge(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
             let login = open(core, (found, throttle), delivery, origin).await?;
-            if let Some(stored) = stored {
+            // Not for one that is told nothing: the time of a further hash would tell.
+            if let Some(stored) = stored.filter(|_| !matches!(login, Login::Locked(_) | Login::InvalidCredentials)) {
                 password_renewal::renew(core, id, password, stored).await;
             }
             Ok(login)
@@ -194,22 +195,21 @@ pub(super) fn take_right(
     (login, throttle): (&LoginUser, &Throttle),
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<Taken, Fault> {
-    // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
     let held = users::find_login_for_update(connection, login.user.id)?;
+    // Once more, as for wrong ones, and before anything else: the one answer that differs would tell.
+    let failed_before = match throttle.admit(connection, Some(login.user.id), (origin, now))? {
+        Admission::Wait(wait) => return Ok(Taken::Wait(wait)),
+        Admission::Admitted { failed_before } => failed_before,
+    };
+    // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
     let unchanged = |held: &LoginUser| held.password.is_some() && held.password_version == login.password_version;
     let Some(held) = held.filter(unchanged) else {
         let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
         core.audit(connection, &[throttle.naming(event)], origin, now)?;
         return Ok(Taken::Gone);
     };
-    // Once more, as for wrong ones: the one answer that differs would tell.
-    match throttle.admit(connection, Some(held.user.id), (origin, now))? {
-        Admission::Wait(wait) => Ok(Taken::Wait(wait)),
-        Admission::Admitted { failed_before } => {
-            forgive(core, connection, (&held, throttle, failed_before), (origin, now))?;
-            Ok(Taken::Right(Box::new(held)))
-        }
-    }
+    forgive(core, connection, (&held, throttle, failed_before), (origin, now))?;
+    Ok(Taken::Right(Box::new(held)))
 }
 
 async fn open(

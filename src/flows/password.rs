@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::email::{confirm_invited, end_all_sessions, take_over};
 use super::links::{self, Request};
 use super::outcomes::counted;
-use super::proof::{Claimant, Refusal};
+use super::proof::{Claimant, Judgement, Refusal};
 use super::sending::tell;
 use super::sessions::Caller;
-use super::step_up::compare;
+use super::step_up::{ComparedPassword, Holder, compare};
 use super::throttle::ProofSource;
 use super::{Core, Fault, new_password, session_end};
 use crate::crypto::fair_queue::Requester;
@@ -20,6 +20,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
 use crate::domain::message::Message;
 use crate::domain::password::{Password, PasswordRejection};
+use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::store::users::HeldUser;
@@ -45,13 +46,13 @@ pub enum Change {
 /// Returns faults only.
 pub async fn change(
     core: &Arc<Core>,
-    caller: &Caller,
+    holder: &Holder,
     (current, new): (Password, Password),
     origin: RequestOrigin,
 ) -> Result<Change, Fault> {
     counted(
         "password_change",
-        try_to_change(core, caller, (current, new), origin).await,
+        try_to_change(core, holder.caller(), (current, new), origin).await,
     )
 }
 
@@ -61,36 +62,50 @@ async fn try_to_change(
     (current, new): (Password, Password),
     origin: RequestOrigin,
 ) -> Result<Change, Fault> {
-    let compared = compare(core, caller.user.id, current, Requester::known(origin.ip)).await?;
-    let new = if compared.right {
-        match new_password::hash(core, Requester::known(origin.ip), new, caller.user.words()).await? {
-            Ok(new) => Some(new),
-            Err(rejection) => return Ok(Change::Rejected(rejection)),
-        }
-    } else {
-        None
+    let compared = match compare(core, caller.key(), current, &origin).await? {
+        Ok(compared) => compared,
+        Err(refusal) => return Ok(Change::Refused(refusal)),
     };
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
+    let current = (caller.key(), compared);
+    // Judged before the new one is looked at. Otherwise the rule that the new one breaks, or the time of a second hash,
+    // would tell that the current one was right: without a count, and while the session has to wait.
+    if let Err(refusal) = judge(core, current, &origin, |_, _, _| Ok(())).await? {
+        return Ok(Change::Refused(refusal));
+    }
+    let new = match new_password::hash(core, Requester::known(origin.ip), new, caller.user.words()).await? {
+        Ok(new) => new,
+        Err(rejection) => return Ok(Change::Rejected(rejection)),
+    };
+    // And once more: of two changes at once, the one that comes second names a password that is not the current one any
+    // more.
+    let change = move |core: &Core, connection: &mut PgConnection, claimant: &Claimant<'_>| {
+        replace(core, connection, claimant, &new)
+    };
+    let judged = judge(core, current, &origin, change).await?;
+    Ok(judged.map_or_else(Change::Refused, |()| Change::Changed))
+}
+
+/// Judges a current password that was compared before, and acts on a right one in the same transaction.
+async fn judge(
+    core: &Arc<Core>,
+    (key, compared): (SessionKey, ComparedPassword),
+    origin: &RequestOrigin,
+    act: impl Fn(&Core, &mut PgConnection, &Claimant<'_>) -> Result<(), Fault> + Send + 'static,
+) -> Result<Judgement<()>, Fault> {
+    let now = core.clock.now();
+    let (shared, origin) = (Arc::clone(core), origin.clone());
     core.db
         .transaction("password.change", move |connection| {
-            let held = key.hold(connection, now)?;
             let claimant = Claimant {
-                held: &held,
+                held: &key.hold(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
-            // Of two changes at once, the one that comes second names a password that is not the current one any more.
-            let judged = claimant.judge_password(&shared, connection, &compared, EventName::PasswordChangeFail)?;
-            match (judged, &new) {
-                (Err(refusal), _) => Ok(Change::Refused(refusal)),
-                (Ok(_), None) => Ok(Change::Refused(Refusal::InvalidCredentials)),
-                (Ok(_), Some(new)) => {
-                    replace(&shared, connection, &claimant, new)?;
-                    Ok(Change::Changed)
-                }
+            match claimant.judge_password(&shared, connection, &compared, EventName::PasswordChangeFail)? {
+                Ok(_right) => act(&shared, connection, &claimant).map(Ok),
+                Err(refusal) => Ok(Err(refusal)),
             }
         })
         .await

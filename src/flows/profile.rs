@@ -137,7 +137,7 @@ pub struct Export {
     pub events: Vec<RecordedEvent>,
 }
 
-/// Reads everything held about the caller, and writes down that this was done.
+/// Reads everything held about the caller, writes down that this was done, and tells the owner.
 ///
 /// # Errors
 ///
@@ -150,6 +150,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             let user = key.hold(connection, now)?.user;
             let event = AuditEvent::success(EventName::UserExported, user.id).in_session(key.session_id);
             shared.audit(connection, &[event], &origin, now)?;
+            tell(&shared, connection, &user, Message::AccountExported, &origin, now)?;
             Ok(Export {
                 at: now,
                 released_usernames: usernames::list_released(connection, user.id, now)?,

@@ -271,23 +271,29 @@ impl Claimant<'_> {
             return Ok(Err(Refusal::InvalidCredentials));
         }
         let event = AuditEvent::failure(failure, "password", Some(user_id));
-        self.count_wrong(core, connection, guard, event)?;
+        self.count_wrong(core, connection, (guard, Message::PasswordFailures), event)?;
         count_on_account(core, connection, Some(user_id), self.request())?;
         Ok(Err(Refusal::InvalidCredentials))
     }
 
-    /// Counts a wrong proof, whatever it was.
+    /// Counts a wrong proof, and tells the owner by the news of its kind once there are several.
     fn count_wrong(
         &self,
         core: &Core,
         connection: &mut PgConnection,
-        mut guard: Guard,
+        (mut guard, news): (Guard, Message),
         event: AuditEvent,
     ) -> Result<(), Fault> {
         let user_id = self.held.user.id;
         // The caller holds the account, so no wait can have begun since the counts were read.
         let tally = guard.count(connection, Some(user_id), self.request())?;
-        tell_failures(core, connection, &self.held.user, guard.failed(), self.request())?;
+        tell_failures(
+            core,
+            connection,
+            &self.held.user,
+            (guard.failed(), news),
+            self.request(),
+        )?;
         let lock = |place| AuditEvent::failure(EventName::MfaLock, place, Some(user_id));
         let events = std::iter::once(event).chain(tally.began.into_iter().map(lock));
         let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
@@ -302,7 +308,7 @@ impl Claimant<'_> {
         guard: Guard,
         event: AuditEvent,
     ) -> Result<Refusal, Fault> {
-        self.count_wrong(core, connection, guard, event)?;
+        self.count_wrong(core, connection, (guard, Message::SecondFactorFailures), event)?;
         Ok(Refusal::InvalidCode(None))
     }
 

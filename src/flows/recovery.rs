@@ -10,7 +10,6 @@ use super::sending::tell;
 use super::step_up::{self, ComparedPassword, RecentCaller};
 use super::throttle::{ProofSource, forget_codes};
 use super::{Core, Fault};
-use crate::crypto::fair_queue::Requester;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::UserId;
 use crate::domain::message::{Channel, Message};
@@ -85,8 +84,10 @@ pub async fn remove_authenticator(
     (password, code): (Password, SecondFactorCode),
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {
-    let asks = Requester::known(origin.ip);
-    let compared = step_up::compare(core, caller.key().user_id, password, asks).await?;
+    let compared = match step_up::compare(core, caller.key(), password, &origin).await? {
+        Ok(compared) => compared,
+        Err(refusal) => return Ok(Removal::Refused(refusal)),
+    };
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db

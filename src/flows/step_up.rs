@@ -1,28 +1,28 @@
 //! `POST /step-up`: somebody who is signed in proves once more who they are; and what wants that proof.
 //!
 //! A session that was left open, or whose token was stolen, must not be enough to change how its owner signs in (ASVS
-//! 7.5.1). Such requests require a proof of the last few minutes, and of as many factors as the account has (RFC 9470).
+//! 7.5.1). Such requests require a proof of the last few minutes, and of the strongest that the account has (RFC 9470).
 //! Both are judged by the token that is presented: a step-up with another token of the session does not help it.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::account::{load_second_factors, second_factors};
+use super::account::load_second_factors;
 use super::audit::note_unreadable;
 use super::outcomes::counted;
-use super::proof::{Claimant, Refusal};
+use super::proof::{Claimant, Judgement, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
-use super::throttle::ProofSource;
+use super::throttle::{Buckets, ProofSource};
 use super::{Core, Fault};
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::access_token::AccessTokenClaims;
-use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Proof, Requirement};
+use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
-use crate::domain::ids::UserId;
+use crate::domain::message::Channel;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, SessionKey};
@@ -51,28 +51,69 @@ pub struct Demand {
     pub accepted: Vec<AuthenticationMethod>,
 }
 
-/// Judges whether a caller may make a sensitive change, by the token that they present. An account with something held
-/// confirmed has to show that and the password, with the held one recently; others what they have, recently.
+/// A caller who may change the password for the current one: the token shows a recent proof of something held wherever
+/// the account has something held. Only [`require_holder`] makes it. The current password is the other proof, which the
+/// flow judges.
+pub struct Holder(Caller);
+
+impl Holder {
+    /// Returns the caller.
+    pub const fn caller(&self) -> &Caller {
+        &self.0
+    }
+}
+
+/// Judges whether a caller may make a sensitive change, by the token that they present. It takes a recent proof of the
+/// strongest ground that the account has: something held, beside the password, where that is confirmed; else the
+/// password; else the mail box.
 ///
 /// # Errors
 ///
 /// Returns faults only.
 pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Result<RecentCaller, Demand>, Fault> {
-    let now = core.clock.now();
-    let factors = second_factors(core, &caller.user).await?;
-    let level = if factors.reach_aal2() {
-        AssuranceLevel::Aal2
-    } else {
-        AssuranceLevel::Aal1
+    let strongest = strongest_ground(core, &caller.user).await?;
+    let missing = missing(core, &caller, strongest).await?;
+    Ok(missing.map_or_else(|| Ok(RecentCaller(caller)), Err))
+}
+
+/// Judges whether a caller may change the password for the current one. Where the account has something held, that
+/// takes the same proof as any sensitive change: a thief with a stolen token and the password would otherwise shut the
+/// owner out.
+///
+/// # Errors
+///
+/// Returns faults only.
+pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<Holder, Demand>, Fault> {
+    let missing = match strongest_ground(core, &caller.user).await? {
+        Ground::Possession => missing(core, &caller, Ground::Possession).await?,
+        Ground::Mailbox | Ground::Knowledge => None,
     };
-    let required = Requirement {
-        level,
-        max_age: Some(core.settings.step_up_max_age),
-    };
-    if required.is_met_by(caller.authority.proofs(), now) {
-        return Ok(Ok(RecentCaller(caller)));
+    Ok(missing.map_or_else(|| Ok(Holder(caller)), Err))
+}
+
+/// Returns the strongest ground that an account can prove. A password that was disabled is none.
+async fn strongest_ground(core: &Arc<Core>, user: &User) -> Result<Ground, Fault> {
+    let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
+    core.db
+        .read("step_up.strongest_ground", move |connection| {
+            if load_second_factors(&shared, connection, &user, now)?.reach_aal2() {
+                return Ok(Ground::Possession);
+            }
+            Ok(if users::usable_proofs(connection, user.id)?.password {
+                Ground::Knowledge
+            } else {
+                Ground::Mailbox
+            })
+        })
+        .await
+}
+
+async fn missing(core: &Arc<Core>, caller: &Caller, strongest: Ground) -> Result<Option<Demand>, Fault> {
+    let required = Requirement::of_sensitive_change(strongest, core.settings.step_up_max_age);
+    if required.is_met_by(caller.authority.proofs(), core.clock.now()) {
+        return Ok(None);
     }
-    demand(core, &caller, required).await.map(Err)
+    demand(core, caller, required).await.map(Some)
 }
 
 /// Says what a caller has to prove for a requirement that their token does not meet.
@@ -105,17 +146,17 @@ fn available_methods(
 ) -> Result<Vec<AuthenticationMethod>, Fault> {
     let factors = load_second_factors(core, connection, user, now)?;
     let usable = users::usable_proofs(connection, user.id)?;
+    // Codes of a channel that the deployment gave up are neither sent nor taken.
+    let sent =
+        |channel, hint: &Option<String>| usable.codes && hint.is_some() && core.settings.channels.contains(&channel);
     let methods = [
         (AuthenticationMethod::Totp, usable.codes && factors.totp),
-        (
-            AuthenticationMethod::SmsCode,
-            usable.codes && factors.phone_hint.is_some(),
-        ),
+        (AuthenticationMethod::SmsCode, sent(Channel::Sms, &factors.phone_hint)),
         (AuthenticationMethod::RecoveryCode, factors.recovery_codes_remaining > 0),
         (AuthenticationMethod::Password, usable.password),
         (
             AuthenticationMethod::EmailCode,
-            usable.codes && factors.email_hint.is_some(),
+            sent(Channel::Email, &factors.email_hint),
         ),
     ];
     Ok(methods
@@ -164,10 +205,10 @@ pub async fn step_up(
 
 async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
     let proof = match proof {
-        StepUpProof::Password(password) => {
-            let asks = Requester::known(origin.ip);
-            Checked::Password(compare(core, caller.user.id, password, asks).await?)
-        }
+        StepUpProof::Password(password) => match compare(core, caller.key(), password, &origin).await? {
+            Ok(compared) => Checked::Password(compared),
+            Err(refusal) => return Ok(StepUp::Refused(refusal)),
+        },
         StepUpProof::Code(code) => Checked::Code(code),
     };
     let (key, claims, now) = (caller.key(), Arc::clone(&caller.claims), core.clock.now());
@@ -216,23 +257,37 @@ pub(super) struct ComparedPassword {
     pub(super) version: Option<i32>,
 }
 
-/// Compares a password with the account's, holding nothing while hashing.
+/// Compares a password with that of the session's account, holding nothing while hashing. Nothing is hashed while the
+/// session has to wait for wrong ones: the time of an answer would otherwise tell what the answer does not. What comes
+/// out is not to be answered, nor to cost any further work, before [`Claimant::judge_password`] has taken it: of many
+/// requests that were let in together, those after the one that began a wait are told nothing.
 pub(super) async fn compare(
     core: &Arc<Core>,
-    id: UserId,
+    key: SessionKey,
     password: Password,
-    requester: Requester,
-) -> Result<ComparedPassword, Fault> {
-    let found = core
+    origin: &RequestOrigin,
+) -> Result<Judgement<ComparedPassword>, Fault> {
+    let buckets = Buckets::of_session_passwords(core, key.session_id)?;
+    let (asked_from, now) = (origin.clone(), core.clock.now());
+    let looked = core
         .db
-        .read("step_up.password", move |connection| {
-            users::find_login(connection, id).map_err(Fault::from)
+        .read("step_up.password", move |connection| -> Result<_, Fault> {
+            let guard = buckets.clone().look(connection)?;
+            Ok(match guard.wait(connection, Some(key.user_id), (&asked_from, now))? {
+                Some(wait) => Err(Refusal::Locked(wait)),
+                None => Ok(users::find_login(connection, key.user_id)?),
+            })
         })
         .await?;
+    let found = match looked {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let version = found.as_ref().map(|found| found.password_version);
     let stored = found.and_then(|found| found.password);
-    let right = core.hasher.verify(requester, password, stored).await? == PasswordVerdict::Right;
-    Ok(ComparedPassword { right, version })
+    let verdict = core.hasher.verify(Requester::known(origin.ip), password, stored);
+    let right = verdict.await? == PasswordVerdict::Right;
+    Ok(Ok(ComparedPassword { right, version }))
 }
 
 fn renew(

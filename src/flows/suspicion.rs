@@ -1,5 +1,8 @@
-//! Telling owners what may not have been them (ASVS 6.3.5): at most one message of a kind an hour, since somebody who fills a
-//! mail box hides the one that matters.
+//! Telling owners what may not have been them (ASVS 6.3.5).
+//!
+//! Wrong proofs are told once an hour and kind: what an attacker can do again and again must not fill the mail box.
+//! Each sign-in is told, since it takes right proofs: an attacker who signs in soon after the owner would otherwise be
+//! told to no one. Of several within minutes [`tell`] makes one message with their number.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,25 +16,33 @@ use crate::domain::session::{ActiveSession, SessionOrigin};
 use crate::domain::user::User;
 use crate::store::{PgConnection, sessions, users};
 
-/// Wrong second factors in a row that are worth a message.
+/// Wrong proofs within a day that are worth a message.
 const WORTH_TELLING: i32 = 3;
 /// Wrong ones before a right one that are worth a message.
 const MANY: i32 = 5;
 /// How long a place and a program are remembered.
 const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
-/// Tells of wrong second factors: whoever gets to enter them has proven the first.
+/// Tells of wrong proofs within a day, by `news` of their kind.
 pub(super) fn tell_failures(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
-    count: i32,
+    (count, news): (i32, Message),
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
     if count < WORTH_TELLING {
         return Ok(());
     }
-    tell_once_an_hour(core, connection, user, Message::SecondFactorFailures, (origin, now))
+    let quota = Quota {
+        subject: format!("news {} {}", news.kind(), user.id.uuid()),
+        window: TimeDelta::hours(1),
+        most: 1,
+    };
+    match quotas::wait_or_take(core, connection, &[quota], now)? {
+        None => tell(core, connection, user, news, origin, now),
+        Some(_told_already) => Ok(()),
+    }
 }
 
 /// Tells of a right second factor after many wrong ones.
@@ -45,7 +56,7 @@ pub(super) fn tell_success(
     if failed_before < MANY {
         return Ok(());
     }
-    tell_once_an_hour(core, connection, user, Message::SignInAfterFailures, (origin, now))
+    tell(core, connection, user, Message::SignInAfterFailures, origin, now)
 }
 
 /// Tells of a sign-in from a network and with a program that none of the user's sessions of the last months came from. Only the
@@ -66,23 +77,5 @@ pub(super) fn tell_new_place(
     if before.is_empty() && users::note_first_sign_in(connection, user.id, now)? {
         return Ok(());
     }
-    tell_once_an_hour(core, connection, user, Message::NewSignIn, (origin, now))
-}
-
-fn tell_once_an_hour(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-    message: Message,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<(), Fault> {
-    let quota = Quota {
-        subject: format!("news {} {}", message.kind(), user.id.uuid()),
-        window: TimeDelta::hours(1),
-        most: 1,
-    };
-    match quotas::wait_or_take(core, connection, &[quota], now)? {
-        None => tell(core, connection, user, message, origin, now),
-        Some(_told_already) => Ok(()),
-    }
+    tell(core, connection, user, Message::NewSignIn, origin, now)
 }

@@ -195,7 +195,10 @@ fn another_audience_and_personal_claims_are_settings() {
     let body = json!({"token": token, "password": person.password});
     client.post("/email/verify", &body).expect(204);
     let body = json!({"refresh_token": tokens.refresh});
-    let access = client.post("/token/refresh", &body).expect(200).text_at("/access_token");
+    let access = client
+        .post("/token/refresh", &body)
+        .expect(200)
+        .text_at("/access_token");
     for verifier in ALL {
         let claims = verifier.accept(&client.issuer(), &access, "https://shop.example");
         assert_eq!(

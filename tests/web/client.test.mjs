@@ -71,6 +71,29 @@ test('a server-rendered app signs people in, with their own address', async () =
   assert.equal(await postCode(vestibule, { preAuthToken: 'vpa_nonsense' }, '123456'), '/login');
 });
 
+test('an address is confirmed with the session, and with the password where there is none', async () => {
+  const [{ open, register }, { Vestibule }] = [await load('recipe-2'), await load('vestibule')];
+  for (const signedIn of [true, false]) {
+    const email = `confirm-${signedIn}@example.com`;
+    const app = open(service.url, keystore());
+    await register(app, email, PASSWORD, (totp) => nextCode(totp.secret));
+    const { token } = await service.message(email, 'email_verification');
+    const client = signedIn ? app : new Vestibule(service.url, { refreshTokens: keystore() });
+    let asked = 0;
+    const ask = (/** @type {string} */ password) => async () => {
+      asked += 1;
+      return password;
+    };
+    if (!signedIn) {
+      const wrong = client.confirmAddress(token, ask('another password'));
+      await assert.rejects(wrong, ({ problem }) => problem.code === 'invalid_credentials');
+    }
+    await client.confirmAddress(token, ask(PASSWORD));
+    assert.equal(asked, signedIn ? 0 : 2);
+    assert.equal((await app.authorized('get', '/me', undefined)).email_verified, true);
+  }
+});
+
 test('errors are told apart by their code', async () => {
   const { Vestibule, VestibuleError } = await load('vestibule');
   const client = new Vestibule(service.url, { refreshTokens: keystore() });

@@ -13,7 +13,7 @@ use crate::api::state::ApiState;
 use crate::domain::opaque_token::TokenKind;
 use crate::flows::email_verification;
 use crate::flows::sessions::{self, Caller};
-use crate::flows::step_up::{self, RecentCaller};
+use crate::flows::step_up::{self, Holder, RecentCaller};
 
 /// What a request presents as bearer.
 pub enum Bearer {
@@ -92,6 +92,16 @@ impl SignedIn {
     /// `insufficient_user_authentication` when it does not.
     pub async fn require_recent_proof(self, state: &ApiState) -> Result<RecentCaller, Problem> {
         let judged = step_up::require_recent_proof(&state.core, self.0).await?;
+        judged.map_err(|demand| Problem::insufficient_user_authentication(&demand))
+    }
+
+    /// Goes on only if the token shows a recent proof of something held, where the account has something held.
+    ///
+    /// # Errors
+    ///
+    /// `insufficient_user_authentication` when it does not.
+    pub async fn require_holder(self, state: &ApiState) -> Result<Holder, Problem> {
+        let judged = step_up::require_holder(&state.core, self.0).await?;
         judged.map_err(|demand| Problem::insufficient_user_authentication(&demand))
     }
 }

@@ -94,7 +94,7 @@ pub async fn delete_me(
 /// Returns everything held about the caller
 ///
 /// The account, its second factors without their secrets, sessions, and what happened to it. Requires a recent proof: the
-/// whole phone number is in it.
+/// whole phone number is in it. The owner is told by mail.
 #[utoipa::path(
     get, path = "/me/export", operation_id = "export_me", tag = "Account",
     responses((

@@ -20,7 +20,10 @@ use crate::flows::password::{self, Change, Reset};
 
 /// Changes the caller's password
 ///
-/// For the current one. All other sessions end.
+/// For the current one. All other sessions end. An account that has something held (an authenticator, a phone, a
+/// recovery code) has to show that recently as well, as for other sensitive changes: `insufficient_user_authentication`
+/// tells what helps. The current password is judged before the new one: a new one that breaks a rule is told only after
+/// that.
 #[utoipa::path(
     post, path = "/password/change", operation_id = "change_password", tag = "Account",
     request_body(content = ChangePasswordRequest),
@@ -34,7 +37,8 @@ pub async fn change(
 ) -> Result<HttpResponse, Problem> {
     let (current, new) = (&body.0.current_password, &body.0.new_password);
     let passwords = (Password::new(current), Password::new(new));
-    match password::change(&state.core, &caller.0, passwords, origin.0).await? {
+    let holder = caller.require_holder(&state).await?;
+    match password::change(&state.core, &holder, passwords, origin.0).await? {
         Change::Changed => Ok(HttpResponse::NoContent().finish()),
         Change::Refused(refusal) => Err(refusal.into()),
         Change::Rejected(rejection) => Err(rejection.into()),

@@ -38,7 +38,7 @@ pub enum Standing {
 /// What operators' work requires of the presented token, beside the role.
 const REQUIRED: Requirement = Requirement {
     level: AssuranceLevel::Aal2,
-    max_age: None,
+    recent: None,
 };
 
 /// Tells whether a caller may do operators' work: the presented token and the account both have the role, and the token

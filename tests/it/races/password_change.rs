@@ -35,3 +35,32 @@ async fn of_many_changes_of_one_session_at_once_one_counts() {
     assert_eq!(count(&app, "audit_events WHERE event = 'authn_password_change'"), 1);
     log_in(&app, EMAIL, &new_password(winner)).await.expect(200);
 }
+
+/// Four wrong ones before, so that one more begins a wait. Of those that are let in together one is told whether it was
+/// right.
+#[actix_web::test]
+async fn of_guesses_let_in_together_one_is_told_whether_it_was_right() {
+    let app = TestApp::new().await;
+    let sibling = app.sibling(&[]).await;
+    for round in 0..4 {
+        let signed_in = Person::sign_up(&app, &format!("jo{round}@example.com")).await;
+        let change = async |number: usize, current: &str| {
+            let body = json!({"current_password": current, "new_password": "short"});
+            let instance = [&app, &sibling][number % 2];
+            instance
+                .call_as(Method::POST, "/password/change", &signed_in.access_token, &body)
+                .await
+        };
+        for number in 0..4 {
+            change(number, "another password").await.expect(401);
+        }
+        let guess = async |number: usize| {
+            let current = if number == 3 { PASSWORD } else { "another password" };
+            change(number, current).await
+        };
+        let answers = join_all((0..6).map(guess)).await;
+        let told = [401, 422, 429].map(|status| with_status(&answers, status));
+        // Either the right one was the first, and forgave the four; or it came in a wait, like all but the first.
+        assert!(told == [5, 1, 0] || told == [1, 0, 5], "{told:?}");
+    }
+}

@@ -162,7 +162,7 @@ async fn a_deleted_account_is_gone_with_everything_but_its_trail() {
 #[actix_web::test]
 async fn an_export_holds_everything_but_secrets() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
     // Sessions that are over are held, too.
     let other = signed_in.person.sign_in_again(&app).await;
@@ -174,6 +174,7 @@ async fn an_export_holds_everything_but_secrets() {
         .await
         .expect(200)
         .json();
+    app.letter("jo@example.com", "account_exported").await;
     assert_eq!(export["user"]["email"], "jo@example.com");
     assert_eq!(export["phone_number"], PHONE);
     let sessions = export["sessions"].as_array().unwrap();

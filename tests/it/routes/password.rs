@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::actors::{PASSWORD, PHONE, Person, log_in, refresh, verify};
+use crate::support::actors::{PASSWORD, PHONE, Person, log_in, refresh, step_up, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
@@ -78,6 +78,48 @@ async fn a_change_takes_the_current_password_and_counts_wrong_ones() {
     let problem = change(&app, token, PASSWORD, &"x".repeat(129)).await;
     assert_eq!(problem.expect_problem(422, "password_rejected")["reason"], "too_long");
     log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
+}
+
+/// A thief with a stolen token and the password must not shut the owner out.
+#[actix_web::test]
+async fn where_something_is_held_a_change_takes_a_recent_proof_of_it() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let other = signed_in.person.sign_in_again(&app).await;
+    app.clock.advance(301);
+    let token = &signed_in.access_token;
+    for current in [PASSWORD, "another password"] {
+        let demand = change(&app, token, current, NEW)
+            .await
+            .expect_problem(401, "insufficient_user_authentication");
+        assert_eq!(
+            (&demand["acr_values"], &demand["accepted_methods"]),
+            (&json!("aal2"), &json!(["totp", "recovery_code"]))
+        );
+    }
+    // The password once more is no proof of something held.
+    let answer = step_up(&app, token, &json!({"password": PASSWORD})).await.expect(200);
+    change(&app, &answer.text("/access_token"), PASSWORD, NEW)
+        .await
+        .expect_problem(401, "insufficient_user_authentication");
+    app.get_as("/me", &other).await.expect(200);
+    let code = json!({"code": signed_in.person.code(&app)});
+    let answer = step_up(&app, &answer.text("/access_token"), &code).await.expect(200);
+    change(&app, &answer.text("/access_token"), PASSWORD, NEW)
+        .await
+        .expect(204);
+    app.get_as("/me", &other).await.expect(401);
+}
+
+#[actix_web::test]
+async fn where_nothing_is_held_the_current_password_is_enough() {
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    Person::register(&app, "jo@example.com").await;
+    let login = log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
+    app.clock.advance(301);
+    change(&app, &login.text("/access_token"), PASSWORD, NEW)
+        .await
+        .expect(204);
 }
 
 #[actix_web::test]

@@ -1,6 +1,7 @@
 //! `POST /step-up`
 
 use actix_web::http::Method;
+use diesel::connection::SimpleConnection;
 use serde_json::json;
 
 use crate::support::actors::{PASSWORD, PHONE, Person, challenge, claims, refresh, step_up, verify_by};
@@ -282,4 +283,85 @@ async fn where_the_password_is_the_only_factor_it_is_enough() {
         .expect(200)
         .json();
     assert_eq!(login["status"], "second_factor_required");
+}
+
+/// Signs in with a mail alone.
+async fn sign_in_by_mail(app: &TestApp, email: &str) -> String {
+    app.post("/magic-link", &json!({"email": email})).await.expect(202);
+    let token = app.mailed_token(email, "magic_link").await;
+    let answer = app.post("/magic-link/verify", &json!({"token": token})).await;
+    answer.expect(200).text("/access_token")
+}
+
+#[actix_web::test]
+async fn where_the_account_has_a_password_the_mail_box_alone_changes_nothing() {
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    Person::register(&app, "jo@example.com").await;
+    app.verify_email("jo@example.com").await;
+    let token = sign_in_by_mail(&app, "jo@example.com").await;
+    assert_eq!(claims(&token)["amr"], json!(["email"]));
+    let new_address = json!({"email": "jo@example.org"});
+    let requests = [
+        (Method::POST, "/email/change", Some(&new_address)),
+        (Method::POST, "/2fa/totp", None),
+        (Method::POST, "/2fa/recovery-codes", None),
+        (Method::GET, "/me/export", None),
+        (Method::DELETE, "/me", None),
+    ];
+    for (method, path, body) in requests {
+        let answer = match body {
+            Some(body) => app.call_as(method, path, &token, body).await,
+            None => app.bare_as(method, path, &token).await,
+        };
+        let demand = answer.expect_problem(401, "insufficient_user_authentication");
+        assert_eq!(
+            (&demand["acr_values"], &demand["accepted_methods"]),
+            (&json!("aal1"), &json!(["password"])),
+            "{path}"
+        );
+    }
+    let answer = step_up(&app, &token, &json!({"password": PASSWORD})).await.expect(200);
+    let proven = answer.text("/access_token");
+    app.call_as(Method::POST, "/email/change", &proven, &new_address)
+        .await
+        .expect(202);
+    app.get_as("/me/export", &proven).await.expect(200);
+}
+
+#[actix_web::test]
+async fn without_a_password_that_counts_the_mail_box_is_what_the_account_has() {
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    assert!(app.invite("mo@example.com", None).await);
+    let token = sign_in_by_mail(&app, "mo@example.com").await;
+    app.get_as("/me/export", &token).await.expect(200);
+
+    Person::register(&app, "jo@example.com").await;
+    app.verify_email("jo@example.com").await;
+    let token = sign_in_by_mail(&app, "jo@example.com").await;
+    app.get_as("/me/export", &token)
+        .await
+        .expect_problem(401, "insufficient_user_authentication");
+    let disabled = "UPDATE users SET password_disabled_at = now() WHERE email = 'jo@example.com'";
+    app.database.connect().batch_execute(disabled).unwrap();
+    app.get_as("/me/export", &token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_demand_names_no_channel_that_the_deployment_gave_up() {
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms,email")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    signed_in.set_up_phone(&app, PHONE).await;
+    signed_in.set_up_email(&app).await;
+    app.clock.advance(301);
+    let without_sms = app.sibling(&[("SECOND_FACTORS", "totp,email")]).await;
+    let without_both = app.sibling(&[("SECOND_FACTORS", "totp")]).await;
+    for (instance, accepted) in [
+        (&app, json!(["totp", "sms", "recovery_code"])),
+        (&without_sms, json!(["totp", "recovery_code"])),
+        (&without_both, json!(["totp", "recovery_code"])),
+    ] {
+        let demand = instance.get_as("/me/export", &signed_in.access_token).await;
+        let demand = demand.expect_problem(401, "insufficient_user_authentication");
+        assert_eq!(demand["accepted_methods"], accepted);
+    }
 }

@@ -99,7 +99,10 @@ async fn the_hundredth_wrong_password_ends_it_for_everybody_until_a_new_one_is_s
     assert_eq!(told_by(&right), told_by(&log_in(&app, NOBODY, PASSWORD).await));
     right.expect_problem(401, "invalid_credentials");
     // Who is signed in stays so, but the password proves nothing there either.
-    let token = refresh(&app, &signed_in.refresh_token)
+    let refreshed = refresh(&app, &signed_in.refresh_token).await.expect(200);
+    let proof = json!({"code": signed_in.person.code(&app)});
+    let token = app
+        .call_as(Method::POST, "/step-up", &refreshed.text("/access_token"), &proof)
         .await
         .expect(200)
         .text("/access_token");

@@ -6,6 +6,7 @@ mod at_rest;
 mod audit;
 mod bounds;
 mod breaches;
+mod current_password;
 mod end_of_guessing;
 mod enumeration;
 mod guessing;

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::test::TestRequest;
 use serde_json::json;
 
-use crate::support::actors::{Person, verify};
+use crate::support::actors::{Person, step_up, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
@@ -98,4 +98,51 @@ async fn a_mail_names_a_program_from_our_list_and_the_list_of_sessions_shows_wha
     assert!(text.contains("With: Firefox\n") && !text.contains("locked"), "{text}");
     let sessions = app.get_as("/sessions", &signed_in.text("/access_token")).await;
     assert!(sessions.expect(200).json().to_string().contains(lie));
+}
+
+#[actix_web::test]
+async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_codes() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let told = async || {
+        let news = app.news("jo@example.com").await;
+        ["password_failures", "second_factor_failures"].map(|kind| count(&news, kind))
+    };
+    for number in 1..=4 {
+        step_up(&app, &signed_in.access_token, &json!({"password": "another password"}))
+            .await
+            .expect(401);
+        assert_eq!(told().await, [usize::from(number >= 3), 0], "after {number}");
+    }
+    let wrong = json!({"code": signed_in.person.wrong_code(&app)});
+    for number in 1..=4 {
+        step_up(&app, &signed_in.access_token, &wrong).await.expect(401);
+        assert_eq!(told().await, [1, usize::from(number >= 3)], "after {number}");
+    }
+    let letter = app.letter("jo@example.com", "password_failures").await;
+    let text = letter["text"].as_str().unwrap();
+    assert!(text.contains("password") && !text.contains("code"), "{text}");
+}
+
+/// A thief who signs in soon after the owner did from a new place.
+#[actix_web::test]
+async fn each_sign_in_from_a_new_place_is_told_however_soon_it_comes() {
+    let app = TestApp::new().await;
+    let person = Person::sign_up_proven(&app, "jo@example.com").await.person;
+    let told = async || count(&app.news("jo@example.com").await, "new_sign_in");
+    verify_with(&app, &person, "Firefox/140").await;
+    assert_eq!(told().await, 1);
+    // Within the same hour, and more than ten minutes later.
+    app.clock.advance(660);
+    verify_with(&app, &person, "curl/8").await;
+    assert_eq!(told().await, 2);
+    let text = app.letter("jo@example.com", "new_sign_in").await["text"].clone();
+    assert!(text.as_str().unwrap().contains("With: curl\n"), "{text}");
+    // Within minutes they are told together, with their number.
+    for browser in ["Safari/605", "wget/1", "Opera/9"] {
+        verify_with(&app, &person, browser).await;
+    }
+    assert_eq!(told().await, 3);
+    let text = app.letter("jo@example.com", "new_sign_in").await["text"].clone();
+    assert!(text.as_str().unwrap().contains("it happened 3 more times"), "{text}");
 }

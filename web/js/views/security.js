@@ -56,7 +56,7 @@ function passwordChange(me) {
     primary: false,
     reset: true,
     submit: async ({ current_password, new_password }) => {
-      await authorized('POST', 'password/change', { current_password, new_password });
+      await sensitive('POST', 'password/change', { current_password, new_password });
       return t('password.changed');
     },
     explain: (problem) => (problem.code === 'invalid_credentials' ? t('password.wrong') : undefined),

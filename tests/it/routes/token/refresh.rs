@@ -146,6 +146,32 @@ async fn the_token_before_a_step_up_is_refused_and_ends_nothing_inside_the_windo
     refresh(&app, &next).await.expect_problem(401, "invalid_refresh_token");
 }
 
+/// Another client of the owner may have the token from before both.
+#[actix_web::test]
+async fn the_token_before_two_step_ups_is_refused_and_ends_nothing_inside_the_window() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    app.clock.advance(60);
+    let code = json!({"code": signed_in.person.code(&app)});
+    let first = step_up(&app, &signed_in.access_token, &code).await.expect(200);
+    app.clock.advance(4);
+    let password = json!({"password": PASSWORD});
+    let second = step_up(&app, &first.text("/access_token"), &password).await.expect(200);
+    for older in [&signed_in.refresh_token, &first.text("/refresh_token")] {
+        refresh(&app, older).await.expect_problem(401, "invalid_refresh_token");
+        app.clock.advance(5);
+        refresh(&app, older).await.expect_problem(401, "invalid_refresh_token");
+    }
+    assert_eq!(end_reason(&app), None);
+    let next = refresh(&app, &second.text("/refresh_token")).await.expect(200);
+    app.clock.advance(1);
+    refresh(&app, &signed_in.refresh_token)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    assert_eq!(end_reason(&app).as_deref(), Some("refresh_reuse"));
+    refresh(&app, &next.text("/refresh_token")).await.expect(401);
+}
+
 #[actix_web::test]
 async fn without_a_window_the_token_before_a_step_up_ends_the_session() {
     let app = TestApp::with(&[("REFRESH_REUSE_GRACE", "0")]).await;
