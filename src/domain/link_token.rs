@@ -83,10 +83,11 @@ impl LinkPurpose {
             // The last address that was asked for counts. A link that the owner already has for it stays good, since a
             // repeated request may be one too many to be mailed.
             Self::EmailChange => Replaced::ToOtherAddresses,
-            // A stranger can ask for these, and must not kill the link that the owner is about to press.
-            Self::MagicLink | Self::PasswordReset | Self::EmailVerification => Replaced::None,
-            // The client that asks for a change causes this one: a second change must not kill the link in the first mail.
-            Self::EmailChangeCancellation => Replaced::None,
+            // A stranger can ask for these, or cause the last one by asking for a change, and must not kill the link that
+            // the owner is about to press.
+            Self::MagicLink | Self::PasswordReset | Self::EmailVerification | Self::EmailChangeCancellation => {
+                Replaced::None
+            }
         }
     }
 

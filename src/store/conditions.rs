@@ -9,6 +9,10 @@ const ENCODING: &str = "UTF8";
 
 /// A database, as this role finds it.
 #[derive(Clone, Debug, QueryableByName)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a row of answers that do not depend on each other"
+)]
 pub struct Conditions {
     /// Its encoding, as PostgreSQL names it.
     #[diesel(sql_type = Text)]
@@ -107,9 +111,9 @@ mod tests {
             (true, false, true, Some("USAGE")),
         ] {
             let conditions = Conditions {
-                is_made,
                 may_use,
                 may_create,
+                is_made,
                 ..Conditions::good()
             };
             let expected = rights.map(|rights| format!("GRANT {rights} ON SCHEMA public TO vestibule"));

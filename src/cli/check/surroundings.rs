@@ -1,7 +1,7 @@
 //! What is on this machine: the master key's file, the data directory, and who may speak for others.
 
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -244,7 +244,7 @@ fn untrusted_loopback(config: &Config) -> Option<IpAddr> {
         return None;
     };
     let is_missing = |ip: &IpAddr| ip.is_loopback() && !trusted.iter().any(|network| network.contains(*ip));
-    let mut listened = addresses.iter().map(|address| address.ip());
+    let mut listened = addresses.iter().map(SocketAddr::ip);
     listened.find(is_missing).filter(|_| !trusted.is_empty())
 }
 

@@ -41,11 +41,13 @@ async fn an_unconfirmed_account_must_enrol() {
         .await
         .expect_problem(401, "invalid_code");
     let secret = app.post_as("/2fa/totp", token).await.expect(201).text("/secret");
-    verify(&app, &person.pre_auth_token, &person.code(&app))
-        .await
-        .expect_problem(401, "invalid_code");
+    let (first_code, first_token) = (person.code(&app), person.pre_auth_token.clone());
     let person = Person { secret, ..person };
     verify(&app, token, &person.code(&app)).await.expect(200);
+    // With the first code of one, the others of the account are gone.
+    verify(&app, &first_token, &first_code)
+        .await
+        .expect_problem(401, "invalid_code");
 }
 
 #[actix_web::test]

@@ -384,12 +384,11 @@ async fn the_attempts_told_are_those_of_the_token() {
     // The fifth wrong one makes the account wait, which is no end of the token.
     let token = &tokens[0];
     assert_eq!(remaining_after(&app, token, &person.wrong_code(&app)).await, 2);
-    for wait in ["30", "60"] {
+    for (wait, remaining) in [("30", 1), ("60", 0)] {
         let locked = verify(&app, token, &person.code(&app)).await;
         assert_eq!(locked.header("retry-after"), Some(wait));
         locked.expect_problem(429, "rate_limited");
         app.clock.advance(wait.parse().unwrap());
-        let remaining = if wait == "30" { 1 } else { 0 };
         assert_eq!(remaining_after(&app, token, &person.wrong_code(&app)).await, remaining);
     }
     // None left: the token is dead, and not only made to wait.
