@@ -32,18 +32,16 @@ const REQUEST_HEADERS: [&str; 8] = [
     "x-requested-with",
 ];
 
+/// What pages may read beside what browsers show by themselves. It is written here, since the library puts its list in another
+/// order in each process, and answers of two instances should be equal.
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy, www-authenticate");
+
 /// Builds the policy for the origins that may call.
 pub fn policy(state: Data<ApiState>) -> Cors {
     Cors::default()
         .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allowed_headers(REQUEST_HEADERS)
-        .expose_headers([
-            "x-request-id",
-            "retry-after",
-            "ratelimit",
-            "ratelimit-policy",
-            "www-authenticate",
-        ])
         .supports_credentials()
         // What is left here of other origins is no page's doing, or the browser takes it for the page's own.
         .block_on_origin_mismatch(false)
@@ -75,7 +73,11 @@ pub async fn sort<B: MessageBody + 'static>(
         tell(state, request.headers().get(header::ORIGIN));
         return Ok(request.error_response(Problem::of(Code::OriginNotAllowed)));
     }
-    let response = next.call(request).await?.map_into_boxed_body();
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    }
     if response.headers().contains_key(header::SET_COOKIE) {
         tell_of_two_sites(response.request());
     }
