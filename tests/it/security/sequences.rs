@@ -342,7 +342,8 @@ async fn in_private_bounds_on_mail_do_not_tell() {
 #[actix_web::test]
 async fn in_private_an_attacker_learns_nothing_from_their_own_links_and_events() {
     use Call::{ChangeAddress, ChangeToOwnAddress, ReadOwnEvents, Register, UseOwnLink};
-    for registrations in 1..=4 {
+    // Below the bound on mail to the address, and beyond it.
+    for registrations in [1, 3] {
         let mut calls = vec![ChangeToOwnAddress];
         calls.extend(vec![Register; registrations]);
         calls.extend([ChangeAddress, ReadOwnEvents, UseOwnLink, ReadOwnEvents]);
