@@ -12,7 +12,7 @@ use crate::domain::breach_range::BreachRange;
 use crate::domain::message::Channel;
 use crate::domain::password::Password;
 use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState};
-use crate::store::totp_factors;
+use crate::store::{signing_keys as stored_keys, totp_factors};
 
 /// How long after its time a key may still sign before something is wrong: instances look every few seconds.
 const ROTATION_SLACK: TimeDelta = TimeDelta::days(1);
@@ -65,6 +65,20 @@ pub async fn open_what_is_sealed(core: &Arc<Core>) -> Result<KeysFound, Fault> {
     } else {
         KeysFound::Good { since }
     })
+}
+
+/// Returns the ids of the signing keys, whether or not they open.
+///
+/// # Errors
+///
+/// Returns faults of the database only.
+pub async fn key_ids(core: &Arc<Core>) -> Result<Vec<String>, Fault> {
+    core.db
+        .read("check.key_ids", |connection| {
+            let keys = stored_keys::list(connection)?;
+            Ok::<_, Fault>(keys.into_iter().map(|key| key.kid).collect())
+        })
+        .await
 }
 
 /// Returns how long a password hash takes here.

@@ -32,8 +32,10 @@ pub struct Inspection {
     pub pending: Vec<String>,
     /// A migration of a newer program.
     pub newer: Option<String>,
-    /// Tables that the role may not read or add to.
-    pub forbidden_tables: Vec<String>,
+    /// Tables of this program that are not there, though the migrations that make them were applied.
+    pub missing_tables: Vec<String>,
+    /// The statements that would give the role what it has to be able to do, and is not.
+    pub missing_grants: Vec<String>,
     /// Most connections that the server takes.
     pub max_connections: i32,
 }
@@ -45,7 +47,9 @@ struct ServerRow {
     #[diesel(sql_type = Integer)]
     max_connections: i32,
     #[diesel(sql_type = Array<Text>)]
-    forbidden_tables: Vec<String>,
+    missing_tables: Vec<String>,
+    #[diesel(sql_type = Array<Text>)]
+    missing_grants: Vec<String>,
     #[diesel(sql_type = Bool)]
     has_migrations: bool,
 }
@@ -62,14 +66,42 @@ struct VersionRow {
     version: String,
 }
 
-// Partitions are reached through their table, and a table that is only added to is enough to add to.
+// Partitions are reached through their table. The trail is only read and added to: its old partitions are dropped by a function
+// of its owner's.
 const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS version, \
      current_setting('max_connections')::int4 AS max_connections, \
      to_regclass('__diesel_schema_migrations') IS NOT NULL AS has_migrations, \
-     ARRAY(SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace \
-           AND relkind IN ('r', 'p') AND NOT relispartition AND relname NOT LIKE '\\_\\_%' \
-           AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')) \
-           ORDER BY relname) AS forbidden_tables";
+     ARRAY(SELECT name FROM unnest($1) AS name WHERE to_regclass(quote_ident(name)) IS NULL ORDER BY name) \
+         AS missing_tables, \
+     ARRAY(SELECT format('GRANT %s ON %I TO %I', string_agg(right_name, ', ' ORDER BY place), relname, current_user) \
+           FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) \
+                WITH ORDINALITY AS rights (right_name, place) \
+           WHERE relnamespace = current_schema()::regnamespace \
+           AND relkind IN ('r', 'p') AND NOT relispartition AND relname = ANY ($1) \
+           AND NOT has_table_privilege(oid, right_name) \
+           AND NOT (relname = 'audit_events' AND right_name IN ('UPDATE', 'DELETE')) \
+           GROUP BY relname ORDER BY relname) \
+     || ARRAY(SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', oid::regprocedure, current_user) \
+              FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = 'audit_events_tend' \
+              AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
+
+/// The tables that the program works with.
+pub const TABLES: [&str; 14] = [
+    "audit_events",
+    "link_tokens",
+    "one_time_codes",
+    "out_of_band_factors",
+    "outbox",
+    "quotas",
+    "recovery_codes",
+    "released_usernames",
+    "service_clients",
+    "sessions",
+    "signing_keys",
+    "throttles",
+    "totp_factors",
+    "users",
+];
 
 /// Looks at a database.
 ///
@@ -87,6 +119,7 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         return Err(MigrationError::Encoding(encoding.to_owned()));
     }
     let server: ServerRow = diesel::sql_query(SERVER)
+        .bind::<Array<Text>, _>(TABLES.as_slice())
         .get_result(&mut connection)
         .map_err(|error| failed(&error))?;
     // The shortest of a few: what the network adds is in all of them, what chance adds is not.
@@ -116,7 +149,8 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         conditions,
         newer: applied.difference(&known).next().cloned(),
         pending: known.difference(&applied).cloned().collect(),
-        forbidden_tables: server.forbidden_tables,
+        missing_tables: server.missing_tables,
+        missing_grants: server.missing_grants,
         max_connections: server.max_connections,
     })
 }

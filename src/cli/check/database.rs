@@ -120,13 +120,15 @@ fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report
         report.add(NAME, state, detail);
         return false;
     }
-    if !found.forbidden_tables.is_empty() {
-        let tables = found.forbidden_tables.join(", ");
-        let role = found.conditions.role();
-        let detail = format!(
-            "this role may not read or write: {tables}; have the owner run GRANT SELECT, INSERT, UPDATE, DELETE ON \
-             {tables} TO {role}"
-        );
+    if !found.missing_tables.is_empty() {
+        let tables = found.missing_tables.join(", ");
+        let detail = format!("lacks {tables}, which its migrations made: restore the database from its backup");
+        report.add(NAME, State::Failed, detail);
+        return false;
+    }
+    if !found.missing_grants.is_empty() {
+        let grants = found.missing_grants.join("; ");
+        let detail = format!("this role lacks rights that the service needs: have the owner run {grants}");
         report.add(NAME, State::Failed, detail);
         return false;
     }
@@ -237,7 +239,8 @@ mod tests {
             conditions: Conditions::good(),
             pending: Vec::new(),
             newer: None,
-            forbidden_tables: Vec::new(),
+            missing_tables: Vec::new(),
+            missing_grants: Vec::new(),
             max_connections: 100,
         }
     }

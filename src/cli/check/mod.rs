@@ -17,7 +17,7 @@ use crate::app::{self, World};
 use crate::config::source::log_filter;
 use crate::config::{self, Config, MasterKeySource};
 use crate::domain::message::Channel;
-use crate::flows::{Core, check};
+use crate::flows::{Core, RegistrationMode, check};
 use crate::telemetry;
 
 /// What stands in the place of a master key that the first start is to make; nothing is made with it.
@@ -54,6 +54,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
         || "postgres://127.0.0.1:1/none".into(),
         |found| found.opened.url.clone(),
     );
+    let mut own_keys = None;
     let built = app::build(&config, &url, &issuer(&config), World::of(config.mode));
     match built {
         Ok(state) => actix_web::rt::System::new().block_on(async {
@@ -62,12 +63,15 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
                 state.core.db.schema_is_ready();
             }
             database::keys(&state.core, usable && key_is_there, &mut report).await;
+            if usable {
+                own_keys = check::key_ids(&state.core).await.ok();
+            }
             others(&config, &state.core, &mut report).await;
         }),
         Err(error) => report.add("program", State::Failed, error.to_string()),
     }
     certificate::look(&issuer(&config), &mut report);
-    public_url::ask(&config, stage, &mut report);
+    public_url::ask(&config, (stage, own_keys.as_deref()), &mut report);
     let closed = found.map_or(Ok(()), |found| found.opened.close());
     write_out(&if as_json { report.json() } else { report.table() })?;
     closed?;
@@ -75,6 +79,17 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
         0 => Ok(()),
         1 => Err(Failure::of("1 check has failed")),
         failures => Err(Failure::of(format!("{failures} checks have failed"))),
+    }
+}
+
+/// Says what cannot work without mail, if something of this deployment cannot.
+fn needs_mail(config: &Config) -> Option<&'static str> {
+    if config.registration == RegistrationMode::Private {
+        Some("REGISTRATION=private answers by mail, so nobody can register: set SMTP_URL and MAIL_FROM")
+    } else if config.email_verification_required {
+        Some("EMAIL_VERIFICATION=required wants links mailed, so nobody gets in: set SMTP_URL and MAIL_FROM")
+    } else {
+        None
     }
 }
 
@@ -90,7 +105,10 @@ async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
                 State::Failed,
                 format!("SECOND_FACTORS wants codes sent, and {settings} are not set"),
             ),
-            (None, None) => report.add(name, State::Skipped, "not set"),
+            (None, None) => match needs_mail(config).filter(|_| channel == Channel::Email) {
+                Some(needed) => report.add(name, State::Failed, needed),
+                None => report.add(name, State::Skipped, "not set"),
+            },
         }
     }
     match check::try_breach_list(core).await {

@@ -22,7 +22,10 @@ const METADATA: &str = "/.well-known/oauth-authorization-server";
 const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
 
 /// Asks for the metadata, as every verifier does first, and for the measures, which must not be there.
-pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
+///
+/// `own_keys`: the ids of the signing keys in the database that is set here, if it can be looked into. Metadata says who a service wants to be; the keys
+/// say which database it works with.
+pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>), report: &mut Report) {
     let issuer = public_url(config);
     let (state, detail) = if config.server.public_url.is_none() && !has_port(config) {
         (State::Skipped, "neither PUBLIC_URL nor a port is set".to_owned())
@@ -33,6 +36,16 @@ pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
                 format!("{issuer} answers {status}, as it should before the start"),
             ),
             Ok((status, body)) => match judge(&issuer, status, &body) {
+                (State::Ok, _)
+                    if stage == Stage::Running && own_keys.is_some_and(|own| !publishes_one_of(&issuer, own)) =>
+                {
+                    (
+                        State::Failed,
+                        format!(
+                            "{issuer} is a service with other signing keys: correct DATABASE_URL here, or where that service runs"
+                        ),
+                    )
+                }
                 (State::Ok, _) if shows_measures(&issuer) => (
                     State::Failed,
                     format!("{issuer}/metrics shows everyone how much goes on: have the proxy lead to LISTEN only"),
@@ -58,6 +71,20 @@ pub(super) fn ask(config: &Config, stage: Stage, report: &mut Report) {
 /// leads there.
 fn shows_measures(issuer: &str) -> bool {
     fetch(&format!("{issuer}/metrics")).is_ok_and(|(status, body)| status == 200 && body.contains("# TYPE "))
+}
+
+/// Tells whether a service publishes one of these keys. One that publishes none is starting.
+fn publishes_one_of(issuer: &str, own_keys: &[String]) -> bool {
+    let served = fetch(&format!("{issuer}/.well-known/jwks.json"));
+    let Some(set) = served
+        .ok()
+        .and_then(|(_, body)| serde_json::from_str::<Value>(&body).ok())
+    else {
+        return true;
+    };
+    let keys = set["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut ids = keys.iter().filter_map(|key| key["kid"].as_str());
+    keys.is_empty() || ids.any(|id| own_keys.iter().any(|own| own == id))
 }
 
 fn has_port(config: &Config) -> bool {

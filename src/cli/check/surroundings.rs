@@ -71,20 +71,20 @@ pub(super) fn secret_files(config: &Config, report: &mut Report) {
     }
 }
 
-/// Says who but its owner can read a file that holds a secret. systemd gives credentials to the service's account by an
+/// Says who but its owner can read or write a file that holds a secret. systemd gives credentials to the service's account by an
 /// ACL, which shows as a right of the group, so that right alone is no fault.
 fn exposure(path: &Path, metadata: &fs::Metadata) -> Option<(State, String)> {
-    const READ_BY_ALL: u32 = 0o004;
+    const ANYTHING_BY_ALL: u32 = 0o006;
     const ANYTHING_BY_OTHERS: u32 = 0o077;
     let shown = path.display();
     match metadata.permissions().mode() {
-        mode if mode & READ_BY_ALL != 0 => Some((
+        mode if mode & ANYTHING_BY_ALL != 0 => Some((
             State::Failed,
-            format!("every account on this machine may read {shown}: chmod 600 {shown}"),
+            format!("every account on this machine may read or write {shown}: chmod 600 {shown}"),
         )),
         mode if mode & ANYTHING_BY_OTHERS != 0 => Some((
             State::Warning,
-            format!("its group may read {shown}: chmod 600 {shown}, unless the group is the service's own"),
+            format!("its group may read or write {shown}: chmod 600 {shown}, unless the group is the service's own"),
         )),
         _ => None,
     }
@@ -214,6 +214,12 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
             NAME,
             State::Warning,
             format!("{wide} are public addresses of many others"),
+        );
+    } else if matches!(config.server.listen, Listen::Unix(_)) {
+        report.add(
+            NAME,
+            State::Ok,
+            "whatever reaches the socket is believed: its file's mode is the bound",
         );
     } else if trusted.is_empty() && public_url(config).starts_with("https:") {
         let missing = "none, though something ends TLS in front: all clients share its address, and with it one limit; \

@@ -82,7 +82,9 @@ fn a_key_file_that_every_account_may_read() {
         check.env("VESTIBULE_MASTER_KEY_FILE", file)
     };
     assert_broken(with(0o644), "secret files", &["VESTIBULE_MASTER_KEY", "chmod 600"]);
-    assert_broken(with(0o604), "secret files", &["chmod 600"]);
+    for mode in [0o604, 0o602, 0o622] {
+        assert_broken(with(mode), "secret files", &["read or write", "chmod 600"]);
+    }
     for mode in [0o600, 0o400, 0o440] {
         with(mode).run().expect(0);
     }
@@ -157,11 +159,26 @@ fn a_role_without_rights() {
     let grant = format!("GRANT SELECT ON __diesel_schema_migrations TO {role}");
     assert_broken(check(), "database", &[&grant]);
     deployment.database.sql(&grant);
-    assert_broken(check(), "schema", &["users", "GRANT SELECT, INSERT, UPDATE, DELETE ON"]);
+    assert_broken(check(), "schema", &["GRANT SELECT, INSERT, UPDATE, DELETE ON users TO"]);
     deployment
         .database
         .sql(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"));
+    assert_broken(check(), "schema", &["GRANT EXECUTE ON FUNCTION audit_events_tend"]);
+    deployment
+        .database
+        .sql(&format!("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role}"));
     check().run().expect(0);
+    deployment.database.sql(&format!(
+        "REVOKE UPDATE, DELETE ON sessions FROM {role}; REVOKE DELETE ON outbox FROM {role};
+         REVOKE UPDATE, DELETE ON audit_events FROM {role};
+         REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM {role}"
+    ));
+    let missing = [
+        "GRANT DELETE ON outbox TO",
+        "GRANT UPDATE, DELETE ON sessions TO",
+        "GRANT EXECUTE ON FUNCTION audit_events_tend",
+    ];
+    assert_broken(check(), "schema", &missing);
     deployment
         .database
         .sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
@@ -315,4 +332,34 @@ fn a_clock_that_differs_from_the_databases() {
         "clock",
         &["differs from the database's by 3", "NTP"],
     );
+}
+
+#[test]
+fn a_database_without_one_of_its_tables() {
+    let deployment = Deployment::start();
+    deployment.database.sql("ALTER TABLE quotas RENAME TO gone");
+    assert_broken(deployment.check(), "schema", &["lacks quotas"]);
+}
+
+#[test]
+fn the_database_of_another_service() {
+    let deployment = Deployment::start();
+    let other = Deployment::start();
+    let check = deployment.check().env("DATABASE_URL", other.database.url());
+    assert_broken(check, "public url", &["other signing keys", "DATABASE_URL"]);
+}
+
+#[test]
+fn registrations_that_wait_for_mail_where_none_is_sent() {
+    let deployment = Deployment::start();
+    for (setting, value) in [
+        ("VESTIBULE_REGISTRATION", "private"),
+        ("VESTIBULE_EMAIL_VERIFICATION", "required"),
+    ] {
+        assert_broken(
+            deployment.check().env(setting, value),
+            "mail server",
+            &["SMTP_URL", "MAIL_FROM"],
+        );
+    }
 }
