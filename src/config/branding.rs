@@ -1,10 +1,13 @@
 //! What people know the deployment by: its name, its colour, its picture, and the words of its messages.
 
+use std::fs::File;
+use std::io::{self, Read};
+
 use super::reader::Reader;
 use super::settings;
 use crate::delivery::templates::TextFiles;
 use crate::domain::accent::Colour;
-use crate::domain::logo::Logo;
+use crate::domain::logo::{Logo, MOST_BYTES};
 
 /// Most characters of a name. It stands in subjects, above pages and in the lists of authenticator apps.
 const LONGEST_NAME: usize = 64;
@@ -30,7 +33,7 @@ impl BrandingConfig {
             Colour::parse(text).ok_or_else(|| "must be a colour such as #1d4f91".to_owned())
         });
         let logo = reader.parse_optional(&settings::LOGO, |path| {
-            let bytes = std::fs::read(path).map_err(|error| format!("cannot be read from {path}: {error}"))?;
+            let bytes = read_logo(path).map_err(|error| format!("cannot be read from {path}: {error}"))?;
             Logo::parse(bytes)
         });
         let texts = reader.parse_optional(&settings::TEXTS_DIR, |path| TextFiles::load(path.as_ref()));
@@ -41,6 +44,14 @@ impl BrandingConfig {
             texts: texts?.unwrap_or_default(),
         })
     }
+}
+
+/// Reads a file, or as much of it as shows that it is too large: a device has no end.
+fn read_logo(path: &str) -> io::Result<Vec<u8>> {
+    let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Authenticator apps take what is before a colon for the issuer (Key URI Format, "Label"), so a name cannot have one.

@@ -388,6 +388,8 @@ impl TextFiles {
                 format!("has the file {name}.ftl, and the languages are {known}")
             })?;
             let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            // Some editors begin a file in UTF-8 with a byte order mark.
+            let text = text.trim_start_matches('\u{feff}').to_owned();
             check(locale, &text).map_err(|fault| format!("{}: {fault}", path.display()))?;
             files.push((locale, text));
         }

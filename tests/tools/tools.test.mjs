@@ -65,6 +65,8 @@ function openapiGenerator(generator, properties = {}) {
   return python(
     'openapi-generator-cli', 'generate', '--generator-name', generator, '--input-spec', DOCUMENT,
     '--output', `${WORK}/generated/${generator}`,
+    // Shapes of forms are left out by default, and the generated code of TypeScript names them all the same.
+    '--global-property', 'skipFormModel=false',
     '--additional-properties', named.join(',') || 'hideGenerationTimestamp=true',
   );
 }
