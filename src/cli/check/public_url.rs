@@ -82,8 +82,12 @@ fn publishes_one_of(issuer: &str, own_keys: &[String]) -> bool {
     else {
         return true;
     };
-    let keys = set["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut ids = keys.iter().filter_map(|key| key["kid"].as_str());
+    let keys = set
+        .get("keys")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let mut ids = keys.iter().filter_map(|key| key.get("kid")?.as_str());
     keys.is_empty() || ids.any(|id| own_keys.iter().any(|own| own == id))
 }
 
