@@ -389,16 +389,7 @@ pub fn end_all(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let running = sessions::table
-        .filter(sessions::user_id.eq(user_id.uuid()))
-        // The nil id is nobody's.
-        .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
-        .filter(sessions::state.ne(SessionState::Ended.as_str()));
-    let ids: Vec<Uuid> = diesel::update(running)
-        .set(ended(reason, now))
-        .returning(sessions::id)
-        .get_results(connection)?;
-    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+    end_but(connection, (user_id, kept), &[], reason, now)
 }
 
 /// Ends all logins of a user that wait for their second factor, but the one that is kept if there is one. Returns which.
@@ -413,12 +404,25 @@ pub fn end_pending(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let waiting = sessions::table
+    end_but(connection, (user_id, kept), &[SessionState::Active], reason, now)
+}
+
+/// Ends the sessions of a user that have not ended, but the one that is kept and those in a state that is spared.
+fn end_but(
+    connection: &mut PgConnection,
+    (user_id, kept): (UserId, Option<SessionId>),
+    spared: &[SessionState],
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let spared: Vec<&str> = spared.iter().map(|state| state.as_str()).collect();
+    let running = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
         // The nil id is no session's.
         .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
-        .filter(sessions::state.eq(SessionState::Pending.as_str()));
-    let ids: Vec<Uuid> = diesel::update(waiting)
+        .filter(sessions::state.ne(SessionState::Ended.as_str()))
+        .filter(sessions::state.ne_all(spared));
+    let ids: Vec<Uuid> = diesel::update(running)
         .set(ended(reason, now))
         .returning(sessions::id)
         .get_results(connection)?;
