@@ -143,43 +143,21 @@ pub(super) fn tell_owner(
     (owner, email): (Option<&User>, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let dispatch = Dispatch::mail(Purpose::AccountExists, owner, email);
-    match (
-        decide(core, connection, &dispatch, (request.origin, request.now))?,
-        owner,
-    ) {
+    match (may_tell(core, connection, (owner, email), request)?, owner) {
         (Decision::Granted(permit), Some(owner)) => tell_holder(core, connection, permit, (owner, email), request),
         _ => post_account_exists(core, connection, Permit::to_nobody(), Locale::default(), request),
     }
 }
 
-/// Takes from the bound on what nobody asked for at an address, and sends nothing.
-pub(super) fn count_unasked(
+/// Decides whether an address is told that another client wanted it.
+pub(super) fn may_tell(
     core: &Core,
     connection: &mut PgConnection,
     (owner, email): (Option<&User>, &Email),
     request: Request<'_>,
-) -> Result<(), Fault> {
+) -> Result<Decision, Fault> {
     let dispatch = Dispatch::mail(Purpose::AccountExists, owner, email);
-    let _unsent = decide(core, connection, &dispatch, (request.origin, request.now))?;
-    Ok(())
-}
-
-/// Takes from the bound on links that prove an address, and sends nothing.
-pub(super) fn count_first(
-    core: &Core,
-    connection: &mut PgConnection,
-    (owner, email): (Option<&User>, &Email),
-    request: Request<'_>,
-) -> Result<(), Fault> {
-    let _unsent = links::may_send(
-        core,
-        connection,
-        LinkPurpose::EmailVerification,
-        (owner, email),
-        request,
-    )?;
-    Ok(())
+    decide(core, connection, &dispatch, (request.origin, request.now))
 }
 
 /// Writes to the address of an account that another client wanted. An account that has not proven the address may be a
@@ -255,7 +233,7 @@ pub(super) fn take_over(
     user: &User,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let Some(email) = user.email.as_ref().filter(|_| user.email_verified_at.is_none()) else {
+    let Some(email) = user.unproven_email() else {
         return Ok(());
     };
     recovery::remove_second_factors(core, connection, user.id, request.now)?;
@@ -277,7 +255,7 @@ pub(super) fn confirm_invited(
     user: &User,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let Some(email) = user.email.as_ref().filter(|_| user.email_verified_at.is_none()) else {
+    let Some(email) = user.unproven_email() else {
         return Ok(());
     };
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
@@ -298,7 +276,7 @@ pub(super) fn end_all_sessions(
 
 /// Tells whether a sign-in has to wait for the proof of the account's address.
 pub(super) fn is_awaited(core: &Core, user: &User) -> bool {
-    core.settings.email_verification_required && user.email.is_some() && user.email_verified_at.is_none()
+    core.settings.email_verification_required && user.unproven_email().is_some()
 }
 
 /// Tells whether the password of an account is not looked at by `/login` before the account's address is proven.
@@ -306,7 +284,7 @@ pub(super) fn is_awaited(core: &Core, user: &User) -> bool {
 /// Where only mail tells who has an account, a password that counted at once would tell as well: who registers an
 /// address and signs in with the same password would learn that the address was free.
 pub(super) fn password_awaits_proof(core: &Core, user: &User) -> bool {
-    core.settings.registration == RegistrationMode::Private && user.email.is_some() && user.email_verified_at.is_none()
+    core.settings.registration == RegistrationMode::Private && user.unproven_email().is_some()
 }
 
 /// Sends the link that proves a new account's address, where the deployment sends mail.

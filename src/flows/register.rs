@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::email::{self, send_first};
 use super::enrolment::{PreparedFactor, TotpEnrolment};
-use super::links::{Request, require_mail};
+use super::links::{self, Request, require_mail};
 use super::outcomes::counted;
 use super::throttle::identifier_hash;
 use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
@@ -15,6 +15,7 @@ use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
@@ -161,16 +162,17 @@ fn answer_by_mail(
     if let Some(email) = &user.email {
         // Of a free address, this finds the account that was made a moment ago.
         let holder = users::find_active_by_email(connection, email)?;
-        // A free and a taken address go by different bounds. Both are taken either way: what is left of them shows in how
-        // later requests for the address are served.
+        // A free and a taken address go by different bounds. Both are taken either way, the other one without sending: what is
+        // left of them shows in how later requests for the address are served.
+        let asked = (holder.as_ref(), email);
         match inserted {
             Insertion::Inserted => {
                 send_first(core, connection, user, origin, now)?;
-                email::count_unasked(core, connection, (holder.as_ref(), email), request)?;
+                let _unsent = email::may_tell(core, connection, asked, request)?;
             }
             Insertion::EmailTaken => {
-                email::count_first(core, connection, (holder.as_ref(), email), request)?;
-                email::tell_owner(core, connection, (holder.as_ref(), email), request)?;
+                let _unsent = links::may_send(core, connection, LinkPurpose::EmailVerification, asked, request)?;
+                email::tell_owner(core, connection, asked, request)?;
             }
         }
     }
