@@ -242,8 +242,8 @@ catalogue! {
         "Time that requests and jobs waited for their turn at the database.";
     DB_USE Kind::Histogram(DATABASE_SECONDS), "vestibule_db_use_seconds", Series::One,
         "Time that a connection to the database was held for one piece of work.";
-    DB_REFUSED Kind::Counter, "vestibule_db_unavailable_total", Series::Each("reason", &["busy", "no_answer", "unreachable"]),
-        "Pieces of work that got no connection in time, no answer, or no database.";
+    DB_REFUSED Kind::Counter, "vestibule_db_unavailable_total", Series::Each("reason", &["busy", "no_answer", "queue_full", "unreachable"]),
+        "Pieces of work that found the queue for a connection full, got none in time, no answer, or no database.";
     DB_RETRIES Kind::Counter, "vestibule_db_transaction_retries_total", Series::One,
         "Transactions repeated because they collided with another.";
     DB_UP Kind::Gauge, "vestibule_db_up", Series::One,

@@ -195,13 +195,13 @@ impl Database {
             })
         });
         let answered = match timeout(TURN_TIMEOUT, &mut working).await {
-            Err(_elapsed) if request.0.is_first() => return Err(busy(name).into()),
+            Err(_elapsed) if request.0.is_first() => return Err(late(name).into()),
             Err(_elapsed) => timeout(ANSWER_TIMEOUT, working).await,
             answered => answered,
         };
         match answered {
             Ok(Ok(Some(done))) => done,
-            Ok(Ok(None)) => Err(busy(name).into()),
+            Ok(Ok(None)) => Err(late(name).into()),
             Ok(Err(died)) => Err(StoreError::Unavailable(died.to_string()).into()),
             Err(_elapsed) => {
                 measures::connection_refused("no_answer");
@@ -217,11 +217,18 @@ impl Database {
                 "the schema has not been checked yet".to_owned(),
             ));
         }
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_full| busy(name))
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_full| full(name))
     }
 }
 
-fn busy(name: &'static str) -> StoreError {
+/// Too many requests wait already.
+fn full(name: &'static str) -> StoreError {
+    measures::connection_refused("queue_full");
+    StoreError::Unavailable(format!("too many requests wait for a connection ({name})"))
+}
+
+/// No connection became free in time.
+fn late(name: &'static str) -> StoreError {
     measures::connection_refused("busy");
     StoreError::Unavailable(format!("all connections are busy ({name})"))
 }
