@@ -432,7 +432,8 @@ pub const ROUTES: &[RouteSpec] = &[
         ]),
     RouteSpec::delete("/me", "delete_me", |route| route.to(me::delete_me))
         .access(Access::RecentAuthentication)
-        .database(),
+        .database()
+        .codes(&[Code::RateLimited]),
     RouteSpec::get("/me/export", "export_me", |route| route.to(me::export_me))
         .access(Access::RecentAuthentication)
         .database(),

@@ -19,6 +19,11 @@ pub const MERGED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 /// served in that time, so that it depends on nothing but the address that was given.
 pub const LINK_REQUESTS_RECORDED_AN_HOUR: i32 = 12;
 
+/// Most times in an hour that an address which was never proven may leave its account, by deletion or by a change. The links in
+/// its mail box end each time. Without a bound, a stranger who registers with the address, asks for links and leaves would use
+/// up what the address is sent, and its reader would have no link that works.
+const UNPROVEN_ADDRESS_LEAVES_AN_HOUR: i32 = 3;
+
 /// What a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -64,14 +69,35 @@ impl Purpose {
     }
 }
 
-/// Returns the bound on what is sent beyond the others while no link of its kind is alive. A magic link lasts for ten
-/// minutes, so with the three of the share of strangers one is alive at any time. It goes by the destination and not by the
-/// account: an attacker could otherwise register with the address, ask for links, delete the account, and begin again.
+/// Returns the bound on what is sent beyond the others while no link of its kind is alive. It goes by the destination and not
+/// by the account: an attacker could otherwise register with the address, ask for links, delete the account, and begin again.
+/// It is as high as the number of links that can end in an hour, by age or with their accounts, so that one is alive at any
+/// time, however many were asked for.
 ///
-/// `alive`: whether a link is. Nothing is sent then; the bound that is taken instead is only there so that the same is done.
-pub fn beyond(dispatch: &Dispatch<'_>, alive: bool) -> Quota {
-    let scope = if alive { "not beyond" } else { "beyond" };
-    quota(dispatch, scope, dispatch.destination, 1, 3)
+/// `sends`: whether the message is sent if the bound allows it. Otherwise a bound without an effect is taken, so that the
+/// same statements run.
+pub fn beyond(dispatch: &Dispatch<'_>, sends: bool) -> Quota {
+    let scope = if sends { "beyond" } else { "not beyond" };
+    let most = match dispatch.purpose {
+        Purpose::Link(purpose) => ends_in_an_hour(purpose.life()) + UNPROVEN_ADDRESS_LEAVES_AN_HOUR,
+        Purpose::SignInCode | Purpose::EnrolmentCode | Purpose::AccountExists | Purpose::Notice => 0,
+    };
+    quota(dispatch, scope, dispatch.destination, 1, most)
+}
+
+/// Returns how many links, each sent when the one before has ended, end in an hour. At least one.
+fn ends_in_an_hour(life: TimeDelta) -> i32 {
+    let in_full = 60 / life.num_minutes().max(1);
+    i32::try_from(in_full).unwrap_or(i32::MAX).max(1)
+}
+
+/// Returns the bound on how often an address that was never proven leaves its account.
+pub fn leaving_unproven(address: &Email) -> Quota {
+    Quota {
+        subject: format!("leave {}", address.as_str()),
+        window: TimeDelta::hours(1),
+        most: UNPROVEN_ADDRESS_LEAVES_AN_HOUR,
+    }
 }
 
 impl From<CodePurpose> for Purpose {
@@ -258,14 +284,14 @@ mod tests {
     impl Used {
         /// Sends within one hour, in which no window ends.
         fn send(&mut self, dispatch: &Dispatch<'_>, source: &Source) -> bool {
-            for quota in bounds(dispatch, source) {
-                let used = self.0.entry((quota.subject, quota.window)).or_default();
-                if *used == quota.most {
-                    return false;
-                }
-                *used += 1;
-            }
-            true
+            bounds(dispatch, source).into_iter().all(|quota| self.take(quota))
+        }
+
+        fn take(&mut self, quota: Quota) -> bool {
+            let used = self.0.entry((quota.subject, quota.window)).or_default();
+            let free = *used < quota.most;
+            *used += i32::from(free);
+            free
         }
     }
 
@@ -324,6 +350,52 @@ mod tests {
             let account = account.map(|id| UserId::from_uuid(Uuid::from_u128(id)));
             let stranger = Source::Unknown("198.51.100.0".to_owned());
             prop_assert_eq!(bounds(&dispatch(link, account), &stranger), bounds(&dispatch(link, None), &stranger));
+        }
+    }
+
+    /// A stranger in the hour that they share with the reader of an address.
+    #[derive(Clone, Copy, Debug)]
+    enum Act {
+        /// Asks for a link.
+        Ask,
+        /// Deletes the account, and registers with the address again.
+        Leave,
+        /// Lets minutes pass.
+        Wait(i64),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![4 => Just(Act::Ask), 1 => Just(Act::Leave), 2 => (1_i64..12).prop_map(Act::Wait)]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_stranger_does_the_reader_of_an_address_who_asks_has_a_link_that_works(
+            link in any_link(),
+            acts in proptest::collection::vec(act(), 0..120),
+        ) {
+            let Purpose::Link(purpose) = link else { unreachable!("only links are asked for") };
+            let email: Email = Email::parse("jo@example.com").unwrap();
+            let unproven = Dispatch { proven: false, ..Dispatch::mail(link, None, &email) };
+            let stranger = Source::Unknown("198.51.100.0".to_owned());
+            let (mut used, mut left, mut now, mut alive_until, mut sent) = (Used::default(), 0, 0, 0, 0);
+            for act in acts {
+                match act {
+                    Act::Wait(minutes) => now += minutes,
+                    Act::Leave if left < leaving_unproven(&email).most => (left, alive_until) = (left + 1, now),
+                    Act::Leave => {}
+                    Act::Ask if now < 60 => {
+                        let sends = used.send(&unproven, &stranger)
+                            || used.take(beyond(&unproven, now >= alive_until)) && now >= alive_until;
+                        if sends {
+                            (sent, alive_until) = (sent + 1, now + purpose.life().num_minutes());
+                        }
+                        prop_assert!(alive_until > now, "no link works in minute {now}");
+                    }
+                    Act::Ask => {}
+                }
+            }
+            prop_assert!(sent <= 12, "{sent} mails");
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::links::{self, Request};
-use super::sending::{Contents, Decision, NOTICE_LIFE, Permit, decide, post, source_of};
+use super::sending::{Contents, Decision, NOTICE_LIFE, Permit, count_unsent, decide, post, source_of};
 use super::step_up::RecentCaller;
 use super::{Core, Fault, RegistrationMode, quotas, recovery, session_end};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -16,11 +16,11 @@ use crate::domain::email::Email;
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message};
-use crate::domain::sending::{Dispatch, Purpose, changes_of_address};
+use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unproven};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::measures;
-use crate::store::users::HeldUser;
+use crate::store::users::{HeldUser, Insertion};
 use crate::store::{PgConnection, managed_users, users};
 
 pub(super) fn record(
@@ -135,29 +135,62 @@ fn send_to_new_address(
     }
 }
 
-/// Tells the owner of an address that another client wanted it. It takes the same statements whether the owner may be told, the
-/// account is disabled, or too many mails went there: a message to nobody is written then.
-pub(super) fn tell_owner(
+/// Mails what became of a registration: the link that proves a free address, or that an account has the address. Where that
+/// account never proved the address, the mail has a link to a new password, and goes by the bound on those.
+///
+/// The bounds on all three mails are taken in each case, and a message to nobody is written where none goes out. So neither
+/// the statements nor what is left of the bounds tell which case it was.
+pub(super) fn answer_registration(
     core: &Core,
     connection: &mut PgConnection,
-    (owner, email): (Option<&User>, &Email),
+    (holder, email, inserted): (Option<&User>, &Email, Insertion),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    match (may_tell(core, connection, (owner, email), request)?, owner) {
-        (Decision::Granted(permit), Some(owner)) => tell_holder(core, connection, permit, (owner, email), request),
+    let verification = Purpose::Link(LinkPurpose::EmailVerification);
+    let reset = Purpose::Link(LinkPurpose::PasswordReset);
+    let answer = match (inserted, holder.and_then(User::unproven_email)) {
+        (Insertion::Inserted, _) => verification,
+        (Insertion::EmailTaken, Some(_)) => reset,
+        (Insertion::EmailTaken, None) => Purpose::AccountExists,
+    };
+    let asked = (request.origin, request.now);
+    let mut decision = None;
+    for purpose in [verification, reset, Purpose::AccountExists] {
+        let dispatch = Dispatch::mail(purpose, holder, email);
+        if purpose == answer {
+            decision = Some(decide(core, connection, &dispatch, asked)?);
+        } else {
+            count_unsent(core, connection, &dispatch, asked)?;
+        }
+    }
+    match (decision, holder) {
+        (Some(Decision::Granted(permit)), Some(holder)) if answer == verification => {
+            let link = (LinkPurpose::EmailVerification, holder, email);
+            links::send(core, connection, permit, link, request)
+        }
+        (Some(Decision::Granted(permit)), Some(holder)) => {
+            tell_holder(core, connection, permit, (holder, email), request)
+        }
         _ => post_account_exists(core, connection, Permit::to_nobody(), Locale::default(), request),
     }
 }
 
-/// Decides whether an address is told that another client wanted it.
-pub(super) fn may_tell(
+/// Returns how long an account has to wait before it may be deleted, or change its address, while that is not proven; `None`:
+/// it may at once. Takes from the bound.
+pub(super) fn wait_to_leave(
     core: &Core,
     connection: &mut PgConnection,
-    (owner, email): (Option<&User>, &Email),
-    request: Request<'_>,
-) -> Result<Decision, Fault> {
-    let dispatch = Dispatch::mail(Purpose::AccountExists, owner, email);
-    decide(core, connection, &dispatch, (request.origin, request.now))
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<Option<TimeDelta>, Fault> {
+    let Some(email) = user.unproven_email().filter(|_| core.outlets.has(Channel::Email)) else {
+        return Ok(None);
+    };
+    let wait = quotas::wait_or_take(core, connection, &[leaving_unproven(email)], now)?;
+    if wait.is_some() {
+        measures::throttle("leaving");
+    }
+    Ok(wait)
 }
 
 /// Writes to the address of an account that another client wanted. An account that has not proven the address may be a

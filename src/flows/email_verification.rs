@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::email::record;
+use super::email::{record, wait_to_leave};
 use super::links::{self, Request};
 use super::login::{Taken, count_wrong, take_right};
 use super::proof::Refusal;
@@ -25,7 +26,7 @@ use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
-use crate::domain::user::Identifier;
+use crate::domain::user::{Identifier, User};
 use crate::store::users::{HeldUser, LoginUser, Renaming};
 use crate::store::{PgConnection, link_tokens, sessions, users};
 
@@ -58,6 +59,9 @@ pub enum Verification {
     InvalidPreAuthToken,
     /// The password was not taken. The mailed token stays good.
     Refused(Refusal),
+    /// The address that the account has was not proven, and left its accounts too often; it stays for so long. The mailed token
+    /// stays good.
+    Wait(TimeDelta),
 }
 
 /// A session that a bearer token named.
@@ -247,6 +251,23 @@ fn judge(
     Ok(Some(Verification::Refused(refusal)))
 }
 
+/// Returns how long a change has to wait that makes an account leave an address which was never proven. The token stays good.
+fn wait_to_change(
+    core: &Core,
+    connection: &mut PgConnection,
+    (key, user): (LinkKey, &User),
+    now: DateTime<Utc>,
+) -> Result<Option<TimeDelta>, Fault> {
+    if user.unproven_email().is_none() {
+        return Ok(None);
+    }
+    let link = links::find(connection, key, PURPOSE, now)?;
+    match link.filter(|link| !link.used && link.purpose == LinkPurpose::EmailChange) {
+        Some(_) => wait_to_leave(core, connection, user, now),
+        None => Ok(None),
+    }
+}
+
 /// Uses the token up, and gives the account the address that it was sent to.
 fn confirm(
     core: &Core,
@@ -255,6 +276,9 @@ fn confirm(
     request: Request<'_>,
 ) -> Result<Verification, Fault> {
     let (user, now) = (&held.user, request.now);
+    if let Some(wait) = wait_to_change(core, connection, (key, user), now)? {
+        return Ok(Verification::Wait(wait));
+    }
     let Some(link) = links::redeem_held(connection, key, PURPOSE, now)? else {
         // A button that was pressed twice: nothing is left to do, and nothing went wrong.
         let used = links::find(connection, key, PURPOSE, now)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::{ListedFactor, load_factors, load_second_factors};
+use super::email::wait_to_leave;
 use super::page::Page;
 use super::sending::tell;
 use super::sessions::Caller;
@@ -199,21 +200,35 @@ fn own_events(
     Ok(events.into_iter().map(RecordedEvent::for_owner).collect())
 }
 
+/// What became of the wish to leave.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// The account is gone.
+    Deleted,
+    /// Accounts with this address, which none of them proved, were deleted too often; none is for so long.
+    Wait(TimeDelta),
+}
+
 /// Deletes the caller's account and everything that belongs to it. The audit trail stays, without a name in it.
 ///
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<(), Fault> {
+pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Deletion, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db
         .transaction("profile.delete", move |connection| {
             let user = key.hold(connection, now)?.user;
+            if let Some(wait) = wait_to_leave(&shared, connection, &user, now)? {
+                return Ok(Deletion::Wait(wait));
+            }
             let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
             shared.audit(connection, &[event], &origin, now)?;
             tell(&shared, connection, &user, Message::AccountDeleted, &origin, now)?;
-            Ok(users::delete(connection, user.id, now)?)
+            users::delete(connection, user.id, now)?;
+            Ok(Deletion::Deleted)
         })
         .await
 }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::email::{self, send_first};
 use super::enrolment::{PreparedFactor, TotpEnrolment};
-use super::links::{self, Request, require_mail};
+use super::links::{Request, require_mail};
 use super::outcomes::counted;
 use super::throttle::identifier_hash;
 use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
@@ -15,7 +15,6 @@ use crate::crypto::hasher::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
@@ -150,8 +149,8 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
         .await
 }
 
-/// Tells the owner of an address what became of a registration with it: who asked learns it by no other way. A taken
-/// address takes the same statements as a free one, whoever has it and however much mail went there before.
+/// Tells the reader of an address what became of a registration with it; the client learns it by no other way. A taken
+/// address takes the same statements as a free one, whatever account has it and however much mail went there before.
 fn answer_by_mail(
     core: &Core,
     connection: &mut PgConnection,
@@ -162,19 +161,7 @@ fn answer_by_mail(
     if let Some(email) = &user.email {
         // Of a free address, this finds the account that was made a moment ago.
         let holder = users::find_active_by_email(connection, email)?;
-        // A free and a taken address go by different bounds. Both are taken either way, the other one without sending: what is
-        // left of them shows in how later requests for the address are served.
-        let asked = (holder.as_ref(), email);
-        match inserted {
-            Insertion::Inserted => {
-                send_first(core, connection, user, origin, now)?;
-                let _unsent = email::may_tell(core, connection, asked, request)?;
-            }
-            Insertion::EmailTaken => {
-                let _unsent = links::may_send(core, connection, LinkPurpose::EmailVerification, asked, request)?;
-                email::tell_owner(core, connection, asked, request)?;
-            }
-        }
+        email::answer_registration(core, connection, (holder.as_ref(), email, inserted), request)?;
     }
     let event = match (inserted, &user.email) {
         (Insertion::EmailTaken, Some(email)) => {

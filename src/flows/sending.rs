@@ -73,6 +73,32 @@ pub(super) fn decide(
     dispatch: &Dispatch<'_>,
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<Decision, Fault> {
+    let decision = weigh(core, connection, (dispatch, true), (origin, now))?;
+    if let Decision::Withheld(_) = decision {
+        measures::throttle("sending");
+        measures::withheld(dispatch.purpose.as_str(), "bound");
+    }
+    Ok(decision)
+}
+
+/// Counts something that is not sent by the same statements as if it were: which of several messages an address gets must not
+/// show in what is left of their bounds.
+pub(super) fn count_unsent(
+    core: &Core,
+    connection: &mut PgConnection,
+    dispatch: &Dispatch<'_>,
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    let _unsent = weigh(core, connection, (dispatch, false), (origin, now))?;
+    Ok(())
+}
+
+fn weigh(
+    core: &Core,
+    connection: &mut PgConnection,
+    (dispatch, sends): (&Dispatch<'_>, bool),
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Decision, Fault> {
     let source = source_of(connection, dispatch.account, (origin, now))?;
     let wait = wait_or_take(core, connection, &bounds(dispatch, &source), now)?;
     // Looked up whether or not the bound is used up, for an address without an account too, and for every purpose that a
@@ -92,13 +118,13 @@ pub(super) fn decide(
         return Ok(Decision::Granted(Permit::of(dispatch)));
     };
     if dispatch.purpose.is_served_when_none_is_alive() {
-        let is_used_up = wait_or_take(core, connection, &[beyond(dispatch, alive)], now)?.is_some();
-        if !alive && !is_used_up {
+        // What is not sent leaves no link alive, and would use up the bound again and again.
+        let sends = sends && !alive;
+        let is_used_up = wait_or_take(core, connection, &[beyond(dispatch, sends)], now)?.is_some();
+        if sends && !is_used_up {
             return Ok(Decision::Granted(Permit::of(dispatch)));
         }
     }
-    measures::throttle("sending");
-    measures::withheld(dispatch.purpose.as_str(), "bound");
     Ok(Decision::Withheld(wait))
 }
 

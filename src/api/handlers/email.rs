@@ -47,6 +47,7 @@ pub async fn verify(
         Verification::ProofRequired => Err(Problem::of(Code::ProofRequired)),
         Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken).bearer_error()),
         Verification::Refused(refusal) => Err(refusal.into()),
+        Verification::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 

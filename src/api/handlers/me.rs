@@ -17,7 +17,7 @@ use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::username::Username;
 use crate::flows::account;
-use crate::flows::profile::{self, Update};
+use crate::flows::profile::{self, Deletion, Update};
 
 /// Returns the caller's account
 ///
@@ -76,7 +76,8 @@ pub async fn update_me(
 
 /// Deletes the caller's account
 ///
-/// And everything that belongs to it, at once and for good. Its id is never used again.
+/// And everything that belongs to it, at once and for good. Its id is never used again. An address that was not confirmed can
+/// leave its account three times an hour, by deletion or by a change; after that the answer is 429.
 #[utoipa::path(
     delete, path = "/me", operation_id = "delete_me", tag = "Account",
     responses((status = 204, description = "The account is gone.")),
@@ -87,8 +88,10 @@ pub async fn delete_me(
     caller: RecentlyAuthenticated,
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
-    profile::delete(&state.core, &caller.0, origin.0).await?;
-    Ok(HttpResponse::NoContent().finish())
+    match profile::delete(&state.core, &caller.0, origin.0).await? {
+        Deletion::Deleted => Ok(HttpResponse::NoContent().finish()),
+        Deletion::Wait(wait) => Err(Problem::rate_limited(wait)),
+    }
 }
 
 /// Returns everything held about the caller

@@ -17,6 +17,8 @@ const PROXIED: &[(&str, &str)] = &[
 ];
 const EMAIL: &str = "jo@example.com";
 const NEW: &str = "heftklammer im regen";
+/// Where any client asks for a link to an address.
+const LINKS: [&str; 3] = ["/password/forgot", "/magic-link", "/email/verify/request"];
 
 /// A client in a network of its own, which a proxy that we trust tells. Requests without one come from the owner's
 /// home.
@@ -478,7 +480,8 @@ async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
     app.post("/magic-link/verify", &json!({"token": token}))
         .await
         .expect(200);
-    // A proven address: whoever has a session there ends the links, and gets three more of each kind in an hour.
+    // A proven address: a client with a session there ends the links, and gets as many again as can end in an hour by age, and
+    // three.
     app.clock.advance(3600);
     let before = app.letters(EMAIL).await.len();
     let session = Person::sign_up_proven(&app, "mo@example.com").await;
@@ -493,8 +496,8 @@ async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
             .expect(204);
     }
     assert_eq!(app.letters(EMAIL).await.len(), before);
-    assert_eq!(told(&app, "mo@example.com", "magic_link").await, 6);
-    assert_eq!(told(&app, "mo@example.com", "password_reset").await, 6);
+    assert_eq!(told(&app, "mo@example.com", "magic_link").await, 12);
+    assert_eq!(told(&app, "mo@example.com", "password_reset").await, 10);
 }
 
 #[actix_web::test]
@@ -586,8 +589,145 @@ async fn an_account_that_is_deleted_and_made_again_has_no_bounds_of_its_own() {
         }
         app.delete_user(&passing.person.id).await;
     }
+    // Twelve deletions by the operator: no owner could delete so often.
     let mails = app.letters(EMAIL).await.len();
-    assert!(mails <= 18, "{mails}");
+    assert!(mails <= 30, "{mails}");
+}
+
+/// Registers with the address as a stranger, and asks for each kind of link until no more is sent.
+async fn occupy(app: &TestApp) -> SignedIn {
+    // The newest mail is known by its time.
+    app.clock.advance(1);
+    let stranger = Person::sign_up(app, EMAIL).await;
+    for path in LINKS.iter().cycle().take(12) {
+        app.post(path, &json!({"email": EMAIL})).await.expect(202);
+    }
+    stranger
+}
+
+/// The reader of the address gets in with the newest link of the mail box.
+async fn expect_a_link_that_works(app: &TestApp) {
+    app.post("/password/forgot", &json!({"email": EMAIL})).await.expect(202);
+    let token = app.mailed_token(EMAIL, "password_reset").await;
+    app.post("/password/reset", &json!({"token": token, "new_password": NEW}))
+        .await
+        .expect(204);
+}
+
+#[actix_web::test]
+async fn a_stranger_who_deletes_accounts_with_an_address_does_not_keep_links_from_its_reader() {
+    let app = TestApp::with(&[("IP_LIMITS", "off")]).await;
+    for _ in 0..3 {
+        let stranger = occupy(&app).await;
+        app.bare_as(Method::DELETE, "/me", &stranger.access_token)
+            .await
+            .expect(204);
+    }
+    let stranger = occupy(&app).await;
+    let refused = app.bare_as(Method::DELETE, "/me", &stranger.access_token).await;
+    assert!(refused.header("retry-after").is_some());
+    refused.expect_problem(429, "rate_limited");
+    expect_a_link_that_works(&app).await;
+}
+
+#[actix_web::test]
+async fn a_stranger_who_changes_accounts_away_from_an_address_does_not_keep_links_from_its_reader() {
+    let app = TestApp::with(&[("IP_LIMITS", "off")]).await;
+    for round in 0..4 {
+        let stranger = occupy(&app).await;
+        let own = format!("mallory{round}@example.net");
+        app.call_as(
+            Method::POST,
+            "/email/change",
+            &stranger.access_token,
+            &json!({"email": own}),
+        )
+        .await
+        .expect(202);
+        let token = app.mailed_token(&own, "email_change").await;
+        let redeem = async || {
+            let body = json!({"token": token});
+            app.call_as(Method::POST, "/email/verify", &stranger.access_token, &body)
+                .await
+        };
+        if round < 3 {
+            redeem().await.expect(204);
+        } else {
+            redeem().await.expect_problem(429, "rate_limited");
+            expect_a_link_that_works(&app).await;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_change_that_has_to_wait_is_good_afterwards_and_proven_addresses_leave_as_they_like() {
+    let app = TestApp::with(&[("IP_LIMITS", "off")]).await;
+    for _ in 0..3 {
+        let passing = Person::sign_up(&app, EMAIL).await;
+        app.clock.advance(1);
+        app.bare_as(Method::DELETE, "/me", &passing.access_token)
+            .await
+            .expect(204);
+    }
+    let owner = Person::sign_up(&app, EMAIL).await;
+    let body = json!({"email": "mo@example.com"});
+    app.call_as(Method::POST, "/email/change", &owner.access_token, &body)
+        .await
+        .expect(202);
+    let body = json!({"token": app.mailed_token("mo@example.com", "email_change").await});
+    let redeem = async || {
+        app.call_as(Method::POST, "/email/verify", &owner.access_token, &body)
+            .await
+    };
+    redeem().await.expect_problem(429, "rate_limited");
+    // The owner proves the address instead, which lifts the bound.
+    app.verify_email(EMAIL).await;
+    redeem().await.expect(204);
+    app.bare_as(Method::DELETE, "/me", &owner.access_token)
+        .await
+        .expect(204);
+}
+
+#[actix_web::test]
+async fn where_mail_alone_tells_a_stranger_who_registers_again_and_again_does_not_keep_the_answer_from_the_reader() {
+    let app = TestApp::with(&[("REGISTRATION", "private"), ("IP_LIMITS", "off")]).await;
+    let stranger = json!({"email": EMAIL, "password": PASSWORD});
+    // Three times the life of the link.
+    for _ in 0..3 {
+        for _ in 0..8 {
+            app.post("/register", &stranger).await.expect(202);
+        }
+        app.clock.advance(15 * 60);
+    }
+    let before = told(&app, EMAIL, "unconfirmed_account").await;
+    assert!(before <= 6, "{before}");
+    app.post("/register", &json!({"email": EMAIL, "password": NEW}))
+        .await
+        .expect(202);
+    assert_eq!(told(&app, EMAIL, "unconfirmed_account").await, before + 1);
+    let token = app.mailed_token(EMAIL, "unconfirmed_account").await;
+    app.post("/password/reset", &json!({"token": token, "new_password": NEW}))
+        .await
+        .expect(204);
+}
+
+#[actix_web::test]
+async fn registrations_with_a_proven_address_use_up_nothing_that_its_owner_is_sent() {
+    let app = TestApp::with(&[("REGISTRATION", "private"), ("IP_LIMITS", "off")]).await;
+    app.post("/register", &json!({"email": EMAIL, "password": PASSWORD}))
+        .await
+        .expect(202);
+    let token = app.mailed_token(EMAIL, "email_verification").await;
+    let body = json!({"token": token, "password": PASSWORD});
+    app.post("/email/verify", &body).await.expect(204);
+    for _ in 0..30 {
+        app.post("/register", &json!({"email": EMAIL, "password": NEW}))
+            .await
+            .expect(202);
+    }
+    // The first registration took one of three, so that a free address and a taken one have as many left.
+    assert_eq!(told(&app, EMAIL, "account_exists").await, 2);
+    expect_a_link_that_works(&app).await;
 }
 
 #[actix_web::test]
