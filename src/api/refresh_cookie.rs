@@ -15,7 +15,7 @@ use url::Url;
 
 use super::state::ApiState;
 use crate::domain::issuer;
-use crate::domain::session::Delivery;
+use crate::domain::session::RefreshTokenTransport;
 use crate::flows::sign_in::TokenGrant;
 
 /// What the cookie of one deployment is called, and where browsers send it.
@@ -57,7 +57,7 @@ impl RefreshCookie {
 /// Begins the answer that carries a grant; its refresh token goes into the cookie where the session asks for that.
 pub fn deliver(state: &ApiState, grant: &TokenGrant) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    if grant.session.delivery == Delivery::Cookie {
+    if grant.session.delivery == RefreshTokenTransport::Cookie {
         let life = i64::try_from(grant.refresh_expires_in).unwrap_or(i64::MAX);
         let mut cookie = state
             .refresh_cookie

@@ -178,7 +178,7 @@ mod tests {
                 idle: at(now + lifetime),
             },
             refresh: RefreshSeries::begun(),
-            delivery: crate::domain::session::Delivery::Body,
+            delivery: crate::domain::session::RefreshTokenTransport::Body,
         }
     }
 

@@ -87,7 +87,7 @@ mod tests {
     use crate::domain::assurance::{AuthenticationMethod, Proof};
     use crate::domain::ids::{SessionId, UserId};
     use crate::domain::message::Locale;
-    use crate::domain::session::{Delivery, RefreshSeries, SessionEnds};
+    use crate::domain::session::{RefreshSeries, RefreshTokenTransport, SessionEnds};
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).unwrap()
@@ -105,7 +105,7 @@ mod tests {
                 idle: end,
             },
             refresh: RefreshSeries::begun(),
-            delivery: Delivery::Body,
+            delivery: RefreshTokenTransport::Body,
         }
     }
 

@@ -86,7 +86,7 @@ impl EndReason {
 
 /// Where a session's refresh tokens go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Delivery {
+pub enum RefreshTokenTransport {
     /// Into the body of answers, for clients that can keep a secret.
     #[default]
     Body,
@@ -94,7 +94,7 @@ pub enum Delivery {
     Cookie,
 }
 
-impl Delivery {
+impl RefreshTokenTransport {
     /// Both ways.
     pub const ALL: [Self; 2] = [Self::Body, Self::Cookie];
 
@@ -274,7 +274,7 @@ pub struct ActiveSession {
     /// Its refresh tokens.
     pub refresh: RefreshSeries,
     /// Where its refresh tokens go.
-    pub delivery: Delivery,
+    pub delivery: RefreshTokenTransport,
 }
 
 impl ActiveSession {

@@ -22,7 +22,7 @@ use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::domain::session::{ActiveSession, Delivery, SessionKey};
+use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::{Identifier, SecondFactors, User};
 use crate::store::sessions::NewSession;
 use crate::store::users::LoginUser;
@@ -62,7 +62,7 @@ pub struct Attempt {
     /// What was typed.
     pub password: Password,
     /// Where the refresh tokens shall go, should the password be enough.
-    pub delivery: Delivery,
+    pub delivery: RefreshTokenTransport,
     /// Where the request came from.
     pub origin: RequestOrigin,
 }
@@ -215,7 +215,7 @@ pub(super) fn take_right(
 async fn open(
     core: &Arc<Core>,
     (login, throttle): (LoginUser, Arc<Throttle>),
-    delivery: Delivery,
+    delivery: RefreshTokenTransport,
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
     let now = core.clock.now();
@@ -266,7 +266,7 @@ pub(super) struct Opening<'a> {
     /// What was proven.
     pub(super) method: AuthenticationMethod,
     /// Where the refresh tokens shall go, should it be enough.
-    pub(super) delivery: Delivery,
+    pub(super) delivery: RefreshTokenTransport,
     /// Where the request came from.
     pub(super) origin: &'a RequestOrigin,
     /// When.

@@ -11,7 +11,7 @@ use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
-use crate::domain::session::Delivery;
+use crate::domain::session::RefreshTokenTransport;
 use crate::store::users;
 
 const PURPOSE: LinkPurpose = LinkPurpose::MagicLink;
@@ -24,7 +24,7 @@ const PURPOSE: LinkPurpose = LinkPurpose::MagicLink;
 pub async fn verify(
     core: &Arc<Core>,
     token: &str,
-    delivery: Delivery,
+    delivery: RefreshTokenTransport,
     origin: RequestOrigin,
 ) -> Result<Option<Login>, Fault> {
     counted("magic_link", open(core, token, delivery, origin).await)
@@ -33,7 +33,7 @@ pub async fn verify(
 async fn open(
     core: &Arc<Core>,
     token: &str,
-    delivery: Delivery,
+    delivery: RefreshTokenTransport,
     origin: RequestOrigin,
 ) -> Result<Option<Login>, Fault> {
     let Some(key) = links::open(core, PURPOSE, token) else {

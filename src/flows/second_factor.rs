@@ -20,7 +20,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::domain::session::{ActiveSession, Delivery, PendingSession, SessionKey};
+use crate::domain::session::{ActiveSession, PendingSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
 use crate::store::{PgConnection, recovery_codes, sessions, users};
 
@@ -68,7 +68,7 @@ pub struct Attempt {
     /// What was typed.
     pub code: SecondFactorCode,
     /// Where the session's refresh tokens shall go.
-    pub delivery: Delivery,
+    pub delivery: RefreshTokenTransport,
     /// Where the request came from.
     pub origin: RequestOrigin,
 }
@@ -175,7 +175,7 @@ fn open(
     connection: &mut PgConnection,
     pending: &PendingSession,
     claimant: &Claimant<'_>,
-    (proven, delivery): (Proven, Delivery),
+    (proven, delivery): (Proven, RefreshTokenTransport),
 ) -> Result<Decision, Fault> {
     let (id, user) = (claimant.session_id, &claimant.held.user);
     let second = Proof {

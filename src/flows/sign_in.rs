@@ -11,7 +11,7 @@ use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::session::{ActiveSession, Delivery, SessionKey};
+use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
 use crate::store::sessions::Activation;
 use crate::store::{PgConnection, sessions};
@@ -39,7 +39,7 @@ pub(super) struct Arrival<'a> {
     /// What was proven, in order, and when.
     pub(super) proofs: &'a Proofs,
     /// Where the session's refresh tokens go.
-    pub(super) delivery: Delivery,
+    pub(super) delivery: RefreshTokenTransport,
     /// Where the request came from.
     pub(super) origin: &'a RequestOrigin,
     /// When.

@@ -15,7 +15,7 @@ use crate::domain::assurance::{AuthenticationMethod, Proof};
 use crate::domain::ids::{SessionId, UserId, uuid_v7};
 use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::session::{ActiveSession, Delivery, RefreshSeries};
+use crate::domain::session::{ActiveSession, RefreshSeries, RefreshTokenTransport};
 use crate::domain::user::User;
 
 /// A token to test a verifier with.
@@ -182,7 +182,7 @@ fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
         created_at: now,
         ends: core.settings.lifetimes.ends(now),
         refresh: RefreshSeries::begun(),
-        delivery: Delivery::Body,
+        delivery: RefreshTokenTransport::Body,
     };
     let jti = uuid_v7(now, core.random.as_ref());
     serde_json::to_value(core.settings.access_tokens.claims(&session, &user, now, jti)).unwrap_or_default()

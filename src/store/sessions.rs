@@ -19,8 +19,8 @@ use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::{
-    ActiveSession, Delivery, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, RefreshSeries, SessionEnds,
-    SessionKey, SessionOrigin, SessionRecord, SessionState, StepUpRotation,
+    ActiveSession, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, RefreshSeries, RefreshTokenTransport,
+    SessionEnds, SessionKey, SessionOrigin, SessionRecord, SessionState, StepUpRotation,
 };
 use crate::domain::user::User;
 
@@ -135,7 +135,7 @@ pub struct Activation<'a> {
     /// When it ends by time alone.
     pub ends: SessionEnds,
     /// Where its refresh tokens go.
-    pub delivery: Delivery,
+    pub delivery: RefreshTokenTransport,
     /// When.
     pub now: DateTime<Utc>,
 }
@@ -733,7 +733,7 @@ impl ActiveRow {
                     _ => None,
                 },
             },
-            delivery: Delivery::parse(&self.delivery).ok_or(StoreError::Corrupt("sessions.delivery"))?,
+            delivery: RefreshTokenTransport::parse(&self.delivery).ok_or(StoreError::Corrupt("sessions.delivery"))?,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::ids::SessionId;
 use crate::domain::recovery_code::{LOW as RECOVERY_CODES_LOW, RecoveryCode};
-use crate::domain::session::{ActiveSession, Delivery, ListedSession};
+use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport};
 use crate::flows::second_factor::SignedIn;
 use crate::flows::sign_in::TokenGrant;
 
@@ -81,7 +81,8 @@ impl TokenResponse {
             access_token: reveal(&grant.access_token),
             token_type: "Bearer",
             expires_in: grant.expires_in,
-            refresh_token: (grant.session.delivery == Delivery::Body).then(|| reveal(&grant.refresh_token)),
+            refresh_token: (grant.session.delivery == RefreshTokenTransport::Body)
+                .then(|| reveal(&grant.refresh_token)),
             refresh_expires_in: grant.refresh_expires_in,
             session: SessionView::new(&grant.session),
             recovery_codes: None,

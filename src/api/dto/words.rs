@@ -15,7 +15,7 @@ use crate::api::problem::Code;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRejection;
-use crate::domain::session::Delivery;
+use crate::domain::session::RefreshTokenTransport;
 
 /// Describes a member that is one of some words.
 fn one_of<'a>(description: &str, words: impl IntoIterator<Item = &'a str>) -> RefOr<Schema> {
@@ -53,7 +53,7 @@ words! {
     PasswordRejectionReason = "Why a new password is refused.",
         PasswordRejection::ALL.map(PasswordRejection::reason);
     RefreshTokenDelivery = "Where refresh tokens go.",
-        Delivery::ALL.map(Delivery::as_str);
+        RefreshTokenTransport::ALL.map(RefreshTokenTransport::as_str);
     CodeChannel = "How a code is sent.",
         Channel::ALL.map(Channel::as_str);
     CodeMethod = "What a code is of.",

@@ -10,7 +10,7 @@ use crate::api::first_door;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::password::Password;
-use crate::domain::session::Delivery;
+use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::Identifier;
 use crate::flows::login::{Attempt, login};
 
@@ -54,7 +54,7 @@ pub async fn log_in(
     let attempt = Attempt {
         identifier,
         password: Password::new(&request.password),
-        delivery: Delivery::requested(request.delivery.as_deref())?,
+        delivery: RefreshTokenTransport::requested(request.delivery.as_deref())?,
         origin: origin.0,
     };
     first_door::answer(&state, &login(&state.core, attempt).await?)

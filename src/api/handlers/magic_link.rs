@@ -14,7 +14,7 @@ use crate::api::state::ApiState;
 use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
-use crate::domain::session::Delivery;
+use crate::domain::session::RefreshTokenTransport;
 use crate::flows::{links, magic_link};
 
 /// Mails a link to sign in with
@@ -55,7 +55,7 @@ pub async fn verify(
     origin: Origin,
     body: StrictJson<MagicLinkRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let delivery = Delivery::requested(body.0.delivery.as_deref())?;
+    let delivery = RefreshTokenTransport::requested(body.0.delivery.as_deref())?;
     let token = body.0.token.expose_secret();
     match magic_link::verify(&state.core, token, delivery, origin.0).await? {
         Some(outcome) => first_door::answer(&state, &outcome),

@@ -12,7 +12,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::domain::session::Delivery;
+use crate::domain::session::RefreshTokenTransport;
 use crate::flows::second_factor::{self, Attempt, Verification};
 
 /// Opens the second door
@@ -32,7 +32,7 @@ pub async fn verify(
     let request = body.0;
     let code = SecondFactorCode::parse(request.code.expose_secret(), request.method.as_deref())?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
-    let delivery = Delivery::requested(request.delivery.as_deref())?;
+    let delivery = RefreshTokenTransport::requested(request.delivery.as_deref())?;
     let attempt = Attempt {
         code,
         delivery,
