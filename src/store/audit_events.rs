@@ -10,8 +10,8 @@ use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
+use super::cached_statement::CachedStatement;
 use super::error::StoreError;
-use super::kept::Kept;
 use super::schema::audit_events;
 use crate::domain::audit_event::{AuditEvent, EventFilter, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
@@ -48,10 +48,10 @@ pub fn insert(
     // One or two rows a statement: a request has no more nearly always, and only a statement of a fixed form stays prepared.
     let (pairs, rest) = events.as_chunks();
     for [one, two] in pairs {
-        Kept(diesel::insert_into(audit_events::table).values([row(one), row(two)])).execute(connection)?;
+        CachedStatement(diesel::insert_into(audit_events::table).values([row(one), row(two)])).execute(connection)?;
     }
     for one in rest {
-        Kept(diesel::insert_into(audit_events::table).values(row(one))).execute(connection)?;
+        CachedStatement(diesel::insert_into(audit_events::table).values(row(one))).execute(connection)?;
     }
     Ok(())
 }

@@ -4,12 +4,12 @@
 //! written. `now` is an argument: SQL never asks the database for the time.
 
 pub mod audit_events;
+mod cached_statement;
 pub mod conditions;
 pub mod error;
 pub mod inherited_keys;
 pub mod inspection;
 pub mod instances;
-mod kept;
 pub mod link_tokens;
 pub mod managed_users;
 pub mod migrations;

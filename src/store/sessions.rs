@@ -11,8 +11,8 @@ use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
+use super::cached_statement::CachedStatement;
 use super::error::StoreError;
-use super::kept::Kept;
 use super::schema::{sessions, users};
 use super::users::UserRow;
 use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
@@ -107,7 +107,7 @@ pub fn take_attempt(
     let taking = diesel::update(live_pending(key, now))
         .set(sessions::attempts.eq(sessions::attempts + 1))
         .returning(PendingRow::as_returning());
-    let row: Option<PendingRow> = Kept(taking).get_result(connection).optional()?;
+    let row: Option<PendingRow> = CachedStatement(taking).get_result(connection).optional()?;
     row.map(PendingRow::into_pending).transpose()
 }
 
@@ -163,7 +163,7 @@ pub fn activate(
             sessions::delivery.eq(activation.delivery.as_str()),
         ))
         .returning(ActiveRow::as_returning());
-    let row: Option<ActiveRow> = Kept(activating).get_result(connection).optional()?;
+    let row: Option<ActiveRow> = CachedStatement(activating).get_result(connection).optional()?;
     row.map(ActiveRow::into_active).transpose()
 }
 
@@ -213,7 +213,9 @@ pub fn rotate(
             sessions::idle_expires_at.eq(idle_end(now + idle)),
         ))
         .returning(ActiveRow::as_returning());
-    let row: Option<(ActiveRow, UserRow)> = Kept(WithAccount::of(rotation)).get_result(connection).optional()?;
+    let row: Option<(ActiveRow, UserRow)> = CachedStatement(WithAccount::of(rotation))
+        .get_result(connection)
+        .optional()?;
     row.map(|(session, user)| Ok((session.into_active()?, user.into())))
         .transpose()
 }

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
+use super::cached_statement::CachedStatement;
 use super::error::StoreError;
-use super::kept::Kept;
 use super::schema::totp_factors;
 use crate::domain::ids::{SessionId, TotpFactorId, UserId};
 use crate::domain::session::SessionKey;
@@ -182,7 +182,7 @@ pub fn advance_step(
         .filter(totp_factors::state.eq("active"))
         .filter(totp_factors::last_step.lt(step.0));
     let spending = diesel::update(behind).set(totp_factors::last_step.eq(step.0));
-    Ok(Kept(spending).execute(connection)? == 1)
+    Ok(CachedStatement(spending).execute(connection)? == 1)
 }
 
 /// Confirms a pending secret with the step of its first code, which is thereby spent. All others of the user go: the active

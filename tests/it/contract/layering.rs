@@ -150,7 +150,7 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
             &[
                 "conditions",
                 "error",
-                "kept",
+                "cached_statement",
                 "migrations",
                 "schema",
                 "pool",
