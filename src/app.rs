@@ -385,7 +385,7 @@ fn service_name(public_url: &str) -> String {
 
 /// Builds the ways out for messages. Development keeps what has none.
 fn outlets(config: &Config, clock: &Arc<dyn Clock>, development: bool) -> Result<Outlets, StartError> {
-    let without = || if development { Outlet::Kept } else { Outlet::Absent };
+    let without = || if development { Outlet::Captured } else { Outlet::Absent };
     let delivery = &config.delivery;
     let email = match &delivery.mail {
         Some(mail) => {

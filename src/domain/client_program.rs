@@ -144,7 +144,7 @@ impl ClientProgram {
     }
 
     /// Reads what [`ClientProgram::serialize`] wrote.
-    fn kept(text: &str) -> Option<Self> {
+    fn parse_stored(text: &str) -> Option<Self> {
         let (program, system) = text.split_once(ON).unwrap_or((text, ""));
         let found = Self {
             program: Program::ALL.iter().copied().find(|known| known.name() == program),
@@ -173,7 +173,7 @@ impl Serialize for ClientProgram {
 impl<'de> Deserialize<'de> for ClientProgram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
-        Ok(Self::kept(&text).unwrap_or_else(|| Self::of(&text)))
+        Ok(Self::parse_stored(&text).unwrap_or_else(|| Self::of(&text)))
     }
 }
 
@@ -310,9 +310,9 @@ mod tests {
         #[test]
         fn nothing_that_a_stranger_writes_is_kept(user_agent in any::<String>(), mark in 0..PROGRAMS.len()) {
             let user_agent = format!("{user_agent}{}{user_agent}", PROGRAMS[mark].0);
-            let kept = ClientProgram::of(&user_agent).to_text();
+            let stored = ClientProgram::of(&user_agent).to_text();
             let words = Program::ALL.iter().map(|it| it.name()).chain(System::ALL.iter().map(|it| it.name()));
-            let left = words.fold(kept.replacen(ON, "", 1), |kept, word| kept.replacen(word, "", 1));
+            let left = words.fold(stored.replacen(ON, "", 1), |stored, word| stored.replacen(word, "", 1));
             prop_assert_eq!(left, "");
         }
     }

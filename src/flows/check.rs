@@ -96,7 +96,7 @@ pub async fn time_a_hash(core: &Core) -> Result<TimeDelta, Fault> {
 pub async fn try_outlet(core: &Core, channel: Channel) -> Option<Result<(), String>> {
     match core.outlets.of(channel) {
         Outlet::Transport(transport) => Some(transport.probe().await.map_err(|error| error.to_string())),
-        Outlet::Kept | Outlet::Absent => None,
+        Outlet::Captured | Outlet::Absent => None,
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Outlet {
     /// Out of the house.
     Transport(Arc<dyn Transport>),
     /// Nowhere: development keeps them to be looked at.
-    Kept,
+    Captured,
     /// Nowhere: the deployment has not set the channel up, and what needs it is refused.
     Absent,
 }
@@ -227,7 +227,7 @@ fn outgoing(core: &Core, channel: Channel, id: MessageId, letter: &Letter) -> Ou
 }
 
 /// A message that development kept.
-pub struct KeptMessage {
+pub struct CapturedMessage {
     /// Its row.
     pub id: MessageId,
     /// The way it would have taken.
@@ -253,7 +253,7 @@ pub struct KeptMessage {
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn list_kept(core: &Arc<Core>, channel: Option<Channel>) -> Result<Vec<KeptMessage>, Fault> {
+pub async fn list_captured(core: &Arc<Core>, channel: Option<Channel>) -> Result<Vec<CapturedMessage>, Fault> {
     let stored = core
         .db
         .read("outbox.list", move |connection| {
@@ -266,7 +266,7 @@ pub async fn list_kept(core: &Arc<Core>, channel: Option<Channel>) -> Result<Vec
             return Ok(None);
         }
         let outgoing = outgoing(core, channel, message.id, &letter);
-        Ok(Some(KeptMessage {
+        Ok(Some(CapturedMessage {
             id: message.id,
             channel,
             to: outgoing.to,

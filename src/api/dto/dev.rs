@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::message::Channel;
-use crate::flows::outbox::KeptMessage;
+use crate::flows::outbox::CapturedMessage;
 
 /// The service's time.
 #[derive(Serialize, ToSchema)]
@@ -69,19 +69,19 @@ pub struct OutboxMessage {
 
 impl OutboxMessage {
     /// Shows a message that was kept.
-    pub fn new(kept: KeptMessage) -> Self {
+    pub fn new(captured: CapturedMessage) -> Self {
         Self {
-            id: kept.id.uuid(),
-            channel: kept.channel.as_str().to_owned(),
-            to: kept.to,
-            subject: (kept.channel == Channel::Email).then_some(kept.rendered.subject),
-            text: kept.rendered.text,
-            html: kept.rendered.html,
-            kind: kept.kind.to_owned(),
-            token: kept.token,
-            code: kept.code,
-            link: kept.link,
-            created_at: kept.created_at,
+            id: captured.id.uuid(),
+            channel: captured.channel.as_str().to_owned(),
+            to: captured.to,
+            subject: (captured.channel == Channel::Email).then_some(captured.rendered.subject),
+            text: captured.rendered.text,
+            html: captured.rendered.html,
+            kind: captured.kind.to_owned(),
+            token: captured.token,
+            code: captured.code,
+            link: captured.link,
+            created_at: captured.created_at,
         }
     }
 }

@@ -118,7 +118,7 @@ impl Mark {
 #[derive(Clone, Copy)]
 enum Typing {
     /// Nothing.
-    Kept,
+    Verbatim,
     /// It makes the compatibility form of Unicode (NFKC): better-auth.
     Nfkc,
     /// It trims the password and, where it comes from a form, puts backslashes into it: WordPress.
@@ -129,7 +129,7 @@ const fn kind(prefix: &'static str, scheme: &'static str, read: Read) -> Kind {
     Kind {
         mark: Mark::Prefix(prefix),
         scheme,
-        typing: Typing::Kept,
+        typing: Typing::Verbatim,
         read,
     }
 }
@@ -258,7 +258,7 @@ impl ForeignHash {
     /// Tells whether a password is the one that was hashed, in constant time once both hashes are there.
     fn matches(&self, typed: &str) -> Result<bool, HashError> {
         match self.kind.typing {
-            Typing::Kept => self.parts.match_exactly(typed),
+            Typing::Verbatim => self.parts.match_exactly(typed),
             Typing::Nfkc => self
                 .parts
                 .match_exactly(&Zeroizing::new(typed.nfkc().collect::<String>())),

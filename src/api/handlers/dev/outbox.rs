@@ -37,8 +37,8 @@ pub async fn list(state: Data<ApiState>, filter: Query<OutboxFilter>) -> Result<
         Some(name) => Some(Channel::parse(name).ok_or_else(wanted)?),
         None => None,
     };
-    let kept = outbox::list_kept(&state.core, channel).await?;
-    let messages: Vec<OutboxMessage> = kept
+    let captured = outbox::list_captured(&state.core, channel).await?;
+    let messages: Vec<OutboxMessage> = captured
         .into_iter()
         .filter(|message| filter.to.as_ref().is_none_or(|to| *to == message.to))
         .map(OutboxMessage::new)
