@@ -5,7 +5,7 @@
 import { Cancelled, Problem } from './api.js';
 import { fill, h } from './dom.js';
 import { duration, t } from './i18n.js';
-import { forget, keep, kept } from './keep.js';
+import { forget, load, save } from './storage.js';
 import { fieldText, problemText } from './problems.js';
 
 /**
@@ -41,7 +41,7 @@ export function field({ name, label, hint, value, draft = false, required = true
     'aria-describedby': [hint && `${id}-hint`, `${id}-fault`].filter(Boolean).join(' '),
     ...attributes,
   });
-  input.value = value ?? (draft ? kept(`draft.${name}`) : undefined) ?? '';
+  input.value = value ?? (draft ? load(`draft.${name}`) : undefined) ?? '';
   const fault = h('p', { class: 'fault', id: `${id}-fault` });
   const blame = (/** @type {string} */ text) => {
     fill(fault, text);
@@ -50,7 +50,7 @@ export function field({ name, label, hint, value, draft = false, required = true
   };
   input.addEventListener('input', () => {
     blame('');
-    if (draft) keep(`draft.${name}`, input.value);
+    if (draft) save(`draft.${name}`, input.value);
   });
   const node = h(
     'div',

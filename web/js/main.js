@@ -6,7 +6,7 @@ import { Problem } from './api.js';
 import { fill, h } from './dom.js';
 import { frame } from './frame.js';
 import { language, t } from './i18n.js';
-import { forget, keep, kept } from './keep.js';
+import { forget, load, save } from './storage.js';
 import { PAGES } from './pages.js';
 import { problemText } from './problems.js';
 import { again, follow, go, here, onNavigation } from './router.js';
@@ -19,7 +19,7 @@ let first = true;
 /** The name of the page that is shown. @type {string | undefined} */
 let shown;
 /** Said once, on top of the next page. @type {string | undefined} */
-let news;
+let notice;
 
 async function show() {
   leaving.abort();
@@ -29,11 +29,11 @@ async function show() {
   const page = PAGES[name];
   if (!page) return go('', { replace: true });
   if (page.who === 'in' && !current()) {
-    keep('next', name);
+    save('next', name);
     return go('login', { replace: true });
   }
   if (page.who === 'out' && current()) {
-    const next = kept('next') ?? '';
+    const next = load('next') ?? '';
     forget('next');
     return go(next, { replace: true });
   }
@@ -42,8 +42,8 @@ async function show() {
   frame(name);
   const content = await view(page, signal);
   if (signal.aborted) return;
-  fill(main, news && h('p', { class: 'notice warn narrow', role: 'status' }, news), content);
-  news = undefined;
+  fill(main, notice && h('p', { class: 'notice warn narrow', role: 'status' }, notice), content);
+  notice = undefined;
   // A new page is announced by its heading, as a browser announces a new document by its title.
   if (!first) main.querySelector('h1')?.focus({ preventScroll: true });
   else main.querySelector(/** @type {'input'} */ ('[data-focus]'))?.focus();
@@ -89,7 +89,7 @@ async function start() {
 onNavigation(show);
 document.addEventListener('click', follow);
 onChange((change) => {
-  if (change === 'ended') news = t('session.ended');
+  if (change === 'ended') notice = t('session.ended');
   // Whoever signs out wants to go nowhere; the next to sign in here may be somebody else.
   if (change === 'out' && PAGES[here()]?.who === 'in') return go('login', { replace: true });
   // A page with something half done is not taken away from whoever signed in elsewhere.

@@ -2,7 +2,7 @@
  * A login between the two doors: begun with a password, a mail or a registration, ended by a code.
  */
 
-import { forget, keep, kept } from './keep.js';
+import { forget, load, save } from './storage.js';
 import { accept } from './session.js';
 
 /**
@@ -27,13 +27,13 @@ import { accept } from './session.js';
 
 /** @returns {Pending | undefined} */
 export function pending() {
-  return kept('pending');
+  return load('pending');
 }
 
 /** Keeps what was learned on the way, for as long as the login lives. @param {Partial<Pending>} changes */
 export function amend(changes) {
   const entry = pending();
-  if (entry) keep('pending', { ...entry, ...changes }, entry.until);
+  if (entry) save('pending', { ...entry, ...changes }, entry.until);
 }
 
 export function abandon() {
@@ -49,7 +49,7 @@ export function enter(answer, email) {
   if (answer.status === 'authenticated') {
     abandon();
     accept(answer, { begins: true });
-    return kept('next') ?? '';
+    return load('next') ?? '';
   }
   const enrolment = answer.status === 'enrolment_required';
   begin(
@@ -79,5 +79,5 @@ export function needed({ secret, otpauth_uri, qr_code }) {
 /** @param {Omit<Pending, 'until'>} entry @param {number} life in seconds */
 function begin(entry, life) {
   const until = Date.now() + life * 1000;
-  keep('pending', { ...entry, until }, until);
+  save('pending', { ...entry, until }, until);
 }

@@ -7,7 +7,7 @@
  */
 
 import { Problem, call } from './api.js';
-import { forgetAll } from './keep.js';
+import { forgetAll } from './storage.js';
 
 /** Not a secret: says that a cookie may be there, so that a stranger's first visit asks for nothing in vain. */
 const HINT = 'vestibule.signed-in';

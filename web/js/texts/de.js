@@ -187,7 +187,7 @@ export default {
   'recovery_codes.why':
     'Jeder dieser Codes öffnet Ihr Konto einmal, wenn Ihr Telefon nicht zur Hand ist. Bewahren Sie sie auf wie wichtige Papiere. Sie werden nur dieses eine Mal gezeigt.',
   'recovery_codes.for': 'Wiederherstellungscodes für {host}',
-  'recovery_codes.kept': 'Ich habe diese Codes aufbewahrt.',
+  'recovery_codes.saved': 'Ich habe diese Codes aufbewahrt.',
   'recovery_codes.none': 'Wiederherstellungscodes werden nur einmal gezeigt, wenn sie erstellt werden.',
   'recovery_codes.left.one': 'Sie haben noch einen Wiederherstellungscode.',
   'recovery_codes.left.other': 'Sie haben noch {count} Wiederherstellungscodes.',

@@ -178,7 +178,7 @@ export default {
   'recovery_codes.why':
     'Each of these codes opens your account once when your phone is not at hand. Keep them where you keep important papers. They are shown this once.',
   'recovery_codes.for': 'Recovery codes for {host}',
-  'recovery_codes.kept': 'I have kept these codes.',
+  'recovery_codes.saved': 'I have kept these codes.',
   'recovery_codes.none': 'Recovery codes are shown once only, when they are made.',
   'recovery_codes.left.one': 'You have one recovery code left.',
   'recovery_codes.left.other': 'You have {count} recovery codes left.',

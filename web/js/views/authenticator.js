@@ -3,7 +3,7 @@
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
 import { t } from '../i18n.js';
-import { forget, keep, kept } from '../keep.js';
+import { forget, load, save } from '../storage.js';
 import { needed } from '../pending.js';
 import { again, go } from '../router.js';
 import { sensitive } from '../step-up.js';
@@ -11,7 +11,7 @@ import { card, links } from './parts.js';
 import { authenticatorSteps } from './totp.js';
 
 export function authenticator() {
-  const totp = kept('newAuthenticator');
+  const totp = load('newAuthenticator');
   return card(
     t('authenticator.title'),
     h('p', {}, t('authenticator.how')),
@@ -26,7 +26,7 @@ function beginning() {
     button: t('authenticator.begin'),
     submit: async () => {
       const made = await sensitive('POST', '2fa/totp');
-      keep('newAuthenticator', needed(made), Date.now() + made.expires_in * 1000);
+      save('newAuthenticator', needed(made), Date.now() + made.expires_in * 1000);
       again();
     },
   });
@@ -39,9 +39,9 @@ function confirmation() {
     submit: async ({ code }) => {
       const { recovery_codes } = await sensitive('POST', '2fa/totp/confirm', { code });
       forget('newAuthenticator');
-      keep('next', 'security');
-      if (recovery_codes) keep('recoveryCodes', recovery_codes);
-      else keep('advice', ['authenticator_replaced']);
+      save('next', 'security');
+      if (recovery_codes) save('recoveryCodes', recovery_codes);
+      else save('advice', ['authenticator_replaced']);
       go(recovery_codes ? 'recovery-codes' : 'security', { replace: true });
     },
   });

@@ -6,7 +6,7 @@ import { Problem } from '../api.js';
 import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { t } from '../i18n.js';
-import { forget, keep, kept } from '../keep.js';
+import { forget, load, save } from '../storage.js';
 import { href } from '../router.js';
 import { card, links } from './parts.js';
 
@@ -22,13 +22,13 @@ export function linkToken(page) {
     keepLink(page, token);
     history.replaceState(null, '', href(page));
   }
-  const link = kept('link');
+  const link = load('link');
   return link?.page === page ? link.token : undefined;
 }
 
 /** @param {string} page @param {string} token */
 export function keepLink(page, token) {
-  keep('link', { page, token });
+  save('link', { page, token });
 }
 
 /**

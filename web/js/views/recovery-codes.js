@@ -3,14 +3,14 @@
 import { h } from '../dom.js';
 import { field, form } from '../forms.js';
 import { t } from '../i18n.js';
-import { forget, kept } from '../keep.js';
+import { forget, load } from '../storage.js';
 import { go } from '../router.js';
 import { current } from '../session.js';
 import { card, copyButton, download, links } from './parts.js';
 
 export function recoveryCodes() {
   /** @type {string[] | undefined} */
-  const codes = kept('recoveryCodes');
+  const codes = load('recoveryCodes');
   if (!codes) {
     return card(
       t('recovery_codes.title'),
@@ -45,11 +45,11 @@ export function recoveryCodes() {
 
 function acknowledgement() {
   return form({
-    fields: [checkbox('kept', t('recovery_codes.kept'))],
+    fields: [checkbox('saved', t('recovery_codes.saved'))],
     button: t('continue'),
     submit: async () => {
       forget('recoveryCodes');
-      const next = kept('next') ?? '';
+      const next = load('next') ?? '';
       forget('next');
       go(current() ? next : 'login', { replace: true });
     },

@@ -4,7 +4,7 @@ import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
 import { t } from '../i18n.js';
-import { forget, keep, kept } from '../keep.js';
+import { forget, load, save } from '../storage.js';
 import { abandon, amend, pending } from '../pending.js';
 import { again, go } from '../router.js';
 import { accept } from '../session.js';
@@ -77,14 +77,14 @@ async function cancel() {
 
 /** Leads on whoever has come through both doors. @param {any} tokens */
 export function landed(tokens) {
-  const next = kept('next') ?? '';
+  const next = load('next') ?? '';
   if (tokens.recovery_codes) {
     go('recovery-codes', { replace: true });
     return;
   }
   forget('next');
   const advice = tokens.advice ?? [];
-  if (advice.length > 0) keep('advice', advice);
+  if (advice.length > 0) save('advice', advice);
   go(advice.length > 0 ? 'security' : next, { replace: true });
 }
 

@@ -3,7 +3,7 @@
 import { h } from '../dom.js';
 import { codeField, form, passwordField } from '../forms.js';
 import { moment, plural, t } from '../i18n.js';
-import { forget, keep, kept } from '../keep.js';
+import { forget, load, save } from '../storage.js';
 import { again, go } from '../router.js';
 import { authorized } from '../session.js';
 import { prove, sensitive } from '../step-up.js';
@@ -16,7 +16,7 @@ const LOW = 3;
 export async function security() {
   const [me, state] = await Promise.all([authorized('GET', 'me'), authorized('GET', '2fa')]);
   const active = (/** @type {string} */ type) => find(state, type, 'active');
-  const advice = kept('advice') ?? [];
+  const advice = load('advice') ?? [];
   forget('advice');
   return stack(
     t('security.title'),
@@ -116,8 +116,8 @@ function recoveryCodesState(state) {
       primary: false,
       submit: async () => {
         const { recovery_codes } = await sensitive('POST', '2fa/recovery-codes');
-        keep('recoveryCodes', recovery_codes);
-        keep('next', 'security');
+        save('recoveryCodes', recovery_codes);
+        save('next', 'security');
         go('recovery-codes');
       },
       explain: (problem) => (problem.code === 'conflict' ? t('recovery_codes.no_factor') : undefined),

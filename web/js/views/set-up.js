@@ -4,7 +4,7 @@ import { call } from '../api.js';
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
 import { moment, t } from '../i18n.js';
-import { keep } from '../keep.js';
+import { save } from '../storage.js';
 import { abandon, amend, needed, pending } from '../pending.js';
 import { problemText } from '../problems.js';
 import { again, go } from '../router.js';
@@ -35,7 +35,7 @@ export async function setUp() {
           delivery: 'cookie',
         });
         abandon();
-        if (tokens.recovery_codes) keep('recoveryCodes', tokens.recovery_codes);
+        if (tokens.recovery_codes) save('recoveryCodes', tokens.recovery_codes);
         accept(tokens, { begins: true });
         landed(tokens);
       },

@@ -17,15 +17,15 @@
 
 const PREFIX = 'vestibule.';
 
-/** @typedef {'pending' | 'recoveryCodes' | 'link' | 'next' | 'advice' | 'newAuthenticator' | `draft.${string}`} Kept */
+/** @typedef {'pending' | 'recoveryCodes' | 'link' | 'next' | 'advice' | 'newAuthenticator' | `draft.${string}`} StorageKey */
 
-/** Keeps something, until a moment if one is given. @param {Kept} name @param {any} value @param {number} [until] */
-export function keep(name, value, until) {
+/** Keeps something, until a moment if one is given. @param {StorageKey} name @param {any} value @param {number} [until] */
+export function save(name, value, until) {
   sessionStorage.setItem(PREFIX + name, JSON.stringify({ value, until }));
 }
 
-/** Returns what was kept, unless its time is over. @param {Kept} name @returns {any} */
-export function kept(name) {
+/** Returns what was kept, unless its time is over. @param {StorageKey} name @returns {any} */
+export function load(name) {
   const text = sessionStorage.getItem(PREFIX + name);
   if (text === null) return undefined;
   const { value, until } = JSON.parse(text);
@@ -36,7 +36,7 @@ export function kept(name) {
   return value;
 }
 
-/** @param {Kept} name */
+/** @param {StorageKey} name */
 export function forget(name) {
   sessionStorage.removeItem(PREFIX + name);
 }
