@@ -35,7 +35,7 @@ use crate::domain::clock::Clock;
 use crate::domain::random::{self, Random};
 use crate::domain::typed_text;
 use crate::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Options};
-use crate::flows::outbox::{Outlet, Outlets};
+use crate::flows::outbox::{Sender, Senders};
 use crate::flows::signing_keys::KeySet;
 use crate::flows::{Core, Settings};
 use crate::rate_limits::RateLimits;
@@ -297,7 +297,7 @@ pub fn build(
         subjects: SubjectHasher::new(keyring),
         client_secrets: ClientSecretHasher::new(keyring),
         templates: templates(config, public_url),
-        outlets: outlets(config, &clock, development.is_some())?,
+        senders: senders(config, &clock, development.is_some())?,
         keys: KeySet::default(),
         rate_limits: RateLimits::new(&clock, config.server.ip_limits, development.is_some()),
         clock,
@@ -384,24 +384,24 @@ fn service_name(public_url: &str) -> String {
 }
 
 /// Builds the ways out for messages. Development keeps what has none.
-fn outlets(config: &Config, clock: &Arc<dyn Clock>, development: bool) -> Result<Outlets, StartError> {
-    let without = || if development { Outlet::Captured } else { Outlet::Absent };
+fn senders(config: &Config, clock: &Arc<dyn Clock>, development: bool) -> Result<Senders, StartError> {
+    let without = || if development { Sender::Captured } else { Sender::Absent };
     let delivery = &config.delivery;
     let email = match &delivery.mail {
         Some(mail) => {
-            let transport = SmtpTransport::new(&mail.server, mail.sender.clone(), Arc::clone(clock), smtp::LIMIT)?;
-            Outlet::Transport(Arc::new(transport))
+            let transport = SmtpTransport::new(&mail.server, mail.from.clone(), Arc::clone(clock), smtp::LIMIT)?;
+            Sender::Transport(Arc::new(transport))
         }
         None => without(),
     };
     let sms = match &delivery.sms {
         Some(webhook) => {
             let (url, signer) = (&webhook.url, webhook.signer.clone());
-            Outlet::Transport(Arc::new(SmsWebhook::new(url, signer, Arc::clone(clock), sms::LIMIT)))
+            Sender::Transport(Arc::new(SmsWebhook::new(url, signer, Arc::clone(clock), sms::LIMIT)))
         }
         None => without(),
     };
-    Ok(Outlets { email, sms })
+    Ok(Senders { email, sms })
 }
 
 /// Loads the data directory's master key; the first start makes it, readable by its owner only.

@@ -4,7 +4,7 @@ use super::reader::Reader;
 use super::settings::{self, Setting};
 use crate::crypto::webhook_signer::WebhookSigner;
 use crate::delivery::sms::WebhookUrl;
-use crate::delivery::smtp::{Sender, SmtpServer};
+use crate::delivery::smtp::{FromMailbox, SmtpServer};
 use crate::domain::message::Channel;
 use crate::domain::phone_number::SmsCountries;
 
@@ -17,7 +17,7 @@ pub struct MailConfig {
     /// Where to hand it over.
     pub server: SmtpServer,
     /// Whom it comes from.
-    pub sender: Sender,
+    pub from: FromMailbox,
 }
 
 /// The way out for text messages.
@@ -46,8 +46,8 @@ impl DeliveryConfig {
     /// Reads the section.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let server = reader.parse_optional(&settings::SMTP_URL, SmtpServer::parse);
-        let sender = reader.parse_optional(&settings::MAIL_FROM, Sender::parse);
-        let mail = together(reader, (&settings::SMTP_URL, server), (&settings::MAIL_FROM, sender));
+        let from = reader.parse_optional(&settings::MAIL_FROM, FromMailbox::parse);
+        let mail = together(reader, (&settings::SMTP_URL, server), (&settings::MAIL_FROM, from));
         let url = reader.parse_optional(&settings::SMS_WEBHOOK_URL, WebhookUrl::parse);
         let signer = reader.parse_optional(&settings::SMS_WEBHOOK_SECRET, WebhookSigner::parse);
         let sms = together(
@@ -58,7 +58,7 @@ impl DeliveryConfig {
         let channels = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
         let sms_countries = reader.parse(&settings::SMS_COUNTRIES, SmsCountries::parse);
         Some(Self {
-            mail: mail?.map(|(server, sender)| MailConfig { server, sender }),
+            mail: mail?.map(|(server, from)| MailConfig { server, from }),
             sms: sms?.map(|(url, signer)| SmsConfig { url, signer }),
             second_factor_channels: channels?,
             sms_countries: sms_countries?,

@@ -133,12 +133,12 @@ fn read_log_format(reader: &mut Reader<'_>) -> Option<LogFormat> {
             &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
         );
     }
-    let by_outlet = if std::io::stderr().is_terminal() {
+    let default_format = if std::io::stderr().is_terminal() {
         LogFormat::Pretty
     } else {
         LogFormat::Json
     };
-    Some(by_outlet)
+    Some(default_format)
 }
 
 fn parse_listen(text: &str, mode: Mode) -> Result<Listen, String> {

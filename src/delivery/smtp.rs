@@ -126,11 +126,11 @@ fn credentials(url: &Url) -> Option<Option<(SecretString, SecretString)>> {
 
 /// Whom mail comes from.
 #[derive(Clone, Debug)]
-pub struct Sender {
+pub struct FromMailbox {
     mailbox: Mailbox,
 }
 
-impl Sender {
+impl FromMailbox {
     /// Reads `jo@example.com` or `Jo <jo@example.com>`. The name may have any printable characters, and may stand in quotes.
     /// An international domain becomes A-labels (RFC 5891 §4.4), which every mail server takes.
     ///
@@ -235,7 +235,7 @@ pub struct SmtpTransport {
     tls: Tls,
     credentials: Option<Credentials>,
     hello_name: ClientId,
-    sender: Sender,
+    from: FromMailbox,
     clock: Arc<dyn Clock>,
     limit: Duration,
 }
@@ -246,7 +246,7 @@ impl SmtpTransport {
     /// # Errors
     ///
     /// Fails when this system has no certificates to trust.
-    pub fn new(server: &SmtpServer, sender: Sender, clock: Arc<dyn Clock>, limit: Duration) -> Result<Self, NoTls> {
+    pub fn new(server: &SmtpServer, from: FromMailbox, clock: Arc<dyn Clock>, limit: Duration) -> Result<Self, NoTls> {
         let credentials = server.credentials.as_ref().map(|(user, password)| {
             Credentials::new(user.expose_secret().to_owned(), password.expose_secret().to_owned())
         });
@@ -256,8 +256,8 @@ impl SmtpTransport {
             tls: server.tls()?,
             credentials,
             // The machine's own name is often none that the server could look up (RFC 5321 §4.1.4).
-            hello_name: ClientId::Domain(sender.domain().to_owned()),
-            sender,
+            hello_name: ClientId::Domain(from.domain().to_owned()),
+            from,
             clock,
             limit,
         })
@@ -318,7 +318,7 @@ impl SmtpTransport {
     /// sender only once they know a recipient. The sender's own address is the one that is sure to be ours.
     async fn propose_mail(&self) -> Result<(), SendError> {
         let mut connection = self.open().await.map_err(|error| judge(&error))?;
-        let address = self.sender.mailbox.email.clone();
+        let address = self.from.mailbox.email.clone();
         let proposed = match connection.command(Mail::new(Some(address.clone()), Vec::new())).await {
             Ok(_taken) => match connection.command(Rcpt::new(address, Vec::new())).await {
                 Err(error) if is_about_the_sender(&error) => Err(error),
@@ -343,18 +343,18 @@ impl SmtpTransport {
         let (local, domain) = to.smtp_mailbox();
         // The library's own grammar knows no underscores in domains; ours has just been applied.
         let to = Address::new_dangerous(local, domain);
-        let from = self.sender.mailbox.email.clone();
+        let from = self.from.mailbox.email.clone();
         // Given, since the library would otherwise read it out of the headers by the same grammar.
         let envelope =
             Envelope::new(Some(from), vec![to.clone()]).map_err(|_empty| refused("the mail cannot be made"))?;
         let builder = Message::builder()
             .envelope(envelope)
-            .raw_header(self.sender.header())
+            .raw_header(self.from.header())
             .to(Mailbox::new(None, to))
             .subject(&outgoing.rendered.subject)
             .date(SystemTime::from(self.clock.now()))
             // The same each time that it is sent, so that the other side can drop what it has already.
-            .message_id(Some(format!("<{}@{}>", outgoing.id, self.sender.domain())))
+            .message_id(Some(format!("<{}@{}>", outgoing.id, self.from.domain())))
             .raw_header(plain_header(
                 HeaderName::new_from_ascii_str("Content-Language"),
                 outgoing.locale,
@@ -548,7 +548,7 @@ mod tests {
             ("auth@例え.テスト", None, "auth@xn--r8jz45g.xn--zckzah"),
             ("auth@xn--bcher-kva.example", None, "auth@xn--bcher-kva.example"),
         ] {
-            let mailbox = Sender::parse(text).unwrap().mailbox;
+            let mailbox = FromMailbox::parse(text).unwrap().mailbox;
             assert_eq!(
                 (mailbox.name.as_deref(), mailbox.email.as_ref()),
                 (name, address),
@@ -567,7 +567,7 @@ mod tests {
             r#""X\" <a@example.com>"#,
             "X <a@-.example>",
         ] {
-            let why = Sender::parse(bad).unwrap_err();
+            let why = FromMailbox::parse(bad).unwrap_err();
             assert!(why.contains("must be an address"), "{bad:?}: {why}");
         }
     }
@@ -575,7 +575,7 @@ mod tests {
     #[test]
     fn a_local_part_that_is_not_ascii_is_refused_for_that_reason() {
         for text in ["büro@example.com", "Bücher <büro@bücher.example>"] {
-            let why = Sender::parse(text).unwrap_err();
+            let why = FromMailbox::parse(text).unwrap_err();
             assert!(why.contains("ASCII letters before the @"), "{text}: {why}");
         }
     }
@@ -585,14 +585,14 @@ mod tests {
         fn whatever_the_name_and_the_domain_are_a_mail_is_ascii_and_comes_from_them(
             name in "[^\\p{C}]{0,60}", domain in "[a-zäöüßあ-ん]{1,12}\\.(example|テスト)",
         ) {
-            let Ok(sender) = Sender::parse(&format!("{} <auth@{domain}>", quoted(&name))) else {
+            let Ok(from) = FromMailbox::parse(&format!("{} <auth@{domain}>", quoted(&name))) else {
                 // Not every text is a domain name.
                 prop_assert!(idna::domain_to_ascii(&domain).is_err());
                 return Ok(());
             };
-            prop_assert_eq!(sender.mailbox.name.as_deref().unwrap_or_default(), name.as_str());
+            prop_assert_eq!(from.mailbox.name.as_deref().unwrap_or_default(), name.as_str());
             let server = SmtpServer::parse("smtp://127.0.0.1?tls=none").unwrap();
-            let transport = SmtpTransport::new(&server, sender, Arc::new(Standing), LIMIT).unwrap();
+            let transport = SmtpTransport::new(&server, from, Arc::new(Standing), LIMIT).unwrap();
             let mail = transport.mail(&outgoing_to(&format!("jo@{domain}"))).unwrap();
             prop_assert!(mail.formatted().is_ascii());
             let ascii = idna::domain_to_ascii(&domain).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outbox::Outlet;
+use super::outbox::Sender;
 use super::{Core, Fault, signing_keys};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::breach_range::BreachRange;
@@ -93,10 +93,10 @@ pub async fn time_a_hash(core: &Core) -> Result<TimeDelta, Fault> {
 }
 
 /// Tries the way of a channel without sending anything. `None`: the deployment has not set it up.
-pub async fn try_outlet(core: &Core, channel: Channel) -> Option<Result<(), String>> {
-    match core.outlets.of(channel) {
-        Outlet::Transport(transport) => Some(transport.probe().await.map_err(|error| error.to_string())),
-        Outlet::Captured | Outlet::Absent => None,
+pub async fn try_sender(core: &Core, channel: Channel) -> Option<Result<(), String>> {
+    match core.senders.of(channel) {
+        Sender::Transport(transport) => Some(transport.probe().await.map_err(|error| error.to_string())),
+        Sender::Captured | Sender::Absent => None,
     }
 }
 

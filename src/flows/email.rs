@@ -49,7 +49,7 @@ pub enum Change {
 ///
 /// # Errors
 ///
-/// Returns faults only; [`Fault::NoOutlet`] where the deployment sends no mail.
+/// Returns faults only; [`Fault::NoSender`] where the deployment sends no mail.
 pub async fn change(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -183,7 +183,7 @@ pub(super) fn wait_to_leave(
     user: &User,
     now: DateTime<Utc>,
 ) -> Result<Option<TimeDelta>, Fault> {
-    let Some(email) = user.unproven_email().filter(|_| core.outlets.has(Channel::Email)) else {
+    let Some(email) = user.unproven_email().filter(|_| core.senders.has(Channel::Email)) else {
         return Ok(None);
     };
     let wait = quotas::wait_or_take(core, connection, &[leaving_unproven(email)], now)?;
@@ -328,7 +328,7 @@ pub(super) fn send_first(
     origin: &RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let Some(email) = user.email.as_ref().filter(|_| core.outlets.has(Channel::Email)) else {
+    let Some(email) = user.email.as_ref().filter(|_| core.senders.has(Channel::Email)) else {
         return Ok(());
     };
     let (purpose, request) = (LinkPurpose::EmailVerification, Request { origin, now });

@@ -38,7 +38,7 @@ pub enum Fault {
     Letter(String),
     /// A channel that the deployment has not set up.
     #[error("the deployment has not set {0} up")]
-    NoOutlet(&'static str),
+    NoSender(&'static str),
     /// The session of somebody who was signed in when the request began has ended since. Nothing was done that could be
     /// committed, so this is no outcome.
     #[error("the caller's session has ended meanwhile")]
@@ -55,7 +55,7 @@ impl Fault {
             self,
             Self::Store(StoreError::Unavailable(_) | StoreError::Disconnected(_) | StoreError::Collision(_))
                 | Self::Hash(HashError::Busy)
-                | Self::NoOutlet(_)
+                | Self::NoSender(_)
                 | Self::NoSigningKey
         )
     }

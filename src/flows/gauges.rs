@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outbox::Outlet;
+use super::outbox::Sender;
 use super::{Core, Fault};
 use crate::domain::message::Channel;
 use crate::domain::signing_key::{KeyState, ListedKey};
@@ -59,8 +59,8 @@ fn show_outbox(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<U
 /// Returns how long a message of a channel ought to have been tried. Development keeps messages, and tries none.
 pub(super) fn overdue(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<Utc>) -> TimeDelta {
     let mut waiting = tallies.iter().filter(|tally| tally.channel == channel && !tally.dead);
-    match (core.outlets.of(channel), waiting.next()) {
-        (Outlet::Transport(_), Some(tally)) => (now - tally.due).max(TimeDelta::zero()),
+    match (core.senders.of(channel), waiting.next()) {
+        (Sender::Transport(_), Some(tally)) => (now - tally.due).max(TimeDelta::zero()),
         _ => TimeDelta::zero(),
     }
 }

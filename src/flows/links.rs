@@ -36,7 +36,7 @@ pub(super) struct Request<'a> {
 ///
 /// # Errors
 ///
-/// Returns faults only; [`Fault::NoOutlet`] where the deployment sends no mail.
+/// Returns faults only; [`Fault::NoSender`] where the deployment sends no mail.
 pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origin: RequestOrigin) -> Result<(), Fault> {
     require_mail(core)?;
     let now = core.clock.now();
@@ -109,10 +109,10 @@ const fn requested(purpose: LinkPurpose) -> EventName {
 
 /// Says that there is no mail where it is needed.
 pub(super) fn require_mail(core: &Core) -> Result<(), Fault> {
-    if core.outlets.has(Channel::Email) {
+    if core.senders.has(Channel::Email) {
         Ok(())
     } else {
-        Err(Fault::NoOutlet(Channel::Email.as_str()))
+        Err(Fault::NoSender(Channel::Email.as_str()))
     }
 }
 

@@ -53,7 +53,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::fault::Fault;
-use self::outbox::Outlets;
+use self::outbox::Senders;
 use self::signing_keys::KeySet;
 use crate::breach_list::BreachList;
 use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher, SentCodeHasher, SubjectHasher};
@@ -103,7 +103,7 @@ pub struct Core {
     /// The words of messages.
     pub templates: Templates,
     /// Where messages go.
-    pub outlets: Outlets,
+    pub senders: Senders,
     /// How often one address may ask.
     pub rate_limits: RateLimits,
     /// Signs and checks access tokens.

@@ -100,8 +100,8 @@ pub(super) struct Wish<'a> {
 /// Sends a code, within the bounds on sending.
 pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -> Result<Sending, Fault> {
     let channel = wish.destination.channel();
-    if !core.outlets.has(channel) {
-        return Err(Fault::NoOutlet(channel.as_str()));
+    if !core.senders.has(channel) {
+        return Err(Fault::NoSender(channel.as_str()));
     }
     let permit = match decide_on_code(core, connection, wish)? {
         Decision::Granted(permit) => permit,

@@ -32,7 +32,7 @@ const REPORT_PAUSE: Duration = Duration::from_secs(1);
 const MOST_SHOWN: i64 = 1000;
 
 /// Where the messages of a channel go.
-pub enum Outlet {
+pub enum Sender {
     /// Out of the house.
     Transport(Arc<dyn Transport>),
     /// Nowhere: development keeps them to be looked at.
@@ -42,16 +42,16 @@ pub enum Outlet {
 }
 
 /// Where messages go, channel by channel.
-pub struct Outlets {
+pub struct Senders {
     /// Mail.
-    pub email: Outlet,
+    pub email: Sender,
     /// Text messages.
-    pub sms: Outlet,
+    pub sms: Sender,
 }
 
-impl Outlets {
+impl Senders {
     /// Returns the outlet of a channel.
-    pub const fn of(&self, channel: Channel) -> &Outlet {
+    pub const fn of(&self, channel: Channel) -> &Sender {
         match channel {
             Channel::Email => &self.email,
             Channel::Sms => &self.sms,
@@ -60,7 +60,7 @@ impl Outlets {
 
     /// Tells whether a channel is set up.
     pub const fn has(&self, channel: Channel) -> bool {
-        !matches!(self.of(channel), Outlet::Absent)
+        !matches!(self.of(channel), Sender::Absent)
     }
 }
 
@@ -70,7 +70,7 @@ impl Outlets {
 ///
 /// Returns faults of the database; what a transport does not take is written down and tried again.
 pub async fn deliver_due(core: &Arc<Core>, channel: Channel) -> Result<usize, Fault> {
-    let Outlet::Transport(transport) = core.outlets.of(channel) else {
+    let Sender::Transport(transport) = core.senders.of(channel) else {
         return Ok(0);
     };
     let now = core.clock.now();

@@ -186,7 +186,7 @@ pub(super) fn tell(
         return Ok(());
     };
     // A notice that waits for a mail server would be delivered, stale, on the day the operator sets one up.
-    if !core.outlets.has(Channel::Email) {
+    if !core.senders.has(Channel::Email) {
         return Ok(());
     }
     let contents = Contents {

@@ -97,7 +97,7 @@ fn needs_mail(config: &Config) -> Option<&'static str> {
 async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
     for (channel, name) in [(Channel::Email, "mail server"), (Channel::Sms, "sms webhook")] {
         let lacking = config.delivery.lacking().find(|(lacking, _)| *lacking == channel);
-        match (check::try_outlet(core, channel).await, lacking) {
+        match (check::try_sender(core, channel).await, lacking) {
             (Some(Ok(())), _) => report.add(name, State::Ok, "answers, and lets us in"),
             (Some(Err(why)), _) => report.add(name, State::Failed, why),
             (None, Some((_, settings))) => report.add(

@@ -71,7 +71,7 @@ pub enum Invitation {
 ///
 /// # Errors
 ///
-/// Returns faults only; [`Fault::NoOutlet`] where the link is to be mailed and the deployment sends no mail.
+/// Returns faults only; [`Fault::NoSender`] where the link is to be mailed and the deployment sends no mail.
 pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> Result<Invitation, Fault> {
     if new.way == Way::Mail {
         require_mail(core)?;

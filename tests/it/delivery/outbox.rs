@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 use vestibule::delivery::{Outgoing, SendError, Transport};
 use vestibule::domain::message::Channel;
-use vestibule::flows::outbox::{Outlet, Outlets};
+use vestibule::flows::outbox::{Sender, Senders};
 
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn};
 use crate::support::app::{MASTER_KEY, TestApp};
@@ -89,17 +89,17 @@ impl Transport for Script {
 }
 
 /// Sends mail and text messages the same way.
-fn outlets(script: &Arc<Script>) -> Outlets {
-    let outlet = || Outlet::Transport(script.clone());
-    Outlets {
-        email: outlet(),
-        sms: outlet(),
+fn senders(script: &Arc<Script>) -> Senders {
+    let sender = || Sender::Transport(script.clone());
+    Senders {
+        email: sender(),
+        sms: sender(),
     }
 }
 
 /// An account whose registration has been told.
 async fn somebody(script: &Arc<Script>) -> (TestApp, SignedIn) {
-    let app = TestApp::sending(&FACTORS, outlets(script)).await;
+    let app = TestApp::sending(&FACTORS, senders(script)).await;
     let answer = app
         .post("/register", &json!({"username": "jo.doe", "password": PASSWORD}))
         .await
@@ -275,7 +275,7 @@ async fn a_worker_that_dies_between_sending_and_marking_sends_one_message_more()
     let mut first = script.had();
     assert_eq!(first.len(), 3);
 
-    let sibling = app.sending_sibling(&FACTORS, outlets(&script)).await;
+    let sibling = app.sending_sibling(&FACTORS, senders(&script)).await;
     app.clock.advance(LEASE - 1);
     assert_eq!(
         join(app.deliver(Channel::Email), sibling.deliver(Channel::Email)).await,
@@ -299,7 +299,7 @@ async fn a_report_that_comes_after_another_instance_took_the_message_counts_for_
         let (script, told) = (Script::of([]), Arc::new(Notify::new()));
         let (app, signed_in) = somebody(&script).await;
         let other = Script::of([Answer::Later]);
-        let sibling = app.sending_sibling(&FACTORS, outlets(&other)).await;
+        let sibling = app.sending_sibling(&FACTORS, senders(&other)).await;
         cause_news(&app, &signed_in, 1).await;
         script.then([Answer::Wait(Arc::clone(&told), late)]);
         let slow = app.deliver(Channel::Email);
@@ -324,8 +324,8 @@ async fn several_instances_at_once_send_each_message_once() {
     const MESSAGES: usize = 45;
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    let mut instances = vec![app.sending_sibling(&FACTORS, outlets(&script)).await];
-    instances.push(app.sending_sibling(&FACTORS, outlets(&script)).await);
+    let mut instances = vec![app.sending_sibling(&FACTORS, senders(&script)).await];
+    instances.push(app.sending_sibling(&FACTORS, senders(&script)).await);
     cause_news(&app, &signed_in, MESSAGES).await;
     instances.push(app);
     join_all(instances.iter().map(deliver_all)).await;
@@ -402,7 +402,7 @@ async fn a_message_under_a_master_key_that_an_instance_lacks_is_left_to_one_that
     let (app, signed_in) = somebody(&script).await;
     let both = format!("2:{OTHER_KEY},1:{MASTER_KEY}");
     let settings = [FACTORS[0], ("MASTER_KEY", both.as_str())];
-    let newer = app.sending_sibling(&settings, outlets(&script)).await;
+    let newer = app.sending_sibling(&settings, senders(&script)).await;
     cause_news(&newer, &signed_in, 1).await;
     assert_eq!(app.deliver(Channel::Email).await, 1);
     assert_eq!(script.had(), []);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use uuid::Uuid;
-use vestibule::delivery::smtp::{Sender, SmtpServer, SmtpTransport};
+use vestibule::delivery::smtp::{FromMailbox, SmtpServer, SmtpTransport};
 use vestibule::delivery::{Outgoing, SendError};
 use vestibule::domain::message::{Channel, Locale, Message};
 
@@ -23,7 +23,7 @@ fn transport(url: &str, limit: Duration) -> SmtpTransport {
 
 fn transport_from(sender: &str, url: &str, limit: Duration) -> SmtpTransport {
     let server = SmtpServer::parse(url).unwrap();
-    SmtpTransport::new(&server, Sender::parse(sender).unwrap(), clock(), limit).unwrap()
+    SmtpTransport::new(&server, FromMailbox::parse(sender).unwrap(), clock(), limit).unwrap()
 }
 
 fn mail() -> Outgoing {

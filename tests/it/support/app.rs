@@ -28,7 +28,7 @@ use vestibule::domain::random::Random;
 use vestibule::domain::username::Username;
 use vestibule::flows::admin::invitation::{self, Invitation, NewAccount, Way};
 use vestibule::flows::admin::{self, Operator};
-use vestibule::flows::outbox::{self, Outlets};
+use vestibule::flows::outbox::{self, Senders};
 use vestibule::flows::signing_keys::Rotation;
 use vestibule::flows::user_import::{ImportLine, ImportReport, UserImport};
 use vestibule::flows::{Fault, rewrap, service_clients, signing_keys, sweep};
@@ -111,15 +111,15 @@ impl TestApp {
     }
 
     /// Starts with ways out for messages that the test brings; they are used when it says [`TestApp::deliver`].
-    pub(crate) async fn sending(settings: &[(&str, &str)], outlets: Outlets) -> Self {
+    pub(crate) async fn sending(settings: &[(&str, &str)], senders: Senders) -> Self {
         let database = Arc::new(TestDatabase::migrated());
-        Self::start(settings, database, Arc::default(), true, Some(outlets)).await
+        Self::start(settings, database, Arc::default(), true, Some(senders)).await
     }
 
     /// Starts a second instance on the same database, with the same clock and ways out of its own.
-    pub(crate) async fn sending_sibling(&self, settings: &[(&str, &str)], outlets: Outlets) -> Self {
+    pub(crate) async fn sending_sibling(&self, settings: &[(&str, &str)], senders: Senders) -> Self {
         let (database, clock) = (Arc::clone(&self.database), Arc::clone(&self.clock));
-        Self::start(settings, database, clock, true, Some(outlets)).await
+        Self::start(settings, database, clock, true, Some(senders)).await
     }
 
     async fn start(
@@ -127,7 +127,7 @@ impl TestApp {
         database: Arc<TestDatabase>,
         clock: Arc<ManualClock>,
         development: bool,
-        outlets: Option<Outlets>,
+        senders: Option<Senders>,
     ) -> Self {
         let mut pairs = vec![
             ("MASTER_KEY", MASTER_KEY),
@@ -145,8 +145,8 @@ impl TestApp {
             development: development.then(|| Development { clock: clock.clone() }),
         };
         let mut state = app::build(&config, &database.url, PUBLIC_URL, world).unwrap();
-        if let Some(outlets) = outlets {
-            Arc::get_mut(&mut state.core).unwrap().outlets = outlets;
+        if let Some(senders) = senders {
+            Arc::get_mut(&mut state.core).unwrap().senders = senders;
         }
         let state = web::Data::new(state);
         server::prepare_once(&state.core, &database.url).await.unwrap();
