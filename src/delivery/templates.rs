@@ -16,7 +16,7 @@ use unic_langid::LanguageIdentifier;
 use super::Rendered;
 use crate::domain::accent::{self, Colour};
 use crate::domain::client_program::{ClientProgram, Program};
-use crate::domain::message::{Channel, Letter, Locale, Message, Occasion};
+use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
 
 /// The colour of buttons where the deployment has none of its own.
 const BUTTON: &str = "#1a5fb4";
@@ -96,37 +96,37 @@ impl Templates {
     }
 
     /// Puts a letter into the words that suit a channel.
-    pub fn render(&self, channel: Channel, letter: &Letter) -> Rendered {
+    pub fn render(&self, channel: Channel, notification: &Notification) -> Rendered {
         match channel {
-            Channel::Email => self.mail(letter),
-            Channel::Sms => self.text_message(letter),
+            Channel::Email => self.mail(notification),
+            Channel::Sms => self.text_message(notification),
         }
     }
 
-    fn mail(&self, letter: &Letter) -> Rendered {
-        let texts = self.texts(letter.locale);
-        let mut args = self.args(&letter.message);
-        args.set("repeats", letter.repeats);
+    fn mail(&self, notification: &Notification) -> Rendered {
+        let texts = self.texts(notification.locale);
+        let mut args = self.args(&notification.message);
+        args.set("repeats", notification.repeats);
         let say = |text: &str| texts.say(text, &args);
-        let id = text_id(&letter.message);
+        let id = text_id(&notification.message);
         let subject = say(&format!("{id}.subject"));
         let lead = say(&format!("{id}.lead"));
         // What happened once more is told like the first time; only more often needs a number.
-        let repeated = (letter.repeats > 1).then_some("repeated");
-        let paragraphs = repeated.iter().chain(advice(&letter.message));
+        let repeated = (notification.repeats > 1).then_some("repeated");
+        let paragraphs = repeated.iter().chain(advice(&notification.message));
         let paragraphs: Vec<String> = paragraphs.map(|text| say(text)).collect();
-        let program = texts.program(letter.occasion.program);
-        let facts = facts(&letter.occasion, program, letter.locale, say);
+        let program = texts.program(notification.occasion.program);
+        let facts = facts(&notification.occasion, program, notification.locale, say);
         let footer = say("automatic");
-        let code = letter.message.code();
-        let link = letter.message.link().map(|url| Link {
+        let code = notification.message.code();
+        let link = notification.message.link().map(|url| Link {
             label: say(&format!("{id}.link")),
             url: url.to_owned(),
         });
         let link = link.as_ref();
         let button = self.button();
         let page = Page {
-            lang: letter.locale.as_str(),
+            lang: notification.locale.as_str(),
             service: &self.brand.name,
             button: &button,
             subject: &subject,
@@ -163,11 +163,11 @@ impl Templates {
 
     /// A code is told once more in a last line that browsers fill in for this host only, so that a page that merely looks
     /// like ours does not get it (WICG, origin-bound one-time codes).
-    fn text_message(&self, letter: &Letter) -> Rendered {
-        let args = self.args(&letter.message);
-        let id = text_id(&letter.message);
-        let words = self.texts(letter.locale).say(&format!("{id}.sms"), &args);
-        let text = match letter.message.code() {
+    fn text_message(&self, notification: &Notification) -> Rendered {
+        let args = self.args(&notification.message);
+        let id = text_id(&notification.message);
+        let words = self.texts(notification.locale).say(&format!("{id}.sms"), &args);
+        let text = match notification.message.code() {
             Some(code) => format!("{words}\n\n@{} #{code}", self.brand.host),
             None => words,
         };
@@ -583,8 +583,8 @@ mod tests {
 
     use super::*;
 
-    fn letter(message: Message, locale: Locale) -> Letter {
-        Letter {
+    fn notification(message: Message, locale: Locale) -> Notification {
+        Notification {
             to: "jo@example.com".to_owned(),
             locale,
             message,
@@ -644,7 +644,7 @@ mod tests {
             for message in every_message() {
                 let code = message.code().map(str::to_owned);
                 let link = message.link().map(str::to_owned);
-                let mail = templates().render(Channel::Email, &letter(message, locale));
+                let mail = templates().render(Channel::Email, &notification(message, locale));
                 let html = mail.html.unwrap();
                 assert!(html.contains(&format!("<html lang=\"{}\">", locale.as_str())));
                 for body in [&html, &mail.text] {
@@ -665,7 +665,7 @@ mod tests {
         for locale in Locale::ALL {
             for message in every_message().into_iter().filter(|message| message.link().is_none()) {
                 let code = message.code().map(str::to_owned);
-                let text = templates().render(Channel::Sms, &letter(message, locale)).text;
+                let text = templates().render(Channel::Sms, &notification(message, locale)).text;
                 let plain =
                     |character: char| character.is_ascii_graphic() || character == ' ' || GSM.contains(character);
                 assert!(text.chars().all(plain), "{text}");
@@ -681,14 +681,14 @@ mod tests {
     #[test]
     fn news_that_came_again_says_how_often() {
         for (locale, words) in [(Locale::En, "59 more times"), (Locale::De, "59 weitere Male")] {
-            let mut letter = letter(Message::RecoveryCodesReplaced, locale);
+            let mut notification = notification(Message::RecoveryCodesReplaced, locale);
             for repeats in [0, 1] {
-                letter.repeats = repeats;
-                let mail = templates().render(Channel::Email, &letter);
+                notification.repeats = repeats;
+                let mail = templates().render(Channel::Email, &notification);
                 assert!(!mail.text.contains(words.split_once(' ').unwrap().1), "{}", mail.text);
             }
-            letter.repeats = 59;
-            let mail = templates().render(Channel::Email, &letter);
+            notification.repeats = 59;
+            let mail = templates().render(Channel::Email, &notification);
             assert!(
                 mail.text.contains(words) && mail.html.unwrap().contains(words),
                 "{}",
@@ -727,19 +727,19 @@ mod tests {
                 "Mit: einem unbekannten Programm unter Windows\n",
             ),
         ] {
-            let mut letter = letter(Message::AuthenticatorRemoved, locale);
-            letter.occasion.program = ClientProgram::of(user_agent);
-            let mail = templates().render(Channel::Email, &letter);
+            let mut notification = notification(Message::AuthenticatorRemoved, locale);
+            notification.occasion.program = ClientProgram::of(user_agent);
+            let mail = templates().render(Channel::Email, &notification);
             assert!(mail.text.contains(expected), "{expected}{}", mail.text);
         }
     }
 
     #[test]
     fn what_is_not_known_is_said_to_be_unknown() {
-        let mut letter = letter(Message::RefreshTokenReused, Locale::De);
-        letter.occasion.ip = None;
-        letter.occasion.program = ClientProgram::default();
-        let mail = templates().render(Channel::Email, &letter);
+        let mut notification = notification(Message::RefreshTokenReused, Locale::De);
+        notification.occasion.ip = None;
+        notification.occasion.program = ClientProgram::default();
+        let mail = templates().render(Channel::Email, &notification);
         assert!(
             mail.text
                 .contains("Von der Adresse: unbekannt\nMit: einem unbekannten Programm\n"),
@@ -766,22 +766,24 @@ mod tests {
             ..brand("Fox & Friends")
         };
         let templates = Templates::new(brand, &files);
-        let letter = |locale, message| letter(message, locale);
+        let notification = |locale, message| notification(message, locale);
         let message = || every_message().remove(0);
-        let mail = templates.render(Channel::Email, &letter(Locale::En, message()));
+        let mail = templates.render(Channel::Email, &notification(Locale::En, message()));
         assert_eq!(mail.subject, "Hello from Fox & Friends");
         assert!(mail.html.unwrap().contains("Fox &#38; Friends"));
-        let text = templates.render(Channel::Sms, &letter(Locale::En, message())).text;
+        let text = templates
+            .render(Channel::Sms, &notification(Locale::En, message()))
+            .text;
         assert_eq!(text, "12345678 for Fox & Friends\n\n@auth.example.com #12345678");
         // Other texts, and the other language, are ours.
-        let mail = templates.render(Channel::Email, &letter(Locale::De, message()));
+        let mail = templates.render(Channel::Email, &notification(Locale::De, message()));
         assert!(mail.subject.contains("Fox & Friends") && !mail.subject.contains("Hello"));
         let reset = Message::PasswordReset {
             link: link(),
             minutes: 15,
         };
         let html = templates
-            .render(Channel::Email, &letter(Locale::En, reset))
+            .render(Channel::Email, &notification(Locale::En, reset))
             .html
             .unwrap();
         let colour = html

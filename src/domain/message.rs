@@ -308,7 +308,7 @@ pub struct Occasion {
 
 /// A message with everything that sending it takes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Letter {
+pub struct Notification {
     /// A mail address or a phone number, by channel. Empty: nobody; written where no account has the address that was
     /// given, so that this takes as long as where one has.
     pub to: String,
@@ -323,9 +323,9 @@ pub struct Letter {
     pub repeats: u32,
 }
 
-impl fmt::Debug for Letter {
+impl fmt::Debug for Notification {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Letter({})", self.message.kind())
+        write!(formatter, "Notification({})", self.message.kind())
     }
 }
 

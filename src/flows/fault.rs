@@ -35,7 +35,7 @@ pub enum Fault {
     SigningKey(#[from] SigningKeyError),
     /// A message that cannot be written down or read back.
     #[error("a message cannot be kept: {0}")]
-    Letter(String),
+    Notification(String),
     /// A channel that the deployment has not set up.
     #[error("the deployment has not set {0} up")]
     NoSender(&'static str),

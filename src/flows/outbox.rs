@@ -13,7 +13,7 @@ use super::{Core, Fault};
 use crate::crypto::sealer::{SealError, SealedAt};
 use crate::delivery::{Outgoing, Rendered, SendError, Transport};
 use crate::domain::ids::MessageId;
-use crate::domain::message::{Channel, Letter, back_off};
+use crate::domain::message::{Channel, Notification, back_off};
 use crate::measures;
 use crate::store::outbox;
 use crate::store::outbox::StoredMessage;
@@ -176,11 +176,11 @@ async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transpor
         let why = "not sent in the time that it was worth sending".to_owned();
         return Report::GivenUp { refusals, why };
     }
-    let letter = match open(core, message) {
-        Ok(letter) => letter,
+    let notification = match open(core, message) {
+        Ok(notification) => notification,
         // While instances are replaced one by one, newer ones write what older ones cannot read: under the next master key,
         // or of a new kind. One that can takes it later.
-        Err(fault @ (Fault::Letter(_) | Fault::Seal(SealError::UnknownKey(_)))) => {
+        Err(fault @ (Fault::Notification(_) | Fault::Seal(SealError::UnknownKey(_)))) => {
             let why = fault.to_string();
             return Report::Postponed { refusals, why };
         }
@@ -189,10 +189,10 @@ async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transpor
             return Report::GivenUp { refusals, why };
         }
     };
-    if letter.to.is_empty() {
+    if notification.to.is_empty() {
         return Report::Sent;
     }
-    let outgoing = outgoing(core, channel, message.id, &letter);
+    let outgoing = outgoing(core, channel, message.id, &notification);
     match transport.send(&outgoing).await {
         Ok(()) => Report::Sent,
         Err(SendError::Temporary(why)) => Report::Postponed { refusals, why },
@@ -207,22 +207,22 @@ async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transpor
     }
 }
 
-fn open(core: &Core, message: &StoredMessage) -> Result<Letter, Fault> {
+fn open(core: &Core, message: &StoredMessage) -> Result<Notification, Fault> {
     let plain = core
         .sealer
         .open(&SealedAt::message(message.id), &message.sealed_message)?;
     // The error of a parser may repeat what it read.
-    serde_json::from_slice(&plain).map_err(|_unreadable| Fault::Letter("it is of a kind unknown here".to_owned()))
+    serde_json::from_slice(&plain).map_err(|_unreadable| Fault::Notification("it is of a kind unknown here".to_owned()))
 }
 
-fn outgoing(core: &Core, channel: Channel, id: MessageId, letter: &Letter) -> Outgoing {
+fn outgoing(core: &Core, channel: Channel, id: MessageId, notification: &Notification) -> Outgoing {
     Outgoing {
         id: id.uuid(),
-        to: letter.to.clone(),
-        kind: letter.message.kind(),
-        locale: letter.locale.as_str(),
-        code: letter.message.code().map(str::to_owned),
-        rendered: core.templates.render(channel, letter),
+        to: notification.to.clone(),
+        kind: notification.message.kind(),
+        locale: notification.locale.as_str(),
+        code: notification.message.code().map(str::to_owned),
+        rendered: core.templates.render(channel, notification),
     }
 }
 
@@ -261,19 +261,19 @@ pub async fn list_captured(core: &Arc<Core>, channel: Option<Channel>) -> Result
         })
         .await?;
     let show = |(channel, message): (Channel, StoredMessage)| {
-        let letter = open(core, &message)?;
-        if letter.to.is_empty() {
+        let notification = open(core, &message)?;
+        if notification.to.is_empty() {
             return Ok(None);
         }
-        let outgoing = outgoing(core, channel, message.id, &letter);
+        let outgoing = outgoing(core, channel, message.id, &notification);
         Ok(Some(CapturedMessage {
             id: message.id,
             channel,
             to: outgoing.to,
             kind: outgoing.kind,
             code: outgoing.code,
-            link: letter.message.link().map(str::to_owned),
-            token: letter.message.token().map(str::to_owned),
+            link: notification.message.link().map(str::to_owned),
+            token: notification.message.token().map(str::to_owned),
             rendered: outgoing.rendered,
             created_at: message.created_at,
         }))

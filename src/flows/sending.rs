@@ -16,7 +16,7 @@ use crate::domain::client_program::ClientProgram;
 use crate::domain::email::Email;
 use crate::domain::ids::{MessageId, UserId, uuid_v7_of};
 use crate::domain::link_token::LinkPurpose;
-use crate::domain::message::{Channel, Letter, Locale, Message, Occasion};
+use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
 use crate::domain::sending::{Dispatch, MERGED_WITHIN, Purpose, Source, beyond, bounds};
 use crate::domain::user::User;
 use crate::measures;
@@ -156,14 +156,14 @@ pub(super) fn post(
         due: now,
         expires_at: now + contents.life,
     };
-    let letter = Letter {
+    let notification = Notification {
         to: permit.to,
         locale: contents.locale,
         message: contents.message,
         occasion: occasion(origin, now),
         repeats: 0,
     };
-    let _is_new = write(core, connection, &envelope, &letter)?;
+    let _is_new = write(core, connection, &envelope, &notification)?;
     Ok(())
 }
 
@@ -211,19 +211,19 @@ pub(super) fn tell(
         due: window.end,
         expires_at: window.end + contents.life,
     };
-    let letter = Letter {
+    let notification = Notification {
         to: permit.to,
         locale: contents.locale,
         message: contents.message,
         occasion: occasion(origin, now),
         repeats: u32::try_from(window.used - 1).unwrap_or_default(),
     };
-    if write(core, connection, &envelope, &letter)? {
+    if write(core, connection, &envelope, &notification)? {
         return Ok(());
     }
     // It is being sent already: clocks of two instances differ. Better told once too often than never.
     let id = MessageId::new(now, core.random.as_ref());
-    let _is_new = write(core, connection, &Envelope { id, ..envelope }, &letter)?;
+    let _is_new = write(core, connection, &Envelope { id, ..envelope }, &notification)?;
     Ok(())
 }
 
@@ -236,14 +236,19 @@ struct Envelope {
 }
 
 /// Seals a letter and writes it. `false`: a message under that id is being sent already.
-fn write(core: &Core, connection: &mut PgConnection, envelope: &Envelope, letter: &Letter) -> Result<bool, Fault> {
-    let plain = serde_json::to_vec(letter).map_err(|error| Fault::Letter(error.to_string()))?;
+fn write(
+    core: &Core,
+    connection: &mut PgConnection,
+    envelope: &Envelope,
+    notification: &Notification,
+) -> Result<bool, Fault> {
+    let plain = serde_json::to_vec(notification).map_err(|error| Fault::Notification(error.to_string()))?;
     let message = NewMessage {
         id: envelope.id,
         channel: envelope.channel,
-        kind: letter.message.kind(),
+        kind: notification.message.kind(),
         sealed_message: core.sealer.seal(&SealedAt::message(envelope.id), &plain)?,
-        now: letter.occasion.at,
+        now: notification.occasion.at,
         due: envelope.due,
         expires_at: envelope.expires_at,
     };

@@ -15,7 +15,7 @@ use vestibule::delivery::templates::{Brand, Templates, TextFiles};
 use vestibule::delivery::{Outgoing, SendError, Transport};
 use vestibule::domain::client_program::ClientProgram;
 use vestibule::domain::clock::Clock;
-use vestibule::domain::message::{Channel, Letter, Locale, Message, Occasion};
+use vestibule::domain::message::{Channel, Locale, Message, Notification, Occasion};
 use vestibule::system::SystemClock;
 
 /// Long enough for a slow machine.
@@ -27,8 +27,8 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-fn letter(to: &str, locale: Locale, message: Message) -> Letter {
-    Letter {
+fn notification(to: &str, locale: Locale, message: Message) -> Notification {
+    Notification {
         to: to.to_owned(),
         locale,
         message,
@@ -57,14 +57,14 @@ fn templates() -> Templates {
     Templates::new(brand, &TextFiles::default())
 }
 
-fn outgoing(channel: Channel, letter: &Letter) -> Outgoing {
+fn outgoing(channel: Channel, notification: &Notification) -> Outgoing {
     Outgoing {
         id: Uuid::from_u128(7),
-        to: letter.to.clone(),
-        kind: letter.message.kind(),
-        locale: letter.locale.as_str(),
-        code: letter.message.code().map(str::to_owned),
-        rendered: templates().render(channel, letter),
+        to: notification.to.clone(),
+        kind: notification.message.kind(),
+        locale: notification.locale.as_str(),
+        code: notification.message.code().map(str::to_owned),
+        rendered: templates().render(channel, notification),
     }
 }
 

@@ -11,7 +11,7 @@ use vestibule::delivery::sms::{SmsWebhook, WebhookUrl};
 use vestibule::domain::message::{Channel, Locale, Message};
 
 use super::peer::Peer;
-use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, letter, outgoing, send};
+use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, notification, outgoing, send};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -22,7 +22,7 @@ fn webhook(peer: &Peer, secret: &str, limit: Duration) -> SmsWebhook {
 }
 
 fn sent(peer: &Peer, secret: &str, limit: Duration) -> Result<(), SendError> {
-    let message = outgoing(Channel::Sms, &letter("+4915112345678", Locale::De, code()));
+    let message = outgoing(Channel::Sms, &notification("+4915112345678", Locale::De, code()));
     send(&webhook(peer, secret, limit), &message)
 }
 
@@ -39,7 +39,9 @@ fn a_text_message_arrives_signed_and_as_documented() {
     );
     assert_eq!(got["headers"]["content-type"], "application/json");
     let body = &got["body"];
-    let text = outgoing(Channel::Sms, &letter("", Locale::De, code())).rendered.text;
+    let text = outgoing(Channel::Sms, &notification("", Locale::De, code()))
+        .rendered
+        .text;
     assert_eq!(body["type"], "sms.requested");
     assert!(DateTime::parse_from_rfc3339(body["timestamp"].as_str().unwrap()).is_ok());
     assert_eq!(
@@ -57,7 +59,10 @@ fn a_text_message_arrives_signed_and_as_documented() {
     assert_eq!(sent(&peer, SECRET, PATIENT), Ok(()));
     assert_eq!(peer.received()["headers"]["webhook-id"], got["headers"]["webhook-id"]);
 
-    let notice = outgoing(Channel::Sms, &letter("+49", Locale::En, Message::EmailFactorRemoved));
+    let notice = outgoing(
+        Channel::Sms,
+        &notification("+49", Locale::En, Message::EmailFactorRemoved),
+    );
     assert_eq!(send(&webhook(&peer, SECRET, PATIENT), &notice), Ok(()));
     assert_eq!(peer.received()["body"]["data"]["code"], Value::Null);
 }
@@ -104,7 +109,7 @@ fn nobody_is_waited_for_without_end() {
     assert_eq!(why, "the webhook did not answer in time");
     let url = WebhookUrl::parse(&format!("https://127.0.0.1:{}/", peer.port)).unwrap();
     let signer = WebhookSigner::parse(SECRET).unwrap();
-    let message = outgoing(Channel::Sms, &letter("+49", Locale::En, code()));
+    let message = outgoing(Channel::Sms, &notification("+49", Locale::En, code()));
     // What speaks no TLS is not spoken to without.
     assert_temporary(send(&SmsWebhook::new(&url, signer, clock(), HASTY), &message));
 }

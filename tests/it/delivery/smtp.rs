@@ -11,7 +11,7 @@ use vestibule::delivery::{Outgoing, SendError};
 use vestibule::domain::message::{Channel, Locale, Message};
 
 use super::peer::Peer;
-use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, letter, outgoing, send};
+use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, notification, outgoing, send};
 use crate::support::certificate;
 
 /// Names the directory of a certificate in the process that trusts it: what is trusted is one thing for a whole process.
@@ -27,7 +27,7 @@ fn transport_from(sender: &str, url: &str, limit: Duration) -> SmtpTransport {
 }
 
 fn mail() -> Outgoing {
-    outgoing(Channel::Email, &letter("jo@example.org", Locale::De, code()))
+    outgoing(Channel::Email, &notification("jo@example.org", Locale::De, code()))
 }
 
 /// Sends a mail without TLS to a server that was started so.
@@ -106,7 +106,7 @@ fn a_server_that_takes_ascii_only_gets_international_domains_as_a_labels() {
         ("jo@Straße.example", "jo@xn--strae-oqa.example"),
         ("jo@xn--bcher-kva.example", "jo@xn--bcher-kva.example"),
     ] {
-        let mail = outgoing(Channel::Email, &letter(to, Locale::De, code()));
+        let mail = outgoing(Channel::Email, &notification(to, Locale::De, code()));
         assert_eq!(send(&transport, &mail), Ok(()), "{to}");
         let got = peer.received();
         assert_eq!(got["hello"], "xn--bcher-kva.example");
@@ -121,7 +121,7 @@ fn a_server_that_takes_ascii_only_gets_international_domains_as_a_labels() {
         assert_eq!(got["headers"]["message-id"], id);
         assert_eq!(got["header_defects"], serde_json::json!([]));
     }
-    let mail = outgoing(Channel::Email, &letter("jö@example.org", Locale::De, code()));
+    let mail = outgoing(Channel::Email, &notification("jö@example.org", Locale::De, code()));
     assert_refused(send(&transport, &mail));
 }
 
@@ -168,7 +168,7 @@ fn mail_goes_to_addresses_with_dots_and_underscores_in_unusual_places() {
         (".a@old-carrier.example", "\".a\"@old-carrier.example"),
         ("jo+news@example.org", "jo+news@example.org"),
     ] {
-        let mail = outgoing(Channel::Email, &letter(to, Locale::De, code()));
+        let mail = outgoing(Channel::Email, &notification(to, Locale::De, code()));
         assert_eq!(send(&transport, &mail), Ok(()), "{to}");
         let got = peer.received();
         assert_eq!(got["recipient"], format!("TO:<{sent}>"));
@@ -181,7 +181,7 @@ fn mail_goes_to_addresses_with_dots_and_underscores_in_unusual_places() {
         "jo@example.org, mo@example.org",
         "jo",
     ] {
-        let mail = outgoing(Channel::Email, &letter(to, Locale::De, code()));
+        let mail = outgoing(Channel::Email, &notification(to, Locale::De, code()));
         assert_refused(send(&transport, &mail));
     }
 }
@@ -312,7 +312,7 @@ fn a_certificate_that_the_system_trusts_is_good_for_its_host() {
     let test = "a_certificate_that_the_system_trusts_is_good_for_its_host";
     trusting("IP:127.0.0.1", test, |certificate| {
         let message = Message::AuthenticatorRemoved;
-        let mail = outgoing(Channel::Email, &letter("jo@example.org", Locale::En, message));
+        let mail = outgoing(Channel::Email, &notification("jo@example.org", Locale::En, message));
         for (scheme, more) in [
             ("smtp://jo:secret@", &["--user", "jo", "secret"][..]),
             ("smtps://", &["--implicit"]),

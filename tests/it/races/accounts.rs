@@ -151,8 +151,10 @@ async fn one_address_is_changed_to_once() {
         app.call_as(Method::POST, "/email/change", &token, &wish)
             .await
             .expect(202);
-        let letters = app.letters("shared@example.com").await;
-        let mut tokens = letters.iter().filter_map(|letter| letter["token"].as_str());
+        let notifications = app.notifications("shared@example.com").await;
+        let mut tokens = notifications
+            .iter()
+            .filter_map(|notification| notification["token"].as_str());
         let with_password = |token: &str| json!({"token": token, "password": PASSWORD});
         let known: Vec<_> = bodies.clone();
         let new = tokens.find(|token| !known.contains(&with_password(token))).unwrap();

@@ -62,10 +62,10 @@ async fn a_crowd_of_wishes_for_a_code_sends_one() {
     let instances = [&app, &sibling];
     let signed_in = with_phone(&app, "jo@example.com", PHONE).await;
     let token = signed_in.person.log_in(&app).await;
-    let before = app.letters(PHONE).await.len();
+    let before = app.notifications(PHONE).await.len();
     let answers = join_all((0..CROWD).map(|number| challenge(instances[number % 2], &token, "sms"))).await;
     assert_eq!((with_status(&answers, 202), with_status(&answers, 429)), (1, CROWD - 1));
-    assert_eq!(app.letters(PHONE).await.len(), before + 1);
+    assert_eq!(app.notifications(PHONE).await.len(), before + 1);
     let code = app.sent_code(PHONE).await;
     verify_by(&app, &token, &code, "sms").await.expect(200);
 }
@@ -83,7 +83,7 @@ async fn a_crowd_of_logins_gets_no_more_codes_than_the_account_may() {
     let ask = |(number, token)| challenge(instances[number % 2], token, "sms");
     let answers = join_all(tokens.iter().map(String::as_str).enumerate().map(ask)).await;
     assert_eq!((with_status(&answers, 202), with_status(&answers, 429)), (5, CROWD - 5));
-    assert_eq!(app.letters(PHONE).await.len(), 6, "and the one to enrol");
+    assert_eq!(app.notifications(PHONE).await.len(), 6, "and the one to enrol");
 }
 
 #[actix_web::test]
@@ -106,7 +106,7 @@ async fn a_crowd_of_accounts_gets_no_more_codes_than_one_phone_may() {
         (with_status(&answers, 202), with_status(&answers, 429)),
         (10, CROWD - 10)
     );
-    assert_eq!(app.letters(PHONE).await.len(), 10);
+    assert_eq!(app.notifications(PHONE).await.len(), 10);
 }
 
 #[actix_web::test]
@@ -134,7 +134,7 @@ async fn a_phone_that_is_replaced_while_its_code_is_used_opens_the_door_before_o
         let login = signed_in.person.log_in(&app).await;
         let sent = challenge(&app, &login, "sms").await.expect(202);
         assert_eq!(sent.text("/hint"), format!("•••{round:02}"));
-        assert_eq!(app.letters(&new).await.len(), 2);
+        assert_eq!(app.notifications(&new).await.len(), 2);
     }
 }
 

@@ -59,11 +59,11 @@ async fn the_mail_is_sent_anew_to_whoever_asks_for_their_own_address() {
     prove(&app, &older).await.expect(204);
     prove(&app, &newer).await.expect_problem(400, "invalid_link_token");
     // Nothing is left to prove.
-    let before = app.letters("jo@example.com").await.len();
+    let before = app.notifications("jo@example.com").await.len();
     app.post_as("/email/verify/request", &signed_in.access_token)
         .await
         .expect(202);
-    assert_eq!(app.letters("jo@example.com").await.len(), before);
+    assert_eq!(app.notifications("jo@example.com").await.len(), before);
     app.post("/email/verify/request", &json!({}))
         .await
         .expect_problem(401, "invalid_token");
@@ -77,7 +77,7 @@ async fn an_address_changes_on_proof_and_both_are_told() {
     change(&app, &signed_in.access_token, "Jo@Example.ORG")
         .await
         .expect(202);
-    app.letter("jo@example.com", "email_change_requested").await;
+    app.notification("jo@example.com", "email_change_requested").await;
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(me["email"], "jo@example.com", "not before it is proven");
     app.verify_new_email("jo@example.org", &signed_in.access_token).await;
@@ -86,7 +86,7 @@ async fn an_address_changes_on_proof_and_both_are_told() {
         (&me["email"], &me["email_verified"]),
         (&json!("jo@example.org"), &json!(true))
     );
-    app.letter("jo@example.com", "email_changed").await;
+    app.notification("jo@example.com", "email_changed").await;
     log_in(&app, "jo@example.com", PASSWORD).await.expect(401);
     log_in(&app, "jo@example.org", PASSWORD).await.expect(200);
 }
@@ -251,7 +251,7 @@ async fn a_link_that_was_used_is_worth_nothing_for_an_address_that_is_not_the_ac
     let own = app.mailed_token("jo@example.com", "email_verification").await;
     change(&app, &jo.access_token, "jo@example.org").await.expect(202);
     // Both letters are to be told apart: the change is no confirmation, and the confirmation no change.
-    let other = app.letter("jo@example.org", "email_change").await;
+    let other = app.notification("jo@example.org", "email_change").await;
     assert!(
         other["text"].as_str().unwrap().contains("signed in to an account"),
         "{other}"
@@ -291,7 +291,7 @@ async fn the_old_address_stops_a_change_and_ends_all_sessions() {
     // Nothing goes to an address that nobody has proven.
     change(&app, &jo.access_token, "first@example.org").await.expect(202);
     assert!(
-        !app.news("jo@example.com")
+        !app.notification_kinds("jo@example.com")
             .await
             .contains(&"email_change_requested".to_owned())
     );

@@ -118,18 +118,18 @@ async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
     let me = app.get_as("/me", token).await.expect(200).json();
     assert_eq!(me["username"], json!(null));
     assert!(
-        !app.news("jo@example.com")
+        !app.notification_kinds("jo@example.com")
             .await
             .contains(&"username_changed".to_owned())
     );
     let proof = json!({"code": signed_in.person.code(&app)});
     let token = step_up(&app, token, &proof).await.expect(200).text("/access_token");
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
-    let letter = app.letter("jo@example.com", "username_changed").await;
-    assert_eq!(letter["subject"], "Ihr Benutzername wurde geändert");
+    let notification = app.notification("jo@example.com", "username_changed").await;
+    assert_eq!(notification["subject"], "Ihr Benutzername wurde geändert");
     // What is the name already is no change.
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
-    let news = app.news("jo@example.com").await;
+    let news = app.notification_kinds("jo@example.com").await;
     assert_eq!(news.iter().filter(|kind| *kind == "username_changed").count(), 1);
 }
 
@@ -151,7 +151,7 @@ async fn a_deleted_account_is_gone_with_everything_but_its_trail() {
     log_in(&app, "jo@example.com", PASSWORD)
         .await
         .expect_problem(401, "invalid_credentials");
-    app.letter("jo@example.com", "account_deleted").await;
+    app.notification("jo@example.com", "account_deleted").await;
     // The address is free again, and the new account has nothing of the old one.
     let again = Person::sign_up(&app, "jo@example.com").await;
     assert_ne!(again.person.id, signed_in.person.id);
@@ -174,7 +174,7 @@ async fn an_export_holds_everything_but_secrets() {
         .await
         .expect(200)
         .json();
-    app.letter("jo@example.com", "account_exported").await;
+    app.notification("jo@example.com", "account_exported").await;
     assert_eq!(export["user"]["email"], "jo@example.com");
     assert_eq!(export["phone_number"], PHONE);
     let sessions = export["sessions"].as_array().unwrap();

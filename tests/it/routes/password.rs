@@ -48,7 +48,7 @@ async fn a_change_ends_all_other_sessions_and_pending_logins() {
         .await
         .expect_problem(401, "invalid_credentials");
     log_in(&app, "jo@example.com", NEW).await.expect(200);
-    app.letter("jo@example.com", "password_changed").await;
+    app.notification("jo@example.com", "password_changed").await;
 }
 
 #[actix_web::test]
@@ -144,7 +144,7 @@ async fn a_reset_ends_everything_but_never_skips_the_second_factor() {
     verify(&app, &login.text("/pre_auth_token"), &signed_in.person.code(&app))
         .await
         .expect(200);
-    app.letter("jo@example.com", "password_was_reset").await;
+    app.notification("jo@example.com", "password_was_reset").await;
     // Once.
     reset(&app, &token, "ein drittes langes wort")
         .await
@@ -218,7 +218,7 @@ async fn a_changed_password_or_address_kills_the_mailed_token() {
         .expect_problem(400, "invalid_link_token");
     forgot(&app, "jo@example.com").await.expect(202);
     assert!(
-        app.news("jo@example.com")
+        app.notification_kinds("jo@example.com")
             .await
             .iter()
             .filter(|kind| *kind == "password_reset")
@@ -240,14 +240,14 @@ async fn an_address_without_an_account_is_answered_the_same() {
         answers.dedup();
         assert_eq!(answers.len(), 1, "{path}");
     }
-    assert_eq!(app.letters("nobody@example.com").await, Vec::<Value>::new());
-    let kinds = app.news("jo@example.com").await;
+    assert_eq!(app.notifications("nobody@example.com").await, Vec::<Value>::new());
+    let kinds = app.notification_kinds("jo@example.com").await;
     for kind in ["password_reset", "magic_link"] {
         assert_eq!(kinds.iter().filter(|found| *found == kind).count(), 3, "{kind}");
     }
     app.clock.advance(3600);
     forgot(&app, "jo@example.com").await.expect(202);
-    assert_eq!(app.news("jo@example.com").await.len(), kinds.len() + 1);
+    assert_eq!(app.notification_kinds("jo@example.com").await.len(), kinds.len() + 1);
 }
 
 #[actix_web::test]

@@ -237,7 +237,7 @@ async fn in_private_mode_only_mail_tells_whether_an_address_was_taken() {
     assert_eq!(new, taken);
     // The account may be a stranger's as long as its address is not proven: its reader gets a link that makes it theirs.
     assert_eq!(
-        app.news("jo@example.com").await,
+        app.notification_kinds("jo@example.com").await,
         ["email_verification", "unconfirmed_account"]
     );
     // Who owns the address goes on from the mail and the password.
@@ -248,7 +248,7 @@ async fn in_private_mode_only_mail_tells_whether_an_address_was_taken() {
     app.verify_email("jo@example.com").await;
     let taken = app.post("/register", &body).await.expect(202).shown();
     assert_eq!(new, taken);
-    assert_eq!(app.news("jo@example.com").await[0], "account_exists");
+    assert_eq!(app.notification_kinds("jo@example.com").await[0], "account_exists");
     let login = log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
     assert_eq!(login.json()["status"], "enrolment_required");
     let secret = app

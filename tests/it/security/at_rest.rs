@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde_json::json;
 use vestibule::domain::client_program::ClientProgram;
-use vestibule::domain::message::{Channel, Letter, Locale, Message, Occasion};
+use vestibule::domain::message::{Channel, Locale, Message, Notification, Occasion};
 use vestibule::domain::phone_number::PhoneNumber;
 use vestibule::domain::second_factor_code::SecondFactorCode;
 
@@ -100,9 +100,9 @@ async fn send_all(app: &TestApp, signed_in: &SignedIn) -> (Vec<String>, Vec<Stri
         .expect(202);
     let (mut codes, mut words) = (Vec::new(), Vec::new());
     for to in [PHONE, OTHER_PHONE, "jo@example.com"] {
-        for letter in app.letters(to).await {
-            codes.extend(letter["code"].as_str().map(str::to_owned));
-            words.extend(letter["text"].as_str().unwrap().lines().map(str::to_owned));
+        for notification in app.notifications(to).await {
+            codes.extend(notification["code"].as_str().map(str::to_owned));
+            words.extend(notification["text"].as_str().unwrap().lines().map(str::to_owned));
         }
     }
     words.retain(|line| line.len() > 12);
@@ -169,7 +169,7 @@ async fn a_number_that_was_moved_to_another_account_opens_nothing() {
     log_in(&app, "jo@example.com", PASSWORD)
         .await
         .expect_problem(500, "internal_error");
-    assert_eq!(app.letters(OTHER_PHONE).await.len(), 1, "its own enrolment only");
+    assert_eq!(app.notifications(OTHER_PHONE).await.len(), 1, "its own enrolment only");
     // Nor does a whole row that changed hands.
     let hand_over = format!(
         "DELETE FROM out_of_band_factors WHERE user_id = '{}'; UPDATE out_of_band_factors SET user_id = '{}'",
@@ -193,7 +193,7 @@ fn what_is_printed_for_debugging_tells_no_secret() {
         ip: None,
         program: ClientProgram::default(),
     };
-    let letter = Letter {
+    let notification = Notification {
         to: PHONE.to_owned(),
         locale: Locale::En,
         message: message.clone(),
@@ -201,7 +201,7 @@ fn what_is_printed_for_debugging_tells_no_secret() {
         repeats: 0,
     };
     let printed = format!(
-        "{:?} {:?} {:?} {:?} {message:?} {letter:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {message:?} {notification:?} {:?} {:?}",
         code("975310", None),
         code("975310", Some("sms")),
         code("97531024", Some("email")),

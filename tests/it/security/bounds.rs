@@ -67,7 +67,11 @@ fn count(app: &TestApp, what: &str) -> i64 {
 }
 
 async fn told(app: &TestApp, to: &str, kind: &str) -> usize {
-    app.news(to).await.iter().filter(|found| *found == kind).count()
+    app.notification_kinds(to)
+        .await
+        .iter()
+        .filter(|found| *found == kind)
+        .count()
 }
 
 /// Somebody who proved their address and signed in at home, at a time when the next code of their authenticator counts.
@@ -96,9 +100,9 @@ async fn sixty_renewals_of_recovery_codes_make_two_mails() {
         app.clock.advance(4);
     }
     assert_eq!(told(&app, EMAIL, "recovery_codes_replaced").await, 2);
-    let letters = app.letters(EMAIL).await;
-    let merged = letters.iter().filter(|letter| {
-        let text = letter["text"].as_str().unwrap();
+    let notifications = app.notifications(EMAIL).await;
+    let merged = notifications.iter().filter(|notification| {
+        let text = notification["text"].as_str().unwrap();
         text.contains("59 more times")
     });
     assert_eq!(merged.count(), 1);
@@ -124,9 +128,9 @@ async fn a_crowd_of_equal_news_is_told_twice_with_its_number() {
         answer.expect(200);
     }
     assert_eq!(told(&app, EMAIL, "recovery_codes_replaced").await, 2);
-    let letters = app.letters(EMAIL).await;
-    let merged = |letter: &&Value| letter["text"].as_str().unwrap().contains("19 more times");
-    assert_eq!(letters.iter().filter(merged).count(), 1);
+    let notifications = app.notifications(EMAIL).await;
+    let merged = |notification: &&Value| notification["text"].as_str().unwrap().contains("19 more times");
+    assert_eq!(notifications.iter().filter(merged).count(), 1);
 }
 
 #[actix_web::test]
@@ -168,12 +172,12 @@ async fn an_address_that_nobody_has_proven_gets_nothing_but_what_proves_it() {
     app.call_as(Method::POST, "/password/change", &owner.access_token, &change)
         .await
         .expect(204);
-    assert_eq!(app.news(EMAIL).await, ["email_verification"]);
+    assert_eq!(app.notification_kinds(EMAIL).await, ["email_verification"]);
     for path in ["/password/forgot", "/magic-link", "/email/verify/request"] {
         app.post(path, &json!({"email": EMAIL})).await.expect(202);
     }
     assert_eq!(
-        app.news(EMAIL).await,
+        app.notification_kinds(EMAIL).await,
         [
             "email_verification",
             "email_verification",
@@ -197,13 +201,13 @@ async fn twenty_accounts_that_want_one_address_send_it_three_mails_and_are_answe
     }
     answers.dedup();
     assert_eq!(answers.len(), 1);
-    assert_eq!(app.news("victim@example.com").await, ["email_change"; 3]);
+    assert_eq!(app.notification_kinds("victim@example.com").await, ["email_change"; 3]);
     app.clock.advance(3600);
     let account = Person::sign_up(&app, "mo@example.com").await;
     app.call_as(Method::POST, "/email/change", &account.access_token, &body)
         .await
         .expect(202);
-    assert_eq!(app.letters("victim@example.com").await.len(), 4);
+    assert_eq!(app.notifications("victim@example.com").await.len(), 4);
 }
 
 #[actix_web::test]
@@ -474,7 +478,7 @@ async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
     // The address may be a stranger's to the account: nothing that the account does ends the links in its mail box.
     let squatter = Person::sign_up(&app, EMAIL).await;
     ask_and_end(&app, &squatter.access_token, 20).await;
-    let mails = app.letters(EMAIL).await.len();
+    let mails = app.notifications(EMAIL).await.len();
     assert!(mails <= 10, "{mails}");
     let token = app.mailed_token(EMAIL, "magic_link").await;
     app.post("/magic-link/verify", &json!({"token": token}))
@@ -483,7 +487,7 @@ async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
     // A proven address: a client with a session there ends the links, and gets as many again as can end in an hour by age, and
     // three.
     app.clock.advance(3600);
-    let before = app.letters(EMAIL).await.len();
+    let before = app.notifications(EMAIL).await.len();
     let session = Person::sign_up_proven(&app, "mo@example.com").await;
     let ask = async |path: &str| {
         app.post(path, &json!({"email": "mo@example.com"})).await.expect(202);
@@ -495,7 +499,7 @@ async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
             .await
             .expect(204);
     }
-    assert_eq!(app.letters(EMAIL).await.len(), before);
+    assert_eq!(app.notifications(EMAIL).await.len(), before);
     assert_eq!(told(&app, "mo@example.com", "magic_link").await, 12);
     assert_eq!(told(&app, "mo@example.com", "password_reset").await, 10);
 }
@@ -590,7 +594,7 @@ async fn an_account_that_is_deleted_and_made_again_has_no_bounds_of_its_own() {
         app.delete_user(&passing.person.id).await;
     }
     // Twelve deletions by the operator: no owner could delete so often.
-    let mails = app.letters(EMAIL).await.len();
+    let mails = app.notifications(EMAIL).await.len();
     assert!(mails <= 30, "{mails}");
 }
 

@@ -34,7 +34,11 @@ fn execute(app: &TestApp, statement: &str) {
 }
 
 async fn told(app: &TestApp, kind: &str) -> usize {
-    app.news(EMAIL).await.iter().filter(|found| *found == kind).count()
+    app.notification_kinds(EMAIL)
+        .await
+        .iter()
+        .filter(|found| *found == kind)
+        .count()
 }
 
 async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> TestResponse {

@@ -20,7 +20,10 @@ async fn wrong_codes_after_a_right_password_are_told_once_an_hour() {
     for number in 1..=4 {
         let token = person.log_in(&app).await;
         verify(&app, &token, &person.wrong_code(&app)).await.expect(401);
-        let told = count(&app.news("jo@example.com").await, "second_factor_failures");
+        let told = count(
+            &app.notification_kinds("jo@example.com").await,
+            "second_factor_failures",
+        );
         assert_eq!(told, usize::from(number >= 3), "after {number}");
     }
     verify(&app, &person.log_in(&app).await, &person.wrong_code(&app))
@@ -30,14 +33,14 @@ async fn wrong_codes_after_a_right_password_are_told_once_an_hour() {
     verify(&app, &person.log_in(&app).await, &person.wrong_code(&app))
         .await
         .expect(401);
-    let news = app.news("jo@example.com").await;
+    let news = app.notification_kinds("jo@example.com").await;
     assert_eq!(count(&news, "second_factor_failures"), 2);
     // And when somebody gets in after so many.
     app.clock.advance(3600);
     verify(&app, &person.log_in(&app).await, &person.code(&app))
         .await
         .expect(200);
-    let news = app.news("jo@example.com").await;
+    let news = app.notification_kinds("jo@example.com").await;
     assert_eq!(count(&news, "sign_in_after_failures"), 1);
 }
 
@@ -61,29 +64,29 @@ async fn a_sign_in_with_a_program_not_seen_before_is_told() {
     let app = TestApp::new().await;
     let person = Person::sign_up_proven(&app, "jo@example.com").await.person;
     assert_eq!(
-        count(&app.news("jo@example.com").await, "new_sign_in"),
+        count(&app.notification_kinds("jo@example.com").await, "new_sign_in"),
         0,
         "the first one is no news"
     );
     verify_with(&app, &person, "Firefox/140").await;
-    assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 1);
+    assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 1);
     app.clock.advance(3600);
     verify_with(&app, &person, "Firefox/140").await;
-    assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 1);
+    assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 1);
     verify_with(&app, &person, "curl/8").await;
-    let news = app.letter("jo@example.com", "new_sign_in").await;
+    let news = app.notification("jo@example.com", "new_sign_in").await;
     let text = news["text"].as_str().unwrap();
     assert!(text.contains("With: curl\n") && text.contains("203.0.113.7"), "{text}");
     // A quarter of a year later no session is left to compare with, which does not make this one the first.
     app.clock.advance(91 * 86_400);
     verify_with(&app, &person, "Firefox/140").await;
-    assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 3);
+    assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 3);
     app.clock.advance(130 * 86_400);
     // Old sessions go, and so do old messages.
     app.sweep().await;
-    assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 0);
+    assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 0);
     verify_with(&app, &person, "Firefox/140").await;
-    assert_eq!(count(&app.news("jo@example.com").await, "new_sign_in"), 1);
+    assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 1);
 }
 
 #[actix_web::test]
@@ -93,7 +96,7 @@ async fn a_mail_names_a_program_from_our_list_and_the_list_of_sessions_shows_wha
     app.clock.advance(3600);
     let lie = "Your account is locked, call 030 1234567. Firefox/140";
     let signed_in = verify_with(&app, &person, lie).await;
-    let news = app.letter("jo@example.com", "new_sign_in").await;
+    let news = app.notification("jo@example.com", "new_sign_in").await;
     let text = news["text"].as_str().unwrap();
     assert!(text.contains("With: Firefox\n") && !text.contains("locked"), "{text}");
     let sessions = app.get_as("/sessions", &signed_in.text("/access_token")).await;
@@ -105,7 +108,7 @@ async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_c
     let app = TestApp::new().await;
     let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
     let told = async || {
-        let news = app.news("jo@example.com").await;
+        let news = app.notification_kinds("jo@example.com").await;
         ["password_failures", "second_factor_failures"].map(|kind| count(&news, kind))
     };
     for number in 1..=4 {
@@ -119,8 +122,8 @@ async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_c
         step_up(&app, &signed_in.access_token, &wrong).await.expect(401);
         assert_eq!(told().await, [1, usize::from(number >= 3)], "after {number}");
     }
-    let letter = app.letter("jo@example.com", "password_failures").await;
-    let text = letter["text"].as_str().unwrap();
+    let notification = app.notification("jo@example.com", "password_failures").await;
+    let text = notification["text"].as_str().unwrap();
     assert!(text.contains("password") && !text.contains("code"), "{text}");
 }
 
@@ -129,20 +132,20 @@ async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_c
 async fn each_sign_in_from_a_new_place_is_told_however_soon_it_comes() {
     let app = TestApp::new().await;
     let person = Person::sign_up_proven(&app, "jo@example.com").await.person;
-    let told = async || count(&app.news("jo@example.com").await, "new_sign_in");
+    let told = async || count(&app.notification_kinds("jo@example.com").await, "new_sign_in");
     verify_with(&app, &person, "Firefox/140").await;
     assert_eq!(told().await, 1);
     // Within the same hour, and more than ten minutes later.
     app.clock.advance(660);
     verify_with(&app, &person, "curl/8").await;
     assert_eq!(told().await, 2);
-    let text = app.letter("jo@example.com", "new_sign_in").await["text"].clone();
+    let text = app.notification("jo@example.com", "new_sign_in").await["text"].clone();
     assert!(text.as_str().unwrap().contains("With: curl\n"), "{text}");
     // Within minutes they are told together, with their number.
     for browser in ["Safari/605", "wget/1", "Opera/9"] {
         verify_with(&app, &person, browser).await;
     }
     assert_eq!(told().await, 3);
-    let text = app.letter("jo@example.com", "new_sign_in").await["text"].clone();
+    let text = app.notification("jo@example.com", "new_sign_in").await["text"].clone();
     assert!(text.as_str().unwrap().contains("it happened 3 more times"), "{text}");
 }

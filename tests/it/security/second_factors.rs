@@ -211,7 +211,7 @@ async fn a_code_is_for_the_login_that_asked_whoever_is_the_bearer() {
     let token = jo.person.log_in(&app).await;
     let body = json!({"method": "sms", "pre_auth_token": token});
     post(&app, "/2fa/challenge", &mo.access_token, body).await.expect(202);
-    assert_eq!(app.letters(OTHER_PHONE).await.len(), 1, "the enrolment only");
+    assert_eq!(app.notifications(OTHER_PHONE).await.len(), 1, "the enrolment only");
     let code = app.sent_code(PHONE).await;
     let proof = json!({"code": code, "method": "sms"});
     for stranger in [&mo.access_token, &jo.access_token] {

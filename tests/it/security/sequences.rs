@@ -199,8 +199,8 @@ impl Deployment {
 
     /// The token that was last mailed to the attacker's other address, or one that never was.
     async fn own_link(&self) -> String {
-        let mailed = self.open.letters(MALLORY_TOO).await;
-        let link = mailed.iter().find_map(|letter| letter["link"].as_str());
+        let mailed = self.open.notifications(MALLORY_TOO).await;
+        let link = mailed.iter().find_map(|notification| notification["link"].as_str());
         let token = link
             .and_then(|link| link.split_once("#token="))
             .map(|(_, token)| token.to_owned());

@@ -141,17 +141,17 @@ fn every_url_that_is_told_leads_back_here() {
     site.nginx
         .post("/auth/password/forgot", &json!({"email": "jo@mail.example"}))
         .expect(202);
-    let letters = eventually("the mail", || {
-        let letters: Value = site.nginx.get("/auth/dev/outbox").expect(200).json();
-        let links = letters
+    let notifications = eventually("the mail", || {
+        let notifications: Value = site.nginx.get("/auth/dev/outbox").expect(200).json();
+        let links = notifications
             .as_array()
             .unwrap()
             .iter()
-            .filter_map(|letter| letter["link"].as_str());
+            .filter_map(|notification| notification["link"].as_str());
         let links: Vec<String> = links.map(str::to_owned).collect();
         (!links.is_empty()).then_some(links)
     });
-    for link in letters {
+    for link in notifications {
         let page = link.split('#').next().unwrap();
         assert!(page.starts_with(&format!("{}/account/", site.base)), "{link}");
         site.follow(page).expect(200);

@@ -220,9 +220,9 @@ impl TestApp {
     }
 
     /// Seals a letter to its row, as an instance does.
-    pub(crate) fn seal_message(&self, id: uuid::Uuid, letter: &Value) -> Vec<u8> {
+    pub(crate) fn seal_message(&self, id: uuid::Uuid, notification: &Value) -> Vec<u8> {
         let place = SealedAt::message(MessageId::from_uuid(id));
-        let sealed = self.state.core.sealer.seal(&place, letter.to_string().as_bytes());
+        let sealed = self.state.core.sealer.seal(&place, notification.to_string().as_bytes());
         sealed.unwrap()
     }
 
@@ -309,16 +309,18 @@ impl TestApp {
     }
 
     /// Returns the messages to somebody, newest first.
-    pub(crate) async fn letters(&self, to: &str) -> Vec<Value> {
+    pub(crate) async fn notifications(&self, to: &str) -> Vec<Value> {
         let to = percent_encoding::utf8_percent_encode(to, percent_encoding::NON_ALPHANUMERIC);
         let listed = self.get(&format!("/dev/outbox?to={to}")).await.expect(200).json();
         listed.as_array().unwrap().clone()
     }
 
     /// Returns the kinds of the messages to somebody, in alphabetical order: the clock stands still, so time tells none.
-    pub(crate) async fn news(&self, to: &str) -> Vec<String> {
-        let letters = self.letters(to).await;
-        let kinds = letters.iter().map(|letter| letter["kind"].as_str().unwrap().to_owned());
+    pub(crate) async fn notification_kinds(&self, to: &str) -> Vec<String> {
+        let notifications = self.notifications(to).await;
+        let kinds = notifications
+            .iter()
+            .map(|notification| notification["kind"].as_str().unwrap().to_owned());
         let mut kinds: Vec<String> = kinds.collect();
         kinds.sort_unstable();
         kinds
@@ -326,7 +328,7 @@ impl TestApp {
 
     /// Returns the code that was last sent to somebody to sign in with.
     pub(crate) async fn sent_code(&self, to: &str) -> String {
-        self.letter(to, "second_factor_code").await["code"]
+        self.notification(to, "second_factor_code").await["code"]
             .as_str()
             .unwrap()
             .to_owned()
@@ -334,23 +336,28 @@ impl TestApp {
 
     /// Returns the code that was last sent to somebody to confirm an address or a phone with.
     pub(crate) async fn confirmation_code(&self, to: &str) -> String {
-        self.letter(to, "confirmation_code").await["code"]
+        self.notification(to, "confirmation_code").await["code"]
             .as_str()
             .unwrap()
             .to_owned()
     }
 
     /// Returns the message of a kind that was last sent to somebody.
-    pub(crate) async fn letter(&self, to: &str, kind: &str) -> Value {
-        let letters = self.letters(to).await;
-        let found = letters.into_iter().find(|letter| letter["kind"] == kind);
+    pub(crate) async fn notification(&self, to: &str, kind: &str) -> Value {
+        let notifications = self.notifications(to).await;
+        let found = notifications
+            .into_iter()
+            .find(|notification| notification["kind"] == kind);
         found.unwrap_or_else(|| panic!("no {kind} to {to}"))
     }
 
     /// Returns the token in the link of a kind that was last mailed to somebody.
     pub(crate) async fn mailed_token(&self, to: &str, kind: &str) -> String {
-        let letter = self.letter(to, kind).await;
-        let (token, link) = (letter["token"].as_str().unwrap(), letter["link"].as_str().unwrap());
+        let notification = self.notification(to, kind).await;
+        let (token, link) = (
+            notification["token"].as_str().unwrap(),
+            notification["link"].as_str().unwrap(),
+        );
         assert!(
             link.starts_with(PUBLIC_URL) && link.ends_with(&format!("#token={token}")),
             "{link}"

@@ -36,7 +36,7 @@ async fn somebody_who_lost_everything_starts_anew_and_is_told() {
     let none = json!({"totp": false, "email": false, "phone": false, "recovery_codes_remaining": 0});
     assert_eq!(shown["two_factor"], none);
 
-    app.letter("jo@example.com", "second_factors_reset").await;
+    app.notification("jo@example.com", "second_factors_reset").await;
     let done = &events(&app, &admin, "mfa_removed").await[0];
     assert_eq!(
         (&done["user_id"], &done["actor_id"]),

@@ -247,7 +247,7 @@ async fn a_deleted_account_is_gone_with_all_it_had_and_its_owner_is_told() {
     app.bare_as(Method::DELETE, &path(&jo.person), &admin.access_token)
         .await
         .expect_problem(404, "not_found");
-    let told = app.letter("jo@example.com", "account_deleted").await;
+    let told = app.notification("jo@example.com", "account_deleted").await;
     assert!(!told["text"].as_str().unwrap().contains("203.0.113.7"));
     let done = &events(&app, &admin, "user_deleted").await[0];
     assert_eq!(

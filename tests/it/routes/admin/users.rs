@@ -171,8 +171,8 @@ async fn an_invited_account_has_no_password_until_its_owner_sets_one() {
     }
 
     // The mail tells nothing of where the administrator is.
-    let letter = app.letter("jo@example.com", "invitation").await;
-    assert!(!letter["text"].as_str().unwrap().contains("203.0.113.7"));
+    let notification = app.notification("jo@example.com", "invitation").await;
+    assert!(!notification["text"].as_str().unwrap().contains("203.0.113.7"));
     let token = app.mailed_token("jo@example.com", "invitation").await;
     app.clock.advance(24 * 3600 - 1);
     let reset = json!({"token": token, "new_password": PASSWORD});
@@ -328,7 +328,7 @@ async fn nobody_is_invited_with_roles() {
     let admin = administrator(&app, "root@example.com").await;
     let refused = invite(&app, &admin, json!({"email": "jo@example.com", "roles": ["editor"]})).await;
     refused.expect_problem(409, "conflict");
-    assert!(app.letters("jo@example.com").await.is_empty());
+    assert!(app.notifications("jo@example.com").await.is_empty());
     let refused = &events(&app, &admin, "authz_fail").await[0];
     assert_eq!(refused["reason"], "unproven_address");
     invite(&app, &admin, json!({"email": "jo@example.com"}))

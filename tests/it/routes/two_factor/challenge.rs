@@ -24,10 +24,10 @@ async fn a_texted_code_opens_the_second_door_with_two_factors() {
         sent,
         json!({"method": "sms", "hint": "•••78", "expires_in": 300, "resend_after": 60})
     );
-    let letter = app.letter(PHONE, "second_factor_code").await;
-    assert_eq!(letter["channel"], "sms");
-    let code = letter["code"].as_str().unwrap();
-    assert!(code.len() == 6 && letter["text"].as_str().unwrap().contains(code));
+    let notification = app.notification(PHONE, "second_factor_code").await;
+    assert_eq!(notification["channel"], "sms");
+    let code = notification["code"].as_str().unwrap();
+    assert!(code.len() == 6 && notification["text"].as_str().unwrap().contains(code));
     let answer = verify_by(&app, &token, code, "sms").await.expect(200);
     let claims = claims(&answer.text("/access_token"));
     assert_eq!(
@@ -152,7 +152,7 @@ async fn a_code_is_sent_anew_after_the_cool_down_and_the_attempts_go_on() {
     let early = challenge(&app, &token, "sms").await;
     assert_eq!(early.header("retry-after"), Some("40"));
     early.expect_problem(429, "rate_limited");
-    assert_eq!(app.letters(PHONE).await.len(), 2, "one to enrol, one to sign in");
+    assert_eq!(app.notifications(PHONE).await.len(), 2, "one to enrol, one to sign in");
     app.clock.advance(40);
     challenge(&app, &token, "sms").await.expect(202);
     let second = app.sent_code(PHONE).await;
@@ -178,7 +178,7 @@ async fn sends_are_bounded_for_an_account_over_all_its_logins() {
     let refused = challenge(&app, &token, "sms").await;
     assert_eq!(refused.header("retry-after"), Some("3600"));
     refused.expect_problem(429, "rate_limited");
-    assert_eq!(app.letters(PHONE).await.len(), 6, "and the one to enrol");
+    assert_eq!(app.notifications(PHONE).await.len(), 6, "and the one to enrol");
     app.clock.advance(3600);
     let token = signed_in.person.log_in(&app).await;
     challenge(&app, &token, "sms").await.expect(202);
@@ -196,7 +196,7 @@ async fn sends_to_one_phone_are_bounded_over_all_accounts() {
             .await;
         refused += u32::from(answer.status == 429);
     }
-    assert_eq!((refused, app.letters(PHONE).await.len()), (1, 10));
+    assert_eq!((refused, app.notifications(PHONE).await.len()), (1, 10));
 }
 
 #[actix_web::test]

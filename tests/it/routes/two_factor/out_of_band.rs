@@ -40,12 +40,12 @@ async fn a_phone_counts_once_its_code_came_back() {
         .expect(204);
     let me = app.get_as("/me", token).await.expect(200).json();
     assert_eq!(me["two_factor"]["phone"], true);
-    let news = app.letter("jo@example.com", "phone_factor_added").await;
+    let news = app.notification("jo@example.com", "phone_factor_added").await;
     assert!(news["text"].as_str().unwrap().contains("ends in 78"));
     assert!(!news.to_string().contains(PHONE), "a mail does not tell the number");
     app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204);
     app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204);
-    app.letter("jo@example.com", "phone_factor_removed").await;
+    app.notification("jo@example.com", "phone_factor_removed").await;
     assert_eq!(
         app.get_as("/me", token).await.expect(200).json()["two_factor"]["phone"],
         false
@@ -193,9 +193,9 @@ async fn mail_goes_to_a_verified_address_only() {
         .expect(204);
     let me = app.get_as("/me", token).await.expect(200).json();
     assert_eq!(me["two_factor"]["email"], true);
-    app.letter("jo@example.com", "email_factor_added").await;
+    app.notification("jo@example.com", "email_factor_added").await;
     app.bare_as(Method::DELETE, "/2fa/email", token).await.expect(204);
-    app.letter("jo@example.com", "email_factor_removed").await;
+    app.notification("jo@example.com", "email_factor_removed").await;
 }
 
 #[actix_web::test]
@@ -223,9 +223,12 @@ async fn messages_are_in_the_language_of_the_user() {
         pre_auth_token: answer.text("/pre_auth_token"),
     };
     let signed_in = person.confirm(&app).await;
-    let letter = app.letters("jo@example.com").await[0].clone();
-    assert!(letter["html"].as_str().unwrap().contains("lang=\"de\""), "{letter}");
+    let notification = app.notifications("jo@example.com").await[0].clone();
+    assert!(
+        notification["html"].as_str().unwrap().contains("lang=\"de\""),
+        "{notification}"
+    );
     put_phone(&app, &signed_in.access_token, PHONE).await.expect(202);
-    let text = app.letters(PHONE).await[0]["text"].as_str().unwrap().to_owned();
+    let text = app.notifications(PHONE).await[0]["text"].as_str().unwrap().to_owned();
     assert!(text.contains("bestätigt") && text.contains("Minuten"), "{text}");
 }

@@ -26,7 +26,7 @@ async fn a_new_set_kills_the_old_one() {
         .json();
     assert_eq!(signed["recovery_codes_remaining"], 9);
     assert_eq!(
-        app.news("jo@example.com").await,
+        app.notification_kinds("jo@example.com").await,
         [
             "authenticator_added",
             "email_verification",
@@ -55,13 +55,15 @@ async fn a_recovery_login_says_what_to_do_next_and_opens_the_way_to_it() {
         assert_eq!(last["advice"], advice, "{used}");
         assert_eq!(last["recovery_codes_remaining"], 9 - used);
     }
-    let letters = app.letters("jo@example.com").await;
-    let warned = letters.iter().filter(|letter| letter["kind"] == "recovery_code_used");
+    let notifications = app.notifications("jo@example.com").await;
+    let warned = notifications
+        .iter()
+        .filter(|notification| notification["kind"] == "recovery_code_used");
     assert!(
         warned
             .clone()
-            .any(|letter| letter["text"].as_str().unwrap().contains(" 3 ")),
-        "{letters:?}"
+            .any(|notification| notification["text"].as_str().unwrap().contains(" 3 ")),
+        "{notifications:?}"
     );
     // At once, and once more for all that followed within minutes.
     assert_eq!(warned.count(), 2);

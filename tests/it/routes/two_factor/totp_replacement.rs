@@ -43,7 +43,7 @@ async fn the_old_authenticator_works_until_the_new_one_is_confirmed() {
         .await
         .expect_problem(401, "invalid_code");
     verify(&app, &token, &new.code(&app)).await.expect(200);
-    let news = app.news("jo@example.com").await;
+    let news = app.notification_kinds("jo@example.com").await;
     assert_eq!(
         news,
         ["authenticator_added", "authenticator_replaced", "email_verification"]
@@ -169,7 +169,7 @@ async fn where_the_policy_allows_it_the_authenticator_and_its_recovery_codes_go(
         (&answer["session"]["acr"], &answer["session"]["amr"]),
         (&json!("aal1"), &json!(["pwd"]))
     );
-    app.letter("jo@example.com", "authenticator_removed").await;
+    app.notification("jo@example.com", "authenticator_removed").await;
 }
 
 #[actix_web::test]
