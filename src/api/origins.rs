@@ -11,7 +11,7 @@ use url::{Host, Url};
 /// How long a refused origin is not told of again.
 const QUIET: TimeDelta = TimeDelta::hours(1);
 /// How many refused origins are told of in that time: whoever makes them up fills neither the memory nor the log.
-const TOLD: usize = 64;
+const MAX_LOGGED: usize = 64;
 /// The longest origin that is repeated in the log: a host name has at most 253 characters (RFC 1035 §2.3.4).
 const LONGEST: usize = 280;
 
@@ -70,7 +70,7 @@ impl Origins {
     }
 
     /// Returns how to name a refused origin in the log, unless it, or too many others, were told of within the hour.
-    pub fn to_tell(&self, origin: &str, now: DateTime<Utc>) -> Option<String> {
+    pub fn to_log(&self, origin: &str, now: DateTime<Utc>) -> Option<String> {
         let readable = Url::parse(origin).map(|url| url.origin().ascii_serialization());
         let readable = readable
             .ok()
@@ -81,8 +81,8 @@ impl Origins {
             None => "not an origin".to_owned(),
         };
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.retain(|_, told| now - *told < QUIET);
-        if refused.contains_key(&name) || refused.len() >= TOLD {
+        refused.retain(|_, logged| now - *logged < QUIET);
+        if refused.contains_key(&name) || refused.len() >= MAX_LOGGED {
             return None;
         }
         refused.insert(name.clone(), now);
@@ -192,33 +192,36 @@ mod tests {
     #[test]
     fn a_refused_origin_is_told_of_once_an_hour() {
         let origins = origins(false);
-        let tell = |origin: &str, minutes| origins.to_tell(origin, NOON + TimeDelta::minutes(minutes));
-        assert_eq!(tell("https://evil.example", 0).as_deref(), Some("https://evil.example"));
-        assert_eq!(tell("https://evil.example", 59), None);
+        let to_log = |origin: &str, minutes| origins.to_log(origin, NOON + TimeDelta::minutes(minutes));
         assert_eq!(
-            tell("https://evil.example", 60).as_deref(),
+            to_log("https://evil.example", 0).as_deref(),
             Some("https://evil.example")
         );
-        assert_eq!(tell("null", 60).as_deref(), Some("null"));
-        assert_eq!(tell("x\u{1b}[31m", 60).as_deref(), Some("not an origin"));
-        assert_eq!(tell("y", 60), None, "what cannot be named is told of as one");
+        assert_eq!(to_log("https://evil.example", 59), None);
+        assert_eq!(
+            to_log("https://evil.example", 60).as_deref(),
+            Some("https://evil.example")
+        );
+        assert_eq!(to_log("null", 60).as_deref(), Some("null"));
+        assert_eq!(to_log("x\u{1b}[31m", 60).as_deref(), Some("not an origin"));
+        assert_eq!(to_log("y", 60), None, "what cannot be named is told of as one");
     }
 
     #[test]
     fn made_up_origins_fill_neither_the_log_nor_the_memory() {
         let origins = origins(false);
-        let told = (0..10_000).filter_map(|number| origins.to_tell(&format!("https://{number}.example"), NOON));
-        assert_eq!(told.count(), TOLD);
-        assert_eq!(origins.refused.lock().unwrap().len(), TOLD);
-        assert!(origins.to_tell("https://x.example", NOON + QUIET).is_some());
+        let logged = (0..10_000).filter_map(|number| origins.to_log(&format!("https://{number}.example"), NOON));
+        assert_eq!(logged.count(), MAX_LOGGED);
+        assert_eq!(origins.refused.lock().unwrap().len(), MAX_LOGGED);
+        assert!(origins.to_log("https://x.example", NOON + QUIET).is_some());
     }
 
     proptest! {
         #[test]
         fn nothing_but_an_origin_gets_into_the_log(text in "\\PC{0,300}") {
-            let told = origins(false).to_tell(&text, NOON).unwrap();
-            prop_assert!(told == text || told == "not an origin");
-            prop_assert!(told.is_ascii() && told.len() <= LONGEST);
+            let logged = origins(false).to_log(&text, NOON).unwrap();
+            prop_assert!(logged == text || logged == "not an origin");
+            prop_assert!(logged.is_ascii() && logged.len() <= LONGEST);
         }
     }
 }

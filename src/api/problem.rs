@@ -421,8 +421,8 @@ mod tests {
             (-5, "1"),
         ] {
             let problem = Problem::rate_limited(TimeDelta::milliseconds(millis));
-            let told = problem.headers.iter().find(|(name, _)| *name == header::RETRY_AFTER);
-            assert_eq!(told.unwrap().1, seconds, "{millis}");
+            let retry_after = problem.headers.iter().find(|(name, _)| *name == header::RETRY_AFTER);
+            assert_eq!(retry_after.unwrap().1, seconds, "{millis}");
         }
     }
 

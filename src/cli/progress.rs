@@ -16,7 +16,7 @@ pub(super) struct Progress {
     what: &'static str,
     bar: ProgressBar,
     on_terminal: bool,
-    told: Cell<Duration>,
+    reported_at: Cell<Duration>,
 }
 
 impl Progress {
@@ -44,14 +44,14 @@ impl Progress {
             what,
             bar,
             on_terminal,
-            told: Cell::default(),
+            reported_at: Cell::default(),
         }
     }
 
     /// Notes that more was done.
     pub(super) fn add(&self, done: u64) {
         self.bar.inc(done);
-        self.tell();
+        self.report();
     }
 
     /// Notes how much was done, and how much there is.
@@ -59,7 +59,7 @@ impl Progress {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         self.bar.set_length(number(of));
         self.bar.set_position(number(done));
-        self.tell();
+        self.report();
     }
 
     /// Says more about it than how far it is.
@@ -72,10 +72,10 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    fn tell(&self) {
+    fn report(&self) {
         let elapsed = self.bar.elapsed();
-        if !self.on_terminal && elapsed.saturating_sub(self.told.get()) >= BETWEEN_LINES {
-            self.told.set(elapsed);
+        if !self.on_terminal && elapsed.saturating_sub(self.reported_at.get()) >= BETWEEN_LINES {
+            self.reported_at.set(elapsed);
             complain(&line(self.what, self.bar.position(), self.bar.length()));
         }
     }
@@ -107,15 +107,15 @@ mod tests {
             ..Progress::new("values", 3)
         };
         progress.add(1);
-        assert_eq!(progress.told.get(), Duration::ZERO);
+        assert_eq!(progress.reported_at.get(), Duration::ZERO);
         let progress = Progress {
             bar: ProgressBar::hidden().with_elapsed(Duration::from_mins(1)),
             ..progress
         };
         progress.add(1);
-        let told = progress.told.get();
-        assert!(told >= Duration::from_mins(1));
+        let reported_at = progress.reported_at.get();
+        assert!(reported_at >= Duration::from_mins(1));
         progress.add(1);
-        assert_eq!(progress.told.get(), told);
+        assert_eq!(progress.reported_at.get(), reported_at);
     }
 }

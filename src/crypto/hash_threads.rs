@@ -253,11 +253,11 @@ fn serve(shared: &Shared) {
     lower_priority();
     while let Some(work) = shared.next_work() {
         // A panic in one hash must not cost a thread: its caller hears that the answer is lost.
-        let tell = catch_unwind(AssertUnwindSafe(work));
+        let answer = catch_unwind(AssertUnwindSafe(work));
         // The thread is free before the answer is told: the client that gets it may come again at once.
         shared.pass_on();
-        if let Ok(tell) = tell {
-            tell();
+        if let Ok(answer) = answer {
+            answer();
         }
     }
 }

@@ -70,13 +70,13 @@ pub async fn change(
             }
             let request = Request { origin: &origin, now };
             let owner = users::find_active_by_email(connection, &email)?.filter(|owner| owner.id != user.id);
-            if owner.is_some() && shared.settings.registration.tells_taken_addresses() {
+            if owner.is_some() && shared.settings.registration.reveals_taken_addresses() {
                 return Ok(Change::Taken);
             }
             let asked = (&user, &email, key.session_id);
             send_to_new_address(&shared, connection, asked, owner.as_ref(), request)?;
             record(&shared, connection, &user, "email_change_requested", request)?;
-            tell_old_address(&shared, connection, &user, request)?;
+            notify_old_address(&shared, connection, &user, request)?;
             Ok(Change::Requested)
         })
         .await
@@ -84,7 +84,7 @@ pub async fn change(
 
 /// Tells the proven address of an account that another one was asked for, with a link that stops the change. The reader of an
 /// address that was never proven could end the owner's sessions with that link. Where a bound is used up, an older link counts.
-fn tell_old_address(
+fn notify_old_address(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
@@ -121,7 +121,7 @@ fn send_to_new_address(
     ) {
         (Decision::Granted(permit), Some(owner)) => {
             links::supersede_change(core, connection, (user, email), session_id, request.now)?;
-            tell_holder(core, connection, permit, (owner, email), request)
+            notify_holder(core, connection, permit, (owner, email), request)
         }
         (Decision::Granted(permit), None) => {
             links::send_change(core, connection, permit, (user, email, session_id), request)?;
@@ -169,7 +169,7 @@ pub(super) fn answer_registration(
             links::send(core, connection, permit, link, request)
         }
         (Some(Decision::Granted(permit)), Some(holder)) => {
-            tell_holder(core, connection, permit, (holder, email), request)
+            notify_holder(core, connection, permit, (holder, email), request)
         }
         _ => post_account_exists(core, connection, Permit::to_nobody(), Locale::default(), request),
     }
@@ -196,7 +196,7 @@ pub(super) fn wait_to_leave(
 /// Writes to the address of an account that another client wanted. An account that has not proven the address may be a
 /// stranger's: the reader of the address gets a link that gives them the account with a password of their own. A link that
 /// only proves the address would want the stranger's password.
-fn tell_holder(
+fn notify_holder(
     core: &Core,
     connection: &mut PgConnection,
     permit: Permit,

@@ -13,7 +13,7 @@ use super::email::{record, wait_to_leave};
 use super::links::{self, Request};
 use super::login::{Taken, count_wrong, take_right};
 use super::proof::Refusal;
-use super::sending::tell;
+use super::sending::notify;
 use super::sessions::Caller;
 use super::throttle::{self, Admission, Throttle};
 use super::{Core, Fault, session_end};
@@ -307,7 +307,7 @@ fn confirm(
         let ended = session_end::end_pending_logins(connection, user.id, kept, cause, now)?;
         core.audit_ended(connection, user.id, ended, request.origin, now)?;
         // To the old address: what was read before the change still names it.
-        tell(
+        notify(
             core,
             connection,
             user,

@@ -35,6 +35,7 @@ pub mod register;
 pub mod revoke;
 pub mod rewrap;
 pub mod second_factor;
+mod security_notices;
 mod sending;
 pub mod service_clients;
 mod session_end;
@@ -42,7 +43,6 @@ pub mod sessions;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod step_up;
-mod suspicion;
 pub mod sweep;
 pub mod test_vectors;
 mod throttle;
@@ -202,7 +202,7 @@ pub enum RegistrationMode {
 
 impl RegistrationMode {
     /// Tells whether an answer may say that an address is another account's. Otherwise only mail to that address does.
-    const fn tells_taken_addresses(self) -> bool {
+    const fn reveals_taken_addresses(self) -> bool {
         matches!(self, Self::Explicit)
     }
 }

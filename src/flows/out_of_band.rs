@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::proof::{Claimant, Refusal};
-use super::sending::{Contents, Decision, Permit, decide, post, tell};
+use super::sending::{Contents, Decision, Permit, decide, notify, post};
 use super::step_up::RecentCaller;
 use super::throttle::{Guard, ProofSource};
 use super::{Core, Fault, account, recovery};
@@ -393,13 +393,13 @@ fn confirm_with(
         claimant.origin,
         now,
     )?;
-    let news = match destination {
+    let notice = match destination {
         Destination::Email(_) => Message::EmailFactorAdded,
         Destination::Phone(number) => Message::PhoneFactorAdded {
             hint: number.last_digits().to_owned(),
         },
     };
-    tell(core, connection, user, news, claimant.origin, now)?;
+    notify(core, connection, user, notice, claimant.origin, now)?;
     Ok(true)
 }
 
@@ -431,7 +431,7 @@ pub async fn remove(
             let (user, user_id) = (key.hold(connection, now)?.user, key.user_id);
             let before = account::load_second_factors(&shared, connection, &user, now)?;
             let mut after = before.clone();
-            let (hint, news) = match channel {
+            let (hint, notice) = match channel {
                 Channel::Email => (after.email_hint.take(), Message::EmailFactorRemoved),
                 Channel::Sms => (after.phone_hint.take(), Message::PhoneFactorRemoved),
             };
@@ -443,7 +443,7 @@ pub async fn remove(
                 recovery::go_with_the_last(connection, user_id, &after)?;
                 let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
                 shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
-                tell(&shared, connection, &user, news, &origin, now)?;
+                notify(&shared, connection, &user, notice, &origin, now)?;
             }
             Ok(Removal::Removed)
         })

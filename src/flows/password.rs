@@ -9,7 +9,7 @@ use super::email::{confirm_invited, end_all_sessions, take_over};
 use super::links::{self, Request};
 use super::outcomes::counted;
 use super::proof::{Claimant, Judgement, Refusal};
-use super::sending::tell;
+use super::sending::notify;
 use super::sessions::Caller;
 use super::step_up::{ComparedPassword, Holder, compare};
 use super::throttle::ProofSource;
@@ -124,7 +124,7 @@ fn replace(
     core.audit_ended(connection, user.id, ended, origin, now)?;
     let event = AuditEvent::success(EventName::PasswordChange, user.id).in_session(claimant.session_id);
     core.audit(connection, &[event], origin, now)?;
-    tell(core, connection, user, Message::PasswordChanged, origin, now)
+    notify(core, connection, user, Message::PasswordChanged, origin, now)
 }
 
 /// What became of a reset.
@@ -182,7 +182,7 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
                 email_verified_at: user.email_verified_at.or(Some(now)),
                 ..user
             };
-            tell(&shared, connection, &user, Message::PasswordWasReset, &origin, now)?;
+            notify(&shared, connection, &user, Message::PasswordWasReset, &origin, now)?;
             Ok(Reset::Done)
         })
         .await

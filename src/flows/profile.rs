@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::account::{ListedFactor, load_factors, load_second_factors};
 use super::email::wait_to_leave;
 use super::page::Page;
-use super::sending::tell;
+use super::sending::notify;
 use super::sessions::Caller;
 use super::step_up::RecentCaller;
 use super::{Core, Fault, quotas};
@@ -82,7 +82,7 @@ async fn update(
                     return Ok(refusal);
                 }
                 user.username = Some(wanted.clone());
-                tell(&shared, connection, &user, Message::UsernameChanged, &origin, now)?;
+                notify(&shared, connection, &user, Message::UsernameChanged, &origin, now)?;
             }
             if let Some(locale) = locale {
                 users::set_locale(connection, user.id, locale)?;
@@ -151,7 +151,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             let user = key.hold(connection, now)?.user;
             let event = AuditEvent::success(EventName::UserExported, user.id).in_session(key.session_id);
             shared.audit(connection, &[event], &origin, now)?;
-            tell(&shared, connection, &user, Message::AccountExported, &origin, now)?;
+            notify(&shared, connection, &user, Message::AccountExported, &origin, now)?;
             Ok(Export {
                 at: now,
                 released_usernames: usernames::list_released(connection, user.id, now)?,
@@ -226,7 +226,7 @@ pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             }
             let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
             shared.audit(connection, &[event], &origin, now)?;
-            tell(&shared, connection, &user, Message::AccountDeleted, &origin, now)?;
+            notify(&shared, connection, &user, Message::AccountDeleted, &origin, now)?;
             users::delete(connection, user.id, now)?;
             Ok(Deletion::Deleted)
         })

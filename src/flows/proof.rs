@@ -9,9 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
 use super::out_of_band::{Destination, confirmed_destination};
-use super::sending::tell;
+use super::security_notices::{notify_failures, notify_success};
+use super::sending::notify;
 use super::step_up::ComparedPassword;
-use super::suspicion::{tell_failures, tell_success};
 use super::throttle::{Buckets, Guard, ProofSource, count_on_account};
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
@@ -213,8 +213,8 @@ impl Claimant<'_> {
         }
         let event = AuditEvent::failure(EventName::MfaDisabled, "failed_attempts", Some(user.id));
         core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-        let news = Message::SecondFactorsDisabled;
-        tell(core, connection, user, news, self.origin, self.now)
+        let notice = Message::SecondFactorsDisabled;
+        notify(core, connection, user, notice, self.origin, self.now)
     }
 
     /// Lets codes count again: the owner confirmed a factor in a session that proved who they are.
@@ -281,17 +281,17 @@ impl Claimant<'_> {
         &self,
         core: &Core,
         connection: &mut PgConnection,
-        (mut guard, news): (Guard, Message),
+        (mut guard, notice): (Guard, Message),
         event: AuditEvent,
     ) -> Result<(), Fault> {
         let user_id = self.held.user.id;
         // The caller holds the account, so no wait can have begun since the counts were read.
         let tally = guard.count(connection, Some(user_id), self.request())?;
-        tell_failures(
+        notify_failures(
             core,
             connection,
             &self.held.user,
-            (guard.failed(), news),
+            (guard.failed(), notice),
             self.request(),
         )?;
         let lock = |place| AuditEvent::failure(EventName::MfaLock, place, Some(user_id));
@@ -315,7 +315,7 @@ impl Claimant<'_> {
     /// Forgets the wrong codes of this source, and those in a row, after a right one.
     pub(super) fn forgive(&self, core: &Core, connection: &mut PgConnection, guard: &Guard) -> Result<(), Fault> {
         let in_a_row = self.held.failed_codes;
-        tell_success(core, connection, &self.held.user, in_a_row, self.request())?;
+        notify_success(core, connection, &self.held.user, in_a_row, self.request())?;
         guard.forgive(connection)?;
         if in_a_row > 0 {
             users::set_failed_codes(connection, self.held.user.id, 0)?;
@@ -396,7 +396,7 @@ impl Claimant<'_> {
         if load_second_factors(core, connection, &self.held.user, self.now)?.any_confirmed() {
             return Ok(None);
         }
-        tell(
+        notify(
             core,
             connection,
             &self.held.user,
@@ -458,12 +458,12 @@ impl Claimant<'_> {
         self.forgive(core, connection, &guard)?;
         self.enable_codes(connection)?;
         let replaces = totp_factors::find_active(connection, user.id)?.is_some();
-        let news = if replaces {
+        let notice = if replaces {
             Message::AuthenticatorReplaced
         } else {
             Message::AuthenticatorAdded
         };
-        tell(core, connection, user, news, self.origin, self.now)?;
+        notify(core, connection, user, notice, self.origin, self.now)?;
         self.confirm_totp(core, connection, &pending, step).map(Ok)
     }
 
@@ -504,8 +504,8 @@ impl Claimant<'_> {
             AuthenticationMethod::RecoveryCode,
         )?;
         let remaining = recovery_codes::remaining(connection, user.id)?;
-        let news = Message::RecoveryCodeUsed { remaining };
-        tell(core, connection, user, news, self.origin, self.now)?;
+        let notice = Message::RecoveryCodeUsed { remaining };
+        notify(core, connection, user, notice, self.origin, self.now)?;
         Ok(Some(Proven::by(AuthenticationMethod::RecoveryCode)))
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::account::load_second_factors;
 use super::proof::{Claimant, Refusal};
-use super::sending::tell;
+use super::sending::notify;
 use super::step_up::{self, ComparedPassword, RecentCaller};
 use super::throttle::{ProofSource, forget_codes};
 use super::{Core, Fault};
@@ -46,7 +46,7 @@ pub async fn renew_codes(
                 now,
             };
             let codes = claimant.replace_recovery_codes(&shared, connection)?;
-            tell(
+            notify(
                 &shared,
                 connection,
                 &held.user,
@@ -146,7 +146,7 @@ fn decide_removal(
     go_with_the_last(connection, user.id, &factors)?;
     let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
     claimant.succeed(core, connection, proven.method, removed)?;
-    tell(
+    notify(
         core,
         connection,
         user,

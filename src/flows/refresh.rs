@@ -12,7 +12,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcomes::counted;
-use super::sending::tell;
+use super::sending::notify;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault, session_end};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -93,7 +93,7 @@ async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Resul
     match rotated {
         // It may have been done and not been told. What is next sees whether it was.
         Err(Fault::Store(StoreError::Disconnected(_))) => Ok(None),
-        told => told,
+        other => other,
     }
 }
 
@@ -166,7 +166,7 @@ fn repeat_or_end(
             let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(user_id));
             core.audit(connection, &[event.in_session(id)], origin, now)?;
             if let Some(owner) = users::find_active(connection, user_id)? {
-                tell(core, connection, &owner, Message::RefreshTokenReused, origin, now)?;
+                notify(core, connection, &owner, Message::RefreshTokenReused, origin, now)?;
             }
             tracing::warn!(session_id = %id.uuid(), "a used refresh token was presented again; its session has ended");
             Ok((None, "reused"))

@@ -171,7 +171,7 @@ pub(super) fn post(
 /// deployment sends mail. The first notice of a kind goes out at once. Equal ones within ten minutes of it are one
 /// message at the end of those, which says how many there were: an attacker cannot fill the mail box with what they do
 /// again and again.
-pub(super) fn tell(
+pub(super) fn notify(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,

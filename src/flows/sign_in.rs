@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::suspicion::tell_new_place;
+use super::security_notices::notify_new_place;
 use super::{Core, Fault, session_end, whole_seconds};
 use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -81,7 +81,7 @@ pub(super) fn activate(
         .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
         .collect();
     core.audit(connection, &events, arrival.origin, now)?;
-    tell_new_place(core, connection, arrival.user, &session, (arrival.origin, now))?;
+    notify_new_place(core, connection, arrival.user, &session, (arrival.origin, now))?;
     Ok(Some(session))
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::sending::tell;
+use super::sending::notify;
 use super::{Core, Fault};
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::keyring::UnknownKey;
@@ -345,7 +345,7 @@ pub(super) fn count_on_account(
     let event = AuditEvent::failure(EventName::LoginFailMax, "password_disabled", Some(id));
     core.audit(connection, &[event], origin, now)?;
     match users::find_active(connection, id)? {
-        Some(owner) => tell(core, connection, &owner, Message::PasswordDisabled, origin, now),
+        Some(owner) => notify(core, connection, &owner, Message::PasswordDisabled, origin, now),
         None => Ok(()),
     }
 }

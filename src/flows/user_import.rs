@@ -31,7 +31,7 @@ use crate::store::{PgConnection, totp_factors, usernames, users};
 /// Most bytes of a line; whole descriptions have a few hundred.
 pub const MAX_LINE: usize = 16 * 1024;
 /// Most lines that are told of one by one, of each sort; further ones are counted.
-const MOST_TOLD: usize = 1000;
+const MAX_REPORTED: usize = 1000;
 
 /// One line of the file.
 pub struct ImportLine {
@@ -149,14 +149,14 @@ impl UserImport {
             member: Some("roles"),
             reason: "are not granted: the email is not verified".to_owned(),
         }));
-        self.report.without_roles.truncate(MOST_TOLD);
+        self.report.without_roles.truncate(MAX_REPORTED);
         self.report.imported += count(outcome.made.len());
         self.report.failed += count(outcome.resting.len());
         self.report.present += count(total - outcome.made.len() - outcome.resting.len());
         self.report.faults.extend(outcome.resting);
-        self.report.faults.truncate(MOST_TOLD);
+        self.report.faults.truncate(MAX_REPORTED);
         self.report.differing.extend(outcome.differing);
-        self.report.differing.truncate(MOST_TOLD);
+        self.report.differing.truncate(MAX_REPORTED);
         Ok(())
     }
 
@@ -177,7 +177,7 @@ impl UserImport {
     fn fail(&mut self, line: u64, invalid: InvalidInput) {
         self.report.failed += 1;
         for error in invalid.errors {
-            if self.report.faults.len() < MOST_TOLD {
+            if self.report.faults.len() < MAX_REPORTED {
                 self.report.faults.push(LineNote {
                     line,
                     member: error.pointer.strip_prefix('/'),

@@ -8,17 +8,17 @@ use sd_notify::NotifyState;
 pub(super) fn waits(reason: &str) {
     // A line end would begin another assignment.
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-    tell(&[NotifyState::Status(&format!("waits: {reason}"))]);
+    notify(&[NotifyState::Status(&format!("waits: {reason}"))]);
 }
 
 /// Says that it listens, and that requests are served. What is ordered after the service is started now.
 pub(super) fn ready() {
-    tell(&[NotifyState::Ready, NotifyState::Status("serves")]);
+    notify(&[NotifyState::Ready, NotifyState::Status("serves")]);
 }
 
 /// Says that it stops by a signal, so that its end is no failure.
 pub(super) fn stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("stops")]);
+    notify(&[NotifyState::Stopping, NotifyState::Status("stops")]);
 }
 
 /// Shows that the process is not stuck, twice in each interval that the unit names (`WatchdogSec`), if it names one.
@@ -27,12 +27,12 @@ pub(super) async fn show_life() {
         return;
     };
     loop {
-        tell(&[NotifyState::Watchdog]);
+        notify(&[NotifyState::Watchdog]);
         tokio::time::sleep(interval / 2).await;
     }
 }
 
-fn tell(states: &[NotifyState<'_>]) {
+fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd could not be told how the service fares");
     }

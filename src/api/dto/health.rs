@@ -31,7 +31,7 @@ pub struct Checks {
 
 impl Checks {
     /// Returns them as a member of a problem document.
-    pub fn told(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
 }

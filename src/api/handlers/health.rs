@@ -49,7 +49,7 @@ pub async fn ready(state: Data<ApiState>, access: MonitoringAccess) -> Result<Ht
             status: "ready",
             checks,
         })),
-        (Err(fault), Some(checks)) => Err(Problem::from(fault).with("checks", checks.told())),
+        (Err(fault), Some(checks)) => Err(Problem::from(fault).with("checks", checks.to_json())),
         (Err(fault), None) => Err(fault.into()),
     }
 }

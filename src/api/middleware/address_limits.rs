@@ -32,7 +32,7 @@ async fn count(scope: Scope, request: ServiceRequest, next: Next<BoxBody>) -> Re
         return Ok(request.error_response(problem));
     }
     let mut response = next.call(request).await?;
-    tell(response.headers_mut(), &verdict.quotas);
+    append_quotas(response.headers_mut(), &verdict.quotas);
     Ok(response)
 }
 
@@ -62,7 +62,7 @@ fn warn_of_hidden_proxies(request: &ServiceRequest) {
 }
 
 /// Adds to what the answer tells already: a refusal may come from the account, while the address has some left.
-fn tell(headers: &mut HeaderMap, quotas: &[Remaining]) {
+fn append_quotas(headers: &mut HeaderMap, quotas: &[Remaining]) {
     for (name, value) in fields(quotas) {
         headers.append(name, value);
     }

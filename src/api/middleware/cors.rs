@@ -70,7 +70,7 @@ pub async fn sort<B: MessageBody + 'static>(
     } else if let Some(state) = request.app_data::<Data<ApiState>>()
         && !state.origins.admit(request.head())
     {
-        tell(state, request.headers().get(header::ORIGIN));
+        warn_refused_origin(state, request.headers().get(header::ORIGIN));
         return Ok(request.error_response(Problem::of(Code::OriginNotAllowed)));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
@@ -79,15 +79,15 @@ pub async fn sort<B: MessageBody + 'static>(
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     }
     if response.headers().contains_key(header::SET_COOKIE) {
-        tell_of_two_sites(response.request());
+        warn_cross_site_cookie(response.request());
     }
     Ok(response)
 }
 
 /// Names the setting to the operator. The page cannot read the answer, and its console tells of CORS only.
-fn tell(state: &ApiState, origin: Option<&HeaderValue>) {
+fn warn_refused_origin(state: &ApiState, origin: Option<&HeaderValue>) {
     let origin = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
-    if let Some(origin) = state.origins.to_tell(origin, state.core.clock.now()) {
+    if let Some(origin) = state.origins.to_log(origin, state.core.clock.now()) {
         tracing::warn!(
             origin,
             "a page of this origin was refused; if it is one of yours, add the origin to VESTIBULE_CORS_ORIGINS"
@@ -98,7 +98,7 @@ fn tell(state: &ApiState, origin: Option<&HeaderValue>) {
 /// Tells a client developer why the cookie does not come back: a browser drops a `SameSite=Strict` cookie that a page of
 /// another site asked for, and says so in its developer tools only. It says itself that the page is of another site
 /// (Fetch Metadata §2.3).
-fn tell_of_two_sites(request: &HttpRequest) {
+fn warn_cross_site_cookie(request: &HttpRequest) {
     let state = request.app_data::<Data<ApiState>>();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if state.is_some_and(|state| state.development.is_some()) && header("sec-fetch-site") == Some("cross-site") {
@@ -129,12 +129,12 @@ async fn answer_every_page<B: MessageBody + 'static>(
     headers.remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
     // The answer is the same for every origin, so caches need not keep one for each.
     headers.remove(header::VARY);
-    let mut tell = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
-    tell(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     if preflight {
-        tell(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
-        tell(header::ACCESS_CONTROL_ALLOW_HEADERS, "*");
-        tell(header::ACCESS_CONTROL_MAX_AGE, "7200");
+        set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
+        set(header::ACCESS_CONTROL_ALLOW_HEADERS, "*");
+        set(header::ACCESS_CONTROL_MAX_AGE, "7200");
     }
     Ok(response)
 }

@@ -13,7 +13,7 @@ use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
 use crate::flows::page::Page;
-use crate::flows::sending::tell;
+use crate::flows::sending::notify;
 use crate::flows::{Core, Fault, recovery};
 use crate::store::{
     PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, sessions, totp_factors, users,
@@ -228,7 +228,7 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
             let deleted = AuditEvent::success(EventName::UserDeleted, id);
             work.record(connection, "user_deleted", &[deleted], Some(id))?;
             let origin = work.operator.shown_origin();
-            tell(
+            notify(
                 work.core,
                 connection,
                 &subject.user,
@@ -266,7 +266,7 @@ pub async fn reset_second_factors(
         recovery::remove_second_factors(work.core, connection, id, work.now)?;
         work.record(connection, "second_factors_reset", &events, Some(id))?;
         let origin = work.operator.shown_origin();
-        tell(
+        notify(
             work.core,
             connection,
             &subject.user,

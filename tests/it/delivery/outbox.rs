@@ -120,7 +120,7 @@ async fn somebody(script: &Arc<Script>) -> (TestApp, SignedIn) {
 }
 
 /// Makes something happen that is told by mail.
-async fn cause_news(app: &TestApp, signed_in: &SignedIn, times: usize) {
+async fn cause_notice(app: &TestApp, signed_in: &SignedIn, times: usize) {
     for _ in 0..times {
         app.post_as("/2fa/recovery-codes", &signed_in.access_token)
             .await
@@ -180,7 +180,7 @@ async fn assert_not_due_before_its_time(app: &TestApp, elapsed: &mut i64) {
 async fn each_wait_is_twice_as_long_as_the_one_before_up_to_some_ten_minutes() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 1).await;
+    cause_notice(&app, &signed_in, 1).await;
     let mut elapsed = 0;
     for (tries, least) in (1..).zip([5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 640.0, 640.0]) {
         script.then([Answer::Later]);
@@ -204,7 +204,7 @@ async fn each_wait_is_twice_as_long_as_the_one_before_up_to_some_ten_minutes() {
 async fn a_refusal_is_believed_the_third_time_and_what_comes_to_nothing_in_between_does_not_count() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 1).await;
+    cause_notice(&app, &signed_in, 1).await;
     for (answer, refusals) in [
         (Answer::Never, 1),
         (Answer::Later, 1),
@@ -230,7 +230,7 @@ async fn a_refusal_is_believed_the_third_time_and_what_comes_to_nothing_in_betwe
 async fn a_message_that_was_refused_twice_and_then_taken_is_gone() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 1).await;
+    cause_notice(&app, &signed_in, 1).await;
     script.then([Answer::Never, Answer::Never]);
     for left in [1, 1, 0] {
         assert_eq!(app.deliver(Channel::Email).await, 1);
@@ -243,7 +243,7 @@ async fn a_message_that_was_refused_twice_and_then_taken_is_gone() {
 async fn what_is_refused_or_given_up_does_not_hold_the_others_up() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 12).await;
+    cause_notice(&app, &signed_in, 12).await;
     script.then((0..8).map(|_| Answer::Never));
     deliver_all(&app).await;
     assert_eq!(script.had().len(), 12);
@@ -268,7 +268,7 @@ async fn die_while_sending(app: &TestApp, script: &Script, messages: usize) {
 async fn a_worker_that_dies_between_sending_and_marking_sends_one_message_more() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 3).await;
+    cause_notice(&app, &signed_in, 3).await;
     script.then([Answer::Silence]);
     // The two others are marked although the first of them is still under way.
     die_while_sending(&app, &script, 3).await;
@@ -300,7 +300,7 @@ async fn a_report_that_comes_after_another_instance_took_the_message_counts_for_
         let (app, signed_in) = somebody(&script).await;
         let other = Script::of([Answer::Later]);
         let sibling = app.sending_sibling(&FACTORS, senders(&other)).await;
-        cause_news(&app, &signed_in, 1).await;
+        cause_notice(&app, &signed_in, 1).await;
         script.then([Answer::Wait(Arc::clone(&told), late)]);
         let slow = app.deliver(Channel::Email);
         let meanwhile = async {
@@ -326,7 +326,7 @@ async fn several_instances_at_once_send_each_message_once() {
     let (app, signed_in) = somebody(&script).await;
     let mut instances = vec![app.sending_sibling(&FACTORS, senders(&script)).await];
     instances.push(app.sending_sibling(&FACTORS, senders(&script)).await);
-    cause_news(&app, &signed_in, MESSAGES).await;
+    cause_notice(&app, &signed_in, MESSAGES).await;
     instances.push(app);
     join_all(instances.iter().map(deliver_all)).await;
     let mut times = BTreeMap::new();
@@ -365,12 +365,12 @@ async fn what_is_too_old_to_be_worth_sending_is_given_up_unsent() {
 async fn news_waits_for_a_mail_server_for_three_days_and_no_longer() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 1).await;
+    cause_notice(&app, &signed_in, 1).await;
     app.clock.advance(3 * 24 * 3600 - 1);
     assert_eq!(app.deliver(Channel::Email).await, 1);
     assert_eq!(script.kinds(), ["recovery_codes_replaced"]);
     app.clock.advance(-(3 * 24 * 3600 - 1));
-    cause_news(&app, &signed_in, 1).await;
+    cause_notice(&app, &signed_in, 1).await;
     app.clock.advance(3 * 24 * 3600);
     assert_eq!(app.deliver(Channel::Email).await, 1);
     assert_eq!(script.had(), []);
@@ -381,11 +381,11 @@ async fn news_waits_for_a_mail_server_for_three_days_and_no_longer() {
 async fn messages_that_were_moved_to_another_row_are_not_sent() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 2).await;
+    cause_notice(&app, &signed_in, 2).await;
     let swap = "UPDATE outbox SET sealed_message =
                 (SELECT other.sealed_message FROM outbox other WHERE other.id <> outbox.id)";
     app.database.connect().batch_execute(swap).unwrap();
-    cause_news(&app, &signed_in, 1).await;
+    cause_notice(&app, &signed_in, 1).await;
     deliver_all(&app).await;
     assert_eq!(script.had().len(), 1, "the one that was not moved");
     let rows = rows(&app);
@@ -403,7 +403,7 @@ async fn a_message_under_a_master_key_that_an_instance_lacks_is_left_to_one_that
     let both = format!("2:{OTHER_KEY},1:{MASTER_KEY}");
     let settings = [FACTORS[0], ("MASTER_KEY", both.as_str())];
     let newer = app.sending_sibling(&settings, senders(&script)).await;
-    cause_news(&newer, &signed_in, 1).await;
+    cause_notice(&newer, &signed_in, 1).await;
     assert_eq!(app.deliver(Channel::Email).await, 1);
     assert_eq!(script.had(), []);
     let row = only_row(&app);
@@ -418,7 +418,7 @@ async fn a_message_under_a_master_key_that_an_instance_lacks_is_left_to_one_that
 async fn a_message_of_a_kind_that_an_instance_does_not_know_is_left_to_one_that_does() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 1).await;
+    cause_notice(&app, &signed_in, 1).await;
     let unknown = json!({"to": "jo@example.com", "locale": "en", "message": {"kind": "of_tomorrow"},
                          "occasion": {"at": "2026-03-01T12:00:00Z", "ip": null, "user_agent": null}});
     let newer = "UPDATE outbox SET sealed_message = $1";
@@ -473,7 +473,7 @@ fn lock_until_it_fails(app: &TestApp) -> JoinHandle<()> {
 async fn a_message_that_was_sent_is_marked_although_the_database_was_away_for_a_moment() {
     let script = Script::of([]);
     let (app, signed_in) = somebody(&script).await;
-    cause_news(&app, &signed_in, 1).await;
+    cause_notice(&app, &signed_in, 1).await;
     let told = Arc::new(Notify::new());
     script.then([Answer::Wait(Arc::clone(&told), Ok(()))]);
     let meanwhile = async {

@@ -129,8 +129,8 @@ async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
     assert_eq!(notification["subject"], "Ihr Benutzername wurde geändert");
     // What is the name already is no change.
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
-    let news = app.notification_kinds("jo@example.com").await;
-    assert_eq!(news.iter().filter(|kind| *kind == "username_changed").count(), 1);
+    let notice = app.notification_kinds("jo@example.com").await;
+    assert_eq!(notice.iter().filter(|kind| *kind == "username_changed").count(), 1);
 }
 
 #[actix_web::test]

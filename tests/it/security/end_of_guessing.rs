@@ -50,7 +50,7 @@ async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> Te
 }
 
 /// What an answer tells, but for what differs each time.
-fn told_by(answer: &TestResponse) -> (u16, Option<String>, Value) {
+fn observed(answer: &TestResponse) -> (u16, Option<String>, Value) {
     let mut body = answer.json();
     body.as_object_mut().unwrap().remove("request_id");
     (
@@ -66,7 +66,7 @@ async fn guess_everywhere(app: &TestApp, number: u8) {
         let ip = format!("198.51.{number}.1");
         let known = log_in_from(app, &ip, EMAIL, "another password").await;
         let unknown = log_in_from(app, &ip, NOBODY, "another password").await;
-        assert_eq!(told_by(&known), told_by(&unknown), "guess {number}");
+        assert_eq!(observed(&known), observed(&unknown), "guess {number}");
         let Some(wait) = known.header("retry-after") else {
             known.expect_problem(401, "invalid_credentials");
             return;
@@ -100,7 +100,7 @@ async fn the_hundredth_wrong_password_ends_it_for_everybody_until_a_new_one_is_s
     app.clock.advance(3600);
     // Not even from a network of the owner's; and it is told like any wrong one, of a name that nobody has, too.
     let right = log_in(&app, EMAIL, PASSWORD).await;
-    assert_eq!(told_by(&right), told_by(&log_in(&app, NOBODY, PASSWORD).await));
+    assert_eq!(observed(&right), observed(&log_in(&app, NOBODY, PASSWORD).await));
     right.expect_problem(401, "invalid_credentials");
     // Who is signed in stays so, but the password proves nothing there either.
     let refreshed = refresh(&app, &signed_in.refresh_token).await.expect(200);

@@ -97,7 +97,7 @@ pub(super) fn sign_up(client: &Client, database: &Database) -> (Person, Tokens) 
 
 /// Makes something happen that is told by mail.
 #[track_caller]
-pub(super) fn cause_news(client: &Client, database: &Database, tokens: &Tokens, times: usize) {
+pub(super) fn cause_notice(client: &Client, database: &Database, tokens: &Tokens, times: usize) {
     for _ in 0..times {
         quick(client.post_as(&tokens.access, "/2fa/recovery-codes")).expect(200);
         // As if the next came long after it: equal news within minutes would be told together.
@@ -242,14 +242,14 @@ fn a_mail_server_that_is_down_loses_nothing_and_delays_no_request_also_across_a_
     let program = serve(&database, &servers).start();
     let client = program.ready();
     let (_, tokens) = sign_up(&client, &database);
-    cause_news(&client, &database, &tokens, 5);
+    cause_notice(&client, &database, &tokens, 5);
     wait_until(&database, "last_error LIKE '%cannot be reached%'", 6);
     program.stop().expect(0);
 
     let program = serve(&database, &servers).start();
     let client = program.ready();
     let (_, tokens) = sign_up(&client, &database);
-    cause_news(&client, &database, &tokens, 5);
+    cause_notice(&client, &database, &tokens, 5);
     // Each was tried again by the second program, and none was given up.
     hurry_until_none(&database, "attempts < 2");
     assert_eq!(waiting(&database, "state = 'pending' AND refusals = 0"), 12);
@@ -375,7 +375,7 @@ fn three_instances_at_once_send_each_message_once() {
     let programs = [(); 3].map(|()| serve(&database, &servers).start());
     let clients = programs.each_ref().map(Program::ready);
     let (_, tokens) = sign_up(&clients[0], &database);
-    cause_news(&clients[0], &database, &tokens, MESSAGES - 1);
+    cause_notice(&clients[0], &database, &tokens, MESSAGES - 1);
     wait_until(&database, "last_error IS NOT NULL", MESSAGES);
     put_off(&database, MESSAGES);
 
@@ -427,7 +427,7 @@ fn whole_life(client: &Client, database: &Database, servers: &Servers) -> Vec<(&
     database.sql("UPDATE outbox SET sealed_message = sealed_message || '\\x00'::bytea");
     hurry_until_none(database, "state = 'pending'");
     assert_eq!(waiting(database, "state = 'dead'"), 1);
-    cause_news(client, database, &tokens, 1);
+    cause_notice(client, database, &tokens, 1);
     hurry_until_none(database, "state = 'pending'");
     let mut mails = vec![servers.mail.received()];
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::http::Client;
 use super::metrics::{at, for_operators, scrape};
 use super::outbox::{
-    SECRET, Servers, ask_for_phone, cause_news, hurry_until_none, message_ids, serve_without_secrets, sign_up,
+    SECRET, Servers, ask_for_phone, cause_notice, hurry_until_none, message_ids, serve_without_secrets, sign_up,
     wait_until, waiting,
 };
 use super::postgres::Database;
@@ -97,7 +97,7 @@ fn mail_waits_for_an_instance_that_knows_the_mail_servers_new_password() {
     assert_eq!(servers.mail.received()["user"], "vestibule");
 
     change_secret(&mut servers.mail, &json!({"passwords": [NEW.0]}));
-    cause_news(&client, &database, &tokens, 2);
+    cause_notice(&client, &database, &tokens, 2);
     let refused = "the mail server answered 535";
     wait_until(&database, &format!("last_error LIKE '{refused}%'"), 2);
     assert_seen(&old, "email", 2.0, refused);
@@ -107,7 +107,7 @@ fn mail_waits_for_an_instance_that_knows_the_mail_servers_new_password() {
     old.stop().expect(0);
 
     let new = serve(&database, &servers, NEW, SECRET).start();
-    cause_news(&new.ready(), &database, &tokens, 1);
+    cause_notice(&new.ready(), &database, &tokens, 1);
     hurry_until_none(&database, "true");
     assert_in_time(new);
     let mails = servers.mail.rest();
@@ -126,13 +126,13 @@ fn a_mail_server_that_takes_two_passwords_for_a_while_puts_no_mail_off() {
     servers.mail.received();
 
     change_secret(&mut servers.mail, &json!({"passwords": [OLD.0, NEW.0]}));
-    cause_news(&client, &database, &tokens, 1);
+    cause_notice(&client, &database, &tokens, 1);
     servers.mail.received();
     let (new, client) = replace(old, serve(&database, &servers, NEW, SECRET));
-    cause_news(&client, &database, &tokens, 1);
+    cause_notice(&client, &database, &tokens, 1);
     servers.mail.received();
     change_secret(&mut servers.mail, &json!({"passwords": [NEW.0]}));
-    cause_news(&client, &database, &tokens, 1);
+    cause_notice(&client, &database, &tokens, 1);
     servers.mail.received();
     wait_until(&database, "true", 0);
     assert_in_time(new);

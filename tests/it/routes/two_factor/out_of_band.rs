@@ -40,9 +40,9 @@ async fn a_phone_counts_once_its_code_came_back() {
         .expect(204);
     let me = app.get_as("/me", token).await.expect(200).json();
     assert_eq!(me["two_factor"]["phone"], true);
-    let news = app.notification("jo@example.com", "phone_factor_added").await;
-    assert!(news["text"].as_str().unwrap().contains("ends in 78"));
-    assert!(!news.to_string().contains(PHONE), "a mail does not tell the number");
+    let notice = app.notification("jo@example.com", "phone_factor_added").await;
+    assert!(notice["text"].as_str().unwrap().contains("ends in 78"));
+    assert!(!notice.to_string().contains(PHONE), "a mail does not tell the number");
     app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204);
     app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204);
     app.notification("jo@example.com", "phone_factor_removed").await;

@@ -43,9 +43,9 @@ async fn the_old_authenticator_works_until_the_new_one_is_confirmed() {
         .await
         .expect_problem(401, "invalid_code");
     verify(&app, &token, &new.code(&app)).await.expect(200);
-    let news = app.notification_kinds("jo@example.com").await;
+    let notice = app.notification_kinds("jo@example.com").await;
     assert_eq!(
-        news,
+        notice,
         ["authenticator_added", "authenticator_replaced", "email_verification"]
     );
 }

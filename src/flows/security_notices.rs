@@ -2,11 +2,11 @@
 //!
 //! Wrong proofs are told once an hour and kind: what an attacker can do again and again must not fill the mail box.
 //! Each sign-in is told, since it takes right proofs: an attacker who signs in soon after the owner would otherwise be
-//! told to no one. Of several within minutes [`tell`] makes one message with their number.
+//! told to no one. Of several within minutes [`notify`] makes one message with their number.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::sending::tell;
+use super::sending::notify;
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::message::Message;
@@ -17,36 +17,36 @@ use crate::domain::user::User;
 use crate::store::{PgConnection, sessions, users};
 
 /// Wrong proofs within a day that are worth a message.
-const WORTH_TELLING: i32 = 3;
+const WORTH_NOTIFYING: i32 = 3;
 /// Wrong ones before a right one that are worth a message.
 const MANY: i32 = 5;
 /// How long a place and a program are remembered.
 const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
-/// Tells of wrong proofs within a day, by `news` of their kind.
-pub(super) fn tell_failures(
+/// Tells of wrong proofs within a day, by `notice` of their kind.
+pub(super) fn notify_failures(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
-    (count, news): (i32, Message),
+    (count, notice): (i32, Message),
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
-    if count < WORTH_TELLING {
+    if count < WORTH_NOTIFYING {
         return Ok(());
     }
     let quota = Quota {
-        subject: format!("news {} {}", news.kind(), user.id.uuid()),
+        subject: format!("security_notice {} {}", notice.kind(), user.id.uuid()),
         window: TimeDelta::hours(1),
         most: 1,
     };
     match quotas::wait_or_take(core, connection, &[quota], now)? {
-        None => tell(core, connection, user, news, origin, now),
-        Some(_told_already) => Ok(()),
+        None => notify(core, connection, user, notice, origin, now),
+        Some(_notified_already) => Ok(()),
     }
 }
 
 /// Tells of a right second factor after many wrong ones.
-pub(super) fn tell_success(
+pub(super) fn notify_success(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
@@ -56,12 +56,12 @@ pub(super) fn tell_success(
     if failed_before < MANY {
         return Ok(());
     }
-    tell(core, connection, user, Message::SignInAfterFailures, origin, now)
+    notify(core, connection, user, Message::SignInAfterFailures, origin, now)
 }
 
 /// Tells of a sign-in from a network and with a program that none of the user's sessions of the last months came from. Only the
 /// account's first sign-in of all is not told. No session left to compare with does not make it the first.
-pub(super) fn tell_new_place(
+pub(super) fn notify_new_place(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
@@ -77,5 +77,5 @@ pub(super) fn tell_new_place(
     if before.is_empty() && users::note_first_sign_in(connection, user.id, now)? {
         return Ok(());
     }
-    tell(core, connection, user, Message::NewSignIn, origin, now)
+    notify(core, connection, user, Message::NewSignIn, origin, now)
 }

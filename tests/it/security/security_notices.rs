@@ -8,8 +8,8 @@ use crate::support::actors::{Person, step_up, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
-fn count(news: &[String], kind: &str) -> usize {
-    news.iter().filter(|found| *found == kind).count()
+fn count(notice: &[String], kind: &str) -> usize {
+    notice.iter().filter(|found| *found == kind).count()
 }
 
 #[actix_web::test]
@@ -33,15 +33,15 @@ async fn wrong_codes_after_a_right_password_are_told_once_an_hour() {
     verify(&app, &person.log_in(&app).await, &person.wrong_code(&app))
         .await
         .expect(401);
-    let news = app.notification_kinds("jo@example.com").await;
-    assert_eq!(count(&news, "second_factor_failures"), 2);
+    let notice = app.notification_kinds("jo@example.com").await;
+    assert_eq!(count(&notice, "second_factor_failures"), 2);
     // And when somebody gets in after so many.
     app.clock.advance(3600);
     verify(&app, &person.log_in(&app).await, &person.code(&app))
         .await
         .expect(200);
-    let news = app.notification_kinds("jo@example.com").await;
-    assert_eq!(count(&news, "sign_in_after_failures"), 1);
+    let notice = app.notification_kinds("jo@example.com").await;
+    assert_eq!(count(&notice, "sign_in_after_failures"), 1);
 }
 
 async fn verify_with(app: &TestApp, person: &Person, browser: &str) -> TestResponse {
@@ -74,8 +74,8 @@ async fn a_sign_in_with_a_program_not_seen_before_is_told() {
     verify_with(&app, &person, "Firefox/140").await;
     assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 1);
     verify_with(&app, &person, "curl/8").await;
-    let news = app.notification("jo@example.com", "new_sign_in").await;
-    let text = news["text"].as_str().unwrap();
+    let notice = app.notification("jo@example.com", "new_sign_in").await;
+    let text = notice["text"].as_str().unwrap();
     assert!(text.contains("With: curl\n") && text.contains("203.0.113.7"), "{text}");
     // A quarter of a year later no session is left to compare with, which does not make this one the first.
     app.clock.advance(91 * 86_400);
@@ -96,8 +96,8 @@ async fn a_mail_names_a_program_from_our_list_and_the_list_of_sessions_shows_wha
     app.clock.advance(3600);
     let lie = "Your account is locked, call 030 1234567. Firefox/140";
     let signed_in = verify_with(&app, &person, lie).await;
-    let news = app.notification("jo@example.com", "new_sign_in").await;
-    let text = news["text"].as_str().unwrap();
+    let notice = app.notification("jo@example.com", "new_sign_in").await;
+    let text = notice["text"].as_str().unwrap();
     assert!(text.contains("With: Firefox\n") && !text.contains("locked"), "{text}");
     let sessions = app.get_as("/sessions", &signed_in.text("/access_token")).await;
     assert!(sessions.expect(200).json().to_string().contains(lie));
@@ -108,8 +108,8 @@ async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_c
     let app = TestApp::new().await;
     let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
     let told = async || {
-        let news = app.notification_kinds("jo@example.com").await;
-        ["password_failures", "second_factor_failures"].map(|kind| count(&news, kind))
+        let notice = app.notification_kinds("jo@example.com").await;
+        ["password_failures", "second_factor_failures"].map(|kind| count(&notice, kind))
     };
     for number in 1..=4 {
         step_up(&app, &signed_in.access_token, &json!({"password": "another password"}))
