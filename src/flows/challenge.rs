@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::out_of_band::{Sending, SentCode, Wish, confirmed_destination, send_code};
-use super::proof::Claimant;
+use super::proof::ProofContext;
 use super::sessions::Caller;
 use super::throttle::ProofSource;
 use super::{Core, Fault};
@@ -58,14 +58,14 @@ pub async fn for_login(
             if !session.proofs.allow_second(proves) {
                 return Ok(Challenge::NotSetUp);
             }
-            let asker = Claimant {
+            let context = ProofContext {
                 held: &held,
                 session_id: key.session_id,
                 source: ProofSource::SignIn,
                 origin: &origin,
                 now,
             };
-            challenge(&shared, connection, &asker, channel)
+            challenge(&shared, connection, &context, channel)
         })
         .await
 }
@@ -85,14 +85,14 @@ pub async fn for_session(
     let shared = Arc::clone(core);
     core.db
         .transaction("challenge.for_session", move |connection| {
-            let asker = Claimant {
+            let context = ProofContext {
                 held: &key.hold(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
-            challenge(&shared, connection, &asker, channel)
+            challenge(&shared, connection, &context, channel)
         })
         .await
 }
@@ -100,28 +100,28 @@ pub async fn for_session(
 fn challenge(
     core: &Core,
     connection: &mut PgConnection,
-    asker: &Claimant<'_>,
+    context: &ProofContext<'_>,
     channel: Channel,
 ) -> Result<Challenge, Fault> {
-    let (user, now) = (&asker.held.user, asker.now);
+    let (user, now) = (&context.held.user, context.now);
     let Some(destination) = confirmed_destination(core, connection, user, channel)? else {
         return Ok(Challenge::NotSetUp);
     };
     // A code that nobody would look at is not worth a message.
-    if asker.held.codes_disabled {
+    if context.held.codes_disabled {
         return Ok(Challenge::NotSetUp);
     }
-    let guard = asker.look_at_codes(core, connection)?;
-    if let Some(wait) = asker.wait(connection, &guard)? {
+    let guard = context.look_at_codes(core, connection)?;
+    if let Some(wait) = context.wait(connection, &guard)? {
         return Ok(Challenge::Wait(wait));
     }
     let wish = Wish {
         user,
-        session_id: asker.session_id,
-        signed_in: matches!(asker.source, ProofSource::Session),
+        session_id: context.session_id,
+        signed_in: matches!(context.source, ProofSource::Session),
         purpose: CodePurpose::Authentication,
         destination,
-        origin: asker.origin,
+        origin: context.origin,
         now,
     };
     Ok(match send_code(core, connection, &wish)? {

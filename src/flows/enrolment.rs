@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
-use super::proof::{Claimant, Refusal};
+use super::proof::{ProofContext, Refusal};
 use super::step_up::RecentCaller;
 use super::throttle::ProofSource;
 use super::{Core, Fault};
@@ -192,14 +192,14 @@ pub async fn confirm(
     let shared = Arc::clone(core);
     core.db
         .transaction("enrolment.confirm", move |connection| {
-            let claimant = Claimant {
+            let context = ProofContext {
                 held: &key.hold(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
-            Ok(match claimant.judge_pending_totp(&shared, connection, &code)? {
+            Ok(match context.judge_pending_totp(&shared, connection, &code)? {
                 Ok(proven) => Confirmation::Confirmed(proven.new_recovery_codes),
                 Err(refusal) => Confirmation::Refused(refusal),
             })

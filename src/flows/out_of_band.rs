@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::proof::{Claimant, Refusal};
+use super::proof::{ProofContext, Refusal};
 use super::sending::{Contents, Decision, Permit, decide, notify, post};
 use super::step_up::RecentCaller;
 use super::throttle::{Guard, ProofSource};
@@ -343,22 +343,22 @@ pub async fn confirm(
     core.db
         .transaction("out_of_band.confirm", move |connection| {
             let held = key.hold(connection, now)?;
-            let claimant = Claimant {
+            let context = ProofContext {
                 held: &held,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
-            let guard = claimant.look_at_codes(&shared, connection)?;
-            if let Some(wait) = claimant.wait(connection, &guard)? {
+            let guard = context.look_at_codes(&shared, connection)?;
+            if let Some(wait) = context.wait(connection, &guard)? {
                 return Ok(Confirmation::Refused(Refusal::Locked(wait)));
             }
-            if confirm_with(&shared, connection, &claimant, &guard, (channel, &code))? {
+            if confirm_with(&shared, connection, &context, &guard, (channel, &code))? {
                 return Ok(Confirmation::Confirmed);
             }
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
-            let refusal = claimant.reject(&shared, connection, guard, event)?;
+            let refusal = context.reject(&shared, connection, guard, event)?;
             Ok(Confirmation::Refused(refusal))
         })
         .await
@@ -367,39 +367,34 @@ pub async fn confirm(
 fn confirm_with(
     core: &Core,
     connection: &mut PgConnection,
-    claimant: &Claimant<'_>,
+    context: &ProofContext<'_>,
     guard: &Guard,
     (channel, code): (Channel, &OneTimeCode),
 ) -> Result<bool, Fault> {
-    let (user, now) = (&claimant.held.user, claimant.now);
-    let begun = out_of_band_factors::list_pending(connection, claimant.key(), now)?;
+    let (user, now) = (&context.held.user, context.now);
+    let begun = out_of_band_factors::list_pending(connection, context.key(), now)?;
     let Some(pending) = begun.iter().find(|factor| factor.channel == channel) else {
         return Ok(false);
     };
     let Some(destination) = destination_of(core, user, pending)? else {
         return Ok(false);
     };
-    if !claimant.spend_sent_code(core, connection, CodePurpose::Enrolment, &destination, code)?
+    if !context.spend_sent_code(core, connection, CodePurpose::Enrolment, &destination, code)?
         || !out_of_band_factors::confirm(connection, user.id, pending.id, channel, now)?
     {
         return Ok(false);
     }
-    claimant.forgive(core, connection, guard)?;
-    claimant.enable_codes(connection)?;
+    context.forgive(core, connection, guard)?;
+    context.enable_codes(connection)?;
     let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
-    core.audit(
-        connection,
-        &[event.in_session(claimant.session_id)],
-        claimant.origin,
-        now,
-    )?;
+    core.audit(connection, &[event.in_session(context.session_id)], context.origin, now)?;
     let notice = match destination {
         Destination::Email(_) => Message::EmailFactorAdded,
         Destination::Phone(number) => Message::PhoneFactorAdded {
             hint: number.last_digits().to_owned(),
         },
     };
-    notify(core, connection, user, notice, claimant.origin, now)?;
+    notify(core, connection, user, notice, context.origin, now)?;
     Ok(true)
 }
 

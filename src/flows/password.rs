@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::email::{confirm_invited, end_all_sessions, take_over};
 use super::links::{self, Request};
 use super::outcomes::counted;
-use super::proof::{Claimant, Judgement, Refusal};
+use super::proof::{Judgement, ProofContext, Refusal};
 use super::sending::notify;
 use super::sessions::Caller;
 use super::step_up::{ComparedPassword, Holder, compare};
@@ -78,8 +78,8 @@ async fn try_to_change(
     };
     // And once more: of two changes at once, the one that comes second names a password that is not the current one any
     // more.
-    let change = move |core: &Core, connection: &mut PgConnection, claimant: &Claimant<'_>| {
-        replace(core, connection, claimant, &new)
+    let change = move |core: &Core, connection: &mut PgConnection, context: &ProofContext<'_>| {
+        replace(core, connection, context, &new)
     };
     let judged = judge(core, current, &origin, change).await?;
     Ok(judged.map_or_else(Change::Refused, |()| Change::Changed))
@@ -90,21 +90,21 @@ async fn judge(
     core: &Arc<Core>,
     (key, compared): (SessionKey, ComparedPassword),
     origin: &RequestOrigin,
-    act: impl Fn(&Core, &mut PgConnection, &Claimant<'_>) -> Result<(), Fault> + Send + 'static,
+    act: impl Fn(&Core, &mut PgConnection, &ProofContext<'_>) -> Result<(), Fault> + Send + 'static,
 ) -> Result<Judgement<()>, Fault> {
     let now = core.clock.now();
     let (shared, origin) = (Arc::clone(core), origin.clone());
     core.db
         .transaction("password.change", move |connection| {
-            let claimant = Claimant {
+            let context = ProofContext {
                 held: &key.hold(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
-            match claimant.judge_password(&shared, connection, &compared, EventName::PasswordChangeFail)? {
-                Ok(_right) => act(&shared, connection, &claimant).map(Ok),
+            match context.judge_password(&shared, connection, &compared, EventName::PasswordChangeFail)? {
+                Ok(_right) => act(&shared, connection, &context).map(Ok),
                 Err(refusal) => Ok(Err(refusal)),
             }
         })
@@ -114,15 +114,15 @@ async fn judge(
 fn replace(
     core: &Core,
     connection: &mut PgConnection,
-    claimant: &Claimant<'_>,
+    context: &ProofContext<'_>,
     new: &StoredPassword,
 ) -> Result<(), Fault> {
-    let (user, origin, now) = (&claimant.held.user, claimant.origin, claimant.now);
+    let (user, origin, now) = (&context.held.user, context.origin, context.now);
     users::set_password(connection, user.id, new, now)?;
-    let kept = Some(claimant.session_id);
+    let kept = Some(context.session_id);
     let ended = session_end::end_all(connection, user.id, kept, EndCause::PasswordChanged, now)?;
     core.audit_ended(connection, user.id, ended, origin, now)?;
-    let event = AuditEvent::success(EventName::PasswordChange, user.id).in_session(claimant.session_id);
+    let event = AuditEvent::success(EventName::PasswordChange, user.id).in_session(context.session_id);
     core.audit(connection, &[event], origin, now)?;
     notify(core, connection, user, Message::PasswordChanged, origin, now)
 }

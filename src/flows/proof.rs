@@ -32,7 +32,7 @@ use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_c
 
 /// Who tries to prove something, in which session and when; the caller holds the user's row.
 #[derive(Clone, Copy)]
-pub(super) struct Claimant<'a> {
+pub(super) struct ProofContext<'a> {
     pub(super) held: &'a HeldUser,
     pub(super) session_id: SessionId,
     /// What the waits after wrong proofs go by.
@@ -41,7 +41,7 @@ pub(super) struct Claimant<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-impl Claimant<'_> {
+impl ProofContext<'_> {
     /// Names the session.
     pub(super) const fn key(&self) -> SessionKey {
         SessionKey {
@@ -66,7 +66,7 @@ impl Claimant<'_> {
     }
 }
 
-/// A factor that was proven, and spent if it was a code. Whoever asked for it writes that down: see [`Claimant::succeed`].
+/// A factor that was proven, and spent if it was a code. Whoever asked for it writes that down: see [`ProofContext::succeed`].
 #[must_use]
 pub(super) struct Proven {
     pub(super) method: AuthenticationMethod,
@@ -110,7 +110,7 @@ pub enum Refusal {
 /// What became of a proof.
 pub(super) type Judgement<T> = Result<T, Refusal>;
 
-impl Claimant<'_> {
+impl ProofContext<'_> {
     /// Judges a code of a confirmed factor and spends it if it is right.
     pub(super) fn judge(
         &self,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::account::load_second_factors;
-use super::proof::{Claimant, Refusal};
+use super::proof::{ProofContext, Refusal};
 use super::sending::notify;
 use super::step_up::{self, ComparedPassword, RecentCaller};
 use super::throttle::{ProofSource, forget_codes};
@@ -38,14 +38,14 @@ pub async fn renew_codes(
             if !load_second_factors(&shared, connection, &held.user, now)?.any_confirmed() {
                 return Ok(None);
             }
-            let claimant = Claimant {
+            let context = ProofContext {
                 held: &held,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
-            let codes = claimant.replace_recovery_codes(&shared, connection)?;
+            let codes = context.replace_recovery_codes(&shared, connection)?;
             notify(
                 &shared,
                 connection,
@@ -92,14 +92,14 @@ pub async fn remove_authenticator(
     let shared = Arc::clone(core);
     core.db
         .transaction("recovery.remove_authenticator", move |connection| {
-            let claimant = Claimant {
+            let context = ProofContext {
                 held: &key.hold(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
                 now,
             };
-            decide_removal(&shared, connection, &claimant, &compared, &code)
+            decide_removal(&shared, connection, &context, &compared, &code)
         })
         .await
 }
@@ -121,11 +121,11 @@ pub(super) fn go_with_the_last(
 fn decide_removal(
     core: &Core,
     connection: &mut PgConnection,
-    claimant: &Claimant<'_>,
+    context: &ProofContext<'_>,
     password: &ComparedPassword,
     code: &SecondFactorCode,
 ) -> Result<Removal, Fault> {
-    let (user, now) = (&claimant.held.user, claimant.now);
+    let (user, now) = (&context.held.user, context.now);
     let mut factors = load_second_factors(core, connection, user, now)?;
     if !factors.totp {
         return Ok(Removal::NotSetUp);
@@ -135,23 +135,23 @@ fn decide_removal(
         return Ok(Removal::Needed);
     }
     // Both are looked at before either is told, and the password first: a wrong one spends no code.
-    if let Err(refusal) = claimant.judge_password(core, connection, password, EventName::StepUpFail)? {
+    if let Err(refusal) = context.judge_password(core, connection, password, EventName::StepUpFail)? {
         return Ok(Removal::Refused(refusal));
     }
-    let proven = match claimant.judge(core, connection, code)? {
+    let proven = match context.judge(core, connection, code)? {
         Ok(proven) => proven,
         Err(refusal) => return Ok(Removal::Refused(refusal)),
     };
     totp_factors::remove(connection, user.id)?;
     go_with_the_last(connection, user.id, &factors)?;
     let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
-    claimant.succeed(core, connection, proven.method, removed)?;
+    context.succeed(core, connection, proven.method, removed)?;
     notify(
         core,
         connection,
         user,
         Message::AuthenticatorRemoved,
-        claimant.origin,
+        context.origin,
         now,
     )?;
     Ok(Removal::Removed)

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::audit::note_unreadable;
 use super::email::is_awaited;
 use super::outcomes::counted;
-use super::proof::{Claimant, Proven, Refusal};
+use super::proof::{ProofContext, Proven, Refusal};
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::throttle::{Guard, ProofSource};
 use super::{Core, Fault};
@@ -120,15 +120,15 @@ fn decide(
     let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
         return Ok(Decision::NoSession);
     };
-    let claimant = Claimant {
+    let context = ProofContext {
         held: &held,
         session_id: key.session_id,
         source: ProofSource::SignIn,
         origin: &attempt.origin,
         now,
     };
-    let guard = claimant.look_at_codes(core, connection)?;
-    if let Some(put_off) = put_off(core, connection, &claimant, &guard)? {
+    let guard = context.look_at_codes(core, connection)?;
+    if let Some(put_off) = put_off(core, connection, &context, &guard)? {
         // That takes no attempt, and is told only to whoever's login goes on.
         let goes_on = sessions::find_pending(connection, key, now)?.is_some();
         return Ok(if goes_on { put_off } else { Decision::NoSession });
@@ -141,8 +141,8 @@ fn decide(
         core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
         return Ok(Decision::invalid_code(&pending));
     }
-    match claimant.judge_at_sign_in(core, connection, guard, &attempt.code)? {
-        Ok(proven) => open(core, connection, &pending, &claimant, (proven, attempt.delivery)),
+    match context.judge_at_sign_in(core, connection, guard, &attempt.code)? {
+        Ok(proven) => open(core, connection, &pending, &context, (proven, attempt.delivery)),
         Err(Refusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
@@ -160,13 +160,13 @@ impl Decision {
 fn put_off(
     core: &Core,
     connection: &mut PgConnection,
-    claimant: &Claimant<'_>,
+    context: &ProofContext<'_>,
     guard: &Guard,
 ) -> Result<Option<Decision>, Fault> {
-    if is_awaited(core, &claimant.held.user) {
+    if is_awaited(core, &context.held.user) {
         return Ok(Some(Decision::EmailNotVerified));
     }
-    let wait = claimant.wait(connection, guard)?;
+    let wait = context.wait(connection, guard)?;
     Ok(wait.map(|wait| Decision::Refused(Refusal::Locked(wait))))
 }
 
@@ -174,27 +174,27 @@ fn open(
     core: &Core,
     connection: &mut PgConnection,
     pending: &PendingSession,
-    claimant: &Claimant<'_>,
+    context: &ProofContext<'_>,
     (proven, delivery): (Proven, RefreshTokenTransport),
 ) -> Result<Decision, Fault> {
-    let (id, user) = (claimant.session_id, &claimant.held.user);
+    let (id, user) = (context.session_id, &context.held.user);
     let second = Proof {
         method: proven.method,
-        at: claimant.now,
+        at: context.now,
     };
     let arrival = Arrival {
         id,
         user,
         proofs: &pending.proofs.with(second),
         delivery,
-        origin: claimant.origin,
-        now: claimant.now,
+        origin: context.origin,
+        now: context.now,
     };
     let Some(session) = sign_in::activate(core, connection, &arrival)? else {
         return Ok(Decision::NoSession);
     };
     let created = AuditEvent::success(EventName::SessionCreated, user.id).because(proven.method.amr());
-    claimant.succeed(core, connection, proven.method, created)?;
+    context.succeed(core, connection, proven.method, created)?;
     let remaining = recovery_codes::remaining(connection, user.id)?;
     Ok(Decision::SignedIn(Box::new(Opened {
         session,

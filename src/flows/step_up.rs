@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::account::load_second_factors;
 use super::audit::note_unreadable;
 use super::outcomes::counted;
-use super::proof::{Claimant, Judgement, Refusal};
+use super::proof::{Judgement, ProofContext, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
 use super::throttle::{Buckets, ProofSource};
@@ -137,7 +137,7 @@ pub(super) async fn demand(core: &Arc<Core>, caller: &Caller, required: Requirem
 }
 
 /// Lists what an account can prove with, the strongest first. Whether a proof is looked at is the same question as in
-/// [`Claimant::judge`] and [`Claimant::judge_password`].
+/// [`ProofContext::judge`] and [`ProofContext::judge_password`].
 fn available_methods(
     core: &Core,
     connection: &mut PgConnection,
@@ -217,7 +217,7 @@ async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: Re
         .db
         .transaction("step_up", move |connection| -> Result<_, Fault> {
             let held = key.hold(connection, now)?;
-            let claimant = Claimant {
+            let context = ProofContext {
                 held: &held,
                 session_id: key.session_id,
                 source: ProofSource::Session,
@@ -225,16 +225,16 @@ async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: Re
                 now,
             };
             let judged = match &proof {
-                Checked::Code(code) => claimant.judge(&shared, connection, code)?,
+                Checked::Code(code) => context.judge(&shared, connection, code)?,
                 Checked::Password(compared) => {
-                    claimant.judge_password(&shared, connection, compared, EventName::StepUpFail)?
+                    context.judge_password(&shared, connection, compared, EventName::StepUpFail)?
                 }
             };
             let proven = match judged {
                 Ok(proven) => proven,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let session = renew(&shared, connection, &claimant, (&claims, proven.method))?;
+            let session = renew(&shared, connection, &context, (&claims, proven.method))?;
             Ok(Ok((session, held.user)))
         })
         .await;
@@ -259,7 +259,7 @@ pub(super) struct ComparedPassword {
 
 /// Compares a password with that of the session's account, holding nothing while hashing. Nothing is hashed while the
 /// session has to wait for wrong ones: the time of an answer would otherwise tell what the answer does not. What comes
-/// out is not to be answered, nor to cost any further work, before [`Claimant::judge_password`] has taken it: of many
+/// out is not to be answered, nor to cost any further work, before [`ProofContext::judge_password`] has taken it: of many
 /// requests that were let in together, those after the one that began a wait are told nothing.
 pub(super) async fn compare(
     core: &Arc<Core>,
@@ -293,19 +293,19 @@ pub(super) async fn compare(
 fn renew(
     core: &Core,
     connection: &mut PgConnection,
-    claimant: &Claimant<'_>,
+    context: &ProofContext<'_>,
     (claims, method): (&AccessTokenClaims, AuthenticationMethod),
 ) -> Result<ActiveSession, Fault> {
     // Without a key the session would go on with a refresh token that nobody gets.
     core.keys.ready_to_sign()?;
-    let (key, now) = (claimant.key(), claimant.now);
+    let (key, now) = (context.key(), context.now);
     let live = sessions::find_live_for_update(connection, key, now)?.ok_or(Fault::SessionEnded)?;
     // On top of what the presented token shows, and not of what the row says: with an older token of the session and a
     // password, a thief would otherwise get a token that says what the owner proved with a newer one.
-    let shown = Authority::of(claims, &live, &claimant.held.user);
+    let shown = Authority::of(claims, &live, &context.held.user);
     let proofs = shown.proofs().with(Proof { method, at: now });
     let session = sessions::step_up(connection, key, &proofs, core.settings.lifetimes.idle, now)?;
     let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
-    claimant.succeed(core, connection, method, done)?;
+    context.succeed(core, connection, method, done)?;
     session.ok_or(Fault::SessionEnded)
 }
