@@ -69,7 +69,7 @@ fn totp(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
     let secret = TotpSecret::from_bytes(Zeroizing::new(b"12345678901234567890".to_vec()));
     let code = TotpCode::parse("287082")?;
     let now = DateTime::<Utc>::from_timestamp(1_700_000_000, 0).ok_or("no such time")?;
-    criterion.bench_function("TOTP: judge a code", |bencher| {
+    criterion.bench_function("TOTP: verify a code", |bencher| {
         bencher.iter(|| secret.matched_step(black_box(&code), now, None));
     });
     Ok(())

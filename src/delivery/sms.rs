@@ -194,13 +194,13 @@ fn post(agent: &Agent, url: &str, request: &SignedRequest) -> Result<(), SendErr
         .header("webhook-signature", &request.signature)
         .send(&request.body);
     match answer {
-        Ok(answer) => judge(answer.status().as_u16()),
+        Ok(answer) => classify_status(answer.status().as_u16()),
         Err(error) => Err(SendError::Temporary(failure(&error).to_owned())),
     }
 }
 
 /// Tells whether to try again.
-fn judge(status: u16) -> Result<(), SendError> {
+fn classify_status(status: u16) -> Result<(), SendError> {
     match status {
         200..=299 => Ok(()),
         refusal if REFUSALS.contains(&refusal) => Err(SendError::Refused(format!("the webhook answered {refusal}"))),
@@ -251,13 +251,19 @@ mod tests {
     #[test]
     fn only_what_is_about_the_message_gives_it_up() {
         for taken in [200, 202, 204] {
-            assert_eq!(judge(taken), Ok(()));
+            assert_eq!(classify_status(taken), Ok(()));
         }
         for refused in REFUSALS {
-            assert!(matches!(judge(refused), Err(SendError::Refused(_))), "{refused}");
+            assert!(
+                matches!(classify_status(refused), Err(SendError::Refused(_))),
+                "{refused}"
+            );
         }
         for later in [301, 401, 403, 404, 429, 500, 503] {
-            assert!(matches!(judge(later), Err(SendError::Temporary(_))), "{later}");
+            assert!(
+                matches!(classify_status(later), Err(SendError::Temporary(_))),
+                "{later}"
+            );
         }
     }
 }

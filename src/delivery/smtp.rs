@@ -267,7 +267,7 @@ impl SmtpTransport {
         let mail = self.mail(outgoing)?;
         let mut connection = match tokio::time::timeout(self.limit, self.submit(&mail)).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(judge(&error)),
+            Ok(Err(error)) => return Err(classify_error(&error)),
             Err(_elapsed) => {
                 return Err(SendError::Temporary(
                     "the mail server did not answer in time".to_owned(),
@@ -317,7 +317,7 @@ impl SmtpTransport {
     /// Names our sender and a recipient, and leaves before there is a mail (RFC 5321 §4.1.1.5). Many servers judge the
     /// sender only once they know a recipient. The sender's own address is the one that is sure to be ours.
     async fn propose_mail(&self) -> Result<(), SendError> {
-        let mut connection = self.open().await.map_err(|error| judge(&error))?;
+        let mut connection = self.open().await.map_err(|error| classify_error(&error))?;
         let address = self.from.mailbox.email.clone();
         let proposed = match connection.command(Mail::new(Some(address.clone()), Vec::new())).await {
             Ok(_taken) => match connection.command(Rcpt::new(address, Vec::new())).await {
@@ -329,7 +329,7 @@ impl SmtpTransport {
         };
         let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
         proposed.map_err(|error| {
-            let reason = judge(&error).to_string();
+            let reason = classify_error(&error).to_string();
             SendError::Refused(format!(
                 "{reason} to the address in MAIL_FROM: use one that this login may send from"
             ))
@@ -394,7 +394,7 @@ fn plain_header(name: HeaderName, value: &str) -> HeaderValue {
 }
 
 /// Tells whether to try again. Only a clear "never" ends it, and not one that our own settings brought about.
-fn judge(error: &SmtpError) -> SendError {
+fn classify_error(error: &SmtpError) -> SendError {
     let Some(status) = error.status() else {
         let what = if error.is_tls() || is_about_tls(error) {
             "there is no TLS with the mail server, or its certificate is not trusted"

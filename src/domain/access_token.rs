@@ -208,11 +208,11 @@ mod tests {
         };
         let claims = open.claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
         assert_eq!(claims.email, None, "it was not proven");
-        let proven = User {
+        let verified = User {
             email_verified_at: Some(at(900)),
             ..user()
         };
-        let claims = open.claims(&session(1000, 3600), &proven, at(1000), Uuid::nil());
+        let claims = open.claims(&session(1000, 3600), &verified, at(1000), Uuid::nil());
         assert_eq!(claims.email.as_deref(), Some("jo@example.com"));
     }
 

@@ -117,7 +117,7 @@ pub struct Dispatch<'a> {
     /// The account that it is about; `None`: no account has the address that was given.
     pub account: Option<UserId>,
     /// Whether the destination is known to be the account owner's.
-    pub proven: bool,
+    pub verified: bool,
     /// The session that asks for it, if its sign-in is complete.
     pub session: Option<SessionId>,
     /// The way it takes.
@@ -134,7 +134,7 @@ impl<'a> Dispatch<'a> {
         Self {
             purpose,
             account: user.map(|user| user.id),
-            proven: user.is_some_and(|user| user.verified_email() == Some(address)),
+            verified: user.is_some_and(|user| user.verified_email() == Some(address)),
             session: None,
             channel: Channel::Email,
             destination: address.as_str(),
@@ -169,7 +169,7 @@ pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
         }],
         // By address, whether or not an account has it: the bound must not tell. The networks of an account whose address is
         // not proven may be a stranger's, who would otherwise get a share for each.
-        Purpose::Link(_) if dispatch.proven => {
+        Purpose::Link(_) if dispatch.verified => {
             vec![quota(dispatch, "link", &by_source(dispatch.destination, source), 1, 3)]
         }
         Purpose::Link(_) => vec![quota(dispatch, "link", &of_strangers(dispatch.destination), 1, 3)],
@@ -269,7 +269,7 @@ mod tests {
         Dispatch {
             purpose,
             account,
-            proven: true,
+            verified: true,
             session: None,
             channel: Channel::Sms,
             destination: NUMBER,
@@ -376,7 +376,7 @@ mod tests {
         ) {
             let Purpose::Link(purpose) = link else { unreachable!("only links are asked for") };
             let email: Email = Email::parse("jo@example.com").unwrap();
-            let unproven = Dispatch { proven: false, ..Dispatch::mail(link, None, &email) };
+            let unproven = Dispatch { verified: false, ..Dispatch::mail(link, None, &email) };
             let stranger = Source::Unknown("198.51.100.0".to_owned());
             let (mut used, mut left, mut now, mut alive_until, mut sent) = (Used::default(), 0, 0, 0, 0);
             for act in acts {

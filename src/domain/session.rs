@@ -177,7 +177,7 @@ impl RefreshSeries {
     /// told as a reuse.
     ///
     /// `grace` of zero is strict: a predecessor is then a reuse however soon it comes.
-    pub fn judge_stale_token(&self, presented: u64, grace: TimeDelta, now: DateTime<Utc>) -> StaleToken {
+    pub fn classify_stale_token(&self, presented: u64, grace: TimeDelta, now: DateTime<Utc>) -> StaleToken {
         if presented >= self.live || presented == 0 {
             return StaleToken::Unknown;
         }
@@ -335,13 +335,13 @@ mod tests {
         DateTime::from_timestamp(seconds, 0).unwrap()
     }
 
-    fn judge(presented: u64, live: u64, grace: i64, later: i64) -> StaleToken {
+    fn classify(presented: u64, live: u64, grace: i64, later: i64) -> StaleToken {
         let series = RefreshSeries {
             live,
             rotated_at: Some(at(1000)),
             step_up: None,
         };
-        series.judge_stale_token(presented, TimeDelta::seconds(grace), at(1000 + later))
+        series.classify_stale_token(presented, TimeDelta::seconds(grace), at(1000 + later))
     }
 
     /// The store's two statements, as the series sees them.
@@ -358,57 +358,57 @@ mod tests {
     #[test]
     fn the_token_before_a_step_up_is_refused_and_ends_nothing_inside_the_window() {
         let stepped_up = rotate(RefreshSeries::begun(), true, at(1000));
-        let judge = |series: RefreshSeries, presented, grace, later: i64| {
-            series.judge_stale_token(presented, TimeDelta::seconds(grace), at(1000 + later))
+        let classify = |series: RefreshSeries, presented, grace, later: i64| {
+            series.classify_stale_token(presented, TimeDelta::seconds(grace), at(1000 + later))
         };
-        assert_eq!(judge(stepped_up, 1, 10, 0), StaleToken::SteppedUp);
-        assert_eq!(judge(stepped_up, 1, 10, 10), StaleToken::SteppedUp);
-        assert_eq!(judge(stepped_up, 1, 10, 11), StaleToken::Reused);
-        assert_eq!(judge(stepped_up, 1, 0, 0), StaleToken::Reused);
+        assert_eq!(classify(stepped_up, 1, 10, 0), StaleToken::SteppedUp);
+        assert_eq!(classify(stepped_up, 1, 10, 10), StaleToken::SteppedUp);
+        assert_eq!(classify(stepped_up, 1, 10, 11), StaleToken::Reused);
+        assert_eq!(classify(stepped_up, 1, 0, 0), StaleToken::Reused);
         // A second one at once: a tab may still have the token from before both.
         let twice = rotate(stepped_up, true, at(1004));
-        assert_eq!(judge(twice, 1, 10, 14), StaleToken::SteppedUp);
-        assert_eq!(judge(twice, 2, 10, 14), StaleToken::SteppedUp);
-        assert_eq!(judge(twice, 1, 10, 15), StaleToken::Reused);
+        assert_eq!(classify(twice, 1, 10, 14), StaleToken::SteppedUp);
+        assert_eq!(classify(twice, 2, 10, 14), StaleToken::SteppedUp);
+        assert_eq!(classify(twice, 1, 10, 15), StaleToken::Reused);
         // A refresh between two of them changes nothing.
         let mixed = rotate(rotate(stepped_up, false, at(1003)), true, at(1004));
-        assert_eq!(judge(mixed, 1, 10, 14), StaleToken::SteppedUp);
+        assert_eq!(classify(mixed, 1, 10, 14), StaleToken::SteppedUp);
         // The client goes on meanwhile.
         let refreshed = rotate(stepped_up, false, at(1005));
-        assert_eq!(judge(refreshed, 1, 10, 9), StaleToken::SteppedUp);
-        assert_eq!(judge(refreshed, 2, 10, 9), StaleToken::Predecessor);
+        assert_eq!(classify(refreshed, 1, 10, 9), StaleToken::SteppedUp);
+        assert_eq!(classify(refreshed, 2, 10, 9), StaleToken::Predecessor);
     }
 
     #[test]
     fn step_ups_again_and_again_do_not_hide_a_reuse_for_ever() {
         let mut series = rotate(RefreshSeries::begun(), false, at(1000));
-        let judged: Vec<StaleToken> = (1..=6)
+        let classified: Vec<StaleToken> = (1..=6)
             .map(|number| {
                 let now = at(1000 + 9 * number);
                 series = rotate(series, true, now);
-                series.judge_stale_token(1, TimeDelta::seconds(10), now)
+                series.classify_stale_token(1, TimeDelta::seconds(10), now)
             })
             .collect();
         let (refused, reused) = ([StaleToken::SteppedUp; 3], [StaleToken::Reused; 3]);
-        assert_eq!(judged, [refused, reused].concat());
+        assert_eq!(classified, [refused, reused].concat());
     }
 
     #[test]
     fn only_the_immediate_predecessor_inside_the_window_is_forgiven() {
-        assert_eq!(judge(4, 5, 10, 0), StaleToken::Predecessor);
-        assert_eq!(judge(4, 5, 10, 10), StaleToken::Predecessor);
-        assert_eq!(judge(4, 5, 10, 11), StaleToken::Reused);
-        assert_eq!(judge(3, 5, 10, 0), StaleToken::Reused);
-        assert_eq!(judge(4, 5, 0, 0), StaleToken::Reused);
-        assert_eq!(judge(5, 5, 10, 0), StaleToken::Unknown);
-        assert_eq!(judge(0, 1, 10, 0), StaleToken::Unknown);
+        assert_eq!(classify(4, 5, 10, 0), StaleToken::Predecessor);
+        assert_eq!(classify(4, 5, 10, 10), StaleToken::Predecessor);
+        assert_eq!(classify(4, 5, 10, 11), StaleToken::Reused);
+        assert_eq!(classify(3, 5, 10, 0), StaleToken::Reused);
+        assert_eq!(classify(4, 5, 0, 0), StaleToken::Reused);
+        assert_eq!(classify(5, 5, 10, 0), StaleToken::Unknown);
+        assert_eq!(classify(0, 1, 10, 0), StaleToken::Unknown);
     }
 
     proptest! {
         #[test]
         fn an_older_token_is_never_forgiven(live in 3_u64..1000, age in 2_u64..1000, grace in 0_i64..60, later in 0_i64..60) {
             let presented = live.saturating_sub(age);
-            prop_assert_ne!(judge(presented, live, grace, later), StaleToken::Predecessor);
+            prop_assert_ne!(classify(presented, live, grace, later), StaleToken::Predecessor);
         }
 
         #[test]
@@ -426,15 +426,15 @@ mod tests {
                     stepped_up_at = at(now);
                 }
                 for presented in 0..=series.live + 1 {
-                    let judged = series.judge_stale_token(presented, TimeDelta::seconds(grace), at(now + later));
+                    let classified = series.classify_stale_token(presented, TimeDelta::seconds(grace), at(now + later));
                     let is_forgiven = presented > 0 && grace > 0 && later <= grace && presented + 1 == series.live;
-                    prop_assert_eq!(judged == StaleToken::Predecessor, is_forgiven && presented >= last_step_up);
+                    prop_assert_eq!(classified == StaleToken::Predecessor, is_forgiven && presented >= last_step_up);
                     let is_spared = (1..last_step_up).contains(&presented)
                         && last_step_up - presented <= SPARED_BY_STEP_UP
                         && grace > 0
                         && at(now + later) - stepped_up_at <= TimeDelta::seconds(grace);
-                    prop_assert_eq!(judged == StaleToken::SteppedUp, is_spared);
-                    prop_assert_eq!(judged == StaleToken::Unknown, presented == 0 || presented >= series.live);
+                    prop_assert_eq!(classified == StaleToken::SteppedUp, is_spared);
+                    prop_assert_eq!(classified == StaleToken::Unknown, presented == 0 || presented >= series.live);
                 }
             }
         }

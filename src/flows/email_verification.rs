@@ -97,8 +97,8 @@ impl Proof {
 /// What a first look came to, before anything is hashed or used up.
 enum Look {
     Over(Verification),
-    Proven(Presented),
-    Unproven(Box<LoginUser>),
+    Authenticated(Presented),
+    Unauthenticated(Box<LoginUser>),
 }
 
 /// Takes a token that was sent to an address, with a proof of the account that it is for. It proves the account's address, or
@@ -132,9 +132,9 @@ pub async fn verify(
     };
     let proof = match (look(core, key, presented).await?, password) {
         (Look::Over(verification), _) => return Ok(verification),
-        (Look::Proven(session), _) => Proof::Session(session),
-        (Look::Unproven(_), None) => return Ok(Verification::ProofRequired),
-        (Look::Unproven(login), Some(password)) => match compare(core, *login, password, &origin).await? {
+        (Look::Authenticated(session), _) => Proof::Session(session),
+        (Look::Unauthenticated(_), None) => return Ok(Verification::ProofRequired),
+        (Look::Unauthenticated(login), Some(password)) => match compare(core, *login, password, &origin).await? {
             Ok(compared) => Proof::Password(Box::new(compared)),
             Err(refusal) => return Ok(Verification::Refused(refusal)),
         },
@@ -158,7 +158,7 @@ async fn look(core: &Arc<Core>, key: LinkKey, presented: Option<Presented>) -> R
                 return Ok(Look::Over(Verification::InvalidToken));
             };
             let own = presented.filter(|session| session.key.user_id == key.user_id);
-            Ok(own.map_or_else(|| Look::Unproven(Box::new(login)), Look::Proven))
+            Ok(own.map_or_else(|| Look::Unauthenticated(Box::new(login)), Look::Authenticated))
         })
         .await
 }
@@ -206,7 +206,7 @@ async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOri
             let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
                 return Ok(Verification::InvalidToken);
             };
-            if let Some(refused) = judge(&shared, connection, &proof, request)? {
+            if let Some(refused) = recheck(&shared, connection, &proof, request)? {
                 return Ok(refused);
             }
             let kept = proof.session_id();
@@ -216,7 +216,7 @@ async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOri
 }
 
 /// Judges a proof once more, under the account's row. Returns what is wrong with it.
-fn judge(
+fn recheck(
     core: &Core,
     connection: &mut PgConnection,
     proof: &Proof,

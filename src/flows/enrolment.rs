@@ -199,8 +199,8 @@ pub async fn confirm(
                 origin: &origin,
                 now,
             };
-            Ok(match context.judge_pending_totp(&shared, connection, &code)? {
-                Ok(proven) => Confirmation::Confirmed(proven.new_recovery_codes),
+            Ok(match context.verify_pending_totp(&shared, connection, &code)? {
+                Ok(verified) => Confirmation::Confirmed(verified.new_recovery_codes),
                 Err(refusal) => Confirmation::Refused(refusal),
             })
         })

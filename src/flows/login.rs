@@ -73,10 +73,10 @@ pub struct Attempt {
 ///
 /// Returns faults only.
 pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
-    counted("login", judge(core, attempt).await)
+    counted("login", authenticate(core, attempt).await)
 }
 
-async fn judge(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
+async fn authenticate(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
     let Attempt {
         identifier,
         password,
@@ -350,8 +350,8 @@ pub(super) fn outcome(
     opened: Opened,
     now: DateTime<Utc>,
 ) -> Result<Login, Fault> {
-    let proven = Proofs::first(first, now);
-    let second = |channel: &Channel| proven.allow_second(SecondFactorCode::method_of(*channel));
+    let proofs = Proofs::first(first, now);
+    let second = |channel: &Channel| proofs.allow_second(SecondFactorCode::method_of(*channel));
     match opened {
         Opened::Pending(key, factors) => Ok(Login::Pending(PendingLogin {
             pre_auth_token: core

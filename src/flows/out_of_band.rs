@@ -146,7 +146,7 @@ fn decide_on_code(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -
     let dispatch = Dispatch {
         purpose: wish.purpose.into(),
         account: Some(wish.user.id),
-        proven: wish.purpose == CodePurpose::Authentication,
+        verified: wish.purpose == CodePurpose::Authentication,
         session: wish.signed_in.then_some(wish.session_id),
         channel: wish.destination.channel(),
         destination: wish.destination.as_str(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::email::{confirm_invited, end_all_sessions, take_over};
 use super::links::{self, Request};
 use super::outcomes::counted;
-use super::proof::{Judgement, ProofContext, Refusal};
+use super::proof::{ProofContext, ProofResult, Refusal};
 use super::sending::notify;
 use super::sessions::Caller;
 use super::step_up::{ComparedPassword, Holder, compare};
@@ -69,7 +69,7 @@ async fn try_to_change(
     let current = (caller.key(), compared);
     // Judged before the new one is looked at. Otherwise the rule that the new one breaks, or the time of a second hash,
     // would tell that the current one was right: without a count, and while the session has to wait.
-    if let Err(refusal) = judge(core, current, &origin, |_, _, _| Ok(())).await? {
+    if let Err(refusal) = verify_current(core, current, &origin, |_, _, _| Ok(())).await? {
         return Ok(Change::Refused(refusal));
     }
     let new = match new_password::hash(core, Requester::known(origin.ip), new, caller.user.words()).await? {
@@ -81,17 +81,17 @@ async fn try_to_change(
     let change = move |core: &Core, connection: &mut PgConnection, context: &ProofContext<'_>| {
         replace(core, connection, context, &new)
     };
-    let judged = judge(core, current, &origin, change).await?;
-    Ok(judged.map_or_else(Change::Refused, |()| Change::Changed))
+    let verdict = verify_current(core, current, &origin, change).await?;
+    Ok(verdict.map_or_else(Change::Refused, |()| Change::Changed))
 }
 
 /// Judges a current password that was compared before, and acts on a right one in the same transaction.
-async fn judge(
+async fn verify_current(
     core: &Arc<Core>,
     (key, compared): (SessionKey, ComparedPassword),
     origin: &RequestOrigin,
     act: impl Fn(&Core, &mut PgConnection, &ProofContext<'_>) -> Result<(), Fault> + Send + 'static,
-) -> Result<Judgement<()>, Fault> {
+) -> Result<ProofResult<()>, Fault> {
     let now = core.clock.now();
     let (shared, origin) = (Arc::clone(core), origin.clone());
     core.db
@@ -103,7 +103,7 @@ async fn judge(
                 origin: &origin,
                 now,
             };
-            match context.judge_password(&shared, connection, &compared, EventName::PasswordChangeFail)? {
+            match context.verify_password(&shared, connection, &compared, EventName::PasswordChangeFail)? {
                 Ok(_right) => act(&shared, connection, &context).map(Ok),
                 Err(refusal) => Ok(Err(refusal)),
             }

@@ -68,13 +68,13 @@ impl ProofContext<'_> {
 
 /// A factor that was proven, and spent if it was a code. Whoever asked for it writes that down: see [`ProofContext::succeed`].
 #[must_use]
-pub(super) struct Proven {
+pub(super) struct VerifiedFactor {
     pub(super) method: AuthenticationMethod,
     /// The new set of recovery codes: only when the code confirmed the first factor.
     pub(super) new_recovery_codes: Option<Vec<RecoveryCode>>,
 }
 
-impl Proven {
+impl VerifiedFactor {
     const fn by(method: AuthenticationMethod) -> Self {
         Self {
             method,
@@ -108,63 +108,63 @@ pub enum Refusal {
 }
 
 /// What became of a proof.
-pub(super) type Judgement<T> = Result<T, Refusal>;
+pub(super) type ProofResult<T> = Result<T, Refusal>;
 
 impl ProofContext<'_> {
     /// Judges a code of a confirmed factor and spends it if it is right.
-    pub(super) fn judge(
+    pub(super) fn verify(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         code: &SecondFactorCode,
-    ) -> Result<Judgement<Proven>, Fault> {
+    ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let guard = self.look_at_codes(core, connection)?;
         if let Some(wait) = self.wait(connection, &guard)? {
             measures::code(code.method().as_str(), "locked");
             return Ok(Err(Refusal::Locked(wait)));
         }
-        self.judge_with(core, connection, guard, (code, PendingTotp::Ignored))
+        self.verify_with(core, connection, guard, (code, PendingTotp::Ignored))
     }
 
     /// Judges a code at the second door, where the caller has looked at the counts and nothing has to wait: the first right one
     /// of an account that has no second factor confirms its authenticator.
-    pub(super) fn judge_at_sign_in(
+    pub(super) fn verify_at_sign_in(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         guard: Guard,
         code: &SecondFactorCode,
-    ) -> Result<Judgement<Proven>, Fault> {
-        self.judge_with(core, connection, guard, (code, PendingTotp::Confirmed))
+    ) -> Result<ProofResult<VerifiedFactor>, Fault> {
+        self.verify_with(core, connection, guard, (code, PendingTotp::Confirmed))
     }
 
-    fn judge_with(
+    fn verify_with(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         guard: Guard,
         (code, pending): (&SecondFactorCode, PendingTotp),
-    ) -> Result<Judgement<Proven>, Fault> {
+    ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let method = code.method().as_str();
         if self.held.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
             measures::code(method, "disabled");
             return self.refuse_unseen(core, connection);
         }
-        let proven = match code {
-            SecondFactorCode::Totp(code) => self.prove_totp(core, connection, code, pending)?,
-            SecondFactorCode::Recovery(code) => self.prove_recovery_code(core, connection, code)?,
-            SecondFactorCode::Sent(channel, code) => self.prove_sent_code(core, connection, *channel, code)?,
+        let verified = match code {
+            SecondFactorCode::Totp(code) => self.verify_totp(core, connection, code, pending)?,
+            SecondFactorCode::Recovery(code) => self.verify_recovery_code(core, connection, code)?,
+            SecondFactorCode::Sent(channel, code) => self.verify_sent_code(core, connection, *channel, code)?,
         };
-        let Some(proven) = proven else {
+        let Some(verified) = verified else {
             return self.refuse(core, connection, guard, code);
         };
         // A mailed code forgives nothing: with the password and the mail box, an authenticator's codes could otherwise be
         // guessed at for ever, four at a time.
-        if proven.method.is_held() {
+        if verified.method.is_held() {
             self.forgive(core, connection, &guard)?;
         }
         measures::code(method, "right");
-        Ok(Ok(proven))
+        Ok(Ok(verified))
     }
 
     /// Refuses a code. One that was right before is refused like any other, but is no guess, and so is not counted: a button
@@ -175,7 +175,7 @@ impl ProofContext<'_> {
         connection: &mut PgConnection,
         guard: Guard,
         code: &SecondFactorCode,
-    ) -> Result<Judgement<Proven>, Fault> {
+    ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let user_id = Some(self.held.user.id);
         let method = code.method().as_str();
         if self.was_used(core, connection, code)? {
@@ -193,7 +193,7 @@ impl ProofContext<'_> {
 
     /// Refuses a code of a factor that was disabled, like any other. It is no guess at anything, so nobody waits for it: the
     /// owner's recovery code is looked at all the same.
-    fn refuse_unseen(&self, core: &Core, connection: &mut PgConnection) -> Result<Judgement<Proven>, Fault> {
+    fn refuse_unseen(&self, core: &Core, connection: &mut PgConnection) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let event = AuditEvent::failure(EventName::MfaFail, "disabled", Some(self.held.user.id));
         core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
         Ok(Err(Refusal::InvalidCode(None)))
@@ -247,13 +247,13 @@ impl ProofContext<'_> {
     /// Judges a password that was compared before. It waits for wrong passwords in this session and not for wrong codes, and a
     /// right one forgives no wrong codes: an attacker who knows it could otherwise guess codes for ever, four at a time. One
     /// that was right and is not the account's any more is refused, but was no guess.
-    pub(super) fn judge_password(
+    pub(super) fn verify_password(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         compared: &ComparedPassword,
         failure: EventName,
-    ) -> Result<Judgement<Proven>, Fault> {
+    ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let guard = Buckets::of_session_passwords(core, self.session_id)?.look(connection)?;
         if let Some(wait) = self.wait(connection, &guard)? {
             return Ok(Err(Refusal::Locked(wait)));
@@ -263,7 +263,7 @@ impl ProofContext<'_> {
         if compared.right && still {
             guard.forgive(connection)?;
             users::forgive_passwords(connection, user_id)?;
-            return Ok(Ok(Proven::by(AuthenticationMethod::Password)));
+            return Ok(Ok(VerifiedFactor::by(AuthenticationMethod::Password)));
         }
         if compared.right {
             let event = AuditEvent::failure(failure, "changed_meanwhile", Some(user_id));
@@ -349,13 +349,13 @@ impl ProofContext<'_> {
         Ok(core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?)
     }
 
-    fn prove_totp(
+    fn verify_totp(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         code: &TotpCode,
         pending: PendingTotp,
-    ) -> Result<Option<Proven>, Fault> {
+    ) -> Result<Option<VerifiedFactor>, Fault> {
         // Where one is confirmed, that one counts: a secret that is to take its place is confirmed elsewhere. The first one is
         // confirmed here, by the session that began it and no other.
         let factor = match totp_factors::find_active(connection, self.held.user.id)? {
@@ -372,7 +372,7 @@ impl ProofContext<'_> {
             return self.confirm_first(core, connection, &factor, step);
         }
         let spent = totp_factors::advance_step(connection, self.held.user.id, factor.id, step)?;
-        Ok(spent.then_some(Proven::by(AuthenticationMethod::Totp)))
+        Ok(spent.then_some(VerifiedFactor::by(AuthenticationMethod::Totp)))
     }
 
     fn matched_step(&self, core: &Core, factor: &StoredFactor, code: &TotpCode) -> Result<Option<TimeStep>, Fault> {
@@ -392,7 +392,7 @@ impl ProofContext<'_> {
         connection: &mut PgConnection,
         factor: &StoredFactor,
         step: TimeStep,
-    ) -> Result<Option<Proven>, Fault> {
+    ) -> Result<Option<VerifiedFactor>, Fault> {
         if load_second_factors(core, connection, &self.held.user, self.now)?.any_confirmed() {
             return Ok(None);
         }
@@ -415,7 +415,7 @@ impl ProofContext<'_> {
         connection: &mut PgConnection,
         factor: &StoredFactor,
         step: TimeStep,
-    ) -> Result<Proven, Fault> {
+    ) -> Result<VerifiedFactor, Fault> {
         let user = &self.held.user;
         totp_factors::confirm(connection, user.id, factor.id, step, self.now)?;
         self.record(
@@ -428,19 +428,19 @@ impl ProofContext<'_> {
         let new_recovery_codes = none_left
             .then(|| self.replace_recovery_codes(core, connection))
             .transpose()?;
-        Ok(Proven {
+        Ok(VerifiedFactor {
             method: AuthenticationMethod::Totp,
             new_recovery_codes,
         })
     }
 
     /// Judges the first code of a pending authenticator that its owner's session asked for.
-    pub(super) fn judge_pending_totp(
+    pub(super) fn verify_pending_totp(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         code: &TotpCode,
-    ) -> Result<Judgement<Proven>, Fault> {
+    ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let guard = self.look_at_codes(core, connection)?;
         if let Some(wait) = self.wait(connection, &guard)? {
             return Ok(Err(Refusal::Locked(wait)));
@@ -486,12 +486,12 @@ impl ProofContext<'_> {
         Ok(codes)
     }
 
-    fn prove_recovery_code(
+    fn verify_recovery_code(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         code: &RecoveryCode,
-    ) -> Result<Option<Proven>, Fault> {
+    ) -> Result<Option<VerifiedFactor>, Fault> {
         let user = &self.held.user;
         let candidates = core.codes.candidates(user.id, code);
         if !recovery_codes::consume(connection, user.id, &candidates, self.now)? {
@@ -506,16 +506,16 @@ impl ProofContext<'_> {
         let remaining = recovery_codes::remaining(connection, user.id)?;
         let notice = Message::RecoveryCodeUsed { remaining };
         notify(core, connection, user, notice, self.origin, self.now)?;
-        Ok(Some(Proven::by(AuthenticationMethod::RecoveryCode)))
+        Ok(Some(VerifiedFactor::by(AuthenticationMethod::RecoveryCode)))
     }
 
-    fn prove_sent_code(
+    fn verify_sent_code(
         &self,
         core: &Core,
         connection: &mut PgConnection,
         channel: Channel,
         code: &OneTimeCode,
-    ) -> Result<Option<Proven>, Fault> {
+    ) -> Result<Option<VerifiedFactor>, Fault> {
         // The factor may have been removed or replaced since the code was sent, or its address may not be the owner's any
         // more, or the deployment may have given the channel up.
         let Some(destination) = confirmed_destination(core, connection, &self.held.user, channel)? else {
@@ -525,7 +525,7 @@ impl ProofContext<'_> {
             return Ok(None);
         }
         let used = out_of_band_factors::mark_used(connection, self.held.user.id, channel, self.now)?;
-        Ok(used.then_some(Proven::by(match channel {
+        Ok(used.then_some(VerifiedFactor::by(match channel {
             Channel::Email => AuthenticationMethod::EmailCode,
             Channel::Sms => AuthenticationMethod::SmsCode,
         })))

@@ -135,17 +135,17 @@ fn decide_removal(
         return Ok(Removal::Needed);
     }
     // Both are looked at before either is told, and the password first: a wrong one spends no code.
-    if let Err(refusal) = context.judge_password(core, connection, password, EventName::StepUpFail)? {
+    if let Err(refusal) = context.verify_password(core, connection, password, EventName::StepUpFail)? {
         return Ok(Removal::Refused(refusal));
     }
-    let proven = match context.judge(core, connection, code)? {
-        Ok(proven) => proven,
+    let verified = match context.verify(core, connection, code)? {
+        Ok(verified) => verified,
         Err(refusal) => return Ok(Removal::Refused(refusal)),
     };
     totp_factors::remove(connection, user.id)?;
     go_with_the_last(connection, user.id, &factors)?;
     let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
-    context.succeed(core, connection, proven.method, removed)?;
+    context.succeed(core, connection, verified.method, removed)?;
     notify(
         core,
         connection,

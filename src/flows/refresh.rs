@@ -2,7 +2,7 @@
 //!
 //! The session's counter is the only state: the live token is the one that carries it. Rotation is one conditional
 //! statement, so of many requests with one token one rotates. What the others get is judged by
-//! [`judge_stale_token`](crate::domain::session::RefreshSeries::judge_stale_token): the immediate predecessor inside the
+//! [`classify_stale_token`](crate::domain::session::RefreshSeries::classify_stale_token): the immediate predecessor inside the
 //! grace window gets the same successor again, byte for byte, since a token is a function of row and counter; anything
 //! older ends the session for whoever holds a copy (RFC 9700 §4.14.2). The token before a step-up never gets the one after
 //! it.
@@ -157,7 +157,7 @@ fn repeat_or_end(
         return Ok((None, INVALID));
     };
     let grace = core.settings.refresh_reuse_grace;
-    match session.refresh.judge_stale_token(token.counter, grace, now) {
+    match session.refresh.classify_stale_token(token.counter, grace, now) {
         StaleToken::Predecessor => Ok((Some(session), "repeated")),
         StaleToken::SteppedUp => Ok((None, "stepped_up")),
         StaleToken::Unknown => Ok((None, INVALID)),

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::audit::note_unreadable;
 use super::email::is_awaited;
 use super::outcomes::counted;
-use super::proof::{ProofContext, Proven, Refusal};
+use super::proof::{ProofContext, Refusal, VerifiedFactor};
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::throttle::{Guard, ProofSource};
 use super::{Core, Fault};
@@ -52,7 +52,7 @@ pub struct SignedIn {
 struct Opened {
     session: ActiveSession,
     user: User,
-    proven: Proven,
+    verified: VerifiedFactor,
     remaining: i64,
 }
 
@@ -99,8 +99,8 @@ async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) -> R
     Ok(match decision {
         Decision::SignedIn(opened) => Verification::SignedIn(Box::new(SignedIn {
             grant: sign_in::grant(core, opened.session, &opened.user, now)?,
-            method: opened.proven.method,
-            recovery_codes: opened.proven.new_recovery_codes,
+            method: opened.verified.method,
+            recovery_codes: opened.verified.new_recovery_codes,
             recovery_codes_remaining: opened.remaining,
         })),
         Decision::Refused(refusal) => Verification::Refused(refusal),
@@ -141,8 +141,8 @@ fn decide(
         core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
         return Ok(Decision::invalid_code(&pending));
     }
-    match context.judge_at_sign_in(core, connection, guard, &attempt.code)? {
-        Ok(proven) => open(core, connection, &pending, &context, (proven, attempt.delivery)),
+    match context.verify_at_sign_in(core, connection, guard, &attempt.code)? {
+        Ok(verified) => open(core, connection, &pending, &context, (verified, attempt.delivery)),
         Err(Refusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
@@ -175,11 +175,11 @@ fn open(
     connection: &mut PgConnection,
     pending: &PendingSession,
     context: &ProofContext<'_>,
-    (proven, delivery): (Proven, RefreshTokenTransport),
+    (verified, delivery): (VerifiedFactor, RefreshTokenTransport),
 ) -> Result<Decision, Fault> {
     let (id, user) = (context.session_id, &context.held.user);
     let second = Proof {
-        method: proven.method,
+        method: verified.method,
         at: context.now,
     };
     let arrival = Arrival {
@@ -193,13 +193,13 @@ fn open(
     let Some(session) = sign_in::activate(core, connection, &arrival)? else {
         return Ok(Decision::NoSession);
     };
-    let created = AuditEvent::success(EventName::SessionCreated, user.id).because(proven.method.amr());
-    context.succeed(core, connection, proven.method, created)?;
+    let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());
+    context.succeed(core, connection, verified.method, created)?;
     let remaining = recovery_codes::remaining(connection, user.id)?;
     Ok(Decision::SignedIn(Box::new(Opened {
         session,
         user: user.clone(),
-        proven,
+        verified,
         remaining,
     })))
 }

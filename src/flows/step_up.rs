@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::account::load_second_factors;
 use super::audit::note_unreadable;
 use super::outcomes::counted;
-use super::proof::{Judgement, ProofContext, Refusal};
+use super::proof::{ProofContext, ProofResult, Refusal};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
 use super::throttle::{Buckets, ProofSource};
@@ -137,7 +137,7 @@ pub(super) async fn demand(core: &Arc<Core>, caller: &Caller, required: Requirem
 }
 
 /// Lists what an account can prove with, the strongest first. Whether a proof is looked at is the same question as in
-/// [`ProofContext::judge`] and [`ProofContext::judge_password`].
+/// [`ProofContext::verify`] and [`ProofContext::verify_password`].
 fn available_methods(
     core: &Core,
     connection: &mut PgConnection,
@@ -200,10 +200,10 @@ pub async fn step_up(
     proof: StepUpProof,
     origin: RequestOrigin,
 ) -> Result<StepUp, Fault> {
-    counted("step_up", judge(core, caller, proof, origin).await)
+    counted("step_up", verify(core, caller, proof, origin).await)
 }
 
-async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
+async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
     let proof = match proof {
         StepUpProof::Password(password) => match compare(core, caller.key(), password, &origin).await? {
             Ok(compared) => Checked::Password(compared),
@@ -213,7 +213,7 @@ async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: Re
     };
     let (key, claims, now) = (caller.key(), Arc::clone(&caller.claims), core.clock.now());
     let (shared, asked_from) = (Arc::clone(core), origin.clone());
-    let judged = core
+    let verdict = core
         .db
         .transaction("step_up", move |connection| -> Result<_, Fault> {
             let held = key.hold(connection, now)?;
@@ -224,22 +224,22 @@ async fn judge(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: Re
                 origin: &origin,
                 now,
             };
-            let judged = match &proof {
-                Checked::Code(code) => context.judge(&shared, connection, code)?,
+            let verdict = match &proof {
+                Checked::Code(code) => context.verify(&shared, connection, code)?,
                 Checked::Password(compared) => {
-                    context.judge_password(&shared, connection, compared, EventName::StepUpFail)?
+                    context.verify_password(&shared, connection, compared, EventName::StepUpFail)?
                 }
             };
-            let proven = match judged {
-                Ok(proven) => proven,
+            let verified = match verdict {
+                Ok(verified) => verified,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let session = renew(&shared, connection, &context, (&claims, proven.method))?;
+            let session = renew(&shared, connection, &context, (&claims, verified.method))?;
             Ok(Ok((session, held.user)))
         })
         .await;
-    let judged = note_unreadable(core, judged, key.session_id, asked_from).await?;
-    match judged {
+    let verdict = note_unreadable(core, verdict, key.session_id, asked_from).await?;
+    match verdict {
         Ok((session, user)) => {
             let grant = sign_in::grant(core, session, &user, now)?;
             Ok(StepUp::Granted(Box::new(grant)))
@@ -259,14 +259,14 @@ pub(super) struct ComparedPassword {
 
 /// Compares a password with that of the session's account, holding nothing while hashing. Nothing is hashed while the
 /// session has to wait for wrong ones: the time of an answer would otherwise tell what the answer does not. What comes
-/// out is not to be answered, nor to cost any further work, before [`ProofContext::judge_password`] has taken it: of many
+/// out is not to be answered, nor to cost any further work, before [`ProofContext::verify_password`] has taken it: of many
 /// requests that were let in together, those after the one that began a wait are told nothing.
 pub(super) async fn compare(
     core: &Arc<Core>,
     key: SessionKey,
     password: Password,
     origin: &RequestOrigin,
-) -> Result<Judgement<ComparedPassword>, Fault> {
+) -> Result<ProofResult<ComparedPassword>, Fault> {
     let buckets = Buckets::of_session_passwords(core, key.session_id)?;
     let (asked_from, now) = (origin.clone(), core.clock.now());
     let looked = core

@@ -217,8 +217,8 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
     };
     let secret = imported.totp_secret.as_ref();
     // Whoever reads an address that nobody has proven could take the account over, with its roles.
-    let proven = imported.email_verified || imported.names.email.is_none();
-    let (roles, dropped) = if proven {
+    let verified = imported.email_verified || imported.names.email.is_none();
+    let (roles, dropped) = if verified {
         (imported.roles, Vec::new())
     } else {
         (Vec::new(), imported.roles)

@@ -151,12 +151,12 @@ const OUTCOMES: &[(&str, &[&str])] = &[
     ),
 ];
 
-const JUDGED: &[&str] = &["right", "wrong", "replayed", "disabled", "locked"];
+const CODE_OUTCOMES: &[&str] = &["right", "wrong", "replayed", "disabled", "locked"];
 const FACTORS: &[(&str, &[&str])] = &[
-    ("otp", JUDGED),
-    ("recovery", JUDGED),
-    ("sms", JUDGED),
-    ("email_code", JUDGED),
+    ("otp", CODE_OUTCOMES),
+    ("recovery", CODE_OUTCOMES),
+    ("sms", CODE_OUTCOMES),
+    ("email_code", CODE_OUTCOMES),
 ];
 
 const SCOPES: &[&str] = &[

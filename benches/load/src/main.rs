@@ -187,7 +187,7 @@ fn everything(run: &Run) -> Result<Value, Box<dyn Error>> {
         println!("{name}: {value}");
     }
     println!("hot statements that read whole tables: {}\n", whole_tables.len());
-    let goals = report::judge(&runs, &starts, &flood, peak);
+    let goals = report::evaluate(&runs, &starts, &flood, peak);
     println!("{}", report::goals(&goals));
     bench.stop()?;
     Ok(json!({

@@ -112,7 +112,7 @@ pub fn goals_as_json(goals: &[Goal]) -> Value {
 }
 
 /// Compares what was measured with what is wanted of every machine.
-pub fn judge(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> Vec<Goal> {
+pub fn evaluate(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> Vec<Goal> {
     let all = |name: &str, value: &dyn Fn(&Row) -> f64| {
         let named = runs.iter().flatten().filter(|row| row.name == name);
         median(named.map(value).collect())

@@ -32,13 +32,13 @@ impl FromRequest for Administrator {
             let SignedIn(caller) = signed_in.await?;
             let Origin(origin) = origin.await?;
             let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
-            match admin::judge(&state.core, &caller, &origin).await? {
+            match admin::authorize(&state.core, &caller, &origin).await? {
                 Standing::Administrator => Ok(Self(Operator::administrator(&caller, origin))),
                 Standing::NotAdministrator => Err(Problem::new(
                     Code::Forbidden,
                     "This is for administrators: accounts with the role admin.",
                 )),
-                Standing::Unproven(demand) => Err(Problem::insufficient_user_authentication(&demand)),
+                Standing::StepUpRequired(demand) => Err(Problem::insufficient_user_authentication(&demand)),
             }
         }
         .boxed_local()

@@ -91,8 +91,8 @@ impl SignedIn {
     ///
     /// `insufficient_user_authentication` when it does not.
     pub async fn require_recent_proof(self, state: &ApiState) -> Result<RecentCaller, Problem> {
-        let judged = step_up::require_recent_proof(&state.core, self.0).await?;
-        judged.map_err(|demand| Problem::insufficient_user_authentication(&demand))
+        let verdict = step_up::require_recent_proof(&state.core, self.0).await?;
+        verdict.map_err(|demand| Problem::insufficient_user_authentication(&demand))
     }
 
     /// Goes on only if the token shows a recent proof of something held, where the account has something held.
@@ -101,8 +101,8 @@ impl SignedIn {
     ///
     /// `insufficient_user_authentication` when it does not.
     pub async fn require_holder(self, state: &ApiState) -> Result<Holder, Problem> {
-        let judged = step_up::require_holder(&state.core, self.0).await?;
-        judged.map_err(|demand| Problem::insufficient_user_authentication(&demand))
+        let verdict = step_up::require_holder(&state.core, self.0).await?;
+        verdict.map_err(|demand| Problem::insufficient_user_authentication(&demand))
     }
 }
 

@@ -23,7 +23,7 @@ pub fn hold(route: Route, scope: Scope) -> Route {
 }
 
 async fn count(scope: Scope, request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let verdict = judge(scope, &request);
+    let verdict = check(scope, &request);
     if let Some(wait) = verdict.wait {
         let mut problem = Problem::rate_limited(wait);
         for (name, value) in fields(&verdict.quotas) {
@@ -37,14 +37,14 @@ async fn count(scope: Scope, request: ServiceRequest, next: Next<BoxBody>) -> Re
 }
 
 /// A caller without an address came over a socket of this machine.
-fn judge(scope: Scope, request: &ServiceRequest) -> Verdict {
+fn check(scope: Scope, request: &ServiceRequest) -> Verdict {
     let state = request.app_data::<Data<ApiState>>();
     let address = origin::client(request.request());
     warn_of_hidden_proxies(request);
-    let judged = state
+    let verdict = state
         .zip(address)
         .map(|(state, address)| state.core.rate_limits.address(scope, address));
-    judged.unwrap_or_default()
+    verdict.unwrap_or_default()
 }
 
 /// Counting a proxy in place of those behind it would turn them all away together.

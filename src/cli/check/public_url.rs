@@ -35,7 +35,7 @@ pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>)
                 State::Skipped,
                 format!("{issuer} answers {status}, as it should before the start"),
             ),
-            Ok((status, body)) => match judge(&issuer, status, &body) {
+            Ok((status, body)) => match assess(&issuer, status, &body) {
                 (State::Ok, _)
                     if stage == Stage::Running && own_keys.is_some_and(|own| !publishes_one_of(&issuer, own)) =>
                 {
@@ -50,7 +50,7 @@ pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>)
                     State::Failed,
                     format!("{issuer}/metrics shows everyone how much goes on: have the proxy lead to LISTEN only"),
                 ),
-                judged => judged,
+                assessed => assessed,
             },
             // Without a public URL there is nothing in front: nothing listens because nothing was started.
             Err(Unanswered::Refused) if stage == Stage::BeforeStart || config.server.public_url.is_none() => (
@@ -99,7 +99,7 @@ fn has_port(config: &Config) -> bool {
         .is_some_and(|address| address.port() != 0)
 }
 
-fn judge(issuer: &str, status: u16, body: &str) -> (State, String) {
+fn assess(issuer: &str, status: u16, body: &str) -> (State, String) {
     if NOBODY_BEHIND.contains(&status) {
         return (
             State::Failed,
@@ -204,7 +204,7 @@ mod tests {
             (301, "", State::Failed),
             (502, "", State::Failed),
         ] {
-            assert_eq!(judge(issuer, status, body).0, expected, "{status} {body}");
+            assert_eq!(assess(issuer, status, body).0, expected, "{status} {body}");
         }
     }
 }

@@ -165,10 +165,10 @@ pub(super) fn measures(config: &Config, report: &mut Report) {
     report.add("measures", state, detail);
 }
 
-fn reaches(listen: &Listen, judged: impl Fn(IpAddr) -> bool) -> bool {
+fn reaches(listen: &Listen, concerns: impl Fn(IpAddr) -> bool) -> bool {
     match listen {
-        Listen::At(addresses) => addresses.iter().any(|address| judged(address.ip())),
-        Listen::Everywhere(_) => judged(Ipv6Addr::UNSPECIFIED.into()),
+        Listen::At(addresses) => addresses.iter().any(|address| concerns(address.ip())),
+        Listen::Everywhere(_) => concerns(Ipv6Addr::UNSPECIFIED.into()),
         Listen::Unix(_) => false,
     }
 }

@@ -32,7 +32,7 @@ pub enum Standing {
     /// They lack the role.
     NotAdministrator,
     /// They have the role, but have not proven enough to use it.
-    Unproven(Demand),
+    StepUpRequired(Demand),
 }
 
 /// What operators' work requires of the presented token, beside the role.
@@ -47,19 +47,19 @@ const REQUIRED: Requirement = Requirement {
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn judge(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin) -> Result<Standing, Fault> {
+pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin) -> Result<Standing, Fault> {
     let (standing, reason) = if !caller.authority.is_administrator() {
         (Standing::NotAdministrator, "not_an_administrator")
     } else if !REQUIRED.is_met_by(caller.authority.proofs(), core.clock.now()) {
         let demand = step_up::demand(core, caller, REQUIRED).await?;
-        (Standing::Unproven(demand), "second_factor_required")
+        (Standing::StepUpRequired(demand), "second_factor_required")
     } else {
         return Ok(Standing::Administrator);
     };
     let (key, now) = (caller.key(), core.clock.now());
     let (shared, origin) = (Arc::clone(core), origin.clone());
     core.db
-        .transaction("admin.judge", move |connection| {
+        .transaction("admin.authorize", move |connection| {
             let event = AuditEvent::failure(EventName::AuthzFail, reason, Some(key.user_id));
             let event = event.in_session(key.session_id);
             shared.audit_once_an_hour(connection, event, (&origin, now))
