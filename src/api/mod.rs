@@ -66,7 +66,7 @@ pub fn build_app(
     App::new()
         .app_data(state)
         .configure(|config| routes::configure(config, offered))
-        .default_service(address_limits::hold(
+        .default_service(address_limits::apply(
             web::to(handlers::fallback::not_found),
             Scope::Ordinary,
         ))

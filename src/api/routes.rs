@@ -673,13 +673,13 @@ fn resource(path: &str, specs: &[&'static RouteSpec]) -> impl HttpServiceFactory
     let allowed = specs.iter().map(names).collect::<Vec<_>>().join(", ");
     let resource = {
         let refuse = web::to(move || fallback::method_not_allowed(allowed.clone()));
-        web::resource(path.to_owned()).default_service(address_limits::hold(refuse, Scope::Ordinary))
+        web::resource(path.to_owned()).default_service(address_limits::apply(refuse, Scope::Ordinary))
     };
     let routed = specs.iter().fold(resource, |resource, spec| {
         let answers = |context: &GuardContext<'_>| spec.answers(&context.head().method);
         let route = (spec.handler)(web::route().guard(guard::fn_guard(answers)));
         resource.route(match spec.scope {
-            Some(scope) => address_limits::hold(route, scope),
+            Some(scope) => address_limits::apply(route, scope),
             None => route,
         })
     });

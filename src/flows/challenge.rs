@@ -48,7 +48,7 @@ pub async fn for_login(
     let shared = Arc::clone(core);
     core.db
         .transaction("challenge.for_login", move |connection| {
-            let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
+            let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
                 return Ok(Challenge::InvalidPreAuthToken);
             };
             let Some(session) = sessions::find_pending(connection, key, now)? else {
@@ -59,7 +59,7 @@ pub async fn for_login(
                 return Ok(Challenge::NotSetUp);
             }
             let context = ProofContext {
-                held: &held,
+                account: &account,
                 session_id: key.session_id,
                 source: ProofSource::SignIn,
                 origin: &origin,
@@ -86,7 +86,7 @@ pub async fn for_session(
     core.db
         .transaction("challenge.for_session", move |connection| {
             let context = ProofContext {
-                held: &key.hold(connection, now)?,
+                account: &key.lock_user(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
@@ -103,12 +103,12 @@ fn challenge(
     context: &ProofContext<'_>,
     channel: Channel,
 ) -> Result<Challenge, Fault> {
-    let (user, now) = (&context.held.user, context.now);
+    let (user, now) = (&context.account.user, context.now);
     let Some(destination) = confirmed_destination(core, connection, user, channel)? else {
         return Ok(Challenge::NotSetUp);
     };
     // A code that nobody would look at is not worth a message.
-    if context.held.codes_disabled {
+    if context.account.codes_disabled {
         return Ok(Challenge::NotSetUp);
     }
     let guard = context.look_at_codes(core, connection)?;

@@ -20,7 +20,7 @@ use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unpr
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::measures;
-use crate::store::users::{HeldUser, Insertion};
+use crate::store::users::{Insertion, LockedUser};
 use crate::store::{PgConnection, managed_users, users};
 
 pub(super) fn record(
@@ -61,7 +61,7 @@ pub async fn change(
     let shared = Arc::clone(core);
     core.db
         .transaction("email.change", move |connection| {
-            let user = key.hold(connection, now)?.user;
+            let user = key.lock_user(connection, now)?.user;
             let source = source_of(connection, Some(user.id), (&origin, now))?;
             let bound = changes_of_address(user.id, &source);
             if let Some(wait) = quotas::wait_or_take(&shared, connection, &[bound], now)? {
@@ -242,7 +242,7 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
     core.db
         .transaction("email.cancel_change", move |connection| {
             let redeemed = links::redeem_at_own_address(connection, key, purpose, now)?;
-            let Some((_purpose, HeldUser { user, .. })) = redeemed else {
+            let Some((_purpose, LockedUser { user, .. })) = redeemed else {
                 return Ok(false);
             };
             let request = Request { origin: &origin, now };

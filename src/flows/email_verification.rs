@@ -27,7 +27,7 @@ use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::{Identifier, User};
-use crate::store::users::{HeldUser, LoginUser, Renaming};
+use crate::store::users::{LockedUser, LoginUser, Renaming};
 use crate::store::{PgConnection, link_tokens, sessions, users};
 
 /// Names the kind: a link that confirms an address and one that changes it lead to the same page, and the token's row tells
@@ -203,14 +203,14 @@ async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOri
         .transaction("email.verify", move |connection| {
             let request = Request { origin: &origin, now };
             // The user's row first, as everywhere; what is proven holds from here to the commit.
-            let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
+            let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
                 return Ok(Verification::InvalidToken);
             };
             if let Some(refused) = recheck(&shared, connection, &proof, request)? {
                 return Ok(refused);
             }
             let kept = proof.session_id();
-            confirm(&shared, connection, (key, &held, kept), request)
+            confirm(&shared, connection, (key, &account, kept), request)
         })
         .await
 }
@@ -272,14 +272,14 @@ fn wait_to_change(
 fn confirm(
     core: &Core,
     connection: &mut PgConnection,
-    (key, held, kept): (LinkKey, &HeldUser, Option<SessionId>),
+    (key, account, kept): (LinkKey, &LockedUser, Option<SessionId>),
     request: Request<'_>,
 ) -> Result<Verification, Fault> {
-    let (user, now) = (&held.user, request.now);
+    let (user, now) = (&account.user, request.now);
     if let Some(wait) = wait_to_change(core, connection, (key, user), now)? {
         return Ok(Verification::Wait(wait));
     }
-    let Some(link) = links::redeem_held(connection, key, PURPOSE, now)? else {
+    let Some(link) = links::redeem_locked(connection, key, PURPOSE, now)? else {
         // A button that was pressed twice: nothing is left to do, and nothing went wrong.
         let used = links::find(connection, key, PURPOSE, now)?;
         let done = used.is_some_and(|link| link.used && user.verified_email() == Some(&link.email));

@@ -18,7 +18,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::totp::{PENDING_TTL_SECONDS, TotpCode, TotpSecret};
 use crate::domain::user::User;
 use crate::store::totp_factors::NewPendingFactor;
-use crate::store::users::HeldUser;
+use crate::store::users::LockedUser;
 use crate::store::{PgConnection, sessions, totp_factors, users};
 
 /// What an authenticator app needs; shown once.
@@ -101,7 +101,7 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
     core.db
         .transaction("enrolment.start", move |connection| {
             // Held, so that neither a second wish nor a confirmation at the same moment comes in between.
-            let Some(HeldUser { user, .. }) = users::find_active_for_update(connection, key.user_id)? else {
+            let Some(LockedUser { user, .. }) = users::find_active_for_update(connection, key.user_id)? else {
                 return Ok(Enrolment::InvalidPreAuthToken);
             };
             if sessions::find_pending(connection, key, now)?.is_none() {
@@ -137,13 +137,13 @@ pub async fn start_replacement(
     let shared = Arc::clone(core);
     core.db
         .transaction("enrolment.start_replacement", move |connection| {
-            let held = key.hold(connection, now)?;
+            let account = key.lock_user(connection, now)?;
             let asker = Asker {
                 session_id: key.session_id,
                 origin: &origin,
                 now,
             };
-            replace_pending(&shared, connection, &held.user, &asker).map(Enrolment::Started)
+            replace_pending(&shared, connection, &account.user, &asker).map(Enrolment::Started)
         })
         .await
 }
@@ -193,7 +193,7 @@ pub async fn confirm(
     core.db
         .transaction("enrolment.confirm", move |connection| {
             let context = ProofContext {
-                held: &key.hold(connection, now)?,
+                account: &key.lock_user(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,

@@ -21,7 +21,7 @@ use crate::domain::sending::{Dispatch, LINK_REQUESTS_RECORDED_AN_HOUR, Purpose};
 use crate::domain::session::SessionKey;
 use crate::domain::user::{Identifier, User};
 use crate::store::link_tokens::{NewLinkToken, StoredLink};
-use crate::store::users::HeldUser;
+use crate::store::users::LockedUser;
 use crate::store::{PgConnection, link_tokens, sessions, users};
 
 /// A request, and when it came.
@@ -315,7 +315,7 @@ pub(super) fn find(
 
 /// Uses a token up, and with it all others of its purpose. The caller holds the account that it is for. `None`: the token is
 /// expired or used, or the session that asked for it has ended.
-pub(super) fn redeem_held(
+pub(super) fn redeem_locked(
     connection: &mut PgConnection,
     key: LinkKey,
     purpose: LinkPurpose,
@@ -338,14 +338,14 @@ pub(super) fn redeem_at_own_address(
     key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
-) -> Result<Option<(LinkPurpose, HeldUser)>, Fault> {
+) -> Result<Option<(LinkPurpose, LockedUser)>, Fault> {
     // The user's row before the token's: whoever changes a password takes them in this order, too.
-    let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
+    let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
         return Ok(None);
     };
-    let redeemed = redeem_held(connection, key, purpose, now)?;
-    let own = redeemed.filter(|link| held.user.email.as_ref() == Some(&link.email));
-    Ok(own.map(|link| (link.purpose, held)))
+    let redeemed = redeem_locked(connection, key, purpose, now)?;
+    let own = redeemed.filter(|link| account.user.email.as_ref() == Some(&link.email));
+    Ok(own.map(|link| (link.purpose, account)))
 }
 
 /// Returns the row that a token of a purpose names, if its proof is right.

@@ -166,7 +166,7 @@ pub(super) fn count_wrong(
 ) -> Result<Option<TimeDelta>, Fault> {
     // Once more: of many that were let in together, those after the one that costs a wait are told nothing. They take
     // turns, by the account's row or else by that of the count.
-    users::hold(connection, user_id)?;
+    users::lock_user(connection, user_id)?;
     if let Admission::Wait(wait) = throttle.admit(connection, user_id, (origin, now))? {
         return Ok(Some(wait));
     }
@@ -195,21 +195,22 @@ pub(super) fn take_right(
     (login, throttle): (&LoginUser, &Throttle),
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<Taken, Fault> {
-    let held = users::find_login_for_update(connection, login.user.id)?;
+    let account = users::find_login_for_update(connection, login.user.id)?;
     // Once more, as for wrong ones, and before anything else: the one answer that differs would tell.
     let failed_before = match throttle.admit(connection, Some(login.user.id), (origin, now))? {
         Admission::Wait(wait) => return Ok(Taken::Wait(wait)),
         Admission::Admitted { failed_before } => failed_before,
     };
     // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
-    let unchanged = |held: &LoginUser| held.password.is_some() && held.password_version == login.password_version;
-    let Some(held) = held.filter(unchanged) else {
+    let unchanged =
+        |account: &LoginUser| account.password.is_some() && account.password_version == login.password_version;
+    let Some(account) = account.filter(unchanged) else {
         let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
         core.audit(connection, &[throttle.naming(event)], origin, now)?;
         return Ok(Taken::Gone);
     };
-    forgive(core, connection, (&held, throttle, failed_before), (origin, now))?;
-    Ok(Taken::Right(Box::new(held)))
+    forgive(core, connection, (&account, throttle, failed_before), (origin, now))?;
+    Ok(Taken::Right(Box::new(account)))
 }
 
 async fn open(
@@ -224,8 +225,8 @@ async fn open(
     let opened = core
         .db
         .transaction("login.open", move |connection| {
-            let held = match take_right(&shared, connection, (&login, &throttle), (&origin, now))? {
-                Taken::Right(held) => held,
+            let account = match take_right(&shared, connection, (&login, &throttle), (&origin, now))? {
+                Taken::Right(account) => account,
                 Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
                 Taken::Gone => return Ok(Opened::Gone),
             };
@@ -236,7 +237,7 @@ async fn open(
                 origin: &origin,
                 now,
             };
-            open_session(&shared, connection, &held, &opening)
+            open_session(&shared, connection, &account, &opening)
         })
         .await?;
     outcome(core, AuthenticationMethod::Password, opened, now)
@@ -246,14 +247,14 @@ async fn open(
 fn forgive(
     core: &Core,
     connection: &mut PgConnection,
-    (held, throttle, failed_before): (&LoginUser, &Throttle, bool),
+    (account, throttle, failed_before): (&LoginUser, &Throttle, bool),
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
     if failed_before {
         throttle.forgive(connection)?;
     }
-    if users::forgive_passwords(connection, held.user.id)? {
-        let event = AuditEvent::success(EventName::LoginSuccessAfterFail, held.user.id);
+    if users::forgive_passwords(connection, account.user.id)? {
+        let event = AuditEvent::success(EventName::LoginSuccessAfterFail, account.user.id);
         core.audit(connection, &[event], origin, now)?;
     }
     Ok(())

@@ -45,19 +45,19 @@ async fn open(
     let opened = core
         .db
         .transaction("magic_link.verify", move |connection| {
-            let Some((_purpose, held)) = links::redeem_at_own_address(connection, key, PURPOSE, now)? else {
+            let Some((_purpose, account)) = links::redeem_at_own_address(connection, key, PURPOSE, now)? else {
                 return Ok(None);
             };
             let request = Request { origin: &origin, now };
-            if held.user.email_verified_at.is_none() {
+            if account.user.email_verified_at.is_none() {
                 // Whoever set this password never showed that the address is theirs.
-                users::remove_password(connection, held.user.id, now)?;
+                users::remove_password(connection, account.user.id, now)?;
             }
-            take_over(&shared, connection, &held.user, request)?;
-            let Some(found) = users::find_login(connection, held.user.id)? else {
+            take_over(&shared, connection, &account.user, request)?;
+            let Some(found) = users::find_login(connection, account.user.id)? else {
                 return Ok(None);
             };
-            let used = AuditEvent::success(EventName::MagicLinkUsed, held.user.id).in_session(session_id);
+            let used = AuditEvent::success(EventName::MagicLinkUsed, account.user.id).in_session(session_id);
             shared.audit(connection, &[used], &origin, now)?;
             let opening = Opening {
                 id: session_id,

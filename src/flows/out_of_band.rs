@@ -268,7 +268,7 @@ pub async fn start(
     let shared = Arc::clone(core);
     core.db
         .transaction("out_of_band.start", move |connection| {
-            let user = key.hold(connection, now)?.user;
+            let user = key.lock_user(connection, now)?.user;
             let to_phone = phone_number.clone().map(Destination::Phone);
             let Some(destination) = to_phone.or_else(|| user.verified_email().cloned().map(Destination::Email)) else {
                 return Ok(Setup::NoVerifiedEmail);
@@ -342,9 +342,9 @@ pub async fn confirm(
     let shared = Arc::clone(core);
     core.db
         .transaction("out_of_band.confirm", move |connection| {
-            let held = key.hold(connection, now)?;
+            let account = key.lock_user(connection, now)?;
             let context = ProofContext {
-                held: &held,
+                account: &account,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
@@ -371,7 +371,7 @@ fn confirm_with(
     guard: &Guard,
     (channel, code): (Channel, &OneTimeCode),
 ) -> Result<bool, Fault> {
-    let (user, now) = (&context.held.user, context.now);
+    let (user, now) = (&context.account.user, context.now);
     let begun = out_of_band_factors::list_pending(connection, context.key(), now)?;
     let Some(pending) = begun.iter().find(|factor| factor.channel == channel) else {
         return Ok(false);
@@ -423,7 +423,7 @@ pub async fn remove(
     let shared = Arc::clone(core);
     core.db
         .transaction("out_of_band.remove", move |connection| {
-            let (user, user_id) = (key.hold(connection, now)?.user, key.user_id);
+            let (user, user_id) = (key.lock_user(connection, now)?.user, key.user_id);
             let before = account::load_second_factors(&shared, connection, &user, now)?;
             let mut after = before.clone();
             let (hint, notice) = match channel {

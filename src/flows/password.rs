@@ -23,7 +23,7 @@ use crate::domain::password::{Password, PasswordRejection};
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::store::users::HeldUser;
+use crate::store::users::LockedUser;
 use crate::store::{PgConnection, users};
 
 const PURPOSE: LinkPurpose = LinkPurpose::PasswordReset;
@@ -97,7 +97,7 @@ async fn verify_current(
     core.db
         .transaction("password.change", move |connection| {
             let context = ProofContext {
-                held: &key.hold(connection, now)?,
+                account: &key.lock_user(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
@@ -117,7 +117,7 @@ fn replace(
     context: &ProofContext<'_>,
     new: &StoredPassword,
 ) -> Result<(), Fault> {
-    let (user, origin, now) = (&context.held.user, context.origin, context.now);
+    let (user, origin, now) = (&context.account.user, context.origin, context.now);
     users::set_password(connection, user.id, new, now)?;
     let kept = Some(context.session_id);
     let ended = session_end::end_all(connection, user.id, kept, EndCause::PasswordChanged, now)?;
@@ -164,7 +164,7 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
     core.db
         .transaction("password.reset", move |connection| {
             let redeemed = links::redeem_at_own_address(connection, key, PURPOSE, now)?;
-            let Some((purpose, HeldUser { user, .. })) = redeemed else {
+            let Some((purpose, LockedUser { user, .. })) = redeemed else {
                 return Ok(Reset::InvalidToken);
             };
             let request = Request { origin: &origin, now };

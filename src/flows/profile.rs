@@ -73,7 +73,7 @@ async fn update(
     let shared = Arc::clone(core);
     core.db
         .transaction("profile.update", move |connection| {
-            let mut user = key.hold(connection, now)?.user;
+            let mut user = key.lock_user(connection, now)?.user;
             if let Some(wanted) = username
                 .as_ref()
                 .filter(|wanted| user.username.as_ref() != Some(wanted))
@@ -148,7 +148,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
     let shared = Arc::clone(core);
     core.db
         .transaction("profile.export", move |connection| {
-            let user = key.hold(connection, now)?.user;
+            let user = key.lock_user(connection, now)?.user;
             let event = AuditEvent::success(EventName::UserExported, user.id).in_session(key.session_id);
             shared.audit(connection, &[event], &origin, now)?;
             notify(&shared, connection, &user, Message::AccountExported, &origin, now)?;
@@ -220,7 +220,7 @@ pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
     let shared = Arc::clone(core);
     core.db
         .transaction("profile.delete", move |connection| {
-            let user = key.hold(connection, now)?.user;
+            let user = key.lock_user(connection, now)?.user;
             if let Some(wait) = wait_to_leave(&shared, connection, &user, now)? {
                 return Ok(Deletion::Wait(wait));
             }

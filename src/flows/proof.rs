@@ -27,13 +27,13 @@ use crate::domain::session::SessionKey;
 use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
 use crate::measures;
 use crate::store::totp_factors::StoredFactor;
-use crate::store::users::HeldUser;
+use crate::store::users::LockedUser;
 use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes, totp_factors, users};
 
 /// Who tries to prove something, in which session and when; the caller holds the user's row.
 #[derive(Clone, Copy)]
 pub(super) struct ProofContext<'a> {
-    pub(super) held: &'a HeldUser,
+    pub(super) account: &'a LockedUser,
     pub(super) session_id: SessionId,
     /// What the waits after wrong proofs go by.
     pub(super) source: ProofSource,
@@ -45,7 +45,7 @@ impl ProofContext<'_> {
     /// Names the session.
     pub(super) const fn key(&self) -> SessionKey {
         SessionKey {
-            user_id: self.held.user.id,
+            user_id: self.account.user.id,
             session_id: self.session_id,
         }
     }
@@ -56,13 +56,13 @@ impl ProofContext<'_> {
 
     /// Reads the counts that second factors from there go by.
     pub(super) fn look_at_codes(&self, core: &Core, connection: &mut PgConnection) -> Result<Guard, Fault> {
-        let key = (self.held.user.id, self.session_id);
+        let key = (self.account.user.id, self.session_id);
         Buckets::of_codes(core, self.source, key, self.origin)?.look(connection)
     }
 
     /// Returns how long no proof from there is looked at.
     pub(super) fn wait(&self, connection: &mut PgConnection, guard: &Guard) -> Result<Option<TimeDelta>, Fault> {
-        guard.wait(connection, Some(self.held.user.id), self.request())
+        guard.wait(connection, Some(self.account.user.id), self.request())
     }
 }
 
@@ -146,7 +146,7 @@ impl ProofContext<'_> {
         (code, pending): (&SecondFactorCode, PendingTotp),
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let method = code.method().as_str();
-        if self.held.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
+        if self.account.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
             measures::code(method, "disabled");
             return self.refuse_unseen(core, connection);
         }
@@ -176,7 +176,7 @@ impl ProofContext<'_> {
         guard: Guard,
         code: &SecondFactorCode,
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
-        let user_id = Some(self.held.user.id);
+        let user_id = Some(self.account.user.id);
         let method = code.method().as_str();
         if self.was_used(core, connection, code)? {
             measures::code(method, "replayed");
@@ -194,7 +194,7 @@ impl ProofContext<'_> {
     /// Refuses a code of a factor that was disabled, like any other. It is no guess at anything, so nobody waits for it: the
     /// owner's recovery code is looked at all the same.
     fn refuse_unseen(&self, core: &Core, connection: &mut PgConnection) -> Result<ProofResult<VerifiedFactor>, Fault> {
-        let event = AuditEvent::failure(EventName::MfaFail, "disabled", Some(self.held.user.id));
+        let event = AuditEvent::failure(EventName::MfaFail, "disabled", Some(self.account.user.id));
         core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
         Ok(Err(Refusal::InvalidCode(None)))
     }
@@ -202,11 +202,11 @@ impl ProofContext<'_> {
     /// Counts a wrong code of a confirmed factor among those that time does not forgive. The last of them disables the factors
     /// that can be guessed, and the owner is told how to come back.
     fn count_in_a_row(&self, core: &Core, connection: &mut PgConnection) -> Result<(), Fault> {
-        let user = &self.held.user;
+        let user = &self.account.user;
         if !load_second_factors(core, connection, user, self.now)?.any_confirmed() {
             return Ok(());
         }
-        let in_a_row = self.held.failed_codes.saturating_add(1);
+        let in_a_row = self.account.failed_codes.saturating_add(1);
         users::set_failed_codes(connection, user.id, in_a_row)?;
         if !failed_attempts::is_over(in_a_row) || !users::disable_codes(connection, user.id, self.now)? {
             return Ok(());
@@ -219,14 +219,14 @@ impl ProofContext<'_> {
 
     /// Lets codes count again: the owner confirmed a factor in a session that proved who they are.
     pub(super) fn enable_codes(&self, connection: &mut PgConnection) -> Result<(), Fault> {
-        if self.held.codes_disabled {
-            users::enable_codes(connection, self.held.user.id)?;
+        if self.account.codes_disabled {
+            users::enable_codes(connection, self.account.user.id)?;
         }
         Ok(())
     }
 
     fn was_used(&self, core: &Core, connection: &mut PgConnection, code: &SecondFactorCode) -> Result<bool, Fault> {
-        let user_id = self.held.user.id;
+        let user_id = self.account.user.id;
         match code {
             SecondFactorCode::Totp(code) => {
                 let Some(active) = totp_factors::find_active(connection, user_id)? else {
@@ -258,8 +258,8 @@ impl ProofContext<'_> {
         if let Some(wait) = self.wait(connection, &guard)? {
             return Ok(Err(Refusal::Locked(wait)));
         }
-        let user_id = self.held.user.id;
-        let still = self.held.usable_password.is_some() && self.held.usable_password == compared.version;
+        let user_id = self.account.user.id;
+        let still = self.account.usable_password.is_some() && self.account.usable_password == compared.version;
         if compared.right && still {
             guard.forgive(connection)?;
             users::forgive_passwords(connection, user_id)?;
@@ -284,13 +284,13 @@ impl ProofContext<'_> {
         (mut guard, notice): (Guard, Message),
         event: AuditEvent,
     ) -> Result<(), Fault> {
-        let user_id = self.held.user.id;
+        let user_id = self.account.user.id;
         // The caller holds the account, so no wait can have begun since the counts were read.
         let tally = guard.count(connection, Some(user_id), self.request())?;
         notify_failures(
             core,
             connection,
-            &self.held.user,
+            &self.account.user,
             (guard.failed(), notice),
             self.request(),
         )?;
@@ -314,11 +314,11 @@ impl ProofContext<'_> {
 
     /// Forgets the wrong codes of this source, and those in a row, after a right one.
     pub(super) fn forgive(&self, core: &Core, connection: &mut PgConnection, guard: &Guard) -> Result<(), Fault> {
-        let in_a_row = self.held.failed_codes;
-        notify_success(core, connection, &self.held.user, in_a_row, self.request())?;
+        let in_a_row = self.account.failed_codes;
+        notify_success(core, connection, &self.account.user, in_a_row, self.request())?;
         guard.forgive(connection)?;
         if in_a_row > 0 {
-            users::set_failed_codes(connection, self.held.user.id, 0)?;
+            users::set_failed_codes(connection, self.account.user.id, 0)?;
         }
         Ok(())
     }
@@ -331,7 +331,7 @@ impl ProofContext<'_> {
         method: AuthenticationMethod,
         done: AuditEvent,
     ) -> Result<(), Fault> {
-        let right = AuditEvent::success(EventName::MfaSuccess, self.held.user.id).because(method.amr());
+        let right = AuditEvent::success(EventName::MfaSuccess, self.account.user.id).because(method.amr());
         let code = (method != AuthenticationMethod::Password).then_some(right);
         let events = code.into_iter().chain([done]);
         let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
@@ -345,7 +345,7 @@ impl ProofContext<'_> {
         name: EventName,
         method: AuthenticationMethod,
     ) -> Result<(), Fault> {
-        let event = AuditEvent::success(name, self.held.user.id).because(method.amr());
+        let event = AuditEvent::success(name, self.account.user.id).because(method.amr());
         Ok(core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?)
     }
 
@@ -358,7 +358,7 @@ impl ProofContext<'_> {
     ) -> Result<Option<VerifiedFactor>, Fault> {
         // Where one is confirmed, that one counts: a secret that is to take its place is confirmed elsewhere. The first one is
         // confirmed here, by the session that began it and no other.
-        let factor = match totp_factors::find_active(connection, self.held.user.id)? {
+        let factor = match totp_factors::find_active(connection, self.account.user.id)? {
             None if pending == PendingTotp::Confirmed => totp_factors::find_pending(connection, self.key(), self.now)?,
             active => active,
         };
@@ -371,12 +371,12 @@ impl ProofContext<'_> {
         if !factor.active {
             return self.confirm_first(core, connection, &factor, step);
         }
-        let spent = totp_factors::advance_step(connection, self.held.user.id, factor.id, step)?;
+        let spent = totp_factors::advance_step(connection, self.account.user.id, factor.id, step)?;
         Ok(spent.then_some(VerifiedFactor::by(AuthenticationMethod::Totp)))
     }
 
     fn matched_step(&self, core: &Core, factor: &StoredFactor, code: &TotpCode) -> Result<Option<TimeStep>, Fault> {
-        let place = SealedAt::totp_secret(factor.id, self.held.user.id);
+        let place = SealedAt::totp_secret(factor.id, self.account.user.id);
         let secret = core.sealer.open(&place, &factor.sealed_secret)?;
         let matched = TotpSecret::from_bytes(secret).matched_step(code, self.now, factor.last_step);
         if let Some(step) = matched {
@@ -393,13 +393,13 @@ impl ProofContext<'_> {
         factor: &StoredFactor,
         step: TimeStep,
     ) -> Result<Option<VerifiedFactor>, Fault> {
-        if load_second_factors(core, connection, &self.held.user, self.now)?.any_confirmed() {
+        if load_second_factors(core, connection, &self.account.user, self.now)?.any_confirmed() {
             return Ok(None);
         }
         notify(
             core,
             connection,
-            &self.held.user,
+            &self.account.user,
             Message::AuthenticatorAdded,
             self.origin,
             self.now,
@@ -416,7 +416,7 @@ impl ProofContext<'_> {
         factor: &StoredFactor,
         step: TimeStep,
     ) -> Result<VerifiedFactor, Fault> {
-        let user = &self.held.user;
+        let user = &self.account.user;
         totp_factors::confirm(connection, user.id, factor.id, step, self.now)?;
         self.record(
             core,
@@ -445,7 +445,7 @@ impl ProofContext<'_> {
         if let Some(wait) = self.wait(connection, &guard)? {
             return Ok(Err(Refusal::Locked(wait)));
         }
-        let user = &self.held.user;
+        let user = &self.account.user;
         let pending = totp_factors::find_pending(connection, self.key(), self.now)?;
         let step = match &pending {
             Some(pending) => self.matched_step(core, pending, code)?,
@@ -473,7 +473,7 @@ impl ProofContext<'_> {
         core: &Core,
         connection: &mut PgConnection,
     ) -> Result<Vec<RecoveryCode>, Fault> {
-        let user_id = self.held.user.id;
+        let user_id = self.account.user.id;
         let codes = RecoveryCode::generate_set(core.random.as_ref());
         let hashes: Result<Vec<_>, _> = codes.iter().map(|code| core.codes.hash(user_id, code)).collect();
         recovery_codes::replace_set(connection, user_id, &hashes?, self.now)?;
@@ -492,7 +492,7 @@ impl ProofContext<'_> {
         connection: &mut PgConnection,
         code: &RecoveryCode,
     ) -> Result<Option<VerifiedFactor>, Fault> {
-        let user = &self.held.user;
+        let user = &self.account.user;
         let candidates = core.codes.candidates(user.id, code);
         if !recovery_codes::consume(connection, user.id, &candidates, self.now)? {
             return Ok(None);
@@ -518,13 +518,13 @@ impl ProofContext<'_> {
     ) -> Result<Option<VerifiedFactor>, Fault> {
         // The factor may have been removed or replaced since the code was sent, or its address may not be the owner's any
         // more, or the deployment may have given the channel up.
-        let Some(destination) = confirmed_destination(core, connection, &self.held.user, channel)? else {
+        let Some(destination) = confirmed_destination(core, connection, &self.account.user, channel)? else {
             return Ok(None);
         };
         if !self.spend_sent_code(core, connection, CodePurpose::Authentication, &destination, code)? {
             return Ok(None);
         }
-        let used = out_of_band_factors::mark_used(connection, self.held.user.id, channel, self.now)?;
+        let used = out_of_band_factors::mark_used(connection, self.account.user.id, channel, self.now)?;
         Ok(used.then_some(VerifiedFactor::by(match channel {
             Channel::Email => AuthenticationMethod::EmailCode,
             Channel::Sms => AuthenticationMethod::SmsCode,

@@ -34,12 +34,12 @@ pub async fn renew_codes(
     let shared = Arc::clone(core);
     core.db
         .transaction("recovery.renew_codes", move |connection| {
-            let held = key.hold(connection, now)?;
-            if !load_second_factors(&shared, connection, &held.user, now)?.any_confirmed() {
+            let account = key.lock_user(connection, now)?;
+            if !load_second_factors(&shared, connection, &account.user, now)?.any_confirmed() {
                 return Ok(None);
             }
             let context = ProofContext {
-                held: &held,
+                account: &account,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
@@ -49,7 +49,7 @@ pub async fn renew_codes(
             notify(
                 &shared,
                 connection,
-                &held.user,
+                &account.user,
                 Message::RecoveryCodesReplaced,
                 &origin,
                 now,
@@ -93,7 +93,7 @@ pub async fn remove_authenticator(
     core.db
         .transaction("recovery.remove_authenticator", move |connection| {
             let context = ProofContext {
-                held: &key.hold(connection, now)?,
+                account: &key.lock_user(connection, now)?,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
@@ -125,7 +125,7 @@ fn decide_removal(
     password: &ComparedPassword,
     code: &SecondFactorCode,
 ) -> Result<Removal, Fault> {
-    let (user, now) = (&context.held.user, context.now);
+    let (user, now) = (&context.account.user, context.now);
     let mut factors = load_second_factors(core, connection, user, now)?;
     if !factors.totp {
         return Ok(Removal::NotSetUp);

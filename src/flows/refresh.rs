@@ -146,7 +146,7 @@ fn repeat_or_end(
         session_id: id,
     } = token.session();
     // The user's row before the session's, as everywhere: a reuse takes away what waits on the account, too.
-    users::hold(connection, Some(user_id))?;
+    users::lock_user(connection, Some(user_id))?;
     // Held still, so that what is judged is what is answered or ended.
     let Some(session) = sessions::find_live_for_update(connection, key, now)? else {
         // Ended as such by the first who comes too late, so that the trail has one row of it however many come.

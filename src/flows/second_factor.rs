@@ -117,11 +117,11 @@ fn decide(
     now: DateTime<Utc>,
 ) -> Result<Decision, Fault> {
     // The user's row before any session's, as everywhere: requests that take them the other way round wait for each other.
-    let Some(held) = users::find_active_for_update(connection, key.user_id)? else {
+    let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
         return Ok(Decision::NoSession);
     };
     let context = ProofContext {
-        held: &held,
+        account: &account,
         session_id: key.session_id,
         source: ProofSource::SignIn,
         origin: &attempt.origin,
@@ -137,7 +137,7 @@ fn decide(
         return Ok(Decision::NoSession);
     };
     if !pending.proofs.allow_second(attempt.code.method()) {
-        let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(held.user.id));
+        let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(account.user.id));
         core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
         return Ok(Decision::invalid_code(&pending));
     }
@@ -163,7 +163,7 @@ fn put_off(
     context: &ProofContext<'_>,
     guard: &Guard,
 ) -> Result<Option<Decision>, Fault> {
-    if is_awaited(core, &context.held.user) {
+    if is_awaited(core, &context.account.user) {
         return Ok(Some(Decision::EmailNotVerified));
     }
     let wait = context.wait(connection, guard)?;
@@ -177,7 +177,7 @@ fn open(
     context: &ProofContext<'_>,
     (verified, delivery): (VerifiedFactor, RefreshTokenTransport),
 ) -> Result<Decision, Fault> {
-    let (id, user) = (context.session_id, &context.held.user);
+    let (id, user) = (context.session_id, &context.account.user);
     let second = Proof {
         method: verified.method,
         at: context.now,

@@ -13,7 +13,7 @@ use crate::domain::session::{ListedSession, SessionKey};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::store::error::StoreError;
-use crate::store::users::HeldUser;
+use crate::store::users::LockedUser;
 use crate::store::{PgConnection, sessions, users};
 
 /// The user behind an access token. The session's row is not part of it: other tokens of the session move that, and a
@@ -73,10 +73,10 @@ impl Caller {
 impl SessionKey {
     /// Holds the caller's account and session for the rest of a transaction, so that changes of one account take turns, and
     /// none is made for a session that was ended a moment ago.
-    pub(super) fn hold(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<HeldUser, Fault> {
-        let held = users::find_active_for_update(connection, self.user_id)?;
+    pub(super) fn lock_user(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<LockedUser, Fault> {
+        let account = users::find_active_for_update(connection, self.user_id)?;
         let live = sessions::find_live_for_update(connection, self, now)?;
-        held.filter(|_| live.is_some()).ok_or(Fault::SessionEnded)
+        account.filter(|_| live.is_some()).ok_or(Fault::SessionEnded)
     }
 }
 
@@ -132,7 +132,7 @@ pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin
     let shared = Arc::clone(core);
     core.db
         .transaction("sessions.end_others", move |connection| {
-            key.hold(connection, now)?;
+            key.lock_user(connection, now)?;
             let kept = Some(key.session_id);
             let cause = EndCause::OthersEndedByOwner;
             let ended = session_end::end_all(connection, key.user_id, kept, cause, now)?;

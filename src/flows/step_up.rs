@@ -216,9 +216,9 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
     let verdict = core
         .db
         .transaction("step_up", move |connection| -> Result<_, Fault> {
-            let held = key.hold(connection, now)?;
+            let account = key.lock_user(connection, now)?;
             let context = ProofContext {
-                held: &held,
+                account: &account,
                 session_id: key.session_id,
                 source: ProofSource::Session,
                 origin: &origin,
@@ -235,7 +235,7 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let session = renew(&shared, connection, &context, (&claims, verified.method))?;
-            Ok(Ok((session, held.user)))
+            Ok(Ok((session, account.user)))
         })
         .await;
     let verdict = note_unreadable(core, verdict, key.session_id, asked_from).await?;
@@ -302,7 +302,7 @@ fn renew(
     let live = sessions::find_live_for_update(connection, key, now)?.ok_or(Fault::SessionEnded)?;
     // On top of what the presented token shows, and not of what the row says: with an older token of the session and a
     // password, a thief would otherwise get a token that says what the owner proved with a newer one.
-    let shown = Authority::of(claims, &live, &context.held.user);
+    let shown = Authority::of(claims, &live, &context.account.user);
     let proofs = shown.proofs().with(Proof { method, at: now });
     let session = sessions::step_up(connection, key, &proofs, core.settings.lifetimes.idle, now)?;
     let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());

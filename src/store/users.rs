@@ -142,14 +142,10 @@ fn is_usable(scheme: &str, disabled_at: Option<DateTime<Utc>>) -> bool {
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn hold(connection: &mut PgConnection, id: Option<UserId>) -> Result<(), StoreError> {
+pub fn lock_user(connection: &mut PgConnection, id: Option<UserId>) -> Result<(), StoreError> {
     // The nil id is nobody's: a name that nobody has costs the same statement.
-    let held = users::table.find(id.map_or_else(Uuid::nil, UserId::uuid));
-    let _found: Option<Uuid> = held
-        .select(users::id)
-        .for_no_key_update()
-        .first(connection)
-        .optional()?;
+    let row = users::table.find(id.map_or_else(Uuid::nil, UserId::uuid));
+    let _found: Option<Uuid> = row.select(users::id).for_no_key_update().first(connection).optional()?;
     Ok(())
 }
 
@@ -465,7 +461,7 @@ impl From<UserRow> for User {
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<HeldUser>, StoreError> {
+pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<LockedUser>, StoreError> {
     let found: Option<(UserRow, GuardRow)> = users::table
         .filter(users::id.eq(id.uuid()))
         .filter(users::status.eq("active"))
@@ -474,11 +470,11 @@ pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Resu
         .for_no_key_update()
         .first(connection)
         .optional()?;
-    Ok(found.map(HeldUser::from))
+    Ok(found.map(LockedUser::from))
 }
 
 /// An account whose row is held for the rest of the transaction.
-pub struct HeldUser {
+pub struct LockedUser {
     /// The account.
     pub user: User,
     /// Its wrong second factors in a row, however long ago.
@@ -489,7 +485,7 @@ pub struct HeldUser {
     pub usable_password: Option<i32>,
 }
 
-impl From<(UserRow, GuardRow)> for HeldUser {
+impl From<(UserRow, GuardRow)> for LockedUser {
     fn from((user, guard): (UserRow, GuardRow)) -> Self {
         Self {
             user: user.into(),

@@ -18,7 +18,7 @@ use crate::api::state::ApiState;
 use crate::rate_limits::{Remaining, Scope, Verdict};
 
 /// Puts a route under the limits of a scope.
-pub fn hold(route: Route, scope: Scope) -> Route {
+pub fn apply(route: Route, scope: Scope) -> Route {
     route.wrap(from_fn(move |request, next| count(scope, request, next)))
 }
 

@@ -164,8 +164,8 @@ impl Work<'_> {
         let Some(key) = self.operator.administrator else {
             return Ok(Ok(()));
         };
-        let held = key.hold(connection, self.now)?;
-        if roles::is_administrator(&held.user.roles) {
+        let account = key.lock_user(connection, self.now)?;
+        if roles::is_administrator(&account.user.roles) {
             return Ok(Ok(()));
         }
         self.record_refusal(connection, Refusal::NotAdministrator, None)?;
