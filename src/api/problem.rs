@@ -17,7 +17,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
-use crate::flows::proof::Refusal;
+use crate::flows::proof::ProofRefusal;
 use crate::flows::step_up::Demand;
 
 /// The media type of every error answer.
@@ -313,13 +313,13 @@ impl From<PasswordRejection> for Problem {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
+impl From<ProofRefusal> for Problem {
+    fn from(refusal: ProofRefusal) -> Self {
         match refusal {
-            Refusal::InvalidCredentials => Self::of(Code::InvalidCredentials),
-            Refusal::InvalidCode(None) => Self::of(Code::InvalidCode),
-            Refusal::InvalidCode(Some(left)) => Self::of(Code::InvalidCode).with("attempts_remaining", left),
-            Refusal::Locked(wait) => Self::rate_limited(wait),
+            ProofRefusal::InvalidCredentials => Self::of(Code::InvalidCredentials),
+            ProofRefusal::InvalidCode(None) => Self::of(Code::InvalidCode),
+            ProofRefusal::InvalidCode(Some(left)) => Self::of(Code::InvalidCode).with("attempts_remaining", left),
+            ProofRefusal::Locked(wait) => Self::rate_limited(wait),
         }
     }
 }

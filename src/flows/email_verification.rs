@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::email::{record, wait_to_leave};
 use super::links::{self, Request};
 use super::login::{Taken, count_wrong, take_right};
-use super::proof::Refusal;
+use super::proof::ProofRefusal;
 use super::sending::notify;
 use super::sessions::Caller;
 use super::throttle::{self, Admission, Throttle};
@@ -58,7 +58,7 @@ pub enum Verification {
     /// The pre-auth token is not good. The mailed token stays good.
     InvalidPreAuthToken,
     /// The password was not taken. The mailed token stays good.
-    Refused(Refusal),
+    Refused(ProofRefusal),
     /// The address that the account has was not proven, and left its accounts too often; it stays for so long. The mailed token
     /// stays good.
     Wait(TimeDelta),
@@ -169,11 +169,11 @@ async fn compare(
     login: LoginUser,
     password: Password,
     origin: &RequestOrigin,
-) -> Result<Result<Compared, Refusal>, Fault> {
+) -> Result<Result<Compared, ProofRefusal>, Fault> {
     let user = &login.user;
     let by_email = user.email.clone().map(Identifier::Email);
     let Some(name) = by_email.or_else(|| user.username.clone().map(Identifier::Username)) else {
-        return Ok(Err(Refusal::InvalidCredentials));
+        return Ok(Err(ProofRefusal::InvalidCredentials));
     };
     let throttle = Arc::new(Throttle::of(core, &name, origin)?);
     let (shared, user_id, now, asked_from) = (Arc::clone(&throttle), user.id, core.clock.now(), origin.clone());
@@ -186,7 +186,7 @@ async fn compare(
         })
         .await?;
     if let Admission::Wait(wait) = admission {
-        return Ok(Err(Refusal::Locked(wait)));
+        return Ok(Err(ProofRefusal::Locked(wait)));
     }
     let verdict = core.hasher.verify(requester, password, login.password.clone()).await?;
     Ok(Ok(Compared {
@@ -240,13 +240,13 @@ fn recheck(
     let refusal = if compared.right {
         match take_right(core, connection, (login, throttle), (origin, now))? {
             Taken::Right(_) => return Ok(None),
-            Taken::Wait(wait) => Refusal::Locked(wait),
-            Taken::Gone => Refusal::InvalidCredentials,
+            Taken::Wait(wait) => ProofRefusal::Locked(wait),
+            Taken::Gone => ProofRefusal::InvalidCredentials,
         }
     } else {
         let wrong = (Some(login.user.id), throttle, "email_verification");
         let wait = count_wrong(core, connection, wrong, (origin, now))?;
-        wait.map_or(Refusal::InvalidCredentials, Refusal::Locked)
+        wait.map_or(ProofRefusal::InvalidCredentials, ProofRefusal::Locked)
     };
     Ok(Some(Verification::Refused(refusal)))
 }

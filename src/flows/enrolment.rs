@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
-use super::proof::{ProofContext, Refusal};
+use super::proof::{ProofContext, ProofRefusal};
 use super::step_up::RecentCaller;
 use super::throttle::ProofSource;
 use super::{Core, Fault};
@@ -174,7 +174,7 @@ pub enum Confirmation {
     /// It counts from now on. Recovery codes are made where none were left, and shown this once.
     Confirmed(Option<Vec<RecoveryCode>>),
     /// It was not, or nothing waits for a code.
-    Refused(Refusal),
+    Refused(ProofRefusal),
 }
 
 /// Confirms the authenticator that the caller's session asked for.

@@ -56,7 +56,7 @@ pub struct PendingLogin {
 }
 
 /// A name and a password at the first door.
-pub struct Attempt {
+pub struct LoginAttempt {
     /// Who it says it is.
     pub identifier: Identifier,
     /// What was typed.
@@ -72,12 +72,12 @@ pub struct Attempt {
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn login(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
+pub async fn login(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, Fault> {
     counted("login", authenticate(core, attempt).await)
 }
 
-async fn authenticate(core: &Arc<Core>, attempt: Attempt) -> Result<Login, Fault> {
-    let Attempt {
+async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, Fault> {
+    let LoginAttempt {
         identifier,
         password,
         delivery,

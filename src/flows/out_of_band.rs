@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::proof::{ProofContext, Refusal};
+use super::proof::{ProofContext, ProofRefusal};
 use super::sending::{Contents, Decision, Permit, decide, notify, post};
 use super::step_up::RecentCaller;
 use super::throttle::{Guard, ProofSource};
@@ -323,7 +323,7 @@ pub enum Confirmation {
     /// The factor counts from now on.
     Confirmed,
     /// It was not, or nothing waits for a code.
-    Refused(Refusal),
+    Refused(ProofRefusal),
 }
 
 /// Confirms the factor that the caller's session asked for.
@@ -352,7 +352,7 @@ pub async fn confirm(
             };
             let guard = context.look_at_codes(&shared, connection)?;
             if let Some(wait) = context.wait(connection, &guard)? {
-                return Ok(Confirmation::Refused(Refusal::Locked(wait)));
+                return Ok(Confirmation::Refused(ProofRefusal::Locked(wait)));
             }
             if confirm_with(&shared, connection, &context, &guard, (channel, &code))? {
                 return Ok(Confirmation::Confirmed);

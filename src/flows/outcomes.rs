@@ -3,7 +3,7 @@
 use super::Fault;
 use super::login::Login;
 use super::password::{Change, Reset};
-use super::proof::Refusal;
+use super::proof::ProofRefusal;
 use super::refresh::Refresh;
 use super::register::Registration;
 use super::second_factor::Verification;
@@ -49,7 +49,7 @@ impl Outcome for Option<Login> {
     }
 }
 
-impl Outcome for Refusal {
+impl Outcome for ProofRefusal {
     fn word(&self) -> &'static str {
         match self {
             Self::InvalidCredentials => "invalid_credentials",

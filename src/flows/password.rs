@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::email::{confirm_invited, end_all_sessions, take_over};
 use super::links::{self, Request};
 use super::outcomes::counted;
-use super::proof::{ProofContext, ProofResult, Refusal};
+use super::proof::{ProofContext, ProofRefusal, ProofResult};
 use super::sending::notify;
 use super::sessions::Caller;
 use super::step_up::{ComparedPassword, Holder, compare};
@@ -34,7 +34,7 @@ pub enum Change {
     /// It counts from now on; all other sessions have ended.
     Changed,
     /// The current password was not taken.
-    Refused(Refusal),
+    Refused(ProofRefusal),
     /// The new password is refused.
     Rejected(PasswordRejection),
 }

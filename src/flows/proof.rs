@@ -94,7 +94,7 @@ enum PendingTotp {
 
 /// Why a proof was not taken; it was written down, and counted where it was a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ProofRefusal {
     /// The password was wrong.
     InvalidCredentials,
     /// The code was wrong, expired or used before: nobody is told which.
@@ -108,7 +108,7 @@ pub enum Refusal {
 }
 
 /// What became of a proof.
-pub(super) type ProofResult<T> = Result<T, Refusal>;
+pub(super) type ProofResult<T> = Result<T, ProofRefusal>;
 
 impl ProofContext<'_> {
     /// Judges a code of a confirmed factor and spends it if it is right.
@@ -121,7 +121,7 @@ impl ProofContext<'_> {
         let guard = self.look_at_codes(core, connection)?;
         if let Some(wait) = self.wait(connection, &guard)? {
             measures::code(code.method().as_str(), "locked");
-            return Ok(Err(Refusal::Locked(wait)));
+            return Ok(Err(ProofRefusal::Locked(wait)));
         }
         self.verify_with(core, connection, guard, (code, PendingTotp::Ignored))
     }
@@ -182,7 +182,7 @@ impl ProofContext<'_> {
             measures::code(method, "replayed");
             let event = AuditEvent::failure(EventName::MfaReplay, code.method().amr(), user_id);
             core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-            return Ok(Err(Refusal::InvalidCode(None)));
+            return Ok(Err(ProofRefusal::InvalidCode(None)));
         }
         measures::code(method, "wrong");
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
@@ -196,7 +196,7 @@ impl ProofContext<'_> {
     fn refuse_unseen(&self, core: &Core, connection: &mut PgConnection) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let event = AuditEvent::failure(EventName::MfaFail, "disabled", Some(self.account.user.id));
         core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-        Ok(Err(Refusal::InvalidCode(None)))
+        Ok(Err(ProofRefusal::InvalidCode(None)))
     }
 
     /// Counts a wrong code of a confirmed factor among those that time does not forgive. The last of them disables the factors
@@ -256,7 +256,7 @@ impl ProofContext<'_> {
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let guard = Buckets::of_session_passwords(core, self.session_id)?.look(connection)?;
         if let Some(wait) = self.wait(connection, &guard)? {
-            return Ok(Err(Refusal::Locked(wait)));
+            return Ok(Err(ProofRefusal::Locked(wait)));
         }
         let user_id = self.account.user.id;
         let still = self.account.usable_password.is_some() && self.account.usable_password == compared.version;
@@ -268,12 +268,12 @@ impl ProofContext<'_> {
         if compared.right {
             let event = AuditEvent::failure(failure, "changed_meanwhile", Some(user_id));
             core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
-            return Ok(Err(Refusal::InvalidCredentials));
+            return Ok(Err(ProofRefusal::InvalidCredentials));
         }
         let event = AuditEvent::failure(failure, "password", Some(user_id));
         self.count_wrong(core, connection, (guard, Message::PasswordFailures), event)?;
         count_on_account(core, connection, Some(user_id), self.request())?;
-        Ok(Err(Refusal::InvalidCredentials))
+        Ok(Err(ProofRefusal::InvalidCredentials))
     }
 
     /// Counts a wrong proof, and tells the owner by the news of its kind once there are several.
@@ -307,9 +307,9 @@ impl ProofContext<'_> {
         connection: &mut PgConnection,
         guard: Guard,
         event: AuditEvent,
-    ) -> Result<Refusal, Fault> {
+    ) -> Result<ProofRefusal, Fault> {
         self.count_wrong(core, connection, (guard, Message::SecondFactorFailures), event)?;
-        Ok(Refusal::InvalidCode(None))
+        Ok(ProofRefusal::InvalidCode(None))
     }
 
     /// Forgets the wrong codes of this source, and those in a row, after a right one.
@@ -443,7 +443,7 @@ impl ProofContext<'_> {
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let guard = self.look_at_codes(core, connection)?;
         if let Some(wait) = self.wait(connection, &guard)? {
-            return Ok(Err(Refusal::Locked(wait)));
+            return Ok(Err(ProofRefusal::Locked(wait)));
         }
         let user = &self.account.user;
         let pending = totp_factors::find_pending(connection, self.key(), self.now)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::account::load_second_factors;
-use super::proof::{ProofContext, Refusal};
+use super::proof::{ProofContext, ProofRefusal};
 use super::sending::notify;
 use super::step_up::{self, ComparedPassword, RecentCaller};
 use super::throttle::{ProofSource, forget_codes};
@@ -70,7 +70,7 @@ pub enum Removal {
     /// It is the last factor, and the deployment wants everybody to have one.
     Needed,
     /// The password or the code was not taken.
-    Refused(Refusal),
+    Refused(ProofRefusal),
 }
 
 /// Removes the caller's authenticator, for the password and a code of it, or a recovery code.

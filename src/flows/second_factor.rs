@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::audit::note_unreadable;
 use super::email::is_awaited;
 use super::outcomes::counted;
-use super::proof::{ProofContext, Refusal, VerifiedFactor};
+use super::proof::{ProofContext, ProofRefusal, VerifiedFactor};
 use super::sign_in::{self, Arrival, TokenGrant};
 use super::throttle::{Guard, ProofSource};
 use super::{Core, Fault};
@@ -30,7 +30,7 @@ pub enum Verification {
     /// It was right: signed in.
     SignedIn(Box<SignedIn>),
     /// It was not right, or not looked at.
-    Refused(Refusal),
+    Refused(ProofRefusal),
     /// The deployment wants the address proven first; the code was not looked at.
     EmailNotVerified,
     /// The pre-auth token is unknown, expired, used up, or its account is gone.
@@ -58,13 +58,13 @@ struct Opened {
 
 enum Decision {
     SignedIn(Box<Opened>),
-    Refused(Refusal),
+    Refused(ProofRefusal),
     EmailNotVerified,
     NoSession,
 }
 
 /// A code at the second door.
-pub struct Attempt {
+pub struct SecondFactorAttempt {
     /// What was typed.
     pub code: SecondFactorCode,
     /// Where the session's refresh tokens shall go.
@@ -78,11 +78,15 @@ pub struct Attempt {
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn verify(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) -> Result<Verification, Fault> {
+pub async fn verify(
+    core: &Arc<Core>,
+    pre_auth_token: &str,
+    attempt: SecondFactorAttempt,
+) -> Result<Verification, Fault> {
     counted("second_factor", exchange(core, pre_auth_token, attempt).await)
 }
 
-async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: Attempt) -> Result<Verification, Fault> {
+async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: SecondFactorAttempt) -> Result<Verification, Fault> {
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Verification::InvalidPreAuthToken);
     };
@@ -113,7 +117,7 @@ fn decide(
     core: &Core,
     connection: &mut PgConnection,
     key: SessionKey,
-    attempt: &Attempt,
+    attempt: &SecondFactorAttempt,
     now: DateTime<Utc>,
 ) -> Result<Decision, Fault> {
     // The user's row before any session's, as everywhere: requests that take them the other way round wait for each other.
@@ -143,7 +147,7 @@ fn decide(
     }
     match context.verify_at_sign_in(core, connection, guard, &attempt.code)? {
         Ok(verified) => open(core, connection, &pending, &context, (verified, attempt.delivery)),
-        Err(Refusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
+        Err(ProofRefusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
 }
@@ -152,7 +156,7 @@ impl Decision {
     /// Tells the attempts of this login and no other count. A replayed code takes one like a wrong one, so the number does
     /// not say which of the two it was; and a wait that the account or the network has to sit out takes none.
     fn invalid_code(pending: &PendingSession) -> Self {
-        Self::Refused(Refusal::InvalidCode(Some(pending.attempts_remaining())))
+        Self::Refused(ProofRefusal::InvalidCode(Some(pending.attempts_remaining())))
     }
 }
 
@@ -167,7 +171,7 @@ fn put_off(
         return Ok(Some(Decision::EmailNotVerified));
     }
     let wait = context.wait(connection, guard)?;
-    Ok(wait.map(|wait| Decision::Refused(Refusal::Locked(wait))))
+    Ok(wait.map(|wait| Decision::Refused(ProofRefusal::Locked(wait))))
 }
 
 fn open(

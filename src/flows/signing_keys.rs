@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 
-use super::admin::{Operator, Refusal};
+use super::admin::{AdminRefusal, Operator};
 use super::{Core, Fault};
 use crate::crypto::checked_tokens::CheckedTokens;
 use crate::crypto::jwt;
@@ -260,7 +260,7 @@ pub enum Rotation {
     /// There are no keys: the service makes them at its start.
     NoKeys,
     /// Whoever asked may not.
-    Refused(Refusal),
+    Refused(AdminRefusal),
 }
 
 /// Lets the next key sign in the place of the current one, and makes a new next key; an operator asked for it.

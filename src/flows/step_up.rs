@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::account::load_second_factors;
 use super::audit::note_unreadable;
 use super::outcomes::counted;
-use super::proof::{ProofContext, ProofResult, Refusal};
+use super::proof::{ProofContext, ProofRefusal, ProofResult};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
 use super::throttle::{Buckets, ProofSource};
@@ -180,7 +180,7 @@ pub enum StepUp {
     /// The session goes on with new tokens; the old refresh token is dead.
     Granted(Box<TokenGrant>),
     /// The proof was not taken.
-    Refused(Refusal),
+    Refused(ProofRefusal),
 }
 
 enum Checked {
@@ -274,7 +274,7 @@ pub(super) async fn compare(
         .read("step_up.password", move |connection| -> Result<_, Fault> {
             let guard = buckets.clone().look(connection)?;
             Ok(match guard.wait(connection, Some(key.user_id), (&asked_from, now))? {
-                Some(wait) => Err(Refusal::Locked(wait)),
+                Some(wait) => Err(ProofRefusal::Locked(wait)),
                 None => Ok(users::find_login(connection, key.user_id)?),
             })
         })

@@ -12,7 +12,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
-use crate::flows::admin::{self, Operator, Refusal, Standing};
+use crate::flows::admin::{self, AdminRefusal, Operator, Standing};
 
 /// An administrator with two factors proven; nobody else reaches the handler.
 ///
@@ -60,18 +60,18 @@ pub fn unknown_user() -> Problem {
 }
 
 /// Says why an operator's change was not made.
-pub fn refused(refusal: Refusal) -> Problem {
+pub fn refused(refusal: AdminRefusal) -> Problem {
     match refusal {
-        Refusal::NotAdministrator => Problem::of(Code::Forbidden),
-        Refusal::UnknownUser => unknown_user(),
-        Refusal::OwnAccount => Problem::new(
+        AdminRefusal::NotAdministrator => Problem::of(Code::Forbidden),
+        AdminRefusal::UnknownUser => unknown_user(),
+        AdminRefusal::OwnAccount => Problem::new(
             Code::Conflict,
             "Administrators cannot do this to their own account; another one can.",
         ),
-        Refusal::UnprovenAddress => Problem::new(
+        AdminRefusal::UnprovenAddress => Problem::new(
             Code::Conflict,
             "Nobody has confirmed the account's e-mail address yet; roles can be granted after that.",
         ),
-        Refusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
+        AdminRefusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
     }
 }

@@ -12,7 +12,7 @@ use crate::api::state::ApiState;
 use crate::domain::password::Password;
 use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::Identifier;
-use crate::flows::login::{Attempt, login};
+use crate::flows::login::{LoginAttempt, login};
 
 /// Opens the first door
 ///
@@ -51,7 +51,7 @@ pub async fn log_in(
 ) -> Result<HttpResponse, Problem> {
     let request = body.0;
     let identifier = Identifier::parse(request.email.as_deref(), request.username.as_deref())?;
-    let attempt = Attempt {
+    let attempt = LoginAttempt {
         identifier,
         password: Password::new(&request.password),
         delivery: RefreshTokenTransport::requested(request.delivery.as_deref())?,

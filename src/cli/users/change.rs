@@ -14,7 +14,7 @@ use crate::domain::roles::RolesChange;
 use crate::domain::user::User;
 use crate::flows::Core;
 use crate::flows::admin::users::{self, Update};
-use crate::flows::admin::{Operator, Refusal};
+use crate::flows::admin::{AdminRefusal, Operator};
 
 /// Disables or enables an account.
 pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool) -> Result<(), Failure> {
@@ -139,12 +139,12 @@ fn full_name(user: &User) -> String {
     format!("{} ({})", name(user), id.uuid())
 }
 
-fn refused(refusal: Refusal) -> Failure {
+fn refused(refusal: AdminRefusal) -> Failure {
     match refusal {
-        Refusal::UnknownUser => unknown(),
-        Refusal::UnprovenAddress => Failure::of(super::ADDRESS_UNPROVEN),
-        Refusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
+        AdminRefusal::UnknownUser => unknown(),
+        AdminRefusal::UnprovenAddress => Failure::of(super::ADDRESS_UNPROVEN),
+        AdminRefusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
         // Rules for administrators; the command line is the way back in.
-        Refusal::NotAdministrator | Refusal::OwnAccount => Failure::of("this may not be done"),
+        AdminRefusal::NotAdministrator | AdminRefusal::OwnAccount => Failure::of("this may not be done"),
     }
 }

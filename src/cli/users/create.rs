@@ -17,7 +17,7 @@ use crate::domain::roles;
 use crate::domain::username::Username;
 use crate::flows::Core;
 use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
-use crate::flows::admin::{Operator, Refusal};
+use crate::flows::admin::{AdminRefusal, Operator};
 
 /// What a new account is to be.
 #[derive(Args)]
@@ -94,7 +94,7 @@ async fn create(core: &Arc<Core>, new: NewAccount) -> Result<Made, Failure> {
         } => Ok((account, link, expires_at)),
         Invitation::EmailTaken => Err(Failure::of("there is an account with this address")),
         Invitation::UsernameTaken => Err(Failure::of("there is an account with this user name")),
-        Invitation::Refused(Refusal::UnprovenAddress) => Err(Failure::of(super::ADDRESS_UNPROVEN)),
+        Invitation::Refused(AdminRefusal::UnprovenAddress) => Err(Failure::of(super::ADDRESS_UNPROVEN)),
         Invitation::Refused(_) => Err(Failure::of("the account may not be made")),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Operator, Refusal, Work};
+use super::{AdminRefusal, Operator, Work};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
@@ -64,7 +64,7 @@ pub enum Invitation {
     /// Another account has the name, or gave it up lately.
     UsernameTaken,
     /// It was refused.
-    Refused(Refusal),
+    Refused(AdminRefusal),
 }
 
 /// Makes an account whose owner sets the password.
@@ -94,7 +94,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
                 return Ok(Invitation::Refused(refusal));
             }
             if !user.roles.is_empty() && !new.unverified && !user.may_have_roles() {
-                let refusal = Refusal::UnprovenAddress;
+                let refusal = AdminRefusal::UnprovenAddress;
                 work.record_refusal(connection, refusal, None)?;
                 return Ok(Invitation::Refused(refusal));
             }

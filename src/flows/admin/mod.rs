@@ -124,7 +124,7 @@ impl Operator {
 
 /// Why an operator's change is not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum AdminRefusal {
     /// The caller is no administrator any more.
     NotAdministrator,
     /// There is no such account.
@@ -138,7 +138,7 @@ pub enum Refusal {
     UnprovenAddress,
 }
 
-impl Refusal {
+impl AdminRefusal {
     /// Returns the fixed word for the audit trail; nothing for what is no attempt at anything.
     const fn reason(self) -> Option<&'static str> {
         match self {
@@ -159,7 +159,7 @@ pub(super) struct Work<'a> {
 
 impl Work<'_> {
     /// Takes the turn, and looks once more whether the administrator still is one.
-    pub(super) fn begin(&self, connection: &mut PgConnection) -> Result<Result<(), Refusal>, Fault> {
+    pub(super) fn begin(&self, connection: &mut PgConnection) -> Result<Result<(), AdminRefusal>, Fault> {
         managed_users::take_turn(connection)?;
         let Some(key) = self.operator.administrator else {
             return Ok(Ok(()));
@@ -168,8 +168,8 @@ impl Work<'_> {
         if roles::is_administrator(&account.user.roles) {
             return Ok(Ok(()));
         }
-        self.record_refusal(connection, Refusal::NotAdministrator, None)?;
-        Ok(Err(Refusal::NotAdministrator))
+        self.record_refusal(connection, AdminRefusal::NotAdministrator, None)?;
+        Ok(Err(AdminRefusal::NotAdministrator))
     }
 
     /// Writes down what was done to an account, or to the deployment; and the events that its owner knows such things by.
@@ -193,7 +193,7 @@ impl Work<'_> {
     fn record_refusal(
         &self,
         connection: &mut PgConnection,
-        refusal: Refusal,
+        refusal: AdminRefusal,
         subject: Option<UserId>,
     ) -> Result<(), Fault> {
         let Some(reason) = refusal.reason() else {
@@ -206,9 +206,9 @@ impl Work<'_> {
 
     /// Refuses what would lock an administrator out by mistake, and with the last one everybody. The command line may do it,
     /// since it is the way back in.
-    fn may_remove(&self, subject: &ManagedUser) -> Result<(), Refusal> {
+    fn may_remove(&self, subject: &ManagedUser) -> Result<(), AdminRefusal> {
         if self.operator.is(subject.user.id) {
-            Err(Refusal::OwnAccount)
+            Err(AdminRefusal::OwnAccount)
         } else {
             Ok(())
         }
@@ -231,8 +231,8 @@ async fn change<T: Send + 'static>(
     core: &Arc<Core>,
     operator: &Operator,
     (id, name): (UserId, &'static str),
-    work: impl Fn(&Work<'_>, &mut PgConnection, ManagedUser) -> Result<Result<T, Refusal>, Fault> + Send + 'static,
-) -> Result<Result<T, Refusal>, Fault> {
+    work: impl Fn(&Work<'_>, &mut PgConnection, ManagedUser) -> Result<Result<T, AdminRefusal>, Fault> + Send + 'static,
+) -> Result<Result<T, AdminRefusal>, Fault> {
     let now = core.clock.now();
     let (shared, operator) = (Arc::clone(core), operator.clone());
     core.db
@@ -242,7 +242,7 @@ async fn change<T: Send + 'static>(
                 return Ok(Err(refusal));
             }
             let Some(subject) = managed_users::find_for_update(connection, id)? else {
-                return Ok(Err(Refusal::UnknownUser));
+                return Ok(Err(AdminRefusal::UnknownUser));
             };
             let done = work(&begun, connection, subject)?;
             if let Err(refusal) = &done {

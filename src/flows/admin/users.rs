@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{Operator, Refusal, Work, change};
+use super::{AdminRefusal, Operator, Work, change};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{LinkTokenId, UserId};
 use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSelector};
@@ -113,7 +113,7 @@ pub async fn update(
     operator: &Operator,
     id: UserId,
     update: Update,
-) -> Result<Result<ListedAccount, Refusal>, Fault> {
+) -> Result<Result<ListedAccount, AdminRefusal>, Fault> {
     change(
         core,
         operator,
@@ -136,7 +136,7 @@ pub async fn update(
                 enable_password(work, connection, &mut subject)?;
             }
             let listed = with_factors(connection, vec![subject])?.into_iter().next();
-            Ok(listed.ok_or(Refusal::UnknownUser))
+            Ok(listed.ok_or(AdminRefusal::UnknownUser))
         },
     )
     .await
@@ -148,17 +148,17 @@ fn change_roles(
     connection: &mut PgConnection,
     subject: &mut ManagedUser,
     (change, unverified): (&RolesChange, bool),
-) -> Result<Result<(), Refusal>, Fault> {
+) -> Result<Result<(), AdminRefusal>, Fault> {
     let new = match change.apply(&subject.user.roles) {
         Ok(new) => new,
-        Err(wanted) => return Ok(Err(Refusal::Roles(wanted))),
+        Err(wanted) => return Ok(Err(AdminRefusal::Roles(wanted))),
     };
     if new == subject.user.roles {
         return Ok(Ok(()));
     }
     let grants = new.iter().any(|role| !subject.user.roles.contains(role));
     if grants && !unverified && !subject.user.may_have_roles() {
-        return Ok(Err(Refusal::UnprovenAddress));
+        return Ok(Err(AdminRefusal::UnprovenAddress));
     }
     if roles::is_administrator(&subject.user.roles)
         && !roles::is_administrator(&new)
@@ -215,7 +215,7 @@ fn enable_password(work: &Work<'_>, connection: &mut PgConnection, subject: &mut
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), Refusal>, Fault> {
+pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), AdminRefusal>, Fault> {
     change(
         core,
         operator,
@@ -255,7 +255,7 @@ pub async fn reset_second_factors(
     core: &Arc<Core>,
     operator: &Operator,
     id: UserId,
-) -> Result<Result<(), Refusal>, Fault> {
+) -> Result<Result<(), AdminRefusal>, Fault> {
     change(core, operator, (id, "admin.reset_2fa"), |work, connection, subject| {
         let id = subject.user.id;
         if let Err(refusal) = work.may_remove(&subject) {
@@ -284,7 +284,11 @@ pub async fn reset_second_factors(
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn end_sessions(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<usize, Refusal>, Fault> {
+pub async fn end_sessions(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: UserId,
+) -> Result<Result<usize, AdminRefusal>, Fault> {
     change(
         core,
         operator,

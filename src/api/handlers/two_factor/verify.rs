@@ -13,7 +13,7 @@ use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::RefreshTokenTransport;
-use crate::flows::second_factor::{self, Attempt, Verification};
+use crate::flows::second_factor::{self, SecondFactorAttempt, Verification};
 
 /// Opens the second door
 ///
@@ -33,7 +33,7 @@ pub async fn verify(
     let code = SecondFactorCode::parse(request.code.expose_secret(), request.method.as_deref())?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
     let delivery = RefreshTokenTransport::requested(request.delivery.as_deref())?;
-    let attempt = Attempt {
+    let attempt = SecondFactorAttempt {
         code,
         delivery,
         origin: origin.0,
