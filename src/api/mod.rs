@@ -3,8 +3,8 @@
 pub mod branding;
 pub mod dto;
 pub mod extract;
-pub mod first_door;
 pub mod handlers;
+pub mod login_response;
 pub mod middleware;
 pub mod openapi;
 pub mod origins;

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::account::load_second_factors;
 use super::email::{is_awaited, password_awaits_proof, send_first};
 use super::outcomes::counted;
-use super::sign_in::{self, Arrival, TokenGrant};
+use super::sign_in::{self, SessionActivation, TokenGrant};
 use super::throttle::{self, Admission, Throttle};
 use super::{Core, Fault, TwoFactorPolicy, password_renewal, whole_seconds};
 use crate::crypto::fair_queue::Requester;
@@ -230,14 +230,14 @@ async fn open(
                 Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
                 Taken::Gone => return Ok(Opened::Gone),
             };
-            let opening = Opening {
+            let first_factor = FirstFactorLogin {
                 id,
                 method: AuthenticationMethod::Password,
                 delivery,
                 origin: &origin,
                 now,
             };
-            open_session(&shared, connection, &account, &opening)
+            open_session(&shared, connection, &account, &first_factor)
         })
         .await?;
     outcome(core, AuthenticationMethod::Password, opened, now)
@@ -261,7 +261,7 @@ fn forgive(
 }
 
 /// A first factor that was proven.
-pub(super) struct Opening<'a> {
+pub(super) struct FirstFactorLogin<'a> {
     /// The session that it opens.
     pub(super) id: SessionId,
     /// What was proven.
@@ -289,9 +289,9 @@ pub(super) fn open_session(
     core: &Core,
     connection: &mut PgConnection,
     login: &LoginUser,
-    opening: &Opening<'_>,
+    first_factor: &FirstFactorLogin<'_>,
 ) -> Result<Opened, Fault> {
-    let (id, user, origin, now) = (opening.id, &login.user, opening.origin, opening.now);
+    let (id, user, origin, now) = (first_factor.id, &login.user, first_factor.origin, first_factor.now);
     if is_awaited(core, user) {
         let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
         core.audit(connection, &[event], origin, now)?;
@@ -301,7 +301,7 @@ pub(super) fn open_session(
     let pending = NewSession {
         id,
         user_id: user.id,
-        method: opening.method,
+        method: first_factor.method,
         password_changed_at: login.password_changed_at,
         origin,
         now,
@@ -318,29 +318,29 @@ pub(super) fn open_session(
         };
         return Ok(Opened::Pending(key, factors));
     }
-    sign_in_without_second_factor(core, connection, user, opening)
+    sign_in_without_second_factor(core, connection, user, first_factor)
 }
 
 fn sign_in_without_second_factor(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
-    opening: &Opening<'_>,
+    first_factor: &FirstFactorLogin<'_>,
 ) -> Result<Opened, Fault> {
-    let arrival = Arrival {
-        id: opening.id,
+    let activation = SessionActivation {
+        id: first_factor.id,
         user,
-        proofs: &Proofs::first(opening.method, opening.now),
-        delivery: opening.delivery,
-        origin: opening.origin,
-        now: opening.now,
+        proofs: &Proofs::first(first_factor.method, first_factor.now),
+        delivery: first_factor.delivery,
+        origin: first_factor.origin,
+        now: first_factor.now,
     };
-    let Some(session) = sign_in::activate(core, connection, &arrival)? else {
+    let Some(session) = sign_in::activate(core, connection, &activation)? else {
         return Ok(Opened::Gone);
     };
     let events = [EventName::LoginSuccess, EventName::SessionCreated]
-        .map(|name| AuditEvent::success(name, user.id).in_session(opening.id));
-    core.audit(connection, &events, opening.origin, opening.now)?;
+        .map(|name| AuditEvent::success(name, user.id).in_session(first_factor.id));
+    core.audit(connection, &events, first_factor.origin, first_factor.now)?;
     Ok(Opened::Active(Box::new((session, user.clone()))))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::email::take_over;
 use super::links::{self, Request};
-use super::login::{Login, Opening};
+use super::login::{FirstFactorLogin, Login};
 use super::outcomes::counted;
 use super::{Core, Fault, login};
 use crate::domain::assurance::AuthenticationMethod;
@@ -59,14 +59,14 @@ async fn open(
             };
             let used = AuditEvent::success(EventName::MagicLinkUsed, account.user.id).in_session(session_id);
             shared.audit(connection, &[used], &origin, now)?;
-            let opening = Opening {
+            let first_factor = FirstFactorLogin {
                 id: session_id,
                 method: AuthenticationMethod::EmailLink,
                 delivery,
                 origin: &origin,
                 now,
             };
-            login::open_session(&shared, connection, &found, &opening).map(Some)
+            login::open_session(&shared, connection, &found, &first_factor).map(Some)
         })
         .await?;
     match opened {

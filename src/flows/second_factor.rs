@@ -12,7 +12,7 @@ use super::audit::note_unreadable;
 use super::email::is_awaited;
 use super::outcomes::counted;
 use super::proof::{ProofContext, ProofRefusal, VerifiedFactor};
-use super::sign_in::{self, Arrival, TokenGrant};
+use super::sign_in::{self, SessionActivation, TokenGrant};
 use super::throttle::{Guard, ProofSource};
 use super::{Core, Fault};
 use crate::domain::assurance::{AuthenticationMethod, Proof};
@@ -49,7 +49,7 @@ pub struct SignedIn {
     pub recovery_codes_remaining: i64,
 }
 
-struct Opened {
+struct CompletedLogin {
     session: ActiveSession,
     user: User,
     verified: VerifiedFactor,
@@ -57,7 +57,7 @@ struct Opened {
 }
 
 enum Decision {
-    SignedIn(Box<Opened>),
+    SignedIn(Box<CompletedLogin>),
     Refused(ProofRefusal),
     EmailNotVerified,
     NoSession,
@@ -101,11 +101,11 @@ async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: SecondFactorA
         .await;
     let decision = note_unreadable(core, decided, key.session_id, origin).await?;
     Ok(match decision {
-        Decision::SignedIn(opened) => Verification::SignedIn(Box::new(SignedIn {
-            grant: sign_in::grant(core, opened.session, &opened.user, now)?,
-            method: opened.verified.method,
-            recovery_codes: opened.verified.new_recovery_codes,
-            recovery_codes_remaining: opened.remaining,
+        Decision::SignedIn(completed) => Verification::SignedIn(Box::new(SignedIn {
+            grant: sign_in::grant(core, completed.session, &completed.user, now)?,
+            method: completed.verified.method,
+            recovery_codes: completed.verified.new_recovery_codes,
+            recovery_codes_remaining: completed.remaining,
         })),
         Decision::Refused(refusal) => Verification::Refused(refusal),
         Decision::EmailNotVerified => Verification::EmailNotVerified,
@@ -146,7 +146,7 @@ fn decide(
         return Ok(Decision::invalid_code(&pending));
     }
     match context.verify_at_sign_in(core, connection, guard, &attempt.code)? {
-        Ok(verified) => open(core, connection, &pending, &context, (verified, attempt.delivery)),
+        Ok(verified) => complete_login(core, connection, &pending, &context, (verified, attempt.delivery)),
         Err(ProofRefusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
@@ -174,7 +174,7 @@ fn put_off(
     Ok(wait.map(|wait| Decision::Refused(ProofRefusal::Locked(wait))))
 }
 
-fn open(
+fn complete_login(
     core: &Core,
     connection: &mut PgConnection,
     pending: &PendingSession,
@@ -186,7 +186,7 @@ fn open(
         method: verified.method,
         at: context.now,
     };
-    let arrival = Arrival {
+    let activation = SessionActivation {
         id,
         user,
         proofs: &pending.proofs.with(second),
@@ -194,13 +194,13 @@ fn open(
         origin: context.origin,
         now: context.now,
     };
-    let Some(session) = sign_in::activate(core, connection, &arrival)? else {
+    let Some(session) = sign_in::activate(core, connection, &activation)? else {
         return Ok(Decision::NoSession);
     };
     let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());
     context.succeed(core, connection, verified.method, created)?;
     let remaining = recovery_codes::remaining(connection, user.id)?;
-    Ok(Decision::SignedIn(Box::new(Opened {
+    Ok(Decision::SignedIn(Box::new(CompletedLogin {
         session,
         user: user.clone(),
         verified,

@@ -31,7 +31,7 @@ pub struct TokenGrant {
 }
 
 /// A way in that was gone to its end.
-pub(super) struct Arrival<'a> {
+pub(super) struct SessionActivation<'a> {
     /// The pending session.
     pub(super) id: SessionId,
     /// Whose it is.
@@ -46,7 +46,7 @@ pub(super) struct Arrival<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-impl Arrival<'_> {
+impl SessionActivation<'_> {
     const fn key(&self) -> SessionKey {
         SessionKey {
             user_id: self.user.id,
@@ -60,28 +60,28 @@ impl Arrival<'_> {
 pub(super) fn activate(
     core: &Core,
     connection: &mut PgConnection,
-    arrival: &Arrival<'_>,
+    activation: &SessionActivation<'_>,
 ) -> Result<Option<ActiveSession>, Fault> {
     // Without a key there would be a session whose tokens nobody gets, and a code spent for nothing.
     core.keys.ready_to_sign()?;
-    let now = arrival.now;
-    let activation = Activation {
-        proofs: arrival.proofs,
+    let now = activation.now;
+    let change = Activation {
+        proofs: activation.proofs,
         ends: core.settings.lifetimes.ends(now),
-        delivery: arrival.delivery,
+        delivery: activation.delivery,
         now,
     };
-    let Some(session) = sessions::activate(connection, arrival.key(), &activation)? else {
+    let Some(session) = sessions::activate(connection, activation.key(), &change)? else {
         return Ok(None);
     };
     // The newest session counts; nobody who knows the password is kept out by too many old ones (ASVS 7.1.2).
-    let surplus = session_end::end_surplus(connection, arrival.key(), core.settings.max_sessions, now)?;
+    let surplus = session_end::end_surplus(connection, activation.key(), core.settings.max_sessions, now)?;
     let events: Vec<AuditEvent> = surplus
         .into_iter()
         .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
         .collect();
-    core.audit(connection, &events, arrival.origin, now)?;
-    notify_new_place(core, connection, arrival.user, &session, (arrival.origin, now))?;
+    core.audit(connection, &events, activation.origin, now)?;
+    notify_new_place(core, connection, activation.user, &session, (activation.origin, now))?;
     Ok(Some(session))
 }
 

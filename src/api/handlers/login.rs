@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use crate::api::dto::login::{LoginRequest, LoginResponse};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
-use crate::api::first_door;
+use crate::api::login_response;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::password::Password;
@@ -57,5 +57,5 @@ pub async fn log_in(
         delivery: RefreshTokenTransport::requested(request.delivery.as_deref())?,
         origin: origin.0,
     };
-    first_door::answer(&state, &login(&state.core, attempt).await?)
+    login_response::answer(&state, &login(&state.core, attempt).await?)
 }

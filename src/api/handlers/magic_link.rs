@@ -8,7 +8,7 @@ use crate::api::dto::account::{AcceptedResponse, EmailRequest, MagicLinkRequest}
 use crate::api::dto::login::LoginResponse;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
-use crate::api::first_door;
+use crate::api::login_response;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::email::Email;
@@ -58,7 +58,7 @@ pub async fn verify(
     let delivery = RefreshTokenTransport::requested(body.0.delivery.as_deref())?;
     let token = body.0.token.expose_secret();
     match magic_link::verify(&state.core, token, delivery, origin.0).await? {
-        Some(outcome) => first_door::answer(&state, &outcome),
+        Some(outcome) => login_response::answer(&state, &outcome),
         None => Err(Problem::of(Code::InvalidLinkToken)),
     }
 }
