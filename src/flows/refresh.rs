@@ -41,7 +41,7 @@ pub enum Refresh {
 }
 
 /// A session that goes on, with its account.
-type GoingOn = (ActiveSession, User);
+type RefreshedSession = (ActiveSession, User);
 
 /// Exchanges a refresh token for new tokens.
 ///
@@ -68,11 +68,11 @@ async fn exchange(
     // A rotation whose tokens nobody gets would sign a client out.
     core.keys.ready_to_sign()?;
     let now = core.clock.now();
-    let (going_on, word) = match rotate(core, token, now).await? {
+    let (refreshed, word) = match rotate(core, token, now).await? {
         Some(rotated) => (Some(rotated), ROTATED),
         None => repeat(core, token, origin, now).await?,
     };
-    match going_on {
+    match refreshed {
         Some((session, user)) => {
             let grant = sign_in::grant(core, session, &user, now)?;
             Ok((Refresh::Granted(Box::new(grant)), word))
@@ -82,7 +82,7 @@ async fn exchange(
 }
 
 /// Rotates, if the token is the live one: a single statement, and so a transaction of its own.
-async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Result<Option<GoingOn>, Fault> {
+async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Result<Option<RefreshedSession>, Fault> {
     let (key, idle) = (token.session(), core.settings.lifetimes.idle);
     let rotated = core
         .db
@@ -103,22 +103,22 @@ async fn repeat(
     token: TokenBody,
     origin: RequestOrigin,
     now: DateTime<Utc>,
-) -> Result<(Option<GoingOn>, &'static str), Fault> {
+) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
     let shared = Arc::clone(core);
     core.db
         .transaction("refresh.repeat", move |connection| {
-            go_on(&shared, connection, token, &origin, now)
+            retry_or_reject(&shared, connection, token, &origin, now)
         })
         .await
 }
 
-fn go_on(
+fn retry_or_reject(
     core: &Core,
     connection: &mut PgConnection,
     token: TokenBody,
     origin: &RequestOrigin,
     now: DateTime<Utc>,
-) -> Result<(Option<GoingOn>, &'static str), Fault> {
+) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
     let key = token.session();
     // Once more, where the connection broke before.
     if let Some(rotated) = sessions::rotate(connection, key, token.counter, core.settings.lifetimes.idle, now)? {

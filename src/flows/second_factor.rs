@@ -134,8 +134,8 @@ fn decide(
     let guard = context.look_at_codes(core, connection)?;
     if let Some(put_off) = put_off(core, connection, &context, &guard)? {
         // That takes no attempt, and is told only to whoever's login goes on.
-        let goes_on = sessions::find_pending(connection, key, now)?.is_some();
-        return Ok(if goes_on { put_off } else { Decision::NoSession });
+        let is_pending = sessions::find_pending(connection, key, now)?.is_some();
+        return Ok(if is_pending { put_off } else { Decision::NoSession });
     }
     let Some(pending) = sessions::take_attempt(connection, key, now)? else {
         return Ok(Decision::NoSession);

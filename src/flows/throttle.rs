@@ -68,7 +68,7 @@ pub(super) struct Tally {
     /// The counts that began a wait with it, as the audit trail calls them.
     pub(super) began: Vec<&'static str>,
     /// Another one began a wait a moment before, which goes on for so long: this one was not counted.
-    pub(super) goes_on: Option<TimeDelta>,
+    pub(super) remaining_wait: Option<TimeDelta>,
 }
 
 impl Buckets {
@@ -162,12 +162,15 @@ impl Buckets {
                 Counted::Waits(_)
                     if bucket.place == ANYWHERE && is_known_network(connection, user_id, (origin, now))? => {}
                 Counted::Waits(wait) => {
-                    let goes_on = Some(wait);
-                    return Ok(Tally { began, goes_on });
+                    let remaining_wait = Some(wait);
+                    return Ok(Tally { began, remaining_wait });
                 }
             }
         }
-        Ok(Tally { began, goes_on: None })
+        Ok(Tally {
+            began,
+            remaining_wait: None,
+        })
     }
 }
 
@@ -291,10 +294,10 @@ impl Throttle {
         let lock = |place| self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id));
         let locks: Vec<AuditEvent> = tally.began.into_iter().map(lock).collect();
         core.audit(connection, &locks, origin, now)?;
-        if tally.goes_on.is_none() {
+        if tally.remaining_wait.is_none() {
             count_on_account(core, connection, user_id, (origin, now))?;
         }
-        Ok(tally.goes_on)
+        Ok(tally.remaining_wait)
     }
 
     /// Forgives the wrong ones from this network after a right one. Those from elsewhere were somebody else's, and go

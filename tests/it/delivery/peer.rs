@@ -59,7 +59,7 @@ impl Peer {
     }
 
     /// Tells it to go on with what it was told to wait with.
-    pub(crate) fn go_on(&mut self) {
+    pub(crate) fn resume(&mut self) {
         let input = self.program.stdin.as_mut().unwrap();
         input.write_all(b"\n").unwrap();
     }

@@ -255,7 +255,7 @@ fn a_mail_server_that_is_down_loses_nothing_and_delays_no_request_also_across_a_
     assert_eq!(waiting(&database, "state = 'pending' AND refusals = 0"), 12);
     assert_eq!(client.get("/health/ready").status, 200);
 
-    servers.mail.go_on();
+    servers.mail.resume();
     hurry_until_none(&database, "true");
     program.stop().expect(0);
     let mails = servers.mail.rest();
@@ -379,12 +379,12 @@ fn three_instances_at_once_send_each_message_once() {
     wait_until(&database, "last_error IS NOT NULL", MESSAGES);
     put_off(&database, MESSAGES);
 
-    servers.mail.go_on();
+    servers.mail.resume();
     make_due(&database);
     // All three have their hands full at the same time.
     let mut mails: Vec<Value> = (0..3 * BATCH).map(|_| servers.mail.received()).collect();
     assert_eq!(waiting(&database, "next_try_at > now()"), 3 * BATCH);
-    servers.mail.go_on();
+    servers.mail.resume();
     wait_until(&database, "true", 0);
     for program in programs {
         program.stop().expect(0);
@@ -406,8 +406,8 @@ fn a_stop_finishes_what_is_being_handed_over_and_marks_it() {
 
     program.send(Signal::TERM);
     program.wait_for_message("stopping");
-    servers.mail.go_on();
-    servers.sms.go_on();
+    servers.mail.resume();
+    servers.sms.resume();
     let (ended, took) = timed(|| program.wait());
     ended.expect(0);
     assert!(took < QUICK, "{took:?}");

@@ -47,7 +47,7 @@ fn servers(passwords: &[&str], secrets: &[&str]) -> Servers {
 /// Lets a server go on to its next secret, and waits until it has.
 #[track_caller]
 fn change_secret(server: &mut Peer, told: &Value) {
-    server.go_on();
+    server.resume();
     assert_eq!(server.received(), *told);
 }
 
