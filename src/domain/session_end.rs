@@ -30,7 +30,7 @@ pub enum EndCause {
     /// The owner set a new password through a mail.
     PasswordReset,
     /// The reader of an address that had never been proven took the account over.
-    TakenOver,
+    UnverifiedAccountReset,
     /// The reader of the account's address stopped a change to another one.
     EmailChangeCancelled,
     /// The account has another address: a login that a mail to the old one began is worth nothing.
@@ -52,7 +52,7 @@ impl EndCause {
         Self::FactorsReset,
         Self::PasswordChanged,
         Self::PasswordReset,
-        Self::TakenOver,
+        Self::UnverifiedAccountReset,
         Self::EmailChangeCancelled,
         Self::EmailChanged,
     ];
@@ -65,9 +65,10 @@ impl EndCause {
             Self::Expired => EndReason::Expired,
             Self::RefreshReuse => EndReason::RefreshReuse,
             Self::PasswordChanged | Self::PasswordReset => EndReason::PasswordChanged,
-            Self::EndedByOwner | Self::OthersEndedByOwner | Self::TakenOver | Self::EmailChangeCancelled => {
-                EndReason::Evicted
-            }
+            Self::EndedByOwner
+            | Self::OthersEndedByOwner
+            | Self::UnverifiedAccountReset
+            | Self::EmailChangeCancelled => EndReason::Evicted,
             Self::RevokedByClient
             | Self::EndedByOperator
             | Self::AccountDisabled
@@ -104,7 +105,7 @@ impl EndCause {
             | Self::FactorsReset
             | Self::PasswordChanged
             | Self::PasswordReset
-            | Self::TakenOver
+            | Self::UnverifiedAccountReset
             | Self::EmailChangeCancelled => true,
         }
     }

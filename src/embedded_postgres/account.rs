@@ -115,7 +115,7 @@ impl Account {
     /// # Errors
     ///
     /// When the file system refuses.
-    pub(super) fn take_over(&self, path: &Path) -> Result<(), EmbeddedPostgresError> {
+    pub(super) fn change_owner(&self, path: &Path) -> Result<(), EmbeddedPostgresError> {
         if !self.switches {
             return Ok(());
         }

@@ -73,7 +73,7 @@ pub(super) fn create(
         .map_err(file_error("create", &unfinished))?;
 
     let made = account
-        .take_over(&unfinished)
+        .change_owner(&unfinished)
         .and_then(|()| run_initdb(&unfinished, programs, account, durable))
         .and_then(|()| create_database(&unfinished, programs, account, durable))
         .and_then(|()| fs::rename(&unfinished, home.cluster()).map_err(file_error("rename", &unfinished)));

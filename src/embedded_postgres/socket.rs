@@ -77,7 +77,7 @@ impl Socket {
         let mut metadata = examine()?;
         if account.switches() && metadata.is_dir() && metadata.uid() == 0 {
             // Made by root: just now, or by a start that was interrupted here.
-            account.take_over(&directory)?;
+            account.change_owner(&directory)?;
             metadata = examine()?;
         }
         match objection(&metadata, account) {

@@ -1,7 +1,7 @@
 //! Changing an address, stopping a change, and what an account is worth before its address is proven.
 //!
 //! Until an address is proven, everything on the account may be a stranger's. A reader of the address who sets a new password
-//! or signs in by mail gets the account without any of that ([`take_over`]).
+//! or signs in by mail gets the account without any of that ([`reset_unverified_account`]).
 
 use std::sync::Arc;
 
@@ -260,7 +260,7 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
 ///
 /// Registering with somebody else's address and waiting for its owner to come would otherwise be a way into an account that
 /// the owner believes is theirs alone.
-pub(super) fn take_over(
+pub(super) fn reset_unverified_account(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
@@ -270,7 +270,7 @@ pub(super) fn take_over(
         return Ok(());
     };
     recovery::remove_second_factors(core, connection, user.id, request.now)?;
-    end_all_sessions(core, connection, user, EndCause::TakenOver, request)?;
+    end_all_sessions(core, connection, user, EndCause::UnverifiedAccountReset, request)?;
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
     record(core, connection, user, "taken_over", request)?;
     if user.roles.is_empty() {
@@ -308,7 +308,7 @@ pub(super) fn end_all_sessions(
 }
 
 /// Tells whether a sign-in has to wait for the proof of the account's address.
-pub(super) fn is_awaited(core: &Core, user: &User) -> bool {
+pub(super) fn requires_email_verification(core: &Core, user: &User) -> bool {
     core.settings.email_verification_required && user.unproven_email().is_some()
 }
 
@@ -321,7 +321,7 @@ pub(super) fn password_awaits_proof(core: &Core, user: &User) -> bool {
 }
 
 /// Sends the link that proves a new account's address, where the deployment sends mail.
-pub(super) fn send_first(
+pub(super) fn send_email_verification(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
 use super::account::load_second_factors;
-use super::email::{is_awaited, password_awaits_proof, send_first};
+use super::email::{password_awaits_proof, requires_email_verification, send_email_verification};
 use super::outcomes::counted;
 use super::sign_in::{self, SessionActivation, TokenGrant};
 use super::throttle::{self, Admission, Throttle};
@@ -292,10 +292,10 @@ pub(super) fn open_session(
     first_factor: &FirstFactorLogin<'_>,
 ) -> Result<Opened, Fault> {
     let (id, user, origin, now) = (first_factor.id, &login.user, first_factor.origin, first_factor.now);
-    if is_awaited(core, user) {
+    if requires_email_verification(core, user) {
         let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
         core.audit(connection, &[event], origin, now)?;
-        send_first(core, connection, user, origin, now)?;
+        send_email_verification(core, connection, user, origin, now)?;
         return Ok(Opened::EmailNotVerified);
     }
     let pending = NewSession {

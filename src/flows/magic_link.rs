@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::email::take_over;
+use super::email::reset_unverified_account;
 use super::links::{self, Request};
 use super::login::{FirstFactorLogin, Login};
 use super::outcomes::counted;
@@ -53,7 +53,7 @@ async fn open(
                 // Whoever set this password never showed that the address is theirs.
                 users::remove_password(connection, account.user.id, now)?;
             }
-            take_over(&shared, connection, &account.user, request)?;
+            reset_unverified_account(&shared, connection, &account.user, request)?;
             let Some(found) = users::find_login(connection, account.user.id)? else {
                 return Ok(None);
             };

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::email::{confirm_invited, end_all_sessions, take_over};
+use super::email::{confirm_invited, end_all_sessions, reset_unverified_account};
 use super::links::{self, Request};
 use super::outcomes::counted;
 use super::proof::{ProofContext, ProofRefusal, ProofResult};
@@ -172,7 +172,7 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
             match purpose {
                 // The operator who made the account sent this link, so what they set up stays.
                 LinkPurpose::Invitation => confirm_invited(&shared, connection, &user, request)?,
-                _ => take_over(&shared, connection, &user, request)?,
+                _ => reset_unverified_account(&shared, connection, &user, request)?,
             }
             end_all_sessions(&shared, connection, &user, EndCause::PasswordReset, request)?;
             let event = AuditEvent::success(EventName::PasswordResetCompleted, user.id);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::email::{self, send_first};
+use super::email::{self, send_email_verification};
 use super::enrolment::{PreparedFactor, TotpEnrolment};
 use super::links::{Request, require_mail};
 use super::outcomes::counted;
@@ -143,7 +143,7 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
             if inserted == Insertion::EmailTaken {
                 return Ok(Registration::EmailTaken);
             }
-            send_first(&shared, connection, &user, origin, now)?;
+            send_email_verification(&shared, connection, &user, origin, now)?;
             open(&shared, connection, &user, request).map(|account| Registration::Created(Box::new(account)))
         })
         .await

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::audit::note_unreadable;
-use super::email::is_awaited;
+use super::email::requires_email_verification;
 use super::outcomes::counted;
 use super::proof::{ProofContext, ProofRefusal, VerifiedFactor};
 use super::sign_in::{self, SessionActivation, TokenGrant};
@@ -167,7 +167,7 @@ fn put_off(
     context: &ProofContext<'_>,
     guard: &Guard,
 ) -> Result<Option<Decision>, Fault> {
-    if is_awaited(core, &context.account.user) {
+    if requires_email_verification(core, &context.account.user) {
         return Ok(Some(Decision::EmailNotVerified));
     }
     let wait = context.wait(connection, guard)?;

@@ -193,8 +193,8 @@ async fn a_mailed_token_and_a_new_password_do_not_wait_for_each_other_in_a_circl
         // The change first judges the current password and lets the account go, so the token may count before the new
         // password does. A magic link then takes the account over, whose address was not proven, and ends the session.
         let opened = opened.status.as_u16();
-        let taken_over = kind == "magic_link" && opened == 200;
-        changed.expect(if taken_over { 401 } else { 204 });
+        let was_reset = kind == "magic_link" && opened == 200;
+        changed.expect(if was_reset { 401 } else { 204 });
         assert!([200, 204, 400].contains(&opened), "{opened}");
     }
 }

@@ -19,7 +19,7 @@ async fn mailed(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
 }
 
 /// Takes an account over by its mail box: with a link to sign in, or with one that sets a password.
-async fn take_over(app: &TestApp, email: &str, by_link: bool) {
+async fn verify_by_mail(app: &TestApp, email: &str, by_link: bool) {
     if by_link {
         let token = mailed(app, "/magic-link", "magic_link", email).await;
         app.post("/magic-link/verify", &json!({"token": token}))
@@ -43,7 +43,7 @@ async fn a_stranger_who_wished_for_another_address_before_a_take_over_does_not_g
             .expect(202);
         let trap = json!({"token": app.mailed_token("mallory@example.org", "email_change").await});
         app.clock.advance(1);
-        take_over(&app, "jo@example.com", by_link).await;
+        verify_by_mail(&app, "jo@example.com", by_link).await;
         app.post("/email/verify", &trap)
             .await
             .expect_problem(400, "invalid_link_token");
@@ -255,7 +255,7 @@ async fn a_take_over_takes_the_roles_away_and_the_trail_says_so() {
         set_roles(&app, "jo@example.com", "{admin}");
         stranger.refresh(&app).await;
         app.get_as("/admin/users", &stranger.access_token).await.expect(200);
-        take_over(&app, "jo@example.com", by_link).await;
+        verify_by_mail(&app, "jo@example.com", by_link).await;
         let root = administrator(&app, "root@example.com").await;
         let path = format!("/admin/users/{}", stranger.person.id);
         let shown = app.get_as(&path, &root.access_token).await.expect(200).json();

@@ -68,7 +68,7 @@ fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
         AccountDisabled, EmailChangeCancelled, EmailChanged, EndedByOperator, EndedByOwner, Expired, FactorsReset,
         Logout, OthersEndedByOwner, PasswordChanged, PasswordReset, RefreshReuse, RevokedByClient, SessionLimit,
-        TakenOver,
+        UnverifiedAccountReset,
     };
     match (pending, end) {
         // An invited account has neither sessions nor a password before the invitation is used.
@@ -81,7 +81,7 @@ fn fate(pending: Pending, end: End) -> Fate {
         )
         // Only an address that nobody has proven is confirmed and taken over, and only a proven one is told of a change.
         | (Pending::Link(LinkPurpose::EmailVerification), End::Session(PasswordReset | EmailChangeCancelled))
-        | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(TakenOver)) => Fate::Never,
+        | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(UnverifiedAccountReset)) => Fate::Never,
         // Against an intruder, and with the account, everything goes; but a copied refresh token ends its session alone.
         (Pending::Login | Pending::Code(CodePurpose::Authentication), End::Session(RefreshReuse)) => Fate::Alive,
         // The address was never proven: what is done in a session, which may be a stranger's, leaves its reader's links.
@@ -95,7 +95,7 @@ fn fate(pending: Pending, end: End) -> Fate {
             | End::Deletion
             | End::Session(
                 OthersEndedByOwner | RefreshReuse | EndedByOperator | AccountDisabled | FactorsReset | PasswordChanged
-                | PasswordReset | TakenOver | EmailChangeCancelled,
+                | PasswordReset | UnverifiedAccountReset | EmailChangeCancelled,
             ),
         ) => Fate::Dead,
         // One session ends: what it began ends with it.
@@ -164,8 +164,8 @@ impl Case {
             return case;
         }
         let signed_in = Person::sign_up(app, &case.email).await;
-        let is_unproven =
-            pending == Pending::Link(LinkPurpose::EmailVerification) || end == End::Session(EndCause::TakenOver);
+        let is_unproven = pending == Pending::Link(LinkPurpose::EmailVerification)
+            || end == End::Session(EndCause::UnverifiedAccountReset);
         if !is_unproven {
             app.verify_email(&case.email).await;
         }
@@ -255,7 +255,7 @@ impl Case {
                         .expect(200);
                 }
             }
-            EndCause::TakenOver => {
+            EndCause::UnverifiedAccountReset => {
                 let token = mailed(app, "/magic-link", "magic_link", &self.email).await;
                 assert_ne!(token, self.secret);
                 app.post("/magic-link/verify", &json!({"token": token}))
@@ -324,7 +324,10 @@ impl Case {
                 app.verify_new_email(&format!("moved.{}", self.email), &self.second)
                     .await;
             }
-            EndCause::EndedByOperator | EndCause::FactorsReset | EndCause::AccountDisabled | EndCause::TakenOver => {
+            EndCause::EndedByOperator
+            | EndCause::FactorsReset
+            | EndCause::AccountDisabled
+            | EndCause::UnverifiedAccountReset => {
                 unreachable!("needs no session")
             }
         }
