@@ -376,7 +376,7 @@ mod tests {
         ) {
             let Purpose::Link(purpose) = link else { unreachable!("only links are asked for") };
             let email: Email = Email::parse("jo@example.com").unwrap();
-            let unproven = Dispatch { verified: false, ..Dispatch::mail(link, None, &email) };
+            let unverified = Dispatch { verified: false, ..Dispatch::mail(link, None, &email) };
             let stranger = Source::Unknown("198.51.100.0".to_owned());
             let (mut used, mut left, mut now, mut alive_until, mut sent) = (Used::default(), 0, 0, 0, 0);
             for act in acts {
@@ -384,8 +384,8 @@ mod tests {
                     Act::Wait(minutes) => now += minutes,
                     Act::Leave if left < leaving_unproven(&email).most => (left, alive_until) = (left + 1, now),
                     Act::Ask if now < 60 => {
-                        let sends = used.send(&unproven, &stranger)
-                            || used.take(beyond(&unproven, now >= alive_until)) && now >= alive_until;
+                        let sends = used.send(&unverified, &stranger)
+                            || used.take(beyond(&unverified, now >= alive_until)) && now >= alive_until;
                         if sends {
                             (sent, alive_until) = (sent + 1, now + purpose.life().num_minutes());
                         }

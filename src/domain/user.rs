@@ -34,14 +34,14 @@ impl User {
     }
 
     /// Returns the address, as long as its owner has not proven that it is theirs: it may be a stranger's mail box.
-    pub fn unproven_email(&self) -> Option<&Email> {
+    pub fn unverified_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified_at.is_none())
     }
 
     /// Tells whether roles may be granted: the address is proven, or there is none. An address that nobody has proven may be a
     /// stranger's mail box, and whoever reads it can take the account over.
     pub fn may_have_roles(&self) -> bool {
-        self.unproven_email().is_none()
+        self.unverified_email().is_none()
     }
 
     /// Returns the words that the owner might build a password from.

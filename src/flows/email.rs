@@ -148,7 +148,7 @@ pub(super) fn answer_registration(
 ) -> Result<(), Fault> {
     let verification = Purpose::Link(LinkPurpose::EmailVerification);
     let reset = Purpose::Link(LinkPurpose::PasswordReset);
-    let answer = match (inserted, holder.and_then(User::unproven_email)) {
+    let answer = match (inserted, holder.and_then(User::unverified_email)) {
         (Insertion::Inserted, _) => verification,
         (Insertion::EmailTaken, Some(_)) => reset,
         (Insertion::EmailTaken, None) => Purpose::AccountExists,
@@ -183,7 +183,7 @@ pub(super) fn wait_to_leave(
     user: &User,
     now: DateTime<Utc>,
 ) -> Result<Option<TimeDelta>, Fault> {
-    let Some(email) = user.unproven_email().filter(|_| core.senders.has(Channel::Email)) else {
+    let Some(email) = user.unverified_email().filter(|_| core.senders.has(Channel::Email)) else {
         return Ok(None);
     };
     let wait = quotas::wait_or_take(core, connection, &[leaving_unproven(email)], now)?;
@@ -266,7 +266,7 @@ pub(super) fn reset_unverified_account(
     user: &User,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let Some(email) = user.unproven_email() else {
+    let Some(email) = user.unverified_email() else {
         return Ok(());
     };
     recovery::remove_second_factors(core, connection, user.id, request.now)?;
@@ -288,7 +288,7 @@ pub(super) fn confirm_invited(
     user: &User,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let Some(email) = user.unproven_email() else {
+    let Some(email) = user.unverified_email() else {
         return Ok(());
     };
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
@@ -309,15 +309,15 @@ pub(super) fn end_all_sessions(
 
 /// Tells whether a sign-in has to wait for the proof of the account's address.
 pub(super) fn requires_email_verification(core: &Core, user: &User) -> bool {
-    core.settings.email_verification_required && user.unproven_email().is_some()
+    core.settings.email_verification_required && user.unverified_email().is_some()
 }
 
 /// Tells whether the password of an account is not looked at by `/login` before the account's address is proven.
 ///
 /// Where only mail tells who has an account, a password that counted at once would tell as well: who registers an
 /// address and signs in with the same password would learn that the address was free.
-pub(super) fn password_awaits_proof(core: &Core, user: &User) -> bool {
-    core.settings.registration == RegistrationMode::Private && user.unproven_email().is_some()
+pub(super) fn password_awaits_verification(core: &Core, user: &User) -> bool {
+    core.settings.registration == RegistrationMode::Private && user.unverified_email().is_some()
 }
 
 /// Sends the link that proves a new account's address, where the deployment sends mail.

@@ -258,7 +258,7 @@ fn wait_to_change(
     (key, user): (LinkKey, &User),
     now: DateTime<Utc>,
 ) -> Result<Option<TimeDelta>, Fault> {
-    if user.unproven_email().is_none() {
+    if user.unverified_email().is_none() {
         return Ok(None);
     }
     let link = links::find(connection, key, PURPOSE, now)?;

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
 use super::account::load_second_factors;
-use super::email::{password_awaits_proof, requires_email_verification, send_email_verification};
+use super::email::{password_awaits_verification, requires_email_verification, send_email_verification};
 use super::outcomes::counted;
 use super::sign_in::{self, SessionActivation, TokenGrant};
 use super::throttle::{self, Admission, Throttle};
@@ -89,7 +89,9 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, 
         Found::Admitted(admitted) => *admitted,
     };
     // No password, as for a name without an account: the hash that is made and the counts that follow are the same.
-    let usable = found.as_ref().filter(|found| !password_awaits_proof(core, &found.user));
+    let usable = found
+        .as_ref()
+        .filter(|found| !password_awaits_verification(core, &found.user));
     let stored = usable.and_then(|found| found.password.clone());
     let verdict = core.hasher.verify(requester, password.clone(), stored.clone()).await?;
     match found {

@@ -88,7 +88,7 @@ fn remove_pending(
     cause: EndCause,
 ) -> Result<(), Fault> {
     if cause.is_caused_in_a_session() {
-        link_tokens::remove_all_but_to_own_unproven_address(connection, user_id)?;
+        link_tokens::remove_all_but_to_own_unverified_address(connection, user_id)?;
     } else {
         link_tokens::remove_all(connection, user_id)?;
     }

@@ -167,18 +167,18 @@ pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), 
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn remove_all_but_to_own_unproven_address(
+pub fn remove_all_but_to_own_unverified_address(
     connection: &mut PgConnection,
     user_id: UserId,
 ) -> Result<(), StoreError> {
-    let unproven: Option<Option<String>> = users::table
+    let unverified: Option<Option<String>> = users::table
         .filter(users::id.eq(user_id.uuid()))
         .filter(users::email_verified_at.is_null())
         .select(users::email)
         .first(connection)
         .optional()?;
     // The empty text is no address.
-    let kept = unproven.flatten().unwrap_or_default();
+    let kept = unverified.flatten().unwrap_or_default();
     diesel::delete(others(user_id, None).filter(link_tokens::email.ne(kept))).execute(connection)?;
     Ok(())
 }

@@ -68,7 +68,7 @@ pub fn refused(refusal: AdminRefusal) -> Problem {
             Code::Conflict,
             "Administrators cannot do this to their own account; another one can.",
         ),
-        AdminRefusal::UnprovenAddress => Problem::new(
+        AdminRefusal::UnverifiedAddress => Problem::new(
             Code::Conflict,
             "Nobody has confirmed the account's e-mail address yet; roles can be granted after that.",
         ),

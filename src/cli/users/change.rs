@@ -142,7 +142,7 @@ fn full_name(user: &User) -> String {
 fn refused(refusal: AdminRefusal) -> Failure {
     match refusal {
         AdminRefusal::UnknownUser => unknown(),
-        AdminRefusal::UnprovenAddress => Failure::of(super::ADDRESS_UNPROVEN),
+        AdminRefusal::UnverifiedAddress => Failure::of(super::ADDRESS_UNVERIFIED),
         AdminRefusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
         // Rules for administrators; the command line is the way back in.
         AdminRefusal::NotAdministrator | AdminRefusal::OwnAccount => Failure::of("this may not be done"),

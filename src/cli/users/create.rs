@@ -94,7 +94,7 @@ async fn create(core: &Arc<Core>, new: NewAccount) -> Result<Made, Failure> {
         } => Ok((account, link, expires_at)),
         Invitation::EmailTaken => Err(Failure::of("there is an account with this address")),
         Invitation::UsernameTaken => Err(Failure::of("there is an account with this user name")),
-        Invitation::Refused(AdminRefusal::UnprovenAddress) => Err(Failure::of(super::ADDRESS_UNPROVEN)),
+        Invitation::Refused(AdminRefusal::UnverifiedAddress) => Err(Failure::of(super::ADDRESS_UNVERIFIED)),
         Invitation::Refused(_) => Err(Failure::of("the account may not be made")),
     }
 }

@@ -265,7 +265,7 @@ fn parse_role(text: &str) -> Result<String, &'static str> {
 }
 
 /// Why roles are refused.
-const ADDRESS_UNPROVEN: &str = "nobody has confirmed the account's address, and whoever reads that mail box could take the \
+const ADDRESS_UNVERIFIED: &str = "nobody has confirmed the account's address, and whoever reads that mail box could take the \
                                 account over; --unverified grants the roles all the same";
 /// What it means that they were not.
 const UNVERIFIED_ROLES: &str = "warning: nobody has confirmed the account's address. The person who set the account up, or who \

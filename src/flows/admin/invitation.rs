@@ -94,7 +94,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
                 return Ok(Invitation::Refused(refusal));
             }
             if !user.roles.is_empty() && !new.unverified && !user.may_have_roles() {
-                let refusal = AdminRefusal::UnprovenAddress;
+                let refusal = AdminRefusal::UnverifiedAddress;
                 work.record_refusal(connection, refusal, None)?;
                 return Ok(Invitation::Refused(refusal));
             }

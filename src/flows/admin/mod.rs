@@ -135,7 +135,7 @@ pub enum AdminRefusal {
     Roles(&'static str),
     /// Roles would be granted to an account whose address nobody has proven: the reader of that mail box, whoever it is,
     /// could take the account over.
-    UnprovenAddress,
+    UnverifiedAddress,
 }
 
 impl AdminRefusal {
@@ -144,7 +144,7 @@ impl AdminRefusal {
         match self {
             Self::NotAdministrator => Some("not_an_administrator"),
             Self::OwnAccount => Some("own_account"),
-            Self::UnprovenAddress => Some("unproven_address"),
+            Self::UnverifiedAddress => Some("unproven_address"),
             Self::UnknownUser | Self::Roles(_) => None,
         }
     }

@@ -158,7 +158,7 @@ fn change_roles(
     }
     let grants = new.iter().any(|role| !subject.user.roles.contains(role));
     if grants && !unverified && !subject.user.may_have_roles() {
-        return Ok(Err(AdminRefusal::UnprovenAddress));
+        return Ok(Err(AdminRefusal::UnverifiedAddress));
     }
     if roles::is_administrator(&subject.user.roles)
         && !roles::is_administrator(&new)

@@ -38,7 +38,7 @@ async fn one_code_confirms_a_new_authenticator_once() {
     let app = TestApp::new().await;
     let sibling = app.sibling(&[]).await;
     let instances = [&app, &sibling];
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let token = &signed_in.access_token;
     let secret = app.post_as("/2fa/totp", token).await.expect(201).text("/secret");
     let new = Person {
@@ -89,7 +89,7 @@ async fn an_authenticator_is_removed_once() {
     let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
     let sibling = app.sibling(&[("TWO_FACTOR_POLICY", "optional")]).await;
     let instances = [&app, &sibling];
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let token = &signed_in.access_token;
     let remove = async |number: usize| {
         let body = json!({"password": PASSWORD, "code": signed_in.recovery_codes[number]});

@@ -7,12 +7,12 @@ use crate::support::actors::{PASSWORD, Person, log_in, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
-async fn prove(app: &TestApp, token: &str) -> TestResponse {
+async fn verify_address(app: &TestApp, token: &str) -> TestResponse {
     app.post("/email/verify", &json!({"token": token, "password": PASSWORD}))
         .await
 }
 
-async fn prove_as(app: &TestApp, token: &str, bearer: &str) -> TestResponse {
+async fn verify_address_as(app: &TestApp, token: &str, bearer: &str) -> TestResponse {
     app.call_as(Method::POST, "/email/verify", bearer, &json!({"token": token}))
         .await
 }
@@ -29,16 +29,18 @@ async fn the_mail_of_the_registration_proves_the_address_within_a_day() {
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(me["email_verified"], false);
     let token = app.mailed_token("jo@example.com", "email_verification").await;
-    prove(&app, &token).await.expect(204);
+    verify_address(&app, &token).await.expect(204);
     // A button that was pressed twice did what it says.
-    prove(&app, &token).await.expect(204);
+    verify_address(&app, &token).await.expect(204);
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(me["email_verified"], true);
 
     Person::register(&app, "mo@example.com").await;
     let late = app.mailed_token("mo@example.com", "email_verification").await;
     app.clock.advance(86_400);
-    prove(&app, &late).await.expect_problem(400, "invalid_link_token");
+    verify_address(&app, &late)
+        .await
+        .expect_problem(400, "invalid_link_token");
     app.post("/email/verify/request", &json!({"email": "mo@example.com"}))
         .await
         .expect(202);
@@ -56,8 +58,10 @@ async fn the_mail_is_sent_anew_to_whoever_asks_for_their_own_address() {
         .expect(202);
     // A stranger may have asked for the newer one: the older goes on counting, and using one ends the others.
     let newer = app.mailed_token("jo@example.com", "email_verification").await;
-    prove(&app, &older).await.expect(204);
-    prove(&app, &newer).await.expect_problem(400, "invalid_link_token");
+    verify_address(&app, &older).await.expect(204);
+    verify_address(&app, &newer)
+        .await
+        .expect_problem(400, "invalid_link_token");
     // Nothing is left to prove.
     let before = app.notifications("jo@example.com").await.len();
     app.post_as("/email/verify/request", &signed_in.access_token)
@@ -104,7 +108,9 @@ async fn an_address_that_another_account_has_is_refused_also_at_the_last_moment(
         .expect(202);
     let token = app.mailed_token("ann@example.com", "email_change").await;
     Person::register(&app, "ann@example.com").await;
-    prove(&app, &token).await.expect_problem(400, "invalid_link_token");
+    verify_address(&app, &token)
+        .await
+        .expect_problem(400, "invalid_link_token");
     for text in ["", "jo", "jö@example.com"] {
         change(&app, &signed_in.access_token, text)
             .await
@@ -125,7 +131,7 @@ async fn two_who_want_the_same_address_at_once_get_it_once() {
         app.clock.advance(1);
         tokens.push(app.mailed_token("new@example.com", "email_change").await);
     }
-    let answers = futures_util::future::join_all(tokens.iter().map(|token| prove(&app, token))).await;
+    let answers = futures_util::future::join_all(tokens.iter().map(|token| verify_address(&app, token))).await;
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [204, 400, 400]);
@@ -166,9 +172,9 @@ async fn a_session_a_pending_login_or_the_password_shows_whose_account_it_is() {
         let jo = Person::sign_up(&app, &email).await;
         let token = app.mailed_token(&email, "email_verification").await;
         let answer = match by {
-            "access token" => prove_as(&app, &token, &jo.access_token).await,
-            "pre-auth token" => prove_as(&app, &token, &jo.person.log_in(&app).await).await,
-            _ => prove(&app, &token).await,
+            "access token" => verify_address_as(&app, &token, &jo.access_token).await,
+            "pre-auth token" => verify_address_as(&app, &token, &jo.person.log_in(&app).await).await,
+            _ => verify_address(&app, &token).await,
         };
         answer.expect(204);
         let me = app.get_as("/me", &jo.access_token).await.expect(200).json();
@@ -187,18 +193,20 @@ async fn a_link_without_a_proof_of_the_account_confirms_nothing_and_stays_good()
     app.post("/email/verify", &bare)
         .await
         .expect_problem(401, "proof_required");
-    prove_as(&app, &token, &stranger.access_token)
+    verify_address_as(&app, &token, &stranger.access_token)
         .await
         .expect_problem(401, "proof_required");
     let login = stranger.person.log_in(&app).await;
-    prove_as(&app, &token, &login)
+    verify_address_as(&app, &token, &login)
         .await
         .expect_problem(401, "proof_required");
-    prove_as(&app, &token, "x").await.expect_problem(401, "invalid_token");
-    prove_as(&app, &token, "vpa_x")
+    verify_address_as(&app, &token, "x")
+        .await
+        .expect_problem(401, "invalid_token");
+    verify_address_as(&app, &token, "vpa_x")
         .await
         .expect_problem(401, "invalid_pre_auth_token");
-    prove_as(&app, &token, &jo.person.pre_auth_token)
+    verify_address_as(&app, &token, &jo.person.pre_auth_token)
         .await
         .expect_problem(401, "invalid_pre_auth_token");
     app.post(
@@ -209,7 +217,7 @@ async fn a_link_without_a_proof_of_the_account_confirms_nothing_and_stays_good()
     .expect_problem(401, "invalid_credentials");
     let me = app.get_as("/me", &jo.access_token).await.expect(200).json();
     assert_eq!(me["email_verified"], false);
-    prove(&app, &token).await.expect(204);
+    verify_address(&app, &token).await.expect(204);
     // Once more without a proof, nothing is told.
     app.post("/email/verify", &bare)
         .await
@@ -234,14 +242,14 @@ async fn wrong_passwords_beside_a_link_count_as_at_the_login() {
                 .expect_problem(401, "invalid_credentials");
         }
     }
-    let waits = prove(&app, &token).await;
+    let waits = verify_address(&app, &token).await;
     assert!(waits.header("retry-after").is_some());
     waits.expect_problem(429, "rate_limited");
     log_in(&app, "jo@example.com", PASSWORD)
         .await
         .expect_problem(429, "rate_limited");
     app.clock.advance(30);
-    prove(&app, &token).await.expect(204);
+    verify_address(&app, &token).await.expect(204);
 }
 
 #[actix_web::test]
@@ -258,7 +266,9 @@ async fn a_link_that_was_used_is_worth_nothing_for_an_address_that_is_not_the_ac
     );
     app.verify_new_email("jo@example.org", &jo.access_token).await;
     app.verify_new_email("jo@example.org", &jo.access_token).await;
-    prove(&app, &own).await.expect_problem(400, "invalid_link_token");
+    verify_address(&app, &own)
+        .await
+        .expect_problem(400, "invalid_link_token");
 }
 
 /// The attack: a change that was asked for in a stolen session came true after its owner had ended that session.
@@ -276,8 +286,10 @@ async fn a_change_of_address_ends_with_the_session_that_asked_for_it() {
         .expect_problem(401, "proof_required");
     app.post_as("/logout", &stolen.access_token).await.expect(204);
     let owner = stolen.person.sign_in_again(&app).await;
-    prove(&app, &token).await.expect_problem(400, "invalid_link_token");
-    prove_as(&app, &token, &owner)
+    verify_address(&app, &token)
+        .await
+        .expect_problem(400, "invalid_link_token");
+    verify_address_as(&app, &token, &owner)
         .await
         .expect_problem(400, "invalid_link_token");
     let me = app.get_as("/me", &owner).await.expect(200).json();
@@ -308,7 +320,9 @@ async fn the_old_address_stops_a_change_and_ends_all_sessions() {
     }
     cancel(&cancellation).await.expect(204);
     cancel(&cancellation).await.expect_problem(400, "invalid_link_token");
-    prove(&app, &token).await.expect_problem(400, "invalid_link_token");
+    verify_address(&app, &token)
+        .await
+        .expect_problem(400, "invalid_link_token");
     app.get_as("/me", &jo.access_token)
         .await
         .expect_problem(401, "invalid_token");

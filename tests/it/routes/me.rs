@@ -103,7 +103,7 @@ async fn name_and_language_change_and_what_is_left_out_stays() {
 #[actix_web::test]
 async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     app.clock.advance(301);
     let patch = async |token: &str, body: serde_json::Value| app.call_as(Method::PATCH, "/me", token, &body).await;
     let token = &signed_in.access_token;
@@ -136,7 +136,7 @@ async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
 #[actix_web::test]
 async fn a_deleted_account_is_gone_with_everything_but_its_trail() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
     let pending = signed_in.person.log_in(&app).await;
     app.bare_as(Method::DELETE, "/me", &signed_in.access_token)
@@ -162,7 +162,7 @@ async fn a_deleted_account_is_gone_with_everything_but_its_trail() {
 #[actix_web::test]
 async fn an_export_holds_everything_but_secrets() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
     // Sessions that are over are held, too.
     let other = signed_in.person.sign_in_again(&app).await;

@@ -33,7 +33,7 @@ async fn mailed(app: &TestApp, email: &str) -> String {
 #[actix_web::test]
 async fn a_change_ends_all_other_sessions_and_pending_logins() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let other = signed_in.person.sign_in_again(&app).await;
     let pending = signed_in.person.log_in(&app).await;
     change(&app, &signed_in.access_token, PASSWORD, NEW).await.expect(204);
@@ -201,7 +201,7 @@ async fn tokens_of_other_kinds_and_forgeries_do_not_open_it() {
 #[actix_web::test]
 async fn a_changed_password_or_address_kills_the_mailed_token() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let token = mailed(&app, "jo@example.com").await;
     change(&app, &signed_in.access_token, PASSWORD, NEW).await.expect(204);
     reset(&app, &token, PASSWORD)

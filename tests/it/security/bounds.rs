@@ -488,7 +488,7 @@ async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
     // three.
     app.clock.advance(3600);
     let before = app.notifications(EMAIL).await.len();
-    let session = Person::sign_up_proven(&app, "mo@example.com").await;
+    let session = Person::sign_up_verified(&app, "mo@example.com").await;
     let ask = async |path: &str| {
         app.post(path, &json!({"email": "mo@example.com"})).await.expect(202);
     };

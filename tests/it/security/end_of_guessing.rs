@@ -130,7 +130,7 @@ async fn the_hundredth_wrong_password_ends_it_for_everybody_until_a_new_one_is_s
 #[actix_web::test]
 async fn a_right_password_begins_the_count_anew_and_a_guess_of_somebody_signed_in_counts() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, EMAIL).await;
+    let signed_in = Person::sign_up_verified(&app, EMAIL).await;
     let near_the_end = "UPDATE users SET failed_passwords = 99";
     execute(&app, near_the_end);
     log_in(&app, EMAIL, PASSWORD).await.expect(200);
@@ -174,7 +174,7 @@ async fn a_right_password_begins_the_count_anew_and_a_guess_of_somebody_signed_i
 async fn of_many_that_are_the_hundredth_at_once_one_is_and_the_owner_is_told_once() {
     let app = TestApp::with(PROXIED).await;
     let sibling = app.sibling(PROXIED).await;
-    Person::sign_up_proven(&app, EMAIL).await;
+    Person::sign_up_verified(&app, EMAIL).await;
     execute(&app, "UPDATE users SET failed_passwords = 95");
     let guess = async |number: usize| {
         let ip = format!("198.51.{number}.1");
@@ -241,7 +241,7 @@ async fn sign_in_by_recovery_code(app: &TestApp, signed_in: &SignedIn) -> String
 #[actix_web::test]
 async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_is_set_up_anew() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, EMAIL).await;
+    let signed_in = Person::sign_up_verified(&app, EMAIL).await;
     let person = &signed_in.person;
     for _ in 0..99 {
         guess_code(&app, person).await;
@@ -303,7 +303,7 @@ async fn a_right_code_begins_the_count_anew_and_guesses_at_an_authenticator_of_o
 async fn of_many_codes_that_are_the_hundredth_at_once_one_is_and_the_owner_is_told_once() {
     let app = TestApp::new().await;
     let sibling = app.sibling(&[]).await;
-    let signed_in = Person::sign_up_proven(&app, EMAIL).await;
+    let signed_in = Person::sign_up_verified(&app, EMAIL).await;
     execute(&app, "UPDATE users SET failed_codes = 97");
     let (token, code) = (signed_in.person.log_in(&app).await, signed_in.person.wrong_code(&app));
     let guess = |number: usize| verify([&app, &sibling][number % 2], &token, &code);

@@ -164,9 +164,9 @@ impl Case {
             return case;
         }
         let signed_in = Person::sign_up(app, &case.email).await;
-        let is_unproven = pending == Pending::Link(LinkPurpose::EmailVerification)
+        let is_unverified = pending == Pending::Link(LinkPurpose::EmailVerification)
             || end == End::Session(EndCause::UnverifiedAccountReset);
-        if !is_unproven {
+        if !is_unverified {
             app.verify_email(&case.email).await;
         }
         if pending == Pending::Code(CodePurpose::Authentication) {

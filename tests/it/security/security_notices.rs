@@ -15,7 +15,7 @@ fn count(notice: &[String], kind: &str) -> usize {
 #[actix_web::test]
 async fn wrong_codes_after_a_right_password_are_told_once_an_hour() {
     let app = TestApp::new().await;
-    let person = Person::sign_up_proven(&app, "jo@example.com").await.person;
+    let person = Person::sign_up_verified(&app, "jo@example.com").await.person;
     app.clock.advance(30);
     for number in 1..=4 {
         let token = person.log_in(&app).await;
@@ -62,7 +62,7 @@ async fn verify_with(app: &TestApp, person: &Person, browser: &str) -> TestRespo
 #[actix_web::test]
 async fn a_sign_in_with_a_program_not_seen_before_is_told() {
     let app = TestApp::new().await;
-    let person = Person::sign_up_proven(&app, "jo@example.com").await.person;
+    let person = Person::sign_up_verified(&app, "jo@example.com").await.person;
     assert_eq!(
         count(&app.notification_kinds("jo@example.com").await, "new_sign_in"),
         0,
@@ -92,7 +92,7 @@ async fn a_sign_in_with_a_program_not_seen_before_is_told() {
 #[actix_web::test]
 async fn a_mail_names_a_program_from_our_list_and_the_list_of_sessions_shows_what_was_sent() {
     let app = TestApp::new().await;
-    let person = Person::sign_up_proven(&app, "jo@example.com").await.person;
+    let person = Person::sign_up_verified(&app, "jo@example.com").await.person;
     app.clock.advance(3600);
     let lie = "Your account is locked, call 030 1234567. Firefox/140";
     let signed_in = verify_with(&app, &person, lie).await;
@@ -106,7 +106,7 @@ async fn a_mail_names_a_program_from_our_list_and_the_list_of_sessions_shows_wha
 #[actix_web::test]
 async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_codes() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let told = async || {
         let notice = app.notification_kinds("jo@example.com").await;
         ["password_failures", "second_factor_failures"].map(|kind| count(&notice, kind))
@@ -131,7 +131,7 @@ async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_c
 #[actix_web::test]
 async fn each_sign_in_from_a_new_place_is_told_however_soon_it_comes() {
     let app = TestApp::new().await;
-    let person = Person::sign_up_proven(&app, "jo@example.com").await.person;
+    let person = Person::sign_up_verified(&app, "jo@example.com").await.person;
     let told = async || count(&app.notification_kinds("jo@example.com").await, "new_sign_in");
     verify_with(&app, &person, "Firefox/140").await;
     assert_eq!(told().await, 1);

@@ -237,7 +237,7 @@ impl Traveller {
     }
 
     /// Proves the address. Without that, a reset would take the authenticator away.
-    fn prove_address(&self, service: &Service) {
+    fn verify_address(&self, service: &Service) {
         let token = self.mailed_token(service, "email_verification");
         let body = json!({"token": token, "password": self.password});
         service.post("/email/verify", &body).0.expect(204);
@@ -263,7 +263,7 @@ impl Traveller {
     /// Goes all the way; what was lost on it is gone on without.
     fn travel(service: &Service, email: String, resets: bool) -> Self {
         let (mut this, pre_auth_token) = Self::register(service, email);
-        this.prove_address(service);
+        this.verify_address(service);
         let tokens = this.confirm(service, &pre_auth_token);
         let tokens = tokens.and_then(|tokens| Self::refresh(service, &tokens));
         let code = this.code(this.first_step + 1);

@@ -52,7 +52,7 @@ impl Person {
     }
 
     /// Registers, proves the address, and confirms the authenticator: notices go to proven addresses only.
-    pub(crate) async fn sign_up_proven(app: &TestApp, email: &str) -> SignedIn {
+    pub(crate) async fn sign_up_verified(app: &TestApp, email: &str) -> SignedIn {
         let person = Self::register(app, email).await;
         app.verify_email(email).await;
         person.confirm(app).await

@@ -231,7 +231,7 @@ async fn of_two_administrators_who_remove_each_other_one_stays() {
 async fn a_deleted_account_is_gone_with_all_it_had_and_its_owner_is_told() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
-    let jo = Person::sign_up_proven(&app, "jo@example.com").await;
+    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
     app.bare_as(Method::DELETE, &path(&jo.person), &admin.access_token)
         .await
         .expect(204);

@@ -22,7 +22,7 @@ async fn confirm_phone(app: &TestApp, token: &str, code: &str) -> TestResponse {
 #[actix_web::test]
 async fn a_phone_counts_once_its_code_came_back() {
     let app = TestApp::with(ALL).await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let token = &signed_in.access_token;
     let sent = put_phone(&app, token, "+49 (151) 1234-5678").await.expect(202).json();
     assert_eq!(

@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 #[actix_web::test]
 async fn a_new_set_kills_the_old_one() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let answer = app
         .post_as("/2fa/recovery-codes", &signed_in.access_token)
         .await
@@ -39,7 +39,7 @@ async fn a_new_set_kills_the_old_one() {
 #[actix_web::test]
 async fn a_recovery_login_says_what_to_do_next_and_opens_the_way_to_it() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let mut last = Value::Null;
     for (used, code) in signed_in.recovery_codes.iter().enumerate().take(7) {
         last = verify(&app, &signed_in.person.log_in(&app).await, code)

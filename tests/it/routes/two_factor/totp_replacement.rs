@@ -26,7 +26,7 @@ async fn confirm(app: &TestApp, signed_in: &SignedIn, code: &str) -> crate::supp
 #[actix_web::test]
 async fn the_old_authenticator_works_until_the_new_one_is_confirmed() {
     let app = TestApp::new().await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let new = begin(&app, &signed_in).await;
     app.clock.advance(30);
     // Not yet: the new one does not open the door, the old one does.
@@ -136,7 +136,7 @@ async fn the_last_factor_stays_where_everybody_needs_one() {
 #[actix_web::test]
 async fn where_the_policy_allows_it_the_authenticator_and_its_recovery_codes_go() {
     let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
-    let signed_in = Person::sign_up_proven(&app, "jo@example.com").await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     app.clock.advance(30);
     let code = signed_in.person.code(&app);
     let token = &signed_in.access_token;
