@@ -435,7 +435,7 @@ pub async fn remove(
             }
             out_of_band_factors::remove(connection, user_id, channel)?;
             if hint.is_some() {
-                recovery::go_with_the_last(connection, user_id, &after)?;
+                recovery::remove_orphaned_recovery_codes(connection, user_id, &after)?;
                 let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
                 shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
                 notify(&shared, connection, &user, notice, &origin, now)?;

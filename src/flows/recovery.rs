@@ -105,7 +105,7 @@ pub async fn remove_authenticator(
 }
 
 /// Removes what is of no use without a second factor, when none that is confirmed is left.
-pub(super) fn go_with_the_last(
+pub(super) fn remove_orphaned_recovery_codes(
     connection: &mut PgConnection,
     user_id: UserId,
     left: &SecondFactors,
@@ -143,7 +143,7 @@ fn decide_removal(
         Err(refusal) => return Ok(Removal::Refused(refusal)),
     };
     totp_factors::remove(connection, user.id)?;
-    go_with_the_last(connection, user.id, &factors)?;
+    remove_orphaned_recovery_codes(connection, user.id, &factors)?;
     let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
     context.succeed(core, connection, verified.method, removed)?;
     notify(

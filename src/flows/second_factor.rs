@@ -132,10 +132,10 @@ fn decide(
         now,
     };
     let guard = context.look_at_codes(core, connection)?;
-    if let Some(put_off) = put_off(core, connection, &context, &guard)? {
+    if let Some(decision) = precheck(core, connection, &context, &guard)? {
         // That takes no attempt, and is told only to whoever's login goes on.
         let is_pending = sessions::find_pending(connection, key, now)?.is_some();
-        return Ok(if is_pending { put_off } else { Decision::NoSession });
+        return Ok(if is_pending { decision } else { Decision::NoSession });
     }
     let Some(pending) = sessions::take_attempt(connection, key, now)? else {
         return Ok(Decision::NoSession);
@@ -161,7 +161,7 @@ impl Decision {
 }
 
 /// Returns why no code of an account is looked at now, if there is a reason.
-fn put_off(
+fn precheck(
     core: &Core,
     connection: &mut PgConnection,
     context: &ProofContext<'_>,

@@ -178,7 +178,7 @@ pub(super) fn hurry_until_none(database: &Database, condition: &str) {
 
 /// Puts everything off by an hour, and waits until nothing is being sent.
 #[track_caller]
-fn put_off(database: &Database, messages: usize) {
+fn postpone_messages(database: &Database, messages: usize) {
     eventually("nothing under way", || {
         database.sql(
             "UPDATE outbox SET next_try_at = now() + interval '1 hour' WHERE next_try_at < now() + interval '1 minute'",
@@ -377,7 +377,7 @@ fn three_instances_at_once_send_each_message_once() {
     let (_, tokens) = sign_up(&clients[0], &database);
     cause_notice(&clients[0], &database, &tokens, MESSAGES - 1);
     wait_until(&database, "last_error IS NOT NULL", MESSAGES);
-    put_off(&database, MESSAGES);
+    postpone_messages(&database, MESSAGES);
 
     servers.mail.resume();
     make_due(&database);
