@@ -11,16 +11,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// Wrong ones in a row that are the end of what was guessed at (NIST SP 800-63B-4 §3.2.2). Time forgives none of them, only a
 /// right one does.
-pub const MOST_IN_A_ROW: i32 = 100;
+pub const MAX_CONSECUTIVE_FAILURES: i32 = 100;
 
 /// Tells whether so many wrong ones in a row are the end of what was guessed at.
-pub const fn is_over(in_a_row: i32) -> bool {
-    in_a_row >= MOST_IN_A_ROW
+pub const fn limit_reached(in_a_row: i32) -> bool {
+    in_a_row >= MAX_CONSECUTIVE_FAILURES
 }
 
 /// What wrong proofs of one kind cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Curve {
+pub struct BackoffPolicy {
     /// Wrong ones that cost nothing.
     free: i32,
     /// Seconds of the first wait; each further one is twice as long.
@@ -31,7 +31,7 @@ pub struct Curve {
     forgotten_after: TimeDelta,
 }
 
-impl Curve {
+impl BackoffPolicy {
     /// Second factors of an account at sign-in, from one network.
     pub const CODES_FROM_NETWORK: Self = Self::STEEP;
     /// Second factors of an account at sign-in, from anywhere. Only an attacker who has the password gets here, so this curve is
@@ -98,13 +98,15 @@ impl FailedAttempts {
 
     /// Counts one more.
     #[must_use]
-    pub fn with_one_more(self, curve: Curve, now: DateTime<Utc>) -> Self {
-        let fresh = self.last_at.is_some_and(|last_at| last_at > curve.remembers_since(now));
+    pub fn with_one_more(self, policy: BackoffPolicy, now: DateTime<Utc>) -> Self {
+        let fresh = self
+            .last_at
+            .is_some_and(|last_at| last_at > policy.remembers_since(now));
         let count = if fresh { self.count.saturating_add(1) } else { 1 };
         Self {
             count,
             last_at: Some(now),
-            locked_until: curve.cost(count).map(|wait| now + wait),
+            locked_until: policy.cost(count).map(|wait| now + wait),
         }
     }
 }
@@ -115,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    const CURVE: Curve = Curve::CODES_FROM_NETWORK;
+    const POLICY: BackoffPolicy = BackoffPolicy::CODES_FROM_NETWORK;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_772_366_400 + seconds, 0).unwrap()
@@ -127,7 +129,7 @@ mod tests {
         let mut attempts = FailedAttempts::default();
         let mut waits = Vec::new();
         for _ in 0..times {
-            attempts = attempts.with_one_more(CURVE, now);
+            attempts = attempts.with_one_more(POLICY, now);
             let wait = attempts.wait(now).map_or(0, |wait| wait.num_seconds());
             now += TimeDelta::seconds(wait);
             waits.push(wait);
@@ -145,9 +147,9 @@ mod tests {
 
     #[test]
     fn many_networks_together_get_twenty_and_then_wait_up_to_a_quarter_of_an_hour() {
-        let curve = Curve::PASSWORD_FROM_ANYWHERE;
+        let policy = BackoffPolicy::PASSWORD_FROM_ANYWHERE;
         let costs: Vec<i64> = (19..=26)
-            .map(|count| curve.cost(count).map_or(0, |wait| wait.num_seconds()))
+            .map(|count| policy.cost(count).map_or(0, |wait| wait.num_seconds()))
             .collect();
         assert_eq!(costs, [0, 60, 120, 240, 480, 900, 900, 900]);
     }
@@ -156,24 +158,24 @@ mod tests {
     fn a_quiet_day_begins_the_count_anew() {
         let mut attempts = FailedAttempts::default();
         for _ in 0..4 {
-            attempts = attempts.with_one_more(CURVE, at(0));
+            attempts = attempts.with_one_more(POLICY, at(0));
         }
         assert_eq!(attempts.count, 4);
-        assert_eq!(attempts.with_one_more(CURVE, at(86_399)).count, 5);
-        assert_eq!(attempts.with_one_more(CURVE, at(86_400)).count, 1);
+        assert_eq!(attempts.with_one_more(POLICY, at(86_399)).count, 5);
+        assert_eq!(attempts.with_one_more(POLICY, at(86_400)).count, 1);
     }
 
     /// Guesses as soon as allowed until it is over, with right ones of the owner's now and then. Returns how long it took and
     /// how many there were since the last right one.
-    fn until_over(curve: Curve, owner_comes_every: Option<i64>, days: i64) -> (Option<TimeDelta>, i32) {
+    fn until_over(policy: BackoffPolicy, owner_comes_every: Option<i64>, days: i64) -> (Option<TimeDelta>, i32) {
         let (mut now, mut attempts, mut in_a_row) = (at(0), FailedAttempts::default(), 0);
         let mut owner_comes = owner_comes_every.map(at);
         let mut most = 0;
         while now < at(days * 86_400) {
-            attempts = attempts.with_one_more(curve, now);
+            attempts = attempts.with_one_more(policy, now);
             in_a_row += 1;
             most = most.max(in_a_row);
-            if is_over(in_a_row) {
+            if limit_reached(in_a_row) {
                 return (Some(now - at(0)), most);
             }
             now += attempts.wait(now).unwrap_or_default();
@@ -189,18 +191,18 @@ mod tests {
 
     #[test]
     fn strangers_need_most_of_a_day_to_end_a_password_and_more_than_three_days_to_end_codes() {
-        let hours = |curve| until_over(curve, None, 30).0.unwrap().num_hours();
-        assert_eq!(hours(Curve::PASSWORD_FROM_ANYWHERE), 19);
-        assert_eq!(hours(Curve::CODES_FROM_NETWORK), 89);
-        assert_eq!(hours(Curve::CODES_FROM_ANYWHERE), 84);
-        assert_eq!(hours(Curve::IN_SESSION), 89);
+        let hours = |policy| until_over(policy, None, 30).0.unwrap().num_hours();
+        assert_eq!(hours(BackoffPolicy::PASSWORD_FROM_ANYWHERE), 19);
+        assert_eq!(hours(BackoffPolicy::CODES_FROM_NETWORK), 89);
+        assert_eq!(hours(BackoffPolicy::CODES_FROM_ANYWHERE), 84);
+        assert_eq!(hours(BackoffPolicy::IN_SESSION), 89);
     }
 
     #[test]
     fn many_networks_together_get_ten_codes_and_then_wait_up_to_an_hour() {
         let costs: Vec<i64> = (10..=18)
             .map(|count| {
-                Curve::CODES_FROM_ANYWHERE
+                BackoffPolicy::CODES_FROM_ANYWHERE
                     .cost(count)
                     .map_or(0, |wait| wait.num_seconds())
             })
@@ -211,23 +213,23 @@ mod tests {
     proptest! {
         #[test]
         fn an_owner_who_comes_twice_a_day_keeps_it(every in 3600_i64..43_200) {
-            for curve in [Curve::PASSWORD_FROM_ANYWHERE, Curve::CODES_FROM_NETWORK, Curve::CODES_FROM_ANYWHERE] {
-                prop_assert_eq!(until_over(curve, Some(every), 60).0, None);
+            for policy in [BackoffPolicy::PASSWORD_FROM_ANYWHERE, BackoffPolicy::CODES_FROM_NETWORK, BackoffPolicy::CODES_FROM_ANYWHERE] {
+                prop_assert_eq!(until_over(policy, Some(every), 60).0, None);
             }
         }
 
         #[test]
         fn sitting_a_wait_out_forgives_nothing(count in 5_i32..1000) {
-            for curve in [
-                Curve::PASSWORD_FROM_ANYWHERE,
-                Curve::PASSWORD_FROM_NETWORK,
-                Curve::CODES_FROM_NETWORK,
-                Curve::CODES_FROM_ANYWHERE,
-                Curve::IN_SESSION,
+            for policy in [
+                BackoffPolicy::PASSWORD_FROM_ANYWHERE,
+                BackoffPolicy::PASSWORD_FROM_NETWORK,
+                BackoffPolicy::CODES_FROM_NETWORK,
+                BackoffPolicy::CODES_FROM_ANYWHERE,
+                BackoffPolicy::IN_SESSION,
             ] {
                 let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None };
-                let then = at(0) + curve.cost(count).unwrap_or_default();
-                prop_assert_eq!(attempts.with_one_more(curve, then).count, count + 1);
+                let then = at(0) + policy.cost(count).unwrap_or_default();
+                prop_assert_eq!(attempts.with_one_more(policy, then).count, count + 1);
             }
         }
 
@@ -239,7 +241,7 @@ mod tests {
                 let mut over = false;
                 for _ in 0..wrong {
                     in_a_row += 1;
-                    over |= is_over(in_a_row);
+                    over |= limit_reached(in_a_row);
                 }
                 prop_assert_eq!(over, wrong >= 100);
             }
@@ -250,7 +252,7 @@ mod tests {
             let mut attempts = FailedAttempts { count: start, last_at: Some(at(0)), locked_until: None };
             let (mut now, mut guesses) = (at(0), 0);
             while now < at(86_400) {
-                attempts = attempts.with_one_more(CURVE, now);
+                attempts = attempts.with_one_more(POLICY, now);
                 guesses += 1;
                 now += attempts.wait(now).unwrap_or_default();
             }
@@ -260,7 +262,7 @@ mod tests {
 
         #[test]
         fn waiting_it_out_is_all_it_takes(count in 0_i32..1000, later in 3600_i64..100_000) {
-            let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None }.with_one_more(CURVE, at(0));
+            let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None }.with_one_more(POLICY, at(0));
             prop_assert_eq!(attempts.wait(at(later)), None);
         }
     }

@@ -427,8 +427,8 @@ mod tests {
                 }
                 for presented in 0..=series.live + 1 {
                     let classified = series.classify_stale_token(presented, TimeDelta::seconds(grace), at(now + later));
-                    let is_forgiven = presented > 0 && grace > 0 && later <= grace && presented + 1 == series.live;
-                    prop_assert_eq!(classified == StaleToken::Predecessor, is_forgiven && presented >= last_step_up);
+                    let is_in_grace = presented > 0 && grace > 0 && later <= grace && presented + 1 == series.live;
+                    prop_assert_eq!(classified == StaleToken::Predecessor, is_in_grace && presented >= last_step_up);
                     let is_spared = (1..last_step_up).contains(&presented)
                         && last_step_up - presented <= SPARED_BY_STEP_UP
                         && grace > 0

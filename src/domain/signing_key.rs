@@ -84,7 +84,7 @@ impl ListedKey {
     }
 
     /// Tells whether all tokens that a retired key signed have expired.
-    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+    pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.retired_at
             .is_some_and(|retired_at| now - retired_at > RETIRED_KEPT)
     }

@@ -211,7 +211,7 @@ pub(super) fn take_right(
         core.audit(connection, &[throttle.naming(event)], origin, now)?;
         return Ok(Taken::Gone);
     };
-    forgive(core, connection, (&account, throttle, failed_before), (origin, now))?;
+    reset_failures(core, connection, (&account, throttle, failed_before), (origin, now))?;
     Ok(Taken::Right(Box::new(account)))
 }
 
@@ -246,16 +246,16 @@ async fn open(
 }
 
 /// Forgets wrong passwords after a right one: those from this network, and those on the account.
-fn forgive(
+fn reset_failures(
     core: &Core,
     connection: &mut PgConnection,
     (account, throttle, failed_before): (&LoginUser, &Throttle, bool),
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
     if failed_before {
-        throttle.forgive(connection)?;
+        throttle.reset_failures(connection)?;
     }
-    if users::forgive_passwords(connection, account.user.id)? {
+    if users::reset_password_failures(connection, account.user.id)? {
         let event = AuditEvent::success(EventName::LoginSuccessAfterFail, account.user.id);
         core.audit(connection, &[event], origin, now)?;
     }

@@ -384,7 +384,7 @@ fn confirm_with(
     {
         return Ok(false);
     }
-    context.forgive(core, connection, guard)?;
+    context.reset_failures(core, connection, guard)?;
     context.enable_codes(connection)?;
     let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
     core.audit(connection, &[event.in_session(context.session_id)], context.origin, now)?;

@@ -161,7 +161,7 @@ impl ProofContext<'_> {
         // A mailed code forgives nothing: with the password and the mail box, an authenticator's codes could otherwise be
         // guessed at for ever, four at a time.
         if verified.method.is_held() {
-            self.forgive(core, connection, &guard)?;
+            self.reset_failures(core, connection, &guard)?;
         }
         measures::code(method, "right");
         Ok(Ok(verified))
@@ -187,7 +187,7 @@ impl ProofContext<'_> {
         measures::code(method, "wrong");
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
         let refusal = self.reject(core, connection, guard, event)?;
-        self.count_in_a_row(core, connection)?;
+        self.record_consecutive_failure(core, connection)?;
         Ok(Err(refusal))
     }
 
@@ -201,14 +201,14 @@ impl ProofContext<'_> {
 
     /// Counts a wrong code of a confirmed factor among those that time does not forgive. The last of them disables the factors
     /// that can be guessed, and the owner is told how to come back.
-    fn count_in_a_row(&self, core: &Core, connection: &mut PgConnection) -> Result<(), Fault> {
+    fn record_consecutive_failure(&self, core: &Core, connection: &mut PgConnection) -> Result<(), Fault> {
         let user = &self.account.user;
         if !load_second_factors(core, connection, user, self.now)?.any_confirmed() {
             return Ok(());
         }
         let in_a_row = self.account.failed_codes.saturating_add(1);
         users::set_failed_codes(connection, user.id, in_a_row)?;
-        if !failed_attempts::is_over(in_a_row) || !users::disable_codes(connection, user.id, self.now)? {
+        if !failed_attempts::limit_reached(in_a_row) || !users::disable_codes(connection, user.id, self.now)? {
             return Ok(());
         }
         let event = AuditEvent::failure(EventName::MfaDisabled, "failed_attempts", Some(user.id));
@@ -261,8 +261,8 @@ impl ProofContext<'_> {
         let user_id = self.account.user.id;
         let still = self.account.usable_password.is_some() && self.account.usable_password == compared.version;
         if compared.right && still {
-            guard.forgive(connection)?;
-            users::forgive_passwords(connection, user_id)?;
+            guard.reset_failures(connection)?;
+            users::reset_password_failures(connection, user_id)?;
             return Ok(Ok(VerifiedFactor::by(AuthenticationMethod::Password)));
         }
         if compared.right {
@@ -313,10 +313,15 @@ impl ProofContext<'_> {
     }
 
     /// Forgets the wrong codes of this source, and those in a row, after a right one.
-    pub(super) fn forgive(&self, core: &Core, connection: &mut PgConnection, guard: &Guard) -> Result<(), Fault> {
+    pub(super) fn reset_failures(
+        &self,
+        core: &Core,
+        connection: &mut PgConnection,
+        guard: &Guard,
+    ) -> Result<(), Fault> {
         let in_a_row = self.account.failed_codes;
         notify_success(core, connection, &self.account.user, in_a_row, self.request())?;
-        guard.forgive(connection)?;
+        guard.reset_failures(connection)?;
         if in_a_row > 0 {
             users::set_failed_codes(connection, self.account.user.id, 0)?;
         }
@@ -455,7 +460,7 @@ impl ProofContext<'_> {
             let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(user.id));
             return self.reject(core, connection, guard, event).map(Err);
         };
-        self.forgive(core, connection, &guard)?;
+        self.reset_failures(core, connection, &guard)?;
         self.enable_codes(connection)?;
         let replaces = totp_factors::find_active(connection, user.id)?.is_some();
         let notice = if replaces {

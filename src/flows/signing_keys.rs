@@ -336,7 +336,7 @@ pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
         // Done by another instance at this moment: that is as good.
         let _ = swap(core, (current, next), None).await?;
     }
-    if keys.iter().any(|key| key.is_over(now)) {
+    if keys.iter().any(|key| key.is_expired(now)) {
         let before = now - RETIRED_KEPT;
         core.db
             .transaction(

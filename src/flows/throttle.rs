@@ -21,7 +21,7 @@ use super::{Core, Fault};
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
-use crate::domain::failed_attempts::{self, Curve, FailedAttempts};
+use crate::domain::failed_attempts::{self, BackoffPolicy, FailedAttempts};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
@@ -51,7 +51,7 @@ pub(super) enum ProofSource {
 #[derive(Clone)]
 struct Bucket {
     key: Vec<u8>,
-    curve: Curve,
+    policy: BackoffPolicy,
     /// What the audit trail calls it.
     place: &'static str,
 }
@@ -84,12 +84,12 @@ impl Buckets {
             ProofSource::SignIn => Ok(Self {
                 source: Bucket {
                     key: core.subjects.hash(&codes_from(user_id, &network_name(origin)))?,
-                    curve: Curve::CODES_FROM_NETWORK,
+                    policy: BackoffPolicy::CODES_FROM_NETWORK,
                     place: FROM_NETWORK,
                 },
                 anywhere: Some(Bucket {
                     key: core.subjects.hash(&codes_from(user_id, "anywhere"))?,
-                    curve: Curve::CODES_FROM_ANYWHERE,
+                    policy: BackoffPolicy::CODES_FROM_ANYWHERE,
                     place: ANYWHERE,
                 }),
             }),
@@ -107,7 +107,7 @@ impl Buckets {
         Ok(Self {
             source: Bucket {
                 key: core.subjects.hash(&format!("session {what} {}", session_id.uuid()))?,
-                curve: Curve::IN_SESSION,
+                policy: BackoffPolicy::IN_SESSION,
                 place: IN_SESSION,
             },
             anywhere: None,
@@ -119,12 +119,12 @@ impl Buckets {
         Ok(Self {
             source: Bucket {
                 key: core.subjects.hash(&format!("password {network} {name}"))?,
-                curve: Curve::PASSWORD_FROM_NETWORK,
+                policy: BackoffPolicy::PASSWORD_FROM_NETWORK,
                 place: FROM_NETWORK,
             },
             anywhere: Some(Bucket {
                 key: core.subjects.hash(&format!("password anywhere {name}"))?,
-                curve: Curve::PASSWORD_FROM_ANYWHERE,
+                policy: BackoffPolicy::PASSWORD_FROM_ANYWHERE,
                 place: ANYWHERE,
             }),
         })
@@ -155,7 +155,7 @@ impl Buckets {
     ) -> Result<Tally, Fault> {
         let mut began = Vec::new();
         for bucket in self.all() {
-            match throttles::count(connection, &bucket.key, bucket.curve, now)? {
+            match throttles::count(connection, &bucket.key, bucket.policy, now)? {
                 Counted::Free => {}
                 Counted::Began => began.push(bucket.place),
                 // The owner's network passes the wait of all others.
@@ -206,11 +206,11 @@ impl Guard {
         (origin, now): (&RequestOrigin, DateTime<Utc>),
     ) -> Result<Tally, Fault> {
         let tally = self.buckets.count(connection, user_id, (origin, now))?;
-        self.source = self.source.with_one_more(self.buckets.source.curve, now);
+        self.source = self.source.with_one_more(self.buckets.source.policy, now);
         if let Some(bucket) = &self.buckets.anywhere
             && self.anywhere.wait(now).is_none()
         {
-            self.anywhere = self.anywhere.with_one_more(bucket.curve, now);
+            self.anywhere = self.anywhere.with_one_more(bucket.policy, now);
         }
         Ok(tally)
     }
@@ -222,7 +222,7 @@ impl Guard {
 
     /// Forgets the wrong ones of this source after a right one. Those of other sources were somebody else's, and go by
     /// time.
-    pub(super) fn forgive(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+    pub(super) fn reset_failures(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         if self.source.count > 0 {
             throttles::forget(connection, &[&self.buckets.source.key])?;
         }
@@ -302,7 +302,7 @@ impl Throttle {
 
     /// Forgives the wrong ones from this network after a right one. Those from elsewhere were somebody else's, and go
     /// by time.
-    pub(super) fn forgive(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+    pub(super) fn reset_failures(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         Ok(throttles::forget(connection, &[&self.buckets.source.key])?)
     }
 }
@@ -342,7 +342,7 @@ pub(super) fn count_on_account(
     let Some((id, in_a_row)) = users::count_wrong_password(connection, user_id)? else {
         return Ok(());
     };
-    if !failed_attempts::is_over(in_a_row) || !users::disable_password(connection, id, now)? {
+    if !failed_attempts::limit_reached(in_a_row) || !users::disable_password(connection, id, now)? {
         return Ok(());
     }
     let event = AuditEvent::failure(EventName::LoginFailMax, "password_disabled", Some(id));

@@ -34,10 +34,10 @@ pub struct NewCode {
 ///
 /// Returns faults of the database only.
 pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreError> {
-    let is_over = one_time_codes::used_at
+    let is_spent = one_time_codes::used_at
         .is_not_null()
         .or(one_time_codes::attempts.ge(MAX_ATTEMPTS));
-    let attempts = diesel::dsl::case_when(is_over, 0_i16.into_sql::<SmallInt>()).otherwise(one_time_codes::attempts);
+    let attempts = diesel::dsl::case_when(is_spent, 0_i16.into_sql::<SmallInt>()).otherwise(one_time_codes::attempts);
     let upsert = diesel::insert_into(one_time_codes::table)
         .values((
             one_time_codes::session_id.eq(new.place.session_id.uuid()),

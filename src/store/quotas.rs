@@ -46,10 +46,10 @@ pub fn count_since_first(
     now: DateTime<Utc>,
     end: DateTime<Utc>,
 ) -> Result<(i32, DateTime<Utc>), StoreError> {
-    let is_over = || quotas::expires_at.le(now);
+    let is_expired = || quotas::expires_at.le(now);
     let one = 1_i32.into_sql::<Integer>();
-    let used = diesel::dsl::case_when(is_over(), one).otherwise(quotas::used + 1);
-    let ends = diesel::dsl::case_when(is_over(), end.into_sql::<Timestamptz>()).otherwise(quotas::expires_at);
+    let used = diesel::dsl::case_when(is_expired(), one).otherwise(quotas::used + 1);
+    let ends = diesel::dsl::case_when(is_expired(), end.into_sql::<Timestamptz>()).otherwise(quotas::expires_at);
     Ok(diesel::insert_into(quotas::table)
         .values((
             quotas::key.eq(key),

@@ -9,7 +9,7 @@ use diesel::{IntoSql, PgConnection, pg::Pg};
 
 use super::error::StoreError;
 use super::schema::throttles;
-use crate::domain::failed_attempts::{Curve, FailedAttempts};
+use crate::domain::failed_attempts::{BackoffPolicy, FailedAttempts};
 
 /// Finds what is known under the keys that one proof goes by. A key that is not in the answer has no wrong ones.
 ///
@@ -45,13 +45,13 @@ pub enum Counted {
 pub fn count(
     connection: &mut PgConnection,
     key: &[u8],
-    curve: Curve,
+    policy: BackoffPolicy,
     now: DateTime<Utc>,
 ) -> Result<Counted, StoreError> {
     let waits = throttles::locked_until
         .is_not_null()
         .and(throttles::locked_until.assume_not_null().gt(now));
-    let fresh = throttles::last_failed_at.gt(curve.remembers_since(now));
+    let fresh = throttles::last_failed_at.gt(policy.remembers_since(now));
     let one = 1_i32.into_sql::<Integer>();
     let failures = diesel::dsl::case_when(waits, throttles::failures)
         .when(fresh, throttles::failures + 1)
@@ -72,7 +72,7 @@ pub fn count(
         return Ok(Counted::Waits(wait));
     }
     // The row is held since the statement above.
-    let locked_until = curve.cost(counted.count).map(|wait| now + wait);
+    let locked_until = policy.cost(counted.count).map(|wait| now + wait);
     diesel::update(throttles::table.find(key))
         .set(throttles::locked_until.eq(locked_until))
         .execute(connection)?;

@@ -208,7 +208,7 @@ pub fn enable_password(connection: &mut PgConnection, id: UserId) -> Result<(), 
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn forgive_passwords(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
+pub fn reset_password_failures(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
     let guessed = users::table
         .filter(users::id.eq(id.uuid()))
         .filter(users::failed_passwords.gt(0));

@@ -10,7 +10,7 @@ use crate::support::app::TestApp;
 /// Requests at once.
 const CROWD: usize = 20;
 
-fn forgive(app: &TestApp) {
+fn reset_failures(app: &TestApp) {
     app.database.connect().batch_execute("TRUNCATE throttles").unwrap();
 }
 
@@ -163,7 +163,7 @@ async fn many_wishes_for_a_new_secret_leave_one_that_works() {
             email: person.email.clone(),
             pre_auth_token: String::new(),
         };
-        forgive(&app);
+        reset_failures(&app);
         let attempts = "UPDATE sessions SET attempts = 0";
         app.database.connect().batch_execute(attempts).unwrap();
         confirmed += u32::from(verify(&app, &person.pre_auth_token, &fresh.code(&app)).await.status == 200);
