@@ -22,7 +22,7 @@ use crate::api::refresh_cookie::RefreshCookie;
 use crate::api::state::{ApiState, Development};
 use crate::breach_list::BreachList;
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
-use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher, SentCodeHasher, SubjectHasher};
+use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
 use crate::crypto::hasher::{HashError, PasswordHasher};
 use crate::crypto::keyring::{Keyring, MASTER_KEY_LENGTH};
 use crate::crypto::mac::TokenMac;
@@ -292,10 +292,10 @@ pub fn build(
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         inheritance: keyring.inheritance(),
         tokens: TokenMac::new(keyring),
-        codes: CodeHasher::new(keyring),
-        sent_codes: SentCodeHasher::new(keyring),
-        subjects: SubjectHasher::new(keyring),
-        client_secrets: ClientSecretHasher::new(keyring),
+        recovery_code_hasher: RecoveryCodeHasher::new(keyring),
+        sent_code_hasher: SentCodeHasher::new(keyring),
+        identifier_hasher: IdentifierHasher::new(keyring),
+        client_secret_hasher: ClientSecretHasher::new(keyring),
         templates: templates(config, public_url),
         senders: senders(config, &clock, development.is_some())?,
         keys: KeySet::default(),

@@ -14,11 +14,11 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::service_client::ClientSecret;
 
 /// Hashes codes under the master keys.
-pub struct CodeHasher {
+pub struct RecoveryCodeHasher {
     keys: DerivedKeys<hmac::Key>,
 }
 
-impl CodeHasher {
+impl RecoveryCodeHasher {
     /// Derives the keys.
     pub fn new(keyring: &Keyring) -> Self {
         Self {
@@ -95,11 +95,11 @@ fn sent_tag(key: &hmac::Key, place: CodePlace, destination: &str, code: &OneTime
 }
 
 /// Hashes what is counted, such as a phone number, so that the counters name nobody.
-pub struct SubjectHasher {
+pub struct IdentifierHasher {
     keys: DerivedKeys<hmac::Key>,
 }
 
-impl SubjectHasher {
+impl IdentifierHasher {
     /// Derives the keys.
     pub fn new(keyring: &Keyring) -> Self {
         Self {

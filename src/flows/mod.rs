@@ -56,7 +56,7 @@ pub use self::fault::Fault;
 use self::outbox::Senders;
 use self::signing_keys::KeySet;
 use crate::breach_list::BreachList;
-use crate::crypto::code_hash::{ClientSecretHasher, CodeHasher, SentCodeHasher, SubjectHasher};
+use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
 use crate::crypto::hasher::PasswordHasher;
 use crate::crypto::inheritance::Inheritance;
 use crate::crypto::mac::TokenMac;
@@ -93,13 +93,13 @@ pub struct Core {
     /// Makes and checks opaque tokens.
     pub tokens: TokenMac,
     /// Hashes recovery codes.
-    pub codes: CodeHasher,
+    pub recovery_code_hasher: RecoveryCodeHasher,
     /// Hashes codes that are sent.
-    pub sent_codes: SentCodeHasher,
+    pub sent_code_hasher: SentCodeHasher,
     /// Hashes what is counted.
-    pub subjects: SubjectHasher,
+    pub identifier_hasher: IdentifierHasher,
     /// Hashes the secrets of service clients.
-    pub client_secrets: ClientSecretHasher,
+    pub client_secret_hasher: ClientSecretHasher,
     /// The words of messages.
     pub templates: Templates,
     /// Where messages go.

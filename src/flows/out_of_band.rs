@@ -116,7 +116,9 @@ pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let new = NewCode {
         place: wish.place(),
-        code_hash: core.sent_codes.hash(wish.place(), wish.destination.as_str(), &code)?,
+        code_hash: core
+            .sent_code_hasher
+            .hash(wish.place(), wish.destination.as_str(), &code)?,
         now: wish.now,
         expires_at: wish.now + life,
         not_since: wish.now - cool_down,

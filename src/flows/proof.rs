@@ -237,7 +237,7 @@ impl ProofContext<'_> {
                 Ok(secret.matched_step(code, self.now, None).is_some())
             }
             SecondFactorCode::Recovery(code) => {
-                let candidates = core.codes.candidates(user_id, code);
+                let candidates = core.recovery_code_hasher.candidates(user_id, code);
                 Ok(recovery_codes::is_spent(connection, user_id, &candidates)?)
             }
             SecondFactorCode::Sent(..) => Ok(false),
@@ -480,7 +480,10 @@ impl ProofContext<'_> {
     ) -> Result<Vec<RecoveryCode>, Fault> {
         let user_id = self.account.user.id;
         let codes = RecoveryCode::generate_set(core.random.as_ref());
-        let hashes: Result<Vec<_>, _> = codes.iter().map(|code| core.codes.hash(user_id, code)).collect();
+        let hashes: Result<Vec<_>, _> = codes
+            .iter()
+            .map(|code| core.recovery_code_hasher.hash(user_id, code))
+            .collect();
         recovery_codes::replace_set(connection, user_id, &hashes?, self.now)?;
         self.record(
             core,
@@ -498,7 +501,7 @@ impl ProofContext<'_> {
         code: &RecoveryCode,
     ) -> Result<Option<VerifiedFactor>, Fault> {
         let user = &self.account.user;
-        let candidates = core.codes.candidates(user.id, code);
+        let candidates = core.recovery_code_hasher.candidates(user.id, code);
         if !recovery_codes::consume(connection, user.id, &candidates, self.now)? {
             return Ok(None);
         }
@@ -550,7 +553,7 @@ impl ProofContext<'_> {
             purpose,
             channel: destination.channel(),
         };
-        let candidates = core.sent_codes.candidates(place, destination.as_str(), code);
+        let candidates = core.sent_code_hasher.candidates(place, destination.as_str(), code);
         Ok(one_time_codes::try_code(connection, place, &candidates, self.now)?)
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn wait_or_take(
     for quota in bounds {
         let window = quota.window_at(now);
         let key = core
-            .subjects
+            .identifier_hasher
             .hash(&format!("{} {}", quota.window.num_hours(), quota.subject))?;
         if !quotas::take(connection, &key, window, quota.most)? {
             return Ok(Some(window.1 - now));
@@ -43,7 +43,7 @@ pub(super) fn count_since_first(
     length: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Window, Fault> {
-    let key = core.subjects.hash(subject)?;
+    let key = core.identifier_hasher.hash(subject)?;
     let (used, end) = quotas::count_since_first(connection, &key, now, now + length)?;
     Ok(Window { key, used, end })
 }

@@ -35,7 +35,7 @@ pub async fn create(core: &Arc<Core>, name: String) -> Result<Option<(ServiceCli
     let stored = StoredClient {
         id,
         name,
-        secret_hash: core.client_secrets.hash(id, &secret)?,
+        secret_hash: core.client_secret_hasher.hash(id, &secret)?,
         created_at: now,
     };
     let shown = ServiceClient {
@@ -116,6 +116,6 @@ pub async fn authenticate(core: &Arc<Core>, id: &str, secret: &SecretString) -> 
             service_clients::find(connection, id)
         })
         .await?;
-    let good = found.is_some_and(|client| core.client_secrets.matches(id, &secret, &client.secret_hash));
+    let good = found.is_some_and(|client| core.client_secret_hasher.matches(id, &secret, &client.secret_hash));
     Ok(good.then_some(id))
 }

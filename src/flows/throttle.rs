@@ -83,12 +83,14 @@ impl Buckets {
         match source {
             ProofSource::SignIn => Ok(Self {
                 source: Bucket {
-                    key: core.subjects.hash(&codes_from(user_id, &network_name(origin)))?,
+                    key: core
+                        .identifier_hasher
+                        .hash(&codes_from(user_id, &network_name(origin)))?,
                     policy: BackoffPolicy::CODES_FROM_NETWORK,
                     place: FROM_NETWORK,
                 },
                 anywhere: Some(Bucket {
-                    key: core.subjects.hash(&codes_from(user_id, "anywhere"))?,
+                    key: core.identifier_hasher.hash(&codes_from(user_id, "anywhere"))?,
                     policy: BackoffPolicy::CODES_FROM_ANYWHERE,
                     place: ANYWHERE,
                 }),
@@ -106,7 +108,9 @@ impl Buckets {
     fn of_session(core: &Core, what: &str, session_id: SessionId) -> Result<Self, UnknownKey> {
         Ok(Self {
             source: Bucket {
-                key: core.subjects.hash(&format!("session {what} {}", session_id.uuid()))?,
+                key: core
+                    .identifier_hasher
+                    .hash(&format!("session {what} {}", session_id.uuid()))?,
                 policy: BackoffPolicy::IN_SESSION,
                 place: IN_SESSION,
             },
@@ -118,12 +122,12 @@ impl Buckets {
         let (name, network) = (name_of(identifier), network_name(origin));
         Ok(Self {
             source: Bucket {
-                key: core.subjects.hash(&format!("password {network} {name}"))?,
+                key: core.identifier_hasher.hash(&format!("password {network} {name}"))?,
                 policy: BackoffPolicy::PASSWORD_FROM_NETWORK,
                 place: FROM_NETWORK,
             },
             anywhere: Some(Bucket {
-                key: core.subjects.hash(&format!("password anywhere {name}"))?,
+                key: core.identifier_hasher.hash(&format!("password anywhere {name}"))?,
                 policy: BackoffPolicy::PASSWORD_FROM_ANYWHERE,
                 place: ANYWHERE,
             }),
@@ -319,7 +323,7 @@ pub(super) fn forget_codes(
     let networks: BTreeSet<String> = addresses.into_iter().map(|ip| network_of(ip).to_string()).collect();
     let places = networks.into_iter().chain([String::new(), "anywhere".to_owned()]);
     let keys: Result<Vec<Vec<u8>>, UnknownKey> = places
-        .map(|place| core.subjects.hash(&codes_from(user_id, &place)))
+        .map(|place| core.identifier_hasher.hash(&codes_from(user_id, &place)))
         .collect();
     let keys = keys?;
     let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
@@ -356,7 +360,9 @@ pub(super) fn count_on_account(
 /// Hashes a name that was given, so that the audit trail tells guesses at one name from guesses at many and names
 /// nobody.
 pub(super) fn identifier_hash(core: &Core, identifier: &Identifier) -> Result<Option<IdentifierHash>, UnknownKey> {
-    let hash = core.subjects.hash(&format!("identifier {}", name_of(identifier)))?;
+    let hash = core
+        .identifier_hasher
+        .hash(&format!("identifier {}", name_of(identifier)))?;
     Ok(hash.try_into().ok())
 }
 
