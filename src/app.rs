@@ -220,7 +220,7 @@ fn take_private(data_dir: &Path) -> Result<Private, StartError> {
 }
 
 /// What the service takes from the world around it; tests bring their own.
-pub struct World {
+pub struct Environment {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The randomness.
@@ -229,7 +229,7 @@ pub struct World {
     pub development: Option<Development>,
 }
 
-impl World {
+impl Environment {
     /// Takes the machine's clock and randomness; in development, a clock that can be moved.
     pub fn of(mode: Mode) -> Self {
         let random = Arc::new(SystemRandomness);
@@ -260,13 +260,13 @@ pub fn build(
     config: &Config,
     database_url: &SecretString,
     public_url: &str,
-    world: World,
+    environment: Environment,
 ) -> Result<ApiState, StartError> {
-    let World {
+    let Environment {
         clock,
         random,
         development,
-    } = world;
+    } = environment;
     let made;
     let keyring = match &config.master_key {
         MasterKeySource::Given(keyring) => keyring.as_ref(),

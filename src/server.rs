@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use self::drain::Held;
 use self::sockets::Bound;
 use crate::api::{ApiState, build_app, build_operators_app, routes};
-use crate::app::{self, StartError, World};
+use crate::app::{self, Environment, StartError};
 use crate::config::{Config, Listen, MetricsListen, Mode};
 use crate::domain::audit_event::EventName;
 use crate::flows::{Core, audit, rewrap, signing_keys};
@@ -72,7 +72,7 @@ async fn serve_on(
     metrics: Option<Metrics>,
 ) -> Result<(), StartError> {
     let public_url = public_url(config, &bound);
-    let mut state = app::build(config, database_url, &public_url, World::of(config.mode))?;
+    let mut state = app::build(config, database_url, &public_url, Environment::of(config.mode))?;
     state.metrics = metrics.as_ref().map(|metrics| Arc::clone(&metrics.exposition));
     let state = web::Data::new(state);
     routes::announce(routes::Offered::by(&state));

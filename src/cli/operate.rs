@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::Failure;
-use crate::app::{self, StartError, World};
+use crate::app::{self, Environment, StartError};
 use crate::config::Config;
 use crate::config::source::log_filter;
 use crate::flows::{Core, rewrap, signing_keys};
@@ -18,7 +18,7 @@ where
     telemetry::init(config.server.log_format, &quieter(log_filter()));
     let database = app::reach_database(config)?;
     let outcome = actix_web::rt::System::new().block_on(async {
-        let state = app::build(config, &database.url, &public_url(config), World::of(config.mode))?;
+        let state = app::build(config, &database.url, &public_url(config), Environment::of(config.mode))?;
         server::prepare_schema(&state.core, &database.url).await?;
         rewrap::take_inheritance(&state.core)
             .await

@@ -72,7 +72,7 @@ impl Listen {
         match self {
             Self::At(addresses) => addresses
                 .first()
-                .map(|address| SocketAddr::new(near(address.ip()), address.port())),
+                .map(|address| SocketAddr::new(loopback_for_any(address.ip()), address.port())),
             Self::Everywhere(port) => Some((Ipv4Addr::LOCALHOST, *port).into()),
             Self::Unix(_) => None,
         }
@@ -80,7 +80,7 @@ impl Listen {
 }
 
 /// What listens on every address is asked on the loopback one.
-const fn near(ip: IpAddr) -> IpAddr {
+const fn loopback_for_any(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -112,12 +112,12 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
                 shared.audit_once_an_hour(connection, event.in_session(session_id), (&origin, now))?;
                 return Ok(Enrolment::AlreadyConfirmed);
             }
-            let asker = Asker {
+            let request = EnrolmentRequest {
                 session_id,
                 origin: &origin,
                 now,
             };
-            replace_pending(&shared, connection, &user, &asker).map(Enrolment::Started)
+            replace_pending(&shared, connection, &user, &request).map(Enrolment::Started)
         })
         .await
 }
@@ -138,18 +138,18 @@ pub async fn start_replacement(
     core.db
         .transaction("enrolment.start_replacement", move |connection| {
             let account = key.lock_user(connection, now)?;
-            let asker = Asker {
+            let request = EnrolmentRequest {
                 session_id: key.session_id,
                 origin: &origin,
                 now,
             };
-            replace_pending(&shared, connection, &account.user, &asker).map(Enrolment::Started)
+            replace_pending(&shared, connection, &account.user, &request).map(Enrolment::Started)
         })
         .await
 }
 
 /// Who asks for a secret.
-struct Asker<'a> {
+struct EnrolmentRequest<'a> {
     session_id: SessionId,
     origin: &'a RequestOrigin,
     now: DateTime<Utc>,
@@ -159,12 +159,12 @@ fn replace_pending(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
-    asker: &Asker<'_>,
+    request: &EnrolmentRequest<'_>,
 ) -> Result<TotpEnrolment, Fault> {
-    let prepared = PreparedFactor::new(core, user.id, asker.now)?;
-    totp_factors::replace_pending(connection, &prepared.row(asker.session_id, asker.now))?;
-    let event = AuditEvent::success(EventName::MfaEnrolStarted, user.id).in_session(asker.session_id);
-    core.audit(connection, &[event], asker.origin, asker.now)?;
+    let prepared = PreparedFactor::new(core, user.id, request.now)?;
+    totp_factors::replace_pending(connection, &prepared.row(request.session_id, request.now))?;
+    let event = AuditEvent::success(EventName::MfaEnrolStarted, user.id).in_session(request.session_id);
+    core.audit(connection, &[event], request.origin, request.now)?;
     Ok(prepared.enrolment(core, user.account_name()))
 }
 

@@ -28,8 +28,8 @@ const TRACES_OF_PROXIES: [HeaderName; 5] = [
 pub(super) fn begin(span: &Span, request: &ServiceRequest, method: &'static str, route: &str) {
     span.record("otel.name", format!("{method} {route}"));
     span.record("otel.kind", "server");
-    let near = origin::is_by_proxy(request.request()) || is_near(request.request());
-    if near {
+    let trusted = origin::is_by_proxy(request.request()) || is_private_peer(request.request());
+    if trusted {
         let parent = opentelemetry::global::get_text_map_propagator(|known| known.extract(&Headers(request.headers())));
         // Fails where nobody traces.
         let _ = span.set_parent(parent);
@@ -39,7 +39,7 @@ pub(super) fn begin(span: &Span, request: &ServiceRequest, method: &'static str,
 }
 
 /// Tells whether a request comes from this machine or a private network, and shows no trace of a proxy.
-fn is_near(request: &HttpRequest) -> bool {
+fn is_private_peer(request: &HttpRequest) -> bool {
     let forwarded = TRACES_OF_PROXIES
         .iter()
         .any(|name| request.headers().contains_key(name));
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn only_addresses_that_lead_nowhere_else_are_private() {
-        for near in [
+        for trusted in [
             "127.0.0.1",
             "10.1.2.3",
             "172.16.0.1",
@@ -91,7 +91,7 @@ mod tests {
             "fd00::1",
             "fe80::1",
         ] {
-            assert!(is_private(near.parse().unwrap()), "{near}");
+            assert!(is_private(trusted.parse().unwrap()), "{trusted}");
         }
         for far in ["8.8.8.8", "172.32.0.1", "100.64.0.1", "2001:db8::1", "192.0.2.1", "::"] {
             assert!(!is_private(far.parse().unwrap()), "{far}");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Stage;
+use super::environment_checks::cluster;
 use super::report::{Report, State};
-use super::surroundings::cluster;
 use crate::app::{self, OpenedDatabase};
 use crate::config::{Config, DatabaseLocation};
 use crate::flows::check::{self, KeysFound};

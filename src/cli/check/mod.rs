@@ -4,16 +4,16 @@
 
 mod certificate;
 mod database;
+mod environment_checks;
 mod public_url;
 mod report;
-mod surroundings;
 
 use std::sync::Arc;
 
 use self::report::{Report, State};
 use super::operate::{public_url as issuer, quieter};
 use super::{Failure, write_out};
-use crate::app::{self, World};
+use crate::app::{self, Environment};
 use crate::config::source::log_filter;
 use crate::config::{self, Config, MasterKeySource};
 use crate::domain::message::Channel;
@@ -40,11 +40,11 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     telemetry::init(config.server.log_format, &quieter(log_filter()));
     let mut report = Report::default();
     report.add("settings", State::Ok, "can be used");
-    let key_is_there = surroundings::master_key(&config, &mut report);
-    surroundings::secret_files(&config, &mut report);
-    surroundings::data_directory(&config, &mut report);
-    surroundings::proxies(&config, &mut report);
-    surroundings::measures(&config, &mut report);
+    let key_is_there = environment_checks::master_key(&config, &mut report);
+    environment_checks::secret_files(&config, &mut report);
+    environment_checks::data_directory(&config, &mut report);
+    environment_checks::proxies(&config, &mut report);
+    environment_checks::measures(&config, &mut report);
     let found = database::reach(&config, stage, &mut report);
     if !key_is_there {
         // Making one is the start's to do.
@@ -55,7 +55,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
         |found| found.opened.url.clone(),
     );
     let mut own_keys = None;
-    let built = app::build(&config, &url, &issuer(&config), World::of(config.mode));
+    let built = app::build(&config, &url, &issuer(&config), Environment::of(config.mode));
     match built {
         Ok(state) => actix_web::rt::System::new().block_on(async {
             let usable = found.as_ref().is_some_and(|found| found.usable);

@@ -26,7 +26,7 @@ const TEMPLATE: &str = include_str!("../../../docs/examples/nginx-auth-request.c
 const DOCUMENTATION: &str = include_str!("../../../docs/VERIFYING.md");
 
 /// Everything that nginx would otherwise keep below `/var` is in its own directory.
-const SURROUNDINGS: &str = "
+const MAIN_CONFIG: &str = "
 pid nginx.pid;
 error_log error.log info;
 events {
@@ -176,7 +176,7 @@ impl Drop for Nginx {
 pub(crate) fn checked(server: &str) -> TempDir {
     let directory = open_directory();
     let place = directory.path();
-    fs::write(place.join("nginx.conf"), SURROUNDINGS).unwrap();
+    fs::write(place.join("nginx.conf"), MAIN_CONFIG).unwrap();
     fs::write(place.join("server.conf"), server).unwrap();
     let check = nginx(place).arg("-t").output().unwrap();
     let said = String::from_utf8_lossy(&check.stderr);

@@ -17,7 +17,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
 use vestibule::api::state::{Development, MovableClock};
 use vestibule::api::{ApiState, build_app};
-use vestibule::app::{self, World};
+use vestibule::app::{self, Environment};
 use vestibule::config::{Config, Mode, Source};
 use vestibule::crypto::sealer::SealedAt;
 use vestibule::domain::clock::Clock;
@@ -101,12 +101,12 @@ impl TestApp {
         pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
         pairs.extend(settings);
         let config = Config::read(&Source::from_pairs(&pairs), Mode::Development).unwrap();
-        let world = World {
+        let environment = Environment {
             clock: self.clock.clone(),
             random: Arc::new(SeededRandom::default()),
             development: None,
         };
-        let state = app::build(&config, &self.database.url, PUBLIC_URL, world)?;
+        let state = app::build(&config, &self.database.url, PUBLIC_URL, environment)?;
         server::prepare_once(&state.core, &self.database.url).await
     }
 
@@ -139,12 +139,12 @@ impl TestApp {
         pairs.extend(settings);
         // Development mode, for its cheap hashing; its endpoints come with the world below.
         let config = Config::read(&Source::from_pairs(&pairs), Mode::Development).unwrap();
-        let world = World {
+        let environment = Environment {
             clock: clock.clone(),
             random: Arc::new(SeededRandom::default()),
             development: development.then(|| Development { clock: clock.clone() }),
         };
-        let mut state = app::build(&config, &database.url, PUBLIC_URL, world).unwrap();
+        let mut state = app::build(&config, &database.url, PUBLIC_URL, environment).unwrap();
         if let Some(senders) = senders {
             Arc::get_mut(&mut state.core).unwrap().senders = senders;
         }
