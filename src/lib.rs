@@ -10,7 +10,7 @@
 //!                                  crypto ─► domain    store ─► domain    delivery ─► { domain, crypto }
 //!         jobs ─► flows
 //!         app builds every part once and hands it down
-//!         measures counts what happens, for operators: every layer but domain may call it
+//!         metrics counts what happens, for operators: every layer but domain may call it
 //!         config is read by cli, app and server, and reaches the rest as small structures
 //! ```
 //!
@@ -21,7 +21,7 @@
 //! - [`flows`] are the use cases, the only layer that composes the four.
 //! - [`api`] is HTTP: parse, call one flow, map.
 //! - [`breach_list`] asks a list of stolen passwords that somebody else keeps.
-//! - [`measures`] counts what happens, for operators; every layer may call it.
+//! - [`metrics`] counts what happens, for operators; every layer may call it.
 //! - [`rate_limits`] counts how often one address asks, in this process.
 //! - [`embedded_postgres`] runs a private database when none is named.
 //!
@@ -39,7 +39,7 @@ pub mod domain;
 pub mod embedded_postgres;
 pub mod flows;
 pub mod jobs;
-pub mod measures;
+pub mod metrics;
 pub mod rate_limits;
 pub mod server;
 pub mod store;

@@ -19,7 +19,6 @@ use super::handlers::{
 use super::middleware::{address_limits, panics};
 use super::problem::Code;
 use super::state::ApiState;
-use crate::measures;
 use crate::rate_limits::Scope;
 
 /// Who may call a route.
@@ -628,7 +627,7 @@ pub(super) fn known(method: &Method, pattern: &str) -> (&'static str, &'static s
 /// Tells the measures which routes there are.
 pub fn announce(offered: Offered) {
     for spec in ROUTES.iter().filter(|spec| offered.has(spec)) {
-        measures::announce_route(spec.verb.name(), spec.path);
+        crate::metrics::announce_route(spec.verb.name(), spec.path);
     }
 }
 

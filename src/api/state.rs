@@ -10,7 +10,7 @@ use super::origins::Origins;
 use super::refresh_cookie::RefreshCookie;
 use crate::domain::clock::Clock;
 use crate::flows::Core;
-use crate::measures::Exposition;
+use crate::metrics::Exposition;
 
 /// Shared by all workers; made once by `app`.
 pub struct ApiState {

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::fair_queue::{FairQueue, Requester, Ticket};
 use super::hasher::HashError;
-use crate::measures::{self, Present, Stopwatch};
+use crate::metrics::{self, Present, Stopwatch};
 
 /// How long one waits for a thread.
 const QUEUE_WAIT: Duration = Duration::from_secs(2);
@@ -95,7 +95,7 @@ impl HashThreads {
     ///
     /// Fails when a thread cannot be started.
     pub fn start(number: NonZeroUsize) -> Result<Self, HashError> {
-        measures::hash_threads(number.get());
+        metrics::hash_threads(number.get());
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 free: number.get(),
@@ -142,7 +142,7 @@ impl HashThreads {
             Some(waiting) => waiting.turn(self.patience).await,
             None => Ok(()),
         };
-        measures::hash_waited(begun.elapsed());
+        metrics::hash_waited(begun.elapsed());
         turn.map_err(shed)?;
         result.await.map_err(|died| HashError::Failed(died.to_string()))
     }
@@ -192,7 +192,7 @@ impl Drop for HashThreads {
 }
 
 fn shed(reason: &'static str) -> HashError {
-    measures::hash_shed(reason);
+    metrics::hash_shed(reason);
     HashError::Busy
 }
 
@@ -241,7 +241,7 @@ fn measured<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Wo
     let work = Box::new(move || -> Box<dyn FnOnce() + Send> {
         let (busy, begun) = (Present::hashes(), Stopwatch::start());
         let done = work();
-        measures::hashed(begun.elapsed());
+        metrics::hashed(begun.elapsed());
         drop(busy);
         // No one listens when the client hung up; the work is then lost, and nothing else.
         Box::new(move || drop(answer.send(done)))

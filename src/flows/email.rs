@@ -19,7 +19,7 @@ use crate::domain::message::{Channel, Locale, Message};
 use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unproven};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::measures;
+use crate::metrics;
 use crate::store::users::{Insertion, LockedUser};
 use crate::store::{PgConnection, managed_users, users};
 
@@ -65,7 +65,7 @@ pub async fn change(
             let source = source_of(connection, Some(user.id), (&origin, now))?;
             let bound = changes_of_address(user.id, &source);
             if let Some(wait) = quotas::wait_or_take(&shared, connection, &[bound], now)? {
-                measures::throttle("sending");
+                metrics::throttle("sending");
                 return Ok(Change::Wait(wait));
             }
             let request = Request { origin: &origin, now };
@@ -188,7 +188,7 @@ pub(super) fn wait_to_leave(
     };
     let wait = quotas::wait_or_take(core, connection, &[leaving_unproven(email)], now)?;
     if wait.is_some() {
-        measures::throttle("leaving");
+        metrics::throttle("leaving");
     }
     Ok(wait)
 }

@@ -10,7 +10,7 @@ use super::outbox::Sender;
 use super::{Core, Fault};
 use crate::domain::message::Channel;
 use crate::domain::signing_key::{KeyState, ListedKey};
-use crate::measures;
+use crate::metrics;
 use crate::store::outbox::Tally;
 use crate::store::{outbox, signing_keys};
 
@@ -29,7 +29,7 @@ pub async fn look(core: &Arc<Core>) -> Result<(), Fault> {
             Ok((outbox::tally(connection)?, signing_keys::list(connection)?))
         })
         .await;
-    measures::database_up(looked.is_ok());
+    metrics::database_up(looked.is_ok());
     let (tallies, keys) = looked?;
     let now = core.clock.now();
     for channel in [Channel::Email, Channel::Sms] {
@@ -49,11 +49,11 @@ fn show_outbox(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<U
     };
     let (waiting, dead) = (find(false), find(true));
     let number = |tally: Option<&Tally>| tally.map_or(0, |tally| tally.number);
-    measures::messages(channel.as_str(), "pending", number(waiting));
-    measures::messages(channel.as_str(), "dead", number(dead));
+    metrics::messages(channel.as_str(), "pending", number(waiting));
+    metrics::messages(channel.as_str(), "dead", number(dead));
     let oldest = waiting.map_or(0, |tally| (now - tally.oldest).num_seconds());
     let overdue = overdue(core, channel, tallies, now).num_seconds();
-    measures::outbox_ages(channel.as_str(), oldest, overdue);
+    metrics::outbox_ages(channel.as_str(), oldest, overdue);
 }
 
 /// Returns how long a message of a channel ought to have been tried. Development keeps messages, and tries none.
@@ -67,10 +67,10 @@ pub(super) fn overdue(core: &Core, channel: Channel, tallies: &[Tally], now: Dat
 
 fn show_keys(state: KeyState, keys: &[ListedKey], now: DateTime<Utc>) {
     let here: Vec<&ListedKey> = keys.iter().filter(|key| key.state == state).collect();
-    measures::signing_keys(state.as_str(), here.len());
+    metrics::signing_keys(state.as_str(), here.len());
     // A retired key is deleted with the last token that it signed: its age tells nothing.
     if let Some(key) = here.first().filter(|_| state != KeyState::Retired) {
         let since = key.activated_at.unwrap_or(key.created_at);
-        measures::signing_key_age(state.as_str(), (now - since).num_seconds());
+        metrics::signing_key_age(state.as_str(), (now - since).num_seconds());
     }
 }

@@ -14,7 +14,7 @@ use crate::crypto::sealer::{SealError, SealedAt};
 use crate::delivery::{Outgoing, Rendered, SendError, Transport};
 use crate::domain::ids::MessageId;
 use crate::domain::message::{Channel, Notification, back_off};
-use crate::measures;
+use crate::metrics;
 use crate::store::outbox;
 use crate::store::outbox::StoredMessage;
 
@@ -155,7 +155,7 @@ async fn write_down(core: &Core, tried: Arc<Tried>) -> Result<(), Fault> {
             let Tried {
                 message, next_try_at, ..
             } = tried.as_ref();
-            measures::delivery(tried.channel.as_str(), tried.report.word());
+            metrics::delivery(tried.channel.as_str(), tried.report.word());
             match &tried.report {
                 Report::Sent => {
                     outbox::remove_sent(connection, message)?;

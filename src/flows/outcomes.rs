@@ -9,7 +9,7 @@ use super::register::Registration;
 use super::second_factor::Verification;
 use super::step_up::StepUp;
 use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::measures;
+use crate::metrics;
 
 /// Something that a flow can come to.
 pub(super) trait Outcome {
@@ -26,7 +26,7 @@ pub(super) fn counted<T: Outcome>(flow: &'static str, ended: Result<T, Fault>) -
         Err(fault) if fault.is_temporary() => "unavailable",
         Err(_fault) => "failed",
     };
-    measures::outcome(flow, word);
+    metrics::outcome(flow, word);
     ended
 }
 
@@ -129,5 +129,5 @@ pub(super) fn count_throttles(event: &AuditEvent) {
         (EventName::MfaDisabled, _) => "second_factors_disabled",
         _ => return,
     };
-    measures::throttle(kind);
+    metrics::throttle(kind);
 }

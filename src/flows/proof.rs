@@ -25,7 +25,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::SessionKey;
 use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
-use crate::measures;
+use crate::metrics;
 use crate::store::totp_factors::StoredFactor;
 use crate::store::users::LockedUser;
 use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes, totp_factors, users};
@@ -120,7 +120,7 @@ impl ProofContext<'_> {
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let guard = self.look_at_codes(core, connection)?;
         if let Some(wait) = self.wait(connection, &guard)? {
-            measures::code(code.method().as_str(), "locked");
+            metrics::code(code.method().as_str(), "locked");
             return Ok(Err(ProofRefusal::Locked(wait)));
         }
         self.verify_with(core, connection, guard, (code, PendingTotp::Ignored))
@@ -147,7 +147,7 @@ impl ProofContext<'_> {
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let method = code.method().as_str();
         if self.account.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
-            measures::code(method, "disabled");
+            metrics::code(method, "disabled");
             return self.refuse_unseen(core, connection);
         }
         let verified = match code {
@@ -163,7 +163,7 @@ impl ProofContext<'_> {
         if verified.method.is_held() {
             self.reset_failures(core, connection, &guard)?;
         }
-        measures::code(method, "right");
+        metrics::code(method, "right");
         Ok(Ok(verified))
     }
 
@@ -179,12 +179,12 @@ impl ProofContext<'_> {
         let user_id = Some(self.account.user.id);
         let method = code.method().as_str();
         if self.was_used(core, connection, code)? {
-            measures::code(method, "replayed");
+            metrics::code(method, "replayed");
             let event = AuditEvent::failure(EventName::MfaReplay, code.method().amr(), user_id);
             core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
             return Ok(Err(ProofRefusal::InvalidCode(None)));
         }
-        measures::code(method, "wrong");
+        metrics::code(method, "wrong");
         let event = AuditEvent::failure(EventName::MfaFail, code.method().amr(), user_id);
         let refusal = self.reject(core, connection, guard, event)?;
         self.record_consecutive_failure(core, connection)?;
@@ -385,7 +385,7 @@ impl ProofContext<'_> {
         let secret = core.sealer.open(&place, &factor.sealed_secret)?;
         let matched = TotpSecret::from_bytes(secret).matched_step(code, self.now, factor.last_step);
         if let Some(step) = matched {
-            measures::totp_matched(step.0 - TimeStep::at(self.now).0);
+            metrics::totp_matched(step.0 - TimeStep::at(self.now).0);
         }
         Ok(matched)
     }

@@ -19,7 +19,7 @@ use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
 use crate::domain::sending::{Dispatch, MERGED_WITHIN, Purpose, Source, beyond, bounds};
 use crate::domain::user::User;
-use crate::measures;
+use crate::metrics;
 use crate::store::outbox::NewMessage;
 use crate::store::{PgConnection, link_tokens, outbox};
 
@@ -75,8 +75,8 @@ pub(super) fn decide(
 ) -> Result<Decision, Fault> {
     let decision = weigh(core, connection, (dispatch, true), (origin, now))?;
     if let Decision::Withheld(_) = decision {
-        measures::throttle("sending");
-        measures::withheld(dispatch.purpose.as_str(), "bound");
+        metrics::throttle("sending");
+        metrics::withheld(dispatch.purpose.as_str(), "bound");
     }
     Ok(decision)
 }
@@ -181,7 +181,7 @@ pub(super) fn notify(
 ) -> Result<(), Fault> {
     let Some(address) = user.verified_email().map(Email::as_str) else {
         if user.email.is_some() {
-            measures::withheld(Purpose::Notice.as_str(), "unproven_address");
+            metrics::withheld(Purpose::Notice.as_str(), "unproven_address");
         }
         return Ok(());
     };
@@ -203,7 +203,7 @@ pub(super) fn notify(
     if window.used == 1 {
         return post(core, connection, permit, contents, (origin, now));
     }
-    measures::withheld(Purpose::Notice.as_str(), "merged");
+    metrics::withheld(Purpose::Notice.as_str(), "merged");
     let envelope = Envelope {
         // The same for all that are told together, so that each takes the place of the one before.
         id: MessageId::from_uuid(uuid_v7_of(window.end, &window.key)),

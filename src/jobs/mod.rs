@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::message::Channel;
 use crate::flows::{Core, gauges, outbox, signing_keys, sweep};
-use crate::measures;
+use crate::metrics;
 
 /// How often the signing keys are looked at: a rotation is followed by every instance within ten seconds.
 const KEYS_EVERY: Duration = Duration::from_secs(5);
@@ -112,7 +112,7 @@ async fn measure(core: &Arc<Core>, mut stopping: Stopping) {
 
 /// Notes that a job came to its end, so that one that does not any more is seen.
 fn done(core: &Core, job: &'static str) {
-    measures::job_done(job, core.clock.now().timestamp());
+    metrics::job_done(job, core.clock.now().timestamp());
 }
 
 /// Waits, and tells whether the process stops meanwhile.

@@ -17,7 +17,7 @@ use self::elapsed::Elapsed;
 use self::limiter::Limiter;
 use crate::domain::clock::Clock;
 use crate::domain::network::{network_of, real_address};
-use crate::measures;
+use crate::metrics;
 
 /// How much more a site of 65,536 networks may ask for than one of them.
 const SITE_FACTOR: u32 = 16;
@@ -164,7 +164,7 @@ impl RateLimits {
             }
         }
         if verdict.wait.is_some() {
-            measures::rate_limited(scope.as_str());
+            metrics::rate_limited(scope.as_str());
         }
         verdict
     }
@@ -183,7 +183,7 @@ impl RateLimits {
 /// Returns how long somebody has to wait who is refused.
 fn refused(scope: &'static str, checked: Result<Remaining, (Remaining, TimeDelta)>) -> Option<TimeDelta> {
     let (_left, wait) = checked.err()?;
-    measures::rate_limited(scope);
+    metrics::rate_limited(scope);
     Some(wait)
 }
 

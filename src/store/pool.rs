@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use super::error::StoreError;
 use super::transaction::{Lease, Retryable, alone, in_transaction, reading};
-use crate::measures::{self, Present, Stopwatch};
+use crate::metrics::{self, Present, Stopwatch};
 
 /// How long a request waits for its turn (ASVS 13.1.3).
 const TURN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -71,7 +71,7 @@ impl Database {
     /// Fails only when the system has no means left for waiting on threads.
     pub fn new(url: &SecretString, size: u32, pooled: bool, master_key: &str) -> io::Result<Self> {
         let size = size.max(1);
-        measures::connections(size);
+        metrics::connections(size);
         let connections = usize::from(u16::try_from(size).unwrap_or(u16::MAX));
         let reachable = Arc::new(AtomicBool::new(true));
         let pool = Pool::builder()
@@ -184,13 +184,13 @@ impl Database {
         let (waits, begun) = (Present::waits_for_connection(), Stopwatch::start());
         let mut working = self.threads.spawn(move || {
             drop((place, waits));
-            measures::connection_waited(begun.elapsed());
+            metrics::connection_waited(begun.elapsed());
             claim.is_first().then(|| {
                 let _entered = span.entered();
-                let lease = Lease::new(connector).inspect_err(|_fault| measures::connection_refused("unreachable"))?;
+                let lease = Lease::new(connector).inspect_err(|_fault| metrics::connection_refused("unreachable"))?;
                 let (_used, begun) = (Present::uses_connection(), Stopwatch::start());
                 let done = work(lease);
-                measures::connection_used(begun.elapsed());
+                metrics::connection_used(begun.elapsed());
                 done
             })
         });
@@ -204,7 +204,7 @@ impl Database {
             Ok(Ok(None)) => Err(late(name).into()),
             Ok(Err(died)) => Err(StoreError::Unavailable(died.to_string()).into()),
             Err(_elapsed) => {
-                measures::connection_refused("no_answer");
+                metrics::connection_refused("no_answer");
                 Err(StoreError::Unavailable(format!("the server does not answer ({name})")).into())
             }
         }
@@ -223,13 +223,13 @@ impl Database {
 
 /// Too many requests wait already.
 fn full(name: &'static str) -> StoreError {
-    measures::connection_refused("queue_full");
+    metrics::connection_refused("queue_full");
     StoreError::Unavailable(format!("too many requests wait for a connection ({name})"))
 }
 
 /// No connection became free in time.
 fn late(name: &'static str) -> StoreError {
-    measures::connection_refused("busy");
+    metrics::connection_refused("busy");
     StoreError::Unavailable(format!("all connections are busy ({name})"))
 }
 

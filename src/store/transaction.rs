@@ -6,7 +6,7 @@ use diesel::r2d2::{ConnectionManager, PooledConnection};
 
 use super::error::StoreError;
 use super::pool::Connector;
-use crate::measures::{self, Held};
+use crate::metrics::{self, Held};
 
 /// How often a transaction that collided is tried in all.
 const ATTEMPTS: u32 = 3;
@@ -89,7 +89,7 @@ pub(super) fn in_transaction<T, E: Retryable>(
         if attempt == ATTEMPTS || !matches!(error.store_error(), Some(StoreError::Collision(_))) {
             return Err(error);
         }
-        measures::transaction_repeated();
+        metrics::transaction_repeated();
         tracing::debug!(transaction = name, attempt, "a transaction collided and is repeated");
         attempt += 1;
         lease.begin()?;

@@ -8,8 +8,8 @@ use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 use super::process;
-use crate::measures::Exposition;
-use crate::measures::catalogue::{CATALOGUE, Kind, Measure, Series};
+use crate::metrics::Exposition;
+use crate::metrics::catalogue::{CATALOGUE, Kind, Metric, Series};
 
 /// What is measured from here on, and the work of keeping it small.
 #[derive(Clone)]
@@ -23,9 +23,9 @@ pub struct Metrics {
 /// Starts to record. `None`: this process records already, or cannot.
 pub fn record() -> Option<Metrics> {
     let mut builder = PrometheusBuilder::new();
-    for measure in CATALOGUE {
-        if let Kind::Histogram(bounds) = measure.kind {
-            let name = Matcher::Full(measure.name.to_owned());
+    for metric in CATALOGUE {
+        if let Kind::Histogram(bounds) = metric.kind {
+            let name = Matcher::Full(metric.name.to_owned());
             builder = builder.set_buckets_for_metric(name, bounds).ok()?;
         }
     }
@@ -33,7 +33,7 @@ pub fn record() -> Option<Metrics> {
     let (text, kept) = (recorder.handle(), recorder.handle());
     metrics::set_global_recorder(recorder).ok()?;
     CATALOGUE.iter().for_each(begin);
-    gauge!(crate::measures::catalogue::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!(crate::metrics::catalogue::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Some(Metrics {
         exposition: Arc::new(move || text.render() + &process::exposition()),
         upkeep: Arc::new(move || kept.run_upkeep()),
@@ -41,15 +41,15 @@ pub fn record() -> Option<Metrics> {
 }
 
 /// Describes a measure, and lets the series that are known ahead begin.
-fn begin(measure: &Measure) {
-    match measure.kind {
-        Kind::Counter => metrics::describe_counter!(measure.name, measure.help),
-        Kind::Gauge => metrics::describe_gauge!(measure.name, measure.help),
-        Kind::Histogram(_) => metrics::describe_histogram!(measure.name, measure.help),
+fn begin(metric: &Metric) {
+    match metric.kind {
+        Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
+        Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+        Kind::Histogram(_) => metrics::describe_histogram!(metric.name, metric.help),
     }
-    let name = measure.name;
-    for labels in series(measure.series) {
-        match measure.kind {
+    let name = metric.name;
+    for labels in series(metric.series) {
+        match metric.kind {
             Kind::Counter => counter!(name, &labels).absolute(0),
             Kind::Gauge => gauge!(name, &labels).set(0.0),
             Kind::Histogram(_) => drop(histogram!(name, &labels)),

@@ -14,7 +14,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::routes;
 use crate::api::state::ApiState;
 use crate::domain::ids::RequestId;
-use crate::measures::{self, Present, Stopwatch};
+use crate::metrics::{self, Present, Stopwatch};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -53,7 +53,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let duration_ms = took.as_secs_f64() * 1000.0;
     #[cfg(feature = "otlp")]
     super::trace_context::end(&span, response.status().as_u16());
-    measures::request(counted_method, counted_route, response.status().as_u16(), took);
+    metrics::request(counted_method, counted_route, response.status().as_u16(), took);
     span.in_scope(|| tracing::info!(status = response.status().as_u16(), duration_ms, "request"));
     Ok(response)
 }

@@ -137,7 +137,7 @@ fn free_mib(path: &Path) -> Option<u64> {
 }
 
 /// Looks where measures are served, and who may reach them.
-pub(super) fn measures(config: &Config, report: &mut Report) {
+pub(super) fn metrics(config: &Config, report: &mut Report) {
     let proxy_is_here = config
         .server
         .trusted_proxies

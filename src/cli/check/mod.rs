@@ -44,7 +44,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     environment_checks::secret_files(&config, &mut report);
     environment_checks::data_directory(&config, &mut report);
     environment_checks::proxies(&config, &mut report);
-    environment_checks::measures(&config, &mut report);
+    environment_checks::metrics(&config, &mut report);
     let found = database::reach(&config, stage, &mut report);
     if !key_is_there {
         // Making one is the start's to do.

@@ -46,7 +46,7 @@ pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>)
                         ),
                     )
                 }
-                (State::Ok, _) if shows_measures(&issuer) => (
+                (State::Ok, _) if shows_metrics(&issuer) => (
                     State::Failed,
                     format!("{issuer}/metrics shows everyone how much goes on: have the proxy lead to LISTEN only"),
                 ),
@@ -69,7 +69,7 @@ pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>)
 
 /// Tells whether Prometheus's text comes from the public URL. The service serves it on METRICS_LISTEN only, so a proxy
 /// leads there.
-fn shows_measures(issuer: &str) -> bool {
+fn shows_metrics(issuer: &str) -> bool {
     fetch(&format!("{issuer}/metrics")).is_ok_and(|(status, body)| status == 200 && body.contains("# TYPE "))
 }
 

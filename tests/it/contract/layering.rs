@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &["domain"]),
     // Counts, and decides nothing: so every layer but the pure one may call it.
-    ("measures", &["measures"]),
-    ("crypto", &["crypto", "domain", "measures"]),
+    ("metrics", &["metrics"]),
+    ("crypto", &["crypto", "domain", "metrics"]),
     ("embedded_postgres", &["embedded_postgres"]),
-    ("store", &["store", "domain", "crypto", "measures"]),
+    ("store", &["store", "domain", "crypto", "metrics"]),
     ("delivery", &["delivery", "domain", "crypto"]),
     ("breach_list.rs", &["domain"]),
-    ("rate_limits", &["rate_limits", "domain", "measures"]),
+    ("rate_limits", &["rate_limits", "domain", "metrics"]),
     (
         "flows",
         &[
@@ -22,16 +22,16 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "store",
             "delivery",
             "breach_list",
-            "measures",
+            "metrics",
             "rate_limits",
         ],
     ),
-    ("api", &["api", "flows", "domain", "rate_limits", "measures"]),
+    ("api", &["api", "flows", "domain", "rate_limits", "metrics"]),
     (
         "config",
         &["config", "domain", "crypto", "delivery", "breach_list", "flows"],
     ),
-    ("telemetry", &["config", "measures"]),
+    ("telemetry", &["config", "metrics"]),
     ("system.rs", &["api", "domain"]),
     (
         "app.rs",
@@ -54,7 +54,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         &["api", "app", "config", "domain", "flows", "jobs", "store", "telemetry"],
     ),
     ("server", &["api", "config", "server"]),
-    ("jobs", &["flows", "domain", "measures"]),
+    ("jobs", &["flows", "domain", "metrics"]),
     (
         "cli",
         &[
@@ -100,7 +100,7 @@ const OWNED: [(&str, &[&str]); 25] = [
     ("clap_mangen", &["cli"]),
     ("indicatif", &["cli"]),
     ("lettre", &["delivery"]),
-    ("metrics", &["measures", "telemetry"]),
+    ("metrics", &["metrics", "telemetry"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
     ("opentelemetry", &["api", "telemetry"]),
     ("tracing_opentelemetry", &["api", "telemetry"]),

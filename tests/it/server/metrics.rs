@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use vestibule::measures::catalogue::CATALOGUE;
+use vestibule::metrics::catalogue::CATALOGUE;
 
 use super::http::Client;
 use super::instances::{MASTER_KEY, PUBLIC_URL, instance};
@@ -479,7 +479,7 @@ fn promtool_accepts_the_measures_and_the_rules() {
 }
 
 /// Returns the words of a text that are names of measures.
-fn measures_in(text: &str) -> BTreeSet<String> {
+fn metrics_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
     let ours = words.filter(|word| word.starts_with("vestibule_") || word.starts_with("process_"));
     ours.map(str::to_owned).collect()
@@ -520,7 +520,7 @@ fn dashboard_alerts_and_documentation_name_what_there_is() {
     assert!(shown.len() > 10, "{shown:?}");
     let alerts = read("deploy/prometheus/alerts.yml");
     for expression in shown.iter().chain([&alerts]) {
-        for name in measures_in(expression) {
+        for name in metrics_in(expression) {
             assert!(exported.contains(&name), "{name} in {expression}");
         }
     }
@@ -528,7 +528,7 @@ fn dashboard_alerts_and_documentation_name_what_there_is() {
     let documented: BTreeSet<String> = operating
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .flat_map(measures_in)
+        .flat_map(metrics_in)
         .collect();
     let bare = |name: &String| {
         let histogram = ["_bucket", "_sum", "_count"]

@@ -30,7 +30,7 @@ pub enum Series {
 
 /// One measure.
 #[derive(Clone, Copy, Debug)]
-pub struct Measure {
+pub struct Metric {
     /// Its full name.
     pub name: &'static str,
     /// Its kind.
@@ -196,7 +196,7 @@ macro_rules! catalogue {
         )*
 
         /// Everything that is measured, in the order of the documentation.
-        pub const CATALOGUE: &[Measure] = &[$(Measure { name: $name, kind: $kind, help: $help, series: $series },)*];
+        pub const CATALOGUE: &[Metric] = &[$(Metric { name: $name, kind: $kind, help: $help, series: $series },)*];
     };
 }
 

@@ -298,14 +298,14 @@ mod tests {
     #[test]
     fn names_follow_the_conventions() {
         let mut seen = BTreeSet::new();
-        for measure in CATALOGUE {
-            assert!(measure.name.starts_with("vestibule_"), "{}", measure.name);
-            assert!(seen.insert(measure.name), "{} stands twice", measure.name);
-            let counter = matches!(measure.kind, Kind::Counter);
-            assert_eq!(measure.name.ends_with("_total"), counter, "{}", measure.name);
-            let histogram = matches!(measure.kind, Kind::Histogram(_));
-            assert!(!histogram || measure.name.ends_with("_seconds"), "{}", measure.name);
-            assert!(measure.help.ends_with('.'), "{}", measure.name);
+        for metric in CATALOGUE {
+            assert!(metric.name.starts_with("vestibule_"), "{}", metric.name);
+            assert!(seen.insert(metric.name), "{} stands twice", metric.name);
+            let counter = matches!(metric.kind, Kind::Counter);
+            assert_eq!(metric.name.ends_with("_total"), counter, "{}", metric.name);
+            let histogram = matches!(metric.kind, Kind::Histogram(_));
+            assert!(!histogram || metric.name.ends_with("_seconds"), "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
         }
     }
 }
