@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use self::drain::Held;
+use self::drain::OpenSockets;
 use self::sockets::Bound;
 use crate::api::{ApiState, build_app, build_operators_app, routes};
 use crate::app::{self, Environment, StartError};
@@ -78,7 +78,7 @@ async fn serve_on(
     routes::announce(routes::Offered::by(&state));
     let core = Arc::clone(&state.core);
     let beside = Beside::start(for_operators, &state, metrics)?;
-    let mut held = Held::default();
+    let mut open_sockets = OpenSockets::default();
     let addresses: Vec<String> = bound.iter().map(Bound::address).collect();
     let served = state.clone();
     let mut server = HttpServer::new(move || build_app(served.clone()))
@@ -91,7 +91,7 @@ async fn serve_on(
     if let Some(workers) = config.server.workers.and_then(|number| usize::try_from(number).ok()) {
         server = server.workers(workers);
     }
-    let server = held.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
+    let server = open_sockets.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
     let running = server.map_err(StartError::Server)?.run();
     announce(config, &addresses.join(" and "), &public_url);
     let handle = running.handle();
@@ -99,7 +99,7 @@ async fn serve_on(
         handle.clone(),
         signals,
         state,
-        held,
+        open_sockets,
         config.server.shutdown_delay,
     ));
     let (stop_jobs, jobs_stopping) = watch::channel(false);
@@ -135,14 +135,14 @@ fn public_url(config: &Config, bound: &[Bound]) -> String {
 struct Beside {
     server: Option<ServerHandle>,
     /// Given up when nobody is served there any more.
-    _held: Held,
+    _open_sockets: OpenSockets,
     upkeep: Option<JoinHandle<()>>,
     life: JoinHandle<()>,
 }
 
 impl Beside {
     fn start(bound: Vec<Bound>, state: &web::Data<ApiState>, metrics: Option<Metrics>) -> Result<Self, StartError> {
-        let (mut handle, mut held) = (None, Held::default());
+        let (mut handle, mut open_sockets) = (None, OpenSockets::default());
         if !bound.is_empty() {
             let state = state.clone();
             let server = HttpServer::new(move || build_operators_app(state.clone()))
@@ -155,14 +155,14 @@ impl Beside {
             for socket in &bound {
                 tracing::info!(address = socket.address(), "operators are served");
             }
-            let server = held.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
+            let server = open_sockets.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
             let running = server.map_err(StartError::Server)?.run();
             handle = Some(running.handle());
             tokio::spawn(running);
         }
         Ok(Self {
             server: handle,
-            _held: held,
+            _open_sockets: open_sockets,
             upkeep: metrics.map(|metrics| tokio::spawn(keep_up(metrics))),
             life: tokio::spawn(supervisor::show_life()),
         })
@@ -272,7 +272,7 @@ async fn stop_on_signal(
     handle: ServerHandle,
     mut signals: Signals,
     state: web::Data<ApiState>,
-    held: Held,
+    open_sockets: OpenSockets,
     delay: Duration,
 ) {
     let signal = signals.next().await;
@@ -280,7 +280,7 @@ async fn stop_on_signal(
     // Whoever interrupts it at a terminal does not want to wait.
     let patient = signal == SignalKind::terminate();
     let delay = if patient { delay } else { Duration::ZERO };
-    drain::drain(&state, held, delay, &mut signals).await;
+    drain::drain(&state, open_sockets, delay, &mut signals).await;
     tracing::info!("stopping: requests under way are finished first");
     handle.stop(true).await;
 }

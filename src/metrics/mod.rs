@@ -21,37 +21,37 @@ pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;
 
 thread_local! {
     /// What a transaction on this thread has counted so far.
-    static HELD: RefCell<Option<Vec<Counter>>> = const { RefCell::new(None) };
+    static BUFFERED: RefCell<Option<Vec<Counter>>> = const { RefCell::new(None) };
 }
 
 /// Holds back what is counted on this thread, until it is told to count; dropping it forgets.
-pub struct Held(());
+pub struct BufferedCounters(());
 
-impl Held {
+impl BufferedCounters {
     /// Begins to hold back.
     pub fn begin() -> Self {
-        HELD.replace(Some(Vec::new()));
+        BUFFERED.replace(Some(Vec::new()));
         Self(())
     }
 
     /// Counts what was held back: it has happened.
     pub fn count(self) {
-        for counter in HELD.take().unwrap_or_default() {
+        for counter in BUFFERED.take().unwrap_or_default() {
             counter.increment(1);
         }
     }
 }
 
-impl Drop for Held {
+impl Drop for BufferedCounters {
     fn drop(&mut self) {
-        HELD.take();
+        BUFFERED.take();
     }
 }
 
 fn one_more(counter: Counter) {
-    let free = HELD.with_borrow_mut(|held| match held {
-        Some(held) => {
-            held.push(counter);
+    let free = BUFFERED.with_borrow_mut(|buffered| match buffered {
+        Some(buffered) => {
+            buffered.push(counter);
             None
         }
         None => Some(counter),
@@ -281,11 +281,11 @@ mod tests {
         };
         metrics::with_local_recorder(&recorder, || {
             throttle("sending");
-            let rolled_back = Held::begin();
+            let rolled_back = BufferedCounters::begin();
             throttle("sending");
             drop(rolled_back);
             counted(1);
-            let committed = Held::begin();
+            let committed = BufferedCounters::begin();
             throttle("sending");
             counted(1);
             committed.count();

@@ -16,14 +16,14 @@ use crate::api::ApiState;
 
 /// What must be kept until no new connection is to begin.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct OpenSockets {
     /// Copies: a socket stays open until both are closed.
     listeners: Vec<TcpListener>,
     /// The names of sockets. Without its name no connection begins.
     files: Vec<SocketFile>,
 }
 
-impl Held {
+impl OpenSockets {
     /// Has a server listen on sockets, by its ways to listen on either kind.
     pub(super) fn listen<S>(
         &mut self,
@@ -54,7 +54,7 @@ const SETTLING: Duration = Duration::from_millis(500);
 
 /// Parts with those who are connected, for as long as the settings allow; another signal cuts it short. Then lets no
 /// new connection begin, so that the listener can be closed with nobody in its queue.
-pub(super) async fn drain(state: &ApiState, held: Held, delay: Duration, signals: &mut Signals) {
+pub(super) async fn drain(state: &ApiState, open_sockets: OpenSockets, delay: Duration, signals: &mut Signals) {
     state.draining.store(true, Ordering::Release);
     if delay.is_zero() {
         return;
@@ -67,8 +67,8 @@ pub(super) async fn drain(state: &ApiState, held: Held, delay: Duration, signals
         () = tokio::time::sleep(delay) => {}
         _ = signals.next() => {}
     }
-    drop(held.files);
-    for listener in &held.listeners {
+    drop(open_sockets.files);
+    for listener in &open_sockets.listeners {
         if let Err(error) = refuse_beginnings(listener) {
             // Who connects at the moment of closing may be reset then.
             tracing::debug!(%error, "new connections cannot be kept from beginning");

@@ -6,7 +6,7 @@ use diesel::r2d2::{ConnectionManager, PooledConnection};
 
 use super::error::StoreError;
 use super::pool::Connector;
-use crate::metrics::{self, Held};
+use crate::metrics::{self, BufferedCounters};
 
 /// How often a transaction that collided is tried in all.
 const ATTEMPTS: u32 = 3;
@@ -72,11 +72,11 @@ pub(super) fn in_transaction<T, E: Retryable>(
     let mut lease = begin(lease)?;
     let mut attempt = 1;
     loop {
-        let held = Held::begin();
+        let buffered = BufferedCounters::begin();
         let error = match work(&mut lease.connection) {
             Ok(value) => match lease.commit() {
                 Ok(()) => {
-                    held.count();
+                    buffered.count();
                     return Ok(value);
                 }
                 Err(error) => error.into(),
