@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::gauges::{OUTBOX_LATE, overdue};
+use super::db_metrics::{OUTBOX_LATE, overdue};
 use super::{Core, Fault};
 use crate::domain::message::Channel;
 use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState, ListedKey};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::message::Channel;
-use crate::flows::{Core, gauges, outbox, signing_keys, sweep};
+use crate::flows::{Core, db_metrics, outbox, signing_keys, sweep};
 use crate::metrics;
 
 /// How often the signing keys are looked at: a rotation is followed by every instance within ten seconds.
@@ -22,7 +22,7 @@ const SWEEP_EVERY: Duration = Duration::from_mins(10);
 const SWEEP_REST: Duration = Duration::from_millis(200);
 
 /// How often what operators see of the database is looked at.
-const GAUGES_EVERY: Duration = Duration::from_secs(10);
+const DB_METRICS_EVERY: Duration = Duration::from_secs(10);
 
 /// Tells jobs that the process stops.
 pub type Stopping = watch::Receiver<bool>;
@@ -34,7 +34,7 @@ pub async fn run(core: Arc<Core>, stopping: Stopping) {
         deliver(&core, Channel::Email, stopping.clone()),
         deliver(&core, Channel::Sms, stopping.clone()),
         sweep(&core, stopping.clone()),
-        measure(&core, stopping),
+        update_db_metrics(&core, stopping),
     );
 }
 
@@ -98,13 +98,13 @@ async fn sweep(core: &Arc<Core>, mut stopping: Stopping) {
 }
 
 /// Looks at what the database holds, for operators.
-async fn measure(core: &Arc<Core>, mut stopping: Stopping) {
+async fn update_db_metrics(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
-        match gauges::look(core).await {
+        match db_metrics::update(core).await {
             Ok(()) => done(core, "measure"),
             Err(fault) => tracing::debug!(error = %fault, "what operators see of the database could not be looked at"),
         }
-        if stops_within(&mut stopping, GAUGES_EVERY).await {
+        if stops_within(&mut stopping, DB_METRICS_EVERY).await {
             return;
         }
     }

@@ -22,10 +22,10 @@ pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub async fn look(core: &Arc<Core>) -> Result<(), Fault> {
+pub async fn update(core: &Arc<Core>) -> Result<(), Fault> {
     let looked = core
         .db
-        .read("gauges.look", |connection| -> Result<_, Fault> {
+        .read("db_metrics.update", |connection| -> Result<_, Fault> {
             Ok((outbox::tally(connection)?, signing_keys::list(connection)?))
         })
         .await;
