@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::message::Channel;
-use crate::flows::{Core, db_metrics, outbox, signing_keys, sweep};
+use crate::flows::{Core, db_metrics, outbox, retention, signing_keys};
 use crate::metrics;
 
 /// How often the signing keys are looked at: a rotation is followed by every instance within ten seconds.
@@ -18,8 +18,8 @@ const KEYS_EVERY: Duration = Duration::from_secs(5);
 const OUTBOX_EVERY: Duration = Duration::from_secs(1);
 
 /// How often what is of no use any more is looked for, and how long to rest between batches of it.
-const SWEEP_EVERY: Duration = Duration::from_mins(10);
-const SWEEP_REST: Duration = Duration::from_millis(200);
+const RETENTION_EVERY: Duration = Duration::from_mins(10);
+const RETENTION_PAUSE: Duration = Duration::from_millis(200);
 
 /// How often what operators see of the database is looked at.
 const DB_METRICS_EVERY: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub async fn run(core: Arc<Core>, stopping: Stopping) {
         tend_signing_keys(&core, stopping.clone()),
         deliver(&core, Channel::Email, stopping.clone()),
         deliver(&core, Channel::Sms, stopping.clone()),
-        sweep(&core, stopping.clone()),
+        delete_expired(&core, stopping.clone()),
         update_db_metrics(&core, stopping),
     );
 }
@@ -78,17 +78,17 @@ async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
 }
 
 /// Deletes what is of no use any more, a little at a time.
-async fn sweep(core: &Arc<Core>, mut stopping: Stopping) {
+async fn delete_expired(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
-        let pause = match sweep::sweep(core).await {
+        let pause = match retention::delete_expired(core).await {
             Ok(0) => {
                 done(core, "sweep");
-                SWEEP_EVERY
+                RETENTION_EVERY
             }
-            Ok(_) => SWEEP_REST,
+            Ok(_) => RETENTION_PAUSE,
             Err(fault) => {
                 tracing::warn!(error = %fault, "old rows could not be deleted");
-                SWEEP_EVERY
+                RETENTION_EVERY
             }
         };
         if stops_within(&mut stopping, pause).await {

@@ -203,7 +203,7 @@ const OLD_EVENTS: u64 = 500_000;
 
 /// Measures how many old sessions a sweep deletes a second, and whether it drops an old month of the trail, while refreshes
 /// come at half the rate that can be carried.
-pub fn sweep(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>> {
+pub fn retention(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>> {
     bench.population.renew(&bench.database)?;
     let seconds = bench.size.lasts.as_secs_f64();
     // More than it can delete meanwhile.
@@ -212,7 +212,7 @@ pub fn sweep(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>> {
         .population
         .insert_old(&bench.database, old, OLD_EVENTS.min(10 * old))?;
     // It begins to sweep as soon as it has started.
-    let sweeping = bench.program.start(&[])?;
+    let deleting = bench.program.start(&[])?;
     let (before, begun) = (Population::count_old(&bench.database)?, Instant::now());
     let refreshed = drive(Load {
         pace: Pace::Open(carried / 2.0),
@@ -220,7 +220,7 @@ pub fn sweep(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>> {
         ..bench.load(&bench.refresh_from(1), 64)
     });
     let (after, took) = (Population::count_old(&bench.database)?, begun.elapsed());
-    sweeping.stop()?;
+    deleting.stop()?;
     let count = |statement: &str| bench.database.run(statement);
     Ok(json!({
         "sessions_deleted_per_second": (before - after) as f64 / took.as_secs_f64(),

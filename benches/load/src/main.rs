@@ -172,7 +172,7 @@ fn everything(run: &Run) -> Result<Value, Box<dyn Error>> {
     );
     let crowd = extremes::idle_connections(&bench, if run.quick { 200 } else { 10_000 })?;
     let overload = extremes::overload(&mut bench, carried)?;
-    let sweep = extremes::sweep(&mut bench, carried)?;
+    let retention = extremes::retention(&mut bench, carried)?;
     for measured in [&flood, &crowd, &overload] {
         peak = peak.max(measured.get("peak_mib").and_then(Value::as_f64).unwrap_or(f64::NAN));
     }
@@ -182,7 +182,7 @@ fn everything(run: &Run) -> Result<Value, Box<dyn Error>> {
         ("login flood", &flood),
         ("idle and slow connections", &crowd),
         ("twice the load", &overload),
-        ("sweep", &sweep),
+        ("retention", &retention),
     ] {
         println!("{name}: {value}");
     }
@@ -194,7 +194,7 @@ fn everything(run: &Run) -> Result<Value, Box<dyn Error>> {
         "machine": machine::describe(), "users": run.users, "seconds": run.seconds,
         "rows": rows.iter().map(report::row).collect::<Vec<_>>(),
         "runs": runs.iter().map(|rows| rows.iter().map(report::row).collect::<Vec<_>>()).collect::<Vec<_>>(),
-        "starts": starts, "login_flood": flood, "idle_connections": crowd, "overload": overload, "sweep": sweep, "peak_mib": peak,
+        "starts": starts, "login_flood": flood, "idle_connections": crowd, "overload": overload, "retention": retention, "peak_mib": peak,
         "whole_tables_read": whole_tables,
         "goals": report::goals_as_json(&goals),
     }))

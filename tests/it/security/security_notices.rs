@@ -83,7 +83,7 @@ async fn a_sign_in_with_a_program_not_seen_before_is_told() {
     assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 3);
     app.clock.advance(130 * 86_400);
     // Old sessions go, and so do old messages.
-    app.sweep().await;
+    app.delete_expired().await;
     assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 0);
     verify_with(&app, &person, "Firefox/140").await;
     assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 1);

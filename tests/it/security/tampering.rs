@@ -123,7 +123,7 @@ async fn a_clock_that_is_set_back_makes_nothing_good_again() {
     // New people come and go as ever, and so do their ids.
     let mo = Person::sign_up(&app, "so@example.com").await;
     app.get_as("/me", &mo.access_token).await.expect(200);
-    app.sweep().await;
+    app.delete_expired().await;
     // Back at the right time, sessions are what they were.
     app.clock.advance(86_400 * 365 + 1800 + 90 + 30 + 1);
     let again = refresh(&app, &live).await.expect(200);

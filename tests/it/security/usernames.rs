@@ -65,7 +65,7 @@ async fn a_name_rests_for_thirty_days_and_no_longer() {
     rename(&app, &jo, NAME).await.expect(200);
     rename(&app, &jo, "jo.new").await.expect(200);
     app.clock.advance(30 * DAY - 1);
-    app.sweep().await;
+    app.delete_expired().await;
     let body = json!({"username": NAME, "password": PASSWORD});
     app.post("/register", &body).await.expect_problem(409, "username_taken");
     app.clock.advance(1);

@@ -233,7 +233,7 @@ async fn a_clock_that_is_moved_by_months_fails_nothing_and_the_trail_is_whole() 
     for _ in 0..3 {
         app.clock.advance(100 * 86_400);
         log_in(&app, "jo@example.com", "another password").await.expect(401);
-        app.sweep().await;
+        app.delete_expired().await;
         let token = signed_in.person.sign_in_again(&app).await;
         let events = app.get_as("/me/events?limit=100", &token).await.expect(200).json();
         let events = events["items"].as_array().unwrap();

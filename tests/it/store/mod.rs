@@ -3,6 +3,6 @@
 mod audit_events;
 mod migrations;
 mod pool;
+mod retention;
 mod schema;
 mod sharding;
-mod sweep;

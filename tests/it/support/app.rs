@@ -31,7 +31,7 @@ use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::outbox::{self, Senders};
 use vestibule::flows::signing_keys::Rotation;
 use vestibule::flows::user_import::{ImportLine, ImportReport, UserImport};
-use vestibule::flows::{Fault, rewrap, service_clients, signing_keys, sweep};
+use vestibule::flows::{Fault, retention, rewrap, service_clients, signing_keys};
 use vestibule::server;
 use zeroize::Zeroizing;
 
@@ -227,8 +227,8 @@ impl TestApp {
     }
 
     /// Deletes old rows, as every instance does every few minutes, until there are none.
-    pub(crate) async fn sweep(&self) {
-        while sweep::sweep(&self.state.core).await.unwrap() > 0 {}
+    pub(crate) async fn delete_expired(&self) {
+        while retention::delete_expired(&self.state.core).await.unwrap() > 0 {}
     }
 
     /// Invites somebody as the command line does; tells whether the account was made.

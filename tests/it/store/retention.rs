@@ -38,7 +38,7 @@ async fn each_kind_of_row_goes_after_its_time_and_not_before() {
             .iter()
             .all(|count| *count > 0)
     );
-    app.sweep().await;
+    app.delete_expired().await;
     assert_eq!(counts(&app), [sessions, links, messages, quotas, throttles]);
     let day = 86_400;
     for (days, left) in [
@@ -50,7 +50,7 @@ async fn each_kind_of_row_goes_after_its_time_and_not_before() {
         (1, [0, 0, 0, 0, 0]),
     ] {
         app.clock.advance(days * day);
-        app.sweep().await;
+        app.delete_expired().await;
         assert_eq!(counts(&app), left, "{days} days later");
     }
     // The account is as it was.
@@ -73,9 +73,9 @@ async fn a_name_that_has_rested_is_forgotten_and_not_before() {
             .count
     };
     app.clock.advance(30 * 86_400 - 1);
-    app.sweep().await;
+    app.delete_expired().await;
     assert_eq!(resting(), 1);
     app.clock.advance(1);
-    app.sweep().await;
+    app.delete_expired().await;
     assert_eq!(resting(), 0);
 }

@@ -24,9 +24,9 @@ const MESSAGES_KEPT: TimeDelta = TimeDelta::days(30);
 const THROTTLES_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// Deletes rows of one table that are of no use at a moment. Returns how many, and so whether there may be more.
-type Sweeper = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
+type Deletion = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
-const SWEEPERS: [Sweeper; 7] = [
+const DELETIONS: [Deletion; 7] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,
@@ -55,14 +55,14 @@ const SWEEPERS: [Sweeper; 7] = [
 /// # Errors
 ///
 /// Returns faults only.
-pub async fn sweep(core: &Arc<Core>) -> Result<usize, Fault> {
+pub async fn delete_expired(core: &Arc<Core>) -> Result<usize, Fault> {
     let now = core.clock.now();
-    let mut swept = 0;
-    for sweeper in SWEEPERS {
-        swept += core
+    let mut deleted = 0;
+    for deletion in DELETIONS {
+        deleted += core
             .db
-            .transaction("sweep", move |connection| sweeper(connection, now))
+            .transaction("retention.delete_expired", move |connection| deletion(connection, now))
             .await?;
     }
-    Ok(swept)
+    Ok(deleted)
 }
