@@ -290,7 +290,7 @@ pub fn build(
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
-        inheritance: keyring.inheritance(),
+        retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),
         recovery_code_hasher: RecoveryCodeHasher::new(keyring),
         sent_code_hasher: SentCodeHasher::new(keyring),

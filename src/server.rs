@@ -337,7 +337,7 @@ async fn note(core: &Arc<Core>, name: EventName) {
 /// Says what is missing or cannot be used.
 pub async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
     prepare_schema(core, database_url).await?;
-    rewrap::take_inheritance(core).await?;
+    rewrap::load_retired_keys(core).await?;
     signing_keys::prepare(core).await?;
     Ok(())
 }

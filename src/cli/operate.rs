@@ -20,7 +20,7 @@ where
     let outcome = actix_web::rt::System::new().block_on(async {
         let state = app::build(config, &database.url, &public_url(config), Environment::of(config.mode))?;
         server::prepare_schema(&state.core, &database.url).await?;
-        rewrap::take_inheritance(&state.core)
+        rewrap::load_retired_keys(&state.core)
             .await
             .map_err(StartError::Stored)?;
         // Keys are the service's to make. Those that are there must open: under another master key than the service's,

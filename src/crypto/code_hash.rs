@@ -6,8 +6,8 @@
 
 use aws_lc_rs::hmac;
 
-use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use super::retired_keys::Purpose;
 use crate::domain::ids::{ServiceClientId, UserId};
 use crate::domain::one_time_code::{CodePlace, OneTimeCode};
 use crate::domain::recovery_code::RecoveryCode;

@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 use super::fair_queue::Requester;
 use super::foreign_hash;
 use super::hash_threads::HashThreads;
-use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use super::retired_keys::Purpose;
 use crate::domain::password::{Password, PasswordRejection, PasswordRules};
 use crate::domain::random::{self, Random};
 

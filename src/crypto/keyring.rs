@@ -3,7 +3,7 @@
 //! An operator keeps one secret; HKDF (RFC 5869) makes of it an independent key for every use, so that no two
 //! uses can be played against each other. Several master keys may be known: the first makes everything new, the
 //! others only open what they made. What cannot be made anew under another master key is still checked when its master key
-//! was dropped: [`super::inheritance`] keeps the derived keys of those purposes.
+//! was dropped: [`super::retired_keys`] keeps the derived keys of those purposes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::{aead, hkdf, hmac};
 use zeroize::Zeroizing;
 
-use super::inheritance::{Inheritance, Purpose};
+use super::retired_keys::{Purpose, RetiredKeys};
 
 /// Bytes of a master key.
 pub const MASTER_KEY_LENGTH: usize = 32;
@@ -37,7 +37,7 @@ pub struct DerivedKeys<K> {
     current: u8,
     keys: BTreeMap<u8, K>,
     /// Those of master keys that were dropped, once they are loaded.
-    inherited: Arc<OnceLock<BTreeMap<u8, K>>>,
+    retired: Arc<OnceLock<BTreeMap<u8, K>>>,
 }
 
 impl<K> DerivedKeys<K> {
@@ -61,14 +61,14 @@ impl<K> DerivedKeys<K> {
     ///
     /// Returns [`UnknownKey`] when no such master key was given.
     pub fn get(&self, id: u8) -> Result<&K, UnknownKey> {
-        let inherited = || self.inherited.get().and_then(|keys| keys.get(&id));
-        self.keys.get(&id).or_else(inherited).ok_or(UnknownKey(id))
+        let retired = || self.retired.get().and_then(|keys| keys.get(&id));
+        self.keys.get(&id).or_else(retired).ok_or(UnknownKey(id))
     }
 
     /// Returns all keys known.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &K)> {
-        let inherited = self.inherited.get().into_iter().flatten();
-        self.keys.iter().chain(inherited).map(|(id, key)| (*id, key))
+        let retired = self.retired.get().into_iter().flatten();
+        self.keys.iter().chain(retired).map(|(id, key)| (*id, key))
     }
 }
 
@@ -82,24 +82,24 @@ pub struct UnknownKey(pub u8);
 pub struct Keyring {
     current: MasterKey,
     older: Vec<MasterKey>,
-    inheritance: Inheritance,
+    retired_keys: RetiredKeys,
 }
 
 impl Keyring {
     /// Takes the current master key and the older ones.
     pub fn new(current: MasterKey, older: Vec<MasterKey>) -> Self {
         let all = || std::iter::once(&current).chain(&older);
-        let inheritance = Inheritance::of(all().map(|master| (master.id, extract(master))));
+        let retired_keys = RetiredKeys::of(all().map(|master| (master.id, extract(master))));
         Self {
             current,
             older,
-            inheritance,
+            retired_keys,
         }
     }
 
     /// Returns what outlives these master keys, to be kept and to be added to.
-    pub fn inheritance(&self) -> Inheritance {
-        self.inheritance.clone()
+    pub fn retired_keys(&self) -> RetiredKeys {
+        self.retired_keys.clone()
     }
 
     /// Returns what tells the current master key from others without giving it away: its id, and 32 bits of an HMAC. An
@@ -124,7 +124,7 @@ impl Keyring {
             _ => self.hmac_sha256(purpose.name()),
         };
         DerivedKeys {
-            inherited: self.inheritance.slot(purpose),
+            retired: self.retired_keys.slot(purpose),
             ..derived
         }
     }
@@ -162,7 +162,7 @@ impl Keyring {
         DerivedKeys {
             current: self.current.id,
             keys,
-            inherited: Arc::default(),
+            retired: Arc::default(),
         }
     }
 }

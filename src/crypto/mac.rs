@@ -7,8 +7,8 @@ use aws_lc_rs::hmac;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use super::retired_keys::Purpose;
 use crate::domain::ids::UserId;
 use crate::domain::opaque_token::{MAC_LENGTH, TokenBody, TokenKind};
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use zeroize::Zeroizing;
 
-use super::inheritance::Purpose;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use super::retired_keys::Purpose;
 use crate::domain::ids::{MessageId, OutOfBandFactorId, TotpFactorId, UserId};
 use crate::domain::random::{self, Random};
 
@@ -57,7 +57,7 @@ impl SealedAt {
     }
 
     /// Names an inherited key's place.
-    pub fn inherited_key(master_key_id: u8, purpose: Purpose) -> Self {
+    pub fn retired_key(master_key_id: u8, purpose: Purpose) -> Self {
         Self {
             column: "inherited_keys.sealed_key",
             row: [&[master_key_id], purpose.name().as_bytes()].concat(),

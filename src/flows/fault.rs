@@ -1,9 +1,9 @@
 //! What stops a flow that is nobody's wrong input: the one error type of the layer.
 
 use crate::crypto::hasher::HashError;
-use crate::crypto::inheritance::IdTaken;
 use crate::crypto::jwt::SignError;
 use crate::crypto::keyring::UnknownKey;
+use crate::crypto::retired_keys::IdTaken;
 use crate::crypto::sealer::SealError;
 use crate::crypto::signing_key::SigningKeyError;
 use crate::store::error::StoreError;

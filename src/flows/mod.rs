@@ -58,8 +58,8 @@ use self::signing_keys::KeySet;
 use crate::breach_list::BreachList;
 use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
 use crate::crypto::hasher::PasswordHasher;
-use crate::crypto::inheritance::Inheritance;
 use crate::crypto::mac::TokenMac;
+use crate::crypto::retired_keys::RetiredKeys;
 use crate::crypto::sealer::Sealer;
 use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
@@ -89,7 +89,7 @@ pub struct Core {
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// What outlives master keys.
-    pub inheritance: Inheritance,
+    pub retired_keys: RetiredKeys,
     /// Makes and checks opaque tokens.
     pub tokens: TokenMac,
     /// Hashes recovery codes.

@@ -2,19 +2,19 @@
 //!
 //! It runs beside the service, which opens values of either key meanwhile, and can be cut off and run again: a value is
 //! replaced by itself, sealed anew, or not at all. What cannot be made anew (hashes, tokens in people's hands) goes on
-//! with the derived keys that are kept here; see `crypto::inheritance`.
+//! with the derived keys that are kept here; see `crypto::retired_keys`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Core, Fault};
-use crate::crypto::inheritance::InheritedKey;
+use crate::crypto::retired_keys::RetiredKey;
 use crate::crypto::sealer::{SealError, SealedAt};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::store::PgConnection;
-use crate::store::inherited_keys::{self, SealedKey};
 use crate::store::instances;
+use crate::store::retired_keys::{self, SealedKey};
 use crate::store::sealed_values::{self, Column, OlderValue, RowKey};
 
 /// How often to look for instances where a look may miss some, and how long to wait between: three seconds, in which
@@ -41,20 +41,20 @@ pub struct Rewrapped {
 ///
 /// Returns faults of the database; of keys that do not open, when the master key is not the deployment's; and when a master
 /// key bears the id of one that was dropped.
-pub async fn take_inheritance(core: &Arc<Core>) -> Result<(), Fault> {
+pub async fn load_retired_keys(core: &Arc<Core>) -> Result<(), Fault> {
     let kept = core
         .db
-        .read("inherited_keys.list", |connection| {
-            inherited_keys::list(connection).map_err(Fault::from)
+        .read("retired_keys.list", |connection| {
+            retired_keys::list(connection).map_err(Fault::from)
         })
         .await?;
     let kept = kept.iter().map(|key| open(core, key)).collect::<Result<Vec<_>, _>>()?;
-    Ok(core.inheritance.take(&kept)?)
+    Ok(core.retired_keys.take(&kept)?)
 }
 
-fn open(core: &Core, key: &SealedKey) -> Result<InheritedKey, SealError> {
-    let at = SealedAt::inherited_key(key.master_key_id, key.purpose);
-    Ok(InheritedKey {
+fn open(core: &Core, key: &SealedKey) -> Result<RetiredKey, SealError> {
+    let at = SealedAt::retired_key(key.master_key_id, key.purpose);
+    Ok(RetiredKey {
         master_key_id: key.master_key_id,
         purpose: key.purpose,
         bytes: core.sealer.open(&at, &key.sealed_key)?,
@@ -112,7 +112,7 @@ pub async fn count(core: &Arc<Core>) -> Result<u64, Fault> {
 /// Returns faults; what was done until then stays done.
 pub async fn rewrap(core: &Arc<Core>, progress: impl Fn(u64)) -> Result<Vec<Rewrapped>, Fault> {
     // First: while a column is under way nothing depends on it, and afterwards the old key might be dropped.
-    keep_inheritance(core).await?;
+    store_retired_keys(core).await?;
     let mut report = Vec::new();
     for column in Column::ALL {
         report.push(rewrap_column(core, column, &progress).await?);
@@ -128,16 +128,16 @@ pub async fn rewrap(core: &Arc<Core>, progress: impl Fn(u64)) -> Result<Vec<Rewr
 }
 
 /// Keeps the derived keys of the older master keys at hand, and seals those that were kept before under the newest one.
-async fn keep_inheritance(core: &Arc<Core>) -> Result<(), Fault> {
+async fn store_retired_keys(core: &Arc<Core>) -> Result<(), Fault> {
     let now = core.clock.now();
     let shared = Arc::clone(core);
     core.db
-        .transaction("rewrap.inheritance", move |connection| -> Result<(), Fault> {
+        .transaction("rewrap.retired_keys", move |connection| -> Result<(), Fault> {
             let core = &shared;
             let current = core.sealer.current_key_id();
-            let mut keep = core.inheritance.own().to_vec();
+            let mut keep = core.retired_keys.own().to_vec();
             keep.retain(|key| key.master_key_id != current);
-            let listed = inherited_keys::list(connection)?;
+            let listed = retired_keys::list(connection)?;
             for key in &keep {
                 // What was kept before was compared at the start.
                 if listed.iter().all(|kept| kept.master_key_id != key.master_key_id) {
@@ -145,14 +145,13 @@ async fn keep_inheritance(core: &Arc<Core>) -> Result<(), Fault> {
                 }
             }
             for kept in listed {
-                let at_hand =
-                    |key: &InheritedKey| (key.master_key_id, key.purpose) == (kept.master_key_id, kept.purpose);
+                let at_hand = |key: &RetiredKey| (key.master_key_id, key.purpose) == (kept.master_key_id, kept.purpose);
                 if !keep.iter().any(at_hand) && kept.sealed_key.first() != Some(&current) {
                     keep.push(open(core, &kept)?);
                 }
             }
             for key in &keep {
-                inherited_keys::keep(connection, &seal(core, key)?, now)?;
+                retired_keys::put(connection, &seal(core, key)?, now)?;
             }
             Ok(())
         })
@@ -178,8 +177,8 @@ fn check_opens(core: &Core, connection: &mut PgConnection, master_key_id: u8) ->
     refused.map_or(Ok(()), |error| Err(error.into()))
 }
 
-fn seal(core: &Core, key: &InheritedKey) -> Result<SealedKey, SealError> {
-    let at = SealedAt::inherited_key(key.master_key_id, key.purpose);
+fn seal(core: &Core, key: &RetiredKey) -> Result<SealedKey, SealError> {
+    let at = SealedAt::retired_key(key.master_key_id, key.purpose);
     Ok(SealedKey {
         master_key_id: key.master_key_id,
         purpose: key.purpose,

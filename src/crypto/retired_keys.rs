@@ -68,7 +68,7 @@ impl Purpose {
 
 /// A derived key, on its way to or from the table.
 #[derive(Clone)]
-pub struct InheritedKey {
+pub struct RetiredKey {
     /// The master key that it was derived from.
     pub master_key_id: u8,
     /// What for.
@@ -86,14 +86,14 @@ type Slot = Arc<OnceLock<BTreeMap<u8, hmac::Key>>>;
 
 /// The keys to keep of the master keys at hand, and the place for those of master keys that are gone.
 #[derive(Clone)]
-pub struct Inheritance {
-    own: Arc<Vec<InheritedKey>>,
+pub struct RetiredKeys {
+    own: Arc<Vec<RetiredKey>>,
     slots: Arc<BTreeMap<Purpose, Slot>>,
 }
 
-impl std::fmt::Debug for Inheritance {
+impl std::fmt::Debug for RetiredKeys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Inheritance(…)")
+        formatter.write_str("RetiredKeys(…)")
     }
 }
 
@@ -107,7 +107,7 @@ impl hkdf::KeyType for Length {
     }
 }
 
-impl Inheritance {
+impl RetiredKeys {
     /// Derives what is to be kept.
     pub(super) fn of(masters: impl Iterator<Item = (u8, hkdf::Prk)>) -> Self {
         let mut own = Vec::new();
@@ -118,7 +118,7 @@ impl Inheritance {
                 let expanded = key.expand(&info, Length(bytes.len()));
                 // Expanding fails only beyond 255 hash lengths; our keys have one or two.
                 if expanded.and_then(|okm| okm.fill(&mut bytes)).is_ok() {
-                    own.push(InheritedKey {
+                    own.push(RetiredKey {
                         master_key_id,
                         purpose,
                         bytes,
@@ -137,7 +137,7 @@ impl Inheritance {
     }
 
     /// Returns the keys of all master keys at hand.
-    pub fn own(&self) -> &[InheritedKey] {
+    pub fn own(&self) -> &[RetiredKey] {
         &self.own
     }
 
@@ -146,10 +146,10 @@ impl Inheritance {
     /// # Errors
     ///
     /// Returns [`IdTaken`] when a master key at hand bears the id of another one.
-    pub fn take(&self, kept: &[InheritedKey]) -> Result<(), IdTaken> {
+    pub fn take(&self, kept: &[RetiredKey]) -> Result<(), IdTaken> {
         for own in self.own.iter() {
-            let same = |other: &&InheritedKey| (other.master_key_id, other.purpose) == (own.master_key_id, own.purpose);
-            let differs = |other: &InheritedKey| !bool::from(other.bytes.ct_eq(&own.bytes));
+            let same = |other: &&RetiredKey| (other.master_key_id, other.purpose) == (own.master_key_id, own.purpose);
+            let differs = |other: &RetiredKey| !bool::from(other.bytes.ct_eq(&own.bytes));
             if kept.iter().find(same).is_some_and(differs) {
                 return Err(IdTaken(own.master_key_id));
             }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_kept_are_the_very_keys_that_were_used() {
         let keyring = Keyring::new(master(1, 1), vec![]);
-        for key in keyring.inheritance().own() {
+        for key in keyring.retired_keys().own() {
             let used = keyring.one_way(key.purpose);
             let kept = hmac::Key::new(key.purpose.algorithm(), &key.bytes);
             let sign = |key: &hmac::Key| hmac::sign(key, b"x").as_ref().to_vec();
@@ -209,7 +209,7 @@ mod tests {
         let new = Keyring::new(master(2, 2), vec![]);
         let mac = TokenMac::new(&new);
         assert!(mac.open(TokenKind::Refresh, token.expose_secret()).is_none());
-        new.inheritance().take(old.inheritance().own()).unwrap();
+        new.retired_keys().take(old.retired_keys().own()).unwrap();
         assert!(mac.open(TokenKind::Refresh, token.expose_secret()).is_some());
         assert!(mac.open(TokenKind::PreAuth, token.expose_secret()).is_none());
         let made = mac
@@ -227,7 +227,7 @@ mod tests {
     fn an_id_is_not_given_twice() {
         let old = Keyring::new(master(1, 1), vec![]);
         let reused = Keyring::new(master(1, 9), vec![]);
-        assert_eq!(reused.inheritance().take(old.inheritance().own()), Err(IdTaken(1)));
-        assert_eq!(old.inheritance().take(old.inheritance().own()), Ok(()));
+        assert_eq!(reused.retired_keys().take(old.retired_keys().own()), Err(IdTaken(1)));
+        assert_eq!(old.retired_keys().take(old.retired_keys().own()), Ok(()));
     }
 }

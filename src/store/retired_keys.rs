@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::schema::inherited_keys;
-use crate::crypto::inheritance::Purpose;
+use crate::crypto::retired_keys::Purpose;
 
 /// A key as stored.
 pub struct SealedKey {
@@ -23,7 +23,7 @@ pub struct SealedKey {
 /// # Errors
 ///
 /// Returns faults of the database only.
-pub fn keep(connection: &mut PgConnection, key: &SealedKey, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub fn put(connection: &mut PgConnection, key: &SealedKey, now: DateTime<Utc>) -> Result<(), StoreError> {
     diesel::insert_into(inherited_keys::table)
         .values((
             inherited_keys::master_key_id.eq(i16::from(key.master_key_id)),
