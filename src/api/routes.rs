@@ -339,35 +339,35 @@ pub const ROUTES: &[RouteSpec] = &[
     .access(Access::RecentAuthentication)
     .codes(&[Code::Conflict]),
     RouteSpec::put("/2fa/email", "set_up_email_codes", |route| {
-        route.to(two_factor::out_of_band::set_up_email)
+        route.to(two_factor::sent_code::set_up_email)
     })
     .no_body()
     .access(Access::RecentAuthentication)
     .codes(&[Code::Forbidden, Code::Conflict, Code::RateLimited]),
     RouteSpec::delete("/2fa/email", "remove_email_codes", |route| {
-        route.to(two_factor::out_of_band::remove_email)
+        route.to(two_factor::sent_code::remove_email)
     })
     .access(Access::RecentAuthentication)
     .database()
     .codes(&[Code::Conflict]),
     RouteSpec::post("/2fa/email/confirm", "confirm_email_codes", |route| {
-        route.to(two_factor::out_of_band::confirm_email)
+        route.to(two_factor::sent_code::confirm_email)
     })
     .access(Access::RecentAuthentication)
     .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),
     RouteSpec::put("/2fa/phone", "set_up_phone", |route| {
-        route.to(two_factor::out_of_band::set_up_phone)
+        route.to(two_factor::sent_code::set_up_phone)
     })
     .access(Access::RecentAuthentication)
     .codes(&[Code::Forbidden, Code::ValidationFailed, Code::RateLimited]),
     RouteSpec::delete("/2fa/phone", "remove_phone", |route| {
-        route.to(two_factor::out_of_band::remove_phone)
+        route.to(two_factor::sent_code::remove_phone)
     })
     .access(Access::RecentAuthentication)
     .database()
     .codes(&[Code::Conflict]),
     RouteSpec::post("/2fa/phone/confirm", "confirm_phone", |route| {
-        route.to(two_factor::out_of_band::confirm_phone)
+        route.to(two_factor::sent_code::confirm_phone)
     })
     .access(Access::RecentAuthentication)
     .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),

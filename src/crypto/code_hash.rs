@@ -9,8 +9,8 @@ use aws_lc_rs::hmac;
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use super::retired_keys::Purpose;
 use crate::domain::ids::{ServiceClientId, UserId};
-use crate::domain::one_time_code::{CodePlace, OneTimeCode};
 use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::sent_code::{CodePlace, SentCode};
 use crate::domain::service_client::ClientSecret;
 
 /// Hashes codes under the master keys.
@@ -57,7 +57,7 @@ impl SentCodeHasher {
     /// Derives the keys.
     pub fn new(keyring: &Keyring) -> Self {
         Self {
-            keys: keyring.one_way(Purpose::OneTimeCode),
+            keys: keyring.one_way(Purpose::SentCode),
         }
     }
 
@@ -66,19 +66,19 @@ impl SentCodeHasher {
     /// # Errors
     ///
     /// Never in practice: the current key is always known.
-    pub fn hash(&self, place: CodePlace, destination: &str, code: &OneTimeCode) -> Result<Vec<u8>, UnknownKey> {
+    pub fn hash(&self, place: CodePlace, destination: &str, code: &SentCode) -> Result<Vec<u8>, UnknownKey> {
         let (_, key) = self.keys.current()?;
         Ok(sent_tag(key, place, destination, code))
     }
 
     /// Returns the hashes under which a code may have been stored, one for each master key known.
-    pub fn candidates(&self, place: CodePlace, destination: &str, code: &OneTimeCode) -> Vec<Vec<u8>> {
+    pub fn candidates(&self, place: CodePlace, destination: &str, code: &SentCode) -> Vec<Vec<u8>> {
         let tag = |key| sent_tag(key, place, destination, code);
         self.keys.iter().map(|(_, key)| tag(key)).collect()
     }
 }
 
-fn sent_tag(key: &hmac::Key, place: CodePlace, destination: &str, code: &OneTimeCode) -> Vec<u8> {
+fn sent_tag(key: &hmac::Key, place: CodePlace, destination: &str, code: &SentCode) -> Vec<u8> {
     // Fixed lengths and separators: no two places and codes make one input.
     let input = [
         place.session_id.uuid().as_bytes().as_slice(),

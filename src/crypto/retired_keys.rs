@@ -22,7 +22,7 @@ pub enum Purpose {
     /// Hashes of recovery codes.
     RecoveryCode,
     /// Hashes of codes that were sent.
-    OneTimeCode,
+    SentCode,
     /// Hashes of service clients' secrets.
     ClientSecret,
 }
@@ -33,7 +33,7 @@ impl Purpose {
         Self::PasswordPepper,
         Self::OpaqueToken,
         Self::RecoveryCode,
-        Self::OneTimeCode,
+        Self::SentCode,
         Self::ClientSecret,
     ];
 
@@ -43,7 +43,7 @@ impl Purpose {
             Self::PasswordPepper => "password-pepper",
             Self::OpaqueToken => "opaque-token",
             Self::RecoveryCode => "recovery-code",
-            Self::OneTimeCode => "one-time-code",
+            Self::SentCode => "one-time-code",
             Self::ClientSecret => "client-secret",
         }
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use super::retired_keys::Purpose;
-use crate::domain::ids::{MessageId, OutOfBandFactorId, TotpFactorId, UserId};
+use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId};
 use crate::domain::random::{self, Random};
 
 /// The place of a sealed value.
@@ -33,7 +33,7 @@ impl SealedAt {
     }
 
     /// Names a phone number's place.
-    pub fn phone_number(id: OutOfBandFactorId, owner: UserId) -> Self {
+    pub fn phone_number(id: SentCodeFactorId, owner: UserId) -> Self {
         Self {
             column: "out_of_band_factors.sealed_phone_number",
             row: [id.uuid().into_bytes(), owner.uuid().into_bytes()].concat(),

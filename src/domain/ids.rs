@@ -80,7 +80,7 @@ id_type!(
 );
 id_type!(
     /// Names one second factor of a user whose codes are sent.
-    OutOfBandFactorId
+    SentCodeFactorId
 );
 id_type!(
     /// Names one token in a mail.

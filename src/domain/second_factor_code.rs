@@ -5,8 +5,8 @@
 use super::assurance::AuthenticationMethod;
 use super::input::InvalidInput;
 use super::message::Channel;
-use super::one_time_code::OneTimeCode;
 use super::recovery_code::RecoveryCode;
+use super::sent_code::SentCode;
 use super::totp::TotpCode;
 
 /// A code that has the shape of one of the second factors.
@@ -17,7 +17,7 @@ pub enum SecondFactorCode {
     /// One of the codes kept for the day the authenticator is lost.
     Recovery(RecoveryCode),
     /// Digits that were sent.
-    Sent(Channel, OneTimeCode),
+    Sent(Channel, SentCode),
 }
 
 impl SecondFactorCode {
@@ -35,7 +35,7 @@ impl SecondFactorCode {
             Some(name) => {
                 let wanted = || InvalidInput::of("/method", "must be totp, recovery_code, email or sms");
                 let channel = Channel::parse(name).ok_or_else(wanted)?;
-                OneTimeCode::parse(channel, text).map(|code| Self::Sent(channel, code))
+                SentCode::parse(channel, text).map(|code| Self::Sent(channel, code))
             }
             None => digits().map(Self::Totp).or_else(|no_digits| {
                 let wanted = |_| format!("{no_digits}, or a recovery code");

@@ -10,7 +10,7 @@ use super::email::Email;
 use super::ids::{SessionId, UserId};
 use super::link_token::LinkPurpose;
 use super::message::Channel;
-use super::one_time_code::{CodePurpose, Quota};
+use super::sent_code::{CodePurpose, Quota};
 use super::user::User;
 
 /// Equal notices within so long after the first are told together, in one message at its end.

@@ -14,7 +14,7 @@ use super::typed_text;
 pub const RESTS_FOR: TimeDelta = TimeDelta::days(30);
 /// User names that one account may ask for in a day. Each wish tells whether a name is taken, and each change leaves a
 /// name that no other account can have for [`RESTS_FOR`].
-pub const WISHES_A_DAY: i32 = 10;
+pub const REQUESTS_A_DAY: i32 = 10;
 
 /// A canonical user name: 3 to 32 of `a-z 0-9 . _ -`, beginning with a letter or digit.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::out_of_band::open_phone_number;
+use super::sent_code::open_phone_number;
 use super::sessions::Caller;
 use super::{Core, Fault};
 use crate::domain::email::Email;
@@ -12,8 +12,8 @@ use crate::domain::message::Channel;
 use crate::domain::session::SessionKey;
 use crate::domain::totp::TimeStep;
 use crate::domain::user::{SecondFactors, User};
-use crate::store::out_of_band_factors::StoredFactor;
-use crate::store::{PgConnection, out_of_band_factors, recovery_codes, totp_factors};
+use crate::store::sent_code_factors::StoredFactor;
+use crate::store::{PgConnection, recovery_codes, sent_code_factors, totp_factors};
 
 /// One second factor, confirmed or waiting for its first code.
 pub struct ListedFactor {
@@ -37,7 +37,7 @@ pub enum FactorKind {
     /// An authenticator app.
     Totp,
     /// Codes that are sent.
-    OutOfBand(Channel),
+    SentCode(Channel),
 }
 
 impl FactorKind {
@@ -45,7 +45,7 @@ impl FactorKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
-            Self::OutOfBand(channel) => channel.as_str(),
+            Self::SentCode(channel) => channel.as_str(),
         }
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn load_second_factors(
 ) -> Result<SecondFactors, Fault> {
     let factors = load_factors(core, connection, (user, None), now)?;
     let find = |kind: FactorKind| factors.iter().find(|factor| factor.kind == kind);
-    let hint = |channel| find(FactorKind::OutOfBand(channel)).and_then(|factor| factor.hint.clone());
+    let hint = |channel| find(FactorKind::SentCode(channel)).and_then(|factor| factor.hint.clone());
     Ok(SecondFactors {
         totp: find(FactorKind::Totp).is_some(),
         phone_hint: hint(Channel::Sms),
@@ -107,10 +107,10 @@ pub(super) fn load_factors(
     now: DateTime<Utc>,
 ) -> Result<Vec<ListedFactor>, Fault> {
     let mut apps = Vec::from_iter(totp_factors::find_active(connection, user.id)?);
-    let mut sent = out_of_band_factors::list_active(connection, user.id)?;
+    let mut sent = sent_code_factors::list_active(connection, user.id)?;
     if let Some(key) = begun_by {
         apps.extend(totp_factors::find_pending(connection, key, now)?);
-        sent.extend(out_of_band_factors::list_pending(connection, key, now)?);
+        sent.extend(sent_code_factors::list_pending(connection, key, now)?);
     }
     let mut factors: Vec<ListedFactor> = apps
         .into_iter()
@@ -127,19 +127,19 @@ pub(super) fn load_factors(
         })
         .collect();
     for factor in sent {
-        factors.extend(list_out_of_band(core, user, &factor)?);
+        factors.extend(list_sent_code_factor(core, user, &factor)?);
     }
     Ok(factors)
 }
 
 /// Shows a factor whose codes are sent. Mail counts only as long as the account's address is known to be the owner's.
-fn list_out_of_band(core: &Core, user: &User, factor: &StoredFactor) -> Result<Option<ListedFactor>, Fault> {
+fn list_sent_code_factor(core: &Core, user: &User, factor: &StoredFactor) -> Result<Option<ListedFactor>, Fault> {
     let hint = match factor.channel {
         Channel::Email => user.verified_email().map(Email::hint),
         Channel::Sms => Some(open_phone_number(core, user.id, factor)?.hint()),
     };
     Ok(hint.map(|hint| ListedFactor {
-        kind: FactorKind::OutOfBand(factor.channel),
+        kind: FactorKind::SentCode(factor.channel),
         active: factor.active,
         hint: Some(hint),
         created_at: factor.created_at,

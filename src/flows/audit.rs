@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::one_time_code::Quota;
+use crate::domain::sent_code::Quota;
 use crate::store::PgConnection;
 
 impl Core {

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::out_of_band::{Sending, SentCode, Wish, confirmed_destination, send_code};
 use super::proof::ProofContext;
+use super::sent_code::{CodeDispatch, CodeRequest, Sending, confirmed_destination, send_code};
 use super::sessions::Caller;
 use super::throttle::ProofSource;
 use super::{Core, Fault};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::message::Channel;
-use crate::domain::one_time_code::CodePurpose;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::sent_code::CodePurpose;
 use crate::store::{PgConnection, sessions, users};
 
 /// What became of the wish for a code.
 #[must_use]
 pub enum Challenge {
     /// It is on its way; one that was sent before is dead.
-    Sent(SentCode),
+    Sent(CodeDispatch),
     /// One was sent just now, or too many were, or the account has to wait; none is sent for so long.
     Wait(TimeDelta),
     /// The user has no such factor, or the deployment does not use the channel.
@@ -115,7 +115,7 @@ fn challenge(
     if let Some(wait) = context.wait(connection, &guard)? {
         return Ok(Challenge::Wait(wait));
     }
-    let wish = Wish {
+    let request = CodeRequest {
         user,
         session_id: context.session_id,
         signed_in: matches!(context.source, ProofSource::Session),
@@ -124,7 +124,7 @@ fn challenge(
         origin: context.origin,
         now,
     };
-    Ok(match send_code(core, connection, &wish)? {
+    Ok(match send_code(core, connection, &request)? {
         Sending::Sent(sent) => Challenge::Sent(sent),
         Sending::Wait(wait) => Challenge::Wait(wait),
     })

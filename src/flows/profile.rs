@@ -14,7 +14,7 @@ use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
-use crate::domain::one_time_code::Quota;
+use crate::domain::sent_code::Quota;
 use crate::domain::session::{SessionKey, SessionRecord};
 use crate::domain::user::{SecondFactors, User};
 use crate::domain::username::{self, Username};
@@ -106,7 +106,7 @@ fn take_name(
     let quota = Quota {
         subject: format!("username {}", id.uuid()),
         window: TimeDelta::days(1),
-        most: username::WISHES_A_DAY,
+        most: username::REQUESTS_A_DAY,
     };
     if let Some(wait) = quotas::wait_or_take(core, connection, &[quota], now)? {
         return Ok(Err(Update::Wait(wait)));
@@ -156,7 +156,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
                 at: now,
                 released_usernames: usernames::list_released(connection, user.id, now)?,
                 factors: load_factors(&shared, connection, (&user, Some(key)), now)?,
-                phone_number: super::out_of_band::phone_number(&shared, connection, &user)?,
+                phone_number: super::sent_code::phone_number(&shared, connection, &user)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,
                 sessions: sessions::list_records(connection, user.id)?,
                 events: own_events(connection, user.id, None, MOST_EXPORTED_EVENTS)?,

@@ -8,9 +8,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
-use super::out_of_band::{Destination, confirmed_destination};
 use super::security_notices::{notify_failures, notify_success};
 use super::sending::notify;
+use super::sent_code::{Destination, confirmed_destination};
 use super::step_up::ComparedPassword;
 use super::throttle::{Buckets, Guard, ProofSource, count_on_account};
 use super::{Core, Fault};
@@ -20,15 +20,15 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::failed_attempts;
 use crate::domain::ids::SessionId;
 use crate::domain::message::{Channel, Message};
-use crate::domain::one_time_code::{CodePlace, CodePurpose, OneTimeCode};
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::sent_code::{CodePlace, CodePurpose, SentCode};
 use crate::domain::session::SessionKey;
 use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
 use crate::metrics;
 use crate::store::totp_factors::StoredFactor;
 use crate::store::users::LockedUser;
-use crate::store::{PgConnection, one_time_codes, out_of_band_factors, recovery_codes, totp_factors, users};
+use crate::store::{PgConnection, recovery_codes, sent_code_factors, sent_codes, totp_factors, users};
 
 /// Who tries to prove something, in which session and when; the caller holds the user's row.
 #[derive(Clone, Copy)]
@@ -522,7 +522,7 @@ impl ProofContext<'_> {
         core: &Core,
         connection: &mut PgConnection,
         channel: Channel,
-        code: &OneTimeCode,
+        code: &SentCode,
     ) -> Result<Option<VerifiedFactor>, Fault> {
         // The factor may have been removed or replaced since the code was sent, or its address may not be the owner's any
         // more, or the deployment may have given the channel up.
@@ -532,7 +532,7 @@ impl ProofContext<'_> {
         if !self.spend_sent_code(core, connection, CodePurpose::Authentication, &destination, code)? {
             return Ok(None);
         }
-        let used = out_of_band_factors::mark_used(connection, self.account.user.id, channel, self.now)?;
+        let used = sent_code_factors::mark_used(connection, self.account.user.id, channel, self.now)?;
         Ok(used.then_some(VerifiedFactor::by(match channel {
             Channel::Email => AuthenticationMethod::EmailCode,
             Channel::Sms => AuthenticationMethod::SmsCode,
@@ -546,7 +546,7 @@ impl ProofContext<'_> {
         connection: &mut PgConnection,
         purpose: CodePurpose,
         destination: &Destination,
-        code: &OneTimeCode,
+        code: &SentCode,
     ) -> Result<bool, Fault> {
         let place = CodePlace {
             session_id: self.session_id,
@@ -554,6 +554,6 @@ impl ProofContext<'_> {
             channel: destination.channel(),
         };
         let candidates = core.sent_code_hasher.candidates(place, destination.as_str(), code);
-        Ok(one_time_codes::try_code(connection, place, &candidates, self.now)?)
+        Ok(sent_codes::try_code(connection, place, &candidates, self.now)?)
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Core, Fault};
-use crate::domain::one_time_code::Quota;
+use crate::domain::sent_code::Quota;
 use crate::store::{PgConnection, quotas};
 
 /// Takes one of each quota, in order. Returns how long to wait when one of them is used up; those before it are taken then.

@@ -17,7 +17,7 @@ use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::user::SecondFactors;
-use crate::store::{PgConnection, out_of_band_factors, recovery_codes, totp_factors, users};
+use crate::store::{PgConnection, recovery_codes, sent_code_factors, totp_factors, users};
 
 /// Makes a new set of recovery codes; the old one is dead. `None`: the account has no second factor that they could stand
 /// in for.
@@ -168,7 +168,7 @@ pub(super) fn remove_second_factors(
     totp_factors::remove(connection, user_id)?;
     recovery_codes::remove(connection, user_id)?;
     for channel in Channel::ALL {
-        out_of_band_factors::remove(connection, user_id, channel)?;
+        sent_code_factors::remove(connection, user_id, channel)?;
     }
     forget_codes(core, connection, user_id, now)?;
     Ok(users::enable_codes(connection, user_id)?)

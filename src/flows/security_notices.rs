@@ -11,7 +11,7 @@ use super::{Core, Fault, quotas};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
-use crate::domain::one_time_code::Quota;
+use crate::domain::sent_code::Quota;
 use crate::domain::session::{ActiveSession, SessionOrigin};
 use crate::domain::user::User;
 use crate::store::{PgConnection, sessions, users};

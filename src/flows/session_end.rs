@@ -11,7 +11,7 @@ use super::Fault;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
-use crate::store::{PgConnection, link_tokens, out_of_band_factors, sessions, totp_factors};
+use crate::store::{PgConnection, link_tokens, sent_code_factors, sessions, totp_factors};
 
 /// Ends a session. Returns whether this was what ended it.
 ///
@@ -93,5 +93,5 @@ fn remove_pending(
         link_tokens::remove_all(connection, user_id)?;
     }
     totp_factors::remove_pending(connection, user_id, kept)?;
-    Ok(out_of_band_factors::remove_pending(connection, user_id, kept)?)
+    Ok(sent_code_factors::remove_pending(connection, user_id, kept)?)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::schema::{out_of_band_factors, outbox, signing_keys, totp_factors};
 use crate::crypto::sealer::SealedAt;
-use crate::domain::ids::{MessageId, OutOfBandFactorId, TotpFactorId, UserId};
+use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId};
 
 /// A column of sealed values that is sealed anew row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ pub fn load_older(
             .load(connection)?
             .into_iter()
             .map(with_owner(|id, owner| {
-                SealedAt::phone_number(OutOfBandFactorId::from_uuid(id), owner)
+                SealedAt::phone_number(SentCodeFactorId::from_uuid(id), owner)
             }))
             .collect(),
         Column::Messages => outbox::table

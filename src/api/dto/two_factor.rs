@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::words;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::flows::account::ListedFactor;
-use crate::flows::out_of_band::SentCode;
+use crate::flows::sent_code::CodeDispatch;
 
 /// A code for the second door.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -62,7 +62,7 @@ pub struct ChallengeResponse {
 
 impl ChallengeResponse {
     /// Shows a code that is on its way.
-    pub fn new(sent: SentCode) -> Self {
+    pub fn new(sent: CodeDispatch) -> Self {
         Self {
             method: sent.channel.as_str(),
             hint: sent.hint,

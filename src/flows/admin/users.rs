@@ -16,7 +16,7 @@ use crate::flows::page::Page;
 use crate::flows::sending::notify;
 use crate::flows::{Core, Fault, recovery};
 use crate::store::{
-    PgConnection, link_tokens, managed_users, out_of_band_factors, recovery_codes, sessions, totp_factors, users,
+    PgConnection, link_tokens, managed_users, recovery_codes, sent_code_factors, sessions, totp_factors, users,
 };
 
 /// Accounts that are looked for at a time.
@@ -73,7 +73,7 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
         return Ok(Vec::new());
     }
     let apps = totp_factors::confirmed_among(connection, &ids)?;
-    let sent = out_of_band_factors::confirmed_among(connection, &ids)?;
+    let sent = sent_code_factors::confirmed_among(connection, &ids)?;
     let codes: HashMap<UserId, i64> = recovery_codes::remaining_among(connection, &ids)?.into_iter().collect();
     let summary = |account: &ManagedUser| {
         let user = &account.user;

@@ -178,7 +178,7 @@ fn one_flow_ends_sessions() {
         "sessions::end",
         "link_tokens::remove_all",
         "totp_factors::remove_pending",
-        "out_of_band_factors::remove_pending",
+        "sent_code_factors::remove_pending",
     ];
     let mut files = Vec::new();
     collect(&source().join("flows"), &mut files);

@@ -6,7 +6,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 use vestibule::domain::clock::Clock;
 use vestibule::domain::link_token::LinkPurpose;
-use vestibule::domain::one_time_code::CodePurpose;
+use vestibule::domain::sent_code::CodePurpose;
 use vestibule::domain::session_end::EndCause;
 
 use crate::routes::admin::administrator;

@@ -1,8 +1,8 @@
 //! The second door.
 
 mod challenge;
-mod out_of_band;
 mod recovery_codes;
+mod sent_code;
 mod state;
 mod totp;
 mod totp_replacement;

@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::out_of_band_factors;
-use crate::domain::ids::{OutOfBandFactorId, SessionId, UserId};
+use crate::domain::ids::{SentCodeFactorId, SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::session::SessionKey;
 
 /// A factor as stored.
 pub struct StoredFactor {
     /// Its row.
-    pub id: OutOfBandFactorId,
+    pub id: SentCodeFactorId,
     /// How its codes are sent.
     pub channel: Channel,
     /// Whether it was confirmed; a pending one waits for its first code.
@@ -34,7 +34,7 @@ pub struct StoredFactor {
 /// A factor that waits for its first code.
 pub struct NewPendingFactor {
     /// Its row.
-    pub id: OutOfBandFactorId,
+    pub id: SentCodeFactorId,
     /// Whose it is.
     pub user_id: UserId,
     /// The session that begins it: no other one confirms it.
@@ -137,7 +137,7 @@ pub fn remove_pending(
 pub fn confirm(
     connection: &mut PgConnection,
     user_id: UserId,
-    id: OutOfBandFactorId,
+    id: SentCodeFactorId,
     channel: Channel,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
@@ -229,7 +229,7 @@ struct FactorRow {
 impl FactorRow {
     fn into_factor(self) -> Result<StoredFactor, StoreError> {
         Ok(StoredFactor {
-            id: OutOfBandFactorId::from_uuid(self.id),
+            id: SentCodeFactorId::from_uuid(self.id),
             channel: Channel::parse(&self.channel).ok_or(StoreError::Corrupt("out_of_band_factors.channel"))?,
             active: self.state == "active",
             sealed_phone_number: self.sealed_phone_number,

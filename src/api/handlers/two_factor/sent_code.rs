@@ -13,9 +13,9 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
-use crate::domain::one_time_code::OneTimeCode;
 use crate::domain::phone_number::PhoneNumber;
-use crate::flows::out_of_band::{self, Confirmation, Removal, Setup};
+use crate::domain::sent_code::SentCode;
+use crate::flows::sent_code::{self, Confirmation, Removal, Setup};
 
 /// Sets codes by mail up
 ///
@@ -60,7 +60,7 @@ async fn set_up(
     number: Option<PhoneNumber>,
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
-    match out_of_band::start(&state.core, &caller.0, number, origin.0).await? {
+    match sent_code::start(&state.core, &caller.0, number, origin.0).await? {
         Setup::Sent(sent) => Ok(HttpResponse::Accepted().json(ChallengeResponse::new(sent))),
         Setup::Wait(wait) => Err(Problem::rate_limited(wait)),
         Setup::NotOffered => Err(Problem::new(Code::Forbidden, "Such codes are not offered here.")),
@@ -115,8 +115,8 @@ async fn confirm(
     (channel, code): (Channel, &SecretString),
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
-    let code = OneTimeCode::parse(channel, code.expose_secret()).map_err(|wanted| InvalidInput::of("/code", wanted))?;
-    match out_of_band::confirm(&state.core, &caller.0, channel, code, origin.0).await? {
+    let code = SentCode::parse(channel, code.expose_secret()).map_err(|wanted| InvalidInput::of("/code", wanted))?;
+    match sent_code::confirm(&state.core, &caller.0, channel, code, origin.0).await? {
         Confirmation::Confirmed => Ok(HttpResponse::NoContent().finish()),
         Confirmation::Refused(refusal) => Err(refusal.into()),
     }
@@ -160,7 +160,7 @@ async fn remove(
     channel: Channel,
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
-    match out_of_band::remove(&state.core, &caller.0, channel, origin.0).await? {
+    match sent_code::remove(&state.core, &caller.0, channel, origin.0).await? {
         Removal::Removed => Ok(HttpResponse::NoContent().finish()),
         Removal::Needed => Err(Problem::last_factor()),
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::one_time_codes;
-use crate::domain::one_time_code::{CodePlace, MAX_ATTEMPTS};
+use crate::domain::sent_code::{CodePlace, MAX_ATTEMPTS};
 
 /// A code to be sent.
 pub struct NewCode {

@@ -16,15 +16,15 @@ use super::{Core, Fault, account, recovery};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
-use crate::domain::ids::{OutOfBandFactorId, SessionId, UserId};
+use crate::domain::ids::{SentCodeFactorId, SessionId, UserId};
 use crate::domain::message::{Channel, Message};
-use crate::domain::one_time_code::{self, CodePlace, CodePurpose, OneTimeCode, RESEND_AFTER_SECONDS};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::sending::Dispatch;
+use crate::domain::sent_code::{self, CodePlace, CodePurpose, RESEND_AFTER_SECONDS, SentCode};
 use crate::domain::user::User;
-use crate::store::one_time_codes::NewCode;
-use crate::store::out_of_band_factors::{NewPendingFactor, StoredFactor};
-use crate::store::{PgConnection, one_time_codes, out_of_band_factors};
+use crate::store::sent_code_factors::{NewPendingFactor, StoredFactor};
+use crate::store::sent_codes::NewCode;
+use crate::store::{PgConnection, sent_code_factors, sent_codes};
 
 /// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
 const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
@@ -67,7 +67,7 @@ impl Destination {
 }
 
 /// A code that is on its way.
-pub struct SentCode {
+pub struct CodeDispatch {
     /// How it goes.
     pub channel: Channel,
     /// Where it goes: enough for its owner to know it.
@@ -80,13 +80,13 @@ pub struct SentCode {
 
 /// What became of the wish for a code.
 pub(super) enum Sending {
-    Sent(SentCode),
+    Sent(CodeDispatch),
     /// One was sent just now, or too many were; none is sent for so long.
     Wait(TimeDelta),
 }
 
 /// Who asks for a code, and what for; the caller holds the user's row.
-pub(super) struct Wish<'a> {
+pub(super) struct CodeRequest<'a> {
     pub(super) user: &'a User,
     pub(super) session_id: SessionId,
     /// Whether the sign-in of that session is complete.
@@ -98,66 +98,79 @@ pub(super) struct Wish<'a> {
 }
 
 /// Sends a code, within the bounds on sending.
-pub(super) fn send_code(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -> Result<Sending, Fault> {
-    let channel = wish.destination.channel();
+pub(super) fn send_code(
+    core: &Core,
+    connection: &mut PgConnection,
+    request: &CodeRequest<'_>,
+) -> Result<Sending, Fault> {
+    let channel = request.destination.channel();
     if !core.senders.has(channel) {
         return Err(Fault::NoSender(channel.as_str()));
     }
-    let permit = match decide_on_code(core, connection, wish)? {
+    let permit = match decide_on_code(core, connection, request)? {
         Decision::Granted(permit) => permit,
         Decision::Withheld(wait) => {
-            let event = AuditEvent::failure(EventName::OtpSuppressed, channel.as_str(), Some(wish.user.id));
-            core.audit_once_an_hour(connection, event.in_session(wish.session_id), (wish.origin, wish.now))?;
+            let event = AuditEvent::failure(EventName::OtpSuppressed, channel.as_str(), Some(request.user.id));
+            core.audit_once_an_hour(
+                connection,
+                event.in_session(request.session_id),
+                (request.origin, request.now),
+            )?;
             return Ok(Sending::Wait(wait));
         }
     };
-    let code = OneTimeCode::generate(channel, core.random.as_ref());
-    let life = one_time_code::life(channel);
+    let code = SentCode::generate(channel, core.random.as_ref());
+    let life = sent_code::life(channel);
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let new = NewCode {
-        place: wish.place(),
+        place: request.place(),
         code_hash: core
             .sent_code_hasher
-            .hash(wish.place(), wish.destination.as_str(), &code)?,
-        now: wish.now,
-        expires_at: wish.now + life,
-        not_since: wish.now - cool_down,
+            .hash(request.place(), request.destination.as_str(), &code)?,
+        now: request.now,
+        expires_at: request.now + life,
+        not_since: request.now - cool_down,
     };
-    if !one_time_codes::put(connection, &new)? {
+    if !sent_codes::put(connection, &new)? {
         return Ok(Sending::Wait(cool_down));
     }
-    wish.post(core, connection, permit, (&code, life))?;
-    let event = AuditEvent::success(EventName::OtpSent, wish.user.id).because(channel.as_str());
-    core.audit(connection, &[event.in_session(wish.session_id)], wish.origin, wish.now)?;
-    Ok(Sending::Sent(SentCode {
+    request.post(core, connection, permit, (&code, life))?;
+    let event = AuditEvent::success(EventName::OtpSent, request.user.id).because(channel.as_str());
+    core.audit(
+        connection,
+        &[event.in_session(request.session_id)],
+        request.origin,
+        request.now,
+    )?;
+    Ok(Sending::Sent(CodeDispatch {
         channel,
-        hint: wish.destination.hint(),
+        hint: request.destination.hint(),
         expires_in: life.num_seconds(),
         resend_after: RESEND_AFTER_SECONDS,
     }))
 }
 
 /// Decides whether a code is sent: not within a minute of the one before it in the same session, and within the bounds.
-fn decide_on_code(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -> Result<Decision, Fault> {
+fn decide_on_code(core: &Core, connection: &mut PgConnection, request: &CodeRequest<'_>) -> Result<Decision, Fault> {
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
-    let sent_at = one_time_codes::sent_at(connection, wish.place())?;
-    let too_soon = sent_at.map(|sent_at| sent_at + cool_down - wish.now);
+    let sent_at = sent_codes::sent_at(connection, request.place())?;
+    let too_soon = sent_at.map(|sent_at| sent_at + cool_down - request.now);
     if let Some(wait) = too_soon.filter(|wait| *wait > TimeDelta::zero()) {
         return Ok(Decision::Withheld(wait));
     }
     let dispatch = Dispatch {
-        purpose: wish.purpose.into(),
-        account: Some(wish.user.id),
-        verified: wish.purpose == CodePurpose::Authentication,
-        session: wish.signed_in.then_some(wish.session_id),
-        channel: wish.destination.channel(),
-        destination: wish.destination.as_str(),
-        block: wish.destination.block(),
+        purpose: request.purpose.into(),
+        account: Some(request.user.id),
+        verified: request.purpose == CodePurpose::Authentication,
+        session: request.signed_in.then_some(request.session_id),
+        channel: request.destination.channel(),
+        destination: request.destination.as_str(),
+        block: request.destination.block(),
     };
-    decide(core, connection, &dispatch, (wish.origin, wish.now))
+    decide(core, connection, &dispatch, (request.origin, request.now))
 }
 
-impl Wish<'_> {
+impl CodeRequest<'_> {
     fn place(&self) -> CodePlace {
         CodePlace {
             session_id: self.session_id,
@@ -171,7 +184,7 @@ impl Wish<'_> {
         core: &Core,
         connection: &mut PgConnection,
         permit: Permit,
-        (code, life): (&OneTimeCode, TimeDelta),
+        (code, life): (&SentCode, TimeDelta),
     ) -> Result<(), Fault> {
         let (code, minutes) = (code.expose().to_owned(), life.num_minutes());
         let message = match self.purpose {
@@ -186,7 +199,7 @@ impl Wish<'_> {
 
 /// Returns the confirmed phone number of a user, for the user alone.
 pub(super) fn phone_number(core: &Core, connection: &mut PgConnection, user: &User) -> Result<Option<String>, Fault> {
-    let factors = out_of_band_factors::list_active(connection, user.id)?;
+    let factors = sent_code_factors::list_active(connection, user.id)?;
     let phone = factors.iter().find(|factor| factor.channel == Channel::Sms);
     phone
         .map(|factor| Ok(open_phone_number(core, user.id, factor)?.as_str().to_owned()))
@@ -211,7 +224,7 @@ pub(super) fn confirmed_destination(
     if !core.settings.channels.contains(&channel) {
         return Ok(None);
     }
-    let factors = out_of_band_factors::list_active(connection, user.id)?;
+    let factors = sent_code_factors::list_active(connection, user.id)?;
     let Some(factor) = factors.iter().find(|factor| factor.channel == channel) else {
         return Ok(None);
     };
@@ -229,7 +242,7 @@ fn destination_of(core: &Core, user: &User, factor: &StoredFactor) -> Result<Opt
 #[must_use]
 pub enum Setup {
     /// A code is on its way; with it the factor is confirmed.
-    Sent(SentCode),
+    Sent(CodeDispatch),
     /// Nothing is sent for so long.
     Wait(TimeDelta),
     /// The deployment does not use the channel.
@@ -269,13 +282,13 @@ pub async fn start(
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db
-        .transaction("out_of_band.start", move |connection| {
+        .transaction("sent_code.start", move |connection| {
             let user = key.lock_user(connection, now)?.user;
             let to_phone = phone_number.clone().map(Destination::Phone);
             let Some(destination) = to_phone.or_else(|| user.verified_email().cloned().map(Destination::Email)) else {
                 return Ok(Setup::NoVerifiedEmail);
             };
-            let wish = Wish {
+            let request = CodeRequest {
                 user: &user,
                 session_id: key.session_id,
                 signed_in: true,
@@ -284,9 +297,9 @@ pub async fn start(
                 origin: &origin,
                 now,
             };
-            match send_code(&shared, connection, &wish)? {
+            match send_code(&shared, connection, &request)? {
                 Sending::Sent(sent) => {
-                    insert_pending(&shared, connection, &wish)?;
+                    insert_pending(&shared, connection, &request)?;
                     Ok(Setup::Sent(sent))
                 }
                 Sending::Wait(wait) => Ok(Setup::Wait(wait)),
@@ -295,10 +308,10 @@ pub async fn start(
         .await
 }
 
-fn insert_pending(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -> Result<(), Fault> {
-    let (user_id, now, channel) = (wish.user.id, wish.now, wish.destination.channel());
-    let id = OutOfBandFactorId::new(now, core.random.as_ref());
-    let sealed_phone_number = match &wish.destination {
+fn insert_pending(core: &Core, connection: &mut PgConnection, request: &CodeRequest<'_>) -> Result<(), Fault> {
+    let (user_id, now, channel) = (request.user.id, request.now, request.destination.channel());
+    let id = SentCodeFactorId::new(now, core.random.as_ref());
+    let sealed_phone_number = match &request.destination {
         Destination::Email(_) => None,
         Destination::Phone(number) => {
             let place = SealedAt::phone_number(id, user_id);
@@ -308,15 +321,15 @@ fn insert_pending(core: &Core, connection: &mut PgConnection, wish: &Wish<'_>) -
     let factor = NewPendingFactor {
         id,
         user_id,
-        session_id: wish.session_id,
+        session_id: request.session_id,
         channel,
         sealed_phone_number,
         now,
         expires_at: now + PENDING_LIFE,
     };
-    out_of_band_factors::replace_pending(connection, &factor)?;
+    sent_code_factors::replace_pending(connection, &factor)?;
     let event = AuditEvent::success(EventName::MfaEnrolStarted, user_id).because(channel.as_str());
-    Ok(core.audit(connection, &[event.in_session(wish.session_id)], wish.origin, now)?)
+    Ok(core.audit(connection, &[event.in_session(request.session_id)], request.origin, now)?)
 }
 
 /// What became of the code that confirms a factor.
@@ -337,13 +350,13 @@ pub async fn confirm(
     core: &Arc<Core>,
     caller: &RecentCaller,
     channel: Channel,
-    code: OneTimeCode,
+    code: SentCode,
     origin: RequestOrigin,
 ) -> Result<Confirmation, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db
-        .transaction("out_of_band.confirm", move |connection| {
+        .transaction("sent_code.confirm", move |connection| {
             let account = key.lock_user(connection, now)?;
             let context = ProofContext {
                 account: &account,
@@ -371,10 +384,10 @@ fn confirm_with(
     connection: &mut PgConnection,
     context: &ProofContext<'_>,
     guard: &Guard,
-    (channel, code): (Channel, &OneTimeCode),
+    (channel, code): (Channel, &SentCode),
 ) -> Result<bool, Fault> {
     let (user, now) = (&context.account.user, context.now);
-    let begun = out_of_band_factors::list_pending(connection, context.key(), now)?;
+    let begun = sent_code_factors::list_pending(connection, context.key(), now)?;
     let Some(pending) = begun.iter().find(|factor| factor.channel == channel) else {
         return Ok(false);
     };
@@ -382,7 +395,7 @@ fn confirm_with(
         return Ok(false);
     };
     if !context.spend_sent_code(core, connection, CodePurpose::Enrolment, &destination, code)?
-        || !out_of_band_factors::confirm(connection, user.id, pending.id, channel, now)?
+        || !sent_code_factors::confirm(connection, user.id, pending.id, channel, now)?
     {
         return Ok(false);
     }
@@ -424,7 +437,7 @@ pub async fn remove(
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
     core.db
-        .transaction("out_of_band.remove", move |connection| {
+        .transaction("sent_code.remove", move |connection| {
             let (user, user_id) = (key.lock_user(connection, now)?.user, key.user_id);
             let before = account::load_second_factors(&shared, connection, &user, now)?;
             let mut after = before.clone();
@@ -435,7 +448,7 @@ pub async fn remove(
             if hint.is_some() && !shared.settings.allows(&after) {
                 return Ok(Removal::Needed);
             }
-            out_of_band_factors::remove(connection, user_id, channel)?;
+            sent_code_factors::remove(connection, user_id, channel)?;
             if hint.is_some() {
                 recovery::remove_orphaned_recovery_codes(connection, user_id, &after)?;
                 let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());

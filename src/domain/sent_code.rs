@@ -51,9 +51,9 @@ pub struct CodePlace {
 
 /// A code of digits.
 #[derive(Clone, PartialEq, Eq)]
-pub struct OneTimeCode(Zeroizing<String>);
+pub struct SentCode(Zeroizing<String>);
 
-impl OneTimeCode {
+impl SentCode {
     /// Makes a code for a channel; every one is as likely as any other.
     pub fn generate(channel: Channel, random: &dyn Random) -> Self {
         let digits = digits(channel);
@@ -87,9 +87,9 @@ impl OneTimeCode {
     }
 }
 
-impl fmt::Debug for OneTimeCode {
+impl fmt::Debug for SentCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("OneTimeCode(…)")
+        formatter.write_str("SentCode(…)")
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
 
     fn drawn(numbers: &[u64], channel: Channel) -> String {
         let random = Drawn(numbers.to_vec(), AtomicU64::new(0));
-        OneTimeCode::generate(channel, &random).expose().to_owned()
+        SentCode::generate(channel, &random).expose().to_owned()
     }
 
     #[test]
@@ -168,12 +168,12 @@ mod tests {
 
     #[test]
     fn only_digits_of_the_right_number_are_a_code() {
-        assert!(OneTimeCode::parse(Channel::Sms, "123 456").is_ok());
-        assert!(OneTimeCode::parse(Channel::Email, " 1234 5678").is_ok());
+        assert!(SentCode::parse(Channel::Sms, "123 456").is_ok());
+        assert!(SentCode::parse(Channel::Email, " 1234 5678").is_ok());
         for text in ["", "12345", "1234567", "12345x", "123.456", "+123456"] {
-            assert!(OneTimeCode::parse(Channel::Sms, text).is_err(), "{text:?}");
+            assert!(SentCode::parse(Channel::Sms, text).is_err(), "{text:?}");
         }
-        assert!(OneTimeCode::parse(Channel::Email, "123456").is_err());
+        assert!(SentCode::parse(Channel::Email, "123456").is_err());
     }
 
     proptest! {
