@@ -162,11 +162,11 @@ fn lacks_newest_key(newest: &str, other: &str) -> String {
 
 fn as_value(column: &Rewrapped) -> serde_json::Value {
     json!({
-        "column": column.column.name(), "sealed_anew": column.sealed_anew, "not_opened": column.not_opened,
+        "column": column.column.name(), "sealed_anew": column.resealed, "not_opened": column.not_opened,
     })
 }
 
 fn as_row(column: &Rewrapped) -> Vec<String> {
-    let counts = [column.sealed_anew, column.not_opened].map(|count| count.to_string());
+    let counts = [column.resealed, column.not_opened].map(|count| count.to_string());
     std::iter::once(column.column.name().to_owned()).chain(counts).collect()
 }

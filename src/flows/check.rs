@@ -88,7 +88,7 @@ pub async fn key_ids(core: &Arc<Core>) -> Result<Vec<String>, Fault> {
 /// Returns faults of hashing only.
 pub async fn time_a_hash(core: &Core) -> Result<TimeDelta, Fault> {
     let before = core.clock.now();
-    let _hash = core.hasher.renew(nobodys_password()).await?;
+    let _hash = core.hasher.renew(dummy_password()).await?;
     Ok(core.clock.now() - before)
 }
 
@@ -103,9 +103,9 @@ pub async fn try_sender(core: &Core, channel: Channel) -> Option<Result<(), Stri
 /// Asks the list of stolen passwords about one. `None`: the deployment names no list.
 pub async fn try_breach_list(core: &Core) -> Option<bool> {
     let list = core.breach_list.as_ref()?;
-    Some(list.has(BreachRange::of(&nobodys_password())).await.is_some())
+    Some(list.has(BreachRange::of(&dummy_password())).await.is_some())
 }
 
-fn nobodys_password() -> Password {
+fn dummy_password() -> Password {
     Password::new(&"a password of nobody's".into())
 }

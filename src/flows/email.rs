@@ -130,7 +130,7 @@ fn send_to_new_address(
         // The same as where it is sent, as far as the caller can see: their earlier links, their events, and the time it takes.
         (Decision::Withheld(_), _) => {
             links::supersede_change(core, connection, (user, email), session_id, request.now)?;
-            post_account_exists(core, connection, Permit::to_nobody(), Locale::default(), request)
+            post_account_exists(core, connection, Permit::discarded(), Locale::default(), request)
         }
     }
 }
@@ -171,7 +171,7 @@ pub(super) fn answer_registration(
         (Some(Decision::Granted(permit)), Some(holder)) => {
             notify_holder(core, connection, permit, (holder, email), request)
         }
-        _ => post_account_exists(core, connection, Permit::to_nobody(), Locale::default(), request),
+        _ => post_account_exists(core, connection, Permit::discarded(), Locale::default(), request),
     }
 }
 

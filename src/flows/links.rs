@@ -46,12 +46,12 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
             let request = Request { origin: &origin, now };
             let user = users::find_active_by_email(connection, &email)?;
             let decision = may_send(&shared, connection, purpose, (user.as_ref(), &email), request)?;
-            let addressee = user.as_ref().filter(|user| is_wanted(purpose, user));
+            let addressee = user.as_ref().filter(|user| is_needed(purpose, user));
             match (addressee, decision) {
                 (Some(user), Decision::Granted(permit)) => {
                     send(&shared, connection, permit, (purpose, user, &email), request)?;
                 }
-                _ => send_to_nobody(&shared, connection, purpose, request)?,
+                _ => send_discarded(&shared, connection, purpose, request)?,
             }
             record(&shared, connection, purpose, (addressee, &email), request)
         })
@@ -85,7 +85,7 @@ fn record(
 }
 
 /// An address is proven once.
-const fn is_wanted(purpose: LinkPurpose, user: &User) -> bool {
+const fn is_needed(purpose: LinkPurpose, user: &User) -> bool {
     match purpose {
         LinkPurpose::EmailVerification => user.email_verified_at.is_none(),
         LinkPurpose::MagicLink
@@ -243,20 +243,20 @@ pub(super) fn look_for_none(core: &Core, connection: &mut PgConnection, request:
 }
 
 /// Does the work of [`send`] for an address that no account has, so that time does not tell.
-fn send_to_nobody(
+fn send_discarded(
     core: &Core,
     connection: &mut PgConnection,
     purpose: LinkPurpose,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let nobody = UserId::new(request.now, core.random.as_ref());
-    let (key, link) = new_link(core, nobody, purpose, request.now)?;
+    let no_account = UserId::new(request.now, core.random.as_ref());
+    let (key, link) = new_link(core, no_account, purpose, request.now)?;
     let _none = link_tokens::find(connection, key, purpose, request.now)?;
     let contents = contents(purpose, Locale::default(), link);
     post(
         core,
         connection,
-        Permit::to_nobody(),
+        Permit::discarded(),
         contents,
         (request.origin, request.now),
     )

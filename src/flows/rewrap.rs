@@ -30,7 +30,7 @@ pub struct Rewrapped {
     /// Which.
     pub column: Column,
     /// Values that the newest master key seals now.
-    pub sealed_anew: u64,
+    pub resealed: u64,
     /// Values that no master key at hand opens; they were left as they are.
     pub not_opened: u64,
 }
@@ -189,7 +189,7 @@ fn seal(core: &Core, key: &RetiredKey) -> Result<SealedKey, SealError> {
 async fn rewrap_column(core: &Arc<Core>, column: Column, progress: &impl Fn(u64)) -> Result<Rewrapped, Fault> {
     let mut report = Rewrapped {
         column,
-        sealed_anew: 0,
+        resealed: 0,
         not_opened: 0,
     };
     let mut after = None;
@@ -198,16 +198,16 @@ async fn rewrap_column(core: &Arc<Core>, column: Column, progress: &impl Fn(u64)
         let Some(last) = batch.last else {
             return Ok(report);
         };
-        report.sealed_anew += batch.sealed_anew;
+        report.resealed += batch.resealed;
         report.not_opened += batch.not_opened;
-        progress(batch.sealed_anew + batch.not_opened);
+        progress(batch.resealed + batch.not_opened);
         after = Some(last);
     }
 }
 
 #[derive(Default)]
 struct Batch {
-    sealed_anew: u64,
+    resealed: u64,
     not_opened: u64,
     last: Option<RowKey>,
 }
@@ -223,10 +223,10 @@ async fn rewrap_batch(core: &Arc<Core>, column: Column, after: Option<RowKey>) -
                 ..Batch::default()
             };
             for value in &older {
-                match seal_anew(&shared, value) {
+                match reseal(&shared, value) {
                     // One that was replaced in the meantime is the service's, which seals under the newest key as well.
                     Ok(sealed) => {
-                        batch.sealed_anew += u64::from(sealed_values::replace(connection, column, value, &sealed)?);
+                        batch.resealed += u64::from(sealed_values::replace(connection, column, value, &sealed)?);
                     }
                     Err(error) => {
                         tracing::error!(%error, row = ?value.row, "a sealed value is left as it is");
@@ -239,7 +239,7 @@ async fn rewrap_batch(core: &Arc<Core>, column: Column, after: Option<RowKey>) -
         .await
 }
 
-fn seal_anew(core: &Core, value: &OlderValue) -> Result<Vec<u8>, SealError> {
+fn reseal(core: &Core, value: &OlderValue) -> Result<Vec<u8>, SealError> {
     let secret = core.sealer.open(&value.at, &value.sealed)?;
     core.sealer.seal(&value.at, &secret)
 }

@@ -43,7 +43,7 @@ impl Permit {
 
     /// Lets a message be written that the worker drops. It takes as long as one that is sent, so time does not tell
     /// whether an account has the address.
-    pub(super) const fn to_nobody() -> Self {
+    pub(super) const fn discarded() -> Self {
         Self {
             channel: Channel::Email,
             to: String::new(),

@@ -119,12 +119,12 @@ pub fn idle_connections(bench: &Bench, number: usize) -> Result<Value, Box<dyn E
     let mut opened_within = Duration::ZERO;
     let (open, answered, with) = runtime.block_on(async {
         // Many at once: the service hangs up on those that ask nothing for a few seconds.
-        let opening: Vec<_> = (0..number)
+        let connecting: Vec<_> = (0..number)
             .map(|place| tokio::spawn(open_and_say_nothing(address, place % 2 == 1)))
             .collect();
         let mut open = Vec::with_capacity(number);
-        for opening in opening {
-            open.extend(opening.await.ok().flatten());
+        for connecting in connecting {
+            open.extend(connecting.await.ok().flatten());
         }
         opened_within = begun.elapsed();
         let answered = tokio::task::spawn_blocking(move || {

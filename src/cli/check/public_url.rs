@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MOST_BYTES: u64 = 64 * 1024;
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// What a proxy answers when there is nobody behind it.
-const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
+const NO_UPSTREAM: [u16; 3] = [502, 503, 504];
 
 /// Asks for the metadata, as every verifier does first, and for the measures, which must not be there.
 ///
@@ -31,7 +31,7 @@ pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>)
         (State::Skipped, "neither PUBLIC_URL nor a port is set".to_owned())
     } else {
         match fetch(&format!("{issuer}{METADATA}")) {
-            Ok((status, _)) if stage == Stage::BeforeStart && NOBODY_BEHIND.contains(&status) => (
+            Ok((status, _)) if stage == Stage::BeforeStart && NO_UPSTREAM.contains(&status) => (
                 State::Skipped,
                 format!("{issuer} answers {status}, as it should before the start"),
             ),
@@ -100,7 +100,7 @@ fn has_port(config: &Config) -> bool {
 }
 
 fn assess(issuer: &str, status: u16, body: &str) -> (State, String) {
-    if NOBODY_BEHIND.contains(&status) {
+    if NO_UPSTREAM.contains(&status) {
         return (
             State::Failed,
             format!("{issuer} answers {status}: start the service, or correct where the proxy passes requests on to"),

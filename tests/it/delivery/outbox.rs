@@ -98,7 +98,7 @@ fn senders(script: &Arc<Script>) -> Senders {
 }
 
 /// An account whose registration has been told.
-async fn somebody(script: &Arc<Script>) -> (TestApp, SignedIn) {
+async fn app_with_user(script: &Arc<Script>) -> (TestApp, SignedIn) {
     let app = TestApp::sending(&FACTORS, senders(script)).await;
     let answer = app
         .post("/register", &json!({"username": "jo.doe", "password": PASSWORD}))
@@ -179,7 +179,7 @@ async fn assert_not_due_before_its_time(app: &TestApp, elapsed: &mut i64) {
 #[actix_web::test]
 async fn each_wait_is_twice_as_long_as_the_one_before_up_to_some_ten_minutes() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 1).await;
     let mut elapsed = 0;
     for (tries, least) in (1..).zip([5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 640.0, 640.0]) {
@@ -203,7 +203,7 @@ async fn each_wait_is_twice_as_long_as_the_one_before_up_to_some_ten_minutes() {
 #[actix_web::test]
 async fn a_refusal_is_believed_the_third_time_and_what_comes_to_nothing_in_between_does_not_count() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 1).await;
     for (answer, refusals) in [
         (Answer::Never, 1),
@@ -229,7 +229,7 @@ async fn a_refusal_is_believed_the_third_time_and_what_comes_to_nothing_in_betwe
 #[actix_web::test]
 async fn a_message_that_was_refused_twice_and_then_taken_is_gone() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 1).await;
     script.then([Answer::Never, Answer::Never]);
     for left in [1, 1, 0] {
@@ -242,7 +242,7 @@ async fn a_message_that_was_refused_twice_and_then_taken_is_gone() {
 #[actix_web::test]
 async fn what_is_refused_or_given_up_does_not_hold_the_others_up() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 12).await;
     script.then((0..8).map(|_| Answer::Never));
     deliver_all(&app).await;
@@ -267,7 +267,7 @@ async fn die_while_sending(app: &TestApp, script: &Script, messages: usize) {
 #[actix_web::test]
 async fn a_worker_that_dies_between_sending_and_marking_sends_one_message_more() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 3).await;
     script.then([Answer::Silence]);
     // The two others are marked although the first of them is still under way.
@@ -297,7 +297,7 @@ async fn a_worker_that_dies_between_sending_and_marking_sends_one_message_more()
 async fn a_report_that_comes_after_another_instance_took_the_message_counts_for_nothing() {
     for late in [Ok(()), Err(SendError::Temporary("not now".to_owned()))] {
         let (script, told) = (Script::of([]), Arc::new(Notify::new()));
-        let (app, signed_in) = somebody(&script).await;
+        let (app, signed_in) = app_with_user(&script).await;
         let other = Script::of([Answer::Later]);
         let sibling = app.sending_sibling(&FACTORS, senders(&other)).await;
         cause_notice(&app, &signed_in, 1).await;
@@ -323,7 +323,7 @@ async fn a_report_that_comes_after_another_instance_took_the_message_counts_for_
 async fn several_instances_at_once_send_each_message_once() {
     const MESSAGES: usize = 45;
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     let mut instances = vec![app.sending_sibling(&FACTORS, senders(&script)).await];
     instances.push(app.sending_sibling(&FACTORS, senders(&script)).await);
     cause_notice(&app, &signed_in, MESSAGES).await;
@@ -341,7 +341,7 @@ async fn several_instances_at_once_send_each_message_once() {
 #[actix_web::test]
 async fn what_is_too_old_to_be_worth_sending_is_given_up_unsent() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     for (life, taken) in [(299, true), (300, false)] {
         let body = json!({"phone_number": PHONE});
         app.call_as(Method::PUT, "/2fa/phone", &signed_in.access_token, &body)
@@ -364,7 +364,7 @@ async fn what_is_too_old_to_be_worth_sending_is_given_up_unsent() {
 #[actix_web::test]
 async fn news_waits_for_a_mail_server_for_three_days_and_no_longer() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 1).await;
     app.clock.advance(3 * 24 * 3600 - 1);
     assert_eq!(app.deliver(Channel::Email).await, 1);
@@ -380,7 +380,7 @@ async fn news_waits_for_a_mail_server_for_three_days_and_no_longer() {
 #[actix_web::test]
 async fn messages_that_were_moved_to_another_row_are_not_sent() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 2).await;
     let swap = "UPDATE outbox SET sealed_message =
                 (SELECT other.sealed_message FROM outbox other WHERE other.id <> outbox.id)";
@@ -399,7 +399,7 @@ async fn messages_that_were_moved_to_another_row_are_not_sent() {
 #[actix_web::test]
 async fn a_message_under_a_master_key_that_an_instance_lacks_is_left_to_one_that_has_it() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     let both = format!("2:{OTHER_KEY},1:{MASTER_KEY}");
     let settings = [FACTORS[0], ("MASTER_KEY", both.as_str())];
     let newer = app.sending_sibling(&settings, senders(&script)).await;
@@ -417,7 +417,7 @@ async fn a_message_under_a_master_key_that_an_instance_lacks_is_left_to_one_that
 #[actix_web::test]
 async fn a_message_of_a_kind_that_an_instance_does_not_know_is_left_to_one_that_does() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 1).await;
     let unknown = json!({"to": "jo@example.com", "locale": "en", "message": {"kind": "of_tomorrow"},
                          "occasion": {"at": "2026-03-01T12:00:00Z", "ip": null, "user_agent": null}});
@@ -472,7 +472,7 @@ fn lock_until_it_fails(app: &TestApp) -> JoinHandle<()> {
 #[actix_web::test]
 async fn a_message_that_was_sent_is_marked_although_the_database_was_away_for_a_moment() {
     let script = Script::of([]);
-    let (app, signed_in) = somebody(&script).await;
+    let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 1).await;
     let told = Arc::new(Notify::new());
     script.then([Answer::Wait(Arc::clone(&told), Ok(()))]);

@@ -91,9 +91,9 @@ async fn a_crowd_of_accounts_gets_no_more_codes_than_one_phone_may() {
     let app = TestApp::with(ALL).await;
     let sibling = app.sibling(ALL).await;
     let instances = [&app, &sibling];
-    let mut people = Vec::new();
+    let mut users = Vec::new();
     for number in 0..CROWD {
-        people.push(Person::sign_up(&app, &format!("jo{number}@example.com")).await);
+        users.push(Person::sign_up(&app, &format!("jo{number}@example.com")).await);
     }
     let body = json!({"phone_number": PHONE});
     let ask = |(number, person): (usize, &SignedIn)| {
@@ -101,7 +101,7 @@ async fn a_crowd_of_accounts_gets_no_more_codes_than_one_phone_may() {
         let body = &body;
         async move { app.call_as(Method::PUT, "/2fa/phone", &token, body).await }
     };
-    let answers = join_all(people.iter().enumerate().map(ask)).await;
+    let answers = join_all(users.iter().enumerate().map(ask)).await;
     assert_eq!(
         (with_status(&answers, 202), with_status(&answers, 429)),
         (10, CROWD - 10)
@@ -163,7 +163,7 @@ async fn guesses_of_all_kinds_at_once_are_looked_at_five_times_at_each_place() {
         ("/2fa/totp/confirm", json!({"code": totp})),
         ("/2fa/phone/confirm", json!({"code": text})),
     ];
-    let at_the_door = [&app, &sibling].into_iter().flat_map(|app| {
+    let at_login = [&app, &sibling].into_iter().flat_map(|app| {
         let guess = async |token: &str, code: &str, method: &str| verify_by(app, token, code, method).await;
         [
             guess(&logins[0], &text, "sms").boxed_local(),
@@ -176,15 +176,15 @@ async fn guesses_of_all_kinds_at_once_are_looked_at_five_times_at_each_place() {
         let send = |(path, body)| app.call_as(Method::POST, path, access, body).boxed_local();
         proofs.iter().map(move |(path, body)| send((*path, body)))
     });
-    let answers = join_all(at_the_door.chain(signed_in)).await;
+    let answers = join_all(at_login.chain(signed_in)).await;
     let looked_at = |answers: &[TestResponse], code: &str| {
         let codes = answers.iter().map(|answer| answer.text("/code"));
         codes.filter(|found| found == code).count()
     };
     // At the door the network waits for all of them, and in the session its codes do; two passwords are too few for a wait.
-    let (door, session) = answers.split_at(8);
-    assert_eq!(looked_at(door, "invalid_code"), 5);
-    assert_eq!(looked_at(door, "rate_limited"), 3);
+    let (login, session) = answers.split_at(8);
+    assert_eq!(looked_at(login, "invalid_code"), 5);
+    assert_eq!(looked_at(login, "rate_limited"), 3);
     assert_eq!(looked_at(session, "invalid_code"), 5);
     assert_eq!(looked_at(session, "rate_limited"), 1);
     assert_eq!(looked_at(session, "invalid_credentials"), 2);

@@ -27,7 +27,7 @@ async fn race(delete: bool) -> usize {
     let mut claimed = 0;
     for round in 0..ROUNDS {
         let owner = Person::sign_up(&app, &format!("jo{round}@example.com")).await;
-        let claimant = Person::sign_up(&app, &format!("mo{round}@example.com")).await;
+        let newcomer = Person::sign_up(&app, &format!("mo{round}@example.com")).await;
         let name = json!({"username": format!("jo.{round}")});
         app.call_as(Method::PATCH, "/me", &owner.access_token, &name)
             .await
@@ -47,7 +47,7 @@ async fn race(delete: bool) -> usize {
                     }
                 };
                 crowd.push(leave.boxed_local());
-                let claim = sibling.call_as(Method::PATCH, "/me", &claimant.access_token, &name);
+                let claim = sibling.call_as(Method::PATCH, "/me", &newcomer.access_token, &name);
                 crowd.push(claim.boxed_local());
             }
         }

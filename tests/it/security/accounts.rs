@@ -220,13 +220,13 @@ async fn a_wish_for_another_address_does_not_tell_in_private_whether_it_is_taken
             .await
             .expect(202);
     };
-    for (own, wished) in [
+    for (own, requested) in [
         ("m1@example.org", "jo@example.com"),
         ("m2@example.org", "nobody@example.com"),
     ] {
         wish(own).await;
         let token = app.mailed_token(own, "email_change").await;
-        wish(wished).await;
+        wish(requested).await;
         // A newer change takes the place of an older one, and so does one whose mail was not sent.
         let body = json!({"token": token, "password": PASSWORD});
         app.post("/email/verify", &body)

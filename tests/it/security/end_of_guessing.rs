@@ -14,7 +14,7 @@ use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
 const EMAIL: &str = "jo@example.com";
-const NOBODY: &str = "nobody@example.com";
+const UNKNOWN: &str = "nobody@example.com";
 const NEW: &str = "heftklammer im regen";
 const PROXIED: &[(&str, &str)] = &[("TRUSTED_PROXIES", "203.0.113.0/24")];
 
@@ -65,7 +65,7 @@ async fn guess_everywhere(app: &TestApp, number: u8) {
     loop {
         let ip = format!("198.51.{number}.1");
         let known = log_in_from(app, &ip, EMAIL, "another password").await;
-        let unknown = log_in_from(app, &ip, NOBODY, "another password").await;
+        let unknown = log_in_from(app, &ip, UNKNOWN, "another password").await;
         assert_eq!(observed(&known), observed(&unknown), "guess {number}");
         let Some(wait) = known.header("retry-after") else {
             known.expect_problem(401, "invalid_credentials");
@@ -100,7 +100,7 @@ async fn the_hundredth_wrong_password_ends_it_for_everybody_until_a_new_one_is_s
     app.clock.advance(3600);
     // Not even from a network of the owner's; and it is told like any wrong one, of a name that nobody has, too.
     let right = log_in(&app, EMAIL, PASSWORD).await;
-    assert_eq!(observed(&right), observed(&log_in(&app, NOBODY, PASSWORD).await));
+    assert_eq!(observed(&right), observed(&log_in(&app, UNKNOWN, PASSWORD).await));
     right.expect_problem(401, "invalid_credentials");
     // Who is signed in stays so, but the password proves nothing there either.
     let refreshed = refresh(&app, &signed_in.refresh_token).await.expect(200);

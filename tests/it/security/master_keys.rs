@@ -37,10 +37,10 @@ async fn nothing_of_anybodys_is_lost_with_the_old_key() {
     let reset = app.mailed_token("jo@example.com", "password_reset").await;
 
     let both = keys(&[(2, NEW_KEY), (1, MASTER_KEY)]);
-    let (sealed_anew, not_opened) = app.sibling(&settings(&both)).await.rewrap().await;
+    let (resealed, not_opened) = app.sibling(&settings(&both)).await.rewrap().await;
     assert!(
-        sealed_anew >= 4,
-        "a secret, a number, two signing keys and mails: {sealed_anew}"
+        resealed >= 4,
+        "a secret, a number, two signing keys and mails: {resealed}"
     );
     assert_eq!(not_opened, 0);
     // The instance that knows the old key alone would be of no use now; those that know both lack nothing.
@@ -126,8 +126,8 @@ async fn a_value_that_does_not_open_is_left_and_told_and_stops_nothing() {
                   FROM users u WHERE u.id = user_id AND u.email = 'jo@example.com'";
     app.database.connect().batch_execute(damage).unwrap();
     let both = app.sibling(&settings(&keys(&[(2, NEW_KEY), (1, MASTER_KEY)]))).await;
-    let (sealed_anew, not_opened) = both.rewrap().await;
-    assert!(sealed_anew >= 3, "{sealed_anew}");
+    let (resealed, not_opened) = both.rewrap().await;
+    assert!(resealed >= 3, "{resealed}");
     assert_eq!(not_opened, 1);
     both.clock.advance(60);
     let pending = alex.person.log_in(&both).await;

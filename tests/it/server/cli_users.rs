@@ -301,17 +301,17 @@ fn everybody_is_signed_out_at_once() {
     let database = Database::create();
     let program = instance(database.url()).start();
     let client = program.ready();
-    let people: Vec<_> = (0..3).map(|_| Person::sign_up(&client)).collect();
+    let accounts: Vec<_> = (0..3).map(|_| Person::sign_up(&client)).collect();
     users(&database, &["sign-out-everybody"]).expect(2).saying("add --yes");
-    client.get_as(&people[0].1.access, "/me").expect(200);
+    client.get_as(&accounts[0].1.access, "/me").expect(200);
     let ended = users(&database, &["sign-out-everybody", "--yes"]).expect(0).stdout;
     assert_eq!(ended, "3 sessions ended\n");
-    for (_, tokens) in &people {
+    for (_, tokens) in &accounts {
         client.get_as(&tokens.access, "/me").expect(401);
     }
     let again = users(&database, &["sign-out-everybody", "--yes"]).expect(0).stdout;
     assert_eq!(again, "0 sessions ended\n");
-    people[0].0.sign_in_again(&client);
+    accounts[0].0.sign_in_again(&client);
     program.stop().expect(0);
 }
 

@@ -25,7 +25,7 @@ use super::process::{PATIENCE, StopAtEnd};
 use crate::support::oath;
 
 /// People on their way at the same time.
-const PEOPLE: usize = 4;
+const USERS: usize = 4;
 /// How long one predecessor of a refresh token is good again, less some for a slow machine.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -351,7 +351,7 @@ fn survive(kills: u32) {
         lost: AtomicU32::new(0),
     };
     let travellers: Vec<Traveller> = thread::scope(|scope| {
-        let on_the_way: Vec<_> = (0..PEOPLE)
+        let on_the_way: Vec<_> = (0..USERS)
             .map(|place| {
                 let service = &service;
                 scope.spawn(move || {
@@ -374,10 +374,7 @@ fn survive(kills: u32) {
             next.ready();
         }
         drop(stopping);
-        on_the_way
-            .into_iter()
-            .flat_map(|people| people.join().unwrap())
-            .collect()
+        on_the_way.into_iter().flat_map(|users| users.join().unwrap()).collect()
     });
     assert!(service.lost.load(Ordering::Relaxed) > 0, "no request met a kill");
     assert!(!travellers.is_empty());

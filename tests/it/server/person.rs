@@ -34,13 +34,13 @@ impl Person {
     /// Registers somebody new.
     #[track_caller]
     pub(crate) fn register(client: &Client) -> Self {
-        let (email, password) = Self::somebody();
+        let (email, password) = Self::new_credentials();
         let answer = client.post("/register", &json!({"email": email, "password": password}));
         Self::of(email, password, &answer.expect(201))
     }
 
     /// Returns an address and a password that nobody had before.
-    fn somebody() -> (String, String) {
+    fn new_credentials() -> (String, String) {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let email = format!("jo{number}.{}@mail.example", std::process::id());
@@ -59,7 +59,7 @@ impl Person {
     /// Registers somebody new under a name, without the address.
     #[track_caller]
     pub(crate) fn register_by_name(client: &Client) -> Self {
-        let (email, password) = Self::somebody();
+        let (email, password) = Self::new_credentials();
         let name = email.split('@').next().unwrap();
         let answer = client.post("/register", &json!({"username": name, "password": password}));
         Self::of(email, password, &answer.expect(201))

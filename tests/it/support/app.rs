@@ -206,7 +206,7 @@ impl TestApp {
     pub(crate) async fn try_rewrap(&self) -> Result<(u64, u64), Fault> {
         let report = rewrap::rewrap(&self.state.core, |_done| ()).await?;
         let sum = |count: fn(&rewrap::Rewrapped) -> u64| report.iter().map(count).sum();
-        Ok((sum(|column| column.sealed_anew), sum(|column| column.not_opened)))
+        Ok((sum(|column| column.resealed), sum(|column| column.not_opened)))
     }
 
     /// Does what every instance does every few seconds.

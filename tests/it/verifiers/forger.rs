@@ -66,10 +66,10 @@ fn answer(mut stream: TcpStream, metadata: &Value, keys: &Value) {
     let lines = BufReader::new(&stream).lines().map_while(Result::ok);
     let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
     let keys_at = ["GET /keys ", "GET /.well-known/jwks.json "];
-    let wants_keys = head
+    let for_keys = head
         .first()
         .is_some_and(|line| keys_at.iter().any(|request| line.starts_with(request)));
-    let body = if wants_keys { keys } else { metadata }.to_string();
+    let body = if for_keys { keys } else { metadata }.to_string();
     let length = body.len();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n");
     // Whoever asked and went away is not waited for.

@@ -244,8 +244,8 @@ fn the_tokens_of_the_service_pass_and_its_bad_examples_do_not() {
 
 #[test]
 fn without_keys_a_token_is_not_judged() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let issuer = format!("http://{nobody}");
+    let closed_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let issuer = format!("http://{closed_port}");
     let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": forger::KID});
     let token = Forger::new().sign(&header, &json!({"iss": issuer}));
     for framework in ALL {
