@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_database_wants_a_master_key() {
+    fn a_named_database_requires_a_master_key() {
         let faults = read(&[("DATABASE_URL", "postgres://db/x")], Mode::Serve).unwrap_err();
         assert_eq!(names(&faults), ["VESTIBULE_MASTER_KEY"]);
     }

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_are_the_very_keys_that_were_used() {
+    fn retired_keys_are_the_very_keys_that_were_used() {
         let keyring = Keyring::new(master(1, 1), vec![]);
         for key in keyring.retired_keys().own() {
             let used = keyring.one_way(key.purpose);

@@ -679,7 +679,7 @@ mod tests {
     }
 
     #[test]
-    fn news_that_came_again_says_how_often() {
+    fn a_repeated_notice_says_how_often() {
         for (locale, words) in [(Locale::En, "59 more times"), (Locale::De, "59 weitere Male")] {
             let mut notification = notification(Message::RecoveryCodesReplaced, locale);
             for repeats in [0, 1] {

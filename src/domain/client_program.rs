@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_read_back_whoever_wrote_it() {
+    fn stored_text_is_read_back_from_any_release() {
         let read = |text: &str| serde_json::from_str::<ClientProgram>(text).unwrap();
         let programs = Program::ALL.iter().copied().map(Some).chain([None]);
         for program in programs {

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_day_begins_the_count_anew() {
+    fn a_quiet_day_restarts_the_count() {
         let mut attempts = FailedAttempts::default();
         for _ in 0..4 {
             attempts = attempts.with_one_more(POLICY, at(0));
@@ -219,7 +219,7 @@ mod tests {
         }
 
         #[test]
-        fn sitting_a_wait_out_forgives_nothing(count in 5_i32..1000) {
+        fn sitting_a_wait_out_resets_nothing(count in 5_i32..1000) {
             for policy in [
                 BackoffPolicy::PASSWORD_FROM_ANYWHERE,
                 BackoffPolicy::PASSWORD_FROM_NETWORK,
@@ -234,7 +234,7 @@ mod tests {
         }
 
         #[test]
-        fn it_is_over_at_the_hundredth_in_a_row_and_at_none_before(rights in proptest::collection::vec(0_i32..250, 1..6)) {
+        fn the_limit_is_reached_at_the_hundredth_in_a_row_and_not_before(rights in proptest::collection::vec(0_i32..250, 1..6)) {
             // So many wrong ones before each right one.
             for wrong in rights {
                 let mut in_a_row = 0;

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_taken_over_and_the_rest_has_defaults() {
+    fn what_is_given_is_imported_and_the_rest_has_defaults() {
         let user = read(&json!({})).unwrap();
         assert_eq!(user.names.email.unwrap().as_str(), "jo@example.com");
         assert_eq!((user.locale, user.created_at), (Locale::En, now()));

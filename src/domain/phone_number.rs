@@ -215,7 +215,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_odd_to_be_judged(text in "[+]?\\PC{0,40}") {
+        fn no_text_is_too_odd_to_be_parsed(text in "[+]?\\PC{0,40}") {
             let _ = PhoneNumber::parse(&text);
         }
 

@@ -312,7 +312,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_strangers_cause_keeps_what_an_owner_at_home_asks_for(acts in strangers(), link in any_link()) {
+        fn nothing_that_strangers_cause_withholds_what_an_owner_on_a_known_network_asks_for(acts in strangers(), link in any_link()) {
             let mut used = Used::default();
             for (purpose, stranger, network) in acts {
                 let account = if purpose == Purpose::EnrolmentCode {

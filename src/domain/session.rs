@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_immediate_predecessor_inside_the_window_is_forgiven() {
+    fn only_the_immediate_predecessor_inside_the_window_is_accepted() {
         assert_eq!(classify(4, 5, 10, 0), StaleToken::Predecessor);
         assert_eq!(classify(4, 5, 10, 10), StaleToken::Predecessor);
         assert_eq!(classify(4, 5, 10, 11), StaleToken::Reused);
@@ -406,7 +406,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_older_token_is_never_forgiven(live in 3_u64..1000, age in 2_u64..1000, grace in 0_i64..60, later in 0_i64..60) {
+        fn an_older_token_is_never_accepted(live in 3_u64..1000, age in 2_u64..1000, grace in 0_i64..60, later in 0_i64..60) {
             let presented = live.saturating_sub(age);
             prop_assert_ne!(classify(presented, live, grace, later), StaleToken::Predecessor);
         }

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_read_as_people_write_them() {
+    fn secrets_are_read_as_users_write_them() {
         for text in [
             "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
             "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",

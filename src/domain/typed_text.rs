@@ -230,7 +230,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_judged_and_what_is_left_stays(text in "\\PC{0,40}") {
+        fn any_text_is_classified_and_cleaning_is_idempotent(text in "\\PC{0,40}") {
             let once = compact(&text);
             prop_assert!(!once.chars().any(is_between));
             let _ = digits(&text, 6);

@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_is_known_by_either_name_and_a_name_of_another_is_told() {
+    fn a_user_is_known_by_either_name_and_a_name_of_another_is_reported() {
         let names = |email: Option<&str>, username: Option<&str>| AccountNames::parse(email, username).unwrap();
         let (both, mail) = (
             names(Some("a@x.example"), Some("anna")),

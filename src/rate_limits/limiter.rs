@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_bounded_whoever_comes() {
+    fn memory_is_bounded_for_any_traffic() {
         let store = Bounded::default();
         let count = |key: usize| store.measure_and_replace(&key, |_before| Ok::<_, ()>(((), Nanos::new(1))));
         for key in 0..=MOST_KEYS {

@@ -85,7 +85,7 @@ fn ipv6_counts_by_the_line_and_by_the_site() {
 }
 
 #[test]
-fn a_clock_set_back_turns_nobody_away() {
+fn a_clock_set_back_rejects_no_request() {
     let (limits, advance) = limits(true, false);
     ask(&limits, Scope::Login, "203.0.113.7", 30);
     advance(-86_400);

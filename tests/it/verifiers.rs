@@ -314,7 +314,7 @@ fn a_token_of_an_hour_ahead_is_not_good_yet_elsewhere() {
 }
 
 #[test]
-fn an_authenticator_reads_the_uri_and_computes_codes_that_open_the_second_door() {
+fn an_authenticator_reads_the_uri_and_computes_codes_that_complete_a_login() {
     let place = DataDir::new();
     let program = Launch::dev().data_dir(&place).start();
     let client = program.ready();

@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wide_networks_are_told_unless_they_are_nobodys() {
+    fn wide_networks_are_reported_unless_they_are_reserved() {
         for (network, expected) in [
             ("10.0.0.0/8", false),
             ("172.16.0.0/12", false),

@@ -36,7 +36,7 @@ async fn signed_in(app: &TestApp) -> SignedIn {
 }
 
 #[actix_web::test]
-async fn a_code_of_an_authenticator_is_read_at_every_door() {
+async fn a_code_of_an_authenticator_is_read_by_every_endpoint() {
     let app = TestApp::new().await;
     let SignedIn {
         person, access_token, ..

@@ -17,7 +17,7 @@ use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
 #[actix_web::test]
-async fn routes_for_signed_in_people_accept_only_live_access_tokens_of_ours() {
+async fn routes_for_signed_in_users_accept_only_live_access_tokens_of_ours() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let bad = bad_access_tokens(&app, &signed_in).await;

@@ -362,7 +362,7 @@ async fn what_is_too_old_to_be_worth_sending_is_given_up_unsent() {
 }
 
 #[actix_web::test]
-async fn news_waits_for_a_mail_server_for_three_days_and_no_longer() {
+async fn a_notice_waits_for_a_mail_server_for_three_days_and_no_longer() {
     let script = Script::of([]);
     let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 1).await;

@@ -103,7 +103,7 @@ fn a_redirect_is_not_followed() {
 }
 
 #[test]
-fn nobody_is_waited_for_without_end() {
+fn no_peer_is_waited_for_without_end() {
     let peer = Peer::start("webhook.py", &[SECRET, "--silent"]);
     let why = assert_temporary(sent(&peer, SECRET, HASTY));
     assert_eq!(why, "the webhook did not answer in time");

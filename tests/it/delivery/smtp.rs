@@ -208,7 +208,7 @@ fn a_server_says_never_and_its_words_are_not_repeated() {
 }
 
 #[test]
-fn whoever_is_not_let_in_tries_again() {
+fn a_refused_connection_is_tried_again() {
     let why = assert_temporary(sent_to(&["--user", "jo", "secret"]));
     assert!(why.contains("530"), "{why}");
     let peer = Peer::start("smtp_server.py", &["--user", "jo", "s:cret/"]);
@@ -220,7 +220,7 @@ fn whoever_is_not_let_in_tries_again() {
 }
 
 #[test]
-fn nobody_is_waited_for_without_end() {
+fn no_peer_is_waited_for_without_end() {
     let why = {
         let peer = Peer::start("smtp_server.py", &["--silent"]);
         assert_temporary(send(&transport(&peer.smtp_url(), HASTY), &mail()))

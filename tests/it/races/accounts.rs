@@ -107,7 +107,7 @@ async fn one_verification_token_counts_once() {
 }
 
 #[actix_web::test]
-async fn one_address_makes_one_account_also_where_nobody_is_told() {
+async fn one_address_makes_one_account_also_in_private_mode() {
     let app = TestApp::with(PRIVATE).await;
     let sibling = app.sibling(PRIVATE).await;
     let instances = [&app, &sibling];
@@ -328,7 +328,7 @@ async fn a_login_that_ended_meanwhile_starts_no_enrolment() {
 }
 
 #[actix_web::test]
-async fn a_take_over_leaves_nothing_to_whoever_is_at_the_second_door() {
+async fn a_reset_account_leaves_nothing_to_a_pending_login() {
     let app = TestApp::new().await;
     let sibling = app.sibling(&[]).await;
     for round in 0..4 {

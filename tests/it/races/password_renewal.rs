@@ -110,7 +110,7 @@ async fn a_password_that_was_changed_meanwhile_is_not_overwritten() {
 }
 
 #[actix_web::test]
-async fn a_renewal_that_cannot_be_written_costs_nobody_a_login() {
+async fn a_renewal_that_cannot_be_written_fails_no_login() {
     let app = TestApp::new().await;
     Person::register(&app, EMAIL).await;
     make_foreign(&app);

@@ -41,7 +41,7 @@ async fn without_a_window_a_crowd_ends_the_session() {
 }
 
 #[actix_web::test]
-async fn a_refresh_and_a_logout_at_once_leave_nobody_signed_in() {
+async fn a_refresh_and_a_logout_at_once_leave_no_session() {
     let app = TestApp::new().await;
     for round in 0..10 {
         let signed_in = Person::sign_up(&app, &format!("jo{round}@example.com")).await;

@@ -144,7 +144,7 @@ async fn a_new_secret_and_a_confirmation_at_once_leave_one_factor_that_works() {
 }
 
 #[actix_web::test]
-async fn many_wishes_for_a_new_secret_leave_one_that_works() {
+async fn many_requests_for_a_new_secret_leave_one_that_works() {
     let app = TestApp::new().await;
     let person = Person::register(&app, "jo@example.com").await;
     let answers = join_all((0..CROWD).map(|_| app.post_as("/2fa/totp", &person.pre_auth_token))).await;

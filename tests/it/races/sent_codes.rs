@@ -56,7 +56,7 @@ async fn one_texted_code_steps_up_once() {
 }
 
 #[actix_web::test]
-async fn a_crowd_of_wishes_for_a_code_sends_one() {
+async fn many_requests_for_a_code_at_once_send_one() {
     let app = TestApp::with(ALL).await;
     let sibling = app.sibling(ALL).await;
     let instances = [&app, &sibling];
@@ -110,7 +110,7 @@ async fn a_crowd_of_accounts_gets_no_more_codes_than_one_phone_may() {
 }
 
 #[actix_web::test]
-async fn a_phone_that_is_replaced_while_its_code_is_used_opens_the_door_before_or_never() {
+async fn a_phone_that_is_replaced_while_its_code_is_used_completes_the_login_before_or_never() {
     let app = TestApp::with(ALL).await;
     let sibling = app.sibling(ALL).await;
     for round in 0..8 {

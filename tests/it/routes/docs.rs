@@ -5,7 +5,7 @@ use vestibule::api::problem::Code;
 use crate::support::app::TestApp;
 
 #[actix_web::test]
-async fn swagger_ui_is_served_whole_and_asks_nobody_else() {
+async fn swagger_ui_is_served_whole_and_loads_nothing_from_elsewhere() {
     let app = TestApp::new().await;
     assert_eq!(app.get("/docs").await.expect(308).header("location"), Some("docs/"));
     let page = app.get("/docs/").await.expect(200);

@@ -48,7 +48,7 @@ async fn the_mail_of_the_registration_proves_the_address_within_a_day() {
 }
 
 #[actix_web::test]
-async fn the_mail_is_sent_anew_to_whoever_asks_for_their_own_address() {
+async fn the_mail_is_sent_again_to_a_user_who_asks_for_their_own_address() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let older = app.mailed_token("jo@example.com", "email_verification").await;
@@ -74,7 +74,7 @@ async fn the_mail_is_sent_anew_to_whoever_asks_for_their_own_address() {
 }
 
 #[actix_web::test]
-async fn an_address_changes_on_proof_and_both_are_told() {
+async fn an_address_changes_on_proof_and_both_are_notified() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     app.verify_email("jo@example.com").await;
@@ -138,7 +138,7 @@ async fn two_who_want_the_same_address_at_once_get_it_once() {
 }
 
 #[actix_web::test]
-async fn where_it_is_demanded_nobody_gets_in_before_the_address_is_proven() {
+async fn where_it_is_required_no_login_completes_before_the_address_is_verified() {
     let app = TestApp::with(&[("EMAIL_VERIFICATION", "required")]).await;
     let body = json!({"username": "jo.doe", "password": PASSWORD});
     app.post("/register", &body)

@@ -7,7 +7,7 @@ use crate::support::actors::{PASSWORD, Person, claims, log_in, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
-async fn a_right_password_opens_the_first_door_and_names_what_opens_the_second() {
+async fn a_right_password_begins_a_login_and_names_the_second_factors() {
     let app = TestApp::new().await;
     Person::sign_up(&app, "jo@example.com").await;
     let answer = log_in(&app, "Jo@Example.com", PASSWORD).await.expect(200).json();
@@ -92,7 +92,7 @@ async fn unknown_wrong_and_disabled_are_told_apart_by_nothing() {
 }
 
 #[actix_web::test]
-async fn exactly_one_name_is_wanted() {
+async fn exactly_one_name_is_required() {
     let app = TestApp::new().await;
     for body in [
         json!({"password": PASSWORD}),

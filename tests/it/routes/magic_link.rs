@@ -16,7 +16,7 @@ async fn open(app: &TestApp, token: &str) -> TestResponse {
 }
 
 #[actix_web::test]
-async fn a_mail_opens_the_first_door_only() {
+async fn a_magic_link_is_a_first_factor_only() {
     let app = TestApp::new().await;
     let person = Person::sign_up(&app, "jo@example.com").await.person;
     app.verify_email("jo@example.com").await;
@@ -73,7 +73,7 @@ async fn a_link_and_a_mailed_code_are_one_mail_box() {
 }
 
 #[actix_web::test]
-async fn whoever_proves_an_address_with_it_gets_the_account_without_what_a_stranger_set_up() {
+async fn a_magic_link_that_verifies_an_address_resets_what_a_stranger_set_up() {
     let app = TestApp::new().await;
     let mallory = Person::sign_up(&app, "jo@example.com").await;
     let answer = open(&app, &mailed(&app, "jo@example.com").await).await.expect(200);
@@ -97,7 +97,7 @@ async fn whoever_proves_an_address_with_it_gets_the_account_without_what_a_stran
 }
 
 #[actix_web::test]
-async fn where_no_second_factor_is_wanted_it_signs_in_with_one() {
+async fn where_no_second_factor_is_required_it_signs_in_alone() {
     let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
     Person::register(&app, "jo@example.com").await;
     app.clock.advance(600);

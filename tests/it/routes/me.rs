@@ -101,7 +101,7 @@ async fn name_and_language_change_and_what_is_left_out_stays() {
 }
 
 #[actix_web::test]
-async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_told() {
+async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_notified() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     app.clock.advance(301);

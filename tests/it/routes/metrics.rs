@@ -5,7 +5,7 @@
 use crate::support::app::TestApp;
 
 #[actix_web::test]
-async fn nobody_sees_them_who_has_no_address() {
+async fn a_peer_without_an_address_sees_no_metrics() {
     let app = TestApp::new().await;
     app.get("/metrics").await.expect_problem(404, "not_found");
 }

@@ -251,7 +251,7 @@ async fn an_address_without_an_account_is_answered_the_same() {
 }
 
 #[actix_web::test]
-async fn whoever_proves_an_address_gets_the_account_without_what_a_stranger_set_up() {
+async fn a_password_reset_that_verifies_an_address_resets_what_a_stranger_set_up() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
     // Mallory registers with Jo's address, and sets up all there is.
     let mallory = Person::sign_up(&app, "jo@example.com").await;

@@ -209,7 +209,7 @@ async fn composed_and_decomposed_letters_are_one_password() {
 }
 
 #[actix_web::test]
-async fn nobody_grants_themselves_anything() {
+async fn a_registration_grants_no_roles() {
     let app = TestApp::new().await;
     for member in ["roles", "email_verified", "id", "two_factor", "status"] {
         let body = json!({"email": "jo@example.com", "password": PASSWORD, member: ["admin"]});

@@ -33,7 +33,7 @@ async fn verify_by_mail(app: &TestApp, email: &str, by_link: bool) {
 }
 
 #[actix_web::test]
-async fn a_stranger_who_wished_for_another_address_before_a_take_over_does_not_get_it() {
+async fn a_stranger_who_requested_another_address_before_a_reset_does_not_get_it() {
     for by_link in [true, false] {
         let app = TestApp::new().await;
         let mallory = Person::sign_up(&app, "jo@example.com").await;
@@ -51,7 +51,7 @@ async fn a_stranger_who_wished_for_another_address_before_a_take_over_does_not_g
 }
 
 #[actix_web::test]
-async fn what_a_stranger_got_wrong_does_not_keep_the_owner_waiting_after_a_take_over() {
+async fn what_a_stranger_got_wrong_does_not_keep_the_owner_waiting_after_a_reset() {
     let app = TestApp::new().await;
     let mallory = Person::sign_up(&app, "jo@example.com").await;
     let login = mallory.person.log_in(&app).await;
@@ -76,7 +76,7 @@ async fn what_a_stranger_got_wrong_does_not_keep_the_owner_waiting_after_a_take_
 }
 
 #[actix_web::test]
-async fn a_name_does_not_tell_in_private_whether_an_address_was_taken() {
+async fn in_private_a_name_does_not_reveal_whether_an_address_was_taken() {
     let app = TestApp::with(&[("REGISTRATION", "private")]).await;
     let register = async |body: Value| app.post("/register", &body).await;
     register(json!({"email": "jo@example.com", "password": PASSWORD}))
@@ -99,7 +99,7 @@ async fn a_name_does_not_tell_in_private_whether_an_address_was_taken() {
 }
 
 #[actix_web::test]
-async fn no_token_opens_another_door_than_its_own() {
+async fn no_token_is_accepted_for_another_purpose() {
     let app = TestApp::new().await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
     let pending = jo.person.log_in(&app).await;
@@ -208,7 +208,7 @@ async fn an_account_without_a_password_takes_none_until_a_reset_sets_one() {
 }
 
 #[actix_web::test]
-async fn a_wish_for_another_address_does_not_tell_in_private_whether_it_is_taken() {
+async fn in_private_a_request_for_another_address_does_not_reveal_whether_it_is_taken() {
     let app = TestApp::new().await;
     let private = app.sibling(&[("REGISTRATION", "private")]).await;
     Person::register(&app, "jo@example.com").await;
@@ -248,7 +248,7 @@ async fn passwords_sent_at_once_are_no_more_guesses_than_those_sent_one_by_one()
 }
 
 #[actix_web::test]
-async fn a_take_over_takes_the_roles_away_and_the_trail_says_so() {
+async fn a_reset_account_loses_its_roles_and_the_trail_says_so() {
     for by_link in [true, false] {
         let app = TestApp::new().await;
         let mut stranger = Person::sign_up(&app, "jo@example.com").await;

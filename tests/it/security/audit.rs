@@ -136,7 +136,7 @@ fn count(app: &TestApp, condition: &str) -> i64 {
 const OFTEN: usize = 5;
 
 #[actix_web::test]
-async fn a_session_that_is_over_is_written_down_once_however_often_somebody_comes() {
+async fn an_expired_session_is_recorded_once_however_often_it_is_used() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     app.clock.advance(7 * 86_400);
@@ -202,7 +202,7 @@ async fn what_may_be_tried_at_will_is_written_down_once_an_hour() {
 }
 
 #[actix_web::test]
-async fn of_many_wishes_for_a_mail_twelve_an_hour_leave_a_row_whether_or_not_there_is_an_account() {
+async fn of_many_requests_for_a_mail_twelve_an_hour_leave_a_row_whether_or_not_there_is_an_account() {
     let app = TestApp::new().await;
     Person::register(&app, "jo@example.com").await;
     for email in ["jo@example.com", "nobody@example.com"] {

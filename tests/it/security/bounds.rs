@@ -118,7 +118,7 @@ async fn sixty_renewals_of_recovery_codes_make_two_mails() {
 }
 
 #[actix_web::test]
-async fn a_crowd_of_equal_news_is_told_twice_with_its_number() {
+async fn many_equal_notices_are_sent_twice_with_their_number() {
     let app = TestApp::new().await;
     let sibling = app.sibling(&[]).await;
     let owner = owner(&app).await;
@@ -134,7 +134,7 @@ async fn a_crowd_of_equal_news_is_told_twice_with_its_number() {
 }
 
 #[actix_web::test]
-async fn news_that_is_being_sent_is_not_changed_any_more() {
+async fn a_notice_that_is_being_sent_is_not_changed_any_more() {
     let app = TestApp::new().await;
     let owner = owner(&app).await;
     let renew = async || {
@@ -152,7 +152,7 @@ async fn news_that_is_being_sent_is_not_changed_any_more() {
 }
 
 #[actix_web::test]
-async fn an_address_that_nobody_has_proven_gets_nothing_but_what_proves_it() {
+async fn an_unverified_address_gets_only_what_verifies_it() {
     let app = TestApp::with(PROXIED).await;
     let owner = Person::sign_up(&app, EMAIL).await;
     app.post_as("/2fa/recovery-codes", &owner.access_token)
@@ -211,7 +211,7 @@ async fn twenty_accounts_that_want_one_address_send_it_three_mails_and_are_answe
 }
 
 #[actix_web::test]
-async fn the_owner_of_an_address_is_told_three_times_an_hour_that_somebody_wants_it() {
+async fn the_owner_of_an_address_is_notified_three_times_an_hour_of_attempts_to_register_it() {
     let app = TestApp::with(&[("REGISTRATION", "private")]).await;
     let body = json!({"email": EMAIL, "password": PASSWORD});
     app.post("/register", &body).await.expect(202);
@@ -306,7 +306,7 @@ async fn links_that_a_stranger_asks_for_do_not_keep_the_owners_own_from_being_se
 }
 
 #[actix_web::test]
-async fn wishes_for_links_are_answered_and_written_down_alike_for_an_address_without_an_account() {
+async fn requests_for_links_are_answered_and_recorded_alike_for_an_address_without_an_account() {
     let app = TestApp::with(PROXIED).await;
     owner(&app).await;
     for email in [EMAIL, "nobody@example.com"] {
@@ -329,7 +329,7 @@ async fn wishes_for_links_are_answered_and_written_down_alike_for_an_address_wit
 }
 
 #[actix_web::test]
-async fn wrong_codes_of_a_thief_of_the_password_do_not_make_the_owner_wait_at_home() {
+async fn wrong_codes_of_a_thief_of_the_password_do_not_make_the_owner_wait_on_a_known_network() {
     let app = TestApp::with(PROXIED).await;
     let person = owner(&app).await.person;
     let thief = Elsewhere::new(&app, 0);
@@ -735,7 +735,7 @@ async fn registrations_with_a_proven_address_use_up_nothing_that_its_owner_is_se
 }
 
 #[actix_web::test]
-async fn networks_of_an_account_that_is_not_proven_share_one_bound() {
+async fn networks_of_an_unverified_account_share_one_bound() {
     let app = TestApp::with(PROXIED).await;
     let squatter = Person::sign_up(&app, EMAIL).await;
     for network in 0..6 {

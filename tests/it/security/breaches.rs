@@ -61,7 +61,7 @@ async fn five_digits_of_the_hash_are_all_that_goes_out() {
 }
 
 #[actix_web::test]
-async fn a_list_that_is_away_silent_or_broken_keeps_nobody_out() {
+async fn a_list_that_is_away_silent_or_broken_refuses_no_password() {
     let silent = Peer::start("breach_list.py", &["--known", STOLEN, "--silent"]);
     let broken = Peer::start("breach_list.py", &["--known", STOLEN, "--status", "500"]);
     let (silent, broken) = (asking(&silent).await, asking(&broken).await);

@@ -93,7 +93,7 @@ async fn at_sign_in_and_beside_a_mailed_token_nothing_is_hashed_in_a_wait() {
 }
 
 #[actix_web::test]
-async fn the_new_password_is_looked_at_after_the_current_one_was_judged() {
+async fn the_new_password_is_checked_after_the_current_one_was_verified() {
     let app = TestApp::new().await;
     let token = &Person::sign_up(&app, EMAIL).await.access_token;
     let change = async |current: &str| {

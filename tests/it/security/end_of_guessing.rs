@@ -128,7 +128,7 @@ async fn the_hundredth_wrong_password_ends_it_for_everybody_until_a_new_one_is_s
 }
 
 #[actix_web::test]
-async fn a_right_password_begins_the_count_anew_and_a_guess_of_somebody_signed_in_counts() {
+async fn a_right_password_resets_the_count_and_a_guess_in_a_session_counts() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up_verified(&app, EMAIL).await;
     let near_the_end = "UPDATE users SET failed_passwords = 99";
@@ -171,7 +171,7 @@ async fn a_right_password_begins_the_count_anew_and_a_guess_of_somebody_signed_i
 }
 
 #[actix_web::test]
-async fn of_many_that_are_the_hundredth_at_once_one_is_and_the_owner_is_told_once() {
+async fn of_many_that_are_the_hundredth_at_once_one_is_and_the_owner_is_notified_once() {
     let app = TestApp::with(PROXIED).await;
     let sibling = app.sibling(PROXIED).await;
     Person::sign_up_verified(&app, EMAIL).await;
@@ -239,7 +239,7 @@ async fn sign_in_by_recovery_code(app: &TestApp, signed_in: &SignedIn) -> String
 }
 
 #[actix_web::test]
-async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_is_set_up_anew() {
+async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_is_set_up_again() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up_verified(&app, EMAIL).await;
     let person = &signed_in.person;
@@ -283,7 +283,7 @@ async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_i
 }
 
 #[actix_web::test]
-async fn a_right_code_begins_the_count_anew_and_guesses_at_an_authenticator_of_ones_own_do_not_count() {
+async fn a_right_code_resets_the_count_and_guesses_at_an_unconfirmed_authenticator_do_not_count() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, EMAIL).await;
     execute(&app, "UPDATE users SET failed_codes = 99");
@@ -300,7 +300,7 @@ async fn a_right_code_begins_the_count_anew_and_guesses_at_an_authenticator_of_o
 }
 
 #[actix_web::test]
-async fn of_many_codes_that_are_the_hundredth_at_once_one_is_and_the_owner_is_told_once() {
+async fn of_many_codes_that_are_the_hundredth_at_once_one_is_and_the_owner_is_notified_once() {
     let app = TestApp::new().await;
     let sibling = app.sibling(&[]).await;
     let signed_in = Person::sign_up_verified(&app, EMAIL).await;

@@ -108,7 +108,7 @@ async fn assert_alike(app: &TestApp, path: &str, body: impl Fn(&str, usize) -> V
 }
 
 #[actix_web::test]
-async fn a_wrong_password_is_refused_alike_whoever_it_is_for() {
+async fn a_wrong_password_is_refused_alike_for_every_account() {
     let app = town(&[]).await;
     let wrong = |name: &str, _| json!({"email": name, "password": "another password"});
     assert_alike(&app, "/login", wrong).await;
@@ -124,7 +124,7 @@ async fn a_wrong_password_is_refused_alike_whoever_it_is_for() {
 }
 
 #[actix_web::test]
-async fn a_wait_is_told_alike_whoever_it_is_for() {
+async fn a_wait_is_reported_alike_for_every_account() {
     let app = town(&[]).await;
     for name in NAMES {
         for _ in 0..5 {
@@ -146,7 +146,7 @@ async fn a_wait_is_told_alike_whoever_it_is_for() {
 }
 
 #[actix_web::test]
-async fn a_wish_for_mail_is_granted_alike_whoever_it_is_for() {
+async fn a_request_for_mail_is_accepted_alike_for_every_account() {
     let app = town(&[]).await;
     for path in ["/password/forgot", "/magic-link"] {
         assert_alike(&app, path, |name, _| json!({"email": name})).await;
@@ -154,7 +154,7 @@ async fn a_wish_for_mail_is_granted_alike_whoever_it_is_for() {
 }
 
 #[actix_web::test]
-async fn a_registration_in_private_is_answered_alike_whoever_it_is_for() {
+async fn a_registration_in_private_is_answered_alike_for_every_address() {
     let app = town(&[("REGISTRATION", "private")]).await;
     assert_alike(&app, "/register", |name, round| {
         // Nobody has an account only once.

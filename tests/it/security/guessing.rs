@@ -145,7 +145,7 @@ async fn a_crowd_over_two_instances_pays_one_wait() {
 }
 
 #[actix_web::test]
-async fn a_quiet_day_forgives_and_a_restart_does_not() {
+async fn a_quiet_day_resets_failures_and_a_restart_does_not() {
     let app = app().await;
     Person::register(&app, "jo@example.com").await;
     for _ in 0..4 {

@@ -201,7 +201,7 @@ async fn a_code_of_a_channel_that_the_deployment_gave_up_opens_nothing() {
 }
 
 #[actix_web::test]
-async fn a_code_is_for_the_login_that_asked_whoever_is_the_bearer() {
+async fn a_code_is_for_the_login_that_asked_and_no_other() {
     let app = TestApp::with(ALL).await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
     jo.set_up_phone(&app, PHONE).await;
@@ -223,7 +223,7 @@ async fn a_code_is_for_the_login_that_asked_whoever_is_the_bearer() {
 }
 
 #[actix_web::test]
-async fn what_the_owner_replaces_the_authenticator_with_opens_no_door_before_it_is_confirmed() {
+async fn a_replacement_authenticator_completes_no_login_before_it_is_confirmed() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;

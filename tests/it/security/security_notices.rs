@@ -13,7 +13,7 @@ fn count(notice: &[String], kind: &str) -> usize {
 }
 
 #[actix_web::test]
-async fn wrong_codes_after_a_right_password_are_told_once_an_hour() {
+async fn wrong_codes_after_a_right_password_are_notified_once_an_hour() {
     let app = TestApp::new().await;
     let person = Person::sign_up_verified(&app, "jo@example.com").await.person;
     app.clock.advance(30);
@@ -60,7 +60,7 @@ async fn verify_with(app: &TestApp, person: &Person, browser: &str) -> TestRespo
 }
 
 #[actix_web::test]
-async fn a_sign_in_with_a_program_not_seen_before_is_told() {
+async fn a_sign_in_with_a_program_not_seen_before_is_notified() {
     let app = TestApp::new().await;
     let person = Person::sign_up_verified(&app, "jo@example.com").await.person;
     assert_eq!(
@@ -104,7 +104,7 @@ async fn a_mail_names_a_program_from_our_list_and_the_list_of_sessions_shows_wha
 }
 
 #[actix_web::test]
-async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_codes() {
+async fn wrong_passwords_in_a_session_are_notified_as_passwords_and_wrong_codes_as_codes() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let told = async || {
@@ -129,7 +129,7 @@ async fn wrong_passwords_in_a_session_are_told_as_passwords_and_wrong_codes_as_c
 
 /// A thief who signs in soon after the owner did from a new place.
 #[actix_web::test]
-async fn each_sign_in_from_a_new_place_is_told_however_soon_it_comes() {
+async fn each_sign_in_from_a_new_place_is_notified_however_soon_it_comes() {
     let app = TestApp::new().await;
     let person = Person::sign_up_verified(&app, "jo@example.com").await.person;
     let told = async || count(&app.notification_kinds("jo@example.com").await, "new_sign_in");

@@ -294,7 +294,7 @@ async fn assert_alike(registration: &str, calls: &[Call]) {
 }
 
 #[actix_web::test]
-async fn in_private_a_registration_and_its_password_do_not_tell() {
+async fn in_private_a_registration_and_its_password_reveal_nothing() {
     use Call::{Login, Register, Wait};
     assert_alike(
         "private",
@@ -304,7 +304,7 @@ async fn in_private_a_registration_and_its_password_do_not_tell() {
 }
 
 #[actix_web::test]
-async fn in_private_a_password_that_is_tried_into_the_waits_does_not_tell() {
+async fn in_private_a_password_that_is_tried_into_the_waits_reveals_nothing() {
     use Call::{Login, LoginWithAnotherPassword, Register, Wait};
     let mut calls = vec![Register];
     for _ in 0..4 {
@@ -320,7 +320,7 @@ async fn in_private_a_password_that_is_tried_into_the_waits_does_not_tell() {
 }
 
 #[actix_web::test]
-async fn in_private_bounds_on_mail_do_not_tell() {
+async fn in_private_bounds_on_mail_reveal_nothing() {
     use Call::{AskForConfirmation, AskForMagicLink, ChangeAddress, ForgetPassword, Login, Register, Wait};
     let asked = [AskForConfirmation, ForgetPassword, AskForMagicLink];
     let mut calls = asked.repeat(4);
@@ -352,7 +352,7 @@ async fn in_private_an_attacker_learns_nothing_from_their_own_links_and_events()
 }
 
 #[actix_web::test]
-async fn in_private_the_end_of_guessing_does_not_tell() {
+async fn in_private_the_end_of_guessing_reveals_nothing() {
     use Call::{AskForMagicLink, ForgetPassword, Login, Register, Wait};
     let mut calls = vec![Register];
     for _ in 0..102 {
@@ -373,7 +373,7 @@ async fn in_private_the_end_of_guessing_does_not_tell() {
 }
 
 #[actix_web::test]
-async fn where_registration_is_closed_a_registration_and_another_address_do_not_tell() {
+async fn where_registration_is_closed_a_registration_and_another_address_reveal_nothing() {
     use Call::{ChangeAddress, ForgetPassword, Login, Register, RegisterWithName};
     let calls = [
         Register,
@@ -407,17 +407,17 @@ fn try_many(registration: &'static str, calls: Vec<Call>) {
 }
 
 #[test]
-fn in_private_no_sequence_of_calls_tells() {
+fn in_private_no_sequence_of_calls_reveals_an_account() {
     try_many("private", [EVERYWHERE.as_slice(), &PRIVATE_ONLY].concat());
 }
 
 #[test]
-fn where_registration_is_closed_no_sequence_of_calls_tells() {
+fn where_registration_is_closed_no_sequence_of_calls_reveals_an_account() {
     try_many("closed", [EVERYWHERE.as_slice(), &PRIVATE_ONLY].concat());
 }
 
 #[test]
-fn where_registration_tells_by_design_nothing_else_does() {
+fn where_registration_reveals_accounts_by_design_nothing_else_does() {
     try_many("explicit", EVERYWHERE.to_vec());
 }
 

@@ -76,7 +76,7 @@ async fn a_signing_key_that_was_exchanged_stops_an_instance_and_signs_nothing() 
 }
 
 #[actix_web::test]
-async fn messages_that_were_exchanged_are_read_by_nobody() {
+async fn messages_that_were_exchanged_do_not_open() {
     let app = TestApp::new().await;
     for email in ["jo@example.com", "mo@example.com"] {
         Person::register(&app, email).await;

@@ -75,7 +75,7 @@ async fn a_name_rests_for_thirty_days_and_no_longer() {
 }
 
 #[actix_web::test]
-async fn the_name_of_a_deleted_account_rests_whoever_deleted_it() {
+async fn the_name_of_a_deleted_account_rests_however_it_was_deleted() {
     for by_operator in [false, true] {
         let app = TestApp::new().await;
         let jo = Person::sign_up(&app, "jo@example.com").await;

@@ -305,7 +305,7 @@ fn a_proxy_that_is_not_trusted() {
 }
 
 #[test]
-fn measures_that_can_be_reached_from_outside() {
+fn metrics_that_can_be_reached_from_outside() {
     let deployment = Deployment::start();
     let check = deployment.check().env("VESTIBULE_METRICS_LISTEN", "203.0.113.5:8960");
     assert_broken(check, "measures", &["which the internet reaches", "METRICS_LISTEN"]);

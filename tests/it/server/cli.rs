@@ -95,7 +95,7 @@ fn a_name_a_colour_a_picture_or_words_that_cannot_be_used_are_told_at_the_start(
 }
 
 #[test]
-fn a_named_database_wants_a_master_key() {
+fn a_named_database_requires_a_master_key() {
     let ended = Launch::serve().env("DATABASE_URL", NOWHERE).run();
     ended.expect(2).saying("VESTIBULE_MASTER_KEY: is required");
 }
@@ -175,7 +175,7 @@ fn development_refuses_public_addresses() {
 }
 
 #[test]
-fn serving_wants_strong_hashes_and_has_no_development_endpoints() {
+fn serving_requires_strong_hashes_and_has_no_development_endpoints() {
     let cheap = Launch::serve().env("VESTIBULE_BCRYPT_COST", "9").run();
     cheap.expect(2).saying("VESTIBULE_BCRYPT_COST: ");
 

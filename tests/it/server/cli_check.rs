@@ -94,7 +94,7 @@ fn a_deployment_as_it_should_be_passes() {
 }
 
 #[test]
-fn measures_that_everyone_can_reach_are_told() {
+fn metrics_that_everyone_can_reach_are_reported() {
     for (listen, state, detail) in [
         ("off", "skipped", "no measures"),
         ("10.0.0.5:8960", "ok", "on 10.0.0.5:8960"),
@@ -184,7 +184,7 @@ fn a_clock_that_is_wrong_is_measured_against_the_databases() {
 }
 
 #[test]
-fn another_master_key_and_a_key_that_nobody_replaced_are_found() {
+fn another_master_key_and_a_signing_key_that_was_not_replaced_are_found() {
     let database = Database::create();
     serve(&database).stop().expect(0);
     let with = |keys: &str| check(database.url()).env("VESTIBULE_MASTER_KEY", keys);
@@ -295,7 +295,7 @@ fn the_public_url_has_to_lead_to_this_deployment() {
 }
 
 #[test]
-fn proxies_that_let_everybody_lie_are_told() {
+fn proxies_that_believe_any_client_are_reported() {
     let trusting = |networks: &str| check(NOWHERE).env("VESTIBULE_TRUSTED_PROXIES", networks);
     assert_found(
         trusting("10.0.0.0/8,0.0.0.0/0"),

@@ -158,7 +158,7 @@ fn a_start_waits_for_a_command_that_is_about_to_end() {
 }
 
 #[test]
-fn whoever_holds_the_data_directory_for_long_is_not_waited_for() {
+fn a_process_that_holds_the_data_directory_for_long_is_not_waited_for() {
     let place = DataDir::new();
     Launch::of("migrate").data_dir(&place).run().expect(0);
     let lock = File::open(place.path().join("lock")).unwrap();

@@ -145,7 +145,7 @@ fn a_port_alone_is_every_address_of_both_families() {
 }
 
 #[test]
-fn measures_are_served_on_a_socket_file_too() {
+fn metrics_are_served_on_a_socket_file_too() {
     let (database, place) = (Database::create(), open_directory());
     let path = place.path().join("metrics.sock");
     let listen = format!("unix:{}", path.display());

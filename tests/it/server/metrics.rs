@@ -65,7 +65,7 @@ fn outcome(flow: &str, outcome: &str) -> String {
 }
 
 #[test]
-fn what_people_do_is_counted_from_zero_on() {
+fn outcomes_are_counted_from_zero_on() {
     let database = Database::create();
     let program = instance(database.url()).start();
     let client = program.ready();
@@ -162,7 +162,7 @@ fn what_people_do_is_counted_from_zero_on() {
 }
 
 #[test]
-fn measures_name_nobody() {
+fn metrics_identify_no_user() {
     let database = Database::create();
     let program = instance(database.url()).start();
     let client = program.ready();
@@ -314,7 +314,7 @@ fn ask(client: &Client, path: &str, headers: &str) -> (u16, String) {
 }
 
 #[test]
-fn the_public_listener_shows_neither_measures_nor_details_to_anyone() {
+fn the_public_listener_shows_neither_metrics_nor_details() {
     let database = Database::create();
     for proxies in ["", "127.0.0.0/8"] {
         let program = serve(&database).env("VESTIBULE_TRUSTED_PROXIES", proxies).start();
@@ -461,7 +461,7 @@ fn assert_accepted(output: &Output) {
 }
 
 #[test]
-fn promtool_accepts_the_measures_and_the_rules() {
+fn promtool_accepts_the_metrics_and_the_rules() {
     let database = Database::create();
     let program = instance(database.url()).start();
     let client = program.ready();

@@ -393,7 +393,7 @@ fn a_logout_closes_the_gateway_at_once() {
 }
 
 #[test]
-fn nothing_passes_while_there_is_nobody_to_ask() {
+fn nothing_passes_while_the_service_is_down() {
     let site = Site::open();
     site.gateway.get_as(&site.tokens.access, "/orders").expect(200);
     site.program.kill();

@@ -89,7 +89,7 @@ fn keys_are_made_by_the_service_and_not_by_looking_at_them() {
 }
 
 #[test]
-fn a_rotation_by_hand_is_followed_by_the_running_service_and_signs_nobody_out() {
+fn a_rotation_by_hand_is_followed_by_the_running_service_and_ends_no_session() {
     let place = DataDir::new();
     // The issuer must not change with the port.
     let dev = || {

@@ -204,7 +204,7 @@ pub(super) fn message_ids(mails: &[Value]) -> BTreeSet<String> {
 }
 
 #[test]
-fn codes_reach_a_mailbox_and_a_phone_and_open_the_second_door() {
+fn codes_reach_a_mailbox_and_a_phone_and_complete_logins() {
     let (database, servers) = (Database::create(), Servers::start(&[], &[]));
     let program = serve(&database, &servers).start();
     let client = program.ready();

@@ -26,7 +26,7 @@ fn rewrap(database: &Database, keys: &str) -> Launch {
 }
 
 #[test]
-fn it_is_cut_off_and_run_again_while_people_sign_in() {
+fn it_is_cut_off_and_run_again_while_users_sign_in() {
     let database = Database::create();
     import(&database, &many(3000), &[]).expect(0);
     let both = format!("2:{NEW_KEY},1:{MASTER_KEY}");

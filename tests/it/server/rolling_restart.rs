@@ -89,7 +89,7 @@ fn behind_proxy(database: &Database, address: &str) -> Launch {
 }
 
 #[test]
-fn instances_that_are_replaced_one_by_one_under_load_fail_nobody_and_lose_nothing() {
+fn instances_that_are_replaced_one_by_one_under_load_fail_no_request_and_lose_nothing() {
     let database = Database::create();
     let certificate = certificate();
     let mut programs: Vec<Program> = (0..INSTANCES)

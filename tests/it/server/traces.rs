@@ -40,7 +40,7 @@ fn of<'a>(spans: &'a [Value], name: &str) -> &'a Value {
 }
 
 #[test]
-fn a_request_is_a_span_of_the_trace_that_somebody_near_says_it_belongs_to() {
+fn a_request_is_a_span_of_the_trace_that_a_private_peer_names() {
     let (database, collector) = (Database::create(), Peer::start("otlp_collector.py", &[]));
     let program = traced(&database, &collector).start();
     let client = program.ready();
@@ -67,7 +67,7 @@ fn a_request_is_a_span_of_the_trace_that_somebody_near_says_it_belongs_to() {
 }
 
 #[test]
-fn whoever_comes_from_afar_hangs_nothing_into_a_trace() {
+fn a_public_peer_adds_nothing_to_a_trace() {
     let (database, collector) = (Database::create(), Peer::start("otlp_collector.py", &[]));
     let program = traced(&database, &collector).start();
     let client = program.ready();
@@ -79,7 +79,7 @@ fn whoever_comes_from_afar_hangs_nothing_into_a_trace() {
 }
 
 #[test]
-fn spans_name_nobody() {
+fn spans_identify_no_user() {
     let (database, collector) = (Database::create(), Peer::start("otlp_collector.py", &[]));
     let program = traced(&database, &collector).start();
     let secrets = super::logs::whole_flow(&program.ready());

@@ -189,7 +189,7 @@ impl Drop for Lower<'_> {
 }
 
 #[test]
-fn whoever_hangs_up_frees_the_place_in_the_queue() {
+fn a_client_that_hangs_up_frees_its_place_in_the_queue() {
     let place = DataDir::new();
     let program = slow_hashing(&place);
     let client = program.ready();
@@ -339,7 +339,7 @@ fn ask(address: &str) -> Option<String> {
 }
 
 #[test]
-fn whoever_was_taken_up_before_a_stop_under_load_is_answered() {
+fn a_request_that_was_accepted_before_a_stop_under_load_is_answered() {
     let place = DataDir::new();
     let program = Launch::dev().data_dir(&place).start();
     let client = program.ready();

@@ -168,7 +168,7 @@ fn every_kind_of_hash_opens_with_the_old_password_and_the_old_authenticator_and_
 }
 
 #[test]
-fn what_is_known_of_a_user_is_taken_over() {
+fn what_is_known_of_a_user_is_imported() {
     let database = Database::create();
     // As a spreadsheet exports it: with a byte order mark, and with what was pasted into its cells.
     let user = json!({
@@ -212,7 +212,7 @@ fn what_is_known_of_a_user_is_taken_over() {
 }
 
 #[test]
-fn roles_of_addresses_that_nobody_has_proven_are_dropped_and_told() {
+fn roles_of_unverified_addresses_are_dropped_and_reported() {
     let database = Database::create();
     let lines = [
         json!({"email": "a@old.example", "password_hash": HASH, "roles": ["admin"]}),
@@ -344,7 +344,7 @@ fn a_run_that_was_killed_in_the_middle_is_repeated_and_makes_everybody_once() {
 /// Also what it takes of memory and time; `scripts/test --all` runs it.
 #[test]
 #[ignore = "takes a while and tells nothing about changes elsewhere"]
-fn a_hundred_thousand_users_are_taken_over_in_one_run_of_bounded_memory() {
+fn a_hundred_thousand_users_are_imported_in_one_run_of_bounded_memory() {
     let database = Database::create();
     let launch = command(&database, &["-", "--json"]).piped();
     let (ended, taken) = timed(|| {

@@ -62,7 +62,7 @@ fn tend_until_done(connection: &mut PgConnection) {
 }
 
 #[test]
-fn nobody_changes_removes_or_empties_it_wherever_the_row_is() {
+fn no_statement_changes_removes_or_empties_it_wherever_the_row_is() {
     let database = TestDatabase::migrated();
     let mut connection = database.connect();
     insert(&mut connection, "'2020-05-05'");

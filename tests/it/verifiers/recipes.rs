@@ -243,7 +243,7 @@ fn the_tokens_of_the_service_pass_and_its_bad_examples_do_not() {
 }
 
 #[test]
-fn without_keys_a_token_is_not_judged() {
+fn without_keys_a_token_is_not_verified() {
     let closed_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let issuer = format!("http://{closed_port}");
     let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": forger::KID});

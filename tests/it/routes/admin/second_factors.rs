@@ -8,7 +8,7 @@ use crate::support::actors::{PASSWORD, PHONE, Person, log_in, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
-async fn somebody_who_lost_everything_starts_anew_and_is_told() {
+async fn a_user_who_lost_every_factor_starts_over_and_is_notified() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,email,sms")]).await;
     let admin = administrator(&app, "root@example.com").await;
     let jo = Person::sign_up(&app, "jo@example.com").await;

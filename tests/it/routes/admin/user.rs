@@ -228,7 +228,7 @@ async fn of_two_administrators_who_remove_each_other_one_stays() {
 }
 
 #[actix_web::test]
-async fn a_deleted_account_is_gone_with_all_it_had_and_its_owner_is_told() {
+async fn a_deleted_account_is_gone_with_all_it_had_and_its_owner_is_notified() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let jo = Person::sign_up_verified(&app, "jo@example.com").await;
@@ -286,7 +286,7 @@ async fn an_administrator_who_was_disabled_behind_our_back_is_out() {
 
 /// Whoever registers with a stranger's address could have roles granted to it, and the stranger could take the account over.
 #[actix_web::test]
-async fn roles_are_granted_to_proven_addresses_only_and_taken_from_all() {
+async fn roles_are_granted_to_verified_addresses_only_and_taken_from_all() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let jo = Person::sign_up(&app, "jo@example.com").await;

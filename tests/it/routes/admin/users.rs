@@ -214,7 +214,7 @@ async fn invited_and_asked_for(app: &TestApp, admin: &SignedIn, email: &str) -> 
 }
 
 #[actix_web::test]
-async fn an_invitation_counts_for_its_day_whoever_asks_for_a_reset_meanwhile() {
+async fn an_invitation_counts_for_its_day_despite_requests_for_a_reset() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let (invitation, asked_for) = invited_and_asked_for(&app, &admin, "jo@example.com").await;
@@ -323,7 +323,7 @@ async fn what_cannot_be_an_invitation_is_told() {
 
 /// An administrator mistypes the address: its reader, whoever that is, must not get the roles with the account.
 #[actix_web::test]
-async fn nobody_is_invited_with_roles() {
+async fn an_invitation_grants_no_roles() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let refused = invite(&app, &admin, json!({"email": "jo@example.com", "roles": ["editor"]})).await;

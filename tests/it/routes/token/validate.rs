@@ -25,7 +25,7 @@ async fn a_gateway_learns_who_calls() {
 
 /// That a signature was right is remembered; nothing else of a token is.
 #[actix_web::test]
-async fn a_token_that_was_good_a_moment_ago_is_judged_anew() {
+async fn a_token_that_was_good_a_moment_ago_is_validated_again() {
     let app = TestApp::new().await;
     let token = Person::sign_up(&app, "jo@example.com").await.access_token;
     let ask = async |token: &str| app.get_as("/token/validate", token).await;

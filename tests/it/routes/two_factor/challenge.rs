@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 const ALL: &[(&str, &str)] = &[("SECOND_FACTORS", "totp,email,sms")];
 
 #[actix_web::test]
-async fn a_texted_code_opens_the_second_door_with_two_factors() {
+async fn a_texted_code_completes_a_login_with_two_factors() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
@@ -37,7 +37,7 @@ async fn a_texted_code_opens_the_second_door_with_two_factors() {
 }
 
 #[actix_web::test]
-async fn a_mailed_code_opens_the_second_door_but_is_no_second_factor() {
+async fn a_mailed_code_completes_a_login_but_is_not_a_second_factor() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     signed_in.set_up_email(&app).await;
@@ -98,7 +98,7 @@ async fn a_code_counts_once_for_its_login_its_channel_and_its_time() {
 }
 
 #[actix_web::test]
-async fn the_enrolling_code_does_not_open_the_door_and_the_doors_code_does_not_enrol() {
+async fn an_enrolment_code_completes_no_login_and_a_login_code_enrols_nothing() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
@@ -136,7 +136,7 @@ async fn the_enrolling_code_does_not_open_the_door_and_the_doors_code_does_not_e
 }
 
 #[actix_web::test]
-async fn a_code_is_sent_anew_after_the_cool_down_and_the_attempts_go_on() {
+async fn a_code_is_sent_again_after_the_cool_down_and_attempts_are_not_reset() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
@@ -222,7 +222,7 @@ async fn what_is_not_set_up_is_not_sent() {
 }
 
 #[actix_web::test]
-async fn a_method_that_the_deployment_gives_up_is_not_offered_but_keeps_the_door_shut() {
+async fn a_method_that_the_deployment_gives_up_is_not_offered_but_still_required() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms"), ("TWO_FACTOR_POLICY", "optional")]).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;

@@ -4,7 +4,7 @@ use crate::support::actors::{Person, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
-async fn a_pending_secret_is_thrown_away_and_made_anew() {
+async fn a_pending_secret_is_replaced() {
     let app = TestApp::new().await;
     let person = Person::register(&app, "jo@example.com").await;
     let answer = app.post_as("/2fa/totp", &person.pre_auth_token).await.expect(201);
