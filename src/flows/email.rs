@@ -272,12 +272,12 @@ pub(super) fn reset_unverified_account(
     recovery::remove_second_factors(core, connection, user.id, request.now)?;
     end_all_sessions(core, connection, user, EndCause::UnverifiedAccountReset, request)?;
     let _kept = users::set_verified_email(connection, user.id, email, request.now)?;
-    record(core, connection, user, "taken_over", request)?;
+    record(core, connection, user, "unverified_account_reset", request)?;
     if user.roles.is_empty() {
         return Ok(());
     }
     managed_users::set_roles(connection, user.id, &[])?;
-    record(core, connection, user, "roles_taken_over", request)
+    record(core, connection, user, "unverified_account_roles_removed", request)
 }
 
 /// Takes the address of an account as proven whose invitation was used: the operator chose the address, and sent the link or

@@ -181,7 +181,7 @@ pub(super) fn notify(
 ) -> Result<(), Fault> {
     let Some(address) = user.verified_email().map(Email::as_str) else {
         if user.email.is_some() {
-            metrics::withheld(Purpose::Notice.as_str(), "unproven_address");
+            metrics::withheld(Purpose::Notice.as_str(), "unverified_address");
         }
         return Ok(());
     };

@@ -82,7 +82,7 @@ async fn delete_expired(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
         let pause = match retention::delete_expired(core).await {
             Ok(0) => {
-                done(core, "sweep");
+                done(core, "retention");
                 RETENTION_EVERY
             }
             Ok(_) => RETENTION_PAUSE,
@@ -101,7 +101,7 @@ async fn delete_expired(core: &Arc<Core>, mut stopping: Stopping) {
 async fn update_db_metrics(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
         match db_metrics::update(core).await {
-            Ok(()) => done(core, "measure"),
+            Ok(()) => done(core, "db_metrics"),
             Err(fault) => tracing::debug!(error = %fault, "what operators see of the database could not be looked at"),
         }
         if stops_within(&mut stopping, DB_METRICS_EVERY).await {

@@ -180,7 +180,7 @@ const WITHHELD: &[(&str, &[&str])] = &[
     ("email_verification", BOUND),
     ("email_change", BOUND),
     ("account_exists", BOUND),
-    ("notice", &["unproven_address", "merged"]),
+    ("notice", &["unverified_address", "merged"]),
 ];
 const CHANNELS: &[&str] = &["email", "sms"];
 const MESSAGE_STATES: &[&str] = &["pending", "dead"];
@@ -261,7 +261,7 @@ catalogue! {
     SIGNING_KEYS Kind::Gauge, "vestibule_signing_keys", Series::Each("state", &["next", "current", "retired"]),
         "Signing keys that are published.";
     JOB_SUCCESS Kind::Gauge, "vestibule_job_last_success_timestamp_seconds",
-        Series::Each("task", &["signing_keys", "outbox_email", "outbox_sms", "sweep", "measure"]),
+        Series::Each("task", &["signing_keys", "outbox_email", "outbox_sms", "retention", "db_metrics"]),
         "When each job last came to an end without a fault.";
     BUILD_INFO Kind::Gauge, "vestibule_build_info", Series::Each("version", &[env!("CARGO_PKG_VERSION")]),
         "Always 1; the version is in the label.";

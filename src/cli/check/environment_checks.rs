@@ -150,7 +150,7 @@ pub(super) fn metrics(config: &Config, report: &mut Report) {
              set METRICS_LISTEN to 127.0.0.1:8960"
                 .to_owned(),
         ),
-        MetricsListen::Off => (State::Skipped, "off: no measures are served".to_owned()),
+        MetricsListen::Off => (State::Skipped, "off: no metrics are served".to_owned()),
         MetricsListen::Named(listen) if reaches(listen, is_open_to_the_internet) => (
             State::Failed,
             format!("on {listen}, which the internet reaches: set METRICS_LISTEN to a private address"),
@@ -162,7 +162,7 @@ pub(super) fn metrics(config: &Config, report: &mut Report) {
         MetricsListen::Named(listen) => (State::Ok, format!("on {listen}")),
         MetricsListen::Default(address) => (State::Ok, format!("on {address}")),
     };
-    report.add("measures", state, detail);
+    report.add("metrics", state, detail);
 }
 
 fn reaches(listen: &Listen, concerns: impl Fn(IpAddr) -> bool) -> bool {

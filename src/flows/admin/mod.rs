@@ -144,7 +144,7 @@ impl AdminRefusal {
         match self {
             Self::NotAdministrator => Some("not_an_administrator"),
             Self::OwnAccount => Some("own_account"),
-            Self::UnverifiedAddress => Some("unproven_address"),
+            Self::UnverifiedAddress => Some("unverified_address"),
             Self::UnknownUser | Self::Roles(_) => None,
         }
     }

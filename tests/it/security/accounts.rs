@@ -268,7 +268,7 @@ async fn a_reset_account_loses_its_roles_and_the_trail_says_so() {
             .iter()
             .filter_map(|event| event["reason"].as_str())
             .collect();
-        for reason in ["taken_over", "roles_taken_over"] {
+        for reason in ["unverified_account_reset", "unverified_account_roles_removed"] {
             assert!(reasons.contains(&reason), "{reason}: {reasons:?}");
         }
     }

@@ -308,7 +308,7 @@ fn a_proxy_that_is_not_trusted() {
 fn metrics_that_can_be_reached_from_outside() {
     let deployment = Deployment::start();
     let check = deployment.check().env("VESTIBULE_METRICS_LISTEN", "203.0.113.5:8960");
-    assert_broken(check, "measures", &["which the internet reaches", "METRICS_LISTEN"]);
+    assert_broken(check, "metrics", &["which the internet reaches", "METRICS_LISTEN"]);
     // Through the public URL: here the one of development, which has one listener for everything.
     let database = Database::create();
     let open = settings(Launch::dev(), &database).start();

@@ -72,7 +72,7 @@ fn a_deployment_as_it_should_be_passes() {
         "settings",
         "master key",
         "trusted proxies",
-        "measures",
+        "metrics",
         "database",
         "clock",
         "schema",
@@ -96,14 +96,14 @@ fn a_deployment_as_it_should_be_passes() {
 #[test]
 fn metrics_that_everyone_can_reach_are_reported() {
     for (listen, state, detail) in [
-        ("off", "skipped", "no measures"),
+        ("off", "skipped", "no metrics"),
         ("10.0.0.5:8960", "ok", "on 10.0.0.5:8960"),
         ("[fd00::5]:8960", "ok", "on [fd00::5]:8960"),
         ("203.0.113.5:8960", "failed", "private address"),
         ("[2001:db8::5]:8960", "failed", "private address"),
     ] {
         let launch = check(NOWHERE).env("VESTIBULE_METRICS_LISTEN", listen);
-        assert_found(launch, "measures", state, detail);
+        assert_found(launch, "metrics", state, detail);
     }
 }
 
@@ -317,12 +317,7 @@ fn proxies_that_believe_any_client_are_reported() {
     let here = trusting("10.0.0.0/8,127.0.0.0/8").env("VESTIBULE_METRICS_LISTEN", "off");
     assert_found(here, "trusted proxies", "ok", "127.0.0.0/8");
     let blind = trusting("127.0.0.1/32").env("VESTIBULE_METRICS_LISTEN", "off");
-    assert_found(
-        blind,
-        "measures",
-        "warning",
-        "nothing shows how the service itself does",
-    );
+    assert_found(blind, "metrics", "warning", "nothing shows how the service itself does");
 }
 
 #[test]

@@ -236,7 +236,7 @@ fn what_was_not_sent_is_counted_with_what_it_was_for_and_why() {
         &before,
         &scrape(&client),
         &[
-            (&withheld("notice", "unproven_address"), 1.0),
+            (&withheld("notice", "unverified_address"), 1.0),
             (&withheld("notice", "merged"), 2.0),
             (&withheld("magic_link", "bound"), 2.0),
             ("vestibule_throttles_total{kind=\"sending\"}", 2.0),

@@ -302,7 +302,7 @@ async fn roles_are_granted_to_verified_addresses_only_and_taken_from_all() {
     app.get_as("/me", &jo.access_token).await.expect(200);
     assert_eq!(
         events(&app, &admin, "authz_fail").await[0]["reason"],
-        "unproven_address"
+        "unverified_address"
     );
     change(json!(["author"]), false).await.expect(200);
     change(json!(["author"]), false).await.expect(200);

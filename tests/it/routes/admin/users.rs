@@ -330,7 +330,7 @@ async fn an_invitation_grants_no_roles() {
     refused.expect_problem(409, "conflict");
     assert!(app.notifications("jo@example.com").await.is_empty());
     let refused = &events(&app, &admin, "authz_fail").await[0];
-    assert_eq!(refused["reason"], "unproven_address");
+    assert_eq!(refused["reason"], "unverified_address");
     invite(&app, &admin, json!({"email": "jo@example.com"}))
         .await
         .expect(201);
