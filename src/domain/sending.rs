@@ -22,7 +22,7 @@ pub const LINK_REQUESTS_RECORDED_AN_HOUR: i32 = 12;
 /// Most times in an hour that an address which was never proven may leave its account, by deletion or by a change. The links in
 /// its mail box end each time. Without a bound, a stranger who registers with the address, asks for links and leaves would use
 /// up what the address is sent, and its reader would have no link that works.
-const UNPROVEN_ADDRESS_LEAVES_AN_HOUR: i32 = 3;
+const UNVERIFIED_ADDRESS_LEAVES_AN_HOUR: i32 = 3;
 
 /// What a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Purpose {
 pub fn beyond(dispatch: &Dispatch<'_>, sends: bool) -> Quota {
     let scope = if sends { "beyond" } else { "not beyond" };
     let most = match dispatch.purpose {
-        Purpose::Link(purpose) => ends_in_an_hour(purpose.life()) + UNPROVEN_ADDRESS_LEAVES_AN_HOUR,
+        Purpose::Link(purpose) => ends_in_an_hour(purpose.life()) + UNVERIFIED_ADDRESS_LEAVES_AN_HOUR,
         Purpose::SignInCode | Purpose::EnrolmentCode | Purpose::AccountExists | Purpose::Notice => 0,
     };
     quota(dispatch, scope, dispatch.destination, 1, most)
@@ -92,11 +92,11 @@ fn ends_in_an_hour(life: TimeDelta) -> i32 {
 }
 
 /// Returns the bound on how often an address that was never proven leaves its account.
-pub fn leaving_unproven(address: &Email) -> Quota {
+pub fn leaving_unverified(address: &Email) -> Quota {
     Quota {
         subject: format!("leave {}", address.as_str()),
         window: TimeDelta::hours(1),
-        most: UNPROVEN_ADDRESS_LEAVES_AN_HOUR,
+        most: UNVERIFIED_ADDRESS_LEAVES_AN_HOUR,
     }
 }
 
@@ -382,7 +382,7 @@ mod tests {
             for act in acts {
                 match act {
                     Act::Wait(minutes) => now += minutes,
-                    Act::Leave if left < leaving_unproven(&email).most => (left, alive_until) = (left + 1, now),
+                    Act::Leave if left < leaving_unverified(&email).most => (left, alive_until) = (left + 1, now),
                     Act::Ask if now < 60 => {
                         let sends = used.send(&unverified, &stranger)
                             || used.take(beyond(&unverified, now >= alive_until)) && now >= alive_until;

@@ -16,7 +16,7 @@ use crate::domain::email::Email;
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message};
-use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unproven};
+use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unverified};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::metrics;
@@ -186,7 +186,7 @@ pub(super) fn wait_to_leave(
     let Some(email) = user.unverified_email().filter(|_| core.senders.has(Channel::Email)) else {
         return Ok(None);
     };
-    let wait = quotas::wait_or_take(core, connection, &[leaving_unproven(email)], now)?;
+    let wait = quotas::wait_or_take(core, connection, &[leaving_unverified(email)], now)?;
     if wait.is_some() {
         metrics::throttle("leaving");
     }
