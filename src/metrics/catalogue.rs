@@ -216,7 +216,7 @@ catalogue! {
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),
         "Right codes of authenticators by the time step they were for: all behind or all ahead means that our clock is wrong.";
     THROTTLES Kind::Counter, "vestibule_throttles_total",
-        Series::Each("kind", &["password_from_network", "password_from_anywhere", "second_factor", "password_disabled", "second_factors_disabled", "sending"]),
+        Series::Each("kind", &["password_from_network", "password_from_anywhere", "second_factor", "password_disabled", "second_factors_disabled", "sending", "leaving"]),
         "Waits that wrong passwords and codes began, what was disabled by the hundredth, and messages not sent because of a bound.";
     MESSAGES_WITHHELD Kind::Counter, "vestibule_messages_withheld_total", Series::Pairs(["purpose", "reason"], WITHHELD),
         "Messages that were not sent: a bound was used up, the address is not proven, or they were merged into one that follows.";
