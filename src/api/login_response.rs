@@ -4,7 +4,6 @@ use actix_web::HttpResponse;
 
 use super::dto::login::LoginResponse;
 use super::problem::{Code, Problem};
-use super::refresh_cookie;
 use super::state::ApiState;
 use crate::flows::login::Login;
 
@@ -16,9 +15,10 @@ use crate::flows::login::Login;
 pub fn answer(state: &ApiState, outcome: &Login) -> Result<HttpResponse, Problem> {
     match outcome {
         Login::Pending(pending) => Ok(HttpResponse::Ok().json(LoginResponse::pending(pending))),
-        Login::Authenticated(grant) => {
-            Ok(refresh_cookie::deliver(state, grant).json(LoginResponse::authenticated(grant)))
-        }
+        Login::Authenticated(grant) => Ok(state
+            .refresh_cookie
+            .deliver(grant)
+            .json(LoginResponse::authenticated(grant))),
         Login::Locked(wait) => Err(Problem::rate_limited(*wait)),
         Login::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
         Login::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),

@@ -13,7 +13,6 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::state::ApiState;
 use crate::domain::issuer;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::sign_in::TokenGrant;
@@ -52,33 +51,31 @@ impl RefreshCookie {
             .same_site(SameSite::Strict)
             .finish()
     }
-}
 
-/// Begins the answer that carries a grant; its refresh token goes into the cookie where the session asks for that.
-pub fn deliver(state: &ApiState, grant: &TokenGrant) -> HttpResponseBuilder {
-    let mut response = HttpResponse::Ok();
-    if grant.session.delivery == RefreshTokenTransport::Cookie {
-        let life = i64::try_from(grant.refresh_expires_in).unwrap_or(i64::MAX);
-        let mut cookie = state
-            .refresh_cookie
-            .with(grant.refresh_token.expose_secret().to_owned());
-        cookie.set_max_age(Duration::seconds(life));
+    /// Begins the answer that carries a grant; its refresh token goes into the cookie where the session asks for that.
+    pub fn deliver(&self, grant: &TokenGrant) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Ok();
+        if grant.session.delivery == RefreshTokenTransport::Cookie {
+            let life = i64::try_from(grant.refresh_expires_in).unwrap_or(i64::MAX);
+            let mut cookie = self.with(grant.refresh_token.expose_secret().to_owned());
+            cookie.set_max_age(Duration::seconds(life));
+            response.cookie(cookie);
+        }
+        response
+    }
+
+    /// Begins the answer that takes the cookie away.
+    pub fn clear(&self, response: &mut HttpResponseBuilder) {
+        let mut cookie = self.with(String::new());
+        cookie.make_removal();
         response.cookie(cookie);
     }
-    response
-}
 
-/// Begins the answer that takes the cookie away.
-pub fn clear(state: &ApiState, response: &mut HttpResponseBuilder) {
-    let mut cookie = state.refresh_cookie.with(String::new());
-    cookie.make_removal();
-    response.cookie(cookie);
-}
-
-/// Returns the refresh token in the request's cookie, if there is one.
-pub fn read(state: &ApiState, request: &HttpRequest) -> Option<SecretString> {
-    let cookie = request.cookie(&state.refresh_cookie.name)?;
-    Some(cookie.value().into())
+    /// Returns the refresh token in the request's cookie, if there is one.
+    pub fn read(&self, request: &HttpRequest) -> Option<SecretString> {
+        let cookie = request.cookie(&self.name)?;
+        Some(cookie.value().into())
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use crate::api::extract::bearer::Bearer;
 use crate::api::extract::json::OptionalJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
-use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::flows::logout::logout;
 
@@ -31,10 +30,10 @@ pub async fn log_out(
     body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let in_body = body.0.and_then(|body| body.refresh_token);
-    let in_cookie = refresh_cookie::read(&state, &request);
+    let in_cookie = state.refresh_cookie.read(&request);
     let mut response = HttpResponse::NoContent();
     if in_cookie.is_some() {
-        refresh_cookie::clear(&state, &mut response);
+        state.refresh_cookie.clear(&mut response);
     }
     let presented = in_body.or(in_cookie);
     match Bearer::of(&request) {

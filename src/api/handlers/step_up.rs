@@ -11,7 +11,6 @@ use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
-use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::Password;
@@ -38,7 +37,7 @@ pub async fn step_up(
     Then(caller, body): Then<SignedIn, StrictJson<StepUpRequest>>,
 ) -> Result<HttpResponse, Problem> {
     match step_up::step_up(&state.core, &caller.0, proof(&body.0)?, origin.0).await? {
-        StepUp::Granted(grant) => Ok(refresh_cookie::deliver(&state, &grant).json(TokenResponse::new(&grant))),
+        StepUp::Granted(grant) => Ok(state.refresh_cookie.deliver(&grant).json(TokenResponse::new(&grant))),
         StepUp::Refused(refusal) => Err(refusal.into()),
     }
 }

@@ -8,7 +8,6 @@ use crate::api::dto::tokens::{RefreshRequest, TokenResponse};
 use crate::api::extract::json::OptionalJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
-use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::flows::refresh::{self, Refresh};
 
@@ -30,10 +29,10 @@ pub async fn refresh_tokens(
 ) -> Result<HttpResponse, Problem> {
     let invalid = || Problem::of(Code::InvalidRefreshToken);
     let in_body = body.0.and_then(|body| body.refresh_token);
-    let presented = in_body.or_else(|| refresh_cookie::read(&state, &request));
+    let presented = in_body.or_else(|| state.refresh_cookie.read(&request));
     let presented = presented.ok_or_else(invalid)?;
     match refresh::refresh(&state.core, presented.expose_secret(), origin.0).await? {
-        Refresh::Granted(grant) => Ok(refresh_cookie::deliver(&state, &grant).json(TokenResponse::new(&grant))),
+        Refresh::Granted(grant) => Ok(state.refresh_cookie.deliver(&grant).json(TokenResponse::new(&grant))),
         Refresh::TooOften(wait) => Err(Problem::rate_limited(wait)),
         Refresh::Invalid => Err(invalid()),
     }

@@ -9,7 +9,6 @@ use crate::api::dto::two_factor::VerifyRequest;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
-use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::RefreshTokenTransport;
@@ -39,9 +38,10 @@ pub async fn verify(
         origin: origin.0,
     };
     match second_factor::verify(&state.core, pre_auth_token, attempt).await? {
-        Verification::SignedIn(signed_in) => {
-            Ok(refresh_cookie::deliver(&state, &signed_in.grant).json(TokenResponse::signed_in(&signed_in)))
-        }
+        Verification::SignedIn(signed_in) => Ok(state
+            .refresh_cookie
+            .deliver(&signed_in.grant)
+            .json(TokenResponse::signed_in(&signed_in))),
         Verification::Refused(refusal) => Err(refusal.into()),
         Verification::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
         Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
