@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::reader::ConfigFault;
+use super::fault::ConfigFault;
 use super::settings::{ALL, Setting};
 use crate::domain::typed_text;
 
