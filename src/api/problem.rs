@@ -355,7 +355,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::hasher::HashError;
+    use crate::crypto::stored_password::HashError;
     use crate::store::error::StoreError;
 
     /// The contract: a change of a row here breaks programs.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::fair_queue::{FairQueue, Requester, Ticket};
-use super::hasher::HashError;
+use super::stored_password::HashError;
 use crate::metrics::{self, Present, Stopwatch};
 
 /// How long one waits for a thread.

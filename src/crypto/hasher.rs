@@ -18,31 +18,14 @@ use zeroize::Zeroizing;
 use super::fair_queue::Requester;
 use super::foreign_hash;
 use super::hash_threads::HashThreads;
-use super::keyring::{DerivedKeys, Keyring, UnknownKey};
+use super::keyring::{DerivedKeys, Keyring};
 use super::retired_keys::Purpose;
+use super::stored_password::{HashError, StoredPassword};
 use crate::domain::password::{Password, PasswordRejection, PasswordRules};
 use crate::domain::random::{self, Random};
 
 /// The scheme that new hashes are made with; stored beside each hash.
 pub const SCHEME: &str = "bcrypt_hmac_sha384";
-
-/// A password hash as stored, with what is needed to check it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoredPassword {
-    /// How it was made.
-    pub scheme: String,
-    /// The master key whose pepper is in it; 0 where there is none, since another program made it.
-    pub key_id: u8,
-    /// The hash, as the scheme writes it; tells the cost.
-    pub hash: String,
-}
-
-/// A hash is not a bearer secret, but still nothing to print.
-impl std::fmt::Debug for StoredPassword {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "StoredPassword({}, {}, …)", self.scheme, self.key_id)
-    }
-}
 
 /// Whether a password was right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,23 +35,6 @@ pub enum PasswordVerdict {
     Right,
     /// It was not, or there is no such account.
     Wrong,
-}
-
-/// Hashing could not be done.
-#[derive(Debug, thiserror::Error)]
-pub enum HashError {
-    /// There was no place in the queue, another network took it, or the turn did not come in time. Try again later.
-    #[error("the password hashing queue is full")]
-    Busy,
-    /// The hash was made with a pepper that was not given.
-    #[error(transparent)]
-    UnknownKey(#[from] UnknownKey),
-    /// The stored scheme is not one we know.
-    #[error("the password scheme {0:?} is not known")]
-    UnknownScheme(String),
-    /// bcrypt refused its input, or its thread died.
-    #[error("a password could not be hashed: {0}")]
-    Failed(String),
 }
 
 /// Hashes and checks passwords.

@@ -14,4 +14,5 @@ pub mod mac;
 pub mod retired_keys;
 pub mod sealer;
 pub mod signing_key;
+pub mod stored_password;
 pub mod webhook_signer;

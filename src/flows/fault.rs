@@ -1,11 +1,11 @@
 //! What stops a flow that is nobody's wrong input: the one error type of the layer.
 
-use crate::crypto::hasher::HashError;
 use crate::crypto::jwt::SignError;
 use crate::crypto::keyring::UnknownKey;
 use crate::crypto::retired_keys::IdTaken;
 use crate::crypto::sealer::SealError;
 use crate::crypto::signing_key::SigningKeyError;
+use crate::crypto::stored_password::HashError;
 use crate::store::error::StoreError;
 use crate::store::transaction::Retryable;
 

@@ -2,7 +2,7 @@
 
 use super::{Core, Fault};
 use crate::crypto::fair_queue::Requester;
-use crate::crypto::hasher::StoredPassword;
+use crate::crypto::stored_password::StoredPassword;
 use crate::domain::breach_range::BreachRange;
 use crate::domain::password::{Password, PasswordRejection};
 

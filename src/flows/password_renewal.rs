@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{Core, Fault};
-use crate::crypto::hasher::{HashError, StoredPassword};
+use crate::crypto::stored_password::{HashError, StoredPassword};
 use crate::domain::ids::UserId;
 use crate::domain::password::Password;
 use crate::store::users;

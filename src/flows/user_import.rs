@@ -13,8 +13,8 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::{Core, Fault};
-use crate::crypto::hasher::StoredPassword;
 use crate::crypto::sealer::SealedAt;
+use crate::crypto::stored_password::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::{RequestId, TotpFactorId, UserId};

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::schema::users;
 use super::usernames::{self, ClaimedUsername, Claims};
-use crate::crypto::hasher::StoredPassword;
+use crate::crypto::stored_password::StoredPassword;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::message::Locale;

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::derived::fields;
 use super::{ARGON2D, BASE64, ForeignHashError, number};
-use crate::crypto::hasher::HashError;
+use crate::crypto::stored_password::HashError;
 
 /// Most memory of one hash, in KiB: 256 MiB. Django asks for 100 MiB, argon2-cffi for 64.
 const MOST_MEMORY: u32 = 256 << 10;

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{BASE64, ForeignHashError, number};
-use crate::crypto::hasher::HashError;
+use crate::crypto::stored_password::HashError;
 
 /// Most rounds of PBKDF2; frameworks ask for up to one and a half million. With SHA-512 so many take two seconds of a core.
 /// A hash that is longer than its digest takes all rounds for each digest that it is made of (RFC 8018 §5.2).

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::derived::{ScryptKey, fields};
 use super::{BASE64, ForeignHashError, number};
-use crate::crypto::hasher::HashError;
+use crate::crypto::stored_password::HashError;
 
 /// Bytes of a signer key, and so of a hash. Firebase's have 64. Of an empty one, every password would be right.
 const LENGTHS: std::ops::RangeInclusive<usize> = 32..=128;

@@ -22,7 +22,7 @@ use self::bcrypt_kinds::{BcryptHash, Preparation};
 use self::derived::{Digest, Pbkdf2Hash, ScryptHash};
 use self::firebase::FirebaseHash;
 use self::wordpress::PhpassHash;
-use super::hasher::{HashError, StoredPassword};
+use super::stored_password::{HashError, StoredPassword};
 
 /// The key id of hashes that have no pepper in them.
 pub const NO_PEPPER: u8 = 0;
