@@ -7,8 +7,8 @@
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+use super::connector::CONNECTION_NAME;
 use super::error::StoreError;
-use super::pool::CONNECTION_NAME;
 
 #[derive(QueryableByName)]
 struct NameRow {

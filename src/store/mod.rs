@@ -6,6 +6,7 @@
 pub mod audit_events;
 mod cached_statement;
 pub mod conditions;
+mod connector;
 pub mod error;
 pub mod inspection;
 pub mod instances;

@@ -2,26 +2,20 @@
 //!
 //! There are as many threads as connections, and one queue before them: a request leaves all of its SQL there as one piece of
 //! work, unless too much waits already, and takes it back when no thread has begun it in time.
-//!
-//! While the database cannot be reached, requests are told so at once: a failed attempt to connect marks the pool down, which
-//! ends every wait for a new connection; r2d2 keeps trying in the background, and the first success marks it up.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use diesel::connection::{CacheSize, SimpleConnection};
-use diesel::r2d2::{
-    ConnectionManager, CustomizeConnection, Error as ConnectError, HandleError, Pool, PooledConnection,
-};
-use diesel::{Connection, PgConnection};
-use secrecy::{ExposeSecret, SecretString};
+use diesel::PgConnection;
+use secrecy::SecretString;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::connector::Connector;
 use super::error::StoreError;
 use super::transaction::{Lease, Retryable, alone, in_transaction, reading};
 use crate::metrics::{self, Present, Stopwatch};
@@ -34,22 +28,6 @@ const WAITING_FOR_EACH: usize = 50;
 /// How long a request waits for all of its SQL. Statements have bounds of their own; this one is for a server that takes
 /// them and never answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request waits for a connection to be made, in steps between which it looks whether that is in vain.
-const CONNECT_STEP: Duration = Duration::from_millis(100);
-const CONNECT_STEPS: u32 = 20;
-/// Bounds on every connection: nothing hangs, nothing lingers in a transaction. A pooler in transaction mode would give
-/// them to whoever comes next, so there they are the database role's.
-const SESSION_SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; \
-     SET idle_in_transaction_session_timeout = '10s'; SET TimeZone = 'UTC'";
-
-/// What such a pooler keeps apart for each of its clients.
-const POOLED_SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'";
-
-/// What every connection is called, before the label of its instance's newest master key.
-pub(super) const CONNECTION_NAME: &str = "vestibule";
-
-type Manager = ConnectionManager<PgConnection>;
-
 /// The database, shared by everything that runs in this process.
 #[derive(Clone)]
 pub struct Database {
@@ -73,21 +51,8 @@ impl Database {
         let size = size.max(1);
         metrics::connections(size);
         let connections = usize::from(u16::try_from(size).unwrap_or(u16::MAX));
-        let reachable = Arc::new(AtomicBool::new(true));
-        let pool = Pool::builder()
-            .max_size(size)
-            .min_idle(Some(0))
-            // `BEGIN` tells a dead connection just as well, without a round trip of its own.
-            .test_on_check_out(false)
-            .error_handler(Box::new(MarkDown(Arc::clone(&reachable))))
-            .connection_customizer(Box::new(Prepare {
-                reachable: Arc::clone(&reachable),
-                pooled,
-                name: format!("{CONNECTION_NAME} {master_key}"),
-            }))
-            .build_unchecked(Manager::new(url.expose_secret()));
         Ok(Self {
-            connector: Connector { pool, reachable },
+            connector: Connector::new(url, size, pooled, master_key),
             threads: Arc::new(Threads::new(connections)?),
             places: Arc::new(Semaphore::new(connections * WAITING_FOR_EACH)),
             schema_is_ready: Arc::default(),
@@ -289,72 +254,5 @@ impl Drop for Threads {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// Hands out connections, and knows whether new ones can be made.
-#[derive(Clone)]
-pub(super) struct Connector {
-    pool: Pool<Manager>,
-    reachable: Arc<AtomicBool>,
-}
-
-impl Connector {
-    /// Takes an idle connection, which may have died, or waits for a new one as long as there is hope.
-    pub(super) fn connect(&self) -> Result<PooledConnection<Manager>, StoreError> {
-        if let Some(idle) = self.pool.try_get() {
-            return Ok(idle);
-        }
-        for _ in 0..CONNECT_STEPS {
-            if !self.reachable.load(Ordering::Acquire) {
-                return Err(StoreError::Unavailable("the server cannot be reached".to_owned()));
-            }
-            if let Ok(connection) = self.pool.get_timeout(CONNECT_STEP) {
-                return Ok(connection);
-            }
-        }
-        Err(StoreError::Unavailable("no connection was made in time".to_owned()))
-    }
-
-    /// Returns how many connections there may be, dead ones included.
-    pub(super) fn size(&self) -> u32 {
-        self.pool.max_size()
-    }
-}
-
-#[derive(Debug)]
-struct MarkDown(Arc<AtomicBool>);
-
-impl HandleError<ConnectError> for MarkDown {
-    fn handle_error(&self, error: ConnectError) {
-        if self.0.swap(false, Ordering::AcqRel) {
-            tracing::error!(%error, "the database cannot be reached; requests are answered 503 until it can");
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Prepare {
-    reachable: Arc<AtomicBool>,
-    pooled: bool,
-    name: String,
-}
-
-impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
-    fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), ConnectError> {
-        let settings = if self.pooled {
-            // A statement prepared on one session is not there on the next.
-            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
-            POOLED_SESSION_SETTINGS
-        } else {
-            SESSION_SETTINGS
-        };
-        // A label has digits, letters and a colon. As a parameter it would take another round trip.
-        let settings = format!("{settings}; SET application_name = '{}'", self.name);
-        connection.batch_execute(&settings).map_err(ConnectError::QueryError)?;
-        if !self.reachable.swap(true, Ordering::AcqRel) {
-            tracing::info!("the database can be reached again");
-        }
-        Ok(())
     }
 }

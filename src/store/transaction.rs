@@ -4,8 +4,8 @@ use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::r2d2::{ConnectionManager, PooledConnection};
 
+use super::connector::Connector;
 use super::error::StoreError;
-use super::pool::Connector;
 use crate::metrics::{self, BufferedCounters};
 
 /// How often a transaction that collided is tried in all.

@@ -153,6 +153,7 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
                 "cached_statement",
                 "migrations",
                 "schema",
+                "connector",
                 "pool",
                 "transaction",
                 "usernames::",
