@@ -9,6 +9,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+/// The audit trail's name for the count of one network.
+pub const FROM_NETWORK: &str = "from_network";
+/// The audit trail's name for the count of all networks together.
+pub const ANYWHERE: &str = "from_anywhere";
+/// The audit trail's name for the count of one session.
+pub const IN_SESSION: &str = "in_session";
+
 /// Wrong ones in a row that are the end of what was guessed at (NIST SP 800-63B-4 §3.2.2). Time forgives none of them, only a
 /// right one does.
 pub const MAX_CONSECUTIVE_FAILURES: i32 = 100;

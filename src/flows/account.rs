@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::sent_code::open_phone_number;
+use super::destination::open_phone_number;
 use super::sessions::Caller;
 use super::{Core, Fault};
 use crate::domain::email::Email;

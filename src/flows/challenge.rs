@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::destination::confirmed_destination;
 use super::proof::ProofContext;
-use super::sent_code::{CodeDispatch, CodeRequest, Sending, confirmed_destination, send_code};
+use super::sent_code::{CodeDispatch, CodeRequest, Sending, send_code};
 use super::sessions::Caller;
 use super::throttle::ProofSource;
 use super::{Core, Fault};

@@ -15,8 +15,8 @@ use super::login::{Taken, count_wrong, take_right};
 use super::proof::ProofRefusal;
 use super::sending::notify;
 use super::sessions::Caller;
-use super::throttle::{self, Admission, Throttle};
-use super::{Core, Fault, session_end};
+use super::throttle::{Admission, Throttle};
+use super::{Core, Fault, networks, session_end};
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::SessionId;
@@ -181,7 +181,7 @@ async fn compare(
         .db
         .read("email.admit", move |connection| -> Result<_, Fault> {
             let admission = shared.admit(connection, Some(user_id), (&asked_from, now))?;
-            let requester = throttle::requester(connection, Some(user_id), (&asked_from, now))?;
+            let requester = networks::requester(connection, Some(user_id), (&asked_from, now))?;
             Ok((admission, requester))
         })
         .await?;

@@ -9,10 +9,10 @@ use secrecy::SecretString;
 
 use super::account::load_second_factors;
 use super::email::{password_awaits_verification, requires_email_verification, send_email_verification};
-use super::outcomes::counted;
+use super::outcomes::{Outcome, counted};
 use super::sign_in::{self, SessionActivation, TokenGrant};
-use super::throttle::{self, Admission, Throttle};
-use super::{Core, Fault, TwoFactorPolicy, password_renewal, whole_seconds};
+use super::throttle::{Admission, Throttle};
+use super::{Core, Fault, TwoFactorPolicy, networks, password_renewal, whole_seconds};
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{AuthenticationMethod, Proofs};
@@ -41,6 +41,25 @@ pub enum Login {
     Locked(TimeDelta),
     /// Unknown, disabled or wrong: nobody is told which.
     InvalidCredentials,
+}
+
+impl Outcome for Login {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Pending(_) => "pending",
+            Self::Authenticated(_) => "authenticated",
+            Self::EmailNotVerified => "email_not_verified",
+            Self::Locked(_) => "locked",
+            Self::InvalidCredentials => "invalid_credentials",
+        }
+    }
+}
+
+/// Of a login with a token from a mail.
+impl Outcome for Option<Login> {
+    fn word(&self) -> &'static str {
+        self.as_ref().map_or("invalid_token", Outcome::word)
+    }
 }
 
 /// A login between its two doors.
@@ -130,7 +149,7 @@ async fn find(
             let user_id = user.as_ref().map(|found| found.user.id);
             Ok(match throttle.admit(connection, user_id, (&origin, now))? {
                 Admission::Admitted { .. } if may_wait => {
-                    let requester = throttle::requester(connection, user_id, (&origin, now))?;
+                    let requester = networks::requester(connection, user_id, (&origin, now))?;
                     Found::Admitted(Box::new((user, requester)))
                 }
                 Admission::Admitted { .. } => Found::Admitted(Box::new((user, Requester::stranger(origin.ip)))),

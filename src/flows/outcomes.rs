@@ -1,14 +1,8 @@
 //! What flows came to, as it is counted: one word for each outcome.
 
 use super::Fault;
-use super::login::Login;
-use super::password::{Change, Reset};
-use super::proof::ProofRefusal;
-use super::refresh::Refresh;
-use super::register::Registration;
-use super::second_factor::Verification;
-use super::step_up::StepUp;
 use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::failed_attempts::FROM_NETWORK;
 use crate::metrics;
 
 /// Something that a flow can come to.
@@ -30,99 +24,10 @@ pub(super) fn counted<T: Outcome>(flow: &'static str, ended: Result<T, Fault>) -
     ended
 }
 
-impl Outcome for Login {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Pending(_) => "pending",
-            Self::Authenticated(_) => "authenticated",
-            Self::EmailNotVerified => "email_not_verified",
-            Self::Locked(_) => "locked",
-            Self::InvalidCredentials => "invalid_credentials",
-        }
-    }
-}
-
-/// Of a login with a token from a mail.
-impl Outcome for Option<Login> {
-    fn word(&self) -> &'static str {
-        self.as_ref().map_or("invalid_token", Outcome::word)
-    }
-}
-
-impl Outcome for ProofRefusal {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::InvalidCode(_) => "invalid_code",
-            Self::Locked(_) => "locked",
-        }
-    }
-}
-
-impl Outcome for Verification {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::SignedIn(_) => "signed_in",
-            Self::Refused(refusal) => refusal.word(),
-            Self::EmailNotVerified => "email_not_verified",
-            Self::InvalidPreAuthToken => "invalid_token",
-        }
-    }
-}
-
-impl Outcome for StepUp {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Granted(_) => "granted",
-            Self::Refused(refusal) => refusal.word(),
-        }
-    }
-}
-
-impl Outcome for Registration {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Created(_) => "created",
-            Self::Accepted => "accepted",
-            Self::EmailTaken => "email_taken",
-            Self::UsernameTaken => "username_taken",
-            Self::PasswordRejected(_) => "password_rejected",
-            Self::Closed => "closed",
-        }
-    }
-}
-
-impl Outcome for Change {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Changed => "done",
-            Self::Refused(refusal) => refusal.word(),
-            Self::Rejected(_) => "password_rejected",
-        }
-    }
-}
-
-impl Outcome for Reset {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::InvalidToken => "invalid_token",
-            Self::Rejected(_) => "password_rejected",
-        }
-    }
-}
-
-/// Operators are told more of a refresh than who asked for it.
-impl Outcome for (Refresh, &'static str) {
-    fn word(&self) -> &'static str {
-        self.1
-    }
-}
-
 /// Counts the waits and the ends that events tell of.
 pub(super) fn count_throttles(event: &AuditEvent) {
     let kind = match (event.name, event.reason) {
-        (EventName::LoginLock, Some("from_network")) => "password_from_network",
+        (EventName::LoginLock, Some(FROM_NETWORK)) => "password_from_network",
         (EventName::LoginLock, _) => "password_from_anywhere",
         (EventName::MfaLock, _) => "second_factor",
         (EventName::LoginFailMax, _) => "password_disabled",

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use super::email::{confirm_invited, end_all_sessions, reset_unverified_account};
 use super::links::{self, Request};
-use super::outcomes::counted;
-use super::proof::{ProofContext, ProofRefusal, ProofResult};
+use super::outcomes::{Outcome, counted};
+use super::proof::{ComparedPassword, ProofContext, ProofRefusal, ProofResult};
 use super::sending::notify;
 use super::sessions::Caller;
-use super::step_up::{ComparedPassword, Holder, compare};
+use super::step_up::{Holder, compare};
 use super::throttle::ProofSource;
 use super::{Core, Fault, new_password, session_end};
 use crate::crypto::fair_queue::Requester;
-use crate::crypto::hasher::StoredPassword;
+use crate::crypto::stored_password::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
 use crate::domain::message::Message;
@@ -37,6 +37,16 @@ pub enum Change {
     Refused(ProofRefusal),
     /// The new password is refused.
     Rejected(PasswordRejection),
+}
+
+impl Outcome for Change {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Changed => "done",
+            Self::Refused(refusal) => refusal.word(),
+            Self::Rejected(_) => "password_rejected",
+        }
+    }
 }
 
 /// Changes the caller's password for another.
@@ -136,6 +146,16 @@ pub enum Reset {
     InvalidToken,
     /// The new password is refused; the token still counts.
     Rejected(PasswordRejection),
+}
+
+impl Outcome for Reset {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::InvalidToken => "invalid_token",
+            Self::Rejected(_) => "password_rejected",
+        }
+    }
 }
 
 /// Sets a new password with a token from a mail.

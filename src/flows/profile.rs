@@ -156,7 +156,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
                 at: now,
                 released_usernames: usernames::list_released(connection, user.id, now)?,
                 factors: load_factors(&shared, connection, (&user, Some(key)), now)?,
-                phone_number: super::sent_code::phone_number(&shared, connection, &user)?,
+                phone_number: super::destination::phone_number(&shared, connection, &user)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,
                 sessions: sessions::list_records(connection, user.id)?,
                 events: own_events(connection, user.id, None, MOST_EXPORTED_EVENTS)?,

@@ -8,10 +8,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
+use super::destination::{Destination, confirmed_destination};
+use super::outcomes::Outcome;
 use super::security_notices::{notify_failures, notify_success};
 use super::sending::notify;
-use super::sent_code::{Destination, confirmed_destination};
-use super::step_up::ComparedPassword;
 use super::throttle::{Buckets, Guard, ProofSource, count_on_account};
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
@@ -105,6 +105,25 @@ pub enum ProofRefusal {
     ),
     /// Not looked at: there were too many wrong ones before.
     Locked(TimeDelta),
+}
+
+impl Outcome for ProofRefusal {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::InvalidCode(_) => "invalid_code",
+            Self::Locked(_) => "locked",
+        }
+    }
+}
+
+/// What a comparison of passwords said. Nothing was held meanwhile, so that another password may be the account's by now.
+#[derive(Clone, Copy)]
+pub(super) struct ComparedPassword {
+    /// Whether it was right.
+    pub(super) right: bool,
+    /// The version of the password that it was compared with.
+    pub(super) version: Option<i32>,
 }
 
 /// What became of a proof.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::account::load_second_factors;
-use super::proof::{ProofContext, ProofRefusal};
+use super::proof::{ComparedPassword, ProofContext, ProofRefusal};
 use super::sending::notify;
-use super::step_up::{self, ComparedPassword, RecentCaller};
+use super::step_up::{self, RecentCaller};
 use super::throttle::{ProofSource, forget_codes};
 use super::{Core, Fault};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outcomes::counted;
+use super::outcomes::{Outcome, counted};
 use super::sending::notify;
 use super::sign_in::{self, TokenGrant};
 use super::{Core, Fault, session_end};
@@ -38,6 +38,13 @@ pub enum Refresh {
     TooOften(TimeDelta),
     /// The token is not good, for whatever reason.
     Invalid,
+}
+
+/// Operators are told more of a refresh than who asked for it.
+impl Outcome for (Refresh, &'static str) {
+    fn word(&self) -> &'static str {
+        self.1
+    }
 }
 
 /// A session that goes on, with its account.

@@ -7,11 +7,11 @@ use secrecy::SecretString;
 use super::email::{self, send_email_verification};
 use super::enrolment::{PreparedFactor, TotpEnrolment};
 use super::links::{Request, require_mail};
-use super::outcomes::counted;
+use super::outcomes::{Outcome, counted};
 use super::throttle::identifier_hash;
 use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
 use crate::crypto::fair_queue::Requester;
-use crate::crypto::hasher::StoredPassword;
+use crate::crypto::stored_password::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
@@ -38,6 +38,19 @@ pub enum Registration {
     PasswordRejected(PasswordRejection),
     /// Accounts are made by operators only.
     Closed,
+}
+
+impl Outcome for Registration {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Created(_) => "created",
+            Self::Accepted => "accepted",
+            Self::EmailTaken => "email_taken",
+            Self::UsernameTaken => "username_taken",
+            Self::PasswordRejected(_) => "password_rejected",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// A new account between its two doors.

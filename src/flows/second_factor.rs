@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::audit::note_unreadable;
 use super::email::requires_email_verification;
-use super::outcomes::counted;
+use super::outcomes::{Outcome, counted};
 use super::proof::{ProofContext, ProofRefusal, VerifiedFactor};
 use super::sign_in::{self, SessionActivation, TokenGrant};
 use super::throttle::{Guard, ProofSource};
@@ -35,6 +35,17 @@ pub enum Verification {
     EmailNotVerified,
     /// The pre-auth token is unknown, expired, used up, or its account is gone.
     InvalidPreAuthToken,
+}
+
+impl Outcome for Verification {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::SignedIn(_) => "signed_in",
+            Self::Refused(refusal) => refusal.word(),
+            Self::EmailNotVerified => "email_not_verified",
+            Self::InvalidPreAuthToken => "invalid_token",
+        }
+    }
 }
 
 /// What a right code brings.

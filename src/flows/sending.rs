@@ -7,8 +7,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::networks::{is_known_network, network_name};
 use super::quotas::{count_since_first, wait_or_take};
-use super::throttle::{is_known_network, network_name};
 use super::{Core, Fault};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::RequestOrigin;

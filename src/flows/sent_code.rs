@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::destination::{Destination, destination_of};
 use super::proof::{ProofContext, ProofRefusal};
 use super::sending::{Contents, Decision, Permit, decide, notify, post};
 use super::step_up::RecentCaller;
@@ -15,56 +16,18 @@ use super::throttle::{Guard, ProofSource};
 use super::{Core, Fault, account, recovery};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::email::Email;
-use crate::domain::ids::{SentCodeFactorId, SessionId, UserId};
+use crate::domain::ids::{SentCodeFactorId, SessionId};
 use crate::domain::message::{Channel, Message};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::sending::Dispatch;
 use crate::domain::sent_code::{self, CodePlace, CodePurpose, RESEND_AFTER_SECONDS, SentCode};
 use crate::domain::user::User;
-use crate::store::sent_code_factors::{NewPendingFactor, StoredFactor};
+use crate::store::sent_code_factors::NewPendingFactor;
 use crate::store::sent_codes::NewCode;
 use crate::store::{PgConnection, sent_code_factors, sent_codes};
 
 /// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
 const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
-
-/// Where a code goes.
-#[derive(Clone)]
-pub(super) enum Destination {
-    Email(Email),
-    Phone(PhoneNumber),
-}
-
-impl Destination {
-    pub(super) const fn channel(&self) -> Channel {
-        match self {
-            Self::Email(_) => Channel::Email,
-            Self::Phone(_) => Channel::Sms,
-        }
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        match self {
-            Self::Email(address) => address.as_str(),
-            Self::Phone(number) => number.as_str(),
-        }
-    }
-
-    fn hint(&self) -> String {
-        match self {
-            Self::Email(address) => address.hint(),
-            Self::Phone(number) => number.hint(),
-        }
-    }
-
-    fn block(&self) -> Option<&str> {
-        match self {
-            Self::Email(_) => None,
-            Self::Phone(number) => Some(number.block()),
-        }
-    }
-}
 
 /// A code that is on its way.
 pub struct CodeDispatch {
@@ -195,47 +158,6 @@ impl CodeRequest<'_> {
         let contents = Contents { message, locale, life };
         post(core, connection, permit, contents, (self.origin, self.now))
     }
-}
-
-/// Returns the confirmed phone number of a user, for the user alone.
-pub(super) fn phone_number(core: &Core, connection: &mut PgConnection, user: &User) -> Result<Option<String>, Fault> {
-    let factors = sent_code_factors::list_active(connection, user.id)?;
-    let phone = factors.iter().find(|factor| factor.channel == Channel::Sms);
-    phone
-        .map(|factor| Ok(open_phone_number(core, user.id, factor)?.as_str().to_owned()))
-        .transpose()
-}
-
-/// Opens the phone number of a factor.
-pub(super) fn open_phone_number(core: &Core, user_id: UserId, factor: &StoredFactor) -> Result<PhoneNumber, Fault> {
-    let sealed = factor.sealed_phone_number.as_deref().unwrap_or_default();
-    let number = core.sealer.open(&SealedAt::phone_number(factor.id, user_id), sealed)?;
-    Ok(PhoneNumber::from_stored(String::from_utf8_lossy(&number).into_owned()))
-}
-
-/// Finds where the codes of a user's confirmed factor go. `None`: there is no such factor, or the deployment does not use
-/// the channel.
-pub(super) fn confirmed_destination(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-    channel: Channel,
-) -> Result<Option<Destination>, Fault> {
-    if !core.settings.channels.contains(&channel) {
-        return Ok(None);
-    }
-    let factors = sent_code_factors::list_active(connection, user.id)?;
-    let Some(factor) = factors.iter().find(|factor| factor.channel == channel) else {
-        return Ok(None);
-    };
-    destination_of(core, user, factor)
-}
-
-fn destination_of(core: &Core, user: &User, factor: &StoredFactor) -> Result<Option<Destination>, Fault> {
-    Ok(match factor.channel {
-        Channel::Email => user.verified_email().cloned().map(Destination::Email),
-        Channel::Sms => Some(Destination::Phone(open_phone_number(core, user.id, factor)?)),
-    })
 }
 
 /// What became of the wish for a new factor.

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::load_second_factors;
 use super::audit::note_unreadable;
-use super::outcomes::counted;
-use super::proof::{ProofContext, ProofRefusal, ProofResult};
+use super::outcomes::{Outcome, counted};
+use super::proof::{ComparedPassword, ProofContext, ProofRefusal, ProofResult};
 use super::sessions::Caller;
 use super::sign_in::{self, TokenGrant};
 use super::throttle::{Buckets, ProofSource};
@@ -183,6 +183,15 @@ pub enum StepUp {
     Refused(ProofRefusal),
 }
 
+impl Outcome for StepUp {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Granted(_) => "granted",
+            Self::Refused(refusal) => refusal.word(),
+        }
+    }
+}
+
 enum Checked {
     Password(ComparedPassword),
     Code(SecondFactorCode),
@@ -246,15 +255,6 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
         }
         Err(refusal) => Ok(StepUp::Refused(refusal)),
     }
-}
-
-/// What a comparison of passwords said. Nothing was held meanwhile, so that another password may be the account's by now.
-#[derive(Clone, Copy)]
-pub(super) struct ComparedPassword {
-    /// Whether it was right.
-    pub(super) right: bool,
-    /// The version of the password that it was compared with.
-    pub(super) version: Option<i32>,
 }
 
 /// Compares a password with that of the session's account, holding nothing while hashing. Nothing is hashed while the

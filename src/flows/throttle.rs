@@ -14,14 +14,13 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
+use super::networks::{is_known_network, network_name};
 use super::sending::notify;
 use super::{Core, Fault};
-use crate::crypto::fair_queue::Requester;
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
-use crate::domain::failed_attempts::{self, BackoffPolicy, FailedAttempts};
+use crate::domain::failed_attempts::{self, ANYWHERE, BackoffPolicy, FROM_NETWORK, FailedAttempts, IN_SESSION};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
@@ -29,12 +28,6 @@ use crate::domain::user::Identifier;
 use crate::store::throttles::Counted;
 use crate::store::{PgConnection, sessions, throttles, users};
 
-/// What the audit trail calls the count of one network, of all networks together, and of one session.
-const FROM_NETWORK: &str = "from_network";
-const ANYWHERE: &str = "from_anywhere";
-const IN_SESSION: &str = "in_session";
-/// How long a network is the owner's after a sign-in from there.
-const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 /// How long a count of wrong codes is remembered at most: see the curves.
 const CODES_REMEMBERED: TimeDelta = TimeDelta::days(1);
 
@@ -371,39 +364,4 @@ fn name_of(identifier: &Identifier) -> String {
         Identifier::Email(email) => format!("email {}", email.as_str()),
         Identifier::Username(username) => format!("username {}", username.as_str()),
     }
-}
-
-/// Returns the name of the network that a request comes from; empty where its address is not known.
-pub(super) fn network_name(origin: &RequestOrigin) -> String {
-    origin.ip.map(|ip| network_of(ip).to_string()).unwrap_or_default()
-}
-
-/// Tells the hashing queue who asks for an account's password. A name without an account costs the same statement.
-pub(super) fn requester(
-    connection: &mut PgConnection,
-    user_id: Option<UserId>,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<Requester, Fault> {
-    Ok(if is_known_network(connection, user_id, (origin, now))? {
-        Requester::known(origin.ip)
-    } else {
-        Requester::stranger(origin.ip)
-    })
-}
-
-/// Tells whether a request comes from a network that the user signed in from lately. `None` is nobody, whose networks
-/// are not known, and costs the same statement.
-pub(super) fn is_known_network(
-    connection: &mut PgConnection,
-    user_id: Option<UserId>,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<bool, Fault> {
-    let Some(ip) = origin.ip else {
-        return Ok(false);
-    };
-    // The nil id has no sessions: a name without an account costs the same statement.
-    let user_id = user_id.unwrap_or_else(|| UserId::from_uuid(Uuid::nil()));
-    let known = sessions::origins_since(connection, user_id, None, now - KNOWN_FOR)?;
-    let network = network_of(ip);
-    Ok(known.iter().any(|known| known.ip.map(network_of) == Some(network)))
 }
