@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use crate::api::state::MovableClock;
 use crate::domain::clock::Clock;
+use crate::domain::clock::MovableClock;
 use crate::domain::random::Random;
 
 /// The machine's clock.

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 use super::branding::Branding;
 use super::origins::Origins;
 use super::refresh_cookie::RefreshCookie;
-use crate::domain::clock::Clock;
+use crate::domain::clock::MovableClock;
 use crate::flows::Core;
 use crate::metrics::Exposition;
 
@@ -42,13 +42,4 @@ pub struct ApiState {
 pub struct Development {
     /// The service's clock, which can be moved forward.
     pub clock: Arc<dyn MovableClock>,
-}
-
-/// A clock that tests and client developers move.
-pub trait MovableClock: Clock {
-    /// Moves the clock forward.
-    fn advance(&self, by: chrono::TimeDelta);
-
-    /// Returns how far it was moved in all.
-    fn offset(&self) -> chrono::TimeDelta;
 }

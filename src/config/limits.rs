@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::settings;
 use crate::breach_list::BreachListUrl;
 use crate::domain::password::{MIN_LENGTH_FLOOR, PasswordRules};
-use crate::flows::TwoFactorPolicy;
+use crate::domain::policy::TwoFactorPolicy;
 
 /// Shortest password where it stands alone (NIST SP 800-63B-4 §3.1.1.2).
 const SINGLE_FACTOR_MIN_LENGTH: usize = 15;

@@ -28,7 +28,7 @@ pub use self::source::{SecretFile, Source};
 pub use self::tokens::TokensConfig;
 
 use self::reader::Reader;
-use crate::flows::{RegistrationMode, TwoFactorPolicy};
+use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
 
 /// What the settings are read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

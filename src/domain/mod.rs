@@ -26,6 +26,7 @@ pub mod numbering_plan;
 pub mod opaque_token;
 pub mod password;
 pub mod phone_number;
+pub mod policy;
 pub mod random;
 pub mod recovery_code;
 pub mod roles;

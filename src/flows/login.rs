@@ -12,7 +12,7 @@ use super::email::{password_awaits_verification, requires_email_verification, se
 use super::outcomes::{Outcome, counted};
 use super::sign_in::{self, SessionActivation, TokenGrant};
 use super::throttle::{Admission, Throttle};
-use super::{Core, Fault, TwoFactorPolicy, networks, password_renewal, whole_seconds};
+use super::{Core, Fault, networks, password_renewal, whole_seconds};
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{AuthenticationMethod, Proofs};
@@ -21,6 +21,7 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
+use crate::domain::policy::TwoFactorPolicy;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::{Identifier, SecondFactors, User};

@@ -71,6 +71,7 @@ use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRules;
 use crate::domain::phone_number::SmsCountries;
+use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
 use crate::domain::random::Random;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
@@ -169,43 +170,6 @@ impl Settings {
             || factors.totp
             || by(Channel::Sms, &factors.phone_hint)
             || by(Channel::Email, &factors.email_hint)
-    }
-}
-
-/// Whether everybody needs a second factor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TwoFactorPolicy {
-    /// Everybody does: without one, a password opens nothing but the enrolment.
-    Required,
-    /// Only those who have one.
-    Optional,
-}
-
-impl TwoFactorPolicy {
-    /// Returns the policy's name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Required => "required",
-            Self::Optional => "optional",
-        }
-    }
-}
-
-/// Who may make an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegistrationMode {
-    /// Everybody; a taken name is told.
-    Explicit,
-    /// Everybody; who registers learns by mail only whether the address was taken.
-    Private,
-    /// Nobody but operators.
-    Closed,
-}
-
-impl RegistrationMode {
-    /// Tells whether an answer may say that an address is another account's. Otherwise only mail to that address does.
-    const fn reveals_taken_addresses(self) -> bool {
-        matches!(self, Self::Explicit)
     }
 }
 

@@ -9,15 +9,17 @@ use super::enrolment::{PreparedFactor, TotpEnrolment};
 use super::links::{Request, require_mail};
 use super::outcomes::{Outcome, counted};
 use super::throttle::identifier_hash;
-use super::{Core, Fault, RegistrationMode, new_password, whole_seconds};
+use super::{Core, Fault, new_password, whole_seconds};
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
+use crate::domain::policy::RegistrationMode;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::store::sessions::NewSession;
 use crate::store::users::{Insertion, NewNames};
@@ -36,6 +38,8 @@ pub enum Registration {
     UsernameTaken,
     /// The password is refused.
     PasswordRejected(PasswordRejection),
+    /// The deployment does not take an account with these names.
+    Invalid(InvalidInput),
     /// Accounts are made by operators only.
     Closed,
 }
@@ -48,6 +52,7 @@ impl Outcome for Registration {
             Self::EmailTaken => "email_taken",
             Self::UsernameTaken => "username_taken",
             Self::PasswordRejected(_) => "password_rejected",
+            Self::Invalid(_) => "invalid_names",
             Self::Closed => "closed",
         }
     }
@@ -89,6 +94,13 @@ async fn apply(
 ) -> Result<Registration, Fault> {
     if core.settings.registration == RegistrationMode::Closed {
         return Ok(Registration::Closed);
+    }
+    let settings = &core.settings;
+    if let Err(invalid) = settings
+        .registration
+        .check(&names, settings.email_verification_required)
+    {
+        return Ok(Registration::Invalid(invalid));
     }
     // Hashed before anybody looks whether the names are taken: a taken name is told no sooner than a free one.
     let password = match new_password::hash(core, Requester::stranger(origin.ip), password, names.words()).await? {

@@ -128,6 +128,7 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             "accepted",
             "email_taken",
             "username_taken",
+            "invalid_names",
             "password_rejected",
             "closed",
             UNAVAILABLE,

@@ -13,11 +13,9 @@ use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::password::Password;
 use crate::domain::user::{AccountNames, SecondFactors};
-use crate::flows::RegistrationMode;
 use crate::flows::register::{NewAccount, Registration, register as register_flow};
 
 /// Creates an account
@@ -50,20 +48,6 @@ pub async fn register(
     let request = body.0;
     let locale = Locale::requested(request.locale.as_deref(), languages);
     let names = AccountNames::parse(request.email.as_deref(), request.username.as_deref())?;
-    if state.core.settings.email_verification_required && names.email.is_none() {
-        return Err(InvalidInput::of("/email", "is needed here, and is to be confirmed").into());
-    }
-    if state.core.settings.registration == RegistrationMode::Private
-        && names.email.is_some()
-        && names.username.is_some()
-    {
-        // Whether the name is taken afterwards would tell whether the address was taken before.
-        return Err(InvalidInput::of(
-            "/username",
-            "cannot come with an address here; choose it after signing in",
-        )
-        .into());
-    }
     let outcome = register_flow(&state.core, names, Password::new(&request.password), locale, origin.0).await?;
     match outcome {
         Registration::Created(account) => Ok(HttpResponse::Created().json(created(&account)?)),
@@ -71,6 +55,7 @@ pub async fn register(
         Registration::EmailTaken => Err(Problem::of(Code::EmailTaken)),
         Registration::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
         Registration::PasswordRejected(rejection) => Err(rejection.into()),
+        Registration::Invalid(invalid) => Err(invalid.into()),
         Registration::Closed => Err(Problem::new(Code::Forbidden, "Registration is closed.")),
     }
 }

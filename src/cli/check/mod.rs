@@ -17,7 +17,8 @@ use crate::app::{self, Environment};
 use crate::config::source::log_filter;
 use crate::config::{self, Config, MasterKeySource};
 use crate::domain::message::Channel;
-use crate::flows::{Core, RegistrationMode, check};
+use crate::domain::policy::RegistrationMode;
+use crate::flows::{Core, check};
 use crate::telemetry;
 
 /// What stands in the place of a master key that the first start is to make; nothing is made with it.

@@ -1,0 +1,82 @@
+//! What a deployment decides about registration and second factors.
+
+use super::input::InvalidInput;
+use super::user::AccountNames;
+
+/// Whether everybody needs a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TwoFactorPolicy {
+    /// Everybody does: without one, a password opens nothing but the enrolment.
+    Required,
+    /// Only those who have one.
+    Optional,
+}
+
+impl TwoFactorPolicy {
+    /// Returns the policy's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
+    }
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Everybody; a taken name is told.
+    Explicit,
+    /// Everybody; who registers learns by mail only whether the address was taken.
+    Private,
+    /// Nobody but operators.
+    Closed,
+}
+
+impl RegistrationMode {
+    /// Tells whether an answer may say that an address is another account's. Otherwise only mail to that address does.
+    pub const fn reveals_taken_addresses(self) -> bool {
+        matches!(self, Self::Explicit)
+    }
+
+    /// Checks which names a registration has.
+    ///
+    /// # Errors
+    ///
+    /// Requires an address where accounts are used only after it is verified. Refuses a user name beside an address in
+    /// private mode: whether the name is taken afterwards would tell whether the address was taken before.
+    pub fn check(self, names: &AccountNames, email_verification_required: bool) -> Result<(), InvalidInput> {
+        if email_verification_required && names.email.is_none() {
+            return Err(InvalidInput::of("/email", "is needed here, and is to be confirmed"));
+        }
+        if self == Self::Private && names.email.is_some() && names.username.is_some() {
+            let detail = "cannot come with an address here; choose it after signing in";
+            return Err(InvalidInput::of("/username", detail));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mode_takes_the_names_that_tell_nothing() {
+        let (email, username) = (Some("jo@example.com"), Some("jo"));
+        for (mode, names, required, refused) in [
+            (RegistrationMode::Explicit, (email, username), true, None),
+            (RegistrationMode::Explicit, (None, username), false, None),
+            (RegistrationMode::Explicit, (None, username), true, Some("/email")),
+            (RegistrationMode::Private, (email, username), false, Some("/username")),
+            (RegistrationMode::Private, (email, None), true, None),
+            (RegistrationMode::Private, (None, username), false, None),
+            (RegistrationMode::Private, (None, username), true, Some("/email")),
+        ] {
+            let given = AccountNames::parse(names.0, names.1).unwrap();
+            let checked = mode.check(&given, required);
+            let pointer = checked.err().map(|invalid| invalid.errors[0].pointer);
+            assert_eq!(pointer, refused, "{mode:?} {names:?} {required}");
+        }
+    }
+}
