@@ -1,98 +1,24 @@
-//! Arrows point down: who may use whom, read from the sources.
+//! Arrows point down: what each part of the program uses, read from the sources by a parser, is what ARCHITECTURE.md says.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Each layer with the parts of the crate that its files may name.
-const MAY_USE: [(&str, &[&str]); 18] = [
-    ("domain", &["domain"]),
-    // Counts, and decides nothing: so every layer but the pure one may call it.
-    ("metrics", &["metrics"]),
-    ("crypto", &["crypto", "domain", "metrics"]),
-    ("embedded_postgres", &["embedded_postgres"]),
-    ("store", &["store", "domain", "crypto", "metrics"]),
-    ("delivery", &["delivery", "domain", "crypto"]),
-    ("breach_list.rs", &["domain"]),
-    ("rate_limits", &["rate_limits", "domain", "metrics"]),
-    (
-        "flows",
-        &[
-            "flows",
-            "domain",
-            "crypto",
-            "store",
-            "delivery",
-            "breach_list",
-            "metrics",
-            "rate_limits",
-        ],
-    ),
-    ("api", &["api", "flows", "domain", "rate_limits", "metrics"]),
-    (
-        "config",
-        &["config", "domain", "crypto", "delivery", "breach_list", "flows"],
-    ),
-    ("telemetry", &["config", "metrics"]),
-    ("system.rs", &["api", "domain"]),
-    (
-        "app.rs",
-        &[
-            "api",
-            "breach_list",
-            "config",
-            "crypto",
-            "delivery",
-            "domain",
-            "embedded_postgres",
-            "flows",
-            "rate_limits",
-            "store",
-            "system",
-        ],
-    ),
-    (
-        "server.rs",
-        &["api", "app", "config", "domain", "flows", "jobs", "store", "telemetry"],
-    ),
-    ("server", &["api", "config", "server"]),
-    ("jobs", &["flows", "domain", "metrics"]),
-    (
-        "cli",
-        &[
-            "api",
-            "app",
-            "cli",
-            "config",
-            "domain",
-            "flows",
-            "server",
-            "store",
-            "system",
-            "telemetry",
-        ],
-    ),
-];
+use syn::visit::{self, Visit};
+use syn::{Attribute, Item, ItemUse, UseTree};
 
-/// Libraries that only one layer may name.
+/// Libraries that only some layers may name.
 const OWNED: [(&str, &[&str]); 25] = [
-    ("actix_web", &["api", "server.rs", "cli"]),
+    ("actix_web", &["api", "server", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
     ("bcrypt", &["crypto"]),
     ("argon2", &["crypto"]),
     ("scrypt", &["crypto"]),
     ("md5", &["crypto"]),
-    ("aws_lc_rs", &["crypto", "domain", "system.rs"]),
+    ("aws_lc_rs", &["crypto", "domain", "system"]),
     (
         "tokio",
-        &[
-            "api",
-            "breach_list.rs",
-            "crypto",
-            "delivery",
-            "jobs",
-            "store",
-            "server.rs",
-        ],
+        &["api", "breach_list", "crypto", "delivery", "jobs", "store", "server"],
     ),
     ("clap", &["cli"]),
     ("governor", &["rate_limits"]),
@@ -106,35 +32,238 @@ const OWNED: [(&str, &[&str]); 25] = [
     ("tracing_opentelemetry", &["api", "telemetry"]),
     ("fluent_bundle", &["delivery"]),
     ("askama", &["delivery"]),
-    ("rustls", &["breach_list.rs", "delivery", "cli", "telemetry"]),
-    ("ureq", &["breach_list.rs", "delivery", "cli", "telemetry"]),
+    ("rustls", &["breach_list", "delivery", "cli", "telemetry"]),
+    ("ureq", &["breach_list", "delivery", "cli", "telemetry"]),
     ("socket2", &["server"]),
     ("listenfd", &["server"]),
 ];
 
-#[test]
-fn no_layer_uses_one_above_it() {
-    let mut wrong = Vec::new();
-    for (layer, file, line) in use_lines() {
-        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == layer) else {
-            continue;
-        };
-        for part in crate_parts(&line) {
-            if !allowed.contains(&part.as_str()) {
-                wrong.push(format!("{}: {line}", file.display()));
+/// A module by its path: `["flows", "admin", "users"]`.
+type Module = Vec<String>;
+
+/// What the program's files use, test code left out.
+struct Sources {
+    /// The file of each module.
+    files: BTreeMap<Module, PathBuf>,
+    /// The paths that each module names, from the root of the crate or of a library.
+    names: BTreeMap<Module, BTreeSet<Vec<String>>>,
+}
+
+impl Sources {
+    fn read() -> Self {
+        let mut files = Vec::new();
+        collect(&source(), &mut files);
+        let files: BTreeMap<Module, PathBuf> = files.into_iter().map(|file| (module_of(&file), file)).collect();
+        let names = files
+            .iter()
+            .map(|(module, file)| {
+                let text = std::fs::read_to_string(file).unwrap();
+                let mut reader = NameReader {
+                    module,
+                    names: BTreeSet::new(),
+                };
+                let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+                reader.visit_file(&parsed);
+                (module.clone(), reader.names)
+            })
+            .collect();
+        Self { files, names }
+    }
+
+    /// Returns the module that a path from the crate's root leads into: `flows::login::Login` into `flows::login`.
+    fn home_of(&self, path: &[String]) -> Option<Module> {
+        (1..=path.len())
+            .rev()
+            .map(|length| path[..length].to_vec())
+            .find(|module| self.files.contains_key(module))
+    }
+
+    /// Returns each arrow from a module to another that it names.
+    fn arrows(&self) -> BTreeSet<(Module, Module)> {
+        let from_each = self.names.iter().flat_map(|(module, names)| {
+            let own = names.iter().filter(|path| path[0] == "crate");
+            own.filter_map(|path| Some((module.clone(), self.home_of(&path[1..])?)))
+        });
+        from_each.filter(|(from, to)| from != to).collect()
+    }
+
+    /// Returns what each layer uses of the others.
+    fn layers(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut layers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (from, to) in self.arrows() {
+            if !from.is_empty() && from[0] != "main" && from[0] != to[0] {
+                layers.entry(from[0].clone()).or_default().insert(to[0].clone());
             }
         }
+        layers
     }
-    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Gathers the paths that a file names: those of `use`, and those written out in code.
+struct NameReader<'a> {
+    module: &'a Module,
+    names: BTreeSet<Vec<String>>,
+}
+
+impl NameReader<'_> {
+    /// Adds a path if it begins at the crate, at a relative of the module, or, in a `use`, at a library.
+    fn add(&mut self, path: &[String], is_use: bool) {
+        let above = |levels: usize, rest: &[String]| {
+            let kept = self.module.len().saturating_sub(levels);
+            let from_root = self.module[..kept].iter().chain(rest).cloned();
+            std::iter::once("crate".to_owned()).chain(from_root).collect()
+        };
+        let absolute = match path[0].as_str() {
+            "crate" => path.to_vec(),
+            "self" => above(0, &path[1..]),
+            "super" => {
+                let levels = path.iter().take_while(|name| *name == "super").count();
+                above(levels, &path[levels..])
+            }
+            _ if is_use => path.to_vec(),
+            _ => return,
+        };
+        self.names.insert(absolute);
+    }
+
+    fn add_tree(&mut self, before: &mut Vec<String>, tree: &UseTree) {
+        match tree {
+            UseTree::Path(path) => {
+                before.push(path.ident.to_string());
+                self.add_tree(before, &path.tree);
+                before.pop();
+            }
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_tree(before, tree)),
+            UseTree::Name(name) => self.add_leaf(before, &name.ident.to_string()),
+            UseTree::Rename(rename) => self.add_leaf(before, &rename.ident.to_string()),
+            UseTree::Glob(_) => self.add(&before.clone(), true),
+        }
+    }
+
+    fn add_leaf(&mut self, before: &[String], name: &str) {
+        let own = (name != "self" || before.is_empty()).then(|| name.to_owned());
+        let path: Vec<String> = before.iter().cloned().chain(own).collect();
+        self.add(&path, true);
+    }
+}
+
+impl<'ast> Visit<'ast> for NameReader<'_> {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let attributes = match item {
+            Item::Mod(item) => &item.attrs,
+            Item::Use(item) => &item.attrs,
+            Item::Fn(item) => &item.attrs,
+            Item::Impl(item) => &item.attrs,
+            _ => &Vec::new(),
+        };
+        if !attributes.iter().any(is_of_tests) {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.add_tree(&mut Vec::new(), &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        self.add(&names, false);
+        visit::visit_path(self, path);
+    }
+}
+
+fn is_of_tests(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg")
+        && attribute
+            .parse_args::<syn::Path>()
+            .is_ok_and(|condition| condition.is_ident("test"))
+}
+
+fn module_of(file: &Path) -> Module {
+    let relative = file.strip_prefix(source()).unwrap().with_extension("");
+    let mut module: Module = relative
+        .components()
+        .map(|part| part.as_os_str().to_str().unwrap().to_owned())
+        .collect();
+    if module.last().is_some_and(|name| name == "mod" || name == "lib") {
+        module.pop();
+    }
+    module
+}
+
+/// Reads the table of ARCHITECTURE.md: each layer and what it uses, from the top down.
+fn documented_layers() -> Vec<(String, BTreeSet<String>)> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ARCHITECTURE.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let table = page.split("| layer | uses |").nth(1).expect("the table of layers");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let words = |cell: &str| {
+        let words = cell.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').collect();
+        (words(cells[1]).remove(0), words(cells[2]).into_iter().collect())
+    })
+    .collect()
+}
+
+#[test]
+fn each_layer_uses_what_the_architecture_says_and_nothing_else() {
+    let documented: BTreeMap<String, BTreeSet<String>> = documented_layers().into_iter().collect();
+    let mut found = Sources::read().layers();
+    for layer in documented.keys() {
+        found.entry(layer.clone()).or_default();
+    }
+    assert_eq!(found, documented);
+}
+
+#[test]
+fn arrows_point_down() {
+    let layers = documented_layers();
+    assert!(layers.len() > 12, "{} layers", layers.len());
+    for (place, (layer, used)) in layers.iter().enumerate() {
+        for lower in used {
+            let below = layers[place + 1..].iter().any(|(name, _)| name == lower);
+            assert!(below, "{layer} uses {lower}, which does not stand below it");
+        }
+    }
+}
+
+/// A folder is one thing with its parts: what its `mod.rs` and they use of each other is left out.
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let is_within = |outer: &Module, inner: &Module| inner.starts_with(outer);
+    let mut uses: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
+    for (from, to) in Sources::read().arrows() {
+        if !is_within(&from, &to) && !is_within(&to, &from) {
+            uses.entry(from).or_default().insert(to);
+        }
+    }
+    // What uses nothing that is left is in no circle.
+    loop {
+        let modules: BTreeSet<Module> = uses.keys().cloned().collect();
+        for used in uses.values_mut() {
+            used.retain(|module| modules.contains(module));
+        }
+        let before = uses.len();
+        uses.retain(|_, used| !used.is_empty());
+        if uses.len() == before {
+            break;
+        }
+    }
+    assert_eq!(uses, BTreeMap::new(), "these use each other");
 }
 
 #[test]
 fn each_library_stays_in_its_layer() {
     let mut wrong = Vec::new();
-    for (layer, file, line) in use_lines() {
-        for (library, layers) in OWNED {
-            if line.starts_with(&format!("use {library}")) && !layers.contains(&layer.as_str()) {
-                wrong.push(format!("{}: {line}", file.display()));
+    for (module, names) in Sources::read().names {
+        for path in names {
+            let owners = OWNED.iter().find(|(library, _)| *library == path[0]);
+            let layer = module.first().map_or("lib", String::as_str);
+            if owners.is_some_and(|(_, layers)| !layers.contains(&layer)) {
+                wrong.push(format!("{}: {}", module.join("::"), path.join("::")));
             }
         }
     }
@@ -143,32 +272,33 @@ fn each_library_stays_in_its_layer() {
 
 #[test]
 fn siblings_in_handlers_and_store_do_not_use_each_other() {
-    for (directory, shared) in [
-        ("api/handlers", &[][..]),
-        (
-            "store",
-            &[
-                "conditions",
-                "error",
-                "cached_statement",
-                "migrations",
-                "schema",
-                "connector",
-                "pool",
-                "transaction",
-                "usernames::",
-                "users::UserRow",
-            ],
-        ),
-    ] {
-        for (_, file, line) in use_lines() {
-            if !file.starts_with(source().join(directory)) || file.ends_with("mod.rs") {
-                continue;
-            }
-            let used = line.strip_prefix("use super::");
-            let sibling = used.is_some_and(|rest| !shared.iter().any(|name| rest.starts_with(name)));
-            assert!(!sibling, "{}: {line}", file.display());
-        }
+    const SHARED: [&str; 8] = [
+        "cached_statement",
+        "conditions",
+        "connector",
+        "error",
+        "migrations",
+        "pool",
+        "schema",
+        "transaction",
+    ];
+    /// A name is claimed by a statement of its own, which the statements of accounts take part in.
+    const EXCEPT: [(&str, &str); 3] = [
+        ("users", "usernames"),
+        ("managed_users", "usernames"),
+        ("managed_users", "users"),
+    ];
+    let sources = Sources::read();
+    for (from, to) in sources.arrows() {
+        let both_in = |folder: &[&str]| {
+            let inside =
+                |module: &Module| module.len() > folder.len() && module.iter().zip(folder).all(|(a, b)| a == b);
+            inside(&from) && inside(&to)
+        };
+        let (user, used) = (from.last().unwrap().as_str(), to.last().unwrap().as_str());
+        let in_store = both_in(&["store"]) && !SHARED.contains(&used) && !EXCEPT.contains(&(user, used));
+        let in_handlers = both_in(&["api", "handlers"]) && !to.starts_with(&from) && !from.starts_with(&to);
+        assert!(!in_store && !in_handlers, "{} uses {}", from.join("::"), to.join("::"));
     }
 }
 
@@ -188,15 +318,17 @@ fn one_flow_ends_sessions() {
         ENDS.iter().any(|name| text.contains(name))
     });
     assert_eq!(files, [source().join("flows/session_end.rs")]);
-    // Nobody imports the functions themselves and so calls them by another name.
-    for (_, file, line) in use_lines() {
-        let imports = ["store::sessions::", "store::link_tokens::", "store::totp_factors::"];
-        let by_name = imports.iter().any(|module| line.contains(module)) && line.contains("end_");
-        assert!(!by_name, "{}: {line}", file.display());
+    // The functions themselves are not imported, and so called by another name.
+    for (module, names) in Sources::read().names {
+        for path in names {
+            let of_store = path.len() == 4 && path[0] == "crate" && path[1] == "store";
+            let by_name = of_store && path[3].starts_with("end_");
+            assert!(!by_name, "{}: {}", module.join("::"), path.join("::"));
+        }
     }
 }
 
-/// Bounds, and who may be told what, are decided in one place: see `flows/sending.rs`.
+/// Bounds, and who may be sent what, are decided in one place: see `flows/sending.rs`.
 #[test]
 fn nothing_is_written_to_the_outbox_but_by_the_flow_that_decides_on_sending() {
     let mut files = Vec::new();
@@ -218,57 +350,6 @@ fn nothing_is_written_to_the_outbox_but_by_the_flow_that_decides_on_sending() {
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
-}
-
-/// Returns every `use` line outside tests, with its layer and file.
-fn use_lines() -> Vec<(String, PathBuf, String)> {
-    let mut files = Vec::new();
-    collect(&source(), &mut files);
-    let mut lines = Vec::new();
-    for file in files {
-        let layer = file.strip_prefix(source()).unwrap().components().next().unwrap();
-        let layer = layer.as_os_str().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&file).unwrap();
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-        // A `use` may span lines; it ends with its semicolon.
-        for part in code.split("\nuse ").skip(1) {
-            let line: String = part
-                .split(';')
-                .next()
-                .unwrap()
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
-            lines.push((layer.clone(), file.clone(), format!("use {line}")));
-        }
-    }
-    lines
-}
-
-/// Returns the parts of this crate that a `use` line names.
-fn crate_parts(line: &str) -> Vec<String> {
-    let Some(rest) = line
-        .strip_prefix("use crate::")
-        .or_else(|| line.strip_prefix("pub use crate::"))
-    else {
-        return Vec::new();
-    };
-    let name = |text: &str| {
-        text.trim()
-            .split([':', ',', ' ', '}'])
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    match rest.strip_prefix('{') {
-        Some(list) => list
-            .trim_end_matches('}')
-            .split(',')
-            .map(name)
-            .filter(|name| !name.is_empty())
-            .collect(),
-        None => vec![name(rest)],
-    }
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {

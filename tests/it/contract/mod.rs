@@ -3,6 +3,7 @@
 mod asvs;
 mod coverage;
 mod generators;
+mod glossary;
 mod layering;
 mod methods;
 mod openapi;
