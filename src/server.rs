@@ -205,6 +205,15 @@ fn listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
     Ok(inherited)
 }
 
+/// Tries whether an address could be listened on now, without keeping it.
+///
+/// # Errors
+///
+/// Says why not, as a start would.
+pub fn try_to_listen(listen: &Listen) -> io::Result<()> {
+    sockets::try_to_bind(listen)
+}
+
 fn bind(listen: &Listen) -> Result<Vec<Bound>, StartError> {
     sockets::bind(listen).map_err(|source| StartError::Listen {
         address: listen.to_string(),
@@ -302,7 +311,7 @@ async fn keep_ready(
             Err(error) => error,
         };
         let temporary = match &error {
-            StartError::Migration(error) => matches!(error, MigrationError::Unreachable(_)),
+            StartError::Migration(error) => matches!(error, MigrationError::Unreachable { .. }),
             StartError::Stored(fault) => fault.is_temporary(),
             _ => false,
         };

@@ -74,7 +74,7 @@ impl ServerConfig {
         if mode == Mode::Serve && public_url == Some(None) && listen.as_ref().is_some_and(nameless) {
             reader.fault(
                 &settings::PUBLIC_URL,
-                "must be set when LISTEN is not a loopback address",
+                "must be set when VESTIBULE_LISTEN is not a loopback address",
             );
         }
         let link_base_url = reader.parse_optional(&settings::LINK_BASE_URL, parse_link_base_url);
