@@ -126,8 +126,9 @@ async fn serve_on(
 /// Returns the base of every URL that is told: the one that is set, or else where the first socket is reached.
 fn public_url(config: &Config, bound: &[Bound]) -> String {
     let set = config.server.public_url.clone();
-    let reached = || bound.iter().find_map(Bound::url);
-    set.or_else(reached).unwrap_or_default()
+    let reached = || bound.iter().find_map(Bound::socket_address);
+    let by_address = || reached().map(|address| config.server.url_of(address));
+    set.or_else(by_address).unwrap_or_default()
 }
 
 /// What runs beside the server, for operators: a listener of its own, so that the public one's load and bounds do not keep them
@@ -198,7 +199,7 @@ fn listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
     if config.mode == Mode::Development && !local {
         return refuse("development serves this machine only, and they can be reached from others");
     }
-    let has_url = config.server.public_url.is_some() || inherited.iter().any(|bound| bound.url().is_some());
+    let has_url = config.server.public_url.is_some() || inherited.iter().any(|bound| bound.socket_address().is_some());
     if !has_url || (!local && config.server.public_url.is_none()) {
         return refuse("VESTIBULE_PUBLIC_URL must be set, since they are not on a loopback address");
     }

@@ -101,6 +101,14 @@ impl Config {
         let limits = LimitsConfig::read(&mut reader, mode, two_factor);
         let delivery = DeliveryConfig::read(&mut reader);
         let branding = BrandingConfig::read(&mut reader);
+        let sends_mail = delivery.as_ref().is_none_or(|delivery| delivery.mail.is_some());
+        // In development mails are kept, and can be read.
+        if mode == Mode::Serve && registration == Some(RegistrationMode::Private) && !sends_mail {
+            reader.fault(
+                &settings::REGISTRATION,
+                "private answers by mail only, so it needs VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM",
+            );
+        }
         let faults = reader.into_faults();
         let read = || {
             Some(Self {
@@ -320,6 +328,43 @@ mod tests {
             (HOOK_SECRET, "VESTIBULE_SMS_WEBHOOK_URL"),
         ] {
             assert_eq!(names(&read(&[given], Mode::Serve).unwrap_err()), [missing]);
+        }
+    }
+
+    #[test]
+    fn private_registration_needs_mail() {
+        let private = ("REGISTRATION", "private");
+        let faults = read(&[private], Mode::Serve).unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_REGISTRATION"]);
+        assert!(
+            faults[0].contains("VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM"),
+            "{faults:?}"
+        );
+        assert!(read(&[private, SMTP, FROM], Mode::Serve).is_ok());
+        assert!(read(&[private], Mode::Development).is_ok());
+        // Text messages are no mail.
+        assert!(read(&[private, HOOK, HOOK_SECRET], Mode::Serve).is_err());
+        for other in ["explicit", "closed"] {
+            assert!(read(&[("REGISTRATION", other)], Mode::Serve).is_ok(), "{other}");
+        }
+        // What is wrong with the mail server is told alone.
+        let faults = read(&[private, ("SMTP_URL", "x"), FROM], Mode::Serve).unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_SMTP_URL"]);
+    }
+
+    #[test]
+    fn a_name_that_is_listened_on_stays_in_urls() {
+        for (listen, address, expected) in [
+            ("localhost:8080", "127.0.0.1:8080", "http://localhost:8080"),
+            ("LocalHost:0", "127.0.0.1:41000", "http://localhost:41000"),
+            ("localhost:8080", "[::1]:8080", "http://localhost:8080"),
+            ("127.0.0.1:8080", "127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("[::1]:8080", "[::1]:8080", "http://[::1]:8080"),
+            // A socket that was handed over goes before the name.
+            ("localhost:8080", "192.0.2.1:80", "http://192.0.2.1:80"),
+        ] {
+            let server = read(&[("LISTEN", listen)], Mode::Serve).unwrap().server;
+            assert_eq!(server.url_of(address.parse().unwrap()), expected, "{listen}");
         }
     }
 

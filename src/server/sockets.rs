@@ -36,10 +36,10 @@ impl Bound {
         }
     }
 
-    /// Returns the base of URLs that reach it, where it has one.
-    pub(super) fn url(&self) -> Option<String> {
+    /// Returns the address that URLs can have, where it has one.
+    pub(super) fn socket_address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(_, address) => Some(format!("http://{address}")),
+            Self::Tcp(_, address) => Some(*address),
             Self::Unix(..) => None,
         }
     }

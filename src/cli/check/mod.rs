@@ -19,7 +19,7 @@ use crate::app::{self, World};
 use crate::config::source::log_filter;
 use crate::config::{self, Config, MasterKeySource};
 use crate::domain::message::Channel;
-use crate::flows::{Core, RegistrationMode, check};
+use crate::flows::{Core, check};
 use crate::telemetry;
 
 /// What stands in the place of a master key that the first start is to make; nothing is made with it.
@@ -96,19 +96,13 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     }
 }
 
-/// Says what cannot work without mail, if something of this deployment cannot.
+/// Says what cannot work without mail, if something of this deployment cannot. Private registration without mail is no
+/// setting that can be used, so it does not come as far as here.
 fn needs_mail(config: &Config) -> Option<&'static str> {
-    if config.registration == RegistrationMode::Private {
-        Some(
-            "VESTIBULE_REGISTRATION=private answers by mail, so nobody can register: set VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM",
-        )
-    } else if config.email_verification_required {
-        Some(
-            "VESTIBULE_EMAIL_VERIFICATION=required wants links mailed, so nobody gets in: set VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM",
-        )
-    } else {
-        None
-    }
+    config.email_verification_required.then_some(
+        "VESTIBULE_EMAIL_VERIFICATION=required needs links mailed, so no account can be used: set VESTIBULE_SMTP_URL and \
+         VESTIBULE_MAIL_FROM",
+    )
 }
 
 /// Tries what other people's servers have to answer, and the work that is done here.
