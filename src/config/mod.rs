@@ -369,6 +369,37 @@ mod tests {
     }
 
     #[test]
+    fn a_name_shows_all_its_characters() {
+        let name = |text: &str| read(&[("APP_NAME", text)], Mode::Serve).map(|config| config.branding.app_name);
+        for good in [
+            "Example",
+            "Fox & Friends",
+            "Café 24",
+            "نام\u{200c}ها",
+            "👩\u{200d}🚀 Crew",
+            "例",
+        ] {
+            assert_eq!(name(good).unwrap().as_deref(), Some(good));
+        }
+        // What stands around it is dropped, as with every setting.
+        assert_eq!(name("\u{202e}Example\u{feff}").unwrap().as_deref(), Some("Example"));
+        for bad in [
+            "Exam\u{202e}ple",
+            "a\u{2066}b\u{2069}c",
+            "a\u{200b}b",
+            "a\u{200f}b",
+            "a\u{ad}b",
+            "a\u{2028}b",
+            "a\nb",
+            "a:b",
+        ] {
+            let faults = name(bad).unwrap_err();
+            assert_eq!(names(&faults), ["VESTIBULE_APP_NAME"], "{bad:?}");
+            assert!(faults[0].contains("marks of direction"), "{faults:?}");
+        }
+    }
+
+    #[test]
     fn faulty_ways_out_are_not_repeated() {
         let faults = read(
             &[
@@ -404,7 +435,8 @@ mod tests {
             read(&[], Mode::Serve).unwrap().delivery.sms_countries,
             SmsCountries::All
         );
-        for bad in ["", "UK", "DE,", "*,DE", "Germany"] {
+        assert_eq!(countries(""), Ok(SmsCountries::All));
+        for bad in ["UK", "DE,", "*,DE", "Germany"] {
             let faults = countries(bad).unwrap_err();
             assert_eq!(names(&faults), ["VESTIBULE_SMS_COUNTRIES"], "{bad}");
         }
@@ -418,7 +450,8 @@ mod tests {
         };
         assert_eq!(channels("totp"), Ok(vec![]));
         assert_eq!(channels("sms, totp,email"), Ok(vec![Channel::Sms, Channel::Email]));
-        for bad in ["", "email", "totp,totp", "totp,email,email", "totp,fax", "TOTP"] {
+        assert_eq!(channels(""), Ok(vec![]));
+        for bad in ["email", "totp,totp", "totp,email,email", "totp,fax", "TOTP"] {
             assert_eq!(
                 names(&channels(bad).unwrap_err()),
                 ["VESTIBULE_SECOND_FACTORS"],

@@ -71,7 +71,8 @@ fn the_public_url_has_the_name_that_is_listened_on() {
         ("127.0.0.1:0", "127.0.0.1"),
     ] {
         let database = Database::create();
-        let program = instance(database.url()).env("VESTIBULE_LISTEN", listen).start();
+        let launch = instance(database.url()).without("VESTIBULE_PUBLIC_URL");
+        let program = launch.env("VESTIBULE_LISTEN", listen).start();
         let told = program.wait_for_message("listening");
         let address = told["address"]
             .as_str()
@@ -214,4 +215,11 @@ fn sockets_for_another_process_are_left_alone() {
     let program = handed(&database, &port, "1");
     let address: std::net::SocketAddr = program.address().parse().unwrap();
     assert!(address.ip() == IpAddr::from([127, 0, 0, 1]) && address.port().to_string() != port);
+}
+
+#[test]
+fn health_of_a_port_that_is_picked_at_each_start_cannot_be_asked() {
+    for listen in ["127.0.0.1:0", "localhost:0", ":0"] {
+        health(listen).expect(1).saying("VESTIBULE_LISTEN has port 0");
+    }
 }
