@@ -76,7 +76,8 @@ impl BreachList {
         }
     }
 
-    /// Tells whether a password is on the list. `None`: it is not known, since the list was not asked or did not answer.
+    /// Tells whether a password is on the list. `None`: it is not known, since the list was not asked or did not
+    /// answer.
     pub async fn has(&self, range: BreachRange) -> Option<bool> {
         let asked = self.ask(range).await;
         asked

@@ -102,7 +102,8 @@ impl Origins {
         self.refused.is_new(&name, now).then_some(name)
     }
 
-    /// Tells whether the log is to name a header that pages may not send, unless it, or too many others, were named within the hour.
+    /// Tells whether the log is to name a header that pages may not send, unless it, or too many others, were named
+    /// within the hour.
     pub fn is_header_to_tell(&self, name: &HeaderName, now: DateTime<Utc>) -> bool {
         name.as_str().len() <= LONGEST && self.refused_headers.is_new(name.as_str(), now)
     }

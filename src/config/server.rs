@@ -109,8 +109,8 @@ impl ServerConfig {
 }
 
 impl ServerConfig {
-    /// Returns the base of URLs that lead to an address of the service. To a browser `localhost` and `127.0.0.1` are two
-    /// sites, so a name that was given is kept.
+    /// Returns the base of URLs that lead to an address of the service. To a browser `localhost` and `127.0.0.1` are
+    /// two sites, so a name that was given is kept.
     pub fn url_of(&self, address: SocketAddr) -> String {
         if self.is_named_localhost && address.ip().is_loopback() {
             format!("http://localhost:{}", address.port())

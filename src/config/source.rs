@@ -22,8 +22,8 @@ pub struct SecretFile {
 /// Where settings are read from in the directory that the program is started in.
 const DOT_ENV: &str = ".env";
 
-/// The settings whose empty value is a fault. Any other empty one counts as not given, as tools write settings that are left open.
-/// But a lost address of the database would silently make another one, and a lost key another key.
+/// The settings whose empty value is a fault. Any other empty one counts as not given, as tools write settings that are
+/// left open. But a lost address of the database would silently make another one, and a lost key another key.
 const NEVER_EMPTY: [&Setting; 2] = [&DATABASE_URL, &MASTER_KEY];
 
 /// The texts of the settings that were given.

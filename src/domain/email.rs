@@ -33,7 +33,8 @@ impl Email {
     ///
     /// # Errors
     ///
-    /// Says which rule the text breaks when it is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a domain name.
+    /// Says which rule the text breaks when it is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a
+    /// domain name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = typed_text::trim(text);
         if text.contains(['<', '>']) {

@@ -35,8 +35,8 @@ pub(super) enum Found<'a> {
     },
     /// It is another one of a country: of a fixed line, or of a service.
     Other,
-    /// It is of a range that belongs to no country: satellite phones, networks at sea and in the air, international freephone and
-    /// premium services.
+    /// It is of a range that belongs to no country: satellite phones, networks at sea and in the air, international
+    /// freephone and premium services.
     NoCountry,
     /// There is no such number.
     Nothing,

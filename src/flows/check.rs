@@ -100,8 +100,8 @@ pub async fn try_outlet(core: &Core, channel: Channel) -> Option<Result<(), Stri
     }
 }
 
-/// Asks the list of stolen passwords about one. `None`: the deployment names no list. Otherwise says why it cannot be asked, if
-/// it cannot.
+/// Asks the list of stolen passwords about one. `None`: the deployment names no list. Otherwise says why it cannot be
+/// asked, if it cannot.
 pub async fn try_breach_list(core: &Core) -> Option<Result<(), &'static str>> {
     let list = core.breach_list.as_ref()?;
     let asked = list.ask(BreachRange::of(&nobodys_password())).await;

@@ -349,8 +349,8 @@ pub(super) fn redeem_at_own_address(
     Ok(own.map(|link| (link.purpose, held)))
 }
 
-/// Returns the row that a token of a purpose names, if its proof is right. People copy tokens out of mails with blanks and line
-/// ends around them.
+/// Returns the row that a token of a purpose names, if its proof is right. People copy tokens out of mails with blanks
+/// and line ends around them.
 pub(super) fn open(core: &Core, purpose: LinkPurpose, token: &str) -> Option<LinkKey> {
     let body = core.tokens.open(purpose.token_kind(), typed_text::trim(token))?;
     Some(LinkKey {

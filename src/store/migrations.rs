@@ -30,7 +30,8 @@ pub enum MigrationError {
     Unreachable {
         /// What libpq said.
         source: ConnectionError,
-        /// What an administrator of the server has to run, as the end of the sentence; empty, if nothing is known to help.
+        /// What an administrator of the server has to run, as the end of the sentence; empty, if nothing is known to
+        /// help.
         advice: String,
     },
     /// libpq cannot make sense of the URL. Its words would repeat parts of it, the password perhaps.
@@ -184,8 +185,8 @@ pub(super) fn refused(error: ConnectionError, url: &SecretString) -> MigrationEr
     }
 }
 
-/// Says which statement is missing, where the server refuses the connection for the lack of it. libpq gives its words only, not
-/// its code, so in another language than English there is no advice.
+/// Says which statement is missing, where the server refuses the connection for the lack of it. libpq gives its words
+/// only, not its code, so in another language than English there is no advice.
 fn advice(refusal: &str, url: &str) -> Option<String> {
     let role = role_of(url).map_or_else(|| "…".to_owned(), |role| quote_identifier(&role));
     // A name may hold quotes of its own.
@@ -217,8 +218,8 @@ fn role_of(url: &str) -> Option<String> {
     Some(before_host).filter(|role| !role.is_empty()).or_else(parameter)
 }
 
-/// Writes a name as SQL takes it: in quotes, unless it reads the same without (PostgreSQL, "Identifiers and Key Words"). A key word
-/// in quotes is never wrong, but few databases have such names.
+/// Writes a name as SQL takes it: in quotes, unless it reads the same without (PostgreSQL, "Identifiers and Key
+/// Words"). A key word in quotes is never wrong, but few databases have such names.
 fn quote_identifier(name: &str) -> String {
     let mut letters = name.bytes();
     let begins = letters

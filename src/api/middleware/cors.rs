@@ -85,9 +85,10 @@ pub async fn sort<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Has a preflight answered as if it asked for listed headers only. The answer lists those, and the browser, which compares
-/// them itself (Fetch §4.8, "CORS-preflight fetch"), refuses the page and names the header in its console. The policy's library
-/// would answer 400, which the console shows as a fault of the service. The operator gets a line, for the page cannot read any answer.
+/// Has a preflight answered as if it asked for listed headers only. The answer lists those, and the browser, which
+/// compares them itself (Fetch §4.8, "CORS-preflight fetch"), refuses the page and names the header in its console. The
+/// policy's library would answer 400, which the console shows as a fault of the service. The operator gets a line, for
+/// the page cannot read any answer.
 fn leave_out_unlisted_headers(request: &mut ServiceRequest) {
     let is_preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

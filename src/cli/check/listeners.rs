@@ -10,8 +10,8 @@ use crate::server;
 
 /// Tries the listeners. Only before a start: beside a running service, its own addresses are taken by itself.
 ///
-/// An upgrade is checked beside the version that runs. What listens is then this service, which its issuer shows, or its
-/// keys where the upgrade comes with another issuer.
+/// An upgrade is checked beside the version that runs. What listens is then this service, which its issuer shows, or
+/// its keys where the upgrade comes with another issuer.
 pub(super) fn try_all(config: &Config, here: Here<'_>, report: &mut Report) {
     let listen = &config.server.listen;
     let taken = server::try_to_listen(listen).err();

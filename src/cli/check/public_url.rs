@@ -89,7 +89,8 @@ fn compare(issuer: &str, stage: Stage, here: Here<'_>) -> (State, String) {
         Here::Unmade => (
             State::Warning,
             format!(
-                "a service with this issuer answers at {issuer}, but the database here was never made: check with the                  DATABASE_URL or VESTIBULE_DATA_DIR of that service"
+                "a service with this issuer answers at {issuer}, but the database here was never made: check with the \
+                 DATABASE_URL or VESTIBULE_DATA_DIR of that service"
             ),
         ),
         Here::Unknown => (

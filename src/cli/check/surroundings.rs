@@ -269,8 +269,8 @@ fn untrusted_loopback(config: &Config) -> Option<IpAddr> {
     listened.find(is_missing).filter(|_| !trusted.is_empty())
 }
 
-/// Returns the networks that together hold every address of IPv4 or of IPv6, if they do. Split into halves, everything is still
-/// everything.
+/// Returns the networks that together hold every address of IPv4 or of IPv6, if they do. Split into halves, everything
+/// is still everything.
 fn covers_a_family(networks: &[IpNetwork]) -> Option<String> {
     [true, false].into_iter().find_map(|v4| {
         let mut family: Vec<&IpNetwork> = networks.iter().filter(|network| network.is_ipv4() == v4).collect();

@@ -85,6 +85,9 @@ fn the_public_url_has_the_name_that_is_listened_on() {
         let expected = format!("http://{host}:{port}");
         assert_eq!(told["public_url"], expected, "{listen}");
         let client = Client::new(&address);
+        eventually("readiness", || {
+            (client.get("/health/ready").status == 200).then_some(())
+        });
         let metadata = client.get("/.well-known/oauth-authorization-server").json();
         assert_eq!(metadata["issuer"], expected, "{listen}");
     }
