@@ -19,7 +19,7 @@ async fn a_destination_is_found_however_it_is_written() {
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
     let found = async |to: &str| {
-        let encoded: String = to.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = percent_encoding::utf8_percent_encode(to, percent_encoding::NON_ALPHANUMERIC);
         let listed = app.get(&format!("/dev/outbox?to={encoded}")).await.expect(200).json();
         listed.as_array().unwrap().len()
     };
