@@ -6,5 +6,6 @@ mod generators;
 mod layering;
 mod methods;
 mod openapi;
+mod setting_names;
 mod typed_input;
 mod unauthorized;
