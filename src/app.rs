@@ -278,7 +278,7 @@ pub fn build(
     };
     let (server, limits) = (&config.server, &config.limits);
     if !server.account_pages && server.link_base_url.is_none() && config.delivery.mail.is_some() {
-        tracing::warn!("links in mails lead to the account pages, which are off: set LINK_BASE_URL");
+        tracing::warn!("links in mails lead to the account pages, which are off: set VESTIBULE_LINK_BASE_URL");
     }
     let core = Core {
         db: Database::new(

@@ -19,6 +19,8 @@ use crate::domain::breach_range::BreachRange;
 pub const LIMIT: Duration = Duration::from_secs(1);
 /// Questions at once; those beyond are not asked.
 const MOST_AT_ONCE: usize = 16;
+/// Why a question beyond those was not asked.
+const BUSY: &str = "too many questions are under way";
 /// Most bytes of an answer: the longest ranges have some thousand lines of forty.
 const MOST_BYTES: u64 = 512 * 1024;
 
@@ -74,9 +76,27 @@ impl BreachList {
         }
     }
 
-    /// Tells whether a password is on the list. `None`: nobody knows, since it was not asked or did not answer.
+    /// Tells whether a password is on the list. `None`: it is not known, since the list was not asked or did not
+    /// answer.
     pub async fn has(&self, range: BreachRange) -> Option<bool> {
-        let turn = Arc::clone(&self.turns).try_acquire_owned().ok()?;
+        let asked = self.ask(range).await;
+        asked
+            .inspect_err(|why| {
+                // Under load the list is left out on purpose.
+                if *why != BUSY {
+                    tracing::warn!(why, "the list of breached passwords did not answer");
+                }
+            })
+            .ok()
+    }
+
+    /// Asks whether a password is on the list.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no answer.
+    pub async fn ask(&self, range: BreachRange) -> Result<bool, &'static str> {
+        let turn = Arc::clone(&self.turns).try_acquire_owned().map_err(|_taken| BUSY)?;
         let (agent, url) = (self.agent.clone(), format!("{}/range/{}", self.url, range.prefix()));
         #[expect(
             clippy::disallowed_methods,
@@ -88,14 +108,7 @@ impl BreachList {
             answer.map(|answer| range.is_in(&answer))
         })
         .await;
-        match asked {
-            Ok(Ok(known)) => Some(known),
-            Ok(Err(why)) => {
-                tracing::warn!(why, "the list of breached passwords did not answer");
-                None
-            }
-            Err(_stopped) => None,
-        }
+        asked.unwrap_or(Err("the program is stopping"))
     }
 }
 

@@ -126,8 +126,9 @@ async fn serve_on(
 /// Returns the base of every URL that is told: the one that is set, or else where the first socket is reached.
 fn public_url(config: &Config, bound: &[Bound]) -> String {
     let set = config.server.public_url.clone();
-    let reached = || bound.iter().find_map(Bound::url);
-    set.or_else(reached).unwrap_or_default()
+    let reached = || bound.iter().find_map(Bound::socket_address);
+    let by_address = || reached().map(|address| config.server.url_of(address));
+    set.or_else(by_address).unwrap_or_default()
 }
 
 /// What runs beside the server, for operators: a listener of its own, so that the public one's load and bounds do not keep them
@@ -198,11 +199,20 @@ fn listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
     if config.mode == Mode::Development && !local {
         return refuse("development serves this machine only, and they can be reached from others");
     }
-    let has_url = config.server.public_url.is_some() || inherited.iter().any(|bound| bound.url().is_some());
+    let has_url = config.server.public_url.is_some() || inherited.iter().any(|bound| bound.socket_address().is_some());
     if !has_url || (!local && config.server.public_url.is_none()) {
         return refuse("VESTIBULE_PUBLIC_URL must be set, since they are not on a loopback address");
     }
     Ok(inherited)
+}
+
+/// Tries whether an address could be listened on now, without keeping it.
+///
+/// # Errors
+///
+/// Says why not, as a start would.
+pub fn try_to_listen(listen: &Listen) -> io::Result<()> {
+    sockets::try_to_bind(listen)
 }
 
 fn bind(listen: &Listen) -> Result<Vec<Bound>, StartError> {
@@ -302,7 +312,7 @@ async fn keep_ready(
             Err(error) => error,
         };
         let temporary = match &error {
-            StartError::Migration(error) => matches!(error, MigrationError::Unreachable(_)),
+            StartError::Migration(error) => matches!(error, MigrationError::Unreachable { .. }),
             StartError::Stored(fault) => fault.is_temporary(),
             _ => false,
         };

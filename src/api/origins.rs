@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use actix_web::dev::RequestHead;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 use chrono::{DateTime, TimeDelta, Utc};
 use url::{Host, Url};
 
@@ -15,13 +15,31 @@ const MAX_LOGGED: usize = 64;
 /// The longest origin that is repeated in the log: a host name has at most 253 characters (RFC 1035 §2.3.4).
 const LONGEST: usize = 280;
 
-/// The origins that may call, and those that were refused lately.
+/// What the log was told of lately: each name once, and never more than a few of them.
+#[derive(Default)]
+struct Told(Mutex<HashMap<String, DateTime<Utc>>>);
+
+impl Told {
+    /// Tells whether a name is to be told of now, and notes that it was.
+    fn is_new(&self, name: &str, now: DateTime<Utc>) -> bool {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.retain(|_, since| now - *since < QUIET);
+        if logged.contains_key(name) || logged.len() >= MAX_LOGGED {
+            return false;
+        }
+        logged.insert(name.to_owned(), now);
+        true
+    }
+}
+
+/// The origins that may call, and what was refused to pages lately.
 pub struct Origins {
     own: String,
     scheme: &'static str,
     listed: Vec<String>,
     loopback: bool,
-    refused: Mutex<HashMap<String, DateTime<Utc>>>,
+    refused: Told,
+    refused_headers: Told,
 }
 
 impl Origins {
@@ -37,7 +55,8 @@ impl Origins {
             },
             listed,
             loopback,
-            refused: Mutex::default(),
+            refused: Told::default(),
+            refused_headers: Told::default(),
         }
     }
 
@@ -51,7 +70,7 @@ impl Origins {
     /// Tells whether a request may be answered: it comes from no page, from a page that may call, or from a page of the
     /// very host that it was sent to, which a proxy may know under another name than the public URL's.
     pub fn admit(&self, request: &RequestHead) -> bool {
-        let header = |name: header::HeaderName| request.headers().get(name);
+        let header = |name: HeaderName| request.headers().get(name);
         // Browsers send it with every request that another origin's page may read, and with every POST (Fetch §3.2).
         let Some(origin) = header(header::ORIGIN) else {
             return true;
@@ -80,13 +99,13 @@ impl Origins {
             None if origin == "null" => "null".to_owned(),
             None => "not an origin".to_owned(),
         };
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.retain(|_, logged| now - *logged < QUIET);
-        if refused.contains_key(&name) || refused.len() >= MAX_LOGGED {
-            return None;
-        }
-        refused.insert(name.clone(), now);
-        Some(name)
+        self.refused.is_new(&name, now).then_some(name)
+    }
+
+    /// Tells whether the log is to name a header that pages may not send, unless it, or too many others, were named
+    /// within the hour.
+    pub fn is_header_to_tell(&self, name: &HeaderName, now: DateTime<Utc>) -> bool {
+        name.as_str().len() <= LONGEST && self.refused_headers.is_new(name.as_str(), now)
     }
 }
 
@@ -212,8 +231,24 @@ mod tests {
         let origins = origins(false);
         let logged = (0..10_000).filter_map(|number| origins.to_log(&format!("https://{number}.example"), NOON));
         assert_eq!(logged.count(), MAX_LOGGED);
-        assert_eq!(origins.refused.lock().unwrap().len(), MAX_LOGGED);
+        assert_eq!(origins.refused.0.lock().unwrap().len(), MAX_LOGGED);
         assert!(origins.to_log("https://x.example", NOON + QUIET).is_some());
+    }
+
+    #[test]
+    fn a_header_is_named_once_an_hour() {
+        let origins = origins(false);
+        let name = |text: &str| HeaderName::try_from(text).unwrap();
+        let to_log = |text: &str, minutes| origins.is_header_to_tell(&name(text), NOON + TimeDelta::minutes(minutes));
+        assert!(to_log("x-one", 0) && to_log("x-two", 0));
+        assert!(!to_log("X-One", 59) && to_log("x-one", 60));
+        assert!(!to_log(&"x".repeat(LONGEST + 1), 60));
+        let logged = (0..10_000).filter(|number| to_log(&format!("x-{number}"), 200));
+        assert_eq!(logged.count(), MAX_LOGGED);
+        assert!(
+            origins.to_log("https://evil.example", NOON).is_some(),
+            "origins are counted apart"
+        );
     }
 
     proptest! {

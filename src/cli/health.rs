@@ -18,6 +18,10 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
     let listen = &config.server.listen;
     match (listen, listen.reachable()) {
         (Listen::Unix(path), _) => ask_file(path).map_err(|error| Failure::of(format!("{listen}: {error}"))),
+        (_, Some(address)) if address.port() == 0 => Err(Failure::of(
+            "VESTIBULE_LISTEN has port 0, which takes another port at each start: set it to the address that the service logged \
+             as listening",
+        )),
         (_, Some(address)) => ask_address(address),
         (_, None) => Err(Failure::of(format!("{listen}: has no address"))),
     }

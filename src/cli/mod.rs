@@ -77,10 +77,11 @@ enum Command {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// List and rotate the signing keys
+    /// List and rotate the signing keys, and rewrap what is sealed under another master key
     ///
     ///   vestibule keys list
     ///   vestibule keys rotate
+    ///   vestibule keys rewrap
     #[command(subcommand, verbatim_doc_comment)]
     Keys(KeysCommand),
     /// Make, list and delete service clients: back ends that may introspect and revoke tokens

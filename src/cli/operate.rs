@@ -37,7 +37,7 @@ where
 pub(super) fn public_url(config: &Config) -> String {
     // The settings require a public URL where there is no address.
     let address = config.server.listen.reachable();
-    let by_address = || address.map_or_else(String::new, |address| format!("http://{address}"));
+    let by_address = || address.map_or_else(String::new, |address| config.server.url_of(address));
     config.server.public_url.clone().unwrap_or_else(by_address)
 }
 

@@ -8,6 +8,7 @@ use super::settings;
 use crate::delivery::templates::TextFiles;
 use crate::domain::accent::Colour;
 use crate::domain::logo::{Logo, MOST_BYTES};
+use crate::domain::typed_text;
 
 /// Most characters of a name. It stands in subjects, above pages and in the lists of authenticator apps.
 const LONGEST_NAME: usize = 64;
@@ -56,10 +57,10 @@ fn read_logo(path: &str) -> io::Result<Vec<u8>> {
 
 /// Authenticator apps take what is before a colon for the issuer (Key URI Format, "Label"), so a name cannot have one.
 fn parse_name(text: &str) -> Result<String, String> {
-    let unfit = |character: char| character == ':' || character.is_control();
-    if text.is_empty() || text.chars().count() > LONGEST_NAME || text.contains(unfit) {
+    if text.chars().count() > LONGEST_NAME || text.contains(':') || typed_text::has_hidden_characters(text) {
         return Err(format!(
-            "must be 1 to {LONGEST_NAME} characters, without colons and line ends"
+            "must be 1 to {LONGEST_NAME} characters, without colons, line ends and characters that are not seen, such as marks of \
+             direction"
         ));
     }
     Ok(text.to_owned())

@@ -68,8 +68,13 @@ impl DeliveryConfig {
     /// Returns the channels of second factors that have no way out, with the settings that they lack.
     pub fn lacking(&self) -> impl Iterator<Item = (Channel, &'static str)> {
         self.second_factor_channels.iter().filter_map(|channel| match channel {
-            Channel::Email if self.mail.is_none() => Some((Channel::Email, "SMTP_URL and MAIL_FROM")),
-            Channel::Sms if self.sms.is_none() => Some((Channel::Sms, "SMS_WEBHOOK_URL and SMS_WEBHOOK_SECRET")),
+            Channel::Email if self.mail.is_none() => {
+                Some((Channel::Email, "VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM"))
+            }
+            Channel::Sms if self.sms.is_none() => Some((
+                Channel::Sms,
+                "VESTIBULE_SMS_WEBHOOK_URL and VESTIBULE_SMS_WEBHOOK_SECRET",
+            )),
             Channel::Email | Channel::Sms => None,
         })
     }
@@ -85,11 +90,11 @@ fn together<A, B>(reader: &mut Reader<'_>, one: Part<'_, A>, other: Part<'_, B>)
         (Some(first), Some(second)) => Some(Some((first, second))),
         (None, None) => Some(None),
         (Some(_), None) => {
-            reader.fault(other.0, format!("must be set together with {}", one.0.name));
+            reader.fault(other.0, format!("must be set together with {}", one.0.variable));
             None
         }
         (None, Some(_)) => {
-            reader.fault(one.0, format!("must be set together with {}", other.0.name));
+            reader.fault(one.0, format!("must be set together with {}", other.0.variable));
             None
         }
     }

@@ -102,6 +102,14 @@ impl Config {
         let limits = LimitsConfig::read(&mut reader, mode, two_factor);
         let delivery = DeliveryConfig::read(&mut reader);
         let branding = BrandingConfig::read(&mut reader);
+        let sends_mail = delivery.as_ref().is_none_or(|delivery| delivery.mail.is_some());
+        // In development mails are kept, and can be read.
+        if mode == Mode::Serve && registration == Some(RegistrationMode::Private) && !sends_mail {
+            reader.fault(
+                &settings::REGISTRATION,
+                "private answers by mail only, so it needs VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM",
+            );
+        }
         let faults = reader.into_faults();
         let read = || {
             Some(Self {
@@ -325,6 +333,74 @@ mod tests {
     }
 
     #[test]
+    fn private_registration_needs_mail() {
+        let private = ("REGISTRATION", "private");
+        let faults = read(&[private], Mode::Serve).unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_REGISTRATION"]);
+        assert!(
+            faults[0].contains("VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM"),
+            "{faults:?}"
+        );
+        assert!(read(&[private, SMTP, FROM], Mode::Serve).is_ok());
+        assert!(read(&[private], Mode::Development).is_ok());
+        // Text messages are no mail.
+        assert!(read(&[private, HOOK, HOOK_SECRET], Mode::Serve).is_err());
+        for other in ["explicit", "closed"] {
+            assert!(read(&[("REGISTRATION", other)], Mode::Serve).is_ok(), "{other}");
+        }
+        // What is wrong with the mail server is told alone.
+        let faults = read(&[private, ("SMTP_URL", "x"), FROM], Mode::Serve).unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_SMTP_URL"]);
+    }
+
+    #[test]
+    fn a_name_that_is_listened_on_stays_in_urls() {
+        for (listen, address, expected) in [
+            ("localhost:8080", "127.0.0.1:8080", "http://localhost:8080"),
+            ("LocalHost:0", "127.0.0.1:41000", "http://localhost:41000"),
+            ("localhost:8080", "[::1]:8080", "http://localhost:8080"),
+            ("127.0.0.1:8080", "127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("[::1]:8080", "[::1]:8080", "http://[::1]:8080"),
+            // A socket that was handed over goes before the name.
+            ("localhost:8080", "192.0.2.1:80", "http://192.0.2.1:80"),
+        ] {
+            let server = read(&[("LISTEN", listen)], Mode::Serve).unwrap().server;
+            assert_eq!(server.url_of(address.parse().unwrap()), expected, "{listen}");
+        }
+    }
+
+    #[test]
+    fn a_name_shows_all_its_characters() {
+        let name = |text: &str| read(&[("APP_NAME", text)], Mode::Serve).map(|config| config.branding.app_name);
+        for good in [
+            "Example",
+            "Fox & Friends",
+            "Café 24",
+            "نام\u{200c}ها",
+            "👩\u{200d}🚀 Crew",
+            "例",
+        ] {
+            assert_eq!(name(good).unwrap().as_deref(), Some(good));
+        }
+        // What stands around it is dropped, as with every setting.
+        assert_eq!(name("\u{202e}Example\u{feff}").unwrap().as_deref(), Some("Example"));
+        for bad in [
+            "Exam\u{202e}ple",
+            "a\u{2066}b\u{2069}c",
+            "a\u{200b}b",
+            "a\u{200f}b",
+            "a\u{ad}b",
+            "a\u{2028}b",
+            "a\nb",
+            "a:b",
+        ] {
+            let faults = name(bad).unwrap_err();
+            assert_eq!(names(&faults), ["VESTIBULE_APP_NAME"], "{bad:?}");
+            assert!(faults[0].contains("marks of direction"), "{faults:?}");
+        }
+    }
+
+    #[test]
     fn faulty_ways_out_are_not_repeated() {
         let faults = read(
             &[
@@ -360,7 +436,8 @@ mod tests {
             read(&[], Mode::Serve).unwrap().delivery.sms_countries,
             SmsCountries::All
         );
-        for bad in ["", "UK", "DE,", "*,DE", "Germany"] {
+        assert_eq!(countries(""), Ok(SmsCountries::All));
+        for bad in ["UK", "DE,", "*,DE", "Germany"] {
             let faults = countries(bad).unwrap_err();
             assert_eq!(names(&faults), ["VESTIBULE_SMS_COUNTRIES"], "{bad}");
         }
@@ -374,7 +451,8 @@ mod tests {
         };
         assert_eq!(channels("totp"), Ok(vec![]));
         assert_eq!(channels("sms, totp,email"), Ok(vec![Channel::Sms, Channel::Email]));
-        for bad in ["", "email", "totp,totp", "totp,email,email", "totp,fax", "TOTP"] {
+        assert_eq!(channels(""), Ok(vec![]));
+        for bad in ["email", "totp,totp", "totp,email,email", "totp,fax", "TOTP"] {
             assert_eq!(
                 names(&channels(bad).unwrap_err()),
                 ["VESTIBULE_SECOND_FACTORS"],

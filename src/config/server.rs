@@ -42,6 +42,8 @@ const DEFAULT_METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::
 pub struct ServerConfig {
     /// Where to listen, unless sockets are handed over; port 0 picks one.
     pub listen: Listen,
+    /// Whether it was given as the name `localhost`, which URLs made from it then have.
+    is_named_localhost: bool,
     /// Where operators are served what is for them only.
     pub metrics_listen: MetricsListen,
     /// Base of every URL, without a slash at its end; `None`: made from the address listened on.
@@ -74,7 +76,7 @@ impl ServerConfig {
         if mode == Mode::Serve && public_url == Some(None) && listen.as_ref().is_some_and(nameless) {
             reader.fault(
                 &settings::PUBLIC_URL,
-                "must be set when LISTEN is not a loopback address",
+                "must be set when VESTIBULE_LISTEN is not a loopback address",
             );
         }
         let link_base_url = reader.parse_optional(&settings::LINK_BASE_URL, parse_link_base_url);
@@ -88,7 +90,9 @@ impl ServerConfig {
         let workers = reader.optional_number(&settings::HTTP_WORKERS, 1..=256);
         let shutdown_delay = reader.optional_number(&settings::SHUTDOWN_DELAY, 0..=60);
         let log_format = read_log_format(reader);
+        let name = reader.text(&settings::LISTEN).and_then(|text| text.rsplit_once(':'));
         Some(Self {
+            is_named_localhost: name.is_some_and(|(name, _port)| name.eq_ignore_ascii_case("localhost")),
             listen: listen?,
             metrics_listen: metrics_listen?.unwrap_or_else(|| default_metrics_listen(mode)),
             public_url: public_url?,
@@ -101,6 +105,18 @@ impl ServerConfig {
             shutdown_delay: Duration::from_secs(shutdown_delay?.map_or_else(|| default_delay(mode), u64::from)),
             log_format: log_format?,
         })
+    }
+}
+
+impl ServerConfig {
+    /// Returns the base of URLs that lead to an address of the service. To a browser `localhost` and `127.0.0.1` are
+    /// two sites, so a name that was given is kept.
+    pub fn url_of(&self, address: SocketAddr) -> String {
+        if self.is_named_localhost && address.ip().is_loopback() {
+            format!("http://localhost:{}", address.port())
+        } else {
+            format!("http://{address}")
+        }
     }
 }
 

@@ -91,7 +91,7 @@ settings! {
     EMAIL_VERIFICATION "VESTIBULE_EMAIL_VERIFICATION" "email-verification" = "optional":
         "Whether an account can be used before its address is proven: optional or required";
     LINK_BASE_URL "VESTIBULE_LINK_BASE_URL" "link-base-url" = "" ("the public URL and /account"):
-        "Where links in mails lead: a front end with the pages verify-email, reset-password and magic-link";
+        "Where links in mails lead: a front end with the pages verify-email, reset-password, magic-link and cancel-email-change";
     ACCOUNT_PAGES "VESTIBULE_ACCOUNT_PAGES" "account-pages" = "on":
         "Whether the account pages are served under /account/: on or off";
     PASSWORD_MIN_LENGTH "VESTIBULE_PASSWORD_MIN_LENGTH" "password-min-length" = "" ("8, or 15 when the second factor is optional"):

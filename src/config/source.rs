@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fault::ConfigFault;
-use super::settings::{ALL, Setting};
+use super::settings::{ALL, DATABASE_URL, MASTER_KEY, Setting};
 use crate::domain::typed_text;
 
 /// A file that a secret was read from.
@@ -21,6 +21,10 @@ pub struct SecretFile {
 
 /// Where settings are read from in the directory that the program is started in.
 const DOT_ENV: &str = ".env";
+
+/// The settings whose empty value is a fault. Any other empty one counts as not given, as tools write settings that are
+/// left open. But a lost address of the database would silently make another one, and a lost key another key.
+const NEVER_EMPTY: [&Setting; 2] = [&DATABASE_URL, &MASTER_KEY];
 
 /// The texts of the settings that were given.
 #[derive(Default)]
@@ -46,21 +50,24 @@ impl Source {
         source
     }
 
-    /// Takes settings by name and nothing from the environment, for whoever embeds the service.
+    /// Takes settings by name and nothing from the environment, for programs that embed the service.
     pub fn from_pairs(pairs: &[(&str, &str)]) -> Self {
-        let value = |name: &str| {
-            pairs
-                .iter()
-                .find(|(given, _)| *given == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
-        let values = ALL
-            .iter()
-            .filter_map(|setting| Some((setting.name, value(setting.name)?)))
-            .collect();
-        Self {
-            values,
-            ..Self::default()
+        let mut source = Self::default();
+        for setting in ALL {
+            if let Some((_, value)) = pairs.iter().find(|(given, _)| *given == setting.name) {
+                source.take(setting, typed_text::trim(value).to_owned());
+            }
+        }
+        source
+    }
+
+    /// Takes the text of a setting, or notes that it must not be empty.
+    fn take(&mut self, setting: &'static Setting, text: String) {
+        if !text.is_empty() {
+            self.values.insert(setting.name, text);
+        } else if NEVER_EMPTY.iter().any(|never| never.name == setting.name) {
+            let wanted = "is given and empty: give it a value, or do not set it at all";
+            self.faults.push(ConfigFault::new(setting, wanted));
         }
     }
 
@@ -96,9 +103,7 @@ impl Source {
                 });
             }
             match given.map(|(text, _)| text) {
-                Some(Ok(text)) => {
-                    source.values.insert(setting.name, text);
-                }
+                Some(Ok(text)) => source.take(setting, text),
                 Some(Err(fault)) => source.faults.push(fault),
                 None => {}
             }
@@ -204,7 +209,7 @@ fn unreadable_dot_env(error: &dotenvy::Error) -> ConfigFault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{DATABASE_URL, LISTEN, MASTER_KEY};
+    use crate::config::settings::LISTEN;
 
     fn layer(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs
@@ -245,6 +250,27 @@ mod tests {
         assert_eq!(Source::from_layers(&none, &both, &none).faults.len(), 1);
         let missing = layer(&[("VESTIBULE_MASTER_KEY_FILE", "/does/not/exist")]);
         assert_eq!(Source::from_layers(&none, &missing, &none).faults.len(), 1);
+    }
+
+    #[test]
+    fn an_empty_setting_is_one_that_is_not_given() {
+        let none = BTreeMap::new();
+        for blank in ["", " ", "\r\n", "\u{feff}"] {
+            for setting in ALL {
+                let given = layer(&[(setting.variable, blank)]);
+                let source = Source::from_layers(&none, &given, &none);
+                assert_eq!(source.get(setting), None, "{}", setting.name);
+                let is_fault = NEVER_EMPTY.iter().any(|never| never.name == setting.name);
+                assert_eq!(source.faults.len(), usize::from(is_fault), "{}", setting.name);
+            }
+        }
+        // What is emptied in a layer is not looked for in the next.
+        let (empty, full) = (layer(&[("VESTIBULE_LISTEN", "")]), layer(&[("VESTIBULE_LISTEN", "a")]));
+        assert_eq!(Source::from_layers(&none, &empty, &full).get(&LISTEN), None);
+        assert_eq!(
+            Source::from_layers(&layer(&[("LISTEN", "")]), &full, &none).get(&LISTEN),
+            None
+        );
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn read_lifetimes(reader: &mut Reader<'_>) -> Option<SessionLifetimes> {
     if idle > absolute {
         reader.fault(
             &settings::SESSION_IDLE_TTL,
-            "must not be longer than SESSION_ABSOLUTE_TTL",
+            "must not be longer than VESTIBULE_SESSION_ABSOLUTE_TTL",
         );
     }
     Some(SessionLifetimes {

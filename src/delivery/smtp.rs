@@ -6,6 +6,8 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -267,7 +269,7 @@ impl SmtpTransport {
         let mail = self.mail(outgoing)?;
         let mut connection = match tokio::time::timeout(self.limit, self.submit(&mail)).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(classify_error(&error)),
+            Ok(Err(error)) => return Err(error),
             Err(_elapsed) => {
                 return Err(SendError::Temporary(
                     "the mail server did not answer in time".to_owned(),
@@ -281,26 +283,46 @@ impl SmtpTransport {
 
     /// Returns when the server has taken the mail. The library's own transport says goodbye as well, and waits for the
     /// answer to that before it tells.
-    async fn submit(&self, mail: &Message) -> Result<AsyncSmtpConnection, SmtpError> {
+    async fn submit(&self, mail: &Message) -> Result<AsyncSmtpConnection, SendError> {
         let mut connection = self.open().await?;
-        connection.send(mail.envelope(), &mail.formatted()).await?;
+        let sent = connection.send(mail.envelope(), &mail.formatted()).await;
+        sent.map_err(|error| classify_error(&error))?;
         Ok(connection)
     }
 
     /// Connects, as privately as the settings say, and logs in.
-    async fn open(&self) -> Result<AsyncSmtpConnection, SmtpError> {
+    async fn open(&self) -> Result<AsyncSmtpConnection, SendError> {
+        // Not left to the library, whose error does not tell a name that is not known from a server that is away.
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+        let addresses: Vec<SocketAddr> = found
+            .map_err(|_unknown| {
+                SendError::Temporary(
+                    "the mail server's name is not known: correct VESTIBULE_SMTP_URL, or make its DNS record"
+                        .to_owned(),
+                )
+            })?
+            .collect();
         let within = match &self.tls {
             Tls::Wrapper(parameters) => Some(parameters.clone()),
             _ => None,
         };
-        let place = (self.host.as_str(), self.port);
         let mut connection =
-            AsyncSmtpConnection::connect_tokio1(place, Some(self.limit), &self.hello_name, within, None).await?;
+            AsyncSmtpConnection::connect_tokio1(addresses.as_slice(), Some(self.limit), &self.hello_name, within, None)
+                .await
+                .map_err(|error| classify_error(&error))?;
         if let Tls::Required(parameters) = &self.tls {
-            connection.starttls(parameters.clone(), &self.hello_name).await?;
+            if !connection.can_starttls() {
+                return Err(SendError::Temporary(
+                    "the mail server lacks STARTTLS: name its port for TLS with smtps:// in VESTIBULE_SMTP_URL"
+                        .to_owned(),
+                ));
+            }
+            let upgraded = connection.starttls(parameters.clone(), &self.hello_name).await;
+            upgraded.map_err(|error| classify_error(&error))?;
         }
         if let Some(credentials) = &self.credentials {
-            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+            let let_in = connection.auth(DEFAULT_MECHANISMS, credentials).await;
+            let_in.map_err(|error| classify_login_error(&error))?;
         }
         Ok(connection)
     }
@@ -317,7 +339,7 @@ impl SmtpTransport {
     /// Names our sender and a recipient, and leaves before there is a mail (RFC 5321 §4.1.1.5). Many servers judge the
     /// sender only once they know a recipient. The sender's own address is the one that is sure to be ours.
     async fn propose_mail(&self) -> Result<(), SendError> {
-        let mut connection = self.open().await.map_err(|error| classify_error(&error))?;
+        let mut connection = self.open().await?;
         let address = self.from.mailbox.email.clone();
         let proposed = match connection.command(Mail::new(Some(address.clone()), Vec::new())).await {
             Ok(_taken) => match connection.command(Rcpt::new(address, Vec::new())).await {
@@ -331,7 +353,7 @@ impl SmtpTransport {
         proposed.map_err(|error| {
             let reason = classify_error(&error).to_string();
             SendError::Refused(format!(
-                "{reason} to the address in MAIL_FROM: use one that this login may send from"
+                "{reason} to the address in VESTIBULE_MAIL_FROM: use one that this login may send from"
             ))
         })
     }
@@ -400,8 +422,8 @@ fn classify_error(error: &SmtpError) -> SendError {
             "there is no TLS with the mail server, or its certificate is not trusted"
         } else if error.is_timeout() {
             "the mail server did not answer in time"
-        } else if error.is_client() {
-            "the mail server lacks STARTTLS or a way to authenticate"
+        } else if is_refused(error) {
+            "the mail server cannot be reached: nothing listens there; correct VESTIBULE_SMTP_URL, or start the server"
         } else {
             "the mail server cannot be reached or does not speak SMTP"
         };
@@ -417,6 +439,25 @@ fn classify_error(error: &SmtpError) -> SendError {
     } else {
         SendError::Temporary(format!("the mail server answered {answer}"))
     }
+}
+
+/// Judges a refused login, which settings have to put right.
+fn classify_login_error(error: &SmtpError) -> SendError {
+    if error.is_client() {
+        return SendError::Temporary("the mail server offers no way to log in that we know".to_owned());
+    }
+    match classify_error(error) {
+        SendError::Temporary(why) if error.is_permanent() => SendError::Temporary(format!(
+            "{why} to the login: correct the user and the password in VESTIBULE_SMTP_URL"
+        )),
+        classified => classified,
+    }
+}
+
+/// Tells whether the machine answers that nothing listens at that port.
+fn is_refused(error: &SmtpError) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// Tells whether a recipient was refused because of the sender, or because nothing is relayed for us: by the enhanced
@@ -438,7 +479,7 @@ fn is_about_the_sender(error: &SmtpError) -> bool {
 fn is_about_tls(error: &SmtpError) -> bool {
     let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.any(|cause| {
-        let io = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let io = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         io.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
     })
 }

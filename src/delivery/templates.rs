@@ -109,7 +109,7 @@ impl Templates {
         args.set("repeats", notification.repeats);
         let say = |text: &str| texts.say(text, &args);
         let id = text_id(&notification.message);
-        let subject = say(&format!("{id}.subject"));
+        let subject = say(&format!("{id}.subject")).trim_end().to_owned();
         let lead = say(&format!("{id}.lead"));
         // What happened once more is told like the first time; only more often needs a number.
         let repeated = (notification.repeats > 1).then_some("repeated");
@@ -316,6 +316,11 @@ impl Texts {
             args.set("repeats", 2);
             for text in texts_of(&message) {
                 let said = self.fill(&text, &args)?;
+                if text.ends_with(".subject") && said.trim_end().contains(char::is_control) {
+                    return Err(format!(
+                        "{text} must be one line: a line end would end the mail's header"
+                    ));
+                }
                 if let Some(code) = message.code().filter(|_| text.split('.').next_back() == Some("sms"))
                     && !said.contains(code)
                 {
@@ -761,6 +766,12 @@ mod tests {
         let code = "second-factor-code =\n    .subject = Hello from { $service }\n    .lead = Type this:\n    \
                     .sms = { $code } for { $service }\n";
         let files = replaced(&[("en.ftl", code), ("notes.txt", "anything")]).unwrap();
+        // What stands after the last word of a subject is dropped.
+        let ends = code.replace("{ $service }\n    .lead", "{ $service }{ \"\\u000A\" }\n    .lead");
+        let files_with_end = replaced(&[("en.ftl", &ends)]).unwrap();
+        let mail = Templates::new(brand("x"), &files_with_end);
+        let first = notification(every_message().remove(0), Locale::En);
+        assert_eq!(mail.render(Channel::Email, &first).subject, "Hello from x");
         let brand = Brand {
             accent: Colour::parse("#ffcc00"),
             ..brand("Fox & Friends")
@@ -825,6 +836,16 @@ mod tests {
                 "fr.ftl, and the languages are en.ftl, de.ftl",
             ),
             ("en.txt", "when = When\n".to_owned(), "no file of texts"),
+            (
+                "de.ftl",
+                "magic-link =\n    .subject = Sign in\n        now\n    .lead = b\n    .link = c\n".to_owned(),
+                "magic-link.subject must be one line",
+            ),
+            (
+                "en.ftl",
+                "magic-link =\n    .subject = a{ \"\\u000D\" }b\n    .lead = b\n    .link = c\n".to_owned(),
+                "magic-link.subject must be one line",
+            ),
         ] {
             let refused = replaced(&[(file, &text)]).unwrap_err();
             assert!(refused.contains(says), "{says}: {refused}");

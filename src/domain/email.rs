@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
@@ -19,6 +20,7 @@ use super::typed_text;
 const MAX_LENGTH: usize = 254;
 /// RFC 5321 §4.5.3.1.1.
 const MAX_LOCAL_PART: usize = 64;
+const NO_IP_ADDRESS: &str = "must have a domain name after the @, not an IP address";
 /// All ASCII signs but those of a host name (RFC 1123 §2.1) and the underscore.
 const NOT_IN_DOMAINS: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
 
@@ -31,16 +33,21 @@ impl Email {
     ///
     /// # Errors
     ///
-    /// Says what is wanted when the text is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a domain name.
+    /// Says which rule the text breaks when it is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a
+    /// domain name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        const WANTED: &str = "must be an e-mail address, such as jo@example.com";
-        let (local, domain) = typed_text::trim(text).rsplit_once('@').ok_or(WANTED)?;
-        let is_local_part = local.split('.').all(is_atom_or_empty) && local.contains(|character| character != '.');
-        // As it goes over the wire: two quotes are added to one with dots in unusual places.
-        if !is_local_part || smtp_local_part(local).len() > MAX_LOCAL_PART {
-            return Err(WANTED);
+        let text = typed_text::trim(text);
+        if text.contains(['<', '>']) {
+            return Err("must be the address alone, without a name and angle brackets");
         }
-        let domain = canonical_domain(domain).ok_or(WANTED)?;
+        if text.contains(char::is_whitespace) {
+            return Err("must not have blanks inside");
+        }
+        let (local, domain) = text
+            .rsplit_once('@')
+            .ok_or("must be an e-mail address, such as jo@example.com")?;
+        check_local_part(local)?;
+        let domain = canonical_domain(domain)?;
         let address = format!("{}@{domain}", local.to_ascii_lowercase());
         let email = Self(address);
         let (local, domain) = email.smtp_mailbox();
@@ -88,9 +95,25 @@ impl fmt::Debug for Email {
     }
 }
 
-fn is_atom_or_empty(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
+fn check_local_part(local: &str) -> Result<(), &'static str> {
+    if local.contains('@') {
+        return Err("must have only one @");
+    }
+    if !local.is_ascii() {
+        return Err("must have only ASCII letters before the @: few mail servers take others (RFC 6531)");
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+-/=?^_`{|}~".contains(&byte);
+    if !local.bytes().all(allowed) {
+        return Err("must have only letters, digits and the signs !#$%&'*+-/=?^_`{|}~. before the @");
+    }
+    if local.bytes().all(|byte| byte == b'.') {
+        return Err("must have a name before the @");
+    }
+    // As it goes over the wire: two quotes are added to one with dots in unusual places.
+    if smtp_local_part(local).len() > MAX_LOCAL_PART {
+        return Err("must have at most 64 characters before the @");
+    }
+    Ok(())
 }
 
 /// Nothing in these local parts would have to be escaped between the quotes.
@@ -102,13 +125,28 @@ fn smtp_local_part(local: &str) -> Cow<'_, str> {
     }
 }
 
-fn canonical_domain(text: &str) -> Option<String> {
+fn canonical_domain(text: &str) -> Result<String, &'static str> {
+    const WANTED: &str = "must have a domain name after the @, such as example.com";
+    // A dot at the end is right in DNS, and wrong in mail (RFC 5321 §4.1.2).
+    if text.ends_with(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']) {
+        return Err("must not end in a dot");
+    }
     let domain = Uts46::new()
         .to_ascii(text.as_bytes(), NOT_IN_DOMAINS, Hyphens::Check, DnsLength::Verify)
-        .ok()?;
-    let (_, top_level) = domain.rsplit_once('.')?;
-    let numeric = top_level.bytes().all(|byte| byte.is_ascii_digit());
-    (!numeric && !top_level.contains('_')).then(|| domain.into_owned())
+        .map_err(|_unfit| match text.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(_address) => NO_IP_ADDRESS,
+            Err(_name) => WANTED,
+        })?;
+    let (_, top_level) = domain
+        .rsplit_once('.')
+        .ok_or("must have a full domain name after the @, with a dot, such as example.com")?;
+    if top_level.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NO_IP_ADDRESS);
+    }
+    if top_level.contains('_') {
+        return Err(WANTED);
+    }
+    Ok(domain.into_owned())
 }
 
 #[cfg(test)]
@@ -193,7 +231,57 @@ mod tests {
         assert!(Email::parse(&long).is_err());
     }
 
+    #[test]
+    fn the_rule_that_is_broken_is_named() {
+        for (text, says) in [
+            ("jo", "an e-mail address, such as"),
+            ("Jo <jo@x.example>", "without a name and angle brackets"),
+            ("<jo@x.example>", "angle brackets"),
+            ("jo doe@example.com", "blanks inside"),
+            ("jo@exa mple.com", "blanks inside"),
+            ("jo@@example.com", "only one @"),
+            ("jö@example.com", "ASCII letters before the @"),
+            ("\u{212a}im@example.com", "ASCII letters before the @"),
+            ("\"jo\"@example.com", "the signs"),
+            ("jo,doe@example.com", "the signs"),
+            ("@example.com", "a name before the @"),
+            ("...@example.com", "a name before the @"),
+            ("jo@example.com.", "must not end in a dot"),
+            ("jo@example。", "must not end in a dot"),
+            ("jo@localhost", "with a dot"),
+            ("jo@bücher", "with a dot"),
+            ("jo@127.0.0.1", "not an IP address"),
+            ("jo@[127.0.0.1]", "not an IP address"),
+            ("jo@[::1]", "not an IP address"),
+            ("jo@", "a domain name after the @"),
+            ("jo@-a.com", "a domain name after the @"),
+            ("jo@example..com", "a domain name after the @"),
+            ("jo@exam!ple.com", "a domain name after the @"),
+            (&format!("{}@example.com", "a".repeat(65)), "at most 64"),
+            (
+                &format!("{}@{}com", "a".repeat(64), "abcdefgh.".repeat(22)),
+                "at most 254",
+            ),
+        ] {
+            let wrong = Email::parse(text).unwrap_err();
+            assert!(wrong.contains(says), "{text}: {wrong}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn one_letter_outside_of_ascii_before_the_at_is_named(before in "[a-z]{0,9}", letter in "[\\p{L}--\\p{ASCII}]", after in "[a-z]{0,9}") {
+            let wrong = Email::parse(&format!("{before}{letter}{after}@example.com")).unwrap_err();
+            prop_assert!(wrong.contains("ASCII letters before the @"), "{}", wrong);
+        }
+
+        /// What is said never repeats what was typed.
+        #[test]
+        fn a_name_around_an_address_is_named(name in "[A-Z][a-z]{3,9}", local in "[a-z]{1,9}") {
+            let wrong = Email::parse(&format!("{name} <{local}@example.com>")).unwrap_err();
+            prop_assert!(wrong.contains("angle brackets") && !wrong.contains(&name), "{}", wrong);
+        }
+
         #[test]
         fn what_stands_around_an_address_is_no_part_of_it(before in typing::margin(), after in typing::margin()) {
             let email = Email::parse(&format!("{before}jo@example.com{after}")).unwrap();

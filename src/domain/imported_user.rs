@@ -3,7 +3,7 @@
 //! What cannot be kept as it is said is refused, member by member and in words that repeat no value: half an account would
 //! be found out by its owner, at the door.
 
-use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -114,7 +114,8 @@ impl ImportedUser {
 
 /// Reads a time as RFC 3339 writes it, to the microseconds that the database keeps.
 fn parse_past(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
-    const WANTED: &str = "must be a time that has passed, such as 2020-02-03T04:05:06Z, since 1970";
+    const FORM: &str = "must be a time as RFC 3339 writes it, such as 2020-02-03T04:05:06Z";
+    const NO_TIME_OF_DAY: &str = "has a date only: add the time of day and the zone, such as 2020-02-03T04:05:06Z";
     const WITHOUT_ZONE: &str = "has no time zone: add Z for UTC, or an offset such as +01:00";
     let lacks_zone =
         |separator| NaiveDateTime::parse_from_str(text, &format!("%Y-%m-%d{separator}%H:%M:%S%.f")).is_ok();
@@ -122,15 +123,19 @@ fn parse_past(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static 
         .map_err(|_unreadable| {
             if lacks_zone('T') || lacks_zone(' ') {
                 WITHOUT_ZONE
+            } else if NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok() {
+                NO_TIME_OF_DAY
             } else {
-                WANTED
+                FORM
             }
         })?
         .to_utc();
-    if (DateTime::UNIX_EPOCH..=now).contains(&time) {
-        Ok(time.trunc_subsecs(6))
+    if time > now {
+        Err("must be a time that has passed")
+    } else if time < DateTime::UNIX_EPOCH {
+        Err("must not be before 1970")
     } else {
-        Err(WANTED)
+        Ok(time.trunc_subsecs(6))
     }
 }
 
@@ -207,12 +212,19 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_a_zone_is_told_from_one_that_cannot_be_read() {
+    fn what_is_wrong_with_a_time_is_named() {
         for (time, expected) in [
             ("2020-02-03T04:05:06", "has no time zone"),
             ("2020-02-03T04:05:06.123456", "has no time zone"),
             ("2020-02-03 04:05:06.1", "has no time zone"),
-            ("2020-02-03", "such as 2020-02-03T04:05:06Z"),
+            ("2020-02-03", "has a date only"),
+            ("1580702706", "RFC 3339"),
+            ("Mon, 03 Feb 2020 04:05:06 GMT", "RFC 3339"),
+            ("03.02.2020 04:05", "RFC 3339"),
+            ("", "RFC 3339"),
+            ("2020-02-03T04:05Z", "RFC 3339"),
+            ("2100-01-01T00:00:00Z", "has passed"),
+            ("1969-12-31T23:59:59Z", "before 1970"),
             ("2020-13-03T04:05:06", "such as 2020-02-03T04:05:06Z"),
             ("yesterday", "such as 2020-02-03T04:05:06Z"),
         ] {

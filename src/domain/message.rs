@@ -10,6 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::client_program::ClientProgram;
+use super::email::Email;
+use super::phone_number::PhoneNumber;
 use super::random::{self, Random};
 use super::typed_text;
 
@@ -343,9 +345,31 @@ pub fn back_off(tries: i32, random: &dyn Random) -> TimeDelta {
     TimeDelta::milliseconds(millis + millis * i64::from(chance) / 512)
 }
 
+/// Returns an address or a phone number in the form in which accounts have it, and any other text as it is.
+pub fn canonical_destination(text: &str) -> String {
+    let email = Email::parse(text).map(|email| email.as_str().to_owned());
+    let number = || PhoneNumber::parse(text).map(|number| number.as_str().to_owned());
+    email
+        .or_else(|_no_address| number())
+        .unwrap_or_else(|_neither| text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn destinations_are_compared_as_accounts_have_them() {
+        for (text, expected) in [
+            ("Jo@Example.com", "jo@example.com"),
+            (" jo@bücher.example ", "jo@xn--bcher-kva.example"),
+            ("+49 151 1234-5678", "+4915112345678"),
+            ("0151 12345678", "0151 12345678"),
+            ("neither", "neither"),
+        ] {
+            assert_eq!(canonical_destination(text), expected, "{text}");
+        }
+    }
 
     struct Fixed(u8);
 

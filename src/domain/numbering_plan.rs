@@ -15,6 +15,8 @@ use regex::{Regex, RegexBuilder};
 /// What libphonenumber calls the ranges that belong to no country: satellite phones, networks at sea and in the air,
 /// international freephone and premium numbers.
 const NO_COUNTRY: &str = "001";
+/// The codes of those ranges (ITU-T E.164, "List of country codes"); the plans do not have all of them.
+const OF_NO_COUNTRY: [u16; 9] = [800, 808, 870, 878, 881, 882, 883, 888, 979];
 /// Most digits of a country code (ITU-T E.164 §6.2.1).
 const LONGEST_CODE: usize = 3;
 
@@ -31,8 +33,11 @@ pub(super) enum Found<'a> {
         /// At least one.
         countries: Vec<&'static str>,
     },
-    /// It is another one: of a fixed line, a service, a satellite phone.
+    /// It is another one of a country: of a fixed line, or of a service.
     Other,
+    /// It is of a range that belongs to no country: satellite phones, networks at sea and in the air, international
+    /// freephone and premium services.
+    NoCountry,
     /// There is no such number.
     Nothing,
 }
@@ -50,7 +55,13 @@ pub(super) fn look_up(digits: &str) -> Found<'_> {
         Some((code, national, PLANS.get(&code.parse().ok()?)?))
     });
     let Some((code, national, plans)) = split else {
-        return Found::Nothing;
+        let codes = (1..=longest).filter_map(|length| digits.get(..length)?.parse().ok());
+        let is_of_no_country = codes.into_iter().any(|code| OF_NO_COUNTRY.contains(&code));
+        return if is_of_no_country {
+            Found::NoCountry
+        } else {
+            Found::Nothing
+        };
     };
     // People also write down what they dial at home: +49 (0) 151 …
     let prefixes = plans.iter().filter_map(|plan| national.strip_prefix(plan.prefix?));
@@ -211,6 +222,30 @@ mod tests {
         }
     }
 
+    /// ITU's codes for satellites (870, 881), networks (882, 883), and services (800, 808, 878, 888, 979).
+    #[test]
+    fn ranges_of_no_country_are_told_from_numbers_that_do_not_exist() {
+        for digits in [
+            "881612345678",
+            "870773111632",
+            "88213000000",
+            "883510012345",
+            "979123456789",
+            "80012345678",
+            "8816",
+        ] {
+            assert_eq!(look_up(digits), Found::NoCountry, "{digits}");
+        }
+        for digits in ["9991234567", "2101234567", "88", "8", "0881612345678", ""] {
+            assert_eq!(look_up(digits), Found::Nothing, "{digits}");
+        }
+        assert!(OF_NO_COUNTRY.iter().all(|code| !PLANS.contains_key(code)));
+        let of_none = DATABASE.iter().filter(|metadata| metadata.id() == NO_COUNTRY);
+        for code in of_none.map(Metadata::country_code) {
+            assert!(OF_NO_COUNTRY.contains(&code), "{code}");
+        }
+    }
+
     #[test]
     fn all_patterns_compile() {
         for plan in PLANS.values().flatten() {
@@ -285,7 +320,7 @@ mod tests {
             {
                 assert_eq!(
                     look_up(&format!("{}{example}", metadata.country_code())),
-                    Found::Nothing
+                    Found::NoCountry
                 );
             }
         }
@@ -297,7 +332,7 @@ mod tests {
             "97912345678",
             "80012345678",
         ] {
-            assert_eq!(look_up(digits), Found::Nothing, "+{digits}");
+            assert_eq!(look_up(digits), Found::NoCountry, "+{digits}");
         }
     }
 

@@ -40,6 +40,10 @@ impl PhoneNumber {
         match numbering_plan::look_up(digits) {
             Found::Mobile { code, national, .. } => Ok(Self(Zeroizing::new(format!("+{code}{national}")))),
             Found::Other => Err("must be the number of a mobile phone"),
+            Found::NoCountry => Err(
+                "must be the number of a mobile phone in a country: satellite phones and international services get no text \
+                 messages",
+            ),
             Found::Nothing => Err("must be a phone number that exists, with its country code, such as +4915112345678"),
         }
     }
@@ -107,7 +111,7 @@ impl SmsCountries {
         let digits = number.as_str().strip_prefix('+').unwrap_or_default();
         match numbering_plan::look_up(digits) {
             Found::Mobile { countries, .. } => countries.iter().any(|country| listed.contains(country)),
-            Found::Other | Found::Nothing => false,
+            Found::Other | Found::NoCountry | Found::Nothing => false,
         }
     }
 }
@@ -183,6 +187,12 @@ mod tests {
         assert!(wrong("+4915112345678901234").contains("at most 15"));
         assert!(wrong("+49 30 901820").contains("mobile"));
         assert!(wrong("+999 1234567").contains("exists"));
+        for text in ["+8816 1234 5678", "+870 773 111 632", "+979 1 2345 6789"] {
+            assert!(wrong(text).contains("satellite phones"), "{text}");
+        }
+        for text in ["+49 900 1 234567", "+1 900 234 5678", "+44 909 012 3456"] {
+            assert!(wrong(text).contains("mobile"), "{text}");
+        }
     }
 
     #[test]

@@ -32,6 +32,23 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || shows_nothing(character))
 }
 
+/// Tells whether a text that is shown to people has characters that change how others look, or are not seen: marks of
+/// direction, which can turn a name around, separators of lines, and the like. The joiners between letters (U+200C,
+/// U+200D) are part of words in Persian and of emoji.
+pub fn has_hidden_characters(text: &str) -> bool {
+    let is_hidden = |character: char| {
+        let is_format = matches!(
+            category(character),
+            GeneralCategory::Format
+                | GeneralCategory::Control
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        );
+        is_format && !matches!(character, '\u{200c}' | '\u{200d}')
+    };
+    text.contains(is_hidden)
+}
+
 /// Returns the bytes of a text without the byte order mark at its beginning.
 pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)

@@ -9,6 +9,9 @@ use chrono::TimeDelta;
 
 use super::typed_text;
 
+/// Fewest and most characters of a name.
+const SHORTEST: usize = 3;
+const LONGEST: usize = 32;
 /// How long a name that an account gave up is kept from other accounts: long enough for people who knew the former
 /// owner by that name to learn that it changed.
 pub const RESTS_FOR: TimeDelta = TimeDelta::days(30);
@@ -25,16 +28,27 @@ impl Username {
     ///
     /// # Errors
     ///
-    /// Says what is wanted when length or alphabet do not fit.
+    /// Says which rule the name breaks.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let name = typed_text::trim(text).to_ascii_lowercase();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-        if (3..=32).contains(&name.len()) && starts_well && name.bytes().all(allowed) {
-            Ok(Self(name))
-        } else {
-            Err("must be 3 to 32 letters a-z, digits, dots, dashes or underscores, beginning with a letter or digit")
+        // Before the length, which counts bytes.
+        if name.contains('@') {
+            return Err("must not have an @, which e-mail addresses have");
         }
+        if !name.bytes().all(allowed) {
+            return Err("must have only letters a-z, digits, dots, dashes and underscores");
+        }
+        if name.len() < SHORTEST {
+            return Err("must have at least 3 characters");
+        }
+        if name.len() > LONGEST {
+            return Err("must have at most 32 characters");
+        }
+        if !name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+            return Err("must begin with a letter or digit");
+        }
+        Ok(Self(name))
     }
 
     /// Takes a name that was canonical when it was stored.
@@ -84,7 +98,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_rule_that_is_broken_is_named() {
+        for (text, says) in [
+            ("", "at least 3"),
+            (" jo ", "at least 3"),
+            (&"a".repeat(33), "at most 32"),
+            ("-jo", "must begin with"),
+            ("_jo", "must begin with"),
+            ("...", "must begin with"),
+            ("jo@doe", "must not have an @"),
+            ("jo doe", "only letters a-z"),
+            ("jö-doe", "only letters a-z"),
+            ("\u{212a}im", "only letters a-z"),
+            ("жжж", "only letters a-z"),
+        ] {
+            let wrong = Username::parse(text).unwrap_err();
+            assert!(wrong.contains(says), "{text}: {wrong}");
+        }
+    }
+
     proptest! {
+        /// Each rule alone decides: one fault in a good name is named by its rule.
+        #[test]
+        fn one_fault_in_a_good_name_is_the_one_that_is_named(
+            name in "[a-z0-9][a-z0-9._-]{2,30}", odd in "[!-,/:-?\\[-^`{-~¡-ÿ]", at in 1..3_usize,
+        ) {
+            let (before, after) = name.split_at(at);
+            let wrong = Username::parse(&format!("{before}{odd}{after}")).unwrap_err();
+            prop_assert!(wrong.contains("only letters a-z"), "{}", wrong);
+            let wrong = Username::parse(&format!("-{name}")).unwrap_err();
+            prop_assert!(wrong.contains("must begin with"), "{}", wrong);
+            let wrong = Username::parse(&name.repeat(33)).unwrap_err();
+            prop_assert!(wrong.contains("at most 32"), "{}", wrong);
+        }
+
         #[test]
         fn what_stands_around_a_name_is_no_part_of_it(
             name in "[a-z0-9][a-z0-9._-]{2,31}", before in typing::margin(), after in typing::margin(),

@@ -8,10 +8,13 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{io, thread};
+
+use rustix::process::Signal;
 
 use super::NAME;
 use super::account::Account;
@@ -202,9 +205,57 @@ fn run(mut command: Command, program: &Path, directory: &Path, input: &str) -> R
     if output.status.success() {
         return Ok(());
     }
+    if was_interrupted(output.status, &output.stderr) || was_interrupted(output.status, &output.stdout) {
+        return Err(EmbeddedPostgresError::Interrupted);
+    }
     Err(EmbeddedPostgresError::ProgramFailed {
         program: program.to_path_buf(),
         status: output.status,
         output: last_lines(&[output.stdout, output.stderr].concat()),
     })
+}
+
+/// Tells whether a signal ended a program. `initdb` catches it, tidies up, and ends as if it had failed.
+fn was_interrupted(status: ExitStatus, output: &[u8]) -> bool {
+    let is_asked_to_end = |signal: i32| {
+        [Signal::INT, Signal::TERM, Signal::HUP]
+            .iter()
+            .any(|it| it.as_raw() == signal)
+    };
+    status.signal().is_some_and(is_asked_to_end) || String::from_utf8_lossy(output).contains("caught signal")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_interrupted_is_not_said_to_have_failed() {
+        let run_script = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            run(command, Path::new("initdb"), Path::new("/"), "")
+                .unwrap_err()
+                .to_string()
+        };
+        for script in [
+            "echo a wall of output; kill -INT $$",
+            "kill -TERM $$",
+            "echo 'creating directory ...'; echo 'caught signal'; exit 1",
+            "echo 'caught signal' >&2; exit 1",
+        ] {
+            let said = run_script(script);
+            assert_eq!(
+                said, "making the private PostgreSQL was interrupted; the next start makes it",
+                "{script}"
+            );
+        }
+        for script in ["echo out of space >&2; exit 1", "echo out of space; kill -SEGV $$"] {
+            let said = run_script(script);
+            assert!(
+                said.contains("initdb failed") && said.contains("out of space"),
+                "{said}"
+            );
+        }
+    }
 }

@@ -123,6 +123,10 @@ pub enum EmbeddedPostgresError {
         source: io::Error,
     },
 
+    /// A program was told to stop before it was done, as by Ctrl-C at a terminal, which every program in it hears.
+    #[error("making the private PostgreSQL was interrupted; the next start makes it")]
+    Interrupted,
+
     /// A program ran and failed.
     #[error("{} failed ({status}): {output}", program.display())]
     ProgramFailed {

@@ -100,10 +100,12 @@ pub async fn try_sender(core: &Core, channel: Channel) -> Option<Result<(), Stri
     }
 }
 
-/// Asks the list of stolen passwords about one. `None`: the deployment names no list.
-pub async fn try_breach_list(core: &Core) -> Option<bool> {
+/// Asks the list of stolen passwords about one. `None`: the deployment names no list. Otherwise says why it cannot be
+/// asked, if it cannot.
+pub async fn try_breach_list(core: &Core) -> Option<Result<(), &'static str>> {
     let list = core.breach_list.as_ref()?;
-    Some(list.has(BreachRange::of(&dummy_password())).await.is_some())
+    let asked = list.ask(BreachRange::of(&dummy_password())).await;
+    Some(asked.map(|_is_listed| ()))
 }
 
 fn dummy_password() -> Password {

@@ -19,6 +19,7 @@ use crate::domain::message::{Channel, Locale, Message};
 use crate::domain::sending::{Dispatch, LINK_REQUESTS_RECORDED_AN_HOUR, Purpose};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::SessionKey;
+use crate::domain::typed_text;
 use crate::domain::user::{Identifier, User};
 use crate::store::link_tokens::{NewLinkToken, StoredLink};
 use crate::store::users::LockedUser;
@@ -348,9 +349,10 @@ pub(super) fn redeem_at_own_address(
     Ok(own.map(|link| (link.purpose, account)))
 }
 
-/// Returns the row that a token of a purpose names, if its proof is right.
+/// Returns the row that a token of a purpose names, if its proof is right. People copy tokens out of mails with blanks
+/// and line ends around them.
 pub(super) fn open(core: &Core, purpose: LinkPurpose, token: &str) -> Option<LinkKey> {
-    let body = core.tokens.open(purpose.token_kind(), token)?;
+    let body = core.tokens.open(purpose.token_kind(), typed_text::trim(token))?;
     Some(LinkKey {
         user_id: body.user_id,
         id: LinkTokenId::from_uuid(body.row_id),

@@ -242,6 +242,9 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
 /// Reads a line's members.
 fn read(text: &[u8]) -> Result<UserMembers, InvalidInput> {
     let text = typed_text::without_byte_order_mark(text);
+    if std::str::from_utf8(text).is_err() {
+        return Err(InvalidInput::of("", "is not in UTF-8: convert the file, as iconv does"));
+    }
     // serde would also fill the members from an array, by position.
     if text.trim_ascii_start().first() != Some(&b'{') {
         return Err(InvalidInput::of("", "is not a JSON object"));

@@ -36,10 +36,10 @@ impl Bound {
         }
     }
 
-    /// Returns the base of URLs that reach it, where it has one.
-    pub(super) fn url(&self) -> Option<String> {
+    /// Returns the address that URLs can have, where it has one.
+    pub(super) fn socket_address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(_, address) => Some(format!("http://{address}")),
+            Self::Tcp(_, address) => Some(*address),
             Self::Unix(..) => None,
         }
     }
@@ -151,6 +151,30 @@ fn bind_file(path: &Path) -> io::Result<Bound> {
     let file = SocketFile(path.to_owned());
     fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
     Ok(Bound::Unix(listener, Some(file)))
+}
+
+/// Tries whether the sockets that a setting names could be made, and leaves none behind.
+///
+/// # Errors
+///
+/// Says why none, or one of them, cannot be listened on.
+pub(super) fn try_to_bind(listen: &Listen) -> io::Result<()> {
+    match listen {
+        // What this leaves behind after a crash would be a socket file, so it is not made: its directory is looked at.
+        Listen::Unix(path) => try_file(path),
+        listen => bind(listen).map(drop),
+    }
+}
+
+fn try_file(path: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, access};
+    if fs::symlink_metadata(path).is_ok() && !is_stale(path) {
+        return Err(ErrorKind::AddrInUse.into());
+    }
+    let directory = path.parent().unwrap_or_else(|| Path::new("/"));
+    // The file system says of a file below another file that it is not a directory.
+    fs::read_dir(directory).map(drop)?;
+    Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 fn is_stale(path: &Path) -> bool {

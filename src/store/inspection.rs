@@ -110,7 +110,7 @@ pub const TABLES: [&str; 14] = [
 /// Says why it cannot be looked at.
 pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
-    let mut connection = PgConnection::establish(&in_time(url.expose_secret())).map_err(refused)?;
+    let mut connection = PgConnection::establish(&in_time(url.expose_secret())).map_err(|error| refused(error, url))?;
     connection
         .batch_execute("SET statement_timeout = '5s'")
         .map_err(|error| failed(&error))?;

@@ -11,7 +11,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::{Connection, ConnectionError, PgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::conditions::Conditions;
 
@@ -24,8 +26,14 @@ const LOCK: i64 = 0x7665_7374_6962_756c;
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// The database could not be reached. Trying later may help.
-    #[error("the database cannot be reached: {0}")]
-    Unreachable(#[source] ConnectionError),
+    #[error("the database cannot be reached: {source}{advice}")]
+    Unreachable {
+        /// What libpq said.
+        source: ConnectionError,
+        /// What an administrator of the server has to run, as the end of the sentence; empty, if nothing is known to
+        /// help.
+        advice: String,
+    },
     /// libpq cannot make sense of the URL. Its words would repeat parts of it, the password perhaps.
     #[error(
         "DATABASE_URL is not a URL that libpq understands: a character that needs percent-encoding, or an unknown option"
@@ -95,7 +103,7 @@ pub fn apply_step_by_step(
     mut progress: impl FnMut(Step<'_>),
 ) -> Result<Vec<String>, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
-    let mut connection = PgConnection::establish(url.expose_secret()).map_err(refused)?;
+    let mut connection = PgConnection::establish(url.expose_secret()).map_err(|error| refused(error, url))?;
     if pooled {
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
     }
@@ -159,7 +167,7 @@ fn refused_by(error: &str) -> MigrationError {
 }
 
 /// Tells a URL that can never work from a server that is away, by how libpq's messages begin.
-pub(super) fn refused(error: ConnectionError) -> MigrationError {
+pub(super) fn refused(error: ConnectionError, url: &SecretString) -> MigrationError {
     const ABOUT_THE_URL: [&str; 6] = [
         "end of string",
         "extra",
@@ -172,7 +180,55 @@ pub(super) fn refused(error: ConnectionError) -> MigrationError {
     if ABOUT_THE_URL.iter().any(|beginning| text.starts_with(beginning)) {
         MigrationError::BadUrl
     } else {
-        MigrationError::Unreachable(error)
+        let advice = advice(&text, url.expose_secret()).unwrap_or_default();
+        MigrationError::Unreachable { source: error, advice }
+    }
+}
+
+/// Says which statement is missing, where the server refuses the connection for the lack of it. libpq gives its words
+/// only, not its code, so in another language than English there is no advice.
+fn advice(refusal: &str, url: &str) -> Option<String> {
+    let role = role_of(url).map_or_else(|| "…".to_owned(), |role| quote_identifier(&role));
+    // A name may hold quotes of its own.
+    let named = |before: &str, after: &str| {
+        let name = refusal.split_once(before)?.1.rsplit_once(after)?.0;
+        Some(quote_identifier(name))
+    };
+    if let Some(database) = named("database \"", "\" does not exist") {
+        return Some(format!(
+            ": have an administrator of the server run CREATE DATABASE {database} OWNER {role} ENCODING 'UTF8' TEMPLATE template0"
+        ));
+    }
+    // One that a role may not connect to. What follows is on a line of its own.
+    let database = named("permission denied for database \"", "\"")?;
+    Some(format!(
+        ": have its owner run GRANT CONNECT ON DATABASE {database} TO {role}"
+    ))
+}
+
+/// Returns the role that a URL names: before the host, or as a parameter.
+fn role_of(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let before_host = percent_decode_str(url.username()).decode_utf8().ok()?.into_owned();
+    let parameter = || {
+        url.query_pairs()
+            .find(|(name, _)| name == "user")
+            .map(|(_, role)| role.into_owned())
+    };
+    Some(before_host).filter(|role| !role.is_empty()).or_else(parameter)
+}
+
+/// Writes a name as SQL takes it: in quotes, unless it reads the same without (PostgreSQL, "Identifiers and Key
+/// Words"). A key word in quotes is never wrong, but few databases have such names.
+fn quote_identifier(name: &str) -> String {
+    let mut letters = name.bytes();
+    let begins = letters
+        .next()
+        .is_some_and(|first| first.is_ascii_lowercase() || first == b'_');
+    if begins && letters.all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'_') {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
     }
 }
 
@@ -217,6 +273,62 @@ fn versions(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
 mod tests {
     use std::fs;
     use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_is_told_with_the_statement_that_mends_it() {
+        let absent = |name: &str| format!("connection to server failed: FATAL:  database \"{name}\" does not exist\n");
+        let denied = |name: &str| {
+            format!(
+                "FATAL:  permission denied for database \"{name}\"\nDETAIL:  User does not have CONNECT privilege.\n"
+            )
+        };
+        for (refusal, url, expected) in [
+            (
+                absent("auth"),
+                "postgres://jo@db/auth",
+                Some("CREATE DATABASE auth OWNER jo ENCODING"),
+            ),
+            (
+                absent("Auth-1"),
+                "postgres://J%6F:pw@db/x",
+                Some("CREATE DATABASE \"Auth-1\" OWNER \"Jo\" ENCODING"),
+            ),
+            (
+                absent("a\"b"),
+                "postgres://db/x",
+                Some("CREATE DATABASE \"a\"\"b\" OWNER … ENCODING"),
+            ),
+            (
+                denied("auth"),
+                "postgres://db/auth?user=jo",
+                Some("GRANT CONNECT ON DATABASE auth TO jo"),
+            ),
+            (
+                denied("two words"),
+                "postgres://svc_1@db/x",
+                Some("GRANT CONNECT ON DATABASE \"two words\" TO svc_1"),
+            ),
+            (
+                "FATAL:  password authentication failed for user \"jo\"\n".to_owned(),
+                "postgres://jo@db/x",
+                None,
+            ),
+            (
+                "FATAL:  role \"jo\" does not exist\n".to_owned(),
+                "postgres://jo@db/x",
+                None,
+            ),
+        ] {
+            let advice = advice(&refusal, url);
+            assert_eq!(advice.is_some(), expected.is_some(), "{refusal}: {advice:?}");
+            assert!(
+                advice.unwrap_or_default().contains(expected.unwrap_or_default()),
+                "{refusal}"
+            );
+        }
+    }
 
     /// Other encodings lack the letters that prose likes, and a statement with one stops there.
     #[test]

@@ -73,6 +73,7 @@ pub async fn sort<B: MessageBody + 'static>(
         warn_refused_origin(state, request.headers().get(header::ORIGIN));
         return Ok(request.error_response(Problem::of(Code::OriginNotAllowed)));
     }
+    leave_out_unlisted_headers(&mut request);
     let mut response = next.call(request).await?.map_into_boxed_body();
     if response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         let headers = response.headers_mut();
@@ -82,6 +83,48 @@ pub async fn sort<B: MessageBody + 'static>(
         warn_cross_site_cookie(response.request());
     }
     Ok(response)
+}
+
+/// Has a preflight answered as if it asked for listed headers only. The answer lists those, and the browser, which
+/// compares them itself (Fetch §4.8, "CORS-preflight fetch"), refuses the page and names the header in its console. The
+/// policy's library would answer 400, which the console shows as a fault of the service. The operator gets a line, for
+/// the page cannot read any answer.
+fn leave_out_unlisted_headers(request: &mut ServiceRequest) {
+    let is_preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let Some(asked) = asked.filter(|_| is_preflight).and_then(|asked| asked.to_str().ok()) else {
+        return;
+    };
+    let names = asked
+        .split(',')
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok());
+    let (listed, unlisted): (Vec<_>, Vec<_>) = names.partition(|name| REQUEST_HEADERS.contains(&name.as_str()));
+    if unlisted.is_empty() {
+        return;
+    }
+    if let Some(state) = request.app_data::<Data<ApiState>>() {
+        let now = state.core.clock.now();
+        for name in unlisted
+            .iter()
+            .filter(|name| state.origins.is_header_to_tell(name, now))
+        {
+            tracing::warn!(
+                header = name.as_str(),
+                "a page asked to send a header that pages may not send here, so its browser refuses the request: have the page \
+                 leave the header out; pages may send {}",
+                REQUEST_HEADERS.join(", ")
+            );
+        }
+    }
+    let listed: Vec<&str> = listed.iter().map(HeaderName::as_str).collect();
+    let headers = request.headers_mut();
+    headers.remove(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    if let Ok(listed) = HeaderValue::from_str(&listed.join(", "))
+        && !listed.is_empty()
+    {
+        headers.insert(header::ACCESS_CONTROL_REQUEST_HEADERS, listed);
+    }
 }
 
 /// Names the setting to the operator. The page cannot read the answer, and its console tells of CORS only.

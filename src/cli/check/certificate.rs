@@ -98,7 +98,7 @@ fn reason(error: &io::Error, is_self_signed: bool) -> String {
         }
         Some(TlsError::InvalidCertificate(error)) => invalid(error),
         Some(TlsError::InvalidMessage(InvalidMessage::InvalidContentType)) => {
-            "does not speak TLS on this port: put what ends TLS there, or correct PUBLIC_URL".to_owned()
+            "does not speak TLS on this port: put what ends TLS there, or correct VESTIBULE_PUBLIC_URL".to_owned()
         }
         _ => "ends the TLS handshake: look into the log of what ends TLS there".to_owned(),
     }
@@ -113,7 +113,8 @@ fn invalid(error: &CertificateError) -> String {
             "shows a certificate that is not valid yet: correct this machine's clock, or the certificate".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "shows a certificate of another host: install one that names this host, or correct PUBLIC_URL".to_owned()
+            "shows a certificate of another host: install one that names this host, or correct VESTIBULE_PUBLIC_URL"
+                .to_owned()
         }
         CertificateError::UnknownIssuer => {
             "shows a certificate of an authority that this system does not trust: have the server send the \

@@ -27,10 +27,15 @@ pub(super) struct Found {
     pub(super) usable: bool,
 }
 
+/// Tells whether the database is a private one that was never made.
+pub(super) fn is_unmade(config: &Config) -> bool {
+    matches!(config.database.location, DatabaseLocation::Embedded) && !cluster(config).exists()
+}
+
 /// Connects and looks around. A private database that was never made stays unmade.
 pub(super) fn reach(config: &Config, stage: Stage, report: &mut Report) -> Option<Found> {
     const NAME: &str = "database";
-    if matches!(config.database.location, DatabaseLocation::Embedded) && !cluster(config).exists() {
+    if is_unmade(config) {
         report.add(NAME, State::Skipped, "private; the first start makes it");
         return None;
     }
@@ -75,7 +80,9 @@ fn server(config: &Config, found: &Inspection, report: &mut Report) {
         let most = found.max_connections;
         (
             State::Warning,
-            format!("takes {most} connections, and DB_POOL_SIZE alone is {pool}: lower it, or raise max_connections"),
+            format!(
+                "takes {most} connections, and VESTIBULE_DB_POOL_SIZE alone is {pool}: lower it, or raise max_connections"
+            ),
         )
     } else {
         (
@@ -146,14 +153,22 @@ fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report
 
 /// Judges migrations that are to be applied: who does it, and whether that is still to come.
 fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String) {
-    let waiting = found.pending.len();
+    let waiting = match found.pending.len() {
+        1 => "1 migration is".to_owned(),
+        waiting => format!("{waiting} migrations are"),
+    };
+    if found.conditions.read_only {
+        // No advice: what keeps changes out is told already, and has to go first.
+        let detail = format!("{waiting} to be applied, once the database takes changes");
+        return (State::Skipped, detail);
+    }
     if let Some(grant) = found.conditions.missing_grant() {
-        let detail = format!("{waiting} migrations are to be applied, and this role lacks: {grant}");
+        let detail = format!("{waiting} to be applied, and this role lacks: {grant}");
         return (State::Failed, detail);
     }
     if !found.conditions.may_create {
         let detail = format!(
-            "{waiting} migrations are to be applied, and this role may not make tables: run `vestibule migrate` as the \
+            "{waiting} to be applied, and this role may not make tables: run `vestibule migrate` as the \
              owner"
         );
         return (State::Failed, detail);
@@ -162,49 +177,59 @@ fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String)
         _ if config.database.pooled => (
             State::Failed,
             format!(
-                "{waiting} migrations are to be applied, which a pooler is in the way of: run `vestibule migrate` \
+                "{waiting} to be applied, which a pooler is in the way of: run `vestibule migrate` \
                  without it"
             ),
         ),
-        Stage::BeforeStart => (
-            State::Ok,
-            format!("{waiting} migrations are to be applied; the next start does it"),
-        ),
+        Stage::BeforeStart => (State::Ok, format!("{waiting} to be applied; the next start does it")),
         Stage::Running => (
             State::Failed,
-            format!("{waiting} migrations are to be applied: run `vestibule migrate`, or start the service"),
+            format!("{waiting} to be applied: run `vestibule migrate`, or start the service"),
         ),
     }
 }
 
-/// Opens what the database holds.
-pub(super) async fn keys(core: &Arc<Core>, usable: bool, report: &mut Report) {
-    const NAME: &str = "signing keys";
-    if !usable {
-        return report.add(NAME, State::Skipped, "there is no database to look into");
+/// The check of the keys in the database.
+pub(super) const KEYS: &str = "signing keys";
+
+/// Says why the keys in the database cannot be opened, if they cannot.
+pub(super) fn why_not_opened(config: &Config, key_is_there: bool, found: Option<&Found>) -> Option<&'static str> {
+    match found {
+        None if is_unmade(config) => Some("the first start makes them, with the database"),
+        None => Some("the database cannot be reached"),
+        Some(Found { usable: false, .. }) => Some("the database cannot be used as it is"),
+        Some(_) if !key_is_there => Some("there is no master key to open them with"),
+        Some(_) => None,
     }
-    let age = |since: DateTime<Utc>| (core.clock.now() - since).num_days();
+}
+
+/// Opens what the database holds.
+pub(super) async fn keys(core: &Arc<Core>, report: &mut Report) {
+    const NAME: &str = KEYS;
+    let age = |since: DateTime<Utc>| days((core.clock.now() - since).num_days());
     match check::open_what_is_sealed(core).await {
         Ok(KeysFound::None) => report.add(NAME, State::Skipped, "the first start makes them"),
         Ok(KeysFound::Good { since }) => {
-            report.add(NAME, State::Ok, format!("open; one signs since {} days", age(since)));
+            report.add(NAME, State::Ok, format!("open; one has signed for {}", age(since)));
         }
         Ok(KeysFound::Overdue { since }) => {
-            let detail = format!(
-                "one signs since {} days: no instance has replaced it in time",
-                age(since)
-            );
+            let detail = format!("one has signed for {}: no instance has replaced it in time", age(since));
             report.add(NAME, State::Failed, detail);
         }
         Ok(KeysFound::Incomplete) => report.add(NAME, State::Failed, "none signs, or none is there to follow"),
         Err(fault @ (Fault::Seal(_) | Fault::UnknownKey(_))) => {
             let detail = format!(
-                "the master key is not the one that they were sealed with ({fault}): put the right one into MASTER_KEY"
+                "the master key is not the one that they were sealed with ({fault}): put the right one into VESTIBULE_MASTER_KEY"
             );
             report.add(NAME, State::Failed, detail);
         }
         Err(fault) => report.add(NAME, State::Failed, one_line(&fault.to_string())),
     }
+}
+
+fn days(number: i64) -> String {
+    let noun = if number == 1 { "day" } else { "days" };
+    format!("{number} {noun}")
 }
 
 /// libpq says some things in several lines.

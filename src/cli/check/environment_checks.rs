@@ -1,7 +1,7 @@
 //! What is on this machine: the master key's file, the data directory, and who may speak for others.
 
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -102,21 +102,22 @@ pub(super) fn data_directory(config: &Config, report: &mut Report) {
     if !matches!(config.database.location, DatabaseLocation::Embedded) {
         return report.add(NAME, State::Skipped, "the database is elsewhere");
     }
-    if !path.exists() {
-        let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-        let above = above.unwrap_or_else(|| Path::new("."));
-        let (state, detail) = if is_writable(above) {
-            (State::Skipped, "the first start makes it".to_owned())
-        } else {
-            (
-                State::Failed,
-                format!("cannot be made: {} is not writable", above.display()),
-            )
-        };
-        return report.add(NAME, state, detail);
-    }
-    if !is_writable(path) {
-        return report.add(NAME, State::Failed, format!("{} is not writable", path.display()));
+    match nearest(path) {
+        Some(found) if !found.is_dir() => {
+            let found = found.display();
+            let detail =
+                format!("{found} is a file: set VESTIBULE_DATA_DIR to a directory, which may be one to be made");
+            return report.add(NAME, State::Failed, detail);
+        }
+        Some(found) if !is_writable(found) => {
+            let detail = format!(
+                "this account may not write to {}: give it that right, or set VESTIBULE_DATA_DIR to another directory",
+                found.display()
+            );
+            return report.add(NAME, State::Failed, detail);
+        }
+        Some(found) if found != path => return report.add(NAME, State::Skipped, "the first start makes it"),
+        _ => {}
     }
     match free_mib(path) {
         Some(free) if free < LEAST_FREE_MIB => report.add(NAME, State::Failed, format!("only {free} MiB are free")),
@@ -124,6 +125,19 @@ pub(super) fn data_directory(config: &Config, report: &mut Report) {
         Some(free) => report.add(NAME, State::Ok, format!("{}, {free} MiB free", path.display())),
         None => report.add(NAME, State::Ok, path.display().to_string()),
     }
+}
+
+/// Returns the path, or else the nearest above it that is there: the directory that the first start makes others in.
+fn nearest(path: &Path) -> Option<&Path> {
+    let above = path.ancestors().map(|above| {
+        if above.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            above
+        }
+    });
+    // A link that leads nowhere is there, too: no directory can be made in its place.
+    above.into_iter().find(|above| fs::symlink_metadata(above).is_ok())
 }
 
 fn is_writable(path: &Path) -> bool {
@@ -147,13 +161,13 @@ pub(super) fn metrics(config: &Config, report: &mut Report) {
         MetricsListen::Off if proxy_is_here => (
             State::Warning,
             "off: with a proxy on this machine in front, nothing shows how the service itself does; \
-             set METRICS_LISTEN to 127.0.0.1:8960"
+             set VESTIBULE_METRICS_LISTEN to 127.0.0.1:8960"
                 .to_owned(),
         ),
         MetricsListen::Off => (State::Skipped, "off: no metrics are served".to_owned()),
         MetricsListen::Named(listen) if reaches(listen, is_open_to_the_internet) => (
             State::Failed,
-            format!("on {listen}, which the internet reaches: set METRICS_LISTEN to a private address"),
+            format!("on {listen}, which the internet reaches: set VESTIBULE_METRICS_LISTEN to a private address"),
         ),
         MetricsListen::Named(listen) if reaches(listen, is_public) => (
             State::Warning,
@@ -204,9 +218,10 @@ const fn is_public(address: IpAddr) -> bool {
 pub(super) fn proxies(config: &Config, report: &mut Report) {
     const NAME: &str = "trusted proxies";
     let trusted = &config.server.trusted_proxies;
-    if let Some(everybody) = trusted.iter().find(|network| network.prefix() == 0) {
+    if let Some(everybody) = covers_a_family(trusted) {
         let fault = format!(
-            "{everybody} lets everybody say where they come from: limits and the audit trail are worth nothing"
+            "{everybody} lets every client say where it comes from, so that limits and the audit trail are worth nothing: set \
+             VESTIBULE_TRUSTED_PROXIES to the networks of your proxies only"
         );
         report.add(NAME, State::Failed, fault);
     } else if let Some(wide) = trusted.iter().find(|network| is_wide_and_public(network)) {
@@ -223,12 +238,12 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
         );
     } else if trusted.is_empty() && public_url(config).starts_with("https:") {
         let missing = "none, though something ends TLS in front: all clients share its address, and with it one limit; \
-                       set TRUSTED_PROXIES to its network";
+                       set VESTIBULE_TRUSTED_PROXIES to its network";
         report.add(NAME, State::Failed, missing);
     } else if let Some(loopback) = untrusted_loopback(config) {
         let missing = format!(
             "only this machine reaches {loopback}, so what is in front comes from there, and is not among them: \
-             all clients share its address; add {loopback} to TRUSTED_PROXIES"
+             all clients share its address; add {loopback} to VESTIBULE_TRUSTED_PROXIES"
         );
         report.add(NAME, State::Failed, missing);
     } else {
@@ -254,6 +269,40 @@ fn untrusted_loopback(config: &Config) -> Option<IpAddr> {
     listened.find(is_missing).filter(|_| !trusted.is_empty())
 }
 
+/// Returns the networks that together hold every address of IPv4 or of IPv6, if they do. Split into halves, everything
+/// is still everything.
+fn covers_a_family(networks: &[IpNetwork]) -> Option<String> {
+    [true, false].into_iter().find_map(|v4| {
+        let mut family: Vec<&IpNetwork> = networks.iter().filter(|network| network.is_ipv4() == v4).collect();
+        family.sort_by_key(|network| (network.network(), network.prefix()));
+        let first: IpAddr = if v4 {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
+        let mut next = Some(first);
+        let mut used = Vec::new();
+        for network in family {
+            match next {
+                Some(from) if network.network() <= from && from <= network.broadcast() => {
+                    next = after(network.broadcast());
+                    used.push(network.to_string());
+                }
+                _ => {}
+            }
+        }
+        next.is_none().then(|| used.join(" and "))
+    })
+}
+
+/// Returns the next address, unless it is the last of its family.
+fn after(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(v4) => u32::from(v4).checked_add(1).map(|next| Ipv4Addr::from(next).into()),
+        IpAddr::V6(v6) => u128::from(v6).checked_add(1).map(|next| Ipv6Addr::from(next).into()),
+    }
+}
+
 fn is_wide_and_public(network: &IpNetwork) -> bool {
     match network {
         IpNetwork::V4(v4) => {
@@ -268,7 +317,51 @@ fn is_wide_and_public(network: &IpNetwork) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn networks(texts: &str) -> Vec<IpNetwork> {
+        texts.split(',').map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn everything_is_known_in_pieces() {
+        for (texts, expected) in [
+            ("0.0.0.0/0", Some("0.0.0.0/0")),
+            ("10.0.0.0/8,::/0", Some("::/0")),
+            ("128.0.0.0/1,0.0.0.0/1", Some("0.0.0.0/1 and 128.0.0.0/1")),
+            ("::/1,8000::/2,c000::/2", Some("::/1 and 8000::/2 and c000::/2")),
+            (
+                "0.0.0.0/2,0.0.0.0/1,64.0.0.0/2,128.0.0.0/1",
+                Some("0.0.0.0/1 and 128.0.0.0/1"),
+            ),
+            ("0.0.0.0/1,128.0.0.0/2,192.0.0.0/3", None),
+            ("0.0.0.0/1,8000::/1", None),
+            ("10.0.0.0/8,fd00::/8", None),
+        ] {
+            assert_eq!(covers_a_family(&networks(texts)).as_deref(), expected, "{texts}");
+        }
+    }
+
+    proptest! {
+        /// However everything is split, it is found; with one piece less it is not everything.
+        #[test]
+        fn everything_is_found_however_it_is_split(splits in proptest::collection::vec(any::<prop::sample::Index>(), 0..24), gone: prop::sample::Index) {
+            let mut pieces: Vec<IpNetwork> = networks("0.0.0.0/0");
+            for split in splits {
+                let piece = pieces.remove(split.index(pieces.len()));
+                let IpAddr::V4(start) = piece.network() else { unreachable!() };
+                let prefix = piece.prefix() + 1;
+                let upper = u32::from(start) + (1_u32 << (32 - prefix));
+                pieces.push(IpNetwork::new(start.into(), prefix).unwrap());
+                pieces.push(IpNetwork::new(Ipv4Addr::from(upper).into(), prefix).unwrap());
+            }
+            prop_assert!(covers_a_family(&pieces).is_some());
+            pieces.remove(gone.index(pieces.len()));
+            prop_assert!(covers_a_family(&pieces).is_none());
+        }
+    }
 
     #[test]
     fn wide_networks_are_reported_unless_they_are_reserved() {

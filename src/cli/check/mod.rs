@@ -5,11 +5,13 @@
 mod certificate;
 mod database;
 mod environment_checks;
+mod listeners;
 mod public_url;
 mod report;
 
 use std::sync::Arc;
 
+use self::public_url::Here;
 use self::report::{Report, State};
 use super::operate::{public_url as issuer, quieter};
 use super::{Failure, write_out};
@@ -17,7 +19,6 @@ use crate::app::{self, Environment};
 use crate::config::source::log_filter;
 use crate::config::{self, Config, MasterKeySource};
 use crate::domain::message::Channel;
-use crate::domain::policy::RegistrationMode;
 use crate::flows::{Core, check};
 use crate::telemetry;
 
@@ -63,7 +64,10 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
             if usable {
                 state.core.db.schema_is_ready();
             }
-            database::keys(&state.core, usable && key_is_there, &mut report).await;
+            match database::why_not_opened(&config, key_is_there, found.as_ref()) {
+                Some(why) => report.add(database::KEYS, State::Skipped, why),
+                None => database::keys(&state.core, &mut report).await,
+            }
             if usable {
                 own_keys = check::key_ids(&state.core).await.ok();
             }
@@ -72,7 +76,16 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
         Err(error) => report.add("program", State::Failed, error.to_string()),
     }
     certificate::look(&issuer(&config), &mut report);
-    public_url::ask(&config, (stage, own_keys.as_deref()), &mut report);
+    let here = match &own_keys {
+        Some(keys) => Here::Keys(keys),
+        None if database::is_unmade(&config) => Here::Unmade,
+        None => Here::Unknown,
+    };
+    if stage == Stage::BeforeStart {
+        listeners::try_all(&config, here, &mut report);
+    }
+    public_url::ask(&config, stage, here, &mut report);
+    public_url::ask_link_base(&config, &mut report);
     let closed = found.map_or(Ok(()), |found| found.opened.close());
     write_out(&if as_json { report.json() } else { report.table() })?;
     closed?;
@@ -83,15 +96,13 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     }
 }
 
-/// Says what cannot work without mail, if something of this deployment cannot.
+/// Says what cannot work without mail, if something of this deployment cannot. Private registration without mail is no
+/// setting that can be used, so it does not come as far as here.
 fn needs_mail(config: &Config) -> Option<&'static str> {
-    if config.registration == RegistrationMode::Private {
-        Some("REGISTRATION=private answers by mail, so nobody can register: set SMTP_URL and MAIL_FROM")
-    } else if config.email_verification_required {
-        Some("EMAIL_VERIFICATION=required wants links mailed, so nobody gets in: set SMTP_URL and MAIL_FROM")
-    } else {
-        None
-    }
+    config.email_verification_required.then_some(
+        "VESTIBULE_EMAIL_VERIFICATION=required needs links mailed, so no account can be used: set VESTIBULE_SMTP_URL and \
+         VESTIBULE_MAIL_FROM",
+    )
 }
 
 /// Tries what other people's servers have to answer, and the work that is done here.
@@ -104,7 +115,7 @@ async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
             (None, Some((_, settings))) => report.add(
                 name,
                 State::Failed,
-                format!("SECOND_FACTORS wants codes sent, and {settings} are not set"),
+                format!("VESTIBULE_SECOND_FACTORS wants codes sent, and {settings} are not set"),
             ),
             (None, None) => match needs_mail(config).filter(|_| channel == Channel::Email) {
                 Some(needed) => report.add(name, State::Failed, needed),
@@ -113,11 +124,11 @@ async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
         }
     }
     match check::try_breach_list(core).await {
-        Some(true) => report.add("breach list", State::Ok, "answers"),
-        Some(false) => report.add(
+        Some(Ok(())) => report.add("breach list", State::Ok, "answers"),
+        Some(Err(why)) => report.add(
             "breach list",
             State::Warning,
-            "does not answer; new passwords are taken without it",
+            format!("cannot be asked, for {why}; new passwords are taken without it"),
         ),
         None => report.add("breach list", State::Skipped, "not set"),
     }
@@ -125,12 +136,12 @@ async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
         Ok(millis) if millis > SLOWEST_HASH_MS => report.add(
             "password hash",
             State::Warning,
-            format!("takes {millis} ms here: logins are slow, a lower BCRYPT_COST is quicker"),
+            format!("takes {millis} ms here: logins are slow, a lower VESTIBULE_BCRYPT_COST is quicker"),
         ),
         Ok(millis) if millis < QUICKEST_HASH_MS => report.add(
             "password hash",
             State::Warning,
-            format!("takes {millis} ms here: a higher BCRYPT_COST holds guessers up longer"),
+            format!("takes {millis} ms here: a higher VESTIBULE_BCRYPT_COST holds guessers up longer"),
         ),
         Ok(millis) => report.add("password hash", State::Ok, format!("takes {millis} ms here")),
         Err(fault) => report.add("password hash", State::Failed, fault.to_string()),

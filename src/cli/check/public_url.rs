@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::crypto::aws_lc_rs;
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
+use url::Url;
 
 use super::Stage;
 use super::report::{Report, State};
@@ -21,14 +22,27 @@ const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// What a proxy answers when there is nobody behind it.
 const NO_UPSTREAM: [u16; 3] = [502, 503, 504];
 
+/// What is known of the database that is set here, to compare what answers with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Here<'a> {
+    /// The ids of the signing keys in it.
+    Keys(&'a [String]),
+    /// It is a private database that the first start is to make.
+    Unmade,
+    /// It could not be looked into.
+    Unknown,
+}
+
 /// Asks for the metadata, as every verifier does first, and for the measures, which must not be there.
 ///
-/// `own_keys`: the ids of the signing keys in the database that is set here, if it can be looked into. Metadata says who a service wants to be; the keys
-/// say which database it works with.
-pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>), report: &mut Report) {
+/// Metadata says who a service wants to be; the keys say which database it works with.
+pub(super) fn ask(config: &Config, stage: Stage, here: Here<'_>, report: &mut Report) {
     let issuer = public_url(config);
     let (state, detail) = if config.server.public_url.is_none() && !has_port(config) {
-        (State::Skipped, "neither PUBLIC_URL nor a port is set".to_owned())
+        (
+            State::Skipped,
+            "neither VESTIBULE_PUBLIC_URL nor a port is set".to_owned(),
+        )
     } else {
         match fetch(&format!("{issuer}{METADATA}")) {
             Ok((status, _)) if stage == Stage::BeforeStart && NO_UPSTREAM.contains(&status) => (
@@ -36,20 +50,7 @@ pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>)
                 format!("{issuer} answers {status}, as it should before the start"),
             ),
             Ok((status, body)) => match assess(&issuer, status, &body) {
-                (State::Ok, _)
-                    if stage == Stage::Running && own_keys.is_some_and(|own| !publishes_one_of(&issuer, own)) =>
-                {
-                    (
-                        State::Failed,
-                        format!(
-                            "{issuer} is a service with other signing keys: correct DATABASE_URL here, or where that service runs"
-                        ),
-                    )
-                }
-                (State::Ok, _) if shows_metrics(&issuer) => (
-                    State::Failed,
-                    format!("{issuer}/metrics shows everyone how much goes on: have the proxy lead to LISTEN only"),
-                ),
+                (State::Ok, _) => compare(&issuer, stage, here),
                 assessed => assessed,
             },
             // Without a public URL there is nothing in front: nothing listens because nothing was started.
@@ -58,13 +59,72 @@ pub(super) fn ask(config: &Config, (stage, own_keys): (Stage, Option<&[String]>)
                 format!("nothing listens at {issuer}: the service is not running"),
             ),
             // What stands in front may be set up after the service. A certificate that is not trusted is there already.
-            Err(unanswered) if stage == Stage::BeforeStart && !matches!(unanswered, Unanswered::Tls) => {
-                (State::Warning, format!("{issuer} {}", unanswered.as_str()))
+            Err(unanswered) => {
+                let may_follow = stage == Stage::BeforeStart && !matches!(unanswered, Unanswered::Tls);
+                let state = if may_follow { State::Warning } else { State::Failed };
+                (state, format!("{issuer} {}", unanswered.as_str("VESTIBULE_PUBLIC_URL")))
             }
-            Err(unanswered) => (State::Failed, format!("{issuer} {}", unanswered.as_str())),
         }
     };
     report.add("public url", state, detail);
+}
+
+/// Compares a service that answers with the right issuer with the database that is set here.
+fn compare(issuer: &str, stage: Stage, here: Here<'_>) -> (State, String) {
+    if let (Stage::Running, Here::Keys(own)) = (stage, here)
+        && !publishes_one_of(issuer, own)
+    {
+        let detail = format!(
+            "{issuer} is a service with other signing keys: correct DATABASE_URL here, or where that service runs"
+        );
+        return (State::Failed, detail);
+    }
+    if shows_metrics(issuer) {
+        let detail =
+            format!("{issuer}/metrics shows everyone how much goes on: have the proxy lead to VESTIBULE_LISTEN only");
+        return (State::Failed, detail);
+    }
+    match here {
+        Here::Keys(_) => (State::Ok, format!("{issuer} is this service")),
+        Here::Unmade => (
+            State::Warning,
+            format!(
+                "a service with this issuer answers at {issuer}, but the database here was never made: check with the \
+                 DATABASE_URL or VESTIBULE_DATA_DIR of that service"
+            ),
+        ),
+        Here::Unknown => (
+            State::Warning,
+            format!(
+                "a service with this issuer answers at {issuer}; whether it works with the database here cannot be told"
+            ),
+        ),
+    }
+}
+
+/// Tells whether this deployment is served at an address: under its issuer, or with its keys.
+pub(super) fn is_served_at(address: &str, issuer: &str, here: Here<'_>) -> bool {
+    let Ok((status, body)) = fetch(&format!("{address}{METADATA}")) else {
+        return false;
+    };
+    assess(issuer, status, &body).0 == State::Ok
+        || matches!(here, Here::Keys(own) if published_at(address).iter().any(|key| own.contains(key)))
+}
+
+/// Asks what links in mails lead to, unless that is the service itself. Any answer will do. A front end may be set up
+/// after the service, so there is never more than a warning.
+pub(super) fn ask_link_base(config: &Config, report: &mut Report) {
+    const NAME: &str = "link base url";
+    let Some(base) = &config.server.link_base_url else {
+        return;
+    };
+    match fetch(base) {
+        Ok(_) => report.add(NAME, State::Ok, format!("{base} answers")),
+        Err(unanswered) => {
+            let advice = unanswered.as_str("VESTIBULE_LINK_BASE_URL");
+            report.add(NAME, State::Warning, format!("{base} {advice}"));
+        }
+    }
 }
 
 /// Tells whether Prometheus's text comes from the public URL. The service serves it on METRICS_LISTEN only, so a proxy
@@ -75,20 +135,17 @@ fn shows_metrics(issuer: &str) -> bool {
 
 /// Tells whether a service publishes one of these keys. One that publishes none is starting.
 fn publishes_one_of(issuer: &str, own_keys: &[String]) -> bool {
-    let served = fetch(&format!("{issuer}/.well-known/jwks.json"));
-    let Some(set) = served
-        .ok()
-        .and_then(|(_, body)| serde_json::from_str::<Value>(&body).ok())
-    else {
-        return true;
-    };
-    let keys = set
-        .get("keys")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let mut ids = keys.iter().filter_map(|key| key.get("kid")?.as_str());
-    keys.is_empty() || ids.any(|id| own_keys.iter().any(|own| own == id))
+    let published = published_at(issuer);
+    published.is_empty() || published.iter().any(|key| own_keys.contains(key))
+}
+
+/// Returns the ids of the keys that are published at an address; none, if there is no key set.
+fn published_at(address: &str) -> Vec<String> {
+    let served = fetch(&format!("{address}/.well-known/jwks.json")).ok();
+    let set = served.and_then(|(_, body)| serde_json::from_str::<Value>(&body).ok());
+    let keys = set.as_ref().and_then(|set| set.get("keys")?.as_array());
+    let ids = keys.into_iter().flatten().filter_map(|key| key.get("kid")?.as_str());
+    ids.map(str::to_owned).collect()
 }
 
 fn has_port(config: &Config) -> bool {
@@ -113,14 +170,14 @@ fn assess(issuer: &str, status: u16, body: &str) -> (State, String) {
         Some(_) => (
             State::Failed,
             format!(
-                "{issuer} leads to a service with another issuer: correct PUBLIC_URL here, or where that service runs"
+                "{issuer} leads to a service with another issuer: correct VESTIBULE_PUBLIC_URL here, or where that service runs"
             ),
         ),
         None => (
             State::Failed,
             format!(
-                "{issuer} leads to something else: it answers {status} without metadata of ours; correct PUBLIC_URL, or \
-                 where the proxy passes requests on to"
+                "{issuer} leads to something else: it answers {status} without metadata of ours; correct VESTIBULE_PUBLIC_URL, \
+                 or where the proxy passes requests on to"
             ),
         ),
     }
@@ -136,18 +193,24 @@ enum Unanswered {
 }
 
 impl Unanswered {
-    const fn as_str(&self) -> &'static str {
+    /// Says it of a URL, whose setting is named.
+    fn as_str(&self, variable: &str) -> String {
         match self {
-            Self::Unknown => "has a host that is not known: make its DNS record, or correct PUBLIC_URL",
-            Self::Late => "did not answer in time: look at what is in front, and at firewalls",
-            Self::Tls => "cannot be asked, for its certificate is not trusted",
-            Self::Refused => "cannot be reached: nothing listens there; start what is in front",
-            Self::Other => "cannot be reached: look at what is in front, and at firewalls",
+            Self::Unknown => format!("has a host that is not known: make its DNS record, or correct {variable}"),
+            Self::Late => "did not answer in time: look at what is in front, and at firewalls".to_owned(),
+            Self::Tls => "cannot be asked, for its certificate is not trusted".to_owned(),
+            Self::Refused => "cannot be reached: nothing listens there; start what is in front".to_owned(),
+            Self::Other => "cannot be reached: look at what is in front, and at firewalls".to_owned(),
         }
     }
 }
 
 fn fetch(url: &str) -> Result<(u16, String), Unanswered> {
+    // The client has several errors for a name that cannot be looked up.
+    let place = Url::parse(url).ok().and_then(|url| url.socket_addrs(|| None).ok());
+    if place.is_none() {
+        return Err(Unanswered::Unknown);
+    }
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
         .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -170,7 +233,6 @@ fn fetch(url: &str) -> Result<(u16, String), Unanswered> {
 
 fn unanswered(error: &ureq::Error) -> Unanswered {
     match error {
-        ureq::Error::HostNotFound => Unanswered::Unknown,
         ureq::Error::Timeout(_) => Unanswered::Late,
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Unanswered::Tls,
         ureq::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused => Unanswered::Refused,

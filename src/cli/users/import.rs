@@ -35,7 +35,8 @@ pub(super) fn run(config: &Config, file: &Path, dry_run: bool, as_json: bool) ->
         })?;
         outcome?;
         if report.failed > 0 {
-            return Err(Failure::of(format!("{} lines could not be taken", report.failed)));
+            let noun = if report.failed == 1 { "line" } else { "lines" };
+            return Err(Failure::of(format!("{} {noun} could not be taken", report.failed)));
         }
         Ok(())
     })
@@ -83,8 +84,12 @@ impl Source {
         } else {
             Progress::of_unknown_length("bytes")
         };
+        let mut reader = BufReader::with_capacity(2 * MAX_LINE, reader);
+        if let Some(unfit) = unfit(reader.fill_buf()?) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, unfit));
+        }
         Ok(Self {
-            reader: BufReader::new(reader),
+            reader,
             lines: 0,
             progress,
         })
@@ -113,6 +118,30 @@ impl Source {
             }
         }
     }
+}
+
+/// Says what is wrong with a file as a whole, by how it begins. Line by line it would be told thousands of times, or of
+/// one line that is too long.
+fn unfit(beginning: &[u8]) -> Option<&'static str> {
+    match beginning {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
+            return Some("is in UTF-32: convert it first, such as with iconv -f UTF-32 -t UTF-8");
+        }
+        // By its mark, which Windows PowerShell writes, or without one by the half of a brace that is no byte of its
+        // own.
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] => {
+            return Some("is in UTF-16: convert it first, such as with iconv -f UTF-16 -t UTF-8");
+        }
+        _ => {}
+    }
+    // A carriage return inside of an object is white space (RFC 8259 §2). Between objects it ends a line of old Macs.
+    let is_between = |(index, _): &(usize, &u8)| {
+        let (before, after) = beginning.split_at(*index);
+        before.trim_ascii_end().ends_with(b"}") && after.trim_ascii_start().starts_with(b"{")
+    };
+    let mut returns = beginning.iter().enumerate().filter(|(_, byte)| **byte == b'\r');
+    (!beginning.contains(&b'\n') && returns.any(|found| is_between(&found)))
+        .then_some("has carriage returns as line ends: convert them to line feeds first, such as with tr '\\r' '\\n'")
 }
 
 fn as_value(report: &ImportReport, dry_run: bool) -> Value {
@@ -190,6 +219,35 @@ mod tests {
         let text = [&longest[..], b"\n", &longer, b"\nb\n", &just_longer, b"\nc\n", &longer].concat();
         let lines = read(&text);
         assert_eq!(lines[1..], ["2 too long", "3 b", "4 too long", "5 c", "6 too long"]);
+    }
+
+    #[test]
+    fn a_file_in_another_form_is_named_as_a_whole() {
+        let object = r#"{"email":"jo@example.com"}"#;
+        let utf16 = |to_bytes: fn(u16) -> [u8; 2], mark: &str| -> Vec<u8> {
+            format!("{mark}{object}\n").encode_utf16().flat_map(to_bytes).collect()
+        };
+        for (bytes, says) in [
+            (utf16(u16::to_le_bytes, "\u{feff}"), Some("UTF-16")),
+            (utf16(u16::to_be_bytes, "\u{feff}"), Some("UTF-16")),
+            (utf16(u16::to_le_bytes, ""), Some("UTF-16")),
+            (utf16(u16::to_be_bytes, ""), Some("UTF-16")),
+            (b"\xff\xfe\0\0{\0\0\0".to_vec(), Some("UTF-32")),
+            (format!("{object}\r{object}\r").into_bytes(), Some("carriage returns")),
+            (format!("{object} \r\r {object}").into_bytes(), Some("carriage returns")),
+            (format!("{object}\r\n{object}\r\n").into_bytes(), None),
+            (format!("{object}\n").into_bytes(), None),
+            (b"{\r\"email\":\r\"jo@example.com\"}\r".to_vec(), None),
+            (format!("\u{feff}{object}\n").into_bytes(), None),
+            (Vec::new(), None),
+        ] {
+            let found = unfit(&bytes);
+            assert_eq!(found.is_some(), says.is_some(), "{bytes:?}: {found:?}");
+            assert!(
+                found.unwrap_or_default().contains(says.unwrap_or_default()),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]

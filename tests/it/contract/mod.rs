@@ -7,5 +7,6 @@ mod glossary;
 mod layering;
 mod methods;
 mod openapi;
+mod setting_names;
 mod typed_input;
 mod unauthorized;

@@ -35,6 +35,43 @@ async fn signed_in(app: &TestApp) -> SignedIn {
     Person::sign_up(app, "jo@example.com").await
 }
 
+/// A token is copied out of a mail with what stands around it. Inside nothing may change.
+#[actix_web::test]
+async fn a_mailed_token_is_read_at_every_door() {
+    let app = TestApp::new().await;
+    let around = |token: &str| format!("\u{2066} {token}\u{a0}\u{2069}\r\n");
+    let inside = |token: &str| format!("{} {}", &token[..9], &token[9..]);
+    let SignedIn { access_token, .. } = signed_in(&app).await;
+    let token = app.mailed_token("jo@example.com", "email_verification").await;
+    for (written, status) in [(inside(&token), 400), (around(&token), 204)] {
+        let body = json!({"token": written, "password": PASSWORD});
+        app.post("/email/verify", &body).await.expect(status);
+    }
+    app.post("/magic-link", &json!({"email": "jo@example.com"}))
+        .await
+        .expect(202);
+    let token = app.mailed_token("jo@example.com", "magic_link").await;
+    for (written, status) in [(inside(&token), 400), (around(&token), 200)] {
+        app.post("/magic-link/verify", &json!({"token": written}))
+            .await
+            .expect(status);
+    }
+    let body = json!({"email": "jane@example.com"});
+    app.call_as(Method::POST, "/email/change", &access_token, &body)
+        .await
+        .expect(202);
+    let token = app.mailed_token("jo@example.com", "email_change_requested").await;
+    app.post("/email/change/cancel", &json!({"token": around(&token)}))
+        .await
+        .expect(204);
+    app.post("/password/forgot", &json!({"email": "jo@example.com"}))
+        .await
+        .expect(202);
+    let token = app.mailed_token("jo@example.com", "password_reset").await;
+    let body = json!({"token": around(&token), "new_password": "heftklammer im regen"});
+    app.post("/password/reset", &body).await.expect(204);
+}
+
 #[actix_web::test]
 async fn a_code_of_an_authenticator_is_read_by_every_endpoint() {
     let app = TestApp::new().await;

@@ -268,12 +268,3 @@ async fn in_private_mode_only_mail_tells_whether_an_address_was_taken() {
     app.post("/register", &body).await.expect(202);
     log_in(&app, "jo@example.com", "heftklammer im regen").await.expect(401);
 }
-
-#[actix_web::test]
-async fn private_registration_needs_mail() {
-    let app = TestApp::serving_with(&[("REGISTRATION", "private")]).await;
-    let body = json!({"email": "jo@example.com", "password": PASSWORD});
-    app.post("/register", &body)
-        .await
-        .expect_problem(503, "service_unavailable");
-}

@@ -126,9 +126,42 @@ async fn headers_of_tracing_libraries_are_allowed() {
         .unwrap()
         .to_ascii_lowercase();
     assert!(all.split(',').all(|name| told.contains(name)), "{told}");
-    app.send(preflight("/login", APP, "x-made-up"))
+}
+
+/// The browser compares the lists itself, and names the header to the developer of the page.
+#[actix_web::test]
+async fn a_header_that_is_not_listed_is_left_out_of_the_answer() {
+    let app = TestApp::with(&[("CORS_ORIGINS", APP)]).await;
+    let sorted = |list: &str| {
+        let mut names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let usual = app.send(preflight("/login", APP, "content-type")).await.expect(200);
+    let list = usual
+        .header("access-control-allow-headers")
+        .unwrap()
+        .to_ascii_lowercase();
+    for asked in [
+        "x-made-up",
+        "X-Made-Up,content-type",
+        "content-type, x-api-key ,authorization",
+        "cookie",
+        "x-one,x-two",
+        "content-type,,x-one",
+    ] {
+        let answer = app.send(preflight("/login", APP, asked)).await.expect(200);
+        assert_eq!(allowed(&answer), Some(APP), "{asked}");
+        let told = answer
+            .header("access-control-allow-headers")
+            .unwrap()
+            .to_ascii_lowercase();
+        assert_eq!(sorted(&told), sorted(&list), "{asked}");
+    }
+    // Another origin is refused first, whatever it asks for.
+    app.send(preflight("/login", STRANGER, "x-made-up"))
         .await
-        .expect_problem(400, "malformed_request");
+        .expect_problem(403, "origin_not_allowed");
 }
 
 #[actix_web::test]

@@ -2,12 +2,16 @@
 //! docs/OPERATING.md lists them.
 
 use std::fs::{self, Permissions};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
+
+use serde_json::Value;
 
 use super::instances::MASTER_KEY;
 use super::postgres::Database;
-use super::program::{Launch, Program, open_directory};
+use super::program::{DataDir, Launch, Program, open_directory};
 use crate::delivery::peer::Peer;
 
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -105,7 +109,7 @@ fn a_key_that_does_not_open_what_is_stored() {
     assert_broken(
         other,
         "signing keys",
-        &["not the one that they were sealed with", "MASTER_KEY"],
+        &["not the one that they were sealed with", "VESTIBULE_MASTER_KEY"],
     );
 }
 
@@ -120,7 +124,7 @@ fn a_schema_that_is_newer_or_older_than_the_program() {
         &["99999999", "newer vestibule", "install that one"],
     );
     sql("DELETE FROM __diesel_schema_migrations WHERE version IN ('99999999', '0034')");
-    assert_broken(deployment.check(), "schema", &["1 migrations", "vestibule migrate"]);
+    assert_broken(deployment.check(), "schema", &["1 migration is", "vestibule migrate"]);
     sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('0034')");
     deployment.check().run().expect(0);
     let empty = Database::create();
@@ -141,6 +145,233 @@ fn a_database_that_cannot_hold_every_name_or_takes_no_changes() {
         .database
         .sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
     assert_broken(deployment.check(), "database", &["takes no changes", "primary"]);
+    // Nothing can be migrated there, so nothing says that it should be.
+    let standby = Database::create();
+    let name = standby.sql("SELECT current_database()");
+    standby.sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    for arguments in [&[][..], &["--before-start"]] {
+        let check = deployment.check().env("DATABASE_URL", standby.url()).args(arguments);
+        let ended = check.run().expect(1).saying("1 check has failed");
+        assert!(!ended.stdout.contains("vestibule migrate"), "{}", ended.stdout);
+        assert!(
+            ended.stdout.contains("the database cannot be used as it is"),
+            "{}",
+            ended.stdout
+        );
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_or_accepts_no_login() {
+    let deployment = Deployment::start();
+    let (server, _) = deployment.database.url().rsplit_once('/').unwrap();
+    let absent = deployment.check().env("DATABASE_URL", format!("{server}/Not-there"));
+    assert_broken(
+        absent,
+        "database",
+        &["does not exist", "run CREATE DATABASE \"Not-there\" OWNER"],
+    );
+    let closed = Database::create();
+    let name = closed.sql("SELECT current_database()");
+    let role = format!("not_let_in_{}", std::process::id());
+    closed.sql(&format!(
+        "CREATE ROLE {role} LOGIN; REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"
+    ));
+    let url = closed.url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    // A role that the URL names in its own place counts as well as one that is named as a parameter.
+    let as_role = url.split_once('@').map_or_else(
+        || format!("{url}{separator}user={role}"),
+        |(_, place)| format!("postgres://{role}@{place}"),
+    );
+    let check = || deployment.check().env("DATABASE_URL", &as_role);
+    let grant = format!("GRANT CONNECT ON DATABASE {name} TO {role}");
+    assert_broken(check(), "database", &["permission denied", &grant]);
+    // What it says to run is what is missing.
+    closed.sql(&grant);
+    let ended = check().run();
+    assert!(
+        !ended.stdout.contains("permission denied for database"),
+        "{}",
+        ended.stdout
+    );
+    closed.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// A check before the first start, of a deployment with a private database.
+fn first(place: &DataDir) -> Launch {
+    let check = Launch::of("check").args(["--before-start"]).data_dir(place);
+    check
+        .env("VESTIBULE_LISTEN", "127.0.0.1:0")
+        .env("VESTIBULE_METRICS_LISTEN", "off")
+}
+
+#[test]
+fn an_address_that_cannot_be_listened_on() {
+    let place = DataDir::new();
+    first(&place).run().expect(0);
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let socket = open_directory();
+    let file = socket.path().join("http.sock");
+    let listening = UnixListener::bind(&file).unwrap();
+    let listen = |address: &str| first(&place).env("VESTIBULE_LISTEN", address);
+    let url = "http://127.0.0.1:1";
+    assert_broken(
+        listen(&taken),
+        "listener",
+        &[&taken, "taken by another program", "VESTIBULE_LISTEN"],
+    );
+    // An address for documentation (RFC 5737 §3).
+    let elsewhere = || listen("192.0.2.7:8080").env("VESTIBULE_PUBLIC_URL", url);
+    assert_broken(
+        elsewhere(),
+        "listener",
+        &["not an address of this machine", "VESTIBULE_LISTEN"],
+    );
+    let unix = |path: &Path| listen(&format!("unix:{}", path.display())).env("VESTIBULE_PUBLIC_URL", url);
+    assert_broken(unix(&file), "listener", &["http.sock is taken", "another file"]);
+    assert_broken(
+        unix(&file.join("below")),
+        "listener",
+        &["cannot be listened on", "VESTIBULE_LISTEN"],
+    );
+    assert_broken(
+        unix(&socket.path().join("none/http.sock")),
+        "listener",
+        &["cannot be listened on"],
+    );
+    // What a crash left is replaced.
+    drop(listening);
+    unix(&file).run().expect(0);
+    unix(&socket.path().join("other.sock")).run().expect(0);
+    assert_eq!(
+        fs::read_dir(socket.path()).unwrap().count(),
+        1,
+        "a check makes no socket"
+    );
+
+    let metrics = first(&place).env("VESTIBULE_METRICS_LISTEN", &taken);
+    assert_broken(
+        metrics,
+        "metrics listener",
+        &["taken by another program", "VESTIBULE_METRICS_LISTEN"],
+    );
+    drop(other);
+    first(&place).env("VESTIBULE_METRICS_LISTEN", &taken).run().expect(0);
+}
+
+#[test]
+fn a_service_that_runs_does_not_take_its_own_addresses_away() {
+    let deployment = Deployment::start();
+    let metrics = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = metrics.local_addr().unwrap().to_string();
+    let check = || deployment.check().env("VESTIBULE_METRICS_LISTEN", &taken);
+    check().run().expect(0);
+    // Before an upgrade.
+    let ended = check().args(["--before-start"]).run().expect(0);
+    assert!(
+        ended.stdout.contains("taken by this service, which runs already"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn a_data_directory_that_is_none() {
+    let place = open_directory();
+    let file = place.path().join("file");
+    fs::write(&file, "").unwrap();
+    let nowhere = place.path().join("link");
+    std::os::unix::fs::symlink("/does/not/exist", &nowhere).unwrap();
+    let at = |path: &Path| first(&DataDir::new()).env("VESTIBULE_DATA_DIR", path);
+    for path in [
+        file.clone(),
+        file.join("data"),
+        file.join("a/b/c"),
+        nowhere.clone(),
+        nowhere.join("data"),
+    ] {
+        assert_broken(at(&path), "data directory", &["is a file", "VESTIBULE_DATA_DIR"]);
+    }
+    for path in [
+        place.path().join("data"),
+        place.path().join("a/b/c"),
+        place.path().to_owned(),
+    ] {
+        at(&path).run().expect(0);
+    }
+    assert_eq!(
+        fs::read_dir(place.path()).unwrap().count(),
+        2,
+        "a check makes no directory"
+    );
+}
+
+#[test]
+fn links_that_lead_nowhere_are_told_and_stop_nothing() {
+    let deployment = Deployment::start();
+    let with = |url: &str| deployment.check().env("VESTIBULE_LINK_BASE_URL", url).args(["--json"]);
+    let answers = format!("http://{}/docs", deployment.service.address());
+    for (url, state, says) in [
+        ("https://app.invalid/account", "warning", "a host that is not known"),
+        ("http://127.0.0.1:1/account", "warning", "nothing listens there"),
+        (&answers, "ok", "answers"),
+    ] {
+        let ended = with(url).run().expect(0);
+        let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == "link base url").unwrap();
+        let detail = check["detail"].as_str().unwrap();
+        assert_eq!(check["state"], state, "{url}: {detail}");
+        assert!(detail.contains(says) && detail.contains(url), "{detail}");
+        assert!(state == "ok" || says == "nothing listens there" || detail.contains("VESTIBULE_LINK_BASE_URL"));
+    }
+}
+
+#[test]
+fn a_public_url_is_not_praised_where_there_is_no_database_to_compare_with() {
+    let deployment = Deployment::start();
+    let place = DataDir::new();
+    let address = deployment.service.address();
+    for arguments in [&[][..], &["--before-start"]] {
+        let check = Launch::of("check").args(arguments).data_dir(&place);
+        let check = check.env("VESTIBULE_LISTEN", "127.0.0.1:0");
+        let ended = check
+            .env("VESTIBULE_PUBLIC_URL", format!("http://{address}"))
+            .run()
+            .expect(0);
+        let line = ended
+            .stdout
+            .lines()
+            .find(|line| line.starts_with("public url"))
+            .unwrap();
+        assert!(line.contains("warning") && line.contains("was never made"), "{line}");
+        let keys = ended
+            .stdout
+            .lines()
+            .find(|line| line.starts_with("signing keys"))
+            .unwrap();
+        assert!(
+            keys.contains("skipped") && keys.contains("the first start makes them"),
+            "{keys}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_logged_beside_the_report() {
+    let deployment = Deployment::start();
+    let check = deployment
+        .check()
+        .env("VESTIBULE_BREACH_CHECK_URL", "http://127.0.0.1:1");
+    let ended = check.run().expect(0);
+    assert!(
+        ended.stdout.contains("cannot be asked, for it cannot be reached"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(ended.stderr, "");
 }
 
 #[test]
@@ -209,7 +440,7 @@ fn a_mail_server_that_does_not_take_our_mail() {
         ["--answer", "553", "sorry, that sender is not allowed"],
     ] {
         let (peer, launch) = check(&refusal);
-        assert_broken(launch, "mail server", &[refusal[1], "MAIL_FROM", sender]);
+        assert_broken(launch, "mail server", &[refusal[1], "VESTIBULE_MAIL_FROM", sender]);
         peer.assert_nothing_received();
     }
     // The sender's address need not have a mailbox, and may be put off for the moment.
@@ -224,9 +455,21 @@ fn a_mail_server_that_does_not_take_our_mail() {
     }
     let peer = Peer::start("smtp_server.py", &["--user", "jo", "right"]);
     let url = format!("smtp://jo:wrong@127.0.0.1:{}?tls=none", peer.port);
-    assert_broken(with(url), "mail server", &["535"]);
-    let away = "smtp://127.0.0.1:1?tls=none".to_owned();
-    assert_broken(with(away), "mail server", &["cannot be reached"]);
+    assert_broken(with(url), "mail server", &["535", "to the login", "VESTIBULE_SMTP_URL"]);
+    let place = open_directory();
+    let shows_itself = Peer::start("tls_server.py", &["self-signed", place.path().to_str().unwrap()]);
+    for (url, says) in [
+        ("smtp://127.0.0.1:1?tls=none".to_owned(), "nothing listens there"),
+        // A name that does not exist (RFC 6761 §6.4).
+        ("smtps://mail.invalid".to_owned(), "name is not known"),
+        (
+            format!("smtps://localhost:{}", shows_itself.port),
+            "no TLS with the mail server",
+        ),
+        (format!("smtp://127.0.0.1:{}", peer.port), "lacks STARTTLS"),
+    ] {
+        assert_broken(with(url), "mail server", &[says]);
+    }
 }
 
 #[test]
@@ -239,7 +482,7 @@ fn a_public_url_that_leads_elsewhere() {
     assert_broken(
         check(&other_name),
         "public url",
-        &["another issuer", "correct PUBLIC_URL"],
+        &["another issuer", "correct VESTIBULE_PUBLIC_URL"],
     );
     let below = format!("http://{address}/docs");
     assert_broken(
@@ -294,27 +537,43 @@ fn a_proxy_that_is_not_trusted() {
             .env("VESTIBULE_PUBLIC_URL", format!("https://localhost:{}", peer.port))
             .env("SSL_CERT_FILE", place.path().join("authority.pem"))
     };
-    let says = ["all clients share its address", "TRUSTED_PROXIES"];
+    let says = ["all clients share its address", "VESTIBULE_TRUSTED_PROXIES"];
     assert_broken_at_least(check(), "trusted proxies", &says);
     let elsewhere = check().env("VESTIBULE_TRUSTED_PROXIES", "10.0.0.0/8");
     assert_broken_at_least(elsewhere, "trusted proxies", &says);
-    let everyone = deployment
-        .check()
-        .env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.1,0.0.0.0/0");
-    assert_broken(everyone, "trusted proxies", &["lets everybody say"]);
+    for everyone in [
+        "127.0.0.1,0.0.0.0/0",
+        "0.0.0.0/1,128.0.0.0/1,127.0.0.1",
+        "127.0.0.1,8000::/1,::/1",
+    ] {
+        let everyone = deployment.check().env("VESTIBULE_TRUSTED_PROXIES", everyone);
+        assert_broken(
+            everyone,
+            "trusted proxies",
+            &["lets every client say", "VESTIBULE_TRUSTED_PROXIES"],
+        );
+    }
 }
 
 #[test]
 fn metrics_that_can_be_reached_from_outside() {
     let deployment = Deployment::start();
     let check = deployment.check().env("VESTIBULE_METRICS_LISTEN", "203.0.113.5:8960");
-    assert_broken(check, "metrics", &["which the internet reaches", "METRICS_LISTEN"]);
+    assert_broken(
+        check,
+        "metrics",
+        &["which the internet reaches", "VESTIBULE_METRICS_LISTEN"],
+    );
     // Through the public URL: here the one of development, which has one listener for everything.
     let database = Database::create();
     let open = settings(Launch::dev(), &database).start();
     open.ready();
     let check = settings(Launch::of("check"), &database).env("VESTIBULE_LISTEN", open.address());
-    assert_broken(check, "public url", &["/metrics shows everyone", "LISTEN only"]);
+    assert_broken(
+        check,
+        "public url",
+        &["/metrics shows everyone", "VESTIBULE_LISTEN only"],
+    );
 }
 
 #[test]
@@ -352,14 +611,16 @@ fn the_database_of_another_service() {
 #[test]
 fn registrations_that_wait_for_mail_where_none_is_sent() {
     let deployment = Deployment::start();
-    for (setting, value) in [
-        ("VESTIBULE_REGISTRATION", "private"),
-        ("VESTIBULE_EMAIL_VERIFICATION", "required"),
-    ] {
-        assert_broken(
-            deployment.check().env(setting, value),
-            "mail server",
-            &["SMTP_URL", "MAIL_FROM"],
-        );
+    assert_broken(
+        deployment.check().env("VESTIBULE_EMAIL_VERIFICATION", "required"),
+        "mail server",
+        &["VESTIBULE_SMTP_URL", "VESTIBULE_MAIL_FROM"],
+    );
+    // These settings contradict each other, so the service does not start, either.
+    let private = |launch: Launch| launch.env("VESTIBULE_REGISTRATION", "private").run().expect(2);
+    for launch in [deployment.check(), settings(Launch::serve(), &deployment.database)] {
+        private(launch)
+            .saying("VESTIBULE_REGISTRATION: private answers by mail only")
+            .saying("VESTIBULE_SMTP_URL");
     }
 }

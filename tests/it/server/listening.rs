@@ -62,6 +62,37 @@ fn has_ipv6() -> bool {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
+/// To a browser `localhost` and `127.0.0.1` are two sites, and cookies and issuers go by the name.
+#[test]
+fn the_public_url_has_the_name_that_is_listened_on() {
+    for (listen, host) in [
+        ("localhost:0", "localhost"),
+        ("LOCALHOST:0", "localhost"),
+        ("127.0.0.1:0", "127.0.0.1"),
+    ] {
+        let database = Database::create();
+        let launch = instance(database.url()).without("VESTIBULE_PUBLIC_URL");
+        let program = launch.env("VESTIBULE_LISTEN", listen).start();
+        let told = program.wait_for_message("listening");
+        let address = told["address"]
+            .as_str()
+            .unwrap()
+            .split(" and ")
+            .next()
+            .unwrap()
+            .to_owned();
+        let port = address.rsplit(':').next().unwrap();
+        let expected = format!("http://{host}:{port}");
+        assert_eq!(told["public_url"], expected, "{listen}");
+        let client = Client::new(&address);
+        eventually("readiness", || {
+            (client.get("/health/ready").status == 200).then_some(())
+        });
+        let metadata = client.get("/.well-known/oauth-authorization-server").json();
+        assert_eq!(metadata["issuer"], expected, "{listen}");
+    }
+}
+
 #[test]
 fn a_socket_file_is_served_on_and_gone_afterwards() {
     let (database, place) = (Database::create(), open_directory());
@@ -187,4 +218,11 @@ fn sockets_for_another_process_are_left_alone() {
     let program = handed(&database, &port, "1");
     let address: std::net::SocketAddr = program.address().parse().unwrap();
     assert!(address.ip() == IpAddr::from([127, 0, 0, 1]) && address.port().to_string() != port);
+}
+
+#[test]
+fn health_of_a_port_that_is_picked_at_each_start_cannot_be_asked() {
+    for listen in ["127.0.0.1:0", "localhost:0", ":0"] {
+        health(listen).expect(1).saying("VESTIBULE_LISTEN has port 0");
+    }
 }

@@ -53,6 +53,37 @@ fn a_refused_origin_is_told_to_the_operator_once_with_the_setting() {
 }
 
 #[test]
+fn a_header_that_pages_may_not_send_is_told_to_the_operator_once() {
+    let database = Database::create();
+    let (program, client) = start(&database);
+    let ask_for = |headers: &str| {
+        let lines = format!(
+            "origin: http://localhost:5173\r\naccess-control-request-method: POST\r\naccess-control-request-headers: \
+             {headers}\r\n"
+        );
+        ask(&client, "OPTIONS /login", &lines, "")
+    };
+    for headers in ["content-type,x-api-key", "X-API-Key", "x-api-key", "traceparent"] {
+        let answer = ask_for(headers);
+        assert!(
+            answer.starts_with("HTTP/1.1 200 ") && !answer.contains("x-api-key"),
+            "{answer}"
+        );
+    }
+    ask_for("x-other");
+    let told = program.wait_for_message("a page asked to send a header");
+    assert_eq!((&told["header"], &told["level"]), (&json!("x-api-key"), &json!("WARN")));
+    assert!(
+        told["message"]
+            .as_str()
+            .unwrap()
+            .contains("pages may send authorization, content-type")
+    );
+    let log = program.stop().stderr;
+    assert_eq!(log.matches("a page asked to send a header").count(), 2, "{log}");
+}
+
+#[test]
 fn a_cookie_for_a_page_of_another_site_is_told_to_the_developer() {
     let database = Database::create();
     let (program, client) = start(&database);

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,9 +29,11 @@ enum Framework {
     Django,
     Express,
     Next,
+    Axum,
 }
 
-const ALL: [Framework; 5] = [
+/// Those that run as soon as `scripts/test` has prepared their libraries. The one for axum has to be built.
+const INTERPRETED: [Framework; 5] = [
     Framework::FastApi,
     Framework::Flask,
     Framework::Django,
@@ -59,7 +63,7 @@ fn lay_out() -> TempDir {
     let mut blocks = 0;
     for block in page.split("\n```").skip(1).step_by(2) {
         let (language, code) = block.split_once('\n').unwrap();
-        if !["python", "js"].contains(&language) {
+        if !["python", "js", "rust"].contains(&language) {
             continue;
         }
         let name = code.lines().next().unwrap().trim_start_matches(['#', '/', ' ']);
@@ -68,12 +72,37 @@ fn lay_out() -> TempDir {
         fs::write(file, code).unwrap();
         blocks += 1;
     }
-    assert_eq!(blocks, 10);
+    assert_eq!(blocks, 11);
     for name in ["next_server.mjs", "django_project.py"] {
         fs::copy(source(name), directory.path().join(name)).unwrap();
     }
     fs::write(directory.path().join("package.json"), r#"{"type": "module"}"#).unwrap();
     directory
+}
+
+/// Builds the recipe for axum with the libraries that its `Cargo.lock` names, and returns the program.
+fn built_for_axum() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/verifiers-axum");
+        fs::create_dir_all(place.join("src")).unwrap();
+        for name in ["Cargo.toml", "Cargo.lock"] {
+            fs::copy(source("axum").join(name), place.join(name)).unwrap();
+        }
+        let page = fs::read_to_string(lay_out().path().join("src/main.rs")).unwrap();
+        // As the page says: the function that VERIFYING.md shows.
+        let verifier = fs::read_to_string(source("verify.rs")).unwrap();
+        let at = verifier.find("/// Returns the claims of a good access token.").unwrap();
+        fs::write(place.join("src/main.rs"), page + "\n" + &verifier[at..]).unwrap();
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--target-dir", "target"])
+            .env("RUSTFLAGS", "-D warnings")
+            .current_dir(&place)
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        place.join("target/debug/recipe")
+    })
 }
 
 impl Framework {
@@ -94,6 +123,7 @@ impl Framework {
             Self::Django => python(&["django_project.py", port]),
             Self::Express => node("express_app.mjs"),
             Self::Next => node("next_server.mjs"),
+            Self::Axum => Command::new(built_for_axum()),
         }
     }
 
@@ -144,6 +174,30 @@ fn at(name: &str, value: Value, claims: &Value) -> Value {
 
 #[test]
 fn a_good_token_passes_and_every_other_one_is_refused() {
+    tell_tokens_apart(&INTERPRETED);
+}
+
+#[test]
+fn the_tokens_of_the_service_pass_and_its_bad_examples_do_not() {
+    take_the_tokens_of_the_service(&INTERPRETED);
+}
+
+#[test]
+fn without_keys_a_token_is_not_verified() {
+    judge_nothing_without_keys(&INTERPRETED);
+}
+
+#[test]
+#[ignore = "builds a program with libraries of its own; scripts/test --all runs it"]
+fn the_recipe_for_axum_does_what_the_others_do() {
+    // First: the tokens that the checks below make would grow old while it is built.
+    built_for_axum();
+    tell_tokens_apart(&[Framework::Axum]);
+    take_the_tokens_of_the_service(&[Framework::Axum]);
+    judge_nothing_without_keys(&[Framework::Axum]);
+}
+
+fn tell_tokens_apart(frameworks: &[Framework]) {
     let forger = Forger::new();
     let issuer = forger.serve();
     let good = json!({
@@ -181,7 +235,7 @@ fn a_good_token_passes_and_every_other_one_is_refused() {
         without.as_object_mut().unwrap().remove(claim);
         frauds.push((format!("no {claim}"), forger.sign(&header, &without)));
     }
-    for framework in ALL {
+    for framework in frameworks {
         let back_end = framework.start(&issuer);
         let get = |path: &str, claims: &Value| back_end.client.get_as(&forger.sign(&header, claims), path);
         let pay = |claims: &Value| back_end.client.post_as(&forger.sign(&header, claims), "/payments");
@@ -212,13 +266,12 @@ fn a_good_token_passes_and_every_other_one_is_refused() {
     }
 }
 
-#[test]
-fn the_tokens_of_the_service_pass_and_its_bad_examples_do_not() {
+fn take_the_tokens_of_the_service(frameworks: &[Framework]) {
     let place = DataDir::new();
     let (program, client, _, tokens) = signed_in(Launch::dev().data_dir(&place));
     let sub = parts(&tokens.access).1["sub"].clone();
     let vectors = client.get("/dev/test-vectors").expect(200).json();
-    let back_ends: Vec<(Framework, BackEnd)> = ALL
+    let back_ends: Vec<(Framework, BackEnd)> = frameworks
         .iter()
         .map(|framework| (*framework, framework.start(&client.issuer())))
         .collect();
@@ -242,13 +295,12 @@ fn the_tokens_of_the_service_pass_and_its_bad_examples_do_not() {
     }
 }
 
-#[test]
-fn without_keys_a_token_is_not_verified() {
+fn judge_nothing_without_keys(frameworks: &[Framework]) {
     let closed_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let issuer = format!("http://{closed_port}");
     let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": forger::KID});
     let token = Forger::new().sign(&header, &json!({"iss": issuer}));
-    for framework in ALL {
+    for framework in frameworks {
         let back_end = framework.start(&issuer);
         let answer = back_end.client.send(Method::GET, "/me", Some(&token), None);
         assert_eq!(

@@ -8,7 +8,7 @@ use crate::api::dto::dev::OutboxMessage;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
-use crate::domain::message::Channel;
+use crate::domain::message::{Channel, canonical_destination};
 use crate::flows::outbox;
 
 /// Which messages to list.
@@ -37,10 +37,11 @@ pub async fn list(state: Data<ApiState>, filter: Query<OutboxFilter>) -> Result<
         Some(name) => Some(Channel::parse(name).ok_or_else(wanted)?),
         None => None,
     };
+    let to = filter.to.as_deref().map(canonical_destination);
     let captured = outbox::list_captured(&state.core, channel).await?;
     let messages: Vec<OutboxMessage> = captured
         .into_iter()
-        .filter(|message| filter.to.as_ref().is_none_or(|to| *to == message.to))
+        .filter(|message| to.as_ref().is_none_or(|to| *to == message.to))
         .map(OutboxMessage::new)
         .collect();
     Ok(HttpResponse::Ok().json(messages))
