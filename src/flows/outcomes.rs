@@ -1,4 +1,4 @@
-//! What flows came to, as it is counted: one word for each outcome.
+//! The outcomes of flows, as metrics count them: one label for each.
 
 use super::Fault;
 use super::login::Login;
@@ -11,17 +11,17 @@ use super::step_up::StepUp;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::metrics;
 
-/// Something that a flow can come to.
+/// An outcome of a flow.
 pub(super) trait Outcome {
-    /// The word for it.
+    /// The label in metrics.
     fn word(&self) -> &'static str;
 }
 
-/// Counts what a flow came to, and hands it on.
+/// Counts the outcome of a flow, and returns it.
 pub(super) fn counted<T: Outcome>(flow: &'static str, ended: Result<T, Fault>) -> Result<T, Fault> {
     let word = match &ended {
         Ok(outcome) => outcome.word(),
-        // Not the service's fault: the caller was signed out meanwhile.
+        // Not the service's fault: the caller was signed out in the meantime.
         Err(Fault::SessionEnded) => return ended,
         Err(fault) if fault.is_temporary() => "unavailable",
         Err(_fault) => "failed",
@@ -42,7 +42,7 @@ impl Outcome for Login {
     }
 }
 
-/// Of a login with a token from a mail.
+/// A login with a mailed token.
 impl Outcome for Option<Login> {
     fn word(&self) -> &'static str {
         self.as_ref().map_or("invalid_token", Outcome::word)
@@ -112,14 +112,14 @@ impl Outcome for Reset {
     }
 }
 
-/// Operators are told more of a refresh than who asked for it.
+/// Metrics distinguish more outcomes of a refresh than the client learns.
 impl Outcome for (Refresh, &'static str) {
     fn word(&self) -> &'static str {
         self.1
     }
 }
 
-/// Counts the waits and the ends that events tell of.
+/// Counts the waits and the disabled authenticators that events record.
 pub(super) fn count_throttles(event: &AuditEvent) {
     let kind = match (event.name, event.reason) {
         (EventName::LoginLock, Some("from_network")) => "password_from_network",

@@ -1,4 +1,4 @@
-//! Service clients: back ends that may introspect and revoke tokens. Made by operators on the command line.
+//! Service clients: back ends that may introspect and revoke tokens. Operators make them on the command line.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::store::service_clients::{self, StoredClient};
 pub struct ServiceClient {
     /// The user part of its credentials.
     pub id: ServiceClientId,
-    /// What operators call it.
+    /// Its name among operators.
     pub name: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
 
-/// Makes a client and its secret, which is shown this once. `None`: the name is taken.
+/// Makes a client and its secret, which is shown only once. `None`: the name is taken.
 ///
 /// # Errors
 ///
@@ -101,7 +101,7 @@ pub async fn delete(core: &Arc<Core>, id: ServiceClientId) -> Result<bool, Fault
         .await
 }
 
-/// Finds the client behind HTTP Basic credentials; `None` for all that are not good.
+/// Finds the client behind HTTP Basic credentials; `None` for all credentials that are not valid.
 ///
 /// # Errors
 ///
