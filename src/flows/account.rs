@@ -51,10 +51,6 @@ impl FactorKind {
 }
 
 /// Returns the state of a user's second factors.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn second_factors(core: &Arc<Core>, user: &User) -> Result<SecondFactors, Fault> {
     let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
     core.db
@@ -66,10 +62,6 @@ pub async fn second_factors(core: &Arc<Core>, user: &User) -> Result<SecondFacto
 
 /// Lists the caller's second factors, with the number of recovery codes that are left. Of pending factors it lists
 /// those that the caller's session began, since only they can be confirmed in it.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list_factors(core: &Arc<Core>, caller: &Caller) -> Result<(Vec<ListedFactor>, i64), Fault> {
     let (now, user, key, shared) = (core.clock.now(), caller.user.clone(), caller.key(), Arc::clone(core));
     core.db

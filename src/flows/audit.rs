@@ -70,10 +70,6 @@ pub(super) async fn note_unreadable<T>(
 }
 
 /// Records that this instance starts to serve, or stops.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn record_instance(core: &Arc<Core>, name: EventName) -> Result<(), Fault> {
     let now = core.clock.now();
     let shared = Arc::clone(core);

@@ -30,10 +30,6 @@ pub enum Challenge {
 }
 
 /// Sends a code for a pending login.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn for_login(
     core: &Arc<Core>,
     pre_auth_token: &str,
@@ -71,10 +67,6 @@ pub async fn for_login(
 }
 
 /// Sends a code for the step-up of a signed-in user.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn for_session(
     core: &Arc<Core>,
     caller: &Caller,

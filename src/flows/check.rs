@@ -68,10 +68,6 @@ pub async fn open_what_is_sealed(core: &Arc<Core>) -> Result<KeysFound, Fault> {
 }
 
 /// Returns the ids of the signing keys, whether or not they open.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub async fn key_ids(core: &Arc<Core>) -> Result<Vec<String>, Fault> {
     core.db
         .read("check.key_ids", |connection| {
@@ -82,10 +78,6 @@ pub async fn key_ids(core: &Arc<Core>) -> Result<Vec<String>, Fault> {
 }
 
 /// Measures how long a password hash takes on this machine.
-///
-/// # Errors
-///
-/// Returns faults of hashing only.
 pub async fn time_a_hash(core: &Core) -> Result<TimeDelta, Fault> {
     let before = core.clock.now();
     let _hash = core.hasher.renew(dummy_password()).await?;

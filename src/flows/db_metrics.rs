@@ -18,10 +18,6 @@ use crate::store::{outbox, signing_keys};
 pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
 
 /// Reads the database and sets the metrics.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub async fn update(core: &Arc<Core>) -> Result<(), Fault> {
     let looked = core
         .db

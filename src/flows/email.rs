@@ -233,10 +233,6 @@ fn post_account_exists(
 /// Cancels the change of an address with a token mailed to the account's current address. All sessions and all mailed
 /// tokens of the account end with it, since the requester of the change may have them. Returns whether the token was
 /// valid.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
     let purpose = LinkPurpose::EmailChangeCancellation;
     let Some(key) = links::open(core, purpose, token) else {

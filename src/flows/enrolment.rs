@@ -87,10 +87,6 @@ pub enum Enrolment {
 }
 
 /// Makes a new pending secret for the user of a pending session, as long as no factor is confirmed.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin) -> Result<Enrolment, Fault> {
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Enrolment::InvalidPreAuthToken);
@@ -124,10 +120,6 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
 
 /// Makes a new pending secret for a signed-in user. The active one continues to work until the new one is confirmed, so
 /// that the user is never without one.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn start_replacement(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -178,10 +170,6 @@ pub enum Confirmation {
 }
 
 /// Confirms the authenticator that the caller's session began to enrol.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn confirm(
     core: &Arc<Core>,
     caller: &RecentCaller,

@@ -9,10 +9,6 @@ use super::{Core, Fault, sessions};
 use crate::domain::access_token::AccessTokenClaims;
 
 /// Returns the claims of a token that passes all checks now (RFC 7662 §4).
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn introspect(core: &Arc<Core>, token: &str) -> Result<Option<Arc<AccessTokenClaims>>, Fault> {
     let caller = sessions::authenticate(core, token).await?;
     Ok(caller.map(|caller| caller.claims))

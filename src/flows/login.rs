@@ -68,10 +68,6 @@ pub struct LoginAttempt {
 }
 
 /// Checks a password and opens a session.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn login(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, Fault> {
     counted("login", authenticate(core, attempt).await)
 }

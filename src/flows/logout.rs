@@ -13,10 +13,6 @@ use crate::domain::session_end::EndCause;
 
 /// Ends the session that a token belongs to: an access token of this service, expired or not; a refresh token, used or
 /// not; or the pre-auth token of a pending login. Returns whether the token was one of these.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
     let Some(key) = session_of(core, token)? else {
         return Ok(false);

@@ -17,10 +17,6 @@ use crate::store::users;
 const PURPOSE: LinkPurpose = LinkPurpose::MagicLink;
 
 /// Opens a session with a mailed token. `None`: the token is unknown, expired, used, or of another kind.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn verify(
     core: &Arc<Core>,
     token: &str,

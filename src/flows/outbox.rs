@@ -251,10 +251,6 @@ pub struct CapturedMessage {
 }
 
 /// Lists the rendered messages in the outbox, newest first: for development only.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list_captured(core: &Arc<Core>, channel: Option<Channel>) -> Result<Vec<CapturedMessage>, Fault> {
     let stored = core
         .db
@@ -284,10 +280,6 @@ pub async fn list_captured(core: &Arc<Core>, channel: Option<Channel>) -> Result
 }
 
 /// Deletes all messages: for development only.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn clear(core: &Arc<Core>) -> Result<(), Fault> {
     core.db
         .transaction("outbox.clear", |connection| {

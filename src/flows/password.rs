@@ -40,10 +40,6 @@ pub enum Change {
 }
 
 /// Changes the caller's password for another.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn change(
     core: &Arc<Core>,
     holder: &Holder,
@@ -139,10 +135,6 @@ pub enum Reset {
 }
 
 /// Sets a new password with a mailed token.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn reset(core: &Arc<Core>, token: &str, new: Password, origin: RequestOrigin) -> Result<Reset, Fault> {
     counted("password_reset", try_to_reset(core, token, new, origin).await)
 }

@@ -35,10 +35,6 @@ pub enum Update {
 }
 
 /// Changes the language of the caller's messages, which requires no recent proof; `None` changes nothing.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn set_locale(
     core: &Arc<Core>,
     caller: &Caller,
@@ -50,10 +46,6 @@ pub async fn set_locale(
 
 /// Changes the caller's name, and the language too unless it is `None`. The owner signs in with the name, so a change
 /// requires a recent proof, and the owner is notified.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn rename(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -139,10 +131,6 @@ pub struct Export {
 }
 
 /// Reads everything that is stored about the caller, records that this was done, and notifies the owner.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Export, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
@@ -167,10 +155,6 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
 }
 
 /// Lists the audit events of the caller's account, newest first.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn events(
     core: &Arc<Core>,
     user_id: UserId,
@@ -212,10 +196,6 @@ pub enum Deletion {
 }
 
 /// Deletes the caller's account and everything that belongs to it. The audit trail stays, without the account's names.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Deletion, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);

@@ -21,10 +21,6 @@ use crate::store::{PgConnection, recovery_codes, sent_code_factors, totp_factors
 
 /// Makes a new set of recovery codes; the old ones are not valid any longer. `None`: the account has no second factor
 /// that they could replace.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn renew_codes(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -74,10 +70,6 @@ pub enum Removal {
 }
 
 /// Removes the caller's authenticator. It takes the password and a code: of the authenticator, or a recovery code.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn remove_authenticator(
     core: &Arc<Core>,
     caller: &RecentCaller,

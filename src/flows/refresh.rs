@@ -44,10 +44,6 @@ pub enum Refresh {
 type RefreshedSession = (ActiveSession, User);
 
 /// Exchanges a refresh token for new tokens.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigin) -> Result<Refresh, Fault> {
     let ended = counted("refresh", exchange(core, refresh_token, origin).await)?;
     Ok(ended.0)

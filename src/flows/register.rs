@@ -53,10 +53,6 @@ pub struct NewAccount {
 }
 
 /// Makes an account.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn register(
     core: &Arc<Core>,
     names: AccountNames,

@@ -51,10 +51,6 @@ const DELETIONS: [Deletion; 7] = [
 ];
 
 /// Deletes a batch of each table. Returns the number of deleted rows: the caller repeats until it is zero.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn delete_expired(core: &Arc<Core>) -> Result<usize, Fault> {
     let now = core.clock.now();
     let mut deleted = 0;

@@ -9,10 +9,6 @@ use crate::domain::ids::ServiceClientId;
 use crate::domain::session_end::EndCause;
 
 /// Ends the session of a token; an unknown token is not an error (RFC 7009 §2.2).
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn revoke(
     core: &Arc<Core>,
     client: ServiceClientId,

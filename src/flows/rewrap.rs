@@ -65,10 +65,6 @@ fn open(core: &Core, key: &SealedKey) -> Result<RetiredKey, SealError> {
 /// Returns the labels of the master keys that other processes on this database seal new values with, except this
 /// process's newest one. An empty label stands for a release that does not report it. Values that such a process seals
 /// meanwhile would need another run, and a process that does not know the newest key cannot open rewrapped values.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub async fn other_master_keys(core: &Arc<Core>) -> Result<BTreeSet<String>, Fault> {
     let mut found = BTreeSet::new();
     // Behind a pooler a connection only shows which client it served last.
@@ -89,10 +85,6 @@ pub async fn other_master_keys(core: &Arc<Core>) -> Result<BTreeSet<String>, Fau
 }
 
 /// Returns how many values have to be rewrapped.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub async fn count(core: &Arc<Core>) -> Result<u64, Fault> {
     let current = core.sealer.current_key_id();
     let counted = core

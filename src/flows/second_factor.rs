@@ -74,10 +74,6 @@ pub struct SecondFactorAttempt {
 }
 
 /// Exchanges a pre-auth token and a code for tokens.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn verify(
     core: &Arc<Core>,
     pre_auth_token: &str,

@@ -255,10 +255,6 @@ pub enum Setup {
 
 /// Begins to set a factor up: sends a code to the number, or without a number to the account's address. A confirmed
 /// factor of the channel stays until the new one is confirmed.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn start(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -342,10 +338,6 @@ pub enum Confirmation {
 }
 
 /// Confirms the factor that the caller's session began to set up.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn confirm(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -424,10 +416,6 @@ pub enum Removal {
 }
 
 /// Removes the caller's factor of a channel.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn remove(
     core: &Arc<Core>,
     caller: &RecentCaller,

@@ -24,10 +24,6 @@ pub struct ServiceClient {
 }
 
 /// Makes a client and its secret, which is shown only once. `None`: the name is taken.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn create(core: &Arc<Core>, name: String) -> Result<Option<(ServiceClient, SecretString)>, Fault> {
     let now = core.clock.now();
     let id = ServiceClientId::new(now, core.random.as_ref());
@@ -62,10 +58,6 @@ pub async fn create(core: &Arc<Core>, name: String) -> Result<Option<(ServiceCli
 }
 
 /// Lists all clients, oldest first.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list(core: &Arc<Core>) -> Result<Vec<ServiceClient>, Fault> {
     let stored = core
         .db
@@ -82,10 +74,6 @@ pub async fn list(core: &Arc<Core>) -> Result<Vec<ServiceClient>, Fault> {
 }
 
 /// Deletes a client. Returns whether there was one.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn delete(core: &Arc<Core>, id: ServiceClientId) -> Result<bool, Fault> {
     let now = core.clock.now();
     let shared = Arc::clone(core);
@@ -102,10 +90,6 @@ pub async fn delete(core: &Arc<Core>, id: ServiceClientId) -> Result<bool, Fault
 }
 
 /// Finds the client behind HTTP Basic credentials; `None` for all credentials that are not valid.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn authenticate(core: &Arc<Core>, id: &str, secret: &SecretString) -> Result<Option<ServiceClientId>, Fault> {
     let (Some(id), Some(secret)) = (ServiceClientId::parse(id), ClientSecret::parse(secret.expose_secret())) else {
         return Ok(None);

@@ -32,10 +32,6 @@ pub struct Caller {
 ///
 /// The signature and the claims are checked first, without a query. Then the session is looked up, so that a logout or
 /// a disabled account takes effect at once on this service's endpoints (ASVS 7.4.1).
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option<Caller>, Fault> {
     let now = core.clock.now();
     let Some(claims) = core.keys.verify(access_token)? else {
@@ -81,10 +77,6 @@ impl SessionKey {
 }
 
 /// Lists the live sessions of a user, the most recently used first.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession>, Fault> {
     let now = core.clock.now();
     core.db
@@ -96,10 +88,6 @@ pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession
 
 /// Ends one of the caller's sessions. Returns whether there was one: for this caller, sessions of other users do not
 /// exist.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: RequestOrigin) -> Result<bool, Fault> {
     let (now, user_id, own) = (core.clock.now(), caller.user.id, caller.key().session_id);
     let named = SessionKey {
@@ -124,10 +112,6 @@ pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: R
 }
 
 /// Ends all of the caller's sessions except the current one, and removes what is pending on the account.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<(), Fault> {
     let (now, key) = (core.clock.now(), caller.key());
     let shared = Arc::clone(core);

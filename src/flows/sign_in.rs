@@ -74,7 +74,7 @@ pub(super) fn activate(
     let Some(session) = sessions::activate(connection, activation.key(), &change)? else {
         return Ok(None);
     };
-    // The oldest sessions end, not the new one: too many sessions must not prevent the user from signing in (ASVS
+    // The least recently used sessions end, not the new one: too many sessions must not prevent a sign-in (ASVS
     // 7.1.2).
     let surplus = session_end::end_surplus(connection, activation.key(), core.settings.max_sessions, now)?;
     let events: Vec<AuditEvent> = surplus

@@ -264,10 +264,6 @@ pub enum Rotation {
 }
 
 /// Lets the next key sign instead of the current one, and makes a new next key, on an operator's request.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn rotate(core: &Arc<Core>, operator: &Operator) -> Result<Rotation, Fault> {
     let keys = load(core).await?;
     let (Some(current), Some(next)) = (in_place(&keys, KeyState::Current), in_place(&keys, KeyState::Next)) else {
@@ -322,10 +318,6 @@ async fn swap(
 
 /// Does the scheduled work: rotates a key that has reached its age, deletes retired keys whose tokens have expired, and
 /// reads what other instances did, which is usually all there is to do.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
     let now = core.clock.now();
     let keys = load(core).await?;

@@ -67,10 +67,6 @@ impl Holder {
 /// Checks whether a caller may make a sensitive change, by the token that they present. It requires a recent proof of
 /// the strongest [`Ground`] that the account has: a possession factor beside the password, if one is confirmed; else
 /// the password; else the mailbox.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Result<RecentCaller, Demand>, Fault> {
     let strongest = strongest_ground(core, &caller.user).await?;
     let missing = missing(core, &caller, strongest).await?;
@@ -80,10 +76,6 @@ pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Re
 /// Checks whether a caller may change the password by giving the current one. If the account has a possession factor,
 /// this requires the same proof as any sensitive change: a thief with a stolen token and the password could otherwise
 /// lock the owner out.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<Holder, Demand>, Fault> {
     let missing = match strongest_ground(core, &caller.user).await? {
         Ground::Possession => missing(core, &caller, Ground::Possession).await?,
@@ -118,10 +110,6 @@ async fn missing(core: &Arc<Core>, caller: &Caller, strongest: Ground) -> Result
 }
 
 /// Returns what a caller has to prove for a requirement that their token does not meet.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub(super) async fn demand(core: &Arc<Core>, caller: &Caller, required: Requirement) -> Result<Demand, Fault> {
     let (now, user, shared) = (core.clock.now(), caller.user.clone(), Arc::clone(core));
     let available = core
@@ -191,10 +179,6 @@ enum Checked {
 
 /// Adds a proof to the session. A right one is recorded with its time and rotates the tokens, even if `auth_time` stays
 /// the same: a password does not renew it once a possession factor was verified.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn step_up(
     core: &Arc<Core>,
     caller: &Caller,

@@ -46,7 +46,7 @@ const SIGNED: [(&str, &str, Change); 14] = [
     }),
     (
         "unknown_crit",
-        "It requires an unknown extension.",
+        "It requires an extension that is not known.",
         |header, _| set(header, "crit", json!(["vestibule_test"])),
     ),
     ("wrong_iss", "Another issuer made it.", |_, claims| {
@@ -81,10 +81,6 @@ const SIGNED: [(&str, &str, Change); 14] = [
 ];
 
 /// Makes the tokens.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
     let now = core.clock.now();
     let user_id = UserId::new(now, core.random.as_ref());
@@ -147,7 +143,7 @@ fn signed(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> R
     );
     let stranger = SigningKey::from_pkcs8(key.algorithm, &SigningKey::generate(key.algorithm)?)?;
     let forged = jwt::sign_as_is(&stranger, &header, &claims)?;
-    refuse("other_key", "Another key signed it, under the id of the published key.", forged);
+    refuse("other_key", "Another key signed it, under the live key's id.", forged);
     let good = jwt::sign_as_is(key, &header, &claims)?;
     let mut raised = claims.clone();
     set(&mut raised, "roles", json!(["admin"]));

@@ -428,10 +428,7 @@ mod tests {
             ("{\"password_hash\":\"secret\\u12\"}", "|is not valid JSON"),
             ("{\"password_hash\":\"secret\"}{}", "|has more than one JSON object"),
             ("{\"email\":\"secret\"}", "/password_hash|is missing"),
-            (
-                "{\"email\":\"secret\",\"email\":\"secret\"}",
-                "/email|is given twice",
-            ),
+            ("{\"email\":\"secret\",\"email\":\"secret\"}", "/email|is given twice"),
             ("{\"password_hash\":1234}", "/password_hash|has the wrong type"),
             ("{\"password_hash\":null}", "/password_hash|has the wrong type"),
             (

@@ -9,10 +9,6 @@ use crate::flows::{Core, Fault};
 use crate::store::audit_events;
 
 /// Lists the events that match a filter, newest first.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list(
     core: &Arc<Core>,
     filter: EventFilter,

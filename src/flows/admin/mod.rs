@@ -44,10 +44,6 @@ const REQUIRED: Requirement = Requirement {
 
 /// Checks whether a caller may do operators' work: both the presented token and the account have the role, and the
 /// token shows two factors. A refusal is written to the audit trail.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin) -> Result<Standing, Fault> {
     let (standing, reason) = if !caller.authority.is_administrator() {
         (Standing::NotAdministrator, "not_an_administrator")

@@ -31,10 +31,6 @@ pub struct ListedAccount {
 }
 
 /// Finds an account.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<ListedAccount>, Fault> {
     core.db
         .read("admin.find_user", move |connection| {
@@ -46,10 +42,6 @@ pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<Lis
 }
 
 /// Lists accounts, newest first.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list(
     core: &Arc<Core>,
     query: UserQuery,
@@ -105,10 +97,6 @@ pub struct Update {
 }
 
 /// Changes an account. Disabling ends its sessions at once; roles appear in tokens from the next refresh on.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn update(
     core: &Arc<Core>,
     operator: &Operator,
@@ -214,10 +202,6 @@ fn enable_password(work: &Work<'_>, connection: &mut PgConnection, subject: &mut
 }
 
 /// Deletes an account and everything that belongs to it except the audit trail. Its owner is notified.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), AdminRefusal>, Fault> {
     change(
         core,
@@ -250,10 +234,6 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
 /// are reset, and the owner is notified. With the password, a new factor is set up at the next login.
 ///
 /// Administrators cannot reset their own: a thief with an administrator's session could then take the account itself.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn reset_second_factors(
     core: &Arc<Core>,
     operator: &Operator,
@@ -283,10 +263,6 @@ pub async fn reset_second_factors(
 }
 
 /// Ends all sessions of an account, including pending ones. Returns how many there were.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn end_sessions(
     core: &Arc<Core>,
     operator: &Operator,
