@@ -3,12 +3,12 @@
 use super::input::InvalidInput;
 use super::user::AccountNames;
 
-/// Whether everybody needs a second factor.
+/// Whether every user needs a second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TwoFactorPolicy {
-    /// Everybody does: without one, a password opens nothing but the enrolment.
+    /// Every user does. Without one, a password permits only the enrolment of one.
     Required,
-    /// Only those who have one.
+    /// Only users who have set one up.
     Optional,
 }
 
@@ -22,19 +22,20 @@ impl TwoFactorPolicy {
     }
 }
 
-/// Who may make an account.
+/// Who may register, and what the answer reveals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationMode {
-    /// Everybody; a taken name is told.
+    /// Any client; the answer says when an address or a name is taken.
     Explicit,
-    /// Everybody; who registers learns by mail only whether the address was taken.
+    /// Any client; only a mail says whether the address was taken.
     Private,
-    /// Nobody but operators.
+    /// Only operators make accounts.
     Closed,
 }
 
 impl RegistrationMode {
-    /// Tells whether an answer may say that an address is another account's. Otherwise only mail to that address does.
+    /// Returns whether an answer may say that an address belongs to another account. If not, only a mail to that address
+    /// says so.
     pub const fn reveals_taken_addresses(self) -> bool {
         matches!(self, Self::Explicit)
     }

@@ -1,4 +1,4 @@
-//! What an account says about itself.
+//! The state of an account's second factors.
 
 use std::sync::Arc;
 
@@ -15,19 +15,19 @@ use crate::domain::user::{SecondFactors, User};
 use crate::store::sent_code_factors::StoredFactor;
 use crate::store::{PgConnection, recovery_codes, sent_code_factors, totp_factors};
 
-/// One second factor, confirmed or waiting for its first code.
+/// One second factor, confirmed or pending.
 pub struct ListedFactor {
-    /// What kind it is.
+    /// The kind of factor.
     pub kind: FactorKind,
     /// Whether it is confirmed.
     pub active: bool,
-    /// Of its phone or address: enough for its owner to know it.
+    /// The masked phone number or address: enough for its owner to recognize it.
     pub hint: Option<String>,
-    /// When it was asked for.
+    /// When its enrolment began.
     pub created_at: DateTime<Utc>,
-    /// When its first code was right.
+    /// When it was confirmed.
     pub confirmed_at: Option<DateTime<Utc>>,
-    /// When it last opened the second door.
+    /// When it was last used.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
@@ -36,7 +36,7 @@ pub struct ListedFactor {
 pub enum FactorKind {
     /// An authenticator app.
     Totp,
-    /// Codes that are sent.
+    /// Sent codes.
     SentCode(Channel),
 }
 
@@ -51,10 +51,6 @@ impl FactorKind {
 }
 
 /// Returns the state of a user's second factors.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn second_factors(core: &Arc<Core>, user: &User) -> Result<SecondFactors, Fault> {
     let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
     core.db
@@ -64,12 +60,8 @@ pub async fn second_factors(core: &Arc<Core>, user: &User) -> Result<SecondFacto
         .await
 }
 
-/// Lists the caller's second factors, with the number of recovery codes not yet spent. Of those that wait for their first
-/// codes it lists what the caller's session began, which is what it can confirm.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Lists the caller's second factors, with the number of recovery codes that are left. Of pending factors it lists
+/// those that the caller's session began, since only they can be confirmed in it.
 pub async fn list_factors(core: &Arc<Core>, caller: &Caller) -> Result<(Vec<ListedFactor>, i64), Fault> {
     let (now, user, key, shared) = (core.clock.now(), caller.user.clone(), caller.key(), Arc::clone(core));
     core.db
@@ -98,8 +90,8 @@ pub(super) fn load_second_factors(
     })
 }
 
-/// Loads a user's second factors inside another flow's transaction: the confirmed ones, and those that a session began, if
-/// one is named, and that wait for their first codes.
+/// Loads a user's second factors inside another flow's transaction: the confirmed ones and, if a session is given, the
+/// pending ones that it began.
 pub(super) fn load_factors(
     core: &Core,
     connection: &mut PgConnection,
@@ -132,7 +124,7 @@ pub(super) fn load_factors(
     Ok(factors)
 }
 
-/// Shows a factor whose codes are sent. Mail counts only as long as the account's address is known to be the owner's.
+/// Describes a factor with sent codes. Mail counts only while the account's address is verified.
 fn list_sent_code_factor(core: &Core, user: &User, factor: &StoredFactor) -> Result<Option<ListedFactor>, Fault> {
     let hint = match factor.channel {
         Channel::Email => user.verified_email().map(Email::hint),

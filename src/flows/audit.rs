@@ -1,8 +1,8 @@
-//! What is written down beside the outcome of a flow: refusals that may be repeated at will, faults, and the service's own
-//! beginning and end.
+//! Audit events beside the outcome of a flow: refusals that a client can repeat at will, faults, and the start and stop
+//! of the service.
 //!
-//! A row for each refusal would let whoever is refused fill the table, so these leave one an hour for each account or
-//! session; how often it happened is the access log's matter.
+//! With a row for each refusal, a refused client could fill the table. So there is one row an hour for each account or
+//! session; the access log shows how often it happened.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::domain::sent_code::Quota;
 use crate::store::PgConnection;
 
 impl Core {
-    /// Writes an event down that somebody may bring about as often as they like: once an hour for its account, or without one
-    /// for its session.
+    /// Writes an event that a client can cause as often as it likes: once an hour for its account or, without one, for
+    /// its session.
     pub(super) fn audit_once_an_hour(
         &self,
         connection: &mut PgConnection,
@@ -44,8 +44,8 @@ impl Core {
     }
 }
 
-/// Hands an outcome on. When it is that a sealed secret does not open, this is written down, on its own: what was asked for
-/// has rolled back. Never a way in, and never silent.
+/// Returns an outcome unchanged. If a sealed secret did not open, this is recorded in a transaction by itself, since
+/// that of the request was rolled back: such a failure must never let a client in, and never go unnoticed.
 pub(super) async fn note_unreadable<T>(
     core: &Arc<Core>,
     outcome: Result<T, Fault>,
@@ -63,17 +63,13 @@ pub(super) async fn note_unreadable<T>(
             })
             .await;
         if let Err(fault) = noted {
-            tracing::error!(error = %fault, "a secret did not open, and that could not be written down");
+            tracing::error!(error = %fault, "a secret did not open, and this could not be recorded");
         }
     }
     outcome
 }
 
-/// Writes down that this instance begins to serve, or stops.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Records that this instance starts to serve, or stops.
 pub async fn record_instance(core: &Arc<Core>, name: EventName) -> Result<(), Fault> {
     let now = core.clock.now();
     let shared = Arc::clone(core);

@@ -1,4 +1,4 @@
-//! `POST /2fa/challenge`: sends the code that opens the second door, or that steps a session up.
+//! `POST /2fa/challenge`: sends a code that completes a login or steps a session up.
 
 use std::sync::Arc;
 
@@ -17,24 +17,20 @@ use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::sent_code::CodePurpose;
 use crate::store::{PgConnection, sessions, users};
 
-/// What became of the wish for a code.
+/// The result of a request for a code.
 #[must_use]
 pub enum Challenge {
-    /// It is on its way; one that was sent before is dead.
+    /// A code was sent; the previous one is not valid any longer.
     Sent(CodeDispatch),
-    /// One was sent just now, or too many were, or the account has to wait; none is sent for so long.
+    /// A code was sent a moment ago, or a quota is used up, or the account has to wait. None is sent for this long.
     Wait(TimeDelta),
     /// The user has no such factor, or the deployment does not use the channel.
     NotSetUp,
-    /// The pre-auth token is not good.
+    /// The pre-auth token is not valid.
     InvalidPreAuthToken,
 }
 
 /// Sends a code for a pending login.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn for_login(
     core: &Arc<Core>,
     pre_auth_token: &str,
@@ -71,11 +67,7 @@ pub async fn for_login(
         .await
 }
 
-/// Sends a code for somebody who is signed in and is to prove once more who they are.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Sends a code for the step-up of a signed-in user.
 pub async fn for_session(
     core: &Arc<Core>,
     caller: &Caller,
@@ -108,7 +100,7 @@ fn challenge(
     let Some(destination) = confirmed_destination(core, connection, user, channel)? else {
         return Ok(Challenge::NotSetUp);
     };
-    // A code that nobody would look at is not worth a message.
+    // No message for a code that would not be checked.
     if context.account.codes_disabled {
         return Ok(Challenge::NotSetUp);
     }

@@ -1,4 +1,4 @@
-//! What `vestibule check` tries with the tools of the service itself: keys that must open, servers that must answer, and how
+//! What `vestibule check` tries with the service's own code: keys that must open, servers that must answer, and how
 //! long a hash takes. Nothing is changed and nothing is sent.
 
 use std::sync::Arc;
@@ -14,33 +14,33 @@ use crate::domain::password::Password;
 use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState};
 use crate::store::{signing_keys as stored_keys, totp_factors};
 
-/// How long after its time a key may still sign before something is wrong: instances look every few seconds.
+/// How long after its time a key may still sign before it counts as overdue: instances look every few seconds.
 const ROTATION_SLACK: TimeDelta = TimeDelta::days(1);
 
-/// The signing keys, as they stand.
+/// The state of the signing keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeysFound {
     /// There are none: the first start makes them.
     None,
-    /// One signs, and another is ready to follow.
+    /// One signs, and the next one is ready.
     Good {
-        /// Since when the present one signs.
+        /// When the current one began to sign.
         since: DateTime<Utc>,
     },
-    /// One should have been replaced: no instance has looked after it.
+    /// The current one should have been replaced: no instance has rotated it.
     Overdue {
-        /// Since when the present one signs.
+        /// When the current one began to sign.
         since: DateTime<Utc>,
     },
-    /// None signs, or none is ready to follow.
+    /// There is no current key, or no next one.
     Incomplete,
 }
 
-/// Opens what is sealed: all signing keys, and the oldest and the newest authenticator secret.
+/// Opens sealed values: all signing keys, and the oldest and the newest authenticator secret.
 ///
 /// # Errors
 ///
-/// Returns faults of the database, and of what does not open: the master key is then not the one it was sealed with.
+/// Returns faults of the database, and of what does not open: the master key is then not the one that sealed it.
 pub async fn open_what_is_sealed(core: &Arc<Core>) -> Result<KeysFound, Fault> {
     let keys = signing_keys::load(core).await?;
     let shared = Arc::clone(core);
@@ -68,10 +68,6 @@ pub async fn open_what_is_sealed(core: &Arc<Core>) -> Result<KeysFound, Fault> {
 }
 
 /// Returns the ids of the signing keys, whether or not they open.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub async fn key_ids(core: &Arc<Core>) -> Result<Vec<String>, Fault> {
     core.db
         .read("check.key_ids", |connection| {
@@ -81,18 +77,14 @@ pub async fn key_ids(core: &Arc<Core>) -> Result<Vec<String>, Fault> {
         .await
 }
 
-/// Returns how long a password hash takes here.
-///
-/// # Errors
-///
-/// Returns faults of hashing only.
+/// Measures how long a password hash takes on this machine.
 pub async fn time_a_hash(core: &Core) -> Result<TimeDelta, Fault> {
     let before = core.clock.now();
     let _hash = core.hasher.renew(dummy_password()).await?;
     Ok(core.clock.now() - before)
 }
 
-/// Tries the way of a channel without sending anything. `None`: the deployment has not set it up.
+/// Connects to the sender of a channel without sending anything. `None`: the deployment has not set it up.
 pub async fn try_sender(core: &Core, channel: Channel) -> Option<Result<(), String>> {
     match core.senders.of(channel) {
         Sender::Transport(transport) => Some(transport.probe().await.map_err(|error| error.to_string())),
@@ -100,8 +92,8 @@ pub async fn try_sender(core: &Core, channel: Channel) -> Option<Result<(), Stri
     }
 }
 
-/// Asks the list of stolen passwords about one. `None`: the deployment names no list. Otherwise says why it cannot be
-/// asked, if it cannot.
+/// Asks the list of breached passwords about one. `None`: the deployment names no list. The error says why it cannot be
+/// asked.
 pub async fn try_breach_list(core: &Core) -> Option<Result<(), &'static str>> {
     let list = core.breach_list.as_ref()?;
     let asked = list.ask(BreachRange::of(&dummy_password())).await;

@@ -1,6 +1,6 @@
-//! What operators see of the database: the outbox and the signing keys, by number and age.
+//! Metrics of the database: the outbox and the signing keys, by number and age.
 //!
-//! Looked at every few seconds by a job of every instance, so that nobody's scrape waits for the database.
+//! A job of every instance reads them every few seconds, so that no scrape waits for the database.
 
 use std::sync::Arc;
 
@@ -14,14 +14,10 @@ use crate::metrics;
 use crate::store::outbox::Tally;
 use crate::store::{outbox, signing_keys};
 
-/// From when on a message that was not tried says that nobody sends: sending is looked at every second.
+/// How long a due message may stay untried before sending counts as failed: the outbox is read every second.
 pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
 
-/// Looks, and tells the measures.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Reads the database and sets the metrics.
 pub async fn update(core: &Arc<Core>) -> Result<(), Fault> {
     let looked = core
         .db
@@ -56,7 +52,8 @@ fn show_outbox(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<U
     metrics::outbox_ages(channel.as_str(), oldest, overdue);
 }
 
-/// Returns how long a message of a channel ought to have been tried. Development keeps messages, and tries none.
+/// Returns for how long a message of a channel has been due without being tried. In development messages are captured,
+/// and none is tried.
 pub(super) fn overdue(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<Utc>) -> TimeDelta {
     let mut waiting = tallies.iter().filter(|tally| tally.channel == channel && !tally.dead);
     match (core.senders.of(channel), waiting.next()) {
@@ -68,7 +65,7 @@ pub(super) fn overdue(core: &Core, channel: Channel, tallies: &[Tally], now: Dat
 fn show_keys(state: KeyState, keys: &[ListedKey], now: DateTime<Utc>) {
     let here: Vec<&ListedKey> = keys.iter().filter(|key| key.state == state).collect();
     metrics::signing_keys(state.as_str(), here.len());
-    // A retired key is deleted with the last token that it signed: its age tells nothing.
+    // A retired key is deleted with the last token that it signed, so its age says nothing.
     if let Some(key) = here.first().filter(|_| state != KeyState::Retired) {
         let since = key.activated_at.unwrap_or(key.created_at);
         metrics::signing_key_age(state.as_str(), (now - since).num_seconds());

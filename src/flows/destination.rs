@@ -47,7 +47,7 @@ impl Destination {
     }
 }
 
-/// Returns the confirmed phone number of a user, for the user alone.
+/// Returns the confirmed phone number of a user, to be shown only to that user.
 pub(super) fn phone_number(core: &Core, connection: &mut PgConnection, user: &User) -> Result<Option<String>, Fault> {
     let factors = sent_code_factors::list_active(connection, user.id)?;
     let phone = factors.iter().find(|factor| factor.channel == Channel::Sms);
@@ -63,8 +63,8 @@ pub(super) fn open_phone_number(core: &Core, user_id: UserId, factor: &StoredFac
     Ok(PhoneNumber::from_stored(String::from_utf8_lossy(&number).into_owned()))
 }
 
-/// Finds where the codes of a user's confirmed factor go. `None`: there is no such factor, or the deployment does not use
-/// the channel.
+/// Finds where the codes of a user's confirmed factor are sent. `None`: there is no such factor, or the deployment does
+/// not use the channel.
 pub(super) fn confirmed_destination(
     core: &Core,
     connection: &mut PgConnection,

@@ -1,7 +1,8 @@
-//! Changing an address, stopping a change, and what an account is worth before its address is proven.
+//! Changing an address, cancelling a change, and what an account is worth before its address is verified.
 //!
-//! Until an address is proven, everything on the account may be a stranger's. A reader of the address who sets a new password
-//! or signs in by mail gets the account without any of that ([`reset_unverified_account`]).
+//! Until an address is verified, everything on the account may come from an attacker who registered it. The reader of
+//! the address gets the account without any of that by setting a new password or signing in by mail
+//! ([`reset_unverified_account`]).
 
 use std::sync::Arc;
 
@@ -35,18 +36,18 @@ pub(super) fn record(
     Ok(core.audit(connection, &[event], request.origin, request.now)?)
 }
 
-/// What became of the wish for another address.
+/// The result of a request for another address.
 #[must_use]
 pub enum Change {
     /// A link is on its way to the new address; the change takes effect with it.
     Requested,
-    /// Another account has it.
+    /// Another account has the address.
     Taken,
-    /// There were too many wishes; none is heard for so long.
+    /// There were too many requests. Further ones are refused for this long.
     Wait(TimeDelta),
 }
 
-/// Asks for another address. The old one stays until the new one is proven, and is told.
+/// Requests another address. The account keeps its old one until the new one is verified, and the old one is notified.
 ///
 /// # Errors
 ///
@@ -83,8 +84,9 @@ pub async fn change(
         .await
 }
 
-/// Tells the proven address of an account that another one was asked for, with a link that stops the change. The reader of an
-/// address that was never proven could end the owner's sessions with that link. Where a bound is used up, an older link counts.
+/// Notifies the verified address of an account that a change was requested, with a link that cancels it. An unverified
+/// address is not notified: its reader could end the owner's sessions with that link. Where a quota is used up nothing
+/// is sent, and the link of an earlier mail still works.
 fn notify_old_address(
     core: &Core,
     connection: &mut PgConnection,
@@ -101,9 +103,9 @@ fn notify_old_address(
     }
 }
 
-/// Sends the link that proves the address which an account is to change to. Where another account has the address, its owner
-/// is told instead, and the caller is not: both go by one bound and do the same to the links of earlier changes. Where that
-/// address got too many mails, nothing is sent; an earlier link to the same address still counts.
+/// Sends the link that verifies the new address. Where another account has that address, its owner is notified instead,
+/// and the caller must not learn this: both cases use the same quota and do the same to the links of earlier changes.
+/// Where the quota of the address is used up, nothing is sent, and an earlier link to the same address still works.
 fn send_to_new_address(
     core: &Core,
     connection: &mut PgConnection,
@@ -128,7 +130,8 @@ fn send_to_new_address(
             links::send_change(core, connection, permit, (user, email, session_id), request)?;
             links::look_for_none(core, connection, request)
         }
-        // The same as where it is sent, as far as the caller can see: their earlier links, their events, and the time it takes.
+        // The caller must see no difference from the case above: neither in their earlier links, nor in their events,
+        // nor in the time it takes.
         (Decision::Withheld(_), _) => {
             links::supersede_change(core, connection, (user, email), session_id, request.now)?;
             post_account_exists(core, connection, Permit::discarded(), Locale::default(), request)
@@ -136,11 +139,12 @@ fn send_to_new_address(
     }
 }
 
-/// Mails what became of a registration: the link that proves a free address, or that an account has the address. Where that
-/// account never proved the address, the mail has a link to a new password, and goes by the bound on those.
+/// Mails the result of a registration: the link that verifies a free address, or that an account has the address. If
+/// that account never verified the address, the mail contains a link to set a new password, and uses the quota for
+/// those.
 ///
-/// The bounds on all three mails are taken in each case, and a message to nobody is written where none goes out. So neither
-/// the statements nor what is left of the bounds tell which case it was.
+/// All three quotas are taken from in each case, and a message without an addressee is written where none is sent. So
+/// neither the statements nor the remaining quotas reveal which case it was.
 pub(super) fn answer_registration(
     core: &Core,
     connection: &mut PgConnection,
@@ -176,8 +180,8 @@ pub(super) fn answer_registration(
     }
 }
 
-/// Returns how long an account has to wait before it may be deleted, or change its address, while that is not proven; `None`:
-/// it may at once. Takes from the bound.
+/// Returns how long an account with an unverified address has to wait before it may be deleted or change its address;
+/// `None` if it need not wait. Takes from the quota.
 pub(super) fn wait_to_leave(
     core: &Core,
     connection: &mut PgConnection,
@@ -194,9 +198,9 @@ pub(super) fn wait_to_leave(
     Ok(wait)
 }
 
-/// Writes to the address of an account that another client wanted. An account that has not proven the address may be a
-/// stranger's: the reader of the address gets a link that gives them the account with a password of their own. A link that
-/// only proves the address would want the stranger's password.
+/// Writes to the address of an account when another client asked for that address. If the account has not verified the
+/// address, an attacker may have registered it: the mail contains a link with which its reader sets a new password and
+/// gets the account. A link that only verifies the address would require the attacker's password.
 fn notify_holder(
     core: &Core,
     connection: &mut PgConnection,
@@ -217,7 +221,7 @@ fn post_account_exists(
     locale: Locale,
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    // In the place of the row that a link takes.
+    // Takes the time of the row that is written for a link.
     links::look_for_none(core, connection, request)?;
     let contents = Contents {
         message: Message::AccountExists,
@@ -227,12 +231,9 @@ fn post_account_exists(
     post(core, connection, permit, contents, (request.origin, request.now))
 }
 
-/// Stops the change of an address with a token from a mail to the address that the account has. All sessions and all mailed
-/// tokens of the account end with it, since whoever asked for the change may hold them. Returns whether the token was good.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Cancels the change of an address with a token mailed to the account's current address. All sessions and all mailed
+/// tokens of the account end with it, since the requester of the change may have them. Returns whether the token was
+/// valid.
 pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
     let purpose = LinkPurpose::EmailChangeCancellation;
     let Some(key) = links::open(core, purpose, token) else {
@@ -255,12 +256,12 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
         .await
 }
 
-/// Gives an account to the reader of its address, if nobody has proven that before: what a stranger may have set up on it
-/// (second factors, recovery codes, sessions, mailed tokens, wrong attempts) is gone, and so are roles, which an operator meant
-/// for another person. The password is the caller's matter.
+/// Gives an account to the reader of its address, unless the address is verified already. What an attacker may have set
+/// up on it is removed (second factors, recovery codes, sessions, mailed tokens, failed attempts), and so are its
+/// roles, which an operator granted to a different user. The caller sets or removes the password.
 ///
-/// Registering with somebody else's address and waiting for its owner to come would otherwise be a way into an account that
-/// the owner believes is theirs alone.
+/// Otherwise an attacker could register another user's address and wait until its owner uses the account, which the
+/// attacker could still enter (account pre-hijacking).
 pub(super) fn reset_unverified_account(
     core: &Core,
     connection: &mut PgConnection,
@@ -281,8 +282,8 @@ pub(super) fn reset_unverified_account(
     record(core, connection, user, "unverified_account_roles_removed", request)
 }
 
-/// Takes the address of an account as proven whose invitation was used: the operator chose the address, and sent the link or
-/// gave it by hand. What the operator set up stays, roles among it.
+/// Marks the address of an account as verified when its invitation is used: the operator chose the address, and sent
+/// the link or handed it over. What the operator set up stays, including roles.
 pub(super) fn confirm_invited(
     core: &Core,
     connection: &mut PgConnection,
@@ -296,7 +297,8 @@ pub(super) fn confirm_invited(
     record(core, connection, user, "email_verified", request)
 }
 
-/// Ends all sessions of a user, pending ones included, with what waits on the account.
+/// Ends all sessions of a user, including pending logins, and removes what is pending on the account (see
+/// `session_end`).
 pub(super) fn end_all_sessions(
     core: &Core,
     connection: &mut PgConnection,
@@ -308,20 +310,20 @@ pub(super) fn end_all_sessions(
     core.audit_ended(connection, user.id, ended, request.origin, request.now)
 }
 
-/// Tells whether a sign-in has to wait for the proof of the account's address.
+/// Returns whether a sign-in has to wait until the account's address is verified.
 pub(super) fn requires_email_verification(core: &Core, user: &User) -> bool {
     core.settings.email_verification_required && user.unverified_email().is_some()
 }
 
-/// Tells whether the password of an account is not looked at by `/login` before the account's address is proven.
+/// Returns whether `/login` ignores the account's password until its address is verified.
 ///
-/// Where only mail tells who has an account, a password that counted at once would tell as well: who registers an
-/// address and signs in with the same password would learn that the address was free.
+/// With private registration, only mail reveals whether an address has an account. If the password worked at once, a
+/// client could register an address, sign in with the same password, and so learn that the address was free.
 pub(super) fn password_awaits_verification(core: &Core, user: &User) -> bool {
     core.settings.registration == RegistrationMode::Private && user.unverified_email().is_some()
 }
 
-/// Sends the link that proves a new account's address, where the deployment sends mail.
+/// Sends the link that verifies a new account's address, if the deployment sends mail.
 pub(super) fn send_email_verification(
     core: &Core,
     connection: &mut PgConnection,

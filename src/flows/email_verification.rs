@@ -1,8 +1,9 @@
-//! `POST /email/verify`: an address is proven.
+//! `POST /email/verify`: verifies an address.
 //!
-//! It takes two things: the token that was mailed there, and a proof that the account is the sender's. Whoever registers with
-//! a stranger's address would otherwise have the stranger confirm the account by a click, and keep it. The proof is a session
-//! of the account, a login that waits for its second factor, or the password. Without one the token stays good.
+//! It takes two things: the token that was mailed to the address, and a proof that the client may use the account.
+//! Otherwise an attacker could register with another user's address, have that user confirm the account by a click, and
+//! remain in it. The proof is a session of the account, a login that waits for its second factor, or the password.
+//! Without one the token stays valid.
 
 use std::sync::Arc;
 
@@ -30,37 +31,37 @@ use crate::domain::user::{Identifier, User};
 use crate::store::users::{LockedUser, LoginUser, Renaming};
 use crate::store::{PgConnection, link_tokens, sessions, users};
 
-/// Names the kind: a link that confirms an address and one that changes it lead to the same page, and the token's row tells
-/// which of them it is.
+/// Selects the kind of token: links that confirm an address and links that change it open the same page, and the
+/// token's row says which of them it is.
 const PURPOSE: LinkPurpose = LinkPurpose::EmailVerification;
 
-/// What was presented as bearer, beside the mailed token.
+/// The bearer token that was presented beside the mailed token.
 pub enum Bearer {
-    /// Nothing.
+    /// None.
     Absent,
-    /// The pre-auth token of a login; whether it is good is judged here.
+    /// The pre-auth token of a login, not yet checked.
     PreAuth(SecretString),
-    /// A good access token.
+    /// A valid access token.
     SignedIn(Box<Caller>),
 }
 
-/// What became of a token that proves an address.
+/// The result of presenting a token that verifies an address.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verification {
-    /// The address is the account's, and its owner's.
+    /// The account has the address, and it is verified.
     Verified,
-    /// The token is unknown, expired or of another kind, or was used for an address that the account does not have any more;
-    /// the session that asked for the change has ended; or another account has the address by now.
+    /// The token is unknown, expired or of another kind, or was used for an address that the account does not have any
+    /// longer; or the session that requested the change has ended; or another account has the address by now.
     InvalidToken,
-    /// Nothing showed that the account is the sender's. The token stays good.
+    /// Nothing showed that the client may use the account. The token stays valid.
     ProofRequired,
-    /// The pre-auth token is not good. The mailed token stays good.
+    /// The pre-auth token is not valid. The mailed token stays valid.
     InvalidPreAuthToken,
-    /// The password was not taken. The mailed token stays good.
+    /// The password was refused. The mailed token stays valid.
     Refused(ProofRefusal),
-    /// The address that the account has was not proven, and left its accounts too often; it stays for so long. The mailed token
-    /// stays good.
+    /// The account's current address is not verified, and accounts have left that address too often. Changing it is
+    /// refused for this long. The mailed token stays valid.
     Wait(TimeDelta),
 }
 
@@ -72,14 +73,14 @@ struct Presented {
     pending: bool,
 }
 
-/// A password that was compared with the account's while nothing was held.
+/// The result of comparing a password with the account's. No row was locked meanwhile.
 struct Compared {
     right: bool,
     login: LoginUser,
     throttle: Arc<Throttle>,
 }
 
-/// What shows that the account is the sender's.
+/// What shows that the client may use the account.
 enum Proof {
     Session(Presented),
     Password(Box<Compared>),
@@ -94,15 +95,15 @@ impl Proof {
     }
 }
 
-/// What a first look came to, before anything is hashed or used up.
+/// The result of the first check, before any hash is made or any token used.
 enum Look {
     Over(Verification),
     Authenticated(Presented),
     Unauthenticated(Box<LoginUser>),
 }
 
-/// Takes a token that was sent to an address, with a proof of the account that it is for. It proves the account's address, or
-/// puts the new one in its place. The same token again is answered the same, as long as the account has that address.
+/// Takes a token that was sent to an address, with a proof of its account. It verifies the account's address, or
+/// replaces it by the new one. The same token again gets the same answer, as long as the account has that address.
 ///
 /// # Errors
 ///
@@ -142,7 +143,8 @@ pub async fn verify(
     redeem(core, key, proof, origin).await
 }
 
-/// Tells whether a mailed token counts and whether its account is proven already, so that a token that is over costs no hash.
+/// Checks whether a mailed token is valid and whether the client is authenticated for its account, so that an invalid
+/// token costs no hash.
 async fn look(core: &Arc<Core>, key: LinkKey, presented: Option<Presented>) -> Result<Look, Fault> {
     let now = core.clock.now();
     core.db
@@ -163,7 +165,7 @@ async fn look(core: &Arc<Core>, key: LinkKey, presented: Option<Presented>) -> R
         .await
 }
 
-/// Compares a password with the account's, unless it has to wait, as at `/login`. Nothing is held while hashing.
+/// Compares a password with the account's, unless it has to wait, as in `/login`. No row is locked while hashing.
 async fn compare(
     core: &Arc<Core>,
     login: LoginUser,
@@ -202,7 +204,7 @@ async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOri
     core.db
         .transaction("email.verify", move |connection| {
             let request = Request { origin: &origin, now };
-            // The user's row first, as everywhere; what is proven holds from here to the commit.
+            // The user's row is locked first, as everywhere, so that the proof stays valid until the commit.
             let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
                 return Ok(Verification::InvalidToken);
             };
@@ -215,7 +217,7 @@ async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOri
         .await
 }
 
-/// Judges a proof once more, under the account's row. Returns what is wrong with it.
+/// Checks a proof again, with the account's row locked. Returns why it is refused, if it is.
 fn recheck(
     core: &Core,
     connection: &mut PgConnection,
@@ -251,7 +253,8 @@ fn recheck(
     Ok(Some(Verification::Refused(refusal)))
 }
 
-/// Returns how long a change has to wait that makes an account leave an address which was never proven. The token stays good.
+/// Returns how long a change has to wait if the account would leave an address that was never verified. The token stays
+/// valid.
 fn wait_to_change(
     core: &Core,
     connection: &mut PgConnection,
@@ -268,7 +271,7 @@ fn wait_to_change(
     }
 }
 
-/// Uses the token up, and gives the account the address that it was sent to.
+/// Marks the token as used, and gives the account the address that it was sent to.
 fn confirm(
     core: &Core,
     connection: &mut PgConnection,
@@ -280,7 +283,7 @@ fn confirm(
         return Ok(Verification::Wait(wait));
     }
     let Some(link) = links::redeem_locked(connection, key, PURPOSE, now)? else {
-        // A button that was pressed twice: nothing is left to do, and nothing went wrong.
+        // A double click: nothing is left to do, and nothing went wrong.
         let used = links::find(connection, key, PURPOSE, now)?;
         let done = used.is_some_and(|link| link.used && user.verified_email() == Some(&link.email));
         return Ok(if done {
@@ -291,7 +294,7 @@ fn confirm(
     };
     let is_own = user.email.as_ref() == Some(&link.email);
     if !is_own && link.purpose != LinkPurpose::EmailChange {
-        // The account has another address since, and this token proves its own one only.
+        // The account has another address by now, and this token verifies only the one that it was sent to.
         return Ok(Verification::InvalidToken);
     }
     if users::set_verified_email(connection, user.id, &link.email, now)? == Renaming::Taken {
@@ -301,12 +304,12 @@ fn confirm(
         record(core, connection, user, "email_verified", request)?;
     } else {
         record(core, connection, user, "email_changed", request)?;
-        // Tokens that were sent to the old address are worth nothing any more.
+        // Tokens that were sent to the old address must not work any longer.
         link_tokens::remove_others(connection, key)?;
         let cause = EndCause::EmailChanged;
         let ended = session_end::end_pending_logins(connection, user.id, kept, cause, now)?;
         core.audit_ended(connection, user.id, ended, request.origin, now)?;
-        // To the old address: what was read before the change still names it.
+        // Sent to the old address: `user` was read before the change.
         notify(
             core,
             connection,

@@ -1,4 +1,4 @@
-//! A new authenticator: its secret waits, sealed, for the first right code.
+//! Enrolment of a new authenticator: its sealed secret waits for the first right code.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ use crate::store::totp_factors::NewPendingFactor;
 use crate::store::users::LockedUser;
 use crate::store::{PgConnection, sessions, totp_factors, users};
 
-/// What an authenticator app needs; shown once.
+/// What an authenticator app needs; shown only once.
 pub struct TotpEnrolment {
     /// The secret to type.
     pub secret: TotpSecret,
     /// The URI to scan.
     pub otpauth_uri: String,
-    /// Seconds until the first code must have come.
+    /// Seconds in which the first code has to come.
     pub expires_in: i64,
 }
 
@@ -53,7 +53,7 @@ impl PreparedFactor {
         })
     }
 
-    /// Describes the row, with the session that begins it and alone may confirm it.
+    /// Makes the row, with the session that begins the enrolment and alone may confirm it.
     pub(super) fn row(&self, session_id: SessionId, now: DateTime<Utc>) -> NewPendingFactor {
         NewPendingFactor {
             id: self.id,
@@ -75,22 +75,18 @@ impl PreparedFactor {
     }
 }
 
-/// What became of the wish for a new secret.
+/// The result of a request for a new secret.
 #[must_use]
 pub enum Enrolment {
-    /// It waits for its first code; an older pending one is gone.
+    /// The secret waits for its first code; an older pending one was replaced.
     Started(TotpEnrolment),
-    /// The pre-auth token is not good.
+    /// The pre-auth token is not valid.
     InvalidPreAuthToken,
-    /// A factor is confirmed, so a pre-auth token does not open this any more.
+    /// A factor is confirmed, so a pre-auth token does not authorize an enrolment any longer.
     AlreadyConfirmed,
 }
 
 /// Makes a new pending secret for the user of a pending session, as long as no factor is confirmed.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin) -> Result<Enrolment, Fault> {
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Enrolment::InvalidPreAuthToken);
@@ -100,7 +96,7 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
     let shared = Arc::clone(core);
     core.db
         .transaction("enrolment.start", move |connection| {
-            // Held, so that neither a second wish nor a confirmation at the same moment comes in between.
+            // Locked, so that neither a second request nor a confirmation at the same moment interferes.
             let Some(LockedUser { user, .. }) = users::find_active_for_update(connection, key.user_id)? else {
                 return Ok(Enrolment::InvalidPreAuthToken);
             };
@@ -122,12 +118,8 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
         .await
 }
 
-/// Makes a new pending secret for somebody who is signed in. The active one goes on working until the new one is
-/// confirmed, so that nobody is ever without.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Makes a new pending secret for a signed-in user. The active one continues to work until the new one is confirmed, so
+/// that the user is never without one.
 pub async fn start_replacement(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -148,7 +140,7 @@ pub async fn start_replacement(
         .await
 }
 
-/// Who asks for a secret.
+/// A request for a secret.
 struct EnrolmentRequest<'a> {
     session_id: SessionId,
     origin: &'a RequestOrigin,
@@ -168,20 +160,16 @@ fn replace_pending(
     Ok(prepared.enrolment(core, user.account_name()))
 }
 
-/// What became of the first code of a new authenticator.
+/// The result of presenting the first code of a new authenticator.
 #[must_use]
 pub enum Confirmation {
-    /// It counts from now on. Recovery codes are made where none were left, and shown this once.
+    /// The authenticator is confirmed. Recovery codes are made if none were left, and shown only once.
     Confirmed(Option<Vec<RecoveryCode>>),
-    /// It was not, or nothing waits for a code.
+    /// The code was refused, or no authenticator waits for one.
     Refused(ProofRefusal),
 }
 
-/// Confirms the authenticator that the caller's session asked for.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Confirms the authenticator that the caller's session began to enrol.
 pub async fn confirm(
     core: &Arc<Core>,
     caller: &RecentCaller,

@@ -1,4 +1,4 @@
-//! What stops a flow that is nobody's wrong input: the one error type of the layer.
+//! Faults, the one error type of the layer: what stops a flow and is not the caller's wrong input.
 
 use crate::crypto::jwt::SignError;
 use crate::crypto::keyring::UnknownKey;
@@ -9,7 +9,7 @@ use crate::crypto::stored_password::HashError;
 use crate::store::error::StoreError;
 use crate::store::transaction::Retryable;
 
-/// A fault of the service or of what it stands on.
+/// A fault of the service or of something that it depends on.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The database.
@@ -21,7 +21,7 @@ pub enum Fault {
     /// Sealing or opening a secret. Fails closed: a second factor that cannot be read is never skipped.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// A master key that is not there.
+    /// A master key that is missing.
     #[error(transparent)]
     UnknownKey(#[from] UnknownKey),
     /// A master key under the id of another one.
@@ -33,14 +33,14 @@ pub enum Fault {
     /// Making or reading a signing key.
     #[error(transparent)]
     SigningKey(#[from] SigningKeyError),
-    /// A message that cannot be written down or read back.
-    #[error("a message cannot be kept: {0}")]
+    /// A message that cannot be stored or read.
+    #[error("a message cannot be stored or read: {0}")]
     Notification(String),
     /// A channel that the deployment has not set up.
     #[error("the deployment has not set {0} up")]
     NoSender(&'static str),
-    /// The session of somebody who was signed in when the request began has ended since. Nothing was done that could be
-    /// committed, so this is no outcome.
+    /// The session of a caller that was signed in when the request began has ended since. Nothing was done that could
+    /// be committed, so this is not an outcome.
     #[error("the caller's session has ended meanwhile")]
     SessionEnded,
     /// The signing keys were not loaded yet.
@@ -49,7 +49,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Tells whether the same request may well succeed in a moment: 503 rather than 500.
+    /// Returns whether the same request may succeed in a moment: 503 rather than 500.
     pub const fn is_temporary(&self) -> bool {
         matches!(
             self,

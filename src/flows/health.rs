@@ -1,4 +1,4 @@
-//! Whether this instance can serve, and what operators are told beside that.
+//! Whether this instance can serve requests, and the details for operators.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState, ListedKey};
 use crate::store::outbox::Tally;
 use crate::store::{outbox, signing_keys, users};
 
-/// How far behind its time the rotation of the signing key may be before that is worth a look.
+/// How late the rotation of the signing key may be before it is reported.
 const ROTATION_LATE: TimeDelta = TimeDelta::days(7);
 
-/// Checks that the database answers, on the schema of this program, and that the signing keys are loaded.
+/// Checks that the database answers and has the schema of this program, and that the signing keys are loaded.
 ///
 /// # Errors
 ///
@@ -28,16 +28,16 @@ pub async fn ready(core: &Arc<Core>) -> Result<(), Fault> {
     core.keys.published().map(|_keys| ())
 }
 
-/// How one part is.
+/// The state of one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// As it should be.
+    /// Works.
     Ok,
-    /// Works, but somebody should look. Keeps nobody from being served.
+    /// Works, but an operator should look at it. Requests are served.
     Late,
-    /// Nothing is served for want of it.
+    /// Does not work, so requests cannot be served.
     Failed,
-    /// What would tell cannot be asked.
+    /// Could not be determined.
     Unknown,
 }
 
@@ -57,25 +57,25 @@ impl State {
     }
 }
 
-/// How each part is, for operators.
+/// The state of each part, for operators.
 pub struct Report {
     /// Whether the database answers.
     pub database: State,
     /// Whether its schema is this program's.
     pub migrations: State,
-    /// Whether the keys are loaded, and the current one makes way in time.
+    /// Whether the keys are loaded, and the current one was rotated in time.
     pub signing_key: State,
-    /// Since when the current key signs, in seconds.
+    /// How long the current key has signed, in seconds.
     pub signing_key_age: Option<i64>,
-    /// Whether messages are tried when they are due.
+    /// Whether due messages are sent in time.
     pub outbox: State,
-    /// For how long one ought to have been tried, in seconds.
+    /// How long the oldest due message has been waiting, in seconds.
     pub outbox_overdue: Option<i64>,
 }
 
-/// Looks at each part by itself, after it was found out whether the instance can serve.
+/// Reports the state of each part, after it was checked whether the instance is ready.
 pub async fn report(core: &Arc<Core>, ready: &Result<(), Fault>) -> Report {
-    // A database that did not answer just now is not asked again: that would take as long.
+    // A database that just failed to answer is not asked again: that would take as long.
     let answered = matches!(ready, Ok(()) | Err(Fault::NoSigningKey));
     let looked = if answered { look(core).await } else { None };
     let (now, loaded) = (core.clock.now(), core.keys.published().is_ok());
@@ -92,7 +92,7 @@ pub async fn report(core: &Arc<Core>, ready: &Result<(), Fault>) -> Report {
     });
     let schema = core.db.is_schema_ready();
     Report {
-        // Before the schema was checked nothing is asked.
+        // Before the schema was checked nothing is queried.
         database: if schema {
             State::of(looked.is_some(), State::Failed)
         } else {

@@ -1,7 +1,7 @@
-//! Mails with a token in them: asked for by anybody, told to the owner of the address only.
+//! Mails with a link token: any client may request them, only the owner of the address receives them.
 //!
-//! Whoever asks learns nothing: an address without an account is answered by the same statements, the same answer and the
-//! same bound on asking (ASVS 6.3.8).
+//! The response reveals nothing to the client: an address without an account gets the same statements, the same answer
+//! and the same quota (ASVS 6.3.8).
 
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ pub(super) struct Request<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Sends a mail of a purpose to an address, if it is an account's. Says nothing about whether it is, nor about whether there
-/// were too many before.
+/// Sends a mail of a purpose to an address, if an account has it. The result reveals neither whether one does, nor
+/// whether the quota is used up.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
         .await
 }
 
-/// Writes down that a link was asked for, for the first few times in an hour, whether or not an account has the address and
-/// whether or not the link was sent.
+/// Writes the audit event of a requested link, for the first few requests in an hour, whether or not an account has the
+/// address and whether or not the link was sent.
 fn record(
     core: &Core,
     connection: &mut PgConnection,
@@ -85,7 +85,7 @@ fn record(
     Ok(core.audit(connection, &[event], request.origin, request.now)?)
 }
 
-/// An address is proven once.
+/// A verified address needs no further verification.
 const fn is_needed(purpose: LinkPurpose, user: &User) -> bool {
     match purpose {
         LinkPurpose::EmailVerification => user.email_verified_at.is_none(),
@@ -100,7 +100,7 @@ const fn is_needed(purpose: LinkPurpose, user: &User) -> bool {
 const fn requested(purpose: LinkPurpose) -> EventName {
     match purpose {
         LinkPurpose::MagicLink => EventName::MagicLinkRequested,
-        // Whoever has lost an invitation asks for a reset.
+        // An owner who has lost an invitation requests a reset.
         LinkPurpose::PasswordReset | LinkPurpose::Invitation => EventName::PasswordResetRequested,
         LinkPurpose::EmailVerification | LinkPurpose::EmailChange | LinkPurpose::EmailChangeCancellation => {
             EventName::EmailVerificationRequested
@@ -108,7 +108,7 @@ const fn requested(purpose: LinkPurpose) -> EventName {
     }
 }
 
-/// Says that there is no mail where it is needed.
+/// Returns a fault if the deployment sends no mail.
 pub(super) fn require_mail(core: &Core) -> Result<(), Fault> {
     if core.senders.has(Channel::Email) {
         Ok(())
@@ -117,8 +117,8 @@ pub(super) fn require_mail(core: &Core) -> Result<(), Fault> {
     }
 }
 
-/// Decides whether a link of a purpose goes to an address: always where none that was sent there still counts, and otherwise
-/// by the share of the network that asks.
+/// Decides whether a link of a purpose is sent to an address: within the quotas, and beyond them while no link that was
+/// sent there is still valid (see [`decide`]).
 pub(super) fn may_send(
     core: &Core,
     connection: &mut PgConnection,
@@ -130,8 +130,8 @@ pub(super) fn may_send(
     decide(core, connection, &dispatch, (request.origin, request.now))
 }
 
-/// Makes a token for a user and mails its link to an address. The tokens in older mails count on, unless the purpose says
-/// otherwise ([`LinkPurpose::replaces`]).
+/// Makes a token for a user and mails its link to an address. The tokens in older mails stay valid, unless the purpose
+/// replaces them ([`LinkPurpose::replaces`]).
 pub(super) fn send(
     core: &Core,
     connection: &mut PgConnection,
@@ -144,8 +144,8 @@ pub(super) fn send(
     post(core, connection, permit, contents, (request.origin, request.now))
 }
 
-/// Tells the reader of an address that an account has it and was never confirmed, with a link that sets a password and gives
-/// them the account.
+/// Notifies the reader of an address that an account has it without having verified it, with a link that sets a
+/// password and gives the reader the account.
 pub(super) fn send_unconfirmed(
     core: &Core,
     connection: &mut PgConnection,
@@ -164,8 +164,8 @@ pub(super) fn send_unconfirmed(
     post(core, connection, permit, contents, (request.origin, request.now))
 }
 
-/// Makes the token for a change of address that a session asks for, and mails its link to the new address. It counts while
-/// that session lives.
+/// Makes the token for a change of address that a session requests, and mails its link to the new address. It is valid
+/// while that session lives.
 pub(super) fn send_change(
     core: &Core,
     connection: &mut PgConnection,
@@ -180,8 +180,8 @@ pub(super) fn send_change(
     post(core, connection, permit, contents, (request.origin, request.now))
 }
 
-/// Does to the tokens of earlier changes what [`send_change`] does, and sends nothing: whether they still count must not tell
-/// whether there is a newer one.
+/// Replaces the tokens of earlier changes as [`send_change`] does, and sends nothing. Otherwise the caller could learn
+/// from an earlier link that still works whether a newer one was sent.
 pub(super) fn supersede_change(
     core: &Core,
     connection: &mut PgConnection,
@@ -194,7 +194,7 @@ pub(super) fn supersede_change(
     Ok(())
 }
 
-/// Makes a token of a purpose that no session is needed for, and returns its link.
+/// Makes a token of a purpose that does not depend on a session, and returns its link.
 pub(super) fn put(
     core: &Core,
     connection: &mut PgConnection,
@@ -232,8 +232,8 @@ fn insert(
     Ok(link)
 }
 
-/// Looks for a link that does not exist, where another address would get one: it takes as long as writing its row does, to
-/// the statement.
+/// Looks up a link that does not exist, where another address would get one: one statement, as for writing a row, so
+/// that the response time is the same.
 pub(super) fn look_for_none(core: &Core, connection: &mut PgConnection, request: Request<'_>) -> Result<(), Fault> {
     let key = LinkKey {
         user_id: UserId::new(request.now, core.random.as_ref()),
@@ -243,7 +243,7 @@ pub(super) fn look_for_none(core: &Core, connection: &mut PgConnection, request:
     Ok(())
 }
 
-/// Does the work of [`send`] for an address that no account has, so that time does not tell.
+/// Does the work of [`send`] for an address without an account, so that the response time reveals nothing.
 fn send_discarded(
     core: &Core,
     connection: &mut PgConnection,
@@ -291,8 +291,8 @@ fn contents(purpose: LinkPurpose, locale: Locale, link: String) -> Contents {
     Contents { message, locale, life }
 }
 
-/// Finds the token of a purpose's kind that a key names, if it counts: its time is not over, and the session that asked for
-/// it lives, if one did. A used one changes nothing any more, and is found without its session.
+/// Finds the token that a key names, if it is of the purpose's kind and valid: it has not expired, and the session that
+/// requested it lives, if one did. A used token changes nothing any longer, and is found without its session.
 pub(super) fn find(
     connection: &mut PgConnection,
     key: LinkKey,
@@ -309,13 +309,13 @@ pub(super) fn find(
         user_id: key.user_id,
         session_id,
     };
-    // Held, so that the session does not end between this look and the use of the token.
+    // Locked, so that the session does not end between this check and the use of the token.
     let lives = sessions::find_live_for_update(connection, asked_in, now)?.is_some();
     Ok(lives.then_some(link))
 }
 
-/// Uses a token up, and with it all others of its purpose. The caller holds the account that it is for. `None`: the token is
-/// expired or used, or the session that asked for it has ended.
+/// Marks a token as used, and removes all others of its purpose. The caller has locked its account. `None`: the token
+/// is expired or used, or the session that requested it has ended.
 pub(super) fn redeem_locked(
     connection: &mut PgConnection,
     key: LinkKey,
@@ -332,15 +332,16 @@ pub(super) fn redeem_locked(
     Ok(Some(link))
 }
 
-/// Uses a token up that opens the account of the address that it was sent to, as long as it is the account's. Returns what
-/// the token was for, and holds the account. `None`: the token is expired or used, or the account may not be used.
+/// Redeems a token that gives access to the account of the address that it was sent to, as long as the account has that
+/// address. Returns the token's purpose, and the account, locked. `None`: the token is expired or used, or the account
+/// may not be used.
 pub(super) fn redeem_at_own_address(
     connection: &mut PgConnection,
     key: LinkKey,
     purpose: LinkPurpose,
     now: DateTime<Utc>,
 ) -> Result<Option<(LinkPurpose, LockedUser)>, Fault> {
-    // The user's row before the token's: whoever changes a password takes them in this order, too.
+    // The user's row before the token's: a change of the password locks them in this order, too.
     let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
         return Ok(None);
     };
@@ -349,8 +350,8 @@ pub(super) fn redeem_at_own_address(
     Ok(own.map(|link| (link.purpose, account)))
 }
 
-/// Returns the row that a token of a purpose names, if its proof is right. People copy tokens out of mails with blanks
-/// and line ends around them.
+/// Returns the row that a token of a purpose names, if its MAC is right. Users copy tokens out of mails with blanks and line
+/// ends around them.
 pub(super) fn open(core: &Core, purpose: LinkPurpose, token: &str) -> Option<LinkKey> {
     let body = core.tokens.open(purpose.token_kind(), typed_text::trim(token))?;
     Some(LinkKey {

@@ -1,6 +1,6 @@
-//! `POST /login`: the first door.
+//! `POST /login`: a password as first factor.
 //!
-//! An unknown, a disabled and a known account do the same work and get the same refusal: one hash, one audit row.
+//! An unknown, a disabled and a known account cost the same work and get the same refusal: one hash, one audit row.
 
 use std::sync::Arc;
 
@@ -29,18 +29,18 @@ use crate::store::sessions::NewSession;
 use crate::store::users::LoginUser;
 use crate::store::{PgConnection, sessions, users};
 
-/// What became of a login.
+/// The result of a login.
 #[must_use]
 pub enum Login {
-    /// The password was right; the second door is next.
+    /// The password was right; the second factor is next.
     Pending(PendingLogin),
-    /// The password was enough: the policy is optional and the user has no second factor.
+    /// The password was sufficient: the policy is optional and the user has no second factor.
     Authenticated(Box<TokenGrant>),
-    /// The password was right, but the deployment wants the address proven first; a link to do so is on its way.
+    /// The password was right, but the deployment requires a verified address; a link to verify it was sent.
     EmailNotVerified,
-    /// Too many were wrong before; nothing is looked at for so long.
+    /// There were too many wrong ones before. No password is checked for this long.
     Locked(TimeDelta),
-    /// Unknown, disabled or wrong: nobody is told which.
+    /// The account is unknown or disabled, or the password is wrong. The client does not learn which.
     InvalidCredentials,
 }
 
@@ -56,42 +56,38 @@ impl Outcome for Login {
     }
 }
 
-/// Of a login with a token from a mail.
+/// A login with a mailed token.
 impl Outcome for Option<Login> {
     fn word(&self) -> &'static str {
         self.as_ref().map_or("invalid_token", Outcome::word)
     }
 }
 
-/// A login between its two doors.
+/// A login that waits for its second factor.
 pub struct PendingLogin {
-    /// Opens `/2fa/verify`.
+    /// Authorizes `/2fa/verify`.
     pub pre_auth_token: SecretString,
-    /// Its life in seconds.
+    /// The token's lifetime in seconds.
     pub expires_in: u64,
-    /// What may be shown at the second door.
+    /// The second factors of the account.
     pub factors: SecondFactors,
-    /// How codes can be sent for this login.
+    /// The channels by which codes can be sent for this login.
     pub channels: Vec<Channel>,
 }
 
-/// A name and a password at the first door.
+/// An identifier and a password to sign in with.
 pub struct LoginAttempt {
-    /// Who it says it is.
+    /// The identifier that was given.
     pub identifier: Identifier,
-    /// What was typed.
+    /// The password that was given.
     pub password: Password,
-    /// Where the refresh tokens shall go, should the password be enough.
+    /// How the client gets refresh tokens, if the password is sufficient.
     pub delivery: RefreshTokenTransport,
     /// Where the request came from.
     pub origin: RequestOrigin,
 }
 
 /// Checks a password and opens a session.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn login(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, Fault> {
     counted("login", authenticate(core, attempt).await)
 }
@@ -108,7 +104,7 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, 
         Found::Wait(wait) => return Ok(Login::Locked(wait)),
         Found::Admitted(admitted) => *admitted,
     };
-    // No password, as for a name without an account: the hash that is made and the counts that follow are the same.
+    // Treated like a name without an account: the password is hashed and counted in the same way.
     let usable = found
         .as_ref()
         .filter(|found| !password_awaits_verification(core, &found.user));
@@ -118,7 +114,7 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, 
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
             let login = open(core, (found, throttle), delivery, origin).await?;
-            // Not for one that is told nothing: the time of a further hash would tell.
+            // Not after a refusal: the time of a second hash would reveal that the password was right.
             if let Some(stored) = stored.filter(|_| !matches!(login, Login::Locked(_) | Login::InvalidCredentials)) {
                 password_renewal::renew(core, id, password, stored).await;
             }
@@ -133,8 +129,8 @@ enum Found {
     Wait(TimeDelta),
 }
 
-/// Finds the account, and tells whether its password is looked at, and where its request stands in the hashing queue:
-/// alike for a name that has none.
+/// Finds the account, whether its password may be checked, and the priority of its request in the hashing queue. A name
+/// without an account gets the same treatment.
 async fn find(
     core: &Arc<Core>,
     identifier: Identifier,
@@ -142,7 +138,7 @@ async fn find(
     origin: &RequestOrigin,
 ) -> Result<Found, Fault> {
     let (now, throttle, origin) = (core.clock.now(), Arc::clone(throttle), origin.clone());
-    // While a thread is free no request waits, and it does not matter who asks.
+    // While a hashing thread is free no request waits, so the priority does not matter.
     let may_wait = core.hasher.is_busy();
     core.db
         .read("login.find", move |connection| -> Result<_, Fault> {
@@ -179,15 +175,15 @@ async fn refuse(
         .await
 }
 
-/// Counts a wrong password, and writes it down. Returns how long nothing is told, if others began a wait a moment before.
+/// Counts and records a wrong password. Returns how long to wait, if a concurrent request began a wait in the meantime.
 pub(super) fn count_wrong(
     core: &Core,
     connection: &mut PgConnection,
     (user_id, throttle, reason): (Option<UserId>, &Throttle, &'static str),
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<Option<TimeDelta>, Fault> {
-    // Once more: of many that were let in together, those after the one that costs a wait are told nothing. They take
-    // turns, by the account's row or else by that of the count.
+    // Checked again under the lock: of many concurrent requests, those after the one that begins a wait must learn
+    // nothing. They are serialized by the account's row, or else by that of the count.
     users::lock_user(connection, user_id)?;
     if let Admission::Wait(wait) = throttle.admit(connection, user_id, (origin, now))? {
         return Ok(Some(wait));
@@ -200,17 +196,17 @@ pub(super) fn count_wrong(
     Ok(None)
 }
 
-/// What a right password is worth when its transaction comes.
+/// The result of checking a right password again inside its transaction.
 pub(super) enum Taken {
-    /// It counts. Wrong ones before it are forgiven, and the account is held.
+    /// It counts. Earlier wrong ones are reset, and the account is locked.
     Right(Box<LoginUser>),
-    /// Nothing is told for so long.
+    /// A concurrent request began a wait, and the password is not checked for this long.
     Wait(TimeDelta),
-    /// What it was compared with is not the account's password any more.
+    /// The account does not have the compared password any longer.
     Gone,
 }
 
-/// Takes a password that was right when it was compared.
+/// Accepts a password that was right when it was compared, unless the account has changed since.
 pub(super) fn take_right(
     core: &Core,
     connection: &mut PgConnection,
@@ -218,12 +214,13 @@ pub(super) fn take_right(
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<Taken, Fault> {
     let account = users::find_login_for_update(connection, login.user.id)?;
-    // Once more, as for wrong ones, and before anything else: the one answer that differs would tell.
+    // Checked again as for wrong passwords, and before anything else: otherwise the one different answer would reveal
+    // the right password.
     let failed_before = match throttle.admit(connection, Some(login.user.id), (origin, now))? {
         Admission::Wait(wait) => return Ok(Taken::Wait(wait)),
         Admission::Admitted { failed_before } => failed_before,
     };
-    // What the password was compared with may be gone since: changed, taken away, or deleted with the account.
+    // Since the comparison the password may have been changed or removed, or the account deleted.
     let unchanged =
         |account: &LoginUser| account.password.is_some() && account.password_version == login.password_version;
     let Some(account) = account.filter(unchanged) else {
@@ -265,7 +262,7 @@ async fn open(
     outcome(core, AuthenticationMethod::Password, opened, now)
 }
 
-/// Forgets wrong passwords after a right one: those from this network, and those on the account.
+/// Resets wrong passwords after a right one: those from this network, and those on the account.
 fn reset_failures(
     core: &Core,
     connection: &mut PgConnection,
@@ -282,21 +279,21 @@ fn reset_failures(
     Ok(())
 }
 
-/// A first factor that was proven.
+/// A first factor that was verified.
 pub(super) struct FirstFactorLogin<'a> {
-    /// The session that it opens.
+    /// The id of the session to open.
     pub(super) id: SessionId,
-    /// What was proven.
+    /// The verified factor.
     pub(super) method: AuthenticationMethod,
-    /// Where the refresh tokens shall go, should it be enough.
+    /// How the client gets refresh tokens, if the factor is sufficient.
     pub(super) delivery: RefreshTokenTransport,
     /// Where the request came from.
     pub(super) origin: &'a RequestOrigin,
-    /// When.
+    /// The time of the request.
     pub(super) now: DateTime<Utc>,
 }
 
-/// What a first factor opened.
+/// The result of opening a session with a first factor.
 pub(super) enum Opened {
     Pending(SessionKey, SecondFactors),
     Active(Box<(ActiveSession, User)>),
@@ -305,8 +302,8 @@ pub(super) enum Opened {
     Gone,
 }
 
-/// Opens a session with a first factor: pending where a second one is there or wanted, active otherwise. The caller holds the
-/// user's row.
+/// Opens a session with a first factor: pending if the user has a second one or the policy requires one, otherwise
+/// active. The caller has locked the user's row.
 pub(super) fn open_session(
     core: &Core,
     connection: &mut PgConnection,
@@ -366,7 +363,7 @@ fn sign_in_without_second_factor(
     Ok(Opened::Active(Box::new((session, user.clone()))))
 }
 
-/// Makes what the client gets for a first factor, after the transaction was committed.
+/// Makes the answer to a first factor, after the transaction was committed.
 pub(super) fn outcome(
     core: &Core,
     first: AuthenticationMethod,

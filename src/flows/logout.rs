@@ -1,6 +1,6 @@
-//! Ways out: a session ends for whoever holds one of its tokens.
+//! Logout: each of a session's tokens can end it.
 //!
-//! Ending what has ended already is no error, so that a client that lost the answer may ask again.
+//! Ending a session that has ended already is not an error, so that a client that lost the answer may ask again.
 
 use std::slice;
 use std::sync::Arc;
@@ -11,12 +11,8 @@ use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 
-/// Ends the session that a token belongs to: an access token of ours, expired or not, a refresh token, used or not, or
-/// the pre-auth token of a pending login. Returns whether the token was one of these.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Ends the session that a token belongs to: an access token of this service, expired or not; a refresh token, used or
+/// not; or the pre-auth token of a pending login. Returns whether the token was one of these.
 pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
     let Some(key) = session_of(core, token)? else {
         return Ok(false);
@@ -26,7 +22,7 @@ pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Res
     Ok(true)
 }
 
-/// Returns the session that a token of ours belongs to; its proof is checked, its time is not.
+/// Returns the session that a token of this service belongs to. Its MAC or signature is checked, its expiry is not.
 pub(super) fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
     let opaque = [TokenKind::Refresh, TokenKind::PreAuth];
     if let Some(body) = opaque.into_iter().find_map(|kind| core.tokens.open(kind, token)) {
@@ -37,7 +33,7 @@ pub(super) fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>,
     Ok(ours.map(|claims| claims.session()))
 }
 
-/// Ends a session and writes it down, if it has not ended before.
+/// Ends a session and records the event, unless it has ended before.
 pub(super) async fn end(
     core: &Arc<Core>,
     key: SessionKey,

@@ -1,4 +1,4 @@
-//! `POST /magic-link/verify`: the first door, opened by a mail instead of a password. Never past the second.
+//! `POST /magic-link/verify`: a mailed link as first factor, instead of a password. It never skips the second factor.
 
 use std::sync::Arc;
 
@@ -16,11 +16,7 @@ use crate::store::users;
 
 const PURPOSE: LinkPurpose = LinkPurpose::MagicLink;
 
-/// Opens a session with a token from a mail. `None`: the token is unknown, expired, used, or of another kind.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Opens a session with a mailed token. `None`: the token is unknown, expired, used, or of another kind.
 pub async fn verify(
     core: &Arc<Core>,
     token: &str,
@@ -50,7 +46,7 @@ async fn open(
             };
             let request = Request { origin: &origin, now };
             if account.user.email_verified_at.is_none() {
-                // Whoever set this password never showed that the address is theirs.
+                // The client that set this password has not verified the address.
                 users::remove_password(connection, account.user.id, now)?;
             }
             reset_unverified_account(&shared, connection, &account.user, request)?;

@@ -1,7 +1,7 @@
-//! The use cases, one file each: the only layer that composes domain, crypto and store. It knows no HTTP.
+//! The use cases, one file each: the only layer that combines domain, crypto and store. It does not depend on HTTP.
 //!
-//! A flow reads the clock once, does slow work while holding no connection, and then decides in one transaction. A
-//! refusal is an outcome, so that its attempt and its audit row are committed; only faults are errors.
+//! A flow reads the clock once, does slow work without holding a connection, and then decides in one transaction. A
+//! refusal is an outcome, so that its failed attempt and its audit row are committed; only faults are errors.
 
 pub mod account;
 pub mod admin;
@@ -83,79 +83,79 @@ use crate::store::{PgConnection, audit_events};
 
 /// Everything a flow works with, built once in `app`.
 pub struct Core {
-    /// Where everything is kept.
+    /// Stores all state.
     pub db: Database,
     /// Checks and hashes passwords.
     pub hasher: PasswordHasher,
-    /// Knows stolen passwords, where the deployment asks for that.
+    /// Detects breached passwords, if the deployment enables that.
     pub breach_list: Option<BreachList>,
     /// Seals secrets at rest.
     pub sealer: Sealer,
-    /// What outlives master keys.
+    /// Derived keys of master keys that were dropped.
     pub retired_keys: RetiredKeys,
-    /// Makes and checks opaque tokens.
+    /// Issues and checks opaque tokens.
     pub tokens: TokenMac,
     /// Hashes recovery codes.
     pub recovery_code_hasher: RecoveryCodeHasher,
-    /// Hashes codes that are sent.
+    /// Hashes sent codes.
     pub sent_code_hasher: SentCodeHasher,
-    /// Hashes what is counted.
+    /// Hashes identifiers that failed attempts, quotas and audit rows are stored under.
     pub identifier_hasher: IdentifierHasher,
     /// Hashes the secrets of service clients.
     pub client_secret_hasher: ClientSecretHasher,
-    /// The words of messages.
+    /// The texts of messages.
     pub templates: Templates,
-    /// Where messages go.
+    /// Send messages, one per channel.
     pub senders: Senders,
-    /// How often one address may ask.
+    /// Limit how often one client address may call.
     pub rate_limits: RateLimits,
     /// Signs and checks access tokens.
     pub keys: KeySet,
-    /// The time.
+    /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// The randomness.
+    /// The source of randomness.
     pub random: Arc<dyn Random>,
-    /// What the deployment decides.
+    /// The deployment's settings.
     pub settings: Settings,
 }
 
-/// What a deployment decides about the flows.
+/// The deployment's settings for the flows.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What access tokens say.
+    /// What access tokens contain.
     pub access_tokens: AccessTokenPolicy,
     /// How access tokens are signed.
     pub signing_algorithm: SigningAlgorithm,
     /// How long sessions last.
     pub lifetimes: SessionLifetimes,
-    /// How long the predecessor of a refresh token gets the same successor again; zero is strict.
+    /// How long the predecessor of a refresh token gets the same successor again; zero allows no reuse.
     pub refresh_reuse_grace: TimeDelta,
     /// Most sessions of one user.
     pub max_sessions: i64,
-    /// How recent a proof a sensitive change wants.
+    /// The maximum age of the proof that a sensitive change requires.
     pub step_up_max_age: TimeDelta,
-    /// Second factors beside authenticators: how their codes are sent.
+    /// The channels whose sent codes can be second factors.
     pub channels: Vec<Channel>,
     /// Countries whose phones can be set up as a second factor.
     pub sms_countries: SmsCountries,
-    /// Where links in mails lead; no slash at its end.
+    /// The base of links in mails, without a slash at its end.
     pub link_base_url: String,
-    /// Whether an account with an address cannot be used before that is proven.
+    /// Whether an account cannot be used before its address is verified.
     pub email_verification_required: bool,
     /// Which new passwords are refused.
     pub password_rules: PasswordRules,
     /// Words of the deployment that make a password guessable (ASVS 6.1.2).
     pub password_words: Vec<String>,
-    /// Whether everybody needs a second factor.
+    /// Whether every user needs a second factor.
     pub two_factor: TwoFactorPolicy,
-    /// Who may make an account.
+    /// Who may register.
     pub registration: RegistrationMode,
     /// The name that authenticator apps show.
     pub totp_issuer: String,
 }
 
 impl Settings {
-    /// Returns the names of the second factors that people can set up, strongest first.
+    /// Returns the names of the second factors that users can set up, strongest first.
     pub fn available_factors(&self) -> Vec<&'static str> {
         let sent = [Channel::Sms, Channel::Email]
             .into_iter()
@@ -163,7 +163,8 @@ impl Settings {
         std::iter::once("totp").chain(sent.map(Channel::as_str)).collect()
     }
 
-    /// Tells whether an account may be left with these second factors: under `required`, one that the deployment uses.
+    /// Returns whether these second factors are enough for an account: under `required`, it needs one that the
+    /// deployment uses.
     fn allows(&self, factors: &SecondFactors) -> bool {
         let by = |channel, hint: &Option<String>| hint.is_some() && self.channels.contains(&channel);
         self.two_factor == TwoFactorPolicy::Optional
@@ -190,7 +191,7 @@ impl Core {
         audit_events::insert(connection, &named, origin, now)
     }
 
-    /// Writes down what no request asked for: operators' commands, and what the service does by itself.
+    /// Writes an audit event that no request caused: operators' commands, and what the service does by itself.
     fn audit_own(
         &self,
         connection: &mut PgConnection,
@@ -203,7 +204,7 @@ impl Core {
 }
 
 impl Core {
-    /// Writes down that sessions were ended from elsewhere.
+    /// Writes audit events for sessions that were ended by another session or by an operator.
     fn audit_ended(
         &self,
         connection: &mut PgConnection,
@@ -216,13 +217,13 @@ impl Core {
     }
 }
 
-/// Makes what is written down about sessions of a user that were ended from elsewhere: one event each.
+/// Makes the audit events for sessions that were ended by another session or by an operator: one each.
 fn ended_events(user_id: UserId, ended: Vec<SessionId>) -> Vec<AuditEvent> {
     let event = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
     ended.into_iter().map(event).collect()
 }
 
-/// A span as the whole seconds that `…_in` members tell; never negative.
+/// Returns a span as whole seconds, for members named `…_in`; never negative.
 fn whole_seconds(span: TimeDelta) -> u64 {
     u64::try_from(span.num_seconds()).unwrap_or_default()
 }

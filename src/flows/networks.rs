@@ -10,15 +10,16 @@ use crate::domain::ids::UserId;
 use crate::domain::network::network_of;
 use crate::store::{PgConnection, sessions};
 
-/// How long a network is the owner's after a sign-in from there.
+/// How long a network counts as known after a sign-in from there.
 const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 
-/// Returns the name of the network that a request comes from; empty where its address is not known.
+/// Returns the name of the network that a request comes from; empty if its address is not known.
 pub(super) fn network_name(origin: &RequestOrigin) -> String {
     origin.ip.map(|ip| network_of(ip).to_string()).unwrap_or_default()
 }
 
-/// Tells the hashing queue who asks for an account's password. A name without an account costs the same statement.
+/// Returns the requester of an account's password for the hashing queue. A name without an account costs the same
+/// statement.
 pub(super) fn requester(
     connection: &mut PgConnection,
     user_id: Option<UserId>,
@@ -31,8 +32,8 @@ pub(super) fn requester(
     })
 }
 
-/// Tells whether a request comes from a network that the user signed in from lately. `None` is nobody, whose networks
-/// are not known, and costs the same statement.
+/// Returns whether a request comes from a network that the user signed in from recently. `None` stands for a name
+/// without an account, which has no known networks and costs the same statement.
 pub(super) fn is_known_network(
     connection: &mut PgConnection,
     user_id: Option<UserId>,

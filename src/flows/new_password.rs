@@ -1,4 +1,4 @@
-//! A new password, from the rules to its hash: the one way for registration, change and reset.
+//! A new password, from the rules to its hash: used by registration, change and reset.
 
 use super::{Core, Fault};
 use crate::crypto::fair_queue::Requester;
@@ -6,8 +6,8 @@ use crate::crypto::stored_password::StoredPassword;
 use crate::domain::breach_range::BreachRange;
 use crate::domain::password::{Password, PasswordRejection};
 
-/// Checks a new password against the rules, the person's own `words` and the list of stolen ones, and hashes it. Holds
-/// nothing.
+/// Checks a new password against the rules, the user's own `words` and the list of breached ones, and hashes it,
+/// without a connection.
 pub(super) async fn hash(
     core: &Core,
     requester: Requester,

@@ -1,7 +1,7 @@
-//! The outbox: what is told to people is written in the transaction that causes it (`sending`), and sent by a worker.
+//! The outbox: messages are written in the transaction that causes them (`sending`), and sent by a worker.
 //!
-//! So no request waits for a mail server, and nothing that happened goes untold because one was down. A message leaves the
-//! table when the other side took it; a worker that dies between the two sends it once more, under the same id.
+//! So no request waits for a mail server, and no message is lost because a mail server was down. A message leaves the
+//! table once the transport has accepted it; a worker that dies between the two sends it again, under the same id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,26 +22,27 @@ use crate::store::outbox::StoredMessage;
 const BATCH: i64 = 8;
 /// How long sending may last before another instance takes the message; longer than any transport tries.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
-/// Refusals after which a message is given up. A mail server that is set up wrongly refuses for a while what it takes later.
+/// Refusals after which a message is given up. A misconfigured mail server may refuse for a while what it accepts
+/// later.
 const MOST_REFUSALS: i32 = 3;
-/// How often, and how long after another, it is tried to write down what became of a message. One that was sent and is not
-/// marked would be sent once more, so a database that is away for a moment is waited for.
+/// How often, and at which interval, recording the result of sending a message is attempted. A message that was sent
+/// but not marked would be sent again, so a short outage of the database is waited for.
 const REPORT_ATTEMPTS: u32 = 20;
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
-/// Most messages that the development outbox shows.
+/// The maximum number of messages that the development outbox shows.
 const MOST_SHOWN: i64 = 1000;
 
-/// Where the messages of a channel go.
+/// What sends the messages of a channel.
 pub enum Sender {
-    /// Out of the house.
+    /// Sends them.
     Transport(Arc<dyn Transport>),
-    /// Nowhere: development keeps them to be looked at.
+    /// Sends nothing: in development, messages stay in the table to be shown.
     Captured,
-    /// Nowhere: the deployment has not set the channel up, and what needs it is refused.
+    /// Sends nothing: the deployment has not set the channel up, and requests that need it are refused.
     Absent,
 }
 
-/// Where messages go, channel by channel.
+/// The senders of the deployment, by channel.
 pub struct Senders {
     /// Mail.
     pub email: Sender,
@@ -50,7 +51,7 @@ pub struct Senders {
 }
 
 impl Senders {
-    /// Returns the outlet of a channel.
+    /// Returns the sender of a channel.
     pub const fn of(&self, channel: Channel) -> &Sender {
         match channel {
             Channel::Email => &self.email,
@@ -58,17 +59,18 @@ impl Senders {
         }
     }
 
-    /// Tells whether a channel is set up.
+    /// Returns whether a channel is set up.
     pub const fn has(&self, channel: Channel) -> bool {
         !matches!(self.of(channel), Sender::Absent)
     }
 }
 
-/// Sends messages of a channel that are due. Returns how many there were, so that the caller comes back at once for more.
+/// Sends the messages of a channel that are due. Returns how many there were, so that the caller can ask for more at
+/// once.
 ///
 /// # Errors
 ///
-/// Returns faults of the database; what a transport does not take is written down and tried again.
+/// Returns faults of the database; a refusal by a transport is recorded, and the message is tried again.
 pub async fn deliver_due(core: &Arc<Core>, channel: Channel) -> Result<usize, Fault> {
     let Sender::Transport(transport) = core.senders.of(channel) else {
         return Ok(0);
@@ -90,7 +92,7 @@ pub async fn deliver_due(core: &Arc<Core>, channel: Channel) -> Result<usize, Fa
     Ok(taken)
 }
 
-/// What is written down of a message after it was tried.
+/// The result of an attempt to send a message.
 enum Report {
     Sent,
     Postponed { refusals: i32, why: String },
@@ -98,7 +100,7 @@ enum Report {
 }
 
 impl Report {
-    /// The word under which it is counted.
+    /// The label of the result in metrics.
     const fn word(&self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -108,7 +110,7 @@ impl Report {
     }
 }
 
-/// A message that was tried.
+/// A message with the result of an attempt.
 struct Tried {
     channel: Channel,
     message: StoredMessage,
@@ -173,13 +175,13 @@ async fn write_down(core: &Core, tried: Arc<Tried>) -> Result<(), Fault> {
 async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transport>, message: &StoredMessage) -> Report {
     let refusals = message.refusals;
     if core.clock.now() >= message.expires_at {
-        let why = "not sent in the time that it was worth sending".to_owned();
+        let why = "not sent before it expired".to_owned();
         return Report::GivenUp { refusals, why };
     }
     let notification = match open(core, message) {
         Ok(notification) => notification,
-        // While instances are replaced one by one, newer ones write what older ones cannot read: under the next master key,
-        // or of a new kind. One that can takes it later.
+        // During a rolling update, newer instances write what older ones cannot read: under the next master key, or of
+        // a new kind. A newer instance sends it later.
         Err(fault @ (Fault::Notification(_) | Fault::Seal(SealError::UnknownKey(_)))) => {
             let why = fault.to_string();
             return Report::Postponed { refusals, why };
@@ -211,8 +213,8 @@ fn open(core: &Core, message: &StoredMessage) -> Result<Notification, Fault> {
     let plain = core
         .sealer
         .open(&SealedAt::message(message.id), &message.sealed_message)?;
-    // The error of a parser may repeat what it read.
-    serde_json::from_slice(&plain).map_err(|_unreadable| Fault::Notification("it is of a kind unknown here".to_owned()))
+    // The parser's error may quote its input.
+    serde_json::from_slice(&plain).map_err(|_unreadable| Fault::Notification("it is of an unknown kind".to_owned()))
 }
 
 fn outgoing(core: &Core, channel: Channel, id: MessageId, notification: &Notification) -> Outgoing {
@@ -226,15 +228,15 @@ fn outgoing(core: &Core, channel: Channel, id: MessageId, notification: &Notific
     }
 }
 
-/// A message that development kept.
+/// A message that `vestibule dev` shows.
 pub struct CapturedMessage {
-    /// Its row.
+    /// The id of its row.
     pub id: MessageId,
-    /// The way it would have taken.
+    /// The channel that it would be sent by.
     pub channel: Channel,
-    /// Whom it is for.
+    /// The address or number that it is for.
     pub to: String,
-    /// What it is about.
+    /// The kind of message.
     pub kind: &'static str,
     /// The code in it, if there is one.
     pub code: Option<String>,
@@ -242,17 +244,13 @@ pub struct CapturedMessage {
     pub link: Option<String>,
     /// The token in its link, if there is one.
     pub token: Option<String>,
-    /// Its words.
+    /// Its text.
     pub rendered: Rendered,
     /// When it was written.
     pub created_at: DateTime<Utc>,
 }
 
-/// Lists the messages in the outbox in their words, newest first: for development only.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Lists the rendered messages in the outbox, newest first: for development only.
 pub async fn list_captured(core: &Arc<Core>, channel: Option<Channel>) -> Result<Vec<CapturedMessage>, Fault> {
     let stored = core
         .db
@@ -281,11 +279,7 @@ pub async fn list_captured(core: &Arc<Core>, channel: Option<Channel>) -> Result
     stored.into_iter().filter_map(|row| show(row).transpose()).collect()
 }
 
-/// Throws all messages away: for development only.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Deletes all messages: for development only.
 pub async fn clear(core: &Arc<Core>) -> Result<(), Fault> {
     core.db
         .transaction("outbox.clear", |connection| {

@@ -1,21 +1,21 @@
-//! What flows came to, as it is counted: one word for each outcome.
+//! The outcomes of flows, as metrics count them: one label for each.
 
 use super::Fault;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::failed_attempts::FROM_NETWORK;
 use crate::metrics;
 
-/// Something that a flow can come to.
+/// An outcome of a flow.
 pub(super) trait Outcome {
-    /// The word for it.
+    /// The label in metrics.
     fn word(&self) -> &'static str;
 }
 
-/// Counts what a flow came to, and hands it on.
+/// Counts the outcome of a flow, and returns it.
 pub(super) fn counted<T: Outcome>(flow: &'static str, ended: Result<T, Fault>) -> Result<T, Fault> {
     let word = match &ended {
         Ok(outcome) => outcome.word(),
-        // Not the service's fault: the caller was signed out meanwhile.
+        // Not the service's fault: the caller was signed out in the meantime.
         Err(Fault::SessionEnded) => return ended,
         Err(fault) if fault.is_temporary() => "unavailable",
         Err(_fault) => "failed",
@@ -24,7 +24,7 @@ pub(super) fn counted<T: Outcome>(flow: &'static str, ended: Result<T, Fault>) -
     ended
 }
 
-/// Counts the waits and the ends that events tell of.
+/// Counts the waits and the disabled authenticators that events record.
 pub(super) fn count_throttles(event: &AuditEvent) {
     let kind = match (event.name, event.reason) {
         (EventName::LoginLock, Some(FROM_NETWORK)) => "password_from_network",

@@ -1,17 +1,19 @@
-//! Pages of lists: whether another one follows is known from one entry more than was asked for, so no list is counted.
+//! Pages of lists. One more entry than requested is read, to see whether another page follows, so lists need not be
+//! counted.
 
 use super::Fault;
 
 /// A page of a list, and where the next one begins.
 pub struct Page<T, I> {
-    /// In the list's order.
+    /// The entries, in the list's order.
     pub items: Vec<T>,
     /// The entry after which the next page begins, if there is one.
     pub next: Option<I>,
 }
 
 impl<T, I> Page<T, I> {
-    /// Reads a page of at most `limit` entries with `find`, which is told how many it may find at most; `id` names an entry.
+    /// Reads a page of at most `limit` entries with `find`, whose argument is the maximum number to find; `id` returns
+    /// the id of an entry.
     pub(super) fn read(
         limit: i64,
         find: impl FnOnce(i64) -> Result<Vec<T>, Fault>,

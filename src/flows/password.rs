@@ -1,7 +1,7 @@
-//! Changing a password, and setting a new one through a mail.
+//! Changing a password, and setting a new one by a mailed link.
 //!
-//! A new password ends the sessions that the old one may have let a thief into; a reset never skips the second factor
-//! (ASVS 6.4.3). Hashing happens before the transaction, and holds nothing.
+//! A new password ends the sessions that a thief may have opened with the old one; a reset never skips the second
+//! factor (ASVS 6.4.3). Hashing happens before the transaction, without a connection.
 
 use std::sync::Arc;
 
@@ -28,12 +28,12 @@ use crate::store::{PgConnection, users};
 
 const PURPOSE: LinkPurpose = LinkPurpose::PasswordReset;
 
-/// What became of the wish for another password.
+/// The result of a request to change the password.
 #[must_use]
 pub enum Change {
-    /// It counts from now on; all other sessions have ended.
+    /// The new password is set; all other sessions have ended.
     Changed,
-    /// The current password was not taken.
+    /// The current password was refused.
     Refused(ProofRefusal),
     /// The new password is refused.
     Rejected(PasswordRejection),
@@ -50,10 +50,6 @@ impl Outcome for Change {
 }
 
 /// Changes the caller's password for another.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn change(
     core: &Arc<Core>,
     holder: &Holder,
@@ -77,8 +73,8 @@ async fn try_to_change(
         Err(refusal) => return Ok(Change::Refused(refusal)),
     };
     let current = (caller.key(), compared);
-    // Judged before the new one is looked at. Otherwise the rule that the new one breaks, or the time of a second hash,
-    // would tell that the current one was right: without a count, and while the session has to wait.
+    // Verified before the new one is examined. Otherwise the rule that the new one breaks, or the time of a second
+    // hash, would reveal that the current one was right: without a count, and while the session has to wait.
     if let Err(refusal) = verify_current(core, current, &origin, |_, _, _| Ok(())).await? {
         return Ok(Change::Refused(refusal));
     }
@@ -86,8 +82,8 @@ async fn try_to_change(
         Ok(new) => new,
         Err(rejection) => return Ok(Change::Rejected(rejection)),
     };
-    // And once more: of two changes at once, the one that comes second names a password that is not the current one any
-    // more.
+    // Verified again: of two concurrent changes, the second one gives a password that is not the current one any
+    // longer.
     let change = move |core: &Core, connection: &mut PgConnection, context: &ProofContext<'_>| {
         replace(core, connection, context, &new)
     };
@@ -95,7 +91,7 @@ async fn try_to_change(
     Ok(verdict.map_or_else(Change::Refused, |()| Change::Changed))
 }
 
-/// Judges a current password that was compared before, and acts on a right one in the same transaction.
+/// Verifies a current password that was compared before, and acts on a right one in the same transaction.
 async fn verify_current(
     core: &Arc<Core>,
     (key, compared): (SessionKey, ComparedPassword),
@@ -137,14 +133,14 @@ fn replace(
     notify(core, connection, user, Message::PasswordChanged, origin, now)
 }
 
-/// What became of a reset.
+/// The result of a reset.
 #[must_use]
 pub enum Reset {
-    /// The new password counts; all sessions have ended, and the next login wants the second factor as ever.
+    /// The new password is set; all sessions have ended, and the next login requires the second factor as before.
     Done,
     /// The token is unknown, expired, used, or of another kind.
     InvalidToken,
-    /// The new password is refused; the token still counts.
+    /// The new password is refused; the token stays valid.
     Rejected(PasswordRejection),
 }
 
@@ -158,11 +154,7 @@ impl Outcome for Reset {
     }
 }
 
-/// Sets a new password with a token from a mail.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Sets a new password with a mailed token.
 pub async fn reset(core: &Arc<Core>, token: &str, new: Password, origin: RequestOrigin) -> Result<Reset, Fault> {
     counted("password_reset", try_to_reset(core, token, new, origin).await)
 }
@@ -171,7 +163,7 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
     let Some(key) = links::open(core, PURPOSE, token) else {
         return Ok(Reset::InvalidToken);
     };
-    // Looked up before hashing, for the user's own words, and so that a used token costs no hash.
+    // Looked up before hashing: the user's own words are needed for the rules, and a used token must cost no hash.
     let Some(user) = find_user(core, key).await? else {
         return Ok(Reset::InvalidToken);
     };
@@ -197,7 +189,7 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
             end_all_sessions(&shared, connection, &user, EndCause::PasswordReset, request)?;
             let event = AuditEvent::success(EventName::PasswordResetCompleted, user.id);
             shared.audit(connection, &[event], &origin, now)?;
-            // The token that came back has proven the address, if nothing had before.
+            // Presenting the token has verified the address, if it was not verified before.
             let user = User {
                 email_verified_at: user.email_verified_at.or(Some(now)),
                 ..user

@@ -1,8 +1,8 @@
-//! Passwords are hashed anew when their owner next types them: the one moment at which that can be done.
+//! Renewal of password hashes when their owner next signs in, which is the only time that the password is known.
 //!
-//! So hashes that came from other programs, were made at another cost, or with the pepper of an older master key turn into
-//! today's one by one. Whoever signs in gains or loses nothing by it: the login was decided before, and a renewal that
-//! cannot be done now waits for the next one.
+//! So hashes that came from other programs, or were made with another cost or with the pepper of an older master key,
+//! are replaced by current ones over time. The renewal does not affect the login, which was decided before; if it
+//! cannot be done now, it is done at the next login.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::domain::ids::UserId;
 use crate::domain::password::Password;
 use crate::store::users;
 
-/// Renews the hash of a password that was just found right, if it is not made as new ones are.
+/// Renews the hash of a password that was just verified, unless it is made with the current settings.
 pub(super) async fn renew(core: &Arc<Core>, id: UserId, password: Password, stored: StoredPassword) {
     if core.hasher.is_current(&stored) {
         return;
     }
     match try_to_renew(core, id, password, stored).await {
-        Ok(renewed) => tracing::debug!(renewed, "a password's hash was not today's"),
+        Ok(renewed) => tracing::debug!(renewed, "a password's hash was outdated"),
         Err(Fault::Hash(HashError::Busy)) => tracing::debug!("no thread was free to renew a password's hash"),
         Err(fault) => tracing::warn!(error = %fault, "a password's hash could not be renewed"),
     }

@@ -1,4 +1,4 @@
-//! What owners do with their account: see all of it, change it, leave.
+//! What owners do with their account: read all of it, change it, delete it.
 
 use std::sync::Arc;
 
@@ -20,25 +20,21 @@ use crate::domain::user::{SecondFactors, User};
 use crate::domain::username::{self, Username};
 use crate::store::{PgConnection, audit_events, sessions, usernames, users};
 
-/// Most events of an export: more than anybody makes by hand in the time that events are kept.
+/// The maximum number of events in an export: more than a user causes by hand while events are stored.
 const MOST_EXPORTED_EVENTS: i64 = 10_000;
 
-/// What became of a change.
+/// The result of a change.
 #[must_use]
 pub enum Update {
-    /// The account as it stands now.
+    /// The account after the change.
     Updated(Box<User>),
-    /// Another account has the name, or gave it up lately.
+    /// Another account has the name, or gave it up recently.
     UsernameTaken,
-    /// There were too many wishes for a name; none is heard for so long.
+    /// There were too many requests for a name. Further ones are refused for this long.
     Wait(TimeDelta),
 }
 
-/// Changes the language of the caller's messages, which anyone who is signed in may; `None` changes nothing.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Changes the language of the caller's messages, which requires no recent proof; `None` changes nothing.
 pub async fn set_locale(
     core: &Arc<Core>,
     caller: &Caller,
@@ -48,12 +44,8 @@ pub async fn set_locale(
     update(core, caller.key(), (None, locale), origin).await
 }
 
-/// Changes the caller's name, and the language too unless it is `None`. The name is what the owner signs in with: changing it
-/// requires a recent proof, and the owner is told.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Changes the caller's name, and the language too unless it is `None`. The owner signs in with the name, so a change
+/// requires a recent proof, and the owner is notified.
 pub async fn rename(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -95,7 +87,7 @@ async fn update(
         .await
 }
 
-/// Gives an account another name, or says why it does not get it.
+/// Gives an account another name, or returns why not.
 fn take_name(
     core: &Core,
     connection: &mut PgConnection,
@@ -118,31 +110,27 @@ fn take_name(
     Ok(Ok(()))
 }
 
-/// Everything held about a person.
+/// Everything that is stored about a user.
 pub struct Export {
     /// When it was read.
     pub at: DateTime<Utc>,
     /// The account.
     pub user: User,
-    /// The names that it gave up lately, which no other account can have yet.
+    /// The names that it gave up recently, which no other account can have yet.
     pub released_usernames: Vec<Username>,
     /// Its second factors, without their secrets.
     pub factors: Vec<ListedFactor>,
-    /// The phone number that codes go to.
+    /// The phone number that codes are sent to.
     pub phone_number: Option<String>,
-    /// Their state.
+    /// The state of the second factors.
     pub second_factors: SecondFactors,
-    /// Its sessions, ended and pending ones included.
+    /// Its sessions, including ended and pending ones.
     pub sessions: Vec<SessionRecord>,
-    /// What happened to it, newest first.
+    /// Its audit events, newest first.
     pub events: Vec<RecordedEvent>,
 }
 
-/// Reads everything held about the caller, writes down that this was done, and tells the owner.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Reads everything that is stored about the caller, records that this was done, and notifies the owner.
 pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Export, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);
@@ -166,11 +154,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
         .await
 }
 
-/// Lists what happened to the caller's account, newest first.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Lists the audit events of the caller's account, newest first.
 pub async fn events(
     core: &Arc<Core>,
     user_id: UserId,
@@ -185,7 +169,7 @@ pub async fn events(
         .await
 }
 
-/// Reads what happened to an account, as its owner may see it.
+/// Reads the audit events of an account, with what its owner may see of them.
 fn own_events(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -200,21 +184,18 @@ fn own_events(
     Ok(events.into_iter().map(RecordedEvent::for_owner).collect())
 }
 
-/// What became of the wish to leave.
+/// The result of a request to delete the account.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    /// The account is gone.
+    /// The account was deleted.
     Deleted,
-    /// Accounts with this address, which none of them proved, were deleted too often; none is for so long.
+    /// The account's address is not verified, and accounts have left that address too often. Deletion is refused for
+    /// this long.
     Wait(TimeDelta),
 }
 
-/// Deletes the caller's account and everything that belongs to it. The audit trail stays, without a name in it.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Deletes the caller's account and everything that belongs to it. The audit trail stays, without the account's names.
 pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Deletion, Fault> {
     let (key, now) = (caller.key(), core.clock.now());
     let shared = Arc::clone(core);

@@ -1,9 +1,10 @@
-//! A second factor is proven: the one place that compares codes, spends them, and counts the wrong ones.
+//! Verifying a second factor: the only place that compares codes, marks them as used, and counts wrong ones.
 //!
-//! What matched is spent by one conditional statement, so of one code sent many times exactly one counts. Wrong ones are
-//! counted by their source (`throttle`), over all logins and all kinds, and commit although the request is refused (RFC 4226
-//! §7.3): a new login, another code or a right password buys no further guesses. The hundredth wrong one in a row disables all that
-//! can be guessed; recovery codes cannot (NIST SP 800-63B-4 §3.2.2).
+//! A right code is marked as used by one conditional statement, so if the same code is sent many times, exactly one
+//! request succeeds. Wrong codes are counted by their source (`throttle`), across all logins and all kinds of factor,
+//! and the count is committed although the request is refused (RFC 4226 §7.3): a new login, another code or a right
+//! password buys no further guesses. The hundredth consecutive wrong code disables all factors that can be guessed;
+//! recovery codes cannot be guessed (NIST SP 800-63B-4 §3.2.2).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -30,12 +31,12 @@ use crate::store::totp_factors::StoredFactor;
 use crate::store::users::LockedUser;
 use crate::store::{PgConnection, recovery_codes, sent_code_factors, sent_codes, totp_factors, users};
 
-/// Who tries to prove something, in which session and when; the caller holds the user's row.
+/// The account, session, source and time that a proof is verified for. The caller has locked the user's row.
 #[derive(Clone, Copy)]
 pub(super) struct ProofContext<'a> {
     pub(super) account: &'a LockedUser,
     pub(super) session_id: SessionId,
-    /// What the waits after wrong proofs go by.
+    /// Selects the failure counts that apply.
     pub(super) source: ProofSource,
     pub(super) origin: &'a RequestOrigin,
     pub(super) now: DateTime<Utc>,
@@ -54,23 +55,24 @@ impl ProofContext<'_> {
         (self.origin, self.now)
     }
 
-    /// Reads the counts that second factors from there go by.
+    /// Reads the failure counts that apply to second factors from this source.
     pub(super) fn look_at_codes(&self, core: &Core, connection: &mut PgConnection) -> Result<Guard, Fault> {
         let key = (self.account.user.id, self.session_id);
         Buckets::of_codes(core, self.source, key, self.origin)?.look(connection)
     }
 
-    /// Returns how long no proof from there is looked at.
+    /// Returns how long proofs from this source are refused without a check.
     pub(super) fn wait(&self, connection: &mut PgConnection, guard: &Guard) -> Result<Option<TimeDelta>, Fault> {
         guard.wait(connection, Some(self.account.user.id), self.request())
     }
 }
 
-/// A factor that was proven, and spent if it was a code. Whoever asked for it writes that down: see [`ProofContext::succeed`].
+/// A factor that was verified, and marked as used if it was a code. The caller writes the audit event: see
+/// [`ProofContext::succeed`].
 #[must_use]
 pub(super) struct VerifiedFactor {
     pub(super) method: AuthenticationMethod,
-    /// The new set of recovery codes: only when the code confirmed the first factor.
+    /// The new set of recovery codes: only when the code confirmed an authenticator and none were left.
     pub(super) new_recovery_codes: Option<Vec<RecoveryCode>>,
 }
 
@@ -83,27 +85,28 @@ impl VerifiedFactor {
     }
 }
 
-/// What a right code of an authenticator that was never confirmed does.
+/// What a right code of a pending authenticator does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PendingTotp {
     /// Confirms it.
     Confirmed,
-    /// Nothing: whoever is signed in confirms it in its own place, which wants a recent proof and shows the recovery codes.
+    /// Nothing. A signed-in user confirms it through the enrolment, which requires a recent proof and returns the
+    /// recovery codes.
     Ignored,
 }
 
-/// Why a proof was not taken; it was written down, and counted where it was a guess.
+/// Why a proof was refused. The refusal is in the audit trail, and counted if it was a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProofRefusal {
     /// The password was wrong.
     InvalidCredentials,
-    /// The code was wrong, expired or used before: nobody is told which.
+    /// The code was wrong, expired or used before. The client does not learn which.
     InvalidCode(
-        /// How many more are looked at with the pre-auth token that was presented; absent with an access token, which wrong
-        /// codes do not spend.
+        /// How many more codes are checked with the presented pre-auth token. Absent with an access token, which wrong
+        /// codes do not use up.
         Option<i16>,
     ),
-    /// Not looked at: there were too many wrong ones before.
+    /// Not checked: there were too many wrong proofs before.
     Locked(TimeDelta),
 }
 
@@ -117,7 +120,7 @@ impl Outcome for ProofRefusal {
     }
 }
 
-/// What a comparison of passwords said. Nothing was held meanwhile, so that another password may be the account's by now.
+/// The result of comparing a password. No row was locked meanwhile, so the account may have another password by now.
 #[derive(Clone, Copy)]
 pub(super) struct ComparedPassword {
     /// Whether it was right.
@@ -126,11 +129,11 @@ pub(super) struct ComparedPassword {
     pub(super) version: Option<i32>,
 }
 
-/// What became of a proof.
+/// The result of verifying a proof.
 pub(super) type ProofResult<T> = Result<T, ProofRefusal>;
 
 impl ProofContext<'_> {
-    /// Judges a code of a confirmed factor and spends it if it is right.
+    /// Verifies a code of a confirmed factor, and marks it as used if it is right.
     pub(super) fn verify(
         &self,
         core: &Core,
@@ -145,8 +148,8 @@ impl ProofContext<'_> {
         self.verify_with(core, connection, guard, (code, PendingTotp::Ignored))
     }
 
-    /// Judges a code at the second door, where the caller has looked at the counts and nothing has to wait: the first right one
-    /// of an account that has no second factor confirms its authenticator.
+    /// Verifies a code that completes a login. The caller has read the counts and found that nothing has to wait. On an
+    /// account without a second factor, the first right code confirms its pending authenticator.
     pub(super) fn verify_at_sign_in(
         &self,
         core: &Core,
@@ -177,8 +180,8 @@ impl ProofContext<'_> {
         let Some(verified) = verified else {
             return self.refuse(core, connection, guard, code);
         };
-        // A mailed code forgives nothing: with the password and the mail box, an authenticator's codes could otherwise be
-        // guessed at for ever, four at a time.
+        // A mailed code resets no failures: an attacker with the password and access to the mailbox could otherwise
+        // guess an authenticator's codes for ever, four at a time.
         if verified.method.is_held() {
             self.reset_failures(core, connection, &guard)?;
         }
@@ -186,8 +189,8 @@ impl ProofContext<'_> {
         Ok(Ok(verified))
     }
 
-    /// Refuses a code. One that was right before is refused like any other, but is no guess, and so is not counted: a button
-    /// that was pressed twice must not make its owner wait.
+    /// Refuses a code. A code that was right before is refused like any other, but it is not a guess, so it is not
+    /// counted: a double click must not make the owner wait.
     fn refuse(
         &self,
         core: &Core,
@@ -210,16 +213,16 @@ impl ProofContext<'_> {
         Ok(Err(refusal))
     }
 
-    /// Refuses a code of a factor that was disabled, like any other. It is no guess at anything, so nobody waits for it: the
-    /// owner's recovery code is looked at all the same.
+    /// Refuses a code of a disabled factor like a wrong one. It is not counted, since it cannot be a guess at anything:
+    /// the owner's recovery code must still be checked.
     fn refuse_unseen(&self, core: &Core, connection: &mut PgConnection) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let event = AuditEvent::failure(EventName::MfaFail, "disabled", Some(self.account.user.id));
         core.audit(connection, &[event.in_session(self.session_id)], self.origin, self.now)?;
         Ok(Err(ProofRefusal::InvalidCode(None)))
     }
 
-    /// Counts a wrong code of a confirmed factor among those that time does not forgive. The last of them disables the factors
-    /// that can be guessed, and the owner is told how to come back.
+    /// Counts a wrong code on an account with a confirmed factor towards the limit that time does not reset. At the
+    /// limit the factors that can be guessed are disabled, and the owner is notified how to recover.
     fn record_consecutive_failure(&self, core: &Core, connection: &mut PgConnection) -> Result<(), Fault> {
         let user = &self.account.user;
         if !load_second_factors(core, connection, user, self.now)?.any_confirmed() {
@@ -236,7 +239,7 @@ impl ProofContext<'_> {
         notify(core, connection, user, notice, self.origin, self.now)
     }
 
-    /// Lets codes count again: the owner confirmed a factor in a session that proved who they are.
+    /// Enables codes again: the owner confirmed a factor in a session with a sufficient proof.
     pub(super) fn enable_codes(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         if self.account.codes_disabled {
             users::enable_codes(connection, self.account.user.id)?;
@@ -263,9 +266,10 @@ impl ProofContext<'_> {
         }
     }
 
-    /// Judges a password that was compared before. It waits for wrong passwords in this session and not for wrong codes, and a
-    /// right one forgives no wrong codes: an attacker who knows it could otherwise guess codes for ever, four at a time. One
-    /// that was right and is not the account's any more is refused, but was no guess.
+    /// Verifies a password that was compared before. It has to wait after wrong passwords in this session, but not
+    /// after wrong codes, and a right one resets no wrong codes: an attacker who knows it could otherwise guess codes
+    /// for ever, four at a time. A password that was right but was changed in the meantime is refused, and not counted
+    /// as a guess.
     pub(super) fn verify_password(
         &self,
         core: &Core,
@@ -295,7 +299,7 @@ impl ProofContext<'_> {
         Ok(Err(ProofRefusal::InvalidCredentials))
     }
 
-    /// Counts a wrong proof, and tells the owner by the news of its kind once there are several.
+    /// Counts a wrong proof, and sends the owner the security notice of its kind after several.
     fn count_wrong(
         &self,
         core: &Core,
@@ -304,7 +308,7 @@ impl ProofContext<'_> {
         event: AuditEvent,
     ) -> Result<(), Fault> {
         let user_id = self.account.user.id;
-        // The caller holds the account, so no wait can have begun since the counts were read.
+        // The caller has locked the account, so no wait can have begun since the counts were read.
         let tally = guard.count(connection, Some(user_id), self.request())?;
         notify_failures(
             core,
@@ -319,7 +323,7 @@ impl ProofContext<'_> {
         Ok(core.audit(connection, &events, self.origin, self.now)?)
     }
 
-    /// Counts a wrong code, and says so.
+    /// Counts a wrong code and returns the refusal.
     pub(super) fn reject(
         &self,
         core: &Core,
@@ -331,7 +335,7 @@ impl ProofContext<'_> {
         Ok(ProofRefusal::InvalidCode(None))
     }
 
-    /// Forgets the wrong codes of this source, and those in a row, after a right one.
+    /// Resets the wrong codes of this source, and the consecutive ones, after a right one.
     pub(super) fn reset_failures(
         &self,
         core: &Core,
@@ -347,7 +351,8 @@ impl ProofContext<'_> {
         Ok(())
     }
 
-    /// Writes down what was done with a right proof and, if that was a code, the code: two rows of one statement.
+    /// Writes the audit event of what was done with a right proof and, if that was a code, of the code: two rows in one
+    /// statement.
     pub(super) fn succeed(
         &self,
         core: &Core,
@@ -380,8 +385,9 @@ impl ProofContext<'_> {
         code: &TotpCode,
         pending: PendingTotp,
     ) -> Result<Option<VerifiedFactor>, Fault> {
-        // Where one is confirmed, that one counts: a secret that is to take its place is confirmed elsewhere. The first one is
-        // confirmed here, by the session that began it and no other.
+        // If the account has a confirmed authenticator, only that one counts: its replacement is confirmed through the
+        // enrolment. The account's first authenticator is confirmed here, and only by the session that began its
+        // enrolment.
         let factor = match totp_factors::find_active(connection, self.account.user.id)? {
             None if pending == PendingTotp::Confirmed => totp_factors::find_pending(connection, self.key(), self.now)?,
             active => active,
@@ -409,7 +415,7 @@ impl ProofContext<'_> {
         Ok(matched)
     }
 
-    /// Confirms the authenticator of an account that has no second factor yet: whoever knows the password may then.
+    /// Confirms the authenticator of an account that has no second factor yet. The password is then sufficient.
     fn confirm_first(
         &self,
         core: &Core,
@@ -431,7 +437,7 @@ impl ProofContext<'_> {
         self.confirm_totp(core, connection, factor, step).map(Some)
     }
 
-    /// Confirms a pending authenticator, in the place of the active one if there is one. Makes recovery codes where none
+    /// Confirms a pending authenticator, which replaces the active one if there is one. Makes recovery codes if none
     /// are left.
     fn confirm_totp(
         &self,
@@ -458,7 +464,7 @@ impl ProofContext<'_> {
         })
     }
 
-    /// Judges the first code of a pending authenticator that its owner's session asked for.
+    /// Verifies the first code of a pending authenticator that this session began to enrol.
     pub(super) fn verify_pending_totp(
         &self,
         core: &Core,
@@ -491,7 +497,7 @@ impl ProofContext<'_> {
         self.confirm_totp(core, connection, &pending, step).map(Ok)
     }
 
-    /// Puts a new set of recovery codes in the place of the old one.
+    /// Replaces the set of recovery codes by a new one.
     pub(super) fn replace_recovery_codes(
         &self,
         core: &Core,
@@ -543,8 +549,8 @@ impl ProofContext<'_> {
         channel: Channel,
         code: &SentCode,
     ) -> Result<Option<VerifiedFactor>, Fault> {
-        // The factor may have been removed or replaced since the code was sent, or its address may not be the owner's any
-        // more, or the deployment may have given the channel up.
+        // Since the code was sent, the factor may have been removed or replaced, its address may have left the account,
+        // or the deployment may have disabled the channel.
         let Some(destination) = confirmed_destination(core, connection, &self.account.user, channel)? else {
             return Ok(None);
         };
@@ -558,7 +564,7 @@ impl ProofContext<'_> {
         })))
     }
 
-    /// Spends a code that was sent there for this session, if it is right.
+    /// Marks a code that was sent to this destination for this session as used, if it is right.
     pub(super) fn spend_sent_code(
         &self,
         core: &Core,

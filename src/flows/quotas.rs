@@ -1,4 +1,4 @@
-//! Bounds on what is sent: how much of it, to whom, in which time.
+//! Quotas: how often something may happen in a window of time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -6,7 +6,8 @@ use super::{Core, Fault};
 use crate::domain::sent_code::Quota;
 use crate::store::{PgConnection, quotas};
 
-/// Takes one of each quota, in order. Returns how long to wait when one of them is used up; those before it are taken then.
+/// Takes one from each quota, in order. Returns how long to wait if one of them is used up; those before it are taken
+/// from nevertheless.
 pub(super) fn wait_or_take(
     core: &Core,
     connection: &mut PgConnection,
@@ -25,17 +26,17 @@ pub(super) fn wait_or_take(
     Ok(None)
 }
 
-/// A window of time that began with the first of what is counted in it.
+/// A window of time that begins with the first event counted in it.
 pub(super) struct Window {
-    /// The hash of what is counted.
+    /// The hash of the counted subject.
     pub(super) key: Vec<u8>,
-    /// How many there were, this one included.
+    /// The number of events in it, including this one.
     pub(super) used: i32,
-    /// When it ends.
+    /// When the window ends.
     pub(super) end: DateTime<Utc>,
 }
 
-/// Counts one of a subject, in a window that begins with the first.
+/// Counts one event of a subject, in a window that begins with the first.
 pub(super) fn count_since_first(
     core: &Core,
     connection: &mut PgConnection,

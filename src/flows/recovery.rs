@@ -1,4 +1,4 @@
-//! Changes of what somebody signs in with when the authenticator is gone, and the end of authenticators.
+//! Recovery codes, and the removal of authenticators.
 
 use std::sync::Arc;
 
@@ -19,12 +19,8 @@ use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::user::SecondFactors;
 use crate::store::{PgConnection, recovery_codes, sent_code_factors, totp_factors, users};
 
-/// Makes a new set of recovery codes; the old one is dead. `None`: the account has no second factor that they could stand
-/// in for.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Makes a new set of recovery codes; the old ones are not valid any longer. `None`: the account has no second factor
+/// that they could replace.
 pub async fn renew_codes(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -59,25 +55,21 @@ pub async fn renew_codes(
         .await
 }
 
-/// What became of the wish to be without an authenticator.
+/// The result of a request to remove the authenticator.
 #[must_use]
 #[derive(Debug)]
 pub enum Removal {
-    /// It is gone.
+    /// It was removed.
     Removed,
     /// There is none.
     NotSetUp,
-    /// It is the last factor, and the deployment wants everybody to have one.
+    /// It is the last factor, and the deployment requires every user to have one.
     Needed,
-    /// The password or the code was not taken.
+    /// The password or the code was refused.
     Refused(ProofRefusal),
 }
 
-/// Removes the caller's authenticator, for the password and a code of it, or a recovery code.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Removes the caller's authenticator. It takes the password and a code: of the authenticator, or a recovery code.
 pub async fn remove_authenticator(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -104,7 +96,7 @@ pub async fn remove_authenticator(
         .await
 }
 
-/// Removes what is of no use without a second factor, when none that is confirmed is left.
+/// Removes what is useless without a second factor, if no confirmed one is left.
 pub(super) fn remove_orphaned_recovery_codes(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -112,7 +104,7 @@ pub(super) fn remove_orphaned_recovery_codes(
 ) -> Result<(), Fault> {
     if !left.any_confirmed() {
         recovery_codes::remove(connection, user_id)?;
-        // Nor is anything left that was guessed at: the next factor is not to be refused for it.
+        // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
         users::enable_codes(connection, user_id)?;
     }
     Ok(())
@@ -134,7 +126,7 @@ fn decide_removal(
     if !core.settings.allows(&factors) {
         return Ok(Removal::Needed);
     }
-    // Both are looked at before either is told, and the password first: a wrong one spends no code.
+    // Both are verified before either result is revealed, and the password first: a wrong one uses up no code.
     if let Err(refusal) = context.verify_password(core, connection, password, EventName::StepUpFail)? {
         return Ok(Removal::Refused(refusal));
     }
@@ -157,8 +149,8 @@ fn decide_removal(
     Ok(Removal::Removed)
 }
 
-/// Takes all second factors and recovery codes away from an account that the caller holds, and forgets the guesses at them:
-/// whoever sets up the next one does not wait for what others got wrong.
+/// Removes all second factors and recovery codes of an account that the caller has locked, and resets the guesses at
+/// them: the owner of the next factor must not wait because of an attacker's guesses.
 pub(super) fn remove_second_factors(
     core: &Core,
     connection: &mut PgConnection,

@@ -1,11 +1,11 @@
-//! `POST /token/refresh`: a session goes on.
+//! `POST /token/refresh`: new tokens for a session.
 //!
 //! The session's counter is the only state: the live token is the one that carries it. Rotation is one conditional
-//! statement, so of many requests with one token one rotates. What the others get is judged by
-//! [`classify_stale_token`](crate::domain::session::RefreshSeries::classify_stale_token): the immediate predecessor inside the
-//! grace window gets the same successor again, byte for byte, since a token is a function of row and counter; anything
-//! older ends the session for whoever holds a copy (RFC 9700 §4.14.2). The token before a step-up never gets the one after
-//! it.
+//! statement, so of many requests with one token exactly one rotates. What the others get is decided by
+//! [`classify_stale_token`](crate::domain::session::RefreshSeries::classify_stale_token): the immediate predecessor,
+//! inside the grace window, gets the same successor again, byte for byte, since a token is a function of row and
+//! counter. Anything older ends the session, and with it all copies of its tokens (RFC 9700 §4.14.2). The token before
+//! a step-up never gets the one after it.
 
 use std::sync::Arc;
 
@@ -24,43 +24,39 @@ use crate::domain::user::User;
 use crate::store::error::StoreError;
 use crate::store::{PgConnection, sessions, users};
 
-/// How operators are told of a token that is good for nothing.
+/// The metric's outcome for a token that is not valid.
 const INVALID: &str = "invalid";
-/// How operators are told of a token that was exchanged for the next one.
+/// The metric's outcome for a token that was exchanged for the next one.
 const ROTATED: &str = "rotated";
 
-/// What became of a refresh.
+/// The result of a refresh.
 #[must_use]
 pub enum Refresh {
-    /// The session goes on.
+    /// The session has new tokens.
     Granted(Box<TokenGrant>),
-    /// The session is refreshed so often that something must be wrong with its client.
+    /// The session refreshes so often that its client must be faulty.
     TooOften(TimeDelta),
-    /// The token is not good, for whatever reason.
+    /// The token is not valid, for any reason.
     Invalid,
 }
 
-/// Operators are told more of a refresh than who asked for it.
+/// Metrics distinguish more outcomes of a refresh than the client learns.
 impl Outcome for (Refresh, &'static str) {
     fn word(&self) -> &'static str {
         self.1
     }
 }
 
-/// A session that goes on, with its account.
+/// A refreshed session with its account.
 type RefreshedSession = (ActiveSession, User);
 
 /// Exchanges a refresh token for new tokens.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigin) -> Result<Refresh, Fault> {
     let ended = counted("refresh", exchange(core, refresh_token, origin).await)?;
     Ok(ended.0)
 }
 
-/// Does it, and says in a word what was done.
+/// Exchanges the token. Also returns the outcome for metrics.
 async fn exchange(
     core: &Arc<Core>,
     refresh_token: &str,
@@ -72,7 +68,7 @@ async fn exchange(
     if let Some(wait) = core.rate_limits.session(token.session().session_id.uuid()) {
         return Ok((Refresh::TooOften(wait), "too_often"));
     }
-    // A rotation whose tokens nobody gets would sign a client out.
+    // A rotation without tokens in the answer would sign the client out.
     core.keys.ready_to_sign()?;
     let now = core.clock.now();
     let (refreshed, word) = match rotate(core, token, now).await? {
@@ -88,7 +84,7 @@ async fn exchange(
     }
 }
 
-/// Rotates, if the token is the live one: a single statement, and so a transaction of its own.
+/// Rotates, if the token is the live one: a single statement, and so a transaction by itself.
 async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Result<Option<RefreshedSession>, Fault> {
     let (key, idle) = (token.session(), core.settings.lifetimes.idle);
     let rotated = core
@@ -98,13 +94,13 @@ async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Resul
         })
         .await;
     match rotated {
-        // It may have been done and not been told. What is next sees whether it was.
+        // It may have been committed without an answer. The next step detects that.
         Err(Fault::Store(StoreError::Disconnected(_))) => Ok(None),
         other => other,
     }
 }
 
-/// Judges a token that is not the live one.
+/// Handles a token that is not the live one.
 async fn repeat(
     core: &Arc<Core>,
     token: TokenBody,
@@ -127,7 +123,7 @@ fn retry_or_reject(
     now: DateTime<Utc>,
 ) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
     let key = token.session();
-    // Once more, where the connection broke before.
+    // Rotates again, if the connection was lost before.
     if let Some(rotated) = sessions::rotate(connection, key, token.counter, core.settings.lifetimes.idle, now)? {
         return Ok((Some(rotated), ROTATED));
     }
@@ -152,11 +148,11 @@ fn repeat_or_end(
         user_id,
         session_id: id,
     } = token.session();
-    // The user's row before the session's, as everywhere: a reuse takes away what waits on the account, too.
+    // The user's row before the session's, as everywhere: a reuse also removes what is pending on the account.
     users::lock_user(connection, Some(user_id))?;
-    // Held still, so that what is judged is what is answered or ended.
+    // Locked, so that the session does not change between the classification and its effect.
     let Some(session) = sessions::find_live_for_update(connection, key, now)? else {
-        // Ended as such by the first who comes too late, so that the trail has one row of it however many come.
+        // Recorded as expired by the first request that comes too late, so that the trail has exactly one row for it.
         if session_end::end(connection, key, EndCause::Expired, now)? {
             let event = AuditEvent::success(EventName::SessionExpired, user_id).because("refresh");
             core.audit(connection, &[event.in_session(id)], origin, now)?;

@@ -1,4 +1,4 @@
-//! `POST /register`: an account, its pending authenticator and the way to confirm it, all or nothing.
+//! `POST /register`: makes an account, its pending authenticator and the session that may confirm it, all or nothing.
 
 use std::sync::Arc;
 
@@ -25,22 +25,22 @@ use crate::store::sessions::NewSession;
 use crate::store::users::{Insertion, NewNames};
 use crate::store::{PgConnection, sessions, totp_factors, usernames, users};
 
-/// What became of a registration.
+/// The result of a registration.
 #[must_use]
 pub enum Registration {
-    /// The account is there and waits for its first code.
+    /// The account was made; its authenticator waits for its first code.
     Created(Box<NewAccount>),
-    /// It was heard; only mail tells what became of it.
+    /// The registration was accepted; only a mail says what came of it.
     Accepted,
     /// Another account has the address.
     EmailTaken,
-    /// Another account has the name, or gave it up lately.
+    /// Another account has the name, or gave it up recently.
     UsernameTaken,
-    /// The password is refused.
+    /// The new password is refused.
     PasswordRejected(PasswordRejection),
     /// The deployment does not take an account with these names.
     Invalid(InvalidInput),
-    /// Accounts are made by operators only.
+    /// Only operators make accounts.
     Closed,
 }
 
@@ -58,23 +58,19 @@ impl Outcome for Registration {
     }
 }
 
-/// A new account between its two doors.
+/// A new account and what it takes to confirm its authenticator.
 pub struct NewAccount {
     /// The account.
     pub user: User,
     /// What its authenticator app needs.
     pub enrolment: TotpEnrolment,
-    /// Opens `/2fa/verify`.
+    /// Authorizes `/2fa/verify`.
     pub pre_auth_token: SecretString,
-    /// Life of the pre-auth token in seconds.
+    /// The lifetime of the pre-auth token in seconds.
     pub expires_in: u64,
 }
 
 /// Makes an account.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn register(
     core: &Arc<Core>,
     names: AccountNames,
@@ -102,7 +98,7 @@ async fn apply(
     {
         return Ok(Registration::Invalid(invalid));
     }
-    // Hashed before anybody looks whether the names are taken: a taken name is told no sooner than a free one.
+    // Hashed before the names are checked, so that the answer for a taken name takes as long as for a free one.
     let password = match new_password::hash(core, Requester::stranger(origin.ip), password, names.words()).await? {
         Ok(password) => password,
         Err(rejection) => return Ok(Registration::PasswordRejected(rejection)),
@@ -148,7 +144,7 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
                 origin,
             } = &applicant;
             let request = Request { origin, now };
-            // Judged before the address and whatever that is: how a name is treated must not tell of an address.
+            // Checked first, whether or not the address is taken: the answer for a name must not depend on the address.
             let claimed = match &names.username {
                 Some(wanted) => match usernames::claim(connection, wanted, user.id, now)? {
                     Some(claimed) => Some(claimed),
@@ -174,8 +170,8 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
         .await
 }
 
-/// Tells the reader of an address what became of a registration with it; the client learns it by no other way. A taken
-/// address takes the same statements as a free one, whatever account has it and however much mail went there before.
+/// Sends the result of a registration to the address; the client learns it in no other way. A taken address costs the
+/// same statements as a free one, whichever account has it and however many mails were sent there before.
 fn answer_by_mail(
     core: &Core,
     connection: &mut PgConnection,
@@ -184,7 +180,7 @@ fn answer_by_mail(
 ) -> Result<(), Fault> {
     let Request { origin, now } = request;
     if let Some(email) = &user.email {
-        // Of a free address, this finds the account that was made a moment ago.
+        // For a free address, this finds the account that was just made.
         let holder = users::find_active_by_email(connection, email)?;
         email::answer_registration(core, connection, (holder.as_ref(), email, inserted), request)?;
     }

@@ -1,8 +1,8 @@
-//! What is of no use any more goes: sessions long over, tokens, counters, resting names and messages past their time,
-//! and in the end whole months of the audit trail, whose coming months are made ready here, too.
+//! Retention: deletes sessions long ended, tokens, counters, released names and messages past their time and, at the
+//! end, whole months of the audit trail, whose coming months are also prepared here.
 //!
-//! In small batches, each a transaction of its own, and passing over rows that somebody holds: nothing waits for a sweep.
-//! Rows are found by the time in their id.
+//! Rows are deleted in small batches, each in a transaction by itself, and locked rows are skipped, so that no request
+//! waits for a deletion. They are found by the time in their id.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use super::{Core, Fault};
 use crate::domain::ids::least_of;
 use crate::store::{PgConnection, audit_events, link_tokens, outbox, quotas, sessions, throttles, usernames};
 
-/// Rows of a batch.
+/// Rows in one batch.
 const BATCH: i64 = 500;
-/// Sessions, counted from the login: none lasts longer than thirty days, and where it came from is remembered for ninety.
+/// Sessions, counted from the login: none lasts longer than thirty days, and their origins are remembered for ninety.
 const SESSIONS_KEPT: TimeDelta = TimeDelta::days(120);
-/// Tokens in mails: none counts longer than a day.
+/// Mailed tokens: none is valid for longer than a day.
 const LINK_TOKENS_KEPT: TimeDelta = TimeDelta::days(2);
-/// Messages that could not be sent: none is worth sending longer than three days; the rest is for operators.
+/// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.
 const MESSAGES_KEPT: TimeDelta = TimeDelta::days(30);
-/// Counts of wrong passwords: they are forgotten after a day.
+/// Counts of wrong proofs: they are forgotten after a day.
 const THROTTLES_KEPT: TimeDelta = TimeDelta::days(1);
 
-/// Deletes rows of one table that are of no use at a moment. Returns how many, and so whether there may be more.
+/// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
 type Deletion = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
 const DELETIONS: [Deletion; 7] = [
@@ -45,16 +45,12 @@ const DELETIONS: [Deletion; 7] = [
     |connection, now| Ok(quotas::delete_before(connection, now)?),
     |connection, now| Ok(throttles::delete_before(connection, now - THROTTLES_KEPT)?),
     |connection, now| Ok(usernames::delete_rested(connection, now)?),
-    // How long the trail is kept is the schema's matter: the service may not delete it. Last, since a role that may not even ask
-    // for it is no reason to keep the rest.
+    // The schema decides how long the trail is stored, since the service may not delete it. Last in the list: a
+    // database role that may not even call the function must not prevent the other deletions.
     |connection, now| Ok(audit_events::tend(connection, now)?),
 ];
 
-/// Deletes a batch of each table. Returns how many rows went: the caller comes back for more until there are none.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Deletes a batch of each table. Returns the number of deleted rows: the caller repeats until it is zero.
 pub async fn delete_expired(core: &Arc<Core>) -> Result<usize, Fault> {
     let now = core.clock.now();
     let mut deleted = 0;

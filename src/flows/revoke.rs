@@ -8,11 +8,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::ServiceClientId;
 use crate::domain::session_end::EndCause;
 
-/// Ends the session of a token; an unknown token is no error (RFC 7009 §2.2).
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Ends the session of a token; an unknown token is not an error (RFC 7009 §2.2).
 pub async fn revoke(
     core: &Arc<Core>,
     client: ServiceClientId,

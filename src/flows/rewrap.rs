@@ -1,8 +1,9 @@
-//! `vestibule keys rewrap`: everything sealed moves to the newest master key, so that older ones can be dropped.
+//! `vestibule keys rewrap`: seals every sealed value with the newest master key, so that older ones can be dropped.
 //!
-//! It runs beside the service, which opens values of either key meanwhile, and can be cut off and run again: a value is
-//! replaced by itself, sealed anew, or not at all. What cannot be made anew (hashes, tokens in people's hands) goes on
-//! with the derived keys that are kept here; see `crypto::retired_keys`.
+//! It runs beside the service, which opens values of either key meanwhile, and can be interrupted and run again: a
+//! value is either replaced by the same secret under the newest key, or left as it is. What cannot be made again
+//! (hashes, tokens that clients and users have) keeps using the derived keys that are stored here; see
+//! `crypto::retired_keys`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,30 +18,30 @@ use crate::store::instances;
 use crate::store::retired_keys::{self, SealedKey};
 use crate::store::sealed_values::{self, Column, OlderValue, RowKey};
 
-/// How often to look for instances where a look may miss some, and how long to wait between: three seconds, in which
-/// each of them looks at the outbox thrice.
+/// How often to query for other instances where one query may miss some, and the pause between two queries: three
+/// seconds in all, in which each instance polls the outbox three times.
 const LOOKS_BEHIND_A_POOLER: u32 = 60;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// Rows in one transaction.
 const BATCH: i64 = 200;
 
-/// What became of one column.
+/// The result for one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rewrapped {
-    /// Which.
+    /// The column.
     pub column: Column,
-    /// Values that the newest master key seals now.
+    /// Values that are now sealed with the newest master key.
     pub resealed: u64,
-    /// Values that no master key at hand opens; they were left as they are.
+    /// Values that no available master key opens; they were left as they are.
     pub not_opened: u64,
 }
 
-/// Makes what was kept of dropped master keys known to this process.
+/// Loads the stored derived keys of dropped master keys into this process.
 ///
 /// # Errors
 ///
-/// Returns faults of the database; of keys that do not open, when the master key is not the deployment's; and when a master
-/// key bears the id of one that was dropped.
+/// Returns faults of the database; of keys that do not open, if the master key is not the deployment's; and if a master
+/// key has the id of one that was dropped.
 pub async fn load_retired_keys(core: &Arc<Core>) -> Result<(), Fault> {
     let kept = core
         .db
@@ -61,16 +62,12 @@ fn open(core: &Core, key: &SealedKey) -> Result<RetiredKey, SealError> {
     })
 }
 
-/// Returns the master keys that other processes at work on this database seal new values with, unless it is this
-/// process's newest one: their labels, or an empty text for a release that tells none. What they seal meanwhile would
-/// need another run, and one that does not know the newest key cannot open what is sealed anew.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Returns the labels of the master keys that other processes on this database seal new values with, except this
+/// process's newest one. An empty label stands for a release that does not report it. Values that such a process seals
+/// meanwhile would need another run, and a process that does not know the newest key cannot open rewrapped values.
 pub async fn other_master_keys(core: &Arc<Core>) -> Result<BTreeSet<String>, Fault> {
     let mut found = BTreeSet::new();
-    // Behind a pooler a connection tells only which client it served last.
+    // Behind a pooler a connection only shows which client it served last.
     let looks = if core.db.is_pooled() { LOOKS_BEHIND_A_POOLER } else { 1 };
     for look in 0..looks {
         if look > 0 {
@@ -87,11 +84,7 @@ pub async fn other_master_keys(core: &Arc<Core>) -> Result<BTreeSet<String>, Fau
     Ok(found)
 }
 
-/// Returns how many values there are to seal anew.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Returns how many values have to be rewrapped.
 pub async fn count(core: &Arc<Core>) -> Result<u64, Fault> {
     let current = core.sealer.current_key_id();
     let counted = core
@@ -105,13 +98,15 @@ pub async fn count(core: &Arc<Core>) -> Result<u64, Fault> {
     Ok(counted.into_iter().filter_map(|count| u64::try_from(count).ok()).sum())
 }
 
-/// Seals everything anew that the newest master key does not seal yet. `progress` is told of each batch.
+/// Seals all values with the newest master key that are not yet sealed with it. `progress` is called with the size of
+/// each batch.
 ///
 /// # Errors
 ///
-/// Returns faults; what was done until then stays done.
+/// Returns faults; what was rewrapped before the fault stays so.
 pub async fn rewrap(core: &Arc<Core>, progress: impl Fn(u64)) -> Result<Vec<Rewrapped>, Fault> {
-    // First: while a column is under way nothing depends on it, and afterwards the old key might be dropped.
+    // First: while a column is being rewrapped nothing depends on these keys, and afterwards the old master key might
+    // be dropped.
     store_retired_keys(core).await?;
     let mut report = Vec::new();
     for column in Column::ALL {
@@ -127,7 +122,7 @@ pub async fn rewrap(core: &Arc<Core>, progress: impl Fn(u64)) -> Result<Vec<Rewr
     Ok(report)
 }
 
-/// Keeps the derived keys of the older master keys at hand, and seals those that were kept before under the newest one.
+/// Stores the derived keys of the available older master keys, and seals those stored before with the newest one.
 async fn store_retired_keys(core: &Arc<Core>) -> Result<(), Fault> {
     let now = core.clock.now();
     let shared = Arc::clone(core);
@@ -139,7 +134,7 @@ async fn store_retired_keys(core: &Arc<Core>) -> Result<(), Fault> {
             keep.retain(|key| key.master_key_id != current);
             let listed = retired_keys::list(connection)?;
             for key in &keep {
-                // What was kept before was compared at the start.
+                // Keys that were stored before were compared at the start.
                 if listed.iter().all(|kept| kept.master_key_id != key.master_key_id) {
                     check_opens(core, connection, key.master_key_id)?;
                 }
@@ -158,8 +153,8 @@ async fn store_retired_keys(core: &Arc<Core>) -> Result<(), Fault> {
         .await
 }
 
-/// Refuses an older master key that opens nothing of what bears its id: what is kept of a mistyped one would be taken for
-/// the right one's, and keep that one out.
+/// Refuses an older master key that opens none of the values sealed under its id. The derived keys of a mistyped one
+/// would be stored as those of the right one, and the right one would then be refused.
 fn check_opens(core: &Core, connection: &mut PgConnection, master_key_id: u8) -> Result<(), Fault> {
     let mut refused = None;
     for column in Column::ALL {
@@ -224,7 +219,8 @@ async fn rewrap_batch(core: &Arc<Core>, column: Column, after: Option<RowKey>) -
             };
             for value in &older {
                 match reseal(&shared, value) {
-                    // One that was replaced in the meantime is the service's, which seals under the newest key as well.
+                    // A value that was replaced in the meantime was written by the service, which also seals with the
+                    // newest key.
                     Ok(sealed) => {
                         batch.resealed += u64::from(sealed_values::replace(connection, column, value, &sealed)?);
                     }

@@ -1,8 +1,8 @@
-//! `POST /2fa/verify`: the second door.
+//! `POST /2fa/verify`: a second factor completes a login.
 //!
-//! One transaction takes an attempt before it compares anything, compares, spends what matched by one conditional
-//! statement, and turns the session active. A refusal commits its attempt and its audit row, so that guesses are
-//! counted however many come at once (RFC 4226 §7.3), and of one code sent many times exactly one signs in.
+//! One transaction uses up an attempt before it compares anything, compares, marks a right code as used by one
+//! conditional statement, and makes the session active. A refusal commits its attempt and its audit row, so that all
+//! concurrent guesses are counted (RFC 4226 §7.3), and of many requests with the same code exactly one signs in.
 
 use std::sync::Arc;
 
@@ -24,16 +24,16 @@ use crate::domain::session::{ActiveSession, PendingSession, RefreshTokenTranspor
 use crate::domain::user::User;
 use crate::store::{PgConnection, recovery_codes, sessions, users};
 
-/// What became of a code.
+/// The result of presenting a code.
 #[must_use]
 pub enum Verification {
-    /// It was right: signed in.
+    /// It was right: the user is signed in.
     SignedIn(Box<SignedIn>),
-    /// It was not right, or not looked at.
+    /// It was wrong, or not checked.
     Refused(ProofRefusal),
-    /// The deployment wants the address proven first; the code was not looked at.
+    /// The deployment requires a verified address; the code was not checked.
     EmailNotVerified,
-    /// The pre-auth token is unknown, expired, used up, or its account is gone.
+    /// The pre-auth token is unknown, expired or used up, or its account was deleted.
     InvalidPreAuthToken,
 }
 
@@ -52,11 +52,11 @@ impl Outcome for Verification {
 pub struct SignedIn {
     /// The tokens.
     pub grant: TokenGrant,
-    /// What the code proved.
+    /// The second factor that was verified.
     pub method: AuthenticationMethod,
-    /// The new set of recovery codes, shown this once: only when the code confirmed the first factor.
+    /// The new set of recovery codes, shown only once: present if the code confirmed the first authenticator.
     pub recovery_codes: Option<Vec<RecoveryCode>>,
-    /// Codes not yet spent.
+    /// The number of recovery codes that are left.
     pub recovery_codes_remaining: i64,
 }
 
@@ -74,21 +74,17 @@ enum Decision {
     NoSession,
 }
 
-/// A code at the second door.
+/// A code that is to complete a login.
 pub struct SecondFactorAttempt {
-    /// What was typed.
+    /// The code that was given.
     pub code: SecondFactorCode,
-    /// Where the session's refresh tokens shall go.
+    /// How the client gets the session's refresh tokens.
     pub delivery: RefreshTokenTransport,
     /// Where the request came from.
     pub origin: RequestOrigin,
 }
 
 /// Exchanges a pre-auth token and a code for tokens.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn verify(
     core: &Arc<Core>,
     pre_auth_token: &str,
@@ -131,7 +127,7 @@ fn decide(
     attempt: &SecondFactorAttempt,
     now: DateTime<Utc>,
 ) -> Result<Decision, Fault> {
-    // The user's row before any session's, as everywhere: requests that take them the other way round wait for each other.
+    // The user's row before any session's, as everywhere: locking them in the other order could deadlock.
     let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
         return Ok(Decision::NoSession);
     };
@@ -144,7 +140,7 @@ fn decide(
     };
     let guard = context.look_at_codes(core, connection)?;
     if let Some(decision) = precheck(core, connection, &context, &guard)? {
-        // That takes no attempt, and is told only to whoever's login goes on.
+        // This uses up no attempt, and is revealed only to a client whose login is still pending.
         let is_pending = sessions::find_pending(connection, key, now)?.is_some();
         return Ok(if is_pending { decision } else { Decision::NoSession });
     }
@@ -164,14 +160,14 @@ fn decide(
 }
 
 impl Decision {
-    /// Tells the attempts of this login and no other count. A replayed code takes one like a wrong one, so the number does
-    /// not say which of the two it was; and a wait that the account or the network has to sit out takes none.
+    /// Reports the attempts of this login and no other count. A replayed code uses up one like a wrong code, so the
+    /// number does not reveal which of the two it was. A wait of the account or the network uses up none.
     fn invalid_code(pending: &PendingSession) -> Self {
         Self::Refused(ProofRefusal::InvalidCode(Some(pending.attempts_remaining())))
     }
 }
 
-/// Returns why no code of an account is looked at now, if there is a reason.
+/// Returns why no code of the account is checked now, if there is a reason.
 fn precheck(
     core: &Core,
     connection: &mut PgConnection,

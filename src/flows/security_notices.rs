@@ -1,8 +1,9 @@
-//! Telling owners what may not have been them (ASVS 6.3.5).
+//! Notifying owners of what an attacker may have done (ASVS 6.3.5).
 //!
-//! Wrong proofs are told once an hour and kind: what an attacker can do again and again must not fill the mail box.
-//! Each sign-in is told, since it takes right proofs: an attacker who signs in soon after the owner would otherwise be
-//! told to no one. Of several within minutes [`notify`] makes one message with their number.
+//! Wrong proofs are reported once an hour and kind, so that an attacker cannot fill the mailbox by repeating them.
+//! Every sign-in from a new place is reported, since it takes right proofs: with an hourly limit, an attacker who signs
+//! in soon after the owner would go unreported. [`notify`] merges several within minutes into one message with their
+//! number.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -16,14 +17,14 @@ use crate::domain::session::{ActiveSession, SessionOrigin};
 use crate::domain::user::User;
 use crate::store::{PgConnection, sessions, users};
 
-/// Wrong proofs within a day that are worth a message.
+/// Wrong proofs within a day that are reported.
 const WORTH_NOTIFYING: i32 = 3;
-/// Wrong ones before a right one that are worth a message.
+/// Wrong proofs before a right one that are reported.
 const MANY: i32 = 5;
-/// How long a place and a program are remembered.
+/// How long a network and a program count as known.
 const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
-/// Tells of wrong proofs within a day, by `notice` of their kind.
+/// Notifies the owner of wrong proofs within a day, by the `notice` of their kind.
 pub(super) fn notify_failures(
     core: &Core,
     connection: &mut PgConnection,
@@ -45,7 +46,7 @@ pub(super) fn notify_failures(
     }
 }
 
-/// Tells of a right second factor after many wrong ones.
+/// Notifies the owner of a right second factor after many wrong ones.
 pub(super) fn notify_success(
     core: &Core,
     connection: &mut PgConnection,
@@ -59,8 +60,9 @@ pub(super) fn notify_success(
     notify(core, connection, user, Message::SignInAfterFailures, origin, now)
 }
 
-/// Tells of a sign-in from a network and with a program that none of the user's sessions of the last months came from. Only the
-/// account's first sign-in of all is not told. No session left to compare with does not make it the first.
+/// Notifies the owner of a sign-in from a network and with a program that none of the user's sessions of the last
+/// months came from. The account's first sign-in of all is not reported. A later one is, even if no session is left to
+/// compare with.
 pub(super) fn notify_new_place(
     core: &Core,
     connection: &mut PgConnection,

@@ -1,8 +1,8 @@
-//! The one place that decides whether something is sent, to whom, and why not.
+//! The only place that decides whether a message is sent, to which address, and why not.
 //!
-//! Everything that is told to people passes here on its way to the outbox: [`post`] takes a [`Permit`], and only this
-//! file makes one. So a new endpoint that sends something cannot forget the bounds (`domain::sending`), and nothing but
-//! what proves an address goes to an unproven address.
+//! Every message passes here on its way to the outbox: [`post`] takes a [`Permit`], and only this file makes one. So a
+//! new endpoint that sends something cannot omit the quotas (`domain::sending`), and an unverified address receives
+//! nothing but what verifies it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -23,10 +23,10 @@ use crate::metrics;
 use crate::store::outbox::NewMessage;
 use crate::store::{PgConnection, link_tokens, outbox};
 
-/// How long a notice is worth sending.
+/// How long a notice stays in the outbox before it is not worth sending any longer.
 pub(super) const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
 
-/// Shows that it was decided to send something, and to whom.
+/// Shows that sending a message was decided, and to which address.
 #[must_use]
 pub(super) struct Permit {
     channel: Channel,
@@ -41,8 +41,8 @@ impl Permit {
         }
     }
 
-    /// Lets a message be written that the worker drops. It takes as long as one that is sent, so time does not tell
-    /// whether an account has the address.
+    /// Permits a message that is written and that the worker drops. Writing it takes as long as for one that is sent,
+    /// so the response time does not reveal whether an account has the address.
     pub(super) const fn discarded() -> Self {
         Self {
             channel: Channel::Email,
@@ -51,22 +51,22 @@ impl Permit {
     }
 }
 
-/// What was decided.
+/// The decision whether to send a message.
 #[must_use]
 pub(super) enum Decision {
     Granted(Permit),
-    /// A bound is used up; nothing is sent for so long.
+    /// A quota is used up; nothing is sent for this long.
     Withheld(TimeDelta),
 }
 
-/// What a message says, in which language, and how long it is worth sending.
+/// The contents of a message, its language, and how long it is worth sending.
 pub(super) struct Contents {
     pub(super) message: Message,
     pub(super) locale: Locale,
     pub(super) life: TimeDelta,
 }
 
-/// Decides whether something is sent, and counts it if it is.
+/// Decides whether a message is sent, and counts it if so.
 pub(super) fn decide(
     core: &Core,
     connection: &mut PgConnection,
@@ -81,8 +81,8 @@ pub(super) fn decide(
     Ok(decision)
 }
 
-/// Counts something that is not sent by the same statements as if it were: which of several messages an address gets must not
-/// show in what is left of their bounds.
+/// Counts a message that is not sent, with the same statements as if it were: the remaining quotas must not reveal
+/// which of several messages an address gets.
 pub(super) fn count_unsent(
     core: &Core,
     connection: &mut PgConnection,
@@ -101,8 +101,9 @@ fn weigh(
 ) -> Result<Decision, Fault> {
     let source = source_of(connection, dispatch.account, (origin, now))?;
     let wait = wait_or_take(core, connection, &bounds(dispatch, &source), now)?;
-    // Looked up whether or not the bound is used up, for an address without an account too, and for every purpose that a
-    // client can cause at an address of another: neither time nor the number of statements tells.
+    // Looked up whether or not the quota is used up, also for an address without an account, and for every purpose that
+    // a client can trigger for another user's address: neither the response time nor the number of statements must
+    // differ.
     let looks_for = match dispatch.purpose {
         Purpose::Link(purpose) => Some(purpose),
         Purpose::AccountExists => Some(LinkPurpose::EmailVerification),
@@ -110,7 +111,7 @@ fn weigh(
     };
     let mut alive = true;
     if let Some(purpose) = looks_for {
-        // The nil id is no account's.
+        // No account has the nil id.
         let account = dispatch.account.unwrap_or(UserId::from_uuid(Uuid::nil()));
         alive = link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?;
     }
@@ -118,7 +119,7 @@ fn weigh(
         return Ok(Decision::Granted(Permit::of(dispatch)));
     };
     if dispatch.purpose.is_served_when_none_is_alive() {
-        // What is not sent leaves no link alive, and would use up the bound again and again.
+        // A message that is not sent makes no live link, and would use up the quota again and again.
         let sends = sends && !alive;
         let is_used_up = wait_or_take(core, connection, &[beyond(dispatch, sends)], now)?.is_some();
         if sends && !is_used_up {
@@ -128,7 +129,7 @@ fn weigh(
     Ok(Decision::Withheld(wait))
 }
 
-/// Tells where a request came from, as seen from an account.
+/// Classifies the network of a request, from the point of view of an account.
 pub(super) fn source_of(
     connection: &mut PgConnection,
     account: Option<UserId>,
@@ -142,7 +143,7 @@ pub(super) fn source_of(
     })
 }
 
-/// Writes a message inside the transaction of what it tells.
+/// Writes a message, inside the transaction of what it reports.
 pub(super) fn post(
     core: &Core,
     connection: &mut PgConnection,
@@ -167,10 +168,9 @@ pub(super) fn post(
     Ok(())
 }
 
-/// Tells users by mail what happened to their account, if they have an address that is known to be theirs and the
-/// deployment sends mail. The first notice of a kind goes out at once. Equal ones within ten minutes of it are one
-/// message at the end of those, which says how many there were: an attacker cannot fill the mail box with what they do
-/// again and again.
+/// Notifies users by mail of what happened to their account, if their address is verified and the deployment sends
+/// mail. The first notice of a kind is sent at once. Further ones within ten minutes are merged into one message at the
+/// end of that time, which says how many there were: an attacker cannot fill the mailbox by repeating an action.
 pub(super) fn notify(
     core: &Core,
     connection: &mut PgConnection,
@@ -185,7 +185,7 @@ pub(super) fn notify(
         }
         return Ok(());
     };
-    // A notice that waits for a mail server would be delivered, stale, on the day the operator sets one up.
+    // A notice that waited for a mail server would be stale by the time the operator sets one up.
     if !core.senders.has(Channel::Email) {
         return Ok(());
     }
@@ -205,7 +205,7 @@ pub(super) fn notify(
     }
     metrics::withheld(Purpose::Notice.as_str(), "merged");
     let envelope = Envelope {
-        // The same for all that are told together, so that each takes the place of the one before.
+        // The same id for all that are merged, so that each replaces the one before.
         id: MessageId::from_uuid(uuid_v7_of(window.end, &window.key)),
         channel: permit.channel,
         due: window.end,
@@ -221,13 +221,13 @@ pub(super) fn notify(
     if write(core, connection, &envelope, &notification)? {
         return Ok(());
     }
-    // It is being sent already: clocks of two instances differ. Better told once too often than never.
+    // It is being sent already, since the clocks of two instances differ. A duplicate is better than a missing notice.
     let id = MessageId::new(now, core.random.as_ref());
     let _is_new = write(core, connection, &Envelope { id, ..envelope }, &notification)?;
     Ok(())
 }
 
-/// Under which id a message is sent, how, from when on, and until when.
+/// The id of a message, its channel, when it is due, and when it expires.
 struct Envelope {
     id: MessageId,
     channel: Channel,
@@ -235,7 +235,7 @@ struct Envelope {
     expires_at: DateTime<Utc>,
 }
 
-/// Seals a letter and writes it. `false`: a message under that id is being sent already.
+/// Seals a notification and writes it. `false`: a message with that id is being sent already.
 fn write(
     core: &Core,
     connection: &mut PgConnection,
@@ -255,7 +255,7 @@ fn write(
     Ok(outbox::put(connection, &message)?)
 }
 
-/// Says when and from where a request came.
+/// Describes when and from where a request came.
 fn occasion(origin: &RequestOrigin, now: DateTime<Utc>) -> Occasion {
     Occasion {
         at: now,

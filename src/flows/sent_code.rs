@@ -1,8 +1,8 @@
 //! Second factors by mail and text message: sending codes, and setting such a factor up.
 //!
-//! A deployment switches them on; they are weaker than an authenticator (NIST SP 800-63B-4 §3.2.9), so each message tells its
-//! reader never to pass the code on. A code is made, hashed and posted in one transaction; its digits exist in the
-//! sealed message only.
+//! They are weaker than an authenticator (NIST SP 800-63B-4 §3.2.9), so a deployment has to enable them, and each
+//! message warns its reader never to pass the code on. A code is made, hashed and posted in one transaction; its digits
+//! exist in the sealed message only.
 
 use std::sync::Arc;
 
@@ -29,26 +29,26 @@ use crate::store::{PgConnection, sent_code_factors, sent_codes};
 /// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
 const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
 
-/// A code that is on its way.
+/// A code that was sent.
 pub struct CodeDispatch {
-    /// How it goes.
+    /// The channel that it was sent by.
     pub channel: Channel,
-    /// Where it goes: enough for its owner to know it.
+    /// The masked address or number that it was sent to: enough for its owner to recognize it.
     pub hint: String,
-    /// Seconds that it lasts.
+    /// The lifetime of the code in seconds.
     pub expires_in: i64,
-    /// Seconds before it may be sent anew.
+    /// Seconds before another one may be sent.
     pub resend_after: i64,
 }
 
-/// What became of the wish for a code.
+/// The result of a request for a code.
 pub(super) enum Sending {
     Sent(CodeDispatch),
-    /// One was sent just now, or too many were; none is sent for so long.
+    /// A code was sent a moment ago, or a quota is used up. None is sent for this long.
     Wait(TimeDelta),
 }
 
-/// Who asks for a code, and what for; the caller holds the user's row.
+/// A request for a code. The caller has locked the user's row.
 pub(super) struct CodeRequest<'a> {
     pub(super) user: &'a User,
     pub(super) session_id: SessionId,
@@ -60,7 +60,7 @@ pub(super) struct CodeRequest<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Sends a code, within the bounds on sending.
+/// Sends a code, within the quotas for sending.
 pub(super) fn send_code(
     core: &Core,
     connection: &mut PgConnection,
@@ -113,7 +113,7 @@ pub(super) fn send_code(
     }))
 }
 
-/// Decides whether a code is sent: not within a minute of the one before it in the same session, and within the bounds.
+/// Decides whether a code is sent: not within a minute of the previous one in the same session, and within the quotas.
 fn decide_on_code(core: &Core, connection: &mut PgConnection, request: &CodeRequest<'_>) -> Result<Decision, Fault> {
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let sent_at = sent_codes::sent_at(connection, request.place())?;
@@ -160,27 +160,23 @@ impl CodeRequest<'_> {
     }
 }
 
-/// What became of the wish for a new factor.
+/// The result of a request for a new factor.
 #[must_use]
 pub enum Setup {
-    /// A code is on its way; with it the factor is confirmed.
+    /// A code was sent; it confirms the factor.
     Sent(CodeDispatch),
-    /// Nothing is sent for so long.
+    /// No code is sent for this long.
     Wait(TimeDelta),
     /// The deployment does not use the channel.
     NotOffered,
     /// The deployment sends no text messages to the number's country.
     CountryNotServed,
-    /// The account has no address that is known to be its owner's.
+    /// The account has no verified address.
     NoVerifiedEmail,
 }
 
-/// Begins to set a factor up: sends a code to the number, or without one to the account's address. A confirmed factor of
-/// the channel stays until the new one is confirmed.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Begins to set a factor up: sends a code to the number, or without a number to the account's address. A confirmed
+/// factor of the channel stays until the new one is confirmed.
 pub async fn start(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -254,20 +250,16 @@ fn insert_pending(core: &Core, connection: &mut PgConnection, request: &CodeRequ
     Ok(core.audit(connection, &[event.in_session(request.session_id)], request.origin, now)?)
 }
 
-/// What became of the code that confirms a factor.
+/// The result of presenting the code that confirms a factor.
 #[must_use]
 pub enum Confirmation {
-    /// The factor counts from now on.
+    /// The factor is confirmed.
     Confirmed,
-    /// It was not, or nothing waits for a code.
+    /// The code was refused, or no factor waits for one.
     Refused(ProofRefusal),
 }
 
-/// Confirms the factor that the caller's session asked for.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Confirms the factor that the caller's session began to set up.
 pub async fn confirm(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -335,21 +327,17 @@ fn confirm_with(
     Ok(true)
 }
 
-/// What became of the wish to be without a factor.
+/// The result of a request to remove a factor.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// It is gone, or never was.
+    /// The account does not have the factor, whether or not it had one before.
     Removed,
-    /// It is the last one, and the deployment wants everybody to have one.
+    /// It is the last one, and the deployment requires every user to have one.
     Needed,
 }
 
 /// Removes the caller's factor of a channel.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn remove(
     core: &Arc<Core>,
     caller: &RecentCaller,

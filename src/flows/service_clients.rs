@@ -1,4 +1,4 @@
-//! Service clients: back ends that may introspect and revoke tokens. Made by operators on the command line.
+//! Service clients: back ends that may introspect and revoke tokens. Operators make them on the command line.
 
 use std::sync::Arc;
 
@@ -17,17 +17,13 @@ use crate::store::service_clients::{self, StoredClient};
 pub struct ServiceClient {
     /// The user part of its credentials.
     pub id: ServiceClientId,
-    /// What operators call it.
+    /// Its name among operators.
     pub name: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
 
-/// Makes a client and its secret, which is shown this once. `None`: the name is taken.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Makes a client and its secret, which is shown only once. `None`: the name is taken.
 pub async fn create(core: &Arc<Core>, name: String) -> Result<Option<(ServiceClient, SecretString)>, Fault> {
     let now = core.clock.now();
     let id = ServiceClientId::new(now, core.random.as_ref());
@@ -62,10 +58,6 @@ pub async fn create(core: &Arc<Core>, name: String) -> Result<Option<(ServiceCli
 }
 
 /// Lists all clients, oldest first.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list(core: &Arc<Core>) -> Result<Vec<ServiceClient>, Fault> {
     let stored = core
         .db
@@ -82,10 +74,6 @@ pub async fn list(core: &Arc<Core>) -> Result<Vec<ServiceClient>, Fault> {
 }
 
 /// Deletes a client. Returns whether there was one.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn delete(core: &Arc<Core>, id: ServiceClientId) -> Result<bool, Fault> {
     let now = core.clock.now();
     let shared = Arc::clone(core);
@@ -101,11 +89,7 @@ pub async fn delete(core: &Arc<Core>, id: ServiceClientId) -> Result<bool, Fault
         .await
 }
 
-/// Finds the client behind HTTP Basic credentials; `None` for all that are not good.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Finds the client behind HTTP Basic credentials; `None` for all credentials that are not valid.
 pub async fn authenticate(core: &Arc<Core>, id: &str, secret: &SecretString) -> Result<Option<ServiceClientId>, Fault> {
     let (Some(id), Some(secret)) = (ServiceClientId::parse(id), ClientSecret::parse(secret.expose_secret())) else {
         return Ok(None);

@@ -1,9 +1,9 @@
-//! The end of sessions, whatever brings it about, and of what waits on the account.
+//! Ending sessions, for any cause, and removing what is pending on the account.
 //!
-//! No other flow ends a session, and a test says so: each end names its cause, and the cause tells whether mailed tokens and
-//! unconfirmed factors go as well ([`EndCause::is_against_an_intruder`]). What a single session began (a change of address, an
-//! unconfirmed factor, a code that was sent) names that session and counts only while it lives, so nothing has to be removed
-//! when it ends by itself.
+//! No other flow ends a session, which a test checks: each end names its cause, and the cause decides whether mailed
+//! tokens and unconfirmed factors are removed as well ([`EndCause::is_against_an_intruder`]). What a single session
+//! began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only while it lives,
+//! so nothing has to be removed when the session simply ends.
 
 use chrono::{DateTime, Utc};
 
@@ -13,9 +13,9 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::store::{PgConnection, link_tokens, sent_code_factors, sessions, totp_factors};
 
-/// Ends a session. Returns whether this was what ended it.
+/// Ends a session. Returns whether this call ended it.
 ///
-/// Where the cause is an intruder, the caller holds the user's row.
+/// If the cause is an intruder, the caller has locked the user's row.
 pub(super) fn end(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -23,7 +23,7 @@ pub(super) fn end(
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     let ended = match cause {
-        // Of pending logins and of sessions that are over, the owner sees none, and so ends none by its id.
+        // Owners see neither pending logins nor expired sessions, and so cannot end them by id.
         EndCause::EndedByOwner => sessions::end_live(connection, key, cause.reason(), now)?,
         EndCause::Expired => sessions::end_expired(connection, key, now)?,
         _ => sessions::end(connection, key, cause.reason(), now)?,
@@ -34,8 +34,8 @@ pub(super) fn end(
     Ok(ended)
 }
 
-/// Ends all sessions of a user, pending logins included, but the one that is kept if there is one. The caller holds the
-/// user's row. Returns which.
+/// Ends all sessions of a user, including pending logins, except `kept`. The caller has locked the user's row. Returns
+/// the ended sessions.
 pub(super) fn end_all(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -50,8 +50,8 @@ pub(super) fn end_all(
     Ok(ended)
 }
 
-/// Ends the logins of a user that wait for their second factor, but the one that is kept if there is one. The caller holds the
-/// user's row. Returns which.
+/// Ends the logins of a user that wait for their second factor, except `kept`. The caller has locked the user's row.
+/// Returns the ended sessions.
 pub(super) fn end_pending_logins(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -62,8 +62,8 @@ pub(super) fn end_pending_logins(
     Ok(sessions::end_pending(connection, user_id, kept, cause.reason(), now)?)
 }
 
-/// Ends the least recently used sessions of a user beyond a number, but never the one that is kept. The caller holds the
-/// user's row. Returns which.
+/// Ends the least recently used sessions of a user beyond a number, but never `kept`. The caller has locked the user's
+/// row. Returns the ended sessions.
 pub(super) fn end_surplus(
     connection: &mut PgConnection,
     kept: SessionKey,
@@ -79,7 +79,7 @@ pub(super) fn end_surplus(
     )?)
 }
 
-/// Removes what waits on an account: mailed tokens, and factors that were never confirmed but for those that the kept session
+/// Removes what is pending on an account: mailed tokens, and unconfirmed factors except those that the kept session
 /// began.
 fn remove_pending(
     connection: &mut PgConnection,

@@ -1,4 +1,4 @@
-//! Who is calling, and what other sessions they have.
+//! The caller of a request, and their other sessions.
 
 use std::sync::Arc;
 
@@ -16,26 +16,22 @@ use crate::store::error::StoreError;
 use crate::store::users::LockedUser;
 use crate::store::{PgConnection, sessions, users};
 
-/// The user behind an access token. The session's row is not part of it: other tokens of the session move that, and a
-/// guard that read it would let a token do what only another one may.
+/// The user behind an access token. The session's row is not part of it: other tokens of the session change that row,
+/// and a check that read it would allow one token what only another one may do.
 pub struct Caller {
     /// The account.
     pub user: User,
-    /// What the presented token allows now.
+    /// What the presented token authorizes now.
     pub authority: Authority,
-    /// What the token says, as far as its session and account still confirm it.
+    /// The token's claims, as far as its session and account still confirm them.
     pub claims: Arc<AccessTokenClaims>,
     key: SessionKey,
 }
 
-/// Finds the caller behind an access token; `None` for every token that is not good now.
+/// Finds the caller behind an access token; `None` for every token that is not valid now.
 ///
-/// The signature and the claims come first and cost no query. Then the session is looked up, so that a logout or a
-/// disabled account counts at once on our own endpoints (ASVS 7.4.1).
-///
-/// # Errors
-///
-/// Returns faults only.
+/// The signature and the claims are checked first, without a query. Then the session is looked up, so that a logout or
+/// a disabled account takes effect at once on this service's endpoints (ASVS 7.4.1).
 pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option<Caller>, Fault> {
     let now = core.clock.now();
     let Some(claims) = core.keys.verify(access_token)? else {
@@ -64,15 +60,15 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
 }
 
 impl Caller {
-    /// Names the session of the token, and its user.
+    /// Returns the session of the token, and its user.
     pub const fn key(&self) -> SessionKey {
         self.key
     }
 }
 
 impl SessionKey {
-    /// Holds the caller's account and session for the rest of a transaction, so that changes of one account take turns, and
-    /// none is made for a session that was ended a moment ago.
+    /// Locks the caller's account and session for the rest of a transaction, so that changes to one account are
+    /// serialized, and none is made for a session that has just ended.
     pub(super) fn lock_user(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<LockedUser, Fault> {
         let account = users::find_active_for_update(connection, self.user_id)?;
         let live = sessions::find_live_for_update(connection, self, now)?;
@@ -81,10 +77,6 @@ impl SessionKey {
 }
 
 /// Lists the live sessions of a user, the most recently used first.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession>, Fault> {
     let now = core.clock.now();
     core.db
@@ -94,11 +86,8 @@ pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession
         .await
 }
 
-/// Ends one of the caller's sessions. Returns whether there was such a session: another user's does not exist here.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Ends one of the caller's sessions. Returns whether there was one: for this caller, sessions of other users do not
+/// exist.
 pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: RequestOrigin) -> Result<bool, Fault> {
     let (now, user_id, own) = (core.clock.now(), caller.user.id, caller.key().session_id);
     let named = SessionKey {
@@ -113,7 +102,7 @@ pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: R
                 let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
                 shared.audit(connection, &[event], &origin, now)?;
             } else if sessions::is_of_another(connection, named)? {
-                // An id cannot be guessed: whoever names another user's has seen it somewhere.
+                // An id cannot be guessed, so a caller who gives another user's has obtained it somewhere.
                 let event = AuditEvent::failure(EventName::MaliciousDirectReference, "session", Some(user_id));
                 shared.audit_once_an_hour(connection, event.in_session(own), (&origin, now))?;
             }
@@ -122,11 +111,7 @@ pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: R
         .await
 }
 
-/// Ends all of the caller's sessions but the one that asks, and with them what waits on the account.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Ends all of the caller's sessions except the current one, and removes what is pending on the account.
 pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<(), Fault> {
     let (now, key) = (core.clock.now(), caller.key());
     let shared = Arc::clone(core);

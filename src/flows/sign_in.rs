@@ -1,6 +1,6 @@
-//! The one tail of every way in: a pending session turns active, and its tokens are made.
+//! The last step of every way to sign in: a pending session becomes active, and its tokens are made.
 //!
-//! Nothing else makes tokens (ASVS 6.3.4), so no way in can forget a check that another one makes.
+//! No other code makes tokens (ASVS 6.3.4), so no way to sign in can omit a check that another one makes.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -16,33 +16,33 @@ use crate::domain::user::User;
 use crate::store::sessions::Activation;
 use crate::store::{PgConnection, sessions};
 
-/// What a client gets for a session that is signed in.
+/// What a client gets for an active session.
 pub struct TokenGrant {
-    /// For back ends.
+    /// The access token, for back ends.
     pub access_token: SecretString,
-    /// Its life in seconds.
+    /// The lifetime of the access token in seconds.
     pub expires_in: u64,
-    /// Keeps the session going.
+    /// The refresh token, which gets the session's next tokens.
     pub refresh_token: SecretString,
-    /// Its life in seconds, if it is not used.
+    /// The lifetime of the refresh token in seconds, if it is not used.
     pub refresh_expires_in: u64,
     /// The session.
     pub session: ActiveSession,
 }
 
-/// A way in that was gone to its end.
+/// A pending session whose factors are all verified.
 pub(super) struct SessionActivation<'a> {
-    /// The pending session.
+    /// The id of the pending session.
     pub(super) id: SessionId,
-    /// Whose it is.
+    /// Its user.
     pub(super) user: &'a User,
-    /// What was proven, in order, and when.
+    /// The verified factors, in order, and when.
     pub(super) proofs: &'a Proofs,
-    /// Where the session's refresh tokens go.
+    /// How the client gets refresh tokens.
     pub(super) delivery: RefreshTokenTransport,
     /// Where the request came from.
     pub(super) origin: &'a RequestOrigin,
-    /// When.
+    /// The time of the request.
     pub(super) now: DateTime<Utc>,
 }
 
@@ -55,14 +55,14 @@ impl SessionActivation<'_> {
     }
 }
 
-/// Turns a pending session active, inside the caller's transaction, which holds the user's row. `None`: another request
-/// was faster.
+/// Makes a pending session active, inside the caller's transaction, which has locked the user's row. `None`: a
+/// concurrent request has completed or ended it.
 pub(super) fn activate(
     core: &Core,
     connection: &mut PgConnection,
     activation: &SessionActivation<'_>,
 ) -> Result<Option<ActiveSession>, Fault> {
-    // Without a key there would be a session whose tokens nobody gets, and a code spent for nothing.
+    // Without a key the session would become active without tokens, and a code would be used up for nothing.
     core.keys.ready_to_sign()?;
     let now = activation.now;
     let change = Activation {
@@ -74,7 +74,8 @@ pub(super) fn activate(
     let Some(session) = sessions::activate(connection, activation.key(), &change)? else {
         return Ok(None);
     };
-    // The newest session counts; nobody who knows the password is kept out by too many old ones (ASVS 7.1.2).
+    // The least recently used sessions end, not the new one: too many sessions must not prevent a sign-in (ASVS
+    // 7.1.2).
     let surplus = session_end::end_surplus(connection, activation.key(), core.settings.max_sessions, now)?;
     let events: Vec<AuditEvent> = surplus
         .into_iter()
@@ -85,7 +86,7 @@ pub(super) fn activate(
     Ok(Some(session))
 }
 
-/// Makes the tokens of an active session, after its transaction was committed; asks no database.
+/// Makes the tokens of an active session, after its transaction was committed, without the database.
 pub(super) fn grant(core: &Core, session: ActiveSession, user: &User, now: DateTime<Utc>) -> Result<TokenGrant, Fault> {
     let jti = uuid_v7(now, core.random.as_ref());
     let claims = core.settings.access_tokens.claims(&session, user, now, jti);

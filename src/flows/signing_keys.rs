@@ -1,13 +1,15 @@
-//! The signing keys of the deployment: made by whoever starts first, known to all, replaced without anybody noticing.
+//! The signing keys of the deployment: made by the first instance that starts, known to all, and rotated without an
+//! interruption.
 //!
-//! A key is published as `next` before it signs, so that verifiers that keep the key set for its `max-age` know it when
-//! its first token arrives; it is `current` while it signs; and it stays published as `retired` until the last token it
-//! signed has expired. Instances look at the table every few seconds. One that has not looked yet signs with the key
-//! before, which is still published.
+//! A key is published as `next` before it signs, so that verifiers that cache the key set for its `max-age` know it
+//! when its first token arrives. It is `current` while it signs, and stays published as `retired` until the last token
+//! it signed has expired. Instances read the table every few seconds. An instance that has not read it yet signs with
+//! the previous key, which is still published.
 //!
-//! What signs is the database's to say, not an instance's settings: an instance that starts under another algorithm
-//! replaces the next key, which then takes over as soon as it has been published for long enough. It does so at its
-//! start only, so that instances of differing settings do not take turns for ever: the last one that started decides.
+//! Which key signs is decided by the database, not by an instance's settings: an instance that starts with another
+//! algorithm replaces the next key, which then signs as soon as it has been published for long enough. It does so only
+//! at its start: otherwise instances with different settings would replace each other's key for ever. The last one that
+//! started decides.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -25,18 +27,18 @@ use crate::domain::signing_key::{KeyState, ListedKey, PublicJwk, RETIRED_KEPT, S
 use crate::store::error::StoreError;
 use crate::store::signing_keys::{self, NewKey};
 
-/// The keys in memory, so that signing and checking ask nobody.
+/// The keys in memory, so that signing and checking need no query.
 #[derive(Default)]
 pub struct KeySet(RwLock<Arc<Loaded>>);
 
 #[derive(Default)]
 struct Loaded {
     keys: Vec<Arc<SigningKey>>,
-    /// The one of them that signs.
+    /// The one that signs.
     current: Option<Arc<SigningKey>>,
-    /// What is told of them to everybody.
+    /// Their public parts, as published.
     published: Arc<[PublicJwk]>,
-    /// What they have signed, as far as somebody has asked.
+    /// The tokens that were verified with them before.
     checked: Arc<CheckedTokens>,
 }
 
@@ -76,7 +78,7 @@ impl KeySet {
         self.loaded().current.as_ref().map(|_key| ()).ok_or(Fault::NoSigningKey)
     }
 
-    /// Does something with the current key itself: for the test vectors of `vestibule dev`.
+    /// Gives access to the current key itself: for the test vectors of `vestibule dev`.
     pub(super) fn with_current<T>(&self, work: impl FnOnce(&SigningKey) -> Result<T, Fault>) -> Result<T, Fault> {
         work(self.loaded().current.as_deref().ok_or(Fault::NoSigningKey)?)
     }
@@ -85,7 +87,7 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// Returns [`Fault::NoSigningKey`] before the keys are loaded: a good token must not be refused then.
+    /// Returns [`Fault::NoSigningKey`] before the keys are loaded: a valid token must not be refused then.
     pub fn verify(&self, token: &str) -> Result<Option<Arc<AccessTokenClaims>>, Fault> {
         let loaded = self.loaded();
         if loaded.keys.is_empty() {
@@ -103,16 +105,15 @@ impl KeySet {
     }
 }
 
-/// Makes the first keys where there are none, makes the next key one of the deployment's algorithm, and loads all keys.
+/// Makes the first keys if there are none, gives the next key the deployment's algorithm, and loads all keys.
 ///
 /// # Errors
 ///
-/// Returns faults of the database, and of keys that do not open: the master key is then not the one they were
-/// sealed with.
+/// Returns faults of the database, and of keys that do not open: the master key is then not the one that sealed them.
 pub async fn prepare(core: &Arc<Core>) -> Result<(), Fault> {
     let algorithm = core.settings.signing_algorithm;
-    // They have to open before others are made, which under another master key would be of no use to other instances;
-    // and they are published with those that are made, so that no key set lacks its next key.
+    // The existing keys have to open before others are made: keys made under another master key would be of no use to
+    // other instances. They are published together with the new ones, so that no published key set lacks its next key.
     let (keys, _opened) = look(core).await?;
     if in_place(&keys, KeyState::Current).is_none() {
         offer(core, algorithm, KeyState::Current).await?;
@@ -126,12 +127,11 @@ pub async fn prepare(core: &Arc<Core>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Lists all keys, oldest first, and brings those in memory up to date: new ones are opened, others stay.
+/// Lists all keys, oldest first, and updates those in memory: new ones are opened, others stay.
 ///
 /// # Errors
 ///
-/// Returns faults of the database, and of keys that do not open: the master key is then not the one they were
-/// sealed with.
+/// Returns faults of the database, and of keys that do not open: the master key is then not the one that sealed them.
 pub async fn load(core: &Arc<Core>) -> Result<Vec<ListedKey>, Fault> {
     let (listed, loaded) = look(core).await?;
     core.keys.replace(loaded);
@@ -157,7 +157,7 @@ async fn look(core: &Arc<Core>) -> Result<(Vec<ListedKey>, Loaded), Fault> {
         keys.find(|key| key.public.kid == listed.kid).cloned()
     };
     let keys: Vec<_> = listed.iter().filter_map(find).collect();
-    // What a key signed that has gone is not good any more, whoever asked about it before.
+    // A token of a key that was deleted is not valid any longer, even if it was verified before.
     let same =
         keys.len() == known.keys.len() && keys.iter().zip(&known.keys).all(|(one, other)| Arc::ptr_eq(one, other));
     let checked = same.then(|| Arc::clone(&known.checked));
@@ -170,7 +170,7 @@ async fn look(core: &Arc<Core>) -> Result<(Vec<ListedKey>, Loaded), Fault> {
     Ok((listed, loaded))
 }
 
-/// Opens keys; one that was deleted meanwhile is left out.
+/// Opens keys; a key that was deleted meanwhile is left out.
 async fn open(core: &Arc<Core>, keys: Vec<ListedKey>) -> Result<Vec<Arc<SigningKey>>, Fault> {
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -192,7 +192,7 @@ async fn open(core: &Arc<Core>, keys: Vec<ListedKey>) -> Result<Vec<Arc<SigningK
     Ok(opened)
 }
 
-/// Returns the key in a place that only one can have.
+/// Returns the key in a state that only one key can have.
 fn in_place(keys: &[ListedKey], state: KeyState) -> Option<&ListedKey> {
     keys.iter().find(|key| key.state == state)
 }
@@ -207,7 +207,7 @@ async fn offer(core: &Arc<Core>, algorithm: SigningAlgorithm, state: KeyState) -
     Ok(())
 }
 
-/// Puts a key of another algorithm in the place of the next one. That has signed nothing, so it can go at once.
+/// Replaces the next key by one of another algorithm. It has signed nothing, so it can be deleted at once.
 async fn replace_next(core: &Arc<Core>, next: &ListedKey, algorithm: SigningAlgorithm) -> Result<(), Fault> {
     let (old, new) = (next.kid.clone(), make(core, algorithm)?);
     let replaced = core
@@ -224,7 +224,7 @@ async fn replace_next(core: &Arc<Core>, next: &ListedKey, algorithm: SigningAlgo
         let algorithm = algorithm.as_str();
         tracing::info!(
             algorithm,
-            "the next signing key is of another algorithm, and will sign soon"
+            "the next signing key was replaced by one of another algorithm"
         );
     }
     Ok(())
@@ -241,7 +241,7 @@ fn make(core: &Core, algorithm: SigningAlgorithm) -> Result<NewKey, Fault> {
     })
 }
 
-/// What became of a rotation.
+/// The result of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Rotation {
@@ -252,22 +252,18 @@ pub enum Rotation {
     },
     /// The next key has not been published for long enough; verifiers might not know it yet.
     TooSoon {
-        /// From when on it may sign.
+        /// When it may sign.
         ready_at: DateTime<Utc>,
     },
-    /// Another instance did it at the same moment.
+    /// Another instance rotated at the same moment.
     AlreadyRotated,
-    /// There are no keys: the service makes them at its start.
+    /// There are no keys: the service makes them when it starts.
     NoKeys,
-    /// Whoever asked may not.
+    /// The operator may not rotate.
     Refused(AdminRefusal),
 }
 
-/// Lets the next key sign in the place of the current one, and makes a new next key; an operator asked for it.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Lets the next key sign instead of the current one, and makes a new next key, on an operator's request.
 pub async fn rotate(core: &Arc<Core>, operator: &Operator) -> Result<Rotation, Fault> {
     let keys = load(core).await?;
     let (Some(current), Some(next)) = (in_place(&keys, KeyState::Current), in_place(&keys, KeyState::Next)) else {
@@ -280,7 +276,7 @@ pub async fn rotate(core: &Arc<Core>, operator: &Operator) -> Result<Rotation, F
     swap(core, (current, next), Some(operator)).await
 }
 
-/// Lets one key sign in the place of another. The new next key is of the algorithm that signs then.
+/// Lets one key sign instead of another. The new next key gets the algorithm of the key that signs then.
 async fn swap(
     core: &Arc<Core>,
     (current, next): (&ListedKey, &ListedKey),
@@ -320,12 +316,8 @@ async fn swap(
     })
 }
 
-/// Does what the clock asks for: replaces a key whose time is over, lets go of retired keys whose tokens are gone, and
-/// looks at what other instances did, which is all that there is to do most of the time.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Does the scheduled work: rotates a key that has reached its age, deletes retired keys whose tokens have expired, and
+/// reads what other instances did, which is usually all there is to do.
 pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
     let now = core.clock.now();
     let keys = load(core).await?;
@@ -333,7 +325,7 @@ pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
         return prepare(core).await;
     };
     if current.makes_way_at(next) <= now {
-        // Done by another instance at this moment: that is as good.
+        // Another instance may have rotated at the same moment, which is just as good.
         let _ = swap(core, (current, next), None).await?;
     }
     if keys.iter().any(|key| key.is_expired(now)) {

@@ -1,8 +1,9 @@
-//! `POST /step-up`: somebody who is signed in proves once more who they are; and what wants that proof.
+//! `POST /step-up`: a signed-in user proves their identity again; and the requests that require such a proof.
 //!
 //! A session that was left open, or whose token was stolen, must not be enough to change how its owner signs in (ASVS
-//! 7.5.1). Such requests require a proof of the last few minutes, and of the strongest that the account has (RFC 9470).
-//! Both are judged by the token that is presented: a step-up with another token of the session does not help it.
+//! 7.5.1). Such requests require a proof of the last few minutes, of the strongest kind that the account has (RFC
+//! 9470). Both conditions are checked against the presented token: a step-up with another token of the session does not
+//! count.
 
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
 use crate::store::{PgConnection, sessions, users};
 
-/// A caller whose token shows a recent proof of as many factors as the account has. Only [`require_recent_proof`] makes it,
-/// and the flows of sensitive changes take it: without that judgement a handler does not compile.
+/// A caller whose token shows a recent proof of as many factors as the account has. Only [`require_recent_proof`] makes
+/// it, and the flows of sensitive changes take it: a handler that omits the check does not compile.
 pub struct RecentCaller(Caller);
 
 impl RecentCaller {
@@ -40,20 +41,20 @@ impl RecentCaller {
     }
 }
 
-/// What a request requires that the presented token does not show.
+/// What a request requires and the presented token does not show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
-    /// At least this level.
+    /// The lowest level that is sufficient.
     pub level: AssuranceLevel,
-    /// Proven no longer ago than this.
+    /// The maximum age of the proof.
     pub max_age: TimeDelta,
-    /// The proofs of the account that would do, or bring the session nearer. Others renew nothing that is required.
+    /// The proofs of the account that meet the requirement, or part of it. Others would renew nothing that is required.
     pub accepted: Vec<AuthenticationMethod>,
 }
 
-/// A caller who may change the password for the current one: the token shows a recent proof of something held wherever
-/// the account has something held. Only [`require_holder`] makes it. The current password is the other proof, which the
-/// flow judges.
+/// A caller who may change the password by giving the current one. If the account has a possession factor, the token
+/// shows a recent proof of one. Only [`require_holder`] makes it. The current password is the other proof, which the
+/// flow verifies.
 pub struct Holder(Caller);
 
 impl Holder {
@@ -63,26 +64,18 @@ impl Holder {
     }
 }
 
-/// Judges whether a caller may make a sensitive change, by the token that they present. It takes a recent proof of the
-/// strongest ground that the account has: something held, beside the password, where that is confirmed; else the
-/// password; else the mail box.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Checks whether a caller may make a sensitive change, by the token that they present. It requires a recent proof of
+/// the strongest [`Ground`] that the account has: a possession factor beside the password, if one is confirmed; else
+/// the password; else the mailbox.
 pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Result<RecentCaller, Demand>, Fault> {
     let strongest = strongest_ground(core, &caller.user).await?;
     let missing = missing(core, &caller, strongest).await?;
     Ok(missing.map_or_else(|| Ok(RecentCaller(caller)), Err))
 }
 
-/// Judges whether a caller may change the password for the current one. Where the account has something held, that
-/// takes the same proof as any sensitive change: a thief with a stolen token and the password would otherwise shut the
-/// owner out.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Checks whether a caller may change the password by giving the current one. If the account has a possession factor,
+/// this requires the same proof as any sensitive change: a thief with a stolen token and the password could otherwise
+/// lock the owner out.
 pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<Holder, Demand>, Fault> {
     let missing = match strongest_ground(core, &caller.user).await? {
         Ground::Possession => missing(core, &caller, Ground::Possession).await?,
@@ -91,7 +84,7 @@ pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<H
     Ok(missing.map_or_else(|| Ok(Holder(caller)), Err))
 }
 
-/// Returns the strongest ground that an account can prove. A password that was disabled is none.
+/// Returns the strongest ground that an account can prove. A disabled password does not count.
 async fn strongest_ground(core: &Arc<Core>, user: &User) -> Result<Ground, Fault> {
     let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
     core.db
@@ -116,11 +109,7 @@ async fn missing(core: &Arc<Core>, caller: &Caller, strongest: Ground) -> Result
     demand(core, caller, required).await.map(Some)
 }
 
-/// Says what a caller has to prove for a requirement that their token does not meet.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Returns what a caller has to prove for a requirement that their token does not meet.
 pub(super) async fn demand(core: &Arc<Core>, caller: &Caller, required: Requirement) -> Result<Demand, Fault> {
     let (now, user, shared) = (core.clock.now(), caller.user.clone(), Arc::clone(core));
     let available = core
@@ -136,8 +125,8 @@ pub(super) async fn demand(core: &Arc<Core>, caller: &Caller, required: Requirem
     })
 }
 
-/// Lists what an account can prove with, the strongest first. Whether a proof is looked at is the same question as in
-/// [`ProofContext::verify`] and [`ProofContext::verify_password`].
+/// Lists what an account can prove with, the strongest first. It must agree with what [`ProofContext::verify`] and
+/// [`ProofContext::verify_password`] check.
 fn available_methods(
     core: &Core,
     connection: &mut PgConnection,
@@ -146,7 +135,7 @@ fn available_methods(
 ) -> Result<Vec<AuthenticationMethod>, Fault> {
     let factors = load_second_factors(core, connection, user, now)?;
     let usable = users::usable_proofs(connection, user.id)?;
-    // Codes of a channel that the deployment gave up are neither sent nor taken.
+    // Codes of a channel that the deployment has disabled are neither sent nor accepted.
     let sent =
         |channel, hint: &Option<String>| usable.codes && hint.is_some() && core.settings.channels.contains(&channel);
     let methods = [
@@ -166,7 +155,7 @@ fn available_methods(
         .collect())
 }
 
-/// Something that proves who is calling.
+/// A proof that a signed-in user presents.
 pub enum StepUpProof {
     /// The account's password.
     Password(Password),
@@ -174,12 +163,12 @@ pub enum StepUpProof {
     Code(SecondFactorCode),
 }
 
-/// What became of a step-up.
+/// The result of a step-up.
 #[must_use]
 pub enum StepUp {
-    /// The session goes on with new tokens; the old refresh token is dead.
+    /// The session has new tokens; the old refresh token is dead.
     Granted(Box<TokenGrant>),
-    /// The proof was not taken.
+    /// The proof was refused.
     Refused(ProofRefusal),
 }
 
@@ -197,12 +186,8 @@ enum Checked {
     Code(SecondFactorCode),
 }
 
-/// Adds a proof to the session. A right one is recorded with its time and rotates the tokens, whether or not it moves
-/// `auth_time`: a password does not, once something held was proven.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Adds a proof to the session. A right one is recorded with its time and rotates the tokens, even if `auth_time` stays
+/// the same: a password does not renew it once a possession factor was verified.
 pub async fn step_up(
     core: &Arc<Core>,
     caller: &Caller,
@@ -257,10 +242,10 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
     }
 }
 
-/// Compares a password with that of the session's account, holding nothing while hashing. Nothing is hashed while the
-/// session has to wait for wrong ones: the time of an answer would otherwise tell what the answer does not. What comes
-/// out is not to be answered, nor to cost any further work, before [`ProofContext::verify_password`] has taken it: of many
-/// requests that were let in together, those after the one that began a wait are told nothing.
+/// Compares a password with that of the session's account, without a connection or lock while hashing. Nothing is
+/// hashed while the session has to wait after wrong ones: the response time would otherwise reveal what the answer does
+/// not. The result must not be answered, nor cause further work, before [`ProofContext::verify_password`] has checked
+/// it: of many concurrent requests, those after the one that begins a wait must learn nothing.
 pub(super) async fn compare(
     core: &Arc<Core>,
     key: SessionKey,
@@ -296,12 +281,12 @@ fn renew(
     context: &ProofContext<'_>,
     (claims, method): (&AccessTokenClaims, AuthenticationMethod),
 ) -> Result<ActiveSession, Fault> {
-    // Without a key the session would go on with a refresh token that nobody gets.
+    // Without a key the session would continue with a refresh token that no client gets.
     core.keys.ready_to_sign()?;
     let (key, now) = (context.key(), context.now);
     let live = sessions::find_live_for_update(connection, key, now)?.ok_or(Fault::SessionEnded)?;
-    // On top of what the presented token shows, and not of what the row says: with an older token of the session and a
-    // password, a thief would otherwise get a token that says what the owner proved with a newer one.
+    // The new proof is added to what the presented token shows, not to what the row says: with an older token of the
+    // session and a password, a thief would otherwise get a token with what the owner proved with a newer one.
     let shown = Authority::of(claims, &live, &context.account.user);
     let proofs = shown.proofs().with(Proof { method, at: now });
     let session = sessions::step_up(connection, key, &proofs, core.settings.lifetimes.idle, now)?;

@@ -1,7 +1,7 @@
 //! Tokens to test verifiers with: one that every back end must accept, and one for each mistake that verifiers make.
 //!
-//! Signed with the live key, so that nothing but the mistake in question tells them from good ones; they name a user and a
-//! session that do not exist. `vestibule dev` only.
+//! They are signed with the live key, so that only the mistake distinguishes them from valid ones. They name a user and
+//! a session that do not exist. `vestibule dev` only.
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
@@ -20,7 +20,7 @@ use crate::domain::user::User;
 
 /// A token to test a verifier with.
 pub struct TestVector {
-    /// Names it.
+    /// Its name.
     pub name: &'static str,
     /// Whether a verifier must accept it.
     pub accept: bool,
@@ -32,59 +32,55 @@ pub struct TestVector {
 
 type Change = fn(&mut Value, &mut Value);
 
-/// Mistakes in header or claims, signed all the same.
+/// Mistakes in header or claims of signed tokens.
 const SIGNED: [(&str, &str, Change); 14] = [
-    ("good", "Everything is as it should be.", |_, _| {}),
+    ("good", "It is valid.", |_, _| {}),
     (
         "typ_jwt",
         "The type is another one; it may be an ID token.",
         |header, _| set(header, "typ", json!("JWT")),
     ),
     ("typ_missing", "The type is missing.", |header, _| remove(header, "typ")),
-    ("unknown_kid", "No published key has this name.", |header, _| {
+    ("unknown_kid", "No published key has this id.", |header, _| {
         set(header, "kid", json!("unknown"));
     }),
     (
         "unknown_crit",
-        "It demands an extension that nobody knows.",
+        "It requires an extension that is not known.",
         |header, _| set(header, "crit", json!(["vestibule_test"])),
     ),
     ("wrong_iss", "Another issuer made it.", |_, claims| {
         set(claims, "iss", json!("https://other.example"));
     }),
-    ("wrong_aud", "It is for somebody else.", |_, claims| {
+    ("wrong_aud", "It is for another audience.", |_, claims| {
         set(claims, "aud", json!("https://other.example"));
     }),
-    ("aud_missing", "It does not say for whom it is.", |_, claims| {
+    ("aud_missing", "The audience is missing.", |_, claims| {
         remove(claims, "aud");
     }),
-    ("expired", "Its time is over.", |_, claims| shift(claims, -7200)),
-    ("not_yet_valid", "Its time has not come.", |_, claims| {
+    ("expired", "It has expired.", |_, claims| shift(claims, -7200)),
+    ("not_yet_valid", "It is not valid yet.", |_, claims| {
         shift(claims, 7200);
     }),
-    ("exp_missing", "It would never expire.", |_, claims| {
+    ("exp_missing", "The expiry is missing.", |_, claims| {
         remove(claims, "exp");
     }),
     (
         "exp_as_string",
-        "Its expiry is a text, which careless readers skip.",
+        "The expiry is a string, which lenient verifiers ignore.",
         |_, claims| {
             set(claims, "exp", json!(claims["exp"].to_string()));
         },
     ),
-    ("iss_missing", "It does not say who made it.", |_, claims| {
+    ("iss_missing", "The issuer is missing.", |_, claims| {
         remove(claims, "iss");
     }),
-    ("sub_missing", "It does not say whom it speaks of.", |_, claims| {
+    ("sub_missing", "The subject is missing.", |_, claims| {
         remove(claims, "sub");
     }),
 ];
 
 /// Makes the tokens.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
     let now = core.clock.now();
     let user_id = UserId::new(now, core.random.as_ref());
@@ -102,7 +98,7 @@ pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
         vectors.push(TestVector {
             name,
             accept: false,
-            why: "It is no access token, but another kind of ours.",
+            why: "It is not an access token, but another kind of token of this service.",
             token,
         });
     }
@@ -147,7 +143,7 @@ fn signed(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> R
     );
     let stranger = SigningKey::from_pkcs8(key.algorithm, &SigningKey::generate(key.algorithm)?)?;
     let forged = jwt::sign_as_is(&stranger, &header, &claims)?;
-    refuse("other_key", "Another key signed it, under our key's name.", forged);
+    refuse("other_key", "Another key signed it, under the live key's id.", forged);
     let good = jwt::sign_as_is(key, &header, &claims)?;
     let mut raised = claims.clone();
     set(&mut raised, "roles", json!(["admin"]));

@@ -1,15 +1,16 @@
-//! Guessing: how often wrong proofs are looked at, and who waits for them.
+//! Protection against guessing: how often wrong proofs are checked, and which sources have to wait.
 //!
-//! A wait goes by where the wrong proofs came from: at sign-in by the account (or the name that was given) and the
-//! network, and in a session by the session. All sources of a sign-in together have a count of their own, whose wait is
-//! passed by the networks that the owner signed in from lately. So an attacker who guesses makes themselves wait, and
-//! not the owner.
+//! Waits apply to the source of the wrong proofs: at sign-in the account (or the given name) together with the network,
+//! and in a session the session. All sources of a sign-in together have another count, but networks that the owner
+//! signed in from recently are exempt from its wait. So an attacker who guesses makes themselves wait, and not the
+//! owner.
 //!
-//! Names that have an account and names that have none are counted alike, in the database, so that all instances count
-//! together and a restart forgives nothing. A wait is never prolonged by attempts made in it.
+//! Names with and without an account are counted alike. The counts are in the database, so that all instances share
+//! them and a restart does not reset them. Attempts during a wait do not prolong it.
 //!
-//! Beside these, which time forgives, wrong ones are counted on the account until a right one comes: at the hundredth
-//! the password is disabled until a new one is set (NIST SP 800-63B-4 §3.2.2). That counts all sources.
+//! These counts expire with time. In addition, wrong proofs are counted on the account until a right one comes: the
+//! hundredth consecutive one disables the password until a new one is set (NIST SP 800-63B-4 §3.2.2). That count
+//! includes all sources.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +29,7 @@ use crate::domain::user::Identifier;
 use crate::store::throttles::Counted;
 use crate::store::{PgConnection, sessions, throttles, users};
 
-/// How long a count of wrong codes is remembered at most: see the curves.
+/// The longest time that a count of wrong codes is remembered: see [`BackoffPolicy`].
 const CODES_REMEMBERED: TimeDelta = TimeDelta::days(1);
 
 /// Where the proof of a known account comes from.
@@ -45,27 +46,27 @@ pub(super) enum ProofSource {
 struct Bucket {
     key: Vec<u8>,
     policy: BackoffPolicy,
-    /// What the audit trail calls it.
+    /// Its name in the audit trail.
     place: &'static str,
 }
 
-/// The counts that one proof goes by: that of its source and, at sign-in, that of all sources together.
+/// The counts that apply to one proof: that of its source and, at sign-in, that of all sources together.
 #[derive(Clone)]
 pub(super) struct Buckets {
     source: Bucket,
     anywhere: Option<Bucket>,
 }
 
-/// What became of a wrong proof.
+/// The result of counting a wrong proof.
 pub(super) struct Tally {
-    /// The counts that began a wait with it, as the audit trail calls them.
+    /// The counts in which it began a wait, by their names in the audit trail.
     pub(super) began: Vec<&'static str>,
-    /// Another one began a wait a moment before, which goes on for so long: this one was not counted.
+    /// A concurrent attempt began a wait, of which this much remains: this one was not counted.
     pub(super) remaining_wait: Option<TimeDelta>,
 }
 
 impl Buckets {
-    /// Names the counts of second factors: at sign-in those of the account and the network, otherwise that of the
+    /// Selects the counts of second factors: at sign-in those of the account and the network, otherwise that of the
     /// session.
     pub(super) fn of_codes(
         core: &Core,
@@ -92,8 +93,8 @@ impl Buckets {
         }
     }
 
-    /// Names the count of current passwords that were wrong in a session. It is not that of codes, so a right password
-    /// is looked at while codes have to wait.
+    /// Selects the count of wrong current passwords in a session. It is separate from the count of codes, so that a
+    /// right password is accepted while codes have to wait.
     pub(super) fn of_session_passwords(core: &Core, session_id: SessionId) -> Result<Self, UnknownKey> {
         Self::of_session(core, "passwords", session_id)
     }
@@ -143,7 +144,7 @@ impl Buckets {
         })
     }
 
-    /// Counts a wrong one: once for each wait, whatever comes while that lasts.
+    /// Counts a wrong proof. Attempts during a wait are not counted, so each wait is begun by one of them.
     fn count(
         &self,
         connection: &mut PgConnection,
@@ -155,7 +156,7 @@ impl Buckets {
             match throttles::count(connection, &bucket.key, bucket.policy, now)? {
                 Counted::Free => {}
                 Counted::Began => began.push(bucket.place),
-                // The owner's network passes the wait of all others.
+                // A known network is exempt from the wait of all networks together.
                 Counted::Waits(_)
                     if bucket.place == ANYWHERE && is_known_network(connection, user_id, (origin, now))? => {}
                 Counted::Waits(wait) => {
@@ -171,7 +172,7 @@ impl Buckets {
     }
 }
 
-/// The counts that one proof goes by, as they stood when it came.
+/// The counts that apply to one proof, as they were when it came.
 pub(super) struct Guard {
     buckets: Buckets,
     source: FailedAttempts,
@@ -179,7 +180,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Returns how long no proof from there is looked at.
+    /// Returns how long proofs from this source are refused without a check.
     pub(super) fn wait(
         &self,
         connection: &mut PgConnection,
@@ -195,7 +196,7 @@ impl Guard {
         }
     }
 
-    /// Counts a wrong one, here and in the database.
+    /// Counts a wrong proof, here and in the database.
     pub(super) fn count(
         &mut self,
         connection: &mut PgConnection,
@@ -212,13 +213,13 @@ impl Guard {
         Ok(tally)
     }
 
-    /// Returns how many wrong ones there were from all sources that count together.
+    /// Returns the number of wrong proofs: that of the source or that of all sources together, whichever is higher.
     pub(super) fn failed(&self) -> i32 {
         self.source.count.max(self.anywhere.count)
     }
 
-    /// Forgets the wrong ones of this source after a right one. Those of other sources were somebody else's, and go by
-    /// time.
+    /// Resets the wrong proofs of this source after a right one. Those of other sources may be an attacker's, and
+    /// expire with time.
     pub(super) fn reset_failures(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         if self.source.count > 0 {
             throttles::forget(connection, &[&self.buckets.source.key])?;
@@ -227,26 +228,26 @@ impl Guard {
     }
 }
 
-/// The counts that one login goes by, for the name that was given.
+/// The counts that apply to one login, for the given name.
 pub(super) struct Throttle {
     buckets: Buckets,
-    /// The name, as the audit trail knows it.
+    /// The hash of the name, for the audit trail.
     identifier: Option<IdentifierHash>,
 }
 
-/// What a login may do.
+/// Whether a login may be checked.
 pub(super) enum Admission {
-    /// Its password is looked at.
+    /// Its password is checked.
     Admitted {
-        /// Whether there were wrong ones before, which a right one forgives.
+        /// Whether there were wrong ones before, which a right one resets.
         failed_before: bool,
     },
-    /// Nothing is looked at for so long.
+    /// No password is checked for this long.
     Wait(TimeDelta),
 }
 
 impl Throttle {
-    /// Names the counts of a login.
+    /// Selects the counts of a login.
     pub(super) fn of(core: &Core, identifier: &Identifier, origin: &RequestOrigin) -> Result<Self, UnknownKey> {
         Ok(Self {
             buckets: Buckets::of_passwords(core, identifier, origin)?,
@@ -254,7 +255,7 @@ impl Throttle {
         })
     }
 
-    /// Adds the name that was given.
+    /// Adds the hash of the given name to an event.
     pub(super) fn naming(&self, event: AuditEvent) -> AuditEvent {
         AuditEvent {
             identifier_hash: self.identifier,
@@ -262,7 +263,7 @@ impl Throttle {
         }
     }
 
-    /// Tells whether a password is looked at now.
+    /// Returns whether a password may be checked now.
     pub(super) fn admit(
         &self,
         connection: &mut PgConnection,
@@ -278,8 +279,9 @@ impl Throttle {
         })
     }
 
-    /// Counts a wrong password, and writes down the waits that it begins. Returns how long to wait if another one began
-    /// a wait a moment before; this one is then not told, nor counted on its account.
+    /// Counts a wrong password, and writes audit events for the waits that it begins. Returns how long to wait if a
+    /// concurrent attempt began a wait; the client then learns nothing about this one, and it is not counted on the
+    /// account.
     pub(super) fn count(
         &self,
         core: &Core,
@@ -297,15 +299,15 @@ impl Throttle {
         Ok(tally.remaining_wait)
     }
 
-    /// Forgives the wrong ones from this network after a right one. Those from elsewhere were somebody else's, and go
-    /// by time.
+    /// Resets the wrong passwords from this network after a right one. Those from other networks may be an attacker's,
+    /// and expire with time.
     pub(super) fn reset_failures(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         Ok(throttles::forget(connection, &[&self.buckets.source.key])?)
     }
 }
 
-/// Forgets the wrong second factors of an account whose factors are gone, from everywhere that a login of the last day
-/// came from: the owner who sets up the next factor does not wait for guesses at the old one.
+/// Resets the wrong second factors of an account whose factors were removed, for all networks that its logins
+/// of the last day came from: an owner who sets up the next factor must not wait because of guesses at the old one.
 pub(super) fn forget_codes(
     core: &Core,
     connection: &mut PgConnection,
@@ -327,15 +329,16 @@ fn codes_from(user_id: UserId, place: &str) -> String {
     format!("codes {} {place}", user_id.uuid())
 }
 
-/// Counts a wrong password on its account, if it is an account's, whatever it was given for. The hundredth in a row
-/// disables the password, and its owner is told. Of many at once, one is the hundredth: each holds the account.
+/// Counts a wrong password on its account, if the name has one, whatever request it came with. The hundredth
+/// consecutive one disables the password, and the owner is notified. Each of several concurrent ones locks the account,
+/// so exactly one is the hundredth.
 pub(super) fn count_on_account(
     core: &Core,
     connection: &mut PgConnection,
     user_id: Option<UserId>,
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
-    // A name that nobody has costs the same statement.
+    // A name without an account costs the same statement.
     let Some((id, in_a_row)) = users::count_wrong_password(connection, user_id)? else {
         return Ok(());
     };
@@ -350,8 +353,8 @@ pub(super) fn count_on_account(
     }
 }
 
-/// Hashes a name that was given, so that the audit trail tells guesses at one name from guesses at many and names
-/// nobody.
+/// Hashes a given name, so that the audit trail distinguishes guesses at one name from guesses at many without
+/// containing the name.
 pub(super) fn identifier_hash(core: &Core, identifier: &Identifier) -> Result<Option<IdentifierHash>, UnknownKey> {
     let hash = core
         .identifier_hasher

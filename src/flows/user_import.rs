@@ -1,7 +1,8 @@
-//! `vestibule users import`: accounts that were made elsewhere, with the passwords and authenticators their owners know.
+//! `vestibule users import`: accounts from another program, with the passwords and authenticators that their owners
+//! have.
 //!
-//! A batch of lines is one transaction, so a run that was cut off has made whole accounts only, and may be repeated: whoever
-//! is there is left as they are.
+//! A batch of lines is one transaction, so an interrupted run has made whole accounts only, and may be repeated:
+//! accounts that exist are left as they are.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
@@ -28,45 +29,45 @@ use crate::store::usernames::Claims;
 use crate::store::users::NewUser;
 use crate::store::{PgConnection, totp_factors, usernames, users};
 
-/// Most bytes of a line; whole descriptions have a few hundred.
+/// The maximum number of bytes of a line; a complete description has a few hundred.
 pub const MAX_LINE: usize = 16 * 1024;
-/// Most lines that are told of one by one, of each sort; further ones are counted.
+/// The maximum number of lines that are reported one by one, of each sort; further ones are only counted.
 const MAX_REPORTED: usize = 1000;
 
 /// One line of the file.
 pub struct ImportLine {
-    /// Its number, from 1.
+    /// The number of the line, from 1.
     pub number: u64,
-    /// What stands there; nothing, if it is longer than [`MAX_LINE`].
+    /// Its contents; `None` if it is longer than [`MAX_LINE`].
     pub text: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Something to tell of a line.
+/// A remark on a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineNote {
-    /// Its number, from 1.
+    /// The number of the line, from 1.
     pub line: u64,
     /// The member concerned, if it is about one.
     pub member: Option<&'static str>,
-    /// What is the matter, without any value.
+    /// What is wrong, without any value.
     pub reason: String,
 }
 
-/// What became of all lines so far.
+/// The results of all lines so far.
 #[derive(Clone, Debug, Default)]
 pub struct ImportReport {
-    /// Accounts made, or that would be made.
+    /// Accounts that were made, or would be.
     pub imported: u64,
-    /// Lines whose account is there already, by either name.
+    /// Lines whose account exists, with either name.
     pub present: u64,
-    /// Lines of which nothing was made.
+    /// Lines that were refused.
     pub failed: u64,
-    /// Of lines whose account is there, those that give it another name than it has. Not all, if there are very many.
+    /// Of lines whose account exists: those that give it another name than it has. Truncated if there are very many.
     pub differing: Vec<LineNote>,
-    /// Of lines whose account was made, or would be, those that name roles for an address that is not verified: the account
-    /// has none. Not all, if there are very many.
+    /// Of lines whose account was made, or would be: those that name roles although the address is not verified. The
+    /// account has no roles. Truncated if there are very many.
     pub without_roles: Vec<LineNote>,
-    /// What is wrong with the lines that failed. Not all, if there are very many.
+    /// What is wrong with the refused lines. Truncated if there are very many.
     pub faults: Vec<LineNote>,
 }
 
@@ -75,9 +76,9 @@ pub struct UserImport {
     core: Arc<Core>,
     dry_run: bool,
     origin: RequestOrigin,
-    /// In a dry run, the names that the lines before would have taken.
+    /// In a dry run, the names that the previous lines would have taken.
     taken: HashSet<u64>,
-    /// What became of the lines taken so far.
+    /// The results of the lines so far.
     pub report: ImportReport,
 }
 
@@ -90,12 +91,12 @@ struct Prepared {
     roles_dropped: bool,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Default)]
 struct Outcome {
     made: Vec<usize>,
     differing: Vec<LineNote>,
-    /// Lines that ask for a name which another account gave up lately.
+    /// Lines with a name that another account has given up recently.
     resting: Vec<LineNote>,
     /// The names that may be taken.
     claims: Claims,
@@ -114,7 +115,7 @@ impl UserImport {
         }
     }
 
-    /// Takes lines, all or, on a fault, none.
+    /// Imports lines, all or, on a fault, none.
     ///
     /// # Errors
     ///
@@ -188,7 +189,7 @@ impl UserImport {
     }
 }
 
-/// Reads a line, and seals what is secret in it to the rows it will have.
+/// Reads a line, and seals the secrets in it to their future rows.
 fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<Prepared, InvalidInput>, Fault> {
     let too_long = || InvalidInput::of("", "is longer than 16 KiB");
     let members = match line.text.as_ref().ok_or_else(too_long).and_then(|text| read(text)) {
@@ -216,7 +217,7 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
         })
     };
     let secret = imported.totp_secret.as_ref();
-    // Whoever reads an address that nobody has proven could take the account over, with its roles.
+    // The reader of an unverified address may not be the intended user, and could get the account with its roles.
     let verified = imported.email_verified || imported.names.email.is_none();
     let (roles, dropped) = if verified {
         (imported.roles, Vec::new())
@@ -258,7 +259,7 @@ fn read(text: &[u8]) -> Result<UserMembers, InvalidInput> {
     Ok(members)
 }
 
-/// Says what is wrong by the member. serde's own words repeat values, so only their safe parts are used.
+/// Describes an error by its member. serde's messages repeat values, so only their safe parts are used.
 fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
     if !error.is_data() {
         return InvalidInput::of("", "is not valid JSON");
@@ -274,13 +275,13 @@ fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
             let name: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
             InvalidInput::of("", format!("the member {name} is not known"))
         }
-        "duplicate field" => InvalidInput::of(UserMembers::pointer(name), "stands there twice"),
+        "duplicate field" => InvalidInput::of(UserMembers::pointer(name), "is given twice"),
         "missing field" => InvalidInput::of(UserMembers::pointer(name), "is missing"),
         _ => InvalidInput::of(UserMembers::pointer(path), "has the wrong type"),
     }
 }
 
-/// Tells which accounts of a batch are to be made: those of which nobody has a name, in the table or earlier in the batch.
+/// Decides which accounts of a batch are made: those whose names are free, both in the table and in the lines before.
 fn decide(connection: &mut PgConnection, batch: &[Prepared], now: DateTime<Utc>) -> Result<Outcome, Fault> {
     let names = || batch.iter().map(|prepared| &prepared.user.names);
     let emails: Vec<&str> = names().filter_map(email).collect();
@@ -302,7 +303,7 @@ fn decide(connection: &mut PgConnection, batch: &[Prepared], now: DateTime<Utc>)
                 outcome.resting.push(LineNote {
                     line: prepared.line,
                     member: Some("username"),
-                    reason: "was given up by another account lately, and rests".to_owned(),
+                    reason: "was given up by another account recently and is still reserved".to_owned(),
                 });
             }
             Presence::Absent => {
@@ -313,14 +314,14 @@ fn decide(connection: &mut PgConnection, batch: &[Prepared], now: DateTime<Utc>)
             Presence::Differing(member) => outcome.differing.push(LineNote {
                 line: prepared.line,
                 member: Some(member),
-                reason: "is not that of the account that is there".to_owned(),
+                reason: "is not that of the existing account".to_owned(),
             }),
         }
     }
     Ok(outcome)
 }
 
-/// The names of accounts, to be found by either.
+/// The names of accounts, indexed by both.
 #[derive(Default)]
 struct KnownNames<'a> {
     by_email: HashMap<&'a str, &'a AccountNames>,
@@ -348,13 +349,13 @@ impl<'a> KnownNames<'a> {
     }
 }
 
-/// Whether there is an account that has one of two names.
+/// Whether an account has one of two names.
 enum Presence {
-    /// There is not.
+    /// None has.
     Absent,
-    /// There is.
+    /// One has.
     Present,
-    /// There is, but the other name that the line gives is not its own: this member.
+    /// One has, but the other name that the line gives is not its name: this member.
     Differing(&'static str),
 }
 
@@ -366,7 +367,7 @@ fn username(names: &AccountNames) -> Option<&str> {
     names.username.as_ref().map(Username::as_str)
 }
 
-/// Makes accounts with what belongs to them, and leaves out those whose name was taken at this very moment.
+/// Makes accounts with their factors, except those whose name was taken by a concurrent request.
 fn insert(
     core: &Core,
     connection: &mut PgConnection,
@@ -400,7 +401,7 @@ fn insert(
     Ok(outcome)
 }
 
-/// Returns what stands for each name in the memory of a dry run: eight bytes, however long the name is.
+/// Returns a hash for each name, for the memory of a dry run: eight bytes, however long the name is.
 fn keys(names: &AccountNames) -> impl Iterator<Item = u64> {
     let key = |kind: &str, name: &str| {
         let mut hasher = DefaultHasher::new();
@@ -430,10 +431,7 @@ mod tests {
             ("{\"password_hash\":\"secret\\u12\"}", "|is not valid JSON"),
             ("{\"password_hash\":\"secret\"}{}", "|has more than one JSON object"),
             ("{\"email\":\"secret\"}", "/password_hash|is missing"),
-            (
-                "{\"email\":\"secret\",\"email\":\"secret\"}",
-                "/email|stands there twice",
-            ),
+            ("{\"email\":\"secret\",\"email\":\"secret\"}", "/email|is given twice"),
             ("{\"password_hash\":1234}", "/password_hash|has the wrong type"),
             ("{\"password_hash\":null}", "/password_hash|has the wrong type"),
             (

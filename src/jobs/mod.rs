@@ -1,7 +1,7 @@
-//! What is done without being asked, by every instance alike; the database decides who wins.
+//! Background jobs. Every instance runs all of them; the database decides which instance does a piece of work.
 //!
-//! A job comes to rest between two pieces of work when the process stops: a mail that is half handed over would be sent
-//! once more.
+//! When the process stops, a job finishes its current piece of work: a mail whose handover was interrupted would be
+//! sent again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use crate::domain::message::Channel;
 use crate::flows::{Core, db_metrics, outbox, retention, signing_keys};
 use crate::metrics;
 
-/// How often the signing keys are looked at: a rotation is followed by every instance within ten seconds.
+/// How often the signing keys are read: all instances follow a rotation within ten seconds.
 const KEYS_EVERY: Duration = Duration::from_secs(5);
-/// How often the outbox is looked at: somebody is waiting for a code.
+/// How often the outbox is read: users are waiting for codes.
 const OUTBOX_EVERY: Duration = Duration::from_secs(1);
 
-/// How often what is of no use any more is looked for, and how long to rest between batches of it.
+/// How often expired rows are looked for, and the pause between batches.
 const RETENTION_EVERY: Duration = Duration::from_mins(10);
 const RETENTION_PAUSE: Duration = Duration::from_millis(200);
 
-/// How often what operators see of the database is looked at.
+/// How often the metrics of the database are updated.
 const DB_METRICS_EVERY: Duration = Duration::from_secs(10);
 
-/// Tells jobs that the process stops.
+/// Notifies jobs that the process stops.
 pub type Stopping = watch::Receiver<bool>;
 
-/// Does all jobs until the process stops.
+/// Runs all jobs until the process stops.
 pub async fn run(core: Arc<Core>, stopping: Stopping) {
     tokio::join!(
         tend_signing_keys(&core, stopping.clone()),
@@ -43,7 +43,7 @@ async fn tend_signing_keys(core: &Arc<Core>, mut stopping: Stopping) {
         match signing_keys::tend(core).await {
             Ok(()) => done(core, "signing_keys"),
             Err(fault) => {
-                tracing::warn!(error = %fault, "the signing keys could not be looked at; the ones in memory stay in use");
+                tracing::warn!(error = %fault, "the signing keys could not be read; the ones in memory stay in use");
             }
         }
         if stops_within(&mut stopping, KEYS_EVERY).await {
@@ -52,7 +52,7 @@ async fn tend_signing_keys(core: &Arc<Core>, mut stopping: Stopping) {
     }
 }
 
-/// Sends what is due, each channel by itself: a mail server that is slow holds no text message up.
+/// Sends due messages, each channel by itself, so that a slow mail server delays no text messages.
 async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
     let job = match channel {
         Channel::Email => "outbox_email",
@@ -67,7 +67,7 @@ async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
             Ok(0) => OUTBOX_EVERY,
             Ok(_) => Duration::ZERO,
             Err(fault) => {
-                tracing::warn!(error = %fault, channel = channel.as_str(), "the outbox could not be looked at");
+                tracing::warn!(error = %fault, channel = channel.as_str(), "the outbox could not be read");
                 KEYS_EVERY
             }
         };
@@ -77,7 +77,7 @@ async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
     }
 }
 
-/// Deletes what is of no use any more, a little at a time.
+/// Deletes expired rows, one batch after the other.
 async fn delete_expired(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
         let pause = match retention::delete_expired(core).await {
@@ -97,12 +97,12 @@ async fn delete_expired(core: &Arc<Core>, mut stopping: Stopping) {
     }
 }
 
-/// Looks at what the database holds, for operators.
+/// Updates the metrics of the database.
 async fn update_db_metrics(core: &Arc<Core>, mut stopping: Stopping) {
     loop {
         match db_metrics::update(core).await {
             Ok(()) => done(core, "db_metrics"),
-            Err(fault) => tracing::debug!(error = %fault, "what operators see of the database could not be looked at"),
+            Err(fault) => tracing::debug!(error = %fault, "the metrics of the database could not be updated"),
         }
         if stops_within(&mut stopping, DB_METRICS_EVERY).await {
             return;
@@ -110,16 +110,16 @@ async fn update_db_metrics(core: &Arc<Core>, mut stopping: Stopping) {
     }
 }
 
-/// Notes that a job came to its end, so that one that does not any more is seen.
+/// Records that a job has finished a run, so that one that does not any longer is noticed.
 fn done(core: &Core, job: &'static str) {
     metrics::job_done(job, core.clock.now().timestamp());
 }
 
-/// Waits, and tells whether the process stops meanwhile.
+/// Waits, and returns whether the process stops in the meantime.
 pub(crate) async fn stops_within(stopping: &mut Stopping, pause: Duration) -> bool {
     tokio::select! {
         biased;
-        // The sender goes with the process.
+        // The watch sender is dropped when the process stops.
         _ = stopping.wait_for(|stops| *stops) => true,
         () = tokio::time::sleep(pause) => false,
     }

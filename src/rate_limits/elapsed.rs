@@ -1,7 +1,7 @@
 //! The time that limits count in: it never runs backwards.
 //!
-//! The service's clock may be set back, by hand or by a time server. A limit that believed it would refuse everybody until the
-//! clock has caught up; here a step back is no time at all, and time goes on from there.
+//! The service's clock may be set back, by hand or by a time server. A limit that used it directly would refuse every
+//! request until the clock has caught up. Here a step back counts as no time, and counting continues from there.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::clock::Clock;
 
-/// After so long every quota is whole again. A test moves the clock by centuries, which the sum below could not hold.
+/// After this long every quota is full again. A test moves the clock by centuries, which would overflow the sum below.
 const LONGEST_STEP: Duration = Duration::from_hours(24);
 
 /// Time since the limits were made.
@@ -44,7 +44,7 @@ impl governor::clock::Clock for Elapsed {
 
     fn now(&self) -> Duration {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        // Read while it is held: readings are in order.
+        // Read under the lock, so that readings are in order.
         let now = self.clock.now();
         let passed = (now - reading.at).to_std().unwrap_or_default().min(LONGEST_STEP);
         reading.elapsed += passed;

@@ -15,17 +15,17 @@ use governor::{Quota, RateLimiter};
 use super::elapsed::Elapsed;
 use super::{QuotaPolicy, Remaining};
 
-/// Most keys that one policy remembers.
+/// The maximum number of keys that one policy remembers.
 pub(super) const MOST_KEYS: usize = 50_000;
 
-/// Counts by key (the generic cell rate algorithm: a burst of the whole quota, which fills again evenly over the window).
+/// Counts by key (the generic cell rate algorithm: a burst of the whole quota, which refills evenly over the window).
 pub(super) struct Limiter<K: Hash + Eq + Clone> {
     policy: QuotaPolicy,
     limiter: RateLimiter<K, Bounded<K>, Elapsed, StateInformationMiddleware>,
 }
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
-    /// Makes a limiter that allows `factor` times what the policy says.
+    /// Makes a limiter that allows `factor` times the quota of the policy.
     pub(super) fn new(policy: QuotaPolicy, factor: u32, elapsed: &Elapsed) -> Self {
         let allowed = NonZeroU32::new(policy.quota * factor).unwrap_or(NonZeroU32::MIN);
         let each = Duration::from_secs(policy.window.into()) / allowed.get();
@@ -41,7 +41,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         }
     }
 
-    /// Counts one. Refused ones do not count: nobody prolongs a wait.
+    /// Counts a request. Refused requests do not count, so they do not prolong a wait.
     pub(super) fn check(&self, key: &K) -> Result<Remaining, (Remaining, TimeDelta)> {
         let left = |remaining, reset| Remaining {
             policy: self.policy,
@@ -63,14 +63,14 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 }
 
-/// Rounded up: who comes at that second comes late enough.
+/// Rounded up, so that a client that retries at that second is not refused again.
 fn seconds(duration: Duration) -> i64 {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     i64::try_from(whole).unwrap_or(i64::MAX)
 }
 
-/// Forgets everybody when there are too many: each of so many senders then gets one quota more, which is little beside what
-/// they have together.
+/// Forgets all keys when there are too many. Each sender then gets one more quota, which is little compared to what so
+/// many senders have together.
 struct Bounded<K>(HashMapStateStore<K>);
 
 impl<K: Hash + Eq + Clone> Default for Bounded<K> {

@@ -1,8 +1,8 @@
-//! How often one address, one session and one service client may ask, counted in each process.
+//! How often one client address, one session and one service client may call, counted in each process.
 //!
-//! These limits are about fairness: no single sender takes what all others need. They are generous, since offices, carriers
-//! and servers that render pages share addresses; what stops guessing are the counts in the database, which belong to
-//! accounts and are shared by all instances. Memory is bounded, whatever arrives.
+//! These limits are about fairness: no client may use up what all others need. They are generous, since offices,
+//! carriers and servers that render pages share addresses. Guessing is stopped by the counts in the database, which
+//! belong to accounts and are shared by all instances. Memory is bounded for any traffic.
 
 mod elapsed;
 mod limiter;
@@ -19,45 +19,45 @@ use crate::domain::clock::Clock;
 use crate::domain::network::{network_of, real_address};
 use crate::metrics;
 
-/// How much more a site of 65,536 networks may ask for than one of them.
+/// How many times the quota of one network a site of 65,536 networks has.
 const SITE_FACTOR: u32 = 16;
-/// How much more `vestibule dev` allows: test suites are one address.
+/// How many times the quota `vestibule dev` allows: a test suite sends everything from one address.
 const RELAXED_FACTOR: u32 = 100;
 
-/// So many in so long, in the words of the `RateLimit-Policy` field.
+/// A quota and its window, as in the `RateLimit-Policy` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaPolicy {
-    /// What the answer's fields call it.
+    /// The name in the fields of the answer.
     pub name: &'static str,
-    /// How many.
+    /// The number of requests.
     pub quota: u32,
-    /// In how many seconds.
+    /// The window in seconds.
     pub window: u32,
 }
 
-/// What a request asks for, as far as limits go.
+/// The kind of a request, for limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The first door.
+    /// A login.
     Login,
-    /// New accounts.
+    /// A registration.
     Register,
-    /// The second door, and codes for it.
+    /// A second factor, or a code to be sent for it.
     SecondFactor,
-    /// A session goes on.
+    /// A refresh of a session.
     Refresh,
-    /// Something that mails a link to somebody who is not signed in.
+    /// A link that is mailed on the request of a client that is not signed in.
     Mail,
-    /// A token from a mail is presented.
+    /// A token from a mail.
     LinkToken,
-    /// A service client's credentials were wrong.
+    /// Wrong credentials of a service client.
     WrongClient,
     /// Everything else.
     Ordinary,
 }
 
 impl Scope {
-    /// Returns the name under which refusals are counted.
+    /// Returns the label under which refusals are counted.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Login => "login",
@@ -72,7 +72,7 @@ impl Scope {
     }
 }
 
-/// What one address may do; every policy of a scope holds.
+/// The limits of one address; all policies of a scope apply.
 pub const ADDRESS: [(Scope, QuotaPolicy); 9] = [
     (Scope::Login, policy("login", 60, 60)),
     (Scope::Register, policy("register", 30, 300)),
@@ -84,9 +84,9 @@ pub const ADDRESS: [(Scope, QuotaPolicy); 9] = [
     (Scope::WrongClient, policy("wrong-client", 10, 60)),
     (Scope::Ordinary, policy("ordinary", 1200, 60)),
 ];
-/// What one session may do.
+/// The limit of one session.
 pub const SESSION: QuotaPolicy = policy("session", 30, 60);
-/// What one service client may do.
+/// The limit of one service client.
 pub const SERVICE_CLIENT: QuotaPolicy = policy("service-client", 100, 1);
 
 const fn policy(name: &'static str, quota: u32, window: u32) -> QuotaPolicy {
@@ -96,26 +96,26 @@ const fn policy(name: &'static str, quota: u32, window: u32) -> QuotaPolicy {
 /// What is left of one quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remaining {
-    /// Of which.
+    /// The policy.
     pub policy: QuotaPolicy,
-    /// How many more are let through at once.
+    /// How many more requests are allowed at once.
     pub remaining: u32,
-    /// Seconds until the next one is let through, if none is left, and until all of it is there again otherwise.
+    /// Seconds until the next request is allowed, if none is left; otherwise until the whole quota is available again.
     pub reset: i64,
 }
 
-/// What became of a request that was counted.
+/// The result of counting a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// What is left, of each policy that was looked at.
+    /// What is left, for each policy that was checked.
     pub quotas: Vec<Remaining>,
-    /// How long to wait, if it is refused.
+    /// How long to wait, if the request is refused.
     pub wait: Option<TimeDelta>,
 }
 
 /// The limits of one process.
 pub struct RateLimits {
-    /// Absent when something in front limits addresses.
+    /// Absent if a proxy in front limits addresses.
     addresses: Option<Vec<AddressLimit>>,
     sessions: Limiter<Uuid>,
     service_clients: Limiter<Uuid>,
@@ -144,13 +144,13 @@ impl RateLimits {
         }
     }
 
-    /// Counts a request of an address.
+    /// Counts a request from an address.
     pub fn address(&self, scope: Scope, address: IpAddr) -> Verdict {
         let mut verdict = Verdict::default();
         let (network, site) = (own_network(address), network_of(address));
         let limits = self.addresses.iter().flatten().filter(|limit| limit.scope == scope);
         for limit in limits {
-            // The line first: who is refused there takes nothing from the neighbours.
+            // The network first: a request that is refused there takes nothing from the site's quota.
             let outcome = limit.networks.check(&network).and_then(|left| match network {
                 IpAddr::V6(_) => limit.sites.check(&site).map(|_site| left),
                 IpAddr::V4(_) => Ok(left),
@@ -169,26 +169,26 @@ impl RateLimits {
         verdict
     }
 
-    /// Counts a request of a session; tells how long it has to wait, if it asks too often.
+    /// Counts a request of a session. Returns how long it has to wait, if it calls too often.
     pub fn session(&self, id: Uuid) -> Option<TimeDelta> {
         refused("session", self.sessions.check(&id))
     }
 
-    /// Counts a request of a service client; tells how long it has to wait, if it asks too often.
+    /// Counts a request of a service client. Returns how long it has to wait, if it calls too often.
     pub fn service_client(&self, id: Uuid) -> Option<TimeDelta> {
         refused("service_client", self.service_clients.check(&id))
     }
 }
 
-/// Returns how long somebody has to wait who is refused.
+/// Returns how long a refused client has to wait.
 fn refused(scope: &'static str, checked: Result<Remaining, (Remaining, TimeDelta)>) -> Option<TimeDelta> {
     let (_left, wait) = checked.err()?;
     metrics::rate_limited(scope);
     Some(wait)
 }
 
-/// Returns what one customer's line has at least: an IPv4 address, or the /64 of an IPv6 one, whose machines choose the rest
-/// of it as they like (RFC 8981).
+/// Returns the smallest network that one customer has: an IPv4 address, or the /64 of an IPv6 address, whose machines
+/// choose the remaining bits freely (RFC 8981).
 fn own_network(address: IpAddr) -> IpAddr {
     match real_address(address) {
         IpAddr::V4(address) => address.into(),

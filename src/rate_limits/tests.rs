@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 
-/// A clock that stands still until it is moved, and that can be set back.
+/// A clock that stands still until the test moves it, also backwards.
 struct Hand(Mutex<DateTime<Utc>>);
 
 impl Clock for Hand {
@@ -26,7 +26,7 @@ fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// Asks until it is refused, or so often; returns how many were let through.
+/// Sends requests until one is refused, at most `at_most`; returns how many were allowed.
 fn ask(limits: &RateLimits, scope: Scope, from: &str, at_most: u32) -> u32 {
     let from = address(from);
     let refused = |_: &u32| limits.address(scope, from).wait.is_some();
@@ -40,7 +40,7 @@ fn an_address_gets_its_quota_and_then_a_share_each_second() {
     assert_eq!(ask(&limits, Scope::Login, "203.0.113.8", 1000), 60, "a neighbour");
     let wait = limits.address(Scope::Login, address("203.0.113.7")).wait;
     assert_eq!(wait, Some(TimeDelta::seconds(1)));
-    // Those refused in between have not prolonged it.
+    // The refused requests have not prolonged the wait.
     advance(1);
     assert_eq!(ask(&limits, Scope::Login, "203.0.113.7", 1000), 1);
     advance(60);
@@ -56,7 +56,7 @@ fn every_policy_of_a_scope_holds() {
         made += ask(&limits, Scope::Register, "203.0.113.7", 1000);
         advance(300);
     }
-    // Thirty each time, if it were not for the day.
+    // Thirty each time, if it were not for the daily limit.
     assert!((300..=331).contains(&made), "{made}");
 }
 
@@ -72,7 +72,7 @@ fn ipv6_counts_by_the_line_and_by_the_site() {
     let site: u32 = (2..0xff)
         .map(|line| ask(&limits, Scope::Login, &format!("2001:db8:1:{line:x}::1"), 1000))
         .sum();
-    assert_eq!(site, 60 * (SITE_FACTOR - 1), "those refused by line took nothing");
+    assert_eq!(site, 60 * (SITE_FACTOR - 1), "those refused by network took nothing");
     assert_eq!(ask(&limits, Scope::Login, "2001:db8:2::1", 1000), 60, "another site");
     assert_eq!(ask(&limits, Scope::Login, "::ffff:203.0.113.7", 1000), 60);
     assert_eq!(ask(&limits, Scope::Login, "203.0.113.7", 1000), 0, "the same one");

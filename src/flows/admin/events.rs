@@ -1,4 +1,4 @@
-//! The audit trail, as operators read it.
+//! The audit trail, for operators.
 
 use std::sync::Arc;
 
@@ -8,11 +8,7 @@ use crate::flows::page::Page;
 use crate::flows::{Core, Fault};
 use crate::store::audit_events;
 
-/// Lists what happened that a filter lets through, newest first.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Lists the events that match a filter, newest first.
 pub async fn list(
     core: &Arc<Core>,
     filter: EventFilter,

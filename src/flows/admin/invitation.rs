@@ -1,7 +1,7 @@
-//! Accounts that operators make: without a password, until somebody sets one with a link that counts for a day.
+//! Accounts that operators make: without a password, until their owner sets one with a link that is valid for a day.
 //!
-//! So no operator ever knows or chooses a password (ASVS 6.4.1, 6.4.6). The link goes out by mail; on the command line it
-//! may be printed instead, which is how the first administrator comes in where no mail is sent.
+//! So no operator ever knows or chooses a user's password (ASVS 6.4.1, 6.4.6). The link is sent by mail. The command
+//! line can print it instead, which is how the first administrator gets access in a deployment without mail.
 
 use std::sync::Arc;
 
@@ -24,13 +24,14 @@ use crate::store::{PgConnection, managed_users, usernames};
 /// An account to be made.
 #[derive(Clone)]
 pub struct NewAccount {
-    /// Where its owner is reached.
+    /// The address of its owner.
     pub email: Email,
-    /// What else it is found by.
+    /// Another name to sign in with.
     pub username: Option<Username>,
-    /// What its owner may do.
+    /// The roles of the account.
     pub roles: Vec<String>,
-    /// Whether roles may be granted although nobody has proven the address. On the command line only, and said aloud there.
+    /// Whether roles may be granted although the address is not verified. Possible on the command line only, where it
+    /// takes an explicit option.
     pub unverified: bool,
     /// The language of messages.
     pub locale: Locale,
@@ -38,32 +39,32 @@ pub struct NewAccount {
     pub way: Way,
 }
 
-/// How the link that sets the first password reaches its reader.
+/// How the link that sets the first password reaches its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// By mail.
+    /// Sent by mail.
     Mail,
-    /// By the operator's hands.
+    /// Shown to the operator, who passes it on.
     Shown,
 }
 
-/// What became of the wish for an account.
+/// The result of a request for an account.
 #[must_use]
 pub enum Invitation {
     /// It was made.
     Made {
         /// The account.
         account: Box<ManagedUser>,
-        /// The link, where it was not mailed.
+        /// The link, unless it was mailed.
         link: Option<String>,
-        /// Until when that counts.
+        /// When the link expires.
         expires_at: DateTime<Utc>,
     },
     /// Another account has the address.
     EmailTaken,
-    /// Another account has the name, or gave it up lately.
+    /// Another account has the name, or gave it up recently.
     UsernameTaken,
-    /// It was refused.
+    /// The request was refused.
     Refused(AdminRefusal),
 }
 

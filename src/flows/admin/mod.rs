@@ -1,8 +1,9 @@
-//! Operators' work, behind two doors: `/admin` for administrators, and the command line for whoever can run the program.
+//! Operators' work: under `/admin` for administrators, and on the command line for operators who can run the program.
 //!
-//! Every change is one transaction that holds, in this order, the turn of operators' changes, the administrator's own row
-//! and session, and the account concerned; so a demoted or disabled administrator does nothing more, and of two who would
-//! remove each other one is refused. What was done, to whom and by whom is written in the same transaction.
+//! Every change is one transaction that locks, in this order: the turn of operators' changes, the administrator's own
+//! row and session, and the account concerned. So a demoted or disabled administrator can change nothing further, and
+//! if two administrators remove each other at the same time, one of them is refused. The same transaction records what
+//! was done, to which account and by which operator.
 
 pub mod events;
 pub mod invitation;
@@ -27,11 +28,11 @@ use crate::store::{PgConnection, managed_users};
 /// Whether a caller may do operators' work.
 #[must_use]
 pub enum Standing {
-    /// They may.
+    /// The caller is an administrator.
     Administrator,
-    /// They lack the role.
+    /// The caller lacks the role.
     NotAdministrator,
-    /// They have the role, but have not proven enough to use it.
+    /// The caller has the role, but the presented token does not show enough proofs to use it.
     StepUpRequired(Demand),
 }
 
@@ -41,12 +42,8 @@ const REQUIRED: Requirement = Requirement {
     recent: None,
 };
 
-/// Tells whether a caller may do operators' work: the presented token and the account both have the role, and the token
-/// shows two factors. A refusal is written down.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Checks whether a caller may do operators' work: both the presented token and the account have the role, and the
+/// token shows two factors. A refusal is written to the audit trail.
 pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin) -> Result<Standing, Fault> {
     let (standing, reason) = if !caller.authority.is_administrator() {
         (Standing::NotAdministrator, "not_an_administrator")
@@ -68,16 +65,16 @@ pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin
     Ok(standing)
 }
 
-/// Who does operators' work.
+/// The author of a change: an administrator or the command line.
 #[derive(Clone)]
 pub struct Operator {
-    /// The administrator; nobody: the command line.
+    /// The administrator's session; `None` for the command line.
     administrator: Option<SessionKey>,
     origin: RequestOrigin,
 }
 
 impl Operator {
-    /// An administrator who is signed in.
+    /// A signed-in administrator.
     pub const fn administrator(caller: &Caller, origin: RequestOrigin) -> Self {
         Self {
             administrator: Some(caller.key()),
@@ -85,7 +82,7 @@ impl Operator {
         }
     }
 
-    /// Whoever runs the program.
+    /// The command line.
     pub fn command_line(core: &Core) -> Self {
         Self {
             administrator: None,
@@ -102,7 +99,7 @@ impl Operator {
         }
     }
 
-    /// Tells whether it is an administrator's own account.
+    /// Returns whether an account is the administrator's own.
     fn is(&self, id: UserId) -> bool {
         self.id() == Some(id)
     }
@@ -111,8 +108,8 @@ impl Operator {
         self.administrator.map(|key| key.user_id)
     }
 
-    /// Where messages about the work come from: the person who reads them is told what was done, and not from where an
-    /// administrator did it.
+    /// The origin that messages about the change show. Their reader learns what was done, but not from which address
+    /// and program the administrator did it.
     fn shown_origin(&self) -> RequestOrigin {
         RequestOrigin {
             ip: None,
@@ -122,24 +119,25 @@ impl Operator {
     }
 }
 
-/// Why an operator's change is not made.
+/// Why an operator's change is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminRefusal {
-    /// The caller is no administrator any more.
+    /// The caller is not an administrator any longer.
     NotAdministrator,
-    /// There is no such account.
+    /// There is no account with this id.
     UnknownUser,
-    /// Administrators cannot lock themselves out. Since whoever removes another one stays, the last one cannot be removed.
+    /// Administrators cannot lock themselves out. Since an administrator who removes another one remains, the last one
+    /// cannot be removed.
     OwnAccount,
-    /// The roles that would come of it cannot be.
+    /// The resulting roles are not valid.
     Roles(&'static str),
-    /// Roles would be granted to an account whose address nobody has proven: the reader of that mail box, whoever it is,
-    /// could take the account over.
+    /// Roles would be granted to an account with an unverified address: its reader, who may not be the intended user,
+    /// could get the account.
     UnverifiedAddress,
 }
 
 impl AdminRefusal {
-    /// Returns the fixed word for the audit trail; nothing for what is no attempt at anything.
+    /// Returns the reason for the audit trail; `None` if the refusal is not recorded.
     const fn reason(self) -> Option<&'static str> {
         match self {
             Self::NotAdministrator => Some("not_an_administrator"),
@@ -158,7 +156,7 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Takes the turn, and looks once more whether the administrator still is one.
+    /// Takes the turn, and checks again that the administrator still has the role.
     pub(super) fn begin(&self, connection: &mut PgConnection) -> Result<Result<(), AdminRefusal>, Fault> {
         managed_users::take_turn(connection)?;
         let Some(key) = self.operator.administrator else {
@@ -172,7 +170,8 @@ impl Work<'_> {
         Ok(Err(AdminRefusal::NotAdministrator))
     }
 
-    /// Writes down what was done to an account, or to the deployment; and the events that its owner knows such things by.
+    /// Writes the audit event of an operator's change to an account or to the deployment, and the account's own events
+    /// for it.
     pub(super) fn record(
         &self,
         connection: &mut PgConnection,
@@ -189,7 +188,7 @@ impl Work<'_> {
         Ok(self.core.audit(connection, &events, &self.operator.origin, self.now)?)
     }
 
-    /// Writes down what was asked for and not done.
+    /// Writes the audit event of a refused request.
     fn record_refusal(
         &self,
         connection: &mut PgConnection,
@@ -204,8 +203,8 @@ impl Work<'_> {
         Ok(self.core.audit(connection, &[event], &self.operator.origin, self.now)?)
     }
 
-    /// Refuses what would lock an administrator out by mistake, and with the last one everybody. The command line may do it,
-    /// since it is the way back in.
+    /// Prevents an administrator from locking themselves out by mistake, which in the case of the last one would leave
+    /// none. The command line may do it, since it is the way to recover.
     fn may_remove(&self, subject: &ManagedUser) -> Result<(), AdminRefusal> {
         if self.operator.is(subject.user.id) {
             Err(AdminRefusal::OwnAccount)
@@ -214,7 +213,8 @@ impl Work<'_> {
         }
     }
 
-    /// Ends all sessions of an account, pending ones included, and what waits on it. Returns what to write down about that.
+    /// Ends all sessions of an account, including pending ones, and removes what is pending on it. Returns the audit
+    /// events to write.
     fn end_sessions(
         &self,
         connection: &mut PgConnection,
@@ -226,7 +226,7 @@ impl Work<'_> {
     }
 }
 
-/// Makes a change of one account in one transaction.
+/// Makes a change to one account in one transaction.
 async fn change<T: Send + 'static>(
     core: &Arc<Core>,
     operator: &Operator,

@@ -1,4 +1,4 @@
-//! What operators do with accounts that are there.
+//! Operators' changes to existing accounts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::store::{
     PgConnection, link_tokens, managed_users, recovery_codes, sent_code_factors, sessions, totp_factors, users,
 };
 
-/// Accounts that are looked for at a time.
+/// Accounts in one query.
 const SIGNED_OUT_AT_ONCE: i64 = 200;
 
 /// An account with the state of its second factors.
@@ -31,10 +31,6 @@ pub struct ListedAccount {
 }
 
 /// Finds an account.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<ListedAccount>, Fault> {
     core.db
         .read("admin.find_user", move |connection| {
@@ -46,10 +42,6 @@ pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<Lis
 }
 
 /// Lists accounts, newest first.
-///
-/// # Errors
-///
-/// Returns faults only.
 pub async fn list(
     core: &Arc<Core>,
     query: UserQuery,
@@ -66,7 +58,7 @@ pub async fn list(
         .await
 }
 
-/// Adds the state of second factors: three statements, for however many accounts.
+/// Adds the state of second factors: three statements for any number of accounts.
 fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Result<Vec<ListedAccount>, Fault> {
     let ids: Vec<UserId> = accounts.iter().map(|account| account.user.id).collect();
     if ids.is_empty() {
@@ -79,7 +71,7 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
         let user = &account.user;
         FactorSummary {
             totp: apps.contains(&user.id),
-            // Mail counts only as long as the account's address is known to be the owner's.
+            // Mail counts only while the account's address is verified.
             email: user.verified_email().is_some() && sent.contains(&(user.id, Channel::Email)),
             phone: sent.contains(&(user.id, Channel::Sms)),
             recovery_codes_remaining: codes.get(&user.id).copied().unwrap_or_default(),
@@ -92,22 +84,19 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
     Ok(listed.collect())
 }
 
-/// What to change about an account; what is `None` stays.
+/// The changes to an account; `None` leaves a member as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Update {
-    /// Whether it is kept out.
+    /// Whether the account is disabled.
     pub disabled: Option<bool>,
     /// Its roles.
     pub roles: Option<RolesChange>,
-    /// Whether roles may be granted although nobody has proven the address. On the command line only, and said aloud there.
+    /// Whether roles may be granted although the address is not verified. Possible on the command line only, where it
+    /// takes an explicit option.
     pub unverified: bool,
 }
 
-/// Changes an account. One that is disabled is out at once; roles are in the tokens from the next refresh on.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Changes an account. Disabling ends its sessions at once; roles appear in tokens from the next refresh on.
 pub async fn update(
     core: &Arc<Core>,
     operator: &Operator,
@@ -119,7 +108,7 @@ pub async fn update(
         operator,
         (id, "admin.update_user"),
         move |work, connection, mut subject| {
-            // Before anything is written: a refusal must leave nothing behind, and is committed.
+            // Checked before anything is written: a refusal is committed, and must leave no other change behind.
             let disables = update.disabled == Some(true) && !subject.disabled;
             if disables && let Err(refusal) = work.may_remove(&subject) {
                 return Ok(Err(refusal));
@@ -142,7 +131,7 @@ pub async fn update(
     .await
 }
 
-/// Nothing was written yet when this refuses.
+/// Refuses before anything is written.
 fn change_roles(
     work: &Work<'_>,
     connection: &mut PgConnection,
@@ -187,7 +176,8 @@ fn set_disabled(
     subject.disabled = disabled;
     let mut events = Vec::new();
     let what = if disabled {
-        // With what waits on the account: a link in an old mail must not open what was closed and opened again.
+        // Also removes what is pending on the account: a link in an old mail must not work after the account is enabled
+        // again.
         events.extend(work.end_sessions(connection, id, EndCause::AccountDisabled)?);
         "user_disabled"
     } else {
@@ -198,7 +188,8 @@ fn set_disabled(
     work.record(connection, what, &events, Some(id))
 }
 
-/// Lets a password count again that guessing ended: the way back for owners who have no address for a reset.
+/// Enables a password that was disabled after too many guesses: the way to recover for owners without an address for a
+/// reset.
 fn enable_password(work: &Work<'_>, connection: &mut PgConnection, subject: &mut ManagedUser) -> Result<(), Fault> {
     let id = subject.user.id;
     if subject.password_disabled_at.is_none() {
@@ -210,11 +201,7 @@ fn enable_password(work: &Work<'_>, connection: &mut PgConnection, subject: &mut
     work.record(connection, "password_enabled", &[updated], Some(id))
 }
 
-/// Deletes an account and everything that belongs to it but the audit trail. Its owner is told.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Deletes an account and everything that belongs to it except the audit trail. Its owner is notified.
 pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), AdminRefusal>, Fault> {
     change(
         core,
@@ -243,14 +230,10 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
     .await
 }
 
-/// Takes all second factors and recovery codes of an account away: for owners who have lost them. All sessions end, wrong
-/// codes are forgotten, and the owner is told. Whoever knows the password sets up a new factor at the next login.
+/// Removes all second factors and recovery codes of an account whose owner has lost them. All sessions end, wrong codes
+/// are reset, and the owner is notified. With the password, a new factor is set up at the next login.
 ///
-/// Not one's own: whoever holds an administrator's session would turn it into the account.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Administrators cannot reset their own: a thief with an administrator's session could then take the account itself.
 pub async fn reset_second_factors(
     core: &Arc<Core>,
     operator: &Operator,
@@ -279,11 +262,7 @@ pub async fn reset_second_factors(
     .await
 }
 
-/// Ends all sessions of an account, pending ones included. Returns how many there were.
-///
-/// # Errors
-///
-/// Returns faults only.
+/// Ends all sessions of an account, including pending ones. Returns how many there were.
 pub async fn end_sessions(
     core: &Arc<Core>,
     operator: &Operator,
@@ -302,12 +281,13 @@ pub async fn end_sessions(
     .await
 }
 
-/// Ends the sessions of everybody, account by account, and every mailed token: after a leak of keys, say. `progress` is told of
-/// each account. Can be cut off and run again. Returns how many sessions there were.
+/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens: after a leak of
+/// keys, for example. `progress` is called for each account. Can be interrupted and run again. Returns how many
+/// sessions there were.
 ///
 /// # Errors
 ///
-/// Returns faults; what was ended until then stays so.
+/// Returns faults; sessions that ended before the fault stay ended.
 pub async fn sign_out_everybody(core: &Arc<Core>, operator: &Operator, progress: impl Fn()) -> Result<usize, Fault> {
     let (mut ended, mut after) = (0, None);
     loop {
@@ -322,7 +302,7 @@ pub async fn sign_out_everybody(core: &Arc<Core>, operator: &Operator, progress:
         };
         after = Some(*last);
         for id in signed_in {
-            // Whoever is gone meanwhile has no session either.
+            // An account that was deleted in the meantime has no sessions left.
             ended += end_sessions(core, operator, id).await?.unwrap_or_default();
             progress();
         }
@@ -331,9 +311,9 @@ pub async fn sign_out_everybody(core: &Arc<Core>, operator: &Operator, progress:
     Ok(ended)
 }
 
-/// Removes the mailed tokens of everybody: those of accounts without a session are left by then.
+/// Deletes all mailed tokens. Those left at this point are of accounts without a session.
 async fn remove_mailed_tokens(core: &Arc<Core>) -> Result<(), Fault> {
-    // Ids begin with the millisecond; those of the present one go as well.
+    // Ids begin with the millisecond; those of the current one are deleted as well.
     let end = LinkTokenId::new(core.clock.now() + TimeDelta::milliseconds(1), core.random.as_ref());
     loop {
         let removed = core

@@ -355,10 +355,7 @@ async fn what_is_too_old_to_be_worth_sending_is_given_up_unsent() {
     }
     let row = only_row(&app);
     assert_eq!(row.state, "dead");
-    assert_eq!(
-        row.last_error.as_deref(),
-        Some("not sent in the time that it was worth sending")
-    );
+    assert_eq!(row.last_error.as_deref(), Some("not sent before it expired"));
 }
 
 #[actix_web::test]
