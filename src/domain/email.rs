@@ -1,11 +1,12 @@
-//! E-mail addresses in the one form under which they are stored, compared and written to.
+//! E-mail addresses in the one form in which they are stored, compared and used.
 //!
-//! Two spellings of one mailbox must not make two accounts, and two mailboxes must not make one: ASCII only
-//! (Unicode case mapping merges distinct letters, such as the Kelvin sign and `k`), lower-cased, the domain as
-//! A-labels.
+//! Two spellings of one mailbox must not make two accounts, and two mailboxes must not make one. An address is
+//! therefore ASCII only (Unicode case mapping merges distinct letters, such as the Kelvin sign and `k`), in lower case,
+//! with its domain as A-labels.
 //!
-//! Some mailboxes in use break the grammar of RFC 5322: Japanese carriers gave out local parts with dots side by side or at
-//! an end, and hosts of companies have underscores in their names. Mail servers take both, so both are addresses here.
+//! Some mailboxes in use break the grammar of RFC 5322: Japanese carriers gave out local parts with adjacent dots or
+//! dots at an end, and host names of companies contain underscores. Mail servers accept both, so both are addresses
+//! here.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,7 +20,7 @@ use super::typed_text;
 const MAX_LENGTH: usize = 254;
 /// RFC 5321 §4.5.3.1.1.
 const MAX_LOCAL_PART: usize = 64;
-/// All ASCII signs but those of a host name (RFC 1123 §2.1) and the underscore.
+/// All ASCII characters except those of a host name (RFC 1123 §2.1) and the underscore.
 const NOT_IN_DOMAINS: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
 
 /// A canonical e-mail address.
@@ -27,16 +28,18 @@ const NOT_IN_DOMAINS: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;
 pub struct Email(String);
 
 impl Email {
-    /// Parses a mailbox `local@domain` into its canonical form; what was pasted around it is dropped.
+    /// Parses a mailbox `local@domain` into its canonical form. White space and invisible characters around it are
+    /// removed.
     ///
     /// # Errors
     ///
-    /// Says what is wanted when the text is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a domain name.
+    /// Describes the expected form if the text is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a
+    /// domain name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const WANTED: &str = "must be an e-mail address, such as jo@example.com";
         let (local, domain) = typed_text::trim(text).rsplit_once('@').ok_or(WANTED)?;
         let is_local_part = local.split('.').all(is_atom_or_empty) && local.contains(|character| character != '.');
-        // As it goes over the wire: two quotes are added to one with dots in unusual places.
+        // The length in SMTP counts: a local part with dots in unusual places gets two quotes.
         if !is_local_part || smtp_local_part(local).len() > MAX_LOCAL_PART {
             return Err(WANTED);
         }
@@ -50,8 +53,8 @@ impl Email {
         Ok(email)
     }
 
-    /// Returns local part and domain as SMTP and mail headers want them: a local part with dots side by side or at an end
-    /// is quoted (RFC 5321 §4.1.2).
+    /// Returns local part and domain as SMTP and mail headers require them: a local part with adjacent dots or dots at
+    /// an end is quoted (RFC 5321 §4.1.2).
     pub fn smtp_mailbox(&self) -> (Cow<'_, str>, &str) {
         let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
         (smtp_local_part(local), domain)
@@ -67,7 +70,7 @@ impl Email {
         &self.0
     }
 
-    /// Returns enough of it for its owner to know which it is, and nobody else: `j***@e***.com`.
+    /// Returns a hint by which only its owner can recognise it: `j***@e***.com`.
     pub fn hint(&self) -> String {
         let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
         let (name, top_level) = domain.rsplit_once('.').unwrap_or((domain, ""));
@@ -81,7 +84,7 @@ impl Email {
     }
 }
 
-/// Keeps addresses out of logs: a person's address is personal data.
+/// Keeps addresses out of logs: they are personal data.
 impl fmt::Debug for Email {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Email(…)")
@@ -93,7 +96,7 @@ fn is_atom_or_empty(text: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
 }
 
-/// Nothing in these local parts would have to be escaped between the quotes.
+/// No character of these local parts needs to be escaped between the quotes.
 fn smtp_local_part(local: &str) -> Cow<'_, str> {
     if local.split('.').all(|atom| !atom.is_empty()) {
         Cow::Borrowed(local)
@@ -140,7 +143,7 @@ mod tests {
             assert_eq!(email.as_str(), canonical);
             assert_eq!(email.smtp_mailbox().0, local);
         }
-        // With its quotes it has 64 bytes, and one letter more does not fit.
+        // With its quotes it has 64 bytes, so one more letter does not fit.
         assert!(Email::parse(&format!("{}.@example.com", "a".repeat(61))).is_ok());
         assert!(Email::parse(&format!("{}.@example.com", "a".repeat(62))).is_err());
     }
@@ -200,7 +203,7 @@ mod tests {
             prop_assert_eq!(email.as_str(), "jo@example.com");
         }
 
-        /// What is sent is one mailbox and ends neither a command nor a header.
+        /// The sent text is one mailbox, and ends neither a command nor a header.
         #[test]
         fn the_mailbox_that_is_sent_is_the_one_that_was_meant(local in "[a-z!{.'+=-]{1,12}", domain in "[a-z_.-]{1,8}\\.[a-z]{2}") {
             if let Ok(email) = Email::parse(&format!("{local}@{domain}")) {
