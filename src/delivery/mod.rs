@@ -16,7 +16,7 @@ pub struct Rendered {
     pub subject: String,
     /// Plain text.
     pub text: String,
-    /// The same as a page; for mail only.
+    /// The same as HTML; for mail only.
     pub html: Option<String>,
 }
 

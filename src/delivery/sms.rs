@@ -214,7 +214,7 @@ const fn failure(error: &ureq::Error) -> &'static str {
         ureq::Error::Timeout(_) => "the webhook did not answer in time",
         ureq::Error::HostNotFound => "the webhook's host is not known",
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-            "there is no TLS with the webhook, or its certificate is not trusted"
+            "TLS with the webhook failed, or its certificate is not trusted"
         }
         _ => "the webhook cannot be reached",
     }

@@ -47,7 +47,7 @@ pub enum Privacy {
     Tls,
     /// TLS after STARTTLS, before which no mail is sent (RFC 3207).
     StartTls,
-    /// Not at all.
+    /// Without TLS.
     None,
 }
 
@@ -149,7 +149,7 @@ impl FromMailbox {
         };
         let name = unquoted(name.trim()).ok_or(WANTED)?;
         let email = to_ascii(address).map_err(|unfit| match unfit {
-            Unfit::LocalPart => "must have only ASCII letters before the @: few mail servers take others (RFC 6531)",
+            Unfit::LocalPart => "must have only ASCII letters before the @: few mail servers accept others (RFC 6531)",
             Unfit::Unreadable => WANTED,
         })?;
         Ok(Self {
@@ -399,7 +399,7 @@ fn plain_header(name: HeaderName, value: &str) -> HeaderValue {
 fn classify_error(error: &SmtpError) -> SendError {
     let Some(status) = error.status() else {
         let what = if error.is_tls() || is_about_tls(error) {
-            "there is no TLS with the mail server, or its certificate is not trusted"
+            "TLS with the mail server failed, or its certificate is not trusted"
         } else if error.is_timeout() {
             "the mail server did not answer in time"
         } else if error.is_client() {

@@ -366,7 +366,7 @@ pub struct TextFiles {
 }
 
 impl TextFiles {
-    /// Reads a directory.
+    /// Reads the files of a directory.
     ///
     /// # Errors
     ///

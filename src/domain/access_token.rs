@@ -52,7 +52,8 @@ pub struct AccessTokenClaims {
     pub jti: Uuid,
     /// The session it belongs to.
     pub sid: Uuid,
-    /// When the strongest of the proofs in `amr` was last given; see [`Proofs::auth_time`](super::assurance::Proofs::auth_time).
+    /// When a proof of the strongest ground among those in `amr` was last given; see
+    /// [`Proofs::auth_time`](super::assurance::Proofs::auth_time).
     pub auth_time: i64,
     /// The assurance level: `aal1` or `aal2`.
     pub acr: String,
@@ -207,7 +208,7 @@ mod tests {
             ..policy()
         };
         let claims = open.claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
-        assert_eq!(claims.email, None, "it was not proven");
+        assert_eq!(claims.email, None, "it was not verified");
         let verified = User {
             email_verified_at: Some(at(900)),
             ..user()

@@ -81,7 +81,7 @@ impl AuthenticationMethod {
         }
     }
 
-    /// Reads the name under which a method is stored.
+    /// Parses the name under which a method is stored.
     pub fn from_stored(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == name)
     }
@@ -124,7 +124,7 @@ impl AssuranceLevel {
 pub struct Proof {
     /// The method.
     pub method: AuthenticationMethod,
-    /// When.
+    /// When it was given.
     pub at: DateTime<Utc>,
 }
 
@@ -251,7 +251,7 @@ impl Requirement {
         }
     }
 
-    /// Tells whether the proofs are enough `now`.
+    /// Returns whether the proofs are enough `now`.
     pub fn is_met_by(&self, proofs: &Proofs, now: DateTime<Utc>) -> bool {
         self.shortfall(proofs, now) == 0
     }

@@ -194,7 +194,7 @@ pub const USER_AGENT_MAX: usize = 256;
 /// One event.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditEvent {
-    /// What.
+    /// What happened.
     pub name: EventName,
     /// Whether it succeeded.
     pub success: bool,
@@ -311,7 +311,7 @@ pub struct RecordedEvent {
     pub id: AuditEventId,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
-    /// What.
+    /// What happened.
     pub event: String,
     /// Whether it succeeded.
     pub success: bool,

@@ -47,7 +47,7 @@ impl Authority {
         &self.proofs
     }
 
-    /// Tells whether token and account both have the role of administrators.
+    /// Returns whether token and account both have the role of administrators.
     pub fn is_administrator(&self) -> bool {
         roles::is_administrator(&self.roles)
     }

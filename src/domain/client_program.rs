@@ -143,7 +143,7 @@ impl ClientProgram {
         }
     }
 
-    /// Reads what [`ClientProgram::serialize`] wrote.
+    /// Parses the text of [`ClientProgram::serialize`].
     fn parse_stored(text: &str) -> Option<Self> {
         let (program, system) = text.split_once(ON).unwrap_or((text, ""));
         let found = Self {

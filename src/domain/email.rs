@@ -60,7 +60,7 @@ impl Email {
         (smtp_local_part(local), domain)
     }
 
-    /// Takes an address that was canonical when it was stored.
+    /// Accepts an address that was canonical when it was stored.
     pub fn from_stored(address: String) -> Self {
         Self(address)
     }

@@ -123,7 +123,7 @@ mod tests {
         DateTime::from_timestamp(1_772_366_400 + seconds, 0).unwrap()
     }
 
-    /// Fails so often, each time as soon as allowed, and returns the waits.
+    /// Gives wrong proofs, each as soon as allowed, and returns the waits.
     fn waits(times: usize) -> Vec<i64> {
         let mut now = at(0);
         let mut attempts = FailedAttempts::default();

@@ -49,7 +49,7 @@ macro_rules! id_type {
                 Self(uuid_v7(now, random))
             }
 
-            /// Takes an id that came from a token or from the database.
+            /// Accepts an id that came from a token or from the database.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
@@ -72,7 +72,7 @@ id_type!(
     UserId
 );
 id_type!(
-    /// Names a session from the password to the logout: the `sid` of tokens.
+    /// Names a session from the first factor to its end: the `sid` of tokens.
     SessionId
 );
 id_type!(

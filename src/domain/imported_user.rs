@@ -36,7 +36,7 @@ pub struct UserMembers {
 }
 
 impl UserMembers {
-    /// Points to each member.
+    /// The pointer to each member.
     const POINTERS: [&'static str; 8] = [
         "/email",
         "/username",

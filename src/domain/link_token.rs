@@ -20,7 +20,7 @@ pub struct LinkKey {
 /// What a token in a mail is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
-    /// A first factor, instead of the password.
+    /// A first factor, in the place of the password.
     MagicLink,
     /// Sets a new password.
     PasswordReset,
@@ -71,7 +71,7 @@ impl LinkPurpose {
         }
     }
 
-    /// Reads the name under which a purpose is stored.
+    /// Parses the name under which a purpose is stored.
     pub fn from_stored(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
     }

@@ -34,7 +34,7 @@ impl Channel {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.as_str() == name)
     }
@@ -298,7 +298,7 @@ impl fmt::Debug for Message {
 /// When and from where the event happened, so that the reader of the message can tell whether it was them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occasion {
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
     /// The address that the request came from.
     pub ip: Option<IpAddr>,
@@ -315,7 +315,7 @@ pub struct Notification {
     pub to: String,
     /// The language it is written in.
     pub locale: Locale,
-    /// What it says.
+    /// The content.
     pub message: Message,
     /// The event that caused it.
     pub occasion: Occasion,

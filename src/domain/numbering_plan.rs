@@ -14,7 +14,6 @@ use regex::{Regex, RegexBuilder};
 
 /// The id that libphonenumber gives to ranges of no country: satellite phones, networks at sea and in the air,
 /// international freephone and premium numbers.
-/// international freephone and premium numbers.
 const NO_COUNTRY: &str = "001";
 /// Most digits of a country code (ITU-T E.164 §6.2.1).
 const LONGEST_CODE: usize = 3;

@@ -25,7 +25,7 @@ pub enum TokenKind {
     PreAuth,
     /// Gets the session's next tokens.
     Refresh,
-    /// In a mail: a first factor, instead of the password.
+    /// In a mail: a first factor, in the place of the password.
     MagicLink,
     /// In a mail: sets a new password.
     PasswordReset,

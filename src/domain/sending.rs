@@ -149,7 +149,7 @@ impl<'a> Dispatch<'a> {
 pub enum Source {
     /// A network that the account recently signed in from.
     Known(String),
-    /// Any other.
+    /// Any other network.
     Unknown(String),
 }
 

@@ -33,7 +33,7 @@ pub struct SessionKey {
 pub enum SessionState {
     /// The first factor was right; the second is required.
     Pending,
-    /// Signed in.
+    /// The login is complete.
     Active,
     /// Ended for good.
     Ended,
@@ -106,7 +106,7 @@ impl RefreshTokenTransport {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|delivery| delivery.as_str() == name)
     }
@@ -153,7 +153,7 @@ pub struct RefreshSeries {
 pub struct StepUpRotation {
     /// The counter of the first token after it.
     pub counter: u64,
-    /// When.
+    /// When it took place.
     pub at: DateTime<Utc>,
 }
 

@@ -43,7 +43,7 @@ impl KeyState {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Next, Self::Current, Self::Retired]
             .into_iter()
