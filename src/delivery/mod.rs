@@ -1,7 +1,7 @@
-//! How messages reach people: their words, and the ways out of the house.
+//! Renders messages as text and sends them.
 //!
-//! Nothing here knows an account or the database. A transport is handed one message and says whether it took it; when to
-//! try again is the outbox's matter (`flows::outbox`). Neither words nor destinations are ever logged.
+//! This layer knows neither accounts nor the database. A transport takes one message and reports whether it was
+//! accepted; the outbox (`flows::outbox`) decides when to retry. Neither texts nor destinations are ever logged.
 
 pub mod sms;
 pub mod smtp;
@@ -10,44 +10,45 @@ pub mod templates;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-/// A message in its words.
+/// A message as text.
 pub struct Rendered {
     /// One line; for mail only.
     pub subject: String,
     /// Plain text.
     pub text: String,
-    /// The same as a page; for mail only.
+    /// The same as HTML; for mail only.
     pub html: Option<String>,
 }
 
-/// A message on its way out.
+/// A message to be sent.
 pub struct Outgoing {
-    /// Stays the same when it is sent again, so that whoever receives it twice can tell.
+    /// Stays the same when the message is sent again, so that a receiver can recognise duplicates.
     pub id: Uuid,
     /// A mail address or a phone number.
     pub to: String,
-    /// What it is about.
+    /// The kind of message.
     pub kind: &'static str,
     /// The tag of the language it is written in.
     pub locale: &'static str,
-    /// The code in it, if there is one.
+    /// The code in it, if any.
     pub code: Option<String>,
-    /// Its words.
+    /// Its text.
     pub rendered: Rendered,
 }
 
-/// Why a message was not taken. The texts go to the log and to the outbox's row: neither words nor destination.
+/// Why a message was not accepted. The texts go to the log and to the outbox's row, so they contain neither the message
+/// nor its destination.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// It may well be taken later: nobody answered, or the answer was "not now".
+    /// It may be accepted later: there was no response, or it was a temporary rejection.
     #[error("not sent: {0}")]
     Temporary(String),
-    /// The other side will not take it.
+    /// The receiver rejected the message for good.
     #[error("refused: {0}")]
     Refused(String),
 }
 
-/// Tells whether a host is this machine. What goes there may go without TLS.
+/// Returns whether a host is this machine. Traffic to it may go without TLS.
 fn is_loopback(host: &str) -> bool {
     let ip = host
         .trim_start_matches('[')
@@ -56,13 +57,13 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A way out of the house: a seam, since tests and development bring their own.
+/// Sends messages of one channel. Tests and development replace it.
 pub trait Transport: Send + Sync + 'static {
-    /// Hands a message over. Returns in bounded time, whatever the other side does.
+    /// Sends a message. Returns in bounded time, whatever the receiver does.
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> BoxFuture<'a, Result<(), SendError>>;
 
-    /// Goes as far as it can without handing anything over: for `vestibule check`. Returns in bounded time. A way that has
-    /// nothing to try is taken to be open.
+    /// Does everything but send a message, for `vestibule check`. Returns in bounded time. A transport that has nothing
+    /// to try reports success.
     fn probe(&self) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(std::future::ready(Ok(())))
     }

@@ -1,8 +1,8 @@
-//! Text messages, handed to a webhook that knows a provider.
+//! Text messages, sent through a webhook that knows a provider.
 //!
-//! Providers differ and change; what they all need is a number and a text. A request is signed as Standard Webhooks
-//! describe, goes over TLS, follows no redirect, and ends in bounded time. A message is given up only when the receiver
-//! says that it is the message that is wrong.
+//! Providers differ and change; all of them need a number and a text. A request is signed as Standard Webhooks
+//! specifies, goes over TLS, follows no redirect, and ends in bounded time. A message is given up only when the
+//! receiver answers that the message itself is at fault.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use super::{Outgoing, SendError, Transport, is_loopback};
 use crate::crypto::webhook_signer::WebhookSigner;
 use crate::domain::clock::Clock;
 
-/// The longest that one request takes.
+/// The longest that one request may take.
 pub const LIMIT: Duration = Duration::from_secs(15);
-/// Answers that are about the message. Not 404: that is an address that somebody will put right.
+/// Statuses that are about the message. 404 is not among them: it means a wrong URL, which the operator will correct.
 const REFUSALS: [u16; 4] = [400, 410, 413, 422];
 
 /// A webhook's address.
@@ -31,11 +31,11 @@ const REFUSALS: [u16; 4] = [400, 410, 413, 422];
 pub struct WebhookUrl(Url);
 
 impl WebhookUrl {
-    /// Reads an address: https, unless its host is loopback.
+    /// Parses a URL: https, unless its host is loopback.
     ///
     /// # Errors
     ///
-    /// Says what is wanted, without the text.
+    /// Describes the expected form, without repeating the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         const WANTED: &str = "must be a URL without user and fragment, such as https://sms.example.com/send";
         let url = Url::parse(text).map_err(|_unreadable| WANTED.to_owned())?;
@@ -50,14 +50,14 @@ impl WebhookUrl {
     }
 }
 
-/// A path or a query may be all that keeps others out, so only the host is shown.
+/// The path or the query may be the webhook's only protection, so only the host is shown.
 impl fmt::Debug for WebhookUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "WebhookUrl({}…)", self.0.origin().ascii_serialization())
     }
 }
 
-/// What is posted; documented in `docs/OPERATING.md`.
+/// The request body, documented in `docs/OPERATING.md`.
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'static str,
@@ -65,7 +65,7 @@ struct Body<'a> {
     data: Data<'a>,
 }
 
-/// The message in it.
+/// The message in the body.
 #[derive(Serialize)]
 struct Data<'a> {
     to: &'a str,
@@ -75,7 +75,7 @@ struct Data<'a> {
     locale: &'a str,
 }
 
-/// One request, ready to be sent.
+/// A signed request.
 struct SignedRequest {
     id: String,
     timestamp: String,
@@ -83,7 +83,7 @@ struct SignedRequest {
     body: String,
 }
 
-/// Hands text messages to one webhook.
+/// Sends text messages through one webhook.
 pub struct SmsWebhook {
     agent: Agent,
     url: String,
@@ -92,10 +92,10 @@ pub struct SmsWebhook {
 }
 
 impl SmsWebhook {
-    /// Makes it. `limit` is [`LIMIT`] outside tests. Nothing is connected yet.
+    /// `limit` is [`LIMIT`] outside tests. Does not connect yet.
     pub fn new(url: &WebhookUrl, signer: WebhookSigner, clock: Arc<dyn Clock>, limit: Duration) -> Self {
         let tls = TlsConfig::builder()
-            // The system's certificates, or those that SSL_CERT_FILE names.
+            // The system's certificates, or those in SSL_CERT_FILE.
             .root_certs(RootCerts::PlatformVerifier)
             .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
             .build();
@@ -103,12 +103,12 @@ impl SmsWebhook {
             .tls_config(tls)
             .timeout_global(Some(limit))
             .http_status_as_error(false)
-            // A signed request is for the address that was set, and for no other that it names.
+            // A signed request is for the configured URL only, not for one that it redirects to.
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // Codes do not go where a variable of the environment happens to point.
+            // Codes must not go to a proxy that an environment variable happens to name.
             .proxy(None)
-            // The body of the answer is not read, so no connection can be used again.
+            // The response body is not read, so a connection cannot be reused.
             .max_idle_connections(0)
             .user_agent("vestibule")
             .build()
@@ -132,7 +132,7 @@ impl SmsWebhook {
         posted.unwrap_or_else(|_stopped| Err(SendError::Temporary("the service is stopping".to_owned())))
     }
 
-    /// Asks for an answer of whatever kind: the webhook need not know anything but POST.
+    /// Any response is good enough: the webhook need not support any method but POST.
     async fn knock(&self) -> Result<(), SendError> {
         let (agent, url) = (self.agent.clone(), self.url.clone());
         #[expect(clippy::disallowed_methods, reason = "the client blocks, for a bounded time")]
@@ -144,7 +144,7 @@ impl SmsWebhook {
         asked.unwrap_or_else(|_stopped| Err(SendError::Temporary("the service is stopping".to_owned())))
     }
 
-    /// Signs for the moment of sending: receivers refuse what is older than minutes.
+    /// Signs at the time of sending: receivers refuse timestamps that are minutes old.
     fn signed(&self, outgoing: &Outgoing, now: DateTime<Utc>) -> Result<SignedRequest, SendError> {
         let body = Body {
             r#type: "sms.requested",
@@ -199,7 +199,7 @@ fn post(agent: &Agent, url: &str, request: &SignedRequest) -> Result<(), SendErr
     }
 }
 
-/// Tells whether to try again.
+/// Returns whether a status means success, a permanent refusal or a retry.
 fn classify_status(status: u16) -> Result<(), SendError> {
     match status {
         200..=299 => Ok(()),
@@ -208,13 +208,13 @@ fn classify_status(status: u16) -> Result<(), SendError> {
     }
 }
 
-/// Names a failure without its details, which may hold the address.
+/// Describes a failure without its details, which may contain the URL.
 const fn failure(error: &ureq::Error) -> &'static str {
     match error {
         ureq::Error::Timeout(_) => "the webhook did not answer in time",
         ureq::Error::HostNotFound => "the webhook's host is not known",
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-            "there is no TLS with the webhook, or its certificate is not trusted"
+            "TLS with the webhook failed, or its certificate is not trusted"
         }
         _ => "the webhook cannot be reached",
     }

@@ -1,7 +1,7 @@
-//! Mail, handed to a mail server (RFC 5321, RFC 6409).
+//! Mail, submitted to a mail server (RFC 5321, RFC 6409).
 //!
-//! Mail goes out over TLS, with a certificate that the system trusts, unless the settings say in so many words that it
-//! does not. Everything ends in bounded time. What the server says is told by its numbers only: its words may repeat the
+//! Mail goes out over TLS, with a certificate that the system trusts, unless the settings explicitly turn TLS off.
+//! Every exchange ends in bounded time. Errors contain only the numbers of a server's reply: its text may repeat the
 //! address.
 
 use std::error::Error;
@@ -30,29 +30,30 @@ use super::{Outgoing, SendError, Transport, is_loopback};
 use crate::domain::clock::Clock;
 use crate::domain::email::Email;
 
-/// The longest that handing over one mail takes, from the name's look-up to the server's last word.
+/// The longest that submitting one mail may take, from the DNS look-up to the server's last reply.
 pub const LIMIT: Duration = Duration::from_secs(30);
-/// How long a server may take to say goodbye. The mail is its own by then.
+/// How long a server may take to answer QUIT. It has accepted the mail by then.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Submission (RFC 6409 §3.1).
 const SUBMISSION_PORT: u16 = 587;
 /// Submission within TLS (RFC 8314 §7.3).
 const SUBMISSIONS_PORT: u16 = 465;
-/// Answers that mean that we are not let in: settings to be put right, after which the mail is taken (RFC 4954 §6).
+/// Replies that mean that the server refuses our login: the operator has to correct the settings, after which the mail
+/// is accepted (RFC 4954 §6).
 const NOT_LET_IN: [u16; 4] = [530, 534, 535, 538];
 
-/// How a connection to a mail server is kept private.
+/// How a connection to a mail server is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privacy {
     /// TLS from the first byte (RFC 8314 §3.3).
     Tls,
-    /// TLS after STARTTLS, without which nothing is said (RFC 3207).
+    /// TLS after STARTTLS, before which no mail is sent (RFC 3207).
     StartTls,
-    /// Not at all.
+    /// Without TLS.
     None,
 }
 
-/// A mail server, and who we are to it.
+/// A mail server, and the credentials for it.
 #[derive(Clone, Debug)]
 pub struct SmtpServer {
     host: String,
@@ -62,12 +63,11 @@ pub struct SmtpServer {
 }
 
 impl SmtpServer {
-    /// Reads `smtp://` or `smtps://`, with user and password percent-encoded if there are any; `?tls=none` does without
-    /// TLS.
+    /// Parses `smtp://` or `smtps://`, with an optional user and password, percent-encoded; `?tls=none` turns TLS off.
     ///
     /// # Errors
     ///
-    /// Says what is wanted, without the text.
+    /// Describes the expected form, without repeating the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         const WANTED: &str = "must be smtp://user:password@host:port (with STARTTLS) or smtps://…; ?tls=none after an \
                               smtp:// does without TLS";
@@ -101,7 +101,7 @@ impl SmtpServer {
     }
 
     fn tls(&self) -> Result<Tls, NoTls> {
-        // The verifier is the system's: its certificates, or those that SSL_CERT_FILE names.
+        // The system's verifier: its certificates, or those in SSL_CERT_FILE.
         let parameters = || TlsParameters::new_rustls(self.host.clone()).map_err(NoTls);
         Ok(match self.privacy {
             Privacy::Tls => Tls::Wrapper(parameters()?),
@@ -111,8 +111,8 @@ impl SmtpServer {
     }
 }
 
-/// Returns user and password of a URL that may have both or neither; `None` when they cannot be read.
-#[expect(clippy::option_option, reason = "faulty credentials and absent ones are told apart")]
+/// Returns user and password of a URL, which may have both or neither; `None` when they cannot be parsed.
+#[expect(clippy::option_option, reason = "faulty credentials differ from absent ones")]
 fn credentials(url: &Url) -> Option<Option<(SecretString, SecretString)>> {
     let decode = |text: &str| {
         Some(SecretString::from(
@@ -126,22 +126,22 @@ fn credentials(url: &Url) -> Option<Option<(SecretString, SecretString)>> {
     }
 }
 
-/// Whom mail comes from.
+/// The sender of mails.
 #[derive(Clone, Debug)]
 pub struct FromMailbox {
     mailbox: Mailbox,
 }
 
 impl FromMailbox {
-    /// Reads `jo@example.com` or `Jo <jo@example.com>`. The name may have any printable characters, and may stand in quotes.
-    /// An international domain becomes A-labels (RFC 5891 §4.4), which every mail server takes.
+    /// Parses `jo@example.com` or `Jo <jo@example.com>`. The name may have any printable characters, and may be quoted.
+    /// An international domain becomes A-labels (RFC 5891 §4.4), which every mail server accepts.
     ///
     /// # Errors
     ///
-    /// Says what is wanted, without the text.
+    /// Describes the expected form, without repeating the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         const WANTED: &str = "must be an address such as auth@example.com, or with a name: Example <auth@example.com>";
-        // A line end would end the header.
+        // A line break would end the header.
         let text = Some(text.trim())
             .filter(|text| !text.contains(char::is_control))
             .ok_or(WANTED)?;
@@ -151,7 +151,7 @@ impl FromMailbox {
         };
         let name = unquoted(name.trim()).ok_or(WANTED)?;
         let email = to_ascii(address).map_err(|unfit| match unfit {
-            Unfit::LocalPart => "must have only ASCII letters before the @: few mail servers take others (RFC 6531)",
+            Unfit::LocalPart => "must have only ASCII letters before the @: few mail servers accept others (RFC 6531)",
             Unfit::Unreadable => WANTED,
         })?;
         Ok(Self {
@@ -163,8 +163,8 @@ impl FromMailbox {
         self.mailbox.email.domain()
     }
 
-    /// Returns the header `From`. The library leaves a name such as `Example.com` without quotes, which only old mail may
-    /// have (RFC 5322 §4.1): a full stop is not part of an atom (§3.2.3).
+    /// Returns the header `From`. The library leaves a name such as `Example.com` without quotes, a form that is
+    /// obsolete (RFC 5322 §4.1): a full stop is not part of an atom (§3.2.3).
     fn header(&self) -> HeaderValue {
         let value = header::From::from(Mailboxes::from(self.mailbox.clone())).display();
         let is_bare = |name: &&str| {
@@ -183,7 +183,7 @@ impl FromMailbox {
     }
 }
 
-/// Returns a name without the quotes around it (RFC 5322 §3.2.4), if there are any; `None`, if they do not match.
+/// Returns a name without the quotes around it (RFC 5322 §3.2.4), if there are any; `None` if they do not match.
 fn unquoted(name: &str) -> Option<String> {
     let Some(quoted) = name.strip_prefix('"') else {
         return Some(name.to_owned());
@@ -201,16 +201,16 @@ fn unquoted(name: &str) -> Option<String> {
     Some(plain)
 }
 
-/// Why there can be no mail to or from an address.
+/// Why mail cannot be sent to or from an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unfit {
-    /// What is before the `@` would need SMTPUTF8 (RFC 6531) all the way to the mailbox.
+    /// The part before the `@` would need SMTPUTF8 (RFC 6531) all the way to the mailbox.
     LocalPart,
-    /// It is no address.
+    /// It is not an address.
     Unreadable,
 }
 
-/// Reads an address, and writes its domain in the form that is ASCII.
+/// Parses an address and converts its domain to ASCII.
 fn to_ascii(text: &str) -> Result<Address, Unfit> {
     let (local, domain) = text.rsplit_once('@').ok_or(Unfit::Unreadable)?;
     let domain = idna::domain_to_ascii(domain).map_err(|_unreadable| Unfit::Unreadable)?;
@@ -222,15 +222,15 @@ fn to_ascii(text: &str) -> Result<Address, Unfit> {
     }
 }
 
-/// There is nothing to verify certificates with.
+/// The system has no certificates to verify a server with.
 #[derive(Debug, thiserror::Error)]
 #[error("the certificates that this system trusts cannot be used")]
 pub struct NoTls(#[source] SmtpError);
 
-/// Hands mail to one server.
+/// Submits mail to one server.
 ///
-/// There is a connection for each mail: one that was given up in the middle of a mail must not be used again, and mails
-/// are few.
+/// Each mail has its own connection: one that was abandoned in the middle of a mail must not be reused, and mails are
+/// few.
 pub struct SmtpTransport {
     host: String,
     port: u16,
@@ -243,7 +243,7 @@ pub struct SmtpTransport {
 }
 
 impl SmtpTransport {
-    /// Makes it. `limit` is [`LIMIT`] outside tests. Nothing is connected yet.
+    /// `limit` is [`LIMIT`] outside tests. Does not connect yet.
     ///
     /// # Errors
     ///
@@ -257,7 +257,7 @@ impl SmtpTransport {
             port: server.port,
             tls: server.tls()?,
             credentials,
-            // The machine's own name is often none that the server could look up (RFC 5321 §4.1.4).
+            // The server often cannot look up the machine's host name (RFC 5321 §4.1.4).
             hello_name: ClientId::Domain(from.domain().to_owned()),
             from,
             clock,
@@ -276,13 +276,13 @@ impl SmtpTransport {
                 ));
             }
         };
-        // Whatever becomes of the goodbye, the mail was taken, and must not be sent again.
+        // Whether or not QUIT succeeds, the mail was accepted, and must not be sent again.
         let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
         Ok(())
     }
 
-    /// Returns when the server has taken the mail. The library's own transport says goodbye as well, and waits for the
-    /// answer to that before it tells.
+    /// Returns when the server has accepted the mail. The library's own transport sends QUIT as well, and waits for its
+    /// reply before it returns.
     async fn submit(&self, mail: &Message) -> Result<AsyncSmtpConnection, SendError> {
         let mut connection = self.open().await?;
         let sent = connection.send(mail.envelope(), &mail.formatted()).await;
@@ -290,7 +290,7 @@ impl SmtpTransport {
         Ok(connection)
     }
 
-    /// Connects, as privately as the settings say, and logs in.
+    /// Connects, with the encryption that the settings require, and logs in.
     async fn open(&self) -> Result<AsyncSmtpConnection, SendError> {
         // Not left to the library, whose error does not tell a name that is not known from a server that is away.
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
@@ -336,15 +336,16 @@ impl SmtpTransport {
         }
     }
 
-    /// Names our sender and a recipient, and leaves before there is a mail (RFC 5321 §4.1.1.5). Many servers judge the
-    /// sender only once they know a recipient. The sender's own address is the one that is sure to be ours.
+    /// Names our sender and a recipient, and quits before there is a mail (RFC 5321 §4.1.1.5). Many servers check the
+    /// sender only once they know a recipient. The recipient is the sender's own address: the only one that is
+    /// certainly ours.
     async fn propose_mail(&self) -> Result<(), SendError> {
         let mut connection = self.open().await?;
         let address = self.from.mailbox.email.clone();
         let proposed = match connection.command(Mail::new(Some(address.clone()), Vec::new())).await {
             Ok(_taken) => match connection.command(Rcpt::new(address, Vec::new())).await {
                 Err(error) if is_about_the_sender(&error) => Err(error),
-                // Senders need not have a mailbox.
+                // A sender need not have a mailbox.
                 _ => Ok(()),
             },
             Err(error) => Err(error),
@@ -360,13 +361,14 @@ impl SmtpTransport {
 
     fn mail(&self, outgoing: &Outgoing) -> Result<Message, SendError> {
         let refused = |why: &str| SendError::Refused(why.to_owned());
-        // An address that could end its header is none.
-        let to = Email::parse(&outgoing.to).map_err(|_unreadable| refused("the destination is no mail address"))?;
+        // `Email` rejects an address that could end its header.
+        let to = Email::parse(&outgoing.to).map_err(|_unreadable| refused("the destination is not a mail address"))?;
         let (local, domain) = to.smtp_mailbox();
-        // The library's own grammar knows no underscores in domains; ours has just been applied.
+        // The library's grammar does not allow underscores in domains. The address was just checked by ours.
         let to = Address::new_dangerous(local, domain);
         let from = self.from.mailbox.email.clone();
-        // Given, since the library would otherwise read it out of the headers by the same grammar.
+        // Given explicitly, since the library would otherwise parse the envelope from the headers with the same
+        // grammar.
         let envelope =
             Envelope::new(Some(from), vec![to.clone()]).map_err(|_empty| refused("the mail cannot be made"))?;
         let builder = Message::builder()
@@ -375,13 +377,13 @@ impl SmtpTransport {
             .to(Mailbox::new(None, to))
             .subject(&outgoing.rendered.subject)
             .date(SystemTime::from(self.clock.now()))
-            // The same each time that it is sent, so that the other side can drop what it has already.
+            // Every retry has the same id, so that the receiver can drop duplicates.
             .message_id(Some(format!("<{}@{}>", outgoing.id, self.from.domain())))
             .raw_header(plain_header(
                 HeaderName::new_from_ascii_str("Content-Language"),
                 outgoing.locale,
             ))
-            // Nobody's absence is to be told to us (RFC 3834 §5).
+            // Stops out-of-office replies (RFC 3834 §5).
             .raw_header(plain_header(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated",
@@ -415,11 +417,11 @@ fn plain_header(name: HeaderName, value: &str) -> HeaderValue {
     HeaderValue::new(name, value.to_owned())
 }
 
-/// Tells whether to try again. Only a clear "never" ends it, and not one that our own settings brought about.
+/// Returns whether to retry. Only a permanent rejection ends the retries, unless our own settings caused it.
 fn classify_error(error: &SmtpError) -> SendError {
     let Some(status) = error.status() else {
         let what = if error.is_tls() || is_about_tls(error) {
-            "there is no TLS with the mail server, or its certificate is not trusted"
+            "TLS with the mail server failed, or its certificate is not trusted"
         } else if error.is_timeout() {
             "the mail server did not answer in time"
         } else if is_refused(error) {
@@ -441,7 +443,7 @@ fn classify_error(error: &SmtpError) -> SendError {
     }
 }
 
-/// Judges a refused login, which settings have to put right.
+/// Classifies a refused login, which the settings have to correct.
 fn classify_login_error(error: &SmtpError) -> SendError {
     if error.is_client() {
         return SendError::Temporary("the mail server offers no way to log in that we know".to_owned());
@@ -454,14 +456,15 @@ fn classify_login_error(error: &SmtpError) -> SendError {
     }
 }
 
-/// Tells whether the machine answers that nothing listens at that port.
+/// Returns whether the machine answers that nothing listens at that port.
 fn is_refused(error: &SmtpError) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Tells whether a recipient was refused because of the sender, or because nothing is relayed for us: by the enhanced
-/// status (RFC 3463 §3.2, §3.8, RFC 7372), or else by the status, of which 553 and 554 are the usual ones.
+/// Returns whether a recipient was refused because of the sender, or because the server does not relay for us. The
+/// enhanced status decides (RFC 3463 §3.2, §3.8, RFC 7372), or else the status, of which 553 and 554 are the usual
+/// ones.
 fn is_about_the_sender(error: &SmtpError) -> bool {
     if !error.is_permanent() {
         return false;
@@ -475,7 +478,7 @@ fn is_about_the_sender(error: &SmtpError) -> bool {
     }
 }
 
-/// Tells whether TLS is at the bottom of it: the library wraps what happens in a handshake as it does any connection's.
+/// Returns whether TLS caused the error: the library wraps a handshake error like any other connection error.
 fn is_about_tls(error: &SmtpError) -> bool {
     let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.any(|cause| {
@@ -484,7 +487,7 @@ fn is_about_tls(error: &SmtpError) -> bool {
     })
 }
 
-/// Returns the code (RFC 3463 §2) that most servers begin their words with, and nothing of the words.
+/// Returns the enhanced status (RFC 3463 §2) that most servers begin their text with, and none of the text.
 fn enhanced_status(error: &SmtpError) -> Option<String> {
     let words = error.source()?.to_string();
     let first = words.split_whitespace().next()?;
@@ -644,7 +647,7 @@ mod tests {
         }
     }
 
-    /// A clock that stands.
+    /// A clock that does not move.
     struct Standing;
 
     impl Clock for Standing {

@@ -1,8 +1,9 @@
-//! The words of messages: texts by language, put into one layout for mail and one line for phones.
+//! Renders messages: texts by language, in one layout for mail and one line for text messages.
 //!
-//! Texts are in `texts/*.ftl`, layouts in `layouts/`; both are compiled in, and a test renders every message in every
-//! language for every channel, so that nothing is found missing at run time. No text that a stranger could choose gets into a
-//! message: a request's address is an [`IpAddr`](std::net::IpAddr), and its program is named from a fixed list.
+//! Texts are in `texts/*.ftl`, layouts in `layouts/`; both are compiled in. A test renders every message in every
+//! language for every channel, so that a missing text is found before run time. Text that an attacker could choose
+//! never gets into a message: a request's address is an [`IpAddr`](std::net::IpAddr), and its program is named from a
+//! fixed list.
 
 use std::fs;
 use std::path::Path;
@@ -18,21 +19,21 @@ use crate::domain::accent::{self, Colour};
 use crate::domain::client_program::{ClientProgram, Program};
 use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
 
-/// The colour of buttons where the deployment has none of its own.
+/// The colour of buttons where the deployment does not set one.
 const BUTTON: &str = "#1a5fb4";
 
-/// What people know a deployment by.
+/// How users recognise a deployment.
 #[derive(Clone, Debug)]
 pub struct Brand {
-    /// The host of its URL, which browsers compare codes with.
+    /// The host of its URL, to which browsers bind codes.
     pub host: String,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// The colour of buttons; `None`: our own.
+    /// The colour of buttons; `None` means the built-in one.
     pub accent: Option<Colour>,
 }
 
-/// Puts messages into words.
+/// Renders messages.
 pub struct Templates {
     brand: Brand,
     english: Texts,
@@ -44,19 +45,19 @@ struct Texts {
     bundle: FluentBundle<FluentResource>,
 }
 
-/// A button in a mail, with its address below it for those who see no button.
+/// A button in a mail, with its address below it for readers whose mail program shows no buttons.
 struct Link {
     label: String,
     url: String,
 }
 
-/// One line about what brought a message about.
+/// One line about the cause of a message.
 struct Fact {
     name: String,
     value: String,
 }
 
-/// A mail's page.
+/// The HTML part of a mail.
 #[derive(Template)]
 #[template(path = "mail.html", config = "src/delivery/askama.toml")]
 struct Page<'a> {
@@ -72,7 +73,7 @@ struct Page<'a> {
     footer: &'a str,
 }
 
-/// The same without markup. Nothing is escaped: a `.txt` is no HTML.
+/// The plain-text part of a mail. Nothing is escaped: a `.txt` template is not HTML.
 #[derive(Template)]
 #[template(path = "mail.txt", config = "src/delivery/askama.toml")]
 struct Plain<'a> {
@@ -85,7 +86,7 @@ struct Plain<'a> {
 }
 
 impl Templates {
-    /// Reads the texts, and those that replace some of them.
+    /// Parses the built-in texts, and those that replace some of them.
     pub fn new(brand: Brand, replacements: &TextFiles) -> Self {
         let read = |locale| Texts::read(locale, replacements.of(locale));
         Self {
@@ -95,7 +96,7 @@ impl Templates {
         }
     }
 
-    /// Puts a letter into the words that suit a channel.
+    /// Renders a notification for a channel.
     pub fn render(&self, channel: Channel, notification: &Notification) -> Rendered {
         match channel {
             Channel::Email => self.mail(notification),
@@ -111,7 +112,7 @@ impl Templates {
         let id = text_id(&notification.message);
         let subject = say(&format!("{id}.subject")).trim_end().to_owned();
         let lead = say(&format!("{id}.lead"));
-        // What happened once more is told like the first time; only more often needs a number.
+        // A first repetition reads like a first notice. Only further ones need a number.
         let repeated = (notification.repeats > 1).then_some("repeated");
         let paragraphs = repeated.iter().chain(advice(&notification.message));
         let paragraphs: Vec<String> = paragraphs.map(|text| say(text)).collect();
@@ -146,7 +147,7 @@ impl Templates {
             footer: &footer,
         };
         Rendered {
-            // Writing to memory does not fail. If it did, the words without their layout would still be the message.
+            // Writing to memory does not fail. If it did, the text without its layout would still be the message.
             text: plain
                 .render()
                 .unwrap_or_else(|_unwritten| format!("{lead}\n\n{}\n", code.unwrap_or_default())),
@@ -155,14 +156,14 @@ impl Templates {
         }
     }
 
-    /// Returns the colour of buttons, on which white text can be read.
+    /// Returns the colour of buttons, on which white text is readable.
     fn button(&self) -> String {
         let accent = self.brand.accent.map(|accent| accent::shades(accent).0.accent);
         accent.map_or_else(|| BUTTON.to_owned(), |colour| colour.to_string())
     }
 
-    /// A code is told once more in a last line that browsers fill in for this host only, so that a page that merely looks
-    /// like ours does not get it (WICG, origin-bound one-time codes).
+    /// Repeats the code in a last line that browsers fill in for this host only, so that a phishing page does not get
+    /// it (WICG, origin-bound one-time codes).
     fn text_message(&self, notification: &Notification) -> Rendered {
         let args = self.args(&notification.message);
         let id = text_id(&notification.message);
@@ -190,7 +191,7 @@ impl Templates {
     }
 }
 
-/// Returns what can be filled into the texts of a message.
+/// Returns the values for the placeholders in a message's texts.
 fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
     let mut args = FluentArgs::new();
     args.set("service", service);
@@ -240,11 +241,11 @@ impl Texts {
     fn read(locale: Locale, replacement: Option<&str>) -> Self {
         let language: LanguageIdentifier = locale.as_str().parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![language]);
-        // Marks around what is filled in are for mixed directions of writing, and would break a code that is copied.
+        // Isolation marks around values are for mixed directions of writing, and would break a code that is copied.
         bundle.set_use_isolating(false);
         for source in [Some(built_in(locale)), replacement].into_iter().flatten() {
-            // What cannot be read is left out here. The tests find it in our own texts, and the start in those that
-            // replace them.
+            // Texts that cannot be parsed are left out here. The tests find them in the built-in texts, and startup
+            // finds them in an operator's.
             let resource = match FluentResource::try_new(source.to_owned()) {
                 Ok(resource) | Err((resource, _)) => resource,
             };
@@ -253,7 +254,7 @@ impl Texts {
         Self { bundle }
     }
 
-    /// Names the program that a request came from.
+    /// Names the program that sent a request.
     fn program(&self, client: ClientProgram) -> String {
         let mut args = FluentArgs::new();
         let program = match client.program {
@@ -269,27 +270,27 @@ impl Texts {
         self.say("program-on-system", &args)
     }
 
-    /// Returns a text (`id` or `id.attribute`). One that is missing is shown by its id: better than no message.
+    /// Returns a text (`id` or `id.attribute`). A missing one is shown by its id, which is better than no message.
     fn say(&self, text: &str, args: &FluentArgs<'_>) -> String {
         self.find(text, args).unwrap_or_else(|| text.to_owned())
     }
 
-    /// Returns a text with all its places filled; `None` when the text or something to fill in is missing.
+    /// Returns a text with all its placeholders filled; `None` if the text or a value is missing.
     fn find(&self, text: &str, args: &FluentArgs<'_>) -> Option<String> {
         self.fill(text, args).ok()
     }
 
-    /// Returns a text with all its places filled.
+    /// Returns a text with all its placeholders filled.
     ///
     /// # Errors
     ///
-    /// Says which text is missing, or what there is to fill in.
+    /// Names the text that is missing, or the placeholder that has no value.
     fn fill(&self, text: &str, args: &FluentArgs<'_>) -> Result<String, String> {
         let (id, attribute) = match text.split_once('.') {
             Some((id, attribute)) => (id, Some(attribute)),
             None => (text, None),
         };
-        let missing = || format!("{text} is missing: what is replaced needs all its parts");
+        let missing = || format!("{text} is missing: a text that is replaced needs all its parts");
         let message = self.bundle.get_message(id).ok_or_else(missing)?;
         let pattern = match attribute {
             Some(attribute) => message.get_attribute(attribute).map(|found| found.value()),
@@ -305,11 +306,11 @@ impl Texts {
         }
     }
 
-    /// Checks that every message can be put into words.
+    /// Checks that every message can be rendered.
     ///
     /// # Errors
     ///
-    /// Says which text is at fault, and why.
+    /// Names the faulty text, and says why.
     fn check(&self) -> Result<(), String> {
         for message in every_message() {
             let mut args = args("service", &message);
@@ -335,7 +336,7 @@ impl Texts {
     }
 }
 
-/// Returns every text that a message takes.
+/// Returns the ids of all texts of a message.
 fn texts_of(message: &Message) -> Vec<String> {
     let id = text_id(message);
     // A link does not fit into a text message.
@@ -355,7 +356,7 @@ fn texts_of(message: &Message) -> Vec<String> {
     own.into_iter().chain(common).collect()
 }
 
-/// Returns our own texts of a language.
+/// Returns the built-in texts of a language.
 const fn built_in(locale: Locale) -> &'static str {
     match locale {
         Locale::En => include_str!("texts/en.ftl"),
@@ -363,14 +364,14 @@ const fn built_in(locale: Locale) -> &'static str {
     }
 }
 
-/// Files of an operator whose texts replace ours, by language: `en.ftl`, `de.ftl`.
+/// Files of an operator whose texts replace the built-in ones, by language: `en.ftl`, `de.ftl`.
 #[derive(Clone, Debug, Default)]
 pub struct TextFiles {
     files: Vec<(Locale, String)>,
 }
 
 impl TextFiles {
-    /// Reads a directory.
+    /// Reads the files of a directory.
     ///
     /// # Errors
     ///
@@ -425,7 +426,7 @@ fn check(locale: Locale, text: &str) -> Result<(), String> {
     Texts::read(locale, Some(text)).check()
 }
 
-/// Returns the names of the texts in a file. They begin at the beginning of a line.
+/// Returns the ids of the texts in a file. They stand at the beginning of a line.
 fn ids(source: &str) -> impl Iterator<Item = &str> {
     let named = source
         .lines()
@@ -435,12 +436,12 @@ fn ids(source: &str) -> impl Iterator<Item = &str> {
         .map(|(id, _)| id.trim_end())
 }
 
-/// Texts are named like the kinds they are for, with the hyphens that are usual there.
+/// The id of a text is the kind of its message, with hyphens, as is usual in Fluent.
 fn text_id(message: &Message) -> String {
     message.kind().replace('_', "-")
 }
 
-/// Returns the texts that follow what happened: what to do, and what never to do.
+/// Returns the ids of the texts that follow the lead: what to do, and what never to do.
 const fn advice(message: &Message) -> &'static [&'static str] {
     match message {
         Message::SecondFactorCode { .. } => &["lasts", "never-share", "code-not-you"],
@@ -479,7 +480,7 @@ fn written(at: DateTime<Utc>, locale: Locale) -> String {
     }
 }
 
-/// Returns every message that there is, with something in each place.
+/// Returns every message, with a value for each placeholder.
 fn every_message() -> Vec<Message> {
     let code = "12345678".to_owned();
     let all = vec![
@@ -538,7 +539,7 @@ fn every_message() -> Vec<Message> {
     all
 }
 
-/// Does not compile until whoever adds a message adds it above, too.
+/// Does not compile until a message that is added here is added above, too.
 fn is_among_them(message: &Message) {
     match message {
         Message::SecondFactorCode { .. }
@@ -577,7 +578,7 @@ fn is_among_them(message: &Message) {
     }
 }
 
-/// A link, such as mails have.
+/// A link such as mails contain.
 fn link() -> String {
     "https://auth.example.com/account/x#token=vev_A-_1".to_owned()
 }
@@ -786,7 +787,7 @@ mod tests {
             .render(Channel::Sms, &notification(Locale::En, message()))
             .text;
         assert_eq!(text, "12345678 for Fox & Friends\n\n@auth.example.com #12345678");
-        // Other texts, and the other language, are ours.
+        // Other texts, and the other language, are the built-in ones.
         let mail = templates.render(Channel::Email, &notification(Locale::De, message()));
         assert!(mail.subject.contains("Fox & Friends") && !mail.subject.contains("Hello"));
         let reset = Message::PasswordReset {

@@ -1,11 +1,12 @@
-//! The colour of a deployment: one for light pages and one for dark ones, made of what the operator names, so that text
-//! in it, and on it, can be read (WCAG 2.2 §1.4.3: a contrast of 4.5 to 1).
+//! The accent colour of a deployment: one for light pages and one for dark ones, derived from the colour that the
+//! operator sets, so that text in it and on it is readable (WCAG 2.2 §1.4.3: a contrast of 4.5 to 1).
 
 use std::fmt;
 
-/// What text needs (WCAG 2.2 §1.4.3).
+/// The contrast that text requires (WCAG 2.2 §1.4.3).
 const LEAST_CONTRAST: f64 = 4.5;
-/// What the account pages put text in this colour on: page, surface and tint. `web/css/base.css` has the same.
+/// The backgrounds of text in this colour on the account pages: page, surface and tint. `web/css/base.css` has the
+/// same.
 const LIGHT_GROUNDS: [Colour; 3] = [Colour([0xf3, 0xf5, 0xf8]), WHITE, Colour([0xe8, 0xef, 0xf8])];
 const DARK_GROUNDS: [Colour; 3] = [
     Colour([0x12, 0x16, 0x1c]),
@@ -15,8 +16,7 @@ const DARK_GROUNDS: [Colour; 3] = [
 const WHITE: Colour = Colour([0xff; 3]);
 /// Text on a light accent.
 const INK: Colour = Colour([0x0d, 0x1a, 0x2b]);
-/// By how much a colour goes towards black or white at a time, in percent, and by how much its strong form goes
-/// further.
+/// How far a colour moves towards black or white in one step, in percent, and how much further its strong form moves.
 const STEP: u16 = 4;
 const STRONGER: u16 = 24;
 
@@ -41,7 +41,7 @@ impl Colour {
         (one.max(two) + 0.05) / (one.min(two) + 0.05)
     }
 
-    /// Returns how bright it is to people (WCAG 2.2, relative luminance).
+    /// Returns how bright the eye perceives it (WCAG 2.2, relative luminance).
     fn luminance(self) -> f64 {
         let linear = |part: u8| {
             let part = f64::from(part) / 255.0;
@@ -55,7 +55,7 @@ impl Colour {
         0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
 
-    /// Mixes it with another colour, of which it takes so many parts of a hundred.
+    /// Mixes it with `percent` of another colour.
     fn towards(self, other: Self, percent: u16) -> Self {
         let mix = |(own, others): (u8, u8)| {
             let sum = u16::from(own) * (100 - percent) + u16::from(others) * percent;
@@ -66,7 +66,7 @@ impl Colour {
         Self([(red, other_red), (green, other_green), (blue, other_blue)].map(mix))
     }
 
-    /// Returns the nearest colour on the way to another one that can be read on all grounds.
+    /// Returns the nearest colour on the way to `extreme` that is readable on all backgrounds.
     fn readable(self, grounds: &[Self], extreme: Self) -> Self {
         (0..=100 / STEP)
             .map(|step| self.towards(extreme, step * STEP))
@@ -85,9 +85,9 @@ impl fmt::Display for Colour {
 /// The colours of one kind of page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shades {
-    /// Links, buttons and the ring around what has the focus.
+    /// Links, buttons and the focus ring.
     pub accent: Colour,
-    /// The same, pointed at.
+    /// The same, when hovered.
     pub strong: Colour,
     /// Text on either.
     pub on_accent: Colour,
@@ -104,7 +104,7 @@ impl Shades {
     }
 }
 
-/// Makes the colours for light pages, and those for dark ones.
+/// Returns the colours for light pages, and those for dark ones.
 pub fn shades(colour: Colour) -> (Shades, Shades) {
     let black = Colour([0; 3]);
     (

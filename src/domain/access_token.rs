@@ -1,7 +1,7 @@
-//! What an access token says (RFC 9068) and when it is believed.
+//! The claims of an access token (RFC 9068), and when they are accepted.
 //!
-//! `crypto::jwt` signs and checks signatures; everything else about a token is decided here, against an injected
-//! time. Nothing personal is in it unless the deployment asks: a token's claims are public data.
+//! `crypto::jwt` signs and verifies signatures; everything else about a token is decided here, against an injected
+//! time. A token contains personal data only if the deployment asks for it: its claims are public.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,16 +13,16 @@ use super::session::{ActiveSession, SessionKey};
 use super::user::User;
 use super::username::Username;
 
-/// The `typ` of access tokens (RFC 9068 §2.1): what keeps other JWTs from being taken for one.
+/// The `typ` of access tokens (RFC 9068 §2.1), which distinguishes them from other JWTs.
 pub const TYPE: &str = "at+jwt";
-/// Longest text that is looked at; ours have some 900 characters.
+/// Longest text that is parsed; our tokens have about 900 characters.
 pub const MAX_LENGTH: usize = 4096;
 
-/// The JOSE header, these members and no others: `jku`, `x5u`, `jwk` or `crit` make a token not ours.
+/// The JOSE header: these members and no others. A token with `jku`, `x5u`, `jwk` or `crit` is not ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessTokenHeader {
-    /// The algorithm; must be the key's own.
+    /// The algorithm; must be that of the key.
     pub alg: String,
     /// Always [`TYPE`].
     pub typ: String,
@@ -34,29 +34,30 @@ pub struct AccessTokenHeader {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessTokenClaims {
-    /// Who issued it: the public URL.
+    /// The issuer: the public URL.
     pub iss: String,
     /// The user.
     pub sub: Uuid,
-    /// Whom it is for.
+    /// The back ends that it is for.
     pub aud: String,
     /// The client it was issued to; fixed by the deployment.
     pub client_id: String,
-    /// From then on it is not accepted.
+    /// From this time on it is not accepted.
     pub exp: i64,
     /// When it was issued.
     pub iat: i64,
-    /// Before then it is not accepted.
+    /// Before this time it is not accepted.
     pub nbf: i64,
     /// Names this one token.
     pub jti: Uuid,
     /// The session it belongs to.
     pub sid: Uuid,
-    /// When the strongest of the proofs in `amr` was last given; see [`Proofs::auth_time`](super::assurance::Proofs::auth_time).
+    /// When a proof of the strongest ground among those in `amr` was last given; see
+    /// [`Proofs::auth_time`](super::assurance::Proofs::auth_time).
     pub auth_time: i64,
-    /// How sure the service was: `aal1` or `aal2`.
+    /// The assurance level: `aal1` or `aal2`.
     pub acr: String,
-    /// By what proofs.
+    /// The authentication methods.
     pub amr: Vec<String>,
     /// Granted by operators. An empty list is left out: RFC 9068 §2.2.3.1 takes `roles` from RFC 7643 §4.1.2, where an
     /// attribute without values is absent (§2.5), and Authlib's validator refuses a token with an empty list.
@@ -70,7 +71,7 @@ pub struct AccessTokenClaims {
     pub username: Option<String>,
 }
 
-/// What one deployment writes into its tokens and wants of them.
+/// What one deployment writes into its tokens and requires of them.
 #[derive(Clone, Debug)]
 pub struct AccessTokenPolicy {
     /// `iss`, the public URL.
@@ -81,18 +82,18 @@ pub struct AccessTokenPolicy {
     pub client_id: String,
     /// Lifetime.
     pub ttl: TimeDelta,
-    /// Whether tokens tell the address, once it is proven.
+    /// Whether tokens contain the address, once it is verified.
     pub with_email: bool,
-    /// Whether tokens tell the user name.
+    /// Whether tokens contain the user name.
     pub with_username: bool,
 }
 
 impl AccessTokenPolicy {
-    /// Writes the claims of a new token; it never outlives its session (ASVS 7.6.1).
+    /// Makes the claims of a new token, which never outlives its session (ASVS 7.6.1).
     pub fn claims(&self, session: &ActiveSession, user: &User, now: DateTime<Utc>, jti: Uuid) -> AccessTokenClaims {
         let expires_at = (now + self.ttl).min(session.ends.absolute);
         let amr = session.proofs.amr();
-        // An address that its reader has not confirmed may be a stranger's: back ends take the claim for the user's.
+        // An unverified address may be a stranger's, and back ends would take the claim for the user's.
         let email = user.verified_email().filter(|_| self.with_email);
         let username = user.username.as_ref().filter(|_| self.with_username);
         AccessTokenClaims {
@@ -114,20 +115,20 @@ impl AccessTokenPolicy {
         }
     }
 
-    /// Decides whether claims whose signature was right are believed `now`, without leeway.
+    /// Decides whether claims with a valid signature are accepted `now`, without leeway.
     pub fn accepts(&self, claims: &AccessTokenClaims, now: DateTime<Utc>) -> bool {
         let now = now.timestamp();
         self.is_ours(claims) && claims.nbf <= now && now < claims.exp
     }
 
-    /// Decides whether claims whose signature was right were written by this deployment, whenever that was.
+    /// Decides whether claims with a valid signature were issued by this deployment, at any time.
     pub fn is_ours(&self, claims: &AccessTokenClaims) -> bool {
         claims.iss == self.issuer && claims.aud == self.audience && claims.client_id == self.client_id
     }
 }
 
 impl AccessTokenClaims {
-    /// Returns the user it speaks of.
+    /// Returns the user it is about.
     pub const fn user_id(&self) -> UserId {
         UserId::from_uuid(self.sub)
     }
@@ -207,7 +208,7 @@ mod tests {
             ..policy()
         };
         let claims = open.claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
-        assert_eq!(claims.email, None, "it was not proven");
+        assert_eq!(claims.email, None, "it was not verified");
         let verified = User {
             email_verified_at: Some(at(900)),
             ..user()

@@ -1,15 +1,16 @@
-//! Which proofs make which assurance, and how fresh it is: the one place that decides `acr`, `amr` and `auth_time`.
+//! Which proofs make which assurance level, and how fresh it is: the one place that decides `acr`, `amr` and
+//! `auth_time`.
 //!
-//! Two factors are a password and something held. A mail box is neither: a link or a code sent there proves only
-//! that its sender reads that mail box (NIST SP 800-63B-4 §3.1.3.1), so mail never lifts a session to `aal2`, however
-//! often it is used.
+//! Two factors are a password and something that the user has. A mailbox is neither: a link or a code sent there proves
+//! only that its sender reads that mailbox (NIST SP 800-63B-4 §3.1.3.1), so mail never lifts a session to `aal2`,
+//! however often it is used.
 //!
-//! Each proof keeps its own time. The freshness of a session is that of its strongest ground, so that a proof renews
-//! what it proves and nothing else: a password that a thief knows does not make an old code of an authenticator fresh.
+//! Each proof has its own time. The freshness of a session is that of its strongest ground, so that a proof renews only
+//! what it proves: a password that an attacker knows does not make an old code of an authenticator fresh.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Something a person did to prove who they are.
+/// A way in which a user authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AuthenticationMethod {
     /// A memorised secret.
@@ -18,7 +19,7 @@ pub enum AuthenticationMethod {
     EmailLink,
     /// A code of an authenticator app.
     Totp,
-    /// One of the codes kept for the day the authenticator is lost.
+    /// One of the codes saved for the loss of the authenticator.
     RecoveryCode,
     /// A code that was sent to the account's phone.
     SmsCode,
@@ -26,14 +27,14 @@ pub enum AuthenticationMethod {
     EmailCode,
 }
 
-/// What a proof rests on, the weakest first. Two proofs are two factors only if they rest on different things.
+/// What a proof rests on, the weakest first. Two proofs are two factors only if they rest on different grounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ground {
-    /// A mail box, which is no factor.
+    /// A mailbox, which is not a factor.
     Mailbox,
-    /// Something known.
+    /// Something that the user knows.
     Knowledge,
-    /// Something held.
+    /// Something that the user has.
     Possession,
 }
 
@@ -68,7 +69,7 @@ impl AuthenticationMethod {
         }
     }
 
-    /// Returns the name by which requests and answers call the proof: the `method` of a code, `password`, `magic_link`.
+    /// Returns the name of the proof in requests and responses: the `method` of a code, `password`, `magic_link`.
     pub const fn request_name(self) -> &'static str {
         match self {
             Self::Password => "password",
@@ -80,12 +81,12 @@ impl AuthenticationMethod {
         }
     }
 
-    /// Reads the name under which a method is stored.
+    /// Parses the name under which a method is stored.
     pub fn from_stored(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == name)
     }
 
-    /// Tells whether the proof rests on something that its owner holds.
+    /// Returns whether the proof rests on something that the user has.
     pub const fn is_held(self) -> bool {
         matches!(self.ground(), Ground::Possession)
     }
@@ -99,7 +100,7 @@ impl AuthenticationMethod {
     }
 }
 
-/// How sure the service is of who is signed in; the `acr` of tokens, after NIST's levels.
+/// How sure the service is of the user's identity; the `acr` of tokens, after NIST's levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AssuranceLevel {
     /// One factor.
@@ -118,16 +119,16 @@ impl AssuranceLevel {
     }
 }
 
-/// A method and when it last proved who is signed in.
+/// A method, and when the user last authenticated with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// What was shown.
+    /// The method.
     pub method: AuthenticationMethod,
-    /// When.
+    /// When it was given.
     pub at: DateTime<Utc>,
 }
 
-/// The proofs behind a session or a token, in the order in which their methods first appeared, one entry a method.
+/// The proofs of a session or a token, in the order in which their methods first appeared, one entry for each method.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proofs(Vec<Proof>);
 
@@ -143,7 +144,8 @@ impl Proofs {
         Self(vec![Proof { method, at }])
     }
 
-    /// Returns these proofs with one more. A method that was proven before keeps its place, and its time moves forward.
+    /// Returns these proofs with one more. A method that is already there stays in its place, and its time moves
+    /// forward.
     #[must_use]
     pub fn with(&self, more: Proof) -> Self {
         let mut proofs = self.0.clone();
@@ -154,8 +156,8 @@ impl Proofs {
         Self(proofs)
     }
 
-    /// Returns the proofs that a token stands for, by its `amr` and `auth_time`: nothing that was proven after it was made,
-    /// with whatever other token of the same session that was done.
+    /// Returns the proofs that a token stands for, by its `amr` and `auth_time`. Proofs that were given after it was
+    /// made do not count, even with another token of the same session.
     #[must_use]
     pub fn shown_by(&self, amr: &[String], auth_time: DateTime<Utc>) -> Self {
         let is_shown = |proof: &&Proof| amr.iter().any(|name| name == proof.method.amr());
@@ -181,7 +183,7 @@ impl Proofs {
         }
     }
 
-    /// Returns the `amr` values, in order, with `mfa` where two factors were proven (RFC 8176 §2).
+    /// Returns the `amr` values, in order, with `mfa` where there are proofs of two factors (RFC 8176 §2).
     pub fn amr(&self) -> Vec<&'static str> {
         let mut names: Vec<&'static str> = Vec::new();
         for proof in &self.0 {
@@ -199,16 +201,16 @@ impl Proofs {
         self.0.iter().map(|proof| proof.method.ground()).max()
     }
 
-    /// Returns when the strongest ground among the proofs was last proven; `None` where there is no proof. A password does
-    /// not renew a session that something held opened, and a mailed code renews no other proof.
+    /// Returns when a proof of the strongest ground was last given; `None` where there is no proof. A password does not
+    /// renew a session that was signed in to with something that the user has, and a mailed code renews no other proof.
     pub fn auth_time(&self) -> Option<DateTime<Utc>> {
         let strongest = self.strongest()?;
         let of_strongest = self.0.iter().filter(|proof| proof.method.ground() == strongest);
         of_strongest.map(|proof| proof.at).max()
     }
 
-    /// Tells whether a proof may complete a login after these: it must rest on something else. Two looks into one mail box
-    /// are one look.
+    /// Returns whether a proof may complete a login after these: it must rest on another ground. Reading one mailbox
+    /// twice is not a second factor.
     pub fn allow_second(&self, more: AuthenticationMethod) -> bool {
         self.0.iter().all(|proof| proof.method.ground() != more.ground())
     }
@@ -219,23 +221,23 @@ impl Proofs {
 pub struct Requirement {
     /// At least this level.
     pub level: AssuranceLevel,
-    /// What has to be recent; `None`: nothing.
+    /// The proof that has to be recent; `None` if any age will do.
     pub recent: Option<Recent>,
 }
 
 /// A proof that has to be recent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recent {
-    /// The weakest ground that is enough. A mail box is not, where the account has a password: an attacker who reads
-    /// the owner's mail gets a session by a magic link, and must not change how the owner signs in.
+    /// The weakest ground that is enough. A mailbox is not, where the account has a password: an attacker who reads the
+    /// owner's mail gets a session with a magic link, and must not change how the owner signs in.
     pub least: Ground,
-    /// Proven no longer ago than this.
+    /// How long ago it may have been given.
     pub max_age: TimeDelta,
 }
 
 impl Requirement {
-    /// Returns what a sensitive change requires of an account, by the strongest ground that it can prove: that ground,
-    /// recently, and two factors where something held is among what it has.
+    /// Returns what a sensitive change requires of an account whose strongest available ground is `strongest`: a recent
+    /// proof of that ground, and two factors if the ground is something that the user has.
     pub fn of_sensitive_change(strongest: Ground, max_age: TimeDelta) -> Self {
         Self {
             level: match strongest {
@@ -249,7 +251,7 @@ impl Requirement {
         }
     }
 
-    /// Tells whether the proofs are enough `now`.
+    /// Returns whether the proofs are enough `now`.
     pub fn is_met_by(&self, proofs: &Proofs, now: DateTime<Utc>) -> bool {
         self.shortfall(proofs, now) == 0
     }
@@ -262,8 +264,8 @@ impl Requirement {
         u8::from(proofs.level() < self.level) + u8::from(!self.recent.is_none_or(is_fresh))
     }
 
-    /// Returns which of the available methods would meet the requirement if they were proven `now`. Where none does alone,
-    /// those that meet one more of its conditions: the next demand then asks for the rest.
+    /// Returns which of the available methods would meet the requirement if they were given `now`. Where none does
+    /// alone, returns those that meet one more of its conditions: the next challenge then asks for the rest.
     pub fn accepted(
         &self,
         proofs: &Proofs,
@@ -322,7 +324,7 @@ mod tests {
         })
     }
 
-    /// A life of a session: methods, and the seconds between them.
+    /// The proofs of a session: methods, and the seconds between them.
     fn sequence() -> impl Strategy<Value = Vec<(AuthenticationMethod, i64)>> {
         let method = (0..AuthenticationMethod::ALL.len()).prop_map(|index| AuthenticationMethod::ALL[index]);
         proptest::collection::vec((method, 0_i64..1000), 1..12).prop_map(|steps| {
@@ -457,7 +459,7 @@ mod tests {
         assert_eq!(sensitive(Ground::Possession).accepted(&mailed, &all, at(1000)), [Totp]);
     }
 
-    /// Who is asked for what, 1000 seconds after signing in, where the last 300 count.
+    /// Which proofs are requested 1000 seconds after signing in, if those of the last 300 seconds count.
     #[test]
     fn only_what_helps_is_asked_for() {
         let both = sensitive(Ground::Possession);
@@ -470,7 +472,7 @@ mod tests {
             one.accepted(&of(&[Password]), &[Password, EmailCode], at(1000)),
             [Password]
         );
-        // Neither is enough alone; each brings the session nearer.
+        // Neither is enough alone; each meets one more condition.
         let by_mail = of(&[EmailLink, Totp]);
         assert_eq!(
             both.accepted(&by_mail, &[Password, Totp, EmailCode], at(1000)),
@@ -481,7 +483,7 @@ mod tests {
             at: at(1000),
         });
         assert_eq!(both.accepted(&after_password, &[Password, Totp], at(1000)), [Totp]);
-        // An account without a password cannot prove two factors.
+        // An account without a password cannot give proofs of two factors.
         assert!(
             both.accepted(&proofs(&[(EmailLink, 0), (Totp, 1000)]), &[Totp], at(1000))
                 .is_empty()
@@ -521,7 +523,7 @@ mod tests {
             }
         }
 
-        /// Whatever is proven later with other tokens of the session, a token stands for what it said when it was made.
+        /// A token stands for what it said when it was made, whatever other tokens of the session prove later.
         #[test]
         fn a_token_stands_for_nothing_that_was_proven_after_it(steps in sequence(), made_after in 1_usize..12) {
             let then = proofs(&steps[..made_after.min(steps.len())]);
@@ -534,7 +536,7 @@ mod tests {
             prop_assert_eq!(then.shown_by(&amr, then.auth_time().unwrap()).auth_time(), then.auth_time());
         }
 
-        /// What an account has that is stronger is always asked for.
+        /// The strongest ground of the account is always required.
         #[test]
         fn a_sensitive_change_takes_the_strongest_ground_and_takes_it_recently(
             steps in sequence(), later in 0_i64..2000,

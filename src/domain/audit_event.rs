@@ -1,7 +1,7 @@
-//! The audit trail's vocabulary: what happened, to whom, from where.
+//! The vocabulary of the audit trail: what happened, to which account, from where.
 //!
-//! Names follow OWASP's logging vocabulary where it has one. An event never holds a password, a code or a
-//! token; it is written in the transaction of what it records.
+//! Names follow OWASP's logging vocabulary where it has one. An event never contains a password, a code or a token; it
+//! is written in the same transaction as the change that it records.
 
 use std::net::IpAddr;
 
@@ -14,15 +14,15 @@ use super::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
 pub enum EventName {
     /// An account was made.
     UserCreated,
-    /// Somebody signed in.
+    /// A user signed in.
     LoginSuccess,
-    /// A password was wrong, or the account unknown or disabled.
+    /// A password was wrong, or the account is unknown or disabled.
     LoginFail,
     /// A password was right after wrong ones.
     LoginSuccessAfterFail,
-    /// Too many passwords were wrong in a row: none is looked at for a while.
+    /// Too many passwords in a row were wrong: none is checked for a while.
     LoginLock,
-    /// A hundred passwords were wrong in a row: the password is disabled.
+    /// A hundred passwords in a row were wrong: the password is disabled.
     LoginFailMax,
     /// A second factor was right.
     MfaSuccess,
@@ -30,81 +30,81 @@ pub enum EventName {
     MfaFail,
     /// A second factor was right, but was used before.
     MfaReplay,
-    /// A TOTP secret was made and waits for its first code.
+    /// A TOTP secret was made, and waits for its first code.
     MfaEnrolStarted,
     /// A TOTP secret was confirmed.
     MfaEnrolConfirmed,
     /// A set of recovery codes was made.
     RecoveryCodesGenerated,
-    /// A recovery code was spent.
+    /// A recovery code was used.
     RecoveryCodeUsed,
     /// A second factor was removed.
     MfaRemoved,
-    /// Too many second factors were wrong in a row.
+    /// Too many second factors in a row were wrong.
     MfaLock,
-    /// A hundred second factors were wrong in a row: none but recovery codes are looked at.
+    /// A hundred second factors in a row were wrong: only recovery codes are accepted.
     MfaDisabled,
     /// A code was sent.
     OtpSent,
-    /// A code was not sent, since too many were.
+    /// A code was not sent, because too many were.
     OtpSuppressed,
-    /// Somebody who is signed in proved once more who they are.
+    /// A signed-in user authenticated again.
     StepUpSuccess,
-    /// Somebody who is signed in failed to.
+    /// A signed-in user failed to authenticate again.
     StepUpFail,
-    /// A password was changed by somebody who knew the old one.
+    /// A password was changed, with the old one.
     PasswordChange,
-    /// Somebody who is signed in did not know the old password.
+    /// The old password was wrong when a signed-in user tried to change it.
     PasswordChangeFail,
-    /// A mail to set a new password was asked for.
+    /// A mail to set a new password was requested.
     PasswordResetRequested,
-    /// A new password was set through a mail.
+    /// A new password was set with a link from a mail.
     PasswordResetCompleted,
-    /// A mail to prove an address with was asked for.
+    /// A mail to verify an address was requested.
     EmailVerificationRequested,
-    /// A mail to sign in with was asked for.
+    /// A mail to sign in with was requested.
     MagicLinkRequested,
     /// A mail to sign in with was used.
     MagicLinkUsed,
-    /// Something about an account changed: the reason says what.
+    /// An account was changed: the reason says how.
     UserUpdated,
     /// An account was deleted.
     UserDeleted,
-    /// Somebody read everything held about them.
+    /// A user exported all data of their account.
     UserExported,
     /// A session became active.
     SessionCreated,
-    /// A session was ended by its user.
+    /// A user ended their own session.
     SessionLogout,
-    /// A session was found to be over when somebody came to go on with it.
+    /// A session was found to have expired when it was used.
     SessionExpired,
-    /// A session was ended from elsewhere.
+    /// A session was ended from outside.
     TokenRevoked,
     /// A used refresh token was presented again.
     TokenReuse,
-    /// A session ended because there were too many.
+    /// A session ended because the account had too many.
     ExcessSessions,
-    /// Somebody signed in asked for what their role does not allow.
+    /// A signed-in user requested something that their role does not allow.
     AuthzFail,
-    /// Somebody signed in named what is somebody else's.
+    /// A signed-in user named an object of another user.
     MaliciousDirectReference,
-    /// A step was taken that does not follow on those before.
+    /// A step was taken without those that must precede it.
     SequenceFail,
-    /// A sealed secret did not open.
+    /// A sealed secret could not be decrypted.
     DecryptFail,
     /// An instance began to serve: the reason is its version.
     Startup,
-    /// An instance stopped in order: the reason is its version.
+    /// An instance shut down in order: the reason is its version.
     Shutdown,
-    /// Another key signs access tokens now.
+    /// A new key signs access tokens.
     SigningKeyRotated,
-    /// Everything sealed was sealed anew under the newest master key.
+    /// Everything sealed was sealed again with the newest master key.
     SecretsRewrapped,
     /// Credentials for a back end were made.
     ServiceClientCreated,
     /// Credentials of a back end were deleted.
     ServiceClientDeleted,
-    /// An operator did something to an account or to the deployment: the reason says what.
+    /// An operator acted on an account or on the deployment: the reason says how.
     AdminAction,
 }
 
@@ -163,10 +163,10 @@ impl EventName {
     }
 }
 
-/// Where a request came from; work that nobody asked for by HTTP has an id and nothing else.
+/// Where a request came from. Work of the service itself has only an id.
 #[derive(Clone, Debug)]
 pub struct RequestOrigin {
-    /// The request's id, as in its answer and its log line.
+    /// The request's id, as in its response and its log line.
     pub request_id: RequestId,
     /// The client's address, from the connection or a trusted proxy.
     pub ip: Option<IpAddr>,
@@ -177,7 +177,7 @@ pub struct RequestOrigin {
 }
 
 impl RequestOrigin {
-    /// Returns the origin of work that nobody asked for by HTTP.
+    /// Returns the origin of work that no HTTP request caused.
     pub const fn of_own(request_id: RequestId) -> Self {
         Self {
             request_id,
@@ -188,27 +188,27 @@ impl RequestOrigin {
     }
 }
 
-/// Characters of a `User-Agent` that are kept.
+/// Characters of a `User-Agent` that are stored.
 pub const USER_AGENT_MAX: usize = 256;
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditEvent {
-    /// What.
+    /// What happened.
     pub name: EventName,
     /// Whether it succeeded.
     pub success: bool,
-    /// Why not, or how: a fixed word, never input.
+    /// Why it failed, or how it was done: a fixed word, never input.
     pub reason: Option<&'static str>,
     /// The account concerned, where there is one.
     pub user_id: Option<UserId>,
     /// The session concerned, where there is one.
     pub session_id: Option<SessionId>,
-    /// The service client that asked for it, or that it is about.
+    /// The service client that requested it, or that it is about.
     pub client_id: Option<ServiceClientId>,
-    /// A keyed hash of the name that was given, where that may be nobody's.
+    /// A keyed hash of the name that was given, where that may belong to no account.
     pub identifier_hash: Option<IdentifierHash>,
-    /// The administrator who did it to the account.
+    /// The administrator who acted on the account.
     pub actor_id: Option<UserId>,
 }
 
@@ -265,7 +265,7 @@ impl AuditEvent {
         self
     }
 
-    /// Adds the service client that asked for it, or that it is about.
+    /// Adds the service client that requested it, or that it is about.
     #[must_use]
     pub const fn with_client(mut self, client_id: ServiceClientId) -> Self {
         self.client_id = Some(client_id);
@@ -279,14 +279,14 @@ impl AuditEvent {
         self
     }
 
-    /// Adds the administrator who did it, unless the command line did.
+    /// Adds the administrator who acted; none if it was the command line.
     #[must_use]
     pub const fn by(mut self, actor_id: Option<UserId>) -> Self {
         self.actor_id = actor_id;
         self
     }
 
-    /// Adds how it came about.
+    /// Adds the reason.
     #[must_use]
     pub const fn because(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);
@@ -294,49 +294,50 @@ impl AuditEvent {
     }
 }
 
-/// Which events are wanted: those to which everything fits that is named.
+/// Selects events: those that match all fields that are set.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
-    /// Of an account.
+    /// The account.
     pub user_id: Option<UserId>,
-    /// Of a name.
+    /// The name.
     pub event: Option<String>,
-    /// From a moment on.
+    /// The earliest time.
     pub since: Option<DateTime<Utc>>,
 }
 
-/// An event as it is shown.
+/// An event as it is listed.
 pub struct RecordedEvent {
-    /// Its row.
+    /// The id of its row.
     pub id: AuditEventId,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
-    /// What.
+    /// What happened.
     pub event: String,
     /// Whether it succeeded.
     pub success: bool,
-    /// Why not, or how.
+    /// Why it failed, or how it was done.
     pub reason: Option<String>,
     /// The account concerned.
     pub user_id: Option<UserId>,
     /// The session concerned.
     pub session_id: Option<SessionId>,
-    /// The service client that asked for it, or that it is about.
+    /// The service client that requested it, or that it is about.
     pub client_id: Option<ServiceClientId>,
-    /// The administrator who did it to the account.
+    /// The administrator who acted on the account.
     pub actor_id: Option<UserId>,
-    /// The `X-Request-Id` of the answer.
+    /// The `X-Request-Id` of the response.
     pub request_id: RequestId,
-    /// The route that was asked.
+    /// The route of the request.
     pub route: Option<String>,
     /// Where the request came from.
     pub ip: Option<IpAddr>,
-    /// What it came from.
+    /// The `User-Agent` of the request.
     pub user_agent: Option<String>,
 }
 
 impl RecordedEvent {
-    /// Leaves out where an administrator or a back end was: the account's owner is told what they did, and no more.
+    /// Removes the origin of an administrator or a back end: the owner of the account learns what they did, but not
+    /// from where.
     #[must_use]
     pub fn for_owner(self) -> Self {
         let by_owner = self.client_id.is_none() && self.actor_id.is_none_or(|actor| Some(actor) == self.user_id);

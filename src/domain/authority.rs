@@ -1,8 +1,9 @@
 //! What the presented token allows now: the lower of what the token says and what its session and account say.
 //!
-//! Several tokens of one session are good at the same time, and the session's row moves when one of them is used to step
-//! up. Whoever holds another one has proven nothing by that. So a token decides by what it says itself; the row can
-//! only take away (ASVS 8.2.4): proofs, time and roles that the row no longer has do not count, however fresh the token.
+//! Several tokens of one session are valid at the same time, and the session's row changes when one of them is used to
+//! step up. A client that presents another one has not given that proof. So a token counts for what it says itself, and
+//! the row can only reduce it (ASVS 8.2.4): proofs, times and roles that the row no longer has do not count, however
+//! fresh the token is.
 
 use std::sync::Arc;
 
@@ -21,15 +22,15 @@ use super::username::Username;
 pub struct Authority {
     proofs: Proofs,
     roles: Vec<String>,
-    /// Whether the account still has the address and the name that the token tells.
+    /// Whether the account still has the address and the user name that the token contains.
     has_email: bool,
     has_username: bool,
 }
 
 impl Authority {
-    /// Judges a token by its claims and by its session and account as they are now.
+    /// Combines the claims of a token with its session and account as they are now.
     pub fn of(claims: &AccessTokenClaims, session: &ActiveSession, user: &User) -> Self {
-        // A time that no calendar has stands for no proof at all.
+        // A time beyond the calendar stands for no proof at all.
         let auth_time = DateTime::from_timestamp(claims.auth_time, 0);
         let shown = auth_time.map(|auth_time| session.proofs.shown_by(&claims.amr, auth_time));
         let is_kept = |role: &&String| user.roles.contains(role);
@@ -46,17 +47,17 @@ impl Authority {
         &self.proofs
     }
 
-    /// Tells whether token and account both have the role of administrators.
+    /// Returns whether token and account both have the role of administrators.
     pub fn is_administrator(&self) -> bool {
         roles::is_administrator(&self.roles)
     }
 
-    /// Returns the claims as they count now, for verifiers that ask about the token: the same ones unless the session or
-    /// the account lost something since the token was made.
+    /// Returns the claims as they apply now, for the response of an introspection. They are the token's own unless the
+    /// session or the account lost something after the token was made.
     pub fn confirm(&self, claims: Arc<AccessTokenClaims>) -> Arc<AccessTokenClaims> {
         let auth_time = self.proofs.auth_time().map_or(0, |at| at.timestamp());
         let (acr, amr) = (self.proofs.level().acr(), self.proofs.amr());
-        // Compared before anything is copied: gateways ask about every request, and hardly any token has lost something.
+        // Compared before anything is copied: gateways introspect on every request, and few tokens have lost something.
         let has_proofs = claims.auth_time == auth_time && claims.acr == acr && claims.amr == amr;
         let email = claims.email.as_ref().filter(|_| self.has_email);
         let username = claims.username.as_ref().filter(|_| self.has_username);
@@ -161,7 +162,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the row was when the token was made and has become since.
+        /// For any row, when the token was made and now.
         #[test]
         fn nothing_counts_that_not_both_token_and_row_say(
             (then, now) in (any_proofs(), any_proofs()), (had, has) in (any_roles(), any_roles()),

@@ -1,8 +1,8 @@
-//! Whether a password is on a list of stolen ones, asked without saying which password it is.
+//! Checks whether a password is on a list of stolen ones, without revealing the password.
 //!
-//! The range protocol of Have I Been Pwned: the first five hexadecimal digits of the SHA-1 go out, all suffixes known
-//! under them come back, and the comparison is made here. The other side learns that some password is one of the
-//! hundreds of thousands that begin so (k-anonymity). SHA-1 is the list's, and protects nothing here.
+//! This is the range protocol of Have I Been Pwned: the first five hexadecimal digits of the SHA-1 are sent, all known
+//! suffixes of that prefix are returned, and the comparison is made here. The server learns only that a password is one
+//! of the hundreds of thousands with that prefix (k-anonymity). The list dictates SHA-1, which protects nothing here.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use zeroize::Zeroizing;
 
 use super::password::Password;
 
-/// Hexadecimal digits that go out.
+/// Hexadecimal digits that are sent.
 const PREFIX_LENGTH: usize = 5;
 
-/// A question about a password.
+/// A query for a password.
 pub struct BreachRange {
     hash: Zeroizing<String>,
 }
 
 impl BreachRange {
-    /// Asks about a password.
+    /// Makes the query for a password.
     pub fn of(password: &Password) -> Self {
         let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, password.expose().as_bytes());
         let digits = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -30,13 +30,13 @@ impl BreachRange {
         }
     }
 
-    /// Returns what goes out.
+    /// Returns the prefix that is sent.
     pub fn prefix(&self) -> &str {
         self.hash.get(..PREFIX_LENGTH).unwrap_or_default()
     }
 
-    /// Tells whether the password is among those that came back: lines of suffix, colon and how often it was seen. Lines
-    /// that were never seen are padding.
+    /// Returns whether the password is in the response: lines of suffix, colon and how often it was seen. Lines with a
+    /// count of zero are padding.
     pub fn is_in(&self, answer: &str) -> bool {
         let suffix = self.hash.get(PREFIX_LENGTH..).unwrap_or_default();
         answer.lines().any(|line| {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn five_digits_go_out_and_the_rest_is_compared_here() {
-        // SHA-1 of "password", as every description of the protocol has it.
+        // SHA-1 of "password", as in every description of the protocol.
         let range = range("password");
         assert_eq!(range.prefix(), "5BAA6");
         assert!(range.is_in("003D68EB55068C33ACE09247EE4C639306B:3\r\n1E4C9B93F3F0682250B6CF8331B7EE68FD8:9545824"));

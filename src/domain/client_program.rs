@@ -1,8 +1,8 @@
-//! The program that a request says it comes from, by a name of ours.
+//! The program that sent a request, by a name from a fixed list.
 //!
-//! `User-Agent` is whatever the sender writes, and notices go to the owner of an account. With the header in them, a stranger
-//! could put a sentence into a mail that we send: "your account is locked, call …". So notices name programs and systems
-//! from the fixed lists below, and everything else is an unknown program.
+//! A client can write anything into `User-Agent`, and notices go to the owner of an account. If they contained the
+//! header, an attacker could put a sentence into our mail: "your account is locked, call …". So notices name programs
+//! and systems from the lists below, and everything else is an unknown program.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -18,7 +18,7 @@ macro_rules! names {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Returns the name that people know it by, the same in all languages.
+            /// Returns the name that users know it by, the same in all languages.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
@@ -60,7 +60,7 @@ names! {
     }
 }
 
-/// Marks of programs in `User-Agent`, the first that fits counts: most browsers carry the marks of others, too.
+/// Marks of programs in `User-Agent`. The first match counts: most browsers also carry the marks of others.
 const PROGRAMS: &[(&str, Program)] = &[
     ("Edg/", Program::Edge),
     ("EdgA/", Program::Edge),
@@ -74,7 +74,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("Vivaldi/", Program::Vivaldi),
     ("FxiOS/", Program::Firefox),
     ("Firefox/", Program::Firefox),
-    // A page that an app shows in itself.
+    // A page that an app shows in a web view.
     ("; wv)", Program::App),
     ("CriOS/", Program::Chrome),
     ("PowerShell/", Program::PowerShell),
@@ -116,15 +116,15 @@ const SYSTEMS: &[(&str, System)] = &[
     ("X11", System::Linux),
 ];
 
-/// Joins the two when they are kept.
+/// Joins the two in the stored text.
 const ON: &str = " on ";
 
-/// What is known of the sender of a request.
+/// What is known about the sender of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientProgram {
     /// The program, if it is on the list.
     pub program: Option<Program>,
-    /// What it runs on, if that is on the list.
+    /// The system it runs on, if that is on the list.
     pub system: Option<System>,
 }
 
@@ -143,7 +143,7 @@ impl ClientProgram {
         }
     }
 
-    /// Reads what [`ClientProgram::serialize`] wrote.
+    /// Parses the text of [`ClientProgram::serialize`].
     fn parse_stored(text: &str) -> Option<Self> {
         let (program, system) = text.split_once(ON).unwrap_or((text, ""));
         let found = Self {
@@ -162,14 +162,14 @@ impl ClientProgram {
     }
 }
 
-/// A message waits with the names in it.
+/// A stored message contains these names.
 impl Serialize for ClientProgram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_text())
     }
 }
 
-/// Messages that were written before there were names wait with the header, or with nothing.
+/// Messages that older releases stored contain the whole header, or nothing.
 impl<'de> Deserialize<'de> for ClientProgram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// What programs send, and what they are known by.
+    /// What programs send, and the names they should get.
     const SENT: &[(&str, &str, &str)] = &[
         (
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",

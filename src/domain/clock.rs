@@ -1,13 +1,13 @@
 //! The one source of time.
 //!
-//! Every expiry, code and token is judged by an injected [`Clock`]; a use case reads it once and hands `now`
-//! down, so that a test moves time instead of sleeping and one request never sees two times.
+//! Every expiry, code and token is checked against an injected [`Clock`]. A use case reads it once and passes `now` on,
+//! so that a test moves time instead of sleeping, and one request never sees two times.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Tells the time of the service.
+/// The clock of the service.
 pub trait Clock: Send + Sync + 'static {
-    /// Returns the present moment, in whole microseconds: PostgreSQL keeps no finer ones.
+    /// Returns the current time in whole microseconds, the precision of PostgreSQL.
     fn now(&self) -> DateTime<Utc>;
 }
 

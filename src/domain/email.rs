@@ -1,11 +1,12 @@
-//! E-mail addresses in the one form under which they are stored, compared and written to.
+//! E-mail addresses in the one form in which they are stored, compared and used.
 //!
-//! Two spellings of one mailbox must not make two accounts, and two mailboxes must not make one: ASCII only
-//! (Unicode case mapping merges distinct letters, such as the Kelvin sign and `k`), lower-cased, the domain as
-//! A-labels.
+//! Two spellings of one mailbox must not make two accounts, and two mailboxes must not make one. An address is
+//! therefore ASCII only (Unicode case mapping merges distinct letters, such as the Kelvin sign and `k`), in lower case,
+//! with its domain as A-labels.
 //!
-//! Some mailboxes in use break the grammar of RFC 5322: Japanese carriers gave out local parts with dots side by side or at
-//! an end, and hosts of companies have underscores in their names. Mail servers take both, so both are addresses here.
+//! Some mailboxes in use break the grammar of RFC 5322: Japanese carriers gave out local parts with adjacent dots or
+//! dots at an end, and host names of companies contain underscores. Mail servers accept both, so both are addresses
+//! here.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,7 +22,7 @@ const MAX_LENGTH: usize = 254;
 /// RFC 5321 §4.5.3.1.1.
 const MAX_LOCAL_PART: usize = 64;
 const NO_IP_ADDRESS: &str = "must have a domain name after the @, not an IP address";
-/// All ASCII signs but those of a host name (RFC 1123 §2.1) and the underscore.
+/// All ASCII characters except those of a host name (RFC 1123 §2.1) and the underscore.
 const NOT_IN_DOMAINS: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
 
 /// A canonical e-mail address.
@@ -29,11 +30,12 @@ const NOT_IN_DOMAINS: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;
 pub struct Email(String);
 
 impl Email {
-    /// Parses a mailbox `local@domain` into its canonical form; what was pasted around it is dropped.
+    /// Parses a mailbox `local@domain` into its canonical form. White space and invisible characters around it are
+    /// removed.
     ///
     /// # Errors
     ///
-    /// Says which rule the text breaks when it is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a
+    /// Names the rule that the text breaks if it is not a local part of ASCII atoms and dots (RFC 5322 §3.2.3) at a
     /// domain name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = typed_text::trim(text);
@@ -57,14 +59,14 @@ impl Email {
         Ok(email)
     }
 
-    /// Returns local part and domain as SMTP and mail headers want them: a local part with dots side by side or at an end
-    /// is quoted (RFC 5321 §4.1.2).
+    /// Returns local part and domain as SMTP and mail headers require them: a local part with adjacent dots or dots at
+    /// an end is quoted (RFC 5321 §4.1.2).
     pub fn smtp_mailbox(&self) -> (Cow<'_, str>, &str) {
         let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
         (smtp_local_part(local), domain)
     }
 
-    /// Takes an address that was canonical when it was stored.
+    /// Accepts an address that was canonical when it was stored.
     pub fn from_stored(address: String) -> Self {
         Self(address)
     }
@@ -74,7 +76,7 @@ impl Email {
         &self.0
     }
 
-    /// Returns enough of it for its owner to know which it is, and nobody else: `j***@e***.com`.
+    /// Returns a hint by which only its owner can recognise it: `j***@e***.com`.
     pub fn hint(&self) -> String {
         let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
         let (name, top_level) = domain.rsplit_once('.').unwrap_or((domain, ""));
@@ -88,7 +90,7 @@ impl Email {
     }
 }
 
-/// Keeps addresses out of logs: a person's address is personal data.
+/// Keeps addresses out of logs: they are personal data.
 impl fmt::Debug for Email {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Email(…)")
@@ -116,7 +118,7 @@ fn check_local_part(local: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Nothing in these local parts would have to be escaped between the quotes.
+/// No character of these local parts needs to be escaped between the quotes.
 fn smtp_local_part(local: &str) -> Cow<'_, str> {
     if local.split('.').all(|atom| !atom.is_empty()) {
         Cow::Borrowed(local)
@@ -178,7 +180,7 @@ mod tests {
             assert_eq!(email.as_str(), canonical);
             assert_eq!(email.smtp_mailbox().0, local);
         }
-        // With its quotes it has 64 bytes, and one letter more does not fit.
+        // With its quotes it has 64 bytes, so one more letter does not fit.
         assert!(Email::parse(&format!("{}.@example.com", "a".repeat(61))).is_ok());
         assert!(Email::parse(&format!("{}.@example.com", "a".repeat(62))).is_err());
     }
@@ -288,7 +290,7 @@ mod tests {
             prop_assert_eq!(email.as_str(), "jo@example.com");
         }
 
-        /// What is sent is one mailbox and ends neither a command nor a header.
+        /// The sent text is one mailbox, and ends neither a command nor a header.
         #[test]
         fn the_mailbox_that_is_sent_is_the_one_that_was_meant(local in "[a-z!{.'+=-]{1,12}", domain in "[a-z_.-]{1,8}\\.[a-z]{2}") {
             if let Ok(email) = Email::parse(&format!("{local}@{domain}")) {

@@ -1,11 +1,11 @@
-//! Wrong proofs in a row, and the wait they cost.
+//! Consecutive wrong proofs, and how long their source has to wait.
 //!
-//! Six digits are guessed in the end by whoever may try for ever (RFC 4226 §7.3), so from the fifth wrong one on nothing is
-//! looked at for a while, and for twice as long each time. Attempts made in that time change nothing: a lock that they
-//! prolonged would let a stranger keep the owner out for good (NIST SP 800-63B-4 §3.2.2).
+//! A client that may try for ever guesses six digits in the end (RFC 4226 §7.3). From the fifth wrong proof on, nothing
+//! is checked for a while, and the wait doubles each time. Attempts during the wait change nothing: if they prolonged
+//! the lock, a stranger could lock the owner out for good (NIST SP 800-63B-4 §3.2.2).
 //!
-//! Waiting alone is not enough against somebody who has years: a hundred in a row, however slowly, are the end of what was
-//! guessed at.
+//! Waiting alone does not stop an attacker who has years. A hundred consecutive wrong proofs, however slow, disable the
+//! authenticator.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -16,47 +16,47 @@ pub const ANYWHERE: &str = "from_anywhere";
 /// The audit trail's name for the count of one session.
 pub const IN_SESSION: &str = "in_session";
 
-/// Wrong ones in a row that are the end of what was guessed at (NIST SP 800-63B-4 §3.2.2). Time forgives none of them, only a
-/// right one does.
+/// Consecutive wrong proofs that disable the authenticator (NIST SP 800-63B-4 §3.2.2). The count does not expire with
+/// time; only a right proof resets it.
 pub const MAX_CONSECUTIVE_FAILURES: i32 = 100;
 
-/// Tells whether so many wrong ones in a row are the end of what was guessed at.
+/// Returns whether so many consecutive wrong proofs disable the authenticator.
 pub const fn limit_reached(in_a_row: i32) -> bool {
     in_a_row >= MAX_CONSECUTIVE_FAILURES
 }
 
-/// What wrong proofs of one kind cost.
+/// How long a source has to wait after wrong proofs of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackoffPolicy {
-    /// Wrong ones that cost nothing.
+    /// Wrong proofs without a wait.
     free: i32,
-    /// Seconds of the first wait; each further one is twice as long.
+    /// Seconds of the first wait; each further one doubles.
     first_wait: i64,
     /// Seconds of the longest wait.
     longest_wait: i64,
-    /// After so long without a wrong one, the count begins anew.
+    /// After this time without a wrong proof, the count starts again.
     forgotten_after: TimeDelta,
 }
 
 impl BackoffPolicy {
     /// Second factors of an account at sign-in, from one network.
     pub const CODES_FROM_NETWORK: Self = Self::STEEP;
-    /// Second factors of an account at sign-in, from anywhere. Only an attacker who has the password gets here, so this curve is
-    /// steeper than the one for passwords: many networks together get one guess an hour in the end. Networks that the owner
-    /// signed in from lately do not wait for it.
+    /// Second factors of an account at sign-in, from anywhere. Only an attacker who has the password gets here, so this
+    /// policy is stricter than the one for passwords: many networks together end at one guess an hour. Networks that
+    /// the owner recently signed in from do not wait for it.
     pub const CODES_FROM_ANYWHERE: Self = Self {
         free: 10,
         first_wait: 60,
         longest_wait: 3600,
         forgotten_after: TimeDelta::hours(24),
     };
-    /// Wrong codes, or wrong passwords, in one signed-in session. An attacker with a stolen access token makes that session wait
-    /// and no other.
+    /// Wrong codes, or wrong passwords, in one signed-in session. An attacker with a stolen access token makes only
+    /// that session wait.
     pub const IN_SESSION: Self = Self::STEEP;
     /// Passwords for one name from one network.
     pub const PASSWORD_FROM_NETWORK: Self = Self::STEEP;
-    /// Passwords for one name from anywhere: many networks that guess together. Remembered for much longer than the longest wait:
-    /// whoever sits that out would otherwise begin anew, and a hundred would take an hour.
+    /// Passwords for one name from anywhere: many networks that guess together. The count lives for much longer than
+    /// the longest wait: an attacker could otherwise wait for it to end, and would reach a hundred guesses in an hour.
     pub const PASSWORD_FROM_ANYWHERE: Self = Self {
         free: 19,
         first_wait: 60,
@@ -71,33 +71,33 @@ impl BackoffPolicy {
         forgotten_after: TimeDelta::hours(24),
     };
 
-    /// Returns the wait that the last of so many costs.
+    /// Returns the wait after `count` wrong proofs.
     pub fn cost(&self, count: i32) -> Option<TimeDelta> {
         let beyond = u32::try_from(count - self.free - 1).ok()?;
-        // Seven doublings are more than any curve needs to reach its longest wait.
+        // Seven doublings reach the longest wait of every policy.
         let seconds = self.first_wait << beyond.min(7);
         Some(TimeDelta::seconds(seconds.min(self.longest_wait)))
     }
 
-    /// Returns the moment before which a wrong one is forgotten.
+    /// Returns the time before which a wrong proof is forgotten.
     pub fn remembers_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now - self.forgotten_after
     }
 }
 
-/// The wrong proofs in a row of one kind.
+/// The consecutive wrong proofs of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FailedAttempts {
-    /// How many in a row.
+    /// How many there are.
     pub count: i32,
     /// When the last of them was.
     pub last_at: Option<DateTime<Utc>>,
-    /// Until when nothing is looked at.
+    /// Until then, nothing is checked.
     pub locked_until: Option<DateTime<Utc>>,
 }
 
 impl FailedAttempts {
-    /// Returns how long nothing is looked at from now on; `None`: something may be tried.
+    /// Returns how long the source still has to wait; `None` if it may try.
     pub fn wait(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         let wait = self.locked_until? - now;
         (wait > TimeDelta::zero()).then_some(wait)
@@ -130,7 +130,7 @@ mod tests {
         DateTime::from_timestamp(1_772_366_400 + seconds, 0).unwrap()
     }
 
-    /// Fails so often, each time as soon as allowed, and returns the waits.
+    /// Gives wrong proofs, each as soon as allowed, and returns the waits.
     fn waits(times: usize) -> Vec<i64> {
         let mut now = at(0);
         let mut attempts = FailedAttempts::default();
@@ -172,8 +172,8 @@ mod tests {
         assert_eq!(attempts.with_one_more(POLICY, at(86_400)).count, 1);
     }
 
-    /// Guesses as soon as allowed until it is over, with right ones of the owner's now and then. Returns how long it took and
-    /// how many there were since the last right one.
+    /// Guesses as soon as allowed until the limit is reached, while the owner gives right proofs now and then. Returns
+    /// how long that took, and how many wrong proofs there were since the last right one.
     fn until_over(policy: BackoffPolicy, owner_comes_every: Option<i64>, days: i64) -> (Option<TimeDelta>, i32) {
         let (mut now, mut attempts, mut in_a_row) = (at(0), FailedAttempts::default(), 0);
         let mut owner_comes = owner_comes_every.map(at);
@@ -242,7 +242,7 @@ mod tests {
 
         #[test]
         fn the_limit_is_reached_at_the_hundredth_in_a_row_and_not_before(rights in proptest::collection::vec(0_i32..250, 1..6)) {
-            // So many wrong ones before each right one.
+            // Wrong proofs before each right one.
             for wrong in rights {
                 let mut in_a_row = 0;
                 let mut over = false;
@@ -263,7 +263,7 @@ mod tests {
                 guesses += 1;
                 now += attempts.wait(now).unwrap_or_default();
             }
-            // Three right codes at any time among a million: less than one in ten thousand for a whole day.
+            // Each guess matches three of a million codes: less than one in ten thousand for a whole day.
             prop_assert!(guesses <= 40, "{}", guesses);
         }
 

@@ -1,20 +1,21 @@
-//! Identifiers: one type a thing, so that a session's id cannot be passed for a user's.
+//! Identifiers: one type for each kind of thing, so that a session's id cannot be passed for a user's.
 //!
-//! All are UUIDv7 (RFC 9562 §5.7): unguessable enough to be public, ordered by time so that indexes grow at
-//! one end.
+//! All are UUIDv7 (RFC 9562 §5.7): unguessable enough to be public, and ordered by time, so that indexes grow at one
+//! end.
 
 use chrono::{DateTime, Utc};
 use uuid::{Builder, Uuid};
 
 use super::random::{self, Random};
 
-/// Makes a UUIDv7 of the given moment.
+/// Makes a UUIDv7 of the given time.
 pub fn uuid_v7(now: DateTime<Utc>, random: &dyn Random) -> Uuid {
     let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
     Builder::from_unix_timestamp_millis(millis, &random::bytes(random)).into_uuid()
 }
 
-/// Makes the UUIDv7 of a moment and a digest: always the same of the same two. Bytes that the digest lacks are zero.
+/// Makes the UUIDv7 of a time and a digest: the same inputs always give the same id. Bytes that the digest lacks are
+/// zero.
 pub fn uuid_v7_of(moment: DateTime<Utc>, digest: &[u8]) -> Uuid {
     let millis = u64::try_from(moment.timestamp_millis()).unwrap_or_default();
     let mut bytes = [0; 10];
@@ -22,15 +23,15 @@ pub fn uuid_v7_of(moment: DateTime<Utc>, digest: &[u8]) -> Uuid {
     Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
 }
 
-/// Returns the least UUIDv7 of a moment: every id made before it is smaller, so that rows are found by their age without an
-/// index of their own.
+/// Returns the smallest UUIDv7 of a time. Every id made before is smaller, so that rows are found by their age without
+/// a further index.
 pub fn least_of(moment: DateTime<Utc>) -> Uuid {
     let millis = u64::try_from(moment.timestamp_millis()).unwrap_or_default();
     Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 
-/// Reads a UUID in its usual form; its letters may be of either case, since some programs write them in upper case
-/// (RFC 9562 §4). Braces, a prefix or missing dashes are not that form.
+/// Parses a UUID in its usual form, in either case, since some programs write upper case (RFC 9562 §4). Braces, a
+/// prefix or missing dashes are rejected.
 fn parse_uuid(text: &str) -> Option<Uuid> {
     const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
     Uuid::try_parse(text).ok().filter(|_| text.len() == LENGTH)
@@ -48,12 +49,12 @@ macro_rules! id_type {
                 Self(uuid_v7(now, random))
             }
 
-            /// Takes an id that came from a token or from the database.
+            /// Accepts an id that came from a token or from the database.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// Reads an id from its text, in either case.
+            /// Parses an id, in either case.
             pub fn parse(text: &str) -> Option<Self> {
                 parse_uuid(text).map(Self)
             }
@@ -71,7 +72,7 @@ id_type!(
     UserId
 );
 id_type!(
-    /// Names a session from the password to the logout: the `sid` of tokens.
+    /// Names a session from the first factor to its end: the `sid` of tokens.
     SessionId
 );
 id_type!(
@@ -79,7 +80,7 @@ id_type!(
     TotpFactorId
 );
 id_type!(
-    /// Names one second factor of a user whose codes are sent.
+    /// Names one second factor of a user by sent codes.
     SentCodeFactorId
 );
 id_type!(
@@ -87,7 +88,7 @@ id_type!(
     LinkTokenId
 );
 id_type!(
-    /// Names one message to a person.
+    /// Names one message to a user.
     MessageId
 );
 id_type!(
@@ -99,7 +100,7 @@ id_type!(
     ServiceClientId
 );
 id_type!(
-    /// Names one request, in the answer's `X-Request-Id`, the log and the audit trail.
+    /// Names one request, in the response's `X-Request-Id`, the log and the audit trail.
     RequestId
 );
 

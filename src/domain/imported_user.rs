@@ -1,7 +1,7 @@
-//! A user as another program describes them, and what is wanted of the description.
+//! A user as another program describes them, and the rules for the description.
 //!
-//! What cannot be kept as it is said is refused, member by member and in words that repeat no value: half an account would
-//! be found out by its owner, at the door.
+//! A description that cannot be stored as it is gets rejected, member by member, in words that repeat no value. Half an
+//! account would be found out only by its owner, at sign-in.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +13,7 @@ use super::roles;
 use super::totp::TotpSecret;
 use super::user::AccountNames;
 
-/// The members of a description, as they stand there.
+/// The members of a description.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserMembers {
@@ -23,20 +23,20 @@ pub struct UserMembers {
     pub username: Option<String>,
     /// The hash of the password.
     pub password_hash: SecretString,
-    /// The secret of the authenticator that opens the second door.
+    /// The secret of the authenticator app.
     pub totp_secret: Option<SecretString>,
-    /// Whether the address is known to be its owner's.
+    /// Whether the address is known to be the user's.
     pub email_verified: Option<bool>,
-    /// What tokens say about the user.
+    /// The roles in the user's tokens.
     pub roles: Option<Vec<String>>,
     /// The language of messages.
     pub locale: Option<String>,
-    /// When the account was made there.
+    /// When the account was made in the other program.
     pub created_at: Option<String>,
 }
 
 impl UserMembers {
-    /// Points to each member.
+    /// The pointer to each member.
     const POINTERS: [&'static str; 8] = [
         "/email",
         "/username",
@@ -48,7 +48,7 @@ impl UserMembers {
         "/created_at",
     ];
 
-    /// Points to the member that a path in serde's notation begins with, or else to the whole.
+    /// Returns the pointer to the member that a path in serde's notation begins with, or else to the whole description.
     pub fn pointer(path: &str) -> &'static str {
         let member = path.split(['.', '[']).next().unwrap_or_default();
         let mut pointers = Self::POINTERS.into_iter();
@@ -58,25 +58,25 @@ impl UserMembers {
     }
 }
 
-/// What is taken over, apart from the password.
+/// What is imported, apart from the password.
 #[derive(Debug)]
 pub struct ImportedUser {
-    /// What the account is found by.
+    /// The names of the account.
     pub names: AccountNames,
-    /// Of the authenticator, if there is one.
+    /// The authenticator app's secret, if there is one.
     pub totp_secret: Option<TotpSecret>,
-    /// Whether the address is known to be its owner's.
+    /// Whether the address is known to be the user's.
     pub email_verified: bool,
-    /// Without duplicates, as they were listed.
+    /// Without duplicates, in the given order.
     pub roles: Vec<String>,
     /// The language of messages.
     pub locale: Locale,
-    /// When the account was made, there or here.
+    /// When the account was made, in the other program or here.
     pub created_at: DateTime<Utc>,
 }
 
 impl ImportedUser {
-    /// Checks a description and collects all its faults, but for those of the hash.
+    /// Checks a description and collects all its faults, except those of the hash.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl ImportedUser {
     }
 }
 
-/// Reads a time as RFC 3339 writes it, to the microseconds that the database keeps.
+/// Parses an RFC 3339 time, down to the microseconds that the database stores.
 fn parse_past(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
     const FORM: &str = "must be a time as RFC 3339 writes it, such as 2020-02-03T04:05:06Z";
     const NO_TIME_OF_DAY: &str = "has a date only: add the time of day and the zone, such as 2020-02-03T04:05:06Z";
@@ -167,7 +167,7 @@ mod tests {
             "email": null, "username": "Jo", "roles": ["editor", "shop:admin", "editor"], "locale": "de-AT",
             "created_at": "2020-02-03T04:05:06.1234567+01:00", "totp_secret": "gezd gnbv gy3t qojq",
         }));
-        // Too short a name: the fault is told by the member, whatever else is right.
+        // Too short a name: the fault names the member, even where the others are right.
         assert_eq!(user.unwrap_err().errors[0].pointer, "/username");
         let user = read(&json!({
             "username": "Jo.Doe", "roles": ["editor", "shop:admin", "editor"], "locale": "de-AT", "email_verified": true,

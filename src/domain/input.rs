@@ -1,25 +1,25 @@
-//! What is wrong with a request's members, told member by member.
+//! Faults in a request's members, listed member by member.
 //!
-//! Parsing collects every fault before it gives up, so that a person corrects a form once.
+//! Parsing collects every fault before it fails, so that a user corrects a form once.
 
-/// One rule that one member breaks.
+/// A rule that one member breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
     /// JSON Pointer (RFC 6901) to the member.
     pub pointer: &'static str,
-    /// What is wanted of it, in words that never repeat the value.
+    /// What is expected of it, in words that never repeat the value.
     pub detail: String,
 }
 
 /// The faults found in one request; never empty when returned as an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InvalidInput {
-    /// In the order in which the members were looked at.
+    /// In the order in which the members were checked.
     pub errors: Vec<FieldError>,
 }
 
 impl InvalidInput {
-    /// Returns the single fault as an input error.
+    /// Returns a single fault as an input error.
     pub fn of(pointer: &'static str, detail: impl Into<String>) -> Self {
         let mut found = Self::default();
         found.push(pointer, detail);
@@ -34,7 +34,7 @@ impl InvalidInput {
         });
     }
 
-    /// Notes the fault of a failed parse and goes on.
+    /// Records the fault of a failed parse and continues.
     pub fn keep<T>(&mut self, pointer: &'static str, parsed: Result<T, impl Into<String>>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),

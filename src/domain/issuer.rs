@@ -1,8 +1,8 @@
-//! What tells one deployment from another on the same host.
+//! What distinguishes two deployments on the same host.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// Bytes of the hash that are kept. Few deployments share a host, and a clash costs a sign-in, not a secret.
+/// Bytes of the hash that are used. Few deployments share a host, and a collision costs a sign-in, not a secret.
 const KEPT: usize = 4;
 
 /// Returns eight hexadecimal digits that are the same for the same issuer, in every release.

@@ -1,17 +1,17 @@
-//! Tokens in mails: what each opens, for how long, and where its link leads.
+//! Tokens in mails: what each allows, for how long, and where its link leads.
 //!
-//! The token stands in the link's fragment, which browsers send to nobody: not to the page's server, not in a referrer
-//! (ASVS 14.2.1). It is consumed by POST only, since mail scanners follow links.
+//! The token stands in the link's fragment, which browsers send neither to the page's server nor in a referrer (ASVS
+//! 14.2.1). It is consumed by POST only, since mail scanners follow links.
 
 use chrono::TimeDelta;
 
 use super::ids::{LinkTokenId, UserId};
 use super::opaque_token::TokenKind;
 
-/// Names a token by its user and its id: both are in it.
+/// Names a token by its user and its id: the token contains both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkKey {
-    /// Whose account it is for.
+    /// The account that it is for.
     pub user_id: UserId,
     /// Its id.
     pub id: LinkTokenId,
@@ -20,24 +20,24 @@ pub struct LinkKey {
 /// What a token in a mail is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
-    /// A first factor, instead of the password.
+    /// A first factor, in the place of the password.
     MagicLink,
     /// Sets a new password.
     PasswordReset,
-    /// Sets the first password of an account that an operator made. It opens what a reset opens, and is another purpose
-    /// because anybody can ask for a reset: what they get must not take the place of what lasts longer.
+    /// Sets the first password of an account that an operator made. It allows the same as a reset. It is a purpose of
+    /// its own because any client can request a reset, which must not replace a link that is valid for longer.
     Invitation,
-    /// Proves that the account's own address is its reader's.
+    /// Verifies the account's own address.
     EmailVerification,
-    /// Proves that another address is its reader's, and puts it in the place of the account's. It counts only while the
-    /// session lives that asked for it: a change asked for in a stolen session ends with that session.
+    /// Verifies another address, and makes it the account's. It is valid only while the session that requested it is
+    /// active: a change that was requested in a stolen session ends with that session.
     EmailChange,
-    /// Stops a change of address, from the address that the account has. It also ends all sessions, since whoever asked for
-    /// the change may hold one.
+    /// Cancels a change of address, from the address that the account has. It also ends all sessions, since the
+    /// attacker who requested the change may have one.
     EmailChangeCancellation,
 }
 
-/// Older tokens that a new one takes the place of.
+/// Which older tokens a new one replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaced {
     /// None of them.
@@ -71,20 +71,20 @@ impl LinkPurpose {
         }
     }
 
-    /// Reads the name under which a purpose is stored.
+    /// Parses the name under which a purpose is stored.
     pub fn from_stored(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
     }
 
-    /// Tells which older tokens of its purpose a new token takes the place of.
+    /// Returns which older tokens of its purpose a new token replaces.
     pub const fn replaces(self) -> Replaced {
         match self {
             Self::Invitation => Replaced::All,
-            // The last address that was asked for counts. A link that the owner already has for it stays good, since a
-            // repeated request may be one too many to be mailed.
+            // The last requested address counts. A link that the owner already has for it stays valid, since a repeated
+            // request may exceed the quota for mails.
             Self::EmailChange => Replaced::ToOtherAddresses,
-            // A stranger can ask for these, or cause the last one by asking for a change, and must not kill the link that
-            // the owner is about to press.
+            // A stranger can request these, or cause the last one by requesting a change, and must not invalidate the
+            // link that the owner is about to use.
             Self::MagicLink | Self::PasswordReset | Self::EmailVerification | Self::EmailChangeCancellation => {
                 Replaced::None
             }
@@ -101,7 +101,7 @@ impl LinkPurpose {
         }
     }
 
-    /// Returns the names under which tokens of the same kind are stored: each opens what this one does.
+    /// Returns the names under which tokens of the same kind are stored: each allows the same as this one.
     pub fn names_of_kind(self) -> Vec<&'static str> {
         let alike = Self::ALL
             .into_iter()
@@ -109,19 +109,19 @@ impl LinkPurpose {
         alike.map(Self::as_str).collect()
     }
 
-    /// Returns how long the token counts (NIST SP 800-63B-4 §4.2.1.2: a day at most by mail).
+    /// Returns how long the token is valid (NIST SP 800-63B-4 §4.2.1.2: at most a day by mail).
     pub const fn life(self) -> TimeDelta {
         match self {
             Self::MagicLink => TimeDelta::minutes(10),
             Self::PasswordReset => TimeDelta::minutes(15),
-            // Its reader may look into their mail the next morning.
+            // The owner may read their mail only the next morning.
             Self::Invitation | Self::EmailVerification | Self::EmailChange | Self::EmailChangeCancellation => {
                 TimeDelta::hours(24)
             }
         }
     }
 
-    /// Returns the link that a mail carries. `base` is the deployment's, never anything taken from a request.
+    /// Returns the link for a mail. `base` comes from the deployment's settings, never from a request.
     pub fn link(self, base: &str, token: &str) -> String {
         let page = match self {
             Self::MagicLink => "magic-link",
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(LinkPurpose::from_stored("other"), None);
     }
 
-    /// A change can be stopped for as long as it can come true.
+    /// A change can be cancelled for as long as it can be confirmed.
     #[test]
     fn a_cancellation_lives_as_long_as_the_change() {
         assert_eq!(

@@ -1,25 +1,25 @@
-//! The picture of a deployment, as its operator gives it.
+//! The logo of a deployment, as its operator provides it.
 
-/// Most bytes: it is kept in memory, and everyone who signs in loads it.
+/// Most bytes: the logo stays in memory, and every sign-in page loads it.
 pub const MOST_BYTES: usize = 256 * 1024;
-/// What a PNG begins with (W3C PNG §5.2), up to the name of its first chunk.
+/// The beginning of a PNG (W3C PNG §5.2), up to the name of its first chunk.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
-/// A picture that browsers show.
+/// An image that browsers show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
-    /// The file.
+    /// The content of the file.
     pub bytes: Vec<u8>,
-    /// What it is: a media type.
+    /// Its media type.
     pub media_type: &'static str,
 }
 
 impl Logo {
-    /// Takes a file that is an SVG or a PNG.
+    /// Accepts a file that is an SVG or a PNG.
     ///
     /// # Errors
     ///
-    /// Says what is wanted.
+    /// Describes the expected file.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, String> {
         if bytes.len() > MOST_BYTES {
             return Err(format!("must have at most {} KiB", MOST_BYTES / 1024));
@@ -35,7 +35,7 @@ impl Logo {
     }
 }
 
-/// Whether the first element is `svg`: before it there may be a declaration, a document type and comments.
+/// Returns whether the first element is `svg`. A declaration, a document type and comments may precede it.
 fn is_svg(text: &str) -> bool {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
     loop {

@@ -1,4 +1,4 @@
-//! An account as operators see it, and the ways in which they name one.
+//! An account as operators see it, and the ways to name one.
 
 use chrono::{DateTime, Utc};
 
@@ -8,21 +8,21 @@ use super::typed_text;
 use super::user::User;
 use super::username::Username;
 
-/// Most characters of a search: the longest address.
+/// Most characters of a search: those of the longest address.
 const LONGEST_QUERY: usize = 254;
 
-/// An account, whether it may be used or not.
+/// An account, enabled or not.
 #[derive(Clone, Debug)]
 pub struct ManagedUser {
     /// The account.
     pub user: User,
-    /// Whether it is kept out.
+    /// Whether the account is disabled.
     pub disabled: bool,
     /// Whether it has a password; an invited one has none until its owner sets it.
     pub has_password: bool,
-    /// When guessing ended that password; `None` while it counts.
+    /// When too many wrong guesses disabled the password; `None` while it is accepted.
     pub password_disabled_at: Option<DateTime<Utc>>,
-    /// When guessing ended the second factors but for recovery codes; `None` while they count.
+    /// When too many wrong guesses disabled all second factors but recovery codes; `None` while they are accepted.
     pub codes_disabled_at: Option<DateTime<Utc>>,
 }
 
@@ -35,7 +35,7 @@ pub struct FactorSummary {
     pub email: bool,
     /// Codes by text message.
     pub phone: bool,
-    /// Recovery codes not yet spent.
+    /// Unused recovery codes.
     pub recovery_codes_remaining: i64,
 }
 
@@ -51,11 +51,11 @@ pub enum UserSelector {
 }
 
 impl UserSelector {
-    /// Reads an id, an address or a name: no text is two of them.
+    /// Parses an id, an address or a user name: no text is two of them.
     ///
     /// # Errors
     ///
-    /// Says what is wanted.
+    /// Describes the expected form.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if let Some(id) = UserId::parse(typed_text::trim(text)) {
             return Ok(Self::Id(id));
@@ -69,7 +69,7 @@ impl UserSelector {
     }
 }
 
-/// Which accounts are wanted.
+/// Which accounts to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum UserQuery {
     /// All.
@@ -77,16 +77,16 @@ pub enum UserQuery {
     All,
     /// The one with this id.
     Id(UserId),
-    /// Those whose address or name begins so.
+    /// Those whose address or user name begins with this.
     Prefix(String),
 }
 
 impl UserQuery {
-    /// Reads what an operator types: an id, or the beginning of an address or a name.
+    /// Parses an operator's search: an id, or the beginning of an address or a user name.
     ///
     /// # Errors
     ///
-    /// Says what is wanted when no address and no name could begin so.
+    /// Describes the expected form if no address and no user name could begin with the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = typed_text::trim(text).to_ascii_lowercase();
         if text.is_empty() {

@@ -1,7 +1,7 @@
-//! What is told to people, apart from the words: those are the templates' matter.
+//! Messages to users, apart from their texts, which the templates contain.
 //!
-//! A message may hold a code or say that something is wrong with an account, so it is stored sealed, printed nowhere, and
-//! known in logs and metrics by its kind alone.
+//! A message may contain a code or say that something is wrong with an account. It is therefore stored sealed and never
+//! printed; logs and metrics know it by its kind only.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use super::phone_number::PhoneNumber;
 use super::random::{self, Random};
 use super::typed_text;
 
-/// The way a message takes.
+/// The way a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// A mail.
@@ -36,7 +36,7 @@ impl Channel {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.as_str() == name)
     }
@@ -65,8 +65,8 @@ impl Locale {
         }
     }
 
-    /// Returns the language that a tag asks for, by its first part: `de-AT` is German. Programs also write locales as their
-    /// system names them, `de_AT.UTF-8`.
+    /// Returns the language that a tag names by its first part: `de-AT` is German. Programs also write locales as their
+    /// system does, `de_AT.UTF-8`.
     pub fn of_tag(tag: &str) -> Option<Self> {
         let tag = typed_text::trim(tag);
         let language = tag.split(['-', '_', '.', '@']).next().unwrap_or_default();
@@ -75,9 +75,9 @@ impl Locale {
             .find(|locale| language.eq_ignore_ascii_case(locale.as_str()))
     }
 
-    /// Returns the language of messages to a user: the one asked for, or the one that the browser likes best, or English.
-    /// A tag that names no language of ours is not an error, whatever it looks like: front ends have more languages than
-    /// we do, and nobody should be kept from registering by the way in which a phone writes its locale.
+    /// Returns the language of messages to a user: the requested one, or else the one that the browser prefers, or else
+    /// English. An unknown tag is not an error, whatever it looks like: front ends have more languages than this
+    /// service, and the way in which a phone writes its locale must not stop a registration.
     pub fn requested(tag: Option<&str>, accept_language: Option<&str>) -> Self {
         let asked = tag.and_then(Self::of_tag);
         asked
@@ -85,7 +85,7 @@ impl Locale {
             .unwrap_or_default()
     }
 
-    /// Returns the language that an `Accept-Language` header likes best (RFC 9110 §12.5.4), of those there are.
+    /// Returns the language that an `Accept-Language` header prefers (RFC 9110 §12.5.4) among those of messages.
     pub fn preferred(accept_language: &str) -> Option<Self> {
         let ranked = accept_language.split(',').filter_map(|range| {
             let mut parts = range.split(';').map(str::trim);
@@ -104,126 +104,127 @@ impl Locale {
     }
 }
 
-/// What a message says.
+/// What a message is about, with its values.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Message {
-    /// A code that opens the second door.
+    /// A code that completes a login or steps a session up.
     SecondFactorCode {
         /// Digits only.
         code: String,
-        /// Minutes that it lasts.
+        /// Minutes that it is valid.
         minutes: i64,
     },
-    /// A code that proves that an address or a phone is in its owner's hands, before it becomes a second factor.
+    /// A code that verifies that an address or a phone is its owner's, before it becomes a second factor.
     ConfirmationCode {
         /// Digits only.
         code: String,
-        /// Minutes that it lasts.
+        /// Minutes that it is valid.
         minutes: i64,
     },
     /// An authenticator app was confirmed.
     AuthenticatorAdded,
-    /// An authenticator app took another's place.
+    /// An authenticator app was replaced by another.
     AuthenticatorReplaced,
     /// The authenticator app was removed.
     AuthenticatorRemoved,
-    /// A new set of recovery codes was made; the old one is dead.
+    /// A new set of recovery codes was made; the old one is void.
     RecoveryCodesReplaced,
-    /// A recovery code opened the second door.
+    /// A recovery code was used as the second factor.
     RecoveryCodeUsed {
-        /// Codes not yet spent.
+        /// Unused codes.
         remaining: i64,
     },
     /// Codes by mail became a second factor.
     EmailFactorAdded,
-    /// Codes by mail are no second factor any more.
+    /// Codes by mail are no longer a second factor.
     EmailFactorRemoved,
     /// Codes by text message became a second factor.
     PhoneFactorAdded {
         /// The number's last digits.
         hint: String,
     },
-    /// Codes by text message are no second factor any more.
+    /// Codes by text message are no longer a second factor.
     PhoneFactorRemoved,
-    /// A refresh token was presented twice, so somebody has a copy; its session has ended.
+    /// A refresh token was used twice, so an attacker may have a copy; its session has ended.
     RefreshTokenReused,
-    /// Second factors were wrong several times after a right first one: somebody may have that.
+    /// Second factors were wrong several times after a right first factor: an attacker may have that one.
     SecondFactorFailures,
     /// The current password was wrong several times in a session: an attacker may have its token.
     PasswordFailures,
     /// A second factor was right after many wrong ones.
     SignInAfterFailures,
-    /// A hundred passwords were wrong in a row: none is taken until a new one is set.
+    /// A hundred passwords in a row were wrong: none is accepted until a new one is set.
     PasswordDisabled,
-    /// A hundred second factors were wrong in a row: none but recovery codes are taken.
+    /// A hundred second factors in a row were wrong: only recovery codes are accepted.
     SecondFactorsDisabled,
-    /// Somebody signed in from a place and with a program not seen before.
+    /// A sign-in from a network and with a program that the account has not used before.
     NewSignIn,
-    /// A link that proves that the address is its reader's.
+    /// A link that verifies the address.
     EmailVerification {
-        /// Where it leads, with the token.
+        /// The URL, with the token.
         link: String,
     },
-    /// To the new address: somebody who is signed in to an account wants to use it. A link that makes it the account's.
+    /// To the new address: a signed-in user asked to use it for their account. A link that changes the account's
+    /// address to it.
     EmailChange {
-        /// Where it leads, with the token.
+        /// The URL, with the token.
         link: String,
     },
-    /// To the old address: somebody signed in wants another one. A link that stops that.
+    /// To the old address: another one was requested in a signed-in session. A link that cancels the change.
     EmailChangeRequested {
-        /// Where it leads, with the token.
+        /// The URL, with the token.
         link: String,
     },
-    /// To the old address: the account has another one now.
+    /// To the old address: the account now has another one.
     EmailChanged,
     /// A link that is a first factor.
     MagicLink {
-        /// Where it leads, with the token.
+        /// The URL, with the token.
         link: String,
-        /// Minutes that it lasts.
+        /// Minutes that it is valid.
         minutes: i64,
     },
     /// A link that sets a new password.
     PasswordReset {
-        /// Where it leads, with the token.
+        /// The URL, with the token.
         link: String,
-        /// Minutes that it lasts.
+        /// Minutes that it is valid.
         minutes: i64,
     },
-    /// The password was changed by somebody who knew the old one.
+    /// The password was changed, with the old one.
     PasswordChanged,
-    /// The password was set anew through a mail.
+    /// A new password was set with a link from a mail.
     PasswordWasReset,
     /// The user name was changed.
     UsernameChanged,
-    /// Somebody wanted to register with the address of an account.
+    /// A client tried to register with the address of an account.
     AccountExists,
-    /// A client wanted to register with the address of an account that was never confirmed. A link that sets a password, and
-    /// gives the account to the reader of the address.
+    /// A client tried to register with the address of an account that was never confirmed. A link that sets a password
+    /// and gives the account to the reader of the address.
     UnconfirmedAccount {
-        /// Where it leads, with the token.
+        /// The URL, with the token.
         link: String,
-        /// Minutes that it lasts.
+        /// Minutes that it is valid.
         minutes: i64,
     },
-    /// Everything held about the account was read.
+    /// All data of the account was exported.
     AccountExported,
-    /// The account and what belongs to it is gone.
+    /// The account was deleted, with everything that belongs to it.
     AccountDeleted,
-    /// An operator made an account: a link that sets its first password.
+    /// An operator made an account. A link that sets its first password.
     Invitation {
-        /// Where it leads, with the token.
+        /// The URL, with the token.
         link: String,
-        /// Hours that it lasts.
+        /// Hours that it is valid.
         hours: i64,
     },
-    /// An operator took all second factors away.
+    /// An operator removed all second factors.
     SecondFactorsReset,
 }
 
 impl Message {
-    /// Returns the stable name of what it is about.
+    /// Returns the stable name of its kind.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::SecondFactorCode { .. } => "second_factor_code",
@@ -262,7 +263,7 @@ impl Message {
         }
     }
 
-    /// Returns the link in it, if there is one.
+    /// Returns its link, if it has one.
     pub fn link(&self) -> Option<&str> {
         match self {
             Self::EmailVerification { link }
@@ -276,12 +277,12 @@ impl Message {
         }
     }
 
-    /// Returns the token in its link, if there is one.
+    /// Returns the token in its link, if it has one.
     pub fn token(&self) -> Option<&str> {
         self.link()?.split_once("#token=").map(|(_, token)| token)
     }
 
-    /// Returns the code in it, if there is one.
+    /// Returns its code, if it has one.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::SecondFactorCode { code, .. } | Self::ConfirmationCode { code, .. } => Some(code),
@@ -296,31 +297,32 @@ impl fmt::Debug for Message {
     }
 }
 
-/// When and from where that happened which a message tells, so that its reader knows whether it was them.
+/// When and from where the event happened, so that the reader of the message can tell whether it was them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occasion {
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
     /// The address that the request came from.
     pub ip: Option<IpAddr>,
-    /// What it came from. Kept under the name that it had when the whole header was kept.
+    /// The program that it came from. Stored under the name that the field had when it contained the whole header.
     #[serde(rename = "user_agent", default)]
     pub program: ClientProgram,
 }
 
-/// A message with everything that sending it takes.
+/// A message with everything that is required to send it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    /// A mail address or a phone number, by channel. Empty: nobody; written where no account has the address that was
-    /// given, so that this takes as long as where one has.
+    /// A mail address or a phone number, by channel. Empty means that nothing is sent: such a notification is written
+    /// where no account has the given address, so that the request takes as long as where one has.
     pub to: String,
     /// The language it is written in.
     pub locale: Locale,
-    /// What it says.
+    /// The content.
     pub message: Message,
-    /// What brought it about.
+    /// The event that caused it.
     pub occasion: Occasion,
-    /// In a notice that stands for several: how often it happened after the notice before it. Older releases do not write it.
+    /// In a notice that stands for several: how often the event happened after the previous notice. Older releases do
+    /// not write it.
     #[serde(default)]
     pub repeats: u32,
 }
@@ -331,13 +333,13 @@ impl fmt::Debug for Notification {
     }
 }
 
-/// Seconds after the first try that failed.
+/// Seconds to wait after the first failed try.
 const FIRST_RETRY_SECONDS: i64 = 5;
-/// Doublings after which tries come at an even pace, some ten minutes apart.
+/// Doublings after which the wait stays the same, about ten minutes.
 const MOST_DOUBLINGS: i32 = 7;
 
-/// Returns how long to wait after so many tries: twice as long each time, and up to half as long again by chance, so that
-/// what failed together does not come back together.
+/// Returns how long to wait after so many tries. The wait doubles each time, and up to half of it is added at random,
+/// so that messages which failed together are not retried together.
 pub fn back_off(tries: i32, random: &dyn Random) -> TimeDelta {
     let doublings = (tries - 1).clamp(0, MOST_DOUBLINGS);
     let millis = (FIRST_RETRY_SECONDS * 1000) << doublings;

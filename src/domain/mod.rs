@@ -1,7 +1,7 @@
-//! What Vestibule decides, free of how it is asked and where it is kept.
+//! The rules of Vestibule, independent of HTTP and of storage.
 //!
-//! Pure: no HTTP, no SQL, no files, no clock and no randomness of its own. Time and random bytes come in
-//! as arguments, so every rule here can be tested over all its inputs.
+//! Pure: no HTTP, no SQL, no files, no clock and no randomness. Time and random bytes come in as arguments, so every
+//! rule here can be tested over all its inputs.
 
 pub mod accent;
 pub mod access_token;

@@ -1,12 +1,12 @@
-//! The network that an address belongs to: what stays the same when a phone reconnects, and what one customer is given.
+//! The network of an address: what stays the same when a phone reconnects, and what a provider assigns to one customer.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The well-known prefix under which translators show IPv4 addresses to IPv6 servers (RFC 6052 §2.1).
+/// The well-known prefix under which translators present IPv4 addresses to IPv6 servers (RFC 6052 §2.1).
 const TRANSLATED: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
 
-/// Returns the address of whoever asks: of one that was mapped or translated, the IPv4 address in it. Everybody behind a
-/// translator would be one network otherwise.
+/// Returns the client's own address: the IPv4 address in one that was mapped or translated. Otherwise, all clients
+/// behind a translator would be one network.
 pub fn real_address(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(translated) if translated.segments().starts_with(&TRANSLATED) => {

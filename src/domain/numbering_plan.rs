@@ -1,9 +1,9 @@
-//! Which country a phone number belongs to, and whether it is a mobile phone's.
+//! Finds the country of a phone number, and whether it is a mobile phone's.
 //!
-//! The plans are libphonenumber's, as the crate `phonenumber` carries them. Its own parser is not used: it takes a zero
-//! at the beginning of a national number for a prefix and drops it, though in Côte d'Ivoire, Benin and the Congo the zero
-//! belongs to the number. What comes in here always has its country code, so no more is needed than to hold the digits
-//! against the plans.
+//! The plans are libphonenumber's, as the crate `phonenumber` contains them. Its parser is not used: it takes a zero at
+//! the beginning of a national number for a prefix and drops it, though in Côte d'Ivoire, Benin and the Congo the zero
+//! belongs to the number. Numbers here always have their country code, so it is enough to match the digits against the
+//! plans.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
@@ -12,7 +12,7 @@ use phonenumber::Metadata;
 use phonenumber::metadata::{DATABASE, Descriptor};
 use regex::{Regex, RegexBuilder};
 
-/// What libphonenumber calls the ranges that belong to no country: satellite phones, networks at sea and in the air,
+/// The id that libphonenumber gives to ranges of no country: satellite phones, networks at sea and in the air,
 /// international freephone and premium numbers.
 const NO_COUNTRY: &str = "001";
 /// The codes of those ranges (ITU-T E.164, "List of country codes"); the plans do not have all of them.
@@ -24,16 +24,16 @@ const LONGEST_CODE: usize = 3;
 #[derive(PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(super) enum Found<'a> {
-    /// It is a mobile phone's, in one of these countries (ISO 3166-1): some share a range.
+    /// A mobile phone's, in one of these countries (ISO 3166-1): some share a range.
     Mobile {
         /// The country code.
         code: &'a str,
-        /// The national number, without a prefix that is dialled inside the country only.
+        /// The national number, without a prefix that is dialled only inside the country.
         national: &'a str,
         /// At least one.
         countries: Vec<&'static str>,
     },
-    /// It is another one of a country: of a fixed line, or of a service.
+    /// Another number of a country: of a fixed line, or of a service.
     Other,
     /// It is of a range that belongs to no country: satellite phones, networks at sea and in the air, international
     /// freephone and premium services.
@@ -44,7 +44,7 @@ pub(super) enum Found<'a> {
 
 /// Looks up a number: its country code and national number, digits only.
 pub(super) fn look_up(digits: &str) -> Found<'_> {
-    // No country code begins with zero, which a number would not keep, nor with another one: at most one length fits.
+    // No country code begins with zero or with another country code, so at most one length matches.
     let longest = if digits.starts_with('0') {
         0
     } else {
@@ -63,10 +63,10 @@ pub(super) fn look_up(digits: &str) -> Found<'_> {
             Found::Nothing
         };
     };
-    // People also write down what they dial at home: +49 (0) 151 …
+    // Users also write the prefix that they dial inside the country: +49 (0) 151 …
     let prefixes = plans.iter().filter_map(|plan| national.strip_prefix(plan.prefix?));
     let mut candidates = std::iter::once(national).chain(prefixes);
-    // As libphonenumber has it, the first plan that knows a number decides.
+    // As in libphonenumber, the first plan that knows a number decides.
     let decided = candidates.find_map(|number| {
         let mut known = plans.iter().filter(|plan| plan.begins(number));
         Some((number, known.find_map(|plan| plan.kind(number))?))
@@ -77,7 +77,7 @@ pub(super) fn look_up(digits: &str) -> Found<'_> {
         Some((number, Kind::Mobile)) => Found::Mobile {
             code,
             national: number,
-            // Åland's phones have numbers of Finland's ranges: what begins so is Finland's, and may be Åland's.
+            // Åland shares ranges with Finland: a mobile number in one of them is Finland's, and may be Åland's.
             countries: plans
                 .iter()
                 .filter(|plan| plan.kind(number) == Some(Kind::Mobile))
@@ -123,7 +123,7 @@ struct Plan {
     general: Pattern,
     mobile: Option<Pattern>,
     fixed_line: Option<Pattern>,
-    /// What is no person's phone, or costs more than one to call. These go before the others, as in libphonenumber.
+    /// Numbers that are not a subscriber's phone, or cost more to call. They are checked first, as in libphonenumber.
     special: Vec<Pattern>,
 }
 
@@ -154,13 +154,13 @@ impl Plan {
         }
     }
 
-    /// Tells whether a number may be looked for here, among the countries that share a code.
+    /// Returns whether a number may belong to this country, among those that share a code.
     fn begins(&self, national: &str) -> bool {
         let leading = self.leading_digits.as_ref();
         leading.is_none_or(|leading| leading.is_match(national))
     }
 
-    /// Returns what kind of number it is here; `None` if it is none.
+    /// Returns what kind of number it is in this country; `None` if it is not a number there.
     fn kind(&self, national: &str) -> Option<Kind> {
         if !self.general.is_match(national) {
             return None;
@@ -176,7 +176,7 @@ impl Plan {
     }
 }
 
-/// Which national numbers are of a kind. Compiled when it is first needed: most plans never are.
+/// Which national numbers are of one kind. Compiled at first use, which most plans never see.
 struct Pattern {
     lengths: &'static [u16],
     source: String,
@@ -198,7 +198,7 @@ impl Pattern {
 
     fn is_match(&self, national: &str) -> bool {
         let fits = self.lengths.is_empty() || self.lengths.iter().any(|length| usize::from(*length) == national.len());
-        // The sources are broken over several lines.
+        // The sources contain line breaks.
         let compile = || {
             RegexBuilder::new(&self.source)
                 .ignore_whitespace(true)
@@ -280,7 +280,7 @@ mod tests {
         assert!(shown >= 235, "{shown}");
     }
 
-    /// Some plans have one range for mobile phones and fixed lines; no special number is in it.
+    /// Some plans have one range for mobile phones and fixed lines; it contains no special number.
     #[test]
     fn the_special_numbers_that_each_country_shows_are_no_mobile_ones() {
         let mut shown = 0;

@@ -1,9 +1,9 @@
-//! The shape of every bearer secret that is not an access token.
+//! The format of every bearer secret that is not an access token.
 //!
-//! `prefix_` + base64url(key id ‖ user id ‖ row id ‖ counter ‖ MAC). The token carries its own proof, so a forged one is
-//! refused without a query and the database holds nothing that could be presented. This module knows the
-//! layout; `crypto::mac` makes and checks the proof, over the kind and all the rest, so that a token made for
-//! one purpose never passes for another.
+//! `prefix_` + base64url(key id ‖ user id ‖ row id ‖ counter ‖ MAC). The MAC authenticates the token, so a forged one
+//! is refused without a query, and the database contains nothing that could be presented. This module knows the layout;
+//! `crypto::mac` makes and verifies the MAC, over the kind and all the rest, so that a token made for one purpose never
+//! passes for another.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ids::{SessionId, UserId};
 use super::session::SessionKey;
 
-/// Bytes of the HMAC-SHA-256 that proves a token.
+/// Bytes of the HMAC-SHA-256 that authenticates a token.
 pub const MAC_LENGTH: usize = 32;
 /// Key id, user id, row id, counter.
 const BODY_LENGTH: usize = 1 + 16 + 16 + 8;
@@ -21,22 +21,22 @@ const BODY_LENGTH: usize = 1 + 16 + 16 + 8;
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenKind {
-    /// Between the two doors: the password was right, the second factor is wanted.
+    /// Names a pending session: the first factor was right, and the second factor is required.
     PreAuth,
-    /// Keeps a session going.
+    /// Gets the session's next tokens.
     Refresh,
-    /// In a mail: a first factor, instead of the password.
+    /// In a mail: a first factor, in the place of the password.
     MagicLink,
     /// In a mail: sets a new password.
     PasswordReset,
-    /// In a mail: proves that the address is its reader's.
+    /// In a mail: verifies an address.
     EmailVerification,
-    /// In a mail to the address that an account has: stops the change to another one.
+    /// In a mail to the address that an account has: cancels the change to another one.
     EmailChangeCancellation,
 }
 
 impl TokenKind {
-    /// All kinds, for tests that hold one against the others.
+    /// All kinds, for tests that compare them.
     pub const ALL: [Self; 6] = [
         Self::PreAuth,
         Self::Refresh,
@@ -46,7 +46,7 @@ impl TokenKind {
         Self::EmailChangeCancellation,
     ];
 
-    /// Returns the prefix that tells people and secret scanners what they found. Part of the contract.
+    /// Returns the prefix by which users and secret scanners recognise the token. Part of the API contract.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::PreAuth => "vpa_",
@@ -59,21 +59,21 @@ impl TokenKind {
     }
 }
 
-/// What a token says, once its proof was checked or before it is made.
+/// The content of a token, after its MAC was verified or before it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenBody {
-    /// The master key that the proof was made with.
+    /// The master key of the MAC.
     pub key_id: u8,
-    /// Whose row it is.
+    /// The user whose row it is.
     pub user_id: UserId,
     /// The row that the token stands for.
     pub row_id: Uuid,
-    /// Which in the row's series of tokens this one is.
+    /// Its number in the row's series of tokens.
     pub counter: u64,
 }
 
 impl TokenBody {
-    /// Returns the bytes that the proof covers: the kind's prefix, then the body.
+    /// Returns the bytes that the MAC covers: the kind's prefix, then the body.
     pub fn proof_input(&self, kind: TokenKind) -> Vec<u8> {
         [kind.prefix().as_bytes(), &self.to_bytes()].concat()
     }
@@ -86,13 +86,13 @@ impl TokenBody {
         }
     }
 
-    /// Writes the token with its proof.
+    /// Encodes the token with its MAC.
     pub fn encode(&self, kind: TokenKind, mac: &[u8; MAC_LENGTH]) -> SecretString {
         let bytes = [self.to_bytes().as_slice(), mac].concat();
         format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(bytes)).into()
     }
 
-    /// Takes a token of the given kind apart; `None` when it has another shape. Proves nothing.
+    /// Decodes a token of the given kind; `None` when it has another format. Does not verify the MAC.
     pub fn decode(kind: TokenKind, token: &str) -> Option<(Self, [u8; MAC_LENGTH])> {
         let mut bytes = [0; BODY_LENGTH + MAC_LENGTH];
         let encoded = token.strip_prefix(kind.prefix())?;

@@ -1,21 +1,22 @@
-//! What a password is and which new ones are refused.
+//! What a password is, and which new ones are refused.
 //!
-//! Follows NIST SP 800-63B-4 §3.1.1.2: length counted in code points, any character allowed, no composition
-//! rules, nothing trimmed, folded or cut, and the whole password compared with what attackers try first.
+//! Follows NIST SP 800-63B-4 §3.1.1.2: length counted in code points, any character allowed, no composition rules,
+//! nothing trimmed, folded or truncated, and the whole password compared with what attackers try first.
 
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::Score;
 
-/// Longest password in code points (NIST asks for at least 64; the bound keeps guessability checks cheap).
+/// Longest password in code points (NIST requires at least 64 to be allowed; the bound limits the cost of guessability
+/// checks).
 pub const MAX_LENGTH: usize = 128;
-/// From this many code points on a password is not put to the estimator: no guesser's list holds such, whatever their
-/// pattern, and the estimator's work grows with the square of the length.
+/// From this many code points on, the estimator is skipped: no guesser's list contains such passwords, and the
+/// estimator's work grows with the square of the length.
 const LONG_ENOUGH: usize = 64;
 /// Shortest password that may be configured (ASVS 6.2.1).
 pub const MIN_LENGTH_FLOOR: usize = 8;
 
-/// A password in Unicode normalisation form C, and as it was typed; never printed, stored or sent.
+/// A password in Unicode normalisation form C, and as typed; never printed, stored or sent.
 #[derive(Clone, Debug)]
 pub struct Password {
     composed: SecretString,
@@ -23,7 +24,7 @@ pub struct Password {
 }
 
 impl Password {
-    /// Normalises a password to NFC, the only change ever made to it (NIST SP 800-63B-4 §3.1.1.2).
+    /// Normalises a password to NFC, the only change that is ever made to it (NIST SP 800-63B-4 §3.1.1.2).
     pub fn new(typed: &SecretString) -> Self {
         Self {
             composed: typed.expose_secret().nfc().collect::<String>().into(),
@@ -31,12 +32,12 @@ impl Password {
         }
     }
 
-    /// Returns the text, to be hashed and nothing else.
+    /// Returns the text, only to be hashed.
     pub fn expose(&self) -> &str {
         self.composed.expose_secret()
     }
 
-    /// Returns what was typed, to be compared with the hashes of programs that change nothing at all.
+    /// Returns the text as typed, to be compared with the hashes of programs that do not normalise.
     pub fn expose_as_typed(&self) -> &str {
         self.typed.expose_secret()
     }
@@ -45,13 +46,13 @@ impl Password {
 /// Why a new password is refused; the `reason` member of `password_rejected`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordRejection {
-    /// Fewer code points than the deployment demands.
+    /// Fewer code points than the deployment requires.
     TooShort,
     /// More than [`MAX_LENGTH`] code points.
     TooLong,
-    /// Among the first a guesser tries: a common one, a pattern, or the person's own words.
+    /// Among the first that a guesser tries: a common one, a pattern, or the user's own words.
     Common,
-    /// On a list of passwords that were stolen elsewhere.
+    /// On a list of stolen passwords.
     Breached,
 }
 
@@ -59,7 +60,7 @@ impl PasswordRejection {
     /// All reasons.
     pub const ALL: [Self; 4] = [Self::TooShort, Self::TooLong, Self::Common, Self::Breached];
 
-    /// Returns the name that programs switch on.
+    /// Returns the name that clients switch on.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::TooShort => "too_short",
@@ -96,7 +97,7 @@ impl PasswordRules {
 
     /// Checks that a guesser who knows `own_words` would need more than a million tries.
     ///
-    /// Costs milliseconds for unlucky input, so it runs where passwords are hashed, never on a request's thread.
+    /// Can take milliseconds, so it runs where passwords are hashed, never on a request's thread.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! Phone numbers in the one form under which they are sealed, compared and written to: E.164.
+//! Phone numbers in the one form in which they are sealed, compared and used: E.164.
 //!
-//! Only numbers that a text message can reach, and none that costs its sender more than others: premium and satellite
-//! numbers are how sending codes is turned into money (toll fraud).
+//! Only numbers that can receive a text message, and none that costs its sender more than others: with premium and
+//! satellite numbers, attackers turn the sending of codes into money (toll fraud).
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ use super::typed_text;
 
 /// Most digits of a number (ITU-T E.164 §6).
 const MAX_DIGITS: usize = 15;
-/// Digits at the end that tell one phone from another in a block that a carrier was given.
+/// Digits at the end that distinguish the phones in a carrier's block.
 const DIGITS_IN_BLOCK: usize = 4;
 
-/// A number that takes text messages.
+/// A number that can receive text messages.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PhoneNumber(Zeroizing<String>);
 
 impl PhoneNumber {
-    /// Parses a number with its country code, as people type and paste it; dots, slashes and brackets are dropped, too.
+    /// Parses a number with its country code, as users type and paste it; dots, slashes and brackets are removed, too.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it.
+    /// Describes what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut plain = typed_text::compact(text);
         plain.retain(|character| !matches!(character, '.' | '(' | ')' | '[' | ']' | '/'));
@@ -48,49 +48,49 @@ impl PhoneNumber {
         }
     }
 
-    /// Takes a number that was canonical when it was sealed.
+    /// Accepts a number that was canonical when it was sealed.
     pub fn from_stored(number: String) -> Self {
         Self(Zeroizing::new(number))
     }
 
-    /// Returns the number, to be sealed or written to.
+    /// Returns the number, to be sealed or sent to.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns enough of it for its owner to know which it is, and nobody else.
+    /// Returns a hint by which only its owner can recognise it.
     pub fn hint(&self) -> String {
         format!("•••{}", self.last_digits())
     }
 
-    /// Returns the two digits that it ends in.
+    /// Returns its last two digits.
     pub fn last_digits(&self) -> &str {
         let shown = self.0.len().saturating_sub(2);
         self.0.get(shown..).unwrap_or_default()
     }
 
-    /// Returns the block of numbers that it is one of: messages to many phones of one block look like toll fraud.
+    /// Returns its block of numbers: messages to many phones of one block indicate toll fraud.
     pub fn block(&self) -> &str {
         let end = self.0.len().saturating_sub(DIGITS_IN_BLOCK);
         self.0.get(..end).unwrap_or_default()
     }
 }
 
-/// The countries whose mobile phones get text messages.
+/// The countries whose mobile phones can receive text messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmsCountries {
     /// Every country.
     All,
-    /// These, by their codes (ISO 3166-1 alpha-2).
+    /// The listed ones, by their codes (ISO 3166-1 alpha-2).
     Only(Vec<&'static str>),
 }
 
 impl SmsCountries {
-    /// Reads `*`, or codes of countries separated by commas, in either case.
+    /// Parses `*`, or country codes separated by commas, in either case.
     ///
     /// # Errors
     ///
-    /// Names the first code that no country with phones has.
+    /// Names the first code that is not that of a country with phones.
     pub fn parse(text: &str) -> Result<Self, String> {
         const WANTED: &str = "must be * or a list of ISO 3166 country codes, such as DE,AT,CH";
         if text.trim() == "*" {
@@ -103,7 +103,7 @@ impl SmsCountries {
         text.split(',').map(code).collect::<Result<_, _>>().map(Self::Only)
     }
 
-    /// Tells whether a number belongs to one of them.
+    /// Returns whether a number belongs to one of them.
     pub fn include(&self, number: &PhoneNumber) -> bool {
         let Self::Only(listed) = self else {
             return true;
@@ -202,7 +202,7 @@ mod tests {
         assert!(listed.include(&number("+4915112345678")));
         assert!(!listed.include(&number("+12015550123")) && !listed.include(&number("+447400123456")));
         assert!(SmsCountries::parse(" * ").unwrap().include(&number("+2250712345678")));
-        // Three countries share this range, and a number in it may be that of any of them.
+        // Three countries share this range, and a number in it may belong to any of them.
         assert!(SmsCountries::parse("MF").unwrap().include(&number("+590690001234")));
         for text in ["", "DE,", "XX", "DEU", "*,DE", "Germany", "49", "001"] {
             assert!(SmsCountries::parse(text).is_err(), "{text:?}");

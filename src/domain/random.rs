@@ -1,13 +1,13 @@
 //! The one source of randomness.
 //!
-//! Everything unguessable is drawn through an injected [`Random`]: the operating system's generator when
-//! serving, a seeded one in tests.
+//! Everything unguessable is drawn through an injected [`Random`]: the operating system's generator in production, a
+//! seeded one in tests.
 
 /// Fills buffers with unpredictable bytes.
 pub trait Random: Send + Sync + 'static {
     /// Fills `destination` from a cryptographically secure generator.
     ///
-    /// There is no fallback and no error to handle: an implementation that cannot deliver must not return.
+    /// There is no fallback and no error to handle: an implementation that cannot fill the buffer must not return.
     fn fill(&self, destination: &mut [u8]);
 }
 

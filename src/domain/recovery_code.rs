@@ -1,7 +1,7 @@
-//! Recovery codes: what opens the second door when the authenticator is lost.
+//! Recovery codes: the second factor when the authenticator is lost.
 //!
-//! 120 bits, so that a plain keyed hash protects them at rest (ASVS 6.5.2). Written in Crockford's base 32, whose
-//! look-alikes read as one, because they are copied from paper under stress.
+//! They have 120 bits, so that a plain keyed hash protects them at rest (ASVS 6.5.2). They are written in Crockford's
+//! base 32, which reads look-alike characters as one, because users copy them from paper under stress.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::typed_text;
 
 /// Codes in a set.
 pub const SET_SIZE: usize = 10;
-/// So few left, or fewer, are worth a warning.
+/// From this number of remaining codes down, the user is warned.
 pub const LOW: i64 = 3;
 const CODE_BYTES: usize = 15;
 const CODE_CHARACTERS: usize = 24;
@@ -31,11 +31,12 @@ impl RecoveryCode {
             .collect()
     }
 
-    /// Reads a code as people type and paste it: case, dashes and blanks do not matter; `O` is zero, `I` and `L` are one.
+    /// Parses a code as users type and paste it: case, dashes and blanks do not matter; `O` is zero, `I` and `L` are
+    /// one.
     ///
     /// # Errors
     ///
-    /// Says what is wrong otherwise.
+    /// Describes what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         let compact = typed_text::compact(text);
         let letter = |character: char| match character.to_ascii_uppercase() {
@@ -53,12 +54,12 @@ impl RecoveryCode {
         }
     }
 
-    /// Returns the bytes, to be hashed and nothing else.
+    /// Returns the bytes, only to be hashed.
     pub fn expose(&self) -> &[u8] {
         self.0.as_slice()
     }
 
-    /// Returns the code as it is shown once: six groups of four.
+    /// Returns the code in the form in which it is shown once: six groups of four.
     pub fn to_display(&self) -> String {
         let plain = base32::encode(Alphabet::Crockford, self.0.as_slice());
         let characters: Vec<char> = plain.chars().collect();
@@ -67,7 +68,7 @@ impl RecoveryCode {
     }
 }
 
-/// Says what is wrong with so many characters.
+/// Describes what is wrong with a code of so many characters.
 fn describe(count: usize) -> String {
     let wrong = match count.cmp(&CODE_CHARACTERS) {
         Ordering::Less => "has too few characters",

@@ -1,19 +1,20 @@
 //! Roles: words that operators grant, and that back ends read in tokens.
 //!
-//! One of them is ours: whoever has [`ADMIN`] may do operators' work over HTTP. All others mean what the deployment likes.
+//! One of them has a meaning in this service: a user with [`ADMIN`] may administer it over HTTP. The deployment gives
+//! all others their meaning.
 
-/// May do operators' work.
+/// The role of administrators.
 pub const ADMIN: &str = "admin";
 /// Most roles of an account: they go into every token.
 const MOST_ROLES: usize = 32;
 const ROLE_LENGTH: usize = 64;
 
-/// Checks a list of roles and drops what stands there twice. Roles go into tokens, and into a header that separates them
-/// by commas.
+/// Checks a list of roles and removes duplicates. Roles go into tokens, and into a header that separates them by
+/// commas.
 ///
 /// # Errors
 ///
-/// Says what is wanted.
+/// Describes the expected list.
 pub fn check(roles: &[String]) -> Result<Vec<String>, &'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
     let is_role = |role: &String| (1..=ROLE_LENGTH).contains(&role.len()) && role.bytes().all(allowed);
@@ -31,12 +32,12 @@ pub fn check(roles: &[String]) -> Result<Vec<String>, &'static str> {
     Ok(distinct)
 }
 
-/// Tells whether administrators' work is among what these roles allow.
+/// Returns whether the roles include that of administrators.
 pub fn is_administrator(roles: &[String]) -> bool {
     roles.iter().any(|role| role == ADMIN)
 }
 
-/// What becomes of an account's roles.
+/// A change of an account's roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RolesChange {
     /// These, and no others.
@@ -52,12 +53,13 @@ impl RolesChange {
     ///
     /// # Errors
     ///
-    /// Says what is wanted.
+    /// Describes the expected list.
     pub fn apply(&self, roles: &[String]) -> Result<Vec<String>, &'static str> {
         match self {
             Self::Set(new) => check(new),
             Self::Grant(more) => {
-                // Each list by itself first: what is asked for is wrong, or what is there is too much.
+                // The new roles are checked alone first: the error is then about the request, and not about the roles
+                // of the account.
                 check(more)?;
                 check(&[roles, more].concat())
             }

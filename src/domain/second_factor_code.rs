@@ -1,6 +1,6 @@
-//! What is typed at the second door, told apart by its shape or by the method's name.
+//! The code that a user types as the second factor, recognised by the method's name or by its shape.
 //!
-//! A text of a wrong shape cannot be a guess: it is an input error and costs no attempt.
+//! A text of the wrong shape cannot be a guess: it is an input error and does not count as an attempt.
 
 use super::assurance::AuthenticationMethod;
 use super::input::InvalidInput;
@@ -14,18 +14,18 @@ use super::totp::TotpCode;
 pub enum SecondFactorCode {
     /// Six digits from an authenticator.
     Totp(TotpCode),
-    /// One of the codes kept for the day the authenticator is lost.
+    /// One of the codes saved for the loss of the authenticator.
     Recovery(RecoveryCode),
-    /// Digits that were sent.
+    /// A sent code.
     Sent(Channel, SentCode),
 }
 
 impl SecondFactorCode {
-    /// Reads a code, by the named method or else by its shape: six digits are TOTP, 24 characters recovery.
+    /// Parses a code by the named method, or else by its shape: six digits are TOTP, 24 characters a recovery code.
     ///
     /// # Errors
     ///
-    /// Names `/code` or `/method` when neither fits.
+    /// Names `/code` or `/method`, whichever is invalid.
     pub fn parse(text: &str, method: Option<&str>) -> Result<Self, InvalidInput> {
         let digits = || TotpCode::parse(text);
         let recovery = || RecoveryCode::parse(text);
@@ -45,7 +45,7 @@ impl SecondFactorCode {
         parsed.map_err(|wanted| InvalidInput::of("/code", wanted))
     }
 
-    /// Returns what the code proves when it is right.
+    /// Returns the method that the code is a proof of, if it is right.
     pub const fn method(&self) -> AuthenticationMethod {
         match self {
             Self::Totp(_) => AuthenticationMethod::Totp,
@@ -54,7 +54,7 @@ impl SecondFactorCode {
         }
     }
 
-    /// Returns what a code sent over a channel proves.
+    /// Returns the method of a code that is sent over a channel.
     pub const fn method_of(channel: Channel) -> AuthenticationMethod {
         match channel {
             Channel::Email => AuthenticationMethod::EmailCode,

@@ -1,8 +1,8 @@
-//! How much is sent: the one table of bounds, by what a message is for, where it goes, and who caused it.
+//! Limits on sending: the one table of quotas, by purpose, destination and source of a message.
 //!
-//! A stranger and an owner never share a bound. What a stranger can cause (a link to an address, the enrolment of a
-//! number) is counted apart from what only the owner can cause, and a network that the owner signed in from lately is
-//! counted apart from all others. So a bound that a stranger uses up keeps nothing from the owner.
+//! A stranger and an owner never share a quota. What a stranger can cause (a link to an address, the enrolment of a
+//! number) is counted apart from what only the owner can cause, and a network that the owner recently signed in from is
+//! counted apart from all others. A stranger who uses up a quota therefore blocks nothing for the owner.
 
 use chrono::TimeDelta;
 
@@ -13,29 +13,29 @@ use super::message::Channel;
 use super::sent_code::{CodePurpose, Quota};
 use super::user::User;
 
-/// Equal notices within so long after the first are told together, in one message at its end.
+/// Equal notices within this time after the first are merged into one message at its end.
 pub const MERGED_WITHIN: TimeDelta = TimeDelta::minutes(10);
-/// Requests for a link that leave a row in the audit trail, for one purpose and address in an hour: more than are ever
-/// served in that time, so that it depends on nothing but the address that was given.
+/// Requests for a link that are recorded in the audit trail, for one purpose and address in an hour. It is more than
+/// can ever be served in that time, so that whether a request is recorded depends only on the address that was given.
 pub const LINK_REQUESTS_RECORDED_AN_HOUR: i32 = 12;
 
-/// Most times in an hour that an address which was never proven may leave its account, by deletion or by a change. The links in
-/// its mail box end each time. Without a bound, a stranger who registers with the address, asks for links and leaves would use
-/// up what the address is sent, and its reader would have no link that works.
+/// How often in an hour an unverified address may leave its account, by deletion or by a change. Each time, the links
+/// in its mailbox end. Without this limit, a stranger who registers with the address, requests links and leaves would
+/// use up the quotas of the address, and its reader would have no link that works.
 const UNVERIFIED_ADDRESS_LEAVES_AN_HOUR: i32 = 3;
 
 /// What a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A code that completes a sign-in or steps a session up; it goes to a destination that was confirmed.
+    /// A code that completes a login or steps a session up; it goes to a confirmed destination.
     SignInCode,
     /// A code that confirms a destination.
     EnrolmentCode,
-    /// A link that any client may ask for with the address; an invitation is an operator's.
+    /// A link that any client may request with the address. Only an invitation is requested by an operator.
     Link(LinkPurpose),
-    /// Tells the owner of an address that a client tried to register with it, or to change another account to it.
+    /// Informs the owner of an address that a client tried to register with it, or to change another account to it.
     AccountExists,
-    /// Tells an owner what happened to their account.
+    /// Informs an owner about an event in their account.
     Notice,
 }
 
@@ -53,8 +53,9 @@ impl Purpose {
 }
 
 impl Purpose {
-    /// Tells whether it is sent beyond its bound as long as no link of its kind is alive: where a stranger may ask for the
-    /// same link, the owner must get one that works. A change of address is bounded over all accounts, without exception.
+    /// Returns whether a message is sent beyond its quota while no link of its kind is valid. Where a stranger may
+    /// request the same link, the owner must still get one that works. Changes of address have a quota over all
+    /// accounts, without exception.
     pub const fn is_served_when_none_is_alive(self) -> bool {
         matches!(
             self,
@@ -69,13 +70,13 @@ impl Purpose {
     }
 }
 
-/// Returns the bound on what is sent beyond the others while no link of its kind is alive. It goes by the destination and not
-/// by the account: an attacker could otherwise register with the address, ask for links, delete the account, and begin again.
-/// It is as high as the number of links that can end in an hour, by age or with their accounts, so that one is alive at any
-/// time, however many were asked for.
+/// Returns the quota for what is sent beyond the others while no link of its kind is valid. It counts by destination
+/// and not by account: an attacker could otherwise register with the address, request links, delete the account, and
+/// start over. It is as high as the number of links that can end in an hour, by age or with their accounts, so that one
+/// is always valid, however many were requested.
 ///
-/// `sends`: whether the message is sent if the bound allows it. Otherwise a bound without an effect is taken, so that the
-/// same statements run.
+/// `sends`: whether the message is sent if the quota allows it. Otherwise, a quota without an effect is counted, so
+/// that the same statements run.
 pub fn beyond(dispatch: &Dispatch<'_>, sends: bool) -> Quota {
     let scope = if sends { "beyond" } else { "not beyond" };
     let most = match dispatch.purpose {
@@ -85,13 +86,13 @@ pub fn beyond(dispatch: &Dispatch<'_>, sends: bool) -> Quota {
     quota(dispatch, scope, dispatch.destination, 1, most)
 }
 
-/// Returns how many links, each sent when the one before has ended, end in an hour. At least one.
+/// Returns how many links end in an hour if each is sent when the previous one has ended. At least one.
 fn ends_in_an_hour(life: TimeDelta) -> i32 {
     let in_full = 60 / life.num_minutes().max(1);
     i32::try_from(in_full).unwrap_or(i32::MAX).max(1)
 }
 
-/// Returns the bound on how often an address that was never proven leaves its account.
+/// Returns the quota for an unverified address leaving its account.
 pub fn leaving_unverified(address: &Email) -> Quota {
     Quota {
         subject: format!("leave {}", address.as_str()),
@@ -109,22 +110,22 @@ impl From<CodePurpose> for Purpose {
     }
 }
 
-/// Something to be sent.
+/// A message to be sent, as quotas see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Dispatch<'a> {
     /// What it is for.
     pub purpose: Purpose,
-    /// The account that it is about; `None`: no account has the address that was given.
+    /// The account that it is about; `None` if no account has the given address.
     pub account: Option<UserId>,
     /// Whether the destination is known to be the account owner's.
     pub verified: bool,
-    /// The session that asks for it, if its sign-in is complete.
+    /// The session that requests it, if its login is complete.
     pub session: Option<SessionId>,
-    /// The way it takes.
+    /// The way it is sent.
     pub channel: Channel,
     /// The address or number.
     pub destination: &'a str,
-    /// The block of numbers around it, of a phone.
+    /// The block of numbers that a phone belongs to.
     pub block: Option<&'a str>,
 }
 
@@ -143,32 +144,32 @@ impl<'a> Dispatch<'a> {
     }
 }
 
-/// Where the request came from that caused it.
+/// The network of the request that caused a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A network that the account was signed in to from lately.
+    /// A network that the account recently signed in from.
     Known(String),
-    /// Any other.
+    /// Any other network.
     Unknown(String),
 }
 
-/// Returns the bounds on sending something. The source's come first, so that attempts which they stop anyway use up
-/// nothing of those that others share.
+/// Returns the quotas for sending something. The source's come first, so that requests which they stop count towards
+/// none of the shared ones.
 pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     match dispatch.purpose {
         Purpose::SignInCode => sign_in_code(dispatch, source),
         Purpose::EnrolmentCode => enrolment_code(dispatch, source),
-        // An operator's act, of which the audit trail tells.
+        // Only an operator can cause it, and the audit trail records it.
         Purpose::Link(LinkPurpose::Invitation) | Purpose::Notice => Vec::new(),
-        // Over all accounts: an attacker who has many could otherwise fill one mail box. One bound for both purposes: in
-        // private registration, which of the two an address got must not show.
+        // Over all accounts: an attacker who has many could otherwise fill one mailbox. One quota for both purposes: in
+        // private registration, the quota must not reveal which of the two an address got.
         Purpose::Link(LinkPurpose::EmailChange) | Purpose::AccountExists => vec![Quota {
             subject: format!("send unasked {} {}", dispatch.channel.as_str(), dispatch.destination),
             window: TimeDelta::hours(1),
             most: 3,
         }],
-        // By address, whether or not an account has it: the bound must not tell. The networks of an account whose address is
-        // not proven may be a stranger's, who would otherwise get a share for each.
+        // By address, whether or not an account has it: the quota must not reveal that. The networks of an account with
+        // an unverified address may be a stranger's, who would otherwise get a share for each.
         Purpose::Link(_) if dispatch.verified => {
             vec![quota(dispatch, "link", &by_source(dispatch.destination, source), 1, 3)]
         }
@@ -176,8 +177,8 @@ pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     }
 }
 
-/// Returns the bound on how often an account may ask for another address: each such wish sends mail to an address that
-/// is not known to be the owner's.
+/// Returns the quota for requests of an account to change its address: each one sends mail to an address that is not
+/// known to be the owner's.
 pub fn changes_of_address(account: UserId, source: &Source) -> Quota {
     Quota {
         subject: format!("email change {}", by_source(&account.uuid().to_string(), source)),
@@ -186,11 +187,12 @@ pub fn changes_of_address(account: UserId, source: &Source) -> Quota {
     }
 }
 
-/// Texts cost money, so five an hour and ten a day are enough from one network. An attacker who has the password can
-/// ask from many: all unknown networks together get no more than twice that in an hour, thrice that in a day. There is
-/// no bound on the destination or its block: strangers' messages there must not keep its owner from signing in.
+/// Text messages cost money, so five an hour and ten a day are enough from one network. An attacker who has the
+/// password can send requests from many: all unknown networks together get no more than twice that in an hour and three
+/// times that in a day. There is no quota on the destination or its block: messages that strangers cause there must not
+/// stop the owner from signing in.
 ///
-/// A code for a session that is signed in counts by that session: nobody else shares it.
+/// A code for a session that is signed in counts by that session, which only its user has.
 fn sign_in_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     let account = account(dispatch);
     if let Some(session) = dispatch.session {
@@ -212,9 +214,9 @@ fn sign_in_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     quotas
 }
 
-/// The number is not confirmed, so it may be a stranger's: it is bounded over all accounts. A block of numbers is
-/// bounded because toll fraud is paid by the message to numbers that one carrier owns. Each known network of the account has
-/// a share of its own, so that a stranger who has the password uses up none of the owner's.
+/// The number is not confirmed, so it may be a stranger's: its quota counts over all accounts. A block of numbers has a
+/// quota because toll fraud earns money with each message to numbers that one carrier owns. Each known network of the
+/// account has a share of its own, so that a stranger who has the password uses up none of the owner's.
 fn enrolment_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     let account = by_source(&account(dispatch), source);
     let mut quotas = vec![
@@ -231,7 +233,7 @@ fn account(dispatch: &Dispatch<'_>) -> String {
     dispatch.account.map(|id| id.uuid().to_string()).unwrap_or_default()
 }
 
-/// Each known network has a share of its own, and all others have one together.
+/// Each known network has a share of its own; all others share one.
 fn by_source(subject: &str, source: &Source) -> String {
     match source {
         Source::Known(network) => format!("{subject} from {network}"),
@@ -277,7 +279,7 @@ mod tests {
         }
     }
 
-    /// What was taken of each bound.
+    /// Counts of each quota.
     #[derive(Default)]
     struct Used(HashMap<(String, TimeDelta), i32>);
 
@@ -303,8 +305,8 @@ mod tests {
         ]
     }
 
-    /// What strangers can cause who do not come from a network of the owner's: links, enrolments of the number by
-    /// accounts of their own, and with the password sign-in codes.
+    /// What strangers can cause from networks that the owner does not use: links, enrolments of the number by accounts
+    /// of their own, and, with the password, sign-in codes.
     fn strangers() -> impl Strategy<Value = Vec<(Purpose, u128, u8)>> {
         let purpose = prop_oneof![any_link(), Just(Purpose::EnrolmentCode), Just(Purpose::SignInCode)];
         proptest::collection::vec((purpose, 2_u128..30, 0_u8..200), 0..400)
@@ -353,10 +355,10 @@ mod tests {
         }
     }
 
-    /// A stranger in the hour that they share with the reader of an address.
+    /// A stranger who acts in the same hour as the reader of an address.
     #[derive(Clone, Copy, Debug)]
     enum Act {
-        /// Asks for a link.
+        /// Requests a link.
         Ask,
         /// Deletes the account, and registers with the address again.
         Leave,
@@ -374,7 +376,7 @@ mod tests {
             link in any_link(),
             acts in proptest::collection::vec(act(), 0..120),
         ) {
-            let Purpose::Link(purpose) = link else { unreachable!("only links are asked for") };
+            let Purpose::Link(purpose) = link else { unreachable!("only links are requested") };
             let email: Email = Email::parse("jo@example.com").unwrap();
             let unverified = Dispatch { verified: false, ..Dispatch::mail(link, None, &email) };
             let stranger = Source::Unknown("198.51.100.0".to_owned());

@@ -1,7 +1,7 @@
 //! Codes that the service makes and sends: eight digits by mail, six by text message.
 //!
-//! Short enough to type, so everything else must bound the guessing: a code counts for minutes, for the session that
-//! asked for it, for a few attempts, and once (NIST SP 800-63B-4 §3.1.3.2; ASVS 6.5 and 6.6).
+//! A code is short enough to type, so other limits must prevent guessing: it is valid for minutes, for the session that
+//! requested it, for a few attempts, and once (NIST SP 800-63B-4 §3.1.3.2; ASVS 6.5 and 6.6).
 
 use std::fmt;
 
@@ -13,17 +13,17 @@ use super::message::Channel;
 use super::random::{self, Random};
 use super::typed_text;
 
-/// Attempts that one code, with all that follow it in its place, allows.
+/// Attempts that one code allows, together with the codes that replace it.
 pub const MAX_ATTEMPTS: i16 = 5;
-/// Seconds before a code may be sent anew.
+/// Seconds before a code may be sent again.
 pub const RESEND_AFTER_SECONDS: i64 = 60;
 
-/// What a code is for; one made for a purpose is worth nothing for another.
+/// What a code is for. A code for one purpose is not accepted for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodePurpose {
-    /// Opens the second door, or steps a session up.
+    /// Completes a login, or steps a session up.
     Authentication,
-    /// Confirms that an address or a phone is in its owner's hands.
+    /// Confirms that an address or a phone is the user's.
     Enrolment,
 }
 
@@ -37,11 +37,11 @@ impl CodePurpose {
     }
 }
 
-/// Where a code counts. Its hash is bound to all of it, and to where the code goes, so that a code is worth nothing
-/// elsewhere (ASVS 6.6.2).
+/// Where a code is valid. Its hash is bound to all of it, and to the code's destination, so that the code is not
+/// accepted elsewhere (ASVS 6.6.2).
 #[derive(Clone, Copy, Debug)]
 pub struct CodePlace {
-    /// The session that asked for it.
+    /// The session that requested it.
     pub session_id: SessionId,
     /// What it is for.
     pub purpose: CodePurpose,
@@ -54,12 +54,12 @@ pub struct CodePlace {
 pub struct SentCode(Zeroizing<String>);
 
 impl SentCode {
-    /// Makes a code for a channel; every one is as likely as any other.
+    /// Makes a code for a channel. All codes are equally likely.
     pub fn generate(channel: Channel, random: &dyn Random) -> Self {
         let digits = digits(channel);
         let codes = 10_u64.pow(digits);
-        // Numbers above the last full round of codes are thrown away: taking the remainder of those would make low codes
-        // likelier than high ones.
+        // Numbers above the last full round of codes are discarded: their remainders would make low codes likelier than
+        // high ones.
         let fair = u64::MAX - u64::MAX % codes;
         let number = loop {
             let number = u64::from_be_bytes(random::bytes(random));
@@ -71,17 +71,17 @@ impl SentCode {
         Self(Zeroizing::new(format!("{number:0width$}")))
     }
 
-    /// Parses a code of the channel's length as people type and paste it.
+    /// Parses a code of the channel's length as users type and paste it.
     ///
     /// # Errors
     ///
-    /// Says what is wrong otherwise.
+    /// Describes what is wrong.
     pub fn parse(channel: Channel, text: &str) -> Result<Self, String> {
         let length = usize::try_from(digits(channel)).unwrap_or_default();
         typed_text::digits(text, length).map(Self)
     }
 
-    /// Returns the digits, to be sent or hashed and nothing else.
+    /// Returns the digits, only to be sent or hashed.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -93,7 +93,7 @@ impl fmt::Debug for SentCode {
     }
 }
 
-/// Digits of a code: mail is read by more eyes and lies around longer than a text message.
+/// Digits of a code. Mail stays readable for longer, and to more readers, than a text message.
 const fn digits(channel: Channel) -> u32 {
     match channel {
         Channel::Email => 8,
@@ -101,7 +101,7 @@ const fn digits(channel: Channel) -> u32 {
     }
 }
 
-/// Returns how long a code counts (ASVS 6.5.5: at most ten minutes).
+/// Returns how long a code is valid (ASVS 6.5.5: at most ten minutes).
 pub const fn life(channel: Channel) -> TimeDelta {
     match channel {
         Channel::Email => TimeDelta::minutes(10),
@@ -109,10 +109,10 @@ pub const fn life(channel: Channel) -> TimeDelta {
     }
 }
 
-/// A bound on how much is sent in a window of time.
+/// A limit on how often something may happen in a window of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// What is bounded, and of whom; hashed before it is stored.
+    /// What is limited, and for whom; hashed before it is stored.
     pub subject: String,
     /// How long the window is.
     pub window: TimeDelta,
@@ -121,7 +121,7 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// Returns the window that a moment lies in: its beginning and its end. Windows begin at multiples of their length.
+    /// Returns the beginning and the end of the window that contains `now`. Windows begin at multiples of their length.
     pub fn window_at(&self, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
         let length = self.window.num_seconds().max(1);
         let start = now.timestamp() - now.timestamp().rem_euclid(length);
@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// Draws given numbers, one after the other.
+    /// Draws the given numbers, one after the other.
     struct Drawn(Vec<u64>, AtomicU64);
 
     impl Random for Drawn {

@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 
 use super::random::{self, Random};
 
-/// Tells people and secret scanners what they found. Part of the contract.
+/// The prefix by which users and secret scanners recognise the secret. Part of the API contract.
 const PREFIX: &str = "vcs_";
 const SECRET_BYTES: usize = 32;
 
-/// 256 random bits; kept by the client, and by us only as a keyed hash.
+/// 256 random bits; the client stores the secret, and the service only its keyed hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientSecret(Zeroizing<[u8; SECRET_BYTES]>);
 
@@ -23,7 +23,7 @@ impl ClientSecret {
         Self(Zeroizing::new(random::bytes(random)))
     }
 
-    /// Reads a secret as the client presents it.
+    /// Parses a secret as the client presents it.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
         let length = URL_SAFE_NO_PAD
@@ -37,7 +37,7 @@ impl ClientSecret {
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.0.as_slice())).into()
     }
 
-    /// Returns the bytes, to be hashed and nothing else.
+    /// Returns the bytes, only to be hashed.
     pub fn expose(&self) -> &[u8] {
         self.0.as_slice()
     }

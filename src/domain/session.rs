@@ -1,7 +1,7 @@
-//! A session: one row from the password to the logout.
+//! A session: one row from the first factor to the end.
 //!
-//! `/login` makes it pending, `/2fa/verify` makes it active, and whatever ends it says why. Only the moves
-//! pending → active → ended and pending → ended exist; each is one conditional statement in the store.
+//! `/login` makes it pending, `/2fa/verify` makes it active, and its end has a reason. Only the transitions pending →
+//! active → ended and pending → ended exist; each is one conditional statement in the store.
 
 use std::net::IpAddr;
 
@@ -14,28 +14,28 @@ use super::input::InvalidInput;
 /// Second-factor attempts that one pending session allows.
 pub const MAX_ATTEMPTS: i16 = 5;
 
-/// Tokens before a step-up that end nothing inside the grace window: more than the rotations that tabs of one owner
-/// make in that time.
+/// Tokens before a step-up that end nothing inside the grace window: more than the rotations that an owner's tabs make
+/// in that time.
 const SPARED_BY_STEP_UP: u64 = 4;
 
-/// Names a session by its user and its id. Both are in every token of a session, so that a database that is spread over
-/// machines by user is always told where to look.
+/// Names a session by its user and its id. Every token of a session contains both, so that a database that is
+/// distributed by user can always locate the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionKey {
-    /// Whose it is.
+    /// Its user.
     pub user_id: UserId,
     /// Its id.
     pub session_id: SessionId,
 }
 
-/// Where a session stands.
+/// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionState {
-    /// The first factor was proven; the second is wanted.
+    /// The first factor was right; the second is required.
     Pending,
-    /// Signed in.
+    /// The login is complete.
     Active,
-    /// Over, for good.
+    /// Ended for good.
     Ended,
 }
 
@@ -50,22 +50,22 @@ impl SessionState {
     }
 }
 
-/// Why a session ended before its time.
+/// Why a session ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
     /// Its user logged out.
     Logout,
     /// A service client revoked its token, or an operator ended it.
     Revoked,
-    /// Its owner ended it from elsewhere, so it may have been a stranger's.
+    /// Its owner ended it from another session, so it may have been an attacker's.
     Evicted,
-    /// A refresh token was presented that had been used before: somebody has a copy.
+    /// A used refresh token was presented again, so an attacker may have a copy.
     RefreshReuse,
-    /// It was the least recently used of too many.
+    /// It was the least recently used, and the account had too many.
     SessionLimit,
     /// The password of its account was changed.
     PasswordChanged,
-    /// Its time was over.
+    /// It had expired.
     Expired,
 }
 
@@ -84,21 +84,21 @@ impl EndReason {
     }
 }
 
-/// Where a session's refresh tokens go.
+/// How a session's refresh tokens reach the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RefreshTokenTransport {
-    /// Into the body of answers, for clients that can keep a secret.
+    /// In the body of responses, for clients that can store a secret.
     #[default]
     Body,
-    /// Into a cookie that scripts cannot read, for browsers.
+    /// In a cookie that scripts cannot read, for browsers.
     Cookie,
 }
 
 impl RefreshTokenTransport {
-    /// Both ways.
+    /// All transports.
     pub const ALL: [Self; 2] = [Self::Body, Self::Cookie];
 
-    /// Returns the name under which it is stored and asked for.
+    /// Returns the name under which it is stored and requested.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Body => "body",
@@ -106,45 +106,45 @@ impl RefreshTokenTransport {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|delivery| delivery.as_str() == name)
     }
 
-    /// Reads what a request asks for; nothing asked for is the body.
+    /// Parses the requested transport; the default is the body.
     ///
     /// # Errors
     ///
-    /// Names `/delivery` when it is neither.
+    /// Names `/delivery` if it is neither.
     pub fn requested(name: Option<&str>) -> Result<Self, InvalidInput> {
         let asked = name.map_or(Some(Self::default()), Self::parse);
         asked.ok_or_else(|| InvalidInput::of("/delivery", "must be body or cookie"))
     }
 }
 
-/// What a refresh token that could not be rotated is worth.
+/// What a refresh token that could not be rotated is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StaleToken {
-    /// The live token's immediate predecessor, inside the grace window: two tabs at once, or a phone whose answer was
-    /// lost. It gets the same successor again.
+    /// The live token's immediate predecessor, inside the grace window: two tabs refresh at once, or a phone lost the
+    /// response. The client gets the same successor again.
     Predecessor,
     /// One of the last tokens before a step-up, inside the grace window: a second tab of the owner may be refreshing at
-    /// this moment. It is refused, since its holder has not proven what the step-up proved, and nothing ends.
+    /// this moment. It is refused, since its client did not give the proof of the step-up, and nothing ends.
     SteppedUp,
-    /// Any other used token: somebody has a copy, and nobody can tell which of the two is the owner.
+    /// Any other used token. There is a copy, and the service cannot distinguish the owner from the attacker.
     Reused,
     /// Not a token of this series.
     Unknown,
 }
 
-/// The refresh tokens of a session. They differ in a counter, and the live one is that which carries `live`.
+/// The refresh tokens of a session. They differ in a counter; the live one has the counter `live`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshSeries {
     /// The counter of the live token.
     pub live: u64,
-    /// When it last went up.
+    /// When it was last increased.
     pub rotated_at: Option<DateTime<Utc>>,
-    /// When it last went up by a step-up, and to what.
+    /// When a step-up last increased it, and to what.
     pub step_up: Option<StepUpRotation>,
 }
 
@@ -153,12 +153,12 @@ pub struct RefreshSeries {
 pub struct StepUpRotation {
     /// The counter of the first token after it.
     pub counter: u64,
-    /// When.
+    /// When it took place.
     pub at: DateTime<Utc>,
 }
 
 impl RefreshSeries {
-    /// Returns the series of a session that was just signed in.
+    /// Returns the series of a session that has just become active.
     pub const fn begun() -> Self {
         Self {
             live: 1,
@@ -167,16 +167,16 @@ impl RefreshSeries {
         }
     }
 
-    /// Judges a token of the series that is not the live one (RFC 9700 §4.14.2). No token from before a step-up gets one
-    /// from after it: whoever held the old one has not proven what the new one says.
+    /// Classifies a token of the series that is not the live one (RFC 9700 §4.14.2). No token from before a step-up
+    /// gets one from after it: its client has not given the proof that the new one stands for.
     ///
     /// Inside the window after a step-up, [`SPARED_BY_STEP_UP`] tokens before it are refused and end nothing. The row
-    /// does not keep when each of them was rotated, so one that was a reuse already is refused in that time too, and
-    /// told as a reuse after it. It gets nothing either way. The number is bounded because each step-up opens a window:
-    /// a thief who knows the password could otherwise step up every few seconds, and the owner's token would never be
-    /// told as a reuse.
+    /// does not store when each of them was rotated. One that was a reuse already is therefore refused during that time
+    /// too, and reported as a reuse only after it; it gets nothing either way. The number is bounded because each
+    /// step-up opens a window: an attacker who knows the password could otherwise step up every few seconds, and the
+    /// owner's token would never be reported as a reuse.
     ///
-    /// `grace` of zero is strict: a predecessor is then a reuse however soon it comes.
+    /// `grace` of zero is strict: a predecessor is then always a reuse.
     pub fn classify_stale_token(&self, presented: u64, grace: TimeDelta, now: DateTime<Utc>) -> StaleToken {
         if presented >= self.live || presented == 0 {
             return StaleToken::Unknown;
@@ -196,19 +196,19 @@ impl RefreshSeries {
     }
 }
 
-/// How long sessions last in one deployment.
+/// The lifetimes of sessions in one deployment.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLifetimes {
-    /// From the password to the second factor.
+    /// From the first factor to the second.
     pub pre_auth: TimeDelta,
     /// Without use (NIST SP 800-63B-4 §5.2: inactivity).
     pub idle: TimeDelta,
-    /// In all; use never prolongs it.
+    /// In total; use never extends it.
     pub absolute: TimeDelta,
 }
 
 impl SessionLifetimes {
-    /// Returns when a session that signs in `now` ends at the latest, and when it ends if it is not used.
+    /// Returns when a session that becomes active `now` ends at the latest, and when it ends without use.
     pub fn ends(&self, now: DateTime<Utc>) -> SessionEnds {
         let absolute = now + self.absolute;
         SessionEnds {
@@ -219,7 +219,7 @@ impl SessionLifetimes {
 }
 
 impl SessionEnds {
-    /// Returns the ends after a use `now`: the idle one moves, but never past the absolute one.
+    /// Returns the ends after a use `now`: the idle end moves, but never past the absolute one.
     #[must_use]
     pub fn after_use(self, idle: TimeDelta, now: DateTime<Utc>) -> Self {
         Self {
@@ -229,30 +229,30 @@ impl SessionEnds {
     }
 }
 
-/// The two ends of a session's life that time alone brings.
+/// The times at which a session expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionEnds {
-    /// The end that nothing moves.
+    /// The latest end, which is fixed.
     pub absolute: DateTime<Utc>,
-    /// The end that each use moves, never past the absolute one.
+    /// The end without use: each use moves it, but never past the absolute one.
     pub idle: DateTime<Utc>,
 }
 
-/// A session between its two doors.
+/// A session that waits for its second factor.
 #[derive(Clone, Debug)]
 pub struct PendingSession {
     /// The row that the pre-auth token names.
     pub id: SessionId,
-    /// Whose first factor was proven.
+    /// The user whose first factor was right.
     pub user_id: UserId,
-    /// Attempts taken, the present one included.
+    /// Attempts so far, including the present one.
     pub attempts: i16,
-    /// What was proven so far.
+    /// The proofs so far.
     pub proofs: Proofs,
 }
 
 impl PendingSession {
-    /// Returns how many attempts are left after the present one.
+    /// Returns how many attempts remain after the present one.
     pub fn attempts_remaining(&self) -> i16 {
         (MAX_ATTEMPTS - self.attempts).max(0)
     }
@@ -265,50 +265,50 @@ pub struct ActiveSession {
     pub id: SessionId,
     /// The `sub` of its access tokens.
     pub user_id: UserId,
-    /// What was proven, in order, and when.
+    /// The proofs in order, with their times.
     pub proofs: Proofs,
-    /// When the row was made, which is when the first factor was proven.
+    /// When the row was made, which is when the first factor was right.
     pub created_at: DateTime<Utc>,
-    /// When it ends by age or for want of use.
+    /// When it ends by age or without use.
     pub ends: SessionEnds,
     /// Its refresh tokens.
     pub refresh: RefreshSeries,
-    /// Where its refresh tokens go.
+    /// How its refresh tokens reach the client.
     pub delivery: RefreshTokenTransport,
 }
 
 impl ActiveSession {
-    /// Returns the `auth_time` of its tokens: when its strongest proof was last given.
+    /// Returns the `auth_time` of its tokens: when a proof of its strongest ground was last given.
     pub fn auth_time(&self) -> DateTime<Utc> {
         self.proofs.auth_time().unwrap_or(self.created_at)
     }
 }
 
-/// A session as everything held about its user shows it, ended and pending ones included.
+/// A session as an export of the user's data contains it; ended and pending ones are included.
 #[derive(Clone, Debug)]
 pub struct SessionRecord {
     /// The session.
     pub id: SessionId,
-    /// Where it stands: `pending`, `active` or `ended`.
+    /// Its state: `pending`, `active` or `ended`.
     pub state: String,
-    /// When its first factor was proven.
+    /// When its first factor was right.
     pub created_at: DateTime<Utc>,
-    /// When a token of it was last made.
+    /// When one of its tokens was last made.
     pub last_used_at: DateTime<Utc>,
-    /// When it ended before its time.
+    /// When it ended early.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Why it ended before its time.
+    /// Why it ended early.
     pub end_reason: Option<String>,
-    /// Where its login came from.
+    /// The origin of its login.
     pub origin: SessionOrigin,
 }
 
-/// Where the login of a session came from.
+/// The origin of a session's login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOrigin {
     /// The address.
     pub ip: Option<IpAddr>,
-    /// The program, as it calls itself.
+    /// The program, as it names itself.
     pub user_agent: Option<String>,
 }
 
@@ -317,11 +317,11 @@ pub struct SessionOrigin {
 pub struct ListedSession {
     /// The session.
     pub session: ActiveSession,
-    /// When a token of it was last made.
+    /// When one of its tokens was last made.
     pub last_used_at: DateTime<Utc>,
-    /// Where the login came from.
+    /// The address that the login came from.
     pub ip: Option<IpAddr>,
-    /// What the login came from.
+    /// The program that the login came from.
     pub user_agent: Option<String>,
 }
 
@@ -344,7 +344,7 @@ mod tests {
         series.classify_stale_token(presented, TimeDelta::seconds(grace), at(1000 + later))
     }
 
-    /// The store's two statements, as the series sees them.
+    /// The effect of the store's two statements on the series.
     fn rotate(series: RefreshSeries, is_step_up: bool, now: DateTime<Utc>) -> RefreshSeries {
         let live = series.live + 1;
         let step_up = StepUpRotation { counter: live, at: now };
@@ -373,7 +373,7 @@ mod tests {
         // A refresh between two of them changes nothing.
         let mixed = rotate(rotate(stepped_up, false, at(1003)), true, at(1004));
         assert_eq!(classify(mixed, 1, 10, 14), StaleToken::SteppedUp);
-        // The client goes on meanwhile.
+        // The client continues meanwhile.
         let refreshed = rotate(stepped_up, false, at(1005));
         assert_eq!(classify(refreshed, 1, 10, 9), StaleToken::SteppedUp);
         assert_eq!(classify(refreshed, 2, 10, 9), StaleToken::Predecessor);

@@ -1,8 +1,8 @@
-//! What ends sessions, and what each end says about who was there.
+//! What ends sessions, and whether a cause means that an attacker may have used the account.
 
 use super::session::EndReason;
 
-/// What ended a session before its time, or took notice that its time was over.
+/// Why a session ended, or why it was found to have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndCause {
     /// Its user logged out.
@@ -11,15 +11,15 @@ pub enum EndCause {
     EndedByOwner,
     /// A service client revoked a token of it.
     RevokedByClient,
-    /// It was the least recently used of too many.
+    /// It was the least recently used, and the account had too many.
     SessionLimit,
-    /// Its time was over.
+    /// It had expired.
     Expired,
-    /// Its user ended all sessions but their own.
+    /// Its user ended all other sessions.
     OthersEndedByOwner,
-    /// A refresh token of it was presented that had been used before.
+    /// One of its refresh tokens was presented again after its use.
     RefreshReuse,
-    /// An operator ended all sessions of the account, or those of everybody.
+    /// An operator ended all sessions of the account, or of all accounts.
     EndedByOperator,
     /// An operator disabled the account.
     AccountDisabled,
@@ -27,13 +27,13 @@ pub enum EndCause {
     FactorsReset,
     /// The owner changed the password.
     PasswordChanged,
-    /// The owner set a new password through a mail.
+    /// The owner set a new password with a link from a mail.
     PasswordReset,
-    /// The reader of an address that had never been proven took the account over.
+    /// The reader of an unverified address reset the account.
     UnverifiedAccountReset,
-    /// The reader of the account's address stopped a change to another one.
+    /// The reader of the account's address cancelled a change to another one.
     EmailChangeCancelled,
-    /// The account has another address: a login that a mail to the old one began is worth nothing.
+    /// The account has another address: a login that began with a mail to the old one is void.
     EmailChanged,
 }
 
@@ -77,9 +77,9 @@ impl EndCause {
         }
     }
 
-    /// Tells whether a session of the account can bring it about. Where the account's address was never proven, the session
-    /// may be a stranger's, and the mailed links are its reader's only way in: they stay then, or the stranger could end
-    /// them again and again.
+    /// Returns whether a session of the account can cause it. If the account's address was never verified, the session
+    /// may be a stranger's, and the mailed links are the only way in for the reader of the address. They remain valid
+    /// then, or the stranger could invalidate them again and again.
     pub const fn is_caused_in_a_session(self) -> bool {
         matches!(
             self,
@@ -87,9 +87,9 @@ impl EndCause {
         )
     }
 
-    /// Tells whether somebody else may have used the account. Everything that waits on it is then removed with the sessions:
-    /// mailed tokens and factors that were never confirmed. Otherwise an attacker who asked for another address in a stolen
-    /// session would get the account after its owner had thrown them out.
+    /// Returns whether an attacker may have used the account. In that case, everything that is pending on it is removed
+    /// with the sessions: mailed tokens and unconfirmed factors. Otherwise, an attacker who requested another address
+    /// in a stolen session would get the account after its owner ended that session.
     pub const fn is_against_an_intruder(self) -> bool {
         match self {
             Self::Logout

@@ -1,7 +1,7 @@
-//! Signing keys as the world sees them: algorithm, public part, thumbprint.
+//! Signing keys as verifiers see them: algorithm, public part, thumbprint.
 //!
-//! A key signs with exactly one algorithm (RFC 8725 §3.1), and its `kid` is computed from its public part
-//! (RFC 7638), so that equal keys have equal names everywhere.
+//! A key signs with exactly one algorithm (RFC 8725 §3.1), and its `kid` is computed from its public part (RFC 7638),
+//! so that equal keys have equal names everywhere.
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -10,25 +10,26 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// How long a key signs before it is replaced (NIST SP 800-57 part 1 §5.3.6 allows years; months keep the ways
-/// exercised).
+/// How long a key signs before it is replaced (NIST SP 800-57 part 1 §5.3.6 allows years; a rotation every few months
+/// stays a routine).
 pub const AGE_TO_ROTATE: TimeDelta = TimeDelta::days(90);
-/// How long verifiers may keep the key set.
+/// How long verifiers may cache the key set.
 pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::seconds(300);
-/// How long a key is published before it signs: verifiers' caches and the slowest instance's look have passed.
+/// How long a key is published before it signs: by then, verifiers' caches have expired and the slowest instance has
+/// read it.
 pub const PUBLISHED_BEFORE_SIGNING: TimeDelta = TimeDelta::seconds(300 + 60);
-/// How long a key stays published after it signed for the last time: the longest life that an access token may be
-/// given, and the time until the slowest instance has stopped to sign with it.
+/// How long a key stays published after its last signature: the longest lifetime of an access token that can be
+/// configured, and the time until the slowest instance has stopped signing with it.
 pub const RETIRED_KEPT: TimeDelta = TimeDelta::seconds(3600 + 60);
 
-/// Where a key stands.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// Published, does not sign yet.
+    /// Published, not yet signing.
     Next,
     /// Signs.
     Current,
-    /// Published until its tokens are gone.
+    /// Published until its tokens have expired.
     Retired,
 }
 
@@ -42,7 +43,7 @@ impl KeyState {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Next, Self::Current, Self::Retired]
             .into_iter()
@@ -50,31 +51,31 @@ impl KeyState {
     }
 }
 
-/// A key as listed: where it stands, and since when.
+/// A key as listed: its state, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedKey {
     /// Its thumbprint.
     pub kid: String,
-    /// What it signs with.
+    /// The algorithm that it signs with.
     pub algorithm: SigningAlgorithm,
-    /// Where it stands.
+    /// Its state.
     pub state: KeyState,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it began to sign.
     pub activated_at: Option<DateTime<Utc>>,
-    /// When it signed for the last time.
+    /// When it last signed.
     pub retired_at: Option<DateTime<Utc>>,
 }
 
 impl ListedKey {
-    /// Returns from when on a next key may sign: all verifiers know it then.
+    /// Returns when a next key may begin to sign: all verifiers know it then.
     pub fn ready_at(&self) -> DateTime<Utc> {
         self.created_at + PUBLISHED_BEFORE_SIGNING
     }
 
-    /// Returns when a current key makes way for the next one: at its age, or, where that is of another algorithm, as
-    /// soon as that may sign.
+    /// Returns when a current key is replaced by the next one: at its age, or, if the next one has another algorithm,
+    /// as soon as that one may sign.
     pub fn makes_way_at(&self, next: &Self) -> DateTime<Utc> {
         if next.algorithm != self.algorithm {
             return next.ready_at();
@@ -83,26 +84,26 @@ impl ListedKey {
             .max(self.activated_at.unwrap_or(self.created_at) + AGE_TO_ROTATE)
     }
 
-    /// Tells whether all tokens that a retired key signed have expired.
+    /// Returns whether all tokens that a retired key signed have expired.
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.retired_at
             .is_some_and(|retired_at| now - retired_at > RETIRED_KEPT)
     }
 }
 
-/// How access tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1). Symmetric algorithms and `none` cannot be named.
+/// How access tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1). Symmetric algorithms and `none` cannot be configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SigningAlgorithm {
-    /// ECDSA on P-256 with SHA-256: every verifier has it.
+    /// ECDSA on P-256 with SHA-256: every verifier supports it.
     Es256,
     /// Ed25519.
     EdDsa,
-    /// RSA PKCS #1 v1.5 with SHA-256, for gateways that know nothing else (ASVS 5.0 appendix C disallows it).
+    /// RSA PKCS #1 v1.5 with SHA-256, for gateways that support nothing else (ASVS 5.0 appendix C disallows it).
     Rs256,
 }
 
 impl SigningAlgorithm {
-    /// All algorithms that can be set.
+    /// All algorithms that can be configured.
     pub const ALL: [Self; 3] = [Self::Es256, Self::EdDsa, Self::Rs256];
 
     /// Returns the registered name.
@@ -114,7 +115,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// Reads a registered name; case counts (RFC 7515 §4.1.1).
+    /// Parses a registered name, which is case-sensitive (RFC 7515 §4.1.1).
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
@@ -156,12 +157,12 @@ impl PublicKey {
 
     /// Returns the JWK thumbprint (RFC 7638 §3), used as `kid`.
     pub fn thumbprint(&self) -> String {
-        // serde_json keeps object members in lexicographic order, which is what RFC 7638 §3.3 asks for.
+        // serde_json writes object members in lexicographic order, as RFC 7638 §3.3 requires.
         let canonical = self.required_members().to_string();
         URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
     }
 
-    /// Returns the members that make the key, and no others (RFC 7638 §3.2).
+    /// Returns the members that define the key, and no others (RFC 7638 §3.2).
     pub fn required_members(&self) -> Value {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         match self {

@@ -1,9 +1,8 @@
 //! Time-based one-time passwords (RFC 6238), as every authenticator app computes them.
 //!
-//! SHA-1, six digits, thirty seconds: the only parameters that all apps honour. A code is right for the step
-//! before, the present step and the step after, and only for steps above the last one used, so that none is
-//! accepted twice (RFC 6238 §5.2); the caller records the step that [`TotpSecret::matched_step`] returns by one
-//! conditional statement.
+//! SHA-1, six digits, thirty seconds: the only parameters that all apps support. A code is right for the previous, the
+//! present and the next step, and only for steps above the last one used, so that none is accepted twice (RFC 6238
+//! §5.2); the caller records the step that [`TotpSecret::matched_step`] returns with one conditional statement.
 
 use std::fmt;
 
@@ -25,28 +24,28 @@ const CODE_LENGTH: usize = 6;
 pub const PERIOD_SECONDS: u64 = 30;
 /// Seconds that a pending secret waits for its first code (NIST SP 800-63B-4 §4.1.2: ten minutes).
 pub const PENDING_TTL_SECONDS: i64 = 600;
-/// Bytes of the secrets we make: the length of the HMAC's output (RFC 4226 §4, R6).
+/// Bytes of our own secrets: the length of the HMAC's output (RFC 4226 §4, R6).
 const SECRET_LENGTH: usize = 20;
-/// Bytes of secrets that other programs made: 80 bits are what the first authenticator apps had; beyond the block of
-/// SHA-1 (64 bytes) none is made.
+/// Bytes of secrets that other programs made: the first authenticator apps used 80 bits, and none uses more than the
+/// block of SHA-1 (64 bytes).
 const FOREIGN_LENGTHS: std::ops::RangeInclusive<usize> = 10..=64;
-/// RFC 3986 §2.3: what needs no escape. A space becomes `%20`, since some apps show a `+`.
+/// RFC 3986 §2.3: characters that need no escape. A space becomes `%20`, since some apps show a `+` as it is.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A number of thirty seconds since 1970.
+/// A number of thirty-second steps since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeStep(pub i64);
 
 impl TimeStep {
-    /// Stands for the last step used where none was: every present one is above it.
+    /// Stands for the last used step if there is none: every present step is above it.
     pub const NONE_USED: Self = Self(0);
 
-    /// Returns the moment at which the step begins.
+    /// Returns the time at which the step begins.
     pub fn begins_at(self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.0.saturating_mul(PERIOD_SECONDS.cast_signed()), 0).unwrap_or_default()
     }
 
-    /// Returns the step of a moment; the time before 1970 is its first step.
+    /// Returns the step of a time; times before 1970 belong to the first step.
     pub fn at(now: DateTime<Utc>) -> Self {
         Self(now.timestamp().max(0) / PERIOD_SECONDS.cast_signed())
     }
@@ -57,11 +56,11 @@ impl TimeStep {
 pub struct TotpCode(Zeroizing<String>);
 
 impl TotpCode {
-    /// Parses six digits as people type and paste them.
+    /// Parses six digits as users type and paste them.
     ///
     /// # Errors
     ///
-    /// Says what is wrong otherwise.
+    /// Describes what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         typed_text::digits(text, CODE_LENGTH).map(Self)
     }
@@ -83,18 +82,18 @@ impl TotpSecret {
         Self(Zeroizing::new(random::bytes::<SECRET_LENGTH>(random).to_vec()))
     }
 
-    /// Reads a secret that another program made: base 32 (RFC 4648 §6) as people write it, in either case, in groups, with
-    /// padding or without, and with whatever a copy brought along.
+    /// Parses a secret that another program made: base 32 (RFC 4648 §6) as users write it, in either case, in groups,
+    /// with or without padding, and with white space or invisible characters from a copy.
     ///
     /// # Errors
     ///
-    /// Says what is wanted otherwise, without the secret.
+    /// Describes the expected form, without the secret.
     pub fn parse_base32(text: &str) -> Result<Self, &'static str> {
         const WANTED: &str = "must be 10 to 64 bytes in base 32";
         let mut compact = typed_text::compact(text);
         compact.make_ascii_uppercase();
         compact.retain(|character| character != '=');
-        // Of eight letters, as many as whole bytes fill: others were cut off.
+        // In base 32, whole bytes never end after 1, 3 or 6 characters of a group of eight: the text was truncated.
         if matches!(compact.len() % 8, 1 | 3 | 6) {
             return Err(WANTED);
         }
@@ -105,17 +104,17 @@ impl TotpSecret {
             .ok_or(WANTED)
     }
 
-    /// Takes a secret that was unsealed.
+    /// Accepts a secret that was unsealed.
     pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self(bytes)
     }
 
-    /// Returns the bytes, to be sealed and nothing else.
+    /// Returns the bytes, only to be sealed.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// Returns the secret as people type it into an app: base 32 (RFC 4648 §6) without padding.
+    /// Returns the secret as users type it into an app: base 32 (RFC 4648 §6) without padding.
     pub fn to_base32(&self) -> String {
         base32::encode(Alphabet::Rfc4648 { padding: false }, &self.0)
     }
@@ -131,11 +130,11 @@ impl TotpSecret {
         )
     }
 
-    /// Finds the step that a code is right for, or `None`.
+    /// Returns the step that a code is right for, if any.
     ///
-    /// Looks at the step before `now`, the present one and the one after (RFC 6238 §5.2: clocks drift, and
-    /// people type slowly), less those up to `last_step`. Every step is computed and compared in constant time,
-    /// so that the answer's time does not tell how near a guess was.
+    /// Checks the previous, the present and the next step (RFC 6238 §5.2: clocks drift, and users type slowly), except
+    /// those up to `last_step`. Every step is computed and compared in constant time, so that the response time does
+    /// not reveal how near a guess was.
     pub fn matched_step(&self, code: &TotpCode, now: DateTime<Utc>, last_step: Option<TimeStep>) -> Option<TimeStep> {
         let present = TimeStep::at(now).0;
         let floor = last_step.map_or(-1, |step| step.0);
@@ -180,7 +179,7 @@ mod tests {
         TotpCode::parse(digits).unwrap()
     }
 
-    /// RFC 6238 appendix B, the SHA-1 rows; its codes have eight digits, ours are their last six.
+    /// RFC 6238 appendix B, the SHA-1 rows. Its codes have eight digits; ours are their last six.
     #[test]
     fn rfc_6238_vectors() {
         for (seconds, eight_digits) in [

@@ -1,33 +1,32 @@
-//! What people type and paste, and what programs put around it: read the same way wherever it comes in.
+//! Text that users type and paste, parsed in the same way wherever it comes in.
 //!
-//! Codes come out of mails with no-break spaces and bidi marks in them, numbers out of address books with every sort of
-//! dash, and keyboards write the digits of their own script. None of that is part of what was meant. Each kind of typed
-//! text has its parser in a file of its own; all of them begin here. Passwords do not: every character of them counts.
+//! Codes copied from mails contain no-break spaces and bidi marks, numbers from address books every sort of dash, and
+//! keyboards write the digits of their own script. None of that is part of the value. Each kind of typed text has its
+//! parser in a file of its own; all of them begin here. Passwords do not: every character of them counts.
 
 use icu_properties::props::{Dash, DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// Begins texts that some programs write in UTF-8 (RFC 8259 §8.1 lets a reader ignore it).
+/// Some programs write it at the beginning of UTF-8 text (RFC 8259 §8.1 lets a reader ignore it).
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-/// Japanese keyboards write the mark of a long vowel where the dash is; Unicode counts it among the letters.
+/// Japanese keyboards have the long vowel mark in the place of the dash; Unicode counts it among the letters.
 const LONG_VOWEL_MARK: char = 'ー';
 
-/// Returns what is left of a code, a number or a secret without what stands around its characters and between them:
-/// in NFKC, without white space, line ends, dashes and characters that show nothing, and with ASCII digits for those of
-/// every script.
+/// Returns a code, a number or a secret without the characters around and between its own: in NFKC, without white
+/// space, line breaks, dashes and invisible characters, and with ASCII digits for those of every script.
 ///
 /// It never changes which digits there are, nor their order: two texts that mean different codes stay different.
 pub fn compact(text: &str) -> Zeroizing<String> {
-    // Reserved in full, so that growing does not leave copies of a secret behind.
+    // Reserved in full, so that growing leaves no copies of a secret in memory.
     let mut compact = Zeroizing::new(String::with_capacity(text.len()));
     let meant = text.nfkc().filter(|character| !is_between(*character));
     compact.extend(meant.map(|character| decimal_digit(character).unwrap_or(character)));
     compact
 }
 
-/// Returns the text without white space and characters that show nothing around it; what stands inside stays.
+/// Returns the text without white space and invisible characters around it. Those inside stay.
 pub fn trim(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || shows_nothing(character))
 }
@@ -54,11 +53,11 @@ pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
-/// Reads a code of so many digits.
+/// Parses a code of `count` digits.
 ///
 /// # Errors
 ///
-/// Says what is wrong with it.
+/// Describes what is wrong with it.
 pub fn digits(text: &str, count: usize) -> Result<Zeroizing<String>, String> {
     let digits = compact(text);
     let wrong = if digits.is_empty() {
@@ -75,7 +74,7 @@ pub fn digits(text: &str, count: usize) -> Result<Zeroizing<String>, String> {
     Err(format!("{wrong}; must be {count} digits"))
 }
 
-/// Tells whether a character only keeps others apart or together.
+/// Returns whether a character only separates or joins others.
 fn is_between(character: char) -> bool {
     character.is_whitespace()
         || shows_nothing(character)
@@ -83,7 +82,7 @@ fn is_between(character: char) -> bool {
         || CodePointSetData::new::<Dash>().contains(character)
 }
 
-/// Tells whether a character is there for programs only: format characters such as bidi marks, and what fonts leave out.
+/// Returns whether a character is invisible: format characters such as bidi marks, and what fonts leave out.
 fn shows_nothing(character: char) -> bool {
     category(character) == GeneralCategory::Format
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
@@ -95,7 +94,8 @@ fn decimal_digit(character: char) -> Option<char> {
     if character.is_ascii_digit() || !is_digit(character) {
         return None;
     }
-    // Each script's ten digits stand in a row from zero to nine (The Unicode Standard §4.6), and rows may adjoin.
+    // The ten digits of each script are consecutive, from zero to nine (The Unicode Standard §4.6), and the ranges of
+    // two scripts may adjoin.
     let before = (1..).map_while(|distance| u32::from(character).checked_sub(distance).and_then(char::from_u32));
     let place = before.take_while(|before| is_digit(*before)).count();
     char::from_digit(u32::try_from(place % 10).ok()?, 10)
@@ -105,7 +105,7 @@ fn category(character: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(character)
 }
 
-/// Texts for the tests of all that is typed.
+/// Texts for the tests of typed text.
 #[cfg(test)]
 pub(super) mod typing {
     use std::sync::LazyLock;
@@ -127,12 +127,12 @@ pub(super) mod typing {
         (char::MIN..=char::MAX).filter(|character| wanted(*character)).collect()
     }
 
-    /// Any characters that belong to no code.
+    /// Any characters that are not part of a code.
     pub(in crate::domain) fn noise() -> impl Strategy<Value = String> {
         prop::collection::vec(select(NOISE.as_slice()), 0..4).prop_map(String::from_iter)
     }
 
-    /// Any characters that belong to no name.
+    /// Any characters that are not part of a name.
     pub(in crate::domain) fn margin() -> impl Strategy<Value = String> {
         prop::collection::vec(select(MARGIN.as_slice()), 0..4).prop_map(String::from_iter)
     }
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    /// The rows that values are counted in: were one cut off or moved, digits would be read as others.
+    /// The ranges in which digits are counted: if one were truncated or moved, digits would be read as others.
     #[test]
     fn decimal_digits_stand_in_rows_of_ten() {
         let is_digit = |character: &char| category(*character) == GeneralCategory::DecimalNumber;

@@ -1,4 +1,4 @@
-//! An account and the names it is found by.
+//! An account and its names.
 
 use chrono::{DateTime, Utc};
 
@@ -8,14 +8,14 @@ use super::input::InvalidInput;
 use super::message::Locale;
 use super::username::Username;
 
-/// A person's account, without anything secret.
+/// A user's account, without secrets.
 #[derive(Clone, Debug)]
 pub struct User {
     /// The `sub` of tokens.
     pub id: UserId,
     /// The address, if the account has one.
     pub email: Option<Email>,
-    /// When the owner proved that the address is theirs.
+    /// When the address was verified.
     pub email_verified_at: Option<DateTime<Utc>>,
     /// The name, if the account has one.
     pub username: Option<Username>,
@@ -23,23 +23,23 @@ pub struct User {
     pub roles: Vec<String>,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
-    /// The language of messages to them.
+    /// The language of messages to the user.
     pub locale: Locale,
 }
 
 impl User {
-    /// Returns the address, once its owner has proven that it is theirs.
+    /// Returns the address if it is verified.
     pub fn verified_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified_at.is_some())
     }
 
-    /// Returns the address, as long as its owner has not proven that it is theirs: it may be a stranger's mail box.
+    /// Returns the address if it is not verified: it may be a stranger's mailbox.
     pub fn unverified_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified_at.is_none())
     }
 
-    /// Tells whether roles may be granted: the address is proven, or there is none. An address that nobody has proven may be a
-    /// stranger's mail box, and whoever reads it can take the account over.
+    /// Returns whether roles may be granted: the address is verified, or there is none. An unverified address may be a
+    /// stranger's mailbox, and its reader can reset the account.
     pub fn may_have_roles(&self) -> bool {
         self.unverified_email().is_none()
     }
@@ -65,32 +65,32 @@ impl User {
 pub struct SecondFactors {
     /// Whether an authenticator is confirmed.
     pub totp: bool,
-    /// Of the phone that codes are sent to, if one is confirmed: enough for its owner to know it.
+    /// The hint of the phone that codes are sent to, if one is confirmed: its owner can recognise it.
     pub phone_hint: Option<String>,
-    /// Of the address that codes are sent to, if that is confirmed.
+    /// The hint of the address that codes are sent to, if it is confirmed.
     pub email_hint: Option<String>,
-    /// Recovery codes not yet spent.
+    /// Unused recovery codes.
     pub recovery_codes_remaining: i64,
 }
 
 impl SecondFactors {
-    /// Tells whether a second factor is confirmed. Recovery codes stand in for one, and are none.
+    /// Returns whether a second factor is confirmed. Recovery codes replace one, but do not count as one.
     pub const fn any_confirmed(&self) -> bool {
         self.totp || self.phone_hint.is_some() || self.email_hint.is_some()
     }
 
-    /// Tells whether the user can prove two factors.
+    /// Returns whether the user can give proofs of two factors.
     pub const fn reach_aal2(&self) -> bool {
         self.totp || self.phone_hint.is_some() || self.recovery_codes_remaining > 0
     }
 }
 
-/// What a person types to say who they are.
+/// The identifier that a user signs in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identifier {
-    /// By address.
+    /// The address.
     Email(Email),
-    /// By name.
+    /// The user name.
     Username(Username),
 }
 
@@ -99,7 +99,7 @@ impl Identifier {
     ///
     /// # Errors
     ///
-    /// Names the faulty member, or says that exactly one is wanted.
+    /// Names the faulty member, or says that exactly one is required.
     pub fn parse(email: Option<&str>, username: Option<&str>) -> Result<Self, InvalidInput> {
         match (email, username) {
             (Some(email), None) => Email::parse(email)
@@ -127,7 +127,7 @@ impl AccountNames {
     ///
     /// # Errors
     ///
-    /// Names each faulty member, or says that at least one is wanted.
+    /// Names each faulty member, or says that at least one is required.
     pub fn parse(email: Option<&str>, username: Option<&str>) -> Result<Self, InvalidInput> {
         let mut invalid = InvalidInput::default();
         if email.is_none() && username.is_none() {

@@ -1,7 +1,7 @@
-//! User names in the one form under which they are stored and compared.
+//! User names in the one form in which they are stored and compared.
 //!
-//! A narrow ASCII alphabet, lower-cased: no two names look alike by case or script, and none can be taken for
-//! an e-mail address.
+//! A narrow ASCII alphabet, in lower case: no two names look alike by case or script, and none can be taken for an
+//! e-mail address.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use super::typed_text;
 /// Fewest and most characters of a name.
 const SHORTEST: usize = 3;
 const LONGEST: usize = 32;
-/// How long a name that an account gave up is kept from other accounts: long enough for people who knew the former
-/// owner by that name to learn that it changed.
+/// How long other accounts cannot take a name that an account gave up: long enough for those who knew the former owner
+/// by that name to learn that it changed.
 pub const RESTS_FOR: TimeDelta = TimeDelta::days(30);
-/// User names that one account may ask for in a day. Each wish tells whether a name is taken, and each change leaves a
-/// name that no other account can have for [`RESTS_FOR`].
+/// User names that one account may request in a day. Each request reveals whether a name is taken, and each change
+/// leaves a name that no other account can take for [`RESTS_FOR`].
 pub const REQUESTS_A_DAY: i32 = 10;
 
 /// A canonical user name: 3 to 32 of `a-z 0-9 . _ -`, beginning with a letter or digit.
@@ -24,11 +24,12 @@ pub const REQUESTS_A_DAY: i32 = 10;
 pub struct Username(String);
 
 impl Username {
-    /// Parses a user name; upper-case ASCII letters are folded, and what was pasted around it is dropped.
+    /// Parses a user name. Upper-case ASCII letters are folded; white space and invisible characters around it are
+    /// removed.
     ///
     /// # Errors
     ///
-    /// Says which rule the name breaks.
+    /// Names the rule that the name breaks.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let name = typed_text::trim(text).to_ascii_lowercase();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -51,7 +52,7 @@ impl Username {
         Ok(Self(name))
     }
 
-    /// Takes a name that was canonical when it was stored.
+    /// Accepts a name that was canonical when it was stored.
     pub fn from_stored(name: String) -> Self {
         Self(name)
     }

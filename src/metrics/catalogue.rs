@@ -1,21 +1,21 @@
-//! The one table of what is measured: name, kind, what it tells, and the series that are there from the start.
+//! The one table of metrics: name, kind, help, and the series that exist from the start.
 //!
-//! Names follow Prometheus's conventions (base units, `_total` for counters). Labels have few values, all of them ours: never
-//! an address, a name or anything that a client made up. Series that are known ahead begin at zero, so that the first
-//! event of a kind is seen as a rate like any other.
+//! Names follow Prometheus's conventions (base units, `_total` for counters). Labels have few values, all from fixed
+//! lists: never an address, a name or anything else that a client chose. Series that are known in advance start at
+//! zero, so that the first event of a kind appears in a rate like any other.
 
-/// What kind of measure it is.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// Only goes up.
     Counter,
     /// Goes up and down.
     Gauge,
-    /// Counts observations by these upper bounds.
+    /// Counts observations in buckets with these upper bounds.
     Histogram(&'static [f64]),
 }
 
-/// Which series there are from the start.
+/// The series that exist from the start.
 #[derive(Clone, Copy, Debug)]
 pub enum Series {
     /// One, without labels.
@@ -24,37 +24,37 @@ pub enum Series {
     Each(&'static str, &'static [&'static str]),
     /// Pairs of values of two labels.
     Pairs([&'static str; 2], &'static [(&'static str, &'static [&'static str])]),
-    /// Those of routes, which are made known by whoever knows them.
+    /// Those of routes, which the server announces.
     Later,
 }
 
-/// One measure.
+/// A metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Its full name.
     pub name: &'static str,
     /// Its kind.
     pub kind: Kind,
-    /// What it tells.
+    /// What it means.
     pub help: &'static str,
     /// Its series from the start.
     pub series: Series,
 }
 
-/// From a cheap answer to the longest that a request may take.
+/// From a cheap response to the longest that a request may take.
 const REQUEST_SECONDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// Around the quarter of a second that a hash takes by design, and up to the wait that is given up.
+/// Around the quarter of a second that a hash takes by design, and up to the longest wait.
 const HASH_SECONDS: &[f64] = &[
     0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 4.0,
 ];
-/// From a statement in the server's memory to the bound on all of a request's statements.
+/// From a statement in the server's memory to the limit on all statements of a request.
 const DATABASE_SECONDS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0,
 ];
 
-/// What becomes of a request beside its outcomes.
+/// Outcomes that are faults of the service.
 const UNAVAILABLE: &str = "unavailable";
 const FAILED: &str = "failed";
 
@@ -196,7 +196,7 @@ macro_rules! catalogue {
             pub const $name: &str = $text;
         )*
 
-        /// Everything that is measured, in the order of the documentation.
+        /// All metrics, in the order of the documentation.
         pub const CATALOGUE: &[Metric] = &[$(Metric { name: $name, kind: $kind, help: $help, series: $series },)*];
     };
 }
@@ -205,30 +205,30 @@ catalogue! {
     HTTP_REQUESTS Kind::Counter, "vestibule_http_requests_total", Series::Later,
         "Requests answered, by method, pattern of the route and status.";
     HTTP_DURATION Kind::Histogram(REQUEST_SECONDS), "vestibule_http_request_duration_seconds", Series::Later,
-        "Time from a request's head to the head of its answer, by method and pattern of the route.";
+        "Time from a request's head to the head of its response, by method and pattern of the route.";
     HTTP_IN_FLIGHT Kind::Gauge, "vestibule_http_requests_in_flight", Series::One,
-        "Requests being answered.";
+        "Requests in progress.";
     RATE_LIMITED Kind::Counter, "vestibule_rate_limited_total", Series::Each("scope", SCOPES),
-        "Requests turned away because an address, session or service client asked too often, by what they asked for.";
+        "Requests rejected by a rate limit of an address, session or service client, by the scope of the limit.";
     OUTCOMES_TOTAL Kind::Counter, "vestibule_flow_outcomes_total", Series::Pairs(["flow", "outcome"], OUTCOMES),
-        "What became of what people do; unavailable and failed are faults of the service.";
+        "Outcomes of flows; unavailable and failed are faults of the service.";
     CODES Kind::Counter, "vestibule_second_factor_codes_total", Series::Pairs(["method", "outcome"], FACTORS),
-        "Codes of confirmed second factors that were judged, at sign-in and elsewhere.";
+        "Codes of confirmed second factors that were checked, at sign-in and elsewhere.";
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),
-        "Right codes of authenticators by the time step they were for: all behind or all ahead means that our clock is wrong.";
+        "Right codes of authenticator apps by time step: all behind or all ahead means that our clock is wrong.";
     THROTTLES Kind::Counter, "vestibule_throttles_total",
         Series::Each("kind", &["password_from_network", "password_from_anywhere", "second_factor", "password_disabled", "second_factors_disabled", "sending", "leaving"]),
-        "Waits that wrong passwords and codes began, what was disabled by the hundredth, and messages not sent because of a bound.";
+        "Waits after wrong passwords or codes, disabled authenticators, messages not sent because of a quota, and accounts that could not leave an address.";
     MESSAGES_WITHHELD Kind::Counter, "vestibule_messages_withheld_total", Series::Pairs(["purpose", "reason"], WITHHELD),
-        "Messages that were not sent: a bound was used up, the address is not proven, or they were merged into one that follows.";
+        "Messages not sent: quota used up, address not verified, or merged into a later one.";
     HASH_THREADS Kind::Gauge, "vestibule_hash_threads", Series::One,
         "Threads that hash passwords.";
     HASH_BUSY Kind::Gauge, "vestibule_hash_busy_threads", Series::One,
-        "Threads that are hashing a password.";
+        "Threads that are hashing a password now.";
     HASH_WAITING Kind::Gauge, "vestibule_hash_waiting", Series::One,
         "Requests that wait for a thread to hash a password.";
     HASH_SHED Kind::Counter, "vestibule_hash_shed_total", Series::Each("reason", &["full", "displaced", "timeout"]),
-        "Requests turned away because the hash queue was full, another network took their place, or their turn did not come in time.";
+        "Requests that the hash queue rejected: it was full, another network displaced them, or they waited too long.";
     HASH_WAIT Kind::Histogram(HASH_SECONDS), "vestibule_hash_wait_seconds", Series::One,
         "Time that requests waited for a thread to hash a password.";
     HASH_DURATION Kind::Histogram(HASH_SECONDS), "vestibule_hash_duration_seconds", Series::One,
@@ -240,30 +240,30 @@ catalogue! {
     DB_WAITING Kind::Gauge, "vestibule_db_waiting", Series::One,
         "Requests and jobs that wait for a connection to the database.";
     DB_WAIT Kind::Histogram(DATABASE_SECONDS), "vestibule_db_wait_seconds", Series::One,
-        "Time that requests and jobs waited for their turn at the database.";
+        "Time that requests and jobs waited for a connection to the database.";
     DB_USE Kind::Histogram(DATABASE_SECONDS), "vestibule_db_use_seconds", Series::One,
-        "Time that a connection to the database was held for one piece of work.";
+        "Time that one piece of work used a connection to the database.";
     DB_REFUSED Kind::Counter, "vestibule_db_unavailable_total", Series::Each("reason", &["busy", "no_answer", "queue_full", "unreachable"]),
-        "Pieces of work that found the queue for a connection full, got none in time, no answer, or no database.";
+        "Work that failed: connection queue full, no connection in time, no response, or database unreachable.";
     DB_RETRIES Kind::Counter, "vestibule_db_transaction_retries_total", Series::One,
-        "Transactions repeated because they collided with another.";
+        "Transactions repeated because they conflicted with another.";
     DB_UP Kind::Gauge, "vestibule_db_up", Series::One,
-        "Whether the database answered when it was last looked at: 1 or 0.";
+        "Whether the database answered the last check: 1 or 0.";
     OUTBOX_MESSAGES Kind::Gauge, "vestibule_outbox_messages", Series::Pairs(["channel", "state"], MESSAGES),
-        "Messages in the outbox: waiting, or given up and kept to be looked at.";
+        "Messages in the outbox: waiting, or given up and stored for inspection.";
     OUTBOX_AGE Kind::Gauge, "vestibule_outbox_oldest_message_age_seconds", Series::Each("channel", CHANNELS),
-        "Time since the oldest message that is not sent yet was written.";
+        "Age of the oldest message that is not sent yet.";
     OUTBOX_OVERDUE Kind::Gauge, "vestibule_outbox_oldest_due_seconds", Series::Each("channel", CHANNELS),
-        "Time since a message ought to have been tried and was not.";
+        "Time since the oldest overdue message should have been tried.";
     OUTBOX_DELIVERIES Kind::Counter, "vestibule_outbox_deliveries_total", Series::Pairs(["channel", "outcome"], DELIVERIES),
         "Tries to send a message.";
     SIGNING_KEY_AGE Kind::Gauge, "vestibule_signing_key_age_seconds", Series::Each("state", &["next", "current"]),
         "Time since the next signing key was made, and since the current one began to sign.";
     SIGNING_KEYS Kind::Gauge, "vestibule_signing_keys", Series::Each("state", &["next", "current", "retired"]),
-        "Signing keys that are published.";
+        "Published signing keys.";
     JOB_SUCCESS Kind::Gauge, "vestibule_job_last_success_timestamp_seconds",
         Series::Each("task", &["signing_keys", "outbox_email", "outbox_sms", "retention", "db_metrics"]),
-        "When each job last came to an end without a fault.";
+        "When each job last completed without a fault.";
     BUILD_INFO Kind::Gauge, "vestibule_build_info", Series::Each("version", &[env!("CARGO_PKG_VERSION")]),
         "Always 1; the version is in the label.";
 }

@@ -1,10 +1,10 @@
-//! Measures: the one place that counts, one small function for each thing worth counting.
+//! Metrics: the one place that counts, with one small function for each event.
 //!
-//! Every layer may call it, since it decides nothing; which layer counts what is one line each here. Where nobody listens
-//! (commands, tests in one process) counting does nothing; `telemetry` brings the one who does.
+//! Every layer may call it, since it decides nothing. Without a recorder (in commands, and in tests within one
+//! process), counting does nothing; `telemetry` installs one.
 //!
-//! What is counted inside a transaction counts when that is committed: a transaction that is rolled back or repeated
-//! leaves nothing behind here either.
+//! A counter that is increased inside a transaction counts when that is committed: a transaction that is rolled back or
+//! repeated counts nothing.
 
 pub mod catalogue;
 
@@ -16,25 +16,25 @@ use metrics::{Counter, Gauge, counter, gauge, histogram};
 
 use self::catalogue as names;
 
-/// Writes everything that was measured as text, in Prometheus's form.
+/// Returns all metrics as text, in Prometheus's format.
 pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;
 
 thread_local! {
-    /// What a transaction on this thread has counted so far.
+    /// The counters that a transaction on this thread has increased so far.
     static BUFFERED: RefCell<Option<Vec<Counter>>> = const { RefCell::new(None) };
 }
 
-/// Holds back what is counted on this thread, until it is told to count; dropping it forgets.
+/// Buffers the counters of this thread until [`BufferedCounters::count`]; dropping it discards them.
 pub struct BufferedCounters(());
 
 impl BufferedCounters {
-    /// Begins to hold back.
+    /// Begins to buffer.
     pub fn begin() -> Self {
         BUFFERED.replace(Some(Vec::new()));
         Self(())
     }
 
-    /// Counts what was held back: it has happened.
+    /// Counts what was buffered: the transaction was committed.
     pub fn count(self) {
         for counter in BUFFERED.take().unwrap_or_default() {
             counter.increment(1);
@@ -61,7 +61,7 @@ fn one_more(counter: Counter) {
     }
 }
 
-/// Counts in a gauge as long as it lives.
+/// Increases a gauge while it exists.
 pub struct Present(Gauge);
 
 impl Present {
@@ -75,7 +75,7 @@ impl Present {
         Self::of(gauge!(names::HTTP_IN_FLIGHT))
     }
 
-    /// A wait for a thread that hashes.
+    /// A wait for a thread to hash a password.
     pub fn waits_for_hash() -> Self {
         Self::of(gauge!(names::HASH_WAITING))
     }
@@ -85,12 +85,12 @@ impl Present {
         Self::of(gauge!(names::HASH_BUSY))
     }
 
-    /// A wait for a connection.
+    /// A wait for a database connection.
     pub fn waits_for_connection() -> Self {
         Self::of(gauge!(names::DB_WAITING))
     }
 
-    /// A connection in use.
+    /// A database connection in use.
     pub fn uses_connection() -> Self {
         Self::of(gauge!(names::DB_BUSY))
     }
@@ -102,7 +102,7 @@ impl Drop for Present {
     }
 }
 
-/// Measures how long something takes, in the machine's time.
+/// Measures how long something takes, by the machine's clock.
 #[derive(Clone, Copy)]
 pub struct Stopwatch(Instant);
 
@@ -122,13 +122,13 @@ impl Stopwatch {
     }
 }
 
-/// A request was answered. The route is its pattern, the method one that a route knows.
+/// Counts a completed request. The route is its pattern, the method one that a route has.
 pub fn request(method: &'static str, route: &'static str, status: u16, took: Duration) {
     histogram!(names::HTTP_DURATION, "method" => method, "route" => route).record(took);
     counter!(names::HTTP_REQUESTS, "method" => method, "route" => route, "status" => status.to_string()).increment(1);
 }
 
-/// A route is there, and may fail.
+/// Starts the series of a route, those of failures included.
 pub fn announce_route(method: &'static str, route: &'static str) {
     let _ = histogram!(names::HTTP_DURATION, "method" => method, "route" => route);
     for status in ["500", "503"] {
@@ -136,22 +136,22 @@ pub fn announce_route(method: &'static str, route: &'static str) {
     }
 }
 
-/// A request was turned away because somebody asked too often.
+/// Counts a request that was rejected by a rate limit.
 pub fn rate_limited(scope: &'static str) {
     one_more(counter!(names::RATE_LIMITED, "scope" => scope));
 }
 
-/// A flow came to its end.
+/// Counts the outcome of a flow.
 pub fn outcome(flow: &'static str, outcome: &'static str) {
     one_more(counter!(names::OUTCOMES_TOTAL, "flow" => flow, "outcome" => outcome));
 }
 
-/// A code of a second factor was judged.
+/// Counts a checked code of a second factor.
 pub fn code(method: &'static str, outcome: &'static str) {
     one_more(counter!(names::CODES, "method" => method, "outcome" => outcome));
 }
 
-/// A code of an authenticator was right, for a step so far from the present one.
+/// Counts a right code of an authenticator app, by the distance of its step from the present one.
 pub fn totp_matched(offset: i64) {
     let offset = match offset {
         ..0 => "-1",
@@ -161,103 +161,103 @@ pub fn totp_matched(offset: i64) {
     one_more(counter!(names::TOTP_OFFSET, "step_offset" => offset));
 }
 
-/// Somebody has to wait, or has to come back another way.
+/// Counts the start of a wait, a disabled authenticator, or a message that was not sent.
 pub fn throttle(kind: &'static str) {
     one_more(counter!(names::THROTTLES, "kind" => kind));
 }
 
-/// A message was not sent, or not by itself.
+/// Counts a message that was not sent, or was merged into another.
 pub fn withheld(purpose: &'static str, reason: &'static str) {
     counter!(names::MESSAGES_WITHHELD, "purpose" => purpose, "reason" => reason).increment(1);
 }
 
-/// How many threads hash.
+/// Sets the number of threads that hash passwords.
 pub fn hash_threads(number: usize) {
     gauge!(names::HASH_THREADS).set(approximate(number));
 }
 
-/// Somebody was turned away by the hash queue.
+/// Counts a request that the hash queue rejected.
 pub fn hash_shed(reason: &'static str) {
     one_more(counter!(names::HASH_SHED, "reason" => reason));
 }
 
-/// Somebody waited for a thread that hashes.
+/// Records how long a request waited for a thread to hash a password.
 pub fn hash_waited(took: Duration) {
     histogram!(names::HASH_WAIT).record(took);
 }
 
-/// A password was hashed or checked.
+/// Records how long hashing or checking a password took.
 pub fn hashed(took: Duration) {
     histogram!(names::HASH_DURATION).record(took);
 }
 
-/// How many connections there may be.
+/// Sets the number of connections that there may be.
 pub fn connections(most: u32) {
     gauge!(names::DB_SIZE).set(f64::from(most));
 }
 
-/// Somebody waited for a turn at the database.
+/// Records how long a request or job waited for a database connection.
 pub fn connection_waited(took: Duration) {
     histogram!(names::DB_WAIT).record(took);
 }
 
-/// A connection was used.
+/// Records how long a database connection was used.
 pub fn connection_used(took: Duration) {
     histogram!(names::DB_USE).record(took);
 }
 
-/// There was no connection, or no answer.
+/// Counts a piece of work without a connection or a response.
 pub fn connection_refused(reason: &'static str) {
     counter!(names::DB_REFUSED, "reason" => reason).increment(1);
 }
 
-/// A transaction collided and is repeated.
+/// Counts a transaction that is repeated after a conflict.
 pub fn transaction_repeated() {
     counter!(names::DB_RETRIES).increment(1);
 }
 
-/// Whether the database answers.
+/// Sets whether the database answers.
 pub fn database_up(up: bool) {
     gauge!(names::DB_UP).set(f64::from(u8::from(up)));
 }
 
-/// How many messages are in the outbox.
+/// Sets the number of messages in the outbox.
 pub fn messages(channel: &'static str, state: &'static str, number: i64) {
     gauge!(names::OUTBOX_MESSAGES, "channel" => channel, "state" => state).set(seconds(number));
 }
 
-/// How long the oldest message waits, and how long one is overdue, in seconds.
+/// Sets the age of the oldest message, and how long one has been overdue, in seconds.
 pub fn outbox_ages(channel: &'static str, oldest: i64, overdue: i64) {
     gauge!(names::OUTBOX_AGE, "channel" => channel).set(seconds(oldest));
     gauge!(names::OUTBOX_OVERDUE, "channel" => channel).set(seconds(overdue));
 }
 
-/// It was tried to send a message.
+/// Counts a try to send a message.
 pub fn delivery(channel: &'static str, outcome: &'static str) {
     one_more(counter!(names::OUTBOX_DELIVERIES, "channel" => channel, "outcome" => outcome));
 }
 
-/// How many signing keys there are in a state.
+/// Sets the number of signing keys in a state.
 pub fn signing_keys(state: &'static str, number: usize) {
     gauge!(names::SIGNING_KEYS, "state" => state).set(approximate(number));
 }
 
-/// How old a signing key is, in seconds.
+/// Sets the age of a signing key, in seconds.
 pub fn signing_key_age(state: &'static str, age: i64) {
     gauge!(names::SIGNING_KEY_AGE, "state" => state).set(seconds(age));
 }
 
-/// A job came to its end.
+/// Sets when a job last completed.
 pub fn job_done(task: &'static str, now: i64) {
     gauge!(names::JOB_SUCCESS, "task" => task).set(seconds(now));
 }
 
-/// Small numbers only; what does not fit is shown as the most that does.
+/// For small numbers; larger ones are shown as the maximum.
 fn approximate(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-/// Seconds since 1970 or fewer, which fit until 2106.
+/// Seconds since 1970 or fewer, which are exact until 2106.
 fn seconds(number: i64) -> f64 {
     f64::from(u32::try_from(number.max(0)).unwrap_or(u32::MAX))
 }

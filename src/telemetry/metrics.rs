@@ -1,6 +1,6 @@
-//! Keeps what is measured, for the life of the process that serves.
+//! Records metrics for the life of a serving process.
 //!
-//! There is one recorder a process, so only `serve` and `dev` start it; everywhere else counting does nothing.
+//! A process has one recorder, so only `serve` and `dev` install it; everywhere else, counting does nothing.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use super::process;
 use crate::metrics::Exposition;
 use crate::metrics::catalogue::{CATALOGUE, Kind, Metric, Series};
 
-/// What is measured from here on, and the work of keeping it small.
+/// The recorded metrics, and the upkeep that bounds their memory.
 #[derive(Clone)]
 pub struct Metrics {
-    /// Writes it all as text.
+    /// Returns them as text.
     pub exposition: Exposition,
-    /// Puts observations into their buckets; to be done every few seconds, whether somebody looks or not.
+    /// Puts observations into their buckets; to be called every few seconds, whether or not the metrics are read.
     pub upkeep: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// Starts to record. `None`: this process records already, or cannot.
+/// Installs the recorder. `None` if this process has one already, or cannot have one.
 pub fn record() -> Option<Metrics> {
     let mut builder = PrometheusBuilder::new();
     for metric in CATALOGUE {
@@ -40,7 +40,7 @@ pub fn record() -> Option<Metrics> {
     })
 }
 
-/// Describes a measure, and lets the series that are known ahead begin.
+/// Describes a metric, and starts the series that are known in advance.
 fn begin(metric: &Metric) {
     match metric.kind {
         Kind::Counter => metrics::describe_counter!(metric.name, metric.help),

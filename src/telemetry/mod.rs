@@ -1,6 +1,7 @@
-//! Logs: one line an event, for people or for collectors, on standard error. And what keeps the measures.
+//! Logs: one line for each event, for readers or for collectors, on standard error. Also metrics and traces.
 //!
-//! Secrets are types that do not print, so no line can hold one by accident; a test searches captured lines for them.
+//! Secrets are types that do not print, so no line can contain one by accident; a test searches captured lines for
+//! them.
 
 pub mod metrics;
 mod process;
@@ -20,16 +21,16 @@ pub fn init(format: LogFormat, filter: &str) {
 }
 
 fn start(started: Box<dyn tracing::Subscriber + Send + Sync>) {
-    // A second start keeps the first: that happens only in tests that start servers in their own process.
+    // A second start leaves the first in place. It happens only in tests that start servers in their own process.
     let _ = tracing::subscriber::set_global_default(started);
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        // Not the message: it could show a value.
+        // Without the message, which could contain a value.
         tracing::error!(place, "panicked");
     }));
 }
 
-/// Starts logging, and sending traces where a collector is named, for the life of the process that serves.
+/// Starts logging, and sending traces if a collector is configured, for the life of a serving process.
 ///
 /// # Errors
 ///
@@ -64,19 +65,19 @@ pub fn init_traced(
     Ok(Some(sent))
 }
 
-/// Where the HTTP library tells of heads that it cannot read.
+/// The module of the HTTP library that logs request heads that it cannot parse.
 const MALFORMED_HEADS: &str = "actix_http::h1::dispatcher=off";
 
 fn known(filter: &str) -> EnvFilter {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_unreadable| EnvFilter::new("info"));
-    // It calls a head that it cannot read an error. Any client can send one, and would page operators, who are told to watch
-    // for errors.
+    // It logs a malformed head as an error. Any client can send one, and would page operators, whose alerts watch for
+    // errors.
     MALFORMED_HEADS
         .parse()
         .map_or(filter.clone(), |off| filter.add_directive(off))
 }
 
-/// Builds what turns events into lines.
+/// Builds the subscriber that writes events as lines.
 pub fn subscriber<W>(format: LogFormat, filter: &str, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

@@ -1,16 +1,16 @@
-//! What the process takes of the machine, under the names that Prometheus's own clients use.
+//! The resources that the process uses, under the names of Prometheus's own clients.
 //!
-//! Read from `/proc` when somebody asks; where there is none, these are left out.
+//! Read from `/proc` on each scrape; without `/proc`, these metrics are left out.
 
 use std::fmt::Write;
 use std::fs;
 
-/// Writes the measures of this process as text.
+/// Returns the metrics of this process as text.
 pub(super) fn exposition() -> String {
     let mut text = String::new();
     let figures = read().unwrap_or_default();
     for (name, kind, help, value) in figures {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
     }
     text
@@ -20,7 +20,8 @@ type Figure = (&'static str, &'static str, &'static str, f64);
 
 fn read() -> Option<Vec<Figure>> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name, which may hold anything, ends with the last bracket; the state is the first field after it (proc_pid_stat(5)).
+    // The name, which may contain anything, ends with the last bracket; the state is the first field after it
+    // (proc_pid_stat(5)).
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<f64>().ok());
@@ -30,14 +31,14 @@ fn read() -> Option<Vec<Figure>> {
         (
             "process_cpu_seconds_total",
             "counter",
-            "Time that processors worked for the process.",
+            "CPU time of the process.",
             (field(14)? + field(15)?) / ticks,
         ),
         ("process_threads", "gauge", "Threads of the process.", field(20)?),
         (
             "process_start_time_seconds",
             "gauge",
-            "When the process began, since 1970.",
+            "When the process started, since 1970.",
             booted_at()? + field(22)? / ticks,
         ),
         (
@@ -57,7 +58,7 @@ fn read() -> Option<Vec<Figure>> {
         .ok()
         .and_then(|list| u32::try_from(list.count()).ok())
     {
-        // The list itself is one of them.
+        // Reading the directory opens one of them.
         figures.push((
             "process_open_fds",
             "gauge",
@@ -69,7 +70,7 @@ fn read() -> Option<Vec<Figure>> {
         figures.push((
             "process_max_fds",
             "gauge",
-            "Most files and sockets that may be open.",
+            "Limit on the number of open files and sockets.",
             most,
         ));
     }

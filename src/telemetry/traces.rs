@@ -1,7 +1,7 @@
-//! Traces: one span a request, sent over OTLP to the collector that OpenTelemetry's own variables name.
+//! Traces: one span for each request, sent over OTLP to the collector that OpenTelemetry's own variables name.
 //!
-//! A span tells the method, the route's pattern, the status and the request's id, which is also in the log: nothing else, and no
-//! log lines, since what may stand in a log of one's own need not go to whoever keeps the traces.
+//! A span contains the method, the route's pattern, the status and the request's id, which is also in the log. It
+//! contains no log lines: their content need not go to the operator of the collector.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,25 +23,25 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::config::source::foreign;
 
-/// What names a collector, by OpenTelemetry's specification; the library reads what else there is.
+/// The variables that name a collector, in OpenTelemetry's specification. The library reads the others.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// How long the collector may take.
 const LIMIT: Duration = Duration::from_secs(10);
-/// How long is waited for the last spans when the process stops.
+/// How long to wait for the last spans when the process stops.
 const LAST: Duration = Duration::from_secs(3);
 
-/// The way to the collector.
+/// The exporter of traces.
 pub struct Traces(SdkTracerProvider);
 
-/// What turns spans of the program into spans of a trace.
+/// The layer that turns spans of the program into spans of a trace.
 pub(super) type TraceLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 impl Traces {
-    /// Begins to send, if a collector is named.
+    /// Begins to send if a collector is configured.
     ///
     /// # Errors
     ///
-    /// Says what about the variables cannot be used.
+    /// Fails if the variables cannot be used.
     pub(super) fn start() -> Result<Option<(Self, TraceLayer)>, ExporterBuildError> {
         if ENDPOINTS.iter().all(|name| foreign(name).is_none()) {
             return Ok(None);
@@ -72,7 +72,7 @@ impl Traces {
         Ok(Some((Self(provider), Box::new(layer))))
     }
 
-    /// Sends what is left.
+    /// Sends the remaining spans.
     pub fn stop(self) {
         if let Err(error) = self.0.shutdown_with_timeout(LAST) {
             tracing::warn!(%error, "the last spans were not sent");
@@ -96,7 +96,7 @@ fn agent() -> Agent {
         .into()
 }
 
-/// Sends by the client that everything else here is sent with.
+/// Sends with the HTTP client that everything else here uses.
 #[derive(Debug)]
 struct Collector(Agent);
 

@@ -1,4 +1,4 @@
-# What messages say in German. The ids are those of en.ftl.
+# The German texts of messages. The ids are those of en.ftl.
 
 second-factor-code =
     .subject = Ihr Code für { $service }
@@ -96,7 +96,7 @@ email-changed =
     .sms = { $service }: Die Adresse Ihres Kontos wurde geändert. { sms-not-you }
 magic-link =
     .subject = Anmeldung bei { $service }
-    .lead = Dieser Link öffnet die erste Tür; Ihr zweiter Faktor wird weiterhin verlangt:
+    .lead = Mit diesem Link melden Sie sich ohne Ihr Passwort an. Ihr zweiter Faktor wird weiterhin verlangt:
     .link = Anmelden
 password-reset =
     .subject = Legen Sie ein neues Passwort fest
@@ -136,7 +136,7 @@ invitation =
     .link = Passwort setzen
 second-factors-reset =
     .subject = Ihre zweiten Faktoren wurden entfernt
-    .lead = Jemand, der { $service } betreibt, hat alle zweiten Faktoren und Wiederherstellungscodes Ihres Kontos entfernt und alle seine Sitzungen beendet. Bei der nächsten Anmeldung richten Sie neue ein.
+    .lead = Ein Administrator von { $service } hat alle zweiten Faktoren und Wiederherstellungscodes Ihres Kontos entfernt und alle seine Sitzungen beendet. Bei der nächsten Anmeldung richten Sie neue ein.
     .sms = { $service }: alle zweiten Faktoren Ihres Kontos wurden entfernt. { sms-not-you }
 
 minutes = { $minutes ->
@@ -154,16 +154,16 @@ never-forward = Leiten Sie diese Nachricht nicht weiter: Wer den Link hat, kann 
 link-not-you = Falls Sie das nicht angefordert haben, können Sie diese Nachricht ignorieren: Ohne den Link ändert sich nichts.
 verification-not-you = Falls Sie { $service } nicht kennen, ignorieren Sie diese Nachricht und bestätigen Sie nichts: Jemand hat sich bei der Adresse vertippt.
 email-change-not-you = Wenn Sie das nicht sind, beachten Sie diese Nachricht nicht und bestätigen Sie nichts: Ein Konto, das Ihnen nicht gehört, bekäme sonst Ihre Adresse.
-email-change-requested-advice = Wenn Sie das waren, müssen Sie nichts tun. Wenn nicht, ändern Sie danach sofort Ihr Passwort und prüfen Sie Ihre zweiten Faktoren.
+email-change-requested-advice = Wenn Sie das waren, müssen Sie nichts tun. Wenn nicht, verwenden Sie den Link, ändern Sie danach sofort Ihr Passwort und prüfen Sie Ihre zweiten Faktoren.
 account-exists-advice = Falls Sie es waren, melden Sie sich an, oder legen Sie ein neues Passwort fest, wenn Sie Ihres vergessen haben. Falls nicht, müssen Sie nichts tun.
 unconfirmed-account-not-you = Falls Sie das nicht waren, müssen Sie nichts tun: Ohne dieses Postfach kann niemand das Konto bestätigen.
-disabled-advice = Wer so oft probiert, probiert meist die Konten vieler Menschen. Wählen Sie ein Passwort, das Sie sonst nirgends verwenden.
+disabled-advice = Solche Angriffe richten sich meist gegen viele Konten. Wählen Sie ein Passwort, das Sie sonst nirgends verwenden.
 repeated = In den zehn Minuten nach unserer letzten Nachricht dazu geschah dies { $repeats } weitere Male. Die Angaben oben sind die des letzten Mals.
 notice-not-you = Falls Sie das nicht waren, ändern Sie sofort Ihr Passwort, beenden Sie Sitzungen, die Sie nicht kennen, und prüfen Sie Ihre zweiten Faktoren.
 invitation-lasts = Der Link gilt { $hours } Stunden und nur einmal. Danach erhalten Sie einen neuen, wo Sie sich anmelden: „Passwort vergessen“.
 invitation-not-you = Wenn Sie { $service } nicht kennen, beachten Sie diese Nachricht nicht: Ohne den Link kann niemand das Konto benutzen.
-second-factors-reset-advice = Tun Sie das bald: Bis dahin genügt Ihr Passwort, um einen neuen einzurichten.
-second-factors-reset-not-you = Wenn Sie nicht darum gebeten haben, ändern Sie sofort Ihr Passwort und sagen Sie denen Bescheid, die { $service } betreiben.
+second-factors-reset-advice = Melden Sie sich bald an: Bis dahin genügt Ihr Passwort, um neue einzurichten.
+second-factors-reset-not-you = Wenn Sie nicht darum gebeten haben, ändern Sie sofort Ihr Passwort und informieren Sie die Betreiber von { $service }.
 
 when = Zeitpunkt
 address = Von der Adresse
