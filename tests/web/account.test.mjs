@@ -100,7 +100,7 @@ story('user name and language of mails', async (person) => {
   const name = person.part('User name');
   await person.fill('User name', 'x', name);
   await person.press('Save', name);
-  await person.sees('Please give 3 to 32 letters');
+  await person.sees('Please enter 3 to 32 letters');
   await person.fill('User name', 'Jo.Doe', name);
   await person.press('Save', name);
   await name.getByText('Saved.').waitFor();
@@ -158,7 +158,7 @@ story('the authenticator is replaced', async (person) => {
   await person.fill('Code that the app shows', await person.code(secret));
   await person.press('Confirm');
   await person.at('Security');
-  await person.sees('Your new authenticator counts from now on.');
+  await person.sees('Your new authenticator is now active.');
   await person.signOut();
   person.secret = secret;
   await person.logIn();
@@ -168,7 +168,7 @@ story('new recovery codes take the place of the old ones', async (person) => {
   await person.signUp();
   await person.service.advance(600);
   await person.follow('Security');
-  await person.press('Make new recovery codes');
+  await person.press('Create new recovery codes');
   await proveOnceMore(person, { code: await person.code() });
   await person.at('Recovery codes');
   const codes = await person.page.locator('ol.codes li').allInnerTexts();

@@ -22,7 +22,7 @@ story('with password and authenticator', async (person) => {
   assert.equal(await field.getAttribute('inputmode'), 'numeric');
   await field.fill('12345');
   await person.press('Sign in');
-  await person.sees('That is not what a code looks like.');
+  await person.sees('This does not look like a code.');
   // As authenticators show it, and as it is pasted out of a message: with a no-break space and bidi marks.
   const code = await person.code();
   await person.context.grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -58,7 +58,7 @@ story('with a mail in the place of the password', async (person) => {
   await person.at('Sign in by mail');
   await person.fill('E-mail address', person.email);
   await person.press('Send the mail');
-  await person.at('Look at your mail');
+  await person.at('Check your mail');
   const { link } = await person.service.message(person.email, 'magic_link');
   await person.page.goto(link);
   await person.sees('You followed the link in our mail.');
@@ -130,7 +130,7 @@ story('with a mailed code and a texted one', async (person) => {
   const phone = person.part('Codes by text message');
   await person.fill('Mobile number', '12', phone);
   await person.press('Send a code to this number', phone);
-  await phone.getByText('Please give a mobile number').waitFor();
+  await phone.getByText('Please enter a mobile number').waitFor();
   const number = '+4915112345678';
   await person.fill('Mobile number', '\u202a+49\u00a0(0)\u00a0151\u2013123\u2013456\u201378\u202c', phone);
   await person.press('Send a code to this number', phone);
@@ -176,7 +176,7 @@ story('is cancelled', async (person) => {
   await person.signOut();
   await person.knock();
   await person.at('Your second factor');
-  await person.press('Cancel and sign in anew');
+  await person.press('Cancel and sign in again');
   await person.at('Sign in');
   await person.go('second-factor');
   await person.at('Nothing to confirm');
@@ -228,7 +228,7 @@ story('a forgotten password is replaced through the mail', async (person) => {
   await person.follow('Forgotten your password?');
   await person.fill('E-mail address', person.email);
   await person.press('Send the mail');
-  await person.at('Look at your mail');
+  await person.at('Check your mail');
   const { link } = await person.service.message(person.email, 'password_reset');
   await person.page.goto(link);
   await person.at('Choose a new password');

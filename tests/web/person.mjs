@@ -142,7 +142,7 @@ export class Person {
 
   /** Says that the recovery codes are kept. */
   async keepCodes() {
-    await this.page.getByLabel('I have kept these codes.').check();
+    await this.page.getByLabel('I have saved these codes.').check();
     await this.press('Continue');
   }
 

@@ -18,7 +18,7 @@ describe('registration that only mail tells about', () => {
     await person.sees('You can choose a user name once you are signed in.');
     await person.fill('User name (optional)', '');
     await person.press('Create the account');
-    await person.at('Look at your mail');
+    await person.at('Check your mail');
     await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
     await person.fill('Password', PASSWORD);
     await person.press('Confirm the address');

@@ -54,7 +54,7 @@ story('a new user registers, scans the code, and keeps the recovery codes', asyn
   await person.at('Profile');
   await person.sees(person.email);
   await person.go('recovery-codes');
-  await person.sees('Recovery codes are shown once only');
+  await person.sees('Recovery codes are shown only once');
 });
 
 story('a reload loses neither the enrolment nor the recovery codes nor the sign-in', async (person) => {
@@ -118,10 +118,10 @@ story('what cannot be taken is said at its field', async (person) => {
   await person.go('register');
   await person.fill('Password', PASSWORD);
   await person.press('Create the account');
-  await person.sees('Please give an e-mail address or a user name.');
+  await person.sees('Please enter an e-mail address or a user name.');
   for (const [email, text] of [
-    ['nonsense', 'Please give an e-mail address, such as jo@example.com.'],
-    [other, 'There is an account with this address already.'],
+    ['nonsense', 'Please enter an e-mail address, such as jo@example.com.'],
+    [other, 'There is already an account with this address.'],
   ]) {
     await person.fill('E-mail address', email);
     await person.press('Create the account');
