@@ -1,4 +1,4 @@
-//! The one integration binary: linking dominates, so every further one would cost as much again.
+//! The only integration test binary: linking takes most of the build time, and each further one would add as much.
 
 #![expect(
     clippy::unwrap_used,

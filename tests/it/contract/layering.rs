@@ -1,11 +1,11 @@
-//! Arrows point down: who may use whom, read from the sources.
+//! Which layer may use which, read from the sources.
 
 use std::path::{Path, PathBuf};
 
 /// Each layer with the parts of the crate that its files may name.
 const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &["domain"]),
-    // Counts, and decides nothing: so every layer but the pure one may call it.
+    // Metrics only count and decide nothing, so every layer except `domain` may call them.
     ("metrics", &["metrics"]),
     ("crypto", &["crypto", "domain", "metrics"]),
     ("embedded_postgres", &["embedded_postgres"]),
@@ -72,7 +72,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ),
 ];
 
-/// Libraries that only one layer may name.
+/// Libraries that only one layer may use.
 const OWNED: [(&str, &[&str]); 25] = [
     ("actix_web", &["api", "server.rs", "cli"]),
     ("diesel", &["store"]),
@@ -171,7 +171,7 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
     }
 }
 
-/// One place ends sessions and removes what waits on an account, so that no end forgets the other half.
+/// Only one flow ends sessions and removes what is pending in them, so that no code does only half of that.
 #[test]
 fn one_flow_ends_sessions() {
     const ENDS: [&str; 4] = [
@@ -187,7 +187,7 @@ fn one_flow_ends_sessions() {
         ENDS.iter().any(|name| text.contains(name))
     });
     assert_eq!(files, [source().join("flows/session_end.rs")]);
-    // Nobody imports the functions themselves and so calls them by another name.
+    // No file imports the functions themselves and so calls them without the module's name.
     for (_, file, line) in use_lines() {
         let imports = ["store::sessions::", "store::link_tokens::", "store::totp_factors::"];
         let by_name = imports.iter().any(|module| line.contains(module)) && line.contains("end_");
@@ -195,7 +195,7 @@ fn one_flow_ends_sessions() {
     }
 }
 
-/// Bounds, and who may be told what, are decided in one place: see `flows/sending.rs`.
+/// Quotas, and which client may learn what, are decided in one place: see `flows/sending.rs`.
 #[test]
 fn nothing_is_written_to_the_outbox_but_by_the_flow_that_decides_on_sending() {
     let mut files = Vec::new();

@@ -1,4 +1,4 @@
-//! The OpenAPI document is complete, and the committed one is the one that the program prints.
+//! The OpenAPI document is complete, and the committed file is what the program prints.
 
 use std::path::Path;
 
@@ -69,7 +69,7 @@ fn every_member_of_every_shape_is_described() {
     }
 }
 
-/// Returns the members of a shape, also of one that adds some to another's.
+/// Returns the members of a schema, also of one that extends another.
 fn members(schema: &Value) -> Vec<(&String, &Value)> {
     let own = schema["properties"].as_object().into_iter().flatten();
     let parts = schema["allOf"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Messages on their way out, to servers that are not ours: what arrives, and what becomes of what does not.
+//! The delivery of messages to independent servers: what arrives, and what happens to messages that do not.
 
 mod outbox;
 pub(crate) mod peer;
@@ -20,7 +20,7 @@ use vestibule::system::SystemClock;
 
 /// Long enough for a slow machine.
 const PATIENT: Duration = Duration::from_secs(30);
-/// For those who are never answered.
+/// For messages that are never answered.
 const HASTY: Duration = Duration::from_secs(1);
 
 fn clock() -> Arc<dyn Clock> {

@@ -1,4 +1,4 @@
-//! Of many refreshes with one token at once, one rotates, and one lineage lives on.
+//! Of many concurrent refreshes with one token, one rotates it, and only one lineage of tokens continues.
 
 use std::collections::BTreeSet;
 

@@ -90,7 +90,7 @@ async fn a_key_is_published_before_it_signs_and_until_its_tokens_are_gone() {
     );
     let keys = published(&app).await;
     assert!(keys.len() == 3 && keys.contains(&old) && keys.contains(&next));
-    // Nobody is signed out, also by an instance that has not looked yet.
+    // No user is signed out, not even by an instance that has not read the keys yet.
     for instance in [&app, &sibling] {
         instance.get_as("/me", &fresh).await.expect(200);
     }
@@ -163,7 +163,7 @@ async fn another_algorithm_is_published_before_it_signs_and_the_old_one_goes() {
         old.tend_keys().await;
         new.tend_keys().await;
     }
-    // Signing in takes half a minute.
+    // Signing in moves the clock by half a minute.
     old.clock.advance(300);
     new.tend_keys().await;
     assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
@@ -238,8 +238,8 @@ async fn the_metadata_tells_service_clients_where_and_how_to_ask() {
     }
 }
 
-/// As W3C's Change Password URL has it, with the probe by which a password manager finds out whether a site answers all
-/// paths alike.
+/// As W3C's Change Password URL requires, with the probe by which a password manager finds out whether a site answers
+/// all paths alike.
 #[actix_web::test]
 async fn password_managers_find_the_page_on_which_a_password_is_changed() {
     let app = TestApp::new().await;

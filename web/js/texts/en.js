@@ -1,4 +1,4 @@
-/** The English texts of the pages. A test checks that de.js has the same keys, and that every problem code has a text. */
+/** The English texts of the pages. A test checks that de.js has the same keys, and that no problem code is missing. */
 export default {
   title: '{page} – account',
   skip: 'Skip to the content',

@@ -10,7 +10,10 @@ import { authorized, current } from '../session.js';
 import { linkPage, linkToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
 
-/** The token that the service did not accept with the session here: it is for another account, so the page asks for its password. */
+/**
+ * The token that the service did not accept with the session or login of this browser: it is for another account, so
+ * the page asks for that account's password.
+ */
 let otherAccount = '';
 
 /**

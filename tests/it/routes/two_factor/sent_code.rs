@@ -133,7 +133,7 @@ async fn wrong_codes_confirm_nothing() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let token = &signed_in.access_token;
-    // Nothing waits for one.
+    // No factor waits for a code.
     confirm_phone(&app, token, "123456")
         .await
         .expect_problem(401, "invalid_code");
@@ -146,7 +146,7 @@ async fn wrong_codes_confirm_nothing() {
     confirm_phone(&app, token, "12345678")
         .await
         .expect_problem(422, "validation_failed");
-    // Another session of the same person did not ask for it.
+    // Another session of the same user did not request it.
     let other = signed_in.person.sign_in_again(&app).await;
     confirm_phone(&app, &other, &code)
         .await
