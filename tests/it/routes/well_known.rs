@@ -126,7 +126,7 @@ async fn a_key_of_age_is_replaced_by_whichever_instance_looks_first() {
     assert_eq!(published(&sibling).await, after);
 }
 
-/// Signs somebody in again and returns the algorithm of their token, which every instance takes.
+/// Signs a user in again and returns the algorithm of their token, which every instance accepts.
 async fn signs_with(app: &TestApp, person: &Person, all: &[&TestApp]) -> Value {
     let token = person.sign_in_again(app).await;
     for instance in all {
@@ -158,7 +158,7 @@ async fn another_algorithm_is_published_before_it_signs_and_the_old_one_goes() {
     assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
     assert!(matches!(new.rotate_keys().await, Rotation::TooSoon { .. }));
 
-    // The instances with the old setting follow, and do not take it back.
+    // The instances with the old setting accept the new key, and do not replace it.
     for _ in 0..3 {
         old.tend_keys().await;
         new.tend_keys().await;
@@ -170,7 +170,7 @@ async fn another_algorithm_is_published_before_it_signs_and_the_old_one_goes() {
     old.clock.advance(30);
     old.tend_keys().await;
     assert_eq!(signs_with(&old, &person, &[&new]).await, "EdDSA");
-    // One that has not looked yet signs with the key before.
+    // An instance that has not read the keys yet signs with the previous one.
     assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
     for _ in 0..3 {
         new.tend_keys().await;

@@ -156,7 +156,7 @@ async fn the_neighbouring_steps_are_accepted_and_no_others() {
             vestibule::domain::clock::Clock::now(app.clock.as_ref()) + chrono::TimeDelta::seconds(seconds_ahead),
         );
         let answer = verify(&app, &person.log_in(&app).await, &code).await;
-        // The step before is right by itself; here it comes after one that was accepted for the step ahead.
+        // A code of the previous step is accepted by itself; here it comes after one of the next step.
         let accepted = accepted || seconds_ahead == -30;
         assert_eq!(answer.status.is_success(), accepted, "{seconds_ahead}");
     }
