@@ -25,7 +25,10 @@ fn every_operation_is_described_in_full() {
                 let text = operation[member].to_string();
                 assert!(text.len() > 4, "{name} has no {member}");
             }
-            assert!(operation["security"].is_array(), "{name} does not say who may call it");
+            assert!(
+                operation["security"].is_array(),
+                "{name} does not say which clients may call it"
+            );
             if let Some(body) = operation.get("requestBody") {
                 assert_eq!(body["required"], true, "{name}");
                 check_example(&document, &name, &body["content"]["application/json"]);

@@ -83,7 +83,7 @@ async fn an_address_changes_on_proof_and_both_are_notified() {
         .expect(202);
     app.notification("jo@example.com", "email_change_requested").await;
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
-    assert_eq!(me["email"], "jo@example.com", "not before it is proven");
+    assert_eq!(me["email"], "jo@example.com", "not before it is verified");
     app.verify_new_email("jo@example.org", &signed_in.access_token).await;
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(

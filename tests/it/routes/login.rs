@@ -24,7 +24,7 @@ async fn a_right_password_begins_a_login_and_names_the_second_factors() {
     assert_eq!(
         answer.as_object().unwrap().len(),
         5,
-        "no token slips through the first door"
+        "no access or refresh token is in it"
     );
 }
 

@@ -63,7 +63,7 @@ enum Fate {
 /// The table. If an item was started in a session, the end concerns that session, and the owner acts from another one.
 #[expect(
     clippy::match_same_arms,
-    reason = "one arm a rule, in the order in which the rules hold"
+    reason = "one arm for each rule, in the order in which they apply"
 )]
 fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
@@ -182,7 +182,7 @@ impl Case {
     }
 
     fn first(&self) -> &SignedIn {
-        self.signed_in.as_ref().expect("somebody with sessions")
+        self.signed_in.as_ref().expect("a user with sessions")
     }
 
     async fn ask_for_change(&self, app: &TestApp, token: &str, to: &str) {

@@ -66,7 +66,7 @@ async fn a_sign_in_with_a_program_not_seen_before_is_notified() {
     assert_eq!(
         count(&app.notification_kinds("jo@example.com").await, "new_sign_in"),
         0,
-        "the first one is no news"
+        "the first one is not notified"
     );
     verify_with(&app, &person, "Firefox/140").await;
     assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 1);

@@ -69,7 +69,7 @@ fn it_serves_with_a_role_that_may_only_add_to_the_trail_and_keeps_its_partitions
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains(refusal), "{statement}: {said}");
     }
-    // If this month's partition is missing, its rows go to the default partition, and are moved later.
+    // Without this month's partition, rows go to the default partition until the service has made one and moved them.
     for part in database
         .sql("SELECT relname FROM pg_class WHERE relname ~ '^audit_events_\\d{4}_\\d{2}$' AND relkind = 'r'")
         .lines()

@@ -98,12 +98,12 @@ fn a_socket_file_that_a_crash_left_is_replaced_and_other_files_are_not() {
     wait_until_ready(&path);
     program.stop().expect(0);
 
-    fs::write(&path, "somebody else's").unwrap();
+    fs::write(&path, "of another owner").unwrap();
     on_file(&database, &path)
         .run()
         .expect(1)
         .saying("cannot listen on unix:");
-    assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "of another owner");
 }
 
 #[test]

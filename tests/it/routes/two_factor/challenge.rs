@@ -160,7 +160,7 @@ async fn a_code_is_sent_again_after_the_cool_down_and_attempts_are_not_reset() {
         let problem = verify_by(&app, &token, &first, "sms")
             .await
             .expect_problem(401, "invalid_code");
-        assert_eq!(problem["attempts_remaining"], 3, "sending anew buys no guesses");
+        assert_eq!(problem["attempts_remaining"], 3, "another code gives no more guesses");
     }
     verify_by(&app, &token, &second, "sms").await.expect(200);
 }

@@ -42,7 +42,7 @@ async fn a_phone_counts_once_its_code_came_back() {
     assert_eq!(me["two_factor"]["phone"], true);
     let notice = app.notification("jo@example.com", "phone_factor_added").await;
     assert!(notice["text"].as_str().unwrap().contains("ends in 78"));
-    assert!(!notice.to_string().contains(PHONE), "a mail does not tell the number");
+    assert!(!notice.to_string().contains(PHONE), "a mail does not reveal the number");
     app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204);
     app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204);
     app.notification("jo@example.com", "phone_factor_removed").await;
