@@ -292,7 +292,11 @@ async fn links_that_a_stranger_asks_for_do_not_keep_the_owners_own_from_being_se
         assert_eq!(told(&app, EMAIL, kind).await, 3, "all strangers together");
         for sent in 4..=6 {
             app.post(path, &body).await.expect(202);
-            assert_eq!(told(&app, EMAIL, kind).await, sent, "the known network of the owner has its own quota");
+            assert_eq!(
+                told(&app, EMAIL, kind).await,
+                sent,
+                "the known network of the owner has its own quota"
+            );
         }
         app.post(path, &body).await.expect(202);
         Elsewhere::new(&app, 99).post(path, &body).await.expect(202);
