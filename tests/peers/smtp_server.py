@@ -1,7 +1,8 @@
 """A mail server that receives mail and misbehaves on request.
 
-    python smtp_server.py [--answer CODE TEXT] [--refuse-sender CODE TEXT] [--times N] [--grudge] [--silent] [--closed] [--hold N]
-                          [--no-farewell] [--tls CERTIFICATE KEY] [--implicit] [--user USER PASSWORD [--then PASSWORDS]…]
+    python smtp_server.py [--answer CODE TEXT] [--refuse-sender CODE TEXT] [--times N] [--grudge] [--silent] [--closed]
+                          [--hold N] [--no-farewell] [--tls CERTIFICATE KEY] [--implicit]
+                          [--user USER PASSWORD [--then PASSWORDS]…]
                           [--ascii]
 
 Prints its port, then one JSON line for each mail, as Python's own parser reads it.

@@ -1,4 +1,4 @@
-// Makes users as JavaScript programs store them, one JSON object a line. `foreign_hashes.py` does it for Python programs.
+// Makes users as JavaScript programs store them, one JSON object a line, like `foreign_hashes.py` for Python programs.
 //
 //     node foreign_hashes.mjs
 

@@ -1,4 +1,4 @@
-// Signing in: password or mail, then an authenticator, a recovery code or a mailed code; and what goes wrong.
+// Signing in: password or mail, then an authenticator, a recovery code or a mailed code; and its errors.
 
 import assert from 'node:assert/strict';
 
@@ -23,7 +23,7 @@ story('with password and authenticator', async (person) => {
   await field.fill('12345');
   await person.press('Sign in');
   await person.sees('This does not look like a code.');
-  // As authenticators show it, and as it is pasted out of a message: with a no-break space and bidi marks.
+  // As authenticators show a code, and as it is pasted from a message: with a no-break space and bidi marks.
   const code = await person.code();
   await person.context.grantPermissions(['clipboard-read', 'clipboard-write']);
   const pasted = `\u2066${code.slice(0, 3)}\u00a0${code.slice(3)}\u2069 `;
@@ -34,7 +34,7 @@ story('with password and authenticator', async (person) => {
   await person.at('Profile');
 });
 
-story('leads to the page that was wanted', async (person) => {
+story('leads to the page that was requested', async (person) => {
   await person.signUp();
   await person.signOut();
   await person.go('sessions');
@@ -45,7 +45,7 @@ story('leads to the page that was wanted', async (person) => {
   await person.fill('Code', await person.code());
   await person.press('Sign in');
   await person.at('Sessions');
-  // The next to sign in may be somebody else.
+  // Another user may sign in next, so the requested page is forgotten.
   await person.signOut();
   await person.logIn();
 });
@@ -77,7 +77,7 @@ story('with a mail in the place of the password', async (person) => {
   await person.at('Sign in by mail');
 });
 
-story('a mail to sign in is of use to whoever signs out first', async (person) => {
+story('a signed-in user has to sign out to use a mail to sign in', async (person) => {
   await person.signUp();
   await person.proveAddress();
   await person.service.call('POST', '/magic-link', { email: person.email });
@@ -272,6 +272,6 @@ story('without the service it is said that it cannot be reached', async (person)
   await person.press('Sign in');
   await person.sees('The service cannot be reached.');
   await person.context.setOffline(false);
-  // The browser's own words for both.
+  // The browser's messages for both.
   person.faults = person.faults.filter((fault) => !/status of 500|ERR_INTERNET_DISCONNECTED/.test(fault));
 });
