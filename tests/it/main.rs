@@ -8,7 +8,7 @@
     clippy::string_slice,
     clippy::disallowed_methods,
     clippy::too_many_lines,
-    reason = "a test that meets the unexpected should stop at once"
+    reason = "an unexpected result should stop a test at once"
 )]
 
 mod contract;

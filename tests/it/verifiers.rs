@@ -133,7 +133,7 @@ fn the_documented_rust_verifier_is_the_one_that_is_tested() {
     let documentation = include_str!("../../docs/VERIFYING.md");
     assert!(
         documentation.contains(shown.trim_end()),
-        "VERIFYING.md shows another one"
+        "VERIFYING.md shows another program"
     );
 }
 

@@ -55,7 +55,7 @@ story(
 );
 
 story(
-  'the pages of those who are not signed in',
+  'the pages without a session',
   async (person) => {
     for (const [name, heading] of [
       ['login', 'Sign in'],
@@ -109,7 +109,7 @@ story(
 );
 
 story(
-  'the pages of those who are signed in',
+  'the pages with a session',
   async (person) => {
     await person.signUp();
     for (const tab of ['Profile', 'Security', 'Sessions', 'Activity', 'Token']) {

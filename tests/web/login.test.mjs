@@ -82,7 +82,7 @@ story('a signed-in user has to sign out to use a mail to sign in', async (person
   await person.proveAddress();
   await person.service.call('POST', '/magic-link', { email: person.email });
   await person.page.goto((await person.service.message(person.email, 'magic_link')).link);
-  await person.sees('You are signed in already.');
+  await person.sees('You are already signed in.');
   await person.press('Sign out', person.page.locator('main'));
   await person.sees('You followed the link in our mail.');
   await person.press('Sign in');

@@ -68,7 +68,7 @@ fn outgoing(channel: Channel, notification: &Notification) -> Outgoing {
     }
 }
 
-/// Sends one message on a runtime of its own.
+/// Sends one message, on its own runtime.
 fn send(transport: &dyn Transport, outgoing: &Outgoing) -> Result<(), SendError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -81,7 +81,7 @@ fn send(transport: &dyn Transport, outgoing: &Outgoing) -> Result<(), SendError>
 fn assert_temporary(sent: Result<(), SendError>) -> String {
     match sent {
         Err(SendError::Temporary(why)) => why,
-        other => panic!("this is not to be tried again: {other:?}"),
+        other => panic!("this must not be tried again: {other:?}"),
     }
 }
 
@@ -89,6 +89,6 @@ fn assert_temporary(sent: Result<(), SendError>) -> String {
 fn assert_refused(sent: Result<(), SendError>) -> String {
     match sent {
         Err(SendError::Refused(why)) => why,
-        other => panic!("this is to be given up: {other:?}"),
+        other => panic!("this must be given up: {other:?}"),
     }
 }

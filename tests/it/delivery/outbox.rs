@@ -259,7 +259,7 @@ async fn die_while_sending(app: &TestApp, script: &Script, messages: usize) {
         }
     };
     tokio::select! {
-        _ = sending => panic!("it came to an end"),
+        _ = sending => panic!("the delivery ended"),
         () = had => {}
     }
 }
@@ -357,7 +357,7 @@ async fn what_is_too_old_to_be_worth_sending_is_given_up_unsent() {
     assert_eq!(row.state, "dead");
     assert_eq!(
         row.last_error.as_deref(),
-        Some("not sent in the time that it was worth sending")
+        Some("not sent before it expired")
     );
 }
 

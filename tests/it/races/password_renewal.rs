@@ -45,7 +45,7 @@ async fn another_cost_or_master_key_renews_the_hash_once_and_disturbs_no_login()
     let person = Person::register(&app, EMAIL).await;
     let first = stored(&app);
     log_in(&app, EMAIL, PASSWORD).await.expect(200);
-    assert_eq!(stored(&app), first, "today's hash is left alone");
+    assert_eq!(stored(&app), first, "a current hash is not changed");
 
     let keys = format!("2:{OTHER_KEY},1:{MASTER_KEY}");
     for (settings, key_id, beginning) in [

@@ -53,7 +53,7 @@ async fn race(delete: bool) -> usize {
         }
         let answers = join_all(crowd).await;
         let gave_up = with_status(&answers, if delete { 204 } else { 200 });
-        assert!(gave_up >= 1, "the owner may always give a name up");
+        assert!(gave_up >= 1, "the owner may always release a name");
         claimed += with_status(&answers, 201) + usize::from(!delete) * (gave_up - 1);
         claimed += usize::from(delete) * with_status(&answers, 200);
     }

@@ -43,7 +43,7 @@ async fn the_shortest_password_is_the_deployments() {
         assert_eq!(
             length(&served, shape, member),
             None,
-            "a password that exists may be shorter: {shape}"
+            "an existing password may be shorter: {shape}"
         );
     }
 }

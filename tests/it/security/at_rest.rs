@@ -82,7 +82,7 @@ async fn no_secret_stands_in_any_table() {
 const ALL: &[(&str, &str)] = &[("SECOND_FACTORS", "totp,email,sms")];
 const OTHER_PHONE: &str = "+4915112345699";
 
-/// Sends every kind of code, and returns the codes and the texts that were sent.
+/// Sends every kind of code, and returns the codes and the lines of text that were sent.
 async fn send_all(app: &TestApp, signed_in: &SignedIn) -> (Vec<String>, Vec<String>) {
     signed_in.set_up_phone(app, PHONE).await;
     signed_in.set_up_email(app).await;

@@ -20,7 +20,7 @@ use super::postgres::{Cluster, psql};
 use super::process::{eventually, send};
 use super::program::Program;
 
-/// More than the pool has connections, so that every connection is used.
+/// More than the pool has connections, so that every connection has been tried.
 const REQUESTS: usize = 15;
 /// An answer that waited for nothing, on a slow machine.
 const AT_ONCE: Duration = Duration::from_secs(1);

@@ -131,7 +131,7 @@ fn no_secret_is_in_the_logs_however_much_is_logged() {
             .data_dir(&place)
             .env("RUST_LOG", level)
             .env("VESTIBULE_LOG_FORMAT", format);
-        // In the pretty format the lines are searched as text, also for the address.
+        // The pretty format is not JSON, so the address is searched for in the text of the log.
         let program = program.start();
         let client = Client::new(&eventually("the address", || {
             let log = program.log();

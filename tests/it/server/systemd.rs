@@ -103,7 +103,7 @@ fn a_watchdog_is_fed_for_as_long_as_it_serves() {
     let mut systemd = Systemd::new();
     let launch = systemd.starting(instance(database.url()));
     let program = launch.env("WATCHDOG_USEC", "200000").start();
-    eventually("ten signs of life", || {
+    eventually("ten watchdog notifications", || {
         let signs = systemd.heard().iter().filter(|line| *line == "WATCHDOG=1").count();
         (signs >= 10).then_some(())
     });

@@ -55,7 +55,7 @@ async fn what_is_given_up_while_it_waits_is_never_run() {
     let (db, release, holding) = held(&database).await;
     let mark = Arc::default();
     let gone = timeout(Duration::from_millis(50), marks(&db, &mark)).await;
-    assert!(gone.is_err(), "it did not wait");
+    assert!(gone.is_err(), "the call did not wait");
     release.send(()).unwrap();
     holding.await.unwrap().unwrap();
     everything_before(&db).await;

@@ -123,7 +123,7 @@ fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
     let cluster = Cluster::start();
     let program = instance(cluster.url()).start();
     let client = program.ready();
-    // New connections log all statements. The work at the start, which happens only once, is over by then.
+    // New connections log all statements. The work at the start, which happens only once, has finished by then.
     thread::sleep(Duration::from_secs(1));
     psql(
         cluster.url(),

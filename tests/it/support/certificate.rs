@@ -1,4 +1,4 @@
-//! Certificates for test servers. Only clients that are told to trust them do.
+//! Certificates for test servers. No client trusts them by default.
 
 use std::path::Path;
 use std::process::Command;

@@ -104,7 +104,7 @@ export default {
   'login_by_mail.another': 'Ask for another mail',
   'magic_link.title': 'Sign in',
   'magic_link.how': 'You followed the link in our mail. Press the button to sign in with it; it works once.',
-  'magic_link.signed_in': 'You are signed in already. Sign out first if you want to use the link in our mail.',
+  'magic_link.signed_in': 'You are already signed in. Sign out first to use the link in our mail.',
   'link.broken': 'This link does not work',
 
   'register.title': 'Create an account',
