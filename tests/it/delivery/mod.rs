@@ -81,7 +81,7 @@ fn send(transport: &dyn Transport, outgoing: &Outgoing) -> Result<(), SendError>
 fn assert_temporary(sent: Result<(), SendError>) -> String {
     match sent {
         Err(SendError::Temporary(why)) => why,
-        other => panic!("this must not be tried again: {other:?}"),
+        other => panic!("this is not a temporary error: {other:?}"),
     }
 }
 
@@ -89,6 +89,6 @@ fn assert_temporary(sent: Result<(), SendError>) -> String {
 fn assert_refused(sent: Result<(), SendError>) -> String {
     match sent {
         Err(SendError::Refused(why)) => why,
-        other => panic!("this must be given up: {other:?}"),
+        other => panic!("this is not a refusal: {other:?}"),
     }
 }

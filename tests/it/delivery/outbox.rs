@@ -357,7 +357,7 @@ async fn what_is_too_old_to_be_worth_sending_is_given_up_unsent() {
     assert_eq!(row.state, "dead");
     assert_eq!(
         row.last_error.as_deref(),
-        Some("not sent before it expired")
+        Some("not sent in the time that it was worth sending")
     );
 }
 
