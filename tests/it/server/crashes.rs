@@ -376,7 +376,10 @@ fn survive(kills: u32) {
         drop(stopping);
         on_the_way.into_iter().flat_map(|users| users.join().unwrap()).collect()
     });
-    assert!(service.lost.load(Ordering::Relaxed) > 0, "no request was interrupted by a kill");
+    assert!(
+        service.lost.load(Ordering::Relaxed) > 0,
+        "no request was interrupted by a kill"
+    );
     assert!(!travellers.is_empty());
     // The audit trail matches the sessions: every session that was ever active was created once.
     let unlike = "SELECT count(*) FROM (
