@@ -122,7 +122,7 @@ export class Vestibule {
     return true;
   }
 
-  /** Adds a proof to the session. The refresh token from before is refused from then on, so no refresh runs meanwhile. */
+  /** Adds a proof to the session. The previous refresh token is refused from then on, so no refresh runs meanwhile. */
   async #stepUp(proof: Shape<"StepUpRequest">): Promise<void> {
     await this.#refreshing?.catch(() => undefined);
     await this.accept(await this.call("post", "/step-up", proof, this.#bearer()));

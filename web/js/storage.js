@@ -18,7 +18,10 @@
 
 const PREFIX = 'vestibule.';
 
-/** @typedef {'pending' | 'recoveryCodes' | 'link' | 'next' | 'advice' | 'newAuthenticator' | `draft.${string}`} StorageKey */
+/**
+ * @typedef {'pending' | 'recoveryCodes' | 'link' | 'next' | 'advice' | 'newAuthenticator'
+ *   | `draft.${string}`} StorageKey
+ */
 
 /** Stores a value, until a time if one is given. @param {StorageKey} name @param {any} value @param {number} [until] */
 export function save(name, value, until) {

@@ -84,7 +84,7 @@ fn fate(pending: Pending, end: End) -> Fate {
         // change.
         | (Pending::Link(LinkPurpose::EmailVerification), End::Session(PasswordReset | EmailChangeCancelled))
         | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(UnverifiedAccountReset)) => Fate::Never,
-        // Ends against an intruder end everything. But a reused refresh token ends only its session, not pending logins.
+        // Ends against an intruder end everything. But a reused refresh token ends only its session, not logins.
         (Pending::Login | Pending::Code(CodePurpose::Authentication), End::Session(RefreshReuse)) => Fate::Alive,
         // The address was never verified: the session may be a stranger's, so it must not end the links of the
         // address's reader.
