@@ -1,13 +1,13 @@
 /**
- * A client of Vestibule for any front end, to copy and to change. It has no dependencies; its types come from the
- * service's own OpenAPI document:
+ * A client of Vestibule for any front end, to copy and to change. It has no dependencies. Its types are generated from
+ * the service's OpenAPI document:
  *
  *     npx openapi-typescript https://auth.example.com/openapi.json --output api.d.ts
  */
 
 import type { components, paths } from "./api.js";
 
-/** A shape of the API. */
+/** A schema of the API. */
 export type Shape<Name extends keyof components["schemas"]> = components["schemas"][Name];
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -17,7 +17,7 @@ type Success<R> = { [S in keyof R & (200 | 201 | 202 | 204)]: Content<R[S]> }[ke
 type Content<A> = A extends { content: { "application/json": infer C } } ? C : undefined;
 type Answer<O> = O extends { responses: infer R } ? Success<R> : never;
 
-/** An error answer. Switch on `problem.code`; the rest is for people. */
+/** An error answer. Switch on `problem.code`; the other texts are for developers. */
 export class VestibuleError extends Error {
   constructor(
     readonly problem: Shape<"Problem">,
@@ -28,18 +28,18 @@ export class VestibuleError extends Error {
   }
 }
 
-/** Where refresh tokens are kept by those who have to do it themselves: a phone's keystore, a server's session. */
+/** Where clients without the cookie store refresh tokens: a phone's keystore, a server's session. */
 export interface Keeper {
   load(): Promise<string | undefined>;
   save(refreshToken: string | undefined): Promise<void>;
 }
 
 export interface Options {
-  /** `cookie` in browsers: the service keeps the refresh token where no script can read it. */
+  /** `cookie` in browsers: the refresh token is in a cookie that no script can read. */
   refreshTokens: "cookie" | Keeper;
-  /** Asks whoever is in front of the screen for a code or the password, before sensitive changes. */
+  /** Asks the user for a code or the password, before sensitive changes. */
   prove?: (demand: Shape<"Problem">) => Promise<Shape<"StepUpRequest">>;
-  /** Headers that go with every request, such as the client's address where a server asks on somebody's behalf. */
+  /** Headers of every request, such as the user's IP address if a server calls on behalf of the user. */
   headers?: Record<string, string>;
 }
 
@@ -54,12 +54,12 @@ export class Vestibule {
     private readonly options: Options,
   ) {}
 
-  /** What to send along where refresh tokens are decided on. */
+  /** The `delivery` member of requests that start a session. */
   get delivery(): "cookie" | "body" {
     return this.options.refreshTokens === "cookie" ? "cookie" : "body";
   }
 
-  /** Sends a request as nobody in particular, or with a token. */
+  /** Sends a request without a token, or with the one given. */
   async call<Path extends keyof paths, M extends Method>(
     method: M,
     path: Path,
@@ -83,15 +83,15 @@ export class Vestibule {
     throw new VestibuleError(content as Shape<"Problem">, wait === null ? undefined : Number(wait));
   }
 
-  /** Takes the tokens of `/2fa/verify`, `/token/refresh`, `/step-up`; and of `/login`, if a password was enough. */
+  /** Stores the tokens of `/2fa/verify`, `/token/refresh`, `/step-up`; and of `/login`, if a password was enough. */
   async accept(tokens: Shape<"TokenResponse">): Promise<void> {
     const { refreshTokens } = this.options;
-    // Kept before it is used: whoever loses the newest one is signed out.
+    // Stored first: a client that loses its newest refresh token loses its session.
     if (refreshTokens !== "cookie") await refreshTokens.save(tokens.refresh_token ?? undefined);
     this.#accessToken = tokens.access_token;
   }
 
-  /** Sends a request as whoever is signed in; gets a new access token, or a fresh proof, where one is wanted. */
+  /** Sends a request as the signed-in user. Gets a new access token, or a recent proof, if the service requires one. */
   async authorized<Path extends keyof paths, M extends Method>(
     method: M,
     path: Path,
@@ -99,7 +99,7 @@ export class Vestibule {
     values: Record<string, string> = {},
   ): Promise<Answer<Operation<Path, M>>> {
     if (this.#accessToken === undefined) await this.refresh();
-    // An expired token, and one or two proofs that are too old, may come one after the other.
+    // One request may need up to three repairs: for an expired token, and for one or two proofs that are too old.
     for (let tries = 0; ; tries += 1) {
       try {
         return await this.call(method, path, body, { values, ...this.#bearer() });
@@ -109,7 +109,7 @@ export class Vestibule {
     }
   }
 
-  /** Does what an error asks for; false if there is nothing to be done. */
+  /** Does what an error demands. Returns false if there is nothing to do. */
   async #mend(problem: Shape<"Problem">): Promise<boolean> {
     if (problem.code === "invalid_token") {
       await this.refresh();
@@ -122,13 +122,13 @@ export class Vestibule {
     return true;
   }
 
-  /** Adds a proof to the session. The refresh token from before is refused from then on, so no refresh runs meanwhile. */
+  /** Adds a proof to the session. The previous refresh token is refused from then on, so no refresh runs meanwhile. */
   async #stepUp(proof: Shape<"StepUpRequest">): Promise<void> {
     await this.#refreshing?.catch(() => undefined);
     await this.accept(await this.call("post", "/step-up", proof, this.#bearer()));
   }
 
-  /** Goes on with a session, also after a reload or a restart. `invalid_refresh_token` means: sign in again. */
+  /** Continues a session, also after a reload or a restart. `invalid_refresh_token` means: sign in again. */
   refresh(): Promise<void> {
     // One at a time: a refresh token is used up, and one used twice ends the session.
     this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
@@ -151,7 +151,7 @@ export class Vestibule {
       if (this.#accessToken === undefined) await this.call("post", "/email/verify", { token });
       else await this.authorized("post", "/email/verify", { token });
     } catch (error) {
-      // The token stays good.
+      // The token can still be used.
       if (!(error instanceof VestibuleError) || error.problem.code !== "proof_required") throw error;
       await this.call("post", "/email/verify", { token, password: await password() });
     }

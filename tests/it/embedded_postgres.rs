@@ -1,7 +1,7 @@
-//! The private `PostgreSQL` on a real one: first start, crashes, and odd places.
+//! The private PostgreSQL, tested with a real one: first start, crashes, and unusual places.
 //!
-//! Run by root these tests also cover the change to an unprivileged account; the
-//! parts that only root can play return early for anybody else.
+//! Run as root, these tests also cover the change to an unprivileged account. The parts that only root can run return
+//! early for other accounts.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -18,17 +18,17 @@ use vestibule::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Opti
 
 use crate::server::process::{eventually, send, timed, wait_for_end};
 
-/// Tells a re-run of this test program which data directory to hold open.
+/// Names the data directory that a re-run of this test program keeps open.
 const HOLD: &str = "EMBEDDED_POSTGRES_TEST_HOLD";
 
-/// A data directory in a place of its own, which leaves nothing behind.
+/// A temporary data directory, which is removed afterwards.
 struct Place {
     data_dir: PathBuf,
     _parent: TempDir,
 }
 
 impl Place {
-    /// A place that every account can pass through.
+    /// A place that every account can access.
     fn open() -> Self {
         Self::below("data", 0o755)
     }
@@ -85,7 +85,7 @@ impl Holder {
         Self(program.spawn().unwrap())
     }
 
-    /// Waits until the server runs and holds some data.
+    /// Waits until the server runs and contains some data.
     fn holding(place: &Place) -> Self {
         let mut holder = Self::spawn(place);
         let output = BufReader::new(holder.0.stdout.take().unwrap());
@@ -119,7 +119,7 @@ impl Drop for Place {
     }
 }
 
-/// Names a test of this module as the test program knows it.
+/// Returns the name of a test of this module, as the test program knows it.
 fn in_this_module(test: &str) -> String {
     let within_crate = module_path!().split_once("::").map_or("", |(_, path)| path);
     format!("{within_crate}::{test}")
@@ -148,13 +148,13 @@ fn assert_data(server: &EmbeddedPostgres) {
     assert_eq!(sql(server, "SELECT n FROM kept"), "42");
 }
 
-/// Returns the socket directory that the server noted on the fifth line of its file.
+/// Returns the socket directory, which the server writes into the fifth line of its file.
 fn socket_directory(server: &EmbeddedPostgres) -> PathBuf {
     let file = sql(server, "SELECT pg_read_file('postmaster.pid')");
     file.lines().nth(4).unwrap().into()
 }
 
-/// Not a test: what [`Holder`] runs.
+/// Not a test: [`Holder`] runs it.
 #[test]
 #[ignore = "run by the other tests, in a process of its own"]
 fn hold() {
@@ -207,7 +207,7 @@ fn no_other_account_reaches_the_database_and_no_secret_reaches_the_server() {
     assert_eq!(mode(&place.data_dir), if is_root() { 0o711 } else { 0o700 });
 
     let process = PathBuf::from(format!("/proc/{}", place.server().unwrap()));
-    // Root in a container may not be allowed to look.
+    // Root in a container may not be allowed to read it.
     if let Ok(environment) = fs::read(process.join("environ")) {
         let environment = String::from_utf8_lossy(&environment);
         assert!(!environment.contains("CARGO"), "{environment}");
@@ -309,7 +309,7 @@ fn a_process_that_took_over_the_number_is_left_alone() {
     drop(server);
     send(Signal::KILL, killed);
     wait_for_end(killed);
-    // The same account, as far as the server can tell the worst case.
+    // Under the same account: the case in which the server is most likely to take it for its own process.
     let owner = fs::metadata(place.cluster()).unwrap();
     let mut bystander = Command::new("setpriv");
     if is_root() {
@@ -396,7 +396,7 @@ fn a_long_path_moves_the_socket_only() {
     assert_data(&server);
     server.stop().unwrap();
 
-    // Somebody else's directory in its place is not used.
+    // A directory of another owner in its place is not used.
     fs::remove_dir_all(&directory).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     symlink(elsewhere.path(), &directory).unwrap();
@@ -418,7 +418,7 @@ fn a_long_path_moves_the_socket_only() {
 
 #[test]
 fn a_path_may_hold_any_characters() {
-    // A comma is more than libpq can take, so there the socket moves.
+    // libpq cannot handle a comma, so there the socket is in another place.
     for name in ["a \"b\" 'c' %d é\\", "a, b"] {
         let place = Place::below(name, 0o755);
         let server = place.start();
@@ -494,7 +494,7 @@ fn under_root_an_ordinary_user_needs_no_change_of_account() {
         return;
     }
     let name = "the_first_start_makes_a_database_and_the_second_keeps_it";
-    // Out of the build directory, which the user may be unable to reach.
+    // Outside the build directory, which the user may be unable to read.
     let directory = tempfile::Builder::new().prefix("vst").tempdir().unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     let program = directory.path().join("program");
@@ -536,7 +536,7 @@ fn something_else_in_the_place_of_the_database_is_left_alone() {
     let error = place.failure();
     assert!(matches!(error, EmbeddedPostgresError::NotACluster(_)), "{error}");
     assert!(file.exists());
-    // An empty directory, such as one made beforehand, is in nobody's way.
+    // An empty directory, such as one created beforehand, does not prevent the start.
     fs::remove_file(&file).unwrap();
     let server = place.start();
     assert_eq!(sql(&server, "SELECT 1"), "1");
@@ -556,6 +556,6 @@ fn a_failed_start_says_why() {
     let message = error.to_string();
     assert!(matches!(error, EmbeddedPostgresError::StartFailed { .. }), "{message}");
     assert!(message.contains("nonsense"), "{message}");
-    // The lock is free again and nothing is broken.
+    // The lock was released and nothing is broken.
     place.start().stop().unwrap();
 }

@@ -1,8 +1,8 @@
-//! What strangers can write, changed at random for a bounded time: nothing panics, what is read is read as an independent
-//! reading says, and what is written back is the same.
+//! Input that an attacker controls, changed at random for a bounded time: nothing panics, input is read as an
+//! independent reader reads it, and what is written back is the same.
 //!
-//! Each target begins with samples, and changes, cuts and joins them. A second each in the suite; `FUZZ_SECONDS` sets more,
-//! and `FUZZ_SEED` repeats a run.
+//! Each target starts from samples, and changes, cuts and joins them. In the suite each runs for a second;
+//! `FUZZ_SECONDS` sets more, and `FUZZ_SEED` repeats a run.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -21,15 +21,15 @@ use vestibule::domain::second_factor_code::SecondFactorCode;
 use crate::support::actors::{PASSWORD, Person};
 use crate::support::app::TestApp;
 
-/// A limit on the one address that all is asked from would answer before what is tried here is read: the clock of a test
-/// stands, so that no place is ever given back.
+/// With a limit on the one client address, the service would answer before it reads the input: the clock of a test
+/// stands still, so the limit would never recover.
 const UNLIMITED: [(&str, &str); 1] = [("IP_LIMITS", "off")];
 
-/// Texts that are made from samples by chance.
+/// Random texts, made from samples.
 struct Mutator {
     random: ChaCha20Rng,
     samples: Vec<Vec<u8>>,
-    /// Pieces that matter to what reads them.
+    /// Pieces with a meaning to the parser.
     pieces: Vec<&'static [u8]>,
     until: Instant,
 }
@@ -59,7 +59,7 @@ impl Mutator {
         self.samples[place].clone()
     }
 
-    /// Returns the next one, or nothing when the time is over. Many are only a little wrong.
+    /// Returns the next text, or nothing once the time has run out. Many differ from a valid one only a little.
     fn next(&mut self) -> Option<Vec<u8>> {
         if Instant::now() > self.until {
             return None;
@@ -84,7 +84,7 @@ impl Mutator {
         Some(text)
     }
 
-    /// Returns the next one that is text.
+    /// Returns the next one that is valid UTF-8.
     fn next_text(&mut self) -> Option<String> {
         loop {
             if let Ok(text) = String::from_utf8(self.next()?) {
@@ -113,7 +113,7 @@ fn opaque_tokens() {
     while let Some(text) = mutator.next_text() {
         for kind in TokenKind::ALL {
             let found = TokenBody::decode(kind, &text);
-            // What is read is written back the same, so that there is one spelling of each token.
+            // An accepted token is written back the same, so that each token has only one spelling.
             if let Some((body, mac)) = &found {
                 assert_eq!(body.encode(kind, mac).expose_secret(), text);
                 read += 1;
@@ -143,7 +143,7 @@ fn second_factor_codes() {
     let mut mutator = Mutator::new(&samples, &[" ", "-", "0", "9", "O", "l", "U", "\u{a0}", "٣", "\0", "+"]);
     while let Some(text) = mutator.next_text() {
         let parsed = SecondFactorCode::parse(&text, None);
-        // Cut and joined, characters become others, whose properties only a table knows.
+        // Cutting and joining makes other characters, whose properties this test does not know.
         let is_known = |character: char| character.is_ascii() || "\u{a0}٣".contains(character);
         if !text.chars().all(is_known) {
             continue;
@@ -186,7 +186,7 @@ fn addresses() {
         assert!(written.is_ascii() && written.len() <= 254 && !written.bytes().any(|byte| byte.is_ascii_uppercase()));
         assert_eq!(written.matches('@').count(), 1);
         assert!(!written.contains(|character: char| character.is_control() || " <>,;:\"()[]\\".contains(character)));
-        // The canonical form is its own.
+        // The canonical form of the canonical form is the same.
         assert_eq!(Email::parse(written).as_ref().map(Email::as_str), Ok(written));
         let _ = (email.hint(), email.words().count());
     }
@@ -252,7 +252,7 @@ async fn bodies() {
         let status = app.send(request).await.status.as_u16();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         assert!([400, 401, 413, 422, 429].contains(&status), "{status}: {text:?}");
-        // What another reader finds to be no object is malformed; one byte order mark is no part of it.
+        // What another reader does not accept as an object is malformed. One byte order mark is ignored.
         let body = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
         let object = serde_json::from_slice::<Value>(body).is_ok_and(|value| value.is_object());
         assert!(object || status == 400 || status == 413, "{status}: {text:?}");
@@ -274,7 +274,7 @@ async fn forwarded_addresses() {
         &[",", ";", "for=", "\"", "[", "]", ":", "::", "\\", "%", " ", "\t", "ä"],
     );
     while let Some(bytes) = mutator.next() {
-        // Whatever a client writes, the proxy appends what it saw, and only that counts.
+        // Whatever a client writes, the proxy appends the address that it saw, and only that counts.
         let mut value = bytes.clone();
         let forwarded = mutator.below(2) == 0;
         value.extend_from_slice(if forwarded {
@@ -292,7 +292,7 @@ async fn forwarded_addresses() {
             .await
             .expect(200);
     }
-    // Seen from the outside: the address of the session that a login opens.
+    // Seen from the outside: the address of the session that a login starts.
     for (name, value) in [
         ("forwarded", "for=\"198.51.100.1, for=192.0.2.77"),
         ("forwarded", "for=198.51.100.1\\\", for=192.0.2.77"),
@@ -311,7 +311,7 @@ async fn forwarded_addresses() {
     }
 }
 
-/// Returns the address that the newest session was opened from.
+/// Returns the address that the newest session was started from.
 fn last_address(app: &TestApp) -> String {
     use diesel::prelude::*;
     #[derive(QueryableByName)]

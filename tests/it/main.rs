@@ -1,4 +1,4 @@
-//! The one integration binary: linking dominates, so every further one would cost as much again.
+//! The only integration test binary: linking takes most of the build time, and each further one would add as much.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,7 +8,7 @@
     clippy::string_slice,
     clippy::disallowed_methods,
     clippy::too_many_lines,
-    reason = "a test that meets the unexpected should stop at once"
+    reason = "an unexpected result should stop a test at once"
 )]
 
 mod contract;

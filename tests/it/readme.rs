@@ -1,4 +1,4 @@
-//! The README is true: what it tells people to type works, in the order it stands there.
+//! The commands of the README work, in the order in which they are there.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::server::program::{DataDir, Launch, path};
 
-/// The heading of the part that is tried.
+/// The heading of the part that is tested.
 const HEADING: &str = "Try it";
 
 #[test]

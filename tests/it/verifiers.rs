@@ -1,8 +1,8 @@
-//! Back ends that know nothing of us but the issuer's URL: JOSE libraries that are not ours accept our access tokens
-//! and nothing else, and authenticator apps that are not ours compute the codes we want.
+//! Back ends that know only the issuer's URL: independent JOSE libraries accept the service's access tokens and nothing
+//! else, and independent authenticator apps compute the codes that the service expects.
 //!
-//! `scripts/test` prepares the interpreters and libraries in `target/verifiers`; the Rust program is built here, from
-//! libraries that the tests are made of anyway.
+//! `scripts/test` prepares the interpreters and libraries in `target/verifiers`. The Rust program is built here, from
+//! libraries that the tests use anyway.
 
 mod forger;
 mod recipes;
@@ -60,7 +60,7 @@ impl Verifier {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Asserts that a token is refused, by judgement and not for want of something.
+    /// Asserts that a token is refused by a decision, not because of a missing program or library.
     #[track_caller]
     fn refuse(self, issuer: &str, token: &str, what: &str) {
         let output = self.run(&[issuer, token]);
@@ -87,8 +87,8 @@ pub(crate) fn prepared(name: &str) -> PathBuf {
     path
 }
 
-/// Builds `verify.rs` and returns the program: cargo builds examples along with the tests only when nobody says which
-/// tests to run, and a stale one would prove nothing.
+/// Builds `verify.rs` and returns the program. Cargo builds examples along with the tests only if no test target is
+/// named, and a stale program would prove nothing.
 fn built_example() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -108,7 +108,7 @@ fn built_example() -> &'static Path {
     })
 }
 
-/// Copies a module to where its imports are found: Node looks for them from the module's own place upwards.
+/// Copies a module to a place where its imports are found: Node searches from the module's own directory upwards.
 pub(crate) fn beside_its_modules(name: &str) -> PathBuf {
     let directory = prepared("node");
     let target = directory.join(name);
@@ -122,7 +122,7 @@ pub(crate) fn beside_its_modules(name: &str) -> PathBuf {
     target
 }
 
-/// What the documentation shows is what is run here, and it owes nothing to the service's own code.
+/// The documentation shows the program that is tested here. It uses no code of the service.
 #[test]
 fn the_documented_rust_verifier_is_the_one_that_is_tested() {
     let program = fs::read_to_string(source("verify.rs")).unwrap();
@@ -133,7 +133,7 @@ fn the_documented_rust_verifier_is_the_one_that_is_tested() {
     let documentation = include_str!("../../docs/VERIFYING.md");
     assert!(
         documentation.contains(shown.trim_end()),
-        "VERIFYING.md shows another one"
+        "VERIFYING.md shows another program"
     );
 }
 
@@ -189,7 +189,7 @@ fn another_audience_and_personal_claims_are_settings() {
         .env("VESTIBULE_ACCESS_TOKEN_TTL", "60");
     let (_program, client, person, tokens) = signed_in(launch);
     client.get_as(&tokens.access, "/me").expect(200);
-    // The address is told once it is proven.
+    // Only a verified address is in the token.
     let mails = client.get(&format!("/dev/outbox?to={}", person.email)).json();
     let token = mails[0]["token"].clone();
     let body = json!({"token": token, "password": person.password});
@@ -205,7 +205,7 @@ fn another_audience_and_personal_claims_are_settings() {
             (&claims["email"], &claims["client_id"]),
             (&json!(person.email), &json!("shop"))
         );
-        verifier.refuse(&client.issuer(), &access, "a token for somebody else");
+        verifier.refuse(&client.issuer(), &access, "a token for another audience");
     }
 }
 
@@ -247,7 +247,7 @@ fn nothing_but_an_access_token_passes_for_one() {
     }
 }
 
-/// What our verifiers look at, one by one: an issuer in the test signs what the service never would.
+/// Each check of these verifiers: an issuer in the test signs what the service never would.
 #[test]
 fn the_verifiers_check_each_claim() {
     let forger = Forger::new();
@@ -274,10 +274,10 @@ fn the_verifiers_check_each_claim() {
         ("a token without end", without("exp")),
         ("a token of the future", with("nbf", json!(now() + 300))),
         ("another issuer's", with("iss", json!("https://evil.example"))),
-        ("one of nobody's", without("iss")),
-        ("somebody else's", with("aud", json!("https://shop.example"))),
-        ("one for nobody", without("aud")),
-        ("one about nobody", without("sub")),
+        ("one without an issuer", without("iss")),
+        ("one for another audience", with("aud", json!("https://shop.example"))),
+        ("one without an audience", without("aud")),
+        ("one without a subject", without("sub")),
     ] {
         for verifier in ALL {
             verifier.refuse(&issuer, &forger.sign(&header, &claims), what);
@@ -340,7 +340,7 @@ fn an_authenticator_reads_the_uri_and_computes_codes_that_complete_a_login() {
     client.get_as(&tokens.access, "/me").expect(200);
 }
 
-/// Authlib's validator of RFC 9068 has a rule for `roles` of its own: it refuses a list without roles.
+/// Authlib's validator of RFC 9068 has its own rule for `roles`: it refuses an empty list.
 #[test]
 fn a_token_without_roles_and_one_with_roles_pass_authlibs_validator() {
     let place = DataDir::new();
@@ -373,7 +373,7 @@ fn a_token_without_roles_and_one_with_roles_pass_authlibs_validator() {
     }
 }
 
-/// The service's own collection of mistakes: what others are to test their verifiers with must tell good ones from bad.
+/// The test vectors of the service. Other developers test their verifiers with them, so they must be right.
 #[test]
 fn the_test_vectors_are_accepted_and_refused_as_they_say() {
     let place = DataDir::new();

@@ -1,10 +1,10 @@
-"""A list of stolen passwords that speaks the range protocol of Have I Been Pwned.
+"""A list of stolen passwords, with the range protocol of Have I Been Pwned.
 
     python breach_list.py [--known PASSWORD ...] [--status CODE] [--silent]
 
-Prints its port, then one JSON line a request: its path and headers. Answers with the suffixes of the known passwords in
-the range that was asked for, among others, and with padding; or with the status it was told; or, --silent, never. It
-ends when its standard input does.
+Prints its port, then one JSON line for each request: its path and headers. The answer contains the suffixes of the
+known passwords in the requested range, some others, and padding. --status sets the status of the answer. With --silent
+there is no answer. It ends when its standard input does.
 """
 
 import argparse

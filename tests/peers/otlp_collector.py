@@ -1,9 +1,9 @@
-"""A collector of traces that reads them with OpenTelemetry's own messages.
+"""A collector of traces that reads them with OpenTelemetry's message types.
 
     python otlp_collector.py
 
-Prints its port, then one JSON line a span: its name, kind, ids, attributes, number of events, status, and the attributes of what
-sent it. It ends when its standard input does. Needs opentelemetry-proto.
+Prints its port, then one JSON line for each span: its name, kind, ids, attributes, number of events, status, and the
+attributes of its resource. It ends when its standard input does. Needs opentelemetry-proto.
 """
 
 import json
@@ -23,7 +23,7 @@ def say(thing):
 
 
 def plain(attributes):
-    """Returns attributes with their values as JSON has them."""
+    """Returns attributes with plain JSON values."""
     return {each.key: getattr(each.value, each.value.WhichOneof("value"), None) for each in attributes}
 
 

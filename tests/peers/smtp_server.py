@@ -1,18 +1,20 @@
-"""A mail server to send to, which misbehaves on request.
+"""A mail server that receives mail and misbehaves on request.
 
-    python smtp_server.py [--answer CODE TEXT] [--refuse-sender CODE TEXT] [--times N] [--grudge] [--silent] [--closed] [--hold N]
-                          [--no-farewell] [--tls CERTIFICATE KEY] [--implicit] [--user USER PASSWORD [--then PASSWORDS]…]
+    python smtp_server.py [--answer CODE TEXT] [--refuse-sender CODE TEXT] [--times N] [--grudge] [--silent] [--closed]
+                          [--hold N] [--no-farewell] [--tls CERTIFICATE KEY] [--implicit]
+                          [--user USER PASSWORD [--then PASSWORDS]…]
                           [--ascii]
 
-Prints its port, then one JSON line a mail, as Python's own parser reads it. --answer refuses recipients with an answer,
-the first N of them (all, unless told otherwise); "{address}" in it is the recipient. --refuse-sender refuses every sender. With --grudge it refuses the first
-recipient it meets, again and again, and nobody else. --silent accepts connections and never says a word. --closed has a
-port that nobody listens on before a line comes in on standard input. --hold has the first N mails and does not say so
-before such a line, or the next one. --no-farewell never answers QUIT. --tls wants STARTTLS before anything else, or TLS
-from the first byte with --implicit. --user wants to be logged in to, within TLS if there is any. With each --then a line
-on standard input changes the password for another one, or for several that are as good, separated by commas; it prints
-which. With --ascii it lacks SMTPUTF8, as many servers do, and refuses commands and headers with any other byte. It ends when
-its standard input does. Needs aiosmtpd.
+Prints its port, then one JSON line for each mail, as Python's own parser reads it.
+
+--answer refuses recipients with this answer: the first N with --times, otherwise all. "{address}" in the answer is the
+recipient. --refuse-sender refuses every sender. With --grudge it refuses only the first recipient that it gets, each
+time. --silent accepts connections and sends nothing. --closed does not listen on its port until it reads a line on
+standard input. --hold receives the first N mails, but confirms them only after such a line. --no-farewell never answers
+QUIT. --tls requires STARTTLS before anything else, or with --implicit TLS from the first byte. --user requires a login,
+within TLS if there is any. With each --then a line on standard input replaces the password by another one, or by
+several valid ones, separated by commas; it prints them. With --ascii it lacks SMTPUTF8, as many servers do, and refuses
+commands and headers with non-ASCII bytes. It ends when its standard input does. Needs aiosmtpd.
 """
 
 import argparse
@@ -32,8 +34,8 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 
 def senders(head):
-    """Reads the names and addresses of From with the older of Python's two parsers: the newer one keeps the white space
-    between two encoded words, which RFC 2047 section 6.2 leaves out."""
+    """Reads the names and addresses of From with the older of Python's two parsers: the newer one does not remove the
+    white space between two encoded words (RFC 2047 section 6.2)."""
     found = email.utils.getaddresses(email.message_from_bytes(head).get_all("from"))
     return [[str(make_header(decode_header(name))), address] for name, address in found]
 
@@ -104,7 +106,7 @@ class Recorder:
 
 
 class Server(SMTP):
-    """Keeps recipients as they were written: the parser reads a quoted local part and an unquoted one alike."""
+    """Records recipients as they were written: the parser reads a quoted local part and an unquoted one alike."""
 
     async def smtp_RCPT(self, arg):
         self.session.recipient = arg
@@ -147,7 +149,7 @@ async def main():
     parser.add_argument("--then", action="append", default=[])
     parser.add_argument("--ascii", action="store_true")
     arguments = parser.parse_args()
-    # It has much to say about what it is told to do wrong, and about clients that hang up.
+    # The library warns about the misbehaviour that is requested here, and about clients that disconnect.
     logging.disable()
     warnings.simplefilter("ignore")
 

@@ -1,10 +1,10 @@
-"""A server for https://localhost:PORT whose certificate is at fault on request.
+"""A server for https://localhost:PORT whose certificate is invalid on request.
 
     python tls_server.py KIND DIRECTORY
 
-KIND is good, expired, early, other-host, self-signed, or unknown-authority. Puts the certificate of the authority that
-clients are to trust into DIRECTORY/authority.pem, prints its port, and answers every request with 404. It ends when its
-standard input does. Needs cryptography.
+KIND is good, expired, early, other-host, self-signed, or unknown-authority. Writes the certificate of the authority
+that clients should trust into DIRECTORY/authority.pem, prints its port, and answers every request with 404. It ends
+when its standard input does. Needs cryptography.
 """
 
 import datetime

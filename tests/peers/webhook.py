@@ -1,12 +1,12 @@
-"""A receiver of text messages that checks their signatures with a library that is not ours.
+"""A receiver of text messages that checks their signatures with an independent library.
 
     python webhook.py SECRET [--status CODE] [--times N] [--location URL] [--silent] [--hold N] [--then SECRET]
 
-Prints its port, then one JSON line a request: whether its signature is right, its headers and its body. Answers 401 to
-one that is not, and otherwise with the status it was told, to the first N of them (all, unless told otherwise), or 204.
---silent reads the request and never answers. --hold does not answer the first N before a line comes in on standard input.
-With --then such a line changes the secret for another one, and it prints which. It ends when its standard input does.
-Needs standardwebhooks.
+Prints its port, then one JSON line for each request: whether its signature is right, its headers and its body. Answers
+401 to a request with a wrong signature, and otherwise 204. With --status the answer to the first N requests (--times;
+by default all) has that status. --silent reads the request and never answers. --hold answers the first N only after it
+has read a line on standard input. With --then such a line replaces the secret by another one, which it prints. It ends
+when its standard input does. Needs standardwebhooks.
 """
 
 import argparse
@@ -32,7 +32,7 @@ lock = threading.Lock()
 
 
 def next_answer():
-    """Returns what to answer a good request, and whether to wait before."""
+    """Returns the status for a good request, and whether to wait before."""
     with lock:
         held, arguments.hold = arguments.hold > 0, arguments.hold - 1
         told, arguments.times = arguments.times > 0, arguments.times - 1

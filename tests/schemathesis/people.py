@@ -1,8 +1,8 @@
-"""Hooks for schemathesis: lets its requests come from somebody who is signed in.
+"""Hooks for schemathesis: its requests come from a signed-in user.
 
-What is sent ends sessions, deletes accounts and uses codes up, so whoever the next request comes from is looked at
-first, and replaced when gone. About half of the tokens in bodies are exchanged for live ones, so that not only refusals
-are seen.
+The requests end sessions, delete accounts and use codes up. So each request first checks that its user is still signed
+in, and otherwise uses a new one. About half of the tokens in bodies are replaced by live ones, so that not all requests
+are refused.
 """
 
 import base64
@@ -21,7 +21,7 @@ import schemathesis
 BASE = os.environ["VESTIBULE_BASE"]
 SERVICE_CLIENT = os.environ["VESTIBULE_SERVICE_CLIENT"]
 PASSWORD = "korrekt pferd batterie"
-# Sensitive changes want a proof that is at most 300 s old.
+# Sensitive changes require a proof that is at most 300 s old.
 FRESH_SECONDS = 200
 
 
@@ -40,7 +40,7 @@ def call(method, path, body=None, token=None):
 
 
 def service_now():
-    """Returns the time by the service's clock, which schemathesis moves, too."""
+    """Returns the time of the service's clock, which schemathesis moves, too."""
     now = call("GET", "/dev/clock")[1]["now"].split(".")[0].rstrip("Z")
     return int(datetime.datetime.fromisoformat(f"{now}+00:00").timestamp())
 
@@ -101,7 +101,7 @@ class SignedIn:
 
 
 def live(member):
-    """Returns a token that is good for the member of that name, or nothing."""
+    """Returns a valid token for a member, or None."""
     if member == "refresh_token":
         return somebody().tokens["refresh_token"]
     if member == "pre_auth_token":
@@ -117,7 +117,7 @@ def before_call(context, case, kwargs):
     body = case.body
     if not isinstance(body, dict):
         return
-    # The same body is always treated alike, so that a failure can be seen again.
+    # Depends on the body alone, so that a failure can be reproduced.
     if zlib.crc32(json.dumps(body, sort_keys=True, default=str).encode()) % 2:
         return
     for member in body:

@@ -1,8 +1,8 @@
-"""Runs schemathesis against a `vestibule dev` of its own: once as a stranger, once as somebody who is signed in.
+"""Runs schemathesis against its own `vestibule dev`: once without a sign-in, once as a signed-in user.
 
     run.py VESTIBULE [SECONDS]
 
-No answer may be 5xx or of a status, content type, header or shape that openapi/openapi.json does not tell.
+No answer may be 5xx, or have a status, content type, header or schema that openapi/openapi.json does not describe.
 """
 
 import base64
@@ -25,7 +25,7 @@ CHECKS = (
 
 def main():
     program, seconds = str(Path(sys.argv[1]).resolve()), sys.argv[2] if len(sys.argv) > 2 else "120"
-    # PostgreSQL does not run as root, and has to reach its files.
+    # PostgreSQL does not run as root, and needs access to its files.
     with tempfile.TemporaryDirectory(prefix="vst") as place:
         os.chmod(place, 0o755)
         environment = {
@@ -36,7 +36,7 @@ def main():
             "VESTIBULE_LOG_FORMAT": "json",
         }
         development = {"VESTIBULE_BCRYPT_COST": "4", "VESTIBULE_SECOND_FACTORS": "totp,email,sms"}
-        # A client needs the database, and a private one belongs to one program at a time: so it is made beforehand.
+        # Creating a client needs the database, and a private one belongs to one program at a time: so this comes first.
         made = subprocess.run(
             [program, "clients", "create", "schemathesis", "--json"],
             env=environment, cwd=place, capture_output=True, text=True, check=True,
@@ -53,7 +53,7 @@ def main():
                 "VESTIBULE_BASE": base,
                 "VESTIBULE_SERVICE_CLIENT": f"Basic {credentials}",
             }
-            for name, more in [("a stranger", {}), ("somebody who is signed in", hooks)]:
+            for name, more in [("a stranger", {}), ("a signed-in user", hooks)]:
                 print(f"== schemathesis as {name}", flush=True)
                 if code := schemathesis(base, place, seconds, more):
                     sys.exit(code)
@@ -85,7 +85,7 @@ def schemathesis(base, place, seconds, more):
         str(Path(sys.executable).parent / "schemathesis"), "run", str(ROOT / "openapi/openapi.json"), "--url", base,
         "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-time", seconds, "--max-examples", "50",
         "--continue-on-failure", "--no-shrink", "--warnings", "off", "--generation-database", "none",
-        # Its own sanitizer would hide what a failure was about; all secrets here are thrown away.
+        # The sanitizer would hide the cause of a failure. All secrets here are temporary.
         "--output-sanitize", "false",
     ]
     return subprocess.run(command, env=dict(os.environ, **more), cwd=place).returncode

@@ -1,5 +1,5 @@
-// Generators of clients and importers that other people wrote understand openapi/openapi.json without a warning, and
-// the clients that they make work with a real service. scripts/test installs them in target/tools.
+// Third-party generators of clients and importers read openapi/openapi.json without a warning, and the generated
+// clients work with a real service. scripts/test installs them in target/tools.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -18,12 +18,11 @@ const DOCUMENT = `${ROOT}openapi/openapi.json`;
 const PASSWORD = 'grüne Fenster im Regen';
 const load = createRequire(`${HOME}/`);
 
-// What the tools say of every document like ours, and why it stays.
+// Warnings that the tools print for every document of this kind, and why they are accepted.
 const ACCEPTED = [
-  // The document is OpenAPI 3.1, whose types may be null, as JSON Schema has it. The generator takes it.
+  // The document is OpenAPI 3.1, whose types may be null, as in JSON Schema. The generator accepts it.
   /OpenAPI 3\.1 support is still in beta/,
-  // It writes this for every `oneOf`, also for one of plain references without a discriminator. Its clients have the
-  // variants.
+  // Printed for every `oneOf`, even one of plain references without a discriminator. The clients have the variants.
   /ModelUtils - Failed to get the schema name: null/,
 ];
 
@@ -40,9 +39,9 @@ before(async () => {
 });
 after(() => service?.stop());
 
-/** Runs a program; it has to end well, and to warn of nothing. */
+/** Runs a program. It must succeed, without a warning. */
 async function run(program, ...given) {
-  // openapi-python-client formats what it wrote with the ruff beside it.
+  // openapi-python-client formats its output with the ruff in the same directory.
   const PATH = `${HOME}/python/bin:${process.env.PATH}`;
   const options = { cwd: WORK, maxBuffer: 1 << 26, env: { ...process.env, PATH, PYTHONPATH: pythonPath, CI: '1' } };
   const said = await new Promise((resolve, reject) => {
@@ -65,13 +64,13 @@ function openapiGenerator(generator, properties = {}) {
   return python(
     'openapi-generator-cli', 'generate', '--generator-name', generator, '--input-spec', DOCUMENT,
     '--output', `${WORK}/generated/${generator}`,
-    // Shapes of forms are left out by default, and the generated code of TypeScript names them all the same.
+    // Without this the schemas of forms are missing, but the generated TypeScript code uses them.
     '--global-property', 'skipFormModel=false',
     '--additional-properties', named.join(',') || 'hideGenerationTimestamp=true',
   );
 }
 
-/** Compiles a client as strictly as TypeScript can, runs it, and walks one person's way with it. */
+/** Compiles a client in TypeScript's strict mode, and runs the steps of one user with it. */
 async function walk(name) {
   const settings = {
     compilerOptions: {
@@ -101,14 +100,14 @@ async function codeOf(secret) {
   return load('otplib').generateSync({ secret, epoch: Math.floor(await service.now()) });
 }
 
-/** Walks the same way with a Python client below a directory. */
+/** Runs the same steps with a Python client below a directory. */
 async function walkInPython(program, directory) {
   pythonPath = directory;
   const said = await python('python', `${WORK}/${program}`, service.url, `${program}@example.com`);
   assert.match(said, /walked/);
 }
 
-/** Asserts that no type of a generated client got a name that its place made up. */
+/** Asserts that no type of a generated client has a name derived from its place in the document. */
 async function assertNamed(directory) {
   const files = await readdir(`${WORK}/generated/${directory}`, { recursive: true });
   assert.ok(files.length > 50, `${files.length} files`);
@@ -124,7 +123,7 @@ test('openapi-typescript and openapi-fetch', async () => {
 test('hey-api', async () => {
   await node('openapi-ts', '--input', DOCUMENT, '--output', 'generated/hey-api', '--client', '@hey-api/client-fetch');
   const types = await readFile(`${WORK}/generated/hey-api/types.gen.ts`, 'utf8');
-  assert.doesNotMatch(types, /Writable\b/, 'a shape is one in requests and another in answers');
+  assert.doesNotMatch(types, /Writable\b/, 'a schema differs between requests and answers');
   await walk('hey-api');
 });
 

@@ -1,8 +1,8 @@
-"""Validates an access token with Authlib's own validator of RFC 9068, as it comes.
+"""Validates an access token with Authlib's own validator of RFC 9068, with its defaults.
 
     python authlib_validator.py ISSUER TOKEN
 
-Prints the claims and ends with 0, or says why not and ends with 1. Needs Authlib.
+Prints the claims and exits with 0, or prints the reason for the refusal and exits with 1. Needs Authlib.
 """
 
 import json

@@ -1,4 +1,4 @@
-// Makes users as programs in JavaScript keep them, one JSON object a line, as `foreign_hashes.py` does for programs in Python.
+// Makes users as JavaScript programs store them, one JSON object a line, like `foreign_hashes.py` for Python programs.
 //
 //     node foreign_hashes.mjs
 
@@ -21,5 +21,5 @@ for (const [kind, make] of Object.entries(KINDS)) {
   const wrong = [`${PASSWORD}.`, PASSWORD.toLowerCase(), PASSWORD.replace("ü", "u"), "x"];
   show(kind, PASSWORD, wrong, await make(PASSWORD), `js.${kind}`);
 }
-// better-auth hashes the compatibility form, so a ligature is the letters that it is made of.
+// better-auth hashes the compatibility form, in which a ligature becomes its letters.
 show("better-auth-nfkc", "eﬃcient window", ["eficient window"], await hashPassword("efficient window"), "js.nfkc");

@@ -1,9 +1,9 @@
-"""Makes users as other programs keep them: hashes by the very libraries that these programs use.
+"""Makes users as other programs store them, with hashes of the libraries that these programs use.
 
     python foreign_hashes.py
 
-Prints one JSON object a line: the kind, a password that opens the account, those that do not, and the user as
-`vestibule users import` takes it.
+Prints one JSON object a line: the kind, the right password, wrong ones, and the user in the format of
+`vestibule users import`.
 """
 
 import base64
@@ -30,7 +30,7 @@ from passlib.hash import bcrypt_sha256 as passlib_bcrypt_sha256
 from passlib.hash import pbkdf2_sha1, pbkdf2_sha256, pbkdf2_sha512, phpass
 
 PASSWORD = "Grüne Fenster im Regen"
-# 72 bytes, and then some that bcrypt alone does not see.
+# 72 bytes. bcrypt ignores what follows.
 LONG = "korrekt pferd batterie heftklammer " * 2 + "ab"
 assert len(LONG.encode()) == 72
 
@@ -48,7 +48,7 @@ settings.configure(
     ]
 )
 django.setup()
-# It looks for a version number where bcrypt has none any more, and says so.
+# It warns that newer versions of bcrypt lack the version number that it reads.
 logging.getLogger("passlib").setLevel(logging.ERROR)
 
 
@@ -57,7 +57,7 @@ def plain_bcrypt(password, prefix=b"2b"):
 
 
 def flask_long(password):
-    """Flask-Bcrypt with BCRYPT_HANDLE_LONG_PASSWORDS hashes as Django does, but does not say so: the manual tells how to."""
+    """Flask-Bcrypt with BCRYPT_HANDLE_LONG_PASSWORDS hashes like Django, but adds no prefix: the manual names it."""
     app = flask.Flask("shop")
     app.config.update(BCRYPT_HANDLE_LONG_PASSWORDS=True, BCRYPT_LOG_ROUNDS=4)
     return "bcrypt_sha256$" + flask_bcrypt.Bcrypt(app).generate_password_hash(password).decode()
@@ -76,7 +76,7 @@ def base64_text(data):
 
 
 def keycloak(algorithm, iterations, hash, salt, **more):
-    """What a realm's export has for a password: JSON with JSON in it. Keycloak itself is not written in Python."""
+    """The password in the export of a realm: JSON that contains JSON. Keycloak is not written in Python."""
     parameters = {name: [str(value)] for name, value in more.items()}
     return json.dumps({
         "id": "1dbe5dcc-76af-425d-bddc-cc36e1405dae",
@@ -108,7 +108,7 @@ def keycloak_argon2(password):
 
 
 def as_in_a_form(password):
-    """What PHP's programs that keep "magic quotes" up make of a password that comes from a form."""
+    """A password from a form, as PHP programs that still use "magic quotes" hash it."""
     for character in "\\'\"":
         password = password.replace(character, "\\" + character)
     return password.strip(" \t\n\r\0\x0b")
@@ -128,7 +128,7 @@ FIREBASE = {"n": 10, "r": 8, "separator": "Bw==", "signer_key": base64_text(byte
 
 
 def firebase(password, encode=base64.b64encode):
-    """Firebase's hash in Supabase's one line."""
+    """Firebase's hash in Supabase's format of one line."""
     salt = os.urandom(10)
     key = firebasescrypt.generate_derived_key(password, salt, FIREBASE["separator"], FIREBASE["r"], FIREBASE["n"])
     hash = firebasescrypt.encrypt(base64.b64decode(FIREBASE["signer_key"]), key)
@@ -148,7 +148,7 @@ def django_default(name):
 
 werkzeug_hash = werkzeug.security.generate_password_hash
 
-# At low costs, to be tried many times.
+# At low costs, since they are verified many times.
 KINDS = {
     "bcrypt": plain_bcrypt,
     "bcrypt-2a": lambda password: plain_bcrypt(password, b"2a"),
@@ -199,7 +199,7 @@ DEFAULTS = {
     "werkzeug": werkzeug_hash,
     "werkzeug-pbkdf2": lambda password: werkzeug_hash(password, "pbkdf2"),
 }
-# What looks at the first 72 bytes only.
+# These ignore everything after the first 72 bytes.
 CUT = {"bcrypt", "bcrypt-2a", "bcrypt-2y", "flask-bcrypt", "django-bcrypt"}
 
 
@@ -228,7 +228,7 @@ for kind, make in KINDS.items():
 for kind, make in DEFAULTS.items():
     show(kind, PASSWORD, [PASSWORD + "."], make(PASSWORD), username=f"default.{kind}")
 
-# Decomposed, as some keyboards type it: other programs hash what they get.
+# Decomposed, as some keyboards type it: other programs do not normalise passwords.
 show("decomposed", "Gru\u0308ne Fenster", ["Grüne Fenster"], plain_bcrypt("Gru\u0308ne Fenster"), username="decomposed")
 
 # WordPress's forms hash a password with quotes in another form than its command line does, and trim it.
@@ -238,7 +238,7 @@ for kind, make in {"wordpress": wordpress, "wordpress-phpass": wordpress_until_6
     show(kind, QUOTED, wrong, make(as_in_a_form(QUOTED)), username=f"form.{kind}")
     show(kind, QUOTED, wrong, make(QUOTED.strip()), username=f"cli.{kind}")
 
-# As they come out of a spreadsheet or a text editor.
+# With the characters around them that a spreadsheet or a text editor adds.
 for number, (before, after) in enumerate([("\ufeff", "\r\n"), (" \u200b", "\u00a0"), ("\u202a\t", "\u202c\u200f")]):
     show(
         "surrounded",

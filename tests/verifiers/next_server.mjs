@@ -1,4 +1,4 @@
-// Calls the route handlers of docs/FRAMEWORKS.md as Next does: by the method's name, with a Request. PORT names the port.
+// Calls the route handlers of docs/FRAMEWORKS.md as Next does: by the method's name, with a Request. Listens on PORT.
 
 import { createServer } from "node:http";
 

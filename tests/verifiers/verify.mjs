@@ -1,15 +1,15 @@
-// Verifies an access token, knowing nothing but the issuer's URL.
+// Verifies an access token with only the issuer's URL.
 //
 //     node verify.mjs ISSUER TOKEN [AUDIENCE]
 //
-// Prints the claims and ends with 0, or says why not and ends with 1. The audience is the issuer unless told otherwise.
-// Needs jose.
+// Prints the claims and exits with 0, or prints the reason for the refusal and exits with 1. By default the audience is
+// the issuer. Needs jose.
 
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
 async function verify(issuer, token, audience) {
   const answer = await fetch(`${issuer}/.well-known/openid-configuration`);
-  if (!answer.ok) throw new Error(`the metadata cannot be had: ${answer.status}`);
+  if (!answer.ok) throw new Error(`the metadata is not available: ${answer.status}`);
   const metadata = await answer.json();
   if (metadata.issuer !== issuer) throw new Error("the metadata is another issuer's");
 

@@ -1,9 +1,9 @@
-"""Verifies an access token, knowing nothing but the issuer's URL.
+"""Verifies an access token with only the issuer's URL.
 
     python verify.py ISSUER TOKEN [AUDIENCE]
 
-Prints the claims and ends with 0, or says why not and ends with 1. The audience is the issuer unless told otherwise.
-Needs PyJWT[crypto].
+Prints the claims and exits with 0, or prints the reason for the refusal and exits with 1. By default the audience is
+the issuer. Needs PyJWT[crypto].
 """
 
 import json
@@ -21,7 +21,7 @@ def verify(issuer, token, audience):
 
     # A refresh token or an ID token must not pass for an access token (RFC 9068, section 4).
     if jwt.get_unverified_header(token).get("typ", "").lower() != "at+jwt":
-        raise ValueError("this is no access token")
+        raise ValueError("this is not an access token")
 
     key = jwt.PyJWKClient(metadata["jwks_uri"], timeout=10).get_signing_key_from_jwt(token)
     claims = jwt.decode(
@@ -33,9 +33,9 @@ def verify(issuer, token, audience):
         audience=audience,
         options={"require": ["iss", "aud", "exp", "iat", "sub"]},
     )
-    # PyJWT reads digits in quotes as a number; RFC 7519, section 2, wants the number itself.
+    # PyJWT reads digits in quotes as a number; RFC 7519, section 2, requires a number.
     if not isinstance(claims["exp"], (int, float)):
-        raise ValueError("the expiry is no number")
+        raise ValueError("the expiry is not a number")
     return claims
 
 

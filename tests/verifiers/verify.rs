@@ -1,13 +1,13 @@
-//! Verifies an access token, knowing nothing but the issuer's URL.
+//! Verifies an access token with only the issuer's URL.
 //!
 //!     cargo run --example verify ISSUER TOKEN [AUDIENCE]
 //!
-//! Prints the claims and ends with 0, or says why not and ends with 1. The audience is the issuer unless told
-//! otherwise. Needs jsonwebtoken, ureq and serde, and nothing of vestibule's: it stands for a back end elsewhere.
+//! Prints the claims and exits with 0, or prints the reason for the refusal and exits with 1. By default the audience
+//! is the issuer. Needs jsonwebtoken, ureq and serde, but no code of vestibule: it stands for an independent back end.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is somebody else's program: it reads its arguments and tokens by itself"
+    reason = "this stands for an independent program, which reads its arguments and tokens by itself"
 )]
 
 use std::error::Error;
@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What the issuer's metadata says that matters here.
+/// The members of the issuer's metadata that are used here.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Fetches the keys and checks the token with them. A service keeps them for 300 s instead.
+/// Fetches the keys and checks the token with them. A service would cache them for 300 s.
 fn verify(issuer: &str, token: &str, audience: &str) -> Result<Value, Box<dyn Error>> {
     let metadata: Metadata = fetch(&format!("{issuer}/.well-known/openid-configuration"))?;
     if metadata.issuer != issuer {

@@ -1,5 +1,5 @@
-// Every page for people who use a keyboard, a screen reader, a narrow screen or a dark one: axe-core finds nothing
-// wrong, nothing is wider than the screen, what is pressed is large enough.
+// Every page with a keyboard, with a screen reader, on a narrow screen and in dark mode: axe-core finds no violations,
+// nothing is wider than the screen, buttons and links are large enough.
 
 import assert from 'node:assert/strict';
 
@@ -8,10 +8,10 @@ import { PASSWORD } from './person.mjs';
 import { world } from './world.mjs';
 
 const story = world();
-// The policy keeps axe-core out, as it should. Everything else is tested with it.
+// The content security policy blocks axe-core, as it should, so it is off here. All other tests run with it.
 const OPEN = { bypassCSP: true };
 
-/** Looks at the present page: narrow and light, wide and dark. */
+/** Checks the current page: narrow and light, wide and dark. */
 async function inspect(person, place) {
   for (const [width, colorScheme] of [
     [320, 'light'],
@@ -55,7 +55,7 @@ story(
 );
 
 story(
-  'the pages of those who are not signed in',
+  'the pages without a session',
   async (person) => {
     for (const [name, heading] of [
       ['login', 'Sign in'],
@@ -109,7 +109,7 @@ story(
 );
 
 story(
-  'the pages of those who are signed in',
+  'the pages with a session',
   async (person) => {
     await person.signUp();
     for (const tab of ['Profile', 'Security', 'Sessions', 'Activity', 'Token']) {
@@ -146,7 +146,7 @@ story('with a keyboard alone', async (person) => {
   await keyboard.type(PASSWORD);
   await keyboard.press('Enter');
   await person.at('Your second factor');
-  // The page announces itself, and the field is next.
+  // The heading has the focus, so that a screen reader announces the page. The field is next.
   assert.equal(await focused(), 'Your second factor');
   await keyboard.press('Tab');
   assert.equal(await focused(), 'code');

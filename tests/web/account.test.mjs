@@ -1,4 +1,4 @@
-// What people do with their account once they are signed in.
+// The account pages of a signed-in user.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { world } from './world.mjs';
 
 const story = world();
 
-/** Answers the question that comes before a sensitive change. */
+/** Enters the proof that a sensitive change requires. */
 async function proveOnceMore(person, { code }) {
   const dialog = person.page.getByRole('dialog');
   await dialog.getByRole('heading', { name: 'Is it you?' }).waitFor();
@@ -80,7 +80,7 @@ story('without a session the page that confirms an address asks for the password
   await person.at('Your address is confirmed');
 });
 
-story('who thinks better of it changes nothing', async (person) => {
+story('a cancelled dialog changes nothing', async (person) => {
   await person.signUp();
   await person.service.advance(600);
   await person.fill('New e-mail address', 'other@example.com');
@@ -89,7 +89,7 @@ story('who thinks better of it changes nothing', async (person) => {
   await dialog.waitFor();
   await person.page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
-  // A closed dialog is none any more a moment before the form hears of it.
+  // The form reacts a moment after the dialog is closed.
   await person.page.getByRole('button', { name: 'Change the address', disabled: false }).waitFor();
   assert.equal(await person.page.getByLabel('New e-mail address').inputValue(), 'other@example.com');
   assert.deepEqual(await person.service.call('GET', '/dev/outbox?to=other%40example.com'), []);
@@ -100,7 +100,7 @@ story('user name and language of mails', async (person) => {
   const name = person.part('User name');
   await person.fill('User name', 'x', name);
   await person.press('Save', name);
-  await person.sees('Please give 3 to 32 letters');
+  await person.sees('Please enter 3 to 32 letters');
   await person.fill('User name', 'Jo.Doe', name);
   await person.press('Save', name);
   await name.getByText('Saved.').waitFor();
@@ -126,7 +126,7 @@ story('the password is changed, and other devices are signed out', async (person
   await person.fill('New password', 'heftklammer im regen');
   await person.press('Change the password');
   await person.sees('The current password is wrong.');
-  // The proof of the sign-in is too old by then, so the page asks for a code as well.
+  // The proof of the sign-in is too old now, so the page asks for a code as well.
   await person.service.advance(600);
   await person.fill('Current password', PASSWORD);
   await person.press('Change the password');
@@ -147,7 +147,7 @@ story('the authenticator is replaced', async (person) => {
   await person.follow('Replace the authenticator');
   await person.at('Authenticator app');
   await person.press('Show the QR code');
-  // The password would be a right proof, and renew nothing.
+  // The password would be a right proof, but not one that this change accepts.
   await person.page.getByRole('dialog').getByRole('button', { name: 'Use a recovery code' }).waitFor();
   assert.equal(await person.page.getByRole('button', { name: 'Use your password' }).count(), 0);
   await proveOnceMore(person, { code: await person.code() });
@@ -158,7 +158,7 @@ story('the authenticator is replaced', async (person) => {
   await person.fill('Code that the app shows', await person.code(secret));
   await person.press('Confirm');
   await person.at('Security');
-  await person.sees('Your new authenticator counts from now on.');
+  await person.sees('Your new authenticator is now active.');
   await person.signOut();
   person.secret = secret;
   await person.logIn();
@@ -168,7 +168,7 @@ story('new recovery codes take the place of the old ones', async (person) => {
   await person.signUp();
   await person.service.advance(600);
   await person.follow('Security');
-  await person.press('Make new recovery codes');
+  await person.press('Create new recovery codes');
   await proveOnceMore(person, { code: await person.code() });
   await person.at('Recovery codes');
   const codes = await person.page.locator('ol.codes li').allInnerTexts();
@@ -270,14 +270,14 @@ story('the token page shows what stands in it and what the service says', async 
   const raw = await person.page.locator('pre').innerText();
   const [, claims] = raw.split('.');
   assert.equal(JSON.parse(Buffer.from(claims, 'base64url')).iss, person.service.url);
-  // Time goes on for the service only: it no longer takes the token, and gives another.
+  // Time advances for the service only: it no longer accepts the token, and issues another.
   await person.service.advance(900);
   await person.press('Ask again');
   await person.page.getByText('not valid', { exact: true }).waitFor();
   await person.press('Get a new token');
   await person.page.getByText('valid', { exact: true }).waitFor();
   assert.notEqual(await person.page.locator('pre').innerText(), raw);
-  // A session that ended elsewhere is seen at once.
+  // The page sees at once that its session was ended elsewhere.
   const other = await meet();
   Object.assign(other, { email: person.email, secret: person.secret });
   await other.logIn();

@@ -1,4 +1,4 @@
-// Deployments with a name, a picture and a colour of their own.
+// Deployments with a custom name, logo and colour.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ writeFileSync(
   `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><script>document.title = 'ran'</script>
    <rect width="80" height="40" fill="#fc0"/></svg>`,
 );
-// The policy keeps axe-core out, as it should.
+// The content security policy blocks axe-core, as it should, so it is off here.
 const OPEN = { bypassCSP: true };
 
 // Yellow cannot be read on white, and navy cannot be read on black.
@@ -57,7 +57,7 @@ for (const [colour, name] of [
     story('runs nothing that is in its picture', async (person) => {
       await person.page.goto(person.service.page('logo'));
       assert.notEqual(await person.page.title(), 'ran');
-      // The browser complains of the script, once, and of nothing else.
+      // The browser reports the blocked script, once, and nothing else.
       const [complaint, ...others] = person.faults.splice(0);
       assert.match(complaint, /Blocked script execution in '.*\/account\/logo'/);
       assert.deepEqual(others, []);

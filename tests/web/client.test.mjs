@@ -53,7 +53,7 @@ test('a native app registers, restarts, steps up and logs out', async () => {
   await assert.rejects(whoAmI(restarted), ({ problem }) => problem.code === 'invalid_refresh_token');
 });
 
-test('a server-rendered app signs people in, with their own address', async () => {
+test('a server-rendered app signs users in, with their own address', async () => {
   const [native, { open, postLogin, postCode }] = [await load('recipe-2'), await load('recipe-3')];
   let secret = '';
   const email = 'server@example.com';
@@ -94,7 +94,7 @@ test('an address is confirmed with the session, and with the password where ther
   }
 });
 
-test('errors are told apart by their code', async () => {
+test('errors are distinguished by their code', async () => {
   const { Vestibule, VestibuleError } = await load('vestibule');
   const client = new Vestibule(service.url, { refreshTokens: keystore() });
   const wrong = client.call('post', '/login', { email: 'nobody@example.com', password: 'x' });

@@ -31,7 +31,7 @@ story(
 );
 
 story(
-  'a language that there is not is English',
+  'a language without texts becomes English',
   async (person) => {
     await person.go('login');
     await person.at('Sign in');
@@ -66,7 +66,7 @@ story(
       await person.follow(tab);
       await person.at(tab);
       await person.sees(text);
-      // A key that has no text would be shown itself.
+      // A key without a text would be shown as it is.
       const shown = await person.page.locator('body').innerText();
       assert.doesNotMatch(shown, /\b(event|claim|header|factor|problem|device|\w+_\w+)\.[a-z_]+/);
     }

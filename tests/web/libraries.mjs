@@ -1,4 +1,4 @@
-// The libraries that other people wrote, from where scripts/test installs them.
+// Third-party libraries, from where scripts/test installs them.
 
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -13,5 +13,5 @@ export const { generateSync } = load('otplib');
 export const { PNG } = load('pngjs');
 const decoder = load('jsqr');
 export const jsQR = decoder.default ?? decoder;
-/** The script of axe-core, for pages. */
+/** The script of axe-core, to run in pages. */
 export const AXE = load('axe-core').source;

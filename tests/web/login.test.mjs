@@ -1,4 +1,4 @@
-// Signing in: password or mail, then an authenticator, a recovery code or a mailed code; and what goes wrong.
+// Signing in: password or mail, then an authenticator, a recovery code or a mailed code; and its errors.
 
 import assert from 'node:assert/strict';
 
@@ -22,8 +22,8 @@ story('with password and authenticator', async (person) => {
   assert.equal(await field.getAttribute('inputmode'), 'numeric');
   await field.fill('12345');
   await person.press('Sign in');
-  await person.sees('That is not what a code looks like.');
-  // As authenticators show it, and as it is pasted out of a message: with a no-break space and bidi marks.
+  await person.sees('This does not look like a code.');
+  // As authenticators show a code, and as it is pasted from a message: with a no-break space and bidi marks.
   const code = await person.code();
   await person.context.grantPermissions(['clipboard-read', 'clipboard-write']);
   const pasted = `\u2066${code.slice(0, 3)}\u00a0${code.slice(3)}\u2069 `;
@@ -34,7 +34,7 @@ story('with password and authenticator', async (person) => {
   await person.at('Profile');
 });
 
-story('leads to the page that was wanted', async (person) => {
+story('leads to the page that was requested', async (person) => {
   await person.signUp();
   await person.signOut();
   await person.go('sessions');
@@ -45,7 +45,7 @@ story('leads to the page that was wanted', async (person) => {
   await person.fill('Code', await person.code());
   await person.press('Sign in');
   await person.at('Sessions');
-  // The next to sign in may be somebody else.
+  // Another user may sign in next, so the requested page is forgotten.
   await person.signOut();
   await person.logIn();
 });
@@ -58,7 +58,7 @@ story('with a mail in the place of the password', async (person) => {
   await person.at('Sign in by mail');
   await person.fill('E-mail address', person.email);
   await person.press('Send the mail');
-  await person.at('Look at your mail');
+  await person.at('Check your mail');
   const { link } = await person.service.message(person.email, 'magic_link');
   await person.page.goto(link);
   await person.sees('You followed the link in our mail.');
@@ -77,12 +77,12 @@ story('with a mail in the place of the password', async (person) => {
   await person.at('Sign in by mail');
 });
 
-story('a mail to sign in is of use to whoever signs out first', async (person) => {
+story('a signed-in user has to sign out to use a mail to sign in', async (person) => {
   await person.signUp();
   await person.proveAddress();
   await person.service.call('POST', '/magic-link', { email: person.email });
   await person.page.goto((await person.service.message(person.email, 'magic_link')).link);
-  await person.sees('You are signed in already.');
+  await person.sees('You are already signed in.');
   await person.press('Sign out', person.page.locator('main'));
   await person.sees('You followed the link in our mail.');
   await person.press('Sign in');
@@ -130,7 +130,7 @@ story('with a mailed code and a texted one', async (person) => {
   const phone = person.part('Codes by text message');
   await person.fill('Mobile number', '12', phone);
   await person.press('Send a code to this number', phone);
-  await phone.getByText('Please give a mobile number').waitFor();
+  await phone.getByText('Please enter a mobile number').waitFor();
   const number = '+4915112345678';
   await person.fill('Mobile number', '\u202a+49\u00a0(0)\u00a0151\u2013123\u2013456\u201378\u202c', phone);
   await person.press('Send a code to this number', phone);
@@ -176,7 +176,7 @@ story('is cancelled', async (person) => {
   await person.signOut();
   await person.knock();
   await person.at('Your second factor');
-  await person.press('Cancel and sign in anew');
+  await person.press('Cancel and sign in again');
   await person.at('Sign in');
   await person.go('second-factor');
   await person.at('Nothing to confirm');
@@ -228,7 +228,7 @@ story('a forgotten password is replaced through the mail', async (person) => {
   await person.follow('Forgotten your password?');
   await person.fill('E-mail address', person.email);
   await person.press('Send the mail');
-  await person.at('Look at your mail');
+  await person.at('Check your mail');
   const { link } = await person.service.message(person.email, 'password_reset');
   await person.page.goto(link);
   await person.at('Choose a new password');
@@ -272,6 +272,6 @@ story('without the service it is said that it cannot be reached', async (person)
   await person.press('Sign in');
   await person.sees('The service cannot be reached.');
   await person.context.setOffline(false);
-  // The browser's own words for both.
+  // The browser's messages for both.
   person.faults = person.faults.filter((fault) => !/status of 500|ERR_INTERNET_DISCONNECTED/.test(fault));
 });

@@ -1,5 +1,5 @@
-// Somebody with a browser and a phone. What no page may do is looked for all the time: scripts that fail, complaints of
-// the browser, requests to anybody else.
+// A user with a browser and a phone. It records all the time what no page may cause: script errors, warnings of the
+// browser, requests to other hosts.
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { PNG, chromium, generateSync, jsQR } from './libraries.mjs';
 
 const EXECUTABLE =
   process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
-/** How the browser says that an answer was an error. The page's own business, and tested as such. */
+/** The browser's message for an error answer. Pages handle such answers, and other tests check how. */
 const ERROR_ANSWER = /^Failed to load resource: the server responded with a status of (4\d\d|503) /;
 
 export const PASSWORD = 'korrekt pferd batterie';
@@ -16,7 +16,7 @@ export const PASSWORD = 'korrekt pferd batterie';
 export async function openBrowser() {
   return chromium.launch({
     executablePath: EXECUTABLE,
-    // Chromium's sandbox does not work for root, who runs tests in containers.
+    // Chromium's sandbox does not work for root, as which tests run in containers.
     args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
   });
 }
@@ -114,7 +114,7 @@ export class Person {
     return generateSync({ secret, epoch: Math.floor(await this.service.now()) });
   }
 
-  /** Registers with the pages and comes out signed in. */
+  /** Registers with the pages and signs in. */
   async signUp() {
     await this.register();
     await this.at('Set up your second factor');
@@ -126,7 +126,7 @@ export class Person {
     await this.at('Profile');
   }
 
-  /** Asks for an account. */
+  /** Registers an account. */
   async register() {
     await this.go('register');
     await this.fill('E-mail address', this.email);
@@ -140,13 +140,13 @@ export class Person {
     await this.press('Finish');
   }
 
-  /** Says that the recovery codes are kept. */
+  /** Confirms that the recovery codes are saved. */
   async keepCodes() {
-    await this.page.getByLabel('I have kept these codes.').check();
+    await this.page.getByLabel('I have saved these codes.').check();
     await this.press('Continue');
   }
 
-  /** Proves the address, as by a press in another browser. */
+  /** Verifies the address, as from another browser. */
   async proveAddress() {
     const { token } = await this.service.message(this.email, 'email_verification');
     await this.service.call('POST', '/email/verify', { token, password: PASSWORD });

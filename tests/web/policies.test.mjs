@@ -1,4 +1,4 @@
-// Deployments that want something else than the defaults.
+// Deployments with policies other than the defaults.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
@@ -6,7 +6,7 @@ import { describe } from 'node:test';
 import { PASSWORD } from './person.mjs';
 import { world } from './world.mjs';
 
-describe('registration that only mail tells about', () => {
+describe('registration whose result is only mailed', () => {
   const story = world({ REGISTRATION: 'private' });
 
   story('sends new users to their mail, and then through the set-up', async (person) => {
@@ -18,7 +18,7 @@ describe('registration that only mail tells about', () => {
     await person.sees('You can choose a user name once you are signed in.');
     await person.fill('User name (optional)', '');
     await person.press('Create the account');
-    await person.at('Look at your mail');
+    await person.at('Check your mail');
     await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
     await person.fill('Password', PASSWORD);
     await person.press('Confirm the address');
@@ -41,10 +41,10 @@ describe('registration that is closed', () => {
   });
 });
 
-describe('addresses that must be proven', () => {
+describe('addresses that must be verified', () => {
   const story = world({ EMAIL_VERIFICATION: 'required' });
 
-  story('are, in another tab, and the set-up goes on where it was', async (person) => {
+  story('are verified in another tab, and the set-up continues', async (person) => {
     await person.register();
     await person.at('Set up your second factor');
     const secret = await person.scan();
@@ -90,7 +90,7 @@ describe('a second factor that is optional', () => {
     await person.fill('Password', PASSWORD, part);
     await person.fill('Code', await person.code(secret), part);
     await person.press('Remove the authenticator', part);
-    // Signed in with a password alone, the session has to show the second factor first.
+    // The session was signed in with a password only, so it has to step up with the second factor first.
     const dialog = person.page.getByRole('dialog');
     await dialog.waitFor();
     assert.ok(!(await dialog.getByRole('button', { name: 'Use your password' }).isVisible()));

@@ -1,4 +1,4 @@
-// The content security policy keeps strangers' code and addresses out, and the other tests would notice if it had to.
+// The content security policy blocks foreign code and requests. Every other test fails if a page violates it.
 
 import assert from 'node:assert/strict';
 
@@ -6,7 +6,7 @@ import { world } from './world.mjs';
 
 const story = world();
 
-/** Does something to the page, and returns what the browser had to say. */
+/** Changes the page, and returns what the browser reported. */
 async function complaints(person, damage) {
   await person.go('login');
   await person.at('Sign in');
@@ -21,7 +21,7 @@ story('inline scripts do not run', async (person) => {
     try {
       script.textContent = 'globalThis.stranger = true';
     } catch {
-      // No text becomes a script.
+      // Trusted types forbid it.
     }
     document.body.append(script);
   });
@@ -53,7 +53,7 @@ story('no page can put these into a frame', async (person) => {
     route.fulfill({ contentType: 'text/html', body: `<iframe src="${person.service.page('login')}"></iframe>` }),
   );
   await person.page.goto('https://stranger.example/');
-  // The browser shows an error of its own in its place.
+  // The browser shows its own error page instead.
   const [, frame] = person.page.frames();
   await frame.locator('h1').waitFor({ state: 'attached' });
   assert.equal(frame.url(), 'chrome-error://chromewebdata/');

@@ -1,4 +1,4 @@
-// The pages below a path of a host, behind a proxy that strips it. What they ask for outside of the path is answered 404 here.
+// The pages below a path of a host, behind a proxy that strips it. Requests outside of the path are answered with 404.
 
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
@@ -10,7 +10,7 @@ import { world } from './world.mjs';
 
 const PREFIX = '/some/auth';
 
-/** Paths that were asked for outside of the prefix. @type {string[]} */
+/** Requested paths outside of the prefix. @type {string[]} */
 const strays = [];
 
 /** @param {import('node:net').Server} server @returns {Promise<number>} */
@@ -63,7 +63,7 @@ story('signing up, reloading and signing in again stay below the path', async (p
 
   const [cookie] = await person.context.cookies(person.service.page());
   assert.equal(cookie.path, PREFIX);
-  // A reload has nothing but the cookie to go on with.
+  // A reload has only the cookie to continue with.
   await person.page.reload();
   await person.at('Profile');
   await person.go('security');
@@ -71,7 +71,7 @@ story('signing up, reloading and signing in again stay below the path', async (p
 
   const { link } = await person.service.message(person.email, 'email_verification');
   assert.ok(link.startsWith(`${person.service.url}/account/verify-email#token=`), link);
-  // Mail programs that look links up, and people who press twice, are told the same again.
+  // A link that is opened and confirmed twice gets the same answer again.
   for (let times = 0; times < 2; times += 1) {
     await person.page.goto(link);
     await person.press('Confirm the address');

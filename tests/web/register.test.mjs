@@ -1,4 +1,4 @@
-// Making an account: QR code, first code, recovery codes; and what a reload must not lose.
+// Registration: QR code, first code, recovery codes; and what a reload must not lose.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { world } from './world.mjs';
 
 const story = world();
 
-story('a new user registers, scans the code, and keeps the recovery codes', async (person) => {
+story('a new user registers, scans the code, and saves the recovery codes', async (person) => {
   await person.page.goto(`${person.service.url}/`);
   await person.at('Sign in');
   assert.equal(person.page.url(), person.service.page('login'));
@@ -54,7 +54,7 @@ story('a new user registers, scans the code, and keeps the recovery codes', asyn
   await person.at('Profile');
   await person.sees(person.email);
   await person.go('recovery-codes');
-  await person.sees('Recovery codes are shown once only');
+  await person.sees('Recovery codes are shown only once');
 });
 
 story('a reload loses neither the enrolment nor the recovery codes nor the sign-in', async (person) => {
@@ -97,7 +97,7 @@ story('another QR code takes the place of the first', async (person) => {
   await person.at('Recovery codes');
 });
 
-story('who comes back too late signs in with the password and goes on', async (person) => {
+story('after the login has expired, a user signs in with the password and continues', async (person) => {
   await person.register();
   await person.at('Set up your second factor');
   const secret = await person.scan();
@@ -106,7 +106,7 @@ story('who comes back too late signs in with the password and goes on', async (p
   await person.sees('This login has expired');
   await person.follow('Sign in again');
   await person.knock();
-  // The secret belongs to the login that made it; the new login makes its own.
+  // The secret belongs to the login that created it; the new login creates its own.
   await person.at('Set up your second factor');
   await person.confirm(await person.scan());
   await person.at('Recovery codes');
@@ -118,10 +118,10 @@ story('what cannot be taken is said at its field', async (person) => {
   await person.go('register');
   await person.fill('Password', PASSWORD);
   await person.press('Create the account');
-  await person.sees('Please give an e-mail address or a user name.');
+  await person.sees('Please enter an e-mail address or a user name.');
   for (const [email, text] of [
-    ['nonsense', 'Please give an e-mail address, such as jo@example.com.'],
-    [other, 'There is an account with this address already.'],
+    ['nonsense', 'Please enter an e-mail address, such as jo@example.com.'],
+    [other, 'There is already an account with this address.'],
   ]) {
     await person.fill('E-mail address', email);
     await person.press('Create the account');

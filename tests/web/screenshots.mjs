@@ -1,4 +1,4 @@
-// Makes the pictures in docs/screenshots: node tests/web/screenshots.mjs [DIRECTORY]
+// Takes the screenshots in docs/screenshots: node tests/web/screenshots.mjs [DIRECTORY]
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A service of a test's own: `vestibule dev` with a PostgreSQL of its own, on a port that the system picks.
+// A service for one test file: `vestibule dev` with its own PostgreSQL, on a port that the system picks.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -34,7 +34,7 @@ export async function startService(settings = {}) {
     });
     ended.then((status) => reject(new Error(`the service ended with ${status}:\n${said.join('\n')}`)));
   });
-  // It listens before it has looked at its database.
+  // It listens before its database is ready.
   while (!(await fetch(`${url}/health/ready`)).ok) await setTimeout(100);
   return new Service(url, async () => {
     child.kill('SIGTERM');
@@ -49,7 +49,7 @@ class Service {
     this.stop = stop;
   }
 
-  /** Returns a page's address. */
+  /** Returns the URL of a page. */
   page(name = '') {
     return `${this.url}/account/${name}`;
   }
@@ -65,7 +65,7 @@ class Service {
     return text && JSON.parse(text);
   }
 
-  /** Returns the newest message of a kind to somebody; waits until there is one. */
+  /** Returns the newest message of a kind to an address or number; waits until there is one. */
   async message(to, kind) {
     let found = [];
     for (let tries = 0; found.length === 0; tries += 1) {
@@ -77,7 +77,7 @@ class Service {
     return found.reduce((one, other) => (other.created_at >= one.created_at ? other : one));
   }
 
-  /** Lets time pass for the service. */
+  /** Advances the service's clock. */
   async advance(seconds) {
     await this.call('POST', '/dev/clock', { advance: seconds });
   }

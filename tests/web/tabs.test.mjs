@@ -1,4 +1,4 @@
-// Two tabs of one browser share a sign-in, and the cookie that carries it.
+// Two tabs of one browser share a session, and the cookie with its refresh token.
 
 import assert from 'node:assert/strict';
 
@@ -64,7 +64,7 @@ story('signing in in one signs in the other', async (person) => {
   await person.at('Profile', tab);
 });
 
-story('a tab does not act as somebody else who signed in behind its back', async (person) => {
+story('a tab does not act as another user who signed in elsewhere', async (person) => {
   await person.signUp();
   const post = (path, body) =>
     person.page.evaluate(
@@ -79,7 +79,7 @@ story('a tab does not act as somebody else who signed in behind its back', async
   await post('/2fa/verify', { pre_auth_token: other.pre_auth_token, code, delivery: 'cookie' });
   await person.service.advance(700);
   await person.follow('Sessions');
-  // Loaded anew, as whom the cookie is for.
+  // The page is reloaded, for the user of the cookie.
   await person.at('Sessions');
   await person.follow('Profile');
   await person.at('Profile');
@@ -101,7 +101,7 @@ story('back and forward lead through the pages', async (person) => {
   assert.equal(await person.page.title(), 'Security – account');
 });
 
-story('no script can read what keeps the session going', async (person) => {
+story('no script can read the tokens of the session', async (person) => {
   await person.signUp();
   const cookies = await person.context.cookies();
   assert.deepEqual(

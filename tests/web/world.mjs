@@ -6,8 +6,8 @@ import { Person, openBrowser } from './person.mjs';
 import { startService } from './service.mjs';
 
 /**
- * Makes the world of a file's tests, and returns how one is told: a story has a person in it, whose browser must have
- * had nothing to complain about in the end.
+ * Starts a service and a browser for a file's tests, and returns the function that defines a test: a story, with a user
+ * whose browser must not have reported any errors at the end.
  * @param {Record<string, string>} [settings] of the service
  * @param {(settings?: Record<string, string>) => Promise<any>} [start] starts the service
  */
@@ -27,7 +27,7 @@ export function world(settings, start = startService) {
   /**
    * @param {string} name
    * @param {(person: Person, meet: typeof meet) => Promise<void>} play
-   * @param {object} [options] of the person's browser
+   * @param {object} [options] of the user's browser
    */
   return function story(name, play, options) {
     test(name, { timeout: 120_000 }, async () => {
@@ -35,7 +35,7 @@ export function world(settings, start = startService) {
       try {
         await play(person, meet);
       } catch (error) {
-        // What the browser said is often why.
+        // The reports of the browser often show the cause.
         console.error(
           person.faults,
           person.page.url(),

@@ -1,11 +1,11 @@
 /**
- * The public API, as any client calls it. Nothing here knows who is signed in.
+ * Calls the public API, as any client does. Nothing here knows which user is signed in.
  */
 
-/** Where the API is: two above this file, so that the pages may live below any path. */
+/** The URL of the API: two levels above this file, so that the service can be served below any path. */
 const BASE = new URL('../../', import.meta.url);
 
-/** An error answer (RFC 9457), or none at all: then its code is `network`. */
+/** An error answer (RFC 9457). If there was no answer at all, its code is `network`. */
 export class Problem extends Error {
   /** @param {Record<string, any>} body @param {number} retryAfter seconds to wait, or 0 */
   constructor(body, retryAfter = 0) {
@@ -20,7 +20,7 @@ export class Problem extends Error {
   }
 }
 
-/** Somebody was asked for something on the way to a request, and thought better of it. */
+/** The user cancelled a dialog, so the request was not sent again. */
 export class Cancelled extends Error {}
 
 /**
@@ -44,7 +44,7 @@ export async function call(method, path, body, bearer) {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
-      // The refresh token's cookie comes and goes with requests to our own origin, and with no others.
+      // Only requests to the service's origin carry the cookie with the refresh token.
       credentials: 'same-origin',
       cache: 'no-store',
     });

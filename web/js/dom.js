@@ -1,15 +1,15 @@
 /**
- * Makes elements. Texts become text nodes and nothing else: no text that comes from anywhere can become markup.
+ * Makes elements. Strings become text nodes only, so no text can be interpreted as markup, wherever it comes from.
  */
 
 /** @typedef {Node | string | number | false | null | undefined} Leaf */
-/** @typedef {Leaf | Leaf[] | (Leaf | Leaf[])[]} Child lists may hold lists */
+/** @typedef {Leaf | Leaf[] | (Leaf | Leaf[])[]} Child lists may contain lists */
 
 /**
  * Makes an element.
  * @param {string} tag
- * @param {Record<string, any>} [attributes] `on` holds listeners by event; `true` sets an attribute, `false` and
- *   `undefined` leave it out.
+ * @param {Record<string, any>} [attributes] `on` contains listeners by event; `true` sets an attribute, `false` and
+ *   `undefined` omit it.
  * @param {...Child} children
  * @returns {any} an element of that tag
  */
@@ -25,7 +25,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Puts children in the place of what an element holds. @param {Element} element @param {...Child} children */
+/** Replaces the content of an element. @param {Element} element @param {...Child} children */
 export function fill(element, ...children) {
   element.replaceChildren(...nodes(children));
 }

@@ -1,5 +1,5 @@
 /**
- * Forms: fields with their labels, hints and faults; one submission at a time; what went wrong, said where it is.
+ * Forms: fields with labels, hints and errors. Only one submission runs at a time. Errors are shown at their field.
  */
 
 import { Cancelled, Problem } from './api.js';
@@ -14,7 +14,7 @@ import { fieldText, problemText } from './problems.js';
  * @property {HTMLElement} node
  * @property {HTMLInputElement | HTMLSelectElement} input
  * @property {(text: string) => void} blame
- * @property {boolean} draft whether what was typed survives a reload
+ * @property {boolean} draft whether its value survives a reload
  */
 
 let made = 0;
@@ -22,7 +22,7 @@ let made = 0;
 /**
  * Makes a field.
  * @param {object} options
- * @param {string} options.name of the API's member
+ * @param {string} options.name the API's member
  * @param {string} options.label
  * @param {string} [options.hint]
  * @param {string} [options.value]
@@ -72,11 +72,11 @@ export function emailField({ value, autocomplete = 'email', required = true, lab
   return field({ name: 'email', label, value, required, draft: true, attributes });
 }
 
-/** What keeps phones from correcting what is no word. */
+/** Stops phones from correcting names, codes and passwords as if they were words. */
 export const plain = { autocapitalize: 'none', autocorrect: 'off', spellcheck: 'false' };
 
 /**
- * Makes a field for a password, which can be looked at.
+ * Makes a field for a password, with a button that shows it.
  * @param {{name: string, label: string, autocomplete: 'current-password' | 'new-password', hint?: string}} options
  */
 export function passwordField({ name, label, autocomplete, hint }) {
@@ -93,7 +93,7 @@ export function passwordField({ name, label, autocomplete, hint }) {
 }
 
 /**
- * Makes a field for a code of a kind.
+ * Makes a field for a code.
  * @param {string} kind `totp`, `email`, `sms` or `recovery_code`
  * @param {string} [label]
  */
@@ -117,16 +117,16 @@ export function codeField(kind, label) {
 }
 
 /**
- * Makes a form. `submit` gets the values by name; what it returns, if anything, is said below the fields.
+ * Makes a form. `submit` gets the values by name; the text that it returns, if any, is shown below the fields.
  * @param {object} options
  * @param {(Field | Node)[]} options.fields
  * @param {string} options.button
  * @param {boolean} [options.primary] whether the button is the page's main one
  * @param {boolean} [options.danger]
- * @param {boolean} [options.reset] whether to empty the fields when all went well
+ * @param {boolean} [options.reset] whether to empty the fields after a success
  * @param {(values: Record<string, string>) => Promise<string | void>} options.submit
- * @param {(problem: Problem, values: Record<string, string>) => (string | Node | undefined)} [options.explain] says it
- *   in better words than the dictionary, or offers a way out
+ * @param {(problem: Problem, values: Record<string, string>) => (string | Node | undefined)} [options.explain] returns
+ *   a better text for a problem than the dictionary's, or a link that helps
  * @returns {HTMLFormElement}
  */
 export function form({ fields, button, primary = true, danger = false, reset = false, submit, explain }) {
@@ -138,7 +138,7 @@ export function form({ fields, button, primary = true, danger = false, reset = f
   const inputs = fields.filter(/** @returns {entry is Field} */ (entry) => !(entry instanceof Node));
   const element = h(
     'form',
-    // What is sent by a browser whose scripts failed must not end up in an address.
+    // If the scripts fail, the browser submits the form itself. With GET the values would be in the URL.
     { method: 'post', novalidate: true },
     alert,
     fields.map((entry) => (entry instanceof Node ? entry : entry.node)),
@@ -176,7 +176,7 @@ export function form({ fields, button, primary = true, danger = false, reset = f
     if (!(problem instanceof Problem)) throw problem;
     if (blameFields(problem, inputs, values)) return;
     fill(alert, explain?.(problem, values) ?? problemText(problem));
-    // A code that was wrong will not be right the next time.
+    // The same code would be wrong again.
     for (const { name, input } of inputs) if (name === 'code' && problem.code === 'invalid_code') input.value = '';
     const first = inputs.find(({ name }) => name === 'code' || /password/.test(name));
     if (problem.retryAfter > 0) wait(problem.retryAfter);
@@ -205,7 +205,7 @@ export function form({ fields, button, primary = true, danger = false, reset = f
   return element;
 }
 
-/** Tells whether what must be there is there, and says where it is not. @param {Field[]} inputs */
+/** Checks that all required fields are filled in, and marks those that are not. @param {Field[]} inputs */
 function complete(inputs) {
   const missing = inputs.filter(({ input }) => input.required && isEmpty(input));
   for (const { blame, input } of missing) blame(t(input.type === 'checkbox' ? 'field.unchecked' : 'field.missing'));
@@ -219,7 +219,7 @@ function isEmpty(input) {
 }
 
 /**
- * What was pasted around a name or a code does not belong to it; in a password everything counts.
+ * Removes spaces around a name or a code, which come from pasting. In a password every character counts.
  * @param {HTMLInputElement | HTMLSelectElement} input
  */
 function valueOf(input) {

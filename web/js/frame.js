@@ -1,5 +1,5 @@
 /**
- * What stands around every page: the name, the ways between the pages, signing out, the language.
+ * The frame of every page: the name, the navigation, the sign-out button, the choice of language.
  */
 
 import { Problem } from './api.js';
@@ -28,7 +28,7 @@ export function frame(name) {
   fill(footer, languages());
 }
 
-/** What the deployment is called. The service writes it into the document. @returns {string} */
+/** The name of the deployment. The service writes it into the document. @returns {string} */
 function appName() {
   const named = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="application-name"]'));
   return named?.content || location.hostname;
@@ -36,7 +36,7 @@ function appName() {
 
 /** @param {string} name */
 function tabs(name) {
-  // The page of the new authenticator belongs to the one that leads to it.
+  // The page of a new authenticator is reached from the security page, so that tab is highlighted.
   const shown = name === 'authenticator' ? 'security' : name;
   const entries = Object.entries(PAGES).filter(([, page]) => page.tab);
   return h(
@@ -52,7 +52,7 @@ function tabs(name) {
   );
 }
 
-/** Leaves the address as it is: its fragment belongs to links in mails. @param {MouseEvent} event */
+/** Does not change the URL: its fragment is reserved for the tokens of links in mails. @param {MouseEvent} event */
 function skip(event) {
   event.preventDefault();
   document.getElementById('main')?.focus();

@@ -1,8 +1,8 @@
 /**
- * What the pages say, in the reader's language.
+ * The texts of the pages, in the user's language.
  *
- * The language is what the reader chose here, else what the browser likes best. Both dictionaries have the same keys; a
- * test holds them to it.
+ * The language is the one that the user chose here, or else the first of the browser's languages that there is. Both
+ * dictionaries have the same keys; a test checks it.
  */
 
 import de from './texts/de.js';
@@ -10,7 +10,7 @@ import en from './texts/en.js';
 
 /** @typedef {'en' | 'de'} Language */
 
-/** The languages, each by its own name. @type {Record<Language, string>} */
+/** The languages, each under its name in that language. @type {Record<Language, string>} */
 export const LANGUAGES = { en: 'English', de: 'Deutsch' };
 /** @type {Record<Language, Record<string, string>>} */
 const DICTIONARIES = { en, de };
@@ -23,14 +23,14 @@ export function language() {
   return current;
 }
 
-/** Remembers a choice, for this browser. @param {Language} chosen */
+/** Changes the language and stores it in this browser. @param {Language} chosen */
 export function choose(chosen) {
   current = chosen;
   localStorage.setItem(CHOICE, chosen);
 }
 
 /**
- * Returns a text with its places filled.
+ * Returns a text with values in its placeholders.
  * @param {string} key
  * @param {Record<string, string | number>} [values]
  */
@@ -39,7 +39,7 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
 }
 
-/** Tells whether there is a text. @param {string} key */
+/** Returns whether there is a text. @param {string} key */
 export function has(key) {
   return Object.hasOwn(DICTIONARIES[current], key);
 }
@@ -54,18 +54,18 @@ export function plural(key, count) {
   return t(`${key}.${form}`, { count: new Intl.NumberFormat(current).format(count) });
 }
 
-/** Shows a moment. @param {string | number | null | undefined} moment RFC 3339, or milliseconds */
+/** Formats a time. @param {string | number | null | undefined} moment RFC 3339, or milliseconds */
 export function moment(moment) {
   if (moment === null || moment === undefined) return '–';
   return new Intl.DateTimeFormat(region(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
 }
 
-/** The language with the reader's region, where the browser tells one: it decides how dates are written. */
+/** The language with the user's region, if the browser has one: it decides how dates are written. */
 function region() {
   return navigator.languages.find((tag) => tag.split('-')[0].toLowerCase() === current) ?? current;
 }
 
-/** Shows how long something lasts: "2 minutes 5 seconds". @param {number} seconds */
+/** Formats a duration: "2 minutes 5 seconds". @param {number} seconds */
 export function duration(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));
   /** @type {[number, string][]} */

@@ -1,5 +1,5 @@
 /**
- * The start: finds out who is signed in, then shows the page of the address.
+ * The entry point: restores the session, then shows the page of the URL.
  */
 
 import { Problem } from './api.js';
@@ -13,12 +13,12 @@ import { again, follow, go, here, onNavigation } from './router.js';
 import { current, onChange, restore } from './session.js';
 
 const main = /** @type {HTMLElement} */ (document.getElementById('main'));
-/** Ends what the page that is shown has going, such as its countdown. */
+/** Stops the timers of the page that is shown, such as a countdown. */
 let leaving = new AbortController();
 let first = true;
 /** The name of the page that is shown. @type {string | undefined} */
 let shown;
-/** Said once, on top of the next page. @type {string | undefined} */
+/** Shown once, on top of the next page. @type {string | undefined} */
 let notice;
 
 async function show() {
@@ -44,10 +44,10 @@ async function show() {
   if (signal.aborted) return;
   fill(main, notice && h('p', { class: 'notice warn narrow', role: 'status' }, notice), content);
   notice = undefined;
-  // A new page is announced by its heading, as a browser announces a new document by its title.
+  // Screen readers announce the heading that gets the focus, as they announce the title of a new document.
   if (!first) main.querySelector('h1')?.focus({ preventScroll: true });
   else main.querySelector(/** @type {'input'} */ ('[data-focus]'))?.focus();
-  // Only a page that was there already is left where it was scrolled to.
+  // The scroll position is only preserved if the same page is shown again.
   if (!first && name !== shown) scrollTo(0, 0);
   first = false;
   shown = name;
@@ -90,9 +90,9 @@ onNavigation(show);
 document.addEventListener('click', follow);
 onChange((change) => {
   if (change === 'ended') notice = t('session.ended');
-  // Whoever signs out wants to go nowhere; the next to sign in here may be somebody else.
+  // After a sign-out the page is not stored as the next one: another user may sign in here next.
   if (change === 'out' && PAGES[here()]?.who === 'in') return go('login', { replace: true });
-  // A page with something half done is not taken away from whoever signed in elsewhere.
+  // After a sign-in in another tab, a page that needs no sign-in stays: it may contain unfinished input.
   if (change !== 'in' || PAGES[here()]?.who === 'out') again();
 });
 await start();

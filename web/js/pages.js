@@ -1,5 +1,5 @@
 /**
- * The pages, by the last part of their address. The service has the same list, and serves the same document for each.
+ * The pages, by the last part of their URL. The service has the same list, and serves the same document for each.
  */
 
 import { activity } from './views/activity.js';
@@ -22,13 +22,13 @@ import { verifyEmail } from './views/verify-email.js';
 
 /**
  * @typedef {object} Context
- * @property {AbortSignal} signal aborted when the page is left
+ * @property {AbortSignal} signal aborted when the user leaves the page
  *
  * @typedef {object} Page
  * @property {string} title the key of its title
  * @property {(context: Context) => Node | Promise<Node>} view
- * @property {'in' | 'out' | 'any'} [who] whom it is for: those who are signed in, those who are not; everybody
- * @property {boolean} [tab] whether it stands in the navigation
+ * @property {'in' | 'out' | 'any'} [who] which users see it: those who are signed in, those who are not, or all
+ * @property {boolean} [tab] whether it is in the navigation
  */
 
 /** @type {Record<string, Page>} */

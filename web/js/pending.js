@@ -1,5 +1,5 @@
 /**
- * A login between the two doors: begun with a password, a mail or a registration, ended by a code.
+ * A login that waits for its second factor: started by a password, a magic link or a registration, completed by a code.
  */
 
 import { forget, load, save } from './storage.js';
@@ -20,7 +20,7 @@ import { accept } from './session.js';
  * @property {string} token the pre-auth token
  * @property {number} until when it expires, in milliseconds
  * @property {Method[]} methods
- * @property {string} [method] what is asked for
+ * @property {string} [method] the second factor that the page asks for
  * @property {string} [email] the address, where one is known
  * @property {Enrolment} [totp]
  */
@@ -30,7 +30,7 @@ export function pending() {
   return load('pending');
 }
 
-/** Keeps what was learned on the way, for as long as the login lives. @param {Partial<Pending>} changes */
+/** Changes the stored login. It still expires at the same time. @param {Partial<Pending>} changes */
 export function amend(changes) {
   const entry = pending();
   if (entry) save('pending', { ...entry, ...changes }, entry.until);
@@ -41,7 +41,7 @@ export function abandon() {
 }
 
 /**
- * Takes the answer of the first door and returns the page to go to.
+ * Stores a login response and returns the page to go to.
  * @param {any} answer of `POST /login` or `POST /magic-link/verify`
  * @param {string} [email]
  */
@@ -65,13 +65,13 @@ export function enter(answer, email) {
   return enrolment ? 'set-up' : 'second-factor';
 }
 
-/** Begins with an account that was just made. @param {any} answer of `POST /register` @param {string} [email] */
+/** Starts the login of a new account. @param {any} answer of `POST /register` @param {string} [email] */
 export function enterNew(answer, email) {
   const { pre_auth_token: token, totp, expires_in: life } = answer;
   begin({ next: 'enrolment', token, methods: [], email, totp: needed(totp) }, life);
 }
 
-/** Returns what a page shows of an enrolment. @param {any} totp @returns {Enrolment} */
+/** Returns the members of an enrolment that a page shows. @param {any} totp @returns {Enrolment} */
 export function needed({ secret, otpauth_uri, qr_code }) {
   return { secret, otpauth_uri, qr_code };
 }

@@ -1,13 +1,12 @@
 /**
- * What an error means to the person who met it. The service's own sentences are for developers, and in English; what
- * decides is the problem's code.
+ * Explains errors to users, by the problem's code. The service's own texts are in English, and for developers.
  */
 
 import { duration, has, plural, t } from './i18n.js';
 
 /** @typedef {import('./api.js').Problem} Problem */
 
-/** Says what went wrong. @param {Problem} problem */
+/** Returns the text of a problem. @param {Problem} problem */
 export function problemText(problem) {
   const key = `problem.${problem.code}`;
   const text = has(key) ? t(key) : t('problem.internal_error');
@@ -28,7 +27,7 @@ function addition({ code, members, retryAfter }) {
 }
 
 /**
- * Says what is wrong with one field, if anything is.
+ * Returns what is wrong with a field, or `undefined`.
  * @param {Problem} problem
  * @param {string} name of the field
  * @param {Record<string, string>} values as they were sent
@@ -41,7 +40,7 @@ export function fieldText(problem, name, values) {
   if (problem.code === 'email_taken' && name === 'email') return t('problem.email_taken');
   if (problem.code === 'username_taken' && name === 'username') return t('problem.username_taken');
   if (!problem.errors.some(({ pointer }) => pointer === `/${name}`)) return undefined;
-  // Where addresses are kept secret, a name cannot come together with one.
+  // Where registration does not reveal taken addresses, a user name cannot be sent together with an address.
   if (name === 'username' && values.email && /^[a-z0-9][a-z0-9._-]{2,31}$/i.test(values.username)) {
     return t('field.username_later');
   }

@@ -1,27 +1,27 @@
 /**
- * Which page is shown. Addresses are real ones (`/account/login`), so that links, reload and the back button work.
+ * Which page is shown. Each page has a URL (`/account/login`), so that links, reloads and the back button work.
  */
 
-/** The pages' common beginning: the directory above this one's. */
+/** The common prefix of the pages' URLs: the directory above that of this file. */
 const HOME = new URL('../', import.meta.url);
 
 /** @type {() => void} */
 let show = () => {};
 
-/** Tells what shows the page of the present address. @param {() => void} shower */
+/** Sets the function that shows the page of the current URL. @param {() => void} shower */
 export function onNavigation(shower) {
   show = shower;
   addEventListener('popstate', show);
-  // A second mail's link differs from the first one's in its fragment only, and loads nothing.
+  // The link of a second mail differs from the first only in its fragment, so the browser loads no document.
   addEventListener('hashchange', show);
 }
 
-/** Returns the name of the present page. */
+/** Returns the name of the current page. */
 export function here() {
   return location.pathname.slice(HOME.pathname.length);
 }
 
-/** Returns a page's address. @param {string} page */
+/** Returns the path of a page. @param {string} page */
 export function href(page) {
   return new URL(page || '.', HOME).pathname;
 }
@@ -33,13 +33,13 @@ export function go(page, { replace = false } = {}) {
   show();
 }
 
-/** Shows the present page anew. */
+/** Shows the current page again. */
 export function again() {
   show();
 }
 
 /**
- * Follows our own links without loading a document, as long as the person wants no other tab.
+ * Follows links between the pages without loading a document, unless the user opens them in another tab.
  * @param {MouseEvent} event
  */
 export function follow(event) {

@@ -1,17 +1,18 @@
 /**
- * Who is signed in.
+ * The session of the signed-in user.
  *
- * The access token is in this page's memory and nowhere else. The refresh token is in a cookie that no script can read,
- * and all tabs share it: they refresh one after the other (Web Locks), and what browsers without locks do at the same
- * moment is what the service's grace for the predecessor is for. A tab that signs out tells the others.
+ * The access token is in this page's memory and nowhere else. The refresh token is in a cookie that no script can read.
+ * All tabs share the cookie, so they refresh one after the other (Web Locks). In browsers without locks two tabs may
+ * use the same refresh token: the service accepts the previous one for a short time. A tab that signs out notifies the
+ * others.
  */
 
 import { Problem, call } from './api.js';
 import { forgetAll } from './storage.js';
 
-/** Not a secret: says that a cookie may be there, so that a stranger's first visit asks for nothing in vain. */
+/** Not a secret: says that there may be a cookie, so that a first visit does not send a refresh that must fail. */
 const HINT = 'vestibule.signed-in';
-/** Seconds before its end at which an access token is no longer used. */
+/** An access token is not used during its last seconds. This is how many. */
 const MARGIN = 20;
 
 /**
@@ -19,7 +20,7 @@ const MARGIN = 20;
  * @property {string} accessToken
  * @property {number} until when the token is no longer used, by this machine's clock, in milliseconds
  * @property {number} ahead milliseconds by which the service's clock is ahead of this machine's
- * @property {any} about the session, as the API shows it
+ * @property {any} about the session, as the API returns it
  */
 
 /** @type {Session | undefined} */
@@ -35,15 +36,15 @@ export function current() {
   return session;
 }
 
-/** Calls back when somebody signs in in another tab, or out in any. @param {typeof listeners[number]} listener */
+/** Calls back after a sign-in in another tab, or a sign-out in any. @param {typeof listeners[number]} listener */
 export function onChange(listener) {
   listeners.push(listener);
 }
 
 /**
- * Takes new tokens.
+ * Stores new tokens.
  * @param {any} tokens a TokenResponse
- * @param {{begins?: boolean}} [how] whether they begin a session, which other tabs want to know
+ * @param {{begins?: boolean}} [how] whether they start a session; then the other tabs are notified
  */
 export function accept(tokens, { begins = false } = {}) {
   const now = Date.now();
@@ -57,7 +58,7 @@ export function accept(tokens, { begins = false } = {}) {
   if (begins) channel?.postMessage('in');
 }
 
-/** Finds out whether somebody is signed in, when a page is loaded. */
+/** Finds out whether a user is signed in, when a page is loaded. */
 export async function restore() {
   if (localStorage.getItem(HINT) === null) return;
   try {
@@ -68,7 +69,7 @@ export async function restore() {
 }
 
 /**
- * Sends a request as whoever is signed in. A token that has expired meanwhile is replaced, once.
+ * Sends a request as the signed-in user. An access token that has expired is replaced, once.
  * @param {string} method @param {string} path @param {object} [body]
  */
 export function authorized(method, path, body) {
@@ -76,8 +77,8 @@ export function authorized(method, path, body) {
 }
 
 /**
- * Adds a proof to the session and takes its new tokens. No other tab refreshes meanwhile: the service refuses the refresh
- * token from before the step-up, and the cookie with the new one comes with the answer.
+ * Adds a proof to the session and stores its new tokens. No other tab may refresh meanwhile: the service refuses the
+ * refresh token from before the step-up, and the cookie with the new one is set by the answer.
  * @param {object} proof
  * @returns {Promise<void>}
  */
@@ -86,7 +87,7 @@ export function stepUp(proof) {
 }
 
 /**
- * Sends a request with the access token, and once more with another one if the first has ended.
+ * Sends a request with the access token, and once more with a new one if the service no longer accepts the first.
  * @template T
  * @param {(accessToken: string | undefined) => Promise<T>} send
  * @returns {Promise<T>}
@@ -102,7 +103,7 @@ async function withToken(send) {
   }
 }
 
-/** Ends the session. What the server does not hear, because it is away, is told and can be tried again. */
+/** Ends the session. If the service cannot be reached, this throws, and the user can try again. */
 export async function signOut() {
   try {
     await authorized('POST', 'logout', {});
@@ -112,14 +113,14 @@ export async function signOut() {
   drop();
 }
 
-/** Forgets a session that is over, such as that of an account that was deleted. */
+/** Forgets a session that has ended, such as that of a deleted account. */
 export function drop() {
   forgetAll();
   leave('out');
   channel?.postMessage('out');
 }
 
-/** Has the service make new tokens now. */
+/** Gets new tokens now. */
 export function renew() {
   return refresh();
 }
@@ -145,8 +146,9 @@ function refresh() {
 }
 
 /**
- * Somebody else signed in, in a page that did not tell: the cookie is theirs now. What this tab shows, keeps and was about to
- * ask for is the other person's, so it is loaded anew; nothing goes on meanwhile.
+ * Another user signed in, in a page that did not notify this one: the cookie is theirs now. What this tab shows, stores
+ * and requests belongs to the previous user, so the page is reloaded. The promise never resolves, so that nothing that
+ * waits for it runs until then.
  * @returns {Promise<never>}
  */
 function beginAnew() {
@@ -160,7 +162,7 @@ function subject(accessToken) {
   return decode(accessToken)?.claims?.sub;
 }
 
-/** Does something while no other tab does the same. @param {() => Promise<void>} work @returns {Promise<void>} */
+/** Runs work while no other tab does the same. @param {() => Promise<void>} work @returns {Promise<void>} */
 async function inTurn(work) {
   if ('locks' in navigator) await navigator.locks.request('vestibule.refresh', work);
   else await work();
@@ -186,7 +188,7 @@ function issuedAt(accessToken, otherwise) {
 }
 
 /**
- * Reads a JWT without verifying it: for showing, never for deciding.
+ * Decodes a JWT without verifying it: for display only, not for decisions.
  * @param {string} token
  * @returns {{header: any, claims: any} | undefined}
  */
@@ -207,7 +209,7 @@ channel?.addEventListener('message', ({ data }) => {
     forgetAll();
     leave('out');
   }
-  // Without a look at the hint: what another tab stores may arrive after its message.
+  // This does not check the hint: what another tab writes to localStorage may arrive after its message.
   if (data === 'in' && !session)
     refresh().then(
       () => session && tell('in'),

@@ -1,5 +1,5 @@
 /**
- * Asks for one more proof, where a request requires a recent one (RFC 9470), and sends the request again.
+ * If a request requires a recent proof (RFC 9470), asks for one and sends the request again.
  */
 
 import { Cancelled, Problem } from './api.js';
@@ -9,8 +9,8 @@ import { t } from './i18n.js';
 import { authorized, stepUp } from './session.js';
 
 /**
- * Sends a request; where it requires a recent proof, asks for one and sends it again. Where one proof is not enough, the
- * second answer asks for the other.
+ * Sends a request. If it requires a recent proof, asks for one and sends the request again. If that proof is not
+ * enough, the second answer demands the other one.
  * @param {string} method @param {string} path @param {object} [body]
  */
 export async function sensitive(method, path, body) {
@@ -24,12 +24,12 @@ export async function sensitive(method, path, body) {
 }
 
 /**
- * Asks for what an error demands. An error that demands no proof, or none that the account has, is thrown on.
+ * Asks for the proof that an error demands. Rethrows other errors, and those that the account has no proof for.
  * @param {unknown} demand
  */
 export async function prove(demand) {
   if (!(demand instanceof Problem) || demand.code !== 'insufficient_user_authentication') throw demand;
-  // The service names the proofs that help: the others would be right, and renew nothing.
+  // The service names the accepted methods. Another method could be right, but would not satisfy this demand.
   const ways = demand.members.accepted_methods;
   if (ways.length === 0) throw demand;
   await new Promise((resolve, reject) => open(ways, resolve, () => reject(new Cancelled())));

@@ -1,4 +1,4 @@
-//! The table of requirements in SECURITY.md is whole, and the tests that it names exist.
+//! The table of requirements in SECURITY.md is complete, and the tests that it names exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ fn every_row_names_a_test_that_exists_or_says_that_there_is_nothing_to_test() {
     }
 }
 
-/// Tells whether a test of this path stands in `tests/it` or `src`.
+/// Returns whether a test of this path exists in `tests/it` or `src`.
 fn exists(path: &str) -> bool {
     let Some((module, name)) = path.rsplit_once("::") else {
         return false;

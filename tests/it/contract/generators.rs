@@ -1,6 +1,6 @@
-//! Programs that generate clients, or import the document, understand every shape of it.
+//! Programs that generate clients or import the document understand all of its schemas.
 //!
-//! Each rule here holds over the whole document, since a generator stumbles over one place as over ten.
+//! Each rule is checked over the whole document: a generator fails on a single violation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ fn walk(value: &Value, path: &mut Vec<String>, look: &mut impl FnMut(&[String], 
         _ => return,
     };
     for (name, value) in inner {
-        // Examples are data: their members are no keywords.
+        // Examples are data: their members are not keywords.
         if name == "example" || name == "examples" {
             continue;
         }
@@ -43,7 +43,7 @@ fn each_object(document: &Value, mut look: impl FnMut(&[String], &Value)) {
     walk(document, &mut Vec::new(), &mut look);
 }
 
-/// Tells whether a path is that of a named shape.
+/// Returns whether a path is that of a named schema.
 fn is_named(path: &[String]) -> bool {
     path.len() == 3 && path[..2] == ["components", "schemas"]
 }
@@ -65,7 +65,7 @@ fn shapes_are_not_composed_of_others() {
     });
 }
 
-/// A shape without a name gets one from its place, such as `Login200ResponseOneOf1`, which the next change moves.
+/// Generators name an inline schema by its place, such as `Login200ResponseOneOf1`, and the next change renames it.
 #[test]
 fn every_object_and_every_set_of_words_has_a_name() {
     let document = parsed();
@@ -114,7 +114,7 @@ fn required(shape: &Value) -> BTreeSet<&str> {
     names.filter_map(Value::as_str).collect()
 }
 
-/// Collects the names of the shapes that a value refers to, also through others.
+/// Collects the names of the schemas that a value refers to, also indirectly.
 fn reachable(document: &Value, from: &Value, names: &mut BTreeSet<String>) {
     let mut next = Vec::new();
     each_object(from, |_, value| {
@@ -129,7 +129,7 @@ fn reachable(document: &Value, from: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// In an answer a missing member and a null one would be two ways to say the same, and a client had to look for both.
+/// A missing member and a null one would mean the same, and a client would have to check for both.
 #[test]
 fn a_member_of_an_answer_is_always_there_or_never_null() {
     let document = parsed();
@@ -155,7 +155,7 @@ fn operations(document: &Value) -> impl Iterator<Item = &Value> {
     paths.flat_map(|item| item.as_object().unwrap().values())
 }
 
-/// Generated functions are called by the operation's id, and files or classes by the tag.
+/// Generated functions are named by the operation's id, and files or classes by its tag.
 #[test]
 fn operations_have_plain_ids_and_one_declared_tag() {
     let document = parsed();
@@ -176,11 +176,11 @@ fn operations_have_plain_ids_and_one_declared_tag() {
         assert_eq!(own.len(), 1, "{id}");
         assert!(tags.contains(&&own[0]), "{id}");
     }
-    // Languages write the words in a row, so two ids must not differ by their underscores alone.
+    // Languages with camel case drop the underscores, so two ids must not differ by underscores alone.
     assert!(ids.values().all(|count| *count == 1), "{ids:?}");
 }
 
-/// Answers that may be of several media types would make two types of one shape.
+/// An answer of several media types would be generated as two types of one schema.
 #[test]
 fn an_answer_has_one_media_type_and_a_shape() {
     let document = parsed();
@@ -214,7 +214,7 @@ fn the_words_that_programs_switch_on_are_listed() {
     );
 }
 
-/// The shape is written by hand beside the type that tokens are made of, and says no more and no less.
+/// This schema is written by hand, beside the type that tokens are made of. The two have the same members.
 #[test]
 fn the_claims_are_described_as_they_are_written() {
     let document = parsed();
@@ -247,7 +247,7 @@ fn the_claims_are_described_as_they_are_written() {
     assert_eq!(known, properties.keys().collect::<Vec<_>>());
 }
 
-/// What an example says has to be what the shape says, since mock servers answer with it.
+/// An example must match its schema, since mock servers answer with it.
 #[test]
 fn the_examples_have_the_members_of_their_shapes() {
     let document = parsed();

@@ -1,4 +1,5 @@
-//! What must hold across the whole: routes, document and tests agree; guards guard; arrows point down.
+//! What must hold across the whole service: routes, document and tests agree; every route is guarded; layers are
+//! respected.
 
 mod asvs;
 mod coverage;

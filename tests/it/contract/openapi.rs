@@ -1,4 +1,4 @@
-//! The OpenAPI document is complete, and the committed one is the one that the program prints.
+//! The OpenAPI document is complete, and the committed file is what the program prints.
 
 use std::path::Path;
 
@@ -25,7 +25,10 @@ fn every_operation_is_described_in_full() {
                 let text = operation[member].to_string();
                 assert!(text.len() > 4, "{name} has no {member}");
             }
-            assert!(operation["security"].is_array(), "{name} does not say who may call it");
+            assert!(
+                operation["security"].is_array(),
+                "{name} does not say which clients may call it"
+            );
             if let Some(body) = operation.get("requestBody") {
                 assert_eq!(body["required"], true, "{name}");
                 check_example(&document, &name, &body["content"]["application/json"]);
@@ -69,7 +72,7 @@ fn every_member_of_every_shape_is_described() {
     }
 }
 
-/// Returns the members of a shape, also of one that adds some to another's.
+/// Returns the members of a schema, also of one that extends another.
 fn members(schema: &Value) -> Vec<(&String, &Value)> {
     let own = schema["properties"].as_object().into_iter().flatten();
     let parts = schema["allOf"].as_array().into_iter().flatten();

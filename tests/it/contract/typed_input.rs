@@ -1,5 +1,5 @@
-//! What people type and programs write is read by one rule at every door: what stands around and between the characters of
-//! a code, and the script of its digits, make no difference.
+//! All input that users type and programs write is read by the same rules on every route: characters around or between
+//! those of a code, and the script of its digits, make no difference.
 
 use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
@@ -11,10 +11,10 @@ use crate::support::app::{TestApp, service_client_id};
 
 const ALL: &[(&str, &str)] = &[("SECOND_FACTORS", "totp,email,sms")];
 
-/// Ways in which six or eight digits are copied.
+/// The number of ways in which six or eight digits are copied.
 const COPIES: usize = 6;
 
-/// Returns digits as a mail program, a spreadsheet or a keyboard of another script gives them.
+/// Returns digits as a mail program, a spreadsheet or a keyboard of another script produces them.
 fn copied(digits: &str, way: usize) -> String {
     let script = |zero: u32| -> String {
         let digit = |digit: char| char::from_u32(zero + digit.to_digit(10).unwrap()).unwrap();
@@ -182,7 +182,7 @@ async fn what_was_pasted_around_an_address_or_a_name_is_no_part_of_it() {
         let mut body = identifier;
         body["password"] = PASSWORD.into();
         app.post("/login", &body).await.expect(200);
-        // Of a password every character counts.
+        // In a password every character counts.
         body["password"] = format!("{PASSWORD} ").into();
         app.post("/login", &body)
             .await
@@ -346,7 +346,7 @@ async fn a_cookie_is_refreshed_without_a_body() {
         .await;
     let next = answer.expect(200);
     let cookie = next.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    // A body is still one of JSON and nothing else.
+    // Only JSON is accepted as a body all the same.
     let form = request()
         .insert_header((header::COOKIE, cookie.as_str()))
         .insert_header((header::CONTENT_TYPE, "text/plain"))

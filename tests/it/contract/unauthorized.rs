@@ -1,6 +1,6 @@
 //! Every guarded route refuses every kind of bad token.
 //!
-//! The loop reads the table of routes, so a new route is covered the moment it is in the table.
+//! The loop reads the table of routes, so a new route is covered as soon as it is in the table.
 
 use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
@@ -24,7 +24,7 @@ async fn routes_for_signed_in_users_accept_only_live_access_tokens_of_ours() {
     let for_signed_in = [Access::AccessToken, Access::RecentAuthentication];
     let routes = ROUTES.iter().filter(|route| for_signed_in.contains(&route.access));
     for (number, route) in routes.enumerate() {
-        // A person each: some of these end what the token stands for.
+        // Each route gets its own user: some requests end the session of the token.
         let person = Person::sign_up(&app, &format!("jo{number}@example.com")).await;
         let good = call(&app, route, Some(&person.access_token)).await;
         assert_ne!(good.status.as_u16(), 401, "{} refuses a good token", route.path);
@@ -61,7 +61,7 @@ async fn routes_for_pending_logins_accept_only_live_pre_auth_tokens() {
                 .expect_problem(401, "invalid_pre_auth_token");
         }
         let bad = bad_access_tokens(&app, &signed_in).await;
-        // Here a live pre-auth token is a good one.
+        // Here a live pre-auth token is accepted.
         for (name, token) in bad.into_iter().filter(|(name, _)| *name != "a pre-auth token") {
             let answer = call(&app, route, Some(&token)).await;
             assert_eq!(answer.status.as_u16(), 401, "{name}");
@@ -89,8 +89,8 @@ async fn sensitive_changes_want_a_recent_proof_of_all_factors() {
     }
 }
 
-/// Several tokens of one session are good at the same time. What one of them proved, no other one may use: neither its
-/// time nor its level.
+/// Several tokens of one session are valid at the same time. A token must not profit from a proof of another token,
+/// neither from its time nor from its level.
 #[actix_web::test]
 async fn no_token_is_lifted_by_another_one_of_its_session() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,email")]).await;
@@ -109,7 +109,7 @@ async fn no_token_is_lifted_by_another_one_of_its_session() {
     app.clock.advance(301);
     let recovery = json!({"code": signed_in.recovery_codes[0]});
     let high = step_up(&app, &low, &recovery).await.expect(200).text("/access_token");
-    // By the proof that the stale token shows, too: only the time of it tells the two apart.
+    // The same factor as that of the stale token: only the time of the proof differs.
     let code = json!({"code": signed_in.person.code(&app)});
     let fresh = step_up(&app, &stale, &code).await.expect(200).text("/access_token");
 
@@ -154,7 +154,7 @@ async fn a_role_counts_while_both_the_token_and_the_account_have_it() {
     let assert_roles = async |token: &str, roles: &[&str]| {
         let validated = app.get_as("/token/validate", token).await.expect(200);
         assert_eq!(validated.header("x-auth-roles"), Some(roles.join(",").as_str()));
-        // No roles are no member.
+        // Without roles the member is missing.
         let said = (!roles.is_empty()).then(|| json!(roles));
         assert_eq!(validated.json().get("roles"), said.as_ref());
         let request = TestRequest::with_uri("/token/introspect").method(Method::POST);
@@ -231,7 +231,7 @@ async fn routes_for_administrators_want_the_role_and_two_factors() {
 
 #[test]
 fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
-    // Those that are no way in take their token in the body, and are tested where they stand.
+    // The other public routes take their token in the body, and their own tests cover it.
     let ways_in = [
         "/register",
         "/login",
@@ -251,11 +251,7 @@ fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
         let is_below = |part: &&str| route.path == *part || route.path.starts_with(&format!("{part}/"));
         let guarded = ["/me", "/admin"].iter().any(is_below);
         let harmless = route.verb == Verb::Get && !guarded;
-        assert!(
-            harmless || ways_in.contains(&route.path),
-            "{} is open to everybody",
-            route.path
-        );
+        assert!(harmless || ways_in.contains(&route.path), "{} is public", route.path);
     }
 }
 
@@ -306,7 +302,7 @@ async fn bad_access_tokens(app: &TestApp, signed_in: &SignedIn) -> Vec<(&'static
         change(&mut changed);
         format!("{head}.{}.{signature}", encode(&changed))
     };
-    // Tokens that are signed by another deployment, or by ours for somebody else.
+    // Tokens signed by another deployment, or by this one for another audience or client.
     let other_key = TestApp::new().await;
     let stranger = Person::sign_up(&other_key, "jo@example.com").await.access_token;
     let other_audience = app.sibling(&[("AUDIENCE", "https://other.example")]).await;

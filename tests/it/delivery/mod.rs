@@ -1,4 +1,4 @@
-//! Messages on their way out, to servers that are not ours: what arrives, and what becomes of what does not.
+//! The delivery of messages to independent servers: what arrives, and what happens to messages that do not.
 
 mod outbox;
 pub(crate) mod peer;
@@ -20,7 +20,7 @@ use vestibule::system::SystemClock;
 
 /// Long enough for a slow machine.
 const PATIENT: Duration = Duration::from_secs(30);
-/// For those who are never answered.
+/// For messages that are never answered.
 const HASTY: Duration = Duration::from_secs(1);
 
 fn clock() -> Arc<dyn Clock> {
@@ -68,7 +68,7 @@ fn outgoing(channel: Channel, notification: &Notification) -> Outgoing {
     }
 }
 
-/// Sends one message on a runtime of its own.
+/// Sends one message, on its own runtime.
 fn send(transport: &dyn Transport, outgoing: &Outgoing) -> Result<(), SendError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -81,7 +81,7 @@ fn send(transport: &dyn Transport, outgoing: &Outgoing) -> Result<(), SendError>
 fn assert_temporary(sent: Result<(), SendError>) -> String {
     match sent {
         Err(SendError::Temporary(why)) => why,
-        other => panic!("this is not to be tried again: {other:?}"),
+        other => panic!("this is not a temporary error: {other:?}"),
     }
 }
 
@@ -89,6 +89,6 @@ fn assert_temporary(sent: Result<(), SendError>) -> String {
 fn assert_refused(sent: Result<(), SendError>) -> String {
     match sent {
         Err(SendError::Refused(why)) => why,
-        other => panic!("this is to be given up: {other:?}"),
+        other => panic!("this is not a refusal: {other:?}"),
     }
 }

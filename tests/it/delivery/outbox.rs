@@ -1,4 +1,4 @@
-//! The outbox's promises, with a clock that is moved by hand and servers that do as they are told.
+//! The guarantees of the outbox, with a clock that tests move and servers that answer as scripted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
@@ -22,23 +22,23 @@ use vestibule::flows::outbox::{Sender, Senders};
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn};
 use crate::support::app::{MASTER_KEY, TestApp};
 
-/// Seconds after which another instance takes a message that was taken and not reported on.
+/// Seconds after which another instance takes a message whose sender has not reported a result.
 const LEASE: i64 = 120;
 const FACTORS: [(&str, &str); 1] = [("SECOND_FACTORS", "totp,email,sms")];
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// What a server does with a message.
+/// How a server answers a message.
 enum Answer {
     Take,
     Later,
     Never,
-    /// Has it, and never says so.
+    /// Receives it, and never answers.
     Silence,
-    /// Has it, and says so, or not, when it is told to.
+    /// Receives it, and answers once notified.
     Wait(Arc<Notify>, Result<(), SendError>),
 }
 
-/// A server that answers as it was told to, and then takes everything.
+/// A server that gives scripted answers, and then accepts everything.
 #[derive(Default)]
 struct Script {
     answers: Mutex<VecDeque<Answer>>,
@@ -56,7 +56,7 @@ impl Script {
         self.answers.lock().unwrap().extend(answers);
     }
 
-    /// Returns the messages that it had, by kind, since this was asked last.
+    /// Returns the messages that it received since the last call, by kind.
     fn had(&self) -> Vec<(Uuid, &'static str)> {
         self.had.lock().unwrap().drain(..).collect()
     }
@@ -71,7 +71,7 @@ impl Transport for Script {
         async move {
             self.had.lock().unwrap().push((outgoing.id, outgoing.kind));
             let answer = self.answers.lock().unwrap().pop_front();
-            // Others come in between, as they do while a real server is waited for.
+            // Other tasks run in between, as they do while a real server is waited for.
             tokio::task::yield_now().await;
             match answer.unwrap_or(Answer::Take) {
                 Answer::Take => Ok(()),
@@ -97,14 +97,14 @@ fn senders(script: &Arc<Script>) -> Senders {
     }
 }
 
-/// An account whose registration has been told.
+/// An account whose registration has been reported to its owner.
 async fn app_with_user(script: &Arc<Script>) -> (TestApp, SignedIn) {
     let app = TestApp::sending(&FACTORS, senders(script)).await;
     let answer = app
         .post("/register", &json!({"username": "jo.doe", "password": PASSWORD}))
         .await
         .expect(201);
-    // The address comes later, so that no mail is sent to prove it.
+    // The address is set later, so that no verification mail is sent.
     let with_address = "UPDATE users SET email = 'jo@example.com', email_verified_at = created_at";
     app.database.connect().batch_execute(with_address).unwrap();
     let person = Person {
@@ -119,13 +119,13 @@ async fn app_with_user(script: &Arc<Script>) -> (TestApp, SignedIn) {
     (app, signed_in)
 }
 
-/// Makes something happen that is told by mail.
+/// Causes a notice by mail.
 async fn cause_notice(app: &TestApp, signed_in: &SignedIn, times: usize) {
     for _ in 0..times {
         app.post_as("/2fa/recovery-codes", &signed_in.access_token)
             .await
             .expect(200);
-        // As if the next came long after it: news that is told together is another test's matter.
+        // As if the next one came much later. Another test covers notices that are combined.
         app.database.connect().batch_execute("TRUNCATE quotas").unwrap();
     }
 }
@@ -147,7 +147,7 @@ struct Row {
     refusals: i32,
     #[diesel(sql_type = Nullable<Text>)]
     last_error: Option<String>,
-    /// Seconds from the message's writing to its next try.
+    /// Seconds from the writing of the message to its next try.
     #[diesel(sql_type = Double)]
     next_try: f64,
 }
@@ -166,7 +166,7 @@ fn only_row(app: &TestApp) -> Row {
     rows.remove(0)
 }
 
-/// Moves the clock to the last second before the only message's next try, and then to the first after it.
+/// Moves the clock to the last second before the only message's next try, and then to the first second after it.
 async fn assert_not_due_before_its_time(app: &TestApp, elapsed: &mut i64) {
     let next_try = only_row(app).next_try;
     let due = (0..10_000).find(|second| f64::from(*second) >= next_try).unwrap();
@@ -250,7 +250,7 @@ async fn what_is_refused_or_given_up_does_not_hold_the_others_up() {
     assert_eq!(rows(&app).len(), 8);
 }
 
-/// Lets a worker die while a message is being handed over.
+/// Cancels a delivery while a message is being sent.
 async fn die_while_sending(app: &TestApp, script: &Script, messages: usize) {
     let sending = app.deliver(Channel::Email);
     let had = async {
@@ -259,7 +259,7 @@ async fn die_while_sending(app: &TestApp, script: &Script, messages: usize) {
         }
     };
     tokio::select! {
-        _ = sending => panic!("it came to an end"),
+        _ = sending => panic!("the delivery ended"),
         () = had => {}
     }
 }
@@ -270,7 +270,7 @@ async fn a_worker_that_dies_between_sending_and_marking_sends_one_message_more()
     let (app, signed_in) = app_with_user(&script).await;
     cause_notice(&app, &signed_in, 3).await;
     script.then([Answer::Silence]);
-    // The two others are marked although the first of them is still under way.
+    // The two others are marked as sent although the first is still being sent.
     die_while_sending(&app, &script, 3).await;
     let mut first = script.had();
     assert_eq!(first.len(), 3);
@@ -442,7 +442,7 @@ struct Count {
     count: i64,
 }
 
-/// Locks the outbox in a session of somebody else's until the service has failed to get at it.
+/// Locks the outbox in another database session until the service has failed to access it.
 fn lock_until_it_fails(app: &TestApp) -> JoinHandle<()> {
     let (mut holder, mut watcher) = (app.database.connect(), app.database.connect());
     holder

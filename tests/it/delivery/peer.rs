@@ -1,4 +1,4 @@
-//! Servers written in Python, which tell what they received, one line each.
+//! Servers written in Python, which report what they received, one line each.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::server::process::PATIENCE;
 
-/// A server that runs for as long as this lives.
+/// A server that runs until this is dropped.
 pub(crate) struct Peer {
     program: Child,
     lines: Receiver<Value>,
@@ -52,31 +52,31 @@ impl Peer {
         peer
     }
 
-    /// Waits for the next thing received.
+    /// Waits for the next report.
     #[track_caller]
     pub(crate) fn received(&self) -> Value {
         self.lines.recv_timeout(PATIENCE).unwrap()
     }
 
-    /// Tells it to go on with what it was told to wait with.
+    /// Makes it continue with what it was started to wait with.
     pub(crate) fn resume(&mut self) {
         let input = self.program.stdin.as_mut().unwrap();
         input.write_all(b"\n").unwrap();
     }
 
-    /// Returns the address of the mail server, for a client that does without TLS.
+    /// Returns the URL of the mail server, for a client without TLS.
     pub(crate) fn smtp_url(&self) -> String {
         format!("smtp://127.0.0.1:{}?tls=none", self.port)
     }
 
-    /// Ends it, and returns what it received and was not asked for.
+    /// Ends it, and returns the reports that were not read.
     pub(crate) fn rest(mut self) -> Vec<Value> {
         drop(self.program.stdin.take());
-        // To the end of its output, so that nothing is overlooked that it was slow to tell.
+        // Reads to the end of its output, so that no late report is missed.
         self.lines.iter().collect()
     }
 
-    /// Asserts that nothing more was received; to be asked when nothing is under way.
+    /// Asserts that nothing more was received. Only meaningful while no message is being sent.
     #[track_caller]
     pub(crate) fn assert_nothing_received(&self) {
         assert_eq!(self.lines.try_recv().ok(), None);

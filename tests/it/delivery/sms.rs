@@ -1,4 +1,4 @@
-//! Text messages, to a webhook that checks signatures with somebody else's library.
+//! Text messages, to a webhook that checks signatures with an independent library.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn a_text_message_arrives_signed_and_as_documented() {
         })
     );
 
-    // Sent again it is the same message, signed for another moment.
+    // A second try has the same message id, and a signature for another time.
     assert_eq!(sent(&peer, SECRET, PATIENT), Ok(()));
     assert_eq!(peer.received()["headers"]["webhook-id"], got["headers"]["webhook-id"]);
 
@@ -110,6 +110,6 @@ fn no_peer_is_waited_for_without_end() {
     let url = WebhookUrl::parse(&format!("https://127.0.0.1:{}/", peer.port)).unwrap();
     let signer = WebhookSigner::parse(SECRET).unwrap();
     let message = outgoing(Channel::Sms, &notification("+49", Locale::En, code()));
-    // What speaks no TLS is not spoken to without.
+    // Without TLS nothing is sent.
     assert_temporary(send(&SmsWebhook::new(&url, signer, clock(), HASTY), &message));
 }

@@ -1,4 +1,4 @@
-//! Mail, to a real mail server, read by another parser.
+//! Mail, to a real mail server, read by an independent parser.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use super::peer::Peer;
 use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, notification, outgoing, send};
 use crate::support::certificate;
 
-/// Names the directory of a certificate in the process that trusts it: what is trusted is one thing for a whole process.
+/// Names the directory of a certificate in the process that trusts it: a process has one set of trusted certificates.
 const TRUSTING: &str = "TEST_TRUSTING";
 
 fn transport(url: &str, limit: Duration) -> SmtpTransport {
@@ -30,13 +30,13 @@ fn mail() -> Outgoing {
     outgoing(Channel::Email, &notification("jo@example.org", Locale::De, code()))
 }
 
-/// Sends a mail without TLS to a server that was started so.
+/// Sends a mail without TLS, to a server with these arguments.
 fn sent_to(arguments: &[&str]) -> Result<(), SendError> {
     let peer = Peer::start("smtp_server.py", arguments);
     send(&transport(&peer.smtp_url(), PATIENT), &mail())
 }
 
-/// A key and a certificate for a host, signed by itself.
+/// A key and a self-signed certificate for a host.
 struct Certificate {
     directory: PathBuf,
 }
@@ -95,7 +95,7 @@ fn a_mail_arrives_as_it_was_meant() {
     assert_eq!(peer.received()["headers"]["message-id"], headers["message-id"]);
 }
 
-/// Many mail servers lack SMTPUTF8 (RFC 6531), and lose a mail with any other byte in a command or a header.
+/// Many mail servers lack SMTPUTF8 (RFC 6531) and lose a mail with a non-ASCII byte in a command or a header.
 #[test]
 fn a_server_that_takes_ascii_only_gets_international_domains_as_a_labels() {
     let peer = Peer::start("smtp_server.py", &["--ascii"]);
@@ -226,7 +226,7 @@ fn no_peer_is_waited_for_without_end() {
         assert_temporary(send(&transport(&peer.smtp_url(), HASTY), &mail()))
     };
     assert_eq!(why, "the mail server did not answer in time");
-    // The port that nobody listens on any more is one that cannot be connected to.
+    // The port of a server that has ended: connections are refused.
     let gone = Peer::start("smtp_server.py", &[]).smtp_url();
     assert_temporary(send(&transport(&gone, PATIENT), &mail()));
 }
@@ -286,7 +286,7 @@ fn a_certificate_that_is_not_trusted_is_refused() {
     }
 }
 
-/// Runs the rest of a test in a process that trusts the certificate made for a host: the test once more, by its name.
+/// Runs the rest of a test in a process that trusts the certificate made for a host: the same test again, by its name.
 fn trusting(host: &str, test: &str, rest: impl Fn(&Certificate)) {
     if let Some(directory) = std::env::var_os(TRUSTING) {
         rest(&Certificate {

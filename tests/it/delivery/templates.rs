@@ -1,4 +1,4 @@
-//! The words of messages through the public API; every text is tried beside the templates themselves.
+//! The texts of messages, through the public API. The unit tests of the templates cover every text.
 
 use vestibule::domain::message::{Channel, Locale, Message};
 

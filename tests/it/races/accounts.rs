@@ -1,4 +1,4 @@
-//! What mailed tokens, new passwords, new names and farewells do to one account at once.
+//! Mailed tokens, new passwords, new names and deletions that change one account at once.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::support::response::TestResponse;
 
 /// Requests at once.
 const CROWD: usize = 20;
-/// Another password that nobody guesses.
+/// Another password that is hard to guess.
 const NEW: &str = "heftklammer im regen";
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
 const PRIVATE: &[(&str, &str)] = &[("REGISTRATION", "private")];
 
-/// Asks for a mail and returns the token in it.
+/// Requests a mail and returns the token in it.
 async fn mailed(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
     app.post(path, &json!({"email": email})).await.expect(202);
     app.mailed_token(email, kind).await
@@ -41,7 +41,7 @@ async fn change(app: &TestApp, token: &str, new: &str) -> TestResponse {
     app.call_as(Method::POST, "/password/change", token, &body).await
 }
 
-/// Runs `work` while somebody else has done `statement` and not yet committed it.
+/// Runs `work` while another transaction has executed `statement` and not yet committed.
 async fn during<T>(app: &TestApp, statement: &str, work: impl Future<Output = T>) -> T {
     let mut other = app.database.connect();
     other.batch_execute(&format!("BEGIN; {statement}")).unwrap();
@@ -52,7 +52,7 @@ async fn during<T>(app: &TestApp, statement: &str, work: impl Future<Output = T>
     join(work, commit).await.0
 }
 
-/// Makes the database slow to resolve circles, so that one is seen, and returns instances that know it.
+/// Makes the database slow to resolve deadlocks, so that a test notices one, and returns instances on it.
 async fn patient(settings: &[(&str, &str)]) -> (TestApp, TestApp) {
     let first = TestApp::with(settings).await;
     let patient =
@@ -101,7 +101,7 @@ async fn one_verification_token_counts_once() {
     Person::register(&app, "jo@example.com").await;
     let body = json!({"token": app.mailed_token("jo@example.com", "email_verification").await, "password": PASSWORD});
     let answers = join_all((0..CROWD).map(|number| instances[number % 2].post("/email/verify", &body))).await;
-    // All are told what is so; one of them made it so.
+    // All get the same answer; only one of them verified the address.
     assert_eq!(with_status(&answers, 204), CROWD);
     assert_eq!(count(&app, "audit_events WHERE reason = 'email_verified'"), 1);
 }
@@ -181,17 +181,18 @@ async fn a_mailed_token_and_a_new_password_do_not_wait_for_each_other_in_a_circl
         let body = json!({"token": mailed(&app, path, kind, email).await});
         let verify_path = path.replace("/email/verify/request", "/email/verify");
         let verify_path = verify_path.replace("/magic-link", "/magic-link/verify");
-        // The change is the first to wait for the account, and then wants the tokens.
+        // The change waits for the account first, and then needs the tokens.
         let late = async {
             sleep(Duration::from_millis(200)).await;
-            // The session that changes the password stays, and is the proof that goes with a confirmation.
+            // The session that changes the password stays active, and is the proof that a confirmation requires.
             let bearer = &signed_in.access_token;
             sibling.call_as(Method::POST, &verify_path, bearer, &body).await
         };
         let hold = format!("SELECT 1 FROM users WHERE email = '{email}' FOR NO KEY UPDATE");
         let (changed, opened) = during(&app, &hold, join(change(&app, &signed_in.access_token, NEW), late)).await;
-        // The change first judges the current password and lets the account go, so the token may count before the new
-        // password does. A magic link then takes the account over, whose address was not proven, and ends the session.
+        // The change first checks the current password and releases the account, so the token may take effect before
+        // the new password does. Then a magic link resets the account, whose address was not verified, and ends the
+        // session.
         let opened = opened.status.as_u16();
         let was_reset = kind == "magic_link" && opened == 200;
         changed.expect(if was_reset { 401 } else { 204 });
@@ -203,12 +204,12 @@ async fn a_mailed_token_and_a_new_password_do_not_wait_for_each_other_in_a_circl
 async fn a_login_that_was_under_way_does_not_outlive_a_new_password() {
     let app = TestApp::with(OPTIONAL).await;
     let sibling = app.sibling(OPTIONAL).await;
-    // Somebody else's, who waits for the owner of the address to come.
+    // An account of another user, who registered with the owner's address.
     Person::register(&app, "jo@example.com").await;
     log_in(&app, "jo@example.com", "another password").await.expect(401);
     let token = reset_token(&app, "jo@example.com").await;
     app.clock.advance(1);
-    // Between the comparison of the old password and the opening of the session.
+    // Between the comparison of the old password and the start of the session.
     let hold = "LOCK TABLE throttles IN SHARE MODE";
     let later = async {
         sleep(Duration::from_millis(150)).await;
@@ -263,7 +264,8 @@ async fn a_change_of_address_does_not_outrun_the_end_of_its_session() {
             .await
             .expect(202);
         let token = app.mailed_token(&format!("new.{email}"), "email_change").await;
-        // The password is right and the token counts when it is looked at; what ends it commits in between.
+        // When the service checks them, the password is right and the token is valid. The transaction that ends the
+        // token commits in between.
         let body = json!({"token": token, "password": PASSWORD});
         let answer = during(&app, end, app.post("/email/verify", &body)).await;
         answer.expect_problem(400, "invalid_link_token");

@@ -1,4 +1,4 @@
-//! Many at once: real parallel transactions, over two instances on one database.
+//! Concurrent requests: real parallel transactions, over two instances on one database.
 
 mod accounts;
 mod password_change;
@@ -22,7 +22,7 @@ struct Count {
     count: i64,
 }
 
-/// Counts rows: `condition` is a table and what is wanted of its rows.
+/// Counts rows: `condition` is a table and a condition on its rows.
 fn count(app: &TestApp, condition: &str) -> i64 {
     let query = format!("SELECT count(*) AS count FROM {condition}");
     diesel::sql_query(query)

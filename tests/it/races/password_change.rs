@@ -1,4 +1,4 @@
-//! Changes of one password at once: one counts, and the others named a password that was not the current one any more.
+//! Concurrent changes of one password: one succeeds, and the others name a password that is no longer the current one.
 
 use actix_web::http::Method;
 use futures_util::future::join_all;
@@ -36,8 +36,8 @@ async fn of_many_changes_of_one_session_at_once_one_counts() {
     log_in(&app, EMAIL, &new_password(winner)).await.expect(200);
 }
 
-/// Four wrong ones before, so that one more begins a wait. Of those that are let in together one is told whether it was
-/// right.
+/// Four wrong passwords before, so that one more starts a wait. Of the guesses that pass the check for a wait at the
+/// same time, only one learns whether it was right.
 #[actix_web::test]
 async fn of_guesses_let_in_together_one_is_told_whether_it_was_right() {
     let app = TestApp::new().await;
@@ -60,7 +60,8 @@ async fn of_guesses_let_in_together_one_is_told_whether_it_was_right() {
         };
         let answers = join_all((0..6).map(guess)).await;
         let told = [401, 422, 429].map(|status| with_status(&answers, status));
-        // Either the right one was the first, and forgave the four; or it came in a wait, like all but the first.
+        // Either the right one was the first and reset the failures, or it came during a wait, as did all but the
+        // first.
         assert!(told == [5, 1, 0] || told == [1, 0, 5], "{told:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! A password's hash is renewed by the login that finds it right, and by nothing that happens meanwhile is anything lost.
+//! The login that finds a password right renews its hash. Nothing that happens at the same time is lost.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -11,7 +11,7 @@ use crate::support::app::{MASTER_KEY, TestApp};
 
 const EMAIL: &str = "jo@example.com";
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-/// Of the same password, made elsewhere.
+/// A hash of the same password, made by another program.
 const FOREIGN: &str = "pbkdf2_sha256$1000$saltsaltsalt$PIv7AF4EhS7eYbpp+jRv8qhfLZ1ZJBlbXGqASloUUfM=";
 
 #[derive(QueryableByName, Debug, PartialEq, Clone)]
@@ -45,7 +45,7 @@ async fn another_cost_or_master_key_renews_the_hash_once_and_disturbs_no_login()
     let person = Person::register(&app, EMAIL).await;
     let first = stored(&app);
     log_in(&app, EMAIL, PASSWORD).await.expect(200);
-    assert_eq!(stored(&app), first, "today's hash is left alone");
+    assert_eq!(stored(&app), first, "a current hash is not changed");
 
     let keys = format!("2:{OTHER_KEY},1:{MASTER_KEY}");
     for (settings, key_id, beginning) in [
@@ -64,7 +64,7 @@ async fn another_cost_or_master_key_renews_the_hash_once_and_disturbs_no_login()
         log_in(&sibling, EMAIL, PASSWORD).await.expect(200);
         assert_eq!(stored(&app), after);
     }
-    // Of the registration, before all that.
+    // The pre-auth token of the registration, which is older than all that.
     verify(&app, &person.pre_auth_token, &person.code(&app))
         .await
         .expect(200);
@@ -80,7 +80,7 @@ async fn of_many_logins_at_once_all_succeed_and_one_renews() {
     for answer in join_all(logins).await {
         answer.expect(200);
     }
-    // Where no thread was free for any of them, the next one does it.
+    // If no hashing thread was free for any of them, the next login renews the hash.
     log_in(&app, EMAIL, PASSWORD).await.expect(200);
     let renewed = stored(&app);
     assert_eq!(renewed.scheme, "bcrypt_hmac_sha384");

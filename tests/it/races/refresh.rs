@@ -1,4 +1,4 @@
-//! Of many refreshes with one token at once, one rotates, and one lineage lives on.
+//! Of many concurrent refreshes with one token, one rotates it, and only one lineage of tokens continues.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ async fn twenty_refreshes_at_once_leave_one_live_lineage() {
             .into_iter()
             .map(|answer| answer.expect(200).text("/refresh_token"))
             .collect();
-        assert_eq!(successors.len(), 1, "everybody holds the same successor");
+        assert_eq!(successors.len(), 1, "all clients get the same successor");
         token = successors.into_iter().next().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Of many registrations of one name at once, exactly one makes an account.
+//! Of many concurrent registrations of one name, exactly one creates an account.
 
 use futures_util::future::join_all;
 use serde_json::json;

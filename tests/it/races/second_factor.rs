@@ -1,4 +1,4 @@
-//! Of one code sent many times at once, exactly one signs in.
+//! Of many concurrent requests with the same code, exactly one signs in.
 
 use diesel::connection::SimpleConnection;
 use futures_util::future::join_all;
@@ -52,7 +52,7 @@ async fn one_code_and_many_tokens_sign_in_once() {
     )
     .await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
-    // A used code is a wrong one, and too many of those make the account wait.
+    // A used code counts as a wrong one, and too many of those make the account wait.
     for answer in answers.into_iter().filter(|answer| answer.status != 200) {
         let code = answer.text("/code");
         assert!(["invalid_code", "rate_limited"].contains(&code.as_str()), "{code}");
@@ -127,9 +127,9 @@ async fn a_new_secret_and_a_confirmation_at_once_leave_one_factor_that_works() {
         )
         .await;
         match (confirmed.status.as_u16(), replaced.status.as_u16()) {
-            // The confirmation was first: the login is used up, or the factor stands.
+            // The confirmation was first: the login is used up, or the factor is active.
             (200, 401 | 403) => {}
-            // The new secret was first: the old one's code is worth nothing.
+            // The new secret was first: the code of the old one is wrong.
             (401, 201) => {
                 let fresh = Person {
                     secret: replaced.text("/secret"),
@@ -153,8 +153,8 @@ async fn many_requests_for_a_new_secret_leave_one_that_works() {
         .map(|answer| answer.expect(201).text("/secret"))
         .collect();
     assert_eq!(count(&app, "totp_factors"), 1);
-    // Which of them was last is not known; exactly one confirms, in the login that asked. As if that login had attempts without
-    // end, and the account no wait: the secrets expire before it is over.
+    // Which of them was the last is not known; exactly one can be confirmed, in the login that requested it. The limits
+    // on attempts are reset before each try, since the secrets would expire during the waits.
     let mut confirmed = 0;
     for secret in secrets {
         let fresh = Person {

@@ -1,5 +1,5 @@
-//! Changes of how somebody signs in, at once: each happens once, none leaves an account without what it needs, and none
-//! waits for another in a circle.
+//! Concurrent changes of the ways to sign in: each happens once, none leaves an account without a required factor, and
+//! none causes a deadlock.
 
 use std::cell::Cell;
 
@@ -76,7 +76,8 @@ async fn removals_at_once_never_leave_an_account_without_a_factor() {
             ]
         });
         for answer in join_all(crowd).await {
-            // Gone, gone before, or needed; and mail alone opens no sensitive change while recovery codes would.
+            // Removed, removed before, or required. 401 if only mail is left beside recovery codes, which are then the
+            // proof that a sensitive change requires.
             assert!([204, 401, 404, 409].contains(&answer.status.as_u16()), "{answer:?}");
         }
         let state = app.get_as("/2fa", token).await.expect(200).json();
@@ -108,7 +109,7 @@ async fn an_old_recovery_code_works_before_the_new_set_is_made_or_never() {
     let sibling = app.sibling(&[]).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let mut codes = signed_in.recovery_codes.clone();
-    // Two logins a round, and ten sessions are the most.
+    // Each round has two logins, and an account has at most ten sessions.
     for _ in 0..4 {
         let token = signed_in.person.log_in(&app).await;
         let (used, renewed) = join(
@@ -121,7 +122,7 @@ async fn an_old_recovery_code_works_before_the_new_set_is_made_or_never() {
         let new = new["recovery_codes"].as_array().unwrap().iter();
         codes = new.map(|code| code.as_str().unwrap().to_owned()).collect();
         assert_eq!(count(&app, "recovery_codes WHERE used_at IS NULL"), 10);
-        // Forgives a wrong one.
+        // Resets the failures.
         verify(&app, &signed_in.person.log_in(&app).await, &codes[9])
             .await
             .expect(200);
@@ -144,7 +145,7 @@ async fn of_many_new_sets_at_once_one_counts() {
 async fn everything_at_once_waits_for_nothing_in_a_circle() {
     let settings = &[("MAX_SESSIONS", "3"), ("SECOND_FACTORS", "totp,email,sms")];
     let first = TestApp::with(settings).await;
-    // A circle is not resolved before the request has given up, and so is seen.
+    // The database does not resolve a deadlock before the request has failed, so the test notices it.
     let patient =
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''60s''', current_database()); END $$";
     first.database.connect().batch_execute(patient).unwrap();

@@ -1,4 +1,4 @@
-//! Of one code that was sent, one use counts; and no crowd gets more messages or more guesses than one after the other.
+//! A sent code can be used once; and concurrent requests get no more messages or guesses than sequential ones.
 
 use actix_web::http::Method;
 use futures_util::FutureExt;
@@ -15,7 +15,7 @@ const OTHER_PHONE: &str = "+4915112345699";
 /// Requests at once.
 const CROWD: usize = 20;
 
-/// Signs somebody up who has a phone, and comes back when a code may be sent to it anew.
+/// Signs up a user with a phone, and waits until another code may be sent to it.
 async fn with_phone(app: &TestApp, email: &str, number: &str) -> SignedIn {
     let signed_in = Person::sign_up(app, email).await;
     signed_in.set_up_phone(app, number).await;
@@ -181,7 +181,8 @@ async fn guesses_of_all_kinds_at_once_are_looked_at_five_times_at_each_place() {
         let codes = answers.iter().map(|answer| answer.text("/code"));
         codes.filter(|found| found == code).count()
     };
-    // At the door the network waits for all of them, and in the session its codes do; two passwords are too few for a wait.
+    // At the login the network waits for all methods together. In the session the codes wait; two wrong passwords are
+    // too few for a wait.
     let (login, session) = answers.split_at(8);
     assert_eq!(looked_at(login, "invalid_code"), 5);
     assert_eq!(looked_at(login, "rate_limited"), 3);
@@ -192,7 +193,7 @@ async fn guesses_of_all_kinds_at_once_are_looked_at_five_times_at_each_place() {
         count(&app, "audit_events WHERE event IN ('authn_mfa_fail', 'step_up_fail')"),
         12
     );
-    // And a right one is not, at neither place.
+    // During the wait a right code is refused, too, in both places.
     let right = json!({"code": person.code(&app)});
     app.call_as(Method::POST, "/step-up", access, &right)
         .await

@@ -1,4 +1,4 @@
-//! Of a name that is given up and a claim of it at the same moment, the claim never wins.
+//! If an account releases a name while others claim it, no claim succeeds.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use super::{count, with_status};
 use crate::support::actors::{PASSWORD, Person};
 use crate::support::app::TestApp;
 
-/// Rounds of each race: with one alone, the claims could all come before or after.
+/// Rounds of each race: in a single one, all claims could come before the release or after it.
 const ROUNDS: usize = 10;
 /// Claims at once.
 const CLAIMS: usize = 6;
 
-/// Has an account with a name give it up while others claim it. Returns how many got it.
+/// Makes an account release its name while others claim it. Returns how many of them got it.
 async fn race(delete: bool) -> usize {
     let settings = &[("IP_LIMITS", "off")];
     let app = TestApp::with(settings).await;
@@ -53,7 +53,7 @@ async fn race(delete: bool) -> usize {
         }
         let answers = join_all(crowd).await;
         let gave_up = with_status(&answers, if delete { 204 } else { 200 });
-        assert!(gave_up >= 1, "the owner may always give a name up");
+        assert!(gave_up >= 1, "the owner may always release a name");
         claimed += with_status(&answers, 201) + usize::from(!delete) * (gave_up - 1);
         claimed += usize::from(delete) * with_status(&answers, 200);
     }
@@ -74,7 +74,7 @@ async fn no_claim_overtakes_a_deletion() {
     assert_eq!(race(true).await, 0);
 }
 
-/// A claim that comes while the release is not committed would, by the unique constraint alone, wait for it and win.
+/// With the unique constraint alone, a claim would wait for an uncommitted release and then succeed.
 #[actix_web::test]
 async fn a_claim_does_not_wait_for_a_release_and_win() {
     let app = TestApp::new().await;

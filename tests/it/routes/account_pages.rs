@@ -1,4 +1,4 @@
-//! `/account/` and `/`: pages for people, no operations; and whether what they are made from is whole.
+//! `/account/` and `/`: pages for users, not operations; and whether their files are complete.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use vestibule::api::problem::Code;
 
 use crate::support::app::TestApp;
 
-/// What each deployment makes at its start.
+/// Files that each deployment generates at its start.
 const MADE: [&str; 2] = ["css/brand.css", "logo"];
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -60,7 +60,7 @@ async fn every_file_is_served_as_what_it_is() {
     }
 }
 
-/// Returns the document of a deployment of a name.
+/// Returns the document of a deployment with this name.
 fn named(name: &str) -> String {
     let document = read("index.html");
     assert_eq!(document.matches("content=\"\"").count(), 1);
@@ -95,7 +95,7 @@ async fn a_deployment_shows_its_name_its_colour_and_its_picture() {
         let logo = app.get("/account/logo").await.expect(200);
         assert_eq!(logo.header("content-type"), Some(kind));
         assert_eq!(logo.body, bytes);
-        // Opened by itself, a picture's scripts do not run.
+        // Scripts in a picture must not run, not even if the picture is opened by itself.
         let policy = logo.header("content-security-policy").unwrap();
         assert!(
             policy.contains("default-src 'none'") && policy.contains("sandbox"),
@@ -210,7 +210,7 @@ fn no_page_has_inline_code_and_no_text_becomes_markup() {
         ] {
             assert!(!text.contains(forbidden), "{} has {forbidden}", file.path);
         }
-        // An address of somebody else's; the namespace of a document would be one, but none is needed.
+        // No URL of another host. The namespace of an SVG document would be one, but none is needed.
         assert!(!text.contains("http://") && !text.contains("https://"), "{}", file.path);
     }
 }
@@ -247,7 +247,7 @@ fn everything_that_is_said_has_a_text() {
             "{code:?} has no text in web/js/texts"
         );
     }
-    // The events' names stand in one place only, as text.
+    // The names of the events exist in one place only, as text.
     let events = fs::read_to_string(root().join("src/domain/audit_event.rs")).unwrap();
     let names: Vec<&str> = events
         .split(" => \"")
@@ -311,7 +311,7 @@ fn collect(directory: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns what follows a mark, each time, up to what ends a quotation.
+/// Returns the texts that follow a mark, each up to the end of its quotation.
 fn quoted(text: &str, mark: &str) -> Vec<String> {
     let rests = text.split(mark).skip(1);
     let found = rests.filter_map(|rest| rest.split(['\'', '"', ')']).find(|part| !part.is_empty()));

@@ -1,4 +1,4 @@
-//! `/docs`: pages for people, no operations.
+//! `/docs`: pages for developers, not operations.
 
 use vestibule::api::problem::Code;
 

@@ -30,7 +30,7 @@ async fn the_mail_of_the_registration_proves_the_address_within_a_day() {
     assert_eq!(me["email_verified"], false);
     let token = app.mailed_token("jo@example.com", "email_verification").await;
     verify_address(&app, &token).await.expect(204);
-    // A button that was pressed twice did what it says.
+    // A second press of the button gets the same answer.
     verify_address(&app, &token).await.expect(204);
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(me["email_verified"], true);
@@ -56,13 +56,13 @@ async fn the_mail_is_sent_again_to_a_user_who_asks_for_their_own_address() {
     app.post_as("/email/verify/request", &signed_in.access_token)
         .await
         .expect(202);
-    // A stranger may have asked for the newer one: the older goes on counting, and using one ends the others.
+    // A stranger may have requested the newer link: so the older one stays valid, and using one ends the others.
     let newer = app.mailed_token("jo@example.com", "email_verification").await;
     verify_address(&app, &older).await.expect(204);
     verify_address(&app, &newer)
         .await
         .expect_problem(400, "invalid_link_token");
-    // Nothing is left to prove.
+    // There is no address to verify any longer.
     let before = app.notifications("jo@example.com").await.len();
     app.post_as("/email/verify/request", &signed_in.access_token)
         .await
@@ -83,7 +83,7 @@ async fn an_address_changes_on_proof_and_both_are_notified() {
         .expect(202);
     app.notification("jo@example.com", "email_change_requested").await;
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
-    assert_eq!(me["email"], "jo@example.com", "not before it is proven");
+    assert_eq!(me["email"], "jo@example.com", "not before it is verified");
     app.verify_new_email("jo@example.org", &signed_in.access_token).await;
     let me = app.get_as("/me", &signed_in.access_token).await.expect(200).json();
     assert_eq!(
@@ -122,7 +122,7 @@ async fn an_address_that_another_account_has_is_refused_also_at_the_last_moment(
 async fn two_who_want_the_same_address_at_once_get_it_once() {
     let app = TestApp::new().await;
     let mut tokens = Vec::new();
-    // No more are mailed to one address in an hour.
+    // This is the most that is mailed to one address in an hour.
     for number in 0..3 {
         let signed_in = Person::sign_up(&app, &format!("jo{number}@example.com")).await;
         change(&app, &signed_in.access_token, "new@example.com")
@@ -148,7 +148,7 @@ async fn where_it_is_required_no_login_completes_before_the_address_is_verified(
     verify(&app, &person.pre_auth_token, &person.code(&app))
         .await
         .expect_problem(403, "email_not_verified");
-    // The login sends the mail anew.
+    // The login sends the mail again.
     app.clock.advance(1);
     log_in(&app, "jo@example.com", PASSWORD)
         .await
@@ -157,7 +157,7 @@ async fn where_it_is_required_no_login_completes_before_the_address_is_verified(
         .await
         .expect_problem(401, "invalid_credentials");
     app.verify_email("jo@example.com").await;
-    // Nothing was spent meanwhile.
+    // The refused attempts used nothing up.
     verify(&app, &person.pre_auth_token, &person.code(&app))
         .await
         .expect(200);
@@ -182,7 +182,7 @@ async fn a_session_a_pending_login_or_the_password_shows_whose_account_it_is() {
     }
 }
 
-/// The owner of an address that a stranger registered with must not confirm the stranger's account by a click.
+/// If a stranger registered with an address, its owner must not confirm the stranger's account by a click.
 #[actix_web::test]
 async fn a_link_without_a_proof_of_the_account_confirms_nothing_and_stays_good() {
     let app = TestApp::new().await;
@@ -218,7 +218,7 @@ async fn a_link_without_a_proof_of_the_account_confirms_nothing_and_stays_good()
     let me = app.get_as("/me", &jo.access_token).await.expect(200).json();
     assert_eq!(me["email_verified"], false);
     verify_address(&app, &token).await.expect(204);
-    // Once more without a proof, nothing is told.
+    // Sent once more without a proof, the link reveals nothing.
     app.post("/email/verify", &bare)
         .await
         .expect_problem(401, "proof_required");
@@ -231,7 +231,7 @@ async fn wrong_passwords_beside_a_link_count_as_at_the_login() {
     let token = app.mailed_token("jo@example.com", "email_verification").await;
     let wrong = json!({"token": token, "password": "another password"});
     for number in 0..5 {
-        // Half of them here, half at the login: one count.
+        // Half of them here, half at the login: they share one count.
         if number % 2 == 0 {
             log_in(&app, "jo@example.com", "another password")
                 .await
@@ -258,7 +258,7 @@ async fn a_link_that_was_used_is_worth_nothing_for_an_address_that_is_not_the_ac
     let jo = Person::sign_up(&app, "jo@example.com").await;
     let own = app.mailed_token("jo@example.com", "email_verification").await;
     change(&app, &jo.access_token, "jo@example.org").await.expect(202);
-    // Both letters are to be told apart: the change is no confirmation, and the confirmation no change.
+    // The two mails have different purposes: a change is not a confirmation, and a confirmation is not a change.
     let other = app.notification("jo@example.org", "email_change").await;
     assert!(
         other["text"].as_str().unwrap().contains("signed in to an account"),
@@ -271,7 +271,7 @@ async fn a_link_that_was_used_is_worth_nothing_for_an_address_that_is_not_the_ac
         .expect_problem(400, "invalid_link_token");
 }
 
-/// The attack: a change that was asked for in a stolen session came true after its owner had ended that session.
+/// The attack: a change was requested in a stolen session, and took effect after the owner had ended that session.
 #[actix_web::test]
 async fn a_change_of_address_ends_with_the_session_that_asked_for_it() {
     let app = TestApp::new().await;
@@ -300,7 +300,7 @@ async fn a_change_of_address_ends_with_the_session_that_asked_for_it() {
 async fn the_old_address_stops_a_change_and_ends_all_sessions() {
     let app = TestApp::new().await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
-    // Nothing goes to an address that nobody has proven.
+    // An unverified address gets no notice.
     change(&app, &jo.access_token, "first@example.org").await.expect(202);
     assert!(
         !app.notification_kinds("jo@example.com")
@@ -311,7 +311,7 @@ async fn the_old_address_stops_a_change_and_ends_all_sessions() {
     change(&app, &jo.access_token, "second@example.org").await.expect(202);
     let cancellation = app.mailed_token("jo@example.com", "email_change_requested").await;
     app.clock.advance(1);
-    // Another change does not kill the link in the first mail.
+    // Another change does not end the link in the first mail.
     change(&app, &jo.access_token, "third@example.org").await.expect(202);
     let token = app.mailed_token("third@example.org", "email_change").await;
     let cancel = async |token: &str| app.post("/email/change/cancel", &json!({"token": token})).await;

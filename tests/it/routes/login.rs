@@ -24,7 +24,7 @@ async fn a_right_password_begins_a_login_and_names_the_second_factors() {
     assert_eq!(
         answer.as_object().unwrap().len(),
         5,
-        "no token slips through the first door"
+        "no access or refresh token is in it"
     );
 }
 
@@ -35,7 +35,7 @@ async fn an_unconfirmed_account_must_enrol() {
     let answer = log_in(&app, "jo@example.com", PASSWORD).await.expect(200).json();
     assert_eq!(answer["status"], "enrolment_required");
     assert_eq!(answer["methods"], json!([]));
-    // The secret of the registration is confirmed by the registration's own token; a login makes its own.
+    // Only the pre-auth token of the registration can confirm the registration's secret. A login gets its own secret.
     let token = answer["pre_auth_token"].as_str().unwrap();
     verify(&app, token, &person.code(&app))
         .await
@@ -44,7 +44,7 @@ async fn an_unconfirmed_account_must_enrol() {
     let (first_code, first_token) = (person.code(&app), person.pre_auth_token.clone());
     let person = Person { secret, ..person };
     verify(&app, token, &person.code(&app)).await.expect(200);
-    // With the first code of one, the others of the account are gone.
+    // The first code of one secret removes the other pending secrets of the account.
     verify(&app, &first_token, &first_code)
         .await
         .expect_problem(401, "invalid_code");
@@ -175,7 +175,7 @@ async fn where_the_policy_is_optional_a_password_alone_signs_in_without_the_seco
     let claims = claims(token);
     assert_eq!((&claims["acr"], &claims["amr"]), (&json!("aal1"), &json!(["pwd"])));
     app.get_as("/me", token).await.expect(200);
-    // Once an authenticator is confirmed, the policy no longer lets its owner's password in alone.
+    // Once an authenticator is confirmed, the password alone is no longer enough, whatever the policy.
     person.confirm(&app).await;
     let answer = log_in(&app, "jo@example.com", PASSWORD).await.expect(200).json();
     assert_eq!(answer["status"], "second_factor_required");

@@ -31,7 +31,7 @@ async fn every_token_of_a_session_ends_it_however_old() {
             .await
             .expect(200)
             .text("/refresh_token");
-        // Expired as a credential, but still a proof of whose session is meant.
+        // Expired as a credential, but it still identifies the session.
         app.clock.advance(601);
         match *kind {
             "access" => app.post_as("/logout", &signed_in.access_token).await.expect(204),

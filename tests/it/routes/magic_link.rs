@@ -58,7 +58,7 @@ async fn a_link_and_a_mailed_code_are_one_mail_box() {
     signed_in.set_up_email(&app).await;
     let answer = open(&app, &mailed(&app, "jo@example.com").await).await.expect(200);
     let pre_auth_token = answer.text("/pre_auth_token");
-    // A second look into the same mail box is no second factor.
+    // A code in the same mailbox as the link is not a second factor.
     let methods = answer.json()["methods"].clone();
     assert_eq!(
         methods,

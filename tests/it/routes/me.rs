@@ -127,7 +127,7 @@ async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_notified() {
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
     let notification = app.notification("jo@example.com", "username_changed").await;
     assert_eq!(notification["subject"], "Ihr Benutzername wurde geändert");
-    // What is the name already is no change.
+    // Setting the current name is not a change.
     patch(&token, json!({"username": "jo.doe"})).await.expect(200);
     let notice = app.notification_kinds("jo@example.com").await;
     assert_eq!(notice.iter().filter(|kind| *kind == "username_changed").count(), 1);
@@ -152,7 +152,7 @@ async fn a_deleted_account_is_gone_with_everything_but_its_trail() {
         .await
         .expect_problem(401, "invalid_credentials");
     app.notification("jo@example.com", "account_deleted").await;
-    // The address is free again, and the new account has nothing of the old one.
+    // The address can be used again, and the new account gets nothing of the old one.
     let again = Person::sign_up(&app, "jo@example.com").await;
     assert_ne!(again.person.id, signed_in.person.id);
     let events = app.get_as("/me/events", &again.access_token).await.expect(200).json();
@@ -164,7 +164,7 @@ async fn an_export_holds_everything_but_secrets() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
     let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     signed_in.set_up_phone(&app, PHONE).await;
-    // Sessions that are over are held, too.
+    // Ended sessions are included.
     let other = signed_in.person.sign_in_again(&app).await;
     app.call_as(Method::POST, "/logout", &other, &json!({}))
         .await

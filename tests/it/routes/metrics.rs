@@ -1,6 +1,6 @@
 //! `GET /metrics`
 //!
-//! What is measured is in `server/metrics.rs`: it takes a process of its own.
+//! The metrics are tested in `server/metrics.rs`, which needs a process of its own.
 
 use crate::support::app::TestApp;
 

@@ -1,4 +1,4 @@
-//! One file an operation, named and placed as its handler. `contract::coverage` reads the first line of each.
+//! One file for each operation, named and placed like its handler. `contract::coverage` reads the first line of each.
 
 mod account_pages;
 pub(crate) mod admin;

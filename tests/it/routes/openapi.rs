@@ -16,7 +16,7 @@ async fn the_document_is_served_as_it_is_printed_and_says_where_the_service_is()
     assert_eq!(answer.json(), printed);
 }
 
-/// A form that is made from the document refuses what the service would refuse.
+/// Forms generated from the document then refuse what the service would refuse.
 #[actix_web::test]
 async fn the_shortest_password_is_the_deployments() {
     let app = TestApp::with(&[("PASSWORD_MIN_LENGTH", "20")]).await;
@@ -43,7 +43,7 @@ async fn the_shortest_password_is_the_deployments() {
         assert_eq!(
             length(&served, shape, member),
             None,
-            "a password that exists may be shorter: {shape}"
+            "an existing password may be shorter: {shape}"
         );
     }
 }

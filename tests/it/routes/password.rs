@@ -7,7 +7,7 @@ use crate::support::actors::{PASSWORD, PHONE, Person, log_in, refresh, step_up, 
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
-/// Another password that nobody guesses.
+/// Another password that is hard to guess.
 const NEW: &str = "heftklammer im regen";
 
 async fn change(app: &TestApp, token: &str, current: &str, new: &str) -> TestResponse {
@@ -24,7 +24,7 @@ async fn reset(app: &TestApp, token: &str, new: &str) -> TestResponse {
         .await
 }
 
-/// Asks for a reset and returns the token.
+/// Requests a reset and returns the token.
 async fn mailed(app: &TestApp, email: &str) -> String {
     forgot(app, email).await.expect(202);
     app.mailed_token(email, "password_reset").await
@@ -97,7 +97,7 @@ async fn where_something_is_held_a_change_takes_a_recent_proof_of_it() {
             (&json!("aal2"), &json!(["totp", "recovery_code"]))
         );
     }
-    // The password once more is no proof of something held.
+    // The password does not prove possession of the second factor.
     let answer = step_up(&app, token, &json!({"password": PASSWORD})).await.expect(200);
     change(&app, &answer.text("/access_token"), PASSWORD, NEW)
         .await
@@ -145,7 +145,7 @@ async fn a_reset_ends_everything_but_never_skips_the_second_factor() {
         .await
         .expect(200);
     app.notification("jo@example.com", "password_was_reset").await;
-    // Once.
+    // The token works once.
     reset(&app, &token, "ein drittes langes wort")
         .await
         .expect_problem(400, "invalid_link_token");
@@ -159,7 +159,7 @@ async fn each_mail_counts_for_fifteen_minutes_until_one_is_used() {
     app.clock.advance(1);
     let newer = mailed(&app, "jo@example.com").await;
     app.clock.advance(898);
-    // A password that is refused does not use the token up. Nor does a newer mail, which a stranger may have asked for.
+    // A refused password does not use the token up. Nor does a newer mail, which a stranger may have requested.
     reset(&app, &older, "short")
         .await
         .expect_problem(422, "password_rejected");
@@ -233,7 +233,7 @@ async fn an_address_without_an_account_is_answered_the_same() {
     Person::sign_up(&app, "jo@example.com").await;
     for path in ["/password/forgot", "/magic-link", "/email/verify/request"] {
         let mut answers = Vec::new();
-        // More often than mails are sent: the bound does not show either.
+        // More requests than mails that are sent: the quota does not show either.
         for email in ["jo@example.com", "nobody@example.com"].repeat(5) {
             answers.push(app.post(path, &json!({"email": email})).await.expect(202).shown());
         }
@@ -253,11 +253,11 @@ async fn an_address_without_an_account_is_answered_the_same() {
 #[actix_web::test]
 async fn a_password_reset_that_verifies_an_address_resets_what_a_stranger_set_up() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,sms")]).await;
-    // Mallory registers with Jo's address, and sets up all there is.
+    // Mallory registers with Jo's address, and sets up every factor.
     let mallory = Person::sign_up(&app, "jo@example.com").await;
     mallory.set_up_phone(&app, PHONE).await;
     let pending = mallory.person.log_in(&app).await;
-    // Jo cannot register, so Jo asks for a new password.
+    // Jo cannot register, so Jo requests a new password.
     let token = mailed(&app, "jo@example.com").await;
     reset(&app, &token, NEW).await.expect(204);
     let login = log_in(&app, "jo@example.com", NEW).await.expect(200);

@@ -63,7 +63,7 @@ async fn authenticator_apps_and_mails_show_the_name_of_the_deployment() {
     assert!(uri.contains("&issuer=Fox%20%26%20Friends&"), "{uri}");
     let mails = app.get("/dev/outbox?to=jo@example.com").await.expect(200).json();
     assert!(mails[0]["text"].as_str().unwrap().contains("Fox & Friends"), "{mails}");
-    // The issuer of tokens stays what verifiers know.
+    // The issuer of tokens stays the one that verifiers know.
     let metadata = app.get("/.well-known/oauth-authorization-server").await.json();
     assert_eq!(metadata["issuer"], "https://auth.example.com");
 }
@@ -168,7 +168,7 @@ async fn bad_passwords_are_refused_with_their_reason() {
             .expect_problem(422, "password_rejected");
         assert_eq!(problem["reason"], reason, "{password}");
     }
-    // Nothing was made along the way.
+    // The refused registrations created no account.
     Person::register(&app, "josephine@example.com").await;
 }
 
@@ -235,12 +235,13 @@ async fn in_private_mode_only_mail_tells_whether_an_address_was_taken() {
     let new = app.post("/register", &body).await.expect(202).shown();
     let taken = app.post("/register", &body).await.expect(202).shown();
     assert_eq!(new, taken);
-    // The account may be a stranger's as long as its address is not proven: its reader gets a link that makes it theirs.
+    // As long as the address is not verified, the account may be a stranger's. The mail contains a link with which the
+    // reader of the address gets the account.
     assert_eq!(
         app.notification_kinds("jo@example.com").await,
         ["email_verification", "unconfirmed_account"]
     );
-    // Who owns the address goes on from the mail and the password.
+    // The owner of the address needs the mail and the password.
     app.clock.advance(1);
     app.post("/email/verify/request", &json!({"email": "jo@example.com"}))
         .await
@@ -263,7 +264,7 @@ async fn in_private_mode_only_mail_tells_whether_an_address_was_taken() {
         pre_auth_token: login.text("/pre_auth_token"),
     };
     person.confirm(&app).await;
-    // Taken once more, by somebody else's password: nothing changes.
+    // Another registration with another password changes nothing.
     let body = json!({"email": "jo@example.com", "password": "heftklammer im regen"});
     app.post("/register", &body).await.expect(202);
     log_in(&app, "jo@example.com", "heftklammer im regen").await.expect(401);

@@ -96,7 +96,7 @@ async fn beyond_the_most_the_least_recently_used_session_ends() {
     let app = TestApp::with(&[("MAX_SESSIONS", "2")]).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let second = signed_in.person.sign_in_again(&app).await;
-    // The first is used again, so the second is the older one.
+    // The first is used again, so the second is the least recently used.
     app.clock.advance(1);
     let first = refresh(&app, &signed_in.refresh_token)
         .await

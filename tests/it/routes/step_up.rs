@@ -81,7 +81,7 @@ async fn a_further_factor_raises_the_assurance() {
         .await
         .expect(200)
         .text("/access_token");
-    // The mail box was just read, but the account has more than that.
+    // The code proves access to the mailbox, but the account has stronger factors.
     app.post_as("/2fa/recovery-codes", &low)
         .await
         .expect_problem(401, "insufficient_user_authentication");
@@ -106,7 +106,7 @@ async fn a_proof_renews_no_stronger_one() {
     let demand = app.get_as("/me/export", &signed_in.access_token).await;
     let demand = demand.expect_problem(401, "insufficient_user_authentication");
     assert_eq!(demand["accepted_methods"], json!(["totp", "recovery_code"]));
-    // Both are right proofs, and are recorded.
+    // Both proofs are right, and are recorded.
     let answer = step_up(&app, &signed_in.access_token, &json!({"password": PASSWORD}))
         .await
         .expect(200);
@@ -136,7 +136,7 @@ async fn a_proof_renews_no_stronger_one() {
         .expect(200);
 }
 
-/// The owner steps up with a newer token; a thief has an older one, and the password or the mail box.
+/// The owner steps up with a newer token. A thief has an older one, and the password or access to the mailbox.
 #[actix_web::test]
 async fn a_step_up_adds_to_what_the_presented_token_shows() {
     let app = TestApp::with(&[("SECOND_FACTORS", "totp,email")]).await;
@@ -219,7 +219,7 @@ async fn a_wrong_proof_renews_nothing() {
             .await
             .expect_problem(422, "validation_failed");
     }
-    // A used code is no proof either.
+    // A used code is not a proof either.
     let code = signed_in.person.code(&app);
     step_up(&app, token, &json!({"code": code})).await.expect(200);
     step_up(&app, token, &json!({"code": code}))
@@ -285,7 +285,7 @@ async fn where_the_password_is_the_only_factor_it_is_enough() {
     assert_eq!(login["status"], "second_factor_required");
 }
 
-/// Signs in with a mail alone.
+/// Signs in with a mail only.
 async fn sign_in_by_mail(app: &TestApp, email: &str) -> String {
     app.post("/magic-link", &json!({"email": email})).await.expect(202);
     let token = app.mailed_token(email, "magic_link").await;

@@ -90,7 +90,7 @@ async fn a_key_is_published_before_it_signs_and_until_its_tokens_are_gone() {
     );
     let keys = published(&app).await;
     assert!(keys.len() == 3 && keys.contains(&old) && keys.contains(&next));
-    // Nobody is signed out, also by an instance that has not looked yet.
+    // No user is signed out, not even by an instance that has not read the keys yet.
     for instance in [&app, &sibling] {
         instance.get_as("/me", &fresh).await.expect(200);
     }
@@ -126,7 +126,7 @@ async fn a_key_of_age_is_replaced_by_whichever_instance_looks_first() {
     assert_eq!(published(&sibling).await, after);
 }
 
-/// Signs somebody in again and returns the algorithm of their token, which every instance takes.
+/// Signs a user in again and returns the algorithm of their token, which every instance accepts.
 async fn signs_with(app: &TestApp, person: &Person, all: &[&TestApp]) -> Value {
     let token = person.sign_in_again(app).await;
     for instance in all {
@@ -158,19 +158,19 @@ async fn another_algorithm_is_published_before_it_signs_and_the_old_one_goes() {
     assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
     assert!(matches!(new.rotate_keys().await, Rotation::TooSoon { .. }));
 
-    // The instances with the old setting follow, and do not take it back.
+    // The instances with the old setting accept the new key, and do not replace it.
     for _ in 0..3 {
         old.tend_keys().await;
         new.tend_keys().await;
     }
-    // Signing in takes half a minute.
+    // Signing in moves the clock by half a minute.
     old.clock.advance(300);
     new.tend_keys().await;
     assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
     old.clock.advance(30);
     old.tend_keys().await;
     assert_eq!(signs_with(&old, &person, &[&new]).await, "EdDSA");
-    // One that has not looked yet signs with the key before.
+    // An instance that has not read the keys yet signs with the previous one.
     assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
     for _ in 0..3 {
         new.tend_keys().await;
@@ -238,8 +238,8 @@ async fn the_metadata_tells_service_clients_where_and_how_to_ask() {
     }
 }
 
-/// As W3C's Change Password URL has it, with the probe by which a password manager finds out whether a site answers all
-/// paths alike.
+/// As W3C's Change Password URL requires, with the probe by which a password manager finds out whether a site answers
+/// all paths alike.
 #[actix_web::test]
 async fn password_managers_find_the_page_on_which_a_password_is_changed() {
     let app = TestApp::new().await;

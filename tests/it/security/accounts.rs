@@ -1,4 +1,4 @@
-//! Ways into somebody else's account, and what an account tells to strangers.
+//! Attacks on other users' accounts, and what an account reveals to strangers.
 
 use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
@@ -9,16 +9,16 @@ use crate::routes::admin::{administrator, set_roles};
 use crate::support::actors::{PASSWORD, Person, log_in, verify};
 use crate::support::app::TestApp;
 
-/// Another password that nobody guesses.
+/// Another password that is hard to guess.
 const NEW: &str = "heftklammer im regen";
 
-/// Asks for a mail and returns the token in it.
+/// Requests a mail and returns the token in it.
 async fn mailed(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
     app.post(path, &json!({"email": email})).await.expect(202);
     app.mailed_token(email, kind).await
 }
 
-/// Takes an account over by its mail box: with a link to sign in, or with one that sets a password.
+/// Resets an account through its mailbox: with a magic link, or with a link that sets a password.
 async fn verify_by_mail(app: &TestApp, email: &str, by_link: bool) {
     if by_link {
         let token = mailed(app, "/magic-link", "magic_link", email).await;
@@ -111,7 +111,7 @@ async fn no_token_is_accepted_for_another_purpose() {
     let prefixes = ["vml_", "vpr_", "vev_", "vec_", "vpa_", "vrt_"];
     let mut tokens: Vec<String> = vec![pending, jo.refresh_token.clone(), jo.access_token.clone()];
     tokens.extend(links.iter().cloned());
-    // Dressed up as another kind.
+    // The same tokens with the prefix of another kind.
     for link in &links {
         for prefix in prefixes.iter().filter(|prefix| !link.starts_with(**prefix)) {
             tokens.push(format!("{prefix}{}", &link[4..]));
@@ -154,7 +154,7 @@ async fn no_token_is_accepted_for_another_purpose() {
             app.get_as("/me", token).await.expect_problem(401, "invalid_token");
         }
     }
-    // None of it used the right ones up.
+    // None of the refused attempts used the right tokens up.
     let body = json!({"token": links[1], "new_password": NEW});
     app.post("/password/reset", &body).await.expect(204);
 }
@@ -227,7 +227,7 @@ async fn in_private_a_request_for_another_address_does_not_reveal_whether_it_is_
         wish(own).await;
         let token = app.mailed_token(own, "email_change").await;
         wish(requested).await;
-        // A newer change takes the place of an older one, and so does one whose mail was not sent.
+        // A newer change replaces an older one, even if its mail was not sent.
         let body = json!({"token": token, "password": PASSWORD});
         app.post("/email/verify", &body)
             .await

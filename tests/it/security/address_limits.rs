@@ -1,4 +1,4 @@
-//! One sender cannot take what all others need, and is told how long to wait.
+//! One client address cannot use up what all others need, and is told how long to wait.
 
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::actors::Person;
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
-/// A login of nobody, from an address that a proxy names.
+/// A login for an unknown account, from an address that a proxy names.
 async fn login_from(app: &TestApp, address: &str) -> TestResponse {
     app.send(
         TestRequest::post()
@@ -19,7 +19,7 @@ async fn login_from(app: &TestApp, address: &str) -> TestResponse {
     .await
 }
 
-/// Proxies in front of `TestApp` have its address.
+/// Makes the address of the requests in `TestApp` that of a trusted proxy.
 const BEHIND_PROXY: (&str, &str) = ("TRUSTED_PROXIES", "203.0.113.0/24");
 
 #[actix_web::test]
@@ -32,7 +32,7 @@ async fn who_asks_too_often_is_refused_before_anything_is_looked_at() {
         let limit = format!("\"link-token\";r={left};t={}", (10 - left) * 6);
         assert_eq!(answer.header("ratelimit"), Some(limit.as_str()));
     }
-    // Not even a body is read.
+    // Not even the body is read.
     let refused = app.post("/password/reset", &Value::Null).await.expect(429);
     assert_eq!(refused.header("retry-after"), Some("6"));
     assert_eq!(refused.header("ratelimit"), Some("\"link-token\";r=0;t=6"));
@@ -86,7 +86,7 @@ async fn probes_and_gateways_are_never_refused() {
         app.get("/health/live").await.expect(200);
         app.get("/token/validate").await.expect(401);
     }
-    // What is nowhere counts as well.
+    // Requests to unknown paths count as well.
     for _ in 0..1200 {
         app.get("/nowhere").await.expect(404);
     }
@@ -154,7 +154,7 @@ async fn switched_off_nothing_is_counted_by_address() {
     }
 }
 
-/// The table in the documentation is the one that counts.
+/// The table in the documentation contains the limits of the code.
 #[test]
 fn the_documented_limits_are_those_that_hold() {
     let documented = include_str!("../../../docs/SECURITY.md");

@@ -1,4 +1,4 @@
-//! The database holds nothing that could be presented.
+//! The database contains no credential that could be presented.
 
 use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
@@ -30,7 +30,7 @@ fn dump(app: &TestApp, table: &str) -> String {
     dump
 }
 
-/// Writes bytes as the database shows them.
+/// Formats bytes as the database shows them.
 fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -82,7 +82,7 @@ async fn no_secret_stands_in_any_table() {
 const ALL: &[(&str, &str)] = &[("SECOND_FACTORS", "totp,email,sms")];
 const OTHER_PHONE: &str = "+4915112345699";
 
-/// Sends every kind of code, and returns what was sent: codes and words.
+/// Sends every kind of code, and returns the codes and the lines of text that were sent.
 async fn send_all(app: &TestApp, signed_in: &SignedIn) -> (Vec<String>, Vec<String>) {
     signed_in.set_up_phone(app, PHONE).await;
     signed_in.set_up_email(app).await;
@@ -90,7 +90,7 @@ async fn send_all(app: &TestApp, signed_in: &SignedIn) -> (Vec<String>, Vec<Stri
     let token = signed_in.person.log_in(app).await;
     challenge(app, &token, "sms").await.expect(202);
     challenge(app, &token, "email").await.expect(202);
-    // One that is spent, one that is wrong, one that waits.
+    // One used code, one wrong one, and one that is still pending.
     verify_by(app, &token, "00000000", "email").await.expect(401);
     let code = app.sent_code(PHONE).await;
     verify_by(app, &token, &code, "sms").await.expect(200);
@@ -137,7 +137,7 @@ async fn neither_numbers_nor_codes_nor_words_of_messages_stand_in_any_table() {
         );
     }
     for code in &codes {
-        // Few digits: among so many others they may stand by chance, but not by themselves.
+        // A short code may occur by chance within a longer value, but not as a value by itself.
         let alone = everything.split(|character: char| !character.is_ascii_alphanumeric());
         assert!(alone.into_iter().all(|word| word != code), "{code} is stored");
     }
@@ -162,7 +162,7 @@ async fn a_number_that_was_moved_to_another_account_opens_nothing() {
              FROM out_of_band_factors AS theirs WHERE theirs.id <> mine.id",
         )
         .unwrap();
-    // A second factor that cannot be read is never skipped.
+    // A second factor that cannot be opened is never skipped.
     challenge(&app, &token, "sms")
         .await
         .expect_problem(500, "internal_error");
@@ -170,7 +170,7 @@ async fn a_number_that_was_moved_to_another_account_opens_nothing() {
         .await
         .expect_problem(500, "internal_error");
     assert_eq!(app.notifications(OTHER_PHONE).await.len(), 1, "its own enrolment only");
-    // Nor does a whole row that changed hands.
+    // A whole row of another account does not open either.
     let hand_over = format!(
         "DELETE FROM out_of_band_factors WHERE user_id = '{}'; UPDATE out_of_band_factors SET user_id = '{}'",
         jo.person.id, jo.person.id

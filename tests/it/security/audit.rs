@@ -1,4 +1,4 @@
-//! What happened is written down in the transaction in which it happened, refusals included.
+//! Every event is written in the transaction in which it happens, including refusals.
 
 use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
@@ -54,7 +54,7 @@ async fn what_operators_and_their_clients_do_names_them() {
          WHERE event ~ '^(service_client|signing_key|authn_token_revoked)' ORDER BY occurred_at, id",
     );
     let mut events = events.load::<OfClients>(&mut app.database.connect()).unwrap();
-    // Of one moment, so that their order is not known.
+    // Both have the same time, so their order is not known.
     events[..2].sort_by_key(|event| std::cmp::Reverse(event.name.clone()));
     let id = service_client_id(&credentials);
     let id = Some(id.as_str());
@@ -126,13 +126,13 @@ struct Count {
     count: i64,
 }
 
-/// Counts events: `condition` is what is wanted of them.
+/// Counts events: `condition` is a condition on their rows.
 fn count(app: &TestApp, condition: &str) -> i64 {
     let query = diesel::sql_query(format!("SELECT count(*) AS count FROM audit_events WHERE {condition}"));
     query.get_result::<Count>(&mut app.database.connect()).unwrap().count
 }
 
-/// Whoever is refused may come again as often as they like.
+/// A client may send refused requests as often as it likes.
 const OFTEN: usize = 5;
 
 #[actix_web::test]
@@ -244,7 +244,7 @@ async fn a_secret_that_does_not_open_is_written_down_although_the_request_fails(
             .await
             .expect(500);
     }
-    // Two sessions.
+    // One for each of two sessions.
     assert_eq!(
         count(
             &app,

@@ -1,4 +1,5 @@
-//! A bound goes by what it is for, where it goes and who caused it: what a stranger uses up is never the owner's.
+//! A quota is counted by purpose, by target and by the client that caused it: what a stranger uses up is never the
+//! owner's.
 
 use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
@@ -17,11 +18,10 @@ const PROXIED: &[(&str, &str)] = &[
 ];
 const EMAIL: &str = "jo@example.com";
 const NEW: &str = "heftklammer im regen";
-/// Where any client asks for a link to an address.
+/// Where any client can request a link to an address.
 const LINKS: [&str; 3] = ["/password/forgot", "/magic-link", "/email/verify/request"];
 
-/// A client in a network of its own, which a proxy that we trust tells. Requests without one come from the owner's
-/// home.
+/// A client in a network of its own, which a trusted proxy names. Requests without one come from the owner's network.
 struct Elsewhere<'a> {
     app: &'a TestApp,
     ip: String,
@@ -74,7 +74,8 @@ async fn told(app: &TestApp, to: &str, kind: &str) -> usize {
         .count()
 }
 
-/// Somebody who proved their address and signed in at home, at a time when the next code of their authenticator counts.
+/// A user who verified their address and signed in from their own network, at a time when the next code of the
+/// authenticator is accepted.
 async fn owner(app: &TestApp) -> SignedIn {
     let owner = Person::sign_up(app, EMAIL).await;
     app.verify_email(EMAIL).await;
@@ -110,7 +111,7 @@ async fn sixty_renewals_of_recovery_codes_make_two_mails() {
     let at = |due: &str| format!("outbox WHERE kind = 'recovery_codes_replaced' AND next_try_at = {due}");
     assert_eq!(count(&app, &at("created_at")), 1);
     assert_eq!(count(&app, &at("created_at - interval '4 s' + interval '10 min'")), 1);
-    // What happens after those ten minutes is news again.
+    // After those ten minutes the next one is notified again.
     app.clock.advance(360);
     let token = owner.person.sign_in_again(&app).await;
     app.post_as("/2fa/recovery-codes", &token).await.expect(200);
@@ -219,7 +220,7 @@ async fn the_owner_of_an_address_is_notified_three_times_an_hour_of_attempts_to_
     for _ in 0..10 {
         app.post("/register", &body).await.expect(202);
     }
-    // The registration itself counts as one, so that a free address and a taken one are bound alike.
+    // The registration itself counts as one, so that free and taken addresses have the same quota.
     assert_eq!(told(&app, EMAIL, "account_exists").await, 2);
 }
 
@@ -238,7 +239,7 @@ async fn strangers_who_enrol_a_number_do_not_keep_its_owner_from_signing_in() {
         refused += usize::from(answer.status == 429);
     }
     assert_eq!(refused, 3, "ten enrolments an hour, the owner's own among them");
-    // All numbers of the block around it, too.
+    // The same with all other numbers of the block.
     for number in 0..50 {
         let neighbour = format!("{}{number:02}", &PHONE[..PHONE.len() - 2]);
         let stranger = Person::sign_up(&app, &format!("trudy{number}@example.com")).await;
@@ -291,12 +292,16 @@ async fn links_that_a_stranger_asks_for_do_not_keep_the_owners_own_from_being_se
         assert_eq!(told(&app, EMAIL, kind).await, 3, "all strangers together");
         for sent in 4..=6 {
             app.post(path, &body).await.expect(202);
-            assert_eq!(told(&app, EMAIL, kind).await, sent, "the owner at home has a share");
+            assert_eq!(
+                told(&app, EMAIL, kind).await,
+                sent,
+                "the known network of the owner has its own quota"
+            );
         }
         app.post(path, &body).await.expect(202);
         Elsewhere::new(&app, 99).post(path, &body).await.expect(202);
         assert_eq!(told(&app, EMAIL, kind).await, 6);
-        // On a journey: none of the links counts any more, so one is sent whoever asks.
+        // The owner is travelling. No link is valid any longer, so one is sent, whichever client asks.
         app.clock.advance(life);
         Elsewhere::new(&app, 100).post(path, &body).await.expect(202);
         assert_eq!(told(&app, EMAIL, kind).await, 7);
@@ -320,7 +325,7 @@ async fn requests_for_links_are_answered_and_recorded_alike_for_an_address_witho
         answers.dedup();
         assert_eq!(answers.len(), 1, "{email}");
         let rows = count(&app, "audit_events WHERE event = 'magic_link_requested'");
-        // Twelve in an hour, whatever became of them.
+        // Twelve in an hour, whether they were sent or not.
         assert_eq!(rows % 12, 0, "{email}");
         app.clock.advance(3600);
     }
@@ -341,7 +346,7 @@ async fn wrong_codes_of_a_thief_of_the_password_do_not_make_the_owner_wait_on_a_
     let locked = thief.verify(&thief.log_in().await, &person.code(&app)).await;
     assert_eq!(locked.header("retry-after"), Some("30"));
     locked.expect_problem(429, "rate_limited");
-    // From another network the same thief goes on, until all networks that are not the owner's wait together.
+    // From another network the same thief continues, until all networks that are not known wait together.
     let other = Elsewhere::new(&app, 1);
     for _ in 0..4 {
         let answer = other.verify(&other.log_in().await, &person.wrong_code(&app)).await;
@@ -359,7 +364,7 @@ async fn wrong_codes_of_a_thief_of_the_password_do_not_make_the_owner_wait_on_a_
     verify(&app, &person.log_in(&app).await, &person.code(&app))
         .await
         .expect(200);
-    // A right one of the owner's forgives those of nobody else.
+    // A right code from the owner's network resets only the failures of that network.
     app.clock.advance(30);
     let token = fourth.log_in().await;
     fourth
@@ -433,7 +438,7 @@ async fn a_right_password_is_looked_at_while_codes_have_to_wait() {
     app.call_as(Method::POST, "/password/change", token, &change)
         .await
         .expect(204);
-    // It forgave no codes.
+    // The change did not reset the failures of codes.
     step_up(&app, token, json!({"code": person.code(&app)}))
         .await
         .expect_problem(429, "rate_limited");
@@ -462,7 +467,7 @@ async fn wrong_passwords_in_a_session_leave_its_codes_and_the_login_alone() {
     owner.person.sign_in_again(&app).await;
 }
 
-/// Asks again and again for what is mailed to an address, and ends the links in between.
+/// Requests links to an address again and again, and ends them in between.
 async fn ask_and_end(app: &TestApp, session: &str, rounds: usize) {
     for _ in 0..rounds {
         for path in ["/password/forgot", "/magic-link", "/email/verify/request"] {
@@ -475,7 +480,7 @@ async fn ask_and_end(app: &TestApp, session: &str, rounds: usize) {
 #[actix_web::test]
 async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
     let app = TestApp::with(&[("IP_LIMITS", "off")]).await;
-    // The address may be a stranger's to the account: nothing that the account does ends the links in its mail box.
+    // The account of the address may be a stranger's: no action of the account ends the links in the mailbox.
     let squatter = Person::sign_up(&app, EMAIL).await;
     ask_and_end(&app, &squatter.access_token, 20).await;
     let mails = app.notifications(EMAIL).await.len();
@@ -484,7 +489,7 @@ async fn links_that_are_ended_and_asked_for_again_do_not_fill_a_mail_box() {
     app.post("/magic-link/verify", &json!({"token": token}))
         .await
         .expect(200);
-    // A proven address: a client with a session there ends the links, and gets as many again as can end in an hour by age, and
+    // A verified address: a client with a session ends the links, and gets as many again as can expire in an hour, and
     // three.
     app.clock.advance(3600);
     let before = app.notifications(EMAIL).await.len();
@@ -509,7 +514,7 @@ async fn a_session_that_is_signed_in_has_codes_of_its_own() {
     let app = TestApp::with(PROXIED).await;
     let owner = owner(&app).await;
     owner.set_up_phone(&app, PHONE).await;
-    // A thief of the password uses up what unknown networks share.
+    // A thief of the password uses up the shared quota of unknown networks.
     for network in 0..10 {
         let thief = Elsewhere::new(&app, network);
         app.clock.advance(61);
@@ -519,7 +524,7 @@ async fn a_session_that_is_signed_in_has_codes_of_its_own() {
     let late = Elsewhere::new(&app, 11);
     let login = late.log_in().await;
     late.challenge(&login).await.expect(429);
-    // The owner's session, carried to a network that no session came from, gets its code.
+    // The owner's session gets its code even in a network that no session came from.
     let session = owner.person.sign_in_again(&app).await;
     let request = TestRequest::post()
         .uri("/2fa/challenge")
@@ -535,7 +540,7 @@ async fn a_session_that_is_signed_in_has_codes_of_its_own() {
 #[actix_web::test]
 async fn a_network_that_was_thrown_out_is_no_known_one() {
     let app = TestApp::with(PROXIED).await;
-    // A stranger registers the owner's address and signs in. The owner takes the account over by mail.
+    // A stranger registers with the owner's address and signs in. The owner resets the account by mail.
     let squatter = Person::sign_up(&app, EMAIL).await;
     let id = squatter.person.id.clone();
     let known = |app: &TestApp| {
@@ -553,7 +558,7 @@ async fn a_network_that_was_thrown_out_is_no_known_one() {
     let body = json!({"token": token, "new_password": NEW});
     app.post("/password/reset", &body).await.expect(204);
     assert_eq!(known(&app), 0);
-    // From the stranger's network, links are bound as from any other that the owner never signed in from.
+    // The stranger's network has no quota of its own for links: the owner never signed in from it.
     for path in ["/magic-link"] {
         for _ in 0..3 {
             Elsewhere::new(&app, 1)
@@ -578,7 +583,7 @@ async fn a_stranger_with_the_password_does_not_throw_the_owners_new_authenticato
         .uri("/2fa/totp")
         .insert_header((header::AUTHORIZATION, format!("Bearer {login}")));
     app.send(request).await.expect(201);
-    // The secret that the owner scanned still counts, and with its first code the stranger's is gone.
+    // The secret that the owner scanned still works, and its first code removes the stranger's.
     verify(&app, &owner.pre_auth_token, &owner.code(&app)).await.expect(200);
     assert_eq!(count(&app, "totp_factors"), 1);
 }
@@ -593,14 +598,14 @@ async fn an_account_that_is_deleted_and_made_again_has_no_bounds_of_its_own() {
         }
         app.delete_user(&passing.person.id).await;
     }
-    // Twelve deletions by the operator: no owner could delete so often.
+    // The operator deletes the account twelve times: no owner could delete it so often.
     let mails = app.notifications(EMAIL).await.len();
     assert!(mails <= 30, "{mails}");
 }
 
-/// Registers with the address as a stranger, and asks for each kind of link until no more is sent.
+/// Registers with the address as a stranger, and requests each kind of link until no more is sent.
 async fn occupy(app: &TestApp) -> SignedIn {
-    // The newest mail is known by its time.
+    // So that the newest mail has the latest time.
     app.clock.advance(1);
     let stranger = Person::sign_up(app, EMAIL).await;
     for path in LINKS.iter().cycle().take(12) {
@@ -609,7 +614,7 @@ async fn occupy(app: &TestApp) -> SignedIn {
     stranger
 }
 
-/// The reader of the address gets in with the newest link of the mail box.
+/// The reader of the address gets in with the newest link in the mailbox.
 async fn expect_a_link_that_works(app: &TestApp) {
     app.post("/password/forgot", &json!({"email": EMAIL})).await.expect(202);
     let token = app.mailed_token(EMAIL, "password_reset").await;
@@ -684,7 +689,7 @@ async fn a_change_that_has_to_wait_is_good_afterwards_and_proven_addresses_leave
             .await
     };
     redeem().await.expect_problem(429, "rate_limited");
-    // The owner proves the address instead, which lifts the bound.
+    // The owner verifies the address instead, which removes the quota.
     app.verify_email(EMAIL).await;
     redeem().await.expect(204);
     app.bare_as(Method::DELETE, "/me", &owner.access_token)
@@ -696,7 +701,7 @@ async fn a_change_that_has_to_wait_is_good_afterwards_and_proven_addresses_leave
 async fn where_mail_alone_tells_a_stranger_who_registers_again_and_again_does_not_keep_the_answer_from_the_reader() {
     let app = TestApp::with(&[("REGISTRATION", "private"), ("IP_LIMITS", "off")]).await;
     let stranger = json!({"email": EMAIL, "password": PASSWORD});
-    // Three times the life of the link.
+    // Three times the lifetime of the link.
     for _ in 0..3 {
         for _ in 0..8 {
             app.post("/register", &stranger).await.expect(202);
@@ -729,7 +734,7 @@ async fn registrations_with_a_proven_address_use_up_nothing_that_its_owner_is_se
             .await
             .expect(202);
     }
-    // The first registration took one of three, so that a free address and a taken one have as many left.
+    // The first registration took one of three, so that free and taken addresses have as many left.
     assert_eq!(told(&app, EMAIL, "account_exists").await, 2);
     expect_a_link_that_works(&app).await;
 }

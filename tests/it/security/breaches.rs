@@ -1,4 +1,4 @@
-//! Passwords that were stolen elsewhere are refused where the deployment asks a list, and nobody waits for the list.
+//! Stolen passwords are refused if the deployment uses a breach list. No request waits long for the list.
 
 use actix_web::http::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::delivery::peer::Peer;
 use crate::support::actors::{PASSWORD, Person};
 use crate::support::app::TestApp;
 
-/// A password that the estimator lets through.
+/// A password that the strength estimator accepts.
 const STOLEN: &str = "heftklammer im regen";
 
 async fn asking(list: &Peer) -> TestApp {

@@ -1,5 +1,5 @@
-//! The current password of a session: while it has to wait, nothing is told of the password that is sent, by no way that
-//! takes one, and nothing is hashed.
+//! The current password in a session: during a wait no route that takes it reveals anything about it, and none computes
+//! a hash.
 
 use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
@@ -13,7 +13,7 @@ const EMAIL: &str = "jo@example.com";
 const NEW: &str = "heftklammer im regen";
 const WRONG: &str = "another password";
 
-/// Sends a password to each way that takes one in a session.
+/// Sends a password to each route that takes one in a session.
 async fn every_way(app: &TestApp, token: &str, password: &str) -> Vec<TestResponse> {
     let requests: [(Method, &str, Value); 4] = [
         (Method::POST, "/step-up", json!({"password": password})),
@@ -55,7 +55,7 @@ async fn in_a_wait_right_and_wrong_ones_are_answered_alike_and_none_is_hashed() 
             .await
             .expect_problem(401, "invalid_credentials");
     }
-    // With this key nothing can be hashed: whoever tries gets a fault.
+    // With this key id no hash can be computed: a request that tries fails.
     execute(&app, "UPDATE users SET password_key_id = 99");
     app.clock.advance(29);
     let right = every_way(&app, token, PASSWORD).await;
@@ -65,7 +65,7 @@ async fn in_a_wait_right_and_wrong_ones_are_answered_alike_and_none_is_hashed() 
         let (right, wrong) = (right.expect_problem(429, "rate_limited"), wrong.expect(429).json());
         assert_eq!(right["detail"], wrong["detail"]);
     }
-    // The first way that is not in the wait does hash.
+    // The first request after the wait does compute a hash.
     app.clock.advance(1);
     step_up(&app, token, &json!({"password": PASSWORD}))
         .await
@@ -103,7 +103,7 @@ async fn the_new_password_is_checked_after_the_current_one_was_verified() {
     for _ in 0..4 {
         change(WRONG).await.expect_problem(401, "invalid_credentials");
     }
-    // A right one forgives those before it, whatever becomes of the new one.
+    // A right password resets the failures before it, even if the new password is refused.
     change(PASSWORD).await.expect_problem(422, "password_rejected");
     for _ in 0..5 {
         change(WRONG).await.expect_problem(401, "invalid_credentials");

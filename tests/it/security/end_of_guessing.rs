@@ -1,5 +1,5 @@
-//! A hundred wrong ones in a row are the end of a password or of codes that can be guessed. The owner is told once and has a
-//! way back; a stranger learns nothing.
+//! A hundred failed attempts in a row disable a password, or codes that can be guessed. The owner is notified once and
+//! can restore them; a stranger learns nothing.
 
 use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
@@ -49,7 +49,7 @@ async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> Te
         .await
 }
 
-/// What an answer tells, but for what differs each time.
+/// What an answer reveals, without what differs each time.
 fn observed(answer: &TestResponse) -> (u16, Option<String>, Value) {
     let mut body = answer.json();
     body.as_object_mut().unwrap().remove("request_id");
@@ -60,7 +60,7 @@ fn observed(answer: &TestResponse) -> (u16, Option<String>, Value) {
     )
 }
 
-/// Guesses once from a network of its own, at a name that has an account and at one that has none; waits where it has to.
+/// Guesses once, from a network of its own, at a name with an account and at one without. Waits if it has to.
 async fn guess_everywhere(app: &TestApp, number: u8) {
     loop {
         let ip = format!("198.51.{number}.1");
@@ -98,11 +98,12 @@ async fn the_hundredth_wrong_password_ends_it_for_everybody_until_a_new_one_is_s
     assert_eq!(told(&app, "password_disabled").await, 1);
     assert_eq!(count(&app, "audit_events WHERE event = 'authn_login_fail_max'"), 1);
     app.clock.advance(3600);
-    // Not even from a network of the owner's; and it is told like any wrong one, of a name that nobody has, too.
+    // The right password is refused even from the owner's network, with the same answer as a wrong one and as for an
+    // unknown name.
     let right = log_in(&app, EMAIL, PASSWORD).await;
     assert_eq!(observed(&right), observed(&log_in(&app, UNKNOWN, PASSWORD).await));
     right.expect_problem(401, "invalid_credentials");
-    // Who is signed in stays so, but the password proves nothing there either.
+    // Existing sessions continue, but the password is not accepted as a proof there either.
     let refreshed = refresh(&app, &signed_in.refresh_token).await.expect(200);
     let proof = json!({"code": signed_in.person.code(&app)});
     let token = app
@@ -210,7 +211,7 @@ async fn a_right_password_that_was_compared_before_the_hundredth_wrong_one_comes
             async move { log_in_from(app, &ip, EMAIL, password).await }
         };
         let answers = join_all((0..4).map(guess)).await;
-        // Either it came first, and the count began anew, or it is refused; both at once is what must not be.
+        // Either the right one came first and the count started again, or it is refused. Both together must not happen.
         let in_time = answers.iter().any(|answer| answer.status == 200);
         assert_ne!(
             in_time,
@@ -219,7 +220,7 @@ async fn a_right_password_that_was_compared_before_the_hundredth_wrong_one_comes
     }
 }
 
-/// Fails once at the second door, and waits where that has to.
+/// Fails once at the second factor, and waits if it has to.
 async fn guess_code(app: &TestApp, person: &Person) {
     loop {
         let token = person.log_in(app).await;
@@ -250,7 +251,7 @@ async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_i
     guess_code(&app, person).await;
     app.clock.advance(3600);
     for _ in 0..8 {
-        // Right, refused like a wrong one, and nobody waits for it.
+        // A right code is refused like a wrong one, and causes no wait.
         app.clock.advance(30);
         verify(&app, &person.log_in(&app).await, &person.code(&app))
             .await
@@ -330,7 +331,7 @@ async fn who_has_no_factor_left_can_set_up_another() {
     app.call_as(Method::DELETE, "/2fa/totp", &jo.access_token, &body)
         .await
         .expect(204);
-    // Everybody is to have one now: this account's is the one that the second door asks it to set up.
+    // With this policy every account requires a second factor, so the login makes this user set one up.
     let app = app.sibling(&[("TWO_FACTOR_POLICY", "required")]).await;
     let pending = jo.person.log_in(&app).await;
     let secret = app.post_as("/2fa/totp", &pending).await.expect(201).text("/secret");

@@ -1,8 +1,8 @@
-//! Whether a name has an account is told neither by the bytes of an answer nor by the time that it takes.
+//! Neither the bytes of an answer nor its time reveals whether a name has an account.
 //!
-//! Of the times that a name takes the shortest counts, over requests that take turns, since a busy machine only adds to it;
-//! and there are so many turns that it is seen. None may take twice as long as another: the tests fail for a hash that is
-//! skipped, made twice, or cheaper, and for nothing that a machine does.
+//! For each name the shortest time counts, over requests that take turns, since a busy machine only adds to it. There
+//! are enough turns to measure it. No name may take twice as long as another: the tests fail for a hash that is
+//! skipped, computed twice, or cheaper, but not because of load on the machine.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,12 @@ use crate::support::response::TestResponse;
 
 const LEAST_ROUNDS: usize = 4;
 const MOST_ROUNDS: usize = 80;
-/// A hash that takes long enough to be told from everything else.
+/// A hash that takes long compared to all other work.
 const COST: &str = "9";
-/// Somebody's password, hashed by another program at a cost of 6 with bcrypt.
+/// A user's password, hashed by another program with bcrypt at cost 6.
 const FOREIGN_HASH: &str = "$2b$06$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG";
 
-/// Everybody whose name may be asked for.
+/// One name for each kind of account, and one without an account.
 const NAMES: [&str; 7] = [
     "nobody@mail.example",
     "unverified@mail.example",
@@ -57,12 +57,12 @@ async fn town(settings: &[(&str, &str)]) -> TestApp {
     app
 }
 
-/// Returns everything of an answer but what is different each time, the count of requests included.
+/// Returns an answer without what differs each time, including the count of requests.
 fn shape(answer: &TestResponse) -> String {
     without(&["x-request-id", "date", "ratelimit"], answer)
 }
 
-/// Returns everything of an answer but ids and dates.
+/// Returns an answer without ids and dates.
 pub(super) fn without_ids(answer: &TestResponse) -> String {
     without(&["x-request-id", "date"], answer)
 }
@@ -82,14 +82,14 @@ fn without(left_out: &[&str], answer: &TestResponse) -> String {
     format!("{} {headers:?} {} {body}", answer.status, answer.body.len())
 }
 
-/// Sends one request for each name in turn, a day apart, until all names are seen to take alike; asserts that this happens,
-/// and that the answers are the same but for their ids.
+/// Sends one request for each name in turn, a day apart, until all names take about the same time. Asserts that this
+/// happens, and that the answers are the same except for their ids.
 async fn assert_alike(app: &TestApp, path: &str, body: impl Fn(&str, usize) -> Value) {
     let mut shortest = [Duration::MAX; NAMES.len()];
     for round in 0..MOST_ROUNDS {
         let mut first: Option<String> = None;
         for place in 0..NAMES.len() {
-            // Another one begins each time, so that none is always the one after a pause.
+            // Starts with another name each time, so that none always comes after a pause.
             let place = (place + round) % NAMES.len();
             let name = NAMES[place];
             let begun = Instant::now();
@@ -112,7 +112,7 @@ async fn a_wrong_password_is_refused_alike_for_every_account() {
     let app = town(&[]).await;
     let wrong = |name: &str, _| json!({"email": name, "password": "another password"});
     assert_alike(&app, "/login", wrong).await;
-    // The right one of an account that is disabled, too.
+    // The same for the right password of a disabled account.
     let right = app
         .post(
             "/login",
@@ -157,7 +157,7 @@ async fn a_request_for_mail_is_accepted_alike_for_every_account() {
 async fn a_registration_in_private_is_answered_alike_for_every_address() {
     let app = town(&[("REGISTRATION", "private")]).await;
     assert_alike(&app, "/register", |name, round| {
-        // Nobody has an account only once.
+        // An unknown name has an account after its first registration.
         let name = if name == NAMES[0] {
             format!("{round}.{name}")
         } else {
@@ -172,7 +172,7 @@ async fn a_registration_in_private_is_answered_alike_for_every_address() {
 async fn in_private_the_password_of_an_unconfirmed_account_is_refused_like_a_wrong_one() {
     let app = town(&[("REGISTRATION", "private")]).await;
     assert_alike(&app, "/login", |name, _| {
-        // The one that each account which nobody confirmed was registered with.
+        // The password that the unverified accounts were registered with.
         let right = ["unverified@mail.example", "older@mail.example", "nobody@mail.example"];
         let password = if right.contains(&name) {
             PASSWORD

@@ -1,4 +1,4 @@
-//! Passwords are guessed slowly, by one network and by many, and the owner is not kept out by it.
+//! Passwords are guessed slowly, from one network or from many, and the owner is not locked out by it.
 
 use actix_web::http::header;
 use actix_web::test::TestRequest;
@@ -12,7 +12,7 @@ use crate::support::actors::{PASSWORD, Person};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
-/// Logs in from an address, which a proxy that we trust tells.
+/// Logs in from an address that a trusted proxy names.
 async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> TestResponse {
     let body = json!({"email": email, "password": password});
     let request = TestRequest::post().uri("/login").set_json(body);
@@ -37,7 +37,7 @@ async fn the_fifth_wrong_one_costs_a_wait_that_doubles_whether_or_not_there_is_a
             if number < 5 {
                 continue;
             }
-            // Neither a wrong nor the right password is looked at, and asking does not prolong the wait.
+            // Neither a wrong nor the right password is checked, and requests do not prolong the wait.
             for password in ["another password", PASSWORD, PASSWORD] {
                 let answer = log_in_from(&app, "198.51.100.1", email, password).await;
                 waits.push(answer.header("retry-after").unwrap().to_owned());
@@ -51,7 +51,7 @@ async fn the_fifth_wrong_one_costs_a_wait_that_doubles_whether_or_not_there_is_a
         waits.dedup();
         assert_eq!(waits, ["30", "60", "120"], "{email}");
     }
-    // The right one forgives.
+    // The right password resets the failures.
     log_in_from(&app, "198.51.100.1", "jo@example.com", PASSWORD)
         .await
         .expect(200);
@@ -81,7 +81,7 @@ async fn the_owner_comes_from_elsewhere_and_is_let_in() {
     log_in_from(&app, "198.51.100.1", "jo@example.com", PASSWORD)
         .await
         .expect(429);
-    // Another name from there is another matter.
+    // Another name from the same network is not affected.
     Person::register(&app, "mo@example.com").await;
     log_in_from(&app, "198.51.100.1", "mo@example.com", PASSWORD)
         .await
@@ -105,7 +105,7 @@ async fn many_networks_together_are_slowed_but_the_owners_own_is_not() {
     log_in_from(&app, "203.0.113.99", "jo@example.com", PASSWORD)
         .await
         .expect(200);
-    // A wrong one from home is counted there.
+    // A wrong password from the owner's network is counted for that network.
     for _ in 0..5 {
         log_in_from(&app, "203.0.113.99", "jo@example.com", "another password").await;
     }
@@ -124,7 +124,7 @@ async fn a_crowd_over_two_instances_pays_one_wait() {
     let sibling = app.sibling(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await;
     Person::register(&app, "jo@example.com").await;
     let instances = [&app, &sibling];
-    // Fewer than many networks together may try.
+    // Fewer than the limit for many networks together.
     let answers = join_all((0..15).map(|number| {
         log_in_from(
             instances[number % 2],
@@ -135,7 +135,7 @@ async fn a_crowd_over_two_instances_pays_one_wait() {
     }))
     .await;
     assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 401 | 429)));
-    // Those who were let in before the fifth was counted cost no more than the first wait.
+    // The requests that passed before the fifth was counted cost only the first wait.
     let answer = log_in_from(&sibling, "198.51.100.1", "jo@example.com", PASSWORD).await;
     assert_eq!(answer.header("retry-after"), Some("30"));
     app.clock.advance(30);
@@ -182,7 +182,7 @@ fn count(connection: &mut PgConnection, query: &str) -> i64 {
     diesel::sql_query(query).get_result::<Count>(connection).unwrap().count
 }
 
-/// Keeps the counts from moving until so many requests have looked at them and wait for them.
+/// Locks the counts until so many requests have read them and wait for the lock.
 fn let_go_when_waiting(app: &TestApp, requests: i64) -> std::thread::JoinHandle<()> {
     const WAITING: &str = "SELECT count(*) AS count FROM pg_stat_activity \
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";

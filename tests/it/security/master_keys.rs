@@ -1,4 +1,4 @@
-//! The master key is replaced while the service is used, and the old one is needed by nothing afterwards.
+//! The master key is replaced while the service runs, and afterwards nothing depends on the old one.
 
 use actix_web::test::TestRequest;
 use diesel::connection::SimpleConnection;
@@ -10,7 +10,7 @@ use crate::support::app::{MASTER_KEY, TestApp};
 const NEW_KEY: &str = "//////////////////////////////////////////8=";
 const NEWEST_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// What instances are told: first the old key alone, both, the new one first, the new one alone.
+/// The setting of an instance: first the old key alone, then both, then the new one first, then the new one alone.
 fn keys(list: &[(u8, &str)]) -> String {
     let item = |(id, key): &(u8, &str)| format!("{id}:{key}");
     list.iter().map(item).collect::<Vec<_>>().join(",")
@@ -43,7 +43,7 @@ async fn nothing_of_anybodys_is_lost_with_the_old_key() {
         "a secret, a number, two signing keys and mails: {resealed}"
     );
     assert_eq!(not_opened, 0);
-    // The instance that knows the old key alone would be of no use now; those that know both lack nothing.
+    // An instance with the old key alone would not work now; those with both work fully.
     let app = app.sibling(&settings(&keys(&[(2, NEW_KEY)]))).await;
 
     app.get_as("/me", &jo.access_token).await.expect(200);
@@ -163,7 +163,7 @@ async fn an_older_key_that_opens_nothing_is_kept_nowhere() {
     Person::sign_up(&app, "jo@example.com").await;
     let both = keys(&[(2, NEW_KEY), (1, MASTER_KEY)]);
     let right = app.sibling(&settings(&both)).await;
-    // Signing keys that the newest master key sealed say nothing of the older ones.
+    // Without them: signing keys under the newest master key cannot show whether an older one is right.
     let forget = "DELETE FROM signing_keys";
     app.database.connect().batch_execute(forget).unwrap();
     right.tend_keys().await;

@@ -1,4 +1,4 @@
-//! What an attacker would try, and what must never be kept.
+//! Attacks, and secrets that must never be stored.
 
 mod accounts;
 mod address_limits;

@@ -108,7 +108,7 @@ async fn public_documents_are_for_every_page_and_never_with_credentials() {
                 assert_eq!(answer.header("vary"), None, "the answer is the same for every origin");
             }
         }
-        // Also what went wrong.
+        // The same for errors.
         let missing = app.send(request(&Method::GET, "/.well-known/nothing", STRANGER)).await;
         assert_eq!(allowed(&missing), Some("*"));
         missing.expect_problem(404, "not_found");

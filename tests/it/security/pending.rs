@@ -1,5 +1,6 @@
-//! What is pending ends with what authorised it: every kind of pending thing against everything that ends sessions, credentials
-//! or accounts. The table of docs/SECURITY.md is [`fate`]; a new kind, or a new end, does not compile before it has a row here.
+//! What is pending ends with what authorised it: every kind of pending item against everything that ends sessions,
+//! credentials or accounts. [`fate`] is the table of docs/SECURITY.md; a new kind, or a new end, does not compile
+//! without a row here.
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
@@ -23,11 +24,11 @@ const OTHER_PHONE: &str = "+4915112345679";
 enum Pending {
     /// A login that waits for its second factor.
     Login,
-    /// A code that was sent, to sign in with or to confirm a new factor with.
+    /// A sent code, for signing in or for confirming a new factor.
     Code(CodePurpose),
     /// A new authenticator that waits for its first code.
     Authenticator,
-    /// A token that was mailed.
+    /// A mailed token.
     Link(LinkPurpose),
 }
 
@@ -55,14 +56,14 @@ fn every_end() -> Vec<End> {
 enum Fate {
     Alive,
     Dead,
-    /// The two never meet.
+    /// The combination is impossible.
     Never,
 }
 
-/// The table. What was begun in a session was begun in one that the end concerns; the owner acts from another one.
+/// The table. If an item was started in a session, the end concerns that session, and the owner acts from another one.
 #[expect(
     clippy::match_same_arms,
-    reason = "one arm a rule, in the order in which the rules hold"
+    reason = "one arm for each rule, in the order in which they apply"
 )]
 fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
@@ -79,12 +80,14 @@ fn fate(pending: Pending, end: End) -> Fate {
                 | PasswordChanged | PasswordReset | EmailChangeCancelled | EmailChanged,
             ),
         )
-        // Only an address that nobody has proven is confirmed and taken over, and only a proven one is told of a change.
+        // Only an unverified address is confirmed, and its account reset; only a verified one gets a notice of a
+        // change.
         | (Pending::Link(LinkPurpose::EmailVerification), End::Session(PasswordReset | EmailChangeCancelled))
         | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(UnverifiedAccountReset)) => Fate::Never,
-        // Against an intruder, and with the account, everything goes; but a copied refresh token ends its session alone.
+        // Ends against an intruder end everything. But a reused refresh token ends only its session, not logins.
         (Pending::Login | Pending::Code(CodePurpose::Authentication), End::Session(RefreshReuse)) => Fate::Alive,
-        // The address was never proven: what is done in a session, which may be a stranger's, leaves its reader's links.
+        // The address was never verified: the session may be a stranger's, so it must not end the links of the
+        // address's reader.
         (
             Pending::Link(LinkPurpose::EmailVerification),
             End::Session(OthersEndedByOwner | RefreshReuse | PasswordChanged),
@@ -98,14 +101,14 @@ fn fate(pending: Pending, end: End) -> Fate {
                 | PasswordReset | UnverifiedAccountReset | EmailChangeCancelled,
             ),
         ) => Fate::Dead,
-        // One session ends: what it began ends with it.
+        // One session ends, and with it what was started in it.
         (
             Pending::Authenticator
             | Pending::Code(CodePurpose::Enrolment)
             | Pending::Link(LinkPurpose::EmailChange),
             End::Session(Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired),
         )
-        // A login is a session itself, and ends by time.
+        // A login is a session itself, and expires.
         | (Pending::Login | Pending::Code(CodePurpose::Authentication), End::Session(Expired)) => Fate::Dead,
         (
             Pending::Login
@@ -118,8 +121,8 @@ fn fate(pending: Pending, end: End) -> Fate {
             ),
             End::Session(Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired),
         ) => Fate::Alive,
-        // The old address is worth nothing any more: neither links that went there, nor logins that one of them may have
-        // begun. Sessions, and what they began, go on.
+        // The old address is not trusted any longer: neither links that were sent to it, nor logins that one of them
+        // may have started. Sessions, and what was started in them, continue.
         (
             Pending::Link(_) | Pending::Login | Pending::Code(CodePurpose::Authentication),
             End::Session(EmailChanged),
@@ -128,8 +131,8 @@ fn fate(pending: Pending, end: End) -> Fate {
     }
 }
 
-/// Somebody with two sessions and something pending. The pending thing was begun in the first session, where it was begun in
-/// one; the second is the owner's.
+/// A user with two sessions and something pending. If the pending item belongs to a session, it is the first one; the
+/// second is the owner's.
 struct Case {
     pending: Pending,
     email: String,
@@ -179,7 +182,7 @@ impl Case {
     }
 
     fn first(&self) -> &SignedIn {
-        self.signed_in.as_ref().expect("somebody with sessions")
+        self.signed_in.as_ref().expect("a user with sessions")
     }
 
     async fn ask_for_change(&self, app: &TestApp, token: &str, to: &str) {
@@ -190,7 +193,7 @@ impl Case {
             .expect(202);
     }
 
-    /// Begins what is to be pending.
+    /// Starts the pending item.
     async fn put_up(&mut self, app: &TestApp) {
         let first = self.first();
         let (token, email) = (&first.access_token, &self.email);
@@ -341,7 +344,7 @@ impl Case {
             .text("/items/0/id")
     }
 
-    /// Tries to use what was pending, in every way that is left.
+    /// Tries to use the pending item, in every way that is left.
     async fn is_alive(&self, app: &TestApp) -> bool {
         app.clock.advance(30);
         let by_token = async |path: &str| app.post(path, &json!({"token": self.secret})).await;
@@ -377,7 +380,7 @@ impl Case {
         }
     }
 
-    /// Confirms a factor, in the session that began it or in the other one.
+    /// Confirms a factor, in the session that started it or in the other one.
     async fn confirms(&self, app: &TestApp, path: &str, body: &serde_json::Value) -> bool {
         for token in [&self.second, &self.first().access_token] {
             if works(&app.call_as(Method::POST, path, token, body).await) {
@@ -388,7 +391,7 @@ impl Case {
     }
 }
 
-/// Tells whether a request was granted; a refusal is one of those that a bad token or code gets.
+/// Returns whether a request was accepted. If not, the status must be one that a bad token or code gets.
 fn works(answer: &TestResponse) -> bool {
     let status = answer.status.as_u16();
     assert!([200, 204, 400, 401].contains(&status), "{answer:?}");
@@ -420,7 +423,7 @@ async fn whatever_is_pending_ends_with_what_authorised_it() {
             if expected == Fate::Never {
                 continue;
             }
-            // One each: time goes on, and some ends concern everybody.
+            // A user for each: the clock advances, and some ends concern all users.
             let admin = administrator(&app, &format!("root{number}@example.com")).await;
             let case = Case::begin(&app, &admin, (pending, end)).await;
             case.end(&app, &admin, end).await;
@@ -437,7 +440,7 @@ async fn whatever_is_pending_ends_with_what_authorised_it() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Without an end, everything works: the test above could otherwise not fail.
+/// Without an end, everything works: otherwise the test above could not fail.
 #[actix_web::test]
 async fn whatever_is_pending_works_as_long_as_nothing_ends() {
     let app = town(End::Deletion).await;

@@ -1,4 +1,4 @@
-//! Ways round the second factor: what was proven in one place must be worth nothing in another.
+//! Ways around the second factor: a proof in one place must be worth nothing in another.
 
 use actix_web::http::Method;
 use chrono::TimeDelta;
@@ -27,7 +27,7 @@ fn execute(app: &TestApp, statement: &str) {
     app.database.connect().batch_execute(statement).unwrap();
 }
 
-/// Every change of how somebody signs in, with a body that would do.
+/// Every change of the ways to sign in, with a valid body.
 fn sensitive_changes() -> [(Method, &'static str, Option<Value>); 10] {
     let code = || Some(json!({"code": "123456"}));
     [
@@ -129,7 +129,7 @@ async fn a_phone_is_confirmed_only_by_the_code_that_it_got() {
     let other = signed_in.person.sign_in_again(&app).await;
     put_phone(&app, &signed_in.access_token, PHONE).await.expect(202);
     let code = app.confirmation_code(PHONE).await;
-    // Another session puts another number in the place of the one that waits.
+    // Another session replaces the pending number by another one.
     put_phone(&app, &other, OTHER_PHONE).await.expect(202);
     post(
         &app,
@@ -243,7 +243,7 @@ async fn a_replacement_authenticator_completes_no_login_before_it_is_confirmed()
     app.call_as(Method::DELETE, "/2fa/totp", &signed_in.access_token, &body)
         .await
         .expect_problem(401, "invalid_code");
-    // Nor where the phone is all that is left.
+    // The same if the phone is the only factor left.
     let body = json!({"password": PASSWORD, "code": signed_in.recovery_codes[0]});
     app.call_as(Method::DELETE, "/2fa/totp", &signed_in.access_token, &body)
         .await
@@ -341,7 +341,7 @@ async fn an_authenticator_that_waits_is_confirmed_by_no_other_way_than_its_own()
     let login = log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
     let token = login.text("/access_token");
     app.clock.advance(301);
-    // The session is too old for any change, and a step-up is no enrolment.
+    // The session is too old for any change, and a step-up does not enrol a factor.
     post(&app, "/step-up", &token, json!({"code": person.code(&app)}))
         .await
         .expect_problem(401, "invalid_code");
@@ -354,7 +354,7 @@ async fn an_authenticator_that_waits_is_confirmed_by_no_other_way_than_its_own()
         .await
         .expect(200)
         .text("/access_token");
-    // Nor does another session confirm what the registration began.
+    // Another session does not confirm what the registration started, either.
     post(&app, "/2fa/totp/confirm", &token, json!({"code": person.code(&app)}))
         .await
         .expect_problem(401, "invalid_code");
@@ -367,7 +367,7 @@ async fn an_authenticator_that_waits_is_confirmed_by_no_other_way_than_its_own()
     );
 }
 
-/// What the number says is how often the same token is looked at, whatever else makes its owner wait.
+/// The number is how often the same token will still be checked, regardless of other waits of the account.
 #[actix_web::test]
 async fn the_attempts_told_are_those_of_the_token() {
     let app = TestApp::new().await;
@@ -381,7 +381,7 @@ async fn the_attempts_told_are_those_of_the_token() {
         }
         tokens.push(token);
     }
-    // The fifth wrong one makes the account wait, which is no end of the token.
+    // The fifth wrong one makes the account wait, which does not end the token.
     let token = &tokens[0];
     assert_eq!(remaining_after(&app, token, &person.wrong_code(&app)).await, 2);
     for (wait, remaining) in [("30", 1), ("60", 0)] {
@@ -391,7 +391,7 @@ async fn the_attempts_told_are_those_of_the_token() {
         app.clock.advance(wait.parse().unwrap());
         assert_eq!(remaining_after(&app, token, &person.wrong_code(&app)).await, remaining);
     }
-    // None left: the token is dead, and not only made to wait.
+    // None left: the token has ended, and does not merely wait.
     app.clock.advance(120);
     verify(&app, token, &person.code(&app))
         .await

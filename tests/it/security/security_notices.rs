@@ -1,4 +1,4 @@
-//! Owners are told what may not have been them, once and not a hundred times.
+//! Owners are notified of events that they may not have caused, once and not a hundred times.
 
 use actix_web::http::header;
 use actix_web::test::TestRequest;
@@ -35,7 +35,7 @@ async fn wrong_codes_after_a_right_password_are_notified_once_an_hour() {
         .expect(401);
     let notice = app.notification_kinds("jo@example.com").await;
     assert_eq!(count(&notice, "second_factor_failures"), 2);
-    // And when somebody gets in after so many.
+    // A sign-in after so many failures is notified, too.
     app.clock.advance(3600);
     verify(&app, &person.log_in(&app).await, &person.code(&app))
         .await
@@ -66,7 +66,7 @@ async fn a_sign_in_with_a_program_not_seen_before_is_notified() {
     assert_eq!(
         count(&app.notification_kinds("jo@example.com").await, "new_sign_in"),
         0,
-        "the first one is no news"
+        "the first one is not notified"
     );
     verify_with(&app, &person, "Firefox/140").await;
     assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 1);
@@ -77,12 +77,12 @@ async fn a_sign_in_with_a_program_not_seen_before_is_notified() {
     let notice = app.notification("jo@example.com", "new_sign_in").await;
     let text = notice["text"].as_str().unwrap();
     assert!(text.contains("With: curl\n") && text.contains("203.0.113.7"), "{text}");
-    // A quarter of a year later no session is left to compare with, which does not make this one the first.
+    // A quarter of a year later no session is left to compare with, but this sign-in is not the first.
     app.clock.advance(91 * 86_400);
     verify_with(&app, &person, "Firefox/140").await;
     assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 3);
     app.clock.advance(130 * 86_400);
-    // Old sessions go, and so do old messages.
+    // Old sessions are deleted, and so are old messages.
     app.delete_expired().await;
     assert_eq!(count(&app.notification_kinds("jo@example.com").await, "new_sign_in"), 0);
     verify_with(&app, &person, "Firefox/140").await;
@@ -127,7 +127,7 @@ async fn wrong_passwords_in_a_session_are_notified_as_passwords_and_wrong_codes_
     assert!(text.contains("password") && !text.contains("code"), "{text}");
 }
 
-/// A thief who signs in soon after the owner did from a new place.
+/// A thief who signs in from a new place soon after the owner did.
 #[actix_web::test]
 async fn each_sign_in_from_a_new_place_is_notified_however_soon_it_comes() {
     let app = TestApp::new().await;
@@ -141,7 +141,7 @@ async fn each_sign_in_from_a_new_place_is_notified_however_soon_it_comes() {
     assert_eq!(told().await, 2);
     let text = app.notification("jo@example.com", "new_sign_in").await["text"].clone();
     assert!(text.as_str().unwrap().contains("With: curl\n"), "{text}");
-    // Within minutes they are told together, with their number.
+    // Within minutes they are combined into one notice with their number.
     for browser in ["Safari/605", "wget/1", "Opera/9"] {
         verify_with(&app, &person, browser).await;
     }

@@ -1,9 +1,9 @@
-//! Whether an address has an account is not told by any sequence of calls, either.
+//! No sequence of calls reveals whether an address has an account.
 //!
 //! One call that answers alike proves little: what the first call leaves behind can show in the second. So a sequence
-//! is run in two worlds, one in which no account has the address and one in which an account does, and compared call by
-//! call: the status, the body, all headers but ids and dates (`Retry-After` and the `RateLimit` fields included) and
-//! the number of SQL statements. Dangerous sequences have names; others are made by chance.
+//! is run against two deployments, one without an account for the address and one with one, and compared call by call:
+//! the status, the body, all headers except ids and dates (`Retry-After` and the `RateLimit` fields included) and the
+//! number of SQL statements. Dangerous sequences have names; others are generated at random.
 
 use std::cell::Cell;
 
@@ -25,14 +25,14 @@ use crate::support::statements;
 const TARGET: &str = "target@mail.example";
 /// The attacker's own account.
 const MALLORY: &str = "mallory@other.example";
-/// Another address of the attacker's.
+/// Another address of the attacker.
 const MALLORY_TOO: &str = "mallory@third.example";
 /// The password that the attacker registers with and tries.
 const GUESS: &str = "heftklammer im regen";
-/// Longer than a sign-in makes a network the owner's: the attacker asks from a network that is not.
+/// Longer than a network stays known after a sign-in: the attacker asks from an unknown network.
 const LONG_AGO: i64 = 40 * 86_400;
 
-/// Who has the address.
+/// The state of the account with the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holder {
     NoAccount,
@@ -49,7 +49,7 @@ const HOLDERS: [Holder; 4] = [
     Holder::Invited,
 ];
 
-/// What an attacker can do who reads no mail of the target.
+/// The calls of an attacker who cannot read the target's mail.
 #[derive(Clone, Copy, Debug)]
 enum Call {
     Register,
@@ -60,11 +60,11 @@ enum Call {
     AskForMagicLink,
     AskForConfirmation,
     ChangeAddress,
-    /// Asks for another address of the attacker's own.
+    /// Requests a change to another address of the attacker.
     ChangeToOwnAddress,
     /// Uses the link to that address.
     UseOwnLink,
-    /// Reads what the service tells the attacker of their account.
+    /// Reads what the service shows the attacker about their own account.
     ReadOwnEvents,
     ConfirmWithForgedToken,
     ConfirmWithForgedTokenAndPassword,
@@ -88,7 +88,7 @@ const EVERYWHERE: [Call; 12] = [
     Call::Wait(30),
     Call::Wait(3600),
 ];
-/// Those in which a deployment of `REGISTRATION=explicit` says that an address is taken.
+/// Calls to which a deployment with `REGISTRATION=explicit` answers that an address is taken.
 const PRIVATE_ONLY: [Call; 8] = [
     Call::Register,
     Call::Register,
@@ -102,12 +102,12 @@ const PRIVATE_ONLY: [Call; 8] = [
 
 /// A deployment with the attacker's account and, unless no account has it, the target's.
 struct Deployment {
-    /// Registers what is there before, and lets the attacker in.
+    /// Registers the existing accounts, and signs the attacker in.
     open: TestApp,
-    /// What the attacker asks.
+    /// Receives the attacker's calls.
     asked: TestApp,
     mallory: SignedIn,
-    /// The address that the attacker signs in with now.
+    /// The address with which the attacker signs in at present.
     address: Cell<&'static str>,
 }
 
@@ -197,7 +197,7 @@ impl Deployment {
         answer.expect(200).text("/access_token")
     }
 
-    /// The token that was last mailed to the attacker's other address, or one that never was.
+    /// The last token mailed to the attacker's other address, or a forged one.
     async fn own_link(&self) -> String {
         let mailed = self.open.notifications(MALLORY_TOO).await;
         let link = mailed.iter().find_map(|notification| notification["link"].as_str());
@@ -252,7 +252,7 @@ impl Deployment {
     }
 }
 
-/// What the attacker's own trail says, without ids.
+/// The events of the attacker's own account, without ids.
 fn events(answer: &TestResponse) -> String {
     let body = answer.json();
     let items = body["items"].as_array().expect("a list of events");
@@ -265,12 +265,12 @@ fn events(answer: &TestResponse) -> String {
     said.join("\n")
 }
 
-/// A token of the right shape that no mail held.
+/// A token of the right format that was never mailed.
 fn forged(prefix: &str) -> String {
     format!("{prefix}{}", "A".repeat(98))
 }
 
-/// Runs a sequence in both worlds and tells the first difference.
+/// Runs a sequence against both deployments and returns the first difference.
 async fn compare(holder: Holder, registration: &str, calls: &[Call]) -> Result<(), String> {
     let free = Deployment::with(Holder::NoAccount, registration).await.run(calls).await;
     let taken = Deployment::with(holder, registration).await.run(calls).await;
@@ -311,7 +311,7 @@ async fn in_private_a_password_that_is_tried_into_the_waits_reveals_nothing() {
         calls.extend([Login, Login, LoginWithAnotherPassword, Login, Wait(600)]);
     }
     calls.extend([Wait(3600), Login, Register, Login]);
-    // The wait from anywhere, of which an owner's network is exempt, begins at the twentieth.
+    // The wait for all networks, which known networks are exempt from, starts at the twentieth failure.
     for _ in 0..24 {
         calls.extend([Wait(3600), Login]);
     }
@@ -342,7 +342,7 @@ async fn in_private_bounds_on_mail_reveal_nothing() {
 #[actix_web::test]
 async fn in_private_an_attacker_learns_nothing_from_their_own_links_and_events() {
     use Call::{ChangeAddress, ChangeToOwnAddress, ReadOwnEvents, Register, UseOwnLink};
-    // Below the bound on mail to the address, and beyond it.
+    // Below the quota of mail to the address, and beyond it.
     for registrations in [1, 3] {
         let mut calls = vec![ChangeToOwnAddress];
         calls.extend(vec![Register; registrations]);
@@ -364,7 +364,7 @@ async fn in_private_the_end_of_guessing_reveals_nothing() {
         let taken = Deployment::with(holder, "private").await.run(&calls).await;
         for (place, (free, taken)) in free.iter().zip(&taken).enumerate() {
             assert_eq!(free.answer, taken.answer, "{holder:?}, call {place}");
-            // Once, the hundredth disables the password and tells its owner, if there is one.
+            // Except for the hundredth, which disables the password and notifies its owner, if there is one.
             if place != 100 {
                 assert_eq!(free.statements, taken.statements, "{holder:?}, call {place}");
             }
@@ -387,11 +387,11 @@ async fn where_registration_is_closed_a_registration_and_another_address_reveal_
     assert_alike("closed", &calls).await;
 }
 
-/// Runs sequences that are made by chance of some calls.
+/// Runs random sequences of these calls.
 fn try_many(registration: &'static str, calls: Vec<Call>) {
     let sequences = proptest::collection::vec(proptest::sample::select(calls), 1..24);
     let holders = proptest::sample::select(HOLDERS.to_vec());
-    // Each sequence takes two databases; shrinking takes as many again.
+    // Each sequence needs two databases; shrinking needs as many again.
     let config = Config {
         cases: 12,
         max_shrink_iters: 24,
@@ -431,7 +431,7 @@ async fn a_password_comes_alive_with_the_mailed_link() {
         .expect_problem(401, "invalid_credentials");
     app.verify_email(TARGET).await;
     app.post("/login", &body).await.expect(200);
-    // An account without an address has nothing to prove.
+    // An account without an address has no address to verify.
     let body = json!({"username": "jo.doe", "password": PASSWORD});
     app.post("/register", &body).await.expect(202);
     app.post("/login", &body).await.expect(200);

@@ -1,5 +1,5 @@
-//! What whoever can write to the database, or sets the clock back, gets out of it: nothing that was sealed for somebody
-//! else, and no code or token a second time.
+//! An attacker who can write to the database or set the clock back gains nothing: no value that was sealed for another
+//! row is accepted, and no code or token works a second time.
 
 use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use crate::support::actors::{PASSWORD, Person, log_in, refresh, verify};
 use crate::support::app::TestApp;
 
-/// Exchanges a column's values between the rows of a table, of which there have to be two.
+/// Swaps a column's values between the two rows of a table.
 fn exchange(app: &TestApp, table: &str, column: &str) {
     let statement = format!(
         "UPDATE {table} AS mine SET {column} = theirs.{column} FROM {table} AS theirs WHERE theirs.ctid <> mine.ctid"
@@ -28,13 +28,13 @@ async fn an_authenticator_that_changed_hands_opens_nothing() {
             verify(&app, &token, &code).await.expect_problem(500, "internal_error");
         }
     }
-    // Back where they belong they are good, and the codes were not spent.
+    // Back in their rows the secrets work, and the codes were not used up.
     exchange(&app, "totp_factors", "sealed_secret");
     for one in [&jo, &mo] {
         let token = one.person.log_in(&app).await;
         verify(&app, &token, &one.person.code(&app)).await.expect(200);
     }
-    // Nor does a whole row that changed hands.
+    // A whole row of another account does not open either.
     app.clock.advance(60);
     let token = jo.person.log_in(&app).await;
     let hand_over = format!(
@@ -68,7 +68,7 @@ async fn a_signing_key_that_was_exchanged_stops_an_instance_and_signs_nothing() 
     let app = TestApp::new().await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
     exchange(&app, "signing_keys", "sealed_private_key");
-    // What is in memory is good; what is in the table is not taken.
+    // The keys in memory still work; those in the table are not accepted.
     app.get_as("/me", &jo.access_token).await.expect(200);
     assert!(app.try_start_another(&[]).await.is_err());
     exchange(&app, "signing_keys", "sealed_private_key");
@@ -103,7 +103,7 @@ async fn a_clock_that_is_set_back_makes_nothing_good_again() {
 
     for back in [-1, -30, -90, -1800, -86_400 * 365] {
         app.clock.advance(back);
-        // Neither the code that was spent, nor one that is older than it.
+        // Neither the used code, nor an older one.
         for code in [spent.clone(), jo.person.code(&app)] {
             let answer = verify(&app, &pending, &code).await;
             assert!(
@@ -114,17 +114,17 @@ async fn a_clock_that_is_set_back_makes_nothing_good_again() {
         }
         // A wait does not get shorter.
         log_in(&app, "mo@example.com", PASSWORD).await.expect(429);
-        // A token that is from the future is refused or good, and so is what is asked with it.
+        // A token from the future is either refused or accepted, and so is the request with it.
         let me = app.get_as("/me", &access).await;
         assert!([200, 401].contains(&me.status.as_u16()), "{back}: {}", me.status);
         let ready = app.get("/health/ready").await;
         assert_eq!(ready.status, 200);
     }
-    // New people come and go as ever, and so do their ids.
+    // New users can sign up and sign in, and their rows can be deleted.
     let mo = Person::sign_up(&app, "so@example.com").await;
     app.get_as("/me", &mo.access_token).await.expect(200);
     app.delete_expired().await;
-    // Back at the right time, sessions are what they were.
+    // At the right time again, sessions are unchanged.
     app.clock.advance(86_400 * 365 + 1800 + 90 + 30 + 1);
     let again = refresh(&app, &live).await.expect(200);
     app.get_as("/me", &again.text("/access_token")).await.expect(200);

@@ -1,4 +1,4 @@
-//! A user name that was given up rests: no stranger is taken for its former owner.
+//! A released user name cannot be claimed for a while, so that no stranger is taken for its former owner.
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ async fn rename(app: &TestApp, who: &SignedIn, name: &str) -> TestResponse {
         .await
 }
 
-/// Every way to take a name, with whether it got it.
+/// Every way to claim a name, and whether it succeeded.
 async fn ways_to(app: &TestApp, name: &str) -> Vec<(&'static str, bool)> {
     let other = Person::sign_up(app, "mo@example.com").await;
     let by_profile = rename(app, &other, name).await;
@@ -50,7 +50,7 @@ async fn a_name_that_was_changed_rests_and_its_account_may_take_it_back() {
     rename(&app, &jo, "jo.new").await.expect(200);
     assert_eq!(ways_to(&app, NAME).await, refused());
     rename(&app, &jo, NAME).await.expect(200);
-    // The name between rests as well.
+    // The name used in between is reserved as well.
     let body = json!({"username": "jo.new", "password": PASSWORD});
     app.post("/register", &body).await.expect_problem(409, "username_taken");
     app.post("/login", &json!({"username": NAME, "password": PASSWORD}))
@@ -70,7 +70,7 @@ async fn a_name_rests_for_thirty_days_and_no_longer() {
     app.post("/register", &body).await.expect_problem(409, "username_taken");
     app.clock.advance(1);
     app.post("/register", &body).await.expect(201);
-    // Another account has it by now, so that not even its former one may.
+    // Another account has it now, so not even its former account can claim it.
     rename(&app, &jo, NAME).await.expect_problem(409, "username_taken");
 }
 
@@ -87,7 +87,7 @@ async fn the_name_of_a_deleted_account_rests_however_it_was_deleted() {
             app.bare_as(Method::DELETE, "/me", &token).await.expect(204);
         }
         assert_eq!(ways_to(&app, NAME).await, refused(), "by an operator: {by_operator}");
-        // A new account with the address is not the one that gave the name up.
+        // A new account with the same address is not the one that released the name.
         let again = Person::sign_up(&app, "jo@example.com").await;
         rename(&app, &again, NAME).await.expect_problem(409, "username_taken");
     }
@@ -118,7 +118,7 @@ async fn an_account_asks_for_ten_names_a_day() {
     }
     rename(&app, &jo, "taken").await.expect_problem(429, "rate_limited");
     rename(&app, &jo, "free").await.expect_problem(429, "rate_limited");
-    // The name that one has is no wish, and everything else can be changed.
+    // The current name is not a claim, and everything else can be changed.
     rename(&app, &jo, "jo.4").await.expect(200);
     app.clock.advance(DAY);
     rename(&app, &jo, "free").await.expect(200);

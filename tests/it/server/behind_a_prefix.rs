@@ -1,4 +1,4 @@
-//! A real nginx that serves us below a path of its host, which it strips, over a Unix socket.
+//! A real nginx that serves the service below a path of its host, strips the path, and connects over a Unix socket.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::postgres::Database;
 use super::process::eventually;
 use super::program::{Launch, Program, open_directory};
 
-/// What is set before the socket's path, and what after it.
+/// The nginx configuration for a socket.
 fn server(address: &str, socket: &Path) -> String {
     format!(
         "upstream vestibule {{ server unix:{}; }}
@@ -72,14 +72,14 @@ impl Site {
         }
     }
 
-    /// Gets what an absolute URL of ours leads to.
+    /// Requests the target of an absolute URL that the service returned.
     #[track_caller]
     fn follow(&self, url: &str) -> Answer {
         let path = url.strip_prefix(&self.nginx.issuer());
         self.nginx.get(path.unwrap_or_else(|| panic!("{url} leads elsewhere")))
     }
 
-    /// Gets a path without following its answer, and returns where that sends to.
+    /// Requests a path without following the redirect, and returns its target.
     #[track_caller]
     fn redirect(&self, path: &str, status: u16) -> String {
         let address = self.nginx.address();
@@ -96,7 +96,7 @@ impl Site {
     }
 }
 
-/// Signs somebody up through the prefix.
+/// Signs up a user through the prefix.
 fn sign_up(site: &Site) -> Tokens {
     let client = &site.nginx;
     let body = json!({"email": "jo@mail.example", "password": "Grüne Fenster im Regen"});
@@ -137,7 +137,7 @@ fn every_url_that_is_told_leads_back_here() {
     let problem = site.nginx.get("/auth/me").problem(401, "invalid_token");
     site.follow(&problem.text_at("/type")).expect(200);
 
-    // What is mailed.
+    // The links in mails.
     site.nginx
         .post("/auth/password/forgot", &json!({"email": "jo@mail.example"}))
         .expect(202);
@@ -157,7 +157,7 @@ fn every_url_that_is_told_leads_back_here() {
         site.follow(page).expect(200);
     }
 
-    // The client is who nginx says it is: the other end of the socket has no address.
+    // nginx names the client: the other end of a Unix socket has no IP address.
     let sessions = site.nginx.get_as(&tokens.access, "/auth/sessions").expect(200);
     assert_eq!(sessions.text_at("/0/ip"), "198.51.100.7");
     let seen = site

@@ -1,4 +1,4 @@
-//! Commands, settings and their faults.
+//! Commands, settings and their errors.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::program::{DataDir, Launch, open_directory};
 
 const NOWHERE: &str = "postgres://127.0.0.1:1/nowhere";
 
-/// What the program can be told to do.
+/// The commands of the program.
 const COMMANDS: [&str; 11] = [
     "serve",
     "dev",
@@ -113,7 +113,7 @@ fn the_master_key_may_come_from_a_file_but_not_from_both() {
     };
 
     launch().start().ready();
-    // It is the key that the value would be: what it sealed opens.
+    // It is the same key as the one given as a value: what that one sealed opens.
     instance(database.url()).start().ready();
 
     let both = launch().env("VESTIBULE_MASTER_KEY", MASTER_KEY).run();
@@ -202,7 +202,7 @@ fn the_printed_description_is_the_served_and_the_published_one() {
     let program = Launch::dev().data_dir(&place).start();
     let client = program.client();
     let mut served = client.get("/openapi.json").expect(200).json();
-    // A deployment knows where it is.
+    // A running deployment knows its URL.
     assert_eq!(served["servers"], json!([{"url": client.issuer()}]));
     served["servers"] = document["servers"].clone();
     assert_eq!(served, document);
@@ -223,7 +223,7 @@ fn health_asks_the_server_that_the_settings_describe() {
     program.ready();
     let address = program.address();
     health(&address).expect(0);
-    // Where the server listens on every address, it is asked on this machine's own.
+    // If the server listens on all addresses, the command asks the loopback address.
     let port = address.rsplit(':').next().unwrap();
     let everywhere = Launch::of("health").env("VESTIBULE_LISTEN", format!("0.0.0.0:{port}"));
     everywhere
@@ -295,7 +295,7 @@ fn flags_go_before_the_environment_and_that_before_dot_env() {
             "VESTIBULE_LISTEN=127.0.0.1:0\nVESTIBULE_CLIENT_ID=from-dot-env\nVESTIBULE_BCRYPT_COST=4\n",
         )
     };
-    // By default this would be port 8080.
+    // Without the setting this would be port 8080.
     let program = launch().start();
     assert!(!program.address().ends_with(":8080"));
     program.stop().expect(0);

@@ -1,4 +1,4 @@
-//! Operators' work on accounts, on the command line.
+//! Operators manage accounts on the command line.
 
 use std::process::Command;
 
@@ -33,7 +33,7 @@ fn show(database: &Database, user: &str) -> Value {
 #[test]
 fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_ours() {
     let database = Database::create();
-    // On a database that is still empty: no service ran before.
+    // On a database that is still empty: no service has run before.
     let mut create = vec![
         "create",
         "Root@Example.com",
@@ -96,7 +96,7 @@ fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_our
     program.stop().expect(0);
 }
 
-/// Sets an authenticator up and returns the access token.
+/// Sets up an authenticator and returns the access token.
 fn enrol(client: &Client, pre_auth: &str) -> String {
     let enrolment = client.post_as(pre_auth, "/2fa/totp").expect(201).json();
     let person = Person {
@@ -129,7 +129,7 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
     let granted = users(&database, &grant).expect(0);
     assert_eq!(granted.stdout, format!("roles of {}: editor, admin\n", jo.email));
     assert!(granted.stderr.contains("nobody has confirmed"), "{}", granted.stderr);
-    // A role counts in the tokens that are made after it was granted.
+    // A role is in the tokens that are made after it was granted.
     client.get_as(&tokens.access, "/admin/users").problem(403, "forbidden");
     let refreshed = client
         .post("/token/refresh", &json!({"refresh_token": tokens.refresh}))
@@ -137,7 +137,7 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
         .json();
     let access = refreshed["access_token"].as_str().unwrap();
     client.get_as(access, "/admin/users").expect(200);
-    // The command line may do what administrators may not: it is the way back in.
+    // The command line may do what administrators may not: it is how operators restore access.
     users(&database, &["grant", &id, "admin", "--revoke"]).expect(0);
     assert_eq!(show(&database, &id)["roles"], json!(["editor"]));
     client.get_as(access, "/admin/users").problem(403, "forbidden");
@@ -262,7 +262,7 @@ fn shells_and_readers_take_what_is_made_for_them() {
         }
         let file = directory.path().join(shell);
         std::fs::write(&file, script).unwrap();
-        // A machine that tests has bash; the others are asked where they are.
+        // bash must be installed where the tests run; the other shells are checked if they are.
         match Command::new(interpreter).arg("-n").arg(&file).output() {
             Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
             Err(error) => assert_ne!(shell, "bash", "{error}"),

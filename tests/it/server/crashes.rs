@@ -1,10 +1,10 @@
-//! `kill -9` at any moment, under people who go through all doors: nothing acknowledged is lost, nothing that is good once
-//! counts twice, and there is no session that its owner cannot end.
+//! `kill -9` at any moment, while users run through every operation: nothing acknowledged is lost, no single-use code
+//! or token works twice, and there is no session that its owner cannot end.
 //!
-//! Each person goes the same way: register, prove the address, confirm the authenticator, refresh, log in with a code, change the password,
-//! log out, log in with a recovery code, reset the password. An answer that got lost leaves two possibilities; the next
-//! request finds out which it is, and both are right. The moments of the kills come from a seed, which is printed;
-//! `CRASH_SEED` repeats them (the machine's scheduling does its own part).
+//! Each user does the same: register, verify the address, confirm the authenticator, refresh, log in with a code,
+//! change the password, log out, log in with a recovery code, reset the password. A lost answer leaves two possible
+//! states, both of them valid; the next request finds out which one it is. The moments of the kills come from a seed,
+//! which is printed; `CRASH_SEED` repeats them (the scheduling of the machine still differs).
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -24,21 +24,21 @@ use super::postgres::Database;
 use super::process::{PATIENCE, StopAtEnd};
 use crate::support::oath;
 
-/// People on their way at the same time.
+/// Concurrent users.
 const USERS: usize = 4;
-/// How long one predecessor of a refresh token is good again, less some for a slow machine.
+/// How long the previous refresh token is still accepted, less some time for a slow machine.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// The instance that is there at the moment, or was until just now.
+/// The current instance, which may have been killed.
 struct Service {
     client: Mutex<Client>,
     stopping: AtomicBool,
-    /// Requests that were not heard of any more.
+    /// Requests without an answer.
     lost: AtomicU32,
 }
 
 impl Service {
-    /// Sends a request once: `None` when nobody knows what became of it.
+    /// Sends a request once: `None` if its result is unknown.
     fn once(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Option<Answer> {
         let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match client.try_send(method, path, token, body) {
@@ -54,7 +54,7 @@ impl Service {
         }
     }
 
-    /// Sends a request until it is answered; tells whether an earlier try may have been done without an answer.
+    /// Sends a request until it is answered. Returns whether an earlier try may have been processed without an answer.
     fn until_answered(&self, method: &Method, path: &str, token: Option<&str>, body: Option<&Value>) -> (Answer, bool) {
         let begun = Instant::now();
         let mut repeated = false;
@@ -77,23 +77,23 @@ impl Service {
     }
 }
 
-/// Somebody on the way, and what was acknowledged to them.
+/// A user, and what the service has acknowledged to them.
 struct Traveller {
     email: String,
     password: String,
     secret: String,
-    /// The time step of the first code; the second is the next one. Both are good for half a minute at least.
+    /// The time step of the first code; the second is the next one. Both are valid for at least half a minute.
     first_step: i64,
     recovery_codes: Vec<String>,
-    /// What has to be refused from now on.
+    /// Must be refused from now on.
     spent_codes: Vec<String>,
     ended: Vec<Tokens>,
-    /// What has to be good.
+    /// Must be accepted.
     live: Option<Tokens>,
 }
 
 impl Traveller {
-    /// Registers. Where the answer got lost, the account may be there; then it is whole, and a login says how to go on.
+    /// Registers. If the answer was lost, the account may exist. Then it is complete, and a login continues.
     fn register(service: &Service, email: String) -> (Self, String) {
         let password = "Grüne Fenster im Regen".to_owned();
         let (answer, repeated) = service.post("/register", &json!({"email": email, "password": password}));
@@ -117,7 +117,7 @@ impl Traveller {
         (traveller, pre_auth_token)
     }
 
-    /// Logs in and has a new secret made.
+    /// Logs in and gets a new secret.
     fn enrol(&mut self, service: &Service) -> String {
         let answer = self.log_in(service);
         assert_eq!(answer.text_at("/status"), "enrolment_required");
@@ -140,8 +140,8 @@ impl Traveller {
         self.log_in(service).text_at("/pre_auth_token")
     }
 
-    /// Signs in with a code that was never sent before. Where the answer got lost, it is refused or signs in: once, in
-    /// either case.
+    /// Signs in with a code that was never sent before. If the answer was lost, the next try is refused or signs in;
+    /// the code works once in either case.
     fn sign_in(&mut self, service: &Service, code: String) -> Option<Tokens> {
         let mut repeated = false;
         let tokens = loop {
@@ -160,7 +160,7 @@ impl Traveller {
         tokens
     }
 
-    /// Confirms the authenticator. Where the answer got lost, so did the recovery codes.
+    /// Confirms the authenticator. If the answer was lost, so were the recovery codes.
     fn confirm(&mut self, service: &Service, pre_auth_token: &str) -> Option<Tokens> {
         let code = self.code(self.first_step);
         let body = json!({"pre_auth_token": pre_auth_token, "code": code});
@@ -176,7 +176,7 @@ impl Traveller {
         None
     }
 
-    /// Refreshes; the same token again brings the same successor, so that a lost answer loses nothing.
+    /// Refreshes. The same token returns the same successor again, so that a lost answer loses nothing.
     fn refresh(service: &Service, tokens: &Tokens) -> Option<Tokens> {
         let begun = Instant::now();
         let body = json!({"refresh_token": tokens.refresh});
@@ -198,7 +198,7 @@ impl Traveller {
         self.ended.push(tokens);
     }
 
-    /// Changes the password; tells whether it is changed. Where the answer got lost, exactly one of the two is right.
+    /// Changes the password. Returns whether it is changed. If the answer was lost, exactly one of the two is right.
     fn change_password(&mut self, service: &Service, tokens: &Tokens) -> bool {
         let new = format!("{}, und Sonne", self.password);
         let body = json!({"current_password": self.password, "new_password": new});
@@ -220,7 +220,7 @@ impl Traveller {
         changed
     }
 
-    /// Returns the token of the mail of a kind, which was acknowledged to be on its way.
+    /// Returns the token of a mail whose sending was acknowledged.
     fn mailed_token(&self, service: &Service, kind: &str) -> Value {
         let path = format!("/dev/outbox?to={}", self.email);
         let (kept, _) = service.until_answered(&Method::GET, &path, None, None);
@@ -229,21 +229,21 @@ impl Traveller {
         mail.unwrap_or_else(|| panic!("no {kind} in {kept}"))["token"].clone()
     }
 
-    /// Sends a token that was mailed: it is good once.
+    /// Sends a mailed token: it works once.
     fn use_up(service: &Service, path: &str, body: &Value) {
         let (answer, repeated) = service.post(path, body);
         assert!(answer.status == 204 || repeated, "{}", answer.text);
         service.post(path, body).0.problem(400, "invalid_link_token");
     }
 
-    /// Proves the address. Without that, a reset would take the authenticator away.
+    /// Verifies the address. Otherwise a password reset would remove the authenticator.
     fn verify_address(&self, service: &Service) {
         let token = self.mailed_token(service, "email_verification");
         let body = json!({"token": token, "password": self.password});
         service.post("/email/verify", &body).0.expect(204);
     }
 
-    /// Sets a new password by mail. All sessions end with it.
+    /// Sets a new password by mail, which ends all sessions.
     fn reset_password(&mut self, service: &Service) {
         service
             .post("/password/forgot", &json!({"email": self.email}))
@@ -260,7 +260,7 @@ impl Traveller {
         self.ended.extend(self.live.take());
     }
 
-    /// Goes all the way; what was lost on it is gone on without.
+    /// Runs all the steps, and skips those whose input was lost.
     fn travel(service: &Service, email: String, resets: bool) -> Self {
         let (mut this, pre_auth_token) = Self::register(service, email);
         this.verify_address(service);
@@ -284,7 +284,7 @@ impl Traveller {
         this
     }
 
-    /// Looks at everything that was acknowledged, after the last kill.
+    /// Checks everything that was acknowledged, after the last kill.
     fn look_back(mut self, service: &Service, database: &Database) {
         if let Some(tokens) = &self.live {
             let me = service.get_as(&tokens.access, "/me").expect(200).json();
@@ -303,7 +303,7 @@ impl Traveller {
         self.end_every_session(service, database, &tokens);
     }
 
-    /// Every session that the database holds is listed to its owner, who can end it.
+    /// Every session in the database is listed to its owner, who can end it.
     fn end_every_session(&self, service: &Service, database: &Database, tokens: &Tokens) {
         let active = || {
             database.sql(&format!(
@@ -336,7 +336,7 @@ impl Traveller {
     }
 }
 
-/// Lets people travel while the service is killed so many times, and looks at what is left.
+/// Runs users while the service is killed so many times, and checks what is left.
 fn survive(kills: u32) {
     let given = std::env::var("CRASH_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| now().unsigned_abs());
@@ -366,7 +366,7 @@ fn survive(kills: u32) {
             .collect();
         let stopping = StopAtEnd(&service.stopping);
         for _ in 0..kills {
-            // Not to let time pass for the service: to kill it in the middle of something.
+            // This does not wait for the service: it picks a random moment for the kill.
             thread::sleep(Duration::from_micros(u64::from(random.next_u32() % 400_000)));
             program.take().unwrap().kill();
             let next = program.insert(launch());
@@ -376,9 +376,12 @@ fn survive(kills: u32) {
         drop(stopping);
         on_the_way.into_iter().flat_map(|users| users.join().unwrap()).collect()
     });
-    assert!(service.lost.load(Ordering::Relaxed) > 0, "no request met a kill");
+    assert!(
+        service.lost.load(Ordering::Relaxed) > 0,
+        "no request was interrupted by a kill"
+    );
     assert!(!travellers.is_empty());
-    // What the trail tells is what there is: every session that was ever active was made once.
+    // The audit trail matches the sessions: every session that was ever active was created once.
     let unlike = "SELECT count(*) FROM (
         SELECT s.id FROM sessions s LEFT JOIN audit_events e ON e.session_id = s.id AND e.event = 'session_created'
         WHERE s.state <> 'pending' AND s.idle_expires_at IS NOT NULL GROUP BY s.id HAVING count(e.id) <> 1) unlike";

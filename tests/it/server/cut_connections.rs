@@ -1,6 +1,7 @@
-//! Connections to the database that are cut while statements run on them, and locks that somebody else holds.
+//! Database connections that are cut while statements run on them, and locks of other database sessions.
 //!
-//! What was acknowledged is there, what was not is there as a whole or not at all, and all is well again by itself.
+//! What was acknowledged is stored, everything else is stored completely or not at all, and the service recovers by
+//! itself.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +17,8 @@ use super::postgres::{Cluster, Database, psql};
 use super::process::{StopAtEnd, eventually};
 
 const PASSWORD: &str = "Grüne Fenster im Regen";
-/// Any answer: the longest waits for a connection and for locks come to eight seconds, and a busy machine adds to them. The lock is
-/// held for much longer.
+/// Any answer: the longest waits for a connection and for locks take eight seconds together, and a busy machine adds to
+/// them. The lock is held for much longer.
 const BOUNDED: Duration = Duration::from_secs(20);
 
 /// Cuts every connection that is at work, again and again, for about five seconds.
@@ -28,7 +29,7 @@ const CUT: &str = "DO $$ BEGIN FOR i IN 1..500 LOOP
     PERFORM pg_sleep(0.01);
 END LOOP; END $$";
 
-/// A registration, and what was heard of it.
+/// A registration, and the status of its answer.
 struct Registration {
     email: String,
     status: u16,
@@ -38,7 +39,7 @@ fn register(client: &Client, email: &str) -> Answer {
     client.post("/register", &json!({"email": email, "password": PASSWORD}))
 }
 
-/// Asserts that an answer is what was asked for, or that it cannot be had at present; tells which.
+/// Asserts that an answer has the expected status or says that the service is unavailable. Returns which.
 #[track_caller]
 fn done_or_unavailable(answer: Answer, done: u16) -> bool {
     assert!(answer.took < BOUNDED, "{:?}", answer.took);
@@ -49,7 +50,7 @@ fn done_or_unavailable(answer: Answer, done: u16) -> bool {
     false
 }
 
-/// Registers one after the other until told to stop.
+/// Registers one account after the other until stopped.
 fn register_on(client: &Client, worker: usize, stop: &AtomicBool) -> Vec<Registration> {
     let mut made = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -62,7 +63,7 @@ fn register_on(client: &Client, worker: usize, stop: &AtomicBool) -> Vec<Registr
     made
 }
 
-/// Refreshes one session until told to stop; a token whose answer got lost is sent again. Returns the last answer.
+/// Refreshes one session until stopped. Sends a token again if its answer was lost. Returns the last answer.
 fn refresh_on(client: &Client, mut tokens: Tokens, stop: &AtomicBool) -> Tokens {
     while !stop.load(Ordering::Relaxed) {
         let answer = client.post("/token/refresh", &json!({"refresh_token": tokens.refresh}));
@@ -105,9 +106,9 @@ fn transactions_that_are_cut_off_are_whole_or_absent() {
         "{lost} of {}",
         registrations.len()
     );
-    // By itself, and without a request that pays for it.
+    // Readiness returns by itself, without a failed request.
     client.get("/health/ready").expect(200);
-    // An account comes with its authenticator, its pending login and its mention in the trail, or not at all.
+    // An account has its authenticator, its pending login and its audit event, or it does not exist.
     let halves = "SELECT count(*) FROM users WHERE NOT (
         EXISTS (SELECT FROM totp_factors WHERE user_id = users.id)
         AND EXISTS (SELECT FROM sessions WHERE user_id = users.id)
@@ -125,7 +126,7 @@ fn transactions_that_are_cut_off_are_whole_or_absent() {
     assert!(!program.log().contains("\"status\":500") && !program.log().contains("panicked"));
 }
 
-/// Somebody else's transaction, which holds what its first statement locked until this is dropped.
+/// Another transaction, which holds the lock of its first statement until this is dropped.
 struct Holder {
     session: Child,
     url: String,
@@ -170,14 +171,14 @@ fn one_locked_account_makes_others_wait_for_a_bounded_time_at_most() {
     let holder = Holder::of(cluster.url(), &lock);
     let log_in = |person: &Person| client.post("/login", &json!({"email": person.email, "password": person.password}));
 
-    // Alone, it costs its own account only.
+    // A single waiting request delays only its own account.
     thread::scope(|scope| {
         let waiting = scope.spawn(|| log_in(&locked));
         log_in(&other).expect(200);
         client.get_as(&tokens.access, "/me").expect(200);
         waiting.join().unwrap().problem(503, "service_unavailable");
     });
-    // With every connection waiting for the lock, others are answered, or told so in time.
+    // If every connection waits for the lock, other requests are answered, or get a 503 in time.
     thread::scope(|scope| {
         let stuck: Vec<_> = (0..9).map(|_| scope.spawn(|| log_in(&locked))).collect();
         let others: Vec<_> = (0..9)
@@ -215,7 +216,7 @@ fn beyond_fifty_that_wait_for_a_connection_others_are_told_so_at_once() {
         assert!(answer.headers.contains_key("retry-after"));
         answer.problem(503, "service_unavailable");
     }
-    // One waits for the lock and fifty for the connection, for two seconds. Of those that come after that, others wait.
+    // For two seconds, one waits for the lock and fifty for the connection. Of later requests, others wait.
     let told_at_once = program.log().matches("too many requests wait").count();
     assert!(told_at_once >= 50, "{told_at_once} were told at once");
     drop(holder);

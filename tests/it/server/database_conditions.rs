@@ -1,4 +1,4 @@
-//! Databases that cannot be used are told with the reason, before anything is done in them.
+//! A database that cannot be used is reported with the reason, before anything is changed in it.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn serve(database_url: &str) -> Launch {
     command("serve", database_url).env("VESTIBULE_PUBLIC_URL", "https://auth.example.com")
 }
 
-/// Returns what a check says of a part.
+/// Returns the result of a check.
 #[track_caller]
 fn checked(ended: &Ended, name: &str) -> String {
     let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
@@ -56,13 +56,13 @@ fn a_database_of_another_encoding_is_refused_before_anything_is_made_in_it() {
     }
 }
 
-/// Puts a role's name into a URL, as which everything is done then, whatever the server's ways to log in are.
+/// Adds a role to a URL. The connection then uses that role, whatever the server's login methods are.
 fn as_role(database: &Database, role: &str) -> String {
     let separator = if database.url().contains('?') { '&' } else { '?' };
     format!("{}{separator}options=-crole%3D{role}", database.url())
 }
 
-/// Returns the statement that is advised.
+/// Returns the recommended statement.
 #[track_caller]
 fn grant(said: &str) -> &str {
     let line = said
@@ -76,7 +76,7 @@ fn grant(said: &str) -> &str {
 #[test]
 fn a_role_without_rights_on_the_schema_is_told_the_grant_that_helps() {
     let database = Database::create();
-    // A letter in upper case has to be quoted.
+    // An upper-case letter has to be quoted.
     let [owner, service] = ["Owner", "service"].map(|name| format!("vestibule_{name}_{}", std::process::id()));
     database.sql(&format!(
         "REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE ROLE \"{owner}\"; CREATE ROLE {service}"
@@ -121,7 +121,7 @@ fn a_database_that_is_set_to_read_only_makes_an_instance_not_ready_until_it_take
     eventually("it is not ready", || {
         (client.get("/health/ready").status == 503).then_some(())
     });
-    // Not for want of connections: those are there.
+    // There are connections: it is not ready for another reason.
     client.get("/health/ready").problem(503, "service_unavailable");
     database.sql(&format!(
         "SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
@@ -142,7 +142,7 @@ fn a_standby_is_not_ready_and_is_told_by_the_check() {
     eventually("it is not ready", || {
         (client.get("/health/ready").status == 503).then_some(())
     });
-    // Another instance finds the schema as it should be, and waits.
+    // Another instance finds the right schema, and waits.
     let other = instance(cluster.url()).start();
     eventually("it says what it waits for", || {
         other.log().contains("read-only").then_some(())

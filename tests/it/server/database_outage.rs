@@ -1,4 +1,5 @@
-//! A database that is away: told at once, never as a fault of ours, and over without a restart.
+//! A database that is unavailable: reported at once, never as a fault of the service, and recovered from without a
+//! restart.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -19,7 +20,7 @@ use super::postgres::{Cluster, psql};
 use super::process::{eventually, send};
 use super::program::Program;
 
-/// More than there are connections in the pool, so that no request's place is still taken by one before it.
+/// More than the pool has connections, so that every connection has been tried.
 const REQUESTS: usize = 15;
 /// An answer that waited for nothing, on a slow machine.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -92,7 +93,7 @@ fn a_database_that_stops_and_starts_again_costs_only_the_requests_meanwhile() {
         fill_the_pool(&client, &tokens.access);
         cluster.stop();
 
-        // The first ones find out.
+        // The first requests find out.
         for _ in 0..REQUESTS {
             let answer = client.get_as(&tokens.access, "/me");
             assert!(answer.took < BOUNDED, "{:?}", answer.took);
@@ -133,7 +134,7 @@ fn many_requests_at_once_are_all_turned_away_in_time() {
         assert!(answer.took < BOUNDED, "{:?}", answer.took);
         answer.problem(503, "service_unavailable");
     }
-    // By now it is known to be away.
+    // Now the service knows that the database is unavailable.
     for answer in at_once(&client, &tokens.access, 40) {
         assert!(answer.took < AT_ONCE, "{:?}", answer.took);
         answer.problem(503, "service_unavailable");
@@ -180,7 +181,7 @@ fn a_database_that_crashes_under_load_causes_no_fault_of_ours() {
                 .collect();
             let find = "SELECT min(pid) FROM pg_stat_activity WHERE application_name LIKE 'vestibule %'";
             let backend: u32 = eventually("a connection", || psql(cluster.url(), find).parse().ok());
-            // The server then throws out all others, too, and recovers.
+            // The server then ends all other connections, too, and recovers.
             send(Signal::KILL, backend);
             (
                 load.into_iter()
@@ -249,7 +250,7 @@ fn a_database_that_hangs_delays_answers_for_a_bounded_time() {
     assert_no_fault(&program);
 }
 
-/// As a firewall does that forgets a connection: both ends keep theirs, and nothing arrives.
+/// Like a firewall that drops the state of a connection: both ends stay open, and no data arrives.
 #[test]
 fn a_link_to_the_database_that_falls_silent_delays_answers_for_the_documented_time() {
     let cluster = Cluster::start();
@@ -260,12 +261,13 @@ fn a_link_to_the_database_that_falls_silent_delays_answers_for_the_documented_ti
     fill_the_pool(&client, &tokens.access);
     link.forwards.store(false, Ordering::Relaxed);
 
-    // As many as there are connections find out: two seconds for a turn and ten for the answer, on a busy machine.
+    // One request for each connection finds out: two seconds for a connection and ten for the answer, on a busy
+    // machine.
     for answer in at_once(&client, &tokens.access, 12) {
         assert!(answer.took < Duration::from_secs(18), "{:?}", answer.took);
         answer.problem(503, "service_unavailable");
     }
-    // The others wait for a turn only.
+    // The others wait only for a connection.
     for answer in at_once(&client, &tokens.access, 12) {
         assert!(answer.took < BOUNDED, "{:?}", answer.took);
         answer.problem(503, "service_unavailable");
@@ -297,14 +299,14 @@ fn a_stop_does_not_wait_for_a_database_that_hangs() {
     drop(frozen);
 }
 
-/// A way to a server that can fall silent. Its threads end with the test program.
+/// A connection to a server that can stop forwarding. Its threads end with the test program.
 struct Link {
     url: String,
     forwards: Arc<AtomicBool>,
 }
 
 impl Link {
-    /// Begins to forward what comes to a port, to the socket file that a URL names.
+    /// Starts to forward data from a port to the socket file that a URL names.
     fn to(url: &str) -> Self {
         let parsed = url::Url::parse(url).unwrap();
         let (_, host) = url.split_once('@').unwrap();
@@ -344,7 +346,7 @@ fn forward(mut from: impl Read, mut to: impl Write, open: &AtomicBool) {
     }
 }
 
-/// A session of somebody else's; ended when this is dropped.
+/// Another database session; ended when this is dropped.
 struct Session(Child, String);
 
 impl Session {
@@ -363,7 +365,7 @@ impl Drop for Session {
     }
 }
 
-/// The server's processes, held still; they go on when this is dropped.
+/// The server's processes, stopped; they continue when this is dropped.
 struct Frozen(Vec<u32>);
 
 impl Frozen {
@@ -389,7 +391,7 @@ impl Drop for Frozen {
     }
 }
 
-/// Makes the pool hold several connections.
+/// Makes the pool open several connections.
 fn fill_the_pool(client: &Client, access_token: &str) {
     for answer in at_once(client, access_token, 20) {
         answer.expect(200);

@@ -1,4 +1,4 @@
-//! The service does with a database role that can write the audit trail and nothing more to it, and makes no tables.
+//! The service works with a database role that can only append to the audit trail and cannot create tables.
 
 use std::process::Command;
 
@@ -10,21 +10,21 @@ use super::program::Launch;
 
 const RECIPE: &str = include_str!("../../../docs/examples/service-role.sql");
 
-/// A role that is gone after the test.
+/// A role that is dropped after the test.
 struct Role<'a> {
     name: String,
     database: &'a Database,
 }
 
 impl<'a> Role<'a> {
-    /// Follows the recipe under another name, since roles are the whole server's.
+    /// Follows the recipe under another name, since roles belong to the whole server.
     fn by_recipe(database: &'a Database) -> Self {
         let name = format!("vestibule_role_{}", std::process::id());
         psql(database.url(), &RECIPE.replace("vestibule_service", &name));
         Self { name, database }
     }
 
-    /// Returns a URL under which everything is done as this role.
+    /// Returns a URL whose connections use this role.
     fn url(&self) -> String {
         let url = self.database.url();
         let separator = if url.contains('?') { '&' } else { '?' };
@@ -69,7 +69,7 @@ fn it_serves_with_a_role_that_may_only_add_to_the_trail_and_keeps_its_partitions
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains(refusal), "{statement}: {said}");
     }
-    // Nobody made this month's partition: its rows are taken in, and get one.
+    // Without this month's partition, rows go to the default partition until the service has made one and moved them.
     for part in database
         .sql("SELECT relname FROM pg_class WHERE relname ~ '^audit_events_\\d{4}_\\d{2}$' AND relkind = 'r'")
         .lines()

@@ -1,4 +1,4 @@
-//! What `deploy/` offers is accepted by the programs that it is for.
+//! The files in `deploy/` are accepted by the programs that they are for.
 
 use std::collections::HashSet;
 use std::fs;
@@ -49,7 +49,7 @@ fn what_both_configurations_say_of_the_instances_is_the_same() {
         .map(str::trim)
         .filter(|line| line.starts_with("proxy_"))
     {
-        // How many there are, and which port was asked for, differ.
+        // The number of tries and the port in the host differ.
         if !line.starts_with("proxy_next_upstream_tries") && !line.contains("Host") {
             assert!(full.contains(line), "{line}");
         }
@@ -107,7 +107,7 @@ fn what_the_containers_get_fits_their_network() {
     let proxies: IpNetwork = after("VESTIBULE_TRUSTED_PROXIES: ").parse().unwrap();
     assert_eq!(proxies, network);
     assert!(network.contains(others.network()) && network.contains(others.broadcast()));
-    // nginx knows the instances by their addresses: nobody else gets them.
+    // nginx knows the instances by their addresses, so no other container may get them.
     let own = COMPOSE
         .lines()
         .filter_map(|line| line.trim().strip_prefix("ipv4_address: "));
@@ -118,7 +118,7 @@ fn what_the_containers_get_fits_their_network() {
     }
 }
 
-/// What the only line of the compose file says that begins so, behind a dash or not.
+/// Returns the rest of the only line of the compose file that begins with this, with or without a dash.
 fn after(key: &str) -> &'static str {
     let lines = COMPOSE.lines().map(|line| line.trim().trim_start_matches("- "));
     let mut values = lines.filter_map(|line| line.strip_prefix(key));

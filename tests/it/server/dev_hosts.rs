@@ -1,11 +1,12 @@
-//! `vestibule dev` answers under names of this machine only, so that no page can make itself a name for it (DNS rebinding).
+//! `vestibule dev` answers only under names of this machine, so that no page can reach it through a name of its own
+//! (DNS rebinding).
 
 use super::http::{Client, Wire};
 use super::instances::MASTER_KEY;
 use super::postgres::Database;
 use super::program::{DataDir, Launch};
 
-/// Sends a request whose header fields are given, and returns the status and the whole answer.
+/// Sends a request with these header fields, and returns the status and the whole answer.
 #[track_caller]
 fn ask(client: &Client, line: &str, fields: &str) -> (u16, String) {
     let mut wire = Wire::open(client.address());
@@ -44,7 +45,7 @@ fn development_answers_under_names_of_this_machine_only() {
         "host: 0.0.0.0:8080\r\n",
         "host: [2001:db8::1]\r\n",
         "host:\r\n",
-        // What a proxy adds is not the name that was asked for.
+        // A name that a proxy adds does not replace the requested one.
         "host: evil.example\r\nx-forwarded-host: localhost\r\nforwarded: host=localhost\r\n",
     ] {
         for line in [

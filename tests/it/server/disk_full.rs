@@ -1,6 +1,8 @@
-//! A database that has no room left: told as 503, nothing that was acknowledged is lost, and over when there is room again.
+//! A database without free space: reported as 503, nothing acknowledged is lost, and the service recovers when there is
+//! space again.
 //!
-//! The room ends by a limit on the size of the server's files, which needs no rights and can be lifted while it runs.
+//! A limit on the size of the server's files simulates it: that needs no privileges and can be lifted while the server
+//! runs.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -19,12 +21,12 @@ use super::process::{StopAtEnd, eventually};
 /// The size of a file of the write-ahead log; with less the server cannot commit.
 const WAL_SEGMENT: u64 = 16 << 20;
 
-/// Lets the server's processes, and those that come from them, write files up to a size; `None` lifts the limit.
+/// Limits the size of the files that the server's processes and their children may write; `None` lifts the limit.
 fn limit_files(cluster: &Cluster, size: Option<u64>) {
     let postmaster = cluster.postmaster();
     let size = size.map_or("unlimited".to_owned(), |size| size.to_string());
-    // The parent first: what it starts from now on has the limit. Its owner may do that without any rights, and root only
-    // with some that containers do not have.
+    // The parent first: processes that it starts from now on inherit the limit. The owner of a process may set it
+    // without privileges. Root needs a capability that containers may lack.
     for process in [postmaster].into_iter().chain(children(postmaster)) {
         let owner = std::fs::metadata(format!("/proc/{process}")).map(|found| (found.uid(), found.gid()));
         let Ok((owner, group)) = owner else { continue };
@@ -53,10 +55,10 @@ fn children(parent: u32) -> Vec<u32> {
     processes.filter(|pid| parent_of(*pid) == Some(parent)).collect()
 }
 
-/// Tries to make more accounts than there is room for; what is left of them takes all room, as long as nobody tidies up.
+/// Tries to create more accounts than there is space for. What is left of them takes all the space, without vacuum.
 fn fill_up(url: &str) {
     psql(url, "ALTER TABLE users SET (autovacuum_enabled = off)");
-    // Large ones first, and then such as those that are registered, for what is left between them.
+    // Large ones first, and then some of the size of a registration, for the space between them.
     for (size, most) in [(40, 20_000), (2, 60_000)] {
         let fill = format!(
             "INSERT INTO users SELECT (jsonb_populate_record(NULL::users, to_jsonb(u) || jsonb_build_object(
@@ -86,7 +88,7 @@ fn a_table_that_cannot_grow_turns_away_what_would_grow_it() {
     limit_files(&cluster, Some(WAL_SEGMENT));
     fill_up(cluster.url());
 
-    // The last page may have room for a few more.
+    // The last page may have space for a few more.
     let mut made = Vec::new();
     let refused = loop {
         let email = format!("last{}@mail.example", made.len());
@@ -156,7 +158,7 @@ fn a_log_that_cannot_be_written_loses_nothing_that_was_acknowledged() {
         client.get_as(&tokens.access, "/me").problem(503, "service_unavailable");
     }
     client.get("/health/live").expect(200);
-    // PostgreSQL ends when it cannot even write what it needs to recover; whoever makes room starts it again.
+    // PostgreSQL ends if it cannot even write what it needs for recovery. An operator makes space and starts it again.
     cluster.restart();
 
     eventually("readiness", || {

@@ -1,4 +1,4 @@
-//! An HTTP client that shows every answer, whatever its status.
+//! An HTTP client that returns every answer, whatever its status.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -9,10 +9,10 @@ use ureq::http::{HeaderMap, Method, Request};
 
 use super::process::PATIENCE;
 
-/// How long somebody who is slow on purpose waits between two pieces.
+/// How long a deliberately slow client waits between two pieces.
 const TRICKLE: Duration = Duration::from_millis(300);
 
-/// A client of one instance; every request has a connection of its own.
+/// A client of one instance; each request has a connection of its own.
 #[derive(Clone)]
 pub(crate) struct Client {
     address: String,
@@ -47,7 +47,7 @@ impl Client {
         &self.address
     }
 
-    /// Returns the URL that tokens name, unless the settings say otherwise.
+    /// Returns the issuer in tokens, unless the settings say otherwise.
     pub(crate) fn issuer(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -57,7 +57,7 @@ impl Client {
         self.send(Method::GET, path, None, None)
     }
 
-    /// Gets something with a bearer token.
+    /// Sends a GET with a bearer token.
     #[track_caller]
     pub(crate) fn get_as(&self, token: &str, path: &str) -> Answer {
         self.send(Method::GET, path, Some(token), None)
@@ -68,7 +68,7 @@ impl Client {
         self.send(Method::POST, path, None, Some(body))
     }
 
-    /// Posts nothing, with a bearer token.
+    /// Sends a POST without a body, with a bearer token.
     #[track_caller]
     pub(crate) fn post_as(&self, token: &str, path: &str) -> Answer {
         self.send(Method::POST, path, Some(token), None)
@@ -80,7 +80,7 @@ impl Client {
             .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// Sends a request to a program that may die meanwhile.
+    /// Sends a request to a program that may be killed meanwhile.
     pub(crate) fn try_send(
         &self,
         method: Method,
@@ -109,7 +109,7 @@ impl Client {
         })
     }
 
-    /// Opens a bare connection.
+    /// Opens a raw connection.
     pub(crate) fn connect(&self) -> Wire {
         Wire::open(&self.address)
     }
@@ -123,7 +123,7 @@ impl Answer {
         self
     }
 
-    /// Asserts that it is a problem document with a code, and all that belongs to one.
+    /// Asserts that it is a problem document with this code, and complete.
     #[track_caller]
     pub(crate) fn problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
@@ -153,7 +153,7 @@ impl Answer {
         found.unwrap_or_else(|| panic!("no {pointer} in {body}"))
     }
 
-    /// Returns a header, or nothing if there is none.
+    /// Returns a header, or an empty text if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -162,7 +162,7 @@ impl Answer {
     }
 }
 
-/// A connection on which anything can be sent.
+/// A connection on which any bytes can be sent.
 pub(crate) struct Wire(TcpStream);
 
 impl Wire {
@@ -186,12 +186,12 @@ impl Wire {
         Self(stream)
     }
 
-    /// Sends bytes; that the other side hung up meanwhile is not our fault.
+    /// Sends bytes. It is not an error if the other side has closed the connection.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// Says that nothing more will come.
+    /// Closes the writing side.
     pub(crate) fn finish(&self) {
         let _ = self.0.shutdown(Shutdown::Write);
     }
@@ -201,15 +201,15 @@ impl Wire {
         let mut read = Vec::new();
         match self.0.read_to_end(&mut read) {
             Ok(_) => {}
-            // Closed with something of ours unread.
+            // The other side closed it before it had read everything.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
             Err(error) => panic!("the connection stayed open: {error}"),
         }
         String::from_utf8_lossy(&read).into_owned()
     }
 
-    /// Sends the same again and again, slowly, until the other side answers or closes the connection; then reads on to
-    /// the end.
+    /// Sends the same bytes again and again, slowly, until the other side answers or closes the connection; then reads
+    /// to the end.
     pub(crate) fn trickle(&mut self, bytes: &str) -> String {
         self.0.set_read_timeout(Some(TRICKLE)).unwrap();
         let mut read = [0; 4096];
@@ -226,7 +226,7 @@ impl Wire {
         begun + &self.read_to_end()
     }
 
-    /// Reads one answer that tells its length, and leaves the connection open.
+    /// Reads one answer with a known length, and leaves the connection open.
     pub(crate) fn read_answer(&mut self) -> String {
         let mut read = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! Several instances on one database are one service.
+//! Several instances on one database act as one service.
 
 use std::path::Path;
 use std::thread;
@@ -12,7 +12,7 @@ use super::program::{Launch, Program};
 
 pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-/// The one name of the service behind which the instances stand.
+/// The URL of the service, which all instances share.
 pub(crate) const PUBLIC_URL: &str = "http://localhost:9";
 
 /// An instance on a database that others may use, too.
@@ -58,7 +58,7 @@ fn every_token_of_one_instance_is_good_at_another() {
     let [first, second] = programs.each_ref().map(Program::ready);
 
     let person = Person::register(&first);
-    // Half-way through, the balancer takes to the other instance.
+    // The second request of a login goes to the other instance.
     let answer = verify(&second, &person.pre_auth_token, &person.code(now()));
     let tokens = Tokens::of(&answer.expect(200));
 
@@ -134,7 +134,7 @@ fn another_master_key_than_the_databases_is_told_and_nothing_is_served() {
         database.sql("SELECT string_agg(kid, ',' ORDER BY kid) FROM signing_keys"),
         key
     );
-    // With the right one all is as before; so it is with a list that holds it.
+    // With the right key nothing has changed, nor with a list that contains it.
     let keys = format!("2:{OTHER_KEY},1:{MASTER_KEY}");
     for given in [MASTER_KEY, &keys] {
         let program = instance(database.url()).env("VESTIBULE_MASTER_KEY", given).start();
@@ -162,7 +162,7 @@ fn migrations_may_be_applied_beforehand_and_again() {
 fn a_start_waits_for_the_instance_that_migrates() {
     let database = Database::create();
     let url = database.url().to_owned();
-    // Holds the advisory lock that migrations are applied under.
+    // Holds the advisory lock under which migrations are applied.
     let holder = thread::spawn(move || psql(&url, "SELECT pg_advisory_lock(8531352012944733548), pg_sleep(2)"));
     super::process::eventually("the lock", || {
         (database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") != "0").then_some(())

@@ -1,4 +1,4 @@
-//! From the start to the stop, in order and out of it.
+//! Start and stop, in and out of order.
 
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
@@ -46,7 +46,7 @@ fn a_request_under_way_is_answered_before_the_program_ends() {
         "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
         body.len()
     ));
-    // An answer to a later request shows that the first one was taken up.
+    // An answer to a later request shows that the first one was accepted.
     client.get("/health/live").expect(200);
 
     program.send(Signal::TERM);
@@ -106,7 +106,7 @@ fn after_a_kill_the_next_start_adopts_the_database_and_nothing_acknowledged_is_l
     program.kill();
     assert_eq!(place.postmaster(), postmaster);
 
-    // The same address, so that the issuer of the old token is still this one.
+    // The same address, so that the issuer in the old token stays the same.
     let again = Launch::dev().data_dir(&place).env("VESTIBULE_LISTEN", &address).start();
     let client = again.ready();
 
@@ -147,7 +147,7 @@ fn a_start_waits_for_a_command_that_is_about_to_end() {
     lock.unlock().unwrap();
     program.ready();
 
-    // Commands at once do not take the database from under each other either.
+    // Concurrent commands do not stop each other's database either.
     program.stop().expect(0);
     assert!(!place.path().join("database.url").exists());
     let both = [(); 2].map(|()| command().start());

@@ -1,4 +1,4 @@
-//! What strangers can do to a socket, and what it costs: their own request.
+//! What a client can do to a socket, at the cost of its own request only.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::process::{eventually, timed};
 use super::program::{DataDir, Launch, Program};
 
 const MOST: usize = 16 * 1024;
-/// How long a connection of somebody who does not get on may last: the limit, and some more for a slow machine.
+/// How long a connection of a slow client may last: the limit, and some more for a slow machine.
 const SLOW: Duration = Duration::from_secs(25);
 
 fn server(place: &DataDir) -> (Program, Client) {
@@ -46,7 +46,7 @@ fn a_body_of_16_kib_is_read_and_a_longer_one_is_not() {
         assert_eq!(status(&answer), expected, "{answer}");
         assert!(answer.contains("application/problem+json"));
     }
-    // Told at once, whatever is announced.
+    // Answered at once, whatever length is announced.
     let mut wire = client.connect();
     wire.send(post_login("content-length: 999999999999\r\n", &login_of(MOST + 1)));
     assert_eq!(status(&wire.read_answer()), "413");
@@ -167,7 +167,7 @@ fn a_body_that_does_not_come_to_an_end_is_answered_408() {
     client.get("/health/ready").expect(200);
 }
 
-/// The HTTP library answers these before our code sees a request, so there is no problem document.
+/// The HTTP library answers these before the service's code sees a request, so there is no problem document.
 #[test]
 fn a_head_that_is_not_http_gets_an_empty_400_and_the_end_of_the_connection() {
     let place = DataDir::new();
@@ -434,7 +434,7 @@ fn bytes_that_are_no_http_cost_their_own_connection_only() {
         let answer = wire.read_to_end();
         assert!(!answer.starts_with("HTTP/1.1 5"), "{answer}");
     }
-    // And all together with a good one, not all of them to the end.
+    // All of them together with a good one, and not all of them read to the end.
     for sample in samples.iter().cycle().take(200) {
         client.connect().send(sample);
     }

@@ -1,4 +1,4 @@
-//! Where the service listens: the forms of `VESTIBULE_LISTEN`, and sockets that systemd hands over.
+//! Where the service listens: the forms of `VESTIBULE_LISTEN`, and sockets that systemd passes.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -31,7 +31,7 @@ os.environ.update(LISTEN_FDS=str(len(made)), LISTEN_FDNAMES='http:x', LISTEN_PID
 os.execv(sys.argv[3], sys.argv[3:])
 ";
 
-/// Asks over a socket file, and returns the answer.
+/// Sends a request over a socket file, and returns the answer.
 fn ask(path: &Path, request: &str) -> Option<String> {
     let mut stream = UnixStream::connect(path).ok()?;
     stream.write_all(request.as_bytes()).ok()?;
@@ -103,10 +103,10 @@ fn a_socket_file_is_served_on_and_gone_afterwards() {
     wait_until_ready(&path);
     assert_eq!(program.wait_for_message("listening")["address"], listen);
     let mode = fs::metadata(&path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o660, "for the group, not for everybody");
+    assert_eq!(mode & 0o777, 0o660, "for the group, not for all");
     health(&listen).expect(0);
 
-    // While it answers, nobody takes its place.
+    // While the instance answers, no other one replaces its socket.
     on_file(&database, &path)
         .run()
         .expect(1)
@@ -129,12 +129,12 @@ fn a_socket_file_that_a_crash_left_is_replaced_and_other_files_are_not() {
     wait_until_ready(&path);
     program.stop().expect(0);
 
-    fs::write(&path, "somebody else's").unwrap();
+    fs::write(&path, "of another owner").unwrap();
     on_file(&database, &path)
         .run()
         .expect(1)
         .saying("cannot listen on unix:");
-    assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "of another owner");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn sockets_that_are_handed_over_are_taken_whatever_their_kind_and_name() {
     let told = program.wait_for_message("listening")["address"].clone();
     assert_eq!(told, format!("unix:{} and {address}", path.display()));
     program.stop().expect(0);
-    assert!(path.exists(), "whoever made the file removes it");
+    assert!(path.exists(), "the socket file belongs to the process that made it");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is kept: logs and database hold nothing that could be presented.
+//! Logs and database contain no credential that could be presented.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use super::postgres::Database;
 use super::process::eventually;
 use super::program::{DataDir, Launch, path};
 
-/// Members of log lines whose digits could by chance look like a code.
+/// Members of log lines whose digits could look like a code by chance.
 const NUMBERS: [&str; 7] = [
     "timestamp",
     "duration_ms",
@@ -22,7 +22,7 @@ const NUMBERS: [&str; 7] = [
     "message_id",
 ];
 
-/// Signs up, signs in in every way, and errs in every way; returns every secret that was in it.
+/// Signs up, signs in in every way, and makes every mistake. Returns every secret that was used.
 pub(crate) fn whole_flow(client: &Client) -> Vec<(&'static str, String)> {
     let (mut person, first) = Person::sign_up(client);
     let mut secrets = vec![
@@ -53,7 +53,7 @@ pub(crate) fn whole_flow(client: &Client) -> Vec<(&'static str, String)> {
         ("code", code.clone()),
     ]);
 
-    // Whatever is sent to the wrong place or in the wrong shape.
+    // Secrets that are sent to the wrong place or in the wrong format.
     let wrong_password = "Falsche Fenster im Regen";
     secrets.push(("wrong password", wrong_password.to_owned()));
     client
@@ -97,7 +97,7 @@ pub(crate) fn whole_flow(client: &Client) -> Vec<(&'static str, String)> {
     wire.finish();
     wire.read_to_end();
 
-    // An enrolment that is begun again.
+    // An enrolment that is started again.
     person = Person::register(client);
     let again = client.post_as(&person.pre_auth_token, "/2fa/totp").expect(201);
     secrets.push(("TOTP secret", again.text_at("/secret")));
@@ -111,7 +111,7 @@ fn hex(bytes: &[u8]) -> String {
     digits.concat()
 }
 
-/// Leaves the members out whose digits mean nothing.
+/// Removes the members whose digits have no meaning.
 pub(super) fn without_numbers(log: &str) -> String {
     let lines = log.lines().map(|line| match serde_json::from_str::<Value>(line) {
         Ok(Value::Object(mut members)) => {
@@ -131,7 +131,7 @@ fn no_secret_is_in_the_logs_however_much_is_logged() {
             .data_dir(&place)
             .env("RUST_LOG", level)
             .env("VESTIBULE_LOG_FORMAT", format);
-        // In the pretty format the lines are searched as they are, so that the address is found there, too.
+        // The pretty format is not JSON, so the address is searched for in the text of the log.
         let program = program.start();
         let client = Client::new(&eventually("the address", || {
             let log = program.log();
@@ -151,7 +151,7 @@ fn no_secret_is_in_the_logs_however_much_is_logged() {
             ended.stderr
         };
         for (what, secret) in secrets.iter().chain([&("master key", master_key.trim().to_owned())]) {
-            // Six digits are among the microseconds of a plain line soon enough.
+            // Six digits occur by chance in the microseconds of a plain line.
             if format == "pretty" && *what == "code" {
                 continue;
             }

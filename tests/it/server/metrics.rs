@@ -1,4 +1,5 @@
-//! What operators see: measures that follow what happens and name nobody, health in detail, and who may see either.
+//! What operators see: metrics that follow events and identify no user, health in detail, and which clients may see
+//! either.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +18,7 @@ use super::postgres::Database;
 use super::process::eventually;
 use super::program::{Launch, Program};
 
-/// Every series with its value, by name and labels as they are written.
+/// Every series with its value, by its name and labels as they are written.
 pub(super) type Seen = BTreeMap<String, f64>;
 
 #[track_caller]
@@ -41,13 +42,13 @@ pub(super) fn scrape(client: &Client) -> Seen {
     lines.map(parse).collect()
 }
 
-/// Returns what one series is; one that is not there is a fault.
+/// Returns the value of a series; fails if there is none.
 #[track_caller]
 pub(super) fn at(seen: &Seen, series: &str) -> f64 {
     *seen.get(series).unwrap_or_else(|| panic!("no {series}"))
 }
 
-/// Asserts by how much series went up.
+/// Asserts by how much series increased.
 #[track_caller]
 fn assert_went_up(before: &Seen, after: &Seen, expected: &[(&str, f64)]) {
     for (series, by) in expected {
@@ -79,7 +80,7 @@ fn outcomes_are_counted_from_zero_on() {
         )
         .expect(401);
     advance(&client, 4 * PERIOD);
-    // A clock that is a step ahead of ours, then one that is as far behind.
+    // A clock that is one step ahead of the service's, then one that is one step behind.
     let second = person.log_in(&client);
     let code = person.code(service_now(&client) - PERIOD);
     verify(&client, &second, &code).expect(200);
@@ -153,7 +154,7 @@ fn outcomes_are_counted_from_zero_on() {
     ] {
         assert!((at(&after, series) - number).abs() < 1e-9, "{series}");
     }
-    // All but the routes' are there from the start, at zero.
+    // All other series exist from the start, at zero.
     let came: Vec<&String> = after.keys().filter(|series| !before.contains_key(*series)).collect();
     assert!(
         came.iter().all(|series| series.starts_with("vestibule_http_request")),
@@ -169,7 +170,7 @@ fn metrics_identify_no_user() {
     let secrets = super::logs::whole_flow(&client);
     let text = client.get("/metrics").expect(200).text;
     for (what, secret) in secrets.iter().filter(|(what, _)| *what != "code") {
-        assert!(!text.contains(secret), "{what} in the measures");
+        assert!(!text.contains(secret), "{what} in the metrics");
     }
     assert!(!text.contains("mail.example") && !text.contains("127.0.0.1"), "{text}");
 }
@@ -200,7 +201,7 @@ fn waits_limits_and_a_full_pool_are_seen() {
     assert!((at(&after, "vestibule_hash_threads") - 1.0).abs() < 1e-9);
     assert!((at(&after, "vestibule_db_connections_max") - 10.0).abs() < 1e-9);
     assert!(at(&after, "vestibule_db_use_seconds_count") > at(&before, "vestibule_db_use_seconds_count"));
-    // Nobody is left behind in what goes up and down; the scrape itself is a request.
+    // Gauges return to zero. The scrape itself is one request.
     for (gauge, value) in [
         ("hash_waiting", 0.0),
         ("hash_busy_threads", 0.0),
@@ -254,7 +255,7 @@ fn serve(database: &Database) -> Launch {
         .env("VESTIBULE_METRICS_LISTEN", "127.0.0.1:0")
 }
 
-/// The same with the default for measures.
+/// The same with the default listener for metrics.
 fn by_default(database: &Database) -> Launch {
     serve(database).without("VESTIBULE_METRICS_LISTEN")
 }
@@ -286,7 +287,7 @@ fn a_mail_server_that_is_away_and_keys_that_grow_old_are_seen() {
             && is("vestibule_db_up", 1.0))
         .then_some(())
     });
-    // It is the mail server that is late, not the worker: nothing is due that was not tried.
+    // The mail server is late, not the worker: every message that is due has been tried.
     let checks = operators.get("/health/ready").expect(200).json()["checks"].clone();
     assert_eq!(checks["outbox"]["status"], "ok", "{checks}");
     assert!(
@@ -294,7 +295,7 @@ fn a_mail_server_that_is_away_and_keys_that_grow_old_are_seen() {
         "{checks}"
     );
     database.sql("UPDATE signing_keys SET activated_at = now() - interval '100 days' WHERE state = 'current'");
-    // The next key is younger than a key has to be to sign, so the old one stays.
+    // The next key is too young to sign, so the old one stays.
     let ready = operators.get("/health/ready").expect(200).json();
     assert_eq!(
         (&ready["status"], &ready["checks"]["signing_key"]["status"]),
@@ -302,7 +303,7 @@ fn a_mail_server_that_is_away_and_keys_that_grow_old_are_seen() {
     );
 }
 
-/// Asks over a bare connection, with headers of one's own.
+/// Sends a request over a raw connection, with these headers.
 fn ask(client: &Client, path: &str, headers: &str) -> (u16, String) {
     let mut wire = client.connect();
     wire.send(format!(
@@ -350,13 +351,13 @@ fn development_shows_them_on_its_one_listener() {
     );
 }
 
-/// The default that the documentation tells.
+/// The default in the documentation.
 const DEFAULT: &str = "127.0.0.1:8960";
 
 #[test]
 fn the_default_port_serves_operators_and_its_absence_keeps_no_service_from_starting() {
     let database = Database::create();
-    // Unless another service on this machine has it.
+    // Unless another service on this machine uses it.
     if TcpListener::bind(DEFAULT).is_ok() {
         let program = by_default(&database).start();
         program.ready();
@@ -398,7 +399,7 @@ fn a_listener_of_their_own_serves_operators_and_nothing_else() {
     let operators = for_operators(&program);
     client.get("/metrics").problem(404, "not_found");
     assert!(at(&scrape(&operators), "vestibule_http_requests_in_flight") >= 1.0);
-    // Here it does not matter whence somebody comes: the address was named for it.
+    // The address of the client does not matter here: the listener is for operators.
     assert_eq!(ask(&operators, "/metrics", "X-Forwarded-For: 8.8.8.8\r\n").0, 200);
     let ready = operators.get("/health/ready").expect(200).json();
     for part in ["database", "migrations", "signing_key", "outbox"] {
@@ -478,14 +479,14 @@ fn promtool_accepts_the_metrics_and_the_rules() {
     assert_accepted(&promtool(&["test", "rules", "alerts.test.yml"], ""));
 }
 
-/// Returns the words of a text that are names of measures.
+/// Returns the words of a text that are names of metrics.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
     let ours = words.filter(|word| word.starts_with("vestibule_") || word.starts_with("process_"));
     ours.map(str::to_owned).collect()
 }
 
-/// Every expression in the dashboard.
+/// Collects every expression in the dashboard.
 fn expressions(panel: &Value, found: &mut Vec<String>) {
     match panel {
         Value::Object(members) => {
@@ -544,7 +545,7 @@ fn promtool_accepts_what_the_dashboard_asks() {
     let text = fs::read_to_string(root().join("deploy/grafana/vestibule.json")).unwrap();
     let mut shown = Vec::new();
     expressions(&serde_json::from_str(&text).unwrap(), &mut shown);
-    // A file of rules may be JSON, which is YAML; one group each, so that no two have the same name.
+    // A file of rules may be JSON, which is YAML. One group for each, so that no two have the same name.
     let group = |(number, expression): (usize, &String)| {
         let expression = expression.replace("$__rate_interval", "5m");
         json!({"name": number.to_string(), "rules": [{"record": "shown:in:panel", "expr": expression}]})

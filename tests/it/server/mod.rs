@@ -1,7 +1,7 @@
-//! The program as its users run it: a process of its own, over real sockets.
+//! The program as operators run it: a separate process, over real sockets.
 //!
-//! Everything is started in a place of its own with a clean environment, and is gone when its guard is dropped,
-//! also after a failed test.
+//! Each process has its own directory and a clean environment, and ends when its guard is dropped, also after a failed
+//! test.
 
 pub(crate) mod http;
 pub(crate) mod instances;

@@ -1,4 +1,4 @@
-//! A real nginx that asks us about every request, set up as the documentation shows.
+//! A real nginx that asks the service about every request, configured as the documentation shows.
 //!
 //! The upstream answers with the request as it arrived, so that a test sees what nginx made of it.
 
@@ -25,7 +25,7 @@ use super::program::{DataDir, Launch, Program, open_directory, path};
 const TEMPLATE: &str = include_str!("../../../docs/examples/nginx-auth-request.conf");
 const DOCUMENTATION: &str = include_str!("../../../docs/VERIFYING.md");
 
-/// Everything that nginx would otherwise keep below `/var` is in its own directory.
+/// All files that nginx would otherwise write below `/var` are in its own directory.
 const MAIN_CONFIG: &str = "
 pid nginx.pid;
 error_log error.log info;
@@ -43,7 +43,7 @@ http {
 }
 ";
 
-/// Behind the gateway: answers every request with the request.
+/// The server behind the gateway: answers every request with the request.
 struct Upstream {
     address: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -73,7 +73,7 @@ impl Upstream {
 }
 
 fn read(stream: &TcpStream) -> String {
-    // A body that was announced and does not come should fail the test soon.
+    // If an announced body does not arrive, the test should fail soon.
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut reader = BufReader::new(stream);
     let mut request = String::new();
@@ -86,11 +86,11 @@ fn read(stream: &TcpStream) -> String {
 fn answer(mut stream: &TcpStream, request: &str) {
     let length = request.len();
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{request}");
-    // Whether nginx still listens is not our business.
+    // nginx may have closed the connection.
     let _ = stream.write_all(answer.as_bytes());
 }
 
-/// Returns the one value of a header in a request as the upstream saw it.
+/// Returns the only value of a header in a request as the upstream saw it.
 #[track_caller]
 fn value<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     let head = request.split("\r\n\r\n").next().unwrap();
@@ -101,14 +101,14 @@ fn value<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     value
 }
 
-/// A gateway or balancer, running; killed when dropped.
+/// A running gateway or load balancer; killed when dropped.
 pub(crate) struct Nginx {
     child: Child,
     directory: TempDir,
 }
 
 impl Nginx {
-    /// Starts it between the two, and returns it with a client of it.
+    /// Starts it in front of the service and the upstream, and returns it with a client.
     #[track_caller]
     fn start(vestibule: &Client, upstream: &Upstream) -> (Self, Client) {
         Self::configured(|address| {
@@ -119,10 +119,10 @@ impl Nginx {
         })
     }
 
-    /// Starts it with what stands in its http block for an address, and returns it with a client of it.
+    /// Starts it with this content of its http block for an address, and returns it with a client.
     #[track_caller]
     pub(crate) fn configured(server: impl Fn(&str) -> String) -> (Self, Client) {
-        // Somebody may take the port between our look at it and nginx's; hardly three times.
+        // Another process may take the port before nginx does, but hardly three times.
         for _ in 0..3 {
             let address = free_address();
             let mut nginx = Self::spawn(&server(&address));
@@ -137,7 +137,7 @@ impl Nginx {
     fn spawn(server: &str) -> Self {
         let directory = checked(server);
         let place = directory.path();
-        // One process, so that nothing is left when it is killed.
+        // One process, so that none is left when it is killed.
         let mut run = nginx(place);
         run.args(["-g", "daemon off; master_process off;"]);
         let output = File::create(place.join("stderr")).unwrap();
@@ -147,7 +147,7 @@ impl Nginx {
         }
     }
 
-    /// Waits until it listens or has given up. It writes its number down when its sockets are open.
+    /// Waits until it listens or has ended. It writes its process id when its sockets are open.
     fn listens(&mut self) -> bool {
         let number = self.child.id().to_string();
         eventually("nginx", || {
@@ -184,10 +184,10 @@ pub(crate) fn checked(server: &str) -> TempDir {
     directory
 }
 
-/// Returns nginx with a directory of its own and nothing of ours.
+/// Returns nginx with its own directory and a clean environment.
 #[track_caller]
 fn nginx(directory: &Path) -> Command {
-    // Debian keeps it where the search path of ordinary accounts does not lead.
+    // Debian installs it outside the search path of ordinary accounts.
     let places = path() + ":/usr/sbin";
     let mut found = places.split(':').map(|place| Path::new(place).join("nginx"));
     let Some(program) = found.find(|program| program.is_file()) else {
@@ -208,7 +208,7 @@ pub(crate) fn free_address() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
-/// All three in a row, and somebody who is signed in.
+/// Gateway, service and upstream, and a signed-in user.
 struct Site {
     gateway: Client,
     upstream: Upstream,
@@ -248,7 +248,7 @@ impl Site {
         }
     }
 
-    /// Sends a request with header lines of any kind through the gateway, and returns it as the upstream saw it.
+    /// Sends a request with these header lines through the gateway, and returns it as the upstream saw it.
     #[track_caller]
     fn pass(&self, token: &str, lines: &[&str], body: &str) -> String {
         let mut wire = Wire::open(self.gateway.address());
@@ -327,7 +327,7 @@ fn we_are_asked_with_the_token_and_without_the_body() {
     let asked = Upstream::start();
     let upstream = Upstream::start();
     let (_nginx, gateway) = Nginx::start(&Client::new(&asked.address), &upstream);
-    // More than fits into nginx's memory for one request.
+    // More than nginx's memory for one request.
     let body = json!({"note": "x".repeat(100_000)});
     let answer = gateway.send(Method::POST, "/orders", Some("token"), Some(&body));
     assert!(answer.expect(200).text.ends_with(&format!("\r\n\r\n{body}")));
@@ -343,7 +343,8 @@ fn we_are_asked_with_the_token_and_without_the_body() {
     assert!(question.ends_with("\r\n\r\n"), "{question}");
 }
 
-/// Browsers send no token with a preflight, so a page of another origin could call nothing if we were asked about it.
+/// Browsers send no token with a preflight. If the gateway asked the service about it, pages of other origins could
+/// call nothing.
 #[test]
 fn a_preflight_passes_without_a_token_and_without_an_identity() {
     let site = Site::open();
@@ -365,7 +366,7 @@ fn a_preflight_passes_without_a_token_and_without_an_identity() {
     for name in ["x-auth-user", "x-auth-session", "x-auth-roles", "authorization"] {
         assert_eq!(value(seen, name), None, "{seen}");
     }
-    // Anything else without a token is turned away, whatever it has in common with a preflight.
+    // Any other request without a token is refused, whatever it shares with a preflight.
     let passed = site.upstream.count();
     for (method, lines) in [
         ("OPTIONS", ""),

@@ -1,4 +1,4 @@
-//! What is good once is good once, however many connections and instances it comes over at the same moment.
+//! A single-use code or token works once, however many connections and instances it arrives over at the same moment.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -12,7 +12,7 @@ use super::program::Program;
 
 const TIMES: usize = 20;
 
-/// Sends codes over as many connections at once, to the instances in turn; returns how often each answer came.
+/// Sends codes over as many connections at once, to the instances in turn. Returns the count of each answer.
 fn at_once(clients: &[Client; 2], attempts: &[(String, String)]) -> BTreeMap<String, usize> {
     let gate = Barrier::new(attempts.len());
     let answers: Vec<Answer> = thread::scope(|scope| {
@@ -89,7 +89,7 @@ fn the_first_code_of_a_new_account_confirms_once() {
     let database = Database::create();
     let (_programs, clients) = two_instances(&database);
     let person = Person::register(&clients[0]);
-    // Only the login that began the enrolment confirms it: that of the registration.
+    // Only the login that started the enrolment can confirm it: that of the registration.
     let attempt = (person.pre_auth_token.clone(), person.code(now()));
     let attempts: Vec<_> = (0..TIMES).map(|_| attempt.clone()).collect();
 

@@ -1,4 +1,4 @@
-//! Operators' work on the command line, beside a service that runs and on one that does not.
+//! Operators use the command line, with a running service and without.
 
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ fn a_rotation_by_hand_is_followed_by_the_running_service_and_ends_no_session() {
         .expect(1)
         .saying("has not been published for long enough");
     program.stop().expect(0);
-    // The next key has been published long ago.
+    // The next key was published long ago.
     let age = "UPDATE signing_keys SET created_at = created_at - interval '1 day'";
     let restarted = dev();
     let client = restarted.ready();
@@ -124,7 +124,7 @@ fn a_rotation_by_hand_is_followed_by_the_running_service_and_ends_no_session() {
 
     let after = command(&["keys", "list", "--json"], &place).expect(0).stdout;
     assert_eq!(states(&after), ["retired", "current", "next"]);
-    // Followed within ten seconds: the new next key is published by the instance that runs.
+    // The running instance follows within ten seconds and publishes the new next key.
     eventually("the running service publishes three keys", || {
         let keys = client.get("/.well-known/jwks.json").json();
         (keys["keys"].as_array().unwrap().len() == 3).then_some(())

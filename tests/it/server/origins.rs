@@ -1,4 +1,4 @@
-//! What the log tells of pages that cannot call, or whose cookie will not come back.
+//! What the log says about pages that cannot call the service, or whose cookie will not be sent.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn start(database: &Database) -> (Program, Client) {
     (program, client)
 }
 
-/// Sends a request with header lines of any kind, and returns the answer.
+/// Sends a request with these header lines, and returns the answer.
 fn ask(client: &Client, line: &str, lines: &str, body: &str) -> String {
     let mut wire = Wire::open(client.address());
     let length = body.len();

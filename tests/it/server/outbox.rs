@@ -1,6 +1,6 @@
-//! Messages on their way out: servers that are down, silent, or refuse, and a program that ends in the middle.
+//! Delivery of messages: servers that are down, silent, or refuse, and a program that is killed during delivery.
 //!
-//! Time is not waited for: what is to be tried again is made due in the database.
+//! The tests do not wait for retries: they make messages due in the database.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,12 +21,13 @@ use crate::support::actors::claims;
 
 pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PHONE: &str = "+4915112345678";
-/// An answer that waited for nobody, on a slow machine. Mail servers are given thirty seconds, webhooks fifteen.
+/// An answer that waited for no server, on a slow machine. The timeout is thirty seconds for mail servers, fifteen for
+/// webhooks.
 const QUICK: Duration = Duration::from_secs(5);
-/// Messages that an instance has under way at once.
+/// Messages that an instance sends at the same time.
 const BATCH: usize = 8;
 
-/// The two servers that messages go to.
+/// The two servers that receive the messages.
 pub(super) struct Servers {
     pub(super) mail: Peer,
     pub(super) sms: Peer,
@@ -40,21 +41,21 @@ impl Servers {
         }
     }
 
-    /// Asserts that nothing came but what was asked for.
+    /// Asserts that nothing more was received.
     #[track_caller]
     pub(super) fn assert_nothing_more(self) {
         assert_eq!((self.mail.rest(), self.sms.rest()), (vec![], vec![]));
     }
 }
 
-/// An instance as it is run for people, which sends what it has to say to these servers.
+/// An instance as in production, which sends its messages to these servers.
 fn serve(database: &Database, servers: &Servers) -> Launch {
     serve_without_secrets(database, servers)
         .env("VESTIBULE_SMTP_URL", servers.mail.smtp_url())
         .env("VESTIBULE_SMS_WEBHOOK_SECRET", SECRET)
 }
 
-/// The same, before it is told how to be let in.
+/// The same, without the credentials for the servers.
 pub(super) fn serve_without_secrets(database: &Database, servers: &Servers) -> Launch {
     Launch::serve()
         .env("DATABASE_URL", database.url())
@@ -78,8 +79,8 @@ fn quick(answer: Answer) -> Answer {
     answer
 }
 
-/// Signs up, waiting for no server. The address comes later than the account, so that there is one mail to count with and
-/// not another one that proves the address.
+/// Signs up, without waiting for a server. The address is set after the registration, so that there is one mail to
+/// count and no verification mail.
 #[track_caller]
 pub(super) fn sign_up(client: &Client, database: &Database) -> (Person, Tokens) {
     let (signed_up, took) = timed(|| {
@@ -95,12 +96,12 @@ pub(super) fn sign_up(client: &Client, database: &Database) -> (Person, Tokens) 
     signed_up
 }
 
-/// Makes something happen that is told by mail.
+/// Causes a notice by mail.
 #[track_caller]
 pub(super) fn cause_notice(client: &Client, database: &Database, tokens: &Tokens, times: usize) {
     for _ in 0..times {
         quick(client.post_as(&tokens.access, "/2fa/recovery-codes")).expect(200);
-        // As if the next came long after it: equal news within minutes would be told together.
+        // As if the next one came much later: equal notices within minutes would be combined.
         database.sql("TRUNCATE quotas");
     }
 }
@@ -118,7 +119,7 @@ fn confirm(client: &Client, tokens: &Tokens, factor: &str, code: &str) {
     quick(client.send(Method::POST, &path, Some(&tokens.access), Some(&body))).expect(204);
 }
 
-/// Asks for the code of a login by a method.
+/// Requests a code for a login.
 #[track_caller]
 fn challenge(client: &Client, person: &Person, method: &str) -> String {
     let pre_auth_token = person.log_in(client);
@@ -127,7 +128,7 @@ fn challenge(client: &Client, person: &Person, method: &str) -> String {
     pre_auth_token
 }
 
-/// Ends a login and returns the tokens.
+/// Completes a login and returns the tokens.
 #[track_caller]
 fn sign_in_by(client: &Client, pre_auth_token: &str, method: &str, code: &str) -> Tokens {
     let body = json!({"pre_auth_token": pre_auth_token, "method": method, "code": code});
@@ -158,13 +159,13 @@ fn assert_mail(got: &Value, person: &Person, subject: &str) {
     assert_eq!(got["headers"]["subject"], subject);
 }
 
-/// Makes everything due, also what a dead program was sending; to be used when nothing is under way.
+/// Makes everything due, also what a killed program was sending. Only used while no message is being sent.
 fn make_due(database: &Database) {
     database.sql("UPDATE outbox SET next_try_at = now()");
 }
 
-/// Makes messages due again and again until none is left that a condition is true of. What is being sent is left alone: it
-/// is due two minutes after it was taken, and these after less than one.
+/// Makes messages due again and again until none satisfies a condition. Messages that are being sent are not changed:
+/// those are due two minutes after they were taken, and the others in less than one.
 #[track_caller]
 pub(super) fn hurry_until_none(database: &Database, condition: &str) {
     let hurry = format!(
@@ -176,7 +177,7 @@ pub(super) fn hurry_until_none(database: &Database, condition: &str) {
     });
 }
 
-/// Puts everything off by an hour, and waits until nothing is being sent.
+/// Postpones everything by an hour, and waits until nothing is being sent.
 #[track_caller]
 fn postpone_messages(database: &Database, messages: usize) {
     eventually("nothing under way", || {
@@ -187,7 +188,7 @@ fn postpone_messages(database: &Database, messages: usize) {
     });
 }
 
-/// Waits until so many messages are in the outbox that a condition is true of.
+/// Waits until so many messages in the outbox satisfy a condition.
 #[track_caller]
 pub(super) fn wait_until(database: &Database, condition: &str, count: usize) {
     eventually(condition, || (waiting(database, condition) == count).then_some(()));
@@ -306,7 +307,7 @@ fn a_mail_server_that_refuses_at_first_gets_the_mail_once_in_the_end() {
     }
 }
 
-/// Waits for the first error that is written down, and returns it.
+/// Waits for the first error that is stored, and returns it.
 #[track_caller]
 fn database_error(database: &Database) -> String {
     eventually("an error", || {
@@ -356,7 +357,7 @@ fn a_program_killed_between_sending_and_marking_sends_one_message_more_under_the
     let again = servers.sms.received();
     assert_eq!(again["headers"]["webhook-id"], text["headers"]["webhook-id"]);
     assert_eq!(texted_code(&again), texted_code(&text));
-    // The code that came twice is good once.
+    // A code that was delivered twice works once.
     confirm(&client, &tokens, "phone", &texted_code(&text));
     assert_eq!(
         servers.mail.received()["headers"]["subject"],
@@ -381,7 +382,7 @@ fn three_instances_at_once_send_each_message_once() {
 
     servers.mail.resume();
     make_due(&database);
-    // All three have their hands full at the same time.
+    // All three instances are busy at the same time.
     let mut mails: Vec<Value> = (0..3 * BATCH).map(|_| servers.mail.received()).collect();
     assert_eq!(waiting(&database, "next_try_at > now()"), 3 * BATCH);
     servers.mail.resume();
@@ -419,11 +420,11 @@ fn a_stop_finishes_what_is_being_handed_over_and_marks_it() {
     servers.assert_nothing_more();
 }
 
-/// Goes through everything that is sent, with servers that refuse at first; returns every secret that was in it.
+/// Causes every kind of message, with servers that refuse at first. Returns every secret that was used.
 fn whole_life(client: &Client, database: &Database, servers: &Servers) -> Vec<(&'static str, String)> {
     let (person, tokens) = sign_up(client, database);
     database_error(database);
-    // What was tampered with is given up; the next mail is refused, too, and then taken.
+    // A tampered message is given up. The next mail is refused, too, and then accepted.
     database.sql("UPDATE outbox SET sealed_message = sealed_message || '\\x00'::bytea");
     hurry_until_none(database, "state = 'pending'");
     assert_eq!(waiting(database, "state = 'dead'"), 1);
@@ -432,7 +433,7 @@ fn whole_life(client: &Client, database: &Database, servers: &Servers) -> Vec<(&
     let mut mails = vec![servers.mail.received()];
 
     ask_for_phone(client, &tokens);
-    // Refused, and handed over once more.
+    // Refused, and sent again.
     let mut texts = vec![servers.sms.received()];
     hurry_until_none(database, "state = 'pending'");
     texts.push(servers.sms.received());

@@ -1,4 +1,4 @@
-//! Somebody with a password and an authenticator app that is not ours.
+//! A user with a password and an independent authenticator app.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::http::{Answer, Client};
 
-/// Seconds that a code lasts.
+/// The lifetime of a code in seconds.
 pub(crate) const PERIOD: i64 = 30;
 
 /// An account.
@@ -22,7 +22,7 @@ pub(crate) struct Person {
     pub(crate) pre_auth_token: String,
 }
 
-/// What a completed sign-in brought.
+/// The result of a completed login.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     pub(crate) access: String,
@@ -31,7 +31,7 @@ pub(crate) struct Tokens {
 }
 
 impl Person {
-    /// Registers somebody new.
+    /// Registers a new user.
     #[track_caller]
     pub(crate) fn register(client: &Client) -> Self {
         let (email, password) = Self::new_credentials();
@@ -39,7 +39,7 @@ impl Person {
         Self::of(email, password, &answer.expect(201))
     }
 
-    /// Returns an address and a password that nobody had before.
+    /// Returns an address and a password that were never used before.
     fn new_credentials() -> (String, String) {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -56,7 +56,7 @@ impl Person {
         }
     }
 
-    /// Registers somebody new under a name, without the address.
+    /// Registers a new user with a name, without the address.
     #[track_caller]
     pub(crate) fn register_by_name(client: &Client) -> Self {
         let (email, password) = Self::new_credentials();
@@ -65,12 +65,12 @@ impl Person {
         Self::of(email, password, &answer.expect(201))
     }
 
-    /// Returns the name that goes with the address.
+    /// Returns the name that belongs to the address.
     pub(crate) fn name(&self) -> &str {
         self.email.split('@').next().unwrap()
     }
 
-    /// Registers somebody and signs in with the first code.
+    /// Registers a user and signs in with the first code.
     #[track_caller]
     pub(crate) fn sign_up(client: &Client) -> (Self, Tokens) {
         let person = Self::register(client);
@@ -78,21 +78,21 @@ impl Person {
         (person, Tokens::of(&tokens))
     }
 
-    /// Opens the first door.
+    /// Logs in with the password, and returns the pre-auth token.
     #[track_caller]
     pub(crate) fn log_in(&self, client: &Client) -> String {
         let answer = client.post("/login", &json!({"email": self.email, "password": self.password}));
         answer.expect(200).text_at("/pre_auth_token")
     }
 
-    /// Signs in again, by the code that comes after the present one.
+    /// Signs in again, with the code that follows the current one.
     #[track_caller]
     pub(crate) fn sign_in_again(&self, client: &Client) -> Tokens {
         let pre_auth_token = self.log_in(client);
         Tokens::of(&verify(client, &pre_auth_token, &self.code(now() + PERIOD)).expect(200))
     }
 
-    /// Returns the code for a moment, as oathtool computes it.
+    /// Returns the code at a time, as oathtool computes it.
     pub(crate) fn code(&self, unix_seconds: i64) -> String {
         let output = Command::new("oathtool")
             .args(["--totp", "-b", "-N", &format!("@{unix_seconds}"), &self.secret])
@@ -103,7 +103,7 @@ impl Person {
     }
 }
 
-/// Tries the second door.
+/// Sends a second factor.
 #[track_caller]
 pub(crate) fn verify(client: &Client, pre_auth_token: &str, code: &str) -> Answer {
     client.post("/2fa/verify", &json!({"pre_auth_token": pre_auth_token, "code": code}))
@@ -120,13 +120,13 @@ impl Tokens {
     }
 }
 
-/// Returns the machine's time.
+/// Returns the time of the machine.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     since.as_secs().try_into().unwrap()
 }
 
-/// Returns the time by the service's clock.
+/// Returns the time of the service's clock.
 #[track_caller]
 pub(crate) fn service_now(client: &Client) -> i64 {
     let text = client.get("/dev/clock").expect(200).text_at("/now");

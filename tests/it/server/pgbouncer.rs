@@ -1,5 +1,5 @@
-//! The service through PgBouncer in transaction mode, set up as the documentation shows: the real one, with fewer
-//! connections to PostgreSQL than the instances have to it, so that every transaction may find itself on another session.
+//! The service through a real PgBouncer in transaction mode, configured as the documentation shows. It has fewer
+//! connections to PostgreSQL than the instances have to it, so that every transaction may run in another session.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -21,7 +21,7 @@ const CONFIGURATION: &str = include_str!("../../../deploy/pgbouncer/pgbouncer.in
 /// Connections to PostgreSQL, for three times as many to the pooler.
 const SERVER_CONNECTIONS: usize = 3;
 
-/// The pooler, running; killed when dropped.
+/// The running pooler; killed when dropped.
 struct PgBouncer {
     child: Child,
     place: TempDir,
@@ -80,7 +80,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Writes the server of a libpq URL as PgBouncer does. A socket's directory is percent-encoded in the URL.
+/// Writes the server of a libpq URL in PgBouncer's format. The directory of a socket is percent-encoded in the URL.
 fn server(url: &Url) -> String {
     let host = percent_encoding::percent_decode_str(url.host_str().unwrap())
         .decode_utf8()
@@ -89,7 +89,8 @@ fn server(url: &Url) -> String {
     format!("host={host} port={port} dbname={}", url.path().trim_start_matches('/'))
 }
 
-/// Returns the account that may use the server's socket, where that is not ours; PgBouncer does not run as root.
+/// Returns the account that may use the server's socket, if that is not the current one: PgBouncer does not run as
+/// root.
 fn account(url: &Url) -> Option<String> {
     if !geteuid().is_root() {
         return None;
@@ -130,7 +131,7 @@ fn pooled(pooler: &PgBouncer) -> Launch {
 fn two_instances_serve_through_a_pooler_in_transaction_mode() {
     let database = Database::create();
     let pooler = PgBouncer::start(&database);
-    // The lock that migrations take belongs to a session.
+    // The lock for migrations belongs to a session.
     pooled(&pooler).run().expect(1).saying("through a pooler");
     command("migrate", database.url()).run().expect(0);
     let programs = [(); 2].map(|()| pooled(&pooler).env("VESTIBULE_DB_POOL_SIZE", "5").start());

@@ -1,4 +1,4 @@
-//! PostgreSQL servers that tests may stop, and databases that are gone after the test.
+//! PostgreSQL servers that tests may stop, and databases that are dropped after the test.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,7 +16,7 @@ use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
 use super::process::{eventually, send};
 use super::program::DataDir;
 
-/// A server of our own.
+/// A server for one test.
 pub(crate) struct Cluster {
     running: Option<EmbeddedPostgres>,
     options: Options,
@@ -46,7 +46,7 @@ impl Cluster {
         self.running.take().unwrap().stop().unwrap();
     }
 
-    /// Starts it again at the same place.
+    /// Starts it again with the same files.
     pub(crate) fn start_again(&mut self) {
         self.running = Some(EmbeddedPostgres::start(&self.options).unwrap());
     }
@@ -57,9 +57,9 @@ impl Cluster {
         self.start_again();
     }
 
-    /// Stops the server and starts it at the same place as a standby that waits for its primary.
+    /// Stops the server and starts it in the same place as a standby that waits for its primary.
     pub(crate) fn become_standby(&mut self) -> Standby {
-        // As it was started: its program, its arguments, its account.
+        // With the same program, arguments and account as before.
         let process = PathBuf::from(format!("/proc/{}", self.postmaster()));
         let program = fs::read_link(process.join("exe")).unwrap();
         let arguments = fs::read(process.join("cmdline")).unwrap();
@@ -88,7 +88,7 @@ impl Cluster {
         &self.url
     }
 
-    /// Returns what the server logged so far.
+    /// Returns what the server has logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.place.path().join("postgres.log")).unwrap()
     }
@@ -99,7 +99,7 @@ impl Cluster {
     }
 }
 
-/// A server that was made a standby, for as long as this lives.
+/// A server that is a standby until this is dropped.
 pub(crate) struct Standby {
     process: Child,
     signal: PathBuf,
@@ -121,7 +121,7 @@ impl Drop for Cluster {
     }
 }
 
-/// An empty database on the server that `DATABASE_URL` names, or else on one of our own.
+/// An empty database on the server that `DATABASE_URL` names, or else on a private one.
 pub(crate) struct Database {
     url: String,
     name: String,
@@ -134,7 +134,7 @@ impl Database {
         Self::create_with("")
     }
 
-    /// Makes one with options of `CREATE DATABASE`.
+    /// Creates one with options of `CREATE DATABASE`.
     pub(crate) fn create_with(options: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let named = std::env::var("DATABASE_URL").ok();
@@ -156,7 +156,7 @@ impl Database {
         &self.url
     }
 
-    /// Runs a statement and returns what it returns.
+    /// Runs a statement and returns its result.
     #[track_caller]
     pub(crate) fn sql(&self, statement: &str) -> String {
         psql(&self.url, statement)
@@ -166,12 +166,12 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // Nothing more can be done about it here, and a failed test must tell its own reason.
+        // Errors are ignored, so that a failed test shows its own reason.
         let _ = Command::new("psql").args(["-XAtqc", &drop, &self.server_url]).output();
     }
 }
 
-/// Starts the server that tests at the same time share; it goes with the last of them.
+/// Starts the server that concurrent tests share; it ends with the last of them.
 fn shared_cluster() -> Arc<Cluster> {
     static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +182,7 @@ fn shared_cluster() -> Arc<Cluster> {
     })
 }
 
-/// Puts another database into a libpq URL.
+/// Replaces the database in a libpq URL.
 fn on_database(url: &str, name: &str) -> String {
     let (place, options) = url
         .split_once('?')

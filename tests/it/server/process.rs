@@ -1,4 +1,4 @@
-//! Waiting for things to happen, and signalling processes by their number.
+//! Waits for events, and signals processes by their id.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-/// How long anything may take on a slow machine that does other work besides.
+/// How long anything may take on a slow machine with other work.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Looks again and again until there is something to see.
+/// Calls `look` again and again until it returns something.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
@@ -31,7 +31,7 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (done, begun.elapsed())
 }
 
-/// Tells threads to stop when it is dropped, also by a test that fails while they run: a scope waits for its threads.
+/// Stops threads when it is dropped, even if a test fails while they run: a scope waits for its threads.
 pub(crate) struct StopAtEnd<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
@@ -40,21 +40,21 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
-/// Sends a signal; a process that is gone already is no fault.
+/// Sends a signal. It is not an error if the process has ended.
 pub(crate) fn send(signal: Signal, pid: u32) {
     let _ = kill_process(number(pid), signal);
 }
 
-/// Waits until a process that is not our child is gone.
+/// Waits until a process that is not a child has ended.
 #[track_caller]
 pub(crate) fn wait_for_end(pid: u32) {
     eventually("the end of a process", || (!runs(pid)).then_some(()));
 }
 
-/// Tells whether a process is there; one that has ended and was not waited for is not.
+/// Returns whether a process runs; one that has ended and was not waited for does not.
 pub(crate) fn runs(pid: u32) -> bool {
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        // The state follows the name, which stands in parentheses.
+        // The state follows the name, which is in parentheses.
         Ok(line) => !line
             .rsplit(") ")
             .next()
@@ -65,5 +65,5 @@ pub(crate) fn runs(pid: u32) -> bool {
 }
 
 fn number(pid: u32) -> Pid {
-    Pid::from_raw(pid.try_into().unwrap()).unwrap_or_else(|| panic!("{pid} is no process"))
+    Pid::from_raw(pid.try_into().unwrap()).unwrap_or_else(|| panic!("{pid} is not a process"))
 }

@@ -1,4 +1,4 @@
-//! Starts the program with a clean environment, reads what it logs, and never leaves it running.
+//! Starts the program with a clean environment, reads its logs, and never leaves it running.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -20,7 +20,7 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Names a directory that does not exist yet, where every account can reach it.
+    /// Names a directory that does not exist yet, in a place that every account can access.
     pub(crate) fn new() -> Self {
         let parent = open_directory();
         Self {
@@ -33,7 +33,7 @@ impl DataDir {
         &self.path
     }
 
-    /// Returns the number of the private PostgreSQL that runs there.
+    /// Returns the process id of the private PostgreSQL that runs there.
     pub(crate) fn postmaster(&self) -> Option<u32> {
         let text = fs::read_to_string(self.path.join("postgres/postmaster.pid")).ok()?;
         let pid = text.lines().next()?.parse().ok()?;
@@ -50,7 +50,7 @@ impl Drop for DataDir {
     }
 }
 
-/// Makes a directory that every account can pass through; PostgreSQL does not run as root.
+/// Makes a directory that every account can access, since PostgreSQL does not run as root.
 pub(crate) fn open_directory() -> TempDir {
     let directory = tempfile::Builder::new().prefix("vst").tempdir().unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
@@ -64,7 +64,7 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// Runs a command of the program, with nothing of the environment but `PATH`.
+    /// Runs a command of the program, with no environment but `PATH`.
     pub(crate) fn of(command: &str) -> Self {
         let workplace = open_directory();
         let mut program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
@@ -80,13 +80,13 @@ impl Launch {
         }
     }
 
-    /// `vestibule serve` on a free port, without the one port for measures that all instances have by default.
+    /// `vestibule serve` on a free port, without the listener for metrics, whose default port all instances share.
     pub(crate) fn serve() -> Self {
         let launch = Self::of("serve").env("VESTIBULE_LISTEN", "127.0.0.1:0");
         launch.env("VESTIBULE_METRICS_LISTEN", "off")
     }
 
-    /// `vestibule dev` on a free port, hashing as fast as it can.
+    /// `vestibule dev` on a free port, with the cheapest hashing.
     pub(crate) fn dev() -> Self {
         let launch = Self::of("dev").env("VESTIBULE_LISTEN", "127.0.0.1:0");
         launch.env("VESTIBULE_BCRYPT_COST", "4")
@@ -101,7 +101,7 @@ impl Launch {
         self
     }
 
-    /// Takes a setting back.
+    /// Removes a setting.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
@@ -112,13 +112,13 @@ impl Launch {
         self
     }
 
-    /// Lets it read from a pipe whose other end [`Program::stdin`] is.
+    /// Makes it read from a pipe; [`Program::stdin`] returns the other end.
     pub(crate) fn piped(mut self) -> Self {
         self.command.stdin(Stdio::piped());
         self
     }
 
-    /// Has another program start it: one that takes the program and its arguments as its last ones.
+    /// Starts it through another program, which takes the program and its arguments as its last ones.
     pub(crate) fn by(mut self, starter: &[&str]) -> Self {
         let mut command = Command::new(starter[0]);
         command.args(&starter[1..]).arg(self.command.get_program());
@@ -129,13 +129,13 @@ impl Launch {
         self
     }
 
-    /// Puts a file into the directory it is started in.
+    /// Writes a file into its working directory.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         fs::write(self.workplace.path().join(name), text).unwrap();
         self
     }
 
-    /// Starts it, to run on.
+    /// Starts it in the background.
     pub(crate) fn start(mut self) -> Program {
         let output = |name: &str| File::create(self.workplace.path().join(name)).unwrap();
         self.command.stdout(output("stdout")).stderr(output("stderr"));
@@ -151,7 +151,7 @@ impl Launch {
     }
 }
 
-/// The program, running; killed when dropped.
+/// The running program; killed when dropped.
 pub(crate) struct Program {
     child: Child,
     workplace: TempDir,
@@ -166,14 +166,14 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Asserts how it ended.
+    /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.status.code(), Some(code), "{}", self.stderr);
         self
     }
 
-    /// Asserts that it told people something.
+    /// Asserts that a text is in its standard error.
     #[track_caller]
     pub(crate) fn saying(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "not said: {text}\n{}", self.stderr);
@@ -182,12 +182,12 @@ impl Ended {
 }
 
 impl Program {
-    /// Returns the end of the pipe that it reads from.
+    /// Returns the writing end of its standard input.
     pub(crate) fn stdin(&mut self) -> ChildStdin {
         self.child.stdin.take().unwrap()
     }
 
-    /// Returns what it logged so far.
+    /// Returns what it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.output("stderr")
     }
@@ -205,7 +205,7 @@ impl Program {
         })
     }
 
-    /// Returns the address it listens on, as its log tells.
+    /// Returns the address that it listens on, from its log.
     #[track_caller]
     pub(crate) fn address(&self) -> String {
         self.wait_for_message("listening")["address"]
@@ -214,13 +214,13 @@ impl Program {
             .to_owned()
     }
 
-    /// Returns a client of it, whether it is ready or not.
+    /// Returns a client, whether the program is ready or not.
     #[track_caller]
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.address())
     }
 
-    /// Waits until it is ready to serve.
+    /// Waits until it is ready.
     #[track_caller]
     pub(crate) fn ready(&self) -> Client {
         let client = self.client();
@@ -246,19 +246,19 @@ impl Program {
         }
     }
 
-    /// Asks it to end, and waits until it did.
+    /// Asks it to end, and waits for that.
     #[track_caller]
     pub(crate) fn stop(self) -> Ended {
         self.send(Signal::TERM);
         self.wait()
     }
 
-    /// Kills it without a chance to tidy up.
+    /// Kills it, so that it cannot clean up.
     pub(crate) fn kill(self) {
         drop(self);
     }
 
-    /// Returns the number of its process.
+    /// Returns its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -283,7 +283,7 @@ impl Drop for Program {
     }
 }
 
-/// Returns the search path, with which the program finds PostgreSQL.
+/// Returns the search path with which the program finds PostgreSQL.
 pub(crate) fn path() -> String {
     std::env::var("PATH").unwrap_or_else(|_| panic!("PATH is not set"))
 }

@@ -1,5 +1,5 @@
-//! A backup as the documentation tells to make it, loaded into an empty database: the service starts on it, people sign in
-//! with what they have, and the audit trail is as closed as before.
+//! A backup as the documentation describes it, restored into an empty database: the service starts, users sign in with
+//! their authenticators, and the audit trail is append-only as before.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +20,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Makes a backup in a file.
+/// Writes a backup into a file.
 fn dump(database: &Database, file: &Path) {
     run("pg_dump", &["-Fc", "-f", file.to_str().unwrap(), database.url()]);
 }
@@ -36,7 +36,7 @@ fn restore(file: &Path, database: &Database) {
     run("pg_restore", &[&arguments[..], &[file.to_str().unwrap()]].concat());
 }
 
-/// Returns the schema as it is, without what a dump says of itself.
+/// Returns the schema, without the comments of the dump.
 fn schema(database: &Database) -> String {
     let text = run("pg_dump", &["--schema-only", "--no-owner", database.url()]);
     let lines = text
@@ -53,7 +53,7 @@ fn a_dump_loaded_into_an_empty_database_is_the_service_again() {
     let program = instance(lost.url()).start();
     let client = program.ready();
     let (person, tokens) = Person::sign_up(&client);
-    // While it runs.
+    // While the service runs.
     dump(&lost, &file);
     let keys = client.get("/.well-known/jwks.json").expect(200).text;
     program.stop().expect(0);
@@ -70,7 +70,7 @@ fn a_dump_loaded_into_an_empty_database_is_the_service_again() {
     let again = verify(&client, &person.log_in(&client), &tokens.recovery_codes[0]).expect(200);
     client.get_as(&Tokens::of(&again).access, "/me").expect(200);
 
-    // The trail goes on where it was, and is not rewritten.
+    // The trail continues where it ended, and cannot be rewritten.
     let events = "SELECT count(*) FROM audit_events WHERE event = 'user_created'";
     assert_eq!(found.sql(events), "1");
     for statement in [
@@ -101,7 +101,7 @@ fn after_a_restore_to_an_earlier_moment_sessions_are_ended_as_the_documentation_
     let client = program.ready();
     let (person, tokens) = Person::sign_up(&client);
     dump(&lost, &file);
-    // Lost with what came after the backup.
+    // Lost, since it happened after the backup.
     client.post_as(&tokens.access, "/logout").expect(204);
     program.stop().expect(0);
 

@@ -1,4 +1,4 @@
-//! `vestibule keys rewrap` beside a service that runs: cut off, run again, and the old master key is needed no more.
+//! `vestibule keys rewrap` while a service runs: interrupted, run again, and the old master key is no longer needed.
 
 use std::thread;
 
@@ -34,7 +34,7 @@ fn it_is_cut_off_and_run_again_while_users_sign_in() {
     let client = program.ready();
     let (jo, tokens) = Person::sign_up(&client);
     let busy = thread::spawn(move || {
-        // People come and go while everything is sealed anew.
+        // Users sign up while everything is sealed again.
         (0..5).map(|_| Person::sign_up(&client)).collect::<Vec<_>>()
     });
 
@@ -78,12 +78,12 @@ fn it_refuses_to_begin_while_an_instance_lacks_the_newest_key() {
     let both = format!("2:{NEW_KEY},1:{MASTER_KEY}");
     for (keys, says) in [
         (MASTER_KEY.to_owned(), "has the master key 1 first in its list, not 2"),
-        // It could open what is sealed anew, but goes on sealing under the old one.
+        // It could open the rewrapped values, but would still seal with the old key.
         (
             format!("1:{MASTER_KEY},2:{NEW_KEY}"),
             "has the master key 1 first in its list, not 2",
         ),
-        // Mistyped: another key with the same number.
+        // A typing error: another key with the same id.
         (
             format!("2:{OTHER_KEY},1:{MASTER_KEY}"),
             "has another master key with the id 2",
@@ -96,7 +96,7 @@ fn it_refuses_to_begin_while_an_instance_lacks_the_newest_key() {
         assert_eq!(database.sql("SELECT count(*) FROM inherited_keys"), "0");
         lacking.stop().expect(0);
     }
-    // A release before this one, which tells no key.
+    // A previous release, which does not report its key.
     let url = database.url().to_owned();
     let older = thread::spawn(move || psql(&url, "SET application_name = 'vestibule'; SELECT pg_sleep(5)"));
     eventually("its connection", || {

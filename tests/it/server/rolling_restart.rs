@@ -1,6 +1,6 @@
-//! Three instances behind nginx, set up as the documentation shows, replaced one by one while people come and go.
+//! Three instances behind nginx, configured as the documentation shows, replaced one by one under load.
 //!
-//! Nobody notices: no request fails, and nothing that was acknowledged is lost.
+//! No request fails, and nothing acknowledged is lost.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,22 +20,23 @@ use super::program::{Launch, Program, open_directory};
 use crate::support::certificate;
 
 const CONFIGURATION: &str = include_str!("../../../deploy/nginx/vestibule.conf");
-/// Those who come and go at the same time.
+/// Concurrent users who sign up, sign in and log out.
 const VISITORS: usize = 4;
-/// Those who stay and refresh their tokens as fast as they can: what must not be repeated, and so must not be cut off.
+/// Users who stay signed in and refresh their tokens as fast as they can. A refresh must not be repeated, so it must
+/// not be cut off.
 const GUESTS: usize = 8;
 const INSTANCES: usize = 3;
 
-/// Somebody who came, and what they were told.
+/// A user, and what the service has acknowledged to them.
 pub(super) struct Visit {
     person: Person,
-    /// Of the session that goes on.
+    /// Of the session that stays active.
     kept: Tokens,
     /// Of the session that was ended.
     ended: Tokens,
 }
 
-/// Comes, looks around, comes again by a recovery code, and leaves once. Every answer has to be the right one.
+/// Signs up, signs in again with a recovery code, and logs out of that session. Every answer has to be the right one.
 pub(super) fn visit(site: &Client) -> Visit {
     let (person, first) = Person::sign_up(site);
     site.get_as(&first.access, "/me").expect(200);
@@ -58,7 +59,7 @@ fn refresh(site: &Client, tokens: &Tokens) -> Answer {
     site.post("/token/refresh", &json!({"refresh_token": tokens.refresh}))
 }
 
-/// Puts a test's addresses and certificate into the documented configuration, and nothing else.
+/// Writes a test's addresses and certificate into the documented configuration, and changes nothing else.
 pub(super) fn configuration(listen: &str, instances: &[String], place: &Path) -> String {
     let mut text = CONFIGURATION
         .replace("443 ssl", listen)
@@ -71,14 +72,14 @@ pub(super) fn configuration(listen: &str, instances: &[String], place: &Path) ->
     text
 }
 
-/// Makes a certificate that nobody trusts.
+/// Makes a certificate that no client trusts.
 pub(super) fn certificate() -> TempDir {
     let place = open_directory();
     certificate::make("DNS:auth.example.com", place.path());
     place
 }
 
-/// An instance as it stands behind a proxy in production, at an address that it keeps.
+/// An instance behind a proxy, as in production, with a fixed address.
 fn behind_proxy(database: &Database, address: &str) -> Launch {
     instance(database.url())
         .env("VESTIBULE_LISTEN", address)
@@ -110,7 +111,7 @@ fn instances_that_are_replaced_one_by_one_under_load_fail_no_request_and_lose_no
             programs.remove(0).stop().expect(0);
             let again = behind_proxy(&database, address).start();
             again.ready();
-            // Nobody else is replaced before it serves.
+            // The next one is not replaced before this one serves.
             eventually("visitors", || came_to(&again).then_some(()));
             programs.push(again);
         }
@@ -127,12 +128,12 @@ fn instances_that_are_replaced_one_by_one_under_load_fail_no_request_and_lose_no
     nothing_is_lost(&site, &database, &visits, GUESTS);
 }
 
-/// Tells whether somebody has signed in at an instance.
+/// Returns whether a user has signed in at an instance.
 fn came_to(program: &Program) -> bool {
     program.log().contains("\"route\":\"/login\"")
 }
 
-/// Signs up and stays; returns the last tokens.
+/// Signs up and refreshes until stopped. Returns the last tokens.
 fn stay_until(site: &Client, done: &AtomicBool) -> Tokens {
     let (_, mut tokens) = Person::sign_up(site);
     while !done.load(Ordering::Relaxed) {
@@ -149,7 +150,7 @@ fn visits_until(site: &Client, done: &AtomicBool) -> Vec<Visit> {
     visits
 }
 
-/// What people were told holds, wherever they ask.
+/// Everything acknowledged is true at every instance.
 pub(super) fn nothing_is_lost(site: &Client, database: &Database, visits: &[Visit], others: usize) {
     let count = |statement: &str| database.sql(statement).parse::<usize>().unwrap();
     assert_eq!(count("SELECT count(*) FROM users"), visits.len() + others);
@@ -178,7 +179,7 @@ fn an_instance_that_stops_is_taken_out_of_the_balance_and_parts_with_those_who_a
     program.send(rustix::process::Signal::TERM);
     program.wait_for_message("draining");
 
-    // One that was kept alive is answered, and told; so are those who come anew.
+    // A kept-alive connection is answered, and told to close. New connections are still accepted.
     wire.send(ask);
     let answer = wire.read_to_end().to_ascii_lowercase();
     assert!(
@@ -188,7 +189,7 @@ fn an_instance_that_stops_is_taken_out_of_the_balance_and_parts_with_those_who_a
     client.get("/health/ready").problem(503, "service_unavailable");
     let (_, tokens) = Person::sign_up(&client);
     client.get_as(&tokens.access, "/me").expect(200);
-    // In the end they are refused.
+    // At last they are refused.
     eventually("a refusal", || {
         client.try_send(Method::GET, "/health/live", None, None).err()
     });

@@ -1,7 +1,8 @@
-//! The secrets that the mail server and the webhook hold, too, replaced as the documentation tells, by instances that read
-//! them from files.
+//! The secrets shared with the mail server and the webhook, replaced as the documentation describes, by instances that
+//! read them from files.
 //!
-//! No message is lost, whoever knows the new secret first; where both can be good for a while, none is even late.
+//! No message is lost, whichever side has the new secret first. If both secrets are valid for a while, none is even
+//! late.
 
 use serde_json::{Value, json};
 
@@ -16,14 +17,14 @@ use super::process::eventually;
 use super::program::{Launch, Program};
 use crate::delivery::peer::Peer;
 
-/// Passwords of the mail server, and as they stand in a URL.
+/// Passwords of the mail server, and their form in a URL.
 const OLD: (&str, &str) = ("old@door", "old%40door");
 const NEW: (&str, &str) = ("new:door/", "new%3Adoor%2F");
 const NEW_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-/// What is logged when a message has to wait.
+/// The log line for a message that has to wait.
 const WAITS: &str = "a message was not sent yet";
 
-/// An instance that knows this password of the mail server and these secrets of the webhook.
+/// An instance with this password of the mail server and these secrets of the webhook.
 fn serve(database: &Database, servers: &Servers, password: (&str, &str), secrets: &str) -> Launch {
     let smtp_url = servers
         .mail
@@ -36,7 +37,7 @@ fn serve(database: &Database, servers: &Servers, password: (&str, &str), secrets
         .env("VESTIBULE_SMS_WEBHOOK_SECRET_FILE", "webhook-secret")
 }
 
-/// A mail server and a webhook with the old secrets, and with those that are right later.
+/// A mail server and a webhook with the old secrets, and with those that replace them.
 fn servers(passwords: &[&str], secrets: &[&str]) -> Servers {
     let mut mail = vec!["--user", "vestibule", OLD.0];
     mail.extend(passwords.iter().flat_map(|later| ["--then", later]));
@@ -44,14 +45,14 @@ fn servers(passwords: &[&str], secrets: &[&str]) -> Servers {
     Servers::start(&mail, &sms)
 }
 
-/// Lets a server go on to its next secret, and waits until it has.
+/// Makes a server use its next secret, and waits until it does.
 #[track_caller]
 fn change_secret(server: &mut Peer, told: &Value) {
     server.resume();
     assert_eq!(server.received(), *told);
 }
 
-/// Puts an instance in the place of another one, which ends when the new one serves.
+/// Replaces an instance by another one; the old one ends when the new one serves.
 #[track_caller]
 fn replace(old: Program, new: Launch) -> (Program, Client) {
     let program = new.start();
@@ -60,14 +61,14 @@ fn replace(old: Program, new: Launch) -> (Program, Client) {
     (program, client)
 }
 
-/// Ends an instance that never had to put a message off.
+/// Ends an instance that never had to postpone a message.
 #[track_caller]
 fn assert_in_time(program: Program) {
     let ended = program.stop().expect(0);
     assert!(!ended.stderr.contains(WAITS), "{}", ended.stderr);
 }
 
-/// Asserts that operators are told of messages that wait for a reason, and that the service is as ready as before.
+/// Asserts that operators see messages that wait and the reason, and that the service is as ready as before.
 #[track_caller]
 fn assert_seen(program: &Program, channel: &str, messages: f64, reason: &str) {
     let told = program.wait_for_message(WAITS);
@@ -78,7 +79,7 @@ fn assert_seen(program: &Program, channel: &str, messages: f64, reason: &str) {
     );
     assert!(told["why"].as_str().unwrap().starts_with(reason), "{told}");
     let operators = for_operators(program);
-    eventually("the measures", || {
+    eventually("the metrics", || {
         let seen = scrape(&operators);
         let postponed = format!("vestibule_outbox_deliveries_total{{channel=\"{channel}\",outcome=\"postponed\"}}");
         let waiting = format!("vestibule_outbox_messages{{channel=\"{channel}\",state=\"pending\"}}");
@@ -139,14 +140,14 @@ fn a_mail_server_that_takes_two_passwords_for_a_while_puts_no_mail_off() {
     servers.assert_nothing_more();
 }
 
-/// Somebody new asks for a text message.
+/// A new user requests a text message.
 #[track_caller]
 fn cause_text(client: &Client, database: &Database) {
     let (_, tokens) = sign_up(client, database);
     ask_for_phone(client, &tokens);
 }
 
-/// Asserts that a text message comes, and that its signature is right.
+/// Asserts that a text message arrives, and that its signature is right.
 #[track_caller]
 fn assert_taken(servers: &Servers) -> Value {
     let text = servers.sms.received();

@@ -1,6 +1,6 @@
-//! Many requests whose bodies do not come to an end, from one address, through nginx and Caddy as `deploy/` sets them up.
+//! Many requests from one address whose bodies never end, through nginx and Caddy as configured in `deploy/`.
 //!
-//! They are held in front: an instance does not hear of them, and another address is served.
+//! The proxy holds them back: no instance receives them, and another address is served.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -16,11 +16,11 @@ use super::rolling_restart::{certificate, configuration};
 const CADDYFILE: &str = include_str!("../../../deploy/caddy/Caddyfile");
 /// More than one address may have at a time.
 const SLOW: usize = 100;
-/// What nginx lets one address have.
+/// The limit of nginx for one address.
 const BOUND: usize = 64;
-/// Long enough for everything but a body that does not come.
+/// Long enough for everything except a body that does not arrive.
 const SOON: Duration = Duration::from_secs(8);
-/// Somebody who has nothing to do with it, on this machine as well.
+/// Another client, also on this machine.
 const OTHER: [u8; 4] = [127, 0, 0, 2];
 
 fn behind_proxy(place: &DataDir) -> Program {
@@ -28,7 +28,7 @@ fn behind_proxy(place: &DataDir) -> Program {
     launch.env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.0/8").start()
 }
 
-/// Begins requests that never end.
+/// Starts requests that never end.
 fn slow_senders(site: &str) -> Vec<Wire> {
     let head =
         "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
@@ -40,7 +40,7 @@ fn slow_senders(site: &str) -> Vec<Wire> {
     (0..SLOW).map(begin).collect()
 }
 
-/// Asks from another address, for something and with a body.
+/// Sends requests from another address, with a body and without.
 #[track_caller]
 fn another_is_served(site: &str) {
     for (request, status) in [
@@ -60,7 +60,7 @@ fn another_is_served(site: &str) {
     }
 }
 
-/// The only request that the instance is busy with is the one that asks.
+/// The instance has no request except this one.
 #[track_caller]
 fn none_has_arrived(instance: &Client) {
     let in_flight = at(&scrape(instance), "vestibule_http_requests_in_flight");
@@ -78,7 +78,7 @@ fn nginx_holds_slow_bodies_and_bounds_the_requests_of_one_address() {
     let mut slow = slow_senders(site.address());
     another_is_served(site.address());
     none_has_arrived(&instance);
-    // The address has no more requests at a time, and those that it has end.
+    // Further requests of the address are refused, and those that were accepted time out.
     let answers: Vec<String> = slow.iter_mut().map(Wire::read_to_end).collect();
     let refused = answers
         .iter()
@@ -90,7 +90,7 @@ fn nginx_holds_slow_bodies_and_bounds_the_requests_of_one_address() {
     assert!(wire.read_to_end().starts_with("HTTP/1.1 200"));
 }
 
-/// Caddy, running; killed when dropped.
+/// Running Caddy; killed when dropped.
 struct Caddy {
     child: Child,
     _directory: tempfile::TempDir,
@@ -106,7 +106,7 @@ impl Caddy {
             .replace("auth.example.com {", &format!("http://{listen} {{\n\tbind 127.0.0.1"))
             .replace("10.0.0.11:8080 10.0.0.12:8080 10.0.0.13:8080", instance);
         let file = directory.path().join("Caddyfile");
-        // The name of the site is no name of the requests'.
+        // The requests use another host name than the site.
         fs::write(
             &file,
             text.replace(&format!("http://{listen} "), &format!("http://:{} ", port(listen))),
@@ -157,7 +157,7 @@ fn caddy_holds_slow_bodies_and_ends_them() {
     let mut slow = slow_senders(&listen);
     another_is_served(&listen);
     none_has_arrived(&instance);
-    // Each ends in its time, with nothing of the instance's.
+    // Each times out, without an answer of the instance.
     for wire in &mut slow {
         let answer = wire.read_to_end();
         assert!(answer.is_empty() || answer.ends_with("\r\n\r\n"), "{answer}");

@@ -1,4 +1,4 @@
-//! What systemd is told of a service of `Type=notify`: a datagram on the socket that it names.
+//! What a service of `Type=notify` reports to systemd: datagrams on the socket that it names.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -33,7 +33,7 @@ impl Systemd {
         launch.env("NOTIFY_SOCKET", self.place.path().join("notify"))
     }
 
-    /// Returns everything heard so far, an assignment each.
+    /// Returns everything received so far, one assignment each.
     fn heard(&mut self) -> &[String] {
         let mut datagram = [0; 4096];
         loop {
@@ -72,10 +72,10 @@ fn systemd_is_told_when_it_serves_and_when_it_stops() {
     let mut systemd = Systemd::new();
     let program = systemd.starting(instance(database.url())).start();
     systemd.hears("READY=1");
-    // It was said neither before it listened nor before it was ready.
+    // It was reported neither before the service listened nor before it was ready.
     assert!(ready(&program.client()));
     assert!(!systemd.has_heard("STOPPING=1"));
-    // Without WatchdogSec there is no watchdog to feed.
+    // Without WatchdogSec there is no watchdog to notify.
     assert!(!systemd.has_heard("WATCHDOG=1"));
     program.stop().expect(0);
     systemd.hears("STOPPING=1");
@@ -103,7 +103,7 @@ fn a_watchdog_is_fed_for_as_long_as_it_serves() {
     let mut systemd = Systemd::new();
     let launch = systemd.starting(instance(database.url()));
     let program = launch.env("WATCHDOG_USEC", "200000").start();
-    eventually("ten signs of life", || {
+    eventually("ten watchdog notifications", || {
         let signs = systemd.heard().iter().filter(|line| *line == "WATCHDOG=1").count();
         (signs >= 10).then_some(())
     });

@@ -1,4 +1,4 @@
-//! Traces, as a collector that is not ours receives them. Built with the feature `otlp` only: `scripts/test --all`.
+//! Traces, as an independent collector receives them. Built with the feature `otlp` only: `scripts/test --all`.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn traced(database: &Database, collector: &Peer) -> Launch {
     )
 }
 
-/// Asks for the public keys as part of a trace.
+/// Requests the public keys as part of a trace.
 fn ask_in_trace(client: &Client, headers: &str) {
     let mut wire = client.connect();
     wire.send(format!(
@@ -28,7 +28,7 @@ fn ask_in_trace(client: &Client, headers: &str) {
     assert!(wire.read_to_end().starts_with("HTTP/1.1 200"));
 }
 
-/// Stops the program, and returns the spans that it sent until then.
+/// Stops the program, and returns the spans that it has sent.
 fn spans(program: Program, collector: Peer) -> Vec<Value> {
     program.stop().expect(0);
     collector.rest()

@@ -1,4 +1,4 @@
-//! Two deployments on one host: browsers keep cookies apart by host and path, never by port.
+//! Two deployments on one host: browsers separate cookies by host and path, never by port.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,7 +11,7 @@ use super::person::{Person, now};
 use super::postgres::Database;
 use super::program::{Launch, Program};
 
-/// Sends what it is told to, and keeps cookies as browsers do.
+/// Sends the requests that it reads, and stores cookies as browsers do.
 const BROWSER: &str = "
 import http.cookiejar, json, sys, urllib.error, urllib.request
 jar = http.cookiejar.CookieJar()
@@ -51,7 +51,7 @@ impl Browser {
         }
     }
 
-    /// Posts something, and returns the status and the cookies that are kept afterwards.
+    /// Sends a POST, and returns the status and the cookies that are stored afterwards.
     #[track_caller]
     fn post(&mut self, url: &str, body: &Value) -> (u64, Vec<(String, String)>) {
         writeln!(self.asks, "{}", json!({"url": url, "body": body})).unwrap();
@@ -64,7 +64,7 @@ impl Browser {
         (answer["status"].as_u64().unwrap(), cookies)
     }
 
-    /// Signs somebody new in with the cookie; returns the cookies.
+    /// Signs in a new user with the cookie; returns the cookies.
     #[track_caller]
     fn sign_in(&mut self, program: &Program, base: &str) -> Vec<(String, String)> {
         let person = Person::register(&program.ready());
@@ -107,7 +107,7 @@ fn at_two_ports_neither_overwrites_the_others_cookie() {
             assert_eq!((status, cookies.len()), (200, 2), "{base}: {cookies:?}");
         }
     }
-    // A logout at one is none at the other.
+    // A logout at one deployment does not end the session at the other.
     let (status, cookies) = browser.post(&format!("{}/logout", bases[0]), &json!({}));
     assert_eq!((status, cookies.len()), (204, 1));
     assert_eq!(browser.post(&format!("{}/token/refresh", bases[0]), &json!({})).0, 401);
@@ -118,7 +118,7 @@ fn at_two_ports_neither_overwrites_the_others_cookie() {
 fn below_a_prefix_the_cookie_is_kept_for_that_prefix() {
     let databases = [Database::create(), Database::create()];
     let addresses = [free_address(), free_address()];
-    // Both are told that they are at one place, below two prefixes.
+    // Both have the same host, with two prefixes.
     let programs = ["one", "two"].map(|prefix| {
         let index = usize::from(prefix == "two");
         deployment(
@@ -130,7 +130,7 @@ fn below_a_prefix_the_cookie_is_kept_for_that_prefix() {
     let mut browser = Browser::open();
     let mut names = Vec::new();
     for (program, prefix) in programs.iter().zip(["/one", "/two"]) {
-        // Nothing strips the prefix here, so the cookie is set from another path than its own.
+        // No proxy strips the prefix here, so the cookie is set by a response from another path.
         let base = format!("http://{}", program.address());
         let cookies = browser.sign_in(program, &base);
         let (name, _) = cookies.iter().find(|(_, path)| path == prefix).unwrap();

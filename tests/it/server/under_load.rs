@@ -1,4 +1,4 @@
-//! Load: a flood of logins, strangers who send slowly or too much, and a stop in the middle of it.
+//! Load: a flood of logins, clients that send slowly or too much, and a stop during it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,9 +14,9 @@ use super::person::{Person, Tokens};
 use super::process::{PATIENCE, StopAtEnd, eventually, timed};
 use super::program::{DataDir, Launch, Program};
 
-/// An answer that waits for nothing but its turn on a machine that is busy.
+/// An answer that waits only for its turn on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
-/// Those who may wait for a hashing thread, as the program has it.
+/// How many may wait for a hashing thread in the program.
 const QUEUE_LENGTH: usize = 64;
 
 fn login_body() -> String {
@@ -30,7 +30,7 @@ fn login_head(more: &str) -> String {
     )
 }
 
-/// A program whose hashes take long, on one thread.
+/// A program with slow hashing, on one thread.
 fn slow_hashing(place: &DataDir) -> Program {
     let launch = Launch::dev().data_dir(place);
     launch
@@ -39,7 +39,7 @@ fn slow_hashing(place: &DataDir) -> Program {
         .start()
 }
 
-/// Returns the statuses of the requests to a route, as the log tells them.
+/// Returns the statuses of the requests to a route, from the log.
 fn statuses(program: &Program, route: &str) -> Vec<u64> {
     let log = program.log();
     let lines = log
@@ -61,7 +61,7 @@ fn a_flood_of_logins_costs_logins_and_nothing_else() {
         let (client, flooding) = (&client, &flooding);
         let flood: Vec<_> = (0..2 * QUEUE_LENGTH)
             .map(|number| {
-                // Another name each, so that none is made to wait for its own mistakes.
+                // Another name each, so that none has to wait for its own failures.
                 let body = json!({"email": format!("nobody{number}@mail.example"), "password": "wrong password"});
                 scope.spawn(move || client.post("/login", &body))
             })
@@ -90,7 +90,7 @@ fn a_flood_of_logins_costs_logins_and_nothing_else() {
     assert!(during > 0);
     let (looked_at, turned_away): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 401);
     assert!(!looked_at.is_empty());
-    // Never more than wait at a time, and those not for ever.
+    // No more than the queue length wait at a time, and each for a limited time.
     assert!(
         turned_away.len() >= QUEUE_LENGTH / 2,
         "{} were turned away",
@@ -107,7 +107,7 @@ fn a_flood_of_logins_costs_logins_and_nothing_else() {
         .expect(401);
 }
 
-/// Logs in from an address that a proxy tells of; `None`: from this machine. Returns the status and how long it took.
+/// Logs in from an address that a proxy names; with `None` from this machine. Returns the status and how long it took.
 fn log_in_from(client: &Client, address: Option<&str>, email: &str, password: &str) -> (u16, Duration) {
     let body = json!({"email": email, "password": password}).to_string();
     let forwarded = address.map_or_else(String::new, |address| format!("x-forwarded-for: {address}\r\n"));
@@ -129,13 +129,13 @@ fn a_network_that_floods_the_hashing_queue_waits_for_itself() {
     let place = DataDir::new();
     let launch = Launch::dev().data_dir(&place);
     let program = launch
-        // Cheap enough that a turn comes within two seconds on a machine that does other things as well.
+        // Cheap enough that a turn comes within two seconds on a busy machine.
         .env("VESTIBULE_BCRYPT_COST", "10")
         .env("VESTIBULE_HASH_THREADS", "1")
         .env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.0/8")
         .start();
     let client = program.ready();
-    // From this machine, which is a network of the owner's from then on.
+    // From this machine, whose network is a known one of the owner from then on.
     let (owner, _) = Person::sign_up(&client);
     let flooding = AtomicBool::new(true);
     let (full, names) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -179,7 +179,7 @@ fn a_network_that_floods_the_hashing_queue_waits_for_itself() {
     }
 }
 
-/// Takes a flag down when dropped.
+/// Clears a flag when dropped.
 struct Lower<'a>(&'a AtomicBool);
 
 impl Drop for Lower<'_> {
@@ -193,7 +193,7 @@ fn a_client_that_hangs_up_frees_its_place_in_the_queue() {
     let place = DataDir::new();
     let program = slow_hashing(&place);
     let client = program.ready();
-    // An answer that is not read makes the system tell the other side at once that nobody is there any more.
+    // An unread answer makes the system tell the other side at once that the client has gone.
     let live = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut wires: Vec<Wire> = (0..QUEUE_LENGTH / 2).map(|_| client.connect()).collect();
     for wire in &mut wires {
@@ -210,7 +210,7 @@ fn a_client_that_hangs_up_frees_its_place_in_the_queue() {
         let body = json!({"email": "x@mail.example", "password": "wrong password"});
         (client.post("/login", &body).status == 401).then_some(())
     });
-    // Whoever waited to the end was answered, and stands in the log; the others had left.
+    // The requests of clients that waited were answered, and are in the log; the other clients had left.
     let answered = statuses(&program, "/login").len() - tries;
     assert!(answered < QUEUE_LENGTH / 4, "{answered} waited for nothing");
     let ended = program.stop().expect(0);
@@ -230,7 +230,7 @@ fn those_who_send_slowly_do_not_keep_others_out() {
                 while !stop.load(Ordering::Relaxed) {
                     let mut slow: Vec<Wire> = (0..100).map(|_| Wire::open(address)).collect();
                     for (number, wire) in slow.iter_mut().enumerate() {
-                        // Heads and bodies that do not come to an end.
+                        // Heads and bodies that never end.
                         wire.send(if (number + part) % 2 == 0 {
                             "POST /login HTTP/1.1\r\nx-a: ".to_owned()
                         } else {
@@ -259,7 +259,7 @@ fn those_who_send_slowly_do_not_keep_others_out() {
     program.stop().expect(0);
 }
 
-/// Returns how many bytes of memory a process uses.
+/// Returns the resident memory of a process in bytes.
 #[cfg(target_os = "linux")]
 fn memory(program: &Program) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
@@ -294,7 +294,7 @@ fn whatever_is_too_large_is_refused_in_bounded_memory() {
             "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{large}",
             large.len()
         ),
-        // More than is answered before anything of it is read.
+        // More than is answered before any answer is read.
         pipeline,
     ];
     thread::scope(|scope| {
@@ -327,7 +327,7 @@ fn whatever_is_too_large_is_refused_in_bounded_memory() {
     assert!(!program.stop().expect(0).stderr.contains("panicked"));
 }
 
-/// Sends one request over a connection of its own; `None` when it was not taken up.
+/// Sends one request over a connection of its own; `None` if it was not accepted.
 fn ask(address: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -344,7 +344,7 @@ fn a_request_that_was_accepted_before_a_stop_under_load_is_answered() {
     let program = Launch::dev().data_dir(&place).start();
     let client = program.ready();
     let live = client.get("/health/live").expect(200).text;
-    // That the body may come tells that the request was taken up.
+    // The interim answer shows that the request was accepted.
     let mut under_way: Vec<Wire> = (0..40).map(|_| client.connect()).collect();
     for wire in &mut under_way {
         wire.send(login_head("expect: 100-continue\r\n"));
@@ -364,7 +364,7 @@ fn a_request_that_was_accepted_before_a_stop_under_load_is_answered() {
         load.into_iter().flat_map(|load| load.join().unwrap()).collect()
     });
     for answer in answers {
-        // Whole, or not at all.
+        // Complete, or not at all.
         let whole = answer.ends_with(live.as_str());
         assert!(answer.starts_with("HTTP/1.1 200") && whole, "{answer}");
     }
@@ -373,7 +373,7 @@ fn a_request_that_was_accepted_before_a_stop_under_load_is_answered() {
     }
     for wire in &mut under_way {
         let answer = wire.read_answer();
-        // The fifth wrong password for one name costs a wait.
+        // The fifth wrong password for one name causes a wait.
         assert!(
             ["401", "429"]
                 .iter()

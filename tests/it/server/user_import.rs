@@ -1,4 +1,5 @@
-//! Users of other programs: taken over by the command line, they sign in with the passwords and authenticators they had.
+//! Users of other programs are imported on the command line, and sign in with the passwords and authenticators they
+//! had.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,7 +16,7 @@ use super::process::{eventually, timed};
 use super::program::{Ended, Launch, Program};
 use crate::verifiers::{beside_its_modules, prepared, source};
 
-/// Of a password of more than 72 bytes, at the least cost.
+/// The hash of a password of more than 72 bytes, at the lowest cost.
 const HASH: &str = "$2b$04$4HpEZ.wWw/tLE9XlghCQfuI7ELpOuDrP7gZG6o0ZaVE3cmfOi5cee";
 
 fn command(database: &Database, arguments: &[&str]) -> Launch {
@@ -39,7 +40,7 @@ fn report(ended: &Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"))
 }
 
-/// Returns so many users, each with a secret of their own.
+/// Returns so many users, each with a TOTP secret of their own.
 pub(super) fn many(users: u32) -> String {
     let mut text = String::new();
     for number in 0..users {
@@ -54,7 +55,7 @@ pub(super) fn many(users: u32) -> String {
     text
 }
 
-/// Returns how many rows there are.
+/// Returns the number of rows in each table.
 fn counts(database: &Database) -> [String; 3] {
     [
         "users",
@@ -64,7 +65,7 @@ fn counts(database: &Database) -> [String; 3] {
     .map(|rows| database.sql(&format!("SELECT count(*) FROM {rows}")))
 }
 
-/// One account with what its owner knows, as the script tells it.
+/// One account and what its owner knows, as the script prints it.
 struct Owner {
     login: Value,
     kind: String,
@@ -87,7 +88,7 @@ impl Owner {
             kind: format!("{} {}", line["kind"], user[name]),
             password: text(&line["password"]),
             wrong: line["wrong"].as_array().unwrap().iter().map(text).collect(),
-            // Some stand there with what a text editor puts around them.
+            // Some have the characters around them that a text editor adds.
             secret: user["totp_secret"].as_str().map(|secret| {
                 secret
                     .trim_matches(|letter: char| !letter.is_ascii_alphanumeric())
@@ -102,7 +103,7 @@ impl Owner {
         client.post("/login", &body)
     }
 
-    /// Opens both doors, or the first and the way to a second factor.
+    /// Completes a login, or logs in and starts to enrol a second factor.
     fn sign_in(&self, client: &Client) {
         for wrong in &self.wrong {
             let answer = self.log_in(client, wrong);
@@ -121,7 +122,7 @@ impl Owner {
             secret: secret.clone(),
             pre_auth_token: answer.text_at("/pre_auth_token"),
         };
-        // The hash was renewed meanwhile, and the login between its doors is none the worse for it.
+        // The hash was renewed meanwhile, and the pending login still works.
         let answer = verify(client, &app.pre_auth_token, &app.code(now())).expect(200);
         client.get_as(&Tokens::of(&answer).access, "/me").expect(200);
     }
@@ -194,7 +195,7 @@ fn what_is_known_of_a_user_is_imported() {
         secret: owner.secret.clone().unwrap(),
         pre_auth_token: owner.log_in(&client, &owner.password).text_at("/pre_auth_token"),
     };
-    // Nothing was used here so far, so any present code will do, also the one before.
+    // No code was used here before, so a code of the previous step is accepted, too.
     let code = app.code(now() - super::person::PERIOD);
     let tokens = Tokens::of(&verify(&client, &app.pre_auth_token, &code).expect(200));
     assert_eq!(tokens.recovery_codes, Vec::<String>::new());
@@ -341,9 +342,9 @@ fn a_run_that_was_killed_in_the_middle_is_repeated_and_makes_everybody_once() {
     assert_eq!(counts(&database), ["2000", "2000", "2000"]);
 }
 
-/// Also what it takes of memory and time; `scripts/test --all` runs it.
+/// Also measures memory and time; `scripts/test --all` runs it.
 #[test]
-#[ignore = "takes a while and tells nothing about changes elsewhere"]
+#[ignore = "takes a while and only concerns changes of the import"]
 fn a_hundred_thousand_users_are_imported_in_one_run_of_bounded_memory() {
     let database = Database::create();
     let launch = command(&database, &["-", "--json"]).piped();
@@ -351,7 +352,7 @@ fn a_hundred_thousand_users_are_imported_in_one_run_of_bounded_memory() {
         let mut program = launch.start();
         let mut pipe = program.stdin();
         pipe.write_all(many(100_000).as_bytes()).unwrap();
-        // Nothing more comes, but it is not told so yet: it can be looked at.
+        // No more lines follow, but the pipe is still open, so the program can be measured.
         eventually("the last whole batch", || {
             (database.sql("SELECT count(*) FROM users") == "100000").then_some(())
         });
@@ -366,7 +367,7 @@ fn a_hundred_thousand_users_are_imported_in_one_run_of_bounded_memory() {
     assert!(taken.as_secs() < 180, "{taken:?}");
 }
 
-/// Returns the most memory that a program had so far, in KiB.
+/// Returns the peak memory of a program so far, in KiB.
 fn peak_memory(program: &Program) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

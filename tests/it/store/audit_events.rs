@@ -1,4 +1,4 @@
-//! The audit trail is only ever added to, has a place for every row, and ends by whole months.
+//! The audit trail is append-only, has a partition for every row, and deletes only whole months.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -78,7 +78,7 @@ fn no_statement_changes_removes_or_empties_it_wherever_the_row_is() {
             format!("TRUNCATE {table}"),
         ] {
             let outcome = connection.batch_execute(&statement);
-            // Where there is nothing, nothing is changed.
+            // A statement that matches no row is not refused.
             if *rows > 0 || statement.starts_with("TRUNCATE") {
                 let refusal = outcome.unwrap_err().to_string();
                 assert!(refusal.contains("append-only"), "{statement}: {refusal}");
@@ -87,7 +87,7 @@ fn no_statement_changes_removes_or_empties_it_wherever_the_row_is() {
         }
     }
     assert_eq!(rows.last(), Some(&2));
-    // Nor in partitions that are made later.
+    // The same in partitions that are made later.
     tend_until_done(&mut connection);
     insert(&mut connection, "'2020-05-06'");
     tend(&mut connection, "'2020-05-06'");
@@ -124,7 +124,8 @@ fn months_go_as_a_whole_after_four_hundred_days_and_not_by_a_clock_that_runs_ahe
     let database = TestDatabase::migrated();
     let mut connection = database.connect();
     let end_of_month = "date_trunc('month', now() AT TIME ZONE 'UTC' - interval '400 days') AT TIME ZONE 'UTC'";
-    // The last moment of the month before, and the first of the month that 400 days ago was in: one goes, one stays.
+    // The last moment of a month, and the first of the next one, in which the time 400 days ago lies: the first is
+    // deleted, the second stays.
     insert(&mut connection, &format!("{end_of_month} - interval '1 microsecond'"));
     insert(&mut connection, end_of_month);
     insert(&mut connection, "now() - interval '3 years'");
@@ -184,7 +185,7 @@ fn it_waits_a_moment_for_who_writes_and_then_leaves_it_to_the_next_time() {
     assert!(tend(&mut connection, "now()") > 0);
     tend_until_done(&mut connection);
     assert_eq!(number(&mut connection, "audit_events_default"), 0);
-    // Making the coming months waits for nobody.
+    // Making the partitions of coming months waits for no transaction.
     writer.batch_execute("BEGIN").unwrap();
     insert(&mut writer, "now()");
     assert_eq!(tend(&mut connection, "now() + interval '2 months'"), 2);
@@ -225,7 +226,7 @@ fn pages_are_read_along_an_index_of_every_partition() {
     }
 }
 
-/// As under `vestibule dev`, whose clock may be anywhere.
+/// As under `vestibule dev`, whose clock may have any value.
 #[actix_web::test]
 async fn a_clock_that_is_moved_by_months_fails_nothing_and_the_trail_is_whole() {
     let app = TestApp::new().await;

@@ -1,4 +1,4 @@
-//! Migrations revert truly, run once however many start, and refuse a schema from the future.
+//! Migrations can be reverted, run once however many instances start, and refuse a schema of a newer release.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -20,7 +20,7 @@ fn down_to_nothing_and_up_again_gives_the_same_schema() {
     assert_eq!(describe(&mut connection), before);
 }
 
-/// Releases before knew a current and a next key of each algorithm that was ever set.
+/// Previous releases stored a current and a next key of each algorithm that was ever set.
 #[test]
 fn of_the_keys_of_several_algorithms_those_of_the_latest_stay_in_their_places() {
     let database = TestDatabase::migrated();
@@ -55,7 +55,7 @@ fn of_the_keys_of_several_algorithms_those_of_the_latest_stay_in_their_places() 
     assert_eq!(count(&mut connection, "signing_keys"), 3);
 }
 
-/// Releases before knew one token that sets the password of an account.
+/// Previous releases stored only one token that sets the password of an account.
 #[test]
 fn of_an_invitation_and_a_reset_the_one_that_lasts_longer_is_left_on_the_way_back() {
     let database = TestDatabase::migrated();
@@ -105,7 +105,7 @@ fn of_an_invitation_and_a_reset_the_one_that_lasts_longer_is_left_on_the_way_bac
     }
 }
 
-/// Rows of before do not tell which proof `auth_time` was the time of: none counts as newer than the first.
+/// Existing rows do not say which proof `auth_time` belongs to: no proof counts as newer than the first.
 #[test]
 fn proofs_of_before_are_as_old_as_the_session() {
     let database = TestDatabase::migrated();
@@ -134,7 +134,7 @@ fn proofs_of_before_are_as_old_as_the_session() {
     assert_eq!(count(&mut connection, "sessions WHERE auth_time = '2026-01-01'"), 1);
 }
 
-/// The release before knows one token for each user and purpose.
+/// The previous release stores one token for each user and purpose.
 #[test]
 fn of_several_mails_of_a_purpose_the_newest_is_left_on_the_way_back() {
     let database = TestDatabase::migrated();
@@ -168,7 +168,7 @@ fn of_several_mails_of_a_purpose_the_newest_is_left_on_the_way_back() {
     }
 }
 
-/// Releases before knew the first sign-in of an account only as long as its session, or the trail, was kept.
+/// Previous releases stored the first sign-in of an account only as long as its session or the audit trail.
 #[test]
 fn an_account_that_was_signed_in_to_before_is_known_to_have_been() {
     const COLUMN: &str = "information_schema.columns WHERE table_name = 'users' AND column_name = 'first_signed_in_at'";

@@ -1,4 +1,4 @@
-//! The schema and the way it is changed.
+//! The schema and its migrations.
 
 mod audit_events;
 mod migrations;

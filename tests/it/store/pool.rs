@@ -1,4 +1,4 @@
-//! The queue before the connections: what was given up is never run, and what has begun is waited for.
+//! The queue for connections: work that was given up never runs, and work that has started is waited for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use vestibule::store::pool::Database;
 
 use crate::support::db::TestDatabase;
 
-/// The only connection of a pool, in use until something is sent.
+/// Uses the only connection of a pool until something is sent.
 async fn held(database: &TestDatabase) -> (Database, Sender<()>, JoinHandle<Result<(), StoreError>>) {
     let db = Database::new(&database.url, 1, false, "1:00000000").unwrap();
     db.schema_is_ready();
@@ -42,7 +42,7 @@ async fn marks(db: &Database, mark: &Arc<AtomicBool>) -> Result<(), StoreError> 
     db.single("marks", work).await
 }
 
-/// Work is done in order, so that what came before has been done by then, or passed over.
+/// Work runs in order, so everything queued before has run by then, or has been skipped.
 async fn everything_before(db: &Database) {
     let last = Arc::default();
     marks(db, &last).await.unwrap();
@@ -55,7 +55,7 @@ async fn what_is_given_up_while_it_waits_is_never_run() {
     let (db, release, holding) = held(&database).await;
     let mark = Arc::default();
     let gone = timeout(Duration::from_millis(50), marks(&db, &mark)).await;
-    assert!(gone.is_err(), "it did not wait");
+    assert!(gone.is_err(), "the call did not wait");
     release.send(()).unwrap();
     holding.await.unwrap().unwrap();
     everything_before(&db).await;
@@ -69,7 +69,7 @@ async fn who_waits_for_two_seconds_is_told_so_and_what_has_begun_goes_on() {
     let mark = Arc::default();
     let told = marks(&db, &mark).await;
     assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
-    // That one began before and has been at it for longer by now.
+    // The first one started before, and has been running for longer by now.
     release.send(()).unwrap();
     holding.await.unwrap().unwrap();
     everything_before(&db).await;

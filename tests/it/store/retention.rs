@@ -1,4 +1,4 @@
-//! Old rows go, and nothing that is still of use. The audit trail has a test of its own.
+//! Old rows are deleted, and nothing that is still needed. The audit trail has its own tests.
 
 use actix_web::http::Method;
 use diesel::prelude::*;
@@ -53,7 +53,7 @@ async fn each_kind_of_row_goes_after_its_time_and_not_before() {
         app.delete_expired().await;
         assert_eq!(counts(&app), left, "{days} days later");
     }
-    // The account is as it was.
+    // The account is unchanged.
     log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
 }
 

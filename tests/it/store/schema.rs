@@ -1,4 +1,4 @@
-//! What we ask of every table, read from the database.
+//! Rules for every table, read from the database.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ fn lines(connection: &mut PgConnection, query: &str) -> Vec<String> {
         .collect()
 }
 
-/// Describes all our columns, constraints and indexes.
+/// Describes all columns, constraints and indexes of the schema.
 pub(super) fn describe(connection: &mut PgConnection) -> Vec<String> {
     lines(
         connection,
@@ -69,7 +69,7 @@ fn every_time_has_a_zone_and_every_reference_an_index() {
     assert_eq!(lines(&mut connection, slow), Vec::<String>::new());
 }
 
-/// `src/store/schema.rs` is kept by hand: its types are held against the database's here.
+/// `src/store/schema.rs` is written by hand: this compares its types with the database's.
 #[test]
 fn the_programs_view_of_the_schema_is_the_databases() {
     let names: BTreeMap<&str, &str> = BTreeMap::from([

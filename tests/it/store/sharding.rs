@@ -1,6 +1,6 @@
-//! What is asked for all day names whose rows it wants, so that a database of many machines answers each statement
-//! from one of them: docs/decisions/0010 tells which table is distributed by what. The statements are those that
-//! PostgreSQL was really sent.
+//! Statements of daily use name the key of the rows that they need, so that a distributed database can answer each
+//! statement from one machine: docs/decisions/0010 says by which column each table is distributed. The statements are
+//! those that PostgreSQL really received.
 
 use std::thread;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::server::person::{PERIOD, now};
 use crate::server::person::{Person, Tokens, verify};
 use crate::server::postgres::{Cluster, psql};
 
-/// Each table that these statements may name, with the columns of which one has to be given: what it is distributed by, or
-/// a name that leads to it.
+/// Each table that these statements may name, with the columns of which a statement has to give one: the distribution
+/// column, or a name that leads to it.
 const KEYS: [(&str, &[&str]); 10] = [
     ("users", &["id", "email", "username"]),
     ("sessions", &["user_id"]),
@@ -28,7 +28,7 @@ const KEYS: [(&str, &[&str]); 10] = [
     ("outbox", &["id"]),
 ];
 
-/// Returns the statements in the server's log from a place on, without what instances do by themselves.
+/// Returns the statements in the server's log from an offset on, without those of background jobs.
 fn statements(cluster: &Cluster, from: usize) -> Vec<String> {
     let log = cluster.log();
     let lines = log.get(from..).unwrap().lines();
@@ -47,15 +47,15 @@ fn statements(cluster: &Cluster, from: usize) -> Vec<String> {
     sent.filter(|sent| !of_jobs(sent) && !of_sessions(sent)).collect()
 }
 
-/// Tells whether a statement names a table itself, and not only one of its columns.
+/// Returns whether a statement names a table itself, and not only one of its columns.
 fn names(statement: &str, table: &str) -> bool {
     let quoted = format!("\"{table}\"");
     statement.split(&quoted).skip(1).any(|rest| !rest.starts_with('.'))
 }
 
-/// Returns the key by which a statement finds a table's rows: given as a parameter, or equal to a column of another table.
+/// Returns the key by which a statement finds a table's rows: a parameter, or equal to a column of another table.
 ///
-/// The counts that one proof goes by are two rows of `throttles`, read together: each by its key, from two machines at most.
+/// One proof reads two rows of `throttles` together, each by its key, and so from two machines at most.
 fn key<'a>(statement: &str, table: &str, keys: &[&'a str]) -> Option<&'a str> {
     if let Some(columns) = statement.strip_prefix(&format!("INSERT INTO \"{table}\" (")) {
         let (columns, _) = columns.split_once(')').unwrap();
@@ -85,7 +85,7 @@ fn assert_found_by_key(step: &str, statement: &str) {
     }
 }
 
-/// Does what people do all day: each step with the statements that it took.
+/// Runs the daily operations of users, and returns each step with its statements.
 fn a_day(cluster: &Cluster, client: &Client) -> Vec<(&'static str, Vec<String>)> {
     let mut day = Vec::new();
     let mut seen = cluster.log().len();
@@ -123,7 +123,7 @@ fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
     let cluster = Cluster::start();
     let program = instance(cluster.url()).start();
     let client = program.ready();
-    // What it does once, when it starts, is over; new connections tell of everything.
+    // New connections log all statements. The work at the start, which happens only once, has finished by then.
     thread::sleep(Duration::from_secs(1));
     psql(
         cluster.url(),

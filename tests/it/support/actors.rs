@@ -1,4 +1,4 @@
-//! People at the doors: each step of a login as a verb, so that a test says only what it is about.
+//! Users and the steps of a login as functions, so that a test contains only what it is about.
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -8,12 +8,12 @@ use super::app::TestApp;
 use super::oath;
 use super::response::TestResponse;
 
-/// A password that nobody guesses.
+/// A password that is hard to guess.
 pub(crate) const PASSWORD: &str = "korrekt pferd batterie";
-/// A phone.
+/// The number of a phone.
 pub(crate) const PHONE: &str = "+4915112345678";
 
-/// Somebody who registered and holds an authenticator.
+/// A registered user with an authenticator.
 pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) email: String,
@@ -23,7 +23,7 @@ pub(crate) struct Person {
     pub(crate) pre_auth_token: String,
 }
 
-/// Somebody who is signed in.
+/// A signed-in user.
 pub(crate) struct SignedIn {
     pub(crate) person: Person,
     pub(crate) access_token: String,
@@ -51,7 +51,7 @@ impl Person {
         Self::register(app, email).await.confirm(app).await
     }
 
-    /// Registers, proves the address, and confirms the authenticator: notices go to proven addresses only.
+    /// Registers, verifies the address, and confirms the authenticator: notices go only to verified addresses.
     pub(crate) async fn sign_up_verified(app: &TestApp, email: &str) -> SignedIn {
         let person = Self::register(app, email).await;
         app.verify_email(email).await;
@@ -63,7 +63,7 @@ impl Person {
         oath::code_at(&self.secret, app.clock.now())
     }
 
-    /// Returns a code that the authenticator never shows around now.
+    /// Returns a code that the authenticator does not show at any time near now.
     pub(crate) fn wrong_code(&self, app: &TestApp) -> String {
         oath::wrong_code_at(&self.secret, app.clock.now())
     }
@@ -92,7 +92,7 @@ impl Person {
         cookie.split(';').next().unwrap().to_owned()
     }
 
-    /// Goes through both doors once more, with the next code, and returns the access token.
+    /// Logs in again with the password and the next code, and returns the access token.
     pub(crate) async fn sign_in_again(&self, app: &TestApp) -> String {
         app.clock.advance(30);
         verify(app, &self.log_in(app).await, &self.code(app))
@@ -111,14 +111,14 @@ impl Person {
 }
 
 impl SignedIn {
-    /// Exchanges the refresh token, as a client does after a role was granted: roles come with the next token.
+    /// Exchanges the refresh token, as a client does after a role was granted: new roles are in the next token.
     pub(crate) async fn refresh(&mut self, app: &TestApp) {
         let answer = refresh(app, &self.refresh_token).await.expect(200);
         self.access_token = answer.text("/access_token");
         self.refresh_token = answer.text("/refresh_token");
     }
 
-    /// Makes codes by text message a second factor.
+    /// Sets up codes by text message as a second factor.
     pub(crate) async fn set_up_phone(&self, app: &TestApp, number: &str) {
         let body = json!({"phone_number": number});
         app.call_as(Method::PUT, "/2fa/phone", &self.access_token, &body)
@@ -130,7 +130,7 @@ impl SignedIn {
             .expect(204);
     }
 
-    /// Makes codes by mail a second factor.
+    /// Sets up codes by mail as a second factor.
     pub(crate) async fn set_up_email(&self, app: &TestApp) {
         app.verify_email(&self.person.email).await;
         app.bare_as(Method::PUT, "/2fa/email", &self.access_token)
@@ -143,7 +143,7 @@ impl SignedIn {
     }
 }
 
-/// Sends a login by address.
+/// Sends a login with an address.
 pub(crate) async fn log_in(app: &TestApp, email: &str, password: &str) -> TestResponse {
     app.post("/login", &json!({"email": email, "password": password})).await
 }
@@ -160,13 +160,13 @@ pub(crate) async fn verify_by(app: &TestApp, pre_auth_token: &str, code: &str, m
     app.post("/2fa/verify", &body).await
 }
 
-/// Asks for a code.
+/// Requests a code.
 pub(crate) async fn challenge(app: &TestApp, pre_auth_token: &str, method: &str) -> TestResponse {
     let body = json!({"pre_auth_token": pre_auth_token, "method": method});
     app.post("/2fa/challenge", &body).await
 }
 
-/// Proves once more, in the session of an access token.
+/// Sends a step-up, in the session of an access token.
 pub(crate) async fn step_up(app: &TestApp, access_token: &str, proof: &Value) -> TestResponse {
     app.call_as(Method::POST, "/step-up", access_token, proof).await
 }
@@ -177,7 +177,7 @@ pub(crate) async fn refresh(app: &TestApp, refresh_token: &str) -> TestResponse 
         .await
 }
 
-/// Returns the claims of an access token without looking at its signature.
+/// Returns the claims of an access token without verifying its signature.
 pub(crate) fn claims(access_token: &str) -> Value {
     part(access_token, 1)
 }

@@ -40,19 +40,19 @@ use super::actors::PASSWORD;
 use super::db::TestDatabase;
 use super::response::TestResponse;
 
-/// The issuer of tests.
+/// The issuer of tokens in tests.
 pub(crate) const PUBLIC_URL: &str = "https://auth.example.com";
 /// 32 bytes in base64.
 pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 type Call = Box<dyn Fn(Request) -> LocalBoxFuture<'static, ServiceResponse>>;
 
-/// An instance of the service with a database of its own.
+/// An instance of the service with its own database.
 pub(crate) struct TestApp {
     call: Call,
     pub(crate) clock: Arc<ManualClock>,
     state: web::Data<ApiState>,
-    // Dropped last: the pool's connections must be gone before the database is.
+    // Dropped last: the pool's connections must be closed before the database is dropped.
     pub(crate) database: Arc<TestDatabase>,
 }
 
@@ -62,7 +62,7 @@ impl TestApp {
         Self::with(&[]).await
     }
 
-    /// Starts with settings beyond the defaults.
+    /// Starts with these settings, and the defaults for all others.
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
         Self::start(settings, Arc::new(TestDatabase::migrated()), Arc::default(), true, None).await
     }
@@ -72,7 +72,7 @@ impl TestApp {
         Self::serving_with(&[]).await
     }
 
-    /// Starts as `serve` does, with settings beyond the defaults.
+    /// Starts as `serve` does, with these settings.
     pub(crate) async fn serving_with(settings: &[(&str, &str)]) -> Self {
         Self::start(
             settings,
@@ -96,7 +96,7 @@ impl TestApp {
         .await
     }
 
-    /// Tells whether another instance would start on what is in the database.
+    /// Returns an error if another instance cannot start on this database.
     pub(crate) async fn try_start_another(&self, settings: &[(&str, &str)]) -> Result<(), app::StartError> {
         let mut pairs = vec![("MASTER_KEY", MASTER_KEY), ("BCRYPT_COST", "4"), ("DB_POOL_SIZE", "2")];
         pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
@@ -111,13 +111,13 @@ impl TestApp {
         server::prepare_once(&state.core, &self.database.url).await
     }
 
-    /// Starts with ways out for messages that the test brings; they are used when it says [`TestApp::deliver`].
+    /// Starts with senders of the test; they are used when it calls [`TestApp::deliver`].
     pub(crate) async fn sending(settings: &[(&str, &str)], senders: Senders) -> Self {
         let database = Arc::new(TestDatabase::migrated());
         Self::start(settings, database, Arc::default(), true, Some(senders)).await
     }
 
-    /// Starts a second instance on the same database, with the same clock and ways out of its own.
+    /// Starts a second instance on the same database, with the same clock and its own senders.
     pub(crate) async fn sending_sibling(&self, settings: &[(&str, &str)], senders: Senders) -> Self {
         let (database, clock) = (Arc::clone(&self.database), Arc::clone(&self.clock));
         Self::start(settings, database, clock, true, Some(senders)).await
@@ -138,7 +138,7 @@ impl TestApp {
         ];
         pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
         pairs.extend(settings);
-        // Development mode, for its cheap hashing; its endpoints come with the world below.
+        // Development mode, for its cheap hashing. The environment below decides about the development endpoints.
         let config = Config::read(&Source::from_pairs(&pairs), Mode::Development).unwrap();
         let environment = Environment {
             clock: clock.clone(),
@@ -164,7 +164,7 @@ impl TestApp {
         }
     }
 
-    /// Makes a service client and returns its HTTP Basic credentials.
+    /// Creates a service client and returns its HTTP Basic credentials.
     pub(crate) async fn service_client(&self, name: &str) -> String {
         use base64::Engine;
         use secrecy::ExposeSecret;
@@ -179,7 +179,7 @@ impl TestApp {
         )
     }
 
-    /// Deletes the service client that has these credentials.
+    /// Deletes the service client with these credentials.
     pub(crate) async fn delete_service_client(&self, credentials: &str) {
         let id = ServiceClientId::parse(&service_client_id(credentials)).unwrap();
         assert!(service_clients::delete(&self.state.core, id).await.unwrap());
@@ -191,48 +191,49 @@ impl TestApp {
         signing_keys::rotate(&self.state.core, &operator).await.unwrap()
     }
 
-    /// Ends everybody's sessions as the command line does.
+    /// Ends the sessions of all users as the command line does.
     pub(crate) async fn sign_out_everybody(&self) {
         let operator = Operator::command_line(&self.state.core);
         let ended = admin::users::sign_out_everybody(&self.state.core, &operator, || ()).await;
         ended.unwrap();
     }
 
-    /// Seals everything anew as the command line does; returns what was and what was not.
+    /// Rewraps everything as the command line does. Returns how many values were sealed again and how many could not be
+    /// opened.
     pub(crate) async fn rewrap(&self) -> (u64, u64) {
         self.try_rewrap().await.unwrap()
     }
 
-    /// The same, where it may be refused.
+    /// The same, but may fail.
     pub(crate) async fn try_rewrap(&self) -> Result<(u64, u64), Fault> {
         let report = rewrap::rewrap(&self.state.core, |_done| ()).await?;
         let sum = |count: fn(&rewrap::Rewrapped) -> u64| report.iter().map(count).sum();
         Ok((sum(|column| column.resealed), sum(|column| column.not_opened)))
     }
 
-    /// Does what every instance does every few seconds.
+    /// Runs the job for signing keys, as every instance does every few seconds.
     pub(crate) async fn tend_keys(&self) {
         signing_keys::tend(&self.state.core).await.unwrap();
     }
 
-    /// Does what every instance does every second; returns how many messages were due.
+    /// Sends what is due, as every instance does every second. Returns how many messages were due.
     pub(crate) async fn deliver(&self, channel: Channel) -> usize {
         outbox::deliver_due(&self.state.core, channel).await.unwrap()
     }
 
-    /// Seals a letter to its row, as an instance does.
+    /// Seals a message to its row, as an instance does.
     pub(crate) fn seal_message(&self, id: uuid::Uuid, notification: &Value) -> Vec<u8> {
         let place = SealedAt::message(MessageId::from_uuid(id));
         let sealed = self.state.core.sealer.seal(&place, notification.to_string().as_bytes());
         sealed.unwrap()
     }
 
-    /// Deletes old rows, as every instance does every few minutes, until there are none.
+    /// Deletes expired rows until there are none, as every instance does every few minutes.
     pub(crate) async fn delete_expired(&self) {
         while retention::delete_expired(&self.state.core).await.unwrap() > 0 {}
     }
 
-    /// Invites somebody as the command line does; tells whether the account was made.
+    /// Invites a user as the command line does. Returns whether the account was created.
     pub(crate) async fn invite(&self, email: &str, username: Option<&str>) -> bool {
         let operator = Operator::command_line(&self.state.core);
         let new = NewAccount {
@@ -268,7 +269,7 @@ impl TestApp {
     /// Sends a request and checks what holds for every answer.
     pub(crate) async fn send(&self, request: test::TestRequest) -> TestResponse {
         let mut request = request.peer_addr("203.0.113.7:4711".parse().unwrap()).to_request();
-        // Every client of HTTP/1.1 names the host.
+        // Every HTTP/1.1 client names the host.
         if !request.headers().contains_key(header::HOST) {
             let host = header::HeaderValue::from_static("auth.example.com");
             request.headers_mut().insert(header::HOST, host);
@@ -309,14 +310,15 @@ impl TestApp {
             .await
     }
 
-    /// Returns the messages to somebody, newest first.
+    /// Returns the messages to an address or number, newest first.
     pub(crate) async fn notifications(&self, to: &str) -> Vec<Value> {
         let to = percent_encoding::utf8_percent_encode(to, percent_encoding::NON_ALPHANUMERIC);
         let listed = self.get(&format!("/dev/outbox?to={to}")).await.expect(200).json();
         listed.as_array().unwrap().clone()
     }
 
-    /// Returns the kinds of the messages to somebody, in alphabetical order: the clock stands still, so time tells none.
+    /// Returns the kinds of the messages to an address or number, in alphabetical order: the clock stands still, so
+    /// their times are equal.
     pub(crate) async fn notification_kinds(&self, to: &str) -> Vec<String> {
         let notifications = self.notifications(to).await;
         let kinds = notifications
@@ -327,7 +329,7 @@ impl TestApp {
         kinds
     }
 
-    /// Returns the code that was last sent to somebody to sign in with.
+    /// Returns the last code for signing in that was sent to an address or number.
     pub(crate) async fn sent_code(&self, to: &str) -> String {
         self.notification(to, "second_factor_code").await["code"]
             .as_str()
@@ -335,7 +337,7 @@ impl TestApp {
             .to_owned()
     }
 
-    /// Returns the code that was last sent to somebody to confirm an address or a phone with.
+    /// Returns the last code that was sent to confirm an address or number.
     pub(crate) async fn confirmation_code(&self, to: &str) -> String {
         self.notification(to, "confirmation_code").await["code"]
             .as_str()
@@ -343,7 +345,7 @@ impl TestApp {
             .to_owned()
     }
 
-    /// Returns the message of a kind that was last sent to somebody.
+    /// Returns the last message of a kind that was sent to an address or number.
     pub(crate) async fn notification(&self, to: &str, kind: &str) -> Value {
         let notifications = self.notifications(to).await;
         let found = notifications
@@ -352,7 +354,7 @@ impl TestApp {
         found.unwrap_or_else(|| panic!("no {kind} to {to}"))
     }
 
-    /// Returns the token in the link of a kind that was last mailed to somebody.
+    /// Returns the token in the last link of a kind that was mailed to an address.
     pub(crate) async fn mailed_token(&self, to: &str, kind: &str) -> String {
         let notification = self.notification(to, kind).await;
         let (token, link) = (
@@ -366,14 +368,14 @@ impl TestApp {
         token.to_owned()
     }
 
-    /// Follows the link that proves the address of an account, with its password.
+    /// Follows the link that verifies the address of an account, with its password.
     pub(crate) async fn verify_email(&self, email: &str) {
         let token = self.mailed_token(email, "email_verification").await;
         let body = serde_json::json!({"token": token, "password": PASSWORD});
         self.post("/email/verify", &body).await.expect(204);
     }
 
-    /// Follows the link that puts a new address in the place of the old one, signed in.
+    /// Follows the link that replaces the address of an account, signed in.
     pub(crate) async fn verify_new_email(&self, email: &str, access_token: &str) {
         let token = self.mailed_token(email, "email_change").await;
         let body = serde_json::json!({"token": token});
@@ -382,7 +384,7 @@ impl TestApp {
             .expect(204);
     }
 
-    /// Sends any method with a body as it stands.
+    /// Sends any method with a body as it is.
     pub(crate) async fn send_raw(&self, method: Method, path: &str, media_type: &str, body: &str) -> TestResponse {
         let request = test::TestRequest::with_uri(path).method(method);
         self.send(
@@ -444,7 +446,7 @@ impl MovableClock for ManualClock {
     }
 }
 
-/// Randomness that is different in every instance and the same in every run.
+/// Randomness that differs between instances and is the same in every run.
 struct SeededRandom(Mutex<ChaCha20Rng>);
 
 impl Default for SeededRandom {

@@ -1,13 +1,13 @@
-//! Certificates for servers of the tests, which nobody trusts who is not told to.
+//! Certificates for test servers. No client trusts them by default.
 
 use std::path::Path;
 use std::process::Command;
 
-/// The names of the files, as servers that get theirs from Let's Encrypt have them.
+/// The names of the files, as servers with a certificate of Let's Encrypt have them.
 pub(crate) const CERTIFICATE: &str = "fullchain.pem";
 pub(crate) const KEY: &str = "privkey.pem";
 
-/// Makes a key and a certificate for a host (`DNS:auth.example.com`, `IP:127.0.0.1`), signed by itself, in a directory.
+/// Makes a key and a self-signed certificate for a host (`DNS:auth.example.com`, `IP:127.0.0.1`) in a directory.
 #[track_caller]
 pub(crate) fn make(host: &str, directory: &Path) {
     let made = Command::new("openssl")

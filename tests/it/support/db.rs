@@ -1,8 +1,7 @@
 //! A database for each test, copied from a migrated template.
 //!
-//! The server is the one `DATABASE_URL` names, or a private one under `target/` that is started by the first test and
-//! adopted by the next run. Each test's database is dropped at its end, and what killed runs left behind at the next
-//! start.
+//! The server is the one that `DATABASE_URL` names, or a private one under `target/`, which the first test starts and
+//! the next run adopts. Each test's database is dropped at its end, and those of killed runs at the next start.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -18,13 +17,13 @@ use url::Url;
 use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
 use vestibule::store::migrations;
 
-/// An arbitrary constant that names our advisory lock.
+/// An arbitrary constant that names the advisory lock of the tests.
 const LOCK: i64 = 7_310_579_640;
 
 /// A database that is dropped with its value.
 pub(crate) struct TestDatabase {
     name: String,
-    /// How the program connects to it.
+    /// The URL with which the program connects.
     pub(crate) url: SecretString,
 }
 
@@ -39,7 +38,7 @@ impl TestDatabase {
         Self::copy_of("template0")
     }
 
-    /// Opens a connection beside the program's.
+    /// Opens a connection besides the program's.
     pub(crate) fn connect(&self) -> PgConnection {
         PgConnection::establish(&url_of(&self.name)).unwrap()
     }
@@ -51,7 +50,7 @@ impl TestDatabase {
             std::process::id(),
             NUMBER.fetch_add(1, Ordering::Relaxed)
         );
-        // Copying files needs no checkpoint when durability is off, and is quicker than writing each block to the log.
+        // Without durability, copying files needs no checkpoint, and is faster than writing each block to the log.
         let statement = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
         admin().batch_execute(&statement).unwrap();
         let url = url_of(&name).into();
@@ -68,7 +67,7 @@ impl Drop for TestDatabase {
 }
 
 fn url_of(database: &str) -> String {
-    // libpq's URLs may have no host part that the url crate accepts, so the path is replaced by hand.
+    // libpq accepts URLs without a host, which the url crate does not, so the path is replaced by hand.
     let server = server_url();
     let (rest, query) = server
         .split_once('?')
@@ -116,7 +115,7 @@ fn admin() -> PgConnection {
     PgConnection::establish(&url_of("postgres")).unwrap()
 }
 
-/// Returns the name of the migrated template, made by whichever process comes first.
+/// Returns the name of the migrated template, which the first process makes.
 fn template() -> &'static str {
     static TEMPLATE: OnceLock<String> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
@@ -136,7 +135,7 @@ fn template() -> &'static str {
             let _ = connection.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", database.name));
         }
         if !databases.iter().any(|database| database.name == name) {
-            // Made under another name first: a template that exists is whole.
+            // Made under another name first, so that an existing template is complete.
             let draft = format!("vestibule_draft_{}", std::process::id());
             connection
                 .batch_execute(&format!("DROP DATABASE IF EXISTS {draft}"))
@@ -159,7 +158,7 @@ struct Database {
     name: String,
 }
 
-/// A template of other migrations is stale, and a test's database when the process in its name is gone.
+/// A template with other migrations is stale, and so is a test's database whose process, named in it, has ended.
 fn is_stale(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("vestibule_test_") else {
         return true;

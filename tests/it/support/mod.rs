@@ -1,4 +1,4 @@
-//! What every test stands on: a database of its own, the real application, a clock that is moved by hand.
+//! The base of every test: its own database, the real application, a clock that is moved by hand.
 
 pub(crate) mod actors;
 pub(crate) mod app;

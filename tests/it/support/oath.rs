@@ -1,10 +1,10 @@
-//! What an authenticator app does: RFC 4226 and 6238 once more, from the text of the standards and with another HMAC, so
-//! that the service is never tested against itself.
+//! An authenticator app: RFC 4226 and 6238 implemented a second time, from the text of the standards and with another
+//! HMAC library, so that the service is not tested against itself.
 
 use aws_lc_rs::hmac;
 use chrono::{DateTime, Utc};
 
-/// Returns the code that an app holding `secret` (base 32) shows at a moment.
+/// Returns the code that an app with `secret` (base 32) shows at a time.
 pub(crate) fn code_at(secret: &str, now: DateTime<Utc>) -> String {
     let counter = u64::try_from(now.timestamp()).unwrap() / 30;
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &from_base32(secret));
@@ -17,7 +17,7 @@ pub(crate) fn code_at(secret: &str, now: DateTime<Utc>) -> String {
     format!("{number:06}")
 }
 
-/// Returns six digits that no step near a moment has.
+/// Returns six digits that are not the code of any step near a time.
 pub(crate) fn wrong_code_at(secret: &str, now: DateTime<Utc>) -> String {
     let near: Vec<String> = (-3..=3)
         .map(|step| code_at(secret, now + chrono::TimeDelta::seconds(30 * step)))

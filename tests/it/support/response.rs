@@ -1,4 +1,4 @@
-//! An answer, with what every answer of the service must be checked on its way in.
+//! An answer, with the checks that every answer of the service must pass.
 
 use actix_web::body::to_bytes;
 use actix_web::dev::ServiceResponse;
@@ -7,7 +7,7 @@ use actix_web::http::{Method, StatusCode};
 use serde_json::Value;
 use vestibule::api::routes::ROUTES;
 
-/// Headers that an answer may have, so that none leaks unexpectedly.
+/// Headers that an answer may have, so that none is leaked by mistake.
 const ALLOWED_HEADERS: [&str; 29] = [
     "access-control-allow-credentials",
     "access-control-allow-headers",
@@ -88,7 +88,7 @@ impl TestResponse {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Returns what two answers must share if nobody is to tell them apart: everything but what counts requests.
+    /// Returns what two answers must share to be indistinguishable: everything but the count of requests.
     pub(crate) fn shown(self) -> (StatusCode, Vec<String>, Vec<u8>) {
         let counts = ["x-request-id", "date", "ratelimit"];
         let headers = self.headers.iter().filter(|(name, _)| !counts.contains(&name.as_str()));
@@ -186,7 +186,7 @@ impl TestResponse {
                 route.path
             );
         } else {
-            // The last two answer a preflight of a page: of another origin, or for what no page needs.
+            // The last two answer a preflight: of a page of another origin, or for a path that no page needs.
             let known = [
                 "not_found",
                 "method_not_allowed",

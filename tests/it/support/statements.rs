@@ -7,7 +7,7 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 
 static SENT: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
 
-/// Notes every statement of connections that are opened from now on, by the URL of their database.
+/// Records every statement of connections that are opened from now on, by the URL of their database.
 pub(crate) fn record() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| set_default_instrumentation(|| Some(Box::new(Recorder::default()))).unwrap());
@@ -30,9 +30,9 @@ impl Instrumentation for Recorder {
             InstrumentationEvent::StartEstablishConnection { url, .. } => url.clone_into(&mut self.url),
             InstrumentationEvent::StartQuery { query, .. } => {
                 let text = query.to_string();
-                // The values that are bound would make equal statements look different.
+                // With the values of parameters, equal statements would look different.
                 let statement = text.split(" -- binds:").next().unwrap_or_default().to_owned();
-                // What a new connection is told once is no part of a request.
+                // The settings of a new connection do not belong to a request.
                 if !statement.starts_with("SET ") {
                     let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
                     sent.get_or_insert_default()

@@ -1,4 +1,4 @@
-//! Tokens that the service would never make, and an issuer of its own to have them verified against.
+//! Tokens that the service would never issue, and an issuer to verify them against.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,16 +11,16 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// What comes before the point in the DER of a P-256 public key (RFC 5480).
+/// The bytes before the point in the DER encoding of a P-256 public key (RFC 5480).
 const P256_PUBLIC_KEY: [u8; 27] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
 ];
 
-/// The name of the forger's key.
+/// The id of the forger's key.
 pub(super) const KID: &str = "forged";
 
-/// Somebody with a key that is not the service's.
+/// An attacker with a key that is not the service's.
 pub(super) struct Forger {
     key: EcdsaKeyPair,
 }
@@ -39,7 +39,7 @@ impl Forger {
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// Publishes metadata and key for as long as the test program runs, and returns the issuer.
+    /// Publishes metadata and key until the test program ends, and returns the issuer.
     pub(super) fn serve(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -72,11 +72,11 @@ fn answer(mut stream: TcpStream, metadata: &Value, keys: &Value) {
     let body = if for_keys { keys } else { metadata }.to_string();
     let length = body.len();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n");
-    // Whoever asked and went away is not waited for.
+    // The client may have closed the connection.
     let _ = write!(stream, "{head}connection: close\r\n\r\n{body}");
 }
 
-/// Returns the header and the claims of a token, believing both.
+/// Returns the header and the claims of a token, without verifying it.
 pub(super) fn parts(token: &str) -> (Value, Value) {
     let mut parts = token
         .split('.')
@@ -90,14 +90,14 @@ pub(super) fn encode(part: &Value) -> String {
     URL_SAFE_NO_PAD.encode(part.to_string())
 }
 
-/// Makes a token that says that it needs no signature.
+/// Makes a token whose header says that it has no signature.
 pub(super) fn unsigned(header: &Value, claims: &Value, algorithm: &str) -> String {
     let mut header = header.clone();
     header["alg"] = json!(algorithm);
     format!("{}.{}.", encode(&header), encode(claims))
 }
 
-/// Makes a token that is authenticated by a secret everybody knows.
+/// Makes a token that is authenticated with a known secret.
 pub(super) fn hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
     let mut header = header.clone();
     header["alg"] = json!("HS256");
@@ -106,7 +106,7 @@ pub(super) fn hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 
-/// Returns a public P-256 key in the forms that a careless verifier might take for an HMAC secret.
+/// Returns a public P-256 key in the forms that a careless verifier might use as an HMAC secret.
 pub(super) fn public_key_as_secret(jwk: &Value) -> Vec<(&'static str, Vec<u8>)> {
     let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
     let der = [P256_PUBLIC_KEY.to_vec(), coordinate("x"), coordinate("y")].concat();

@@ -1,4 +1,4 @@
-//! The recipes of docs/FRAMEWORKS.md, taken out of the page and run, tell good tokens from others as the page says.
+//! The code of docs/FRAMEWORKS.md is extracted and run, and tells good tokens from others as the page says.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -41,7 +41,7 @@ const INTERPRETED: [Framework; 5] = [
     Framework::Next,
 ];
 
-/// A back end made of the page's code, which ends with the test.
+/// A back end with the page's code, which ends with the test.
 struct BackEnd {
     program: Child,
     client: Client,
@@ -57,7 +57,7 @@ impl Drop for BackEnd {
 
 /// Writes every block of code of the page into the file that its first line names.
 fn lay_out() -> TempDir {
-    // Below the libraries of Node, which are looked for from a module's own place upwards.
+    // Below the directory of Node's libraries: Node searches from a module's own directory upwards.
     let directory = TempDir::new_in(prepared("node")).unwrap();
     let page = include_str!("../../../docs/FRAMEWORKS.md");
     let mut blocks = 0;

@@ -17,7 +17,7 @@ export function make(basePath: string): Client {
   };
   return {
     async register(email, password) {
-      // Two statuses have a shape: the generated function returns that of the first.
+      // Two statuses have a schema: the generated function returns that of the first.
       const made = await signIn.register({ registerRequest: { email, password } });
       return "preAuthToken" in made ? { preAuthToken: made.preAuthToken, secret: made.totp.secret } : unexpected(made);
     },

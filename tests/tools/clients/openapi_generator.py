@@ -1,4 +1,4 @@
-"""The calls of one person, as a client of openapi-generator for Python writes them."""
+"""The calls of one user, with the Python client of openapi-generator."""
 
 import vestibule_client as generated
 

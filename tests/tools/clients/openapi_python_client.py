@@ -1,4 +1,4 @@
-"""The calls of one person, as a client of openapi-python-client writes them."""
+"""The calls of one user, with the client of openapi-python-client."""
 
 from vestibule_client import AuthenticatedClient, Client
 from vestibule_client.api.account import get_me

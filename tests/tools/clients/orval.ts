@@ -1,7 +1,7 @@
 import { getMe, logIn, refreshTokens, register, verifySecondFactor } from "./generated/orval/vestibule";
 import { type Client, unexpected } from "./steps.js";
 
-/** orval's functions ask for paths, so the host is put before them where they all end: in `fetch`. */
+/** orval's functions request paths without a host, so `fetch` adds it. */
 export function make(baseUrl: string): Client {
   const plain = globalThis.fetch;
   globalThis.fetch = (input, init) => plain(String(input).startsWith("/") ? baseUrl + String(input) : input, init);

@@ -1,6 +1,6 @@
-"""Walks the way of one person with a generated client.
+"""Runs the steps of one user with a generated client.
 
-The arguments of each program that imports this: the service's URL, and the address of the person.
+The arguments of each program that imports this are the service's URL and the user's address.
 """
 
 import base64

@@ -1,4 +1,4 @@
-/** What every generated client is tried with: the calls of one person, as each of them writes them. */
+/** The calls of one user, which every generated client has to support. */
 export interface Client {
   /** Registers, and returns the pre-auth token and the secret of the authenticator. */
   register(email: string, password: string): Promise<{ preAuthToken: string; secret: string }>;
@@ -6,7 +6,7 @@ export interface Client {
   logIn(email: string, password: string): Promise<string>;
   /** Completes a login. */
   verify(preAuthToken: string, code: string): Promise<{ access: string; refresh: string; recoveryCodes: number }>;
-  /** Returns the code of the problem that a wrong second-factor code is answered with. */
+  /** Sends a wrong second-factor code, and returns the code of the problem. */
   refused(preAuthToken: string, code: string): Promise<string>;
   /** Exchanges a refresh token for an access token. */
   refresh(refreshToken: string): Promise<string>;
@@ -14,7 +14,7 @@ export interface Client {
   me(accessToken: string): Promise<string>;
 }
 
-/** Ends a walk where an answer is not the one that is expected. */
+/** Ends the steps because of an unexpected answer. */
 export function unexpected(answer: unknown): never {
   throw new Error(`unexpected: ${JSON.stringify(answer)}`);
 }

@@ -1,4 +1,4 @@
-/** What happened to the account lately. */
+/** The recent events of the account. */
 
 import { h } from '../dom.js';
 import { form } from '../forms.js';

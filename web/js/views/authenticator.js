@@ -1,4 +1,4 @@
-/** Another authenticator app: the old one goes on working until the new one's first code is right. */
+/** Replaces the authenticator app: the old one works until a code of the new one is right. */
 
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';

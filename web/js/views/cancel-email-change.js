@@ -1,4 +1,4 @@
-/** Where the mail to the old address leads that stops a change of address. */
+/** The page of the link in the mail to the old address: it stops a change of address. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';

@@ -1,8 +1,8 @@
-/** What a `User-Agent` header says, in words: enough for its owner to know it. */
+/** Describes a `User-Agent` header: enough for users to recognise their device. */
 
 import { t } from '../i18n.js';
 
-/** In this order: browsers name those that they descend from. @type {[RegExp, string][]} */
+/** The order matters: browsers also name those that they are based on. @type {[RegExp, string][]} */
 const BROWSERS = [
   [/\bEdg(?:A|iOS)?\//, 'Edge'],
   [/\bOPR\//, 'Opera'],

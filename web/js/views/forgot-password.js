@@ -1,4 +1,4 @@
-/** Ask for a mail to set a new password with. */
+/** Requests a mail for setting a new password. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';

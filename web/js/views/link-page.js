@@ -1,5 +1,6 @@
 /**
- * Where mails lead: a link's token is kept until it is used, and used by a press, since scanners of mail look at links.
+ * The pages of links in mails. A link's token is used only when the user presses the button: scanners of mail open
+ * links, too.
  */
 
 import { Problem } from '../api.js';
@@ -11,8 +12,8 @@ import { href } from '../router.js';
 import { card, links } from './parts.js';
 
 /**
- * Takes the token of a mail's link out of the address, so that it is neither in the history nor in a screenshot, and
- * keeps it until it is used.
+ * Removes a link's token from the URL, so that it is neither in the history nor in a screenshot, and stores it until
+ * it is used.
  * @param {string} page that the link leads to
  * @returns {string | undefined}
  */
@@ -32,7 +33,7 @@ export function keepLink(page, token) {
 }
 
 /**
- * Makes a page that uses a link's token. Without one, and once it turns out to be spent, the page says so instead.
+ * Makes a page that uses a link's token. If there is no token, or the service refuses it, the page says so instead.
  * @param {string | undefined} token
  * @param {object} options
  * @param {string} options.title
@@ -40,8 +41,8 @@ export function keepLink(page, token) {
  * @param {import('../forms.js').Field[]} [options.fields]
  * @param {string} options.button
  * @param {[string, string]} options.another the page that mails another link, and its name
- * @param {(values: Record<string, string>) => Promise<any>} options.use asks the service
- * @param {(answer: any, page: Element) => void} options.done goes on from there
+ * @param {(values: Record<string, string>) => Promise<any>} options.use sends the token to the service
+ * @param {(answer: any, page: Element) => void} options.done is called with the answer
  */
 export function linkPage(token, { title, how, fields = [], button, another, use, done }) {
   if (!token) return brokenLink(another);

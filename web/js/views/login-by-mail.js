@@ -1,4 +1,4 @@
-/** Ask for a mail to sign in with. */
+/** Requests a mail for signing in. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';

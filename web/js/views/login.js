@@ -1,4 +1,4 @@
-/** Sign in with a password. */
+/** Signs in with a password. */
 
 import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
@@ -39,7 +39,7 @@ export function login() {
 }
 
 /**
- * The sign that every address has is in no user name.
+ * Tells an address from a user name: only an address contains `@`.
  * @param {string} name
  * @returns {{email?: string, username?: string}}
  */
@@ -52,7 +52,7 @@ function unverified(problem, email) {
   return h('div', { class: 'stack' }, h('p', {}, problemText(problem)), email.includes('@') && resend(email));
 }
 
-/** Mails the link that confirms an address once more. @param {string} email */
+/** Sends the mail with the link that confirms an address again. @param {string} email */
 export function resend(email) {
   return h(
     'button',

@@ -1,4 +1,4 @@
-/** Where the mail leads that stands in for the password. */
+/** The page of the link in the mail that replaces the password: it signs in. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';
@@ -23,7 +23,7 @@ export function magicLink() {
   });
 }
 
-/** The link may be another account's; one browser has one sign-in. @param {string} token */
+/** The link may be for another account, and a browser has only one session. @param {string} token */
 function signedIn(token) {
   return card(
     t('magic_link.title'),

@@ -1,27 +1,27 @@
 /**
- * What several pages are made of.
+ * Parts that several pages share.
  */
 
 import { fill, h } from '../dom.js';
 import { t } from '../i18n.js';
 import { href } from '../router.js';
 
-/** A page with one thing on it. @param {string} title @param {...import('../dom.js').Child} children */
+/** A page with one section. @param {string} title @param {...import('../dom.js').Child} children */
 export function card(title, ...children) {
   return h('div', { class: 'card narrow' }, h('h1', { tabindex: -1 }, title), ...children);
 }
 
-/** A page with several. @param {string} title @param {...import('../dom.js').Child} children */
+/** A page with several sections. @param {string} title @param {...import('../dom.js').Child} children */
 export function stack(title, ...children) {
   return h('div', { class: 'stack' }, h('h1', { tabindex: -1 }, title), ...children);
 }
 
-/** One of several things on a page. @param {string} title @param {...import('../dom.js').Child} children */
+/** One of several sections on a page. @param {string} title @param {...import('../dom.js').Child} children */
 export function section(title, ...children) {
   return h('section', { class: 'card' }, h('h2', {}, title), ...children);
 }
 
-/** Ways to other pages. @param {[string, string][]} ways each a page and what the link says */
+/** Links to other pages. @param {[string, string][]} ways each a page and the text of the link */
 export function links(...ways) {
   return h(
     'ul',
@@ -52,23 +52,23 @@ export function copyButton(text, label) {
       await navigator.clipboard.writeText(text);
       fill(said, t('copied'));
     } catch {
-      // Some browsers keep the clipboard from pages; the text can be marked by hand.
+      // Some browsers do not let pages use the clipboard. The user can still select and copy the text.
       fill(said, t('copy.failed'));
     }
   };
   return [h('button', { type: 'button', on: { click: copy } }, label), said];
 }
 
-/** Gives a text to keep as a file. @param {string} name @param {string} type @param {string} text */
+/** Offers a text as a file to download. @param {string} name @param {string} type @param {string} text */
 export function download(name, type, text) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   h('a', { href: url, download: name }).click();
-  // The browser may not have begun to read it.
+  // Not at once: the browser may not have started to read it.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /**
- * What takes the place of a form when mail is the next thing to look at.
+ * Replaces a form whose next step is in a mail.
  * @param {string} title
  * @param {...import('../dom.js').Child} children
  */
@@ -77,7 +77,7 @@ export function sent(title, ...children) {
 }
 
 /**
- * Puts something in the place of a card's content and leads readers to it.
+ * Replaces the content of a card and moves the focus to the new content.
  * @param {Element} element
  * @param {...import('../dom.js').Child} children
  */

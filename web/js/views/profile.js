@@ -1,4 +1,4 @@
-/** The account: its names, the language of its mails, taking everything along, leaving. */
+/** The account: its names, the language of its mails, the export of its data, its deletion. */
 
 import { h } from '../dom.js';
 import { emailField, field, form, plain } from '../forms.js';

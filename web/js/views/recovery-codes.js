@@ -1,4 +1,4 @@
-/** A new set of recovery codes, until the person says that it is kept. */
+/** A new set of recovery codes, shown until the user confirms that it is saved. */
 
 import { h } from '../dom.js';
 import { field, form } from '../forms.js';

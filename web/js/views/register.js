@@ -1,4 +1,4 @@
-/** Make an account. */
+/** Creates an account. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';
@@ -23,7 +23,7 @@ export function register() {
     h('p', {}, t('register.how')),
     form({
       fields: [
-        // Password managers keep what stands here together with the password.
+        // Password managers store this together with the password.
         emailField({ autocomplete: 'username', required: false }),
         username,
         passwordField({
@@ -55,7 +55,7 @@ export function register() {
   return page;
 }
 
-/** What follows is told by mail only, so that nobody learns whose addresses have accounts. @param {string} email */
+/** Only a mail says whether there is an account, so that the page reveals no addresses. @param {string} email */
 function accepted(email) {
   return sent(
     t('look_at_mail'),

@@ -1,4 +1,4 @@
-/** Where the mail leads that sets a new password. */
+/** The page of the link in the mail for a forgotten password: it sets a new one. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';

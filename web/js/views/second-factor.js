@@ -1,4 +1,4 @@
-/** The second door: a code of an app, of the recovery codes, or one that is sent. */
+/** The second factor of a login: a code of an app, a recovery code, or a sent code. */
 
 import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
@@ -49,7 +49,7 @@ function choice(type) {
   return h('button', { type: 'button', class: 'plain', on: { click: choose } }, t(`factor.${type}.use`));
 }
 
-/** Sends a code when asked to, never by itself. @param {string} token @param {import('../pending.js').Method} method */
+/** Sends a code when the user asks for it. @param {string} token @param {import('../pending.js').Method} method */
 function sender(token, { type, hint = '' }) {
   return form({
     fields: [h('p', {}, t(`factor.${type}.how`, { hint }))],
@@ -63,7 +63,7 @@ function sender(token, { type, hint = '' }) {
   });
 }
 
-/** Ends the pending login on the server, too; what does not reach it ends by itself within minutes. */
+/** Also ends the pending login on the server. If the request does not arrive, the login expires within minutes. */
 async function cancel() {
   const token = pending()?.token;
   abandon();
@@ -75,7 +75,7 @@ async function cancel() {
   go('login');
 }
 
-/** Leads on whoever has come through both doors. @param {any} tokens */
+/** Shows the page that follows a completed login. @param {any} tokens */
 export function landed(tokens) {
   const next = load('next') ?? '';
   if (tokens.recovery_codes) {
@@ -89,8 +89,8 @@ export function landed(tokens) {
 }
 
 /**
- * What there is to say when nothing waits for a code.
- * @param {boolean} [inForm] whether it stands in a form's notice
+ * Says that no login waits for a code.
+ * @param {boolean} [inForm] whether it is shown in a form's notice
  */
 export function expired(inForm = false) {
   abandon();

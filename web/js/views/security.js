@@ -1,4 +1,4 @@
-/** How the account is signed in to: password, authenticator, recovery codes, codes that are sent. */
+/** How the user signs in: password, authenticator, recovery codes, sent codes. */
 
 import { h } from '../dom.js';
 import { codeField, form, passwordField } from '../forms.js';
@@ -10,7 +10,7 @@ import { prove, sensitive } from '../step-up.js';
 import { emailCodes, phoneCodes } from './sent-codes.js';
 import { facts, link, section, stack } from './parts.js';
 
-/** Of recovery codes, what is few. */
+/** With this many recovery codes or fewer, the page warns. */
 const LOW = 3;
 
 export async function security() {
@@ -39,7 +39,7 @@ function find(state, type, wanted) {
 
 /** @param {any} me */
 function passwordChange(me) {
-  // Password managers read from it whose password is changed; people know.
+  // For password managers, which read from it whose password is changed.
   const name = h('input', { type: 'text', autocomplete: 'username', value: me.email ?? me.username, hidden: true });
   return form({
     fields: [
@@ -94,7 +94,7 @@ function removal() {
         try {
           await authorized('DELETE', '2fa/totp', { password, code });
         } catch (problem) {
-          // The proof may have been a later code, which uses up this one.
+          // The step-up may have used a later code, and then the service refuses this one.
           await prove(problem);
           return t('authenticator.next_code');
         }

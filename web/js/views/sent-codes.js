@@ -1,4 +1,4 @@
-/** Codes by mail and text message: set up, confirm, remove. */
+/** Codes by mail and text message: sets them up, confirms and removes them. */
 
 import { h } from '../dom.js';
 import { codeField, field, form } from '../forms.js';

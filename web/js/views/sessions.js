@@ -56,7 +56,7 @@ function end(session) {
         again();
       }
     },
-    // It ended meanwhile, which is what was wanted.
+    // It has ended in the meantime, which is what the user requested.
     explain: (problem) => (problem.code === 'not_found' ? t('sessions.gone') : undefined),
   });
 }

@@ -1,4 +1,4 @@
-/** Set up the first authenticator, between the doors. Its first code signs in. */
+/** Sets up the first authenticator during a login. Its first code completes the login. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';
@@ -17,7 +17,7 @@ import { authenticatorSteps } from './totp.js';
 export async function setUp() {
   const login = pending();
   if (login?.next !== 'enrolment') return expired();
-  // A secret is confirmed by the login that made it, so a login begins with one of its own.
+  // Only the login that created a secret can confirm it, so each login needs a new one.
   if (!login.totp) await renew();
   const { totp, token, until, email } = /** @type {import('../pending.js').Pending} */ (pending());
   return card(
@@ -60,13 +60,13 @@ export async function setUp() {
   );
 }
 
-/** Has a new secret made; the one before is of no use any more. */
+/** Gets a new secret. The one before no longer works. */
 async function renew() {
   const totp = await call('POST', '2fa/totp', undefined, pending()?.token);
   amend({ totp: needed(totp) });
 }
 
-/** Where the second factor is optional, the password is enough to go on; elsewhere signing in leads back here. */
+/** If the second factor is optional, the password is enough for the next login. Otherwise it leads back here. */
 async function later() {
   abandon();
   go('login');

@@ -1,4 +1,4 @@
-/** The access token: what stands in it, how long it lasts, and whether the service takes it. For developers. */
+/** The access token: its content, how long it is valid, and whether the service accepts it. For developers. */
 
 import { Problem, call } from '../api.js';
 import { fill, h } from '../dom.js';
@@ -9,7 +9,7 @@ import { again } from '../router.js';
 import { authorized, current, decode, renew } from '../session.js';
 import { copyButton, facts, section, stack } from './parts.js';
 
-/** Claims that are moments, in seconds (RFC 7519 §2). */
+/** Claims that are times, in seconds (RFC 7519 §2). */
 const MOMENTS = ['exp', 'iat', 'nbf', 'auth_time'];
 
 /** @param {import('../pages.js').Context} context */
@@ -41,7 +41,7 @@ export async function token({ signal }) {
 }
 
 /**
- * Shows the time that is left, as long as the page is shown.
+ * Shows the remaining time, as long as the page is shown.
  * @param {Element} element
  * @param {number} end
  * @param {AbortSignal} signal
@@ -52,7 +52,7 @@ function count(element, end, signal) {
   if (left > 0 && !signal.aborted) setTimeout(() => count(element, end, signal), 500);
 }
 
-/** Asks the service about just this token. @param {string} accessToken @param {Element} verdict */
+/** Asks the service about exactly this token. @param {string} accessToken @param {Element} verdict */
 async function ask(accessToken, verdict) {
   fill(verdict, t('token.asking'));
   try {

@@ -1,4 +1,4 @@
-/** What an authenticator app needs, to scan or to type. */
+/** The secret for an authenticator app, to scan or to type. */
 
 import { h } from '../dom.js';
 import { t } from '../i18n.js';
@@ -20,7 +20,7 @@ export function authenticatorSteps({ secret, otpauth_uri, qr_code }) {
         { class: 'stack' },
         h('a', { href: otpauth_uri }, t('totp.here')),
         h('p', {}, t('totp.type')),
-        // In groups, since people read it aloud and type it.
+        // In groups, which are easier to read and to type.
         h('code', { class: 'secret' }, secret.match(/.{1,4}/g)?.join(' ') ?? secret),
         h('div', { class: 'row' }, copyButton(secret, t('totp.copy'))),
       ),

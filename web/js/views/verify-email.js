@@ -1,4 +1,4 @@
-/** Where the mail leads that proves an address. */
+/** The page of the link in the mail that verifies an address. */
 
 import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
@@ -10,12 +10,15 @@ import { authorized, current } from '../session.js';
 import { linkPage, linkToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
 
-/** The token for which no session here was proof enough: its account is another one, so the page asks for the password. */
+/**
+ * The token that the service did not accept with the session or login of this browser: it is for another account, so
+ * the page asks for that account's password.
+ */
 let otherAccount = '';
 
 /**
- * The service wants to know that the account is the reader's: a session of it, a login that waits for its second factor, or
- * the password. The page shows what it has, and asks for the password where that is nothing.
+ * The service requires a proof that the account is the user's: a session, a login that waits for its second factor, or
+ * the password. The page sends what it has, and asks for the password if it has nothing.
  */
 export function verifyEmail() {
   const token = linkToken('verify-email');
@@ -36,7 +39,7 @@ export function verifyEmail() {
         if (!(problem instanceof Problem) || !ASK_FOR_PASSWORD.includes(problem.code)) throw problem;
         otherAccount = token ?? '';
         again();
-        // The page that asks takes the place of this one; nothing goes on here.
+        // The page that asks for the password replaces this one, so this submission never ends.
         return new Promise(() => {});
       }
     },
@@ -45,15 +48,15 @@ export function verifyEmail() {
   });
 }
 
-/** What the service answers when the session or the login that was shown is no proof. */
+/** The codes of the service if it does not accept the session or the login as a proof. */
 const ASK_FOR_PASSWORD = ['proof_required', 'invalid_token', 'invalid_pre_auth_token', 'invalid_refresh_token'];
 
-/** Tells whether there is something to show instead of a password. */
+/** Returns whether the page has a proof other than the password. */
 function proof() {
   return Boolean(current() ?? pending());
 }
 
-/** Shows the session, or else the login that waits for its second factor. @param {string | undefined} token */
+/** Sends the session as a proof, or the login that waits for its second factor. @param {string | undefined} token */
 function prove(token) {
   return current()
     ? authorized('POST', 'email/verify', { token })

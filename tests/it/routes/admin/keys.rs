@@ -37,7 +37,7 @@ async fn keys_are_listed_and_rotated_once_verifiers_know_the_next_one() {
     let rotated = app.post_as("/admin/keys/rotate", &admin.access_token).await.expect(200);
     assert_eq!(states(&rotated.json()), ["current", "next", "retired"]);
     assert_eq!(kid(&rotated.json(), "current"), &next);
-    // Nobody is signed out.
+    // No user is signed out.
     app.get_as("/me", &admin.access_token).await.expect(200);
 
     let done = &events(&app, &admin, "signing_key_rotated").await[0];

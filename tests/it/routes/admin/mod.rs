@@ -1,4 +1,4 @@
-//! Operators' work over HTTP.
+//! Administration over HTTP.
 
 mod events;
 mod keys;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::actors::{Person, SignedIn, refresh, verify};
 use crate::support::app::TestApp;
 
-/// Signs an administrator up.
+/// Signs up an administrator.
 pub(crate) async fn administrator(app: &TestApp, email: &str) -> SignedIn {
     let mut signed_in = Person::sign_up(app, email).await;
     set_roles(app, email, "{admin}");
@@ -22,7 +22,7 @@ pub(crate) async fn administrator(app: &TestApp, email: &str) -> SignedIn {
     signed_in
 }
 
-/// Gives an account roles, behind everybody's back.
+/// Gives an account roles, in the database only.
 pub(crate) fn set_roles(app: &TestApp, email: &str, roles: &str) {
     sql(
         app,
@@ -34,7 +34,7 @@ fn sql(app: &TestApp, statement: &str) {
     app.database.connect().batch_execute(statement).unwrap();
 }
 
-/// Returns the events of a name, newest first, as the administrator sees them.
+/// Returns the events with this name, newest first, as the administrator sees them.
 async fn events(app: &TestApp, admin: &SignedIn, event: &str) -> Vec<Value> {
     let listed = app
         .get_as(&format!("/admin/events?event={event}"), &admin.access_token)
@@ -42,7 +42,7 @@ async fn events(app: &TestApp, admin: &SignedIn, event: &str) -> Vec<Value> {
     listed.expect(200).json()["items"].as_array().unwrap().clone()
 }
 
-/// Asserts that somebody's tokens are worth nothing any more, nor is the login that they began, even with the right code.
+/// Asserts that a user's tokens are refused, and so is the login that they started, even with the right code.
 async fn assert_out(app: &TestApp, person: &SignedIn, (pending, code): (&str, &str)) {
     app.get_as("/me", &person.access_token)
         .await

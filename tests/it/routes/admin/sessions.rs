@@ -23,7 +23,7 @@ async fn all_sessions_of_one_account_end_and_no_others() {
     assert_out(&app, &jo, (&pending, &code)).await;
     app.get_as("/me", &second).await.expect_problem(401, "invalid_token");
     app.get_as("/me", &ann.access_token).await.expect(200);
-    // The owner comes back as ever.
+    // The owner can sign in again.
     verify(&app, &jo.person.log_in(&app).await, &code).await.expect(200);
 
     let done = &events(&app, &admin, "authz_admin").await[0];

@@ -60,7 +60,7 @@ async fn a_disabled_account_is_out_at_once_and_comes_back_when_enabled() {
     patch(&app, &admin, &jo.person, json!({"disabled": false}))
         .await
         .expect(200);
-    // What was ended stays so: sessions, pending logins, links.
+    // Enabling the account restores nothing of what was ended: sessions, pending logins, links.
     assert_out(&app, &jo, (&pending, &code)).await;
     let reset = json!({"token": token, "new_password": "heftklammer im regen"});
     app.post("/password/reset", &reset)
@@ -73,7 +73,7 @@ async fn a_disabled_account_is_out_at_once_and_comes_back_when_enabled() {
     assert_eq!(reasons, ["user_enabled", "user_disabled"]);
     assert!(done.iter().all(|event| event["actor_id"] == json!(admin.person.id)));
     assert!(done.iter().all(|event| event["user_id"] == json!(jo.person.id)));
-    // Saying it again changes nothing, and is nothing to write down.
+    // The same request again changes nothing and is not audited.
     patch(&app, &admin, &jo.person, json!({"disabled": false}))
         .await
         .expect(200);
@@ -159,7 +159,7 @@ async fn a_demotion_counts_before_the_token_expires() {
         (&refused["reason"], &refused["success"]),
         (&json!("not_an_administrator"), &json!(false))
     );
-    // The token says it all the same: back ends believe it until it expires, we never did.
+    // The token still contains the role: back ends accept it until it expires, but the service reads the database.
     set_roles(&app, "other@example.com", "{admin}");
     patch(&app, &admin, &other.person, json!({"disabled": true}))
         .await
@@ -179,7 +179,7 @@ async fn administrators_cannot_lock_themselves_or_everybody_out() {
         json!({"roles": ["editor"], "disabled": true}),
     ];
     for others in ["{}", "{admin}"] {
-        // Also while there is another one.
+        // The same while there is another administrator.
         Person::register(&app, &format!("x{}@example.com", others.len())).await;
         set_roles(&app, &format!("x{}@example.com", others.len()), others);
         for change in &changes {
@@ -198,7 +198,7 @@ async fn administrators_cannot_lock_themselves_or_everybody_out() {
     let me = app.get_as("/me", &admin.access_token).await.expect(200).json();
     assert_eq!(me["roles"], json!(["admin"]));
     assert_eq!(events(&app, &admin, "authz_fail").await[0]["reason"], "own_account");
-    // Other roles are one's own to change.
+    // Administrators may change their own other roles.
     app.verify_email("root@example.com").await;
     let changed = patch(&app, &admin, &admin.person, json!({"roles": ["admin", "editor"]})).await;
     assert_eq!(changed.expect(200).json()["roles"], json!(["admin", "editor"]));
@@ -254,7 +254,7 @@ async fn a_deleted_account_is_gone_with_all_it_had_and_its_owner_is_notified() {
         (&done["user_id"], &done["actor_id"]),
         (&json!(jo.person.id), &json!(admin.person.id))
     );
-    // The name is free again, the id is not.
+    // The name can be used again, the id cannot.
     let again = Person::register(&app, "jo@example.com").await;
     assert_ne!(again.id, jo.person.id);
 }
@@ -264,7 +264,7 @@ async fn an_administrator_who_was_disabled_behind_our_back_is_out() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let other = administrator(&app, "other@example.com").await;
-    // Behind everybody's back: a session that goes on while its account is an administrator's no more is caught by its row.
+    // In the database only: the session stays active although its account no longer is. The row of the account decides.
     sql(
         &app,
         "UPDATE users SET status = 'disabled' WHERE email = 'root@example.com'",
@@ -284,7 +284,8 @@ async fn an_administrator_who_was_disabled_behind_our_back_is_out() {
         .expect(200);
 }
 
-/// Whoever registers with a stranger's address could have roles granted to it, and the stranger could take the account over.
+/// An attacker who registers with another user's address could have roles granted to it. The reader of the address
+/// could then reset the account and get its roles.
 #[actix_web::test]
 async fn roles_are_granted_to_verified_addresses_only_and_taken_from_all() {
     let app = TestApp::new().await;
@@ -295,7 +296,7 @@ async fn roles_are_granted_to_verified_addresses_only_and_taken_from_all() {
         let body = json!({"roles": roles, "disabled": disabled});
         patch(&app, &admin, &jo.person, body).await
     };
-    // Nothing of a change that is refused is made.
+    // A refused change has no effect at all.
     let problem = change(json!(["editor", "author", "admin"]), true).await;
     let problem = problem.expect_problem(409, "conflict");
     assert!(problem["detail"].as_str().unwrap().contains("confirmed"), "{problem}");
@@ -308,7 +309,7 @@ async fn roles_are_granted_to_verified_addresses_only_and_taken_from_all() {
     change(json!(["author"]), false).await.expect(200);
     app.verify_email("jo@example.com").await;
     change(json!(["admin"]), false).await.expect(200);
-    // An account without an address has nobody who could take it over.
+    // An account without an address cannot be reset by the reader of an address.
     let body = json!({"username": "nameless", "password": PASSWORD});
     let id = app.post("/register", &body).await.expect(201).text("/user/id");
     let body = json!({"roles": ["editor"]});
@@ -323,7 +324,7 @@ async fn an_owner_sees_what_an_administrator_did_and_not_where_they_were() {
     let admin = administrator(&app, "root@example.com").await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
     app.verify_email("jo@example.com").await;
-    // The trail is in the order of time, which stands still otherwise.
+    // The trail is ordered by time, and the clock stands still otherwise.
     app.clock.advance(1);
     let request = TestRequest::patch()
         .uri(&path(&jo.person))
@@ -347,7 +348,7 @@ async fn an_owner_sees_what_an_administrator_did_and_not_where_they_were() {
         }
         assert_eq!(of("session_created")["ip"], "203.0.113.7", "their own");
     }
-    // Administrators themselves see it.
+    // Administrators see it.
     let seen = &events(&app, &admin, "user_updated").await[0];
     assert_eq!(
         (&seen["ip"], &seen["user_agent"]),
@@ -359,7 +360,7 @@ async fn an_owner_sees_what_an_administrator_did_and_not_where_they_were() {
 async fn enabling_lets_a_password_count_again_that_guessing_ended() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
-    // Without an address there is no reset: only operators can help.
+    // Without an address there is no password reset: only operators can help.
     let body = json!({"username": "jo.doe", "password": PASSWORD});
     let id = app.post("/register", &body).await.expect(201).text("/user/id");
     sql(
@@ -378,20 +379,20 @@ async fn enabling_lets_a_password_count_again_that_guessing_ended() {
     app.post("/login", &login).await.expect(200);
     let told = events(&app, &admin, "authz_admin").await;
     assert_eq!(told[0]["reason"], "password_enabled");
-    // A second time there is nothing to do.
+    // The second time there is nothing to do.
     app.call_as(Method::PATCH, &uri, &admin.access_token, &enable)
         .await
         .expect(200);
     assert_eq!(events(&app, &admin, "authz_admin").await.len(), told.len());
 }
 
-/// Returns since when the password and the codes of an account are disabled, as both the list and the account tell.
+/// Returns since when the password and the codes of an account are disabled, as both the list and the account show.
 async fn disabled_since(app: &TestApp, admin: &SignedIn, person: &Person) -> [Value; 2] {
     let shown = app.get_as(&path(person), &admin.access_token).await.expect(200).json();
     let uri = format!("/admin/users?query={}", person.id);
     let listed = app.get_as(&uri, &admin.access_token).await.expect(200).json();
     assert_eq!(listed["items"], json!([shown]));
-    // Members that are missing are no answer.
+    // The members must be present, even if they are null.
     ["password_disabled_at", "codes_disabled_at"].map(|name| shown.as_object().unwrap()[name].clone())
 }
 
@@ -432,7 +433,7 @@ async fn what_guessing_disabled_is_told_with_its_time_until_it_counts_again() {
         [password, codes.clone()]
     );
 
-    // Each has a way of its own back.
+    // Each is enabled in its own way.
     let enabled = patch(&app, &admin, &jo.person, json!({"disabled": false})).await;
     let enabled = enabled.expect(200).json();
     assert_eq!(

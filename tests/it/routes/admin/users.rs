@@ -41,7 +41,7 @@ async fn accounts_are_found_by_the_beginning_of_a_name_or_by_id() {
     );
     assert_eq!(found(&app, &admin, &jo.id).await, ["jo@example.com"]);
     assert_eq!(found(&app, &admin, "").await.len(), 3);
-    // No pattern, no middle, no end.
+    // The query is neither a pattern nor found in the middle or at the end of a name.
     for none in ["%25", "_o", "o%40example.com", "example.com", "jox"] {
         assert_eq!(found(&app, &admin, none).await, Vec::<String>::new(), "{none}");
     }
@@ -74,7 +74,7 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
         let items = page["items"].as_array().unwrap().clone();
         assert!(items.len() <= 2);
         seen.extend(items.iter().map(|user| user["email"].as_str().unwrap().to_owned()));
-        // Whoever comes in between is on no later page.
+        // A user who registers in between is on no later page.
         Person::register(&app, &format!("jo.new{}@example.com", seen.len())).await;
         match page.get("next_cursor") {
             Some(next) => cursor = format!("&cursor={}", next.as_str().unwrap()),
@@ -170,7 +170,7 @@ async fn an_invited_account_has_no_password_until_its_owner_sets_one() {
             .expect_problem(401, "invalid_credentials");
     }
 
-    // The mail tells nothing of where the administrator is.
+    // The mail does not reveal the address of the administrator.
     let notification = app.notification("jo@example.com", "invitation").await;
     assert!(!notification["text"].as_str().unwrap().contains("203.0.113.7"));
     let token = app.mailed_token("jo@example.com", "invitation").await;
@@ -205,7 +205,7 @@ async fn an_invitation_counts_for_a_day_and_is_then_asked_for_like_any_reset() {
     app.post("/password/reset", &reset).await.expect(204);
 }
 
-/// An account that was invited: its address, the invitation's token, and that of a reset that somebody asked for since.
+/// An invited account: the token of the invitation, and that of a password reset that was requested afterwards.
 async fn invited_and_asked_for(app: &TestApp, admin: &SignedIn, email: &str) -> (String, String) {
     invite(app, admin, json!({"email": email})).await.expect(201);
     let invitation = app.mailed_token(email, "invitation").await;
@@ -220,7 +220,7 @@ async fn an_invitation_counts_for_its_day_despite_requests_for_a_reset() {
     let (invitation, asked_for) = invited_and_asked_for(&app, &admin, "jo@example.com").await;
     let set = |token: &str| json!({"token": token, "new_password": PASSWORD});
     app.clock.advance(15 * 60);
-    // What was asked for counts no longer than any reset.
+    // The requested reset is not valid for longer than any other reset.
     app.post("/password/reset", &set(&asked_for))
         .await
         .expect_problem(400, "invalid_link_token");
@@ -295,7 +295,7 @@ async fn what_cannot_be_an_invitation_is_told() {
             .expect_problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["pointer"], pointer);
     }
-    // Nobody chooses for the owner.
+    // Nothing is chosen on behalf of the owner.
     for member in [
         "password",
         "id",
@@ -321,7 +321,7 @@ async fn what_cannot_be_an_invitation_is_told() {
     assert_eq!(found(&mute, &admin, "jo").await, Vec::<String>::new());
 }
 
-/// An administrator mistypes the address: its reader, whoever that is, must not get the roles with the account.
+/// If an administrator mistypes the address, its reader must not get the roles with the account.
 #[actix_web::test]
 async fn an_invitation_grants_no_roles() {
     let app = TestApp::new().await;

@@ -161,7 +161,7 @@ async fn wrong_credentials_in_the_form_are_refused_like_any_others() {
         &[("token", "x"), ("client_secret", &secret)],
         &[("token", "x"), ("client_id", &id), ("client_secret", "")],
         &[("token", "x"), ("client_id", &other), ("client_secret", &secret)],
-        // Unreadable: who is calling is not known.
+        // The form is unreadable, so the client is not known.
         &[
             ("token", "x"),
             ("client_id", &id),

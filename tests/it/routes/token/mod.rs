@@ -1,4 +1,4 @@
-//! Tokens that exist.
+//! Operations on existing tokens.
 
 mod introspect;
 mod refresh;

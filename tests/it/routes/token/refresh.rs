@@ -114,7 +114,7 @@ async fn without_a_window_any_second_use_ends_the_session() {
     refresh(&app, &next).await.expect_problem(401, "invalid_refresh_token");
 }
 
-/// A second tab of the owner may be refreshing while the first one steps up.
+/// A second tab of the owner may refresh while the first one steps up.
 #[actix_web::test]
 async fn the_token_before_a_step_up_is_refused_and_ends_nothing_inside_the_window() {
     let app = TestApp::new().await;
@@ -135,7 +135,7 @@ async fn the_token_before_a_step_up_is_refused_and_ends_nothing_inside_the_windo
     refresh(&app, &signed_in.refresh_token)
         .await
         .expect_problem(401, "invalid_refresh_token");
-    // Between refreshes the window is what it always was.
+    // For refreshes the window stays the same.
     assert_eq!(refresh(&app, &elevated).await.expect(200).text("/refresh_token"), next);
     assert_eq!(end_reason(&app), None);
     app.clock.advance(1);
@@ -146,7 +146,7 @@ async fn the_token_before_a_step_up_is_refused_and_ends_nothing_inside_the_windo
     refresh(&app, &next).await.expect_problem(401, "invalid_refresh_token");
 }
 
-/// Another client of the owner may have the token from before both.
+/// Another client of the owner may have the token from before both step-ups.
 #[actix_web::test]
 async fn the_token_before_two_step_ups_is_refused_and_ends_nothing_inside_the_window() {
     let app = TestApp::new().await;
@@ -311,7 +311,7 @@ async fn a_browsers_refresh_token_stays_in_its_cookie() {
         assert!(set.contains(part), "{part} in {set}");
     }
     assert!(!set.contains("Domain"));
-    // The same cookie again, inside the window, from a page of ours.
+    // The same cookie again, inside the window, from a page of this origin.
     app.send(request("https://auth.example.com")).await.expect(200);
 }
 
@@ -335,7 +335,7 @@ async fn listed_origins_may_call_with_credentials_and_strangers_may_not() {
     let answer = app.send(preflight("https://evil.example")).await;
     assert_eq!(answer.header("access-control-allow-origin"), None);
     answer.expect_problem(403, "origin_not_allowed");
-    // What went wrong can be read, too.
+    // The page can read errors, too.
     let refused = TestRequest::post()
         .uri("/token/refresh")
         .insert_header((header::ORIGIN, "https://app.example.com"))

@@ -23,7 +23,7 @@ async fn a_gateway_learns_who_calls() {
         .expect_problem(401, "invalid_token");
 }
 
-/// That a signature was right is remembered; nothing else of a token is.
+/// The service caches only that a signature is right, nothing else about a token.
 #[actix_web::test]
 async fn a_token_that_was_good_a_moment_ago_is_validated_again() {
     let app = TestApp::new().await;
@@ -55,7 +55,7 @@ async fn a_token_that_was_good_a_moment_ago_is_validated_again() {
     ask(&later).await.expect_problem(401, "invalid_token");
 }
 
-/// Envoy asks with the method of the request it asks about.
+/// Envoy asks with the method of the request that it asks about.
 #[actix_web::test]
 async fn a_gateway_asks_with_whatever_method_its_caller_used() {
     let app = TestApp::new().await;
@@ -77,7 +77,8 @@ async fn a_gateway_asks_with_whatever_method_its_caller_used() {
     }
 }
 
-/// A preflight carries no token, and an answer of ours to it would open the gateway to whoever sends one.
+/// A preflight has no token. If the service answered it, every request that looks like a preflight would pass the
+/// gateway.
 #[actix_web::test]
 async fn no_preflight_of_a_page_passes_a_gateway() {
     let app = TestApp::with(&[("CORS_ORIGINS", "https://app.example.com")]).await;

@@ -58,7 +58,7 @@ async fn a_mailed_code_completes_a_login_but_is_not_a_second_factor() {
         (&claims["acr"], &claims["amr"]),
         (&json!("aal1"), &json!(["pwd", "email"]))
     );
-    // What two factors protect, a mail box does not open.
+    // Mail alone does not allow changes that require two factors.
     let demanded = app.post_as("/2fa/totp", &access_token).await;
     assert_eq!(
         demanded.expect_problem(401, "insufficient_user_authentication")["acr_values"],
@@ -78,7 +78,7 @@ async fn a_code_counts_once_for_its_login_its_channel_and_its_time() {
     verify_by(&app, &other, &code, "sms")
         .await
         .expect_problem(401, "invalid_code");
-    // Six digits without a method are an authenticator's.
+    // Six digits without a method are an authenticator's code.
     verify(&app, &token, &code).await.expect_problem(401, "invalid_code");
     verify_by(&app, &token, &format!(" {} {}", &code[..3], &code[3..]), "sms")
         .await
@@ -160,7 +160,7 @@ async fn a_code_is_sent_again_after_the_cool_down_and_attempts_are_not_reset() {
         let problem = verify_by(&app, &token, &first, "sms")
             .await
             .expect_problem(401, "invalid_code");
-        assert_eq!(problem["attempts_remaining"], 3, "sending anew buys no guesses");
+        assert_eq!(problem["attempts_remaining"], 3, "another code gives no more guesses");
     }
     verify_by(&app, &token, &second, "sms").await.expect(200);
 }
@@ -233,7 +233,7 @@ async fn a_method_that_the_deployment_gives_up_is_not_offered_but_still_required
         .expect(204);
     let without = app.sibling(&[("TWO_FACTOR_POLICY", "optional")]).await;
     let login = log_in(&without, "jo@example.com", PASSWORD).await.expect(200);
-    // Not `authenticated`, and not `enrolment_required` either: that would be a way round the second factor.
+    // Neither `authenticated` nor `enrolment_required`: either would be a way around the second factor.
     assert_eq!(login.json()["status"], "second_factor_required");
     assert_eq!(
         login.json()["methods"],
@@ -275,7 +275,7 @@ async fn wrong_codes_of_all_kinds_and_logins_make_one_count() {
         let token = person.log_in(&app).await;
         verify(&app, &token, &person.wrong_code(&app)).await.expect(401);
     }
-    // The fifth was the last that is looked at; the right one is not, whatever login it is for.
+    // The fifth was the last that is checked. The right code is not checked, whichever login it is for.
     let locked = verify(&app, &person.log_in(&app).await, &person.code(&app)).await;
     assert_eq!(locked.header("retry-after"), Some("30"));
     locked.expect_problem(429, "rate_limited");
@@ -287,7 +287,7 @@ async fn wrong_codes_of_all_kinds_and_logins_make_one_count() {
     verify(&app, &token, &person.code(&app))
         .await
         .expect_problem(429, "rate_limited");
-    // Waiting was not prolonged, took no attempt, and is all it takes.
+    // The refused attempts did not prolong the wait and were not counted. After the wait the code is accepted.
     app.clock.advance(1);
     let answer = verify(&app, &token, &person.code(&app)).await.expect(200).json();
     assert_eq!(answer["session"]["acr"], "aal2");

@@ -1,4 +1,4 @@
-//! The second door.
+//! The second factor.
 
 mod challenge;
 mod recovery_codes;

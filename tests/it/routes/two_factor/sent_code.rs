@@ -42,7 +42,7 @@ async fn a_phone_counts_once_its_code_came_back() {
     assert_eq!(me["two_factor"]["phone"], true);
     let notice = app.notification("jo@example.com", "phone_factor_added").await;
     assert!(notice["text"].as_str().unwrap().contains("ends in 78"));
-    assert!(!notice.to_string().contains(PHONE), "a mail does not tell the number");
+    assert!(!notice.to_string().contains(PHONE), "a mail does not reveal the number");
     app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204);
     app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204);
     app.notification("jo@example.com", "phone_factor_removed").await;
@@ -133,7 +133,7 @@ async fn wrong_codes_confirm_nothing() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let token = &signed_in.access_token;
-    // Nothing waits for one.
+    // No factor waits for a code.
     confirm_phone(&app, token, "123456")
         .await
         .expect_problem(401, "invalid_code");
@@ -146,7 +146,7 @@ async fn wrong_codes_confirm_nothing() {
     confirm_phone(&app, token, "12345678")
         .await
         .expect_problem(422, "validation_failed");
-    // Another session of the same person did not ask for it.
+    // Another session of the same user did not request it.
     let other = signed_in.person.sign_in_again(&app).await;
     confirm_phone(&app, &other, &code)
         .await

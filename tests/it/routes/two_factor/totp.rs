@@ -43,7 +43,7 @@ async fn once_a_factor_is_confirmed_a_pre_auth_token_does_not_open_this() {
     app.clock.advance(30);
     let token = person.log_in(&app).await;
     app.post_as("/2fa/totp", &token).await.expect_problem(403, "forbidden");
-    // The confirmed secret is untouched, and the attempt cost nothing.
+    // The confirmed secret is unchanged, and the attempt used nothing up.
     verify(&app, &token, &person.code(&app)).await.expect(200);
 }
 

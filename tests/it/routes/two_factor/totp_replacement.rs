@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, verify};
 use crate::support::app::TestApp;
 
-/// Asks for a new authenticator and returns its holder.
+/// Starts the enrolment of a new authenticator and returns a user who has it.
 async fn begin(app: &TestApp, signed_in: &SignedIn) -> Person {
     let answer = app.post_as("/2fa/totp", &signed_in.access_token).await.expect(201);
     Person {
@@ -29,7 +29,7 @@ async fn the_old_authenticator_works_until_the_new_one_is_confirmed() {
     let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let new = begin(&app, &signed_in).await;
     app.clock.advance(30);
-    // Not yet: the new one does not open the door, the old one does.
+    // The new authenticator does not complete a login yet, the old one does.
     let token = new.log_in(&app).await;
     verify(&app, &token, &new.code(&app))
         .await
@@ -127,7 +127,7 @@ async fn the_last_factor_stays_where_everybody_needs_one() {
     remove(&app, &signed_in.access_token, PASSWORD, &code)
         .await
         .expect_problem(409, "conflict");
-    // Nothing was spent.
+    // The refused request used nothing up.
     verify(&app, &signed_in.person.log_in(&app).await, &code)
         .await
         .expect(200);
@@ -159,7 +159,7 @@ async fn where_the_policy_allows_it_the_authenticator_and_its_recovery_codes_go(
         (&state["factors"], &state["recovery_codes_remaining"]),
         (&json!([]), &json!(0))
     );
-    // The password is enough now, and says so.
+    // The password is enough now, and the login response says so.
     let answer = crate::support::actors::log_in(&app, "jo@example.com", PASSWORD)
         .await
         .expect(200)
@@ -193,7 +193,7 @@ async fn with_another_factor_the_authenticator_may_go_and_recovery_codes_stay() 
         .map(|method| &method["type"])
         .collect();
     assert_eq!(kinds, ["recovery_code", "sms"]);
-    // And now the phone is the last one.
+    // Now the phone is the last one.
     app.bare_as(Method::DELETE, "/2fa/phone", &signed_in.access_token)
         .await
         .expect_problem(409, "conflict");

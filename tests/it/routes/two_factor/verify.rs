@@ -101,7 +101,7 @@ async fn personal_claims_are_there_when_the_deployment_asks_for_them() {
     ])
     .await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    // An address that was never proven may be a stranger's, and back ends take the claim for the user's.
+    // An address that was never verified may be a stranger's, and back ends take the claim for the user's address.
     assert_eq!(claims(&signed_in.access_token)["email"], json!(null));
     app.verify_email("jo@example.com").await;
     let token = signed_in.person.sign_in_again(&app).await;
@@ -111,7 +111,7 @@ async fn personal_claims_are_there_when_the_deployment_asks_for_them() {
         (&json!("jo@example.com"), &json!("https://api.example.com"))
     );
     app.get_as("/me", &token).await.expect(200);
-    // A verifier that asks is told what is still so.
+    // A verifier that introspects the token gets the current address.
     let client = app.service_client("api").await;
     let told = async || {
         let request = TestRequest::post().uri("/token/introspect");
@@ -156,7 +156,7 @@ async fn the_neighbouring_steps_are_accepted_and_no_others() {
             vestibule::domain::clock::Clock::now(app.clock.as_ref()) + chrono::TimeDelta::seconds(seconds_ahead),
         );
         let answer = verify(&app, &person.log_in(&app).await, &code).await;
-        // The step before is right by itself; here it comes after one that was accepted for the step ahead.
+        // A code of the previous step is accepted by itself; here it comes after one of the next step.
         let accepted = accepted || seconds_ahead == -30;
         assert_eq!(answer.status.is_success(), accepted, "{seconds_ahead}");
     }
@@ -191,7 +191,7 @@ async fn five_attempts_and_the_token_is_dead_even_for_the_right_code() {
     verify(&app, &token, &person.code(&app))
         .await
         .expect_problem(401, "invalid_pre_auth_token");
-    // A new login does not begin anew: the account has to wait.
+    // A new login does not start a new count: the account has to wait.
     let token = person.log_in(&app).await;
     verify(&app, &token, &person.code(&app))
         .await
@@ -381,7 +381,7 @@ async fn a_secret_that_does_not_open_fails_closed() {
     let app = TestApp::new().await;
     let jo = Person::sign_up(&app, "jo@example.com").await.person;
     let mo = Person::sign_up(&app, "mo@example.com").await.person;
-    // Whoever can write to the database puts their own secret into another account's row, or hands over the row.
+    // An attacker who can write to the database puts their own secret into another account's row, or swaps whole rows.
     let copy = "UPDATE totp_factors SET sealed_secret = (SELECT sealed_secret FROM totp_factors WHERE user_id = 'MO') \
                 WHERE user_id = 'JO'";
     let hand_over = "DELETE FROM totp_factors WHERE user_id = 'JO'; \
