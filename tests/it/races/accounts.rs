@@ -1,15 +1,12 @@
 //! Mailed tokens, new passwords, new names and deletions that change one account at once.
 
-use std::time::Duration;
-
 use actix_web::http::Method;
-use actix_web::rt::time::sleep;
 use diesel::connection::SimpleConnection;
 use futures_util::FutureExt;
 use futures_util::future::{join, join_all};
 use serde_json::json;
 
-use super::{count, with_status};
+use super::{count, until_blocked, with_status};
 use crate::support::actors::{PASSWORD, Person, log_in, refresh, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
@@ -41,12 +38,12 @@ async fn change(app: &TestApp, token: &str, new: &str) -> TestResponse {
     app.call_as(Method::POST, "/password/change", token, &body).await
 }
 
-/// Runs `work` while another transaction has executed `statement` and not yet committed.
-async fn during<T>(app: &TestApp, statement: &str, work: impl Future<Output = T>) -> T {
+/// Runs `work` while another transaction has executed `statement`. That commits when so many requests wait for it.
+async fn during<T>(app: &TestApp, statement: &str, waiting: i64, work: impl Future<Output = T>) -> T {
     let mut other = app.database.connect();
     other.batch_execute(&format!("BEGIN; {statement}")).unwrap();
     let commit = async {
-        sleep(Duration::from_millis(400)).await;
+        until_blocked(app, waiting).await;
         other.batch_execute("COMMIT").unwrap();
     };
     join(work, commit).await.0
@@ -183,13 +180,13 @@ async fn a_mailed_token_and_a_new_password_do_not_wait_for_each_other_in_a_circl
         let verify_path = verify_path.replace("/magic-link", "/magic-link/verify");
         // The change waits for the account first, and then needs the tokens.
         let late = async {
-            sleep(Duration::from_millis(200)).await;
+            until_blocked(&app, 1).await;
             // The session that changes the password stays active, and is the proof that a confirmation requires.
             let bearer = &signed_in.access_token;
             sibling.call_as(Method::POST, &verify_path, bearer, &body).await
         };
         let hold = format!("SELECT 1 FROM users WHERE email = '{email}' FOR NO KEY UPDATE");
-        let (changed, opened) = during(&app, &hold, join(change(&app, &signed_in.access_token, NEW), late)).await;
+        let (changed, opened) = during(&app, &hold, 2, join(change(&app, &signed_in.access_token, NEW), late)).await;
         // The change first checks the current password and releases the account, so the token may take effect before
         // the new password does. Then a magic link resets the account, whose address was not verified, and ends the
         // session.
@@ -212,10 +209,10 @@ async fn a_login_that_was_under_way_does_not_outlive_a_new_password() {
     // Between the comparison of the old password and the start of the session.
     let hold = "LOCK TABLE throttles IN SHARE MODE";
     let later = async {
-        sleep(Duration::from_millis(150)).await;
+        until_blocked(&app, 1).await;
         reset(&sibling, &token, NEW).await
     };
-    let (_, answer) = during(&app, hold, join(log_in(&app, "jo@example.com", PASSWORD), later)).await;
+    let (_, answer) = during(&app, hold, 2, join(log_in(&app, "jo@example.com", PASSWORD), later)).await;
     answer.expect(204);
     assert_eq!(count(&app, "sessions WHERE state = 'active'"), 0);
 }
@@ -267,7 +264,7 @@ async fn a_change_of_address_does_not_outrun_the_end_of_its_session() {
         // When the service checks them, the password is right and the token is valid. The transaction that ends the
         // token commits in between.
         let body = json!({"token": token, "password": PASSWORD});
-        let answer = during(&app, end, app.post("/email/verify", &body)).await;
+        let answer = during(&app, end, 1, app.post("/email/verify", &body)).await;
         answer.expect_problem(400, "invalid_link_token");
         assert_eq!(count(&app, "users WHERE email LIKE 'new.%'"), 0, "{end}");
     }
@@ -314,7 +311,7 @@ async fn an_account_that_goes_meanwhile_is_no_fault() {
         }
         // So that a token is a new row, which refers to the account.
         let gone = format!("DELETE FROM link_tokens; DELETE FROM users WHERE email = '{email}'");
-        let answer = during(&app, &gone, app.post(path, &body)).await;
+        let answer = during(&app, &gone, 1, app.post(path, &body)).await;
         answer.expect(if path == "/login" { 401 } else { 202 });
     }
 }
@@ -325,7 +322,7 @@ async fn a_login_that_ended_meanwhile_starts_no_enrolment() {
     let person = Person::register(&app, "jo@example.com").await;
     let end = "SELECT 1 FROM users FOR NO KEY UPDATE; UPDATE sessions SET state = 'ended', ended_at = now(), \
                end_reason = 'password_changed'";
-    let answer = during(&app, end, app.post_as("/2fa/totp", &person.pre_auth_token)).await;
+    let answer = during(&app, end, 1, app.post_as("/2fa/totp", &person.pre_auth_token)).await;
     answer.expect_problem(401, "invalid_pre_auth_token");
 }
 

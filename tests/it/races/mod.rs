@@ -10,6 +10,9 @@ mod sensitive_changes;
 mod sent_codes;
 mod usernames;
 
+use std::time::Duration;
+
+use actix_web::rt::time::sleep;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -29,6 +32,18 @@ fn count(app: &TestApp, condition: &str) -> i64 {
         .get_result::<Count>(&mut app.database.connect())
         .unwrap()
         .count
+}
+
+/// Returns when so many transactions of the database wait for a lock. A request that answers without waiting for one makes this
+/// take two seconds, and the test goes on.
+async fn until_blocked(app: &TestApp, number: i64) {
+    const BLOCKED: &str = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for _ in 0..200 {
+        if count(app, BLOCKED) >= number {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Counts the answers with a status.

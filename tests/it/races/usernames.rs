@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::rt::time::{sleep, timeout};
+use actix_web::rt::time::timeout;
 use diesel::connection::SimpleConnection;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{count, with_status};
+use super::{count, until_blocked, with_status};
 use crate::support::actors::{PASSWORD, Person};
 use crate::support::app::TestApp;
 
@@ -99,7 +99,7 @@ async fn a_claim_does_not_wait_for_a_release_and_win() {
     let body = json!({"username": "jo.doe", "password": PASSWORD});
     let claim = timeout(Duration::from_secs(20), app.post("/register", &body));
     let commit = async {
-        sleep(Duration::from_millis(300)).await;
+        until_blocked(&app, 1).await;
         other.batch_execute("COMMIT").unwrap();
     };
     let (claim, ()) = futures_util::future::join(claim, commit).await;
