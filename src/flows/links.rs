@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
-use super::sending::{Contents, Decision, Permit, decide, post};
+use super::sending::{Contents, Decision, Permit, count_unsent, decide, post};
 use super::throttle::identifier_hash;
 use super::{Core, Fault, quotas};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -46,17 +46,39 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
         .transaction("links.request", move |connection| {
             let request = Request { origin: &origin, now };
             let user = users::find_active_by_email(connection, &email)?;
-            let decision = may_send(&shared, connection, purpose, (user.as_ref(), &email), request)?;
             let addressee = user.as_ref().filter(|user| is_needed(purpose, user));
-            match (addressee, decision) {
-                (Some(user), Decision::Granted(permit)) => {
-                    send(&shared, connection, permit, (purpose, user, &email), request)?;
-                }
+            match (
+                addressee,
+                may_request(&shared, connection, purpose, (addressee, &email), request)?,
+            ) {
+                (Some(user), Some(permit)) => send(&shared, connection, permit, (purpose, user, &email), request)?,
                 _ => send_discarded(&shared, connection, purpose, request)?,
             }
             record(&shared, connection, purpose, (addressee, &email), request)
         })
         .await
+}
+
+/// Decides whether a requested link is sent. Without an account that needs it, it is counted as unsent: an attacker who
+/// requests links to an address before its owner registers must not use up what the owner is sent afterwards.
+fn may_request(
+    core: &Core,
+    connection: &mut PgConnection,
+    purpose: LinkPurpose,
+    (addressee, email): (Option<&User>, &Email),
+    request: Request<'_>,
+) -> Result<Option<Permit>, Fault> {
+    if addressee.is_none() {
+        let dispatch = Dispatch::mail(Purpose::Link(purpose), None, email);
+        count_unsent(core, connection, &dispatch, (request.origin, request.now))?;
+        return Ok(None);
+    }
+    Ok(
+        match may_send(core, connection, purpose, (addressee, email), request)? {
+            Decision::Granted(permit) => Some(permit),
+            Decision::Withheld(_) => None,
+        },
+    )
 }
 
 /// Writes the audit event of a requested link, for the first few requests in an hour, whether or not an account has the

@@ -624,6 +624,29 @@ async fn expect_a_link_that_works(app: &TestApp) {
 }
 
 #[actix_web::test]
+async fn requests_for_an_address_without_an_account_use_up_nothing_that_its_owner_is_sent() {
+    for mode in ["explicit", "private"] {
+        let app = TestApp::with(&[("REGISTRATION", mode), ("IP_LIMITS", "off")]).await;
+        for _ in 0..20 {
+            for path in LINKS {
+                app.post(path, &json!({"email": EMAIL})).await.expect(202);
+            }
+        }
+        app.post("/register", &json!({"email": EMAIL, "password": PASSWORD}))
+            .await
+            .expect(if mode == "explicit" { 201 } else { 202 });
+        assert_eq!(told(&app, EMAIL, "email_verification").await, 1, "{mode}");
+        // Verified addresses are not sent that link, and requests for it use up nothing either.
+        app.verify_email(EMAIL).await;
+        for path in LINKS.iter().cycle().take(30) {
+            app.post(path, &json!({"email": EMAIL})).await.expect(202);
+        }
+        assert!(told(&app, EMAIL, "magic_link").await > 0, "{mode}");
+        expect_a_link_that_works(&app).await;
+    }
+}
+
+#[actix_web::test]
 async fn a_stranger_who_deletes_accounts_with_an_address_does_not_keep_links_from_its_reader() {
     let app = TestApp::with(&[("IP_LIMITS", "off")]).await;
     for _ in 0..3 {

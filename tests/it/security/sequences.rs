@@ -391,9 +391,10 @@ async fn where_registration_is_closed_a_registration_and_another_address_reveal_
 fn try_many(registration: &'static str, calls: Vec<Call>) {
     let sequences = proptest::collection::vec(proptest::sample::select(calls), 1..24);
     let holders = proptest::sample::select(HOLDERS.to_vec());
-    // Each sequence needs two databases; shrinking needs as many again.
+    // Each sequence needs two databases; shrinking needs as many again. `scripts/test --all` sets more.
+    let cases = std::env::var("SEQUENCES").map_or(5, |number| number.parse().expect("a number of sequences"));
     let config = Config {
-        cases: 12,
+        cases,
         max_shrink_iters: 24,
         failure_persistence: None,
         ..Config::default()
