@@ -28,10 +28,6 @@ use crate::domain::signing_key::SigningAlgorithm;
 pub struct SignError;
 
 /// Signs claims.
-///
-/// # Errors
-///
-/// Fails only when the provider does.
 pub fn sign(key: &SigningKey, claims: &AccessTokenClaims) -> Result<String, SignError> {
     let header = AccessTokenHeader {
         alg: key.algorithm.as_str().to_owned(),
@@ -42,10 +38,6 @@ pub fn sign(key: &SigningKey, claims: &AccessTokenClaims) -> Result<String, Sign
 }
 
 /// Signs a header and claims as they stand, however wrong: for the test vectors of `vestibule dev`.
-///
-/// # Errors
-///
-/// Fails only when the provider does.
 pub fn sign_as_is(key: &SigningKey, header: &impl Serialize, claims: &impl Serialize) -> Result<String, SignError> {
     let mut token = signing_input(header, claims);
     let signature = key.sign(token.as_bytes()).ok_or(SignError)?;

@@ -96,10 +96,6 @@ impl Sealer {
     }
 
     /// Seals a secret for its place.
-    ///
-    /// # Errors
-    ///
-    /// Fails only when the provider does.
     pub fn seal(&self, at: &SealedAt, secret: &[u8]) -> Result<Vec<u8>, SealError> {
         let (id, key) = self.keys.current()?;
         // 96 random bits never repeat in the lifetime of a key: NIST SP 800-38D §8.3 allows 2^32 uses.

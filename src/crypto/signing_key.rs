@@ -41,10 +41,6 @@ impl fmt::Debug for SigningKey {
 
 impl SigningKey {
     /// Makes a private key in PKCS #8 (RFC 5958), to be sealed. RSA keys have 3072 bits (NIST SP 800-57: 128-bit strength).
-    ///
-    /// # Errors
-    ///
-    /// Fails only when the provider does.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
         let failed = |_| SigningKeyError(algorithm.as_str());
         let random = SystemRandom::new();

@@ -17,10 +17,6 @@ use crate::domain::audit_event::{AuditEvent, EventFilter, RecordedEvent, Request
 use crate::domain::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
 
 /// Writes events of one request, in order.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert(
     connection: &mut PgConnection,
     events: &[(AuditEventId, AuditEvent)],
@@ -57,10 +53,6 @@ pub fn insert(
 }
 
 /// Lists the events that a filter wants, newest first, from before one on if that is named.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn page(
     connection: &mut PgConnection,
     filter: &EventFilter,
@@ -90,10 +82,6 @@ pub fn page(
 
 /// Makes the partitions of a moment's month and of the next, and drops one that is past its time. Returns how many it made
 /// and dropped. What others hold is left for the next time, and so is everything while another instance is at it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn tend(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
     let done: i32 = diesel::select(audit_events_tend(moment)).get_result(connection)?;
     Ok(usize::try_from(done).unwrap_or_default())

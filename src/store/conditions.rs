@@ -64,10 +64,6 @@ impl Conditions {
     }
 
     /// Looks at a database, and changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// Returns faults of the database only.
     pub fn read(connection: &mut PgConnection) -> QueryResult<Self> {
         diesel::sql_query(CONDITIONS).get_result(connection)
     }

@@ -25,10 +25,6 @@ const NAMES: &str = "SELECT DISTINCT application_name AS name FROM pg_stat_activ
 
 /// Returns the labels of the newest master keys of everything that is connected, and an empty text for a release that
 /// tells none.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn newest_master_keys(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     let rows: Vec<NameRow> = diesel::sql_query(NAMES)
         .bind::<Text, _>(CONNECTION_NAME)

@@ -41,10 +41,6 @@ pub struct StoredLink {
 }
 
 /// Adds a token, beside those in older mails.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(), StoreError> {
     diesel::insert_into(link_tokens::table)
         .values((
@@ -61,10 +57,6 @@ pub fn insert(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(
 }
 
 /// Finds a token of a purpose's kind whose time is not over, used or not, and leaves it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find(
     connection: &mut PgConnection,
     key: LinkKey,
@@ -79,10 +71,6 @@ pub fn find(
 }
 
 /// Tells whether a token of a purpose counts that was sent to an address for an account.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn is_any_live(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -100,10 +88,6 @@ pub fn is_any_live(
 }
 
 /// Uses a token of a purpose's kind up: of many at once, one succeeds. Returns whether this was what did.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn consume(
     connection: &mut PgConnection,
     key: LinkKey,
@@ -118,10 +102,6 @@ pub fn consume(
 }
 
 /// Kills a user's tokens of a purpose, but for the one that is kept if there is one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -134,10 +114,6 @@ pub fn remove(
 }
 
 /// Kills a user's tokens of a purpose that were sent to other addresses than one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove_to_other_addresses(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -152,10 +128,6 @@ pub fn remove_to_other_addresses(
 }
 
 /// Kills a user's tokens, all of them.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
     diesel::delete(others(user_id, None)).execute(connection)?;
     Ok(())
@@ -163,10 +135,6 @@ pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), 
 
 /// Kills a user's tokens but for those that were sent to the account's own address, if that was never proven. The caller
 /// holds the user's row.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove_all_but_to_own_unverified_address(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -184,10 +152,6 @@ pub fn remove_all_but_to_own_unverified_address(
 }
 
 /// Kills a user's tokens but for one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove_others(connection: &mut PgConnection, kept: LinkKey) -> Result<(), StoreError> {
     diesel::delete(others(kept.user_id, Some(kept))).execute(connection)?;
     Ok(())
@@ -195,10 +159,6 @@ pub fn remove_others(connection: &mut PgConnection, kept: LinkKey) -> Result<(),
 
 /// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
 /// how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
     let old: Vec<Uuid> = link_tokens::table
         .filter(link_tokens::id.lt(id))

@@ -48,20 +48,12 @@ impl From<ManagedRow> for ManagedUser {
 }
 
 /// Waits until no other transaction makes an operator's change; the turn ends with the transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn take_turn(connection: &mut PgConnection) -> Result<(), StoreError> {
     diesel::sql_query(format!("SELECT pg_advisory_xact_lock({LOCK})")).execute(connection)?;
     Ok(())
 }
 
 /// Finds an account.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find(connection: &mut PgConnection, selector: &UserSelector) -> Result<Option<ManagedUser>, StoreError> {
     let mut query = users::table.select(ManagedRow::as_select()).into_boxed();
     query = match selector {
@@ -74,10 +66,6 @@ pub fn find(connection: &mut PgConnection, selector: &UserSelector) -> Result<Op
 }
 
 /// Finds an account and holds it still for the rest of the transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<ManagedUser>, StoreError> {
     let row: Option<ManagedRow> = users::table
         .find(id.uuid())
@@ -89,10 +77,6 @@ pub fn find_for_update(connection: &mut PgConnection, id: UserId) -> Result<Opti
 }
 
 /// Lists accounts, newest first, from after one on if that is named.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list(
     connection: &mut PgConnection,
     wanted: &UserQuery,
@@ -138,10 +122,6 @@ fn below<C: Expression<SqlType = Nullable<Text>>>(
 
 /// Makes an account without a password, with the name that was claimed for it, unless its address is taken. Returns
 /// whether it was made.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert(
     connection: &mut PgConnection,
     user: &User,
@@ -167,10 +147,6 @@ pub fn insert(
 }
 
 /// Lets an account in or keeps it out.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn set_disabled(connection: &mut PgConnection, id: UserId, disabled: bool) -> Result<(), StoreError> {
     let status = if disabled { "disabled" } else { "active" };
     diesel::update(users::table.find(id.uuid()))
@@ -180,10 +156,6 @@ pub fn set_disabled(connection: &mut PgConnection, id: UserId, disabled: bool) -
 }
 
 /// Gives an account these roles and no others.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn set_roles(connection: &mut PgConnection, id: UserId, roles: &[String]) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set(users::roles.eq(roles))

@@ -51,10 +51,6 @@ pub struct StoredMessage {
 
 /// Writes a message, or puts it in the place of the one under its id, as long as no instance has taken that to send it.
 /// `false`: it was taken.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn put(connection: &mut PgConnection, new: &NewMessage) -> Result<bool, StoreError> {
     let upsert = diesel::insert_into(outbox::table)
         .values((
@@ -74,10 +70,6 @@ pub fn put(connection: &mut PgConnection, new: &NewMessage) -> Result<bool, Stor
 }
 
 /// Takes messages that are due, the longest waiting first; until `leased_until` no other instance takes them.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn take_due(
     connection: &mut PgConnection,
     channel: Channel,
@@ -109,19 +101,11 @@ pub fn take_due(
 }
 
 /// Removes a message that was handed over, unless it was taken again meanwhile.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove_sent(connection: &mut PgConnection, message: &StoredMessage) -> Result<bool, StoreError> {
     Ok(diesel::delete(taken(message.id, message.attempts)).execute(connection)? == 1)
 }
 
 /// Notes why a message was not sent, and when to try again.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn postpone(
     connection: &mut PgConnection,
     message: &StoredMessage,
@@ -140,10 +124,6 @@ pub fn postpone(
 }
 
 /// Gives a message up; it is kept for operators.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn give_up(
     connection: &mut PgConnection,
     message: &StoredMessage,
@@ -161,10 +141,6 @@ pub fn give_up(
 }
 
 /// Lists messages of any state, newest first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list(
     connection: &mut PgConnection,
     channel: Option<Channel>,
@@ -202,10 +178,6 @@ pub struct Tally {
 }
 
 /// Counts the messages by channel and state.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn tally(connection: &mut PgConnection) -> Result<Vec<Tally>, StoreError> {
     type Row = (String, String, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
     let rows: Vec<Row> = outbox::table
@@ -232,10 +204,6 @@ pub fn tally(connection: &mut PgConnection) -> Result<Vec<Tally>, StoreError> {
 }
 
 /// Removes all messages.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn clear(connection: &mut PgConnection) -> Result<(), StoreError> {
     diesel::delete(outbox::table).execute(connection)?;
     Ok(())
@@ -243,10 +211,6 @@ pub fn clear(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 /// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
 /// how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
     let old: Vec<Uuid> = outbox::table
         .filter(outbox::id.lt(id))

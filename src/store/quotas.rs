@@ -9,10 +9,6 @@ use super::error::StoreError;
 use super::schema::quotas;
 
 /// Takes one of the allowed number: of many at once, no more than that succeed.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn take(
     connection: &mut PgConnection,
     key: &[u8],
@@ -36,10 +32,6 @@ pub fn take(
 
 /// Counts one in the window that began with the first, or begins another window where that is over. Of many at once, one begins
 /// it. Returns how many there were in the window, and its end.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn count_since_first(
     connection: &mut PgConnection,
     key: &[u8],
@@ -66,10 +58,6 @@ pub fn count_since_first(
 }
 
 /// Deletes windows that ended before a moment. Returns how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete_before(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
     Ok(diesel::delete(quotas::table.filter(quotas::expires_at.lt(moment))).execute(connection)?)
 }

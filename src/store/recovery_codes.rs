@@ -11,10 +11,6 @@ use super::schema::recovery_codes;
 use crate::domain::ids::UserId;
 
 /// Puts a new set in the place of the old one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn replace_set(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -40,10 +36,6 @@ pub fn replace_set(
 }
 
 /// Spends a code, known by the hashes it may be stored under: of many at once, one succeeds.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn consume(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -61,10 +53,6 @@ pub fn consume(
 }
 
 /// Tells whether a code of the present set was spent before.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn is_spent(connection: &mut PgConnection, user_id: UserId, candidates: &[Vec<u8>]) -> Result<bool, StoreError> {
     let spent = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user_id.uuid()))
@@ -74,10 +62,6 @@ pub fn is_spent(connection: &mut PgConnection, user_id: UserId, candidates: &[Ve
 }
 
 /// Throws the set away.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
     let set = recovery_codes::table.filter(recovery_codes::user_id.eq(user_id.uuid()));
     diesel::delete(set).execute(connection)?;
@@ -85,10 +69,6 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), Stor
 }
 
 /// Counts the codes not yet spent of some users; those who have none are left out.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remaining_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, i64)>, StoreError> {
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
     let counts: Vec<(Uuid, i64)> = recovery_codes::table
@@ -104,10 +84,6 @@ pub fn remaining_among(connection: &mut PgConnection, users: &[UserId]) -> Resul
 }
 
 /// Counts the codes not yet spent.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remaining(connection: &mut PgConnection, user_id: UserId) -> Result<i64, StoreError> {
     let count = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user_id.uuid()))

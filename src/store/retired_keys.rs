@@ -19,10 +19,6 @@ pub struct SealedKey {
 }
 
 /// Keeps a key, in the place of what was kept of it before: the same key, perhaps sealed under an older master key.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn put(connection: &mut PgConnection, key: &SealedKey, now: DateTime<Utc>) -> Result<(), StoreError> {
     diesel::insert_into(inherited_keys::table)
         .values((
@@ -39,10 +35,6 @@ pub fn put(connection: &mut PgConnection, key: &SealedKey, now: DateTime<Utc>) -
 }
 
 /// Lists all that is kept: a handful for each master key that ever was.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<SealedKey>, StoreError> {
     let rows: Vec<(i16, String, Vec<u8>)> = inherited_keys::table
         .order((inherited_keys::master_key_id, inherited_keys::purpose))

@@ -68,10 +68,6 @@ extern "SQL" {
 }
 
 /// Counts the values of a column that another master key than the current one sealed.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn count_older(connection: &mut PgConnection, column: Column, current: u8) -> Result<i64, StoreError> {
     let current = i32::from(current);
     Ok(match column {
@@ -95,10 +91,6 @@ pub fn count_older(connection: &mut PgConnection, column: Column, current: u8) -
 }
 
 /// Loads the next values of a column that another master key than the current one sealed, in the order of their rows.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn load_older(
     connection: &mut PgConnection,
     column: Column,
@@ -191,10 +183,6 @@ fn load_older_signing_keys(
 }
 
 /// Puts a value in the place of an older one, if that is still there.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn replace(
     connection: &mut PgConnection,
     column: Column,

@@ -50,10 +50,6 @@ pub struct NewPendingFactor {
 }
 
 /// Puts a new pending factor in the place of the old one; an active factor stays.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<(), StoreError> {
     let old = of_user(new.user_id, new.channel).filter(out_of_band_factors::state.eq("pending"));
     diesel::delete(old).execute(connection)?;
@@ -73,10 +69,6 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
 }
 
 /// Lists a user's confirmed factors.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list_active(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<StoredFactor>, StoreError> {
     let rows: Vec<FactorRow> = out_of_band_factors::table
         .filter(out_of_band_factors::user_id.eq(user_id.uuid()))
@@ -89,10 +81,6 @@ pub fn list_active(connection: &mut PgConnection, user_id: UserId) -> Result<Vec
 
 /// Lists the factors that a session began and that wait for their first codes. Those that other sessions began do not exist
 /// here: nobody can confirm what they did not ask for.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list_pending(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -110,10 +98,6 @@ pub fn list_pending(
 }
 
 /// Removes the factors of a user that wait for their first codes, but for those that the kept session began.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove_pending(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -130,10 +114,6 @@ pub fn remove_pending(
 }
 
 /// Puts the pending factor of a channel in the place of the active one. Returns whether there was one to confirm.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn confirm(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -159,20 +139,12 @@ pub fn confirm(
 }
 
 /// Removes a user's factor of a channel, the pending one included.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove(connection: &mut PgConnection, user_id: UserId, channel: Channel) -> Result<(), StoreError> {
     diesel::delete(of_user(user_id, channel)).execute(connection)?;
     Ok(())
 }
 
 /// Notes that a code of a channel's factor opened the second door.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn mark_used(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -187,10 +159,6 @@ pub fn mark_used(
 }
 
 /// Returns the confirmed factors of some users.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, Channel)>, StoreError> {
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
     let found: Vec<(Uuid, String)> = out_of_band_factors::table

@@ -29,10 +29,6 @@ pub struct NewCode {
 ///
 /// The count of attempts goes on, so that sending anew buys no guesses. It begins anew only for a code that was spent or
 /// guessed at to the end; what bounds those is the account's own count.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreError> {
     let is_spent = one_time_codes::used_at
         .is_not_null()
@@ -66,10 +62,6 @@ pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreEr
 }
 
 /// Returns when the code of a place was sent.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn sent_at(connection: &mut PgConnection, place: CodePlace) -> Result<Option<DateTime<Utc>>, StoreError> {
     Ok(at(place).select(one_time_codes::sent_at).first(connection).optional()?)
 }
@@ -77,10 +69,6 @@ pub fn sent_at(connection: &mut PgConnection, place: CodePlace) -> Result<Option
 /// Takes an attempt and spends the code if it is right, known by the hashes it may be stored under: one statement, so that
 /// of many at once one succeeds, and no more than the allowed number is looked at. Returns whether it was right and is
 /// spent now.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn try_code(
     connection: &mut PgConnection,
     place: CodePlace,

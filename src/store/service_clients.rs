@@ -22,10 +22,6 @@ pub struct StoredClient {
 }
 
 /// Adds a client unless its name is taken.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert(connection: &mut PgConnection, client: &StoredClient) -> Result<bool, StoreError> {
     let inserted = diesel::insert_into(service_clients::table)
         .values((
@@ -40,10 +36,6 @@ pub fn insert(connection: &mut PgConnection, client: &StoredClient) -> Result<bo
 }
 
 /// Finds a client.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find(connection: &mut PgConnection, id: ServiceClientId) -> Result<Option<StoredClient>, StoreError> {
     let row = service_clients::table
         .find(id.uuid())
@@ -54,10 +46,6 @@ pub fn find(connection: &mut PgConnection, id: ServiceClientId) -> Result<Option
 }
 
 /// Lists all clients, oldest first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<StoredClient>, StoreError> {
     let rows = service_clients::table
         .order(service_clients::id)
@@ -67,10 +55,6 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<StoredClient>, StoreErr
 }
 
 /// Deletes a client. Returns whether there was one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete(connection: &mut PgConnection, id: ServiceClientId) -> Result<bool, StoreError> {
     Ok(diesel::delete(service_clients::table.find(id.uuid())).execute(connection)? == 1)
 }

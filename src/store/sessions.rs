@@ -46,10 +46,6 @@ pub struct NewSession<'a> {
 }
 
 /// Opens a pending session.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Result<(), StoreError> {
     diesel::insert_into(sessions::table)
         .values((
@@ -95,10 +91,6 @@ fn live_pending(key: SessionKey, now: DateTime<Utc>) -> _ {
 }
 
 /// Takes one attempt of a live pending session, before anything is compared: of many at once, at most five get one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn take_attempt(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -112,10 +104,6 @@ pub fn take_attempt(
 }
 
 /// Finds a live pending session and the account it is for, and takes no attempt.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_pending(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -141,10 +129,6 @@ pub struct Activation<'a> {
 }
 
 /// Turns a pending session active: of many at once, one succeeds. Returns the session as it now stands.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn activate(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -190,10 +174,6 @@ fn live(key: SessionKey, now: DateTime<Utc>) -> _ {
 
 /// Makes the next refresh token of a series the live one: of many at once with one token, one succeeds. Returns the session
 /// with its account: that this is one statement makes it one round trip, and its own transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn rotate(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -253,10 +233,6 @@ impl<U: QueryFragment<Pg>> QueryFragment<Pg> for WithAccount<U> {
 
 /// Replaces the proofs of a live session after a further one, and makes its next refresh token the live one: the holder of
 /// an older one has not proven anything (ASVS 7.2.4). The row remembers which token that is and when it was made.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn step_up(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -297,10 +273,6 @@ fn times(proofs: &Proofs) -> Vec<DateTime<Utc>> {
 }
 
 /// Finds a live session by its id and holds it still for the rest of the transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_live_for_update(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -315,10 +287,6 @@ pub fn find_live_for_update(
 }
 
 /// Ends a session that has not ended yet. Returns whether this was what ended it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn end(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -331,10 +299,6 @@ pub fn end(
 
 /// Ends a session that is signed in; a pending one, or one that is over by time, is left alone. Returns whether there was
 /// one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn end_live(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -348,10 +312,6 @@ pub fn end_live(
 }
 
 /// Tells whether a session is another user's.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn is_of_another(connection: &mut PgConnection, key: SessionKey) -> Result<bool, StoreError> {
     let others = sessions::table
         .filter(sessions::id.eq(key.session_id.uuid()))
@@ -360,10 +320,6 @@ pub fn is_of_another(connection: &mut PgConnection, key: SessionKey) -> Result<b
 }
 
 /// Ends a session that was signed in and is over by time. Returns whether this was what ended it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn end_expired(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let over = named(key)
         .filter(sessions::state.eq(SessionState::Active.as_str()))
@@ -380,10 +336,6 @@ pub fn end_expired(connection: &mut PgConnection, key: SessionKey, now: DateTime
 
 /// Ends all sessions of a user, pending ones included, but the one that is kept if there is one. The caller holds the
 /// user's row: two that each take several sessions could wait for each other. Returns which.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn end_all(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -395,10 +347,6 @@ pub fn end_all(
 }
 
 /// Ends all logins of a user that wait for their second factor, but the one that is kept if there is one. Returns which.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn end_pending(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -432,10 +380,6 @@ fn end_but(
 }
 
 /// Lists users who have sessions that have not ended, in the order of their ids, from after one on if that is named.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn users_with_sessions(
     connection: &mut PgConnection,
     after: Option<UserId>,
@@ -455,10 +399,6 @@ pub fn users_with_sessions(
 /// Lists where the sessions of a user came from that were signed in and used since a moment, the one aside if there is one.
 /// Sessions that may have been a stranger's do not count: those that the owner ended from elsewhere, and those of which a
 /// refresh token was used twice.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn origins_since(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -487,10 +427,6 @@ pub fn origins_since(
 }
 
 /// Lists the addresses that logins of a user came from since a moment, whatever became of them.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn addresses_since(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -507,10 +443,6 @@ pub fn addresses_since(
 
 /// Ends the least recently used sessions of a user beyond a number, but never the one that is kept. The caller holds the
 /// user's row, so that logins at once cannot each overlook the other's session. Returns which.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn end_beyond(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -539,10 +471,6 @@ pub fn end_beyond(
 }
 
 /// Lists the live sessions of a user, the most recently used first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -565,10 +493,6 @@ pub fn list(
 }
 
 /// Lists everything that is held of a user's sessions, newest first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list_records(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<SessionRecord>, StoreError> {
     let rows: Vec<RecordRow> = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
@@ -610,10 +534,6 @@ impl From<RecordRow> for SessionRecord {
 
 /// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
 /// how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
     let old: Vec<Uuid> = sessions::table
         .filter(sessions::id.lt(id))
@@ -641,10 +561,6 @@ fn ended(reason: EndReason, now: DateTime<Utc>) -> Ended {
 }
 
 /// Finds an active session of an account that may be used, with the account.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_active(
     connection: &mut PgConnection,
     key: SessionKey,

@@ -22,10 +22,6 @@ pub struct NewKey {
 
 /// Offers a key for the place of the current or the next one. Of several at once one succeeds, and the others find its
 /// key there.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert(connection: &mut PgConnection, key: &NewKey, state: KeyState) -> Result<bool, StoreError> {
     let inserted = diesel::insert_into(signing_keys::table)
         .values((
@@ -42,10 +38,6 @@ pub fn insert(connection: &mut PgConnection, key: &NewKey, state: KeyState) -> R
 }
 
 /// Lists all keys, oldest first, without their private parts.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<ListedKey>, StoreError> {
     let rows: Vec<KeyRow> = signing_keys::table
         .order((signing_keys::created_at, signing_keys::kid))
@@ -55,10 +47,6 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<ListedKey>, StoreError>
 }
 
 /// Loads the private parts of keys, sealed; those of keys that are gone are missing.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn sealed(connection: &mut PgConnection, kids: &[String]) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     Ok(signing_keys::table
         .filter(signing_keys::kid.eq_any(kids))
@@ -68,10 +56,6 @@ pub fn sealed(connection: &mut PgConnection, kids: &[String]) -> Result<Vec<(Str
 
 /// Lets the next key sign in the place of the current one, if both are still what they were: of many at once, one
 /// succeeds.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let in_place = |kid: &str, state: KeyState| {
         let kid = kid.to_owned();
@@ -105,10 +89,6 @@ pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateT
 }
 
 /// Deletes a key that is still next, and so has signed nothing: of many at once, one succeeds.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn discard_next(connection: &mut PgConnection, kid: &str) -> Result<bool, StoreError> {
     let next = signing_keys::table
         .find(kid)
@@ -117,10 +97,6 @@ pub fn discard_next(connection: &mut PgConnection, kid: &str) -> Result<bool, St
 }
 
 /// Deletes keys that were retired before a moment.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete_retired(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, StoreError> {
     let gone = signing_keys::table
         .filter(signing_keys::state.eq(KeyState::Retired.as_str()))

@@ -12,10 +12,6 @@ use super::schema::throttles;
 use crate::domain::failed_attempts::{BackoffPolicy, FailedAttempts};
 
 /// Finds what is known under the keys that one proof goes by. A key that is not in the answer has no wrong ones.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find(connection: &mut PgConnection, keys: &[&[u8]]) -> Result<HashMap<Vec<u8>, FailedAttempts>, StoreError> {
     let rows: Vec<(Vec<u8>, ThrottleRow)> = throttles::table
         .filter(throttles::key.eq_any(keys))
@@ -38,10 +34,6 @@ pub enum Counted {
 
 /// Counts a wrong one. What came while nothing was looked at is not counted: of many at once, those that were let through
 /// together cost one wait, and nobody prolongs it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn count(
     connection: &mut PgConnection,
     key: &[u8],
@@ -84,20 +76,12 @@ pub fn count(
 }
 
 /// Forgets what is known under some keys.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn forget(connection: &mut PgConnection, keys: &[&[u8]]) -> Result<(), StoreError> {
     diesel::delete(throttles::table.filter(throttles::key.eq_any(keys))).execute(connection)?;
     Ok(())
 }
 
 /// Deletes counts that were last added to before a moment. Returns how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete_before(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
     Ok(diesel::delete(throttles::table.filter(throttles::last_failed_at.lt(moment))).execute(connection)?)
 }

@@ -55,10 +55,6 @@ pub struct NewActiveFactor {
 }
 
 /// Gives accounts that were made in this transaction their authenticators. No step of them was used here.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert_active(
     connection: &mut PgConnection,
     new: &[&NewActiveFactor],
@@ -88,10 +84,6 @@ pub fn insert_active(
 /// that other sessions began. Those of the user that were not confirmed in time go.
 ///
 /// The caller holds the user's row: two of these at once, or one beside a confirmation, take turns.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<(), StoreError> {
     let replaced = totp_factors::session_id
         .eq(new.session_id.uuid())
@@ -113,10 +105,6 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
 }
 
 /// Finds the confirmed secret of a user.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_active(connection: &mut PgConnection, user_id: UserId) -> Result<Option<StoredFactor>, StoreError> {
     let row: Option<FactorRow> = of_user(user_id)
         .filter(totp_factors::state.eq("active"))
@@ -128,10 +116,6 @@ pub fn find_active(connection: &mut PgConnection, user_id: UserId) -> Result<Opt
 
 /// Finds the secret that a session began and that waits for its first code. One that another session began does not exist
 /// here: nobody can confirm what they did not ask for.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_pending(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -148,10 +132,6 @@ pub fn find_pending(
 }
 
 /// Removes the secrets of a user that wait for their first code, unless the kept session began it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove_pending(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -167,10 +147,6 @@ pub fn remove_pending(
 }
 
 /// Spends a step of an active secret: of many at once, one succeeds (RFC 6238 §5.2).
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn advance_step(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -187,10 +163,6 @@ pub fn advance_step(
 
 /// Confirms a pending secret with the step of its first code, which is thereby spent. All others of the user go: the active
 /// one, and those that other sessions began. The caller holds the user's row and has found the secret pending, so of many at once one comes here.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn confirm(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -223,20 +195,12 @@ pub fn confirm(
 }
 
 /// Removes a user's secrets, pending ones included.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
     diesel::delete(of_user(user_id)).execute(connection)?;
     Ok(())
 }
 
 /// Returns the oldest and the newest sealed secret, with the place where each lies.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn oldest_and_newest(connection: &mut PgConnection) -> Result<Vec<(TotpFactorId, UserId, Vec<u8>)>, StoreError> {
     let columns = (totp_factors::id, totp_factors::user_id, totp_factors::sealed_secret);
     let all = totp_factors::table.select(columns).limit(1);
@@ -250,10 +214,6 @@ pub fn oldest_and_newest(connection: &mut PgConnection) -> Result<Vec<(TotpFacto
 }
 
 /// Returns those of some users who have confirmed an authenticator.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
     let found: Vec<Uuid> = totp_factors::table

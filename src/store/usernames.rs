@@ -47,10 +47,6 @@ impl Claims {
 }
 
 /// Claims a name for an account for the rest of the transaction. `None`: another account has it, or gave it up lately.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn claim(
     connection: &mut PgConnection,
     username: &Username,
@@ -72,10 +68,6 @@ pub fn claim(
 
 /// Claims names for new accounts for the rest of the transaction: those that do not rest. Whether an account has one is
 /// decided by the unique constraint when the accounts are made.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn claim_many(connection: &mut PgConnection, usernames: &[&str], now: DateTime<Utc>) -> Result<Claims, StoreError> {
     take_turns(connection, usernames)?;
     let resting: HashSet<String> = released_usernames::table
@@ -104,10 +96,6 @@ fn take_turns(connection: &mut PgConnection, usernames: &[&str]) -> Result<(), S
 }
 
 /// Has the name of an account rest, if it has one; the caller takes it away in the same transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub(super) fn release(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let rests_until = now + username::RESTS_FOR;
     let held = users::table
@@ -136,10 +124,6 @@ pub(super) fn release(connection: &mut PgConnection, id: UserId, now: DateTime<U
 }
 
 /// Lists the names that an account gave up and that still rest, in alphabetical order.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list_released(
     connection: &mut PgConnection,
     id: UserId,
@@ -155,10 +139,6 @@ pub fn list_released(
 }
 
 /// Deletes names that have rested long enough at a moment. Returns how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete_rested(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
     let rested = released_usernames::table.filter(released_usernames::rests_until.le(moment));
     Ok(diesel::delete(rested).execute(connection)?)

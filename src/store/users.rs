@@ -53,10 +53,6 @@ pub struct NewNames<'a> {
 }
 
 /// Makes an account unless its address is taken. Of two at once, the database lets one win.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert(
     connection: &mut PgConnection,
     id: UserId,
@@ -88,10 +84,6 @@ pub fn insert(
 }
 
 /// Finds the account that a login names.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_for_login(connection: &mut PgConnection, identifier: &Identifier) -> Result<Option<LoginUser>, StoreError> {
     let mut query = users::table.select(LoginRow::as_select()).into_boxed();
     query = match identifier {
@@ -138,10 +130,6 @@ fn is_usable(scheme: &str, disabled_at: Option<DateTime<Utc>>) -> bool {
 }
 
 /// Holds an account, if there is one, for the rest of the transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn lock_user(connection: &mut PgConnection, id: Option<UserId>) -> Result<(), StoreError> {
     // The nil id is nobody's: a name that nobody has costs the same statement.
     let row = users::table.find(id.map_or_else(Uuid::nil, UserId::uuid));
@@ -151,10 +139,6 @@ pub fn lock_user(connection: &mut PgConnection, id: Option<UserId>) -> Result<()
 
 /// Counts a wrong password of an account that has one which is not disabled, and holds the account. Returns which it is, and
 /// how many there were in a row.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn count_wrong_password(
     connection: &mut PgConnection,
     id: Option<UserId>,
@@ -174,10 +158,6 @@ pub fn count_wrong_password(
 }
 
 /// Disables a password until a new one is set. Returns whether this was what did.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn disable_password(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let enabled = users::table
         .filter(users::id.eq(id.uuid()))
@@ -189,10 +169,6 @@ pub fn disable_password(connection: &mut PgConnection, id: UserId, now: DateTime
 }
 
 /// Lets a password count again that was disabled, from no wrong ones on.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn enable_password(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set((
@@ -204,10 +180,6 @@ pub fn enable_password(connection: &mut PgConnection, id: UserId) -> Result<(), 
 }
 
 /// Forgets wrong passwords after a right one. Returns whether there were any.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn reset_password_failures(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
     let guessed = users::table
         .filter(users::id.eq(id.uuid()))
@@ -219,10 +191,6 @@ pub fn reset_password_failures(connection: &mut PgConnection, id: UserId) -> Res
 }
 
 /// Writes down the wrong second factors in a row of an account that the caller holds.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, in_a_row: i32) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set(users::failed_codes.eq(in_a_row))
@@ -231,10 +199,6 @@ pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, in_a_row: i32
 }
 
 /// Disables the second factors of an account but for recovery codes. Returns whether this was what did.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn disable_codes(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let enabled = users::table
         .filter(users::id.eq(id.uuid()))
@@ -246,10 +210,6 @@ pub fn disable_codes(connection: &mut PgConnection, id: UserId, now: DateTime<Ut
 }
 
 /// Lets the second factors of an account count again, from no wrong ones on.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set((
@@ -261,10 +221,6 @@ pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), Sto
 }
 
 /// Finds what a login needs to know of an account that may be used.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
     let row = users::table
         .filter(users::id.eq(id.uuid()))
@@ -277,10 +233,6 @@ pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<Lo
 
 /// Finds what a login needs to know of an account that may be used, and holds the account still for the rest of the
 /// transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_login_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
     let row = users::table
         .filter(users::id.eq(id.uuid()))
@@ -293,10 +245,6 @@ pub fn find_login_for_update(connection: &mut PgConnection, id: UserId) -> Resul
 }
 
 /// Finds the account with an address that may be used.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_active_by_email(connection: &mut PgConnection, email: &Email) -> Result<Option<User>, StoreError> {
     let found = users::table
         .filter(users::email.eq(email.as_str()))
@@ -309,10 +257,6 @@ pub fn find_active_by_email(connection: &mut PgConnection, email: &Email) -> Res
 
 /// Sets the password of an account. Every pending session dies with the old one, and so does what was counted of guesses at
 /// it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn set_password(
     connection: &mut PgConnection,
     id: UserId,
@@ -334,10 +278,6 @@ pub fn set_password(
 }
 
 /// Takes the password of an account away: none fits until a new one is set.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn remove_password(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set((
@@ -363,10 +303,6 @@ pub enum Renaming {
 }
 
 /// Gives an account an address that its owner has proven to be theirs.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn set_verified_email(
     connection: &mut PgConnection,
     id: UserId,
@@ -387,10 +323,6 @@ pub fn set_verified_email(
 }
 
 /// Gives an account the name that was claimed for it. The name that it had rests from then on.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn rename(
     connection: &mut PgConnection,
     id: UserId,
@@ -405,10 +337,6 @@ pub fn rename(
 }
 
 /// Sets the language of an account's messages.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set(users::locale.eq(locale.as_str()))
@@ -417,10 +345,6 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
 }
 
 /// Deletes an account and everything that belongs to it but the audit trail. Its name rests from then on.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     usernames::release(connection, id, now)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
@@ -457,10 +381,6 @@ impl From<UserRow> for User {
 
 /// Finds an account that may be used, and holds it still for the rest of the transaction: what counts or bounds things
 /// of one user is then right however many requests there are at once.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<LockedUser>, StoreError> {
     let found: Option<(UserRow, GuardRow)> = users::table
         .filter(users::id.eq(id.uuid()))
@@ -508,10 +428,6 @@ struct GuardRow {
 }
 
 /// Notes an account's first sign-in, once. Returns whether this was it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn note_first_sign_in(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let never = users::table
         .filter(users::id.eq(id.uuid()))
@@ -532,10 +448,6 @@ pub struct UsableProofs {
 }
 
 /// Finds which proofs of an account are looked at; none of one that may not be used.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn usable_proofs(connection: &mut PgConnection, id: UserId) -> Result<UsableProofs, StoreError> {
     let found: Option<GuardRow> = users::table
         .filter(users::id.eq(id.uuid()))
@@ -550,10 +462,6 @@ pub fn usable_proofs(connection: &mut PgConnection, id: UserId) -> Result<Usable
 }
 
 /// Finds an account that may be used.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_active(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
     let found = users::table
         .filter(users::id.eq(id.uuid()))
@@ -581,10 +489,6 @@ pub fn probe(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 /// Puts a new hash of the same password in the place of the old one. What was opened with that password stays open. `false`:
 /// the password was changed meanwhile, or somebody else was first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn renew_password(
     connection: &mut PgConnection,
     id: UserId,
@@ -623,10 +527,6 @@ pub struct NewUser {
 }
 
 /// Makes accounts, but for those of which a name is taken or was not claimed. Returns those made.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn insert_many(
     connection: &mut PgConnection,
     new: &[&NewUser],
@@ -662,10 +562,6 @@ pub fn insert_many(
 }
 
 /// Finds the names of the accounts that have one of these.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_names(
     connection: &mut PgConnection,
     emails: &[&str],
