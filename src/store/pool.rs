@@ -1,10 +1,11 @@
-//! Connections: few, awaited without a thread, and never a reason to hang.
+//! The connection pool. It is small, requests wait for it without blocking a thread, and every wait is bounded.
 //!
-//! There are as many threads as connections, and one queue before them: a request leaves all of its SQL there as one piece of
-//! work, unless too much waits already, and takes it back when no thread has begun it in time.
+//! There are as many threads as connections, with one queue in front of them. A request puts all of its SQL into the
+//! queue as one job, unless the queue is full, and withdraws the job if no thread has started it in time.
 //!
-//! While the database cannot be reached, requests are told so at once: a failed attempt to connect marks the pool down, which
-//! ends every wait for a new connection; r2d2 keeps trying in the background, and the first success marks it up.
+//! While the database cannot be reached, requests fail at once: a failed attempt to connect marks the pool as down,
+//! which ends every wait for a new connection. r2d2 keeps trying in the background, and the first success marks the
+//! pool as up.
 
 use std::io;
 use std::sync::Arc;
@@ -28,24 +29,25 @@ use crate::metrics::{self, Present, Stopwatch};
 
 /// How long a request waits for its turn (ASVS 13.1.3).
 const TURN_TIMEOUT: Duration = Duration::from_secs(2);
-/// How many requests wait for each connection. More are told at once that there is too much to do, while there is still time
-/// to ask another instance: where a transaction takes three milliseconds, the last of these waits a sixth of a second.
+/// How many requests may wait for each connection. Any more are rejected at once, while their clients still have time
+/// to try another instance. If a transaction takes three milliseconds, the last request in the queue waits a sixth of a
+/// second.
 const WAITING_FOR_EACH: usize = 50;
-/// How long a request waits for all of its SQL. Statements have bounds of their own; this one is for a server that takes
-/// them and never answers.
+/// How long a request waits for all of its SQL. Statements have limits of their own; this one is for a server that
+/// accepts statements and never answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request waits for a connection to be made, in steps between which it looks whether that is in vain.
+/// How long a request waits for a new connection. Between steps it checks whether the server can be reached at all.
 const CONNECT_STEP: Duration = Duration::from_millis(100);
 const CONNECT_STEPS: u32 = 20;
-/// Bounds on every connection: nothing hangs, nothing lingers in a transaction. A pooler in transaction mode would give
-/// them to whoever comes next, so there they are the database role's.
+/// Limits of every connection, so that no statement hangs and no transaction stays open. A pooler in transaction mode
+/// would pass these settings on to its other clients, so there they are set on the database role.
 const SESSION_SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; \
      SET idle_in_transaction_session_timeout = '10s'; SET TimeZone = 'UTC'";
 
-/// What such a pooler keeps apart for each of its clients.
+/// The settings that such a pooler tracks separately for each of its clients.
 const POOLED_SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'";
 
-/// What every connection is called, before the label of its instance's newest master key.
+/// The `application_name` of every connection; the label of the instance's newest master key follows it.
 pub(super) const CONNECTION_NAME: &str = "vestibule";
 
 type Manager = ConnectionManager<PgConnection>;
@@ -62,13 +64,13 @@ pub struct Database {
 }
 
 impl Database {
-    /// Prepares up to `size` connections to a libpq URL; none is made before the first use, and nothing is let through
-    /// before [`Database::schema_is_ready`]. `pooled`: the URL leads to a pooler that may run each transaction on another
-    /// session. `master_key` is the label of the newest one, which the connections tell.
+    /// Prepares up to `size` connections to a libpq URL. None is opened before the first use, and no statement runs
+    /// before [`Database::schema_is_ready`]. `pooled`: the URL leads to a pooler that may run each transaction on
+    /// another session. `master_key` is the label of the newest master key, which the connections carry in their names.
     ///
     /// # Errors
     ///
-    /// Fails only when the system has no means left for waiting on threads.
+    /// Fails only when the system has no resources left for the threads' event loop.
     pub fn new(url: &SecretString, size: u32, pooled: bool, master_key: &str) -> io::Result<Self> {
         let size = size.max(1);
         metrics::connections(size);
@@ -77,7 +79,7 @@ impl Database {
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
-            // `BEGIN` tells a dead connection just as well, without a round trip of its own.
+            // `BEGIN` detects a dead connection just as well and saves the round trip.
             .test_on_check_out(false)
             .error_handler(Box::new(MarkDown(Arc::clone(&reachable))))
             .connection_customizer(Box::new(Prepare {
@@ -96,31 +98,31 @@ impl Database {
         })
     }
 
-    /// Lets statements through, once the schema is known to be the one that this program was written for.
+    /// Allows statements from now on. Called once the schema is known to be the one that this program expects.
     pub fn schema_is_ready(&self) {
         self.schema_is_ready.store(true, Ordering::Release);
     }
 
-    /// Tells whether statements are let through.
+    /// Returns whether statements are allowed.
     pub fn is_schema_ready(&self) -> bool {
         self.schema_is_ready.load(Ordering::Acquire)
     }
 
-    /// Tells whether there is a pooler in front of the database.
+    /// Returns whether there is a pooler in front of the database.
     pub const fn is_pooled(&self) -> bool {
         self.pooled
     }
 
-    /// Returns the label of the newest master key, which this process's connections tell.
+    /// Returns the label of the newest master key, which this process's connections carry in their names.
     pub fn master_key(&self) -> &str {
         &self.master_key
     }
 
-    /// Runs statements in one transaction. `work` may run several times, so it must have no effect but its SQL.
+    /// Runs statements in one transaction. `work` may run several times, so it must have no effects other than its SQL.
     ///
     /// # Errors
     ///
-    /// Returns `work`'s error after a rollback; [`StoreError::Unavailable`] when no connection can be had.
+    /// Returns `work`'s error after a rollback, or [`StoreError::Unavailable`] when no connection is available.
     pub async fn transaction<T, E>(
         &self,
         name: &'static str,
@@ -133,11 +135,11 @@ impl Database {
         self.run(name, move |lease| in_transaction(lease, name, &work)).await
     }
 
-    /// Runs statements that only read, each on its own snapshot. A connection that turns out dead is replaced.
+    /// Runs statements that only read, each on its own snapshot. A dead connection is replaced.
     ///
     /// # Errors
     ///
-    /// Returns `work`'s error; [`StoreError::Unavailable`] when no connection can be had.
+    /// Returns `work`'s error, or [`StoreError::Unavailable`] when no connection is available.
     pub async fn read<T, E>(
         &self,
         name: &'static str,
@@ -150,12 +152,13 @@ impl Database {
         self.run(name, move |lease| reading(lease, &work)).await
     }
 
-    /// Runs one statement, which is its own transaction: no `BEGIN`, no `COMMIT`, a round trip instead of three. It is not
-    /// repeated when the connection breaks, since it may have been done: [`StoreError::Disconnected`] leaves that open.
+    /// Runs one statement as its own transaction: no `BEGIN` and no `COMMIT`, so one round trip instead of three. It is
+    /// not repeated when the connection breaks, since it may have taken effect: [`StoreError::Disconnected`] leaves
+    /// that open.
     ///
     /// # Errors
     ///
-    /// Returns `work`'s error; [`StoreError::Unavailable`] when no connection can be had.
+    /// Returns `work`'s error, or [`StoreError::Unavailable`] when no connection is available.
     pub async fn single<T, E>(
         &self,
         name: &'static str,
@@ -210,7 +213,7 @@ impl Database {
         }
     }
 
-    /// Takes a place among those that wait for a connection.
+    /// Takes a place in the queue for a connection.
     fn place(&self, name: &'static str) -> Result<OwnedSemaphorePermit, StoreError> {
         if !self.is_schema_ready() {
             return Err(StoreError::Unavailable(
@@ -221,7 +224,7 @@ impl Database {
     }
 }
 
-/// Too many requests wait already.
+/// The queue is full.
 fn full(name: &'static str) -> StoreError {
     metrics::connection_refused("queue_full");
     StoreError::Unavailable(format!("too many requests wait for a connection ({name})"))
@@ -233,7 +236,8 @@ fn late(name: &'static str) -> StoreError {
     StoreError::Unavailable(format!("all connections are busy ({name})"))
 }
 
-/// The right to a piece of work: a thread that does it, or the request that gives it up, whoever asks first.
+/// The right to a job. Either a thread claims it to run the job, or the request claims it to withdraw the job; the
+/// first claim succeeds.
 #[derive(Clone, Default)]
 struct Claim(Arc<AtomicBool>);
 
@@ -243,7 +247,7 @@ impl Claim {
     }
 }
 
-/// A request that waits. When it goes, as it does when its client hangs up, nobody needs what it asked for.
+/// A waiting request. It is dropped when its client disconnects, and its result is then not needed.
 struct Waiting(Claim);
 
 impl Drop for Waiting {
@@ -252,13 +256,14 @@ impl Drop for Waiting {
     }
 }
 
-/// The threads that wait for the database, one for each connection, and the queue before them.
+/// The threads that wait for the database, one per connection, and the queue in front of them.
 ///
-/// It is a runtime's own pool of blocking threads, of a runtime that runs nothing else. A thread that is done takes what is
-/// next by itself; with a semaphore before shared blocking threads, it woke the next request, which woke a thread.
+/// This is the blocking thread pool of a runtime that runs nothing else. A thread that finishes takes the next job
+/// itself. The alternative, a semaphore in front of a shared blocking pool, had to wake the next request, which then
+/// woke a thread.
 struct Threads {
     queue: Handle,
-    /// Here until the end, which must not be waited for.
+    /// Set until it is dropped; the shutdown must not block.
     runtime: Option<Runtime>,
 }
 
@@ -285,14 +290,14 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // Who drops it may be one of its own threads, or one that must not wait.
+        // The value may be dropped on one of the runtime's own threads, or on a thread that must not block.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// Hands out connections, and knows whether new ones can be made.
+/// Provides connections, and knows whether new ones can be opened.
 #[derive(Clone)]
 pub(super) struct Connector {
     pool: Pool<Manager>,
@@ -300,7 +305,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Takes an idle connection, which may have died, or waits for a new one as long as there is hope.
+    /// Takes an idle connection, which may have died, or waits for a new one while the server counts as reachable.
     pub(super) fn connect(&self) -> Result<PooledConnection<Manager>, StoreError> {
         if let Some(idle) = self.pool.try_get() {
             return Ok(idle);
@@ -316,7 +321,7 @@ impl Connector {
         Err(StoreError::Unavailable("no connection was made in time".to_owned()))
     }
 
-    /// Returns how many connections there may be, dead ones included.
+    /// Returns the maximum number of connections, including dead ones.
     pub(super) fn size(&self) -> u32 {
         self.pool.max_size()
     }
@@ -343,13 +348,13 @@ struct Prepare {
 impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
     fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), ConnectError> {
         let settings = if self.pooled {
-            // A statement prepared on one session is not there on the next.
+            // A statement that was prepared on one session does not exist on the next.
             connection.set_prepared_statement_cache_size(CacheSize::Disabled);
             POOLED_SESSION_SETTINGS
         } else {
             SESSION_SETTINGS
         };
-        // A label has digits, letters and a colon. As a parameter it would take another round trip.
+        // A label consists of digits, letters and a colon. A bound parameter would cost another round trip.
         let settings = format!("{settings}; SET application_name = '{}'", self.name);
         connection.batch_execute(&settings).map_err(ConnectError::QueryError)?;
         if !self.reachable.swap(true, Ordering::AcqRel) {
