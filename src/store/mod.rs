@@ -1,7 +1,7 @@
 //! All SQL, one file per table: synchronous functions on a connection.
 //!
 //! Where exactly one of several concurrent requests may succeed, one conditional statement decides, and its row count
-//! is checked. No function reads a value and then writes a decision based on it. `now` is an argument: SQL never asks
+//! is checked. No decision rests on a value that was read earlier without a lock. `now` is an argument: SQL never asks
 //! the database for the time.
 
 pub mod audit_events;
