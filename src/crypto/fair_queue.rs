@@ -119,7 +119,7 @@ impl<T> FairQueue<T> {
     ///
     /// When all places are taken, a known requester takes one from the strangers, as long as the known requesters are
     /// below their limit. Otherwise a place is taken from the longest line of the same class, if that stays at least as
-    /// long as the line that grows; this way, two networks never keep taking the same place from each other.
+    /// long as the line that grows; this way, two networks never take the same place from each other in turn.
     ///
     /// # Errors
     ///

@@ -267,7 +267,7 @@ fn serve(shared: &Shared) {
 /// Lets all other threads run first. On Linux a "process" priority applies to the calling thread only.
 fn lower_priority() {
     if let Err(error) = rustix::process::setpriority_process(None, 10) {
-        tracing::debug!(%error, "hashing threads keep normal priority");
+        tracing::debug!(%error, "hashing threads run with normal priority");
     }
 }
 

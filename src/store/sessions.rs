@@ -24,7 +24,7 @@ use crate::domain::session::{
 };
 use crate::domain::user::User;
 
-/// End reasons after which the origin of a session is no evidence of where its owner is.
+/// End reasons after which the origin of a session says nothing about where its owner is.
 const DISTRUSTED: [&str; 2] = [EndReason::Evicted.as_str(), EndReason::RefreshReuse.as_str()];
 
 /// A session whose first factor was just verified.
