@@ -1,6 +1,6 @@
-//! Micro-benchmarks of what a request computes: `cargo bench --bench primitives`.
+//! Micro-benchmarks of the computations in a request: `cargo bench --bench primitives`.
 //!
-//! They tell where the time of a request cannot be: none of these takes longer than a statement of the database.
+//! They rule out causes for a slow request: none of these takes longer than a statement of the database.
 
 use std::error::Error;
 use std::hint::black_box;

@@ -1,9 +1,9 @@
-//! Access tokens whose signature was found right a moment ago.
+//! A cache of access tokens whose signature was verified recently.
 //!
-//! A gateway asks about the same token again and again while it lives, and checking its signature costs more than everything
-//! else that is done for the answer. What is remembered is a token's digest and what it says, never the token: memory holds
-//! nothing that could be presented. Only good signatures are remembered, so whoever has no good token displaces nothing; and
-//! nothing but the signature is: time, issuer and session are judged anew for every request.
+//! A gateway asks about the same token many times during its life, and checking its signature costs more than all other
+//! work for the answer. The cache stores a token's digest and its claims, never the token, so that memory contains
+//! nothing that an attacker could present. Only valid signatures are cached, so a client without a valid token
+//! displaces nothing. Only the signature check is saved: time, issuer and session are checked again for every request.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use quick_cache::sync::Cache;
 
 use crate::domain::access_token::AccessTokenClaims;
 
-/// How many tokens are remembered; each takes about a kilobyte. Of more, those that are asked about most stay.
+/// How many tokens are cached; each takes about a kilobyte. Beyond that, the most frequently used ones stay.
 const REMEMBERED: usize = 4096;
 
-/// Tokens whose signature was right, under one set of keys: another set begins with none.
+/// Tokens with a valid signature under one set of keys. A new set of keys begins with an empty cache.
 pub struct CheckedTokens(Cache<[u8; 32], Arc<AccessTokenClaims>>);
 
 impl Default for CheckedTokens {
@@ -25,14 +25,14 @@ impl Default for CheckedTokens {
 }
 
 impl CheckedTokens {
-    /// Returns what a token says, if its signature was right before or `check` finds it right now.
+    /// Returns the claims of a token, if its signature is cached as valid or `check` finds it valid now.
     pub fn claims(
         &self,
         token: &str,
         check: impl FnOnce() -> Option<AccessTokenClaims>,
     ) -> Option<Arc<AccessTokenClaims>> {
         let mut key = [0; 32];
-        // All of it, so that a changed signature is another token (RFC 7515 §5.2).
+        // The whole token, so that one with a changed signature is a different token (RFC 7515 §5.2).
         key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         if let Some(known) = self.0.get(&key) {
             return Some(known);
@@ -70,7 +70,7 @@ mod tests {
             tokens.claims(token, check).map(|claims| claims.sub.as_u128())
         };
         assert_eq!(ask("good", Some(claims(1))), Some(1));
-        // What was remembered is this token's, whatever a check would find.
+        // The cached claims are returned, whatever `check` would return now.
         assert_eq!(ask("good", Some(claims(2))), Some(1));
         assert_eq!(checks.get(), 1);
         for _ in 0..2 {

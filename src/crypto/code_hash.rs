@@ -1,8 +1,8 @@
-//! Keyed hashes of what others keep or type: recovery codes, codes that were sent, the secrets of service clients.
+//! Keyed hashes of recovery codes, sent codes, client secrets, and the identifiers that quotas count.
 //!
-//! 120 random bits and more need no slow hash (ASVS 6.5.2); the key makes a stolen table useless on its own, and the
-//! user's id in the hash keeps one account's code from being matched against another's row. Codes that are sent are short;
-//! for those the key is all that stands between a stolen table and a guess (NIST SP 800-63B-4 §3.1.3.2).
+//! Secrets with 120 random bits or more need no slow hash (ASVS 6.5.2). The key makes a stolen table useless on its
+//! own, and the user's id in the hash prevents one account's code from matching another account's row. Sent codes are
+//! short: for them the key is the only protection of a stolen table against guessing (NIST SP 800-63B-4 §3.1.3.2).
 
 use aws_lc_rs::hmac;
 
@@ -13,7 +13,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sent_code::{CodePlace, SentCode};
 use crate::domain::service_client::ClientSecret;
 
-/// Hashes codes under the master keys.
+/// Hashes recovery codes under the master keys.
 pub struct RecoveryCodeHasher {
     keys: DerivedKeys<hmac::Key>,
 }
@@ -36,7 +36,7 @@ impl RecoveryCodeHasher {
         Ok(tag(key, user_id, code))
     }
 
-    /// Returns the hashes under which a code may have been stored, one for each master key known.
+    /// Returns the hashes under which a code may be stored, one for each known master key.
     pub fn candidates(&self, user_id: UserId, code: &RecoveryCode) -> Vec<Vec<u8>> {
         self.keys.iter().map(|(_, key)| tag(key, user_id, code)).collect()
     }
@@ -47,8 +47,8 @@ fn tag(key: &hmac::Key, user_id: UserId, code: &RecoveryCode) -> Vec<u8> {
     hmac::sign(key, &input).as_ref().to_vec()
 }
 
-/// Hashes codes that are sent under the master keys, each with the address or number that it goes to: a code proves that
-/// its reader has that one in hand, and none that the account may have had before or since (ASVS 6.6.1).
+/// Hashes sent codes under the master keys, each together with the address or number it goes to. A code proves control
+/// of that destination only, and not of one that the account had before or has had since (ASVS 6.6.1).
 pub struct SentCodeHasher {
     keys: DerivedKeys<hmac::Key>,
 }
@@ -71,7 +71,7 @@ impl SentCodeHasher {
         Ok(sent_tag(key, place, destination, code))
     }
 
-    /// Returns the hashes under which a code may have been stored, one for each master key known.
+    /// Returns the hashes under which a code may be stored, one for each known master key.
     pub fn candidates(&self, place: CodePlace, destination: &str, code: &SentCode) -> Vec<Vec<u8>> {
         let tag = |key| sent_tag(key, place, destination, code);
         self.keys.iter().map(|(_, key)| tag(key)).collect()
@@ -79,7 +79,7 @@ impl SentCodeHasher {
 }
 
 fn sent_tag(key: &hmac::Key, place: CodePlace, destination: &str, code: &SentCode) -> Vec<u8> {
-    // Fixed lengths and separators: no two places and codes make one input.
+    // Fixed lengths and separators: different places and codes never produce the same input.
     let input = [
         place.session_id.uuid().as_bytes().as_slice(),
         place.purpose.as_str().as_bytes(),
@@ -94,7 +94,7 @@ fn sent_tag(key: &hmac::Key, place: CodePlace, destination: &str, code: &SentCod
     hmac::sign(key, &input).as_ref().to_vec()
 }
 
-/// Hashes what is counted, such as a phone number, so that the counters name nobody.
+/// Hashes what quotas count, such as a phone number, so that the table identifies no user.
 pub struct IdentifierHasher {
     keys: DerivedKeys<hmac::Key>,
 }
@@ -107,7 +107,7 @@ impl IdentifierHasher {
         }
     }
 
-    /// Returns the hash of a subject under the current key; another master key begins all counts anew.
+    /// Returns the hash of a subject under the current key. After a change of the master key all counts restart.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl ClientSecretHasher {
         Ok(hmac::sign(key, &client_input(id, secret)).as_ref().to_vec())
     }
 
-    /// Tells whether a secret is the one that was hashed, under whichever master key; compared in constant time.
+    /// Returns whether a secret is the one that was hashed, under any master key. Compares in constant time.
     pub fn matches(&self, id: ServiceClientId, secret: &ClientSecret, hash: &[u8]) -> bool {
         let input = client_input(id, secret);
         self.keys.iter().any(|(_, key)| hmac::verify(key, &input, hash).is_ok())

@@ -1,29 +1,30 @@
-//! A bounded queue that is fair between networks: the order in which requests get a hashing thread.
+//! A bounded queue that is fair between networks. It decides the order in which requests get a hashing thread.
 //!
-//! First come, first served lets one network take every place. Here each network has a line of its own and the lines take
-//! turns, so a network that asks a hundred times waits for itself. When the places are used up, the longest line gives its
-//! newest one to a network that has fewer. A network may use every place that no other network wants: everyone behind
-//! one NAT or one back end shares an address, and a fixed share would turn them away from an idle service.
+//! With first come, first served, one network could take every place. Here each network has its own line and the lines
+//! are served in turn, so a network that sends a hundred requests only delays itself. When all places are taken, the
+//! longest line gives up its newest entry to a network that has fewer. A network may use every place that no other
+//! network needs: all users behind one NAT or one back end share an address, and a fixed share would reject them while
+//! the service is idle.
 //!
-//! Requests for an account from a network that its owner uses stand in a class of their own. They come first and take
-//! places from strangers. An attacker can have accounts, too, so that class has a bound, and every fourth turn and
-//! a quarter of the places are left to strangers.
+//! Requests for an account from a network that its owner uses are a separate class. They are served first and take
+//! places from strangers. Attackers can have accounts, too, so that class is limited: every fourth turn and a quarter
+//! of the places are reserved for strangers.
 //!
-//! This is data only. It does not know about threads, time or the work that waits.
+//! This is only a data structure. It knows nothing of threads, of time or of the work that waits.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use crate::domain::network::network_of;
 
-/// Requests that may wait (ASVS 15.2.2).
+/// The number of requests that may wait (ASVS 15.2.2).
 pub const PLACES: usize = 64;
-/// How many of them known requesters may have at most.
+/// How many of them may be from known requesters.
 pub const PLACES_OF_KNOWN: usize = 48;
-/// Turns of known requesters in a row, while strangers wait.
+/// Consecutive turns of known requesters while strangers wait.
 const TURNS_OF_KNOWN: usize = 3;
 
-/// Who waits: what decides the line that a request stands in.
+/// The source of a request, which decides the line that it waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requester {
     network: Option<IpAddr>,
@@ -31,13 +32,13 @@ pub struct Requester {
 }
 
 impl Requester {
-    /// A request that has no address, from an account that is not known.
+    /// A request without an address, for an account that is not known.
     pub const NOWHERE: Self = Self {
         network: None,
         is_known: false,
     };
 
-    /// A request from anywhere. Requests without an address share one line.
+    /// A request from an unknown network. Requests without an address share one line.
     pub fn stranger(address: Option<IpAddr>) -> Self {
         Self {
             network: address.map(network_of),
@@ -45,7 +46,7 @@ impl Requester {
         }
     }
 
-    /// A request for an account from a network that its owner uses, or with proof that the account is the requester's.
+    /// A request for an account from a network that its owner uses, or with proof that the requester owns the account.
     pub fn known(address: Option<IpAddr>) -> Self {
         Self {
             is_known: true,
@@ -54,14 +55,14 @@ impl Requester {
     }
 }
 
-/// Names an entry while it waits.
+/// Identifies an entry while it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
-/// What came of entering.
+/// The result of entering.
 #[derive(Debug)]
 pub struct Entered<T> {
-    /// Names the new entry.
+    /// Identifies the new entry.
     pub ticket: Ticket,
     /// The entry that lost its place to the new one.
     pub displaced: Option<T>,
@@ -75,12 +76,12 @@ pub struct Full;
 pub struct FairQueue<T> {
     known: Class<T>,
     strangers: Class<T>,
-    /// Turns of known requesters since the last one of a stranger, counted while strangers wait.
+    /// Turns of known requesters since the last turn of a stranger, counted while strangers wait.
     passed_over: usize,
     next_ticket: u64,
 }
 
-/// Lines that take turns; the first has the next one.
+/// The lines of one class, served in turn, first one next.
 struct Class<T> {
     lines: VecDeque<Line<T>>,
 }
@@ -104,25 +105,25 @@ impl<T> Default for FairQueue<T> {
 }
 
 impl<T> FairQueue<T> {
-    /// Returns how many wait.
+    /// Returns how many entries wait.
     pub fn len(&self) -> usize {
         self.known.len() + self.strangers.len()
     }
 
-    /// Tells whether none waits.
+    /// Returns whether no entry waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Puts an entry at the end of its network's line.
     ///
-    /// When there is no place, a known requester takes one from the strangers, as long as the known have fewer than their
-    /// most. Otherwise a place comes from the longest line of the same class, if that stays at least as long as the
-    /// line that grows: two networks never take the same place from each other in turn.
+    /// When all places are taken, a known requester takes one from the strangers, as long as the known requesters are
+    /// below their limit. Otherwise a place is taken from the longest line of the same class, if that stays at least as
+    /// long as the line that grows; this way, two networks never take the same place from each other in turn.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] where there is nothing to take.
+    /// Returns [`Full`] when no place can be taken.
     pub fn enter(&mut self, requester: Requester, entry: T) -> Result<Entered<T>, Full> {
         let Requester { network, is_known } = requester;
         let known_at_bound = self.known.len() >= PLACES_OF_KNOWN;
@@ -142,7 +143,7 @@ impl<T> FairQueue<T> {
         Ok(Entered { ticket, displaced })
     }
 
-    /// Takes the entry whose turn it is.
+    /// Removes and returns the entry whose turn it is.
     pub fn take_next(&mut self) -> Option<T> {
         let strangers_wait = !self.strangers.lines.is_empty();
         let known_are_next = !strangers_wait || self.passed_over < TURNS_OF_KNOWN;
@@ -154,7 +155,7 @@ impl<T> FairQueue<T> {
         self.strangers.take_next()
     }
 
-    /// Takes an entry out, wherever it stands; `None` when it waits no more.
+    /// Removes an entry, wherever it waits. `None` if it no longer waits.
     pub fn remove(&mut self, ticket: Ticket) -> Option<T> {
         self.known.remove(ticket).or_else(|| self.strangers.remove(ticket))
     }
@@ -175,7 +176,7 @@ impl<T> Class<T> {
         }
     }
 
-    /// Takes the oldest entry of the first line, which then goes to the end.
+    /// Removes the oldest entry of the first line, which then moves to the end.
     fn take_next(&mut self) -> Option<T> {
         let mut line = self.lines.pop_front()?;
         let (_, entry) = line.entries.pop_front()?;
@@ -193,13 +194,13 @@ impl<T> Class<T> {
         self.take_out(line, |entries| entries.remove(place))
     }
 
-    /// Takes the newest entry out of the longest line.
+    /// Removes the newest entry of the longest line.
     fn give_way(&mut self) -> Result<T, Full> {
         let (longest, _) = self.longest().ok_or(Full)?;
         self.take_out(longest, VecDeque::pop_back).ok_or(Full)
     }
 
-    /// The same, if the line is longer than the network's own will be.
+    /// The same, but only if that line is longer than the network's own line will be.
     fn give_way_to(&mut self, network: Option<IpAddr>) -> Result<T, Full> {
         let own = self.lines.iter().find(|line| line.network == network);
         let own = own.map_or(0, |line| line.entries.len());
@@ -209,7 +210,7 @@ impl<T> Class<T> {
         }
     }
 
-    /// Returns the place and length of the longest line; of equals, the one that grew last.
+    /// Returns the index and length of the longest line; of equally long ones, the one that grew last.
     fn longest(&self) -> Option<(usize, usize)> {
         let newest = |line: &Line<T>| line.entries.back().map(|(ticket, _)| *ticket);
         let lengths = (0..).zip(&self.lines);
@@ -217,7 +218,7 @@ impl<T> Class<T> {
         lengths.max().map(|(length, _, number)| (number, length))
     }
 
-    /// Takes an entry out of a line, and the line out of the class when it was the last one.
+    /// Removes an entry from a line, and the line from its class if it is empty then.
     fn take_out(
         &mut self,
         number: usize,
@@ -242,7 +243,7 @@ mod tests {
 
     type Queue = FairQueue<Entry>;
 
-    /// An entry that knows where it came from, and how many of its line came before it.
+    /// An entry that knows its origin, and a number that orders it within its line.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     struct Entry {
         network: u8,
@@ -291,7 +292,7 @@ mod tests {
         assert_eq!(queue.len(), PLACES);
         let displaced = enter(&mut queue, 2, false, 0).unwrap().displaced.unwrap();
         assert_eq!((displaced.network, displaced.number), (1, PLACES - 1), "the newest one");
-        // The other network is next but one, however many wait.
+        // The other network is served second, however many entries wait.
         assert_eq!(served(&mut queue, 2), [(1, false), (2, false)]);
     }
 
@@ -344,7 +345,7 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        // More come than are served, so that the queue fills up; two networks ask most.
+        // More entries arrive than are served, so that the queue fills up; two networks send most of them.
         let network = prop_oneof![0..2u8, 0..12u8];
         prop_oneof![
             6 => (network, prop::bool::weighted(0.4)).prop_map(|(network, known)| Step::Enter(network, known)),
@@ -353,7 +354,8 @@ mod tests {
         ]
     }
 
-    /// What has to hold of an entrance: nothing but the newest entry of a longer line is lost, and nobody known to a stranger.
+    /// Checks the rules of entering: only the newest entry of a longer line is displaced, and a known requester never
+    /// by a stranger.
     fn check_entrance(before: &[Entry], new: Entry, entered: &Result<Entered<Entry>, Full>) {
         let line = |of: Entry| {
             before
@@ -426,7 +428,7 @@ mod tests {
             for (number, (network, known)) in floods.iter().copied().enumerate() {
                 let _ = enter(&mut queue, network, known, number);
             }
-            // Seven networks flood in both classes: there is a place for an eighth.
+            // Seven networks flood both classes; there is a place for an eighth.
             prop_assert!(enter(&mut queue, 0, known, 0).is_ok());
             let mut turns = 0;
             loop {
@@ -435,11 +437,11 @@ mod tests {
                 if (taken.network, taken.known) == (0, known) {
                     break;
                 }
-                // The others do not stop.
+                // The other networks do not stop.
                 let (network, known) = floods[turns % floods.len()];
                 let _ = enter(&mut queue, network, known, turns);
             }
-            // Eight lines in each class, and three turns of the known for each of a stranger.
+            // Eight lines in each class, and three turns of known requesters for each turn of a stranger.
             prop_assert!(turns <= if known { 11 } else { 32 }, "{} turns", turns);
         }
     }

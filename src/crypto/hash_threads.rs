@@ -1,7 +1,7 @@
-//! The threads that hash, and the requests that wait for one.
+//! The threads that hash passwords, and the requests that wait for one.
 //!
-//! A thread that is free takes the work at once. Otherwise the request waits in a [`FairQueue`] for two seconds at most,
-//! and leaves it when its client hangs up.
+//! A free thread takes new work at once. Otherwise the request waits in a [`FairQueue`] for at most two seconds, and
+//! leaves it when its client disconnects.
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,13 +14,13 @@ use super::fair_queue::{FairQueue, Requester, Ticket};
 use super::stored_password::HashError;
 use crate::metrics::{self, Present, Stopwatch};
 
-/// How long one waits for a thread.
+/// How long a request waits for a thread.
 const QUEUE_WAIT: Duration = Duration::from_secs(2);
 
-/// Does the work, and returns what hands the result over.
+/// Does the work, and returns a closure that delivers the result.
 type Work = Box<dyn FnOnce() -> Box<dyn FnOnce() + Send> + Send>;
 
-/// Work that waits, and who hears when it begins.
+/// Waiting work, and how to tell its request that it begins.
 struct Job {
     work: Work,
     begins: oneshot::Sender<()>,
@@ -39,18 +39,18 @@ struct Shared {
 }
 
 struct State {
-    /// Threads with nothing to do.
+    /// The number of idle threads.
     free: usize,
-    /// Work that has a thread.
+    /// Work that a thread will take.
     assigned: Vec<Work>,
-    /// Work that has none yet.
+    /// Work that waits for a thread.
     waiting: FairQueue<Job>,
-    /// Whether the threads end when there is nothing left to do.
+    /// Whether the threads end when there is no work left.
     stopping: bool,
 }
 
 impl State {
-    /// Gives work to a thread that is free, or hands it back. While a thread is free, none waits.
+    /// Assigns work to an idle thread, or returns it. While a thread is idle, no work waits.
     fn assign(&mut self, work: Work) -> Option<Work> {
         if self.free == 0 {
             return Some(work);
@@ -73,7 +73,7 @@ impl Shared {
         waited.unwrap_or_else(PoisonError::into_inner).assigned.pop()
     }
 
-    /// Gives the thread whose work is done to the next that waits, if its client still does.
+    /// Gives the thread that has finished its work to the next request in the queue whose client still waits.
     fn pass_on(&self) {
         let mut state = self.lock();
         while let Some(Job { work, begins }) = state.waiting.take_next() {
@@ -89,7 +89,7 @@ impl Shared {
 }
 
 impl HashThreads {
-    /// Starts them.
+    /// Starts the threads.
     ///
     /// # Errors
     ///
@@ -119,17 +119,17 @@ impl HashThreads {
         Ok(threads)
     }
 
-    /// Tells whether a request may have to wait.
+    /// Returns whether a request may have to wait.
     pub fn are_busy(&self) -> bool {
         self.shared.lock().free == 0
     }
 
-    /// Does work when its turn comes.
+    /// Does the work when its turn comes.
     ///
     /// # Errors
     ///
-    /// Returns [`HashError::Busy`] when there is no place to wait, when it is lost to another network, or when the turn does
-    /// not come in time.
+    /// Returns [`HashError::Busy`] if the queue is full, if another network takes the place, or if the turn does not
+    /// come in time.
     pub async fn run<T: Send + 'static>(
         &self,
         requester: Requester,
@@ -147,11 +147,11 @@ impl HashThreads {
         result.await.map_err(|died| HashError::Failed(died.to_string()))
     }
 
-    /// Does work if a thread is free now.
+    /// Does the work if a thread is idle now.
     ///
     /// # Errors
     ///
-    /// Returns [`HashError::Busy`] if none is.
+    /// Returns [`HashError::Busy`] if no thread is idle.
     pub async fn run_now<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
         let (work, result) = measured(work);
         if self.shared.lock().assign(work).is_some() {
@@ -161,7 +161,7 @@ impl HashThreads {
         result.await.map_err(|died| HashError::Failed(died.to_string()))
     }
 
-    /// Gives work to a free thread, or puts it into the queue; `None`: it has a thread.
+    /// Assigns work to an idle thread (`None`), or puts it into the queue.
     fn enter(&self, requester: Requester, work: Work) -> Result<Option<Waiting>, HashError> {
         let mut state = self.shared.lock();
         let Some(work) = state.assign(work) else {
@@ -204,25 +204,26 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Waits for the turn, or tells why it does not come.
+    /// Waits for the turn, or returns why it does not come.
     async fn turn(mut self, patience: Duration) -> Result<(), &'static str> {
         match tokio::time::timeout(patience, &mut self.turn).await {
             Ok(turn) => turn.map_err(|_lost| "displaced"),
-            // Unless it came this very moment: who is out of the queue without leaving it has a thread.
+            // Unless the turn came at this very moment: a request that has left the queue by itself has been given a
+            // thread.
             Err(_elapsed) if self.place.leave() => Err("timeout"),
             Err(_elapsed) => (&mut self.turn).await.map_err(|_lost| "displaced"),
         }
     }
 }
 
-/// A place in the queue, given up when dropped: a client that hangs up does not keep it.
+/// A place in the queue. It is given up when dropped, so that a client that disconnects does not occupy it.
 struct Place {
     shared: Arc<Shared>,
     ticket: Ticket,
 }
 
 impl Place {
-    /// Gives the place up; tells whether it was still there.
+    /// Gives the place up. Returns whether the request still had it.
     fn leave(&self) -> bool {
         let left = self.shared.lock().waiting.remove(self.ticket);
         left.is_some()
@@ -235,7 +236,7 @@ impl Drop for Place {
     }
 }
 
-/// Wraps work so that it is measured, and its result told to the receiver.
+/// Wraps work so that its duration is counted and its result is sent to the receiver.
 fn measured<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Work, oneshot::Receiver<T>) {
     let (answer, result) = oneshot::channel();
     let work = Box::new(move || -> Box<dyn FnOnce() + Send> {
@@ -243,7 +244,7 @@ fn measured<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Wo
         let done = work();
         metrics::hashed(begun.elapsed());
         drop(busy);
-        // No one listens when the client hung up; the work is then lost, and nothing else.
+        // If the client has disconnected, the receiver is gone and the result is dropped.
         Box::new(move || drop(answer.send(done)))
     });
     (work, result)
@@ -252,9 +253,10 @@ fn measured<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Wo
 fn serve(shared: &Shared) {
     lower_priority();
     while let Some(work) = shared.next_work() {
-        // A panic in one hash must not cost a thread: its caller hears that the answer is lost.
+        // A panic in one hash must not end the thread. Its caller notices that the result never comes.
         let answer = catch_unwind(AssertUnwindSafe(work));
-        // The thread is free before the answer is told: the client that gets it may come again at once.
+        // The thread is free before the result is sent, since the client that gets it may send its next request at
+        // once.
         shared.pass_on();
         if let Ok(answer) = answer {
             answer();
@@ -262,10 +264,10 @@ fn serve(shared: &Shared) {
     }
 }
 
-/// Lets everything else go first. On Linux a "process" priority is a thread's own.
+/// Lets all other threads run first. On Linux a "process" priority applies to the calling thread only.
 fn lower_priority() {
     if let Err(error) = rustix::process::setpriority_process(None, 10) {
-        tracing::debug!(%error, "hashing threads keep normal priority");
+        tracing::debug!(%error, "hashing threads run with normal priority");
     }
 }
 
@@ -283,7 +285,7 @@ mod tests {
         Requester::stranger(Some(IpAddr::V4(Ipv4Addr::new(192, 0, network, 1))))
     }
 
-    /// One thread that works until it is told to stop, so that all others wait.
+    /// A single thread that is busy until it is released, so that all other work waits.
     struct Busy {
         threads: Arc<HashThreads>,
         release: mpsc::Sender<()>,
@@ -316,7 +318,7 @@ mod tests {
             self.threads.shared.lock().waiting.len()
         }
 
-        /// Lets so many requests of a network wait, each for its number.
+        /// Puts a number of requests of a network into the queue; each returns its index.
         async fn wait_in_line(&self, network: u8, number: usize) -> Vec<JoinHandle<Result<usize, HashError>>> {
             let before = self.waiting();
             let spawn = |number| {

@@ -1,11 +1,11 @@
-//! Password hashing: peppered bcrypt on threads of its own, behind a bounded and fair queue.
+//! Password hashing: peppered bcrypt on dedicated threads, behind a bounded and fair queue.
 //!
-//! Everything new is made in that one scheme. Hashes that came from other programs are checked here as well, on the same
-//! threads, until their owner's next login renews them.
+//! All new hashes use this one scheme. Hashes from other programs are checked here as well, on the same threads, until
+//! a new hash is made at their owner's next login.
 //!
-//! A hash takes a quarter of a second of a core by design, so it never runs where requests or queries are served:
-//! a flood of logins costs logins and nothing else. A few threads below normal priority do the work
-//! ([`HashThreads`]); the requests that wait for one take turns by network ([`fair_queue`](super::fair_queue)).
+//! By design, a hash takes a quarter of a second of a core. It therefore never runs on the threads that serve requests
+//! or queries, so that a flood of logins slows down logins only. A few threads with low priority do the work
+//! ([`HashThreads`]); the requests that wait for one are served in turn by network ([`fair_queue`](super::fair_queue)).
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::stored_password::{HashError, StoredPassword};
 use crate::domain::password::{Password, PasswordRejection, PasswordRules};
 use crate::domain::random::{self, Random};
 
-/// The scheme that new hashes are made with; stored beside each hash.
+/// The scheme of new hashes; stored with each hash.
 pub const SCHEME: &str = "bcrypt_hmac_sha384";
 
 /// Whether a password was right.
@@ -42,7 +42,7 @@ pub struct PasswordHasher {
     peppers: Arc<DerivedKeys<hmac::Key>>,
     cost: u32,
     random: Arc<dyn Random>,
-    /// What an unknown account's password is checked against.
+    /// The hash that passwords of unknown accounts are checked against.
     decoy: StoredPassword,
     threads: HashThreads,
 }
@@ -70,12 +70,12 @@ impl PasswordHasher {
         })
     }
 
-    /// Tells whether a request may have to wait, so that it matters who it comes from.
+    /// Returns whether a request may have to wait, and its source therefore matters.
     pub fn is_busy(&self) -> bool {
         self.threads.are_busy()
     }
 
-    /// Hashes a new password, unless a guesser who knows `own_words` would find it soon.
+    /// Hashes a new password, unless an attacker who knows `own_words` could guess it soon.
     ///
     /// # Errors
     ///
@@ -96,7 +96,8 @@ impl PasswordHasher {
         self.threads.run(requester, hash).await?
     }
 
-    /// Checks a password against a stored hash, or against a decoy where there is no account: the work is the same.
+    /// Checks a password against a stored hash, or against a decoy if there is no account, so that the work is the
+    /// same.
     ///
     /// # Errors
     ///
@@ -123,18 +124,18 @@ impl PasswordHasher {
         })
     }
 
-    /// Tells whether a hash is made as new ones are: by the same scheme, at the same cost, with the same pepper.
+    /// Returns whether a hash has the scheme, cost and pepper of new hashes.
     pub fn is_current(&self, stored: &StoredPassword) -> bool {
         let current = self.peppers.current().is_ok_and(|(key_id, _)| key_id == stored.key_id);
         current && stored.scheme == SCHEME && stored.hash.starts_with(&format!("$2b${:02}$", self.cost))
     }
 
-    /// Hashes a right password again, whatever the rules for new ones are. Does not wait: the work can be left for
-    /// another time.
+    /// Hashes a right password again, whatever the rules for new ones are. It does not wait for a thread, since the
+    /// next login can do this as well.
     ///
     /// # Errors
     ///
-    /// Returns [`HashError::Busy`] unless a thread is free.
+    /// Returns [`HashError::Busy`] unless a thread is idle.
     pub async fn renew(&self, password: Password) -> Result<StoredPassword, HashError> {
         let (peppers, cost) = (Arc::clone(&self.peppers), self.cost);
         let salt = random::bytes(self.random.as_ref());
@@ -160,10 +161,10 @@ fn make_hash(
     })
 }
 
-/// Makes what an unknown account's password is checked against: a hash of nothing, with the live cost and pepper, so that
-/// unknown and known accounts take the same time, also after a change of cost.
+/// Makes the hash that passwords of unknown accounts are checked against: a hash of no password, with the current cost
+/// and pepper, so that unknown and known accounts take the same time even after a change of cost.
 fn decoy(key_id: u8, cost: u32) -> StoredPassword {
-    // Salt and hash in bcrypt's base 64; checking computes as much for these as for any others.
+    // Salt and hash in bcrypt's base64. Checking them costs as much as checking any others.
     let hash = format!("$2b${cost:02}${}", ".".repeat(22 + 31));
     StoredPassword {
         scheme: SCHEME.to_owned(),
@@ -185,9 +186,9 @@ fn check_hash(
         .map_err(|error| HashError::Failed(error.to_string()))
 }
 
-/// Does the work that a bcrypt hash of a lower cost than today's saves, so that an account that has not signed in since is
-/// not told from an unknown one by its time: each cost is twice the work of the one before, so all from the hash's own
-/// up to today's together are what is missing.
+/// Does the work that a bcrypt hash with a lower cost saves, so that the response time does not distinguish an account
+/// that has not signed in since the cost was raised from an unknown one. Each cost is twice the work of the one before,
+/// so one hash at each cost from the hash's own up to the current one (exclusive) adds up to the difference.
 fn make_up_for_a_cheap_hash(hash: &str, cost: u32) {
     let Some(cheap) = foreign_hash::bcrypt_cost(hash) else {
         return;
@@ -197,8 +198,8 @@ fn make_up_for_a_cheap_hash(hash: &str, cost: u32) {
     }
 }
 
-/// bcrypt stops at a NUL and after 72 bytes; the base 64 of an HMAC has neither, so every byte of the password
-/// counts. The pepper makes a stolen table useless without the master key (NIST SP 800-63B-4 §3.1.1.2).
+/// bcrypt stops at a NUL and after 72 bytes. The base64 of an HMAC contains no NUL and is shorter, so every byte of the
+/// password counts. The pepper makes a stolen table useless without the master key (NIST SP 800-63B-4 §3.1.1.2).
 fn peppered(pepper: &hmac::Key, password: &Password) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(hmac::sign(pepper, password.expose().as_bytes())))
 }

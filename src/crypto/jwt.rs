@@ -1,12 +1,12 @@
-//! Access tokens as text: signed here, and read here only.
+//! Signing and parsing access tokens.
 //!
-//! A token is three parts in base64url (RFC 7515 §3.1). The library checks the signature; the header and the claims are
-//! judged by `domain::access_token`, since the library's own `decode` checks too little (`typ` never, `aud` and `iss` only
-//! when present) and reads the machine's clock. Every member is required and typed by the claims' structure, and a header
-//! with any member beyond `alg`, `typ` and `kid` is refused (RFC 8725 §3.1, §3.11; RFC 7515 §4.1.11).
+//! A token is three parts in base64url (RFC 7515 §3.1). The library checks the signature; `domain::access_token` checks
+//! the header and the claims, since the library's own `decode` checks too little (`typ` never, `aud` and `iss` only
+//! when present) and reads the machine's clock. The claims' struct requires every member with its type, and a header
+//! with any member besides `alg`, `typ` and `kid` is rejected (RFC 8725 §3.1, §3.11; RFC 7515 §4.1.11).
 //!
-//! What signs is the key itself, read once when it was loaded: the library's `encode` reads and checks the private key
-//! anew for every token, which costs as much as signing.
+//! Tokens are signed with a key that was parsed once, when it was loaded: the library's `encode` parses and checks the
+//! private key for every token, which costs as much as signing.
 
 use std::borrow::Borrow;
 
@@ -28,10 +28,6 @@ use crate::domain::signing_key::SigningAlgorithm;
 pub struct SignError;
 
 /// Signs claims.
-///
-/// # Errors
-///
-/// Fails only when the provider does.
 pub fn sign(key: &SigningKey, claims: &AccessTokenClaims) -> Result<String, SignError> {
     let header = AccessTokenHeader {
         alg: key.algorithm.as_str().to_owned(),
@@ -41,11 +37,7 @@ pub fn sign(key: &SigningKey, claims: &AccessTokenClaims) -> Result<String, Sign
     sign_as_is(key, &header, claims)
 }
 
-/// Signs a header and claims as they stand, however wrong: for the test vectors of `vestibule dev`.
-///
-/// # Errors
-///
-/// Fails only when the provider does.
+/// Signs a header and claims as they are, even invalid ones: for the test vectors of `vestibule dev`.
 pub fn sign_as_is(key: &SigningKey, header: &impl Serialize, claims: &impl Serialize) -> Result<String, SignError> {
     let mut token = signing_input(header, claims);
     let signature = key.sign(token.as_bytes()).ok_or(SignError)?;
@@ -54,8 +46,8 @@ pub fn sign_as_is(key: &SigningKey, header: &impl Serialize, claims: &impl Seria
     Ok(token)
 }
 
-/// "Signs" with HS256, the published key as secret: what a verifier that lets the token choose the algorithm accepts
-/// (RFC 8725 §2.1). For the test vectors of `vestibule dev`.
+/// "Signs" with HS256, with the published key as the secret. A verifier that lets the token choose the algorithm
+/// accepts this (RFC 8725 §2.1). For the test vectors of `vestibule dev`.
 pub fn sign_with_public_key(key: &SigningKey, header: &Value, claims: &Value) -> String {
     let message = signing_input(header, claims);
     let secret = serde_json::to_vec(&key.public).unwrap_or_default();
@@ -63,9 +55,9 @@ pub fn sign_with_public_key(key: &SigningKey, header: &Value, claims: &Value) ->
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 
-/// Writes what a signature covers (RFC 7515 §5.1).
+/// Returns the input of a signature (RFC 7515 §5.1).
 pub fn signing_input(header: &impl Serialize, claims: &impl Serialize) -> String {
-    // Our own structures and JSON values have nothing that JSON could not hold.
+    // Serializing these structs and JSON values cannot fail.
     let json = |part: Result<Vec<u8>, serde_json::Error>| part.unwrap_or_default();
     let mut text = String::with_capacity(1024);
     URL_SAFE_NO_PAD.encode_string(json(serde_json::to_vec(header)), &mut text);
@@ -74,10 +66,11 @@ pub fn signing_input(header: &impl Serialize, claims: &impl Serialize) -> String
     text
 }
 
-/// Returns the claims of a token whose header is ours and whose signature is right; time, issuer and audience are
-/// the caller's to judge.
+/// Returns the claims of a token with an acceptable header and a valid signature. The caller checks time, issuer and
+/// audience.
 ///
-/// `keys` are all keys that may still have signed something, looked up by `kid`, which is untrusted input.
+/// `keys` are all keys that may have signed a token that is still valid. They are looked up by `kid`, which is
+/// untrusted input.
 pub fn verify<K: Borrow<SigningKey>>(token: &str, keys: &[K]) -> Option<AccessTokenClaims> {
     if token.len() > MAX_LENGTH {
         return None;
@@ -105,8 +98,8 @@ pub fn verify<K: Borrow<SigningKey>>(token: &str, keys: &[K]) -> Option<AccessTo
     if checked.ok()? { decoded(claims) } else { None }
 }
 
-/// Reads one part. Its base64url is strict (no padding, no other letters, no left-over bits), so that each token has one
-/// spelling (RFC 7515 §3.1).
+/// Decodes one part. Its base64url is strict (no padding, no other characters, no left-over bits), so that each token
+/// has exactly one spelling (RFC 7515 §3.1).
 fn decoded<T: DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }

@@ -1,9 +1,10 @@
-//! Master keys, and the keys derived from them for one purpose each.
+//! Master keys, and the keys derived from them, each for one purpose.
 //!
-//! An operator keeps one secret; HKDF (RFC 5869) makes of it an independent key for every use, so that no two
-//! uses can be played against each other. Several master keys may be known: the first makes everything new, the
-//! others only open what they made. What cannot be made anew under another master key is still checked when its master key
-//! was dropped: [`super::retired_keys`] keeps the derived keys of those purposes.
+//! Operators need to store one secret. HKDF (RFC 5869) derives an independent key for every purpose from it, so that
+//! one use cannot be exploited to attack another. Several master keys may be known: the first one is used for
+//! everything new, the others only for what was made with them. Some values cannot be made again under another master
+//! key and must still be checked after theirs was removed: [`super::retired_keys`] stores the derived keys of those
+//! purposes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,13 +15,13 @@ use zeroize::Zeroizing;
 
 use super::retired_keys::{Purpose, RetiredKeys};
 
-/// Bytes of a master key.
+/// The length of a master key in bytes.
 pub const MASTER_KEY_LENGTH: usize = 32;
 
-/// A master key with the number that marks what was made with it.
+/// A master key, with the number that marks everything made with it.
 #[derive(Clone)]
 pub struct MasterKey {
-    /// 1 to 255, unique among the keys known.
+    /// 1 to 255, unique among the known keys.
     pub id: u8,
     /// The secret.
     pub bytes: Zeroizing<[u8; MASTER_KEY_LENGTH]>,
@@ -36,43 +37,43 @@ impl fmt::Debug for MasterKey {
 pub struct DerivedKeys<K> {
     current: u8,
     keys: BTreeMap<u8, K>,
-    /// Those of master keys that were dropped, once they are loaded.
+    /// Those of removed master keys, once they are loaded.
     retired: Arc<OnceLock<BTreeMap<u8, K>>>,
 }
 
 impl<K> DerivedKeys<K> {
-    /// Returns the key that makes new things, with its id.
+    /// Returns the key for new values, with its id.
     ///
     /// # Errors
     ///
-    /// Returns [`UnknownKey`] never in practice: a keyring always holds its current key.
+    /// Never in practice: a keyring always contains its current key.
     pub fn current(&self) -> Result<(u8, &K), UnknownKey> {
         self.get(self.current).map(|key| (self.current, key))
     }
 
-    /// Returns the id of the key that makes new things.
+    /// Returns the id of the key for new values.
     pub fn current_id(&self) -> u8 {
         self.current
     }
 
-    /// Returns the key that made something, by the id marked on it.
+    /// Returns the key that a value was made with, by the id that it is marked with.
     ///
     /// # Errors
     ///
-    /// Returns [`UnknownKey`] when no such master key was given.
+    /// Returns [`UnknownKey`] if no such master key was given.
     pub fn get(&self, id: u8) -> Result<&K, UnknownKey> {
         let retired = || self.retired.get().and_then(|keys| keys.get(&id));
         self.keys.get(&id).or_else(retired).ok_or(UnknownKey(id))
     }
 
-    /// Returns all keys known.
+    /// Returns all known keys.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &K)> {
         let retired = self.retired.get().into_iter().flatten();
         self.keys.iter().chain(retired).map(|(id, key)| (*id, key))
     }
 }
 
-/// Something was made with a master key that is not among those given.
+/// A value was made with a master key that was not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the master key with id {0} is not among those given")]
 pub struct UnknownKey(pub u8);
@@ -97,13 +98,13 @@ impl Keyring {
         }
     }
 
-    /// Returns what outlives these master keys, to be kept and to be added to.
+    /// Returns the keys that must be stored so that they outlive these master keys; removed ones are added to it.
     pub fn retired_keys(&self) -> RetiredKeys {
         self.retired_keys.clone()
     }
 
-    /// Returns what tells the current master key from others without giving it away: its id, and 32 bits of an HMAC. An
-    /// id alone does not tell two keys apart that were given the same one.
+    /// Returns a label that identifies the current master key without revealing it: its id, and 32 bits of an HMAC. The
+    /// id alone does not distinguish two keys that were given the same one.
     pub fn label(&self) -> String {
         let keys = self.hmac_sha256("key label");
         let tag = keys.current().map(|(_, key)| hmac::sign(key, b"label"));
@@ -117,7 +118,7 @@ impl Keyring {
         })
     }
 
-    /// Derives the keys of what cannot be made anew under another master key.
+    /// Derives the keys for values that cannot be made again under another master key.
     pub fn one_way(&self, purpose: Purpose) -> DerivedKeys<hmac::Key> {
         let derived = match purpose.algorithm() {
             algorithm if algorithm == hmac::HMAC_SHA384 => self.hmac_sha384(purpose.name()),
@@ -154,7 +155,7 @@ impl Keyring {
             .chain(&self.older)
             .filter_map(|master| {
                 let key = extract(master);
-                // Expanding fails only beyond 255 hash lengths; our keys have one or two.
+                // Expanding fails only beyond 255 hash lengths; these keys have one or two.
                 let derived = key.expand(&[purpose.as_bytes()], kind).ok().map(&make);
                 derived.map(|derived| (master.id, derived))
             })
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(label(2, 7), label(2, 7));
         assert_ne!(label(2, 7), label(2, 8));
         assert_ne!(label(2, 7).split_once(':').unwrap().1, "07070707");
-        // PostgreSQL cuts names of connections after 63 bytes.
+        // PostgreSQL truncates connection names after 63 bytes.
         assert_eq!(label(1, 0).len(), 10);
     }
 

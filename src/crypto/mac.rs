@@ -1,7 +1,6 @@
-//! The proof in opaque tokens: HMAC-SHA-256 over the kind and everything the token says.
+//! The MAC of opaque tokens: HMAC-SHA-256 over the kind and all content of the token.
 //!
-//! Only this module turns a text into a [`TokenBody`] that can be believed, and only for the kind that the
-//! caller asks for.
+//! Only this module turns a text into a trustworthy [`TokenBody`], and only for the kind that the caller expects.
 
 use aws_lc_rs::hmac;
 use secrecy::SecretString;
@@ -25,7 +24,7 @@ impl TokenMac {
         }
     }
 
-    /// Makes the token of a user's row; the same row and counter always make the same token.
+    /// Makes the token for a user's row. The same row and counter always give the same token.
     ///
     /// # Errors
     ///
@@ -50,7 +49,7 @@ impl TokenMac {
         Ok(body.encode(kind, &mac))
     }
 
-    /// Returns what a token of the given kind says, if its proof is right; compared in constant time.
+    /// Returns the content of a token of the given kind, if its MAC is valid. Compares in constant time.
     pub fn open(&self, kind: TokenKind, token: &str) -> Option<TokenBody> {
         let (body, mac) = TokenBody::decode(kind, token)?;
         let key = self.keys.get(body.key_id).ok()?;

@@ -1,6 +1,7 @@
-//! All key material, and everything slow: sealing, proving, hashing, signing.
+//! All key material, and everything slow: sealing, MACs, hashing, signing.
 //!
-//! One provider (aws-lc) does all of it; nothing here is a primitive of our own. Keys never leave this layer.
+//! One provider (aws-lc) supplies the primitives, except for those of password hashes that it lacks (bcrypt, Argon2,
+//! scrypt, MD5); none is implemented here. Keys never leave this layer.
 
 pub mod checked_tokens;
 pub mod code_hash;

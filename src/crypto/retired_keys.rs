@@ -1,9 +1,9 @@
-//! What outlives a master key: the derived keys of hashes and proofs that cannot be made anew.
+//! Derived keys that outlive their master key, for hashes and MACs that cannot be made again.
 //!
-//! What is sealed is opened and sealed again under the newest master key. A password's hash, a recovery code's or a token in
-//! somebody's hands is not: only its owner has what went into it. So that a master key can be dropped all the same, the keys
-//! derived from it for these purposes are kept, sealed under the newest one. They say nothing of the master key they came
-//! from (HKDF, RFC 5869 §5), and make nothing new.
+//! A sealed value can be opened and sealed again with the newest master key. The hash of a password or a recovery code,
+//! or a token that a client has stored, cannot: only its owner has the input. So that a master key can be removed
+//! anyway, the keys derived from it for these purposes are stored, sealed with the newest one. They reveal nothing
+//! about their master key (HKDF, RFC 5869 §5), and nothing new is made with them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -12,16 +12,16 @@ use aws_lc_rs::{hkdf, hmac};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// What keys are derived for whose work cannot be done again.
+/// A purpose whose results cannot be made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
-    /// In every password's hash.
+    /// The pepper in password hashes.
     PasswordPepper,
-    /// The proof in tokens that clients hold.
+    /// The MAC in tokens that clients have.
     OpaqueToken,
     /// Hashes of recovery codes.
     RecoveryCode,
-    /// Hashes of codes that were sent.
+    /// Hashes of sent codes.
     SentCode,
     /// Hashes of service clients' secrets.
     ClientSecret,
@@ -37,7 +37,7 @@ impl Purpose {
         Self::ClientSecret,
     ];
 
-    /// Returns the name that the key is derived for, and that is stored.
+    /// Returns the name that is used to derive the key, and is stored.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PasswordPepper => "password-pepper",
@@ -48,12 +48,12 @@ impl Purpose {
         }
     }
 
-    /// Reads a stored name.
+    /// Parses a stored name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.name() == name)
     }
 
-    /// Returns what its keys are used with.
+    /// Returns the algorithm of its keys.
     pub(super) fn algorithm(self) -> hmac::Algorithm {
         match self {
             Self::PasswordPepper => hmac::HMAC_SHA384,
@@ -66,25 +66,25 @@ impl Purpose {
     }
 }
 
-/// A derived key, on its way to or from the table.
+/// A derived key, in its form for storage.
 #[derive(Clone)]
 pub struct RetiredKey {
     /// The master key that it was derived from.
     pub master_key_id: u8,
-    /// What for.
+    /// What it is for.
     pub purpose: Purpose,
     /// The key.
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
-/// What was kept does not fit the master keys that were given.
+/// The stored keys contradict the master keys that were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the id {0} belongs to another master key, which was dropped; give the new one an id that was never used")]
 pub struct IdTaken(u8);
 
 type Slot = Arc<OnceLock<BTreeMap<u8, hmac::Key>>>;
 
-/// The keys to keep of the master keys at hand, and the place for those of master keys that are gone.
+/// The derived keys of the given master keys, and the slots for those of removed ones.
 #[derive(Clone)]
 pub struct RetiredKeys {
     own: Arc<Vec<RetiredKey>>,
@@ -97,7 +97,7 @@ impl std::fmt::Debug for RetiredKeys {
     }
 }
 
-/// How many bytes to expand to.
+/// The number of bytes to derive.
 #[derive(Clone, Copy)]
 struct Length(usize);
 
@@ -108,7 +108,7 @@ impl hkdf::KeyType for Length {
 }
 
 impl RetiredKeys {
-    /// Derives what is to be kept.
+    /// Derives the keys to be stored.
     pub(super) fn of(masters: impl Iterator<Item = (u8, hkdf::Prk)>) -> Self {
         let mut own = Vec::new();
         for (master_key_id, key) in masters {
@@ -116,7 +116,7 @@ impl RetiredKeys {
                 let mut bytes = Zeroizing::new(vec![0; purpose.key_length()]);
                 let info = [purpose.name().as_bytes()];
                 let expanded = key.expand(&info, Length(bytes.len()));
-                // Expanding fails only beyond 255 hash lengths; our keys have one or two.
+                // Expanding fails only beyond 255 hash lengths; these keys have one or two.
                 if expanded.and_then(|okm| okm.fill(&mut bytes)).is_ok() {
                     own.push(RetiredKey {
                         master_key_id,
@@ -136,16 +136,16 @@ impl RetiredKeys {
         self.slots.get(&purpose).cloned().unwrap_or_default()
     }
 
-    /// Returns the keys of all master keys at hand.
+    /// Returns the keys of all given master keys.
     pub fn own(&self) -> &[RetiredKey] {
         &self.own
     }
 
-    /// Adds what was kept of master keys that are gone. Only the first call counts.
+    /// Adds the stored keys of removed master keys. Only the first call has an effect.
     ///
     /// # Errors
     ///
-    /// Returns [`IdTaken`] when a master key at hand bears the id of another one.
+    /// Returns [`IdTaken`] if a given master key has the id of another one.
     pub fn take(&self, kept: &[RetiredKey]) -> Result<(), IdTaken> {
         for own in self.own.iter() {
             let same = |other: &&RetiredKey| (other.master_key_id, other.purpose) == (own.master_key_id, own.purpose);

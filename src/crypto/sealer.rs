@@ -1,8 +1,8 @@
-//! Secrets at rest: AES-256-GCM, each value bound to the place where it lies.
+//! Secrets at rest: AES-256-GCM, each value bound to the place where it is stored.
 //!
 //! A sealed value is key id (1 byte) ‖ nonce (12) ‖ ciphertext ‖ tag (16). Table, column, row and owner are associated
-//! data: a value copied to another row or column does not open, nor a row that was given to another user. Whoever can
-//! write to the database still cannot give an account a secret that they know.
+//! data: a value that was copied to another row or column does not open, and neither does one in a row that was given
+//! to another user. An attacker with write access to the database still cannot give an account a secret that they know.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use crate::domain::random::{self, Random};
 pub struct SealedAt {
     /// `table.column`.
     column: &'static str,
-    /// The row's primary key, and its owner where it has one; no two rows of a column have the same.
+    /// The row's primary key, and its owner if it has one. Unique within a column.
     row: Vec<u8>,
 }
 
 impl SealedAt {
-    /// Names a TOTP secret's place.
+    /// The place of a TOTP secret.
     pub fn totp_secret(id: TotpFactorId, owner: UserId) -> Self {
         Self {
             column: "totp_factors.sealed_secret",
@@ -32,7 +32,7 @@ impl SealedAt {
         }
     }
 
-    /// Names a phone number's place.
+    /// The place of a phone number.
     pub fn phone_number(id: SentCodeFactorId, owner: UserId) -> Self {
         Self {
             column: "out_of_band_factors.sealed_phone_number",
@@ -40,7 +40,7 @@ impl SealedAt {
         }
     }
 
-    /// Names a message's place.
+    /// The place of a message.
     pub fn message(id: MessageId) -> Self {
         Self {
             column: "outbox.sealed_message",
@@ -48,7 +48,7 @@ impl SealedAt {
         }
     }
 
-    /// Names a signing key's place.
+    /// The place of a signing key.
     pub fn signing_key(kid: &str) -> Self {
         Self {
             column: "signing_keys.sealed_private_key",
@@ -56,7 +56,7 @@ impl SealedAt {
         }
     }
 
-    /// Names an inherited key's place.
+    /// The place of a retired key.
     pub fn retired_key(master_key_id: u8, purpose: Purpose) -> Self {
         Self {
             column: "inherited_keys.sealed_key",
@@ -80,7 +80,7 @@ pub enum SealError {
     NotOpened(&'static str),
 }
 
-/// Seals and opens.
+/// Seals and opens values.
 pub struct Sealer {
     keys: DerivedKeys<LessSafeKey>,
     random: Arc<dyn Random>,
@@ -96,10 +96,6 @@ impl Sealer {
     }
 
     /// Seals a secret for its place.
-    ///
-    /// # Errors
-    ///
-    /// Fails only when the provider does.
     pub fn seal(&self, at: &SealedAt, secret: &[u8]) -> Result<Vec<u8>, SealError> {
         let (id, key) = self.keys.current()?;
         // 96 random bits never repeat in the lifetime of a key: NIST SP 800-38D §8.3 allows 2^32 uses.
@@ -115,11 +111,11 @@ impl Sealer {
         self.keys.current_id()
     }
 
-    /// Opens a value in its place.
+    /// Opens the value of a place.
     ///
     /// # Errors
     ///
-    /// Returns [`SealError`] when the value is not what was sealed there.
+    /// Returns [`SealError`] if the value was not sealed for this place.
     pub fn open(&self, at: &SealedAt, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let damaged = || SealError::NotOpened(at.column);
         let (id, rest) = sealed.split_first().ok_or_else(damaged)?;

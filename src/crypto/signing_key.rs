@@ -1,4 +1,4 @@
-//! Private signing keys: made here, kept here, shown to nobody.
+//! Private signing keys. They are generated here and never leave this module unsealed.
 
 use std::fmt;
 
@@ -11,22 +11,22 @@ use zeroize::Zeroizing;
 
 use crate::domain::signing_key::{PublicJwk, PublicKey, SigningAlgorithm};
 
-/// A key pair could not be made or read.
+/// A key pair could not be generated or parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a signing key for {0} could not be made or read")]
 pub struct SigningKeyError(pub &'static str);
 
-/// A private key, ready to sign, with its public part, ready to check.
+/// A private key, ready to sign, with its public part, ready to verify.
 pub struct SigningKey {
-    /// What the world sees.
+    /// The public part.
     pub public: PublicJwk,
-    /// The one algorithm it is for.
+    /// The only algorithm it is used with.
     pub algorithm: SigningAlgorithm,
     pair: Pair,
     pub(super) decoding: DecodingKey,
 }
 
-/// A private key as the provider holds it, who checks it once, when it is read, and wipes it when it goes.
+/// A private key of the provider, which checks it once, when it is parsed, and wipes its memory when it is dropped.
 enum Pair {
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
@@ -40,11 +40,8 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a private key in PKCS #8 (RFC 5958), to be sealed. RSA keys have 3072 bits (NIST SP 800-57: 128-bit strength).
-    ///
-    /// # Errors
-    ///
-    /// Fails only when the provider does.
+    /// Generates a private key in PKCS #8 (RFC 5958), to be sealed. RSA keys have 3072 bits (NIST SP 800-57: 128-bit
+    /// strength).
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
         let failed = |_| SigningKeyError(algorithm.as_str());
         let random = SystemRandom::new();
@@ -65,11 +62,11 @@ impl SigningKey {
         Ok(Zeroizing::new(pkcs8))
     }
 
-    /// Reads a private key that was unsealed.
+    /// Parses an unsealed private key.
     ///
     /// # Errors
     ///
-    /// Fails when the bytes are not a PKCS #8 key of that algorithm.
+    /// Fails if the bytes are not a PKCS #8 key for that algorithm.
     pub fn from_pkcs8(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, SigningKeyError> {
         let failed = |_| SigningKeyError(algorithm.as_str());
         let (public, pair, decoding) = match algorithm {
@@ -112,7 +109,7 @@ impl SigningKey {
             decoding,
         })
     }
-    /// Signs a message under the key's algorithm; a signature has the form of RFC 7518 §3. `None` only when the provider
+    /// Signs a message with the key's algorithm. The signature has the form of RFC 7518 §3. `None` only if the provider
     /// fails.
     pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();

@@ -1,8 +1,8 @@
-//! Signatures on what is sent to webhooks, as Standard Webhooks wants them.
+//! Signatures of webhook requests, according to Standard Webhooks.
 //!
-//! The receiver computes the same over id, time and body, so nobody else can ask it to send messages, and what was sent
-//! once cannot be sent again later or with another body. While a secret is replaced each request is signed with the old and
-//! with the new one, so that a receiver that knows either takes it.
+//! The receiver computes the same MAC over id, time and body. An attacker therefore cannot make it send messages, and a
+//! request cannot be replayed later or with another body. While a secret is being replaced, each request is signed with
+//! the old and the new one, so that a receiver that knows either accepts it.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -11,9 +11,9 @@ use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose};
 use zeroize::Zeroizing;
 
-/// How secrets are told apart from other texts.
+/// The prefix that identifies secrets.
 const PREFIX: &str = "whsec_";
-/// Fewest and most bytes of a secret.
+/// The shortest and the longest secret in bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 /// Standard base64, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -28,11 +28,11 @@ pub struct WebhookSigner {
 }
 
 impl WebhookSigner {
-    /// Reads secrets, separated by commas: each `whsec_` and 24 to 64 bytes in base64.
+    /// Parses secrets, separated by commas: each is `whsec_` and 24 to 64 bytes in base64.
     ///
     /// # Errors
     ///
-    /// Says what is wanted, without the secrets.
+    /// Returns the required format, without the secrets.
     pub fn parse(secrets: &str) -> Result<Self, String> {
         let keys: Option<Vec<hmac::Key>> = secrets.split(',').map(str::trim).map(key).collect();
         let wanted =
@@ -42,7 +42,7 @@ impl WebhookSigner {
         })
     }
 
-    /// Returns the value of the header `webhook-signature`: one signature a secret. `timestamp` is in seconds.
+    /// Returns the value of the header `webhook-signature`: one signature per secret. `timestamp` is in seconds.
     pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
         let signed = format!("{id}.{timestamp}.{body}");
         let signature = |key| format!("v1,{}", STANDARD.encode(hmac::sign(key, signed.as_bytes())));
@@ -51,7 +51,7 @@ impl WebhookSigner {
     }
 }
 
-/// Reads one secret, if it is one.
+/// Parses one secret.
 fn key(secret: &str) -> Option<hmac::Key> {
     let encoded = secret.strip_prefix(PREFIX)?;
     let bytes = Zeroizing::new(BASE64.decode(encoded).ok()?);
@@ -70,7 +70,7 @@ impl std::fmt::Debug for WebhookSigner {
 mod tests {
     use super::*;
 
-    /// The example of the specification's own libraries.
+    /// The example from the specification's own libraries.
     #[test]
     fn the_published_example_is_signed_as_published() {
         let signer = WebhookSigner::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();

@@ -1,8 +1,7 @@
-//! Who the server runs as: the current user, or an unprivileged account under root.
+//! The account that the server runs as: the current user or, under root, an unprivileged account.
 //!
-//! `PostgreSQL` refuses to run as root. The invariant: every server program is
-//! made by [`Account::command`], so none ever runs as root, with root's groups
-//! or with the program's environment, which may hold secrets.
+//! `PostgreSQL` refuses to run as root. Invariant: every server program is started through [`Account::command`], so
+//! none ever runs as root, with root's groups or with this program's environment, which may contain secrets.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,10 +16,10 @@ use rustix::process::{getegid, geteuid};
 
 use super::error::{EmbeddedPostgresError, file_error};
 
-/// The accounts that root runs the server as, the better one first.
+/// The accounts that root can run the server as, in order of preference.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
-/// The search path where there is none.
+/// The search path if none is set.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The variables a server program may need to find its shared libraries.
@@ -31,17 +30,16 @@ const LIBRARY_PATHS: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 pub(super) struct Account {
     uid: u32,
     gid: u32,
-    /// Whether the program is root and has to change to this account.
+    /// Whether the program is root and must switch to this account.
     switches: bool,
 }
 
 impl Account {
-    /// Chooses the current user or, under root, the cluster's owner or a new owner.
+    /// Chooses the current user or, under root, the cluster's owner or the owner of a new cluster.
     ///
     /// # Errors
     ///
-    /// When the program is root and the cluster belongs to root, or there is no
-    /// account to give it to.
+    /// When the program is root and the cluster belongs to root, or there is no account to use.
     pub(super) fn choose(cluster: &Path) -> Result<Self, EmbeddedPostgresError> {
         let current = Self {
             uid: geteuid().as_raw(),
@@ -71,7 +69,7 @@ impl Account {
         }
     }
 
-    /// Returns the user id that the server's files and processes have.
+    /// Returns the user id of the server's files and processes.
     pub(super) fn uid(&self) -> u32 {
         self.uid
     }
@@ -81,11 +79,10 @@ impl Account {
         self.switches
     }
 
-    /// Prepares a program to run as this account, in a directory it can enter.
+    /// Prepares a program to run as this account, in a directory that it can enter.
     ///
-    /// The program gets no standard input, and an environment of its own: the
-    /// program's may hold secrets, and `PG…` variables would change what the
-    /// server does.
+    /// The program gets no standard input and a clean environment: this program's environment may contain secrets, and
+    /// `PG…` variables would change what the server does.
     pub(super) fn command(&self, program: &Path, directory: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -100,11 +97,9 @@ impl Account {
             }
         }
         if self.switches {
-            // Between fork and exec the standard library then calls setgid,
-            // setgroups(0, NULL) and setuid, in this order: with `uid` set and
-            // no `groups` (which is not stable), it drops all supplementary
-            // groups itself, and forgives only the lack of the right to do so.
-            // It changes the directory after that, as the new account.
+            // Between fork and exec, the standard library then calls setgid, setgroups(0, NULL) and setuid, in this
+            // order: with `uid` set and no `groups` (which is not stable), it drops all supplementary groups itself,
+            // and ignores only the lack of the right to do so. It changes the directory after that, as the new account.
             command.uid(self.uid).gid(self.gid);
         }
         command
@@ -124,12 +119,12 @@ impl Account {
 
     /// Returns whether this account can reach a directory and enter it.
     ///
-    /// This is tried rather than worked out from modes and owners, so that
-    /// access lists and security modules have their say.
+    /// This is tried out rather than computed from modes and owners, so that access control lists and security modules
+    /// are taken into account.
     ///
     /// # Errors
     ///
-    /// When the trial cannot be made.
+    /// When the attempt cannot be made.
     pub(super) fn can_enter(&self, directory: &Path) -> Result<bool, EmbeddedPostgresError> {
         if !self.switches {
             return Ok(true);
@@ -153,7 +148,7 @@ fn search_path() -> OsString {
         .unwrap_or_else(|| DEFAULT_PATH.into())
 }
 
-/// Asks `id`, which knows every source of accounts that the system is set up with.
+/// Asks `id`, which uses every account database that the system is configured with.
 fn look_up(name: &str) -> Option<Account> {
     let uid = ask_id("-u", name).ok()??;
     let gid = ask_id("-g", name).ok()??;

@@ -1,8 +1,7 @@
 //! Finding the installed server programs.
 //!
-//! The invariant: a [`Programs`] names one directory that holds both `initdb`
-//! and `postgres`, both of the same supported version, and the account that
-//! runs the server can run them.
+//! Invariant: a [`Programs`] names one directory that contains both `initdb` and `postgres` of the same supported
+//! version, and the account that runs the server can execute them.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,13 +12,12 @@ use std::path::{Path, PathBuf};
 use super::account::Account;
 use super::error::EmbeddedPostgresError;
 
-/// The oldest major version that works.
+/// The oldest supported major version.
 const OLDEST_SUPPORTED: u32 = 14;
 
-/// Where packages put the programs when they are not on the search path.
+/// Where packages install the programs if they are not on the search path.
 ///
-/// Each is a directory, what the names of its interesting entries begin with,
-/// and the directory inside such an entry.
+/// Each entry is a directory, the prefix of the relevant names in it, and the directory inside such a match.
 const USUAL_PLACES: [(&str, &str, &str); 11] = [
     ("/usr/lib/postgresql", "", "bin"),         // Debian, Ubuntu
     ("/usr", "pgsql-", "bin"),                  // postgresql.org's RPMs
@@ -42,14 +40,13 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// Finds the first of some directories with programs of a fitting version.
+    /// Finds the first directory with programs of a suitable version.
     ///
     /// `needed` is the major version of an existing cluster, and the cluster.
     ///
     /// # Errors
     ///
-    /// When no directory holds the programs, or none of a fitting version; the
-    /// message names the versions there are.
+    /// When no directory contains the programs, or none in a suitable version; the message lists the versions found.
     pub(super) fn find(
         places: Vec<PathBuf>,
         account: &Account,
@@ -72,7 +69,7 @@ impl Programs {
         Err(not_found(&mut found, needed))
     }
 
-    /// Returns the path of the program that makes clusters.
+    /// Returns the path of the program that creates clusters.
     pub(super) fn initdb(&self) -> PathBuf {
         self.directory.join("initdb")
     }
@@ -88,7 +85,7 @@ impl Programs {
     }
 }
 
-/// Lists the directories to look into: those of a search path, then the usual ones.
+/// Lists the directories to search: those of the search path, then the usual ones.
 pub(super) fn places(search_path: Option<&OsStr>) -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> = search_path
         .into_iter()
@@ -108,7 +105,7 @@ pub(super) fn places(search_path: Option<&OsStr>) -> Vec<PathBuf> {
     unique
 }
 
-/// A program on the search path is often a link into its version's directory.
+/// A program on the search path is often a link into the directory of its version.
 fn real_directory(program: &Path) -> Option<PathBuf> {
     let program = fs::canonicalize(program).ok()?;
     program.parent().map(Path::to_path_buf)
@@ -133,7 +130,7 @@ fn versions_below(parent: &Path, prefix: &str, inner: &str) -> Vec<PathBuf> {
     versions.into_iter().map(|(_, path)| path).collect()
 }
 
-/// Returns the major version of the programs in a directory, if both are there and run.
+/// Returns the major version of the programs in a directory, if both exist and run.
 fn version_in(directory: &Path, account: &Account) -> Option<u32> {
     let initdb = directory.join("initdb");
     let postgres = directory.join("postgres");
@@ -143,13 +140,13 @@ fn version_in(directory: &Path, account: &Account) -> Option<u32> {
     match version_of(&postgres, directory, account) {
         Ok(version) => version,
         Err(error) => {
-            tracing::debug!(program = %postgres.display(), %error, "passed over: it does not run");
+            tracing::debug!(program = %postgres.display(), %error, "skipped: it does not run");
             None
         }
     }
 }
 
-/// Understands output such as `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`.
+/// Parses output such as `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`.
 fn version_of(postgres: &Path, directory: &Path, account: &Account) -> io::Result<Option<u32>> {
     let output = account.command(postgres, directory).arg("--version").output()?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -192,7 +189,7 @@ mod tests {
         Account::choose(Path::new("/nonexistent")).unwrap()
     }
 
-    /// Makes programs that only know their version, where any account can run them.
+    /// Creates programs that only print their version, in a place where any account can run them.
     fn install(root: &Path, name: &str, version: &str) -> PathBuf {
         let directory = root.join(name);
         fs::create_dir_all(&directory).unwrap();

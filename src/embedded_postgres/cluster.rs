@@ -1,8 +1,7 @@
-//! Making the cluster, once, and telling the version of one that is there.
+//! Creating the cluster once, and reading the version of an existing one.
 //!
-//! The invariant: under its final name a cluster is whole, with the program's
-//! database in it. It is made under a passing name next to that and renamed when
-//! done, so a start that is interrupted leaves only something to remove.
+//! Invariant: a cluster under its final name is complete and contains the program's database. It is created under a
+//! temporary name next to that and then renamed, so an interrupted start only leaves something to delete.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
@@ -23,14 +22,14 @@ use super::error::{EmbeddedPostgresError, file_error};
 use super::layout::{Home, sync_directory};
 use super::log::last_lines;
 
-/// How the passing name of an unfinished cluster begins.
+/// The prefix of an unfinished cluster's temporary name.
 const UNFINISHED: &str = "postgres.new-";
 
-/// How often removing an unfinished cluster is tried, and the pause between.
+/// How often deleting an unfinished cluster is tried, and the pause between.
 const REMOVAL_ATTEMPTS: u32 = 20;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
 
-/// Returns the major version that made a cluster, or `None` if there is none yet.
+/// Returns the major version that created a cluster, or `None` if there is no cluster yet.
 ///
 /// # Errors
 ///
@@ -55,13 +54,13 @@ pub(super) fn version(cluster: &Path) -> Result<Option<u32>, EmbeddedPostgresErr
     }
 }
 
-/// Makes the cluster and the program's database in it.
+/// Creates the cluster with the program's database in it.
 ///
-/// `durable` says whether it has to survive a power failure.
+/// `durable` says whether it must survive a power failure.
 ///
 /// # Errors
 ///
-/// When a server program fails, or the file system does.
+/// When a server program or a file operation fails.
 pub(super) fn create(
     home: &Home,
     programs: &Programs,
@@ -81,7 +80,7 @@ pub(super) fn create(
         .and_then(|()| create_database(&unfinished, programs, account, durable))
         .and_then(|()| fs::rename(&unfinished, home.cluster()).map_err(file_error("rename", &unfinished)));
     if let Err(error) = made {
-        // The reason matters more than what is left, which the next start removes.
+        // The first error matters more than leftover files, which the next start deletes.
         let _ = fs::remove_dir_all(&unfinished);
         return Err(error);
     }
@@ -95,7 +94,7 @@ pub(super) fn create(
     Ok(())
 }
 
-/// Returns whether nothing, or only an empty directory, is at a path.
+/// Returns whether a path does not exist or is an empty directory.
 fn is_vacant(path: &Path) -> Result<bool, EmbeddedPostgresError> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_none()),
@@ -104,8 +103,7 @@ fn is_vacant(path: &Path) -> Result<bool, EmbeddedPostgresError> {
     }
 }
 
-/// Every attempt has a name of its own, since the `initdb` of an attempt that
-/// was killed may be still at work.
+/// Every attempt uses a different name, since the `initdb` of an attempt that was killed may still be running.
 fn unfinished_name(home: &Path) -> PathBuf {
     let nanoseconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -125,7 +123,7 @@ fn remove_unfinished(home: &Path) -> Result<(), EmbeddedPostgresError> {
     Ok(())
 }
 
-/// Removes a tree to which an orphaned `initdb` may still add files for a moment.
+/// Deletes a tree to which an orphaned `initdb` may still add files for a moment.
 fn remove_tree(path: &Path) -> io::Result<()> {
     let mut result = fs::remove_dir_all(path);
     for _ in 1..REMOVAL_ATTEMPTS {
@@ -151,10 +149,10 @@ fn run_initdb(
     command
         .args([OsStr::new("-D"), directory.as_os_str()])
         .args(["-U", NAME])
-        // The C locale sorts by code point, the same on every system and for
-        // ever; others change with the C library and then break indexes.
+        // The C locale sorts by code point, identically on every system and for ever; the order of others changes with
+        // the C library, which corrupts indexes.
         .args(["--encoding=UTF8", "--locale=C"])
-        // The closed socket directory guards access; TCP stays shut whatever happens.
+        // The closed socket directory controls access; TCP is rejected in any case.
         .args(["--auth-local=trust", "--auth-host=reject"])
         .args(["--data-checksums", "--no-instructions"]);
     if !durable {
@@ -163,8 +161,7 @@ fn run_initdb(
     run(command, &program, directory, "")
 }
 
-/// Creates the program's database with a server of one session, without `psql`,
-/// which may not be installed.
+/// Creates the program's database with a single-user server, since `psql` may not be installed.
 fn create_database(
     directory: &Path,
     programs: &Programs,
@@ -175,7 +172,7 @@ fn create_database(
     let mut command = account.command(&program, directory);
     command
         .args([OsStr::new("--single"), OsStr::new("-D"), directory.as_os_str()])
-        // Or else the statement could fail and the program end well.
+        // Without this, the statement could fail and the program still exit successfully.
         .args(["-c", "exit_on_error=on"]);
     if !durable {
         command.args(["-c", "fsync=off"]);
@@ -192,7 +189,7 @@ fn run(mut command: Command, program: &Path, directory: &Path, input: &str) -> R
         .spawn()
         .and_then(|mut child| {
             if let Some(mut stdin) = child.stdin.take() {
-                // A program that ended before reading this says why in its output.
+                // A program that ends before it reads the input gives the reason in its output.
                 let _ = stdin.write_all(input.as_bytes());
             }
             child.wait_with_output()

@@ -1,17 +1,16 @@
-//! What can go wrong with the private server, in words for the person who runs it.
+//! Errors of the private server, with messages for the operator.
 //!
-//! Every message names the file, program or version it is about, and says what
-//! to do where there is something to do.
+//! Every message names the file, program or version in question, and says what to do if anything can be done.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-/// Says why the private server could not be started or stopped.
+/// Why the private server could not be started or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedPostgresError {
-    /// No directory holds both `initdb` and `postgres`.
+    /// No directory contains both `initdb` and `postgres`.
     #[error(
         "PostgreSQL's server programs (initdb, postgres) were not found on PATH or in the usual \
          places: install them (Debian and Ubuntu: apt-get install postgresql; Fedora: dnf install \
@@ -26,7 +25,7 @@ pub enum EmbeddedPostgresError {
          newer one or set DATABASE_URL"
     )]
     ProgramsTooOld {
-        /// The oldest major version that works.
+        /// The oldest supported major version.
         oldest_supported: u32,
         /// The versions that were found.
         found: String,
@@ -34,24 +33,24 @@ pub enum EmbeddedPostgresError {
 
     /// The cluster belongs to a major version that is not installed.
     #[error(
-        "the database in {} was made by PostgreSQL {cluster_version} and only {found} was found: \
+        "the database in {} was created by PostgreSQL {cluster_version} and only {found} was found: \
          install PostgreSQL {cluster_version} again, or convert the database with pg_upgrade",
         cluster.display()
     )]
     VersionMismatch {
         /// The cluster's directory.
         cluster: PathBuf,
-        /// The major version that made the cluster.
+        /// The major version that created the cluster.
         cluster_version: u32,
         /// The versions that were found.
         found: String,
     },
 
-    /// Another program holds the lock.
+    /// Another program has locked the data directory.
     #[error("another vestibule is using the data directory {}", .0.display())]
     InUse(PathBuf),
 
-    /// The program runs as root and found nobody to run the server as.
+    /// The program runs as root and there is no account to run the server as.
     #[error(
         "PostgreSQL does not run as root, and there is no account `postgres` or `nobody` to run it \
          as: create one, run vestibule as an ordinary user, or set DATABASE_URL"
@@ -66,11 +65,11 @@ pub enum EmbeddedPostgresError {
     )]
     OwnedByRoot(PathBuf),
 
-    /// Something that is not a cluster stands where the cluster goes.
+    /// Something that is not a cluster is in the cluster's place.
     #[error("{} is not a PostgreSQL database directory: move it away", .0.display())]
     NotACluster(PathBuf),
 
-    /// The data directory points to a cluster that is no longer there.
+    /// The data directory links to a cluster that no longer exists.
     #[error(
         "the database of this data directory was in {}, which is gone: restore it from a backup, \
          or remove the link {} to begin with an empty database",
@@ -84,7 +83,7 @@ pub enum EmbeddedPostgresError {
         target: PathBuf,
     },
 
-    /// A directory that has to be closed to other accounts is not.
+    /// A directory that must be closed to other accounts is not.
     #[error("refusing to use {}: {problem}", path.display())]
     UnsafeDirectory {
         /// The directory.
@@ -93,10 +92,10 @@ pub enum EmbeddedPostgresError {
         problem: &'static str,
     },
 
-    /// No place for the socket has a path that will do.
+    /// No directory has a suitable path for the socket.
     #[error(
         "no directory for the server's socket: {} and the directories for temporary files have \
-         paths that are too long or hold a comma, or that the server cannot enter",
+         paths that are too long or contain a comma, or that the server cannot enter",
         .0.display()
     )]
     NoSocketDirectory(PathBuf),
@@ -104,9 +103,9 @@ pub enum EmbeddedPostgresError {
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
-        /// On which file or directory.
+        /// The file or directory.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
@@ -132,23 +131,23 @@ pub enum EmbeddedPostgresError {
     ProgramFailed {
         /// The program.
         program: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// The last lines of what it printed.
+        /// The last lines of its output.
         output: String,
     },
 
-    /// The server ended instead of becoming ready.
-    #[error("the private PostgreSQL ended while starting; its last words:\n{log}")]
+    /// The server ended before it was ready.
+    #[error("the private PostgreSQL ended while starting; the end of its log:\n{log}")]
     StartFailed {
         /// The last lines of the server's log.
         log: String,
     },
 
     /// The server did not become ready in time.
-    #[error("the private PostgreSQL did not become ready within {seconds} s; its last words:\n{log}")]
+    #[error("the private PostgreSQL did not become ready within {seconds} s; the end of its log:\n{log}")]
     StartTimedOut {
-        /// How long it was waited for.
+        /// How long the program waited.
         seconds: u64,
         /// The last lines of the server's log.
         log: String,
@@ -163,7 +162,7 @@ pub enum EmbeddedPostgresError {
         source: io::Error,
     },
 
-    /// The server ignored every request to stop.
+    /// The server ignored all signals to stop.
     #[error("the private PostgreSQL (process {pid}) does not stop")]
     StopTimedOut {
         /// The server's process.
@@ -171,7 +170,7 @@ pub enum EmbeddedPostgresError {
     },
 }
 
-/// Returns a closure that wraps an I/O error with what was tried on which path.
+/// Returns a closure that adds the operation and its path to an I/O error.
 pub(super) fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedPostgresError {
     let path = path.to_path_buf();
     move |source| EmbeddedPostgresError::File { action, path, source }

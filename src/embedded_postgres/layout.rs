@@ -1,13 +1,11 @@
-//! Where things are: the data directory, its lock, and the home of the cluster.
+//! Where files are: the data directory, its lock, and the home of the cluster.
 //!
-//! Usually the cluster is `DATA_DIR/postgres`. Under root, when the server's
-//! account cannot reach the data directory, it is in a home of its own below
-//! [`RELOCATED`], and `DATA_DIR/postgres` is a symbolic link to it. The link is
-//! the only record of that, so that the data directory may be moved.
+//! Usually the cluster is `DATA_DIR/postgres`. If the program is root and the server's account cannot reach the data
+//! directory, the cluster is in a separate home below [`RELOCATED`], and `DATA_DIR/postgres` is a symbolic link to it.
+//! Nothing else records this, so the data directory can be moved.
 //!
-//! The invariant: whoever holds a [`DataDirectory`] and a [`Home`] holds the
-//! locks of both, also when two data directories link to one home because one
-//! is a copy of the other.
+//! Invariant: a [`DataDirectory`] and a [`Home`] have both directories locked, even if two data directories link to one
+//! home because one is a copy of the other.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -20,13 +18,13 @@ use rustix::process::geteuid;
 use super::account::Account;
 use super::error::{EmbeddedPostgresError, file_error};
 
-/// Where clusters go that cannot be in their data directories.
+/// The parent of clusters that cannot be in their data directories.
 const RELOCATED: &str = "/var/lib/vestibule";
 
 /// The name of a cluster inside its home.
 const CLUSTER: &str = "postgres";
 
-/// How many homes one data directory's path may use up before giving up.
+/// How many homes are tried for one data directory's path.
 const HOMES_PER_PATH: u32 = 1000;
 
 /// The program's data directory, open and locked.
@@ -39,19 +37,19 @@ pub(super) struct DataDirectory {
 impl DataDirectory {
     /// Opens a data directory, creating it if it is missing, and locks it.
     ///
-    /// Root creates it so that others can pass through it but not list it: the
-    /// server's account has to reach the cluster. Anybody else closes it.
+    /// Root creates it so that other accounts can pass through it but not list it, since the server's account must
+    /// reach the cluster. Any other user closes it to other accounts.
     ///
     /// # Errors
     ///
-    /// When it cannot be created or is in use by another program.
+    /// When it cannot be created or another program uses it.
     pub(super) fn open(path: &Path) -> Result<Self, EmbeddedPostgresError> {
         if !path.is_dir() {
             create_closed(path, if geteuid().is_root() { 0o711 } else { 0o700 })?;
         }
         let path = fs::canonicalize(path).map_err(file_error("open", path))?;
         if path.as_os_str().as_bytes().contains(&b'\n') {
-            // The server records its paths in files that are read line by line.
+            // The server stores its paths in files that are read line by line.
             return Err(EmbeddedPostgresError::UnsafeDirectory {
                 path,
                 problem: "its path contains a line break",
@@ -66,18 +64,18 @@ impl DataDirectory {
         &self.path
     }
 
-    /// Returns where the cluster, or the link to it, is or will be.
+    /// Returns the path of the cluster or the link to it, which may not exist yet.
     pub(super) fn cluster(&self) -> PathBuf {
         self.path.join(CLUSTER)
     }
 }
 
-/// The directory that holds the cluster, and the socket directory if it can.
+/// The directory that contains the cluster, and the socket directory if possible.
 #[derive(Debug)]
 pub(super) struct Home {
     path: PathBuf,
     cluster: PathBuf,
-    /// Held when the home is not the data directory, which has its own.
+    /// The home's lock. If the home is the data directory, that has its own.
     _lock: Option<Lock>,
 }
 
@@ -86,8 +84,7 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// When a link leads nowhere, the relocated home cannot be made, or another
-    /// program uses it.
+    /// When a link is dangling, the relocated home cannot be created, or another program uses it.
     pub(super) fn open(data: &DataDirectory, account: &Account) -> Result<Self, EmbeddedPostgresError> {
         let link = data.cluster();
         let cluster = match fs::symlink_metadata(&link) {
@@ -121,8 +118,8 @@ impl Home {
 
 /// Returns a short name for a path that stays the same from start to start.
 ///
-/// This is the 64-bit FNV-1a hash; the standard library's hashes may change.
-/// It needs no strength: whoever uses the name checks what stands there.
+/// This is the 64-bit FNV-1a hash, since the standard library's hashes may change. It need not be secure: the callers
+/// check what exists under the name.
 pub(super) fn name_of(path: &Path) -> String {
     let hash = path
         .as_os_str()
@@ -138,7 +135,7 @@ pub(super) fn name_of(path: &Path) -> String {
 ///
 /// # Errors
 ///
-/// When the file system reports a failure.
+/// When the file system reports an error.
 pub(super) fn sync_directory(path: &Path) -> Result<(), EmbeddedPostgresError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
@@ -151,7 +148,7 @@ fn create_closed(path: &Path, mode: u32) -> Result<(), EmbeddedPostgresError> {
             fs::create_dir_all(parent)?;
         }
         DirBuilder::new().mode(0o700).create(path)?;
-        // Set apart from the creation, whose mode the umask narrows.
+        // Set separately, since the umask restricts the mode at creation.
         fs::set_permissions(path, Permissions::from_mode(mode))
     };
     create().map_err(file_error("create", path))
@@ -163,7 +160,7 @@ struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing is not enough: a process that is just being started has the file, too, until it runs its program.
+        // Closing is not enough: a child process inherits the open file until it executes its program.
         let _ = self.0.unlock();
     }
 }
@@ -184,15 +181,14 @@ fn lock(directory: &Path) -> Result<Lock, EmbeddedPostgresError> {
     }
 }
 
-/// Follows the link to a relocated cluster, which may not be made yet.
+/// Follows the link to a relocated cluster, which may not exist yet.
 fn follow(link: &Path) -> Result<PathBuf, EmbeddedPostgresError> {
     match fs::canonicalize(link) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         result => return result.map_err(file_error("follow", link)),
     }
-    // A first start that was interrupted leaves a home without a cluster. But
-    // if the home is gone too, so is the data: an empty database in its place
-    // would only hide that.
+    // If a first start was interrupted, the home exists without a cluster. If the home is gone too, so is the data, and
+    // creating an empty database in its place would only hide that.
     let target = fs::read_link(link).map_err(file_error("read", link))?;
     let target = link.parent().map_or(target.clone(), |base| base.join(&target));
     let home = target.parent().and_then(|home| fs::canonicalize(home).ok());
@@ -205,7 +201,7 @@ fn follow(link: &Path) -> Result<PathBuf, EmbeddedPostgresError> {
     }
 }
 
-/// Makes a home outside the data directory and the link to it.
+/// Creates a home outside the data directory and the link to it.
 fn relocate(data: &DataDirectory, account: &Account) -> Result<PathBuf, EmbeddedPostgresError> {
     let base = relocation_base()?;
     let home = claim_home(&base, &name_of(&data.path))?;
@@ -217,7 +213,7 @@ fn relocate(data: &DataDirectory, account: &Account) -> Result<PathBuf, Embedded
         data_dir = %data.path.display(),
         cluster = %cluster.display(),
         uid = account.uid(),
-        "the database is kept outside the data directory, which the account that runs \
+        "the database is stored outside the data directory, which the account that runs \
          PostgreSQL cannot reach"
     );
     Ok(cluster)
@@ -239,8 +235,7 @@ fn relocation_base() -> Result<PathBuf, EmbeddedPostgresError> {
     Ok(base)
 }
 
-/// Creates a home that is new, since one that is there may belong to a data
-/// directory which has moved away and still links to it.
+/// Creates a new home. An existing one may belong to a data directory that was moved away and still links to it.
 fn claim_home(base: &Path, name: &str) -> Result<PathBuf, EmbeddedPostgresError> {
     for attempt in 1..=HOMES_PER_PATH {
         let home = match attempt {
@@ -255,6 +250,6 @@ fn claim_home(base: &Path, name: &str) -> Result<PathBuf, EmbeddedPostgresError>
     }
     Err(EmbeddedPostgresError::UnsafeDirectory {
         path: base.join(name),
-        problem: "too many databases of this name are there already",
+        problem: "there are already too many databases with this name",
     })
 }

@@ -1,7 +1,7 @@
-//! The server's log: a file in the data directory, kept from growing for ever.
+//! The server's log: a file in the data directory with limited size.
 //!
-//! The invariant: the file is rotated only when no server has it open, and a
-//! reported tail holds only what the server of this start has written.
+//! Invariant: the file is rotated only while no server has it open, and a reported tail contains only what the server
+//! of this start has written.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -10,35 +10,35 @@ use std::path::{Path, PathBuf};
 
 use super::error::{EmbeddedPostgresError, file_error};
 
-/// The size at which a start puts the log aside, keeping one old file.
+/// The size from which a start renames the log to the one old file.
 const ROTATE_AT: u64 = 4 * 1024 * 1024;
 
-/// How much of the end of a log or of a program's output is reported.
+/// How much of the end of a log, or of a program's output, is reported.
 const TAIL_BYTES: u64 = 8 * 1024;
 const TAIL_LINES: usize = 12;
 
-/// The file that the server writes its messages to.
+/// The file to which the server writes its messages.
 #[derive(Debug)]
 pub(super) struct ServerLog {
     path: PathBuf,
 }
 
 impl ServerLog {
-    /// Names the log of a data directory.
+    /// Returns the log of a data directory.
     pub(super) fn new(data_dir: &Path) -> Self {
         Self {
             path: data_dir.join("postgres.log"),
         }
     }
 
-    /// Opens the log for a server about to start, rotating it if it is large.
+    /// Opens the log for a server that is about to start, and rotates it if it is large.
     ///
     /// # Errors
     ///
-    /// When the file cannot be moved, created or opened.
+    /// When the file cannot be renamed, created or opened.
     pub(super) fn open(&self) -> Result<File, EmbeddedPostgresError> {
         if self.length() > ROTATE_AT {
-            fs::rename(&self.path, self.path.with_extension("log.old")).map_err(file_error("put aside", &self.path))?;
+            fs::rename(&self.path, self.path.with_extension("log.old")).map_err(file_error("rename", &self.path))?;
         }
         OpenOptions::new()
             .append(true)
@@ -48,7 +48,7 @@ impl ServerLog {
             .map_err(file_error("open", &self.path))
     }
 
-    /// Returns the log's size, which is where the next server's messages begin.
+    /// Returns the log's size, which is the position of the next server's messages.
     pub(super) fn length(&self) -> u64 {
         fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
@@ -72,7 +72,7 @@ impl ServerLog {
     }
 }
 
-/// Returns the last lines of what a program printed.
+/// Returns the last lines of a program's output.
 pub(super) fn last_lines(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();

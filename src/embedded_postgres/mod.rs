@@ -1,20 +1,17 @@
-//! A private `PostgreSQL`: with no `DATABASE_URL`, the program runs a server of its own.
+//! A private `PostgreSQL`: without a `DATABASE_URL`, the program runs its own server.
 //!
-//! The cluster, its socket and its log live under the data directory, and
-//! nothing but a Unix socket in a directory closed to other accounts leads to
-//! it. A start goes through these steps, each in a module of its own:
+//! The cluster, its socket and its log are in the data directory, and the only way to connect is a Unix socket in a
+//! directory that is closed to other accounts. A start takes these steps, each in a module:
 //!
-//! 1. `layout` opens and locks the data directory and says where the cluster is;
-//! 2. `account` says who the server runs as, since `PostgreSQL` refuses root;
-//! 3. `binaries` finds the installed programs of the right version;
-//! 4. `cluster` makes the cluster and its database, once;
-//! 5. `socket` makes the closed directory that the server listens in;
-//! 6. `server` adopts a server that outlived a crash, or starts one with the
-//!    `settings` that keep it small and private.
+//! 1. `layout` opens and locks the data directory and locates the cluster;
+//! 2. `account` chooses the account that the server runs as, since `PostgreSQL` refuses root;
+//! 3. `binaries` finds the installed programs in the right version;
+//! 4. `cluster` creates the cluster and its database, once;
+//! 5. `socket` creates the closed directory that the server listens in;
+//! 6. `server` adopts a server that outlived a crash, or starts one with the `settings` that limit its size and access.
 //!
-//! The invariant of the whole: while an [`EmbeddedPostgres`] lives, it holds
-//! the only lock on its data directory, and its server answers at
-//! [`EmbeddedPostgres::connection_url`] unless something outside stopped it.
+//! Invariant: as long as an [`EmbeddedPostgres`] exists, it has the only lock on its data directory, and its server
+//! answers at [`EmbeddedPostgres::connection_url`] unless something outside has stopped it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -47,42 +44,41 @@ use self::socket::Socket;
 /// The role and the database that the program uses.
 const NAME: &str = "vestibule";
 
-/// Says where the private server keeps its files and how it is tuned.
+/// Where the private server stores its files and how it is configured.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The program's data directory; it is created when it is missing.
+    /// The program's data directory; created if it is missing.
     pub data_dir: PathBuf,
-    /// Further server settings, as `name` and `value`; they win over the
-    /// built-in ones and must not change where the server listens.
+    /// Further server settings, as `name` and `value`. They override the built-in ones and must not change where the
+    /// server listens.
     pub server_settings: Vec<(String, String)>,
 }
 
-/// Holds a running private server and the lock on its data directory.
+/// A running private server and the lock on its data directory.
 ///
-/// Dropping it without [`stop`](Self::stop) leaves the server running: the
-/// next [`start`](Self::start) on the same data directory adopts it.
+/// If it is dropped without [`stop`](Self::stop), the server continues to run, and the next [`start`](Self::start) on
+/// the same data directory adopts it.
 #[derive(Debug)]
 #[must_use = "the server is left running when this is dropped without `stop`"]
 pub struct EmbeddedPostgres {
     server: Server,
     connection_url: String,
-    // Fields drop in order, so the locks outlive everything above them.
+    // Fields are dropped in order, so the locks outlive everything above them.
     _home: Home,
     _data_directory: DataDirectory,
 }
 
 impl EmbeddedPostgres {
-    /// Starts the server of a data directory, making its cluster at the first start.
+    /// Starts the server of a data directory, creating its cluster at the first start.
     ///
-    /// A server that a crashed program left running is adopted instead. Returns
-    /// once the server answers on its socket.
+    /// If a crashed program left a server running, that one is adopted instead. Returns once the server answers on its
+    /// socket.
     ///
     /// # Errors
     ///
-    /// When another program holds the data directory, when the server programs
-    /// are missing or of another version than the cluster, when a file or
-    /// directory is not as it must be, and when the server does not come up; the
-    /// message then carries the last lines of the server's log.
+    /// When another program has locked the data directory, when the server programs are missing or do not have the
+    /// cluster's version, when a file or directory is not as required, and when the server does not become ready; the
+    /// message then contains the last lines of the server's log.
     pub fn start(options: &Options) -> Result<Self, EmbeddedPostgresError> {
         let data_directory = DataDirectory::open(&options.data_dir)?;
         let account = Account::choose(&data_directory.cluster())?;
@@ -119,7 +115,7 @@ impl EmbeddedPostgres {
         &self.connection_url
     }
 
-    /// Returns whether the server was already running when this was started.
+    /// Returns whether the server was already running.
     #[must_use]
     pub fn was_adopted(&self) -> bool {
         self.server.was_adopted()
@@ -127,20 +123,19 @@ impl EmbeddedPostgres {
 
     /// Stops the server and then releases the data directory.
     ///
-    /// Open sessions are ended. A server that has not stopped after ten seconds
-    /// is told to quit at once; no committed data is lost, the next start
-    /// replays its write-ahead log.
+    /// Open sessions are ended. A server that has not stopped after ten seconds is told to quit immediately. No
+    /// committed data is lost, since the next start replays the write-ahead log.
     ///
     /// # Errors
     ///
-    /// When the server cannot be signalled or does not end even then.
+    /// When the server cannot be signalled, or does not end even then.
     pub fn stop(self) -> Result<(), EmbeddedPostgresError> {
         self.server.stop()
     }
 }
 
 impl Options {
-    /// Returns whether what the server writes has to survive a power failure.
+    /// Returns whether the server's data must survive a power failure.
     fn is_durable(&self) -> bool {
         !self
             .server_settings

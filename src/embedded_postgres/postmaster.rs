@@ -1,10 +1,9 @@
-//! What a server writes about itself in its cluster, and whether it still runs.
+//! What a server records about itself in its cluster, and whether it still runs.
 //!
-//! A number in a file is not a process: after a crash or a reboot another may
-//! have it. The invariant: a process counts as the server of a cluster only if
-//! it belongs to the server's account and works in that cluster, so that nothing
-//! else is ever adopted or signalled (where there is no `/proc`, only the
-//! system's own check of who may signal whom remains).
+//! A process number in a file proves nothing: after a crash or a reboot another process may have that number.
+//! Invariant: a process counts as the server of a cluster only if it belongs to the server's account and its working
+//! directory is that cluster, so that no other process is ever adopted or signalled. (Without `/proc`, only the
+//! system's check of who may signal whom remains.)
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,36 +17,36 @@ use rustix::process::{Pid, test_kill_process};
 use super::account::Account;
 use super::error::{EmbeddedPostgresError, file_error};
 
-/// The line of `postmaster.pid`, counted from zero, that holds the status.
+/// The index of the line of `postmaster.pid` that contains the status.
 const STATUS_LINE: usize = 7;
 
-/// How far a server has come, by its own account.
+/// The state of a server as it reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
-    /// It is starting, perhaps replaying its log after a crash.
+    /// It is starting, and perhaps replaying its log after a crash.
     Starting,
     /// It accepts connections.
     Ready,
     /// It is stopping.
     Stopping,
-    /// It has not said yet.
+    /// It has not reported a state yet.
     Unknown,
 }
 
-/// What `postmaster.pid` says.
+/// The content of `postmaster.pid`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record {
-    /// The number that the server had when it wrote the file.
+    /// The process number of the server when it wrote the file.
     pub(super) pid: Pid,
-    /// What it last said about itself.
+    /// Its last reported state.
     pub(super) status: Status,
 }
 
-/// Reads `postmaster.pid`; there is none after a clean stop, or half a one for a moment.
+/// Reads `postmaster.pid`. It does not exist after a clean stop, and may be incomplete for a moment.
 ///
 /// # Errors
 ///
-/// When the file is there and cannot be read.
+/// When the file exists and cannot be read.
 pub(super) fn read(cluster: &Path) -> Result<Option<Record>, EmbeddedPostgresError> {
     let path = cluster.join("postmaster.pid");
     match fs::read(&path) {
@@ -59,7 +58,7 @@ pub(super) fn read(cluster: &Path) -> Result<Option<Record>, EmbeddedPostgresErr
 
 fn parse(text: &str) -> Option<Record> {
     let mut lines = text.lines().map(str::trim);
-    // A server of one session writes its number with a minus sign.
+    // A single-user server writes its process number with a minus sign.
     let number: i32 = lines.next()?.parse().ok()?;
     let pid = Pid::from_raw(number.checked_abs()?)?;
     let status = match lines.nth(STATUS_LINE - 1) {
@@ -83,11 +82,11 @@ pub(super) fn runs(pid: Pid, cluster: &Path, account: &Account) -> bool {
     }
     match fs::read_link(process.join("cwd")) {
         Ok(directory) => directory == cluster,
-        // Root without the right to trace others, as in most containers.
+        // The program is root without the right to trace others, as in most containers.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             fs::read(process.join("cmdline")).is_ok_and(|line| names_cluster(&line, cluster))
         }
-        // A process that has ended and was not waited for has no directory.
+        // A process that has ended but was not waited for has no working directory.
         Err(_) => false,
     }
 }
@@ -99,7 +98,7 @@ fn names_cluster(command_line: &[u8], cluster: &Path) -> bool {
 
 /// Returns whether the last server of a cluster was started with these arguments.
 ///
-/// The server notes its command line in `postmaster.opts`.
+/// The server records its command line in `postmaster.opts`.
 pub(super) fn started_with(cluster: &Path, arguments: &[OsString]) -> bool {
     let Ok(noted) = fs::read(cluster.join("postmaster.opts")) else {
         return false;

@@ -1,8 +1,7 @@
-//! The server's process: our own child, or one that an earlier program started.
+//! The server's process: a child of this program, or a process that an earlier program started.
 //!
-//! The invariant: a child is always waited for when it ends here, and a process
-//! that is not a child is looked at again before each signal, so that a signal
-//! never reaches another one that has taken over its number.
+//! Invariant: a child is always waited for when it ends here, and a process that is not a child is checked again before
+//! each signal, so that no signal reaches another process that has got its number since.
 
 use std::path::PathBuf;
 use std::process::Child;
@@ -16,30 +15,30 @@ use super::account::Account;
 use super::error::EmbeddedPostgresError;
 use super::postmaster;
 
-/// How often a stopping server is looked at.
+/// How often a stopping server is checked.
 const POLL: Duration = Duration::from_millis(2);
 
-/// How long a server may take to stop in order, and then to quit.
+/// How long a server may take to stop in order, and then again to quit.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The process of a server.
 #[derive(Debug)]
 pub(super) enum Process {
-    /// One that this program started and has to wait for.
+    /// A child of this program, which must wait for it.
     Child(Child),
-    /// One that an earlier program started, now waited for by the system.
+    /// A process that an earlier program started; the system waits for it now.
     Adopted {
-        /// Its number.
+        /// Its process number.
         pid: Pid,
-        /// The cluster by which it is recognised.
+        /// The cluster by which it is recognized.
         cluster: PathBuf,
-        /// The account by which it is recognised.
+        /// The account by which it is recognized.
         account: Account,
     },
 }
 
 impl Process {
-    /// Returns the process's number.
+    /// Returns the process number.
     pub(super) fn number(&self) -> i32 {
         self.pid().as_raw_nonzero().get()
     }
@@ -48,7 +47,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the system does not say.
+    /// When the system does not report it.
     pub(super) fn has_ended(&mut self) -> Result<bool, EmbeddedPostgresError> {
         match self {
             Self::Child(child) => match child.try_wait() {
@@ -59,14 +58,13 @@ impl Process {
         }
     }
 
-    /// Stops the server: in order, and if that takes too long, at once.
+    /// Stops the server in order or, if that takes too long, immediately.
     ///
     /// # Errors
     ///
     /// When the process cannot be signalled or does not end.
     pub(super) fn stop(&mut self) -> Result<(), EmbeddedPostgresError> {
-        // SIGINT ends the sessions and writes a checkpoint; SIGQUIT does
-        // neither, and the next start replays the log.
+        // SIGINT ends the sessions and writes a checkpoint. SIGQUIT does neither, and the next start replays the log.
         for signal in [Signal::INT, Signal::QUIT] {
             if self.has_ended()? {
                 return Ok(());

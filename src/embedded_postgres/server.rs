@@ -1,7 +1,7 @@
 //! Running the server: adopting one that outlived its program, starting, stopping.
 //!
-//! The invariant: a [`Server`] is the one server of its cluster, was ready when
-//! it was returned, and runs with exactly the arguments it would be started with.
+//! Invariant: a [`Server`] is the only server of its cluster, was ready when it was returned, and runs with exactly the
+//! arguments that it would be started with.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -21,39 +21,39 @@ use super::postmaster::{self, Record, Status};
 use super::process::Process;
 use super::socket::Socket;
 
-/// How often the server's state is looked at.
+/// How often the server's state is checked.
 const POLL: Duration = Duration::from_millis(5);
 
-/// How long a server may take to say that it is ready, or is replaying its log.
+/// How long a server may take to report that it is ready or replaying its log.
 const START_WITHIN: Duration = Duration::from_mins(1);
 
 /// How long a server that already runs may take to answer.
 const ADOPT_WITHIN: Duration = Duration::from_secs(5);
 
-/// How often a long start is reported.
+/// How often the progress of a long start is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// How long the sessions of a killed server may take to notice and end.
 const ORPHANS_WITHIN: Duration = Duration::from_secs(10);
 const ORPHANS_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the server says when sessions of a killed one still use its memory.
+/// The server's message when sessions of a killed one still use its shared memory.
 const ORPHANS_REMAIN: &str = "is still in use";
 
-/// Everything it takes to start the server of a cluster.
+/// Everything that starting the server of a cluster requires.
 #[derive(Debug)]
 pub(super) struct Launch<'a> {
     /// The programs to start.
     pub(super) programs: &'a Programs,
-    /// Who runs them.
+    /// The account that runs them.
     pub(super) account: &'a Account,
-    /// The cluster, by its canonical path.
+    /// The canonical path of the cluster.
     pub(super) cluster: &'a Path,
     /// Where the server listens.
     pub(super) socket: &'a Socket,
     /// Where its messages go.
     pub(super) log: ServerLog,
-    /// What it is told; a server told something else is not adopted.
+    /// The server's arguments. A server with other arguments is not adopted.
     pub(super) arguments: Vec<OsString>,
 }
 
@@ -68,8 +68,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the server does not become ready, or one that has to make way for
-    /// it does not stop.
+    /// When the server does not become ready, or a running one that must be replaced does not stop.
     pub(super) fn adopt_or_start(launch: &Launch<'_>) -> Result<Self, EmbeddedPostgresError> {
         let record = postmaster::read(launch.cluster)?;
         if let Some(record) = record
@@ -78,17 +77,17 @@ impl Server {
         {
             return Ok(Self { process });
         }
-        // After a crash the number in the file may belong to any process.
+        // After a crash, any process may have the number in the file.
         let process = launch.start(record.map(|record| record.pid))?;
         Ok(Self { process })
     }
 
-    /// Returns whether the server was running before.
+    /// Returns whether the server was already running.
     pub(super) fn was_adopted(&self) -> bool {
         matches!(self.process, Process::Adopted { .. })
     }
 
-    /// Stops the server and waits for its end.
+    /// Stops the server and waits until it has ended.
     ///
     /// # Errors
     ///
@@ -102,7 +101,7 @@ impl Server {
 }
 
 impl Launch<'_> {
-    /// Adopts a running server, or stops it if it is not as it should be.
+    /// Adopts a running server, or stops it if it is not usable.
     fn adopt(&self, record: Record) -> Result<Option<Process>, EmbeddedPostgresError> {
         let mut process = Process::Adopted {
             pid: record.pid,
@@ -116,18 +115,18 @@ impl Launch<'_> {
         } else {
             match self.wait_until_ready(&mut process, ADOPT_WITHIN, 0) {
                 Ok(()) => {
-                    tracing::info!(pid = %record.pid, "adopted the private PostgreSQL left running");
+                    tracing::info!(pid = %record.pid, "adopted the running private PostgreSQL");
                     return Ok(Some(process));
                 }
                 Err(error) => error.to_string(),
             }
         };
-        tracing::warn!(pid = %record.pid, reason, "stopping the private PostgreSQL left running");
+        tracing::warn!(pid = %record.pid, reason, "stopping the running private PostgreSQL");
         process.stop()?;
         Ok(None)
     }
 
-    /// Starts the server, waiting for what a killed one may have left behind.
+    /// Starts the server, waiting for the sessions that a killed one may have left behind.
     fn start(&self, stale: Option<Pid>) -> Result<Process, EmbeddedPostgresError> {
         let begun = Instant::now();
         loop {
@@ -150,7 +149,7 @@ impl Launch<'_> {
         let log_begins = self.log.length();
         let mut process = Process::Child(self.spawn(stale, log)?);
         if let Err(error) = self.wait_until_ready(&mut process, START_WITHIN, log_begins) {
-            // Already gone, or of no use: the first error is the one to report.
+            // It has ended or is of no use; the first error is the one to report.
             let _ = process.stop();
             return Err(error);
         }
@@ -167,10 +166,9 @@ impl Launch<'_> {
         let program = self.programs.postgres();
         let mut command = self.account.command(&program, self.cluster);
         if let Some(pid) = stale {
-            // The server would not start while the process in its old
-            // `postmaster.pid` lives, which by now is another one, unless it is
-            // an ancestor. Removing the file would have the same effect, but it
-            // also says which shared memory to check for remaining sessions.
+            // The server does not start while the process in its old `postmaster.pid` runs, unless that is an ancestor.
+            // By now, that is some other process. Deleting the file would have the same effect, but the file also says
+            // which shared memory to check for remaining sessions.
             command.env("PG_GRANDPARENT_PID", pid.as_raw_nonzero().to_string());
         }
         log.try_clone()
@@ -179,8 +177,8 @@ impl Launch<'_> {
                     .args(&self.arguments)
                     .stdout(output)
                     .stderr(log)
-                    // A group of its own: Ctrl-C at the terminal is for the
-                    // program, which then stops the server in order.
+                    // A separate process group: Ctrl-C at the terminal is meant for the program, which then stops the
+                    // server in order.
                     .process_group(0)
                     .spawn()
             })
@@ -191,9 +189,9 @@ impl Launch<'_> {
             })
     }
 
-    /// Waits until the server says that it is ready and answers on its socket.
+    /// Waits until the server reports that it is ready and answers on its socket.
     ///
-    /// While it replays its log after a crash it is waited for without end.
+    /// There is no time limit while it replays its log after a crash.
     fn wait_until_ready(
         &self,
         process: &mut Process,
@@ -208,8 +206,8 @@ impl Launch<'_> {
                 return Err(EmbeddedPostgresError::StartFailed { log });
             }
             let status = self.status_of(process)?;
-            // The file of a killed server can name the same process and say
-            // `ready`: only a server answers.
+            // The file of a killed server can contain the same process number and `ready`, but only a running server
+            // answers.
             if status == Status::Ready && self.socket.answers() {
                 return Ok(());
             }

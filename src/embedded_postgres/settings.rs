@@ -1,8 +1,7 @@
-//! What the server is told on its command line.
+//! The server's command line.
 //!
-//! The invariant: everything that matters to privacy is said here and not in the
-//! cluster's configuration files, so that comparing command lines is enough to
-//! know how a running server behaves.
+//! Invariant: everything that matters to privacy is set here and not in the cluster's configuration files, so that
+//! comparing command lines is enough to know how a running server behaves.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -21,14 +20,14 @@ const SETTINGS: [(&str, &str); 13] = [
     ("logging_collector", "off"),
     ("log_destination", "stderr"),
     ("log_checkpoints", "off"),
-    // Statements and the details of errors repeat what is in the rows.
+    // Statements and the details of errors contain column values.
     ("log_statement", "none"),
     ("log_min_error_statement", "panic"),
     ("log_error_verbosity", "terse"),
     ("log_line_prefix", "%m [%p] "),
 ];
 
-/// Returns the server's arguments; the further settings come last and so win.
+/// Returns the server's arguments. The further settings come last and therefore override the others.
 pub(super) fn arguments(cluster: &Path, socket: &Socket, further: &[(String, String)]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["-D".into(), cluster.into()];
     let mut set = |setting: OsString| arguments.extend(["-c".into(), setting]);
@@ -46,7 +45,7 @@ pub(super) fn arguments(cluster: &Path, socket: &Socket, further: &[(String, Str
     arguments
 }
 
-/// Writes a path as an item of a list of the server's configuration.
+/// Quotes a path as a list item of the server's configuration.
 fn quoted(path: &Path) -> OsString {
     let mut quoted = vec![b'"'];
     for byte in path.as_os_str().as_bytes() {

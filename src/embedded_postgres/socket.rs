@@ -1,8 +1,7 @@
 //! The closed directory that the server listens in, and whether it answers there.
 //!
-//! The server trusts every connection, so the directory is the only guard. The
-//! invariant: a [`Socket`] names a real directory that belongs to the server's
-//! account and that no other account, except root, can enter.
+//! The server trusts every connection, so the directory is the only access control. Invariant: a [`Socket`] names a
+//! real directory that belongs to the server's account and that no other account, except root, can enter.
 
 use std::env;
 use std::fs::{self, DirBuilder, Metadata};
@@ -18,18 +17,18 @@ use super::account::Account;
 use super::error::{EmbeddedPostgresError, file_error};
 use super::layout::name_of;
 
-/// The port, which over a Unix socket is only a part of the socket's name.
+/// The port. For a Unix socket it is only part of the socket's name.
 pub(super) const PORT: u16 = 5432;
 
-/// The longest path that a Unix socket can have on every system: `sun_path`
-/// holds 108 bytes on Linux and 104 elsewhere, with a zero at the end.
+/// The longest path of a Unix socket: `sun_path` has 108 bytes on Linux and 104 elsewhere, including a terminating
+/// zero.
 const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// A request for an encrypted session, which the server answers with one byte
-/// whatever its settings are, and does not log.
+/// A request for an encrypted session. The server answers it with one byte, whatever its settings are, and does not log
+/// it.
 const QUESTION: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// How long a server may take to answer the question before it counts as silent.
+/// How long a server may take to answer before it counts as not responding.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// The server's socket and the closed directory around it.
@@ -39,13 +38,12 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Makes and checks the socket directory: in the home, or if the path of
-    /// the socket would not do there, with the temporary files.
+    /// Creates and checks the socket directory: in the home or, if the path would not be usable there, in the directory
+    /// for temporary files.
     ///
     /// # Errors
     ///
-    /// When no place has a path that will do, or a directory that somebody else
-    /// made is in the way.
+    /// When no directory has a suitable path, or a directory of another account is in the way.
     pub(super) fn prepare(home: &Path, account: &Account) -> Result<Self, EmbeddedPostgresError> {
         let inside = home.join("run");
         if fits(&inside) {
@@ -64,8 +62,8 @@ impl Socket {
         Err(EmbeddedPostgresError::NoSocketDirectory(inside))
     }
 
-    /// Creates a directory, or checks the one there is: where anybody can write,
-    /// anybody can have put it there.
+    /// Creates a directory, or checks an existing one: any account may have created it in a directory that all accounts
+    /// can write to.
     fn closed(directory: PathBuf, account: &Account) -> Result<Self, EmbeddedPostgresError> {
         match DirBuilder::new().mode(0o700).create(&directory) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
@@ -76,7 +74,7 @@ impl Socket {
         let examine = || fs::symlink_metadata(&directory).map_err(file_error("examine", &directory));
         let mut metadata = examine()?;
         if account.switches() && metadata.is_dir() && metadata.uid() == 0 {
-            // Made by root: just now, or by a start that was interrupted here.
+            // Created by root: just now, or by a start that was interrupted at this point.
             account.change_owner(&directory)?;
             metadata = examine()?;
         }
@@ -89,7 +87,7 @@ impl Socket {
         }
     }
 
-    /// Returns the directory that the server is told to listen in.
+    /// Returns the directory that the server listens in.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -106,7 +104,7 @@ impl Socket {
                 _ => format!("%{byte:02X}"),
             })
             .collect();
-        // The port is spelt out, or else PGPORT would decide it.
+        // Without the explicit port, PGPORT would decide.
         format!("postgresql://{NAME}@{host}:{PORT}/{NAME}")
     }
 
@@ -122,14 +120,14 @@ impl Socket {
         ask().is_ok()
     }
 
-    /// Removes the files of a server that was killed.
+    /// Deletes the files of a server that was killed.
     ///
-    /// Only to be called while no server runs: nobody else can have made them,
-    /// and the process that they name may be any by now.
+    /// Only call this while no server runs: no other account can have created them, and their process number may belong
+    /// to any process by now.
     ///
     /// # Errors
     ///
-    /// When a file is there and cannot be removed.
+    /// When a file exists and cannot be deleted.
     pub(super) fn clear(&self) -> Result<(), EmbeddedPostgresError> {
         let socket = self.path();
         let lock = socket.with_added_extension("lock");
@@ -153,15 +151,15 @@ fn socket_in(directory: &Path) -> PathBuf {
     directory.join(format!(".s.PGSQL.{PORT}"))
 }
 
-/// Returns whether a client can name the socket: libpq takes a comma for the end
-/// of a host, and the system takes only so many bytes.
+/// Returns whether a client can use the socket's path: libpq treats a comma as the end of a host, and the system limits
+/// the length.
 fn fits(directory: &Path) -> bool {
     let socket = socket_in(directory);
     let path = socket.as_os_str().as_bytes();
     path.len() <= LONGEST_SOCKET_PATH && !path.contains(&b',')
 }
 
-/// Says what is wrong with a socket directory, if anything is.
+/// Returns what is wrong with a socket directory, if anything.
 fn objection(metadata: &Metadata, account: &Account) -> Option<&'static str> {
     if !metadata.is_dir() {
         Some("it is not a directory; remove it")

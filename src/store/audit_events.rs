@@ -1,7 +1,7 @@
-//! The `audit_events` table: written in the transaction of what it records, and never changed.
+//! The `audit_events` table. A row is written in the transaction of what it records, and is never changed.
 //!
-//! The database refuses to change or delete a row. There is one partition a month; [`tend`] makes them ahead and drops what is
-//! past its time. A row whose month has none goes into a default partition.
+//! The database refuses to change or delete a row. There is one partition per month; [`tend`] creates them ahead of
+//! time and drops those past their retention. A row whose month has no partition goes into a default partition.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -16,11 +16,7 @@ use super::schema::audit_events;
 use crate::domain::audit_event::{AuditEvent, EventFilter, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
 
-/// Writes events of one request, in order.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Writes the events of one request, in order.
 pub fn insert(
     connection: &mut PgConnection,
     events: &[(AuditEventId, AuditEvent)],
@@ -45,7 +41,8 @@ pub fn insert(
             audit_events::route.eq(origin.route.clone()),
         )
     };
-    // One or two rows a statement: a request has no more nearly always, and only a statement of a fixed form stays prepared.
+    // One or two rows per statement: nearly all requests write no more, and only a statement with a fixed text stays
+    // prepared.
     let (pairs, rest) = events.as_chunks();
     for [one, two] in pairs {
         CachedStatement(diesel::insert_into(audit_events::table).values([row(one), row(two)])).execute(connection)?;
@@ -56,11 +53,7 @@ pub fn insert(
     Ok(())
 }
 
-/// Lists the events that a filter wants, newest first, from before one on if that is named.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists the events that match a filter, newest first, starting after `before` if it is given.
 pub fn page(
     connection: &mut PgConnection,
     filter: &EventFilter,
@@ -88,12 +81,9 @@ pub fn page(
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }
 
-/// Makes the partitions of a moment's month and of the next, and drops one that is past its time. Returns how many it made
-/// and dropped. What others hold is left for the next time, and so is everything while another instance is at it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Creates the partitions for the month of `moment` and for the next month, and drops one that is past its retention.
+/// Returns how many it created and dropped. A partition that is locked is left for the next run; if another instance is
+/// doing this, nothing happens.
 pub fn tend(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
     let done: i32 = diesel::select(audit_events_tend(moment)).get_result(connection)?;
     Ok(usize::try_from(done).unwrap_or_default())
@@ -101,7 +91,7 @@ pub fn tend(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usiz
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// Does it with the rights of the tables' owner: the service needs none but to insert and to read.
+    /// Runs with the rights of the tables' owner, so that the service's role only needs to insert and read.
     fn audit_events_tend(moment: Timestamptz) -> Integer;
 }
 

@@ -1,17 +1,17 @@
-//! `UPDATE`s that the server parses and plans once a connection, not once a request.
+//! Statements that the server parses and plans once per connection instead of once per request.
 //!
-//! diesel keeps every statement prepared but these: what `set` is given may leave columns out, so that one Rust type can
-//! stand for several texts. Nothing here leaves any out, so as [`CachedStatement`] a statement is known by its type, as diesel knows a
-//! `SELECT`, and its text is not even written again to look it up. The same goes for an `INSERT`, which diesel looks up by its
-//! whole text.
+//! diesel does not cache `UPDATE`s as prepared statements: `set` may leave columns out, so one Rust type can have
+//! several texts. The statements here never leave a column out. Wrapped in [`CachedStatement`], a statement is
+//! identified by its type, like a `SELECT`, and its text need not be built again to look it up. The same applies to an
+//! `INSERT`, which diesel looks up by its whole text.
 
 use diesel::PgConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
-/// A statement that stays prepared. Its type must leave one text only: columns are set with `eq`, never by a structure with
-/// optional members, and nothing of it is boxed.
+/// A statement that stays prepared. Its type must determine its text: columns are set with `eq`, never by a struct with
+/// optional fields, and nothing in it is boxed.
 pub(super) struct CachedStatement<U>(pub(super) U);
 
 impl<U: QueryFragment<Pg>> QueryFragment<Pg> for CachedStatement<U> {

@@ -1,13 +1,13 @@
-//! What a database has to be before anything is done in it: its encoding, and what this role may do there.
+//! Preconditions on the database: its encoding, and what this role may do in it.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
-/// The one encoding that holds everything that people write. In others, statements fail in the middle of a migration, and
-/// names are cut between the bytes of a letter.
+/// The only encoding that can store all text that users enter. With others, statements fail in the middle of a
+/// migration, and names are cut in the middle of a multi-byte character.
 const ENCODING: &str = "UTF8";
 
-/// A database, as this role finds it.
+/// A database, as this role sees it.
 #[derive(Clone, Debug, QueryableByName)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -17,28 +17,28 @@ pub struct Conditions {
     /// Its encoding, as PostgreSQL names it.
     #[diesel(sql_type = Text)]
     encoding: String,
-    /// Whether nothing can be written: a standby, or a database or role that was set so.
+    /// Whether it is read-only: a standby, or a database or role with that setting.
     #[diesel(sql_type = Bool)]
     pub read_only: bool,
-    /// The schema that tables are made in, quoted where that is necessary.
+    /// The schema in which tables are created, quoted if necessary.
     #[diesel(sql_type = Text)]
     schema: String,
-    /// This role, quoted where that is necessary.
+    /// This role, quoted if necessary.
     #[diesel(sql_type = Text)]
     role: String,
-    /// Whether this role may name what is in the schema.
+    /// Whether this role has `USAGE` on the schema.
     #[diesel(sql_type = Bool)]
     may_use: bool,
-    /// Whether this role may make tables.
+    /// Whether this role may create tables.
     #[diesel(sql_type = Bool)]
     pub may_create: bool,
-    /// Whether tables were made there before, by this role or another.
+    /// Whether the tables have been created there before, by this role or another.
     #[diesel(sql_type = Bool)]
     pub is_made: bool,
 }
 
-// Where a role may not use any schema of its search path, there is no current one. PostgreSQL's own answer to a statement
-// is then that no schema was selected, which leads nowhere.
+// If a role may not use any schema of its search path, `current_schema()` is null. PostgreSQL then only says that no
+// schema was selected, which does not help the operator.
 const CONDITIONS: &str = "SELECT current_setting('server_encoding') AS encoding, \
      current_setting('transaction_read_only')::bool AS read_only, \
      quote_ident(schema) AS schema, quote_ident(current_user) AS role, \
@@ -49,7 +49,7 @@ const CONDITIONS: &str = "SELECT current_setting('server_encoding') AS encoding,
      FROM coalesce(current_schema()::text, 'public') AS schema";
 
 impl Conditions {
-    /// Returns those of a database that nothing is wrong with.
+    /// Returns the conditions of a database without problems.
     #[cfg(test)]
     pub(crate) fn good() -> Self {
         Self {
@@ -63,31 +63,27 @@ impl Conditions {
         }
     }
 
-    /// Looks at a database, and changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// Returns faults of the database only.
+    /// Reads the conditions; changes nothing.
     pub fn read(connection: &mut PgConnection) -> QueryResult<Self> {
         diesel::sql_query(CONDITIONS).get_result(connection)
     }
 
-    /// Returns this role's name, quoted where that is necessary.
+    /// Returns this role's name, quoted if necessary.
     pub fn role(&self) -> &str {
         &self.role
     }
 
-    /// Returns the encoding, if it is one that cannot be used.
+    /// Returns the encoding if it is not usable.
     pub fn unfit_encoding(&self) -> Option<&str> {
         (self.encoding != ENCODING).then_some(&self.encoding)
     }
 
-    /// Returns the statement that an owner of the schema has to run before this role can make the tables there, or use those
-    /// that another role made; `None`, if it needs no such right.
+    /// Returns the statement that the owner of the schema must run before this role can create the tables there, or use
+    /// those that another role created. `None` if no right is missing.
     pub fn missing_grant(&self) -> Option<String> {
         let rights = match (self.may_use, self.may_create) {
             (false, _) if self.is_made => "USAGE",
-            // Another role makes the tables.
+            // Another role creates the tables.
             (true, _) if self.is_made => return None,
             (true, true) => return None,
             _ => "USAGE, CREATE",

@@ -1,7 +1,8 @@
-//! Connections of the pool: made when they are needed, and prepared so that nothing hangs.
+//! Connections of the pool: opened when they are needed, with limits on what runs there.
 //!
-//! While the database cannot be reached, requests are told so at once: a failed attempt to connect marks the pool down, which
-//! ends every wait for a new connection; r2d2 keeps trying in the background, and the first success marks it up.
+//! While the database cannot be reached, requests fail at once: a failed attempt to connect marks the pool as down,
+//! which ends every wait for a new connection. r2d2 keeps trying in the background, and the first success marks the
+//! pool as up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,23 +17,23 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::StoreError;
 
-/// How long a request waits for a connection to be made, in steps between which it looks whether that is in vain.
+/// How long a request waits for a new connection. Between steps it checks whether the server can be reached at all.
 const CONNECT_STEP: Duration = Duration::from_millis(100);
 const CONNECT_STEPS: u32 = 20;
-/// Bounds on every connection: nothing hangs, nothing lingers in a transaction. A pooler in transaction mode would give
-/// them to whoever comes next, so there they are the database role's.
+/// Limits of every connection, so that no statement hangs and no transaction stays open. A pooler in transaction mode
+/// would pass these settings on to its other clients, so there they are set on the database role.
 const SESSION_SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; \
      SET idle_in_transaction_session_timeout = '10s'; SET TimeZone = 'UTC'";
 
-/// What such a pooler keeps apart for each of its clients.
+/// The settings that such a pooler tracks separately for each of its clients.
 const POOLED_SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'";
 
-/// What every connection is called, before the label of its instance's newest master key.
+/// The `application_name` of every connection; the label of the instance's newest master key follows it.
 pub(super) const CONNECTION_NAME: &str = "vestibule";
 
 type Manager = ConnectionManager<PgConnection>;
 
-/// Hands out connections, and knows whether new ones can be made.
+/// Provides connections, and knows whether new ones can be opened.
 #[derive(Clone)]
 pub(super) struct Connector {
     pool: Pool<Manager>,
@@ -47,7 +48,7 @@ impl Connector {
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
-            // `BEGIN` tells a dead connection just as well, without a round trip of its own.
+            // `BEGIN` detects a dead connection just as well and saves the round trip.
             .test_on_check_out(false)
             .error_handler(Box::new(MarkDown(Arc::clone(&reachable))))
             .connection_customizer(Box::new(Prepare {
@@ -59,7 +60,7 @@ impl Connector {
         Self { pool, reachable }
     }
 
-    /// Takes an idle connection, which may have died, or waits for a new one as long as there is hope.
+    /// Takes an idle connection, which may have died, or waits for a new one while the server counts as reachable.
     pub(super) fn connect(&self) -> Result<PooledConnection<Manager>, StoreError> {
         if let Some(idle) = self.pool.try_get() {
             return Ok(idle);
@@ -75,7 +76,7 @@ impl Connector {
         Err(StoreError::Unavailable("no connection was made in time".to_owned()))
     }
 
-    /// Returns how many connections there may be, dead ones included.
+    /// Returns the maximum number of connections, including dead ones.
     pub(super) fn size(&self) -> u32 {
         self.pool.max_size()
     }
@@ -102,13 +103,13 @@ struct Prepare {
 impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
     fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), ConnectError> {
         let settings = if self.pooled {
-            // A statement prepared on one session is not there on the next.
+            // A statement that was prepared on one session does not exist on the next.
             connection.set_prepared_statement_cache_size(CacheSize::Disabled);
             POOLED_SESSION_SETTINGS
         } else {
             SESSION_SETTINGS
         };
-        // A label has digits, letters and a colon. As a parameter it would take another round trip.
+        // A label consists of digits, letters and a colon. A bound parameter would cost another round trip.
         let settings = format!("{settings}; SET application_name = '{}'", self.name);
         connection.batch_execute(&settings).map_err(ConnectError::QueryError)?;
         if !self.reachable.swap(true, Ordering::AcqRel) {

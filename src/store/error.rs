@@ -1,26 +1,26 @@
-//! What can go wrong with the database, told apart in one place.
+//! Database faults, classified in one place.
 //!
-//! The layers above need to know only two things of a fault: whether trying again later may help, and what to write
-//! to the log. Business outcomes (taken, used, gone) are never errors here.
+//! The layers above need to know two things about a fault: whether a later attempt can succeed, and what to write to
+//! the log. Business outcomes (taken, used, gone) are never errors here.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// A fault of the database or of the way to it.
+/// A fault of the database or of the connection to it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No connection could be had, or the server was too slow or not ready. Trying later may help.
+    /// No connection was available, or the server was too slow or not ready. A later attempt may succeed.
     #[error("the database cannot be used at present: {0}")]
     Unavailable(String),
-    /// The connection broke. On another one the same may succeed.
+    /// The connection broke. The same work may succeed on another one.
     #[error("the connection to the database broke: {0}")]
     Disconnected(String),
-    /// The statement collided with another one and may succeed when repeated at once.
+    /// The statement collided with another one. It may succeed when it is repeated at once.
     #[error("the transaction collided with another one")]
     Collision(#[source] DieselError),
-    /// A statement failed for a reason that will not go away.
+    /// A statement failed, and repeating it cannot help.
     #[error("a statement failed")]
     Failed(#[source] DieselError),
-    /// A stored value is not one that the program writes.
+    /// A stored value is not one that this program writes.
     #[error("a stored value is not one that this program writes: {0}")]
     Corrupt(&'static str),
 }
@@ -29,7 +29,7 @@ impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, information) = &error else {
             return match error {
-                // What diesel says on a connection that broke before.
+                // diesel's error for a connection that broke earlier.
                 DieselError::BrokenTransactionManager => Self::Disconnected(error.to_string()),
                 other => Self::Failed(other),
             };
@@ -37,8 +37,8 @@ impl From<DieselError> for StoreError {
         let message = information.message();
         let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         match kind {
-            // A name that was free when it was looked at and is taken now, or an account that was there and is gone:
-            // whoever looks again sees it.
+            // A name was free when it was read and is taken now, or an account existed and is gone. A repeated
+            // transaction reads the new state.
             DatabaseErrorKind::SerializationFailure
             | DatabaseErrorKind::UniqueViolation
             | DatabaseErrorKind::ForeignKeyViolation => Self::Collision(error),
@@ -55,11 +55,11 @@ impl From<DieselError> for StoreError {
     }
 }
 
-// diesel does not hand the SQLSTATE on, so parts of the primary messages must do.
+// diesel does not expose the SQLSTATE, so faults are recognized by parts of the primary message.
 
 /// SQLSTATE 40P01.
 const COLLIDED: [&str; 1] = ["deadlock detected"];
-/// Class 57P, and libpq's own words when the connection broke.
+/// Class 57P, and libpq's messages for a broken connection.
 const DISCONNECTED: [&str; 6] = [
     "terminating connection due to",
     "server closed the connection unexpectedly",

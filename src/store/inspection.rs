@@ -1,4 +1,4 @@
-//! What `vestibule check` wants to know of the database, found out on a connection of its own and changing nothing.
+//! What `vestibule check` reports about the database. It is read on a separate connection and nothing is changed.
 
 use std::collections::BTreeSet;
 
@@ -17,26 +17,26 @@ use crate::domain::clock::Clock;
 /// How long to wait for the server.
 const TIMEOUT_SECONDS: u32 = 5;
 
-/// The database, as it was found.
+/// The state of the database.
 #[derive(Clone, Debug)]
 pub struct Inspection {
-    /// Such as 150004 for 15.4.
+    /// For example 150004 for 15.4.
     pub version: i32,
-    /// How far the server's clock is ahead of ours.
+    /// How far the server's clock is ahead of this machine's.
     pub clock_ahead: TimeDelta,
     /// How long the server took to answer.
     pub round_trip: TimeDelta,
-    /// What it is like, and what this role may do there.
+    /// Its settings, and what this role may do in it.
     pub conditions: Conditions,
     /// Migrations that the next start would apply.
     pub pending: Vec<String>,
-    /// A migration of a newer program.
+    /// A migration that only a newer program knows.
     pub newer: Option<String>,
-    /// Tables of this program that are not there, though the migrations that make them were applied.
+    /// Tables of this program that do not exist, although their migrations were applied.
     pub missing_tables: Vec<String>,
-    /// The statements that would give the role what it has to be able to do, and is not.
+    /// The statements that would grant the role the rights it lacks.
     pub missing_grants: Vec<String>,
-    /// Most connections that the server takes.
+    /// The server's connection limit.
     pub max_connections: i32,
 }
 
@@ -66,8 +66,8 @@ struct VersionRow {
     version: String,
 }
 
-// Partitions are reached through their table. The trail is only read and added to: its old partitions are dropped by a function
-// of its owner's.
+// Partitions are used through their table. The audit trail is only read and appended to: its old partitions are dropped
+// by a function that runs with its owner's rights.
 const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS version, \
      current_setting('max_connections')::int4 AS max_connections, \
      to_regclass('__diesel_schema_migrations') IS NOT NULL AS has_migrations, \
@@ -85,7 +85,7 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
               FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = 'audit_events_tend' \
               AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
 
-/// The tables that the program works with.
+/// The tables that the program uses.
 pub const TABLES: [&str; 14] = [
     "audit_events",
     "link_tokens",
@@ -103,11 +103,11 @@ pub const TABLES: [&str; 14] = [
     "users",
 ];
 
-/// Looks at a database.
+/// Inspects a database.
 ///
 /// # Errors
 ///
-/// Says why it cannot be looked at.
+/// Returns the reason why it cannot be inspected.
 pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
     let mut connection = PgConnection::establish(&in_time(url.expose_secret())).map_err(|error| refused(error, url))?;
@@ -122,7 +122,7 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         .bind::<Array<Text>, _>(TABLES.as_slice())
         .get_result(&mut connection)
         .map_err(|error| failed(&error))?;
-    // The shortest of a few: what the network adds is in all of them, what chance adds is not.
+    // The measurement with the shortest round trip: network latency affects all of them, random delays only some.
     let mut clocks = Vec::new();
     for _ in 0..3 {
         let before = clock.now();
@@ -155,7 +155,7 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
     })
 }
 
-/// Says which right is missing where that is why the applied migrations cannot be read.
+/// Names the missing right if that is why the applied migrations cannot be read.
 fn unread(error: &diesel::result::Error, conditions: &Conditions) -> MigrationError {
     let error = error.to_string();
     if error.contains("permission denied") {
@@ -175,7 +175,7 @@ fn known_migrations() -> Result<BTreeSet<String>, MigrationError> {
         .collect())
 }
 
-/// Bounds the wait for a server that drops what is sent to it; libpq would wait for minutes.
+/// Limits the wait for a server that does not respond; libpq would wait for minutes.
 fn in_time(url: &str) -> String {
     if url.contains("connect_timeout=") {
         return url.to_owned();

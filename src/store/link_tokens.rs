@@ -1,4 +1,4 @@
-//! The `link_tokens` table: the tokens that were mailed, one row for each mail.
+//! The `link_tokens` table: the tokens of links in mails, one row per mail.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
@@ -12,39 +12,35 @@ use crate::domain::email::Email;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::link_token::{LinkKey, LinkPurpose};
 
-/// A token that is mailed.
+/// A token to be mailed.
 pub struct NewLinkToken<'a> {
-    /// What the token names.
+    /// The token's key.
     pub key: LinkKey,
-    /// What it opens.
+    /// What it is for.
     pub purpose: LinkPurpose,
     /// Where it is sent.
     pub email: &'a Email,
-    /// The session that it counts with: for [`LinkPurpose::EmailChange`], and no other purpose.
+    /// The session that it is valid with. Set for [`LinkPurpose::EmailChange`] only.
     pub session_id: Option<SessionId>,
-    /// When.
+    /// When it is created.
     pub now: DateTime<Utc>,
-    /// Until when it counts.
+    /// When it expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// A token as stored, whose time is not over.
+/// A stored token that has not expired.
 pub struct StoredLink {
-    /// What it opens.
+    /// What it is for.
     pub purpose: LinkPurpose,
     /// Where it was sent.
     pub email: Email,
-    /// The session that it counts with.
+    /// The session that it is valid with.
     pub session_id: Option<SessionId>,
-    /// Whether it was used.
+    /// Whether it has been used.
     pub used: bool,
 }
 
-/// Adds a token, beside those in older mails.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Adds a token. Tokens in older mails stay valid.
 pub fn insert(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(), StoreError> {
     diesel::insert_into(link_tokens::table)
         .values((
@@ -60,11 +56,8 @@ pub fn insert(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(
     Ok(())
 }
 
-/// Finds a token of a purpose's kind whose time is not over, used or not, and leaves it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds a token by its key, if it is of the same kind as `purpose` and has not expired. Finds used ones too, and does
+/// not use it up.
 pub fn find(
     connection: &mut PgConnection,
     key: LinkKey,
@@ -78,11 +71,7 @@ pub fn find(
     row.map(LinkRow::into_link).transpose()
 }
 
-/// Tells whether a token of a purpose counts that was sent to an address for an account.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Returns whether there is a valid token of a purpose that was sent to an address for an account.
 pub fn is_any_live(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -99,11 +88,7 @@ pub fn is_any_live(
     Ok(diesel::select(exists(sent)).get_result(connection)?)
 }
 
-/// Uses a token of a purpose's kind up: of many at once, one succeeds. Returns whether this was what did.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Uses up a token. Of several concurrent calls one succeeds. Returns whether this one did.
 pub fn consume(
     connection: &mut PgConnection,
     key: LinkKey,
@@ -117,11 +102,7 @@ pub fn consume(
         == 1)
 }
 
-/// Kills a user's tokens of a purpose, but for the one that is kept if there is one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes a user's tokens of a purpose, except for `kept`.
 pub fn remove(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -133,11 +114,7 @@ pub fn remove(
     Ok(())
 }
 
-/// Kills a user's tokens of a purpose that were sent to other addresses than one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes a user's tokens of a purpose that were sent to any address but `email`.
 pub fn remove_to_other_addresses(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -151,22 +128,14 @@ pub fn remove_to_other_addresses(
     Ok(())
 }
 
-/// Kills a user's tokens, all of them.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes all tokens of a user.
 pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
     diesel::delete(others(user_id, None)).execute(connection)?;
     Ok(())
 }
 
-/// Kills a user's tokens but for those that were sent to the account's own address, if that was never proven. The caller
-/// holds the user's row.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes a user's tokens, except for those that were sent to the account's own address while that is unverified. The
+/// caller has locked the user's row.
 pub fn remove_all_but_to_own_unverified_address(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -177,28 +146,20 @@ pub fn remove_all_but_to_own_unverified_address(
         .select(users::email)
         .first(connection)
         .optional()?;
-    // The empty text is no address.
+    // No address is empty.
     let kept = unverified.flatten().unwrap_or_default();
     diesel::delete(others(user_id, None).filter(link_tokens::email.ne(kept))).execute(connection)?;
     Ok(())
 }
 
-/// Kills a user's tokens but for one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes all tokens of the user except for `kept`.
 pub fn remove_others(connection: &mut PgConnection, kept: LinkKey) -> Result<(), StoreError> {
     diesel::delete(others(kept.user_id, Some(kept))).execute(connection)?;
     Ok(())
 }
 
-/// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
-/// how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes up to `most` rows that were created before an id. Rows that another transaction has locked are left for the
+/// next run. Returns how many were deleted.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
     let old: Vec<Uuid> = link_tokens::table
         .filter(link_tokens::id.lt(id))
@@ -225,7 +186,7 @@ fn current(key: LinkKey, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
 #[diesel::dsl::auto_type]
 fn others(user_id: UserId, kept: Option<LinkKey>) -> _ {
     let user_id: Uuid = user_id.uuid();
-    // The nil id is no token's.
+    // No token has the nil id.
     let kept: Uuid = kept.map_or_else(Uuid::nil, |key| key.id.uuid());
     link_tokens::table
         .filter(link_tokens::user_id.eq(user_id))

@@ -1,6 +1,6 @@
-//! The `users` table as operators use it: every account, the disabled ones included.
+//! The `users` table for operators and administrators: every account, including disabled ones.
 //!
-//! Changes take turns, so that of two administrators who would remove each other one comes too late.
+//! Changes are serialized, so that two administrators cannot remove each other's role at the same time.
 
 use chrono::{DateTime, Utc};
 use diesel::expression::AsExpression;
@@ -17,10 +17,10 @@ use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::user::User;
 
-/// An arbitrary constant that names the lock under which operators' changes take turns.
+/// An arbitrary constant that identifies the advisory lock for these changes.
 const LOCK: i64 = 0x7665_7374_6164_6d6e;
 
-// Compares bytes, whatever the database's collation, as the indexes of prefixes do.
+// Compares bytes, whatever the database's collation, like the prefix indexes do.
 diesel::infix_operator!(BytesAtLeast, " ~>=~ ", backend: Pg);
 diesel::infix_operator!(BytesBelow, " ~<~ ", backend: Pg);
 
@@ -47,21 +47,13 @@ impl From<ManagedRow> for ManagedUser {
     }
 }
 
-/// Waits until no other transaction makes an operator's change; the turn ends with the transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Waits until no other transaction makes an administrative change. The lock is released at the end of the transaction.
 pub fn take_turn(connection: &mut PgConnection) -> Result<(), StoreError> {
     diesel::sql_query(format!("SELECT pg_advisory_xact_lock({LOCK})")).execute(connection)?;
     Ok(())
 }
 
 /// Finds an account.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find(connection: &mut PgConnection, selector: &UserSelector) -> Result<Option<ManagedUser>, StoreError> {
     let mut query = users::table.select(ManagedRow::as_select()).into_boxed();
     query = match selector {
@@ -73,11 +65,7 @@ pub fn find(connection: &mut PgConnection, selector: &UserSelector) -> Result<Op
     Ok(row.map(ManagedUser::from))
 }
 
-/// Finds an account and holds it still for the rest of the transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds an account and locks it for the rest of the transaction.
 pub fn find_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<ManagedUser>, StoreError> {
     let row: Option<ManagedRow> = users::table
         .find(id.uuid())
@@ -88,11 +76,7 @@ pub fn find_for_update(connection: &mut PgConnection, id: UserId) -> Result<Opti
     Ok(row.map(ManagedUser::from))
 }
 
-/// Lists accounts, newest first, from after one on if that is named.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists accounts, newest first, starting after the account `after` if it is given.
 pub fn list(
     connection: &mut PgConnection,
     wanted: &UserQuery,
@@ -108,7 +92,7 @@ pub fn list(
         UserQuery::All => {}
         UserQuery::Id(id) => query = query.filter(users::id.eq(id.uuid())),
         UserQuery::Prefix(prefix) => {
-            // Names are ASCII without control characters, so DEL comes after all that begin so.
+            // Names are ASCII without control characters, so DEL sorts after all names with this prefix.
             let end = format!("{prefix}\u{7f}");
             let email = at_least(users::email, prefix.clone()).and(below(users::email, end.clone()));
             let username = at_least(users::username, prefix.clone()).and(below(users::username, end));
@@ -136,12 +120,8 @@ fn below<C: Expression<SqlType = Nullable<Text>>>(
     BytesBelow::new(column, AsExpression::<Nullable<Text>>::as_expression(text))
 }
 
-/// Makes an account without a password, with the name that was claimed for it, unless its address is taken. Returns
-/// whether it was made.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Creates an account without a password, with the name that was claimed for it, unless its address is taken. Returns
+/// whether it was created.
 pub fn insert(
     connection: &mut PgConnection,
     user: &User,
@@ -166,11 +146,7 @@ pub fn insert(
     Ok(inserted == 1)
 }
 
-/// Lets an account in or keeps it out.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Enables or disables an account.
 pub fn set_disabled(connection: &mut PgConnection, id: UserId, disabled: bool) -> Result<(), StoreError> {
     let status = if disabled { "disabled" } else { "active" };
     diesel::update(users::table.find(id.uuid()))
@@ -179,11 +155,7 @@ pub fn set_disabled(connection: &mut PgConnection, id: UserId, disabled: bool) -
     Ok(())
 }
 
-/// Gives an account these roles and no others.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Sets the roles of an account.
 pub fn set_roles(connection: &mut PgConnection, id: UserId, roles: &[String]) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set(users::roles.eq(roles))

@@ -1,8 +1,9 @@
-//! The schema, carried by the program and applied at start.
+//! The schema, embedded in the program and applied at start.
 //!
-//! Instances that start at once take turns under an advisory lock. A schema with migrations that this program does
-//! not know was made by a newer one; running on it could destroy what it cannot see, so that is refused. Where nothing is
-//! missing nothing is done that takes more than the right to read, so that the service's own role needs no other.
+//! Instances that start at the same time are serialized by an advisory lock. If the schema has migrations that this
+//! program does not know, a newer program made it, and running on it could destroy data that this program does not see,
+//! so that is refused. If no migration is missing, the program only reads, so that the service's role needs no further
+//! rights.
 
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::migration::{Migration, MigrationSource};
@@ -19,13 +20,13 @@ use super::conditions::Conditions;
 
 /// All migrations, in order.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
-/// An arbitrary constant that names our lock among the database's advisory locks.
+/// An arbitrary constant that identifies this lock among the database's advisory locks.
 const LOCK: i64 = 0x7665_7374_6962_756c;
 
 /// The schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The database could not be reached. Trying later may help.
+    /// The database could not be reached. A later attempt may succeed.
     #[error("the database cannot be reached: {source}{advice}")]
     Unreachable {
         /// What libpq said.
@@ -34,7 +35,7 @@ pub enum MigrationError {
         /// help.
         advice: String,
     },
-    /// libpq cannot make sense of the URL. Its words would repeat parts of it, the password perhaps.
+    /// libpq cannot parse the URL. Its message would repeat parts of the URL, perhaps the password.
     #[error(
         "DATABASE_URL is not a URL that libpq understands: a character that needs percent-encoding, or an unknown option"
     )]
@@ -42,61 +43,62 @@ pub enum MigrationError {
     /// The schema was made by a newer program.
     #[error("the database has migration {0}, which this program does not know: it was made by a newer vestibule")]
     Newer(String),
-    /// Migrations are missing, and a pooler is in the way.
+    /// Migrations are missing, and the connection goes through a pooler.
     #[error(
         "the schema is not this program's, and cannot be changed through a pooler: run `vestibule migrate` with a \
          DATABASE_URL that leads to PostgreSQL itself, and without VESTIBULE_DB_POOLER"
     )]
     Pooled,
-    /// The database cannot hold what people write.
+    /// The database's encoding cannot store everything that users enter.
     #[error(
-        "the database's encoding is {0}, and vestibule needs UTF8: make another one with CREATE DATABASE … ENCODING 'UTF8' \
-         TEMPLATE template0"
+        "the database's encoding is {0}, and vestibule needs UTF8: create another one with CREATE DATABASE … ENCODING \
+         'UTF8' TEMPLATE template0"
     )]
     Encoding(String),
-    /// Migrations are missing, and nothing can be written.
-    #[error("the database takes no changes, for it is a standby or set to read only, and migrations are to be applied")]
+    /// Migrations are missing, and the database is read-only.
+    #[error("the database takes no changes, for it is a standby or set to read only, and migrations are missing")]
     ReadOnly,
-    /// The role may not make tables, and there are none yet.
+    /// The role may not create tables, and there are none yet.
     #[error(
-        "this role may not make tables here (PostgreSQL 15 and later let only the database's owner do so in the schema \
-         public): run `vestibule migrate` as the owner, or have the owner run {0}"
+        "this role may not create tables here (PostgreSQL 15 and later allow only the database's owner to do so in the \
+         schema public): run `vestibule migrate` as the owner, or have the owner run {0}"
     )]
     MayNotCreate(String),
-    /// Another role made the tables, and this one may not name them.
-    #[error("this role may not use the tables that are here: have the owner of the schema run {0}")]
+    /// Another role created the tables, and this one has no right to use them.
+    #[error("this role may not use the existing tables: have the owner of the schema run {0}")]
     MayNotUse(String),
-    /// A migration failed; the schema is as the one before left it.
+    /// A migration failed. The migrations before it remain applied.
     #[error("a migration failed: {0}")]
     Failed(String),
 }
 
-/// Applies what is missing and returns the versions applied.
+/// Applies the missing migrations and returns their versions.
 ///
 /// # Errors
 ///
-/// Returns [`MigrationError`]; whatever was applied before stays applied.
+/// Returns [`MigrationError`]; migrations that were applied before the error stay applied.
 pub fn apply(url: &SecretString, pooled: bool) -> Result<Vec<String>, MigrationError> {
     apply_step_by_step(url, pooled, |_step| {})
 }
 
-/// One migration that was applied.
+/// A migration that was applied.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
     /// Its version.
     pub version: &'a str,
-    /// How many were applied so far, this one included.
+    /// How many have been applied so far, including this one.
     pub done: usize,
     /// How many there were to apply.
     pub of: usize,
 }
 
-/// Applies what is missing, tells of each migration, and returns the versions applied. Through a pooler it only looks:
-/// the lock belongs to a session, which would go on to somebody else.
+/// Applies the missing migrations, reports each of them, and returns their versions. Through a pooler it only checks
+/// whether any are missing: the advisory lock belongs to a server session, which the pooler would pass on to another
+/// client.
 ///
 /// # Errors
 ///
-/// Returns [`MigrationError`]; whatever was applied before stays applied.
+/// Returns [`MigrationError`]; migrations that were applied before the error stay applied.
 pub fn apply_step_by_step(
     url: &SecretString,
     pooled: bool,
@@ -149,11 +151,11 @@ pub fn apply_step_by_step(
         });
         applied.push(version);
     }
-    // Closing the connection gives the lock back.
+    // Closing the connection releases the lock.
     Ok(applied)
 }
 
-/// Says who may do what this role may not.
+/// Adds advice on which role can do what this role may not.
 fn refused_by(error: &str) -> MigrationError {
     let is_for_another = ["permission denied", "must be owner"]
         .iter()
@@ -166,7 +168,7 @@ fn refused_by(error: &str) -> MigrationError {
     MigrationError::Failed(format!("{error}{advice}"))
 }
 
-/// Tells a URL that can never work from a server that is away, by how libpq's messages begin.
+/// Distinguishes a URL that can never work from an unreachable server, by how libpq's messages begin.
 pub(super) fn refused(error: ConnectionError, url: &SecretString) -> MigrationError {
     const ABOUT_THE_URL: [&str; 6] = [
         "end of string",
@@ -232,7 +234,7 @@ fn quote_identifier(name: &str) -> String {
     }
 }
 
-/// Tells whether all migrations were applied, and refuses those that this program does not know.
+/// Returns whether all migrations were applied; fails if there are any that this program does not know.
 fn is_current(connection: &mut PgConnection) -> Result<bool, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
     let known: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations().map_err(|error| failed(&error))?;
@@ -247,7 +249,7 @@ fn is_current(connection: &mut PgConnection) -> Result<bool, MigrationError> {
     Ok(known.iter().all(|version| applied.contains(version)))
 }
 
-/// Reads what was applied. diesel would make its table first, even where that is there already.
+/// Reads the applied versions. diesel's own function would create its table first, even if it exists.
 fn versions(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
     #[derive(QueryableByName)]
     struct Exists {
@@ -330,7 +332,7 @@ mod tests {
         }
     }
 
-    /// Other encodings lack the letters that prose likes, and a statement with one stops there.
+    /// Other encodings lack some characters of typographic prose, and a statement that contains one fails.
     #[test]
     fn migrations_are_written_in_ascii() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");

@@ -1,7 +1,8 @@
-//! All SQL, one file a table: synchronous functions on a connection.
+//! All SQL, one file per table: synchronous functions on a connection.
 //!
-//! Every "exactly one wins" is one conditional statement whose row count is checked; nothing is read and then
-//! written. `now` is an argument: SQL never asks the database for the time.
+//! Where exactly one of several concurrent requests may succeed, one conditional statement decides, and its row count
+//! is checked. No decision rests on a value that was read earlier without a lock. `now` is an argument: SQL never asks
+//! the database for the time.
 
 pub mod audit_events;
 mod cached_statement;

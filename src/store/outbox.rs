@@ -1,7 +1,8 @@
-//! The `outbox` table: messages to people, written in the transaction that caused them.
+//! The `outbox` table: messages to users, written in the transaction that caused them.
 //!
-//! An instance takes a message by moving its next try behind the time that sending may last, so that another instance
-//! takes it only if this one died. What it reports afterwards counts only if nobody has taken the message since.
+//! An instance takes a message by moving its next attempt past the longest time that sending may last. Another instance
+//! therefore takes it only if this one died. The result that an instance reports later counts only if no other instance
+//! has taken the message in between.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, min};
@@ -19,17 +20,17 @@ use crate::domain::message::Channel;
 pub struct NewMessage {
     /// Its row.
     pub id: MessageId,
-    /// The way it takes.
+    /// The channel that it is sent through.
     pub channel: Channel,
     /// What it is about.
     pub kind: &'static str,
-    /// The letter, sealed to its row.
+    /// The notification, sealed to its row.
     pub sealed_message: Vec<u8>,
     /// When it is written.
     pub now: DateTime<Utc>,
-    /// When it is sent, and not before.
+    /// The earliest time to send it.
     pub due: DateTime<Utc>,
-    /// When it is not worth sending any more.
+    /// When it becomes useless to send it.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -37,24 +38,20 @@ pub struct NewMessage {
 pub struct StoredMessage {
     /// Its row.
     pub id: MessageId,
-    /// The letter, sealed to its row.
+    /// The notification, sealed to its row.
     pub sealed_message: Vec<u8>,
-    /// How often it was taken, this time included.
+    /// How often it was taken, including this time.
     pub attempts: i32,
-    /// How often the other side refused it.
+    /// How often the receiving server refused it.
     pub refusals: i32,
     /// When it was written.
     pub created_at: DateTime<Utc>,
-    /// When it is not worth sending any more.
+    /// When it becomes useless to send it.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Writes a message, or puts it in the place of the one under its id, as long as no instance has taken that to send it.
-/// `false`: it was taken.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Writes a message, or replaces the one with its id as long as no instance has taken that to send it. Returns `false`
+/// if it was taken.
 pub fn put(connection: &mut PgConnection, new: &NewMessage) -> Result<bool, StoreError> {
     let upsert = diesel::insert_into(outbox::table)
         .values((
@@ -73,11 +70,7 @@ pub fn put(connection: &mut PgConnection, new: &NewMessage) -> Result<bool, Stor
     Ok(waiting.execute(connection)? == 1)
 }
 
-/// Takes messages that are due, the longest waiting first; until `leased_until` no other instance takes them.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Takes messages that are due, longest waiting first. No other instance takes them until `leased_until`.
 pub fn take_due(
     connection: &mut PgConnection,
     channel: Channel,
@@ -108,20 +101,12 @@ pub fn take_due(
     Ok(rows.into_iter().map(StoredMessage::from).collect())
 }
 
-/// Removes a message that was handed over, unless it was taken again meanwhile.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes a message that was delivered, unless it has been taken again since.
 pub fn remove_sent(connection: &mut PgConnection, message: &StoredMessage) -> Result<bool, StoreError> {
     Ok(diesel::delete(taken(message.id, message.attempts)).execute(connection)? == 1)
 }
 
-/// Notes why a message was not sent, and when to try again.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Stores why a message was not sent, and when to try again.
 pub fn postpone(
     connection: &mut PgConnection,
     message: &StoredMessage,
@@ -139,11 +124,7 @@ pub fn postpone(
     Ok(())
 }
 
-/// Gives a message up; it is kept for operators.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Gives up on a message. The row stays for operators.
 pub fn give_up(
     connection: &mut PgConnection,
     message: &StoredMessage,
@@ -161,10 +142,6 @@ pub fn give_up(
 }
 
 /// Lists messages of any state, newest first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list(
     connection: &mut PgConnection,
     channel: Option<Channel>,
@@ -187,9 +164,9 @@ pub fn list(
         .collect()
 }
 
-/// How many messages of a channel are in a state, and since when.
+/// The number and ages of a channel's messages in one state.
 pub struct Tally {
-    /// The way they take.
+    /// Their channel.
     pub channel: Channel,
     /// Whether they were given up.
     pub dead: bool,
@@ -197,15 +174,11 @@ pub struct Tally {
     pub number: i64,
     /// When the oldest was written.
     pub oldest: DateTime<Utc>,
-    /// When the one is tried that is tried first.
+    /// When the earliest next attempt is due.
     pub due: DateTime<Utc>,
 }
 
 /// Counts the messages by channel and state.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn tally(connection: &mut PgConnection) -> Result<Vec<Tally>, StoreError> {
     type Row = (String, String, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
     let rows: Vec<Row> = outbox::table
@@ -232,21 +205,13 @@ pub fn tally(connection: &mut PgConnection) -> Result<Vec<Tally>, StoreError> {
 }
 
 /// Removes all messages.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn clear(connection: &mut PgConnection) -> Result<(), StoreError> {
     diesel::delete(outbox::table).execute(connection)?;
     Ok(())
 }
 
-/// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
-/// how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes up to `most` rows that were created before an id. Rows that another transaction has locked are left for the
+/// next run. Returns how many were deleted.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
     let old: Vec<Uuid> = outbox::table
         .filter(outbox::id.lt(id))
@@ -259,7 +224,7 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
     Ok(diesel::delete(outbox::table.filter(outbox::id.eq_any(old))).execute(connection)?)
 }
 
-/// The message as long as nobody else has taken it.
+/// The message, as long as no other instance has taken it.
 #[diesel::dsl::auto_type]
 fn taken(id: MessageId, attempts: i32) -> _ {
     let id: Uuid = id.uuid();

@@ -1,7 +1,7 @@
-//! Connections: few, awaited without a thread, and never a reason to hang.
+//! The connection pool. It is small, requests wait for it without blocking a thread, and every wait is bounded.
 //!
-//! There are as many threads as connections, and one queue before them: a request leaves all of its SQL there as one piece of
-//! work, unless too much waits already, and takes it back when no thread has begun it in time.
+//! There are as many threads as connections, with one queue in front of them. A request puts all of its SQL into the
+//! queue as one job, unless the queue is full, and withdraws the job if no thread has started it in time.
 
 use std::io;
 use std::sync::Arc;
@@ -22,11 +22,12 @@ use crate::metrics::{self, Present, Stopwatch};
 
 /// How long a request waits for its turn (ASVS 13.1.3).
 const TURN_TIMEOUT: Duration = Duration::from_secs(2);
-/// How many requests wait for each connection. More are told at once that there is too much to do, while there is still time
-/// to ask another instance: where a transaction takes three milliseconds, the last of these waits a sixth of a second.
+/// How many requests may wait for each connection. Any more are rejected at once, while their clients still have time
+/// to try another instance. If a transaction takes three milliseconds, the last request in the queue waits a sixth of a
+/// second.
 const WAITING_FOR_EACH: usize = 50;
-/// How long a request waits for all of its SQL. Statements have bounds of their own; this one is for a server that takes
-/// them and never answers.
+/// How long a request waits for all of its SQL. Statements have limits of their own; this one is for a server that
+/// accepts statements and never answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The database, shared by everything that runs in this process.
 #[derive(Clone)]
@@ -40,13 +41,13 @@ pub struct Database {
 }
 
 impl Database {
-    /// Prepares up to `size` connections to a libpq URL; none is made before the first use, and nothing is let through
-    /// before [`Database::schema_is_ready`]. `pooled`: the URL leads to a pooler that may run each transaction on another
-    /// session. `master_key` is the label of the newest one, which the connections tell.
+    /// Prepares up to `size` connections to a libpq URL. None is opened before the first use, and no statement runs
+    /// before [`Database::schema_is_ready`]. `pooled`: the URL leads to a pooler that may run each transaction on
+    /// another session. `master_key` is the label of the newest master key, which the connections carry in their names.
     ///
     /// # Errors
     ///
-    /// Fails only when the system has no means left for waiting on threads.
+    /// Fails only when the system has no resources left for the threads' event loop.
     pub fn new(url: &SecretString, size: u32, pooled: bool, master_key: &str) -> io::Result<Self> {
         let size = size.max(1);
         metrics::connections(size);
@@ -61,31 +62,31 @@ impl Database {
         })
     }
 
-    /// Lets statements through, once the schema is known to be the one that this program was written for.
+    /// Allows statements from now on. Called once the schema is known to be the one that this program expects.
     pub fn schema_is_ready(&self) {
         self.schema_is_ready.store(true, Ordering::Release);
     }
 
-    /// Tells whether statements are let through.
+    /// Returns whether statements are allowed.
     pub fn is_schema_ready(&self) -> bool {
         self.schema_is_ready.load(Ordering::Acquire)
     }
 
-    /// Tells whether there is a pooler in front of the database.
+    /// Returns whether there is a pooler in front of the database.
     pub const fn is_pooled(&self) -> bool {
         self.pooled
     }
 
-    /// Returns the label of the newest master key, which this process's connections tell.
+    /// Returns the label of the newest master key, which this process's connections carry in their names.
     pub fn master_key(&self) -> &str {
         &self.master_key
     }
 
-    /// Runs statements in one transaction. `work` may run several times, so it must have no effect but its SQL.
+    /// Runs statements in one transaction. `work` may run several times, so it must have no effects other than its SQL.
     ///
     /// # Errors
     ///
-    /// Returns `work`'s error after a rollback; [`StoreError::Unavailable`] when no connection can be had.
+    /// Returns `work`'s error after a rollback, or [`StoreError::Unavailable`] when no connection is available.
     pub async fn transaction<T, E>(
         &self,
         name: &'static str,
@@ -98,11 +99,11 @@ impl Database {
         self.run(name, move |lease| in_transaction(lease, name, &work)).await
     }
 
-    /// Runs statements that only read, each on its own snapshot. A connection that turns out dead is replaced.
+    /// Runs statements that only read, each on its own snapshot. A dead connection is replaced.
     ///
     /// # Errors
     ///
-    /// Returns `work`'s error; [`StoreError::Unavailable`] when no connection can be had.
+    /// Returns `work`'s error, or [`StoreError::Unavailable`] when no connection is available.
     pub async fn read<T, E>(
         &self,
         name: &'static str,
@@ -115,12 +116,13 @@ impl Database {
         self.run(name, move |lease| reading(lease, &work)).await
     }
 
-    /// Runs one statement, which is its own transaction: no `BEGIN`, no `COMMIT`, a round trip instead of three. It is not
-    /// repeated when the connection breaks, since it may have been done: [`StoreError::Disconnected`] leaves that open.
+    /// Runs one statement as its own transaction: no `BEGIN` and no `COMMIT`, so one round trip instead of three. It is
+    /// not repeated when the connection breaks, since it may have taken effect: [`StoreError::Disconnected`] leaves
+    /// that open.
     ///
     /// # Errors
     ///
-    /// Returns `work`'s error; [`StoreError::Unavailable`] when no connection can be had.
+    /// Returns `work`'s error, or [`StoreError::Unavailable`] when no connection is available.
     pub async fn single<T, E>(
         &self,
         name: &'static str,
@@ -175,7 +177,7 @@ impl Database {
         }
     }
 
-    /// Takes a place among those that wait for a connection.
+    /// Takes a place in the queue for a connection.
     fn place(&self, name: &'static str) -> Result<OwnedSemaphorePermit, StoreError> {
         if !self.is_schema_ready() {
             return Err(StoreError::Unavailable(
@@ -186,7 +188,7 @@ impl Database {
     }
 }
 
-/// Too many requests wait already.
+/// The queue is full.
 fn full(name: &'static str) -> StoreError {
     metrics::connection_refused("queue_full");
     StoreError::Unavailable(format!("too many requests wait for a connection ({name})"))
@@ -198,7 +200,8 @@ fn late(name: &'static str) -> StoreError {
     StoreError::Unavailable(format!("all connections are busy ({name})"))
 }
 
-/// The right to a piece of work: a thread that does it, or the request that gives it up, whoever asks first.
+/// The right to a job. Either a thread claims it to run the job, or the request claims it to withdraw the job; the
+/// first claim succeeds.
 #[derive(Clone, Default)]
 struct Claim(Arc<AtomicBool>);
 
@@ -208,7 +211,7 @@ impl Claim {
     }
 }
 
-/// A request that waits. When it goes, as it does when its client hangs up, nobody needs what it asked for.
+/// A waiting request. It is dropped when its client disconnects, and its result is then not needed.
 struct Waiting(Claim);
 
 impl Drop for Waiting {
@@ -217,13 +220,14 @@ impl Drop for Waiting {
     }
 }
 
-/// The threads that wait for the database, one for each connection, and the queue before them.
+/// The threads that wait for the database, one per connection, and the queue in front of them.
 ///
-/// It is a runtime's own pool of blocking threads, of a runtime that runs nothing else. A thread that is done takes what is
-/// next by itself; with a semaphore before shared blocking threads, it woke the next request, which woke a thread.
+/// This is the blocking thread pool of a runtime that runs nothing else. A thread that finishes takes the next job
+/// itself. The alternative, a semaphore in front of a shared blocking pool, had to wake the next request, which then
+/// woke a thread.
 struct Threads {
     queue: Handle,
-    /// Here until the end, which must not be waited for.
+    /// Set until it is dropped; the shutdown must not block.
     runtime: Option<Runtime>,
 }
 
@@ -250,7 +254,7 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // Who drops it may be one of its own threads, or one that must not wait.
+        // The value may be dropped on one of the runtime's own threads, or on a thread that must not block.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

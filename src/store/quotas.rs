@@ -1,4 +1,4 @@
-//! The `quotas` table: how much of a bounded thing was used in a window of time, over all instances.
+//! The `quotas` table: how much of a limited resource was used in a window of time, over all instances.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,11 +8,7 @@ use diesel::{IntoSql, PgConnection};
 use super::error::StoreError;
 use super::schema::quotas;
 
-/// Takes one of the allowed number: of many at once, no more than that succeed.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Takes one use of a quota. Of several concurrent calls, no more than `most` succeed in a window.
 pub fn take(
     connection: &mut PgConnection,
     key: &[u8],
@@ -34,12 +30,8 @@ pub fn take(
     Ok(taken == 1)
 }
 
-/// Counts one in the window that began with the first, or begins another window where that is over. Of many at once, one begins
-/// it. Returns how many there were in the window, and its end.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Counts one use in the window that began with the first use, or begins a new window if that has expired. Of several
+/// concurrent calls, one begins the window. Returns how many uses there were in the window, and its end.
 pub fn count_since_first(
     connection: &mut PgConnection,
     key: &[u8],
@@ -53,7 +45,7 @@ pub fn count_since_first(
     Ok(diesel::insert_into(quotas::table)
         .values((
             quotas::key.eq(key),
-            // One row for all windows of the key: when they begin is not known ahead.
+            // One row for all windows of the key, since their starts are not known in advance.
             quotas::window_start.eq(DateTime::UNIX_EPOCH),
             quotas::used.eq(1),
             quotas::expires_at.eq(end),
@@ -66,10 +58,6 @@ pub fn count_since_first(
 }
 
 /// Deletes windows that ended before a moment. Returns how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn delete_before(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
     Ok(diesel::delete(quotas::table.filter(quotas::expires_at.lt(moment))).execute(connection)?)
 }

@@ -1,4 +1,4 @@
-//! The `recovery_codes` table: one set a user, each code spent once.
+//! The `recovery_codes` table: one set per user; each code works once.
 
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
@@ -10,11 +10,7 @@ use super::error::StoreError;
 use super::schema::recovery_codes;
 use crate::domain::ids::UserId;
 
-/// Puts a new set in the place of the old one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Replaces the old set with a new one.
 pub fn replace_set(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -39,11 +35,7 @@ pub fn replace_set(
     Ok(())
 }
 
-/// Spends a code, known by the hashes it may be stored under: of many at once, one succeeds.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Uses up a code. `candidates` are the hashes it may be stored under. Of several concurrent calls one succeeds.
 pub fn consume(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -60,11 +52,7 @@ pub fn consume(
     Ok(updated == 1)
 }
 
-/// Tells whether a code of the present set was spent before.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Returns whether a code of the current set has been used.
 pub fn is_spent(connection: &mut PgConnection, user_id: UserId, candidates: &[Vec<u8>]) -> Result<bool, StoreError> {
     let spent = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user_id.uuid()))
@@ -73,22 +61,14 @@ pub fn is_spent(connection: &mut PgConnection, user_id: UserId, candidates: &[Ve
     Ok(diesel::select(diesel::dsl::exists(spent)).get_result(connection)?)
 }
 
-/// Throws the set away.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes the set.
 pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
     let set = recovery_codes::table.filter(recovery_codes::user_id.eq(user_id.uuid()));
     diesel::delete(set).execute(connection)?;
     Ok(())
 }
 
-/// Counts the codes not yet spent of some users; those who have none are left out.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Counts the unused codes of several users. Users without any are left out.
 pub fn remaining_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, i64)>, StoreError> {
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
     let counts: Vec<(Uuid, i64)> = recovery_codes::table
@@ -103,11 +83,7 @@ pub fn remaining_among(connection: &mut PgConnection, users: &[UserId]) -> Resul
         .collect())
 }
 
-/// Counts the codes not yet spent.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Counts the unused codes of a user.
 pub fn remaining(connection: &mut PgConnection, user_id: UserId) -> Result<i64, StoreError> {
     let count = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user_id.uuid()))

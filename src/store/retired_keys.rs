@@ -1,4 +1,4 @@
-//! The `inherited_keys` table: what outlives the master keys that were dropped.
+//! The `inherited_keys` table: derived keys that are still needed after their master keys were removed.
 
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
@@ -12,17 +12,13 @@ use crate::crypto::retired_keys::Purpose;
 pub struct SealedKey {
     /// The master key that it was derived from.
     pub master_key_id: u8,
-    /// What for.
+    /// What it is for.
     pub purpose: Purpose,
     /// The key, sealed to its row.
     pub sealed_key: Vec<u8>,
 }
 
-/// Keeps a key, in the place of what was kept of it before: the same key, perhaps sealed under an older master key.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Stores a key, replacing an earlier row of it: the same key, perhaps sealed with an older master key.
 pub fn put(connection: &mut PgConnection, key: &SealedKey, now: DateTime<Utc>) -> Result<(), StoreError> {
     diesel::insert_into(inherited_keys::table)
         .values((
@@ -38,11 +34,7 @@ pub fn put(connection: &mut PgConnection, key: &SealedKey, now: DateTime<Utc>) -
     Ok(())
 }
 
-/// Lists all that is kept: a handful for each master key that ever was.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists all stored keys: a handful for each master key there ever was.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<SealedKey>, StoreError> {
     let rows: Vec<(i16, String, Vec<u8>)> = inherited_keys::table
         .order((inherited_keys::master_key_id, inherited_keys::purpose))

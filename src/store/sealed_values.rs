@@ -1,7 +1,7 @@
-//! Everything that is sealed, wherever it lies: found by the master key that sealed it, and replaced.
+//! All sealed values, in whatever table: found by the master key that sealed them, and replaced.
 //!
-//! The first byte of a sealed value tells its master key. A value is replaced only while it is still the one that was read:
-//! what the service wrote in the meantime is newer.
+//! The first byte of a sealed value identifies its master key. A value is replaced only if it is still the one that was
+//! read: whatever the service has written since is newer.
 
 use diesel::PgConnection;
 use diesel::prelude::*;
@@ -13,7 +13,7 @@ use super::schema::{out_of_band_factors, outbox, signing_keys, totp_factors};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId};
 
-/// A column of sealed values that is sealed anew row by row.
+/// A column whose sealed values are resealed row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     /// Secrets of authenticators.
@@ -30,7 +30,7 @@ impl Column {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::TotpSecrets, Self::PhoneNumbers, Self::Messages, Self::SigningKeys];
 
-    /// Returns what people call it.
+    /// Returns its name for operators: table and column.
     pub const fn name(self) -> &'static str {
         match self {
             Self::TotpSecrets => "totp_factors.sealed_secret",
@@ -41,21 +41,21 @@ impl Column {
     }
 }
 
-/// Which row; in the order that they are gone through.
+/// A row, in the order in which rows are processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowKey {
-    /// Of most tables.
+    /// The key of most tables.
     Id(Uuid),
-    /// Of signing keys.
+    /// The key of signing keys.
     Kid(String),
 }
 
-/// A value that an older master key sealed.
+/// A value that was sealed with an older master key.
 #[derive(Clone)]
 pub struct OlderValue {
     /// Its row.
     pub row: RowKey,
-    /// Its place, to open it in.
+    /// The place it is bound to, needed to open it.
     pub at: SealedAt,
     /// The value.
     pub sealed: Vec<u8>,
@@ -67,11 +67,7 @@ extern "SQL" {
     fn get_byte(value: Binary, index: Integer) -> Integer;
 }
 
-/// Counts the values of a column that another master key than the current one sealed.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Counts the values of a column that were not sealed with the current master key.
 pub fn count_older(connection: &mut PgConnection, column: Column, current: u8) -> Result<i64, StoreError> {
     let current = i32::from(current);
     Ok(match column {
@@ -94,11 +90,7 @@ pub fn count_older(connection: &mut PgConnection, column: Column, current: u8) -
     })
 }
 
-/// Loads the next values of a column that another master key than the current one sealed, in the order of their rows.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Loads the next values of a column that were not sealed with the current master key, in the order of their rows.
 pub fn load_older(
     connection: &mut PgConnection,
     column: Column,
@@ -190,11 +182,7 @@ fn load_older_signing_keys(
     Ok(rows.into_iter().map(value).collect())
 }
 
-/// Puts a value in the place of an older one, if that is still there.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Replaces an older value, if it is still there.
 pub fn replace(
     connection: &mut PgConnection,
     column: Column,

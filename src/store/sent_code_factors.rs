@@ -1,6 +1,7 @@
-//! The `out_of_band_factors` table: second factors by mail and text message, at most one active and one pending a channel.
+//! The `out_of_band_factors` table: second factors by mail and text message, at most one active and one pending per
+//! channel.
 //!
-//! The caller holds the user's row, so that changes of one user's factors take turns.
+//! The caller has locked the user's row, so that changes to one user's factors are serialized.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -19,15 +20,15 @@ pub struct StoredFactor {
     pub id: SentCodeFactorId,
     /// How its codes are sent.
     pub channel: Channel,
-    /// Whether it was confirmed; a pending one waits for its first code.
+    /// Whether it was confirmed. A pending one waits for its first code.
     pub active: bool,
     /// The phone number, sealed to its row; `None` for mail, which goes to the account's address.
     pub sealed_phone_number: Option<Vec<u8>>,
-    /// When it was asked for.
+    /// When its enrolment began.
     pub created_at: DateTime<Utc>,
     /// When its first code was right.
     pub confirmed_at: Option<DateTime<Utc>>,
-    /// When a code of it last opened the second door.
+    /// When one of its codes last completed a login.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
@@ -35,25 +36,21 @@ pub struct StoredFactor {
 pub struct NewPendingFactor {
     /// Its row.
     pub id: SentCodeFactorId,
-    /// Whose it is.
+    /// Its user.
     pub user_id: UserId,
-    /// The session that begins it: no other one confirms it.
+    /// The session that began the enrolment; no other one can confirm it.
     pub session_id: SessionId,
     /// How its codes are sent.
     pub channel: Channel,
     /// The phone number, sealed to its row.
     pub sealed_phone_number: Option<Vec<u8>>,
-    /// When it was asked for.
+    /// When the enrolment begins.
     pub now: DateTime<Utc>,
-    /// Until when it may be confirmed.
+    /// Until when it can be confirmed.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Puts a new pending factor in the place of the old one; an active factor stays.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Replaces the pending factor with a new one. An active factor stays.
 pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<(), StoreError> {
     let old = of_user(new.user_id, new.channel).filter(out_of_band_factors::state.eq("pending"));
     diesel::delete(old).execute(connection)?;
@@ -73,10 +70,6 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
 }
 
 /// Lists a user's confirmed factors.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list_active(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<StoredFactor>, StoreError> {
     let rows: Vec<FactorRow> = out_of_band_factors::table
         .filter(out_of_band_factors::user_id.eq(user_id.uuid()))
@@ -87,12 +80,8 @@ pub fn list_active(connection: &mut PgConnection, user_id: UserId) -> Result<Vec
     rows.into_iter().map(FactorRow::into_factor).collect()
 }
 
-/// Lists the factors that a session began and that wait for their first codes. Those that other sessions began do not exist
-/// here: nobody can confirm what they did not ask for.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists the factors that wait for their first codes and whose enrolment this session began. Those that other sessions
+/// began are left out, so that a user cannot confirm a factor that another session enrolled.
 pub fn list_pending(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -109,17 +98,13 @@ pub fn list_pending(
     rows.into_iter().map(FactorRow::into_factor).collect()
 }
 
-/// Removes the factors of a user that wait for their first codes, but for those that the kept session began.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes a user's pending factors, except for those that the session `kept` began.
 pub fn remove_pending(
     connection: &mut PgConnection,
     user_id: UserId,
     kept: Option<SessionId>,
 ) -> Result<(), StoreError> {
-    // The nil id is no session's.
+    // No session has the nil id.
     let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
     let pending = out_of_band_factors::table
         .filter(out_of_band_factors::user_id.eq(user_id.uuid()))
@@ -129,11 +114,7 @@ pub fn remove_pending(
     Ok(())
 }
 
-/// Puts the pending factor of a channel in the place of the active one. Returns whether there was one to confirm.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Replaces the active factor of a channel with the pending one. Returns whether there was one to confirm.
 pub fn confirm(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -151,28 +132,20 @@ pub fn confirm(
             out_of_band_factors::state.eq("active"),
             out_of_band_factors::confirmed_at.eq(now),
             out_of_band_factors::expires_at.eq(None::<DateTime<Utc>>),
-            // The factor is the account's from now on, and outlives the session.
+            // From now on the factor belongs to the account and outlives the session.
             out_of_band_factors::session_id.eq(None::<Uuid>),
         ))
         .execute(connection)?;
     Ok(updated == 1)
 }
 
-/// Removes a user's factor of a channel, the pending one included.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes a user's factors of a channel, including the pending one.
 pub fn remove(connection: &mut PgConnection, user_id: UserId, channel: Channel) -> Result<(), StoreError> {
     diesel::delete(of_user(user_id, channel)).execute(connection)?;
     Ok(())
 }
 
-/// Notes that a code of a channel's factor opened the second door.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Records that a code of a channel's factor was accepted.
 pub fn mark_used(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -186,11 +159,7 @@ pub fn mark_used(
     Ok(updated == 1)
 }
 
-/// Returns the confirmed factors of some users.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists the confirmed factors of several users.
 pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, Channel)>, StoreError> {
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
     let found: Vec<(Uuid, String)> = out_of_band_factors::table

@@ -1,4 +1,4 @@
-//! The `one_time_codes` table: for each session, purpose and channel the one code that counts.
+//! The `one_time_codes` table: the one valid code for each session, purpose and channel.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -13,26 +13,23 @@ use crate::domain::sent_code::{CodePlace, MAX_ATTEMPTS};
 
 /// A code to be sent.
 pub struct NewCode {
-    /// Where it counts.
+    /// The session, purpose and channel that it is valid for.
     pub place: CodePlace,
     /// Its keyed hash.
     pub code_hash: Vec<u8>,
     /// When it is sent.
     pub now: DateTime<Utc>,
-    /// Until when it counts.
+    /// When it expires.
     pub expires_at: DateTime<Utc>,
-    /// A code sent after this moment is not replaced.
+    /// A code that was sent after this moment is not replaced.
     pub not_since: DateTime<Utc>,
 }
 
-/// Puts a code in the place of the one before, unless that is too recent. Of many at once, one succeeds.
+/// Replaces the previous code of a place with a new one, unless that was sent too recently. Of several concurrent calls
+/// one succeeds.
 ///
-/// The count of attempts goes on, so that sending anew buys no guesses. It begins anew only for a code that was spent or
-/// guessed at to the end; what bounds those is the account's own count.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// The count of attempts is carried over, so that sending another code does not allow more guesses. It restarts at zero
+/// only after a code that was used or whose attempts are used up; those are limited by the account's own count.
 pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreError> {
     let is_spent = one_time_codes::used_at
         .is_not_null()
@@ -66,21 +63,13 @@ pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreEr
 }
 
 /// Returns when the code of a place was sent.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn sent_at(connection: &mut PgConnection, place: CodePlace) -> Result<Option<DateTime<Utc>>, StoreError> {
     Ok(at(place).select(one_time_codes::sent_at).first(connection).optional()?)
 }
 
-/// Takes an attempt and spends the code if it is right, known by the hashes it may be stored under: one statement, so that
-/// of many at once one succeeds, and no more than the allowed number is looked at. Returns whether it was right and is
-/// spent now.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Takes an attempt, and uses up the code if it is right. `candidates` are the hashes it may be stored under. This is
+/// one statement, so that of several concurrent calls one succeeds and no more than the allowed number of attempts is
+/// made. Returns whether the code was right and is now used up.
 pub fn try_code(
     connection: &mut PgConnection,
     place: CodePlace,

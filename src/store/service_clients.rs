@@ -9,23 +9,19 @@ use super::error::StoreError;
 use super::schema::service_clients;
 use crate::domain::ids::ServiceClientId;
 
-/// A client as stored.
+/// A service client as stored.
 pub struct StoredClient {
     /// The user part of its credentials.
     pub id: ServiceClientId,
-    /// What operators call it.
+    /// The name that the operator gave it.
     pub name: String,
-    /// Of its secret.
+    /// The hash of its secret.
     pub secret_hash: Vec<u8>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// Adds a client unless its name is taken.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Adds a service client unless its name is taken.
 pub fn insert(connection: &mut PgConnection, client: &StoredClient) -> Result<bool, StoreError> {
     let inserted = diesel::insert_into(service_clients::table)
         .values((
@@ -39,11 +35,7 @@ pub fn insert(connection: &mut PgConnection, client: &StoredClient) -> Result<bo
     Ok(inserted == 1)
 }
 
-/// Finds a client.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds a service client.
 pub fn find(connection: &mut PgConnection, id: ServiceClientId) -> Result<Option<StoredClient>, StoreError> {
     let row = service_clients::table
         .find(id.uuid())
@@ -53,11 +45,7 @@ pub fn find(connection: &mut PgConnection, id: ServiceClientId) -> Result<Option
     Ok(row.map(StoredClient::from))
 }
 
-/// Lists all clients, oldest first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists all service clients, oldest first.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<StoredClient>, StoreError> {
     let rows = service_clients::table
         .order(service_clients::id)
@@ -66,11 +54,7 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<StoredClient>, StoreErr
     Ok(rows.into_iter().map(StoredClient::from).collect())
 }
 
-/// Deletes a client. Returns whether there was one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes a service client. Returns whether there was one.
 pub fn delete(connection: &mut PgConnection, id: ServiceClientId) -> Result<bool, StoreError> {
     Ok(diesel::delete(service_clients::table.find(id.uuid())).execute(connection)? == 1)
 }

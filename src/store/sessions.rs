@@ -1,4 +1,4 @@
-//! The `sessions` table: each move of a session's life is one conditional statement.
+//! The `sessions` table: each state change of a session is one conditional statement.
 
 use std::net::IpAddr;
 
@@ -24,32 +24,28 @@ use crate::domain::session::{
 };
 use crate::domain::user::User;
 
-/// Ends after which the place that a session came from says nothing about its owner.
+/// End reasons after which the origin of a session says nothing about where its owner is.
 const DISTRUSTED: [&str; 2] = [EndReason::Evicted.as_str(), EndReason::RefreshReuse.as_str()];
 
-/// A session whose first factor was just proven.
+/// A session whose first factor was just verified.
 pub struct NewSession<'a> {
-    /// Its id from here to its end.
+    /// Its id, which stays the same until it ends.
     pub id: SessionId,
-    /// Whose it is.
+    /// Its user.
     pub user_id: UserId,
-    /// What was proven.
+    /// The first factor.
     pub method: AuthenticationMethod,
-    /// `password_changed_at` of the account when that was proven.
+    /// `password_changed_at` of the account when the factor was verified.
     pub password_changed_at: DateTime<Utc>,
     /// Where the login came from.
     pub origin: &'a RequestOrigin,
-    /// When.
+    /// When it is created.
     pub now: DateTime<Utc>,
-    /// Until when the second factor is awaited.
+    /// When the wait for the second factor ends.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Opens a pending session.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Creates a pending session.
 pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Result<(), StoreError> {
     diesel::insert_into(sessions::table)
         .values((
@@ -77,7 +73,7 @@ fn named(key: SessionKey) -> _ {
         .filter(sessions::id.eq(id))
 }
 
-/// A pending session lives while its time, its attempts, its password and its account do.
+/// A pending session is live until it expires, its attempts are used up, or the account's password or status changes.
 #[diesel::dsl::auto_type]
 fn live_pending(key: SessionKey, now: DateTime<Utc>) -> _ {
     let pending: &'static str = "pending";
@@ -94,11 +90,8 @@ fn live_pending(key: SessionKey, now: DateTime<Utc>) -> _ {
         .filter(exists(account))
 }
 
-/// Takes one attempt of a live pending session, before anything is compared: of many at once, at most five get one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Takes one attempt of a live pending session before anything is compared: however many requests arrive at once, at
+/// most five get one.
 pub fn take_attempt(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -111,11 +104,7 @@ pub fn take_attempt(
     row.map(PendingRow::into_pending).transpose()
 }
 
-/// Finds a live pending session and the account it is for, and takes no attempt.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds a live pending session without taking an attempt.
 pub fn find_pending(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -128,23 +117,19 @@ pub fn find_pending(
     row.map(PendingRow::into_pending).transpose()
 }
 
-/// What a pending session becomes when its second factor was proven.
+/// What a pending session becomes when its second factor is verified.
 pub struct Activation<'a> {
-    /// What was proven, in order, and when.
+    /// The factors that were verified, in order, and when.
     pub proofs: &'a Proofs,
-    /// When it ends by time alone.
+    /// When it expires.
     pub ends: SessionEnds,
-    /// Where its refresh tokens go.
+    /// How the client gets its refresh tokens.
     pub delivery: RefreshTokenTransport,
-    /// When.
+    /// When it is activated.
     pub now: DateTime<Utc>,
 }
 
-/// Turns a pending session active: of many at once, one succeeds. Returns the session as it now stands.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Makes a pending session active. Of several concurrent calls one succeeds. Returns the session in its new state.
 pub fn activate(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -167,7 +152,7 @@ pub fn activate(
     row.map(ActiveRow::into_active).transpose()
 }
 
-/// An active session lives while its two ends and its account allow.
+/// An active session is live until its absolute or its idle end, and only while its account is active.
 #[diesel::dsl::auto_type]
 fn live_active(now: DateTime<Utc>) -> _ {
     let active: &'static str = "active";
@@ -188,12 +173,8 @@ fn live(key: SessionKey, now: DateTime<Utc>) -> _ {
     live.filter(sessions::user_id.eq(user_id)).filter(sessions::id.eq(id))
 }
 
-/// Makes the next refresh token of a series the live one: of many at once with one token, one succeeds. Returns the session
-/// with its account: that this is one statement makes it one round trip, and its own transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Advances the counter of a refresh token series. Of several concurrent calls with the same token one succeeds.
+/// Returns the session with its account: a single statement takes one round trip and is its own transaction.
 pub fn rotate(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -220,7 +201,7 @@ pub fn rotate(
         .transpose()
 }
 
-/// An `UPDATE` of sessions that returns [`ActiveRow`]s, with the account of each beside it.
+/// An `UPDATE` of sessions that returns [`ActiveRow`]s together with the account of each.
 #[derive(QueryId)]
 struct WithAccount<U> {
     update: U,
@@ -251,12 +232,9 @@ impl<U: QueryFragment<Pg>> QueryFragment<Pg> for WithAccount<U> {
     }
 }
 
-/// Replaces the proofs of a live session after a further one, and makes its next refresh token the live one: the holder of
-/// an older one has not proven anything (ASVS 7.2.4). The row remembers which token that is and when it was made.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Replaces the proofs of a live session after another factor was verified, and advances its refresh token counter: the
+/// holder of an older refresh token has not proven anything (ASVS 7.2.4). The row stores the number of the new token
+/// and the time it was made.
 pub fn step_up(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -281,7 +259,7 @@ pub fn step_up(
     row.map(ActiveRow::into_active).transpose()
 }
 
-/// The idle end after a use: it moves, but never past the absolute one.
+/// The idle end after a use. It moves, but never past the absolute end.
 #[diesel::dsl::auto_type]
 fn idle_end(wanted: DateTime<Utc>) -> _ {
     let moved = wanted.into_sql::<Timestamptz>();
@@ -296,11 +274,7 @@ fn times(proofs: &Proofs) -> Vec<DateTime<Utc>> {
     proofs.iter().map(|proof| proof.at).collect()
 }
 
-/// Finds a live session by its id and holds it still for the rest of the transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds a live session by its id and locks it for the rest of the transaction.
 pub fn find_live_for_update(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -314,11 +288,7 @@ pub fn find_live_for_update(
     row.map(ActiveRow::into_active).transpose()
 }
 
-/// Ends a session that has not ended yet. Returns whether this was what ended it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Ends a session that has not ended yet. Returns whether this call ended it.
 pub fn end(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -329,12 +299,7 @@ pub fn end(
     Ok(diesel::update(running).set(ended(reason, now)).execute(connection)? == 1)
 }
 
-/// Ends a session that is signed in; a pending one, or one that is over by time, is left alone. Returns whether there was
-/// one.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Ends an active session. A pending or expired one is left alone. Returns whether there was one.
 pub fn end_live(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -347,11 +312,7 @@ pub fn end_live(
         == 1)
 }
 
-/// Tells whether a session is another user's.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Returns whether a session belongs to another user.
 pub fn is_of_another(connection: &mut PgConnection, key: SessionKey) -> Result<bool, StoreError> {
     let others = sessions::table
         .filter(sessions::id.eq(key.session_id.uuid()))
@@ -359,11 +320,7 @@ pub fn is_of_another(connection: &mut PgConnection, key: SessionKey) -> Result<b
     Ok(diesel::select(exists(others)).get_result(connection)?)
 }
 
-/// Ends a session that was signed in and is over by time. Returns whether this was what ended it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Ends an active session that has expired. Returns whether this call ended it.
 pub fn end_expired(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let over = named(key)
         .filter(sessions::state.eq(SessionState::Active.as_str()))
@@ -378,12 +335,8 @@ pub fn end_expired(connection: &mut PgConnection, key: SessionKey, now: DateTime
         == 1)
 }
 
-/// Ends all sessions of a user, pending ones included, but the one that is kept if there is one. The caller holds the
-/// user's row: two that each take several sessions could wait for each other. Returns which.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Ends all sessions of a user, including pending ones, except for `kept`. The caller has locked the user's row;
+/// otherwise two calls that each lock several sessions could deadlock. Returns the sessions that it ended.
 pub fn end_all(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -394,11 +347,7 @@ pub fn end_all(
     end_but(connection, (user_id, kept), &[], reason, now)
 }
 
-/// Ends all logins of a user that wait for their second factor, but the one that is kept if there is one. Returns which.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Ends all pending logins of a user, except for `kept`. Returns the sessions that it ended.
 pub fn end_pending(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -409,7 +358,7 @@ pub fn end_pending(
     end_but(connection, (user_id, kept), &[SessionState::Active], reason, now)
 }
 
-/// Ends the sessions of a user that have not ended, but the one that is kept and those in a state that is spared.
+/// Ends the sessions of a user that have not ended, except for `kept` and those in a `spared` state.
 fn end_but(
     connection: &mut PgConnection,
     (user_id, kept): (UserId, Option<SessionId>),
@@ -420,7 +369,7 @@ fn end_but(
     let spared: Vec<&str> = spared.iter().map(|state| state.as_str()).collect();
     let running = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
-        // The nil id is no session's.
+        // No session has the nil id.
         .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
         .filter(sessions::state.ne(SessionState::Ended.as_str()))
         .filter(sessions::state.ne_all(spared));
@@ -431,11 +380,8 @@ fn end_but(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-/// Lists users who have sessions that have not ended, in the order of their ids, from after one on if that is named.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists users with sessions that have not ended, in the order of their ids, starting after the user `after` if it is
+/// given.
 pub fn users_with_sessions(
     connection: &mut PgConnection,
     after: Option<UserId>,
@@ -452,13 +398,9 @@ pub fn users_with_sessions(
     Ok(ids.into_iter().map(UserId::from_uuid).collect())
 }
 
-/// Lists where the sessions of a user came from that were signed in and used since a moment, the one aside if there is one.
-/// Sessions that may have been a stranger's do not count: those that the owner ended from elsewhere, and those of which a
-/// refresh token was used twice.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists the origins of a user's sessions that became active and were used since a moment, except for the session
+/// `aside`. Sessions that may have been an attacker's do not count: those that the owner ended from another session,
+/// and those of which a refresh token was used twice.
 pub fn origins_since(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -467,7 +409,7 @@ pub fn origins_since(
 ) -> Result<Vec<SessionOrigin>, StoreError> {
     let rows: Vec<(Option<IpNetwork>, Option<String>)> = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
-        // The nil id is nobody's.
+        // No session has the nil id.
         .filter(sessions::id.ne(aside.map_or_else(Uuid::nil, SessionId::uuid)))
         .filter(sessions::idle_expires_at.is_not_null())
         .filter(sessions::last_used_at.gt(since))
@@ -486,11 +428,7 @@ pub fn origins_since(
     Ok(rows.into_iter().map(origin).collect())
 }
 
-/// Lists the addresses that logins of a user came from since a moment, whatever became of them.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists the addresses from which logins of a user came since a moment, whatever their result.
 pub fn addresses_since(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -505,12 +443,8 @@ pub fn addresses_since(
     Ok(found.into_iter().flatten().map(|network| network.ip()).collect())
 }
 
-/// Ends the least recently used sessions of a user beyond a number, but never the one that is kept. The caller holds the
-/// user's row, so that logins at once cannot each overlook the other's session. Returns which.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Ends the least recently used sessions of a user beyond a limit, but never `kept`. The caller has locked the user's
+/// row, since concurrent logins could otherwise overlook each other's session. Returns the sessions that it ended.
 pub fn end_beyond(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -538,11 +472,7 @@ pub fn end_beyond(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-/// Lists the live sessions of a user, the most recently used first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists the live sessions of a user, most recently used first.
 pub fn list(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -564,11 +494,7 @@ pub fn list(
     rows.into_iter().map(list).collect()
 }
 
-/// Lists everything that is held of a user's sessions, newest first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists everything that is stored about a user's sessions, newest first.
 pub fn list_records(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<SessionRecord>, StoreError> {
     let rows: Vec<RecordRow> = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
@@ -608,12 +534,8 @@ impl From<RecordRow> for SessionRecord {
     }
 }
 
-/// Deletes rows that were made before an id, up to a number; those that somebody holds are left for the next time. Returns
-/// how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes up to `most` rows that were created before an id. Rows that another transaction has locked are left for the
+/// next run. Returns how many were deleted.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
     let old: Vec<Uuid> = sessions::table
         .filter(sessions::id.lt(id))
@@ -640,11 +562,7 @@ fn ended(reason: EndReason, now: DateTime<Utc>) -> Ended {
     )
 }
 
-/// Finds an active session of an account that may be used, with the account.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds a live session together with its account, if that is active.
 pub fn find_active(
     connection: &mut PgConnection,
     key: SessionKey,

@@ -1,4 +1,4 @@
-//! The `signing_keys` table: one key that signs, one that is next, and the retired ones, shared by all instances.
+//! The `signing_keys` table, shared by all instances: one key that signs, the next one, and the retired ones.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,24 +8,19 @@ use super::error::StoreError;
 use super::schema::signing_keys;
 use crate::domain::signing_key::{KeyState, ListedKey, SigningAlgorithm};
 
-/// A key that was just made.
+/// A newly generated key.
 pub struct NewKey {
     /// Its thumbprint.
     pub kid: String,
-    /// What it signs with.
+    /// Its signature algorithm.
     pub algorithm: SigningAlgorithm,
     /// The private part, sealed to its row.
     pub sealed_private_key: Vec<u8>,
-    /// When it was made.
+    /// When it was generated.
     pub created_at: DateTime<Utc>,
 }
 
-/// Offers a key for the place of the current or the next one. Of several at once one succeeds, and the others find its
-/// key there.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Inserts a key as the current or the next one. Of several concurrent calls one succeeds, and the others find its key.
 pub fn insert(connection: &mut PgConnection, key: &NewKey, state: KeyState) -> Result<bool, StoreError> {
     let inserted = diesel::insert_into(signing_keys::table)
         .values((
@@ -42,10 +37,6 @@ pub fn insert(connection: &mut PgConnection, key: &NewKey, state: KeyState) -> R
 }
 
 /// Lists all keys, oldest first, without their private parts.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<ListedKey>, StoreError> {
     let rows: Vec<KeyRow> = signing_keys::table
         .order((signing_keys::created_at, signing_keys::kid))
@@ -54,11 +45,7 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<ListedKey>, StoreError>
     rows.into_iter().map(KeyRow::into_listed).collect()
 }
 
-/// Loads the private parts of keys, sealed; those of keys that are gone are missing.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Loads the sealed private parts of keys. Keys that no longer exist are missing from the result.
 pub fn sealed(connection: &mut PgConnection, kids: &[String]) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     Ok(signing_keys::table
         .filter(signing_keys::kid.eq_any(kids))
@@ -66,18 +53,14 @@ pub fn sealed(connection: &mut PgConnection, kids: &[String]) -> Result<Vec<(Str
         .load(connection)?)
 }
 
-/// Lets the next key sign in the place of the current one, if both are still what they were: of many at once, one
-/// succeeds.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Makes the next key the current one and retires the old one, if both still have the expected states. Of several
+/// concurrent calls one succeeds.
 pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let in_place = |kid: &str, state: KeyState| {
         let kid = kid.to_owned();
         signing_keys::table.filter(signing_keys::kid.eq(kid).and(signing_keys::state.eq(state.as_str())))
     };
-    // Held first: were it replaced after the other one is retired, nothing would sign.
+    // Locked first: if it were discarded after the current key is retired, there would be no key to sign with.
     let held: Option<String> = in_place(next, KeyState::Next)
         .select(signing_keys::kid)
         .for_update()
@@ -104,11 +87,7 @@ pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateT
     Ok(activated == 1)
 }
 
-/// Deletes a key that is still next, and so has signed nothing: of many at once, one succeeds.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes a key that is still next, and so has not signed anything. Of several concurrent calls one succeeds.
 pub fn discard_next(connection: &mut PgConnection, kid: &str) -> Result<bool, StoreError> {
     let next = signing_keys::table
         .find(kid)
@@ -116,11 +95,7 @@ pub fn discard_next(connection: &mut PgConnection, kid: &str) -> Result<bool, St
     Ok(diesel::delete(next).execute(connection)? == 1)
 }
 
-/// Deletes keys that were retired before a moment.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes keys that were retired before a moment. Returns how many.
 pub fn delete_retired(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, StoreError> {
     let gone = signing_keys::table
         .filter(signing_keys::state.eq(KeyState::Retired.as_str()))

@@ -1,4 +1,4 @@
-//! The `throttles` table: wrong passwords and wrong codes in a row, by a hash of what they were for and where they came from.
+//! The `throttles` table: consecutive wrong passwords and codes, under a hash of their target and source.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,7 @@ use super::error::StoreError;
 use super::schema::throttles;
 use crate::domain::failed_attempts::{BackoffPolicy, FailedAttempts};
 
-/// Finds what is known under the keys that one proof goes by. A key that is not in the answer has no wrong ones.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds the failed attempts under the keys of one proof. A key that is missing from the result has none.
 pub fn find(connection: &mut PgConnection, keys: &[&[u8]]) -> Result<HashMap<Vec<u8>, FailedAttempts>, StoreError> {
     let rows: Vec<(Vec<u8>, ThrottleRow)> = throttles::table
         .filter(throttles::key.eq_any(keys))
@@ -24,24 +20,20 @@ pub fn find(connection: &mut PgConnection, keys: &[&[u8]]) -> Result<HashMap<Vec
     Ok(rows.into_iter().map(|(key, row)| (key, row.into())).collect())
 }
 
-/// What became of a wrong one.
+/// The effect of a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Counted {
-    /// It cost nothing.
+    /// It causes no wait.
     Free,
     /// It began a wait.
     Began,
-    /// Another began a wait a moment before, which goes on for so long.
+    /// A concurrent attempt began a wait just before; this is how much of it remains.
     Waits(TimeDelta),
 }
 
-/// Counts a wrong one. What came while nothing was looked at is not counted: of many at once, those that were let through
-/// together cost one wait, and nobody prolongs it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Counts a failed attempt. Attempts during a wait are not counted: several that were let through at once cost one wait
+/// together, and an attacker cannot prolong the owner's.
 pub fn count(
     connection: &mut PgConnection,
     key: &[u8],
@@ -71,7 +63,7 @@ pub fn count(
     if let Some(wait) = counted.wait(now) {
         return Ok(Counted::Waits(wait));
     }
-    // The row is held since the statement above.
+    // The statement above has locked the row.
     let locked_until = policy.cost(counted.count).map(|wait| now + wait);
     diesel::update(throttles::table.find(key))
         .set(throttles::locked_until.eq(locked_until))
@@ -83,21 +75,13 @@ pub fn count(
     })
 }
 
-/// Forgets what is known under some keys.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes the failed attempts under these keys.
 pub fn forget(connection: &mut PgConnection, keys: &[&[u8]]) -> Result<(), StoreError> {
     diesel::delete(throttles::table.filter(throttles::key.eq_any(keys))).execute(connection)?;
     Ok(())
 }
 
-/// Deletes counts that were last added to before a moment. Returns how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes counts whose last attempt was before a moment. Returns how many.
 pub fn delete_before(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
     Ok(diesel::delete(throttles::table.filter(throttles::last_failed_at.lt(moment))).execute(connection)?)
 }

@@ -1,4 +1,4 @@
-//! The `totp_factors` table: at most one active secret a user, and one pending secret a session.
+//! The `totp_factors` table: at most one active secret per user, and one pending secret per session.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -16,13 +16,13 @@ use crate::domain::totp::TimeStep;
 pub struct StoredFactor {
     /// Its row.
     pub id: TotpFactorId,
-    /// Whether it was confirmed; a pending one waits for its first code.
+    /// Whether it was confirmed. A pending one waits for its first code.
     pub active: bool,
     /// The secret, sealed to its row.
     pub sealed_secret: Vec<u8>,
-    /// The last step used.
+    /// The last time step that was used.
     pub last_step: Option<TimeStep>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When its first code was right.
     pub confirmed_at: Option<DateTime<Utc>>,
@@ -32,33 +32,29 @@ pub struct StoredFactor {
 pub struct NewPendingFactor {
     /// Its row.
     pub id: TotpFactorId,
-    /// Whose it is.
+    /// Its user.
     pub user_id: UserId,
-    /// The session that begins it: no other one confirms it.
+    /// The session that began the enrolment; no other one can confirm it.
     pub session_id: SessionId,
     /// The secret, sealed to its row.
     pub sealed_secret: Vec<u8>,
-    /// When it was made.
+    /// When it is created.
     pub now: DateTime<Utc>,
-    /// Until when it may be confirmed.
+    /// Until when it can be confirmed.
     pub expires_at: DateTime<Utc>,
 }
 
-/// A secret that was confirmed elsewhere, before its owner came here.
+/// A secret that was confirmed in another system and is imported with its account.
 pub struct NewActiveFactor {
     /// Its row.
     pub id: TotpFactorId,
-    /// Whose it is.
+    /// Its user.
     pub user_id: UserId,
     /// The secret, sealed to its row.
     pub sealed_secret: Vec<u8>,
 }
 
-/// Gives accounts that were made in this transaction their authenticators. No step of them was used here.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Adds confirmed secrets to accounts that were created in this transaction. None of their time steps counts as used.
 pub fn insert_active(
     connection: &mut PgConnection,
     new: &[&NewActiveFactor],
@@ -84,14 +80,10 @@ pub fn insert_active(
     Ok(())
 }
 
-/// Puts a new pending secret in the place of the one that the session began before; an active secret stays, and so do those
-/// that other sessions began. Those of the user that were not confirmed in time go.
+/// Replaces the pending secret that the session began before with a new one. An active secret stays, and so do those
+/// that other sessions began. Expired pending secrets of the user are removed.
 ///
-/// The caller holds the user's row: two of these at once, or one beside a confirmation, take turns.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// The caller has locked the user's row, so that concurrent enrolments and confirmations are serialized.
 pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<(), StoreError> {
     let replaced = totp_factors::session_id
         .eq(new.session_id.uuid())
@@ -113,10 +105,6 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
 }
 
 /// Finds the confirmed secret of a user.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn find_active(connection: &mut PgConnection, user_id: UserId) -> Result<Option<StoredFactor>, StoreError> {
     let row: Option<FactorRow> = of_user(user_id)
         .filter(totp_factors::state.eq("active"))
@@ -126,12 +114,8 @@ pub fn find_active(connection: &mut PgConnection, user_id: UserId) -> Result<Opt
     Ok(row.map(StoredFactor::from))
 }
 
-/// Finds the secret that a session began and that waits for its first code. One that another session began does not exist
-/// here: nobody can confirm what they did not ask for.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds the pending secret whose enrolment this session began. One that another session began is not found, so that a
+/// user cannot confirm a secret that another session enrolled.
 pub fn find_pending(
     connection: &mut PgConnection,
     key: SessionKey,
@@ -147,17 +131,13 @@ pub fn find_pending(
     Ok(row.map(StoredFactor::from))
 }
 
-/// Removes the secrets of a user that wait for their first code, unless the kept session began it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes a user's pending secrets, except for one that the session `kept` began.
 pub fn remove_pending(
     connection: &mut PgConnection,
     user_id: UserId,
     kept: Option<SessionId>,
 ) -> Result<(), StoreError> {
-    // The nil id is no session's.
+    // No session has the nil id.
     let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
     let pending = of_user(user_id)
         .filter(totp_factors::state.eq("pending"))
@@ -166,11 +146,7 @@ pub fn remove_pending(
     Ok(())
 }
 
-/// Spends a step of an active secret: of many at once, one succeeds (RFC 6238 §5.2).
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Uses up a time step of an active secret. Of several concurrent calls one succeeds (RFC 6238 §5.2).
 pub fn advance_step(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -185,12 +161,9 @@ pub fn advance_step(
     Ok(CachedStatement(spending).execute(connection)? == 1)
 }
 
-/// Confirms a pending secret with the step of its first code, which is thereby spent. All others of the user go: the active
-/// one, and those that other sessions began. The caller holds the user's row and has found the secret pending, so of many at once one comes here.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Confirms a pending secret with the time step of its first code, which is thereby used up. All other secrets of the
+/// user are removed: the active one, and those that other sessions began. The caller has locked the user's row and has
+/// found the secret pending, so that of several concurrent requests only one gets here.
 pub fn confirm(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -210,33 +183,25 @@ pub fn confirm(
         totp_factors::last_step.eq(step.0),
         totp_factors::confirmed_at.eq(now),
         totp_factors::expires_at.eq(None::<DateTime<Utc>>),
-        // The factor is the account's from now on, and outlives the session.
+        // From now on the factor belongs to the account and outlives the session.
         totp_factors::session_id.eq(None::<Uuid>),
     ))
     .execute(connection)?;
     if updated == 1 {
         Ok(())
     } else {
-        // The deletion above must not stand without it.
+        // The deletion above must not take effect without the update.
         Err(StoreError::Collision(diesel::result::Error::NotFound))
     }
 }
 
-/// Removes a user's secrets, pending ones included.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes a user's secrets, including pending ones.
 pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
     diesel::delete(of_user(user_id)).execute(connection)?;
     Ok(())
 }
 
-/// Returns the oldest and the newest sealed secret, with the place where each lies.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Returns the oldest and the newest sealed secret, with the row and user that each is bound to.
 pub fn oldest_and_newest(connection: &mut PgConnection) -> Result<Vec<(TotpFactorId, UserId, Vec<u8>)>, StoreError> {
     let columns = (totp_factors::id, totp_factors::user_id, totp_factors::sealed_secret);
     let all = totp_factors::table.select(columns).limit(1);
@@ -249,11 +214,7 @@ pub fn oldest_and_newest(connection: &mut PgConnection) -> Result<Vec<(TotpFacto
     Ok(found.into_iter().map(named).collect())
 }
 
-/// Returns those of some users who have confirmed an authenticator.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Returns those of several users who have a confirmed authenticator app.
 pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
     let found: Vec<Uuid> = totp_factors::table

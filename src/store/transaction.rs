@@ -1,4 +1,4 @@
-//! Transactions: repeated when they collide, begun anew where nothing was done yet, and never half done.
+//! Transactions: repeated when they collide, moved to another connection if theirs was dead from the start, and atomic.
 
 use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
@@ -8,10 +8,10 @@ use super::connector::Connector;
 use super::error::StoreError;
 use crate::metrics::{self, BufferedCounters};
 
-/// How often a transaction that collided is tried in all.
+/// How often a transaction that collides is attempted in total.
 const ATTEMPTS: u32 = 3;
 
-/// An error that may hold a database error, which tells whether repeating can cure it.
+/// An error that may contain a database error, which says whether repeating can help.
 pub trait Retryable: From<StoreError> {
     /// Returns the database error inside, if there is one.
     fn store_error(&self) -> Option<&StoreError>;
@@ -23,7 +23,7 @@ impl Retryable for StoreError {
     }
 }
 
-/// A connection in use, with the means to replace it when it turns out dead.
+/// A connection in use, with the means to replace it if it turns out to be dead.
 pub(super) struct Lease {
     connector: Connector,
     connection: PooledConnection<ConnectionManager<PgConnection>>,
@@ -36,15 +36,16 @@ impl Lease {
         Ok(Self { connector, connection })
     }
 
-    /// Gives a dead connection up (r2d2 drops what diesel calls broken) and takes another.
+    /// Gives up a dead connection (r2d2 drops those that diesel reports as broken) and takes another.
     fn renew(mut self) -> Result<Self, StoreError> {
         self.look_at_connection();
         drop(self.connection);
         Self::new(self.connector)
     }
 
-    /// Has diesel see that a connection is dead: it does not notice when preparing a query fails, and r2d2 would then keep
-    /// it for ever. An empty statement fails without a round trip.
+    /// Makes diesel notice that a connection is dead. It does not notice when preparing a query fails, and r2d2 would
+    /// then keep the connection in the pool for ever. On a dead connection, an empty statement fails without a round
+    /// trip.
     fn look_at_connection(&mut self) {
         let _ = self.connection.batch_execute("");
     }
@@ -58,7 +59,8 @@ impl Lease {
     }
 
     fn roll_back(&mut self) {
-        // The error at hand says more than a failed rollback would; r2d2 drops a connection left in a transaction.
+        // The original error says more than that of a failed rollback. r2d2 drops a connection that is left in a
+        // transaction.
         let _ = AnsiTransactionManager::rollback_transaction(&mut *self.connection);
     }
 }
@@ -96,7 +98,7 @@ pub(super) fn in_transaction<T, E: Retryable>(
     }
 }
 
-/// Opens a transaction. `BEGIN` changes nothing, so a connection that died while idle can be replaced without harm.
+/// Begins a transaction. `BEGIN` changes nothing, so a connection that died while idle can safely be replaced.
 fn begin(mut lease: Lease) -> Result<Lease, StoreError> {
     for _ in 0..lease.connector.size() {
         match lease.begin() {
@@ -107,7 +109,7 @@ fn begin(mut lease: Lease) -> Result<Lease, StoreError> {
     lease.begin().map(|()| lease)
 }
 
-/// Runs `work`, which only reads, and so may be repeated on another connection when one turns out dead.
+/// Runs `work`, which only reads and so may be repeated on another connection if this one is dead.
 pub(super) fn reading<T, E: Retryable>(
     mut lease: Lease,
     work: &impl Fn(&mut PgConnection) -> Result<T, E>,
@@ -121,7 +123,7 @@ pub(super) fn reading<T, E: Retryable>(
     work(&mut lease.connection)
 }
 
-/// Runs `work`, which is one statement. A connection that turns out dead must not stay in the pool.
+/// Runs `work`, which is one statement. A dead connection must not stay in the pool.
 pub(super) fn alone<T, E: Retryable>(
     mut lease: Lease,
     work: impl FnOnce(&mut PgConnection) -> Result<T, E>,

@@ -1,12 +1,13 @@
-//! User names as they are taken and given up: the `released_usernames` table and the claims on `users.username`.
+//! Claiming and releasing user names: the `released_usernames` table and the claims on `users.username`.
 //!
-//! A name that an account gave up rests before another account can have it. Otherwise a stranger could take the name
-//! the moment it is free and be mistaken for its former owner. Statements that write `users.username` want a
-//! [`ClaimedUsername`], which only [`claim`] and [`claim_many`] make, so no way to a name goes around this file.
+//! A name that an account gave up is reserved for some time before another account can have it. Otherwise an attacker
+//! could take the name the moment it is free and be mistaken for its former owner. Statements that write
+//! `users.username` require a [`ClaimedUsername`], which only [`claim`] and [`claim_many`] make, so that no code can
+//! bypass this file.
 //!
-//! A release and a claim of one name at the same moment: the claim is judged by one statement, whose snapshot shows
-//! either the name still held or the name resting, since the release commits both changes together. Claims of one name
-//! take turns under an advisory lock, so nothing changes between that statement and the write that follows it.
+//! If a name is released and claimed at the same moment, the claim is decided by one statement. Its snapshot shows the
+//! name either still in use or reserved, since the release commits both changes together. Claims of the same name are
+//! serialized by an advisory lock, so nothing changes between that statement and the write that follows it.
 
 use std::collections::HashSet;
 
@@ -22,7 +23,7 @@ use super::schema::{released_usernames, users};
 use crate::domain::ids::UserId;
 use crate::domain::username::{self, Username};
 
-/// Keeps the advisory locks on names apart from other advisory locks of the database.
+/// Separates the advisory locks on names from other advisory locks of the database.
 const LOCK_SEED: i64 = 0x7665_7374_6e61_6d65;
 
 /// A name that an account may take in this transaction.
@@ -35,22 +36,19 @@ impl ClaimedUsername {
     }
 }
 
-/// The names of many that may be taken in this transaction.
+/// Those of several names that may be taken in this transaction.
 #[derive(Default)]
 pub struct Claims(HashSet<String>);
 
 impl Claims {
-    /// Tells whether a name may be taken.
+    /// Returns whether a name may be taken.
     pub fn allow(&self, username: &Username) -> bool {
         self.0.contains(username.as_str())
     }
 }
 
-/// Claims a name for an account for the rest of the transaction. `None`: another account has it, or gave it up lately.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Claims a name for an account for the rest of the transaction. `None`: another account has it, or gave it up
+/// recently.
 pub fn claim(
     connection: &mut PgConnection,
     username: &Username,
@@ -65,17 +63,13 @@ pub fn claim(
         .filter(released_usernames::username.eq(username.as_str()))
         .filter(released_usernames::released_by.ne(by.uuid()))
         .filter(released_usernames::rests_until.gt(now));
-    // One statement, and so one snapshot: between two, a release could slip through.
+    // One statement, and so one snapshot: between two statements another transaction could release the name.
     let unavailable: bool = diesel::select(exists(held).or(exists(resting))).get_result(connection)?;
     Ok((!unavailable).then(|| ClaimedUsername(username.clone())))
 }
 
-/// Claims names for new accounts for the rest of the transaction: those that do not rest. Whether an account has one is
-/// decided by the unique constraint when the accounts are made.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Claims names for new accounts for the rest of the transaction: those that are not reserved. Whether an account has
+/// one is decided by the unique constraint when the accounts are inserted.
 pub fn claim_many(connection: &mut PgConnection, usernames: &[&str], now: DateTime<Utc>) -> Result<Claims, StoreError> {
     take_turns(connection, usernames)?;
     let resting: HashSet<String> = released_usernames::table
@@ -90,7 +84,7 @@ pub fn claim_many(connection: &mut PgConnection, usernames: &[&str], now: DateTi
 }
 
 /// Waits until no other transaction claims one of these names. Locks are taken in the order of their keys, so that two
-/// transactions with many names never wait for each other.
+/// transactions with several names cannot deadlock.
 fn take_turns(connection: &mut PgConnection, usernames: &[&str]) -> Result<(), StoreError> {
     diesel::sql_query(
         "SELECT pg_advisory_xact_lock(key) FROM (
@@ -103,11 +97,7 @@ fn take_turns(connection: &mut PgConnection, usernames: &[&str]) -> Result<(), S
     Ok(())
 }
 
-/// Has the name of an account rest, if it has one; the caller takes it away in the same transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Reserves the name of an account, if it has one. The caller removes it from the account in the same transaction.
 pub(super) fn release(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let rests_until = now + username::RESTS_FOR;
     let held = users::table
@@ -135,11 +125,7 @@ pub(super) fn release(connection: &mut PgConnection, id: UserId, now: DateTime<U
     Ok(())
 }
 
-/// Lists the names that an account gave up and that still rest, in alphabetical order.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Lists the names that an account gave up and that are still reserved, in alphabetical order.
 pub fn list_released(
     connection: &mut PgConnection,
     id: UserId,
@@ -154,11 +140,7 @@ pub fn list_released(
     Ok(names.into_iter().map(Username::from_stored).collect())
 }
 
-/// Deletes names that have rested long enough at a moment. Returns how many.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes names whose reservation has ended at a moment. Returns how many.
 pub fn delete_rested(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
     let rested = released_usernames::table.filter(released_usernames::rests_until.le(moment));
     Ok(diesel::delete(rested).execute(connection)?)

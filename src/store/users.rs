@@ -17,46 +17,42 @@ use crate::domain::message::Locale;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::domain::username::Username;
 
-/// The scheme of an account whose password was taken away.
+/// The scheme of an account without a password.
 const NO_PASSWORD: &str = "none";
 
-/// What became of an attempt to make an account.
+/// The result of creating an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Insertion {
-    /// It was made.
+    /// It was created.
     Inserted,
     /// Another account has the address.
     EmailTaken,
 }
 
-/// What a login needs to know of an account.
+/// The account data that a login needs.
 pub struct LoginUser {
-    /// Whose it is.
+    /// The account.
     pub user: User,
-    /// The hash to check the password against, if the account has a password that is not disabled.
+    /// The hash to check the password against, if the account has a password and it is not disabled.
     pub password: Option<StoredPassword>,
-    /// When that password was set; marks the sessions opened with it.
+    /// When that password was set. Pending sessions are valid for the password they were opened with.
     pub password_changed_at: DateTime<Utc>,
-    /// Tells that password from those before and after it.
+    /// Counts the account's passwords, to distinguish this one from earlier and later ones.
     pub password_version: i32,
     /// Whether the account may be used.
     pub active: bool,
 }
 
-/// What a new account is found by.
+/// The identifiers of a new account.
 pub struct NewNames<'a> {
-    /// Where its owner is reached.
+    /// Its mail address.
     pub email: Option<&'a Email>,
     /// The name that was claimed for it.
     pub username: Option<&'a ClaimedUsername>,
 }
 
-/// Makes an account unless its address is taken. Of two at once, the database lets one win.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Creates an account unless its address is taken. Of two concurrent calls, the database lets one succeed.
 pub fn insert(
     connection: &mut PgConnection,
     id: UserId,
@@ -79,7 +75,7 @@ pub fn insert(
         ))
         .on_conflict_do_nothing()
         .execute(connection)?;
-    // The name was claimed, so that only the address can be another account's.
+    // The name was claimed, so only the address can belong to another account.
     Ok(if inserted == 1 {
         Insertion::Inserted
     } else {
@@ -87,11 +83,7 @@ pub fn insert(
     })
 }
 
-/// Finds the account that a login names.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds the account with the identifier of a login.
 pub fn find_for_login(connection: &mut PgConnection, identifier: &Identifier) -> Result<Option<LoginUser>, StoreError> {
     let mut query = users::table.select(LoginRow::as_select()).into_boxed();
     query = match identifier {
@@ -137,30 +129,22 @@ fn is_usable(scheme: &str, disabled_at: Option<DateTime<Utc>>) -> bool {
     scheme != NO_PASSWORD && disabled_at.is_none()
 }
 
-/// Holds an account, if there is one, for the rest of the transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Locks an account, if there is one, for the rest of the transaction.
 pub fn lock_user(connection: &mut PgConnection, id: Option<UserId>) -> Result<(), StoreError> {
-    // The nil id is nobody's: a name that nobody has costs the same statement.
+    // No account has the nil id: for an unknown identifier the same statement runs, so that it takes the same time.
     let row = users::table.find(id.map_or_else(Uuid::nil, UserId::uuid));
     let _found: Option<Uuid> = row.select(users::id).for_no_key_update().first(connection).optional()?;
     Ok(())
 }
 
-/// Counts a wrong password of an account that has one which is not disabled, and holds the account. Returns which it is, and
-/// how many there were in a row.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Counts a wrong password of an active account whose password is not disabled, and locks the account. Returns its id
+/// and its number of consecutive failures.
 pub fn count_wrong_password(
     connection: &mut PgConnection,
     id: Option<UserId>,
 ) -> Result<Option<(UserId, i32)>, StoreError> {
     let guessed = users::table
-        // The nil id is nobody's.
+        // No account has the nil id.
         .filter(users::id.eq(id.map_or_else(Uuid::nil, UserId::uuid)))
         .filter(users::status.eq("active"))
         .filter(users::password_scheme.ne(NO_PASSWORD))
@@ -173,11 +157,7 @@ pub fn count_wrong_password(
     Ok(counted.map(|(id, in_a_row)| (UserId::from_uuid(id), in_a_row)))
 }
 
-/// Disables a password until a new one is set. Returns whether this was what did.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Disables a password until a new one is set. Returns whether this call did.
 pub fn disable_password(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let enabled = users::table
         .filter(users::id.eq(id.uuid()))
@@ -188,11 +168,7 @@ pub fn disable_password(connection: &mut PgConnection, id: UserId, now: DateTime
         == 1)
 }
 
-/// Lets a password count again that was disabled, from no wrong ones on.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Enables a disabled password again and resets its failures.
 pub fn enable_password(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set((
@@ -203,11 +179,7 @@ pub fn enable_password(connection: &mut PgConnection, id: UserId) -> Result<(), 
     Ok(())
 }
 
-/// Forgets wrong passwords after a right one. Returns whether there were any.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Resets the password failures after a right password. Returns whether there were any.
 pub fn reset_password_failures(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
     let guessed = users::table
         .filter(users::id.eq(id.uuid()))
@@ -218,11 +190,7 @@ pub fn reset_password_failures(connection: &mut PgConnection, id: UserId) -> Res
         == 1)
 }
 
-/// Writes down the wrong second factors in a row of an account that the caller holds.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Stores the number of consecutive wrong second factors of an account that the caller has locked.
 pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, in_a_row: i32) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set(users::failed_codes.eq(in_a_row))
@@ -230,11 +198,7 @@ pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, in_a_row: i32
     Ok(())
 }
 
-/// Disables the second factors of an account but for recovery codes. Returns whether this was what did.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Disables the second factors of an account, except for recovery codes. Returns whether this call did.
 pub fn disable_codes(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let enabled = users::table
         .filter(users::id.eq(id.uuid()))
@@ -245,11 +209,7 @@ pub fn disable_codes(connection: &mut PgConnection, id: UserId, now: DateTime<Ut
         == 1)
 }
 
-/// Lets the second factors of an account count again, from no wrong ones on.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Enables the second factors of an account again and resets their failures.
 pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set((
@@ -260,11 +220,7 @@ pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), Sto
     Ok(())
 }
 
-/// Finds what a login needs to know of an account that may be used.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds the login data of an active account.
 pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
     let row = users::table
         .filter(users::id.eq(id.uuid()))
@@ -275,12 +231,7 @@ pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<Lo
     row.map(LoginRow::into_login_user).transpose()
 }
 
-/// Finds what a login needs to know of an account that may be used, and holds the account still for the rest of the
-/// transaction.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds the login data of an active account and locks the account for the rest of the transaction.
 pub fn find_login_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
     let row = users::table
         .filter(users::id.eq(id.uuid()))
@@ -292,11 +243,7 @@ pub fn find_login_for_update(connection: &mut PgConnection, id: UserId) -> Resul
     row.map(LoginRow::into_login_user).transpose()
 }
 
-/// Finds the account with an address that may be used.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds the active account with an address.
 pub fn find_active_by_email(connection: &mut PgConnection, email: &Email) -> Result<Option<User>, StoreError> {
     let found = users::table
         .filter(users::email.eq(email.as_str()))
@@ -307,12 +254,7 @@ pub fn find_active_by_email(connection: &mut PgConnection, email: &Email) -> Res
     Ok(found.map(User::from))
 }
 
-/// Sets the password of an account. Every pending session dies with the old one, and so does what was counted of guesses at
-/// it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Sets the password of an account. Pending sessions of the old password become invalid, and its failures are reset.
 pub fn set_password(
     connection: &mut PgConnection,
     id: UserId,
@@ -333,11 +275,7 @@ pub fn set_password(
     Ok(())
 }
 
-/// Takes the password of an account away: none fits until a new one is set.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Removes the password of an account: no password is accepted until a new one is set.
 pub fn remove_password(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set((
@@ -352,28 +290,25 @@ pub fn remove_password(connection: &mut PgConnection, id: UserId, now: DateTime<
     Ok(())
 }
 
-/// What became of the wish for another name.
+/// The result of changing a name or address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Renaming {
-    /// It is the account's.
+    /// The account has it now.
     Renamed,
     /// Another account has it.
     Taken,
 }
 
-/// Gives an account an address that its owner has proven to be theirs.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Sets an address that the owner of the account has verified.
 pub fn set_verified_email(
     connection: &mut PgConnection,
     id: UserId,
     email: &Email,
     now: DateTime<Utc>,
 ) -> Result<Renaming, StoreError> {
-    // Looked at first, and under the unique constraint: a violation would end the transaction that consumes the token.
+    // Checked before the update, besides the unique constraint: a violation would abort the transaction that uses up
+    // the token.
     let others = users::table
         .filter(users::email.eq(email.as_str()))
         .filter(users::id.ne(id.uuid()));
@@ -386,11 +321,7 @@ pub fn set_verified_email(
     Ok(Renaming::Renamed)
 }
 
-/// Gives an account the name that was claimed for it. The name that it had rests from then on.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Sets the name that was claimed for an account. Its previous name is reserved from then on.
 pub fn rename(
     connection: &mut PgConnection,
     id: UserId,
@@ -405,10 +336,6 @@ pub fn rename(
 }
 
 /// Sets the language of an account's messages.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
 pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set(users::locale.eq(locale.as_str()))
@@ -416,18 +343,14 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
     Ok(())
 }
 
-/// Deletes an account and everything that belongs to it but the audit trail. Its name rests from then on.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Deletes an account and everything that belongs to it, except for the audit trail. Its name is reserved from then on.
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     usernames::release(connection, id, now)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
     Ok(())
 }
 
-/// The columns that make a [`User`]; other tables' files join them to theirs.
+/// The columns of a [`User`]. The files of other tables join them to theirs.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Pg))]
 pub(super) struct UserRow {
@@ -449,37 +372,33 @@ impl From<UserRow> for User {
             username: row.username.map(Username::from_stored),
             roles: row.roles,
             created_at: row.created_at,
-            // A language that a newer release knows is written in English until this one is gone.
+            // A language that only a newer release knows falls back to English until that release writes it again.
             locale: Locale::of_tag(&row.locale).unwrap_or_default(),
         }
     }
 }
 
-/// Finds an account that may be used, and holds it still for the rest of the transaction: what counts or bounds things
-/// of one user is then right however many requests there are at once.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds an active account and locks it for the rest of the transaction, so that counts and limits per user are right
+/// however many requests arrive at once.
 pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<LockedUser>, StoreError> {
     let found: Option<(UserRow, GuardRow)> = users::table
         .filter(users::id.eq(id.uuid()))
         .filter(users::status.eq("active"))
         .select((UserRow::as_select(), GuardRow::as_select()))
-        // Not against the references of new sessions, which only need the row to stay.
+        // Does not conflict with the foreign keys of new sessions, which only need the row to stay.
         .for_no_key_update()
         .first(connection)
         .optional()?;
     Ok(found.map(LockedUser::from))
 }
 
-/// An account whose row is held for the rest of the transaction.
+/// An account whose row is locked for the rest of the transaction.
 pub struct LockedUser {
     /// The account.
     pub user: User,
-    /// Its wrong second factors in a row, however long ago.
+    /// Its consecutive wrong second factors, however long ago.
     pub failed_codes: i32,
-    /// Whether none but recovery codes are looked at.
+    /// Whether only recovery codes are accepted.
     pub codes_disabled: bool,
     /// The version of its password, if there is one that is not disabled.
     pub usable_password: Option<i32>,
@@ -507,11 +426,7 @@ struct GuardRow {
     password_disabled_at: Option<DateTime<Utc>>,
 }
 
-/// Notes an account's first sign-in, once. Returns whether this was it.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Records an account's first sign-in, once. Returns whether this call did.
 pub fn note_first_sign_in(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let never = users::table
         .filter(users::id.eq(id.uuid()))
@@ -522,20 +437,16 @@ pub fn note_first_sign_in(connection: &mut PgConnection, id: UserId, now: DateTi
     Ok(noted == 1)
 }
 
-/// Which proofs of an account are looked at.
+/// Which proofs of an account are accepted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UsableProofs {
     /// Whether it has a password that is not disabled.
     pub password: bool,
-    /// Whether codes other than recovery codes are looked at.
+    /// Whether codes other than recovery codes are accepted.
     pub codes: bool,
 }
 
-/// Finds which proofs of an account are looked at; none of one that may not be used.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Returns which proofs of an account are accepted; none if the account is not active.
 pub fn usable_proofs(connection: &mut PgConnection, id: UserId) -> Result<UsableProofs, StoreError> {
     let found: Option<GuardRow> = users::table
         .filter(users::id.eq(id.uuid()))
@@ -549,11 +460,7 @@ pub fn usable_proofs(connection: &mut PgConnection, id: UserId) -> Result<Usable
     }))
 }
 
-/// Finds an account that may be used.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds an active account.
 pub fn find_active(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
     let found = users::table
         .filter(users::id.eq(id.uuid()))
@@ -564,11 +471,11 @@ pub fn find_active(connection: &mut PgConnection, id: UserId) -> Result<Option<U
     Ok(found.map(User::from))
 }
 
-/// Asks the database for the least answer that proves that it works, and takes changes: nothing is served without some.
+/// Checks with a minimal query that the database works and accepts changes, without which nothing can be served.
 ///
 /// # Errors
 ///
-/// Returns faults of the database only, among them [`StoreError::Unavailable`] for one that takes no changes.
+/// Returns [`StoreError::Unavailable`] also for a read-only database.
 pub fn probe(connection: &mut PgConnection) -> Result<(), StoreError> {
     users::table.select(users::id).limit(0).load::<Uuid>(connection)?;
     let setting = diesel::dsl::sql::<Bool>("current_setting('transaction_read_only')::bool");
@@ -579,12 +486,8 @@ pub fn probe(connection: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Puts a new hash of the same password in the place of the old one. What was opened with that password stays open. `false`:
-/// the password was changed meanwhile, or somebody else was first.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Replaces the hash of a password with a new hash of the same password. Sessions stay valid. Returns `false` if the
+/// password was changed, or its hash replaced, since it was read.
 pub fn renew_password(
     connection: &mut PgConnection,
     id: UserId,
@@ -604,13 +507,13 @@ pub fn renew_password(
     Ok(updated == 1)
 }
 
-/// An account that was made elsewhere.
+/// An account that was created in another system.
 pub struct NewUser {
-    /// Names it.
+    /// Its id.
     pub id: UserId,
-    /// What it is found by.
+    /// Its identifiers.
     pub names: AccountNames,
-    /// Whether the address is known to be its owner's.
+    /// Whether its address is known to be verified.
     pub email_verified: bool,
     /// The hash to check the password against.
     pub password: StoredPassword,
@@ -618,15 +521,12 @@ pub struct NewUser {
     pub roles: Vec<String>,
     /// The language of messages.
     pub locale: Locale,
-    /// When it was made there.
+    /// When it was created in the other system.
     pub created_at: DateTime<Utc>,
 }
 
-/// Makes accounts, but for those of which a name is taken or was not claimed. Returns those made.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Creates accounts, except for those with a name or address that is taken and those with a name that was not claimed.
+/// Returns the accounts that were created.
 pub fn insert_many(
     connection: &mut PgConnection,
     new: &[&NewUser],
@@ -661,11 +561,7 @@ pub fn insert_many(
     Ok(made.into_iter().map(UserId::from_uuid).collect())
 }
 
-/// Finds the names of the accounts that have one of these.
-///
-/// # Errors
-///
-/// Returns faults of the database only.
+/// Finds the identifiers of all accounts that have one of these.
 pub fn find_names(
     connection: &mut PgConnection,
     emails: &[&str],

@@ -1,4 +1,4 @@
-//! One measured service with its database and its users, and what is asked of it.
+//! One measured service with its database and its users, and the requests that it is sent.
 
 use std::error::Error;
 use std::fs;
@@ -22,16 +22,16 @@ use crate::statements::{self, COUNTER, LOGGED, NOT_LOGGED, Script};
 
 /// Connections of the service to its database, and of `pgbench`.
 pub const POOL: u64 = 10;
-/// Connections to the service where the database bounds it.
+/// Connections to the service for routes whose bound is the database.
 pub const CONNECTIONS: usize = 20;
 /// Service clients that introspect in turn: each may do so a hundred times a second.
 const SERVICE_CLIENTS: usize = 150;
-/// Whose password is hashed by the service itself.
+/// The user whose password the service itself hashes.
 const REGISTERED: &str = "registered@example.com";
 
-/// Rows of the second door and of refresh with processors of their own for the database.
+/// The name of the row that measures the second factor while the database has processors to itself.
 pub const VERIFY_APART: &str = "/2fa/verify apart";
-/// See [`VERIFY_APART`].
+/// The same for refresh; see [`VERIFY_APART`].
 pub const REFRESH_APART: &str = "/token/refresh apart";
 
 /// How much is measured.
@@ -39,43 +39,43 @@ pub const REFRESH_APART: &str = "/token/refresh apart";
 pub struct Size {
     /// Users in the database.
     pub users: u64,
-    /// Users that are driven.
+    /// Users that send requests.
     pub sampled: u64,
     /// How long each load lasts.
     pub lasts: Duration,
     /// The cost of password hashes.
     pub cost: u32,
-    /// Threads that hash.
+    /// Hashing threads.
     pub hash_threads: usize,
 }
 
-/// What was measured of one kind of request.
+/// The measurements of one kind of request.
 #[derive(Clone)]
 pub struct Row {
-    /// Which.
+    /// Its name.
     pub name: &'static str,
-    /// Requests a second, one after the other on every connection.
+    /// Requests per second when each connection sends one after the other.
     pub per_second: f64,
-    /// The rate at which the times were taken: half of that.
+    /// The rate at which the latencies were measured: half of that.
     pub rate: f64,
-    /// Times in milliseconds at that rate: the 50th, 99th and 99.9th of a hundred.
+    /// Latencies in milliseconds at that rate: the 50th, 99th and 99.9th percentiles.
     pub times: [f64; 3],
-    /// Milliseconds of processor time that a request cost service, database and generator.
+    /// Processor time per request in milliseconds: of the service, the database and the generator.
     pub cpu: [f64; 3],
-    /// Resident memory of the service afterwards in MiB.
+    /// Resident memory of the service afterwards, in MiB.
     pub resident: f64,
-    /// What bounds it, and how much of that there was a second.
+    /// The name of the bound, and its rate per second.
     pub bound: (&'static str, f64),
-    /// Milliseconds of the database's processor time that a transaction cost in the bound, where that is `pgbench`.
+    /// If the bound is `pgbench`: the database's processor time per transaction in milliseconds.
     pub bound_cpu: f64,
-    /// Requests that were answered otherwise than wanted.
+    /// Requests with an unexpected answer.
     pub failed: u64,
-    /// Statements that the database is sent for one request.
+    /// Statements that one request sends to the database.
     pub statements: Option<usize>,
 }
 
 impl Row {
-    /// Returns how much of the bound was reached.
+    /// Returns which part of the bound was reached.
     pub fn ratio(&self) -> f64 {
         self.per_second / self.bound.1
     }
@@ -102,7 +102,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Starts a database and a service in a directory and makes the users.
+    /// Starts a database and a service in a directory and creates the users.
     pub fn start(binary: PathBuf, directory: PathBuf, size: Size) -> Result<Self, Box<dyn Error>> {
         fs::create_dir_all(&directory)?;
         let database = Database::start(&directory.join("data"))?;
@@ -120,7 +120,7 @@ impl Bench {
             log: directory.join("service.log"),
             settings: Vec::new(),
         };
-        // All load comes from one address, which the limits for one address are there to refuse.
+        // All load comes from one address, which the limits per address would reject.
         if program.run(&["serve", "--help"])?.contains("--ip-limits") {
             settings.push(("VESTIBULE_IP_LIMITS".to_owned(), "off".to_owned()));
         }
@@ -154,12 +154,12 @@ impl Bench {
         self.database.stop()
     }
 
-    /// Has the service answer one request of each kind while the server writes down what it is asked.
+    /// Sends the service one request of each kind while the database server logs its statements.
     fn record(&self) -> Result<(Script, Script), Box<dyn Error>> {
         self.database.run(LOGGED)?;
         let service = self.program.start(&[("VESTIBULE_DB_POOL_SIZE", "1")])?;
         let log = self.database.log();
-        // The first request has its statements prepared, the second one shows how it is from then on.
+        // The first request prepares its statements; the second one shows the normal case.
         let mut scripts = Vec::new();
         let requests: [Requests; 2] = [self.refresh_from(COUNTER), self.verify()];
         for request in requests {
@@ -183,12 +183,12 @@ impl Bench {
         Ok((refresh, verify))
     }
 
-    /// The scripts of refresh and verify.
+    /// Returns the scripts of refresh and verify.
     pub fn scripts(&self) -> Result<&(Script, Script), Box<dyn Error>> {
         self.scripts.as_ref().ok_or_else(|| "nothing was recorded".into())
     }
 
-    /// A load on this service.
+    /// Returns a load on this service.
     pub fn load(&self, requests: &Requests, connections: usize) -> Load {
         Load {
             address: self.service.address,
@@ -202,8 +202,8 @@ impl Bench {
         }
     }
 
-    /// Puts a load on as fast as it is answered. Returns also what a request cost service, database and generator in
-    /// milliseconds of processor time.
+    /// Runs a load at the rate at which it is answered. Also returns the processor time per request of service,
+    /// database and generator in milliseconds.
     pub fn closed(&self, load: &Load) -> Result<(Outcome, [f64; 3]), Box<dyn Error>> {
         let database = self.database.process()?;
         let cpu = || {
@@ -221,7 +221,7 @@ impl Bench {
         Ok((closed, costs))
     }
 
-    /// Puts a load on as fast as it is answered, then at half that rate to take the times.
+    /// Runs a load at the rate at which it is answered, then at half that rate to measure latencies.
     fn measure(&self, name: &'static str, load: &Load) -> Result<Row, Box<dyn Error>> {
         let (closed, cpu) = self.closed(load)?;
         let sent = closed.statuses.values().sum::<u64>();
@@ -248,7 +248,7 @@ impl Bench {
         })
     }
 
-    /// Measures everything once, or only what is named.
+    /// Measures everything once, or only the named routes.
     pub fn run(&mut self, only: &[String]) -> Result<Vec<Row>, Box<dyn Error>> {
         const ALL: [&str; 10] = [
             "/register",
@@ -281,8 +281,8 @@ impl Bench {
         Ok(rows)
     }
 
-    /// Measures what waits for the database with half of the processors for that alone, as on machines of their own. `None`:
-    /// there is only one.
+    /// Measures a route that waits for the database while half of the processors are reserved for the database, as if
+    /// it had its own machine. `None`: there is only one processor.
     fn apart(&mut self, name: &'static str) -> Result<Option<Row>, Box<dyn Error>> {
         let others = [self.service.process(), std::process::id()];
         let Some(_apart) = Apart::part(self.database.process()?, &others) else {
@@ -295,7 +295,7 @@ impl Bench {
         Ok(Some(Row { name, ..row }))
     }
 
-    /// Measures logins beside a bare loop over the same hash.
+    /// Measures logins and, as the bound, a bare loop over the same hash.
     pub fn login(&self) -> Result<Row, Box<dyn Error>> {
         let row = self.measure("/login", &self.load(&self.logins(), self.size.hash_threads + 2))?;
         self.beside_hashes(row)
@@ -327,13 +327,13 @@ impl Bench {
         })
     }
 
-    /// Measures the second door beside `pgbench` with the same statements.
+    /// Measures the second factor and, as the bound, `pgbench` with the same statements.
     pub fn measure_verify(&mut self) -> Result<Row, Box<dyn Error>> {
         self.runs += 1;
         self.population.renew(&self.database)?;
         let half = self.population.sampled / 2;
         let all = self.verify();
-        // Every code counts once: half of the users for each of the two loads.
+        // Every code works once: half of the users for each of the two loads.
         let first: Requests = Rc::new(move |number| if number < half { all(number) } else { None });
         let load = Load {
             lasts: Duration::from_mins(10),
@@ -354,7 +354,7 @@ impl Bench {
         self.beside_pgbench(row, |(_, verify)| verify)
     }
 
-    /// Measures rotations beside `pgbench` with the same statements.
+    /// Measures refresh and, as the bound, `pgbench` with the same statements.
     pub fn measure_refresh(&mut self) -> Result<Row, Box<dyn Error>> {
         self.runs += 1;
         self.population.renew(&self.database)?;
@@ -362,7 +362,7 @@ impl Bench {
         self.beside_pgbench(row, |(refresh, _)| refresh)
     }
 
-    /// Puts one load on as fast as it is answered and measures nothing else: for many short turns.
+    /// Runs one load at the rate at which it is answered and measures nothing else: for many short turns.
     pub fn turn(&mut self, name: &'static str) -> Result<(Outcome, [f64; 3]), Box<dyn Error>> {
         let requests = match name {
             "/2fa/verify" | "/token/refresh" => {
@@ -378,10 +378,10 @@ impl Bench {
         self.closed(&self.load(&requests, CONNECTIONS))
     }
 
-    /// Has another build serve from now on, on the same database.
+    /// Replaces the service with another build, on the same database. Returns the previous program.
     pub fn replace(&mut self, binary: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
         let before = std::mem::replace(&mut self.program.path, binary);
-        // It has another address, and so is another issuer.
+        // It has another address, and therefore another issuer.
         self.tokens = Rc::default();
         let service = self.program.start(&[])?;
         std::mem::replace(&mut self.service, service).stop()?;
@@ -408,7 +408,7 @@ impl Bench {
         })
     }
 
-    /// Makes service clients, and returns the header with which each introduces itself.
+    /// Creates service clients, and returns the authorization header of each.
     fn service_clients(&self) -> Result<Vec<String>, Box<dyn Error>> {
         let create = |number| -> Result<String, Box<dyn Error>> {
             let made = self
@@ -421,11 +421,11 @@ impl Bench {
         (0..SERVICE_CLIENTS).map(create).collect()
     }
 
-    /// Measures what changes nothing beside a route that answers without looking.
+    /// Measures requests that change nothing and, as the bound, a route with a fixed answer.
     fn answered(&mut self, path: &'static str) -> Result<Row, Box<dyn Error>> {
         let requests = self.questions(path)?;
         let row = self.measure(path, &self.load(&requests, CONNECTIONS))?;
-        // What tells whose token it is has to check its signature at least.
+        // To say whose token it is, the service must at least check its signature.
         let keys = match path {
             "/token/validate" | "/me" => Some(self.key_set()?),
             _ => None,
@@ -448,7 +448,7 @@ impl Bench {
         Ok(String::from_utf8(body)?)
     }
 
-    /// Makes requests that change nothing, with the tokens of many users in turn.
+    /// Returns requests that change nothing, with the tokens of many users in turn.
     fn questions(&mut self, path: &'static str) -> Result<Requests, Box<dyn Error>> {
         if self.tokens.is_empty() {
             self.tokens = Rc::new(self.access_tokens()?);
@@ -486,7 +486,7 @@ impl Bench {
         Ok(answers.iter().filter_map(token).collect())
     }
 
-    /// Right logins.
+    /// Returns logins with the right password.
     pub fn logins(&self) -> Requests {
         let emails: Vec<String> = (0..self.population.sampled)
             .map(|place| self.population.email(place))
@@ -500,7 +500,7 @@ impl Bench {
         })
     }
 
-    /// Rotations of everybody's session in turn, the first of which carries a counter.
+    /// Returns refreshes of all sampled users' sessions in turn; the first ones carry `counter`.
     pub fn refresh_from(&self, counter: u64) -> Requests {
         let population = Population::with_prefix_of(&self.population);
         Rc::new(move |number| {
@@ -510,14 +510,14 @@ impl Bench {
         })
     }
 
-    /// The first rotation of everybody's session over and over: within the grace, a token that was lost is made again. So no
-    /// request fails because one before it did.
+    /// Returns the first refresh of all sampled users' sessions, repeatedly: during the grace period, a lost token is
+    /// issued again. So no request fails because an earlier one did.
     pub fn refresh_first(&self) -> Requests {
         let (requests, sampled) = (self.refresh_from(1), self.population.sampled);
         Rc::new(move |number| requests(number % sampled))
     }
 
-    /// Right codes, one for each user.
+    /// Returns second factors with the right code, one per user.
     pub fn verify(&self) -> Requests {
         let population = Population::with_prefix_of(&self.population);
         Rc::new(move |place| {
@@ -535,7 +535,7 @@ fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Fails unless every answer has the status that is wanted.
+/// Fails unless every answer has the expected status.
 pub fn expect(answers: &[(u16, Vec<u8>)], wanted: u16) -> Result<(), Box<dyn Error>> {
     match answers.iter().find(|(status, _)| *status != wanted) {
         None => Ok(()),
@@ -543,9 +543,9 @@ pub fn expect(answers: &[(u16, Vec<u8>)], wanted: u16) -> Result<(), Box<dyn Err
     }
 }
 
-/// Tells of answers that were not as wanted: numbers beside which there are such mean nothing.
+/// Reports unexpected answers: numbers that were measured with such answers mean nothing.
 pub fn complain(name: &str, outcome: &Outcome) {
     if outcome.failed() > 0 {
-        eprintln!("{name}: not all were answered as wanted: {:?}", outcome.statuses);
+        eprintln!("{name}: some answers were not as expected: {:?}", outcome.statuses);
     }
 }

@@ -1,5 +1,5 @@
-//! What cannot be passed on this machine: hashes of a bare loop, transactions of `pgbench`, answers of a fixed route. Each
-//! runs in a process of its own, so that its processor time can be told from the generator's.
+//! The upper bounds on this machine: hashes of a bare loop, transactions of `pgbench`, answers of a fixed route. Each
+//! runs in a separate process, so that its processor time is not counted as the generator's.
 
 use std::error::Error;
 use std::fs;
@@ -18,13 +18,13 @@ use crate::population::Population;
 use crate::service::free_address;
 use crate::statements::Script;
 
-/// What the fixed route answers: as many bytes as the smallest answers of the service have.
+/// The answer of the fixed route. It is as long as the smallest answers of the service.
 const FIXED: &str = r#"{"status":"ok","padding":"0123456789012345678901234567890123456789"}"#;
 
-/// A helper process, ended with its value.
+/// A helper process, which ends when it is dropped.
 pub struct Helper {
     child: Child,
-    /// Where it listens, if it does.
+    /// The address that it listens on, if it does.
     pub address: SocketAddr,
 }
 
@@ -35,7 +35,7 @@ impl Drop for Helper {
     }
 }
 
-/// Starts this program again in another part.
+/// Starts this program again with other arguments.
 fn start_again(arguments: &[&str]) -> Result<Child, Box<dyn Error>> {
     Ok(Command::new(std::env::current_exe()?)
         .args(arguments)
@@ -44,7 +44,7 @@ fn start_again(arguments: &[&str]) -> Result<Child, Box<dyn Error>> {
         .spawn()?)
 }
 
-/// Starts a server that knows one route. With a key set it checks the signature of each request's token before it answers.
+/// Starts a server with one route. With a key set it checks the signature of each request's token before it answers.
 pub fn start_fixed_route(keys: Option<&str>) -> Result<Helper, Box<dyn Error>> {
     let address = free_address()?;
     let at = address.to_string();
@@ -61,7 +61,7 @@ pub fn start_fixed_route(keys: Option<&str>) -> Result<Helper, Box<dyn Error>> {
     Err("the fixed route does not answer".into())
 }
 
-/// Serves one route for ever: the part of [`start_fixed_route`]'s process.
+/// Serves one route for ever, in the process that [`start_fixed_route`] starts.
 pub fn serve_fixed_route(address: SocketAddr, keys: Option<&str>) -> Result<(), Box<dyn Error>> {
     use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 
@@ -84,7 +84,7 @@ pub fn serve_fixed_route(address: SocketAddr, keys: Option<&str>) -> Result<(), 
     Ok(())
 }
 
-/// Checks the one thing about a token that cannot be spared.
+/// Checks the signature, the one check of a token that no service can omit.
 fn is_signed(request: &actix_web::HttpRequest, keys: &JwkSet) -> Option<()> {
     let token = request
         .headers()
@@ -99,20 +99,20 @@ fn is_signed(request: &actix_web::HttpRequest, keys: &JwkSet) -> Option<()> {
     right.then_some(())
 }
 
-/// Returns how many hashes a second so many threads check in a bare loop.
+/// Returns how many hashes per second a number of threads check in a bare loop.
 pub fn bare_hashes(hash: &str, threads: usize, lasts: Duration) -> Result<f64, Box<dyn Error>> {
     let (threads, lasts) = (threads.to_string(), lasts.as_secs_f64().to_string());
     let output = start_again(&["bare-hashes", hash, &threads, &lasts])?.wait_with_output()?;
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
-/// Checks a password over and over: the part of [`bare_hashes`]'s process.
+/// Checks a password repeatedly, in the process that [`bare_hashes`] starts.
 pub fn check_hashes(hash: &str, threads: usize, lasts: Duration) -> f64 {
     let begun = Instant::now();
     let work = || {
         let (mut done, mut last) = (0_u32, begun);
         while begun.elapsed() < lasts {
-            // Right or wrong costs the same.
+            // A wrong password costs as much as a right one.
             let _ = bcrypt::verify("a password that is as long as a peppered one, that is 64 letters", hash);
             done += 1;
             last = Instant::now();
@@ -125,8 +125,8 @@ pub fn check_hashes(hash: &str, threads: usize, lasts: Duration) -> f64 {
     })
 }
 
-/// Runs a script once for every user of the sample, over as many connections as the service has. Returns how often it ran a
-/// second.
+/// Runs a script once for every user of the sample, over as many connections as the service has. Returns the
+/// transactions per second.
 pub fn pgbench(
     database: &Database,
     script: &Script,
@@ -166,7 +166,7 @@ pub fn pgbench(
         .arg("-f")
         .arg(&file)
         .arg(&database.url)
-        // As on the service's connections.
+        // The same limits as on the service's connections.
         .env(
             "PGOPTIONS",
             "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s",
@@ -183,7 +183,7 @@ pub fn pgbench(
     }
 }
 
-/// Finds the program: Debian keeps it with the server's, not on the path.
+/// Finds the program, which Debian installs with the server's programs and not on the search path.
 fn pgbench_program() -> Result<String, Box<dyn Error>> {
     std::env::var("PGBENCH").map_err(|_unset| "scripts/bench names pgbench in PGBENCH".into())
 }

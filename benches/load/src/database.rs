@@ -1,4 +1,4 @@
-//! The database under test: a private server of its own, as durable as a real one, asked through `psql`.
+//! The database under test: a private server, as durable as one in production, queried through `psql`.
 
 use std::error::Error;
 use std::fs;
@@ -8,11 +8,11 @@ use std::process::{Command, Stdio};
 
 use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
 
-/// What differs from the server's defaults. Nothing about durability does.
+/// Settings that differ from the server's defaults. None of them affects durability.
 const SETTINGS: [(&str, &str); 4] = [
     ("max_connections", "100"),
     ("shared_buffers", "128MB"),
-    // A checkpoint in the middle of one run and not of another would be all that can be seen.
+    // A checkpoint during one run and not during another would hide all other differences.
     ("checkpoint_timeout", "15min"),
     ("max_wal_size", "4GB"),
 ];
@@ -21,7 +21,7 @@ const SETTINGS: [(&str, &str); 4] = [
 pub struct Database {
     server: EmbeddedPostgres,
     data_dir: PathBuf,
-    /// Leads to the service's database on it.
+    /// The URL of the service's database.
     pub url: String,
 }
 
@@ -48,18 +48,18 @@ impl Database {
         Ok(self.server.stop()?)
     }
 
-    /// Returns the server's first process.
+    /// Returns the process id of the postmaster.
     pub fn process(&self) -> Result<u32, Box<dyn Error>> {
         let text = fs::read_to_string(self.data_dir.join("postgres/postmaster.pid"))?;
         Ok(text.lines().next().unwrap_or_default().trim().parse()?)
     }
 
-    /// Returns the server's log.
+    /// Returns the path of the server's log.
     pub fn log(&self) -> PathBuf {
         self.data_dir.join("postgres.log")
     }
 
-    /// Runs statements and returns their rows, without alignment or heads.
+    /// Runs statements and returns their rows, without alignment or headers.
     pub fn run(&self, statements: &str) -> Result<String, Box<dyn Error>> {
         let mut child = Command::new("psql")
             .args([
@@ -81,7 +81,7 @@ impl Database {
             .spawn()?;
         let mut stdin = child.stdin.take().ok_or("psql takes no input")?;
         let text = statements.to_owned();
-        // On a thread of its own: psql may print before it has read everything.
+        // On a separate thread, since psql may print before it has read all its input.
         let writing = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
         let output = child.wait_with_output()?;
         let written = writing.join().map_err(|_panicked| "writing to psql failed")?;

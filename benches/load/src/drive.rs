@@ -1,8 +1,8 @@
-//! Load: closed, where each connection sends its next request when it has the answer to the last, and open, where requests
-//! come at a fixed rate whatever becomes of those before.
+//! Two kinds of load. Closed: each connection sends its next request when it has the answer to the previous one. Open:
+//! requests are sent at a fixed rate, whatever happens to earlier ones.
 //!
-//! The open loop takes a request's time from when it was due, not from when it was sent: a service that stalls delays all
-//! that were due meanwhile, and the histogram must show every one of them.
+//! The open loop measures a request's latency from when it was due, not from when it was sent: a service that stalls
+//! delays all requests that were due meanwhile, and the histogram must show every one of them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,30 +18,30 @@ use tokio::task::LocalSet;
 
 use crate::http::Connection;
 
-/// Makes the request of a number, or says that there are no more.
+/// Returns the request with a number, or `None` if there are no more.
 pub type Requests = Rc<dyn Fn(u64) -> Option<Vec<u8>>>;
 
-/// What became of a load.
+/// The result of a load.
 pub struct Outcome {
-    /// Requests that were answered as wanted.
+    /// Requests with the expected answer.
     pub done: u64,
-    /// Answers by status, 0 for none and for one without what it has to hold.
+    /// Answers by status; 0 for no answer and for one without the expected content.
     pub statuses: BTreeMap<u16, u64>,
     /// From the first request to the last answer.
     pub elapsed: Duration,
-    /// Times of the requests that were answered as wanted, in microseconds.
+    /// Latencies of the requests with the expected answer, in microseconds.
     pub times: Histogram<u64>,
-    /// Times of all the others.
+    /// Latencies of all other requests.
     pub other_times: Histogram<u64>,
 }
 
 impl Outcome {
-    /// Returns the rate of requests answered as wanted.
+    /// Returns the rate of requests with the expected answer.
     pub fn per_second(&self) -> f64 {
         self.done as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Returns how many were answered otherwise.
+    /// Returns the number of all other requests.
     pub fn failed(&self) -> u64 {
         self.statuses.values().sum::<u64>() - self.done
     }
@@ -57,28 +57,28 @@ impl Outcome {
 pub enum Pace {
     /// As fast as they are answered.
     Closed,
-    /// So many a second.
+    /// This many per second.
     Open(f64),
 }
 
 /// A load.
 #[derive(Clone)]
 pub struct Load {
-    /// Where to.
+    /// The service's address.
     pub address: SocketAddr,
-    /// What.
+    /// The requests.
     pub requests: Requests,
     /// The number of the first request.
     pub first: u64,
-    /// Over how many connections.
+    /// The number of connections.
     pub connections: usize,
-    /// How fast.
+    /// The pace.
     pub pace: Pace,
-    /// For how long at most.
+    /// The maximum duration.
     pub lasts: Duration,
-    /// The status that is wanted.
+    /// The expected status.
     pub wanted: u16,
-    /// What the body has to hold; everything holds "".
+    /// A text that the body must contain; "" matches every body.
     pub member: &'static str,
 }
 
@@ -86,14 +86,14 @@ struct Shared {
     load: Load,
     begun: Instant,
     next: Cell<u64>,
-    /// What is due in an open loop.
+    /// Permits for the requests that are due in an open loop.
     due: Arc<Semaphore>,
     statuses: RefCell<BTreeMap<u16, u64>>,
     times: RefCell<Histogram<u64>>,
     other_times: RefCell<Histogram<u64>>,
 }
 
-/// Puts a load on and waits for its end. Runs on one thread: the service needs the others.
+/// Runs a load and waits for its end. Uses only one thread, since the service needs the other processors.
 pub fn drive(load: Load) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("the system lets a program wait for sockets");
@@ -137,12 +137,13 @@ impl Shared {
     }
 }
 
-/// Says of each request of an open loop when it is due, and of all connections when there are no more.
+/// Releases each request of an open loop when it is due, and finally all connections.
 ///
-/// A thread does, since the runtime's own timers are rounded up to whole milliseconds, which is more than most requests take.
+/// This is a thread, since the runtime's timers are rounded up to whole milliseconds, which is longer than most
+/// requests take.
 fn announce(requests: &Arc<Semaphore>, rate: f64, (begun, lasts): (Instant, Duration), connections: usize) {
     for number in 0_u64.. {
-        // Nobody listens any more where the requests ran out before the time.
+        // If the requests run out before the time, no task is left to wait for a permit.
         let due = Duration::from_secs_f64(number as f64 / rate);
         if due >= lasts || Arc::strong_count(requests) == 1 {
             break;
@@ -186,12 +187,12 @@ async fn work(shared: Rc<Shared>) {
     }
 }
 
-/// Tells whether a body holds a text.
+/// Returns whether a body contains a text.
 pub fn holds(body: &[u8], text: &str) -> bool {
     text.is_empty() || body.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
-/// Sends single requests and returns their answers' bodies, for what has to be prepared.
+/// Sends single requests and returns their statuses and bodies, for preparations.
 pub fn fetch(address: SocketAddr, requests: &[Vec<u8>]) -> std::io::Result<Vec<(u16, Vec<u8>)>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What happens beside the usual: starts, floods, crowds of idle connections, more load than can be carried.
+//! Measurements outside of normal operation: starts, floods, many idle connections, overload.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -17,7 +17,8 @@ use crate::machine;
 use crate::population::{PASSWORD, Population};
 use crate::service::Program;
 
-/// Measures starts: of a first and a later one with a private database, and with one that is migrated and running.
+/// Measures starts: the first and a later one with a private database, and one with a migrated database that is
+/// running.
 pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
     let private = Program {
@@ -50,13 +51,13 @@ pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> 
     }))
 }
 
-/// Returns the middle one.
+/// Returns the median.
 pub fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Measures refreshes alone and while many more logins come than can be hashed, at the same rate.
+/// Measures refreshes at a fixed rate, alone and during more logins than can be hashed.
 pub fn login_flood(bench: &mut Bench, rate: f64) -> Result<Value, Box<dyn Error>> {
     bench.population.renew(&bench.database)?;
     let at_rate = |bench: &Bench, first| {
@@ -93,7 +94,7 @@ pub fn login_flood(bench: &mut Bench, rate: f64) -> Result<Value, Box<dyn Error>
         });
         (outcome.statuses.clone(), outcome.done)
     });
-    // Once its queue is full.
+    // Wait until the hashing queue is full.
     thread::sleep(Duration::from_secs(1));
     let flooded = at_rate(bench, sent);
     let (statuses, _) = flood.join().map_err(|_panicked| "the flood failed")?;
@@ -108,7 +109,7 @@ pub fn login_flood(bench: &mut Bench, rate: f64) -> Result<Value, Box<dyn Error>
     }))
 }
 
-/// Measures memory while thousands of connections are open that ask nothing, half of them in the middle of a request.
+/// Measures memory while thousands of idle connections are open, half of them in the middle of a request.
 pub fn idle_connections(bench: &Bench, number: usize) -> Result<Value, Box<dyn Error>> {
     let process = bench.service.process();
     let before = machine::resident(process);
@@ -118,7 +119,7 @@ pub fn idle_connections(bench: &Bench, number: usize) -> Result<Value, Box<dyn E
     let begun = Instant::now();
     let mut opened_within = Duration::ZERO;
     let (open, answered, with) = runtime.block_on(async {
-        // Many at once: the service hangs up on those that ask nothing for a few seconds.
+        // Opened concurrently, since the service closes connections that send nothing for a few seconds.
         let connecting: Vec<_> = (0..number)
             .map(|place| tokio::spawn(open_and_say_nothing(address, place % 2 == 1)))
             .collect();
@@ -155,7 +156,7 @@ async fn open_and_say_nothing(address: SocketAddr, begins: bool) -> Option<TcpSt
     Some(stream)
 }
 
-/// Puts twice the load on that can be carried, then looks how long it takes to be as quick as before.
+/// Sends twice the load that the service can carry, then measures how long it takes to be as fast as before.
 pub fn overload(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>> {
     bench.population.renew(&bench.database)?;
     let process = bench.service.process();
@@ -182,7 +183,7 @@ fn refused(outcome: &Outcome, quantile: f64) -> f64 {
     outcome.other_times.value_at_quantile(quantile) as f64 / 1000.0
 }
 
-/// Waits until ten requests in a row that ask the database are answered within 50 ms each.
+/// Waits until ten consecutive requests that query the database are answered within 50 ms each.
 fn recovery(bench: &Bench, begun: Instant) -> f64 {
     let request = [get("/health/ready", "")];
     let mut quick = 0;
@@ -198,20 +199,20 @@ fn recovery(bench: &Bench, begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64()
 }
 
-/// Events in the month that is to be dropped.
+/// Events in the month to be dropped.
 const OLD_EVENTS: u64 = 500_000;
 
-/// Measures how many old sessions a sweep deletes a second, and whether it drops an old month of the trail, while refreshes
-/// come at half the rate that can be carried.
+/// Measures how many old sessions the retention job deletes per second, and whether it drops an old month of the audit
+/// trail, during refreshes at half the rate that the service can carry.
 pub fn retention(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error>> {
     bench.population.renew(&bench.database)?;
     let seconds = bench.size.lasts.as_secs_f64();
-    // More than it can delete meanwhile.
+    // More than it can delete in the time.
     let old = 5000 * seconds.ceil() as u64;
     bench
         .population
         .insert_old(&bench.database, old, OLD_EVENTS.min(10 * old))?;
-    // It begins to sweep as soon as it has started.
+    // The retention job runs as soon as the service has started.
     let deleting = bench.program.start(&[])?;
     let (before, begun) = (Population::count_old(&bench.database)?, Instant::now());
     let refreshed = drive(Load {
@@ -231,7 +232,7 @@ pub fn retention(bench: &mut Bench, carried: f64) -> Result<Value, Box<dyn Error
     }))
 }
 
-/// Looks whether the hot statements find their rows by an index. Returns those that read whole tables.
+/// Checks whether the hot statements find their rows by an index. Returns those that read whole tables.
 pub fn plans(bench: &Bench) -> Result<Vec<String>, Box<dyn Error>> {
     let mut found = Vec::new();
     let (refresh, verify) = bench.scripts()?;

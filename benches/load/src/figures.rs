@@ -1,4 +1,5 @@
-//! What is asked of all that are measured beside each other, and what became of it: the table for people, the same as JSON, and whether vestibule carries more.
+//! The questions that all compared services are asked, and the results: as a table, as JSON, and whether vestibule
+//! carries more.
 
 use std::fmt::Write;
 
@@ -6,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::report::Goal;
 
-/// What is asked of all of them.
+/// What all services are asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// A login is completed with the code of an authenticator.
+    /// Completing a login with the code of an authenticator app.
     SecondFactor,
-    /// A session is carried on, or gets a new access token where sessions have no more to them.
+    /// Continuing a session, or getting a new access token if the service's sessions need no more.
     Refresh,
-    /// Whose session is it, and does it last?
+    /// Whose session is it, and is it still valid?
     Validate,
 }
 
@@ -21,7 +22,7 @@ impl Question {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::SecondFactor, Self::Refresh, Self::Validate];
 
-    /// What the table calls it.
+    /// Returns its name in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SecondFactor => "second factor",
@@ -31,36 +32,36 @@ impl Question {
     }
 }
 
-/// What was measured of one service and one question.
+/// The measurements of one service and one question.
 #[derive(Clone)]
 pub struct Figures {
     /// What was asked.
     pub question: Question,
-    /// Who was asked.
+    /// The service.
     pub who: &'static str,
-    /// With which request.
+    /// The request.
     pub asked: &'static str,
-    /// Requests a second that were answered as wanted.
+    /// Requests per second with the expected answer.
     pub per_second: f64,
-    /// The 50th and the 99th of a hundred, in milliseconds.
+    /// The 50th and 99th percentiles of the latency in milliseconds.
     pub times: [f64; 2],
-    /// Milliseconds of processor time of service and database.
+    /// Processor time per request in milliseconds: of the service and of the database.
     pub cpu: [f64; 2],
-    /// Answers that were not as wanted.
+    /// Unexpected answers.
     pub failed: u64,
 }
 
-/// What became of several logins of one user that all came with the same code.
+/// The result of several logins of one user with the same code.
 pub struct SameCode {
-    /// Who was asked.
+    /// The service.
     pub who: &'static str,
-    /// How many were completed: one, if a code counts once.
+    /// How many were completed: one, if a code works once.
     pub completed: usize,
-    /// How many there were.
+    /// How many were tried.
     pub of: usize,
 }
 
-/// Takes of several runs of the same the one in the middle, by its rate.
+/// Returns the median of several runs of each request, by rate.
 pub fn middle(all: &[Figures]) -> Vec<Figures> {
     let mut rows: Vec<Figures> = Vec::new();
     for first in all {
@@ -78,7 +79,7 @@ pub fn middle(all: &[Figures]) -> Vec<Figures> {
     rows
 }
 
-/// Writes the table.
+/// Formats the table.
 pub fn table(rows: &[Figures]) -> String {
     let mut text = format!(
         "{:<14} {:<12} {:<28} {:>8} {:>7} {:>7} {:>7} {:>7} {:>6}\n",
@@ -102,7 +103,7 @@ pub fn table(rows: &[Figures]) -> String {
     text
 }
 
-/// Writes a row as JSON.
+/// Formats a row as JSON.
 pub fn row(row: &Figures) -> Value {
     json!({
         "question": row.question.name(), "who": row.who, "asked": row.asked, "per_second": row.per_second,
@@ -111,7 +112,7 @@ pub fn row(row: &Figures) -> Value {
     })
 }
 
-/// Compares what vestibule carries with the most that another does, where it is to carry more.
+/// Compares the rate of vestibule with the highest rate of the others, for the questions where it must be higher.
 pub fn goals(rows: &[Figures]) -> Vec<Goal> {
     let most = |question: Question, ours: bool| {
         let rows = rows

@@ -1,7 +1,7 @@
-//! Just enough of an HTTP/1.1 client: one connection that is kept, one request at a time, next to no work.
+//! A minimal HTTP/1.1 client: one persistent connection, one request at a time, very little work.
 //!
-//! The generator shares the machine with what it measures, so whatever it does costs the service. A general client would
-//! take several times as much processor time as this one.
+//! The generator shares the machine with the service that it measures, so all its work slows the service down. A
+//! general client would take several times as much processor time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,15 +9,15 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// An answer; the body stays in the connection's buffer until the next request.
+/// An answer. The body stays in the connection's buffer until the next request.
 pub struct Answer<'a> {
     /// The status code.
     pub status: u16,
-    /// The body; one that came in chunks still has their marks in it.
+    /// The body. A chunked one still contains its chunk headers.
     pub body: &'a [u8],
 }
 
-/// A connection that is opened when it is needed, and again when the server has closed it.
+/// A connection that is opened when needed, and again after the server has closed it.
 pub struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
@@ -42,7 +42,7 @@ impl Connection {
                 status,
                 body: &self.buffer[begin..end],
             }),
-            // A server may close a connection while it is idle; one that was just opened is another matter.
+            // A server may close an idle connection, so only a request on a reused one is repeated.
             Err(error) if kept && error.kind() != io::ErrorKind::TimedOut => {
                 self.stream = None;
                 let (status, begin, end) = self.exchange(request).await?;
@@ -97,7 +97,7 @@ struct Head {
 }
 
 impl Head {
-    /// Reads the head of an answer once all of it is there.
+    /// Parses the head of an answer once it is complete.
     fn read(bytes: &[u8]) -> io::Result<Option<Self>> {
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
             return Ok(None);
@@ -124,8 +124,8 @@ impl Head {
         Ok(Some(head))
     }
 
-    /// Returns where the answer ends, once all of it is there. JSON holds no line breaks but between its parts, so that
-    /// nothing in a body looks like the last chunk.
+    /// Returns the end of the answer once it is complete. JSON contains line breaks only between its tokens, so nothing
+    /// in a body looks like the last chunk.
     fn end(&self, bytes: &[u8]) -> Option<usize> {
         if self.is_chunked {
             return bytes.ends_with(b"\r\n0\r\n\r\n").then_some(bytes.len());
@@ -135,17 +135,17 @@ impl Head {
     }
 }
 
-/// Writes a GET request.
+/// Builds a GET request.
 pub fn get(path: &str, headers: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n").into_bytes()
 }
 
-/// Writes a POST request with a JSON body.
+/// Builds a POST request with a JSON body.
 pub fn post(path: &str, body: &str) -> Vec<u8> {
     post_with(path, "", body)
 }
 
-/// Writes a POST request with a JSON body and further headers.
+/// Builds a POST request with a JSON body and additional headers.
 pub fn post_with(path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(

@@ -1,4 +1,4 @@
-//! What processes cost, read from `/proc`: processor time and memory. And which processors they may use.
+//! The processor time and memory of processes, read from `/proc`, and which processors they may use.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Linux counts processor time in hundredths of a second for programs, whatever its own tick is.
+/// Linux reports processor time to programs in hundredths of a second, whatever its internal tick is.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Returns the processor time that a process has used so far, in seconds.
@@ -14,7 +14,7 @@ pub fn cpu_seconds(process: u32) -> f64 {
     read(process).map_or(0.0, |status| status.own)
 }
 
-/// Returns the processor time of a process and of all below it, those that have ended included.
+/// Returns the processor time of a process and all its descendants, including those that have ended.
 pub fn tree_cpu_seconds(root: u32) -> f64 {
     tree(root)
         .iter()
@@ -22,7 +22,7 @@ pub fn tree_cpu_seconds(root: u32) -> f64 {
         .sum()
 }
 
-/// Finds a process and all below it.
+/// Finds a process and all its descendants.
 fn tree(root: u32) -> Vec<(u32, Status)> {
     let mut all: HashMap<u32, Status> = processes().filter_map(|id| Some((id, read(id)?))).collect();
     let is_below = |id: &u32| {
@@ -40,8 +40,8 @@ fn tree(root: u32) -> Vec<(u32, Status)> {
     found.filter_map(|id| Some((id, all.remove(&id)?))).collect()
 }
 
-/// One half of the processors for a server and all that it starts, the other for everything else; as it was before when this
-/// goes.
+/// Reserves one half of the processors for a server and its descendants, and the other for the other processes.
+/// Dropping it restores the previous state.
 pub struct Apart {
     server: u32,
     others: Vec<u32>,
@@ -49,7 +49,7 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Parts them. `None`: there is one processor only, or parting is not allowed.
+    /// Divides the processors. `None`: there is only one, or this is not allowed.
     pub fn part(server: u32, others: &[u32]) -> Option<Self> {
         let all = sched_getaffinity(None).ok()?;
         let usable: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).collect();
@@ -63,10 +63,10 @@ impl Apart {
     }
 
     fn keep(&self, server: &CpuSet, others: &CpuSet) -> Option<()> {
-        // The first process before those that it has started: what it starts from now on is kept, too.
+        // The first process before its descendants, so that those it starts from now on inherit the restriction.
         keep_to(self.server, server)?;
         for (id, _) in tree(self.server) {
-            // One that has just ended needs no processor.
+            // A process that has just ended needs no processor.
             let _ = keep_to(id, server);
         }
         self.others.iter().try_for_each(|id| keep_to(*id, others))
@@ -87,11 +87,11 @@ fn set_of(processors: &[usize]) -> CpuSet {
     set
 }
 
-/// Keeps all threads of a process to some processors.
+/// Restricts all threads of a process to some processors.
 fn keep_to(process: u32, processors: &CpuSet) -> Option<()> {
     for thread in fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
         let id = thread.file_name().to_str()?.parse().ok()?;
-        // One that has just ended needs no processor.
+        // A thread that has just ended needs no processor.
         let _ = sched_setaffinity(Some(Pid::from_raw(id)?), processors);
     }
     Some(())
@@ -105,7 +105,7 @@ struct Status {
 
 fn read(process: u32) -> Option<Status> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in brackets may hold anything; the numbers come after it.
+    // The name in brackets may contain any character; the numbers follow it.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
     Some(Status {
@@ -125,14 +125,14 @@ pub fn resident(process: u32) -> f64 {
     status_kib(process, "VmRSS:") / 1024.0
 }
 
-/// Returns the most memory that was resident since the start, or since [`forget_peak`], in MiB.
+/// Returns the peak of the resident memory since the start, or since [`forget_peak`], in MiB.
 pub fn peak_resident(process: u32) -> f64 {
     status_kib(process, "VmHWM:") / 1024.0
 }
 
-/// Begins the search for the peak anew.
+/// Resets the peak.
 pub fn forget_peak(process: u32) {
-    // Where that is not allowed, the peak is that of the whole life: too high, never too low.
+    // If this is not allowed, the peak is that since the start: too high, but never too low.
     let _ = fs::write(format!("/proc/{process}/clear_refs"), "5");
 }
 
@@ -143,7 +143,7 @@ fn status_kib(process: u32, key: &str) -> f64 {
     number.and_then(|number| number.parse().ok()).unwrap_or(0.0)
 }
 
-/// Tells what the numbers were measured on.
+/// Describes the machine.
 pub fn describe() -> String {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,5 +1,6 @@
-//! Measured speed: starts a vestibule with a database and users, drives it, and prints what it does beside what cannot be
-//! passed on the same machine in the same minute. `scripts/bench` builds and calls it; `docs/PERFORMANCE.md` explains it.
+//! The benchmark: starts a vestibule with a database and users, puts load on it, and prints its rates next to the upper
+//! bounds that the same machine reaches in the same minute. `scripts/bench` builds and runs it; `docs/PERFORMANCE.md`
+//! explains it.
 
 mod bench;
 mod bounds;
@@ -28,7 +29,7 @@ use serde_json::{Value, json};
 
 use bench::{Bench, Row, Size};
 
-/// Drives a vestibule with load and measures it
+/// Put load on a vestibule and measure it
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -46,7 +47,7 @@ enum Part {
         #[arg(long)]
         keys: Option<String>,
     },
-    /// Check a password over and over
+    /// Check a password repeatedly
     #[command(hide = true)]
     BareHashes { hash: String, threads: usize, seconds: f64 },
 }
@@ -56,38 +57,38 @@ struct Run {
     /// The program to measure
     #[arg(long)]
     vestibule: PathBuf,
-    /// A directory for databases and logs
+    /// Directory for databases and logs
     #[arg(long)]
     scratch: PathBuf,
-    /// Where the JSON goes
+    /// Directory for the JSON output
     #[arg(long)]
     out: PathBuf,
     /// Users in the database
     #[arg(long, default_value_t = 20_000)]
     users: u64,
-    /// Seconds of each load
+    /// Duration of each load in seconds
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// How often everything is measured; the middle counts
+    /// How often everything is measured; the median is reported
     #[arg(long, default_value_t = 3)]
     runs: u32,
-    /// Only these routes, as a list
+    /// Only these routes, separated by commas
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Little of everything, to see that it works
+    /// Measure only briefly, to check that the benchmark works
     #[arg(long)]
     quick: bool,
-    /// Login, verify and refresh at ten thousand, a million and ten million users, and nothing else
+    /// Only login, verify and refresh with ten thousand, a million and ten million users
     #[arg(long)]
     scale: bool,
-    /// Another build, to compare with on the same database in as many turns as there are runs, and nothing else
+    /// Only compare with another build on the same database, in as many turns as there are runs
     #[arg(long)]
     beside: Option<PathBuf>,
-    /// Second factor, refresh and validation beside services of other people, which are laid out in a directory, and nothing
-    /// else
+    /// Only second factor, refresh and validation, in comparison with third-party services that are installed in this
+    /// directory
     #[arg(long)]
     peers: Option<PathBuf>,
-    /// The numbers of users that --scale goes through
+    /// The numbers of users for --scale
     #[arg(long, value_delimiter = ',', default_value = "10000,1000000,10000000")]
     scales: Vec<u64>,
 }
@@ -97,7 +98,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Part::Run(run) => measure(run),
         Part::FixedRoute { address, keys } => bounds::serve_fixed_route(address, keys.as_deref()),
         Part::BareHashes { hash, threads, seconds } => {
-            // As the service's threads for this: they must not slow down what others wait for.
+            // The same priority as the service's hashing threads, which must not slow down other threads.
             let _ = rustix::process::setpriority_process(None, 10);
             let rate = bounds::check_hashes(&hash, threads, Duration::from_secs_f64(seconds));
             println!("{rate}");
@@ -112,7 +113,7 @@ fn measure(mut run: Run) -> Result<(), Box<dyn Error>> {
         run.scales = vec![500, 2000];
     }
     fs::create_dir_all(&run.out)?;
-    // The service runs in a directory of its own, so that no `.env` of this one counts.
+    // The service runs in another directory, so that a `.env` in the current one has no effect.
     (run.vestibule, run.scratch) = (fs::canonicalize(&run.vestibule)?, fs::canonicalize(&run.scratch)?);
     if let Some(other) = &run.beside {
         let mut bench = Bench::start(run.vestibule.clone(), run.scratch.join("main"), size(&run, run.users))?;
@@ -130,7 +131,7 @@ fn measure(mut run: Run) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// As the service's own default: one processor is left to everything else.
+/// The same as the service's default: one processor is left to everything else.
 fn hash_threads() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     processors.saturating_sub(1).max(1)
@@ -240,7 +241,7 @@ fn beside_peers(run: &Run, home: &Path) -> Result<Value, Box<dyn Error>> {
     Ok(json!({"machine": machine::describe(), "users": run.users, "compared": compared}))
 }
 
-/// Removes a database; where the server does not run as us, its cluster is elsewhere and the directory leads to it.
+/// Deletes a database. If the server runs as another account, its cluster is elsewhere and the directory links to it.
 fn remove(directory: &Path) -> Result<(), Box<dyn Error>> {
     let cluster = directory.join("data/postgres");
     if let Ok(elsewhere) = fs::canonicalize(&cluster)

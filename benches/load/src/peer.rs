@@ -1,7 +1,7 @@
-//! A service of somebody else that does what is measured here, too: its database, its users and its processes.
+//! A third-party service with the same functions as the measured ones: its database, its users and its processes.
 //!
-//! `benches/peers` has what it takes to set each up, and `scripts/bench` lays it beside what it installs. Whatever counts
-//! once, a login, its code or a refresh token, is asked about once: every run has users of its own.
+//! `benches/peers` contains what setting each of them up requires, and `scripts/bench` copies it next to the installed
+//! packages. Logins, codes and refresh tokens that work once are used once: every run has separate users.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -20,22 +20,22 @@ use crate::http::{get, post, post_with};
 use crate::population::code_of;
 use crate::service::free_address;
 
-/// How long it may take to start.
+/// The maximum time for a start.
 const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
-/// What is known of a peer before it runs.
+/// The static description of a peer.
 pub struct Kind {
-    /// What it is called; so is its directory.
+    /// Its name, and the name of its directory.
     pub name: &'static str,
-    /// What makes its tables and users; their number is added.
+    /// The command that creates its tables and users; the number of users is appended.
     populate: &'static [&'static str],
-    /// What serves; the address is added.
+    /// The command that serves; the address is appended.
     serve: &'static [&'static str],
-    /// What is asked, for the table, and what its answer has to hold.
+    /// The request's name in the table, and a text that its answer must contain.
     pub asked: fn(Question) -> (&'static str, &'static str),
-    /// The request itself.
+    /// Builds the request.
     request: fn(Question, &User) -> Vec<u8>,
-    /// Whether a refresh token counts once.
+    /// Whether a refresh token works once.
     rotates: bool,
 }
 
@@ -71,7 +71,7 @@ fn better_auth(question: Question, user: &User) -> Vec<u8> {
     let session = format!("Cookie: {}\r\n", user.session);
     match question {
         Question::SecondFactor => {
-            // A browser says where a page comes from, and cookies count with that only.
+            // A browser sends the origin of a page, and the service accepts cookies only with it.
             let headers = format!("Cookie: {}\r\nOrigin: http://bench\r\n", user.pending);
             let body = format!(r#"{{"code":"{}"}}"#, code_of(&user.secret));
             post_with("/api/auth/two-factor/verify-totp", &headers, &body)
@@ -99,13 +99,13 @@ fn allauth(question: Question, user: &User) -> Vec<u8> {
     }
 }
 
-/// A user of a peer, with what a client of theirs would hold.
+/// A user of a peer, with the tokens and cookies of the user's client.
 #[derive(Clone)]
 struct User {
     secret: Vec<u8>,
-    /// A login that waits for its second factor.
+    /// A pending login.
     pending: String,
-    /// A session that is signed in.
+    /// An active session.
     session: String,
     refresh: String,
 }
@@ -124,9 +124,9 @@ impl User {
     }
 }
 
-/// A running peer, ended with its value.
+/// A running peer, which ends when it is dropped.
 pub struct Peer {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its versions, and how it hashes passwords.
     pub about: String,
@@ -148,8 +148,8 @@ impl Drop for Peer {
 }
 
 impl Peer {
-    /// Makes a peer's database with so many users, and starts it. What was laid out for it is in a directory of its name
-    /// below `home`; its log and its key go to `scratch`.
+    /// Creates a peer's database with a number of users, and starts the peer. Its installation is in the directory of
+    /// its name below `home`; its log and its key are written to `scratch`.
     pub fn start(
         kind: Kind,
         (home, scratch): (&Path, &Path),
@@ -158,11 +158,11 @@ impl Peer {
     ) -> Result<Self, Box<dyn Error>> {
         database.run(&format!("CREATE DATABASE \"{}\"", kind.name))?;
         let log = kind.log(scratch);
-        // The log is gone before anybody can look at it.
+        // The log is deleted before the developer can read it.
         let wrong = |what: &str| format!("{} {what}: {}", kind.name, fs::read_to_string(&log).unwrap_or_default());
         let mut populate = kind.command(kind.populate, (home, scratch), database)?;
         let output = populate.arg(users.to_string()).output()?;
-        let made: Value = serde_json::from_slice(&output.stdout).map_err(|_nothing| wrong("makes no users"))?;
+        let made: Value = serde_json::from_slice(&output.stdout).map_err(|_nothing| wrong("did not create users"))?;
         let read = |key: &str| -> Option<Vec<User>> { made.get(key)?.as_array()?.iter().map(User::read).collect() };
         let (users, again) = (read("users").ok_or("no users")?, read("again").ok_or("no logins")?);
         let address = free_address()?;
@@ -187,12 +187,12 @@ impl Peer {
         })
     }
 
-    /// Returns its first process.
+    /// Returns the id of its first process.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Requests of a run, of which each has so many users of its own.
+    /// Returns the requests of a run. Each run uses `number` separate users.
     pub fn requests(&self, question: Question, run: u64, number: u64) -> Requests {
         let (users, request) = (Rc::clone(&self.users), self.kind.request);
         let once = question == Question::SecondFactor || (question == Question::Refresh && self.kind.rotates);
@@ -205,7 +205,7 @@ impl Peer {
         })
     }
 
-    /// Second factors of one user's logins, all with the code of the moment.
+    /// Returns second factors of one user's logins, all with the current code.
     pub fn same_code(&self) -> Vec<Vec<u8>> {
         let request = |user| (self.kind.request)(Question::SecondFactor, user);
         self.again.iter().map(request).collect()
@@ -235,7 +235,7 @@ impl Kind {
             .stdin(Stdio::null())
             .stderr(log);
         for (name, variable) in [("PGHOST", "HOST"), ("PGPORT", "PORT"), ("PGUSER", "USER")] {
-            // What psql itself connects with.
+            // The values that psql connects with.
             command.env(name, database.run(&format!("\\echo :{variable}"))?);
         }
         command.env("PGDATABASE", self.name);

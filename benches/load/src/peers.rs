@@ -1,8 +1,8 @@
-//! Beside others: what two services of other people carry where vestibule is to carry more than any, on the same machine, in
-//! the same minutes, with the same database server and asked by the same generator.
+//! The comparison with two third-party services for the requests in which vestibule must carry more than either: on the
+//! same machine, in the same minutes, with the same database server and the same load generator.
 //!
-//! The three take turns in each run; the first run only warms them up. Nothing of a password is compared: each has a hash of
-//! its own, and no load contains one.
+//! The three services are measured in turn in each run; the first run is only a warm-up. Password hashing is not
+//! compared: each service has its own scheme, and no load includes it.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -21,12 +21,12 @@ use crate::peer::{self, Peer};
 use crate::population::Population;
 use crate::report;
 
-/// How long each load lasts in the run that is not counted.
+/// How long each load of the warm-up run lasts.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// Logins of one user here that are tried with one code.
+/// Logins of one user that are tried with one code.
 const SAME_CODE: usize = 8;
 
-/// Somebody to be asked.
+/// A service and the requests that it is sent.
 struct Asked {
     who: &'static str,
     address: SocketAddr,
@@ -35,7 +35,7 @@ struct Asked {
     requests: Requests,
 }
 
-/// Measures all of them, `runs` times with so many second factors each. `home` has the peers' programs.
+/// Measures all services `runs` times with `number` second factors each. `home` contains the peers' programs.
 pub fn compare(
     bench: &Bench,
     (home, scratch): (&Path, &Path),
@@ -92,7 +92,7 @@ pub fn compare(
     }))
 }
 
-/// What vestibule is asked.
+/// Returns the requests for vestibule.
 fn vestibule(bench: &Bench, question: Question, number: u64) -> Result<Asked, Box<dyn Error>> {
     bench.population.renew(&bench.database)?;
     let (what, requests): (_, Requests) = match question {
@@ -120,7 +120,7 @@ fn vestibule(bench: &Bench, question: Question, number: u64) -> Result<Asked, Bo
     })
 }
 
-/// Puts a load on as fast as it is answered.
+/// Runs a load at the rate at which it is answered.
 fn measure(bench: &Bench, question: Question, asked: Asked, warm_up: bool) -> Result<Figures, Box<dyn Error>> {
     let database = bench.database.process()?;
     let cpu = || [asked.process, database].map(machine::tree_cpu_seconds);
@@ -153,7 +153,7 @@ fn measure(bench: &Bench, question: Question, asked: Asked, warm_up: bool) -> Re
     })
 }
 
-/// Tries logins of one user with one code, each over a connection of its own.
+/// Tries several logins of one user with one code, each over a separate connection.
 fn same_code(bench: &Bench, peers: &[Peer]) -> Result<Vec<SameCode>, Box<dyn Error>> {
     let completed = |address: SocketAddr, requests: &[Vec<u8>], member: &str| -> Result<usize, Box<dyn Error>> {
         let mut completed = 0;
@@ -183,7 +183,7 @@ fn same_code(bench: &Bench, peers: &[Peer]) -> Result<Vec<SameCode>, Box<dyn Err
     Ok(all)
 }
 
-/// Second factors of one user's logins, all with the code of the moment.
+/// Returns second factors of one user's logins, all with the current code.
 fn vestibule_same_code(bench: &Bench) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     bench.population.renew(&bench.database)?;
     let login = bench.logins()(0).ok_or("no login")?;

@@ -1,8 +1,9 @@
-//! Users straight into the database: a sample that is driven, spread evenly over a crowd of any size.
+//! Users that are written directly to the database: a sample that sends requests, spread evenly over any number of
+//! other users.
 //!
-//! Every id says its number, so that `pgbench` can compute it where the service is told it by a token. The sample's TOTP
-//! secrets are sealed with the service's own keys; the others' are random bytes of the same length, which nobody opens.
-//! All have the same password, whose hash was made by the service.
+//! Every id contains its number, so that `pgbench` can compute the ids that the service gets from tokens. The TOTP
+//! secrets of the sample are sealed with the service's keys; the others are random bytes of the same length, which are
+//! never opened. All users have the same password, whose hash the service made.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -24,25 +25,25 @@ use zeroize::Zeroizing;
 
 use crate::database::Database;
 
-/// Everybody's password.
+/// The password of all users.
 pub const PASSWORD: &str = "korrekt pferd batterie heftklammer";
 /// The master key: 32 zero bytes.
 pub const MASTER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-/// What ids of January 2020 begin with.
+/// The prefix of ids from January 2020.
 const OLD: &str = "016f5e66-e800";
-/// Rows that one statement makes.
+/// Rows that one statement inserts.
 const BATCH: u64 = 500_000;
 
-/// What an id stands for: the third group of its digits.
+/// What an id stands for, encoded in the third group of its digits.
 #[derive(Clone, Copy)]
 pub enum Kind {
     /// An account.
     User,
-    /// Its authenticator.
+    /// Its authenticator app.
     Factor,
-    /// A session that is signed in, one for everybody.
+    /// An active session, one per user.
     Active,
-    /// A session between the doors, one for everybody in the sample.
+    /// A pending session, one per user of the sample.
     Pending,
 }
 
@@ -64,9 +65,9 @@ impl Kind {
 pub struct Population {
     /// How many there are.
     pub total: u64,
-    /// How many of them are driven.
+    /// How many of them are in the sample.
     pub sampled: u64,
-    /// The time in all ids.
+    /// The timestamp that all ids have in common.
     prefix: String,
     tokens: TokenMac,
 }
@@ -77,7 +78,7 @@ fn keyring() -> Keyring {
 }
 
 impl Population {
-    /// Plans so many users.
+    /// Plans a number of users.
     pub fn new(total: u64, sampled: u64) -> Self {
         let then = Utc::now() - TimeDelta::hours(1);
         let digits = format!("{:012x}", then.timestamp_millis());
@@ -90,7 +91,7 @@ impl Population {
         }
     }
 
-    /// Plans the same users once more, for a load that outlives a borrow.
+    /// Plans the same users again, for a load that outlives a borrow.
     pub fn with_prefix_of(other: &Self) -> Self {
         Self {
             prefix: other.prefix.clone(),
@@ -98,17 +99,17 @@ impl Population {
         }
     }
 
-    /// Returns how far the users of the sample are apart.
+    /// Returns the distance between the numbers of two users of the sample.
     pub fn stride(&self) -> u64 {
         self.total / self.sampled
     }
 
-    /// Returns what an id begins with, before the twelve digits of its number.
+    /// Returns the prefix of an id, before the twelve digits of its number.
     pub fn id_prefix(&self, kind: Kind) -> String {
         format!("{}-{}-8000-", self.prefix, kind.digits())
     }
 
-    /// Returns an id of the user with a place in the sample, counted from 0.
+    /// Returns an id of the user at an index of the sample, counted from 0.
     pub fn id(&self, kind: Kind, place: u64) -> Uuid {
         let number = (place + 1) * self.stride();
         format!("{}{number:012}", self.id_prefix(kind))
@@ -116,17 +117,17 @@ impl Population {
             .unwrap_or_default()
     }
 
-    /// Returns an address.
+    /// Returns the address of a user.
     pub fn email(&self, place: u64) -> String {
         format!("user{:09}@example.com", (place + 1) * self.stride())
     }
 
-    /// Returns the code that a user's authenticator shows now.
+    /// Returns the current code of a user's authenticator app.
     pub fn code(place: u64) -> String {
         code_of(&secret(place))
     }
 
-    /// Makes a token of a user's session.
+    /// Makes a token for a user's session.
     pub fn token(&self, kind: TokenKind, place: u64, counter: u64) -> String {
         let row = match kind {
             TokenKind::PreAuth => Kind::Pending,
@@ -137,7 +138,7 @@ impl Population {
         token.map(|token| token.expose_secret().to_owned()).unwrap_or_default()
     }
 
-    /// Makes the rows. The password's hash is that of a user whom the service has registered.
+    /// Inserts the rows. The password hash is copied from a user that registered with the service.
     pub fn create(&self, database: &Database, hash_of: &str) -> Result<(), Box<dyn Error>> {
         database.run(&self.copy_sample()?)?;
         let mut first = 1;
@@ -152,7 +153,7 @@ impl Population {
         Ok(())
     }
 
-    /// Seals the sample's secrets.
+    /// Seals the secrets of the sample.
     fn copy_sample(&self) -> Result<String, Box<dyn Error>> {
         let random: Arc<dyn Random> = Arc::new(SystemRandomness);
         let sealer = Sealer::new(&keyring(), random);
@@ -180,7 +181,7 @@ impl Population {
     fn insert_crowd(&self, hash_of: &str, first: u64, last: u64) -> String {
         let (user, factor) = (self.sql_id(Kind::User, "g"), self.sql_id(Kind::Factor, "g"));
         let active = self.sql_id(Kind::Active, "g");
-        // Foreign keys hold by construction; checking them row by row would take most of the time.
+        // The foreign keys are satisfied by construction; checking them for each row would take most of the time.
         format!(
             "SET session_replication_role = replica; SET synchronous_commit = off;
              INSERT INTO users (id, email, email_verified_at, password_scheme, password_key_id, password_hash,
@@ -210,7 +211,7 @@ impl Population {
         )
     }
 
-    /// Makes sessions and a month of events that are older than anything that is kept.
+    /// Inserts sessions and a month of events that are older than any retention period.
     pub fn insert_old(&self, database: &Database, sessions: u64, events: u64) -> Result<(), Box<dyn Error>> {
         let user = self.sql_id(Kind::User, "(1 + g % 500)");
         let id = format!("('{OLD}-7004-8000-' || lpad(g::text, 12, '0'))::uuid");
@@ -235,8 +236,8 @@ impl Population {
         Ok(database.run(&counting)?.parse()?)
     }
 
-    /// Gives everybody in the sample a new session between the doors and a code that was not used, and counts their
-    /// sessions' tokens from 1 again.
+    /// Gives every user of the sample a new pending session and an unused code, and resets the refresh counters of
+    /// their active sessions to 1.
     pub fn renew(&self, database: &Database) -> Result<(), Box<dyn Error>> {
         let (user, factor) = (self.sql_id(Kind::User, "number"), self.sql_id(Kind::Factor, "number"));
         let (active, pending) = (
@@ -261,13 +262,13 @@ impl Population {
     }
 }
 
-/// Returns the code that an authenticator with a secret shows now.
+/// Returns the current code of an authenticator app with a secret.
 pub fn code_of(secret: &[u8]) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     totp_custom::<Sha1>(30, 6, secret, now.as_secs())
 }
 
-/// Returns the secret of an authenticator: anything will do that differs.
+/// Returns the secret of an authenticator app. Secrets only need to differ.
 fn secret(place: u64) -> [u8; 20] {
     let mut secret = [0x5a; 20];
     secret[..8].copy_from_slice(&place.to_be_bytes());

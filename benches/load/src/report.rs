@@ -1,4 +1,4 @@
-//! The table for people, and the same as JSON.
+//! The results as a table and as JSON.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::bench::{REFRESH_APART, Row, VERIFY_APART};
 use crate::extremes::median;
 
-/// Takes of several runs of each kind the one in the middle, by its part of the bound.
+/// Returns the median of several runs of each kind, by the reached part of the bound.
 pub fn middle(runs: &[Vec<Row>]) -> Vec<Row> {
     let kinds = runs.first().into_iter().flatten().map(|row| row.name);
     let of_kind = |name| {
@@ -20,7 +20,7 @@ pub fn middle(runs: &[Vec<Row>]) -> Vec<Row> {
     kinds.filter_map(of_kind).collect()
 }
 
-/// Writes the table.
+/// Formats the table.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "{:<24} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6}  {:<18} {:>8} {:>6}\n",
@@ -52,7 +52,7 @@ pub fn table(rows: &[Row]) -> String {
     text
 }
 
-/// Writes a row as JSON.
+/// Formats a row as JSON.
 pub fn row(row: &Row) -> Value {
     json!({
         "name": row.name, "per_second": row.per_second, "statements": row.statements,
@@ -65,18 +65,18 @@ pub fn row(row: &Row) -> Value {
 
 /// A goal, and whether it was reached.
 pub struct Goal {
-    /// What is wanted.
+    /// The quantity.
     pub what: String,
-    /// What was measured.
+    /// The measured value.
     pub measured: f64,
-    /// How far it may go.
+    /// The limit.
     pub limit: f64,
-    /// Whether that is the least, not the most.
+    /// Whether the limit is a minimum, not a maximum.
     pub at_least: bool,
 }
 
 impl Goal {
-    /// Tells whether it was reached.
+    /// Returns whether it was reached.
     pub fn is_met(&self) -> bool {
         if self.at_least {
             self.measured >= self.limit
@@ -86,7 +86,7 @@ impl Goal {
     }
 }
 
-/// Writes the goals.
+/// Formats the goals.
 pub fn goals(goals: &[Goal]) -> String {
     let mut text = String::new();
     for goal in goals {
@@ -101,7 +101,7 @@ pub fn goals(goals: &[Goal]) -> String {
     text
 }
 
-/// Writes them as JSON.
+/// Formats them as JSON.
 pub fn goals_as_json(goals: &[Goal]) -> Value {
     let goal = |goal: &Goal| {
         json!({
@@ -111,7 +111,7 @@ pub fn goals_as_json(goals: &[Goal]) -> Value {
     goals.iter().map(goal).collect()
 }
 
-/// Compares what was measured with what is wanted of every machine.
+/// Compares the measurements with the goals, which apply to every machine.
 pub fn evaluate(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> Vec<Goal> {
     let all = |name: &str, value: &dyn Fn(&Row) -> f64| {
         let named = runs.iter().flatten().filter(|row| row.name == name);

@@ -1,4 +1,4 @@
-//! The service under test: the program as it is shipped, in a process of its own.
+//! The service under test: the program as it is released, in a separate process.
 
 use std::error::Error;
 use std::fs::File;
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use crate::drive::fetch;
 use crate::http::get;
 
-/// How long it may take to start, the first start of a private database included.
+/// The maximum time for a start, including the first start of a private database.
 const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
-/// A running service; it is stopped with its value.
+/// A running service, which is stopped when it is dropped.
 pub struct Service {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// How long it took from the start of the process to the first answer.
+    /// The time from the start of the process to its first answer.
     pub started_after: Duration,
 }
 
@@ -26,9 +26,9 @@ pub struct Service {
 pub struct Program {
     /// The binary.
     pub path: PathBuf,
-    /// Where its log goes.
+    /// The path of its log.
     pub log: PathBuf,
-    /// Its settings, as variables.
+    /// Its settings, as environment variables.
     pub settings: Vec<(String, String)>,
 }
 
@@ -65,7 +65,7 @@ impl Program {
         Err(format!("the service does not start; see {}", self.log.display()).into())
     }
 
-    /// Runs one of its commands and returns what it prints.
+    /// Runs one of its commands and returns the output.
     pub fn run(&self, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
         let output = self.command(&[]).args(arguments).output()?;
         if output.status.success() {
@@ -77,7 +77,7 @@ impl Program {
 
     fn command(&self, further: &[(&str, &str)]) -> Command {
         let mut command = Command::new(&self.path);
-        // Nothing of the caller's own settings may leak in.
+        // The caller's settings must not have an effect.
         for (name, _) in std::env::vars() {
             if name.starts_with("VESTIBULE_") || name == "DATABASE_URL" {
                 command.env_remove(name);
@@ -91,12 +91,12 @@ impl Program {
 }
 
 impl Service {
-    /// Returns its process.
+    /// Returns its process id.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to stop and waits for its end.
+    /// Stops it and waits until it has ended.
     pub fn stop(mut self) -> Result<(), Box<dyn Error>> {
         self.terminate();
         self.child.wait()?;
@@ -122,7 +122,7 @@ impl Drop for Service {
     }
 }
 
-/// Finds a port that nobody listens on.
+/// Finds a free port.
 pub fn free_address() -> Result<SocketAddr, Box<dyn Error>> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -1,8 +1,9 @@
-//! What the service asks the database for one request, read from the server's log and made a script for `pgbench`.
+//! The statements that the service sends for one request, read from the database server's log and turned into a script
+//! for `pgbench`.
 //!
-//! The bound is honest by construction: whatever statements the service comes to send, `pgbench` sends the same, in the
-//! same transaction, prepared alike. Only what has to differ from one run to the next is replaced: the ids of the user,
-//! the counter of the refresh token, and the ids of rows that are made.
+//! This makes the bound fair by construction: whatever statements the service sends, `pgbench` sends the same ones, in
+//! the same transaction, prepared in the same way. Only values that must differ between runs are replaced: the ids of
+//! the user, the counter of the refresh token, and the ids of new rows.
 
 use std::error::Error;
 use std::fs;
@@ -12,38 +13,38 @@ use std::time::Duration;
 
 use crate::population::{Kind, Population};
 
-/// A refresh counter that is nothing else.
+/// A refresh counter that no other value equals.
 pub const COUNTER: u64 = 770_077_001;
 
-/// A statement with the texts of its parameters.
+/// A statement with the values of its parameters as text.
 #[derive(Debug)]
 struct Statement {
     text: String,
     parameters: Vec<Option<String>>,
 }
 
-/// A script and the variables that it wants.
+/// A script and the variables that it needs.
 pub struct Script {
     /// For `pgbench -f`.
     pub text: String,
     /// For `pgbench -D`.
     pub variables: Vec<(String, String)>,
-    /// How many statements one request costs, `BEGIN` and `COMMIT` included.
+    /// How many statements one request sends, including `BEGIN` and `COMMIT`.
     pub statements: usize,
-    /// The statements as they were, for `EXPLAIN`.
+    /// The original statements, for `EXPLAIN`.
     pub explainable: Vec<String>,
 }
 
-/// Turns the logging of statements on, for connections to come.
+/// Turns on the logging of statements, for new connections.
 pub const LOGGED: &str = "ALTER DATABASE vestibule SET log_statement = 'all';
      ALTER DATABASE vestibule SET log_error_verbosity = 'default';";
 /// Turns it off.
 pub const NOT_LOGGED: &str = "ALTER DATABASE vestibule RESET log_statement;
      ALTER DATABASE vestibule RESET log_error_verbosity;";
 
-/// Reads what was logged after a position, and makes a script of what concerns a user of the sample.
+/// Reads what was logged after a position, and makes a script of the statements that concern a user of the sample.
 pub fn script(log: &Path, from: u64, population: &Population, place: u64) -> Result<Script, Box<dyn Error>> {
-    // The server writes a line before it answers, but its file may be read before the line is there.
+    // The server writes a log line before it answers, but the line may not be visible in the file immediately.
     std::thread::sleep(Duration::from_millis(200));
     let mut file = fs::File::open(log)?;
     file.seek(SeekFrom::Start(from))?;
@@ -56,7 +57,7 @@ pub fn script(log: &Path, from: u64, population: &Population, place: u64) -> Res
     Ok(write(&statements, population, place))
 }
 
-/// Reads the lines of a log that tell of statements.
+/// Parses the log lines that contain statements.
 fn read(log: &str) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::new();
     for line in log.lines() {
@@ -86,7 +87,7 @@ fn read(log: &str) -> Vec<Statement> {
     statements
 }
 
-/// Reads `$1 = 'text', $2 = NULL`; a quote in a text is doubled.
+/// Parses `$1 = 'text', $2 = NULL`; a quote in a text is doubled.
 fn read_parameters(mut text: &str) -> Vec<Option<String>> {
     let mut parameters = Vec::new();
     while let Some((_, value)) = text.split_once(" = ") {
@@ -109,7 +110,8 @@ fn read_parameters(mut text: &str) -> Vec<Option<String>> {
     parameters
 }
 
-/// Keeps the transactions, and the statements outside of one, that name an id of the user: the service has jobs, too.
+/// Selects the transactions, and the statements outside of any, that contain an id of the user, since the service has
+/// background jobs, too.
 fn of_user(statements: Vec<Statement>, population: &Population, place: u64) -> Vec<Statement> {
     let ids: Vec<String> = Kind::ALL
         .iter()
@@ -144,7 +146,7 @@ fn write(statements: &[Statement], population: &Population, place: u64) -> Scrip
         variables: Vec::new(),
         made: Vec::new(),
     };
-    // Of a client's users, the next one; when all had their turn, the first again, whose counter has gone up.
+    // The client's next user or, after the last one, the first again, whose counter has increased.
     let mut text = "\\set i :i + 1\n\\set number (:client_id * :chunk + mod(:i - 1, :chunk) + 1) * :stride\n\
          \\set counter (:i - 1) / :chunk + 1\n"
         .to_owned();
@@ -161,7 +163,7 @@ fn write(statements: &[Statement], population: &Population, place: u64) -> Scrip
 }
 
 impl Statement {
-    /// Returns the statement with its values in it, if it is one that has a plan.
+    /// Returns the statement with its values filled in, if it is one that has a plan.
     fn with_values(&self) -> Option<String> {
         let planned = ["SELECT", "UPDATE", "INSERT", "DELETE", "WITH"];
         if !planned.iter().any(|word| self.text.starts_with(word)) {
@@ -188,7 +190,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn fill_in(&mut self, statement: &Statement) -> String {
         let mut text = statement.text.clone();
-        // From the last one on, so that `$1` is not taken for the beginning of `$12`.
+        // From the last parameter to the first, so that `$1` does not match the beginning of `$12`.
         for (index, parameter) in statement.parameters.iter().enumerate().rev() {
             let value = parameter
                 .as_deref()
@@ -222,7 +224,7 @@ impl Writer<'_> {
         format!(":{name}")
     }
 
-    /// An id that nothing else has, and that goes up with every transaction of a client.
+    /// Returns an id that is unique and increases with every transaction of a client.
     fn new_id(&mut self, value: &str) -> String {
         let known = self.made.iter().position(|made| made == value);
         let place = known.unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! Two builds in many short turns on one database: what a change brings, on a machine whose speed comes and goes.
+//! Compares two builds in many short turns on one database, to measure a change on a machine whose speed varies.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ const ROUTES: [&str; 4] = [
     "/.well-known/jwks.json",
 ];
 
-/// Requests a second, and milliseconds of processor time a request of service and database.
+/// Requests per second, and processor time per request of service and database in milliseconds.
 type Turn = [f64; 3];
 
 /// Measures the service and another build of it in turn and prints the medians of both.

@@ -1,6 +1,6 @@
-"""How gunicorn serves django-allauth: it reads this file from where it is started.
+"""gunicorn's configuration for django-allauth; gunicorn reads it from its working directory.
 
-Invariant: as many threads in all as vestibule has connections to the database; each has one of its own.
+Invariant: as many threads in all as vestibule has connections to the database; each thread has its own connection.
 """
 
 import os
@@ -11,7 +11,7 @@ wsgi_app = "django.core.wsgi:get_wsgi_application()"
 workers = os.cpu_count()
 worker_class = "gthread"
 threads = max(1, CONNECTIONS // workers)
-# Longer than a measurement lets a connection wait.
+# Longer than a connection waits during a measurement.
 keepalive = 3600
 graceful_timeout = 1
 control_socket_disable = True

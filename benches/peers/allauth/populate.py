@@ -1,9 +1,9 @@
-"""Makes the tables of a django-allauth and users in them, and prints what the load generator has to know of these.
+"""Creates the tables of a django-allauth and users in them, and prints the data for the load generator.
 
     python populate.py NUMBER
 
-Invariant: whatever is kept of a user is made by allauth's and Django's own functions, as a sign-in by password makes it;
-only the check of the password is left out, which would take half an hour.
+Invariant: everything that is stored about a user is created by allauth's and Django's own functions, like in a sign-in
+by password. Only the password check is omitted, which would take half an hour.
 """
 
 import base64
@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-# Logins of one user that are completed with the same code.
+# Logins of one user that are tried with the same code.
 AGAIN = 8
 
 
@@ -28,7 +28,7 @@ def make_key() -> None:
 
 
 def request_with_session():
-    """A request as the API's views see it."""
+    """Returns a request as the API's views see it."""
     from allauth.headless.constants import Client
     from allauth.headless.internal import decorators, sessionkit
     from django.contrib.auth.models import AnonymousUser
@@ -44,7 +44,7 @@ def request_with_session():
 
 
 def pend(user) -> str:
-    """Makes a login that waits for its second factor, and returns its token."""
+    """Creates a pending login, and returns its token."""
     from allauth.account.internal.flows.login import perform_password_login
     from allauth.account.models import Login
     from allauth.core import context
@@ -57,7 +57,7 @@ def pend(user) -> str:
 
 
 def sign_in(user, totp) -> tuple[str, str]:
-    """Makes a session that is signed in, and returns its access token and its refresh token."""
+    """Creates an active session, and returns its access token and its refresh token."""
     from allauth.account.internal.flows.login import record_authentication
     from allauth.core import context
     from allauth.headless import app_settings
@@ -104,7 +104,7 @@ def main() -> None:
 
     call_command("migrate", verbosity=0)
     with transaction.atomic():
-        # One more than asked for, whose logins are all completed with one code.
+        # One more than requested, whose logins are all tried with one code.
         *users, last = populate(int(sys.argv[1]) + 1)
         again = [last | {"pending": pend(last["user"])} for _ in range(AGAIN)]
     with connection.cursor() as cursor:

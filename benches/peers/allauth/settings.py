@@ -1,15 +1,15 @@
-"""A django-allauth to be measured beside vestibule: its headless API for apps, with TOTP and JWT tokens.
+"""A django-allauth to compare with vestibule: its headless API for apps, with TOTP and JWT tokens.
 
-Invariant: as its documentation wants it in production, and where there is a choice, what is faster. What differs from a
-default says why. The database is the one that PGHOST, PGPORT, PGUSER and PGDATABASE name; PEER_KEY names a file with the
-RSA key that signs tokens.
+Invariant: configured as its documentation recommends for production and, where there is a choice, for speed. Deviations
+from a default are explained. The database is the one that PGHOST, PGPORT, PGUSER and PGDATABASE name; PEER_KEY names a
+file with the RSA key that signs tokens.
 """
 
 import os
 from pathlib import Path
 
-# The same in each process; nothing here outlives a measurement.
-SECRET_KEY = "a key of a benchmark, which keeps no secret"
+# The same in each process. It protects nothing beyond a measurement.
+SECRET_KEY = "a key of a benchmark, which protects nothing"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "urls"
 USE_TZ = True
@@ -25,7 +25,7 @@ INSTALLED_APPS = [
     "allauth.headless",
     "allauth.mfa",
 ]
-# What the API works with, and no more: each further layer would cost each request something.
+# Only what the API needs, since each further layer would cost time in each request.
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -37,14 +37,14 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": os.environ["PGDATABASE"],
-        # One connection for each thread of the server, kept for ever.
+        # One persistent connection for each thread of the server.
         "CONN_MAX_AGE": None,
-        # Statements stay prepared, which Django leaves off: some ten in a hundred faster.
+        # Prepared statements, which Django does not use by default: about ten percent faster.
         "OPTIONS": {"server_side_binding": True, "prepare_threshold": 5},
     }
 }
-# Where allauth remembers which codes were used. Django's default, the memory of each process, costs nothing; but a code
-# that one process has taken, another takes again.
+# Where allauth records used codes. Django's default, the memory of each process, costs nothing, but another process
+# accepts a code that one process has already accepted.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1_000_000}}
 }
@@ -53,15 +53,15 @@ HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"
 HEADLESS_JWT_PRIVATE_KEY = Path(os.environ["PEER_KEY"]).read_text()
-# Tokens and logins are made beforehand and have to outlive the measurement.
+# Tokens and logins are made in advance and must outlive the measurement.
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 86_400
 ACCOUNT_LOGIN_TIMEOUT = 86_400
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-# A look at the addresses less.
+# Saves a query of the addresses.
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # All load comes from one address.
 ACCOUNT_RATE_LIMITS = False
 MFA_RATE_LIMITS = False
-# As vestibule: the code before and the code after are good as well.
+# Like vestibule: the previous and the next code are accepted as well.
 MFA_TOTP_TOLERANCE = 1

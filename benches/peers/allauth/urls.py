@@ -1,4 +1,4 @@
-"""Where django-allauth's API is found."""
+"""The routes of django-allauth's API."""
 
 from django.urls import include, path
 

@@ -1,10 +1,10 @@
-// A better-auth to be measured beside vestibule: e-mail and password, TOTP, and JWTs for a session.
+// A better-auth to compare with vestibule: e-mail and password, TOTP, and JWTs for a session.
 //
-//   node server.mjs populate NUMBER    makes its tables and users, and prints what the load generator has to know of them
+//   node server.mjs populate NUMBER    creates its tables and users, and prints the data for the load generator
 //   node server.mjs serve ADDRESS      serves with as many processes as there are processors
 //
-// Invariant: as its documentation wants it in production, and where there is a choice, what is faster. What differs from a
-// default says why. The database is the one that PGHOST, PGPORT, PGUSER and PGDATABASE name.
+// Invariant: configured as its documentation recommends for production and, where there is a choice, for speed.
+// Deviations from a default are explained. The database is the one that PGHOST, PGPORT, PGUSER and PGDATABASE name.
 
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
@@ -21,33 +21,33 @@ import pg from 'pg';
 const CONNECTIONS = 10;
 const PROCESSES = availableParallelism();
 const HOUR = 3_600_000;
-/** Logins of one user that are completed with the same code. */
+/** Logins of one user that are tried with the same code. */
 const AGAIN = 8;
 
 const pool = new pg.Pool({ max: Math.max(1, Math.floor(CONNECTIONS / PROCESSES)), idleTimeoutMillis: 0 });
 
 const options = {
     baseURL: 'http://bench',
-    // The same in each process; nothing here outlives a measurement.
-    secret: 'a key of a benchmark, which keeps no secret',
+    // The same in each process. It protects nothing beyond a measurement.
+    secret: 'a key of a benchmark, which protects nothing',
     database: pool,
     emailAndPassword: { enabled: true },
     // All load comes from one address.
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
-    // The session and its user in two queries instead of one: putting a join's answer together takes longer.
+    // The session and its user in two queries instead of one: assembling the result of a join takes longer.
     advanced: { database: { joins: false } },
-    // `get-session` makes no JWT beside its answer: who wants one asks for one.
+    // `get-session` does not add a JWT to its answer, since clients can request one.
     plugins: [twoFactor(), jwt({ disableSettingJwtHeader: true })],
 };
 
-/** A signed cookie as a browser sends it back. */
+/** Returns a signed cookie as a browser sends it back. */
 async function cookie(context, name, value) {
     const signed = `${value}.${await makeSignature(value, context.secret)}`;
     return `${name}=${encodeURIComponent(signed)}`;
 }
 
-/** What a sign-in by password leaves behind, as the plugin's hook does it, and the cookie that it sets. */
+/** Creates the state after a sign-in by password, like the plugin's hook, and returns the cookie that it sets. */
 async function pend(context, userId) {
     const identifier = `2fa-${generateRandomString(20)}`;
     const expiresAt = new Date(Date.now() + 24 * HOUR);
@@ -56,7 +56,7 @@ async function pend(context, userId) {
     return cookie(context, context.createAuthCookie('two_factor').name, identifier);
 }
 
-/** Makes a user through better-auth's own adapters. Only the check of the password is left out: it would take minutes. */
+/** Creates a user through better-auth's own adapters. Only the password check is omitted: it would take minutes. */
 async function makeUser(context, place, password) {
     const email = `user${String(place).padStart(9, '0')}@example.com`;
     const { internalAdapter, adapter, secretConfig } = context;
@@ -84,7 +84,7 @@ async function populate(number) {
     const context = await betterAuth(options).$context;
     const password = await context.password.hash('korrekt pferd batterie heftklammer');
     const users = [];
-    // One more than asked for, whose logins are all completed with one code.
+    // One more than requested, whose logins are all tried with one code.
     while (users.length <= number) {
         const places = Array.from({ length: CONNECTIONS }, (_, i) => users.length + i);
         users.push(...(await Promise.all(places.map((place) => makeUser(context, place, password)))));
@@ -107,7 +107,7 @@ async function serve(address) {
         return;
     }
     const server = createServer(toNodeHandler(betterAuth(options))).listen(Number(port), host);
-    // A measurement may let a connection wait for longer than the default.
+    // A connection may wait for longer than the default during a measurement.
     server.keepAliveTimeout = HOUR;
 }
 

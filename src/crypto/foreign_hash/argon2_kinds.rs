@@ -1,4 +1,4 @@
-//! Argon2id and Argon2i (RFC 9106), in the notation of the reference implementation and from parts.
+//! Argon2id and Argon2i (RFC 9106), in the notation of the reference implementation or from their parts.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
@@ -9,13 +9,13 @@ use super::derived::fields;
 use super::{ARGON2D, BASE64, ForeignHashError, number};
 use crate::crypto::stored_password::HashError;
 
-/// Most memory of one hash, in KiB: 256 MiB. Django asks for 100 MiB, argon2-cffi for 64.
+/// The largest memory of one hash, in KiB: 256 MiB. Django uses 100 MiB, argon2-cffi 64.
 const MOST_MEMORY: u32 = 256 << 10;
-/// Most memory that all passes together may fill, in KiB: 2 GiB take some two seconds of a core.
+/// The most memory that all passes together may fill, in KiB: 2 GiB take about two seconds of a core.
 const MOST_FILLED: u32 = 2 << 20;
-/// Most lanes.
+/// The largest number of lanes.
 const MOST_LANES: u32 = 64;
-/// Bytes of salt and hash.
+/// Lengths of salt and hash in bytes.
 const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
 const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
@@ -32,7 +32,7 @@ pub(super) struct Argon2Hash {
 }
 
 impl Argon2Hash {
-    /// Reads what comes after Django's `argon2$`: the rest without its first dollar sign.
+    /// Parses what follows Django's `argon2$`: the usual notation without its first dollar sign.
     pub(super) fn read(rest: &str) -> Result<Self, ForeignHashError> {
         let (variant, rest) = rest.split_once('$').ok_or(MALFORMED)?;
         match variant {
@@ -43,7 +43,7 @@ impl Argon2Hash {
         }
     }
 
-    /// Reads what comes after `$argon2id$`: `v=19$m=65536,t=3,p=4$salt$hash`. Before there were versions, none was told.
+    /// Parses what follows `$argon2id$`: `v=19$m=65536,t=3,p=4$salt$hash`. The oldest hashes have no version field.
     pub(super) fn read_variant(variant: &str, rest: &str) -> Result<Self, ForeignHashError> {
         let (version, rest) = match rest.split_once('$') {
             Some(("v=19", rest)) => (0x13, rest),
@@ -57,8 +57,8 @@ impl Argon2Hash {
         Self::of_parts(variant, version, costs_of(costs)?, salt, hash, MALFORMED)
     }
 
-    /// Takes the variant (`id` or `i`), the version, memory in KiB, passes and lanes, salt and hash. What cannot be a hash is
-    /// `malformed`.
+    /// Takes the variant (`id` or `i`), the version, memory in KiB, passes and lanes, salt and hash. Returns
+    /// `malformed` for values that no hash can have.
     pub(super) fn of_parts(
         variant: &str,
         version: u32,
@@ -77,7 +77,7 @@ impl Argon2Hash {
             return Err(malformed);
         }
         if m > MOST_MEMORY || m.checked_mul(t).is_none_or(|filled| filled > MOST_FILLED) || p > MOST_LANES {
-            let bound = "Argon2 may have 256 MiB (m=262144), m·t up to 2097152 and 64 lanes";
+            let bound = "Argon2 is limited to 256 MiB (m=262144), m·t = 2097152 and 64 lanes";
             return Err(ForeignHashError::TooMuchWork(bound));
         }
         Ok(Self {
@@ -89,7 +89,7 @@ impl Argon2Hash {
         })
     }
 
-    /// Tells whether a password is the one that was hashed.
+    /// Returns whether a password is the one that was hashed.
     pub(super) fn matches(&self, password: &str) -> Result<bool, HashError> {
         let argon2 = Argon2::new(self.algorithm, self.version, self.parameters.clone());
         let mut computed = Zeroizing::new(vec![0; self.hash.len()]);
@@ -100,7 +100,7 @@ impl Argon2Hash {
     }
 }
 
-/// Reads `m=65536,t=3,p=4`, exactly these in this order.
+/// Parses `m=65536,t=3,p=4`: exactly these fields in this order.
 fn costs_of(text: &str) -> Result<[u32; 3], ForeignHashError> {
     let values: Vec<&str> = text.split(',').collect();
     let [m, t, p] = values.try_into().map_err(|_other_count| MALFORMED)?;

@@ -1,31 +1,31 @@
-//! ASP.NET Identity: base 64 of a few bytes that tell how PBKDF2 was used, the salt and the hash.
+//! ASP.NET Identity: base64 of a header with the PBKDF2 parameters, the salt and the hash.
 
 use base64::Engine;
 
 use super::derived::{Digest, Pbkdf2Hash};
 use super::{BASE64, ForeignHashError};
 
-/// How version 3 begins: its mark, 1, and the upper bytes of a small number, which are 0.
+/// How version 3 begins: its marker, 1, and the high bytes of a small number, which are 0.
 const VERSION_3: &str = "AQAAAA";
-/// Bytes of salt and hash in version 2, after its mark, 0.
+/// Lengths of salt and hash in version 2, in bytes. They follow its marker, 0.
 const SALT_2: usize = 16;
 const HASH_2: usize = 32;
-/// Letters of version 2: 49 bytes with their padding.
+/// The number of base64 characters of version 2: 49 bytes with padding.
 const LETTERS_2: usize = 68;
-/// What version 2 does always.
+/// The iterations of version 2, which are fixed.
 const ITERATIONS_2: u32 = 1000;
-/// Version 3 does not take shorter salts.
+/// Version 3 does not accept shorter salts.
 const LEAST_SALT_3: usize = 16;
 
 const MALFORMED: ForeignHashError = ForeignHashError::Malformed("ASP.NET Identity");
 
-/// Tells whether a text begins as version 3 does.
+/// Returns whether a text begins like version 3.
 pub(super) fn is_version_3(text: &str) -> bool {
     text.starts_with(VERSION_3)
 }
 
-/// Reads version 3: the mark, the pseudo-random function, the iterations and the length of the salt, the last three with
-/// four bytes each, the greatest first; then salt and hash.
+/// Parses version 3: the marker, the pseudo-random function, the iterations and the length of the salt, the last three
+/// as four-byte big-endian numbers; then salt and hash.
 pub(super) fn read_version_3(text: &str) -> Result<Pbkdf2Hash, ForeignHashError> {
     let bytes = BASE64.decode(text).map_err(|_unreadable| MALFORMED)?;
     let (_mark, rest) = bytes.split_first().ok_or(MALFORMED)?;
@@ -51,12 +51,12 @@ fn take_number(bytes: &[u8]) -> Result<(u32, &[u8]), ForeignHashError> {
     Ok((u32::from_be_bytes(*number), rest))
 }
 
-/// Tells whether a text is as long as version 2 and begins with its mark. Nothing else tells it.
+/// Returns whether a text has the length and the marker of version 2. It has no other distinguishing feature.
 pub(super) fn is_version_2(text: &str) -> bool {
     text.len() == LETTERS_2 && BASE64.decode(text).is_ok_and(|bytes| bytes.first() == Some(&0))
 }
 
-/// Reads version 2: the mark, salt and hash.
+/// Parses version 2: the marker, salt and hash.
 pub(super) fn read_version_2(text: &str) -> Result<Pbkdf2Hash, ForeignHashError> {
     let bytes = BASE64.decode(text).map_err(|_unreadable| MALFORMED)?;
     let (_mark, rest) = bytes.split_first().ok_or(MALFORMED)?;

@@ -1,7 +1,7 @@
-//! bcrypt alone, and behind the digest that passlib, Django and WordPress put in front of it.
+//! bcrypt alone, and bcrypt of a digest, as passlib, Django and WordPress use it.
 //!
-//! bcrypt alone looks at the first 72 bytes of a password and no further. So does everything that made such hashes, and so
-//! must whoever checks them: a longer password is right when its first 72 bytes are. The other kinds hash first, and every
+//! bcrypt alone uses only the first 72 bytes of a password. The programs that made such hashes did so too, and checking
+//! must do the same: a longer password is right if its first 72 bytes are. The other kinds hash first, so that every
 //! byte counts.
 
 use aws_lc_rs::{digest, hmac};
@@ -12,30 +12,31 @@ use zeroize::Zeroizing;
 
 use super::{BCRYPT_BASE64, ForeignHashError};
 
-/// What bcrypt looks at.
+/// How many bytes bcrypt uses.
 const KEY_LENGTH: usize = 72;
-/// Letters of a salt and of a hash.
+/// Base64 characters of a salt and of a hash.
 const SALT_LETTERS: usize = 22;
 const HASH_LETTERS: usize = 31;
-/// Bytes of a hash: the last of bcrypt's 24 is dropped by all implementations.
+/// Bytes of a hash: all implementations drop the last of bcrypt's 24.
 const HASH_LENGTH: usize = 23;
-/// WordPress's key. It keeps these digests apart from others, and is no secret.
+/// WordPress's key. It separates these digests from others, and is not secret.
 const WORDPRESS_KEY: &[u8] = b"wp-sha384";
-/// Least and greatest cost; the greatest takes some two seconds of a core, like the greatest of our own.
+/// The lowest and the highest cost. The highest takes about two seconds of a core, like the highest that is
+/// configurable here.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=15;
 
-/// What is done to a password before bcrypt sees it.
+/// How a password is transformed before bcrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Preparation {
     /// Nothing.
     None,
-    /// The hexadecimal digits of its SHA-256: Django.
+    /// The hexadecimal form of its SHA-256: Django.
     Sha256Hex,
-    /// The base 64 of its SHA-256: passlib before 1.7.3.
+    /// The base64 of its SHA-256: passlib before 1.7.3.
     Sha256Base64,
-    /// The base 64 of its HMAC-SHA-256 under the salt's letters: passlib since.
+    /// The base64 of its HMAC-SHA-256, with the encoded salt as the key: passlib since 1.7.3.
     HmacSha256Base64,
-    /// The base 64 of its HMAC-SHA-384 under a key that all installations share: WordPress since 6.8.
+    /// The base64 of its HMAC-SHA-384 under a key that all installations share: WordPress since 6.8.
     WordPress,
 }
 
@@ -50,7 +51,7 @@ pub(super) struct BcryptHash {
 }
 
 impl BcryptHash {
-    /// Reads what comes after `$2b$`: `12$` and 53 letters.
+    /// Parses what follows `$2b$`: `12$` and 53 characters.
     pub(super) fn read(rest: &str, preparation: Preparation) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("bcrypt");
         let (cost, letters) = rest.split_once('$').ok_or(MALFORMED)?;
@@ -61,7 +62,7 @@ impl BcryptHash {
         Self::of_parts(preparation, cost, salt, hash).ok_or(MALFORMED)?
     }
 
-    /// Reads what comes after Django's or WordPress's name for the kind: a whole bcrypt hash.
+    /// Parses what follows Django's or WordPress's name of the kind: a complete bcrypt hash.
     pub(super) fn read_prefixed(
         rest: &str,
         preparation: Preparation,
@@ -72,7 +73,7 @@ impl BcryptHash {
         Self::read(bare.ok_or(malformed)?, preparation)
     }
 
-    /// Reads what comes after `$bcrypt-sha256$`: `v=2,t=2b,r=12$salt$hash`, or `2a,12$salt$hash` as it was once.
+    /// Parses what follows `$bcrypt-sha256$`: `v=2,t=2b,r=12$salt$hash`, or the older `2a,12$salt$hash`.
     pub(super) fn read_passlib(rest: &str) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("passlib");
         let mut fields = rest.split('$');
@@ -95,7 +96,7 @@ impl BcryptHash {
         Self::of_parts(preparation, cost, salt, hash).ok_or(MALFORMED)?
     }
 
-    /// `None`: not well written.
+    /// Returns `None` for malformed parts.
     fn of_parts(
         preparation: Preparation,
         cost: &str,
@@ -123,10 +124,10 @@ impl BcryptHash {
         })
     }
 
-    /// Tells whether a password is the one that was hashed.
+    /// Returns whether a password is the one that was hashed.
     pub(super) fn matches(&self, password: &str) -> bool {
         let prepared = self.prepare(password.as_bytes());
-        // The NUL that ends C's strings is part of the key, where there is room for it.
+        // The NUL that terminates C strings is part of the key if there is room for it.
         let key: Zeroizing<Vec<u8>> = Zeroizing::new(prepared.iter().copied().chain([0]).take(KEY_LENGTH).collect());
         let computed = bcrypt::bcrypt(self.cost, self.salt, &key);
         let computed = computed.first_chunk::<HASH_LENGTH>();

@@ -1,7 +1,7 @@
 //! PBKDF2 and scrypt, in the notations of the programs that use them.
 //!
-//! Django, Werkzeug and better-auth take the salt as the letters that stand in the text, not as the bytes that these letters
-//! might encode. The others encode the bytes.
+//! Django, Werkzeug and better-auth use the characters of the salt in the text themselves, and not the bytes that they
+//! might encode. The other programs encode the bytes.
 
 use std::num::NonZeroU32;
 
@@ -13,20 +13,21 @@ use zeroize::Zeroizing;
 use super::{BASE64, ForeignHashError, number};
 use crate::crypto::stored_password::HashError;
 
-/// Most rounds of PBKDF2; frameworks ask for up to one and a half million. With SHA-512 so many take two seconds of a core.
-/// A hash that is longer than its digest takes all rounds for each digest that it is made of (RFC 8018 §5.2).
+/// The largest number of PBKDF2 rounds; frameworks use up to one and a half million. With SHA-512, this many take two
+/// seconds of a core. A hash that is longer than its digest needs all rounds once per digest that it consists of (RFC
+/// 8018 §5.2).
 const MOST_ITERATIONS: u32 = 3_000_000;
-/// Most memory of one scrypt, in bytes: 128 · N · r (RFC 7914 §2).
+/// The largest memory of one scrypt, in bytes: 128 · N · r (RFC 7914 §2).
 const MOST_MEMORY: u64 = 256 << 20;
-/// Most work of one scrypt, N · r · p: eight times that of Werkzeug's and Django's, and less than a second of a core.
+/// The most work of one scrypt, N · r · p: eight times that of Werkzeug and Django, and less than a second of a core.
 const MOST_WORK: u64 = 1 << 21;
-/// Greatest r and p. Where N is small, these make work that the product above does not show: what goes into the mixing, and
-/// comes out of it, is 128 · r · p bytes of PBKDF2.
+/// The largest r and p. If N is small, these cause work that the product above does not show: the input and the output
+/// of the mixing are 128 · r · p bytes of PBKDF2 each.
 const MOST_BLOCKS: u32 = 32;
 const MOST_LANES: u32 = 32;
-/// Bytes of a salt.
+/// Lengths of a salt in bytes.
 const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 1..=128;
-/// Bytes of a PBKDF2 hash: shorter ones could be hit by chance, and no program makes longer ones.
+/// Lengths of a PBKDF2 hash in bytes: a shorter one could match by chance, and no program makes longer ones.
 const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// The hash function inside PBKDF2.
@@ -43,7 +44,7 @@ pub(super) enum Digest {
 }
 
 impl Digest {
-    /// Finds a digest by the name that most programs write.
+    /// Finds a digest by the name that most programs use.
     fn named(name: &str) -> Result<Self, ForeignHashError> {
         match name {
             "sha1" => Ok(Self::Sha1),
@@ -51,7 +52,7 @@ impl Digest {
             "sha384" => Ok(Self::Sha384),
             "sha512" => Ok(Self::Sha512),
             _ => Err(ForeignHashError::Refused(
-                "uses another hash than SHA-1, SHA-256, SHA-384 and SHA-512",
+                "uses a hash function other than SHA-1, SHA-256, SHA-384 and SHA-512",
             )),
         }
     }
@@ -65,7 +66,7 @@ impl Digest {
         }
     }
 
-    /// Returns the bytes of one digest.
+    /// Returns the length of the digest in bytes.
     const fn length(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -86,7 +87,7 @@ pub(super) struct Pbkdf2Hash {
 }
 
 impl Pbkdf2Hash {
-    /// Reads what comes after Django's name: `iterations$salt$` and base 64.
+    /// Parses what follows Django's name: `iterations$salt$` and base64.
     pub(super) fn read_django(rest: &str, digest: Digest) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Django");
         let [iterations, salt, hash] = fields(rest).ok_or(MALFORMED)?;
@@ -95,12 +96,12 @@ impl Pbkdf2Hash {
         Self::whole(digest, iterations, salt.into(), hash, MALFORMED)
     }
 
-    /// Reads what comes after `pbkdf2:`: `sha256:iterations$salt$` and hexadecimal digits.
+    /// Parses what follows `pbkdf2:`: `sha256:iterations$salt$` and hexadecimal digits.
     pub(super) fn read_werkzeug(rest: &str) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Werkzeug");
         let [method, salt, hash] = fields(rest).ok_or(MALFORMED)?;
         let (digest, iterations) = method.split_once(':').ok_or(ForeignHashError::Refused(
-            "does not say how many iterations were made, which differed from release to release",
+            "does not state how many iterations were used, which differed between releases",
         ))?;
         let digest = Digest::named(digest)?;
         let hash = unhex(hash).ok_or(MALFORMED)?;
@@ -108,7 +109,7 @@ impl Pbkdf2Hash {
         Self::whole(digest, iterations, salt.into(), hash, MALFORMED)
     }
 
-    /// Reads what comes after passlib's name: `iterations$salt$hash`, both in base 64 with a `.` for the `+`.
+    /// Parses what follows passlib's name: `iterations$salt$hash`, the last two in base64 with `.` instead of `+`.
     pub(super) fn read_passlib(rest: &str, digest: Digest) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("passlib");
         let [iterations, salt, hash] = fields(rest).ok_or(MALFORMED)?;
@@ -117,7 +118,7 @@ impl Pbkdf2Hash {
         Self::whole(digest, iterations, decode(salt)?, decode(hash)?, MALFORMED)
     }
 
-    /// Takes parts whose hash is one digest long.
+    /// Takes parts with a hash of exactly one digest.
     fn whole(
         digest: Digest,
         iterations: u32,
@@ -131,7 +132,8 @@ impl Pbkdf2Hash {
         Self::of_parts(digest, iterations, salt, hash, malformed)
     }
 
-    /// Takes parts whose hash may be longer or shorter than a digest. What cannot be a hash is `malformed`.
+    /// Takes parts with a hash that may be longer or shorter than a digest. Returns `malformed` for values that no hash
+    /// can have.
     pub(super) fn of_parts(
         digest: Digest,
         iterations: u32,
@@ -146,7 +148,9 @@ impl Pbkdf2Hash {
         let digests = u32::try_from(hash.len().div_ceil(digest.length())).map_err(|_too_long| malformed)?;
         let rounds = iterations.get().checked_mul(digests);
         if rounds.is_none_or(|rounds| rounds > MOST_ITERATIONS) {
-            return Err(ForeignHashError::TooMuchWork("PBKDF2 may have 3,000,000 iterations"));
+            return Err(ForeignHashError::TooMuchWork(
+                "PBKDF2 is limited to 3,000,000 iterations",
+            ));
         }
         Ok(Self {
             algorithm: digest.algorithm(),
@@ -156,7 +160,7 @@ impl Pbkdf2Hash {
         })
     }
 
-    /// Tells whether a password is the one that was hashed.
+    /// Returns whether a password is the one that was hashed.
     pub(super) fn matches(&self, password: &str) -> bool {
         pbkdf2::verify(
             self.algorithm,
@@ -169,7 +173,7 @@ impl Pbkdf2Hash {
     }
 }
 
-/// What scrypt makes a key of, beside the password; its work is bounded.
+/// What scrypt derives a key from besides the password. Its work is limited.
 #[derive(Clone)]
 pub(super) struct ScryptKey {
     parameters: scrypt::Params,
@@ -177,7 +181,7 @@ pub(super) struct ScryptKey {
 }
 
 impl ScryptKey {
-    /// Takes N, r and p, and the bytes of the salt. What cannot be parameters is `malformed`.
+    /// Takes N, r and p, and the bytes of the salt. Returns `malformed` for values that scrypt cannot have.
     pub(super) fn of_parts(
         [n, r, p]: [u32; 3],
         salt: Vec<u8>,
@@ -187,9 +191,9 @@ impl ScryptKey {
             return Err(malformed);
         }
         let lane = u64::from(n) * u64::from(r);
-        // In this order, no product is more than 64 bits hold.
+        // Checked in this order, no product overflows 64 bits.
         if r > MOST_BLOCKS || p > MOST_LANES || lane * 128 > MOST_MEMORY || lane * u64::from(p) > MOST_WORK {
-            let bound = "scrypt may have 256 MiB (128·N·r), N·r·p up to 2097152, and r and p up to 32";
+            let bound = "scrypt is limited to 256 MiB (128·N·r), N·r·p = 2097152, and r and p = 32";
             return Err(ForeignHashError::TooMuchWork(bound));
         }
         let log_n = u8::try_from(n.trailing_zeros()).map_err(|_too_great| malformed)?;
@@ -197,7 +201,7 @@ impl ScryptKey {
         Ok(Self { parameters, salt })
     }
 
-    /// Makes the key of a password.
+    /// Derives the key of a password.
     pub(super) fn derive<const N: usize>(&self, password: &str) -> Result<Zeroizing<[u8; N]>, HashError> {
         let mut key = Zeroizing::new([0; N]);
         scrypt::scrypt(password.as_bytes(), &self.salt, &self.parameters, key.as_mut_slice())
@@ -214,7 +218,7 @@ pub(super) struct ScryptHash {
 }
 
 impl ScryptHash {
-    /// Reads what comes after `scrypt:`: `N:r:p$salt$` and hexadecimal digits.
+    /// Parses what follows `scrypt:`: `N:r:p$salt$` and hexadecimal digits.
     pub(super) fn read_werkzeug(rest: &str) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Werkzeug");
         let [method, salt, hash] = fields(rest).ok_or(MALFORMED)?;
@@ -223,14 +227,14 @@ impl ScryptHash {
         Self::of_parts([n, r, p], salt, unhex(hash), MALFORMED)
     }
 
-    /// Reads what comes after `scrypt$`: `N$salt$r$p$` and base 64.
+    /// Parses what follows `scrypt$`: `N$salt$r$p$` and base64.
     pub(super) fn read_django(rest: &str) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Django");
         let [n, salt, r, p, hash] = fields(rest).ok_or(MALFORMED)?;
         Self::of_parts([n, r, p], salt, BASE64.decode(hash).ok(), MALFORMED)
     }
 
-    /// Reads `salt:hash`, both in hexadecimal digits. The parameters are constants of the program.
+    /// Parses `salt:hash`, both in hexadecimal digits. better-auth's parameters are constants.
     pub(super) fn read_better_auth(text: &str) -> Result<Self, ForeignHashError> {
         const MALFORMED: ForeignHashError = ForeignHashError::Malformed("better-auth");
         let (salt, hash) = text.split_once(':').ok_or(MALFORMED)?;
@@ -253,21 +257,21 @@ impl ScryptHash {
         })
     }
 
-    /// Tells whether a password is the one that was hashed.
+    /// Returns whether a password is the one that was hashed.
     pub(super) fn matches(&self, password: &str) -> Result<bool, HashError> {
         let computed = self.key.derive::<64>(password)?;
         Ok(computed.as_slice().ct_eq(&self.hash).into())
     }
 }
 
-/// Tells whether a text is as long as those of better-auth and has their letters. Nothing else tells it.
+/// Returns whether a text has the length and characters of a better-auth hash. It has no other distinguishing feature.
 pub(super) fn is_better_auth(text: &str) -> bool {
     let is_hex = |part: &str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.split_once(':')
         .is_some_and(|(salt, hash)| is_hex(salt, 32) && is_hex(hash, 128))
 }
 
-/// Splits at each dollar sign into exactly so many fields.
+/// Splits at each dollar sign into exactly `N` fields.
 pub(super) fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
     text.split('$').collect::<Vec<_>>().try_into().ok()
 }

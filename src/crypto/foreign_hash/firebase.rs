@@ -1,4 +1,4 @@
-//! Firebase's scrypt: the key that scrypt makes encrypts the project's signer key, and what comes out is the hash.
+//! Firebase's scrypt: scrypt derives a key, this key encrypts the project's signer key, and the ciphertext is the hash.
 
 use aws_lc_rs::cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
@@ -9,12 +9,13 @@ use super::derived::{ScryptKey, fields};
 use super::{BASE64, ForeignHashError, number};
 use crate::crypto::stored_password::HashError;
 
-/// Bytes of a signer key, and so of a hash. Firebase's have 64. Of an empty one, every password would be right.
+/// Lengths of a signer key, and so of a hash, in bytes. Firebase's have 64. With an empty one every password would be
+/// right.
 const LENGTHS: std::ops::RangeInclusive<usize> = 32..=128;
-/// Bytes of AES-256's key.
+/// The length of an AES-256 key in bytes.
 const KEY_LENGTH: usize = 32;
 
-/// The one line is Supabase's notation: Firebase itself has none, and keeps half of this with the project.
+/// The one-line notation is Supabase's. Firebase has none, and stores half of these values with the project.
 const MALFORMED: ForeignHashError = ForeignHashError::Malformed("the manual");
 
 /// A hash of Firebase's scrypt.
@@ -26,8 +27,8 @@ pub(super) struct FirebaseHash {
 }
 
 impl FirebaseHash {
-    /// Reads what comes after `$fbscrypt$`: `v=1,n=14,r=8,p=1,ss=…,sk=…$salt$hash`. `n` is the memory cost, the logarithm of
-    /// scrypt's N; `r` are the rounds, `ss` the salt separator and `sk` the signer key.
+    /// Parses what follows `$fbscrypt$`: `v=1,n=14,r=8,p=1,ss=…,sk=…$salt$hash`. `n` is the memory cost, the logarithm
+    /// of scrypt's N; `r` is the number of rounds, `ss` the salt separator and `sk` the signer key.
     pub(super) fn read(rest: &str) -> Result<Self, ForeignHashError> {
         let [parameters, salt, hash] = fields(rest).ok_or(MALFORMED)?;
         let mut parameters = parameters.split(',');
@@ -57,13 +58,13 @@ impl FirebaseHash {
         })
     }
 
-    /// Tells whether a password is the one that was hashed.
+    /// Returns whether a password is the one that was hashed.
     pub(super) fn matches(&self, password: &str) -> Result<bool, HashError> {
         let failed = |error: aws_lc_rs::error::Unspecified| HashError::Failed(error.to_string());
         let key = self.key.derive::<KEY_LENGTH>(password)?;
         let key = UnboundCipherKey::new(&AES_256, key.as_slice()).map_err(failed)?;
         let mut computed = self.signer_key.clone();
-        // The counter begins at 0 each time: each password's key is its own.
+        // The counter always begins at 0, since each password has a different key.
         let from_zero = EncryptionContext::Iv128(FixedLength::from([0; 16]));
         EncryptingKey::ctr(key)
             .and_then(|key| key.less_safe_encrypt(&mut computed, from_zero))
@@ -72,7 +73,8 @@ impl FirebaseHash {
     }
 }
 
-/// Reads base 64 in either alphabet: Firebase's console and command line write one, its Admin SDK the other (RFC 4648 §5).
+/// Decodes base64 in either alphabet: Firebase's console and command line use one, its Admin SDK the other (RFC 4648
+/// §5).
 fn decode(text: &str) -> Result<Vec<u8>, ForeignHashError> {
     let text = text.replace('-', "+").replace('_', "/");
     BASE64.decode(text).map_err(|_unreadable| MALFORMED)

@@ -1,4 +1,5 @@
-//! Keycloak's credentials: JSON that holds two more pieces of JSON, one with the salt and the hash, one with how it was made.
+//! Keycloak's credentials: JSON that contains two more pieces of JSON, one with the salt and the hash, one with the
+//! parameters.
 
 use std::collections::HashMap;
 
@@ -13,7 +14,7 @@ use super::{BASE64, ForeignHashError, Parts, number};
 
 const MALFORMED: ForeignHashError = ForeignHashError::Malformed("Keycloak");
 
-/// A credential, as the export of a realm has it. It has more members, which do not matter.
+/// A credential as a realm export contains it. Its other members are not needed.
 #[derive(Deserialize)]
 struct Credential {
     #[serde(rename = "type")]
@@ -46,7 +47,7 @@ pub(super) fn read(text: &str) -> Result<Parts, ForeignHashError> {
     let credential: Credential = serde_json::from_str(text).map_err(|_unreadable| MALFORMED)?;
     if credential.kind.is_some_and(|kind| kind != "password") {
         return Err(ForeignHashError::Refused(
-            "is a credential of Keycloak that is not a password",
+            "is a Keycloak credential that is not a password",
         ));
     }
     let how: CredentialData = unpack(credential.how)?;
@@ -59,7 +60,7 @@ pub(super) fn read(text: &str) -> Result<Parts, ForeignHashError> {
         "pbkdf2-sha512" => Digest::Sha512,
         "argon2" => return read_argon2(&how, salt, hash).map(Parts::Argon2),
         _ => {
-            let known = "uses another algorithm of Keycloak than pbkdf2, pbkdf2-sha256, pbkdf2-sha512 and argon2";
+            let known = "uses a Keycloak algorithm other than pbkdf2, pbkdf2-sha256, pbkdf2-sha512 and argon2";
             return Err(ForeignHashError::Refused(known));
         }
     };
@@ -67,7 +68,7 @@ pub(super) fn read(text: &str) -> Result<Parts, ForeignHashError> {
     Pbkdf2Hash::of_parts(digest, how.iterations, salt, hash, MALFORMED).map(Parts::Pbkdf2)
 }
 
-/// Reads JSON that is a text within JSON, as exports have it, or stands there as it is.
+/// Parses JSON that is either a string within JSON, as in exports, or nested directly.
 fn unpack<T: DeserializeOwned>(value: Value) -> Result<T, ForeignHashError> {
     match value {
         Value::String(text) => serde_json::from_str(&text),

@@ -1,7 +1,7 @@
-//! Password hashes that other programs made: read as they were written, checked as those programs check them.
+//! Password hashes that other programs made: parsed in their notation, checked by their rules.
 //!
-//! A text is taken whole or not at all, and only with parameters whose work is bounded, so that no row that was taken can
-//! hold a hashing thread, or the machine's memory, for long. Nothing new is ever made in these schemes.
+//! A text is accepted completely or not at all, and only with parameters that limit its work, so that no accepted row
+//! can occupy a hashing thread, or the machine's memory, for long. New hashes are never made with these schemes.
 
 mod argon2_kinds;
 mod aspnet;
@@ -24,34 +24,34 @@ use self::firebase::FirebaseHash;
 use self::wordpress::PhpassHash;
 use super::stored_password::{HashError, StoredPassword};
 
-/// The key id of hashes that have no pepper in them.
+/// The key id of hashes without a pepper.
 pub const NO_PEPPER: u8 = 0;
-/// Most bytes of a hash's text. A credential of Keycloak has some 500; every other kind has less.
+/// The longest text in bytes. A credential of Keycloak has about 500; all other kinds have less.
 const MAX_LENGTH: usize = 2048;
 
-/// Base 64 as Python and PHP write it, with padding or without.
+/// Base64 as Python and PHP write it, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 /// bcrypt's own alphabet.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, LENIENT);
-/// Some libraries leave bits set in the last letter that belong to no byte; all of them read over such bits.
+/// Some libraries set bits in the last character that belong to no byte; all of them ignore such bits.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
 
-/// Why a hash is not taken; never repeats it.
+/// Why a hash is not accepted. The message never repeats the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ForeignHashError {
-    /// It is of none of the kinds known.
-    #[error("is of no kind that can be taken; the manual lists those that can")]
+    /// It is of an unknown kind.
+    #[error("is not of a supported kind; the manual lists those")]
     UnknownKind,
     /// It is of a kind that is known to be broken or unsafe.
     #[error("{0}")]
     Refused(&'static str),
-    /// It says to be of a known kind and is not written like it.
-    #[error("is not written as {0} writes it")]
+    /// It has the marker of a known kind but not its format.
+    #[error("is not in the format of {0}")]
     Malformed(&'static str),
-    /// Its parameters would make too much work.
-    #[error("asks for more work than is allowed: {0}")]
+    /// Its parameters would cause too much work.
+    #[error("exceeds the limit of work: {0}")]
     TooMuchWork(&'static str),
 }
 
@@ -85,7 +85,7 @@ impl Parts {
     }
 }
 
-/// Tells a kind by its mark, names it, and reads its texts.
+/// A kind of hash: how to recognize it, the name to store it under, and how to parse it.
 struct Kind {
     mark: Mark,
     scheme: &'static str,
@@ -95,17 +95,17 @@ struct Kind {
 
 type Read = fn(&str) -> Result<Parts, ForeignHashError>;
 
-/// What tells a kind from the others.
+/// What distinguishes a kind from the others.
 #[derive(Clone, Copy)]
 enum Mark {
-    /// How its texts begin. What is read is the rest.
+    /// How its texts begin. The rest is parsed.
     Prefix(&'static str),
-    /// How its texts look. What is read is all of it.
+    /// How its texts look. The whole text is parsed.
     Shape(fn(&str) -> bool),
 }
 
 impl Mark {
-    /// Returns what is to be read, if this is the mark of the text.
+    /// Returns the part of the text to parse, if the text has this mark.
     fn strip(self, text: &str) -> Option<&str> {
         match self {
             Self::Prefix(prefix) => text.strip_prefix(prefix),
@@ -114,14 +114,14 @@ impl Mark {
     }
 }
 
-/// What a program does to a password that was typed before it hashes it.
+/// How a program transforms a typed password before it hashes it.
 #[derive(Clone, Copy)]
 enum Typing {
     /// Nothing.
     Verbatim,
-    /// It makes the compatibility form of Unicode (NFKC): better-auth.
+    /// Unicode compatibility normalization (NFKC): better-auth.
     Nfkc,
-    /// It trims the password and, where it comes from a form, puts backslashes into it: WordPress.
+    /// Trimming and, for passwords from a form, backslashes before quotes: WordPress.
     WordPress,
 }
 
@@ -146,7 +146,7 @@ impl Kind {
     }
 }
 
-/// All kinds. No prefix is the beginning of another one that comes later, and shapes come last.
+/// All kinds. No prefix is the beginning of a later one, and shapes come last.
 static KINDS: [Kind; 27] = [
     kind("$2a$", "bcrypt", plain_bcrypt),
     kind("$2b$", "bcrypt", plain_bcrypt),
@@ -225,8 +225,8 @@ static KINDS: [Kind; 27] = [
 
 const DJANGO: ForeignHashError = ForeignHashError::Malformed("Django");
 const WORDPRESS: ForeignHashError = ForeignHashError::Malformed("WordPress");
-const BROKEN_BCRYPT: &str = "is of a broken bcrypt ($2x$) that takes different passwords for the same";
-const ARGON2D: &str = "is argon2d, which is not for passwords; argon2id and argon2i can be taken";
+const BROKEN_BCRYPT: &str = "was made by a broken bcrypt ($2x$) that treats different passwords as the same";
+const ARGON2D: &str = "is argon2d, which is not meant for passwords; argon2id and argon2i are supported";
 const NO_PASSWORD: &str = "marks an account without a usable password (Django)";
 
 fn plain_bcrypt(rest: &str) -> Result<Parts, ForeignHashError> {
@@ -234,11 +234,11 @@ fn plain_bcrypt(rest: &str) -> Result<Parts, ForeignHashError> {
 }
 
 impl ForeignHash {
-    /// Reads a hash.
+    /// Parses a hash.
     ///
     /// # Errors
     ///
-    /// Says why it is not taken, without repeating it.
+    /// Returns why it is not accepted, without repeating it.
     pub fn parse(text: &str) -> Result<Self, ForeignHashError> {
         if text.len() > MAX_LENGTH {
             return Err(ForeignHashError::UnknownKind);
@@ -255,7 +255,7 @@ impl ForeignHash {
         self.kind.scheme
     }
 
-    /// Tells whether a password is the one that was hashed, in constant time once both hashes are there.
+    /// Returns whether a password is the one that was hashed. The comparison of the two hashes takes constant time.
     fn matches(&self, typed: &str) -> Result<bool, HashError> {
         match self.kind.typing {
             Typing::Verbatim => self.parts.match_exactly(typed),
@@ -274,7 +274,7 @@ impl ForeignHash {
     }
 }
 
-/// A hash is not a bearer secret, but still nothing to print.
+/// A hash is not a bearer secret, but it does not belong in a log either.
 impl std::fmt::Debug for ForeignHash {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "ForeignHash({}, …)", self.scheme())
@@ -282,11 +282,11 @@ impl std::fmt::Debug for ForeignHash {
 }
 
 impl StoredPassword {
-    /// Takes a hash that another program made, if it can be checked here with bounded work.
+    /// Accepts a hash that another program made, if it can be checked here with limited work.
     ///
     /// # Errors
     ///
-    /// Says why it is not taken, without repeating it.
+    /// Returns why it is not accepted, without repeating it.
     pub fn foreign(text: &str) -> Result<Self, ForeignHashError> {
         let hash = ForeignHash::parse(text)?;
         Ok(Self {
@@ -297,7 +297,8 @@ impl StoredPassword {
     }
 }
 
-/// Returns the cost of a hash that bcrypt is in, whatever is around it: `$2b$12$…`, or `…,r=12$…` as passlib writes it.
+/// Returns the bcrypt cost of a hash that contains bcrypt in any notation: `$2b$12$…`, or `…,r=12$…` as passlib writes
+/// it.
 pub(super) fn bcrypt_cost(hash: &str) -> Option<u32> {
     let number = match hash.strip_prefix("$bcrypt-sha256$v=2,t=2b,r=") {
         Some(rest) => rest.split('$').next(),
@@ -307,9 +308,10 @@ pub(super) fn bcrypt_cost(hash: &str) -> Option<u32> {
     (4..=31).contains(&cost).then_some(cost)
 }
 
-/// Checks a password against a hash stored under one of our names for others' schemes.
+/// Checks a password against a hash that is stored with the name of a foreign scheme.
 ///
-/// The text is read anew, bounds and all: what got into the table past the import is no way to tie the threads up either.
+/// The text is parsed again with all limits: a hash that got into the table without the import cannot occupy the
+/// threads either.
 pub(super) fn check(stored: &StoredPassword, password: &str) -> Result<bool, HashError> {
     let unknown = || HashError::UnknownScheme(stored.scheme.clone());
     if !KINDS.iter().any(|kind| kind.scheme == stored.scheme) {
@@ -322,7 +324,7 @@ pub(super) fn check(stored: &StoredPassword, password: &str) -> Result<bool, Has
     hash.matches(password)
 }
 
-/// Reads a number as programs write it: digits only, no sign, no leading zero.
+/// Parses a number as programs write it: digits only, no sign, no leading zero.
 fn number(text: &str) -> Option<u32> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     plain.then(|| text.parse().ok()).flatten()

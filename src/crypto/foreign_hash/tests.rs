@@ -1,12 +1,12 @@
-//! One hash of each kind, made by the library whose kind it is; the scripts `foreign_hashes` of `tests/verifiers` make fresh
-//! ones.
+//! One hash of each kind, made by the library whose kind it is. The scripts `foreign_hashes` of `tests/verifiers` make
+//! new ones.
 
 use base64::Engine;
 
 use super::*;
 
 const PASSWORD: &str = "Grüne Fenster im Regen";
-/// 72 bytes, which is what bcrypt alone looks at.
+/// 72 bytes, all that bcrypt alone uses.
 const SEEN: &str = "korrekt pferd batterie heftklammer korrekt pferd batterie heftklammer ab";
 
 const HASHES: [(&str, &str); 31] = [
@@ -134,10 +134,10 @@ const HASHES: [(&str, &str); 31] = [
     ),
 ];
 
-/// What credentials of Keycloak say of Argon2.
+/// The Argon2 parameters in Keycloak's credentials.
 const KEYCLOAK_ARGON2: &str =
     r#"{"hashLength":["32"],"memory":["7168"],"type":["id"],"version":["1.3"],"parallelism":["1"]}"#;
-/// Algorithm, iterations, hash and salt in credentials of Keycloak.
+/// Algorithm, iterations, hash and salt in Keycloak's credentials.
 const KEYCLOAK: [(&str, u32, &str, &str); 5] = [
     (
         "pbkdf2",
@@ -171,7 +171,7 @@ const KEYCLOAK: [(&str, u32, &str, &str); 5] = [
     ),
 ];
 
-/// Writes a credential as the export of a realm has it.
+/// Writes a credential like a realm export.
 fn keycloak((algorithm, iterations, value, salt): (&str, u32, &str, &str)) -> String {
     let more = if algorithm == "argon2" { KEYCLOAK_ARGON2 } else { "{}" };
     let how = format!(r#"{{"hashIterations":{iterations},"algorithm":"{algorithm}","additionalParameters":{more}}}"#);
@@ -198,7 +198,7 @@ fn every_kind_is_known_by_its_text_and_opens_with_its_password_only() {
         assert_eq!((stored.scheme.as_str(), stored.key_id), (scheme, NO_PEPPER), "{text}");
         assert_eq!(stored.hash, text);
         assert!(matches(text, PASSWORD), "{text}");
-        // Two programs change what was typed before they hash it; of that tests below tell.
+        // Two programs transform what was typed before they hash it; tests below check that.
         let changed = [
             (" Grüne Fenster im Regen", scheme.starts_with("wordpress")),
             ("Gru\u{308}ne Fenster im Regen", scheme.starts_with("better_auth")),
@@ -265,7 +265,7 @@ fn what_would_make_too_much_work_is_refused() {
         let refused = ForeignHash::parse(&text).unwrap_err();
         assert!(matches!(refused, ForeignHashError::TooMuchWork(_)), "{text}: {refused}");
     }
-    // What is just allowed is what frameworks ask for, and more.
+    // What is just allowed is at least what frameworks use.
     for text in [
         format!("$2b$15${letters}"),
         format!("scrypt:32768:8:8$salt${hex64}"),
@@ -320,7 +320,7 @@ fn hashes_that_others_published_open_with_their_passwords() {
         "P5rtFkGtPfoaryJ6PizUJw==",
     ));
     for (text, password) in [
-        // The tests of ASP.NET Core.
+        // From the tests of ASP.NET Core.
         (
             "AAABAgMEBQYHCAkKCwwNDg+ukCEMDf0yyQ29NYubggHIVY0sdEUfdyeM+E1LtH1uJg==",
             "my password",
@@ -342,7 +342,7 @@ fn hashes_that_others_published_open_with_their_passwords() {
              ZfhjCcudtC1YERSqE1OEdXLW9VukPuJWBBjLuw==",
             "my password",
         ),
-        // The example of Firebase, and the test of Supabase.
+        // Firebase's example, and Supabase's test.
         (
             "$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk=jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUS\
              DzZvpjeJ9WmXA==$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRu\
@@ -355,7 +355,7 @@ fn hashes_that_others_published_open_with_their_passwords() {
              +hfTw==",
             "mytestpassword",
         ),
-        // The test of phpass.
+        // From the test of phpass.
         ("$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", "test12345"),
         (&keycloak_argon2, "iceberg"),
         (&keycloak_pbkdf2, "password"),
@@ -378,7 +378,7 @@ fn a_credential_of_keycloak_may_have_its_parts_as_json_or_as_text() {
     assert!(refused.contains("not a password"), "{refused}");
     let bcrypt = text.replace("pbkdf2-sha256", "bcrypt");
     let refused = ForeignHash::parse(&bcrypt).unwrap_err().to_string();
-    assert!(refused.contains("another algorithm"), "{refused}");
+    assert!(refused.contains("algorithm other"), "{refused}");
 }
 
 #[test]
@@ -395,7 +395,7 @@ fn no_signer_key_is_so_short_that_any_password_would_be_right() {
     }
 }
 
-/// Its forms hash what was typed with backslashes before quotes; its command line does not.
+/// WordPress's forms hash what was typed with backslashes before quotes; its command line does not.
 #[test]
 fn wordpress_takes_a_password_with_quotes_however_it_was_set() {
     for typed in ["Jo's \"best\" \\ window", " Jo's \"best\" \\ window\t"] {
@@ -421,14 +421,14 @@ fn what_is_unsafe_or_of_no_known_kind_is_refused_for_a_reason_that_repeats_nothi
             "argon2d",
         ),
         ("!fXz4nRtgjZ6WXm3lPZR1JCR4vLR8zZqv".to_owned(), "usable password"),
-        ("pbkdf2:md5:1000$salt$00".to_owned(), "another hash"),
+        ("pbkdf2:md5:1000$salt$00".to_owned(), "hash function other"),
         ("pbkdf2:sha256$salt$00".to_owned(), "how many iterations"),
-        ("sha256$salt$5e88".to_owned(), "no kind"),
-        ("md5$salt$5e88".to_owned(), "no kind"),
-        ("{SSHA}5e88".to_owned(), "no kind"),
-        ("$6$salt$hash".to_owned(), "no kind"),
-        (String::new(), "no kind"),
-        ("$2b$".repeat(1000), "no kind"),
+        ("sha256$salt$5e88".to_owned(), "supported kind"),
+        ("md5$salt$5e88".to_owned(), "supported kind"),
+        ("{SSHA}5e88".to_owned(), "supported kind"),
+        ("$6$salt$hash".to_owned(), "supported kind"),
+        (String::new(), "supported kind"),
+        ("$2b$".repeat(1000), "supported kind"),
     ] {
         let refused = ForeignHash::parse(&text).unwrap_err().to_string();
         assert!(refused.contains(expected), "{text}: {refused}");
@@ -444,15 +444,15 @@ fn a_hash_that_lacks_a_letter_or_has_one_too_many_is_malformed() {
             format!("{text}$"),
             format!("{text}ö"),
         ] {
-            // One letter less may be padding.
+            // The last character may be padding.
             if !text.ends_with('=') {
                 let refused = ForeignHash::parse(&broken);
-                // Those without a mark are told by how they look.
+                // Kinds without a marker are recognized by their shape.
                 let unmarked = scheme == "keycloak" || scheme.starts_with("better_auth");
                 let refused = match refused {
                     Err(ForeignHashError::UnknownKind) => unmarked,
                     Err(ForeignHashError::Malformed(_)) => true,
-                    // Base 64 without padding may lose its last letter and still be some bytes, of another hash.
+                    // Base64 without padding may lose its last character and still decode to bytes, of another hash.
                     _ => text.contains("argon2"),
                 };
                 assert!(refused, "{broken}");

@@ -1,6 +1,6 @@
-//! WordPress: the portable hashes of phpass, and what becomes of a password before it is hashed.
+//! WordPress: phpass's portable hashes, and how a password is transformed before it is hashed.
 //!
-//! Since release 6.8 WordPress uses bcrypt; `bcrypt_kinds` checks that.
+//! WordPress uses bcrypt since release 6.8; `bcrypt_kinds` checks that.
 
 use std::borrow::Cow;
 
@@ -10,19 +10,19 @@ use zeroize::Zeroizing;
 
 use super::ForeignHashError;
 
-/// The letters of phpass, each six bits, the lowest first.
+/// The alphabet of phpass: six bits per character, lowest bits first.
 const LETTERS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Letters of salt and hash.
+/// Characters of salt and hash.
 const SALT_LETTERS: usize = 8;
 const HASH_LETTERS: usize = 22;
-/// What phpass takes for the logarithm of the number of rounds.
+/// The lowest binary logarithm of the number of rounds that phpass accepts.
 const LEAST_ROUNDS: u32 = 7;
-/// WordPress asks for 2^13 rounds. 2^18 of the longest password take half a second of a core.
+/// WordPress uses 2^13 rounds. 2^18 of the longest password take half a second of a core.
 const MOST_ROUNDS: u32 = 18;
 
 const MALFORMED: ForeignHashError = ForeignHashError::Malformed("WordPress");
 
-/// A portable hash of phpass: MD5, again and again.
+/// A portable hash of phpass: MD5, iterated.
 #[derive(Clone)]
 pub(super) struct PhpassHash {
     log_rounds: u32,
@@ -31,7 +31,7 @@ pub(super) struct PhpassHash {
 }
 
 impl PhpassHash {
-    /// Reads what comes after `$P$`: a letter for the number of rounds, 8 for the salt and 22 for the hash.
+    /// Parses what follows `$P$`: one character for the number of rounds, 8 for the salt and 22 for the hash.
     pub(super) fn read(rest: &str) -> Result<Self, ForeignHashError> {
         let (rounds, rest) = rest.as_bytes().split_first().ok_or(MALFORMED)?;
         let (salt, hash) = rest.split_at_checked(SALT_LETTERS).ok_or(MALFORMED)?;
@@ -45,7 +45,7 @@ impl PhpassHash {
             return Err(MALFORMED);
         }
         if log_rounds > MOST_ROUNDS {
-            return Err(ForeignHashError::TooMuchWork("phpass may have 2^18 rounds ($P$G)"));
+            return Err(ForeignHashError::TooMuchWork("phpass is limited to 2^18 rounds ($P$G)"));
         }
         Ok(Self {
             log_rounds,
@@ -54,7 +54,7 @@ impl PhpassHash {
         })
     }
 
-    /// Tells whether a password is the one that was hashed.
+    /// Returns whether a password is the one that was hashed.
     pub(super) fn matches(&self, password: &str) -> bool {
         let md5 = |before: &[u8]| Md5::new().chain_update(before).chain_update(password).finalize();
         let mut hash = md5(&self.salt);
@@ -65,7 +65,7 @@ impl PhpassHash {
     }
 }
 
-/// Writes bytes as phpass does: three become four letters, the lowest bits first.
+/// Encodes bytes like phpass: three bytes become four characters, lowest bits first.
 fn encode(bytes: &[u8]) -> Vec<u8> {
     let mut letters = Vec::with_capacity(HASH_LETTERS);
     for group in bytes.chunks(3) {
@@ -79,11 +79,11 @@ fn encode(bytes: &[u8]) -> Vec<u8> {
     letters
 }
 
-/// Returns what WordPress may have hashed where this was typed, the likelier first.
+/// Returns the forms of a typed password that WordPress may have hashed, the likelier one first.
 ///
-/// Its forms put a backslash before quotes and backslashes (PHP's "magic quotes", which WordPress keeps up itself), and what
-/// was typed at sign-in is compared in that form. Its command line and its REST interface do not. White space around a
-/// password is dropped by all of them.
+/// Its forms put a backslash before quotes and backslashes (PHP's "magic quotes", which WordPress emulates), and
+/// sign-in compares the password in that form. Its command line and its REST interface do not. All of them trim white
+/// space around a password.
 pub(super) fn hashed_forms(typed: &str) -> [Option<Zeroizing<String>>; 2] {
     let trimmed = typed.trim_matches([' ', '\t', '\n', '\r', '\0', '\u{b}']);
     let quoted = match add_slashes(trimmed) {
