@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use super::dto::login::LoginResponse;
 use super::problem::{Code, Problem};
 use super::state::ApiState;
-use crate::flows::login::Login;
+use crate::flows::sign_in::login::Login;
 
 /// Writes the answer.
 ///

@@ -17,8 +17,8 @@ use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
-use crate::flows::proof::ProofRefusal;
-use crate::flows::step_up::Demand;
+use crate::flows::factors::proof::ProofRefusal;
+use crate::flows::factors::step_up::Demand;
 
 /// The media type of every error answer.
 pub const MEDIA_TYPE: &str = "application/problem+json";

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::domain::issuer;
 use crate::domain::session::RefreshTokenTransport;
-use crate::flows::sign_in::TokenGrant;
+use crate::flows::sign_in::activate::TokenGrant;
 
 /// What the cookie of one deployment is called, and where browsers send it.
 pub struct RefreshCookie {

@@ -10,7 +10,7 @@ use super::setting_flags::SettingFlags;
 use super::{Failure, write_out};
 use crate::config::Config;
 use crate::domain::ids::ServiceClientId;
-use crate::flows::service_clients;
+use crate::flows::admin::service_clients;
 
 /// Service clients: back ends that may introspect and revoke tokens
 #[derive(Subcommand)]

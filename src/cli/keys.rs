@@ -11,8 +11,8 @@ use super::{Failure, write_out};
 use crate::api::dto::admin::SigningKeysResponse;
 use crate::config::Config;
 use crate::flows::admin::Operator;
-use crate::flows::rewrap::{self, Rewrapped};
-use crate::flows::signing_keys::{self, Rotation};
+use crate::flows::maintenance::rewrap::{self, Rewrapped};
+use crate::flows::maintenance::signing_keys::{self, Rotation};
 
 /// Signing keys, and the master key
 #[derive(Subcommand)]

@@ -7,7 +7,9 @@ use super::Failure;
 use crate::app::{self, Environment, StartError};
 use crate::config::Config;
 use crate::config::source::log_filter;
-use crate::flows::{Core, rewrap, signing_keys};
+use crate::flows::Core;
+use crate::flows::maintenance::rewrap;
+use crate::flows::maintenance::signing_keys;
 use crate::{server, telemetry};
 
 /// Connects to the deployment that the settings describe, brings its schema up to date, and does the work.

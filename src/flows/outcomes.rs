@@ -1,18 +1,18 @@
 //! The outcomes of flows, as metrics count them: one label for each.
 
-use super::Fault;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::failed_attempts::FROM_NETWORK;
+use crate::flows::Fault;
 use crate::metrics;
 
 /// An outcome of a flow.
-pub(super) trait Outcome {
+pub(in crate::flows) trait Outcome {
     /// The label in metrics.
     fn word(&self) -> &'static str;
 }
 
 /// Counts the outcome of a flow, and returns it.
-pub(super) fn counted<T: Outcome>(flow: &'static str, ended: Result<T, Fault>) -> Result<T, Fault> {
+pub(in crate::flows) fn counted<T: Outcome>(flow: &'static str, ended: Result<T, Fault>) -> Result<T, Fault> {
     let word = match &ended {
         Ok(outcome) => outcome.word(),
         // Not the service's fault: the caller was signed out in the meantime.
@@ -25,7 +25,7 @@ pub(super) fn counted<T: Outcome>(flow: &'static str, ended: Result<T, Fault>) -
 }
 
 /// Counts the waits and the disabled authenticators that events record.
-pub(super) fn count_throttles(event: &AuditEvent) {
+pub(in crate::flows) fn count_throttles(event: &AuditEvent) {
     let kind = match (event.name, event.reason) {
         (EventName::LoginLock, Some(FROM_NETWORK)) => "password_from_network",
         (EventName::LoginLock, _) => "password_from_anywhere",

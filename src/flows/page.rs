@@ -1,7 +1,7 @@
 //! Pages of lists. One more entry than requested is read, to see whether another page follows, so lists need not be
 //! counted.
 
-use super::Fault;
+use crate::flows::Fault;
 
 /// A page of a list, and where the next one begins.
 pub struct Page<T, I> {
@@ -14,7 +14,7 @@ pub struct Page<T, I> {
 impl<T, I> Page<T, I> {
     /// Reads a page of at most `limit` entries with `find`, whose argument is the maximum number to find; `id` returns
     /// the id of an entry.
-    pub(super) fn read(
+    pub(in crate::flows) fn read(
         limit: i64,
         find: impl FnOnce(i64) -> Result<Vec<T>, Fault>,
         id: impl FnOnce(&T) -> I,

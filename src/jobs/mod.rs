@@ -9,7 +9,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::message::Channel;
-use crate::flows::{Core, db_metrics, outbox, retention, signing_keys};
+use crate::flows::Core;
+use crate::flows::maintenance::db_metrics;
+use crate::flows::maintenance::retention;
+use crate::flows::maintenance::signing_keys;
+use crate::flows::notify::outbox;
 use crate::metrics;
 
 /// How often the signing keys are read: all instances follow a rotation within ten seconds.

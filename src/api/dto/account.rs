@@ -13,7 +13,7 @@ use crate::domain::audit_event::RecordedEvent;
 use crate::domain::ids::SessionId;
 use crate::domain::session::SessionRecord;
 use crate::domain::username::Username;
-use crate::flows::profile::Export;
+use crate::flows::account::profile::Export;
 
 /// A request that was heard; only mail tells what became of it.
 #[derive(Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::message::Channel;
-use crate::flows::outbox::CapturedMessage;
+use crate::flows::notify::outbox::CapturedMessage;
 
 /// The service's time.
 #[derive(Serialize, ToSchema)]

@@ -8,8 +8,8 @@ use super::reveal;
 use super::tokens::TokenResponse;
 use super::words;
 use crate::domain::message::Channel;
-use crate::flows::login::PendingLogin;
-use crate::flows::sign_in::TokenGrant;
+use crate::flows::sign_in::activate::TokenGrant;
+use crate::flows::sign_in::login::PendingLogin;
 
 /// A name and a password.
 #[derive(Debug, Deserialize, ToSchema)]

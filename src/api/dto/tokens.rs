@@ -12,8 +12,8 @@ use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::ids::SessionId;
 use crate::domain::recovery_code::{LOW as RECOVERY_CODES_LOW, RecoveryCode};
 use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport};
-use crate::flows::second_factor::SignedIn;
-use crate::flows::sign_in::TokenGrant;
+use crate::flows::sign_in::activate::TokenGrant;
+use crate::flows::sign_in::second_factor::SignedIn;
 
 /// Tokens (RFC 6749 §5.1) with what a client wants to show of the session.
 #[derive(Serialize, ToSchema)]

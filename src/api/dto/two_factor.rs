@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use super::words;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::flows::account::ListedFactor;
-use crate::flows::sent_code::CodeDispatch;
+use crate::flows::factors::inventory::ListedFactor;
+use crate::flows::factors::sent_code::CodeDispatch;
 
 /// A code for the second door.
 #[derive(Debug, Deserialize, ToSchema)]

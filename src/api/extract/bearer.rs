@@ -11,9 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::opaque_token::TokenKind;
-use crate::flows::email_verification;
-use crate::flows::sessions::{self, Caller};
-use crate::flows::step_up::{self, Holder, RecentCaller};
+use crate::flows::account::email_verification;
+use crate::flows::factors::step_up::{self, Holder, RecentCaller};
+use crate::flows::session::sessions::{self, Caller};
 
 /// What a request presents as bearer.
 pub enum Bearer {

@@ -17,7 +17,7 @@ use crate::api::extract::{form, origin};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::ServiceClientId;
-use crate::flows::service_clients;
+use crate::flows::admin::service_clients;
 use crate::rate_limits::Scope;
 
 /// A request of a service client whose credentials are good; without them the handler is never reached.

@@ -17,9 +17,9 @@ use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::password::Password;
-use crate::flows::email::{self, Change};
-use crate::flows::email_verification::{self, Verification};
-use crate::flows::links;
+use crate::flows::account::email::{self, Change};
+use crate::flows::account::email_verification::{self, Verification};
+use crate::flows::notify::links;
 
 /// Confirms an address
 ///

@@ -10,7 +10,7 @@ use crate::api::extract::monitoring::MonitoringAccess;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::flows;
-use crate::flows::health::Report;
+use crate::flows::maintenance::health::Report;
 
 /// Tells that the process runs
 ///
@@ -38,9 +38,9 @@ pub async fn ready(state: Data<ApiState>, access: MonitoringAccess) -> Result<Ht
     if state.draining.load(Ordering::Acquire) {
         return Err(Problem::of(Code::ServiceUnavailable));
     }
-    let ready = flows::health::ready(&state.core).await;
+    let ready = flows::maintenance::health::ready(&state.core).await;
     let checks = if access.is_granted {
-        Some(checks(&flows::health::report(&state.core, &ready).await))
+        Some(checks(&flows::maintenance::health::report(&state.core, &ready).await))
     } else {
         None
     };
@@ -55,7 +55,7 @@ pub async fn ready(state: Data<ApiState>, access: MonitoringAccess) -> Result<Ht
 }
 
 fn checks(report: &Report) -> Checks {
-    let check = |state: flows::health::State, seconds| Check {
+    let check = |state: flows::maintenance::health::State, seconds| Check {
         status: state.as_str(),
         seconds,
     };

@@ -12,7 +12,7 @@ use crate::api::state::ApiState;
 use crate::domain::password::Password;
 use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::Identifier;
-use crate::flows::login::{LoginAttempt, login};
+use crate::flows::sign_in::login::{LoginAttempt, login};
 
 /// Opens the first door
 ///

@@ -10,7 +10,7 @@ use crate::api::extract::json::OptionalJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::logout::logout;
+use crate::flows::session::logout::logout;
 
 /// Ends the session
 ///

@@ -15,7 +15,8 @@ use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::session::RefreshTokenTransport;
-use crate::flows::{links, magic_link};
+use crate::flows::notify::links;
+use crate::flows::sign_in::magic_link;
 
 /// Mails a link to sign in with
 ///

@@ -16,8 +16,8 @@ use crate::domain::ids::AuditEventId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::username::Username;
-use crate::flows::account;
-use crate::flows::profile::{self, Deletion, Update};
+use crate::flows::account::profile::{self, Deletion, Update};
+use crate::flows::factors::inventory;
 
 /// Returns the caller's account
 ///
@@ -29,7 +29,7 @@ use crate::flows::profile::{self, Deletion, Update};
 )]
 pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let user = caller.0.user;
-    let factors = account::second_factors(&state.core, &user).await?;
+    let factors = inventory::second_factors(&state.core, &user).await?;
     Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
 }
 
@@ -66,7 +66,7 @@ pub async fn update_me(
     };
     match updated {
         Update::Updated(user) => {
-            let factors = account::second_factors(&state.core, &user).await?;
+            let factors = inventory::second_factors(&state.core, &user).await?;
             Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
         }
         Update::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),

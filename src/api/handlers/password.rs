@@ -15,8 +15,8 @@ use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::password::Password;
-use crate::flows::links;
-use crate::flows::password::{self, Change, Reset};
+use crate::flows::account::password::{self, Change, Reset};
+use crate::flows::notify::links;
 
 /// Changes the caller's password
 ///

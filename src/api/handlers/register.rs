@@ -16,7 +16,7 @@ use crate::api::state::ApiState;
 use crate::domain::message::Locale;
 use crate::domain::password::Password;
 use crate::domain::user::{AccountNames, SecondFactors};
-use crate::flows::register::{NewAccount, Registration, register as register_flow};
+use crate::flows::account::register::{NewAccount, Registration, register as register_flow};
 
 /// Creates an account
 ///

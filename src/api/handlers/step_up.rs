@@ -15,7 +15,7 @@ use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::flows::step_up::{self, StepUp, StepUpProof};
+use crate::flows::factors::step_up::{self, StepUp, StepUpProof};
 
 /// Proves once more who is calling
 ///

@@ -9,7 +9,7 @@ use super::environment_checks::cluster;
 use super::report::{Report, State};
 use crate::app::{self, OpenedDatabase};
 use crate::config::{Config, DatabaseLocation};
-use crate::flows::check::{self, KeysFound};
+use crate::flows::maintenance::check::{self, KeysFound};
 use crate::flows::{Core, Fault};
 use crate::store::inspection::{self, Inspection};
 use crate::system::SystemClock;

@@ -19,7 +19,8 @@ use crate::app::{self, Environment};
 use crate::config::source::log_filter;
 use crate::config::{self, Config, MasterKeySource};
 use crate::domain::message::Channel;
-use crate::flows::{Core, check};
+use crate::flows::Core;
+use crate::flows::maintenance::check;
 use crate::telemetry;
 
 /// What stands in the place of a master key that the first start is to make; nothing is made with it.

@@ -13,7 +13,7 @@ use crate::cli::progress::Progress;
 use crate::cli::{Failure, write_out};
 use crate::config::Config;
 use crate::domain::typed_text::without_byte_order_mark;
-use crate::flows::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
+use crate::flows::account::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
 
 /// Lines of one transaction.
 const BATCH: usize = 500;

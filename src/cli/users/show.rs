@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::managed_user::{UserQuery, UserSelector};
 use crate::domain::session::ListedSession;
 use crate::flows::admin::users;
-use crate::flows::sessions as session_flows;
+use crate::flows::session::sessions as session_flows;
 
 /// Accounts that are read at once.
 const PAGE: u32 = 100;

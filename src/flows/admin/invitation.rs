@@ -16,8 +16,8 @@ use crate::domain::managed_user::ManagedUser;
 use crate::domain::message::Locale;
 use crate::domain::user::User;
 use crate::domain::username::Username;
-use crate::flows::links::{self, Request, require_mail};
-use crate::flows::sending::Decision;
+use crate::flows::notify::links::{self, Request, require_mail};
+use crate::flows::notify::sending::Decision;
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, managed_users, usernames};
 

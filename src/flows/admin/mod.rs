@@ -7,15 +7,13 @@
 
 pub mod events;
 pub mod invitation;
+pub mod service_clients;
 pub mod users;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::sessions::Caller;
-use super::step_up::{self, Demand};
-use super::{Core, Fault, ended_events, session_end};
 use crate::domain::assurance::{AssuranceLevel, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{RequestId, UserId};
@@ -23,6 +21,10 @@ use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
+use crate::flows::factors::step_up::{self, Demand};
+use crate::flows::session::session_end;
+use crate::flows::session::sessions::Caller;
+use crate::flows::{Core, Fault, ended_events};
 use crate::store::{PgConnection, managed_users};
 
 /// Whether a caller may do operators' work.
@@ -91,7 +93,7 @@ impl Operator {
     }
 
     /// Begins a change.
-    pub(super) const fn at_work<'a>(&'a self, core: &'a Core, now: DateTime<Utc>) -> Work<'a> {
+    pub(in crate::flows) const fn at_work<'a>(&'a self, core: &'a Core, now: DateTime<Utc>) -> Work<'a> {
         Work {
             core,
             operator: self,
@@ -149,15 +151,15 @@ impl AdminRefusal {
 }
 
 /// What the statements of one change work with.
-pub(super) struct Work<'a> {
-    pub(super) core: &'a Core,
-    pub(super) operator: &'a Operator,
-    pub(super) now: DateTime<Utc>,
+pub(in crate::flows) struct Work<'a> {
+    pub(in crate::flows) core: &'a Core,
+    pub(in crate::flows) operator: &'a Operator,
+    pub(in crate::flows) now: DateTime<Utc>,
 }
 
 impl Work<'_> {
     /// Takes the turn, and checks again that the administrator still has the role.
-    pub(super) fn begin(&self, connection: &mut PgConnection) -> Result<Result<(), AdminRefusal>, Fault> {
+    pub(in crate::flows) fn begin(&self, connection: &mut PgConnection) -> Result<Result<(), AdminRefusal>, Fault> {
         managed_users::take_turn(connection)?;
         let Some(key) = self.operator.administrator else {
             return Ok(Ok(()));
@@ -172,7 +174,7 @@ impl Work<'_> {
 
     /// Writes the audit event of an operator's change to an account or to the deployment, and the account's own events
     /// for it.
-    pub(super) fn record(
+    pub(in crate::flows) fn record(
         &self,
         connection: &mut PgConnection,
         what: &'static str,

@@ -12,9 +12,10 @@ use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSel
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
+use crate::flows::factors::recovery;
+use crate::flows::notify::sending::notify;
 use crate::flows::page::Page;
-use crate::flows::sending::notify;
-use crate::flows::{Core, Fault, recovery};
+use crate::flows::{Core, Fault};
 use crate::store::{
     PgConnection, link_tokens, managed_users, recovery_codes, sent_code_factors, sessions, totp_factors, users,
 };

@@ -70,7 +70,7 @@ impl Sources {
         Self { files, names }
     }
 
-    /// Returns the module that a path from the crate's root leads into: `flows::login::Login` into `flows::login`.
+    /// Returns the module that a path from the crate's root leads into: `flows::sign_in::login::Login` into `flows::login`.
     fn home_of(&self, path: &[String]) -> Option<Module> {
         (1..=path.len())
             .rev()
@@ -319,7 +319,7 @@ fn one_flow_ends_sessions() {
         let text = std::fs::read_to_string(file).unwrap();
         ENDS.iter().any(|name| text.contains(name))
     });
-    assert_eq!(files, [source().join("flows/session_end.rs")]);
+    assert_eq!(files, [source().join("flows/session/session_end.rs")]);
     // The functions themselves are not imported, and so called by another name.
     for (module, names) in Sources::read().names {
         for path in names {
@@ -330,7 +330,7 @@ fn one_flow_ends_sessions() {
     }
 }
 
-/// Bounds, and who may be sent what, are decided in one place: see `flows/sending.rs`.
+/// Bounds, and who may be sent what, are decided in one place: see `flows/notify/sending.rs`.
 #[test]
 fn nothing_is_written_to_the_outbox_but_by_the_flow_that_decides_on_sending() {
     let mut files = Vec::new();
@@ -347,7 +347,10 @@ fn nothing_is_written_to_the_outbox_but_by_the_flow_that_decides_on_sending() {
         .map(|file| file.strip_prefix(source()).unwrap())
         .collect();
     names.sort_unstable();
-    assert_eq!(names, [Path::new("flows/sending.rs"), Path::new("store/outbox.rs")]);
+    assert_eq!(
+        names,
+        [Path::new("flows/notify/sending.rs"), Path::new("store/outbox.rs")]
+    );
 }
 
 fn source() -> PathBuf {

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 use vestibule::delivery::{Outgoing, SendError, Transport};
 use vestibule::domain::message::Channel;
-use vestibule::flows::outbox::{Sender, Senders};
+use vestibule::flows::notify::outbox::{Sender, Senders};
 
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn};
 use crate::support::app::{MASTER_KEY, TestApp};

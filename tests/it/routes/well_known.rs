@@ -3,7 +3,7 @@
 use diesel::RunQueryDsl;
 use serde_json::{Value, json};
 use vestibule::api::openapi::document;
-use vestibule::flows::signing_keys::Rotation;
+use vestibule::flows::maintenance::signing_keys::Rotation;
 
 use crate::support::actors::{Person, header};
 use crate::support::app::{PUBLIC_URL, TestApp};

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use serde_json::json;
-use vestibule::flows::signing_keys::Rotation;
+use vestibule::flows::maintenance::signing_keys::Rotation;
 
 use crate::support::actors::{PASSWORD, PHONE, Person, challenge, log_in, refresh, verify};
 use crate::support::app::{TestApp, service_client_id};

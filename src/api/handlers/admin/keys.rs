@@ -7,7 +7,7 @@ use crate::api::dto::admin::SigningKeysResponse;
 use crate::api::extract::administrator::{Administrator, refused};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::signing_keys::{self, Rotation};
+use crate::flows::maintenance::signing_keys::{self, Rotation};
 
 /// Lists the signing keys
 ///

@@ -9,7 +9,7 @@ use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::{Channel, canonical_destination};
-use crate::flows::outbox;
+use crate::flows::notify::outbox;
 
 /// Which messages to list.
 #[derive(Debug, Deserialize)]

@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use crate::api::dto::dev::{TestVectorView, TestVectors};
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::flows::test_vectors;
+use crate::flows::maintenance::test_vectors;
 
 /// Returns tokens to test verifiers with
 ///

@@ -8,7 +8,7 @@ use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::SessionId;
-use crate::flows::sessions;
+use crate::flows::session::sessions;
 
 /// Ends one of the caller's sessions
 ///

@@ -7,7 +7,7 @@ use crate::api::extract::bearer::SignedIn;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::flows::sessions;
+use crate::flows::session::sessions;
 
 /// Ends all of the caller's other sessions
 ///

@@ -7,7 +7,7 @@ use crate::api::dto::tokens::ListedSessionView;
 use crate::api::extract::bearer::SignedIn;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::flows::sessions;
+use crate::flows::session::sessions;
 
 /// Lists the caller's sessions
 ///

@@ -8,7 +8,7 @@ use crate::api::dto::tokens::{IntrospectionResponse, TokenForm, TokenRequest};
 use crate::api::extract::client::ClientRequest;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::flows::introspect;
+use crate::flows::session::introspect;
 
 /// Tells whether an access token is good at this moment
 ///

@@ -9,7 +9,7 @@ use crate::api::extract::json::OptionalJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::refresh::{self, Refresh};
+use crate::flows::session::refresh::{self, Refresh};
 
 /// Keeps a session going
 ///

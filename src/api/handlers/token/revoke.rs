@@ -9,7 +9,7 @@ use crate::api::extract::client::ClientRequest;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::flows::revoke;
+use crate::flows::session::revoke;
 
 /// Ends the session of a token
 ///

@@ -12,7 +12,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
-use crate::flows::challenge::{self, Challenge};
+use crate::flows::factors::challenge::{self, Challenge};
 
 /// Sends a code by mail or text message
 ///

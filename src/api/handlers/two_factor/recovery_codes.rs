@@ -8,7 +8,7 @@ use crate::api::extract::bearer::RecentlyAuthenticated;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::recovery;
+use crate::flows::factors::recovery;
 
 /// Makes new recovery codes
 ///

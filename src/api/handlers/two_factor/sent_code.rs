@@ -15,7 +15,7 @@ use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::sent_code::SentCode;
-use crate::flows::sent_code::{self, Confirmation, Removal, Setup};
+use crate::flows::factors::sent_code::{self, Confirmation, Removal, Setup};
 
 /// Sets codes by mail up
 ///

@@ -7,7 +7,7 @@ use crate::api::dto::two_factor::{FactorView, SecondFactorsView};
 use crate::api::extract::bearer::SignedIn;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::flows::account;
+use crate::flows::factors::inventory;
 
 /// Returns the caller's second factors
 ///
@@ -18,7 +18,7 @@ use crate::flows::account;
     security(("access_token" = [])),
 )]
 pub async fn get_second_factors(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
-    let (factors, recovery_codes_remaining) = account::list_factors(&state.core, &caller.0).await?;
+    let (factors, recovery_codes_remaining) = inventory::list_factors(&state.core, &caller.0).await?;
     let settings = &state.core.settings;
     Ok(HttpResponse::Ok().json(SecondFactorsView {
         policy: settings.two_factor.as_str(),

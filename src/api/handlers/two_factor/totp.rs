@@ -16,8 +16,8 @@ use crate::domain::input::InvalidInput;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::totp::TotpCode;
-use crate::flows::enrolment::{self, Confirmation, Enrolment};
-use crate::flows::recovery::{self, Removal};
+use crate::flows::factors::enrolment::{self, Confirmation, Enrolment};
+use crate::flows::factors::recovery::{self, Removal};
 
 /// Makes a new TOTP secret
 ///

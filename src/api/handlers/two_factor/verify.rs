@@ -12,7 +12,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::RefreshTokenTransport;
-use crate::flows::second_factor::{self, SecondFactorAttempt, Verification};
+use crate::flows::sign_in::second_factor::{self, SecondFactorAttempt, Verification};
 
 /// Opens the second door
 ///

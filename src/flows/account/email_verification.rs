@@ -1,0 +1,325 @@
+//! `POST /email/verify`: verifies an address.
+//!
+//! It takes two things: the token that was mailed to the address, and a proof that the client may use the account.
+//! Otherwise an attacker could register with another user's address, have that user confirm the account by a click, and
+//! remain in it. The proof is a session of the account, a login that waits for its second factor, or the password.
+//! Without one the token stays valid.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::crypto::hasher::PasswordVerdict;
+use crate::domain::audit_event::RequestOrigin;
+use crate::domain::ids::SessionId;
+use crate::domain::link_token::{LinkKey, LinkPurpose};
+use crate::domain::message::Message;
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::password::Password;
+use crate::domain::session::SessionKey;
+use crate::domain::session_end::EndCause;
+use crate::domain::user::{Identifier, User};
+use crate::flows::account::email::{record, wait_to_leave};
+use crate::flows::factors::proof::ProofRefusal;
+use crate::flows::limits::networks;
+use crate::flows::limits::throttle::{Admission, Throttle};
+use crate::flows::notify::links::{self, Request};
+use crate::flows::notify::sending::notify;
+use crate::flows::session::session_end;
+use crate::flows::session::sessions::Caller;
+use crate::flows::sign_in::login::{Taken, count_wrong, take_right};
+use crate::flows::{Core, Fault};
+use crate::store::users::{LockedUser, LoginUser, Renaming};
+use crate::store::{PgConnection, link_tokens, sessions, users};
+
+/// Selects the kind of token: links that confirm an address and links that change it open the same page, and the
+/// token's row says which of them it is.
+const PURPOSE: LinkPurpose = LinkPurpose::EmailVerification;
+
+/// The bearer token that was presented beside the mailed token.
+pub enum Bearer {
+    /// None.
+    Absent,
+    /// The pre-auth token of a login, not yet checked.
+    PreAuth(SecretString),
+    /// A valid access token.
+    SignedIn(Box<Caller>),
+}
+
+/// The result of presenting a token that verifies an address.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// The account has the address, and it is verified.
+    Verified,
+    /// The token is unknown, expired or of another kind, or was used for an address that the account does not have any
+    /// longer; or the session that requested the change has ended; or another account has the address by now.
+    InvalidToken,
+    /// Nothing showed that the client may use the account. The token stays valid.
+    ProofRequired,
+    /// The pre-auth token is not valid. The mailed token stays valid.
+    InvalidPreAuthToken,
+    /// The password was refused. The mailed token stays valid.
+    Refused(ProofRefusal),
+    /// The account's current address is not verified, and accounts have left that address too often. Changing it is
+    /// refused for this long. The mailed token stays valid.
+    Wait(TimeDelta),
+}
+
+/// A session that a bearer token named.
+#[derive(Clone, Copy)]
+struct Presented {
+    key: SessionKey,
+    /// Whether it waits for its second factor.
+    pending: bool,
+}
+
+/// The result of comparing a password with the account's. No row was locked meanwhile.
+struct Compared {
+    right: bool,
+    login: LoginUser,
+    throttle: Arc<Throttle>,
+}
+
+/// What shows that the client may use the account.
+enum Proof {
+    Session(Presented),
+    Password(Box<Compared>),
+}
+
+impl Proof {
+    fn session_id(&self) -> Option<SessionId> {
+        match self {
+            Self::Session(presented) => Some(presented.key.session_id),
+            Self::Password(_) => None,
+        }
+    }
+}
+
+/// The result of the first check, before any hash is made or any token used.
+enum Look {
+    Over(Verification),
+    Authenticated(Presented),
+    Unauthenticated(Box<LoginUser>),
+}
+
+/// Takes a token that was sent to an address, with a proof of its account. It verifies the account's address, or
+/// replaces it by the new one. The same token again gets the same answer, as long as the account has that address.
+///
+/// # Errors
+///
+/// Returns faults; [`Fault::SessionEnded`] when the session of the access token ended meanwhile.
+pub async fn verify(
+    core: &Arc<Core>,
+    token: &str,
+    (bearer, password): (Bearer, Option<Password>),
+    origin: RequestOrigin,
+) -> Result<Verification, Fault> {
+    let presented = match bearer {
+        Bearer::Absent => None,
+        Bearer::SignedIn(caller) => Some(Presented {
+            key: caller.key(),
+            pending: false,
+        }),
+        Bearer::PreAuth(token) => match core.tokens.open(TokenKind::PreAuth, token.expose_secret()) {
+            Some(body) => Some(Presented {
+                key: body.session(),
+                pending: true,
+            }),
+            None => return Ok(Verification::InvalidPreAuthToken),
+        },
+    };
+    let Some(key) = links::open(core, PURPOSE, token) else {
+        return Ok(Verification::InvalidToken);
+    };
+    let proof = match (look(core, key, presented).await?, password) {
+        (Look::Over(verification), _) => return Ok(verification),
+        (Look::Authenticated(session), _) => Proof::Session(session),
+        (Look::Unauthenticated(_), None) => return Ok(Verification::ProofRequired),
+        (Look::Unauthenticated(login), Some(password)) => match compare(core, *login, password, &origin).await? {
+            Ok(compared) => Proof::Password(Box::new(compared)),
+            Err(refusal) => return Ok(Verification::Refused(refusal)),
+        },
+    };
+    redeem(core, key, proof, origin).await
+}
+
+/// Checks whether a mailed token is valid and whether the client is authenticated for its account, so that an invalid
+/// token costs no hash.
+async fn look(core: &Arc<Core>, key: LinkKey, presented: Option<Presented>) -> Result<Look, Fault> {
+    let now = core.clock.now();
+    core.db
+        .read("email.look", move |connection| {
+            if let Some(session) = presented.filter(|session| session.pending)
+                && sessions::find_pending(connection, session.key, now)?.is_none()
+            {
+                return Ok(Look::Over(Verification::InvalidPreAuthToken));
+            }
+            let counts = links::find(connection, key, PURPOSE, now)?.is_some();
+            let account = users::find_login(connection, key.user_id)?.filter(|_| counts);
+            let Some(login) = account else {
+                return Ok(Look::Over(Verification::InvalidToken));
+            };
+            let own = presented.filter(|session| session.key.user_id == key.user_id);
+            Ok(own.map_or_else(|| Look::Unauthenticated(Box::new(login)), Look::Authenticated))
+        })
+        .await
+}
+
+/// Compares a password with the account's, unless it has to wait, as in `/login`. No row is locked while hashing.
+async fn compare(
+    core: &Arc<Core>,
+    login: LoginUser,
+    password: Password,
+    origin: &RequestOrigin,
+) -> Result<Result<Compared, ProofRefusal>, Fault> {
+    let user = &login.user;
+    let by_email = user.email.clone().map(Identifier::Email);
+    let Some(name) = by_email.or_else(|| user.username.clone().map(Identifier::Username)) else {
+        return Ok(Err(ProofRefusal::InvalidCredentials));
+    };
+    let throttle = Arc::new(Throttle::of(core, &name, origin)?);
+    let (shared, user_id, now, asked_from) = (Arc::clone(&throttle), user.id, core.clock.now(), origin.clone());
+    let (admission, requester) = core
+        .db
+        .read("email.admit", move |connection| -> Result<_, Fault> {
+            let admission = shared.admit(connection, Some(user_id), (&asked_from, now))?;
+            let requester = networks::requester(connection, Some(user_id), (&asked_from, now))?;
+            Ok((admission, requester))
+        })
+        .await?;
+    if let Admission::Wait(wait) = admission {
+        return Ok(Err(ProofRefusal::Locked(wait)));
+    }
+    let verdict = core.hasher.verify(requester, password, login.password.clone()).await?;
+    Ok(Ok(Compared {
+        right: verdict == PasswordVerdict::Right,
+        login,
+        throttle,
+    }))
+}
+
+async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOrigin) -> Result<Verification, Fault> {
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("email.verify", move |connection| {
+            let request = Request { origin: &origin, now };
+            // The user's row is locked first, as everywhere, so that the proof stays valid until the commit.
+            let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
+                return Ok(Verification::InvalidToken);
+            };
+            if let Some(refused) = recheck(&shared, connection, &proof, request)? {
+                return Ok(refused);
+            }
+            let kept = proof.session_id();
+            confirm(&shared, connection, (key, &account, kept), request)
+        })
+        .await
+}
+
+/// Checks a proof again, with the account's row locked. Returns why it is refused, if it is.
+fn recheck(
+    core: &Core,
+    connection: &mut PgConnection,
+    proof: &Proof,
+    request: Request<'_>,
+) -> Result<Option<Verification>, Fault> {
+    let Request { origin, now } = request;
+    let compared = match proof {
+        Proof::Session(Presented { key, pending: true }) => {
+            let waits = sessions::find_pending(connection, *key, now)?.is_some();
+            return Ok((!waits).then_some(Verification::InvalidPreAuthToken));
+        }
+        Proof::Session(Presented { key, pending: false }) => {
+            return match sessions::find_live_for_update(connection, *key, now)? {
+                Some(_live) => Ok(None),
+                None => Err(Fault::SessionEnded),
+            };
+        }
+        Proof::Password(compared) => compared,
+    };
+    let (login, throttle) = (&compared.login, compared.throttle.as_ref());
+    let refusal = if compared.right {
+        match take_right(core, connection, (login, throttle), (origin, now))? {
+            Taken::Right(_) => return Ok(None),
+            Taken::Wait(wait) => ProofRefusal::Locked(wait),
+            Taken::Gone => ProofRefusal::InvalidCredentials,
+        }
+    } else {
+        let wrong = (Some(login.user.id), throttle, "email_verification");
+        let wait = count_wrong(core, connection, wrong, (origin, now))?;
+        wait.map_or(ProofRefusal::InvalidCredentials, ProofRefusal::Locked)
+    };
+    Ok(Some(Verification::Refused(refusal)))
+}
+
+/// Returns how long a change has to wait if the account would leave an address that was never verified. The token stays
+/// valid.
+fn wait_to_change(
+    core: &Core,
+    connection: &mut PgConnection,
+    (key, user): (LinkKey, &User),
+    now: DateTime<Utc>,
+) -> Result<Option<TimeDelta>, Fault> {
+    if user.unverified_email().is_none() {
+        return Ok(None);
+    }
+    let link = links::find(connection, key, PURPOSE, now)?;
+    match link.filter(|link| !link.used && link.purpose == LinkPurpose::EmailChange) {
+        Some(_) => wait_to_leave(core, connection, user, now),
+        None => Ok(None),
+    }
+}
+
+/// Marks the token as used, and gives the account the address that it was sent to.
+fn confirm(
+    core: &Core,
+    connection: &mut PgConnection,
+    (key, account, kept): (LinkKey, &LockedUser, Option<SessionId>),
+    request: Request<'_>,
+) -> Result<Verification, Fault> {
+    let (user, now) = (&account.user, request.now);
+    if let Some(wait) = wait_to_change(core, connection, (key, user), now)? {
+        return Ok(Verification::Wait(wait));
+    }
+    let Some(link) = links::redeem_locked(connection, key, PURPOSE, now)? else {
+        // A double click: nothing is left to do, and nothing went wrong.
+        let used = links::find(connection, key, PURPOSE, now)?;
+        let done = used.is_some_and(|link| link.used && user.verified_email() == Some(&link.email));
+        return Ok(if done {
+            Verification::Verified
+        } else {
+            Verification::InvalidToken
+        });
+    };
+    let is_own = user.email.as_ref() == Some(&link.email);
+    if !is_own && link.purpose != LinkPurpose::EmailChange {
+        // The account has another address by now, and this token verifies only the one that it was sent to.
+        return Ok(Verification::InvalidToken);
+    }
+    if users::set_verified_email(connection, user.id, &link.email, now)? == Renaming::Taken {
+        return Ok(Verification::InvalidToken);
+    }
+    if is_own {
+        record(core, connection, user, "email_verified", request)?;
+    } else {
+        record(core, connection, user, "email_changed", request)?;
+        // Tokens that were sent to the old address must not work any longer.
+        link_tokens::remove_others(connection, key)?;
+        let cause = EndCause::EmailChanged;
+        let ended = session_end::end_pending_logins(connection, user.id, kept, cause, now)?;
+        core.audit_ended(connection, user.id, ended, request.origin, now)?;
+        // Sent to the old address: `user` was read before the change.
+        notify(
+            core,
+            connection,
+            user,
+            Message::EmailChanged,
+            request.origin,
+            request.now,
+        )?;
+    }
+    Ok(Verification::Verified)
+}

@@ -1,0 +1,216 @@
+//! What owners do with their account: read all of it, change it, delete it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
+use crate::domain::ids::{AuditEventId, UserId};
+use crate::domain::message::{Locale, Message};
+use crate::domain::sent_code::Quota;
+use crate::domain::session::{SessionKey, SessionRecord};
+use crate::domain::user::{SecondFactors, User};
+use crate::domain::username::{self, Username};
+use crate::flows::account::email::wait_to_leave;
+use crate::flows::factors::inventory::{ListedFactor, load_factors, load_second_factors};
+use crate::flows::factors::step_up::RecentCaller;
+use crate::flows::limits::quotas;
+use crate::flows::notify::sending::notify;
+use crate::flows::page::Page;
+use crate::flows::session::sessions::Caller;
+use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, audit_events, sessions, usernames, users};
+
+/// The maximum number of events in an export: more than a user causes by hand while events are stored.
+const MOST_EXPORTED_EVENTS: i64 = 10_000;
+
+/// The result of a change.
+#[must_use]
+pub enum Update {
+    /// The account after the change.
+    Updated(Box<User>),
+    /// Another account has the name, or gave it up recently.
+    UsernameTaken,
+    /// There were too many requests for a name. Further ones are refused for this long.
+    Wait(TimeDelta),
+}
+
+/// Changes the language of the caller's messages, which requires no recent proof; `None` changes nothing.
+pub async fn set_locale(
+    core: &Arc<Core>,
+    caller: &Caller,
+    locale: Option<Locale>,
+    origin: RequestOrigin,
+) -> Result<Update, Fault> {
+    update(core, caller.key(), (None, locale), origin).await
+}
+
+/// Changes the caller's name, and the language too unless it is `None`. The owner signs in with the name, so a change
+/// requires a recent proof, and the owner is notified.
+pub async fn rename(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    (username, locale): (Username, Option<Locale>),
+    origin: RequestOrigin,
+) -> Result<Update, Fault> {
+    update(core, caller.key(), (Some(username), locale), origin).await
+}
+
+async fn update(
+    core: &Arc<Core>,
+    key: SessionKey,
+    (username, locale): (Option<Username>, Option<Locale>),
+    origin: RequestOrigin,
+) -> Result<Update, Fault> {
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("profile.update", move |connection| {
+            let mut user = key.lock_user(connection, now)?.user;
+            if let Some(wanted) = username
+                .as_ref()
+                .filter(|wanted| user.username.as_ref() != Some(wanted))
+            {
+                if let Err(refusal) = take_name(&shared, connection, user.id, wanted, now)? {
+                    return Ok(refusal);
+                }
+                user.username = Some(wanted.clone());
+                notify(&shared, connection, &user, Message::UsernameChanged, &origin, now)?;
+            }
+            if let Some(locale) = locale {
+                users::set_locale(connection, user.id, locale)?;
+                user.locale = locale;
+            }
+            let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
+            shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
+            Ok(Update::Updated(Box::new(user)))
+        })
+        .await
+}
+
+/// Gives an account another name, or returns why not.
+fn take_name(
+    core: &Core,
+    connection: &mut PgConnection,
+    id: UserId,
+    wanted: &Username,
+    now: DateTime<Utc>,
+) -> Result<Result<(), Update>, Fault> {
+    let quota = Quota {
+        subject: format!("username {}", id.uuid()),
+        window: TimeDelta::days(1),
+        most: username::REQUESTS_A_DAY,
+    };
+    if let Some(wait) = quotas::wait_or_take(core, connection, &[quota], now)? {
+        return Ok(Err(Update::Wait(wait)));
+    }
+    let Some(claimed) = usernames::claim(connection, wanted, id, now)? else {
+        return Ok(Err(Update::UsernameTaken));
+    };
+    users::rename(connection, id, &claimed, now)?;
+    Ok(Ok(()))
+}
+
+/// Everything that is stored about a user.
+pub struct Export {
+    /// When it was read.
+    pub at: DateTime<Utc>,
+    /// The account.
+    pub user: User,
+    /// The names that it gave up recently, which no other account can have yet.
+    pub released_usernames: Vec<Username>,
+    /// Its second factors, without their secrets.
+    pub factors: Vec<ListedFactor>,
+    /// The phone number that codes are sent to.
+    pub phone_number: Option<String>,
+    /// The state of the second factors.
+    pub second_factors: SecondFactors,
+    /// Its sessions, including ended and pending ones.
+    pub sessions: Vec<SessionRecord>,
+    /// Its audit events, newest first.
+    pub events: Vec<RecordedEvent>,
+}
+
+/// Reads everything that is stored about the caller, records that this was done, and notifies the owner.
+pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Export, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("profile.export", move |connection| {
+            let user = key.lock_user(connection, now)?.user;
+            let event = AuditEvent::success(EventName::UserExported, user.id).in_session(key.session_id);
+            shared.audit(connection, &[event], &origin, now)?;
+            notify(&shared, connection, &user, Message::AccountExported, &origin, now)?;
+            Ok(Export {
+                at: now,
+                released_usernames: usernames::list_released(connection, user.id, now)?,
+                factors: load_factors(&shared, connection, (&user, Some(key)), now)?,
+                phone_number: crate::flows::factors::destination::phone_number(&shared, connection, &user)?,
+                second_factors: load_second_factors(&shared, connection, &user, now)?,
+                sessions: sessions::list_records(connection, user.id)?,
+                events: own_events(connection, user.id, None, MOST_EXPORTED_EVENTS)?,
+                user,
+            })
+        })
+        .await
+}
+
+/// Lists the audit events of the caller's account, newest first.
+pub async fn events(
+    core: &Arc<Core>,
+    user_id: UserId,
+    before: Option<AuditEventId>,
+    limit: i64,
+) -> Result<Page<RecordedEvent, AuditEventId>, Fault> {
+    core.db
+        .read("profile.events", move |connection| {
+            let find = |most| own_events(connection, user_id, before, most);
+            Page::read(limit, find, |event| event.id)
+        })
+        .await
+}
+
+/// Reads the audit events of an account, with what its owner may see of them.
+fn own_events(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    before: Option<AuditEventId>,
+    most: i64,
+) -> Result<Vec<RecordedEvent>, Fault> {
+    let filter = EventFilter {
+        user_id: Some(user_id),
+        ..EventFilter::default()
+    };
+    let events = audit_events::page(connection, &filter, before, most)?;
+    Ok(events.into_iter().map(RecordedEvent::for_owner).collect())
+}
+
+/// The result of a request to delete the account.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// The account was deleted.
+    Deleted,
+    /// The account's address is not verified, and accounts have left that address too often. Deletion is refused for
+    /// this long.
+    Wait(TimeDelta),
+}
+
+/// Deletes the caller's account and everything that belongs to it. The audit trail stays, without the account's names.
+pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Deletion, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("profile.delete", move |connection| {
+            let user = key.lock_user(connection, now)?.user;
+            if let Some(wait) = wait_to_leave(&shared, connection, &user, now)? {
+                return Ok(Deletion::Wait(wait));
+            }
+            let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
+            shared.audit(connection, &[event], &origin, now)?;
+            notify(&shared, connection, &user, Message::AccountDeleted, &origin, now)?;
+            users::delete(connection, user.id, now)?;
+            Ok(Deletion::Deleted)
+        })
+        .await
+}

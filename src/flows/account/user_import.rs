@@ -1,0 +1,486 @@
+//! `vestibule users import`: accounts from another program, with the passwords and authenticators that their owners
+//! have.
+//!
+//! A batch of lines is one transaction, so an interrupted run has made whole accounts only, and may be repeated:
+//! accounts that exist are left as they are.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
+
+use crate::crypto::sealer::SealedAt;
+use crate::crypto::stored_password::StoredPassword;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::email::Email;
+use crate::domain::ids::{RequestId, TotpFactorId, UserId};
+use crate::domain::imported_user::{ImportedUser, UserMembers};
+use crate::domain::input::InvalidInput;
+use crate::domain::typed_text;
+use crate::domain::user::AccountNames;
+use crate::domain::username::Username;
+use crate::flows::{Core, Fault};
+use crate::store::totp_factors::NewActiveFactor;
+use crate::store::usernames::Claims;
+use crate::store::users::NewUser;
+use crate::store::{PgConnection, totp_factors, usernames, users};
+
+/// The maximum number of bytes of a line; a complete description has a few hundred.
+pub const MAX_LINE: usize = 16 * 1024;
+/// The maximum number of lines that are reported one by one, of each sort; further ones are only counted.
+const MAX_REPORTED: usize = 1000;
+
+/// One line of the file.
+pub struct ImportLine {
+    /// The number of the line, from 1.
+    pub number: u64,
+    /// Its contents; `None` if it is longer than [`MAX_LINE`].
+    pub text: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// A remark on a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineNote {
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// The member concerned, if it is about one.
+    pub member: Option<&'static str>,
+    /// What is wrong, without any value.
+    pub reason: String,
+}
+
+/// The results of all lines so far.
+#[derive(Clone, Debug, Default)]
+pub struct ImportReport {
+    /// Accounts that were made, or would be.
+    pub imported: u64,
+    /// Lines whose account exists, with either name.
+    pub present: u64,
+    /// Lines that were refused.
+    pub failed: u64,
+    /// Of lines whose account exists: those that give it another name than it has. Truncated if there are very many.
+    pub differing: Vec<LineNote>,
+    /// Of lines whose account was made, or would be: those that name roles although the address is not verified. The
+    /// account has no roles. Truncated if there are very many.
+    pub without_roles: Vec<LineNote>,
+    /// What is wrong with the refused lines. Truncated if there are very many.
+    pub faults: Vec<LineNote>,
+}
+
+/// A run of the import.
+pub struct UserImport {
+    core: Arc<Core>,
+    dry_run: bool,
+    origin: RequestOrigin,
+    /// In a dry run, the names that the previous lines would have taken.
+    taken: HashSet<u64>,
+    /// The results of the lines so far.
+    pub report: ImportReport,
+}
+
+/// An account that can be made.
+struct Prepared {
+    line: u64,
+    user: NewUser,
+    factor: Option<NewActiveFactor>,
+    /// Whether the line names roles that the account does not get.
+    roles_dropped: bool,
+}
+
+/// The result of a batch.
+#[derive(Default)]
+struct Outcome {
+    made: Vec<usize>,
+    differing: Vec<LineNote>,
+    /// Lines with a name that another account has given up recently.
+    resting: Vec<LineNote>,
+    /// The names that may be taken.
+    claims: Claims,
+}
+
+impl UserImport {
+    /// Begins a run. A dry one changes nothing.
+    pub fn new(core: Arc<Core>, dry_run: bool) -> Self {
+        let origin = RequestOrigin::of_own(RequestId::new(core.clock.now(), core.random.as_ref()));
+        Self {
+            core,
+            dry_run,
+            origin,
+            taken: HashSet::new(),
+            report: ImportReport::default(),
+        }
+    }
+
+    /// Imports lines, all or, on a fault, none.
+    ///
+    /// # Errors
+    ///
+    /// Returns faults only; what is wrong with a line is in the report.
+    pub async fn take(&mut self, lines: Vec<ImportLine>) -> Result<(), Fault> {
+        let now = self.core.clock.now();
+        let mut batch = Vec::with_capacity(lines.len());
+        for line in lines {
+            match prepare(&self.core, &line, now)? {
+                Ok(prepared) => batch.push(prepared),
+                Err(invalid) => self.fail(line.number, invalid),
+            }
+        }
+        let total = batch.len();
+        if self.dry_run {
+            batch.retain(|prepared| !keys(&prepared.user.names).any(|key| self.taken.contains(&key)));
+        }
+        let batch = Arc::new(batch);
+        let outcome = if batch.is_empty() {
+            Outcome::default()
+        } else {
+            self.make(Arc::clone(&batch), now).await?
+        };
+        if self.dry_run {
+            let made = outcome.made.iter().filter_map(|index| batch.get(*index));
+            self.taken.extend(made.flat_map(|prepared| keys(&prepared.user.names)));
+        }
+        let made = outcome.made.iter().filter_map(|index| batch.get(*index));
+        let dropped = made.filter(|prepared| prepared.roles_dropped);
+        self.report.without_roles.extend(dropped.map(|prepared| LineNote {
+            line: prepared.line,
+            member: Some("roles"),
+            reason: "are not granted: the email is not verified".to_owned(),
+        }));
+        self.report.without_roles.truncate(MAX_REPORTED);
+        self.report.imported += count(outcome.made.len());
+        self.report.failed += count(outcome.resting.len());
+        self.report.present += count(total - outcome.made.len() - outcome.resting.len());
+        self.report.faults.extend(outcome.resting);
+        self.report.faults.truncate(MAX_REPORTED);
+        self.report.differing.extend(outcome.differing);
+        self.report.differing.truncate(MAX_REPORTED);
+        Ok(())
+    }
+
+    async fn make(&self, batch: Arc<Vec<Prepared>>, now: DateTime<Utc>) -> Result<Outcome, Fault> {
+        let (core, origin, dry_run) = (Arc::clone(&self.core), self.origin.clone(), self.dry_run);
+        self.core
+            .db
+            .transaction("user_import", move |connection| {
+                let outcome = decide(connection, &batch, now)?;
+                if dry_run {
+                    return Ok(outcome);
+                }
+                insert(&core, connection, &batch, outcome, &origin, now)
+            })
+            .await
+    }
+
+    fn fail(&mut self, line: u64, invalid: InvalidInput) {
+        self.report.failed += 1;
+        for error in invalid.errors {
+            if self.report.faults.len() < MAX_REPORTED {
+                self.report.faults.push(LineNote {
+                    line,
+                    member: error.pointer.strip_prefix('/'),
+                    reason: error.detail,
+                });
+            }
+        }
+    }
+}
+
+/// Reads a line, and seals the secrets in it to their future rows.
+fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<Prepared, InvalidInput>, Fault> {
+    let too_long = || InvalidInput::of("", "is longer than 16 KiB");
+    let members = match line.text.as_ref().ok_or_else(too_long).and_then(|text| read(text)) {
+        Ok(members) => members,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    let password = StoredPassword::foreign(typed_text::trim(members.password_hash.expose_secret()));
+    let (imported, password) = match (ImportedUser::of(&members, now), password) {
+        (Ok(imported), Ok(password)) => (imported, password),
+        (imported, password) => {
+            let mut invalid = imported.err().unwrap_or_default();
+            if let Err(error) = password {
+                invalid.push("/password_hash", error.to_string());
+            }
+            return Ok(Err(invalid));
+        }
+    };
+    let id = UserId::new(now, core.random.as_ref());
+    let seal = |secret: &[u8]| -> Result<NewActiveFactor, Fault> {
+        let factor_id = TotpFactorId::new(now, core.random.as_ref());
+        Ok(NewActiveFactor {
+            id: factor_id,
+            user_id: id,
+            sealed_secret: core.sealer.seal(&SealedAt::totp_secret(factor_id, id), secret)?,
+        })
+    };
+    let secret = imported.totp_secret.as_ref();
+    // The reader of an unverified address may not be the intended user, and could get the account with its roles.
+    let verified = imported.email_verified || imported.names.email.is_none();
+    let (roles, dropped) = if verified {
+        (imported.roles, Vec::new())
+    } else {
+        (Vec::new(), imported.roles)
+    };
+    Ok(Ok(Prepared {
+        line: line.number,
+        factor: secret.map(|secret| seal(secret.expose())).transpose()?,
+        user: NewUser {
+            id,
+            names: imported.names,
+            email_verified: imported.email_verified,
+            password,
+            roles,
+            locale: imported.locale,
+            created_at: imported.created_at,
+        },
+        roles_dropped: !dropped.is_empty(),
+    }))
+}
+
+/// Reads a line's members.
+fn read(text: &[u8]) -> Result<UserMembers, InvalidInput> {
+    let text = typed_text::without_byte_order_mark(text);
+    if std::str::from_utf8(text).is_err() {
+        return Err(InvalidInput::of("", "is not in UTF-8: convert the file, as iconv does"));
+    }
+    // serde would also fill the members from an array, by position.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err(InvalidInput::of("", "is not a JSON object"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let members = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| describe(&error.path().to_string(), error.inner()))?;
+    reader
+        .end()
+        .map_err(|_trailing| InvalidInput::of("", "has more than one JSON object"))?;
+    Ok(members)
+}
+
+/// Describes an error by its member. serde's messages repeat values, so only their safe parts are used.
+fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
+    if !error.is_data() {
+        return InvalidInput::of("", "is not valid JSON");
+    }
+    let said = error.to_string();
+    let mut quoted = said.split('`');
+    let (kind, name) = (
+        quoted.next().unwrap_or_default().trim(),
+        quoted.next().unwrap_or_default(),
+    );
+    match kind {
+        "unknown field" => {
+            let name: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
+            InvalidInput::of("", format!("the member {name} is not known"))
+        }
+        "duplicate field" => InvalidInput::of(UserMembers::pointer(name), "is given twice"),
+        "missing field" => InvalidInput::of(UserMembers::pointer(name), "is missing"),
+        _ => InvalidInput::of(UserMembers::pointer(path), "has the wrong type"),
+    }
+}
+
+/// Decides which accounts of a batch are made: those whose names are free, both in the table and in the lines before.
+fn decide(connection: &mut PgConnection, batch: &[Prepared], now: DateTime<Utc>) -> Result<Outcome, Fault> {
+    let names = || batch.iter().map(|prepared| &prepared.user.names);
+    let emails: Vec<&str> = names().filter_map(email).collect();
+    let usernames: Vec<&str> = names().filter_map(username).collect();
+    let claims = usernames::claim_many(connection, &usernames, now)?;
+    let existing = users::find_names(connection, &emails, &usernames)?;
+    let mut known = KnownNames::default();
+    for names in &existing {
+        known.add(names);
+    }
+    let mut outcome = Outcome {
+        claims,
+        ..Outcome::default()
+    };
+    for (index, prepared) in batch.iter().enumerate() {
+        let names = &prepared.user.names;
+        match known.compare(names) {
+            Presence::Absent if names.username.as_ref().is_some_and(|name| !outcome.claims.allow(name)) => {
+                outcome.resting.push(LineNote {
+                    line: prepared.line,
+                    member: Some("username"),
+                    reason: "was given up by another account recently and is still reserved".to_owned(),
+                });
+            }
+            Presence::Absent => {
+                known.add(names);
+                outcome.made.push(index);
+            }
+            Presence::Present => {}
+            Presence::Differing(member) => outcome.differing.push(LineNote {
+                line: prepared.line,
+                member: Some(member),
+                reason: "is not that of the existing account".to_owned(),
+            }),
+        }
+    }
+    Ok(outcome)
+}
+
+/// The names of accounts, indexed by both.
+#[derive(Default)]
+struct KnownNames<'a> {
+    by_email: HashMap<&'a str, &'a AccountNames>,
+    by_username: HashMap<&'a str, &'a AccountNames>,
+}
+
+impl<'a> KnownNames<'a> {
+    fn add(&mut self, names: &'a AccountNames) {
+        self.by_email.extend(email(names).map(|email| (email, names)));
+        self.by_username
+            .extend(username(names).map(|username| (username, names)));
+    }
+
+    fn compare(&self, names: &AccountNames) -> Presence {
+        let by_email = email(names).and_then(|email| self.by_email.get(email));
+        let by_username = username(names).and_then(|username| self.by_username.get(username));
+        match (by_email, by_username) {
+            (None, None) => Presence::Absent,
+            (Some(account), _) if names.username.is_some() && username(account) != username(names) => {
+                Presence::Differing("username")
+            }
+            (None, Some(_)) if names.email.is_some() => Presence::Differing("email"),
+            _ => Presence::Present,
+        }
+    }
+}
+
+/// Whether an account has one of two names.
+enum Presence {
+    /// None has.
+    Absent,
+    /// One has.
+    Present,
+    /// One has, but the other name that the line gives is not its name: this member.
+    Differing(&'static str),
+}
+
+fn email(names: &AccountNames) -> Option<&str> {
+    names.email.as_ref().map(Email::as_str)
+}
+
+fn username(names: &AccountNames) -> Option<&str> {
+    names.username.as_ref().map(Username::as_str)
+}
+
+/// Makes accounts with their factors, except those whose name was taken by a concurrent request.
+fn insert(
+    core: &Core,
+    connection: &mut PgConnection,
+    batch: &[Prepared],
+    mut outcome: Outcome,
+    origin: &RequestOrigin,
+    now: DateTime<Utc>,
+) -> Result<Outcome, Fault> {
+    let wanted: Vec<&NewUser> = outcome
+        .made
+        .iter()
+        .filter_map(|index| Some(&batch.get(*index)?.user))
+        .collect();
+    let made: HashSet<UserId> = users::insert_many(connection, &wanted, &outcome.claims, now)?
+        .into_iter()
+        .collect();
+    let is_made = |prepared: &Prepared| made.contains(&prepared.user.id);
+    outcome.made.retain(|index| batch.get(*index).is_some_and(is_made));
+    let factors: Vec<&NewActiveFactor> = batch
+        .iter()
+        .filter(|prepared| is_made(prepared))
+        .filter_map(|prepared| prepared.factor.as_ref())
+        .collect();
+    totp_factors::insert_active(connection, &factors, now)?;
+    let events: Vec<AuditEvent> = batch
+        .iter()
+        .filter(|prepared| is_made(prepared))
+        .map(|prepared| AuditEvent::success(EventName::UserCreated, prepared.user.id).because("import"))
+        .collect();
+    core.audit(connection, &events, origin, now)?;
+    Ok(outcome)
+}
+
+/// Returns a hash for each name, for the memory of a dry run: eight bytes, however long the name is.
+fn keys(names: &AccountNames) -> impl Iterator<Item = u64> {
+    let key = |kind: &str, name: &str| {
+        let mut hasher = DefaultHasher::new();
+        (kind, name).hash(&mut hasher);
+        hasher.finish()
+    };
+    let email = email(names).map(|email| key("email", email));
+    let username = username(names).map(|username| key("username", username));
+    email.into_iter().chain(username)
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_whole_or_told_by_what_is_wrong_and_no_value() {
+        for (line, expected) in [
+            ("", "|is not a JSON object"),
+            ("[\"secret\"]", "|is not a JSON object"),
+            ("secret", "|is not a JSON object"),
+            ("{\"password_hash\":\"secret\"", "|is not valid JSON"),
+            ("{\"password_hash\":\"secret\\u12\"}", "|is not valid JSON"),
+            ("{\"password_hash\":\"secret\"}{}", "|has more than one JSON object"),
+            ("{\"email\":\"secret\"}", "/password_hash|is missing"),
+            ("{\"email\":\"secret\",\"email\":\"secret\"}", "/email|is given twice"),
+            ("{\"password_hash\":1234}", "/password_hash|has the wrong type"),
+            ("{\"password_hash\":null}", "/password_hash|has the wrong type"),
+            (
+                "{\"password_hash\":\"\",\"roles\":[\"a\",{}]}",
+                "/roles|has the wrong type",
+            ),
+            (
+                "{\"password_hash\":\"\",\"email_verified\":\"secret\"}",
+                "/email_verified|has the wrong type",
+            ),
+            (
+                "{\"password_hash\":\"\",\"emial\":\"secret\"}",
+                "|the member emial is not known",
+            ),
+        ] {
+            let fault = read(line.as_bytes()).unwrap_err().errors.remove(0);
+            assert_eq!(format!("{}|{}", fault.pointer, fault.detail), expected, "{line}");
+        }
+        assert!(read(b" {\"password_hash\":\"x\",\"email\":null} \r").is_ok());
+        assert!(read(b"{\"password_hash\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn a_user_is_known_by_either_name_and_a_name_of_another_is_reported() {
+        let names = |email: Option<&str>, username: Option<&str>| AccountNames::parse(email, username).unwrap();
+        let (both, mail) = (
+            names(Some("a@x.example"), Some("anna")),
+            names(Some("b@x.example"), None),
+        );
+        let mut known = KnownNames::default();
+        known.add(&both);
+        known.add(&mail);
+        for (email, username, expected) in [
+            (Some("c@x.example"), Some("carl"), None),
+            (Some("a@x.example"), Some("anna"), Some("")),
+            (Some("a@x.example"), None, Some("")),
+            (None, Some("anna"), Some("")),
+            (Some("b@x.example"), None, Some("")),
+            (Some("a@x.example"), Some("other"), Some("username")),
+            (Some("b@x.example"), Some("bert"), Some("username")),
+            (Some("b@x.example"), Some("anna"), Some("username")),
+            (Some("c@x.example"), Some("anna"), Some("email")),
+        ] {
+            let found = match known.compare(&names(email, username)) {
+                Presence::Absent => None,
+                Presence::Present => Some(""),
+                Presence::Differing(member) => Some(member),
+            };
+            assert_eq!(found, expected, "{email:?} {username:?}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `POST /2fa/challenge`: sends a code that completes a login or steps a session up.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::domain::audit_event::RequestOrigin;
+use crate::domain::message::Channel;
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::sent_code::CodePurpose;
+use crate::flows::factors::destination::confirmed_destination;
+use crate::flows::factors::proof::ProofContext;
+use crate::flows::factors::sent_code::{CodeDispatch, CodeRequest, Sending, send_code};
+use crate::flows::limits::throttle::ProofSource;
+use crate::flows::session::sessions::Caller;
+use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, sessions, users};
+
+/// The result of a request for a code.
+#[must_use]
+pub enum Challenge {
+    /// A code was sent; the previous one is not valid any longer.
+    Sent(CodeDispatch),
+    /// A code was sent a moment ago, or a quota is used up, or the account has to wait. None is sent for this long.
+    Wait(TimeDelta),
+    /// The user has no such factor, or the deployment does not use the channel.
+    NotSetUp,
+    /// The pre-auth token is not valid.
+    InvalidPreAuthToken,
+}
+
+/// Sends a code for a pending login.
+pub async fn for_login(
+    core: &Arc<Core>,
+    pre_auth_token: &str,
+    channel: Channel,
+    origin: RequestOrigin,
+) -> Result<Challenge, Fault> {
+    let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
+        return Ok(Challenge::InvalidPreAuthToken);
+    };
+    let key = token.session();
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("challenge.for_login", move |connection| {
+            let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
+                return Ok(Challenge::InvalidPreAuthToken);
+            };
+            let Some(session) = sessions::find_pending(connection, key, now)? else {
+                return Ok(Challenge::InvalidPreAuthToken);
+            };
+            let proves = SecondFactorCode::method_of(channel);
+            if !session.proofs.allow_second(proves) {
+                return Ok(Challenge::NotSetUp);
+            }
+            let context = ProofContext {
+                account: &account,
+                session_id: key.session_id,
+                source: ProofSource::SignIn,
+                origin: &origin,
+                now,
+            };
+            challenge(&shared, connection, &context, channel)
+        })
+        .await
+}
+
+/// Sends a code for the step-up of a signed-in user.
+pub async fn for_session(
+    core: &Arc<Core>,
+    caller: &Caller,
+    channel: Channel,
+    origin: RequestOrigin,
+) -> Result<Challenge, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("challenge.for_session", move |connection| {
+            let context = ProofContext {
+                account: &key.lock_user(connection, now)?,
+                session_id: key.session_id,
+                source: ProofSource::Session,
+                origin: &origin,
+                now,
+            };
+            challenge(&shared, connection, &context, channel)
+        })
+        .await
+}
+
+fn challenge(
+    core: &Core,
+    connection: &mut PgConnection,
+    context: &ProofContext<'_>,
+    channel: Channel,
+) -> Result<Challenge, Fault> {
+    let (user, now) = (&context.account.user, context.now);
+    let Some(destination) = confirmed_destination(core, connection, user, channel)? else {
+        return Ok(Challenge::NotSetUp);
+    };
+    // No message for a code that would not be checked.
+    if context.account.codes_disabled {
+        return Ok(Challenge::NotSetUp);
+    }
+    let guard = context.look_at_codes(core, connection)?;
+    if let Some(wait) = context.wait(connection, &guard)? {
+        return Ok(Challenge::Wait(wait));
+    }
+    let request = CodeRequest {
+        user,
+        session_id: context.session_id,
+        signed_in: matches!(context.source, ProofSource::Session),
+        purpose: CodePurpose::Authentication,
+        destination,
+        origin: context.origin,
+        now,
+    };
+    Ok(match send_code(core, connection, &request)? {
+        Sending::Sent(sent) => Challenge::Sent(sent),
+        Sending::Wait(wait) => Challenge::Wait(wait),
+    })
+}

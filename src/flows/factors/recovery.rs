@@ -1,0 +1,167 @@
+//! Recovery codes, and the removal of authenticators.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::UserId;
+use crate::domain::message::{Channel, Message};
+use crate::domain::password::Password;
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::user::SecondFactors;
+use crate::flows::factors::inventory::load_second_factors;
+use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal};
+use crate::flows::factors::step_up::{self, RecentCaller};
+use crate::flows::limits::throttle::{ProofSource, forget_codes};
+use crate::flows::notify::sending::notify;
+use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, recovery_codes, sent_code_factors, totp_factors, users};
+
+/// Makes a new set of recovery codes; the old ones are not valid any longer. `None`: the account has no second factor
+/// that they could replace.
+pub async fn renew_codes(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    origin: RequestOrigin,
+) -> Result<Option<Vec<RecoveryCode>>, Fault> {
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("recovery.renew_codes", move |connection| {
+            let account = key.lock_user(connection, now)?;
+            if !load_second_factors(&shared, connection, &account.user, now)?.any_confirmed() {
+                return Ok(None);
+            }
+            let context = ProofContext {
+                account: &account,
+                session_id: key.session_id,
+                source: ProofSource::Session,
+                origin: &origin,
+                now,
+            };
+            let codes = context.replace_recovery_codes(&shared, connection)?;
+            notify(
+                &shared,
+                connection,
+                &account.user,
+                Message::RecoveryCodesReplaced,
+                &origin,
+                now,
+            )?;
+            Ok(Some(codes))
+        })
+        .await
+}
+
+/// The result of a request to remove the authenticator.
+#[must_use]
+#[derive(Debug)]
+pub enum Removal {
+    /// It was removed.
+    Removed,
+    /// There is none.
+    NotSetUp,
+    /// It is the last factor, and the deployment requires every user to have one.
+    Needed,
+    /// The password or the code was refused.
+    Refused(ProofRefusal),
+}
+
+/// Removes the caller's authenticator. It takes the password and a code: of the authenticator, or a recovery code.
+pub async fn remove_authenticator(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    (password, code): (Password, SecondFactorCode),
+    origin: RequestOrigin,
+) -> Result<Removal, Fault> {
+    let compared = match step_up::compare(core, caller.key(), password, &origin).await? {
+        Ok(compared) => compared,
+        Err(refusal) => return Ok(Removal::Refused(refusal)),
+    };
+    let (key, now) = (caller.key(), core.clock.now());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("recovery.remove_authenticator", move |connection| {
+            let context = ProofContext {
+                account: &key.lock_user(connection, now)?,
+                session_id: key.session_id,
+                source: ProofSource::Session,
+                origin: &origin,
+                now,
+            };
+            decide_removal(&shared, connection, &context, &compared, &code)
+        })
+        .await
+}
+
+/// Removes what is useless without a second factor, if no confirmed one is left.
+pub(in crate::flows) fn remove_orphaned_recovery_codes(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    left: &SecondFactors,
+) -> Result<(), Fault> {
+    if !left.any_confirmed() {
+        recovery_codes::remove(connection, user_id)?;
+        // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
+        users::enable_codes(connection, user_id)?;
+    }
+    Ok(())
+}
+
+fn decide_removal(
+    core: &Core,
+    connection: &mut PgConnection,
+    context: &ProofContext<'_>,
+    password: &ComparedPassword,
+    code: &SecondFactorCode,
+) -> Result<Removal, Fault> {
+    let (user, now) = (&context.account.user, context.now);
+    let mut factors = load_second_factors(core, connection, user, now)?;
+    if !factors.totp {
+        return Ok(Removal::NotSetUp);
+    }
+    factors.totp = false;
+    if !core.settings.allows(&factors) {
+        return Ok(Removal::Needed);
+    }
+    // Both are verified before either result is revealed, and the password first: a wrong one uses up no code.
+    if let Err(refusal) = context.verify_password(core, connection, password, EventName::StepUpFail)? {
+        return Ok(Removal::Refused(refusal));
+    }
+    let verified = match context.verify(core, connection, code)? {
+        Ok(verified) => verified,
+        Err(refusal) => return Ok(Removal::Refused(refusal)),
+    };
+    totp_factors::remove(connection, user.id)?;
+    remove_orphaned_recovery_codes(connection, user.id, &factors)?;
+    let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
+    context.succeed(core, connection, verified.method, removed)?;
+    notify(
+        core,
+        connection,
+        user,
+        Message::AuthenticatorRemoved,
+        context.origin,
+        now,
+    )?;
+    Ok(Removal::Removed)
+}
+
+/// Removes all second factors and recovery codes of an account that the caller has locked, and resets the guesses at
+/// them: the owner of the next factor must not wait because of an attacker's guesses.
+pub(in crate::flows) fn remove_second_factors(
+    core: &Core,
+    connection: &mut PgConnection,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    totp_factors::remove(connection, user_id)?;
+    recovery_codes::remove(connection, user_id)?;
+    for channel in Channel::ALL {
+        sent_code_factors::remove(connection, user_id, channel)?;
+    }
+    forget_codes(core, connection, user_id, now)?;
+    Ok(users::enable_codes(connection, user_id)?)
+}

@@ -1,0 +1,300 @@
+//! `POST /step-up`: a signed-in user proves their identity again; and the requests that require such a proof.
+//!
+//! A session that was left open, or whose token was stolen, must not be enough to change how its owner signs in (ASVS
+//! 7.5.1). Such requests require a proof of the last few minutes, of the strongest kind that the account has (RFC
+//! 9470). Both conditions are checked against the presented token: a step-up with another token of the session does not
+//! count.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::crypto::fair_queue::Requester;
+use crate::crypto::hasher::PasswordVerdict;
+use crate::domain::access_token::AccessTokenClaims;
+use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Requirement};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::authority::Authority;
+use crate::domain::message::Channel;
+use crate::domain::password::Password;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::session::{ActiveSession, SessionKey};
+use crate::domain::user::User;
+use crate::flows::factors::inventory::load_second_factors;
+use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal, ProofResult};
+use crate::flows::limits::throttle::{Buckets, ProofSource};
+use crate::flows::maintenance::audit::note_unreadable;
+use crate::flows::outcomes::{Outcome, counted};
+use crate::flows::session::sessions::Caller;
+use crate::flows::sign_in::activate::{self, TokenGrant};
+use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, sessions, users};
+
+/// A caller whose token shows a recent proof of as many factors as the account has. Only [`require_recent_proof`] makes
+/// it, and the flows of sensitive changes take it: a handler that omits the check does not compile.
+pub struct RecentCaller(Caller);
+
+impl RecentCaller {
+    /// Names the session of the token, and its user.
+    pub const fn key(&self) -> SessionKey {
+        self.0.key()
+    }
+}
+
+/// What a request requires and the presented token does not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The lowest level that is sufficient.
+    pub level: AssuranceLevel,
+    /// The maximum age of the proof.
+    pub max_age: TimeDelta,
+    /// The proofs of the account that meet the requirement, or part of it. Others would renew nothing that is required.
+    pub accepted: Vec<AuthenticationMethod>,
+}
+
+/// A caller who may change the password by giving the current one. If the account has a possession factor, the token
+/// shows a recent proof of one. Only [`require_holder`] makes it. The current password is the other proof, which the
+/// flow verifies.
+pub struct Holder(Caller);
+
+impl Holder {
+    /// Returns the caller.
+    pub const fn caller(&self) -> &Caller {
+        &self.0
+    }
+}
+
+/// Checks whether a caller may make a sensitive change, by the token that they present. It requires a recent proof of
+/// the strongest [`Ground`] that the account has: a possession factor beside the password, if one is confirmed; else
+/// the password; else the mailbox.
+pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Result<RecentCaller, Demand>, Fault> {
+    let strongest = strongest_ground(core, &caller.user).await?;
+    let missing = missing(core, &caller, strongest).await?;
+    Ok(missing.map_or_else(|| Ok(RecentCaller(caller)), Err))
+}
+
+/// Checks whether a caller may change the password by giving the current one. If the account has a possession factor,
+/// this requires the same proof as any sensitive change: a thief with a stolen token and the password could otherwise
+/// lock the owner out.
+pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<Holder, Demand>, Fault> {
+    let missing = match strongest_ground(core, &caller.user).await? {
+        Ground::Possession => missing(core, &caller, Ground::Possession).await?,
+        Ground::Mailbox | Ground::Knowledge => None,
+    };
+    Ok(missing.map_or_else(|| Ok(Holder(caller)), Err))
+}
+
+/// Returns the strongest ground that an account can prove. A disabled password does not count.
+async fn strongest_ground(core: &Arc<Core>, user: &User) -> Result<Ground, Fault> {
+    let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
+    core.db
+        .read("step_up.strongest_ground", move |connection| {
+            if load_second_factors(&shared, connection, &user, now)?.reach_aal2() {
+                return Ok(Ground::Possession);
+            }
+            Ok(if users::usable_proofs(connection, user.id)?.password {
+                Ground::Knowledge
+            } else {
+                Ground::Mailbox
+            })
+        })
+        .await
+}
+
+async fn missing(core: &Arc<Core>, caller: &Caller, strongest: Ground) -> Result<Option<Demand>, Fault> {
+    let required = Requirement::of_sensitive_change(strongest, core.settings.step_up_max_age);
+    if required.is_met_by(caller.authority.proofs(), core.clock.now()) {
+        return Ok(None);
+    }
+    demand(core, caller, required).await.map(Some)
+}
+
+/// Returns what a caller has to prove for a requirement that their token does not meet.
+pub(in crate::flows) async fn demand(
+    core: &Arc<Core>,
+    caller: &Caller,
+    required: Requirement,
+) -> Result<Demand, Fault> {
+    let (now, user, shared) = (core.clock.now(), caller.user.clone(), Arc::clone(core));
+    let available = core
+        .db
+        .read("step_up.demand", move |connection| {
+            available_methods(&shared, connection, &user, now)
+        })
+        .await?;
+    Ok(Demand {
+        level: required.level,
+        max_age: core.settings.step_up_max_age,
+        accepted: required.accepted(caller.authority.proofs(), &available, now),
+    })
+}
+
+/// Lists what an account can prove with, the strongest first. It must agree with what [`ProofContext::verify`] and
+/// [`ProofContext::verify_password`] check.
+fn available_methods(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<Vec<AuthenticationMethod>, Fault> {
+    let factors = load_second_factors(core, connection, user, now)?;
+    let usable = users::usable_proofs(connection, user.id)?;
+    // Codes of a channel that the deployment has disabled are neither sent nor accepted.
+    let sent =
+        |channel, hint: &Option<String>| usable.codes && hint.is_some() && core.settings.channels.contains(&channel);
+    let methods = [
+        (AuthenticationMethod::Totp, usable.codes && factors.totp),
+        (AuthenticationMethod::SmsCode, sent(Channel::Sms, &factors.phone_hint)),
+        (AuthenticationMethod::RecoveryCode, factors.recovery_codes_remaining > 0),
+        (AuthenticationMethod::Password, usable.password),
+        (
+            AuthenticationMethod::EmailCode,
+            sent(Channel::Email, &factors.email_hint),
+        ),
+    ];
+    Ok(methods
+        .into_iter()
+        .filter(|(_, has)| *has)
+        .map(|(method, _)| method)
+        .collect())
+}
+
+/// A proof that a signed-in user presents.
+pub enum StepUpProof {
+    /// The account's password.
+    Password(Password),
+    /// A code of a second factor.
+    Code(SecondFactorCode),
+}
+
+/// The result of a step-up.
+#[must_use]
+pub enum StepUp {
+    /// The session has new tokens; the old refresh token is dead.
+    Granted(Box<TokenGrant>),
+    /// The proof was refused.
+    Refused(ProofRefusal),
+}
+
+impl Outcome for StepUp {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Granted(_) => "granted",
+            Self::Refused(refusal) => refusal.word(),
+        }
+    }
+}
+
+enum Checked {
+    Password(ComparedPassword),
+    Code(SecondFactorCode),
+}
+
+/// Adds a proof to the session. A right one is recorded with its time and rotates the tokens, even if `auth_time` stays
+/// the same: a password does not renew it once a possession factor was verified.
+pub async fn step_up(
+    core: &Arc<Core>,
+    caller: &Caller,
+    proof: StepUpProof,
+    origin: RequestOrigin,
+) -> Result<StepUp, Fault> {
+    counted("step_up", verify(core, caller, proof, origin).await)
+}
+
+async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
+    let proof = match proof {
+        StepUpProof::Password(password) => match compare(core, caller.key(), password, &origin).await? {
+            Ok(compared) => Checked::Password(compared),
+            Err(refusal) => return Ok(StepUp::Refused(refusal)),
+        },
+        StepUpProof::Code(code) => Checked::Code(code),
+    };
+    let (key, claims, now) = (caller.key(), Arc::clone(&caller.claims), core.clock.now());
+    let (shared, asked_from) = (Arc::clone(core), origin.clone());
+    let verdict = core
+        .db
+        .transaction("step_up", move |connection| -> Result<_, Fault> {
+            let account = key.lock_user(connection, now)?;
+            let context = ProofContext {
+                account: &account,
+                session_id: key.session_id,
+                source: ProofSource::Session,
+                origin: &origin,
+                now,
+            };
+            let verdict = match &proof {
+                Checked::Code(code) => context.verify(&shared, connection, code)?,
+                Checked::Password(compared) => {
+                    context.verify_password(&shared, connection, compared, EventName::StepUpFail)?
+                }
+            };
+            let verified = match verdict {
+                Ok(verified) => verified,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let session = renew(&shared, connection, &context, (&claims, verified.method))?;
+            Ok(Ok((session, account.user)))
+        })
+        .await;
+    let verdict = note_unreadable(core, verdict, key.session_id, asked_from).await?;
+    match verdict {
+        Ok((session, user)) => {
+            let grant = activate::grant(core, session, &user, now)?;
+            Ok(StepUp::Granted(Box::new(grant)))
+        }
+        Err(refusal) => Ok(StepUp::Refused(refusal)),
+    }
+}
+
+/// Compares a password with that of the session's account, without a connection or lock while hashing. Nothing is
+/// hashed while the session has to wait after wrong ones: the response time would otherwise reveal what the answer does
+/// not. The result must not be answered, nor cause further work, before [`ProofContext::verify_password`] has checked
+/// it: of many concurrent requests, those after the one that begins a wait must learn nothing.
+pub(in crate::flows) async fn compare(
+    core: &Arc<Core>,
+    key: SessionKey,
+    password: Password,
+    origin: &RequestOrigin,
+) -> Result<ProofResult<ComparedPassword>, Fault> {
+    let buckets = Buckets::of_session_passwords(core, key.session_id)?;
+    let (asked_from, now) = (origin.clone(), core.clock.now());
+    let looked = core
+        .db
+        .read("step_up.password", move |connection| -> Result<_, Fault> {
+            let guard = buckets.clone().look(connection)?;
+            Ok(match guard.wait(connection, Some(key.user_id), (&asked_from, now))? {
+                Some(wait) => Err(ProofRefusal::Locked(wait)),
+                None => Ok(users::find_login(connection, key.user_id)?),
+            })
+        })
+        .await?;
+    let found = match looked {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let version = found.as_ref().map(|found| found.password_version);
+    let stored = found.and_then(|found| found.password);
+    let verdict = core.hasher.verify(Requester::known(origin.ip), password, stored);
+    let right = verdict.await? == PasswordVerdict::Right;
+    Ok(Ok(ComparedPassword { right, version }))
+}
+
+fn renew(
+    core: &Core,
+    connection: &mut PgConnection,
+    context: &ProofContext<'_>,
+    (claims, method): (&AccessTokenClaims, AuthenticationMethod),
+) -> Result<ActiveSession, Fault> {
+    // Without a key the session would continue with a refresh token that no client gets.
+    core.keys.ready_to_sign()?;
+    let (key, now) = (context.key(), context.now);
+    let live = sessions::find_live_for_update(connection, key, now)?.ok_or(Fault::SessionEnded)?;
+    // The new proof is added to what the presented token shows, not to what the row says: with an older token of the
+    // session and a password, a thief would otherwise get a token with what the owner proved with a newer one.
+    let shown = Authority::of(claims, &live, &context.account.user);
+    let proofs = shown.proofs().with(Proof { method, at: now });
+    let session = sessions::step_up(connection, key, &proofs, core.settings.lifetimes.idle, now)?;
+    let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
+    context.succeed(core, connection, method, done)?;
+    session.ok_or(Fault::SessionEnded)
+}

@@ -1,0 +1,50 @@
+//! Quotas: how often something may happen in a window of time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::sent_code::Quota;
+use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, quotas};
+
+/// Takes one from each quota, in order. Returns how long to wait if one of them is used up; those before it are taken
+/// from nevertheless.
+pub(in crate::flows) fn wait_or_take(
+    core: &Core,
+    connection: &mut PgConnection,
+    bounds: &[Quota],
+    now: DateTime<Utc>,
+) -> Result<Option<TimeDelta>, Fault> {
+    for quota in bounds {
+        let window = quota.window_at(now);
+        let key = core
+            .identifier_hasher
+            .hash(&format!("{} {}", quota.window.num_hours(), quota.subject))?;
+        if !quotas::take(connection, &key, window, quota.most)? {
+            return Ok(Some(window.1 - now));
+        }
+    }
+    Ok(None)
+}
+
+/// A window of time that begins with the first event counted in it.
+pub(in crate::flows) struct Window {
+    /// The hash of the counted subject.
+    pub(in crate::flows) key: Vec<u8>,
+    /// The number of events in it, including this one.
+    pub(in crate::flows) used: i32,
+    /// When the window ends.
+    pub(in crate::flows) end: DateTime<Utc>,
+}
+
+/// Counts one event of a subject, in a window that begins with the first.
+pub(in crate::flows) fn count_since_first(
+    core: &Core,
+    connection: &mut PgConnection,
+    subject: &str,
+    length: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Window, Fault> {
+    let key = core.identifier_hasher.hash(subject)?;
+    let (used, end) = quotas::count_since_first(connection, &key, now, now + length)?;
+    Ok(Window { key, used, end })
+}

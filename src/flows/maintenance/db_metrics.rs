@@ -1,0 +1,73 @@
+//! Metrics of the database: the outbox and the signing keys, by number and age.
+//!
+//! A job of every instance reads them every few seconds, so that no scrape waits for the database.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::message::Channel;
+use crate::domain::signing_key::{KeyState, ListedKey};
+use crate::flows::notify::outbox::Sender;
+use crate::flows::{Core, Fault};
+use crate::metrics;
+use crate::store::outbox::Tally;
+use crate::store::{outbox, signing_keys};
+
+/// How long a due message may stay untried before sending counts as failed: the outbox is read every second.
+pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
+
+/// Reads the database and sets the metrics.
+pub async fn update(core: &Arc<Core>) -> Result<(), Fault> {
+    let looked = core
+        .db
+        .read("db_metrics.update", |connection| -> Result<_, Fault> {
+            Ok((outbox::tally(connection)?, signing_keys::list(connection)?))
+        })
+        .await;
+    metrics::database_up(looked.is_ok());
+    let (tallies, keys) = looked?;
+    let now = core.clock.now();
+    for channel in [Channel::Email, Channel::Sms] {
+        show_outbox(core, channel, &tallies, now);
+    }
+    for state in [KeyState::Next, KeyState::Current, KeyState::Retired] {
+        show_keys(state, &keys, now);
+    }
+    Ok(())
+}
+
+fn show_outbox(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<Utc>) {
+    let find = |dead| {
+        tallies
+            .iter()
+            .find(|tally| tally.channel == channel && tally.dead == dead)
+    };
+    let (waiting, dead) = (find(false), find(true));
+    let number = |tally: Option<&Tally>| tally.map_or(0, |tally| tally.number);
+    metrics::messages(channel.as_str(), "pending", number(waiting));
+    metrics::messages(channel.as_str(), "dead", number(dead));
+    let oldest = waiting.map_or(0, |tally| (now - tally.oldest).num_seconds());
+    let overdue = overdue(core, channel, tallies, now).num_seconds();
+    metrics::outbox_ages(channel.as_str(), oldest, overdue);
+}
+
+/// Returns for how long a message of a channel has been due without being tried. In development messages are captured,
+/// and none is tried.
+pub(in crate::flows) fn overdue(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<Utc>) -> TimeDelta {
+    let mut waiting = tallies.iter().filter(|tally| tally.channel == channel && !tally.dead);
+    match (core.senders.of(channel), waiting.next()) {
+        (Sender::Transport(_), Some(tally)) => (now - tally.due).max(TimeDelta::zero()),
+        _ => TimeDelta::zero(),
+    }
+}
+
+fn show_keys(state: KeyState, keys: &[ListedKey], now: DateTime<Utc>) {
+    let here: Vec<&ListedKey> = keys.iter().filter(|key| key.state == state).collect();
+    metrics::signing_keys(state.as_str(), here.len());
+    // A retired key is deleted with the last token that it signed, so its age says nothing.
+    if let Some(key) = here.first().filter(|_| state != KeyState::Retired) {
+        let since = key.activated_at.unwrap_or(key.created_at);
+        metrics::signing_key_age(state.as_str(), (now - since).num_seconds());
+    }
+}

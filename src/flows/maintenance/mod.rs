@@ -1,0 +1,10 @@
+//! What the service does for itself and its operators: keys, deletion of old rows, metrics and checks.
+
+pub mod audit;
+pub mod check;
+pub mod db_metrics;
+pub mod health;
+pub mod retention;
+pub mod rewrap;
+pub mod signing_keys;
+pub mod test_vectors;

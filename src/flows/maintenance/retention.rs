@@ -1,0 +1,64 @@
+//! Retention: deletes sessions long ended, tokens, counters, released names and messages past their time and, at the
+//! end, whole months of the audit trail, whose coming months are also prepared here.
+//!
+//! Rows are deleted in small batches, each in a transaction by itself, and locked rows are skipped, so that no request
+//! waits for a deletion. They are found by the time in their id.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::ids::least_of;
+use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, audit_events, link_tokens, outbox, quotas, sessions, throttles, usernames};
+
+/// Rows in one batch.
+const BATCH: i64 = 500;
+/// Sessions, counted from the login: none lasts longer than thirty days, and their origins are remembered for ninety.
+const SESSIONS_KEPT: TimeDelta = TimeDelta::days(120);
+/// Mailed tokens: none is valid for longer than a day.
+const LINK_TOKENS_KEPT: TimeDelta = TimeDelta::days(2);
+/// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.
+const MESSAGES_KEPT: TimeDelta = TimeDelta::days(30);
+/// Counts of wrong proofs: they are forgotten after a day.
+const THROTTLES_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
+type Deletion = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
+
+const DELETIONS: [Deletion; 7] = [
+    |connection, now| {
+        Ok(sessions::delete_before(
+            connection,
+            least_of(now - SESSIONS_KEPT),
+            BATCH,
+        )?)
+    },
+    |connection, now| {
+        Ok(link_tokens::delete_before(
+            connection,
+            least_of(now - LINK_TOKENS_KEPT),
+            BATCH,
+        )?)
+    },
+    |connection, now| Ok(outbox::delete_before(connection, least_of(now - MESSAGES_KEPT), BATCH)?),
+    |connection, now| Ok(quotas::delete_before(connection, now)?),
+    |connection, now| Ok(throttles::delete_before(connection, now - THROTTLES_KEPT)?),
+    |connection, now| Ok(usernames::delete_rested(connection, now)?),
+    // The schema decides how long the trail is stored, since the service may not delete it. Last in the list: a
+    // database role that may not even call the function must not prevent the other deletions.
+    |connection, now| Ok(audit_events::tend(connection, now)?),
+];
+
+/// Deletes a batch of each table. Returns the number of deleted rows: the caller repeats until it is zero.
+pub async fn delete_expired(core: &Arc<Core>) -> Result<usize, Fault> {
+    let now = core.clock.now();
+    let mut deleted = 0;
+    for deletion in DELETIONS {
+        deleted += core
+            .db
+            .transaction("retention.delete_expired", move |connection| deletion(connection, now))
+            .await?;
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,345 @@
+//! The signing keys of the deployment: made by the first instance that starts, known to all, and rotated without an
+//! interruption.
+//!
+//! A key is published as `next` before it signs, so that verifiers that cache the key set for its `max-age` know it
+//! when its first token arrives. It is `current` while it signs, and stays published as `retired` until the last token
+//! it signed has expired. Instances read the table every few seconds. An instance that has not read it yet signs with
+//! the previous key, which is still published.
+//!
+//! Which key signs is decided by the database, not by an instance's settings: an instance that starts with another
+//! algorithm replaces the next key, which then signs as soon as it has been published for long enough. It does so only
+//! at its start: otherwise instances with different settings would replace each other's key for ever. The last one that
+//! started decides.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+
+use crate::crypto::checked_tokens::CheckedTokens;
+use crate::crypto::jwt;
+use crate::crypto::sealer::SealedAt;
+use crate::crypto::signing_key::SigningKey;
+use crate::domain::access_token::AccessTokenClaims;
+use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::signing_key::{KeyState, ListedKey, PublicJwk, RETIRED_KEPT, SigningAlgorithm};
+use crate::flows::admin::{AdminRefusal, Operator};
+use crate::flows::{Core, Fault};
+use crate::store::error::StoreError;
+use crate::store::signing_keys::{self, NewKey};
+
+/// The keys in memory, so that signing and checking need no query.
+#[derive(Default)]
+pub struct KeySet(RwLock<Arc<Loaded>>);
+
+#[derive(Default)]
+struct Loaded {
+    keys: Vec<Arc<SigningKey>>,
+    /// The one that signs.
+    current: Option<Arc<SigningKey>>,
+    /// Their public parts, as published.
+    published: Arc<[PublicJwk]>,
+    /// The tokens that were verified with them before.
+    checked: Arc<CheckedTokens>,
+}
+
+impl KeySet {
+    /// Returns the keys as published.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Fault::NoSigningKey`] before they are loaded: an empty set must never be published.
+    pub fn published(&self) -> Result<Arc<[PublicJwk]>, Fault> {
+        let published = Arc::clone(&self.loaded().published);
+        if published.is_empty() {
+            return Err(Fault::NoSigningKey);
+        }
+        Ok(published)
+    }
+
+    /// Signs claims with the current key.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Fault::NoSigningKey`] before the keys are loaded.
+    pub fn sign(&self, claims: &AccessTokenClaims) -> Result<String, Fault> {
+        let loaded = self.loaded();
+        Ok(jwt::sign(
+            loaded.current.as_deref().ok_or(Fault::NoSigningKey)?,
+            claims,
+        )?)
+    }
+
+    /// Checks that there is a key to sign with.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Fault::NoSigningKey`] before the keys are loaded.
+    pub fn ready_to_sign(&self) -> Result<(), Fault> {
+        self.loaded().current.as_ref().map(|_key| ()).ok_or(Fault::NoSigningKey)
+    }
+
+    /// Gives access to the current key itself: for the test vectors of `vestibule dev`.
+    pub(in crate::flows) fn with_current<T>(
+        &self,
+        work: impl FnOnce(&SigningKey) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        work(self.loaded().current.as_deref().ok_or(Fault::NoSigningKey)?)
+    }
+
+    /// Returns the claims of a token that one of the keys signed.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Fault::NoSigningKey`] before the keys are loaded: a valid token must not be refused then.
+    pub fn verify(&self, token: &str) -> Result<Option<Arc<AccessTokenClaims>>, Fault> {
+        let loaded = self.loaded();
+        if loaded.keys.is_empty() {
+            return Err(Fault::NoSigningKey);
+        }
+        Ok(loaded.checked.claims(token, || jwt::verify(token, &loaded.keys)))
+    }
+
+    fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, loaded: Loaded) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+    }
+}
+
+/// Makes the first keys if there are none, gives the next key the deployment's algorithm, and loads all keys.
+///
+/// # Errors
+///
+/// Returns faults of the database, and of keys that do not open: the master key is then not the one that sealed them.
+pub async fn prepare(core: &Arc<Core>) -> Result<(), Fault> {
+    let algorithm = core.settings.signing_algorithm;
+    // The existing keys have to open before others are made: keys made under another master key would be of no use to
+    // other instances. They are published together with the new ones, so that no published key set lacks its next key.
+    let (keys, _opened) = look(core).await?;
+    if in_place(&keys, KeyState::Current).is_none() {
+        offer(core, algorithm, KeyState::Current).await?;
+    }
+    match in_place(&keys, KeyState::Next) {
+        None => offer(core, algorithm, KeyState::Next).await?,
+        Some(next) if next.algorithm != algorithm => replace_next(core, next, algorithm).await?,
+        Some(_) => {}
+    }
+    load(core).await?;
+    Ok(())
+}
+
+/// Lists all keys, oldest first, and updates those in memory: new ones are opened, others stay.
+///
+/// # Errors
+///
+/// Returns faults of the database, and of keys that do not open: the master key is then not the one that sealed them.
+pub async fn load(core: &Arc<Core>) -> Result<Vec<ListedKey>, Fault> {
+    let (listed, loaded) = look(core).await?;
+    core.keys.replace(loaded);
+    Ok(listed)
+}
+
+async fn look(core: &Arc<Core>) -> Result<(Vec<ListedKey>, Loaded), Fault> {
+    let listed = core
+        .db
+        .read("signing_keys.list", |connection| {
+            signing_keys::list(connection).map_err(Fault::from)
+        })
+        .await?;
+    let known = core.keys.loaded();
+    let unknown: Vec<ListedKey> = listed
+        .iter()
+        .filter(|listed| known.keys.iter().all(|key| key.public.kid != listed.kid))
+        .cloned()
+        .collect();
+    let opened = open(core, unknown).await?;
+    let find = |listed: &ListedKey| {
+        let mut keys = known.keys.iter().chain(&opened);
+        keys.find(|key| key.public.kid == listed.kid).cloned()
+    };
+    let keys: Vec<_> = listed.iter().filter_map(find).collect();
+    // A token of a key that was deleted is not valid any longer, even if it was verified before.
+    let same =
+        keys.len() == known.keys.len() && keys.iter().zip(&known.keys).all(|(one, other)| Arc::ptr_eq(one, other));
+    let checked = same.then(|| Arc::clone(&known.checked));
+    let loaded = Loaded {
+        checked: checked.unwrap_or_default(),
+        published: keys.iter().map(|key| key.public.clone()).collect(),
+        current: in_place(&listed, KeyState::Current).and_then(find),
+        keys,
+    };
+    Ok((listed, loaded))
+}
+
+/// Opens keys; a key that was deleted meanwhile is left out.
+async fn open(core: &Arc<Core>, keys: Vec<ListedKey>) -> Result<Vec<Arc<SigningKey>>, Fault> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kids: Vec<String> = keys.iter().map(|key| key.kid.clone()).collect();
+    let sealed = core
+        .db
+        .read("signing_keys.sealed", move |connection| {
+            signing_keys::sealed(connection, &kids).map_err(Fault::from)
+        })
+        .await?;
+    let mut opened = Vec::new();
+    for (kid, sealed_private_key) in sealed {
+        let pkcs8 = core.sealer.open(&SealedAt::signing_key(&kid), &sealed_private_key)?;
+        if let Some(key) = keys.iter().find(|key| key.kid == kid) {
+            opened.push(Arc::new(SigningKey::from_pkcs8(key.algorithm, &pkcs8)?));
+        }
+    }
+    Ok(opened)
+}
+
+/// Returns the key in a state that only one key can have.
+fn in_place(keys: &[ListedKey], state: KeyState) -> Option<&ListedKey> {
+    keys.iter().find(|key| key.state == state)
+}
+
+async fn offer(core: &Arc<Core>, algorithm: SigningAlgorithm, state: KeyState) -> Result<(), Fault> {
+    let key = make(core, algorithm)?;
+    core.db
+        .transaction("signing_keys.offer", move |connection| -> Result<_, StoreError> {
+            signing_keys::insert(connection, &key, state)
+        })
+        .await?;
+    Ok(())
+}
+
+/// Replaces the next key by one of another algorithm. It has signed nothing, so it can be deleted at once.
+async fn replace_next(core: &Arc<Core>, next: &ListedKey, algorithm: SigningAlgorithm) -> Result<(), Fault> {
+    let (old, new) = (next.kid.clone(), make(core, algorithm)?);
+    let replaced = core
+        .db
+        .transaction(
+            "signing_keys.replace_next",
+            move |connection| -> Result<_, StoreError> {
+                Ok(signing_keys::discard_next(connection, &old)?
+                    && signing_keys::insert(connection, &new, KeyState::Next)?)
+            },
+        )
+        .await?;
+    if replaced {
+        let algorithm = algorithm.as_str();
+        tracing::info!(
+            algorithm,
+            "the next signing key was replaced by one of another algorithm"
+        );
+    }
+    Ok(())
+}
+
+fn make(core: &Core, algorithm: SigningAlgorithm) -> Result<NewKey, Fault> {
+    let pkcs8 = SigningKey::generate(algorithm)?;
+    let kid = SigningKey::from_pkcs8(algorithm, &pkcs8)?.public.kid;
+    Ok(NewKey {
+        sealed_private_key: core.sealer.seal(&SealedAt::signing_key(&kid), &pkcs8)?,
+        kid,
+        algorithm,
+        created_at: core.clock.now(),
+    })
+}
+
+/// The result of a rotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Rotation {
+    /// The next key signs now.
+    Rotated {
+        /// The key that signs now.
+        current: String,
+    },
+    /// The next key has not been published for long enough; verifiers might not know it yet.
+    TooSoon {
+        /// When it may sign.
+        ready_at: DateTime<Utc>,
+    },
+    /// Another instance rotated at the same moment.
+    AlreadyRotated,
+    /// There are no keys: the service makes them when it starts.
+    NoKeys,
+    /// The operator may not rotate.
+    Refused(AdminRefusal),
+}
+
+/// Lets the next key sign instead of the current one, and makes a new next key, on an operator's request.
+pub async fn rotate(core: &Arc<Core>, operator: &Operator) -> Result<Rotation, Fault> {
+    let keys = load(core).await?;
+    let (Some(current), Some(next)) = (in_place(&keys, KeyState::Current), in_place(&keys, KeyState::Next)) else {
+        return Ok(Rotation::NoKeys);
+    };
+    let ready_at = next.ready_at();
+    if core.clock.now() < ready_at {
+        return Ok(Rotation::TooSoon { ready_at });
+    }
+    swap(core, (current, next), Some(operator)).await
+}
+
+/// Lets one key sign instead of another. The new next key gets the algorithm of the key that signs then.
+async fn swap(
+    core: &Arc<Core>,
+    (current, next): (&ListedKey, &ListedKey),
+    operator: Option<&Operator>,
+) -> Result<Rotation, Fault> {
+    let now = core.clock.now();
+    let (old, new, successor) = (current.kid.clone(), next.kid.clone(), make(core, next.algorithm)?);
+    let (shared, operator) = (Arc::clone(core), operator.cloned());
+    let swapped = core
+        .db
+        .transaction("signing_keys.swap", move |connection| -> Result<_, Fault> {
+            let work = operator.as_ref().map(|operator| operator.at_work(&shared, now));
+            if let Some(Err(refusal)) = work.as_ref().map(|work| work.begin(connection)).transpose()? {
+                return Ok(Err(refusal));
+            }
+            let swapped = signing_keys::swap(connection, &old, &new, now)?;
+            if swapped {
+                signing_keys::insert(connection, &successor, KeyState::Next)?;
+                let event = AuditEvent::of_deployment(EventName::SigningKeyRotated);
+                match &work {
+                    Some(work) => work.record(connection, "key_rotated", &[event.because("by_operator")], None)?,
+                    None => shared.audit_own(connection, event.because("by_schedule"), now)?,
+                }
+            }
+            Ok(Ok(swapped))
+        })
+        .await?;
+    load(core).await?;
+    match swapped {
+        Err(refusal) => return Ok(Rotation::Refused(refusal)),
+        Ok(false) => return Ok(Rotation::AlreadyRotated),
+        Ok(true) => {}
+    }
+    tracing::info!(kid = next.kid, "the signing key was rotated");
+    Ok(Rotation::Rotated {
+        current: next.kid.clone(),
+    })
+}
+
+/// Does the scheduled work: rotates a key that has reached its age, deletes retired keys whose tokens have expired, and
+/// reads what other instances did, which is usually all there is to do.
+pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
+    let now = core.clock.now();
+    let keys = load(core).await?;
+    let (Some(current), Some(next)) = (in_place(&keys, KeyState::Current), in_place(&keys, KeyState::Next)) else {
+        return prepare(core).await;
+    };
+    if current.makes_way_at(next) <= now {
+        // Another instance may have rotated at the same moment, which is just as good.
+        let _ = swap(core, (current, next), None).await?;
+    }
+    if keys.iter().any(|key| key.is_expired(now)) {
+        let before = now - RETIRED_KEPT;
+        core.db
+            .transaction(
+                "signing_keys.delete_retired",
+                move |connection| -> Result<_, StoreError> { signing_keys::delete_retired(connection, before) },
+            )
+            .await?;
+        load(core).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Tokens to test verifiers with: one that every back end must accept, and one for each mistake that verifiers make.
+//!
+//! They are signed with the live key, so that only the mistake distinguishes them from valid ones. They name a user and
+//! a session that do not exist. `vestibule dev` only.
+
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::crypto::jwt;
+use crate::crypto::signing_key::SigningKey;
+use crate::domain::access_token::TYPE;
+use crate::domain::assurance::{AuthenticationMethod, Proof};
+use crate::domain::ids::{SessionId, UserId, uuid_v7};
+use crate::domain::message::Locale;
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::session::{ActiveSession, RefreshSeries, RefreshTokenTransport};
+use crate::domain::user::User;
+use crate::flows::{Core, Fault};
+
+/// A token to test a verifier with.
+pub struct TestVector {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether a verifier must accept it.
+    pub accept: bool,
+    /// What is wrong with it, or right.
+    pub why: &'static str,
+    /// The token.
+    pub token: String,
+}
+
+type Change = fn(&mut Value, &mut Value);
+
+/// Mistakes in header or claims of signed tokens.
+const SIGNED: [(&str, &str, Change); 14] = [
+    ("good", "It is valid.", |_, _| {}),
+    (
+        "typ_jwt",
+        "The type is another one; it may be an ID token.",
+        |header, _| set(header, "typ", json!("JWT")),
+    ),
+    ("typ_missing", "The type is missing.", |header, _| remove(header, "typ")),
+    ("unknown_kid", "No published key has this id.", |header, _| {
+        set(header, "kid", json!("unknown"));
+    }),
+    (
+        "unknown_crit",
+        "It requires an extension that is not known.",
+        |header, _| set(header, "crit", json!(["vestibule_test"])),
+    ),
+    ("wrong_iss", "Another issuer made it.", |_, claims| {
+        set(claims, "iss", json!("https://other.example"));
+    }),
+    ("wrong_aud", "It is for another audience.", |_, claims| {
+        set(claims, "aud", json!("https://other.example"));
+    }),
+    ("aud_missing", "The audience is missing.", |_, claims| {
+        remove(claims, "aud");
+    }),
+    ("expired", "It has expired.", |_, claims| shift(claims, -7200)),
+    ("not_yet_valid", "It is not valid yet.", |_, claims| {
+        shift(claims, 7200);
+    }),
+    ("exp_missing", "The expiry is missing.", |_, claims| {
+        remove(claims, "exp");
+    }),
+    (
+        "exp_as_string",
+        "The expiry is a string, which lenient verifiers ignore.",
+        |_, claims| {
+            set(claims, "exp", json!(claims["exp"].to_string()));
+        },
+    ),
+    ("iss_missing", "The issuer is missing.", |_, claims| {
+        remove(claims, "iss");
+    }),
+    ("sub_missing", "The subject is missing.", |_, claims| {
+        remove(claims, "sub");
+    }),
+];
+
+/// Makes the tokens.
+pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
+    let now = core.clock.now();
+    let user_id = UserId::new(now, core.random.as_ref());
+    let session_id = SessionId::new(now, core.random.as_ref());
+    let mut vectors = core.keys.with_current(|key| signed(core, key, session_id, now))?;
+    for (name, kind) in [
+        ("refresh_token", TokenKind::Refresh),
+        ("pre_auth_token", TokenKind::PreAuth),
+    ] {
+        let token = core
+            .tokens
+            .issue(kind, user_id, session_id.uuid(), 1)?
+            .expose_secret()
+            .to_owned();
+        vectors.push(TestVector {
+            name,
+            accept: false,
+            why: "It is not an access token, but another kind of token of this service.",
+            token,
+        });
+    }
+    Ok(vectors)
+}
+
+fn signed(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> Result<Vec<TestVector>, Fault> {
+    let header = json!({"alg": key.algorithm.as_str(), "typ": TYPE, "kid": key.public.kid});
+    let claims = claims(core, id, now);
+    let mut vectors = Vec::new();
+    for (name, why, change) in SIGNED {
+        let (mut header, mut claims) = (header.clone(), claims.clone());
+        change(&mut header, &mut claims);
+        let token = jwt::sign_as_is(key, &header, &claims)?;
+        vectors.push(TestVector {
+            name,
+            accept: name == "good",
+            why,
+            token,
+        });
+    }
+    let mut refuse = |name, why, token| {
+        vectors.push(TestVector {
+            name,
+            accept: false,
+            why,
+            token,
+        });
+    };
+    let with_alg = |alg: &str| json!({"alg": alg, "typ": TYPE, "kid": key.public.kid});
+    let unsigned = jwt::signing_input(&with_alg("none"), &claims);
+    refuse(
+        "alg_none",
+        "The header says that nothing was signed.",
+        format!("{unsigned}."),
+    );
+    let hs256 = jwt::sign_with_public_key(key, &with_alg("HS256"), &claims);
+    refuse(
+        "alg_hs256_with_public_key",
+        "The published key serves as a shared secret.",
+        hs256,
+    );
+    let stranger = SigningKey::from_pkcs8(key.algorithm, &SigningKey::generate(key.algorithm)?)?;
+    let forged = jwt::sign_as_is(&stranger, &header, &claims)?;
+    refuse("other_key", "Another key signed it, under the live key's id.", forged);
+    let good = jwt::sign_as_is(key, &header, &claims)?;
+    let mut raised = claims.clone();
+    set(&mut raised, "roles", json!(["admin"]));
+    let signature = good.rsplit('.').next().unwrap_or_default();
+    let changed = format!("{}.{signature}", jwt::signing_input(&header, &raised));
+    refuse("changed_claims", "A role was added after it was signed.", changed);
+    let bare = good
+        .rsplit_once('.')
+        .map(|(signed, _)| format!("{signed}."))
+        .unwrap_or_default();
+    refuse("signature_missing", "Its signature was cut off.", bare);
+    Ok(vectors)
+}
+
+fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
+    let user = User {
+        locale: Locale::default(),
+        id: UserId::new(now, core.random.as_ref()),
+        email: None,
+        email_verified_at: None,
+        username: None,
+        roles: Vec::new(),
+        created_at: now,
+    };
+    let session = ActiveSession {
+        id,
+        user_id: user.id,
+        proofs: [AuthenticationMethod::Password, AuthenticationMethod::Totp]
+            .map(|method| Proof { method, at: now })
+            .into_iter()
+            .collect(),
+        created_at: now,
+        ends: core.settings.lifetimes.ends(now),
+        refresh: RefreshSeries::begun(),
+        delivery: RefreshTokenTransport::Body,
+    };
+    let jti = uuid_v7(now, core.random.as_ref());
+    serde_json::to_value(core.settings.access_tokens.claims(&session, &user, now, jti)).unwrap_or_default()
+}
+
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value);
+    }
+}
+
+fn remove(object: &mut Value, name: &str) {
+    if let Value::Object(members) = object {
+        members.remove(name);
+    }
+}
+
+fn shift(claims: &mut Value, seconds: i64) {
+    for name in ["exp", "nbf", "iat"] {
+        if let Some(time) = claims.get(name).and_then(Value::as_i64) {
+            set(claims, name, json!(time + seconds));
+        }
+    }
+}

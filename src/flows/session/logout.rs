@@ -1,0 +1,55 @@
+//! Logout: each of a session's tokens can end it.
+//!
+//! Ending a session that has ended already is not an error, so that a client that lost the answer may ask again.
+
+use std::slice;
+use std::sync::Arc;
+
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::session::SessionKey;
+use crate::domain::session_end::EndCause;
+use crate::flows::session::session_end;
+use crate::flows::{Core, Fault};
+
+/// Ends the session that a token belongs to: an access token of this service, expired or not; a refresh token, used or
+/// not; or the pre-auth token of a pending login. Returns whether the token was one of these.
+pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
+    let Some(key) = session_of(core, token)? else {
+        return Ok(false);
+    };
+    let event = AuditEvent::success(EventName::SessionLogout, key.user_id);
+    end(core, key, EndCause::Logout, event, origin).await?;
+    Ok(true)
+}
+
+/// Returns the session that a token of this service belongs to. Its MAC or signature is checked, its expiry is not.
+pub(in crate::flows) fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
+    let opaque = [TokenKind::Refresh, TokenKind::PreAuth];
+    if let Some(body) = opaque.into_iter().find_map(|kind| core.tokens.open(kind, token)) {
+        return Ok(Some(body.session()));
+    }
+    let claims = core.keys.verify(token)?;
+    let ours = claims.filter(|claims| core.settings.access_tokens.is_ours(claims));
+    Ok(ours.map(|claims| claims.session()))
+}
+
+/// Ends a session and records the event, unless it has ended before.
+pub(in crate::flows) async fn end(
+    core: &Arc<Core>,
+    key: SessionKey,
+    cause: EndCause,
+    event: AuditEvent,
+    origin: RequestOrigin,
+) -> Result<(), Fault> {
+    let now = core.clock.now();
+    let (shared, event) = (Arc::clone(core), event.in_session(key.session_id));
+    core.db
+        .transaction("session.end", move |connection| {
+            if session_end::end(connection, key, cause, now)? {
+                shared.audit(connection, slice::from_ref(&event), &origin, now)?;
+            }
+            Ok(())
+        })
+        .await
+}

@@ -1,0 +1,132 @@
+//! The caller of a request, and their other sessions.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::access_token::AccessTokenClaims;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::authority::Authority;
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::session::{ListedSession, SessionKey};
+use crate::domain::session_end::EndCause;
+use crate::domain::user::User;
+use crate::flows::session::session_end;
+use crate::flows::{Core, Fault};
+use crate::store::error::StoreError;
+use crate::store::users::LockedUser;
+use crate::store::{PgConnection, sessions, users};
+
+/// The user behind an access token. The session's row is not part of it: other tokens of the session change that row,
+/// and a check that read it would allow one token what only another one may do.
+pub struct Caller {
+    /// The account.
+    pub user: User,
+    /// What the presented token authorizes now.
+    pub authority: Authority,
+    /// The token's claims, as far as its session and account still confirm them.
+    pub claims: Arc<AccessTokenClaims>,
+    key: SessionKey,
+}
+
+/// Finds the caller behind an access token; `None` for every token that is not valid now.
+///
+/// The signature and the claims are checked first, without a query. Then the session is looked up, so that a logout or
+/// a disabled account takes effect at once on this service's endpoints (ASVS 7.4.1).
+pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option<Caller>, Fault> {
+    let now = core.clock.now();
+    let Some(claims) = core.keys.verify(access_token)? else {
+        return Ok(None);
+    };
+    if !core.settings.access_tokens.accepts(&claims, now) {
+        return Ok(None);
+    }
+    let key = claims.session();
+    let found = core
+        .db
+        .read("sessions.authenticate", move |connection| -> Result<_, StoreError> {
+            sessions::find_active(connection, key, now)
+        })
+        .await?;
+    Ok(found.map(|(session, user)| {
+        let authority = Authority::of(&claims, &session, &user);
+        let claims = authority.confirm(claims);
+        Caller {
+            user,
+            authority,
+            claims,
+            key,
+        }
+    }))
+}
+
+impl Caller {
+    /// Returns the session of the token, and its user.
+    pub const fn key(&self) -> SessionKey {
+        self.key
+    }
+}
+
+impl SessionKey {
+    /// Locks the caller's account and session for the rest of a transaction, so that changes to one account are
+    /// serialized, and none is made for a session that has just ended.
+    pub(in crate::flows) fn lock_user(
+        self,
+        connection: &mut PgConnection,
+        now: DateTime<Utc>,
+    ) -> Result<LockedUser, Fault> {
+        let account = users::find_active_for_update(connection, self.user_id)?;
+        let live = sessions::find_live_for_update(connection, self, now)?;
+        account.filter(|_| live.is_some()).ok_or(Fault::SessionEnded)
+    }
+}
+
+/// Lists the live sessions of a user, the most recently used first.
+pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession>, Fault> {
+    let now = core.clock.now();
+    core.db
+        .read("sessions.list", move |connection| {
+            sessions::list(connection, user_id, now).map_err(Fault::from)
+        })
+        .await
+}
+
+/// Ends one of the caller's sessions. Returns whether there was one: for this caller, sessions of other users do not
+/// exist.
+pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: RequestOrigin) -> Result<bool, Fault> {
+    let (now, user_id, own) = (core.clock.now(), caller.user.id, caller.key().session_id);
+    let named = SessionKey {
+        user_id,
+        session_id: id,
+    };
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("sessions.end_own", move |connection| {
+            let ended = session_end::end(connection, named, EndCause::EndedByOwner, now)?;
+            if ended {
+                let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
+                shared.audit(connection, &[event], &origin, now)?;
+            } else if sessions::is_of_another(connection, named)? {
+                // An id cannot be guessed, so a caller who gives another user's has obtained it somewhere.
+                let event = AuditEvent::failure(EventName::MaliciousDirectReference, "session", Some(user_id));
+                shared.audit_once_an_hour(connection, event.in_session(own), (&origin, now))?;
+            }
+            Ok(ended)
+        })
+        .await
+}
+
+/// Ends all of the caller's sessions except the current one, and removes what is pending on the account.
+pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<(), Fault> {
+    let (now, key) = (core.clock.now(), caller.key());
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("sessions.end_others", move |connection| {
+            key.lock_user(connection, now)?;
+            let kept = Some(key.session_id);
+            let cause = EndCause::OthersEndedByOwner;
+            let ended = session_end::end_all(connection, key.user_id, kept, cause, now)?;
+            shared.audit_ended(connection, key.user_id, ended, &origin, now)
+        })
+        .await
+}

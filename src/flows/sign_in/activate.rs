@@ -1,0 +1,113 @@
+//! The last step of every way to sign in: a pending session becomes active, and its tokens are made.
+//!
+//! No other code makes tokens (ASVS 6.3.4), so no way to sign in can omit a check that another one makes.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use crate::domain::assurance::Proofs;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::{SessionId, uuid_v7};
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
+use crate::domain::user::User;
+use crate::flows::notify::security_notices::notify_new_place;
+use crate::flows::session::session_end;
+use crate::flows::{Core, Fault, whole_seconds};
+use crate::store::sessions::Activation;
+use crate::store::{PgConnection, sessions};
+
+/// What a client gets for an active session.
+pub struct TokenGrant {
+    /// The access token, for back ends.
+    pub access_token: SecretString,
+    /// The lifetime of the access token in seconds.
+    pub expires_in: u64,
+    /// The refresh token, which gets the session's next tokens.
+    pub refresh_token: SecretString,
+    /// The lifetime of the refresh token in seconds, if it is not used.
+    pub refresh_expires_in: u64,
+    /// The session.
+    pub session: ActiveSession,
+}
+
+/// A pending session whose factors are all verified.
+pub(in crate::flows) struct SessionActivation<'a> {
+    /// The id of the pending session.
+    pub(in crate::flows) id: SessionId,
+    /// Its user.
+    pub(in crate::flows) user: &'a User,
+    /// The verified factors, in order, and when.
+    pub(in crate::flows) proofs: &'a Proofs,
+    /// How the client gets refresh tokens.
+    pub(in crate::flows) delivery: RefreshTokenTransport,
+    /// Where the request came from.
+    pub(in crate::flows) origin: &'a RequestOrigin,
+    /// The time of the request.
+    pub(in crate::flows) now: DateTime<Utc>,
+}
+
+impl SessionActivation<'_> {
+    const fn key(&self) -> SessionKey {
+        SessionKey {
+            user_id: self.user.id,
+            session_id: self.id,
+        }
+    }
+}
+
+/// Makes a pending session active, inside the caller's transaction, which has locked the user's row. `None`: a
+/// concurrent request has completed or ended it.
+pub(in crate::flows) fn activate(
+    core: &Core,
+    connection: &mut PgConnection,
+    activation: &SessionActivation<'_>,
+) -> Result<Option<ActiveSession>, Fault> {
+    // Without a key the session would become active without tokens, and a code would be used up for nothing.
+    core.keys.ready_to_sign()?;
+    let now = activation.now;
+    let change = Activation {
+        proofs: activation.proofs,
+        ends: core.settings.lifetimes.ends(now),
+        delivery: activation.delivery,
+        now,
+    };
+    let Some(session) = sessions::activate(connection, activation.key(), &change)? else {
+        return Ok(None);
+    };
+    // The least recently used sessions end, not the new one: too many sessions must not prevent a sign-in (ASVS
+    // 7.1.2).
+    let surplus = session_end::end_surplus(connection, activation.key(), core.settings.max_sessions, now)?;
+    let events: Vec<AuditEvent> = surplus
+        .into_iter()
+        .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
+        .collect();
+    core.audit(connection, &events, activation.origin, now)?;
+    notify_new_place(core, connection, activation.user, &session, (activation.origin, now))?;
+    Ok(Some(session))
+}
+
+/// Makes the tokens of an active session, after its transaction was committed, without the database.
+pub(in crate::flows) fn grant(
+    core: &Core,
+    session: ActiveSession,
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<TokenGrant, Fault> {
+    let jti = uuid_v7(now, core.random.as_ref());
+    let claims = core.settings.access_tokens.claims(&session, user, now, jti);
+    let access_token = core.keys.sign(&claims)?.into();
+    let refresh_token = core.tokens.issue(
+        TokenKind::Refresh,
+        session.user_id,
+        session.id.uuid(),
+        session.refresh.live,
+    )?;
+    Ok(TokenGrant {
+        access_token,
+        expires_in: u64::try_from(claims.exp - claims.iat).unwrap_or_default(),
+        refresh_token,
+        refresh_expires_in: whole_seconds(session.ends.idle - now),
+        session,
+    })
+}

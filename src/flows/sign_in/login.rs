@@ -1,0 +1,396 @@
+//! `POST /login`: a password as first factor.
+//!
+//! An unknown, a disabled and a known account cost the same work and get the same refusal: one hash, one audit row.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::SecretString;
+
+use crate::crypto::fair_queue::Requester;
+use crate::crypto::hasher::PasswordVerdict;
+use crate::domain::assurance::{AuthenticationMethod, Proofs};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::message::Channel;
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::password::Password;
+use crate::domain::policy::TwoFactorPolicy;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
+use crate::domain::user::{Identifier, SecondFactors, User};
+use crate::flows::account::email::{
+    password_awaits_verification, requires_email_verification, send_email_verification,
+};
+use crate::flows::account::password_renewal;
+use crate::flows::factors::inventory::load_second_factors;
+use crate::flows::limits::networks;
+use crate::flows::limits::throttle::{Admission, Throttle};
+use crate::flows::outcomes::{Outcome, counted};
+use crate::flows::sign_in::activate::{self, SessionActivation, TokenGrant};
+use crate::flows::{Core, Fault, whole_seconds};
+use crate::store::sessions::NewSession;
+use crate::store::users::LoginUser;
+use crate::store::{PgConnection, sessions, users};
+
+/// The result of a login.
+#[must_use]
+pub enum Login {
+    /// The password was right; the second factor is next.
+    Pending(PendingLogin),
+    /// The password was sufficient: the policy is optional and the user has no second factor.
+    Authenticated(Box<TokenGrant>),
+    /// The password was right, but the deployment requires a verified address; a link to verify it was sent.
+    EmailNotVerified,
+    /// There were too many wrong ones before. No password is checked for this long.
+    Locked(TimeDelta),
+    /// The account is unknown or disabled, or the password is wrong. The client does not learn which.
+    InvalidCredentials,
+}
+
+impl Outcome for Login {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Pending(_) => "pending",
+            Self::Authenticated(_) => "authenticated",
+            Self::EmailNotVerified => "email_not_verified",
+            Self::Locked(_) => "locked",
+            Self::InvalidCredentials => "invalid_credentials",
+        }
+    }
+}
+
+/// A login with a mailed token.
+impl Outcome for Option<Login> {
+    fn word(&self) -> &'static str {
+        self.as_ref().map_or("invalid_token", Outcome::word)
+    }
+}
+
+/// A login that waits for its second factor.
+pub struct PendingLogin {
+    /// Authorizes `/2fa/verify`.
+    pub pre_auth_token: SecretString,
+    /// The token's lifetime in seconds.
+    pub expires_in: u64,
+    /// The second factors of the account.
+    pub factors: SecondFactors,
+    /// The channels by which codes can be sent for this login.
+    pub channels: Vec<Channel>,
+}
+
+/// An identifier and a password to sign in with.
+pub struct LoginAttempt {
+    /// The identifier that was given.
+    pub identifier: Identifier,
+    /// The password that was given.
+    pub password: Password,
+    /// How the client gets refresh tokens, if the password is sufficient.
+    pub delivery: RefreshTokenTransport,
+    /// Where the request came from.
+    pub origin: RequestOrigin,
+}
+
+/// Checks a password and opens a session.
+pub async fn login(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, Fault> {
+    counted("login", authenticate(core, attempt).await)
+}
+
+async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, Fault> {
+    let LoginAttempt {
+        identifier,
+        password,
+        delivery,
+        origin,
+    } = attempt;
+    let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
+    let (found, requester) = match find(core, identifier, &throttle, &origin).await? {
+        Found::Wait(wait) => return Ok(Login::Locked(wait)),
+        Found::Admitted(admitted) => *admitted,
+    };
+    // Treated like a name without an account: the password is hashed and counted in the same way.
+    let usable = found
+        .as_ref()
+        .filter(|found| !password_awaits_verification(core, &found.user));
+    let stored = usable.and_then(|found| found.password.clone());
+    let verdict = core.hasher.verify(requester, password.clone(), stored.clone()).await?;
+    match found {
+        Some(found) if found.active && verdict == PasswordVerdict::Right => {
+            let id = found.user.id;
+            let login = open(core, (found, throttle), delivery, origin).await?;
+            // Not after a refusal: the time of a second hash would reveal that the password was right.
+            if let Some(stored) = stored.filter(|_| !matches!(login, Login::Locked(_) | Login::InvalidCredentials)) {
+                password_renewal::renew(core, id, password, stored).await;
+            }
+            Ok(login)
+        }
+        other => refuse(core, other.map(|found| found.user.id), throttle, origin).await,
+    }
+}
+
+enum Found {
+    Admitted(Box<(Option<LoginUser>, Requester)>),
+    Wait(TimeDelta),
+}
+
+/// Finds the account, whether its password may be checked, and the priority of its request in the hashing queue. A name
+/// without an account gets the same treatment.
+async fn find(
+    core: &Arc<Core>,
+    identifier: Identifier,
+    throttle: &Arc<Throttle>,
+    origin: &RequestOrigin,
+) -> Result<Found, Fault> {
+    let (now, throttle, origin) = (core.clock.now(), Arc::clone(throttle), origin.clone());
+    // While a hashing thread is free no request waits, so the priority does not matter.
+    let may_wait = core.hasher.is_busy();
+    core.db
+        .read("login.find", move |connection| -> Result<_, Fault> {
+            let user = users::find_for_login(connection, &identifier)?;
+            let user_id = user.as_ref().map(|found| found.user.id);
+            Ok(match throttle.admit(connection, user_id, (&origin, now))? {
+                Admission::Admitted { .. } if may_wait => {
+                    let requester = networks::requester(connection, user_id, (&origin, now))?;
+                    Found::Admitted(Box::new((user, requester)))
+                }
+                Admission::Admitted { .. } => Found::Admitted(Box::new((user, Requester::stranger(origin.ip)))),
+                Admission::Wait(wait) => Found::Wait(wait),
+            })
+        })
+        .await
+}
+
+async fn refuse(
+    core: &Arc<Core>,
+    user_id: Option<UserId>,
+    throttle: Arc<Throttle>,
+    origin: RequestOrigin,
+) -> Result<Login, Fault> {
+    let now = core.clock.now();
+    let shared = Arc::clone(core);
+    core.db
+        .transaction("login.refuse", move |connection| {
+            let wrong = (user_id, throttle.as_ref(), "invalid_credentials");
+            Ok(match count_wrong(&shared, connection, wrong, (&origin, now))? {
+                Some(wait) => Login::Locked(wait),
+                None => Login::InvalidCredentials,
+            })
+        })
+        .await
+}
+
+/// Counts and records a wrong password. Returns how long to wait, if a concurrent request began a wait in the meantime.
+pub(in crate::flows) fn count_wrong(
+    core: &Core,
+    connection: &mut PgConnection,
+    (user_id, throttle, reason): (Option<UserId>, &Throttle, &'static str),
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Option<TimeDelta>, Fault> {
+    // Checked again under the lock: of many concurrent requests, those after the one that begins a wait must learn
+    // nothing. They are serialized by the account's row, or else by that of the count.
+    users::lock_user(connection, user_id)?;
+    if let Admission::Wait(wait) = throttle.admit(connection, user_id, (origin, now))? {
+        return Ok(Some(wait));
+    }
+    if let Some(wait) = throttle.count(core, connection, user_id, (origin, now))? {
+        return Ok(Some(wait));
+    }
+    let event = AuditEvent::failure(EventName::LoginFail, reason, user_id);
+    core.audit(connection, &[throttle.naming(event)], origin, now)?;
+    Ok(None)
+}
+
+/// The result of checking a right password again inside its transaction.
+pub(in crate::flows) enum Taken {
+    /// It counts. Earlier wrong ones are reset, and the account is locked.
+    Right(Box<LoginUser>),
+    /// A concurrent request began a wait, and the password is not checked for this long.
+    Wait(TimeDelta),
+    /// The account does not have the compared password any longer.
+    Gone,
+}
+
+/// Accepts a password that was right when it was compared, unless the account has changed since.
+pub(in crate::flows) fn take_right(
+    core: &Core,
+    connection: &mut PgConnection,
+    (login, throttle): (&LoginUser, &Throttle),
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<Taken, Fault> {
+    let account = users::find_login_for_update(connection, login.user.id)?;
+    // Checked again as for wrong passwords, and before anything else: otherwise the one different answer would reveal
+    // the right password.
+    let failed_before = match throttle.admit(connection, Some(login.user.id), (origin, now))? {
+        Admission::Wait(wait) => return Ok(Taken::Wait(wait)),
+        Admission::Admitted { failed_before } => failed_before,
+    };
+    // Since the comparison the password may have been changed or removed, or the account deleted.
+    let unchanged =
+        |account: &LoginUser| account.password.is_some() && account.password_version == login.password_version;
+    let Some(account) = account.filter(unchanged) else {
+        let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
+        core.audit(connection, &[throttle.naming(event)], origin, now)?;
+        return Ok(Taken::Gone);
+    };
+    reset_failures(core, connection, (&account, throttle, failed_before), (origin, now))?;
+    Ok(Taken::Right(Box::new(account)))
+}
+
+async fn open(
+    core: &Arc<Core>,
+    (login, throttle): (LoginUser, Arc<Throttle>),
+    delivery: RefreshTokenTransport,
+    origin: RequestOrigin,
+) -> Result<Login, Fault> {
+    let now = core.clock.now();
+    let id = SessionId::new(now, core.random.as_ref());
+    let shared = Arc::clone(core);
+    let opened = core
+        .db
+        .transaction("login.open", move |connection| {
+            let account = match take_right(&shared, connection, (&login, &throttle), (&origin, now))? {
+                Taken::Right(account) => account,
+                Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
+                Taken::Gone => return Ok(Opened::Gone),
+            };
+            let first_factor = FirstFactorLogin {
+                id,
+                method: AuthenticationMethod::Password,
+                delivery,
+                origin: &origin,
+                now,
+            };
+            open_session(&shared, connection, &account, &first_factor)
+        })
+        .await?;
+    outcome(core, AuthenticationMethod::Password, opened, now)
+}
+
+/// Resets wrong passwords after a right one: those from this network, and those on the account.
+fn reset_failures(
+    core: &Core,
+    connection: &mut PgConnection,
+    (account, throttle, failed_before): (&LoginUser, &Throttle, bool),
+    (origin, now): (&RequestOrigin, DateTime<Utc>),
+) -> Result<(), Fault> {
+    if failed_before {
+        throttle.reset_failures(connection)?;
+    }
+    if users::reset_password_failures(connection, account.user.id)? {
+        let event = AuditEvent::success(EventName::LoginSuccessAfterFail, account.user.id);
+        core.audit(connection, &[event], origin, now)?;
+    }
+    Ok(())
+}
+
+/// A first factor that was verified.
+pub(in crate::flows) struct FirstFactorLogin<'a> {
+    /// The id of the session to open.
+    pub(in crate::flows) id: SessionId,
+    /// The verified factor.
+    pub(in crate::flows) method: AuthenticationMethod,
+    /// How the client gets refresh tokens, if the factor is sufficient.
+    pub(in crate::flows) delivery: RefreshTokenTransport,
+    /// Where the request came from.
+    pub(in crate::flows) origin: &'a RequestOrigin,
+    /// The time of the request.
+    pub(in crate::flows) now: DateTime<Utc>,
+}
+
+/// The result of opening a session with a first factor.
+pub(in crate::flows) enum Opened {
+    Pending(SessionKey, SecondFactors),
+    Active(Box<(ActiveSession, User)>),
+    EmailNotVerified,
+    Locked(TimeDelta),
+    Gone,
+}
+
+/// Opens a session with a first factor: pending if the user has a second one or the policy requires one, otherwise
+/// active. The caller has locked the user's row.
+pub(in crate::flows) fn open_session(
+    core: &Core,
+    connection: &mut PgConnection,
+    login: &LoginUser,
+    first_factor: &FirstFactorLogin<'_>,
+) -> Result<Opened, Fault> {
+    let (id, user, origin, now) = (first_factor.id, &login.user, first_factor.origin, first_factor.now);
+    if requires_email_verification(core, user) {
+        let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
+        core.audit(connection, &[event], origin, now)?;
+        send_email_verification(core, connection, user, origin, now)?;
+        return Ok(Opened::EmailNotVerified);
+    }
+    let pending = NewSession {
+        id,
+        user_id: user.id,
+        method: first_factor.method,
+        password_changed_at: login.password_changed_at,
+        origin,
+        now,
+        expires_at: now + core.settings.lifetimes.pre_auth,
+    };
+    sessions::insert_pending(connection, &pending)?;
+    let factors = load_second_factors(core, connection, user, now)?;
+    if factors.any_confirmed() || core.settings.two_factor == TwoFactorPolicy::Required {
+        let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
+        core.audit(connection, &[event.because("second_factor_required")], origin, now)?;
+        let key = SessionKey {
+            user_id: user.id,
+            session_id: id,
+        };
+        return Ok(Opened::Pending(key, factors));
+    }
+    sign_in_without_second_factor(core, connection, user, first_factor)
+}
+
+fn sign_in_without_second_factor(
+    core: &Core,
+    connection: &mut PgConnection,
+    user: &User,
+    first_factor: &FirstFactorLogin<'_>,
+) -> Result<Opened, Fault> {
+    let activation = SessionActivation {
+        id: first_factor.id,
+        user,
+        proofs: &Proofs::first(first_factor.method, first_factor.now),
+        delivery: first_factor.delivery,
+        origin: first_factor.origin,
+        now: first_factor.now,
+    };
+    let Some(session) = activate::activate(core, connection, &activation)? else {
+        return Ok(Opened::Gone);
+    };
+    let events = [EventName::LoginSuccess, EventName::SessionCreated]
+        .map(|name| AuditEvent::success(name, user.id).in_session(first_factor.id));
+    core.audit(connection, &events, first_factor.origin, first_factor.now)?;
+    Ok(Opened::Active(Box::new((session, user.clone()))))
+}
+
+/// Makes the answer to a first factor, after the transaction was committed.
+pub(in crate::flows) fn outcome(
+    core: &Core,
+    first: AuthenticationMethod,
+    opened: Opened,
+    now: DateTime<Utc>,
+) -> Result<Login, Fault> {
+    let proofs = Proofs::first(first, now);
+    let second = |channel: &Channel| proofs.allow_second(SecondFactorCode::method_of(*channel));
+    match opened {
+        Opened::Pending(key, factors) => Ok(Login::Pending(PendingLogin {
+            pre_auth_token: core
+                .tokens
+                .issue(TokenKind::PreAuth, key.user_id, key.session_id.uuid(), 0)?,
+            expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
+            factors,
+            channels: core.settings.channels.iter().copied().filter(second).collect(),
+        })),
+        Opened::Active(signed_in) => {
+            let (session, user) = *signed_in;
+            activate::grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))
+        }
+        Opened::EmailNotVerified => Ok(Login::EmailNotVerified),
+        Opened::Locked(wait) => Ok(Login::Locked(wait)),
+        Opened::Gone => Ok(Login::InvalidCredentials),
+    }
+}

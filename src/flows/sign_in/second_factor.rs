@@ -1,0 +1,216 @@
+//! `POST /2fa/verify`: a second factor completes a login.
+//!
+//! One transaction uses up an attempt before it compares anything, compares, marks a right code as used by one
+//! conditional statement, and makes the session active. A refusal commits its attempt and its audit row, so that all
+//! concurrent guesses are counted (RFC 4226 §7.3), and of many requests with the same code exactly one signs in.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::assurance::{AuthenticationMethod, Proof};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::session::{ActiveSession, PendingSession, RefreshTokenTransport, SessionKey};
+use crate::domain::user::User;
+use crate::flows::account::email::requires_email_verification;
+use crate::flows::factors::proof::{ProofContext, ProofRefusal, VerifiedFactor};
+use crate::flows::limits::throttle::{Guard, ProofSource};
+use crate::flows::maintenance::audit::note_unreadable;
+use crate::flows::outcomes::{Outcome, counted};
+use crate::flows::sign_in::activate::{self, SessionActivation, TokenGrant};
+use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, recovery_codes, sessions, users};
+
+/// The result of presenting a code.
+#[must_use]
+pub enum Verification {
+    /// It was right: the user is signed in.
+    SignedIn(Box<SignedIn>),
+    /// It was wrong, or not checked.
+    Refused(ProofRefusal),
+    /// The deployment requires a verified address; the code was not checked.
+    EmailNotVerified,
+    /// The pre-auth token is unknown, expired or used up, or its account was deleted.
+    InvalidPreAuthToken,
+}
+
+impl Outcome for Verification {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::SignedIn(_) => "signed_in",
+            Self::Refused(refusal) => refusal.word(),
+            Self::EmailNotVerified => "email_not_verified",
+            Self::InvalidPreAuthToken => "invalid_token",
+        }
+    }
+}
+
+/// What a right code brings.
+pub struct SignedIn {
+    /// The tokens.
+    pub grant: TokenGrant,
+    /// The second factor that was verified.
+    pub method: AuthenticationMethod,
+    /// The new set of recovery codes, shown only once: present if the code confirmed the first authenticator.
+    pub recovery_codes: Option<Vec<RecoveryCode>>,
+    /// The number of recovery codes that are left.
+    pub recovery_codes_remaining: i64,
+}
+
+struct CompletedLogin {
+    session: ActiveSession,
+    user: User,
+    verified: VerifiedFactor,
+    remaining: i64,
+}
+
+enum Decision {
+    SignedIn(Box<CompletedLogin>),
+    Refused(ProofRefusal),
+    EmailNotVerified,
+    NoSession,
+}
+
+/// A code that is to complete a login.
+pub struct SecondFactorAttempt {
+    /// The code that was given.
+    pub code: SecondFactorCode,
+    /// How the client gets the session's refresh tokens.
+    pub delivery: RefreshTokenTransport,
+    /// Where the request came from.
+    pub origin: RequestOrigin,
+}
+
+/// Exchanges a pre-auth token and a code for tokens.
+pub async fn verify(
+    core: &Arc<Core>,
+    pre_auth_token: &str,
+    attempt: SecondFactorAttempt,
+) -> Result<Verification, Fault> {
+    counted("second_factor", exchange(core, pre_auth_token, attempt).await)
+}
+
+async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: SecondFactorAttempt) -> Result<Verification, Fault> {
+    let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
+        return Ok(Verification::InvalidPreAuthToken);
+    };
+    let key = token.session();
+    let now = core.clock.now();
+    let (shared, origin) = (Arc::clone(core), attempt.origin.clone());
+    let decided = core
+        .db
+        .transaction("second_factor.verify", move |connection| {
+            decide(&shared, connection, key, &attempt, now)
+        })
+        .await;
+    let decision = note_unreadable(core, decided, key.session_id, origin).await?;
+    Ok(match decision {
+        Decision::SignedIn(completed) => Verification::SignedIn(Box::new(SignedIn {
+            grant: activate::grant(core, completed.session, &completed.user, now)?,
+            method: completed.verified.method,
+            recovery_codes: completed.verified.new_recovery_codes,
+            recovery_codes_remaining: completed.remaining,
+        })),
+        Decision::Refused(refusal) => Verification::Refused(refusal),
+        Decision::EmailNotVerified => Verification::EmailNotVerified,
+        Decision::NoSession => Verification::InvalidPreAuthToken,
+    })
+}
+
+fn decide(
+    core: &Core,
+    connection: &mut PgConnection,
+    key: SessionKey,
+    attempt: &SecondFactorAttempt,
+    now: DateTime<Utc>,
+) -> Result<Decision, Fault> {
+    // The user's row before any session's, as everywhere: locking them in the other order could deadlock.
+    let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
+        return Ok(Decision::NoSession);
+    };
+    let context = ProofContext {
+        account: &account,
+        session_id: key.session_id,
+        source: ProofSource::SignIn,
+        origin: &attempt.origin,
+        now,
+    };
+    let guard = context.look_at_codes(core, connection)?;
+    if let Some(decision) = precheck(core, connection, &context, &guard)? {
+        // This uses up no attempt, and is revealed only to a client whose login is still pending.
+        let is_pending = sessions::find_pending(connection, key, now)?.is_some();
+        return Ok(if is_pending { decision } else { Decision::NoSession });
+    }
+    let Some(pending) = sessions::take_attempt(connection, key, now)? else {
+        return Ok(Decision::NoSession);
+    };
+    if !pending.proofs.allow_second(attempt.code.method()) {
+        let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(account.user.id));
+        core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
+        return Ok(Decision::invalid_code(&pending));
+    }
+    match context.verify_at_sign_in(core, connection, guard, &attempt.code)? {
+        Ok(verified) => complete_login(core, connection, &pending, &context, (verified, attempt.delivery)),
+        Err(ProofRefusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
+        Err(refusal) => Ok(Decision::Refused(refusal)),
+    }
+}
+
+impl Decision {
+    /// Reports the attempts of this login and no other count. A replayed code uses up one like a wrong code, so the
+    /// number does not reveal which of the two it was. A wait of the account or the network uses up none.
+    fn invalid_code(pending: &PendingSession) -> Self {
+        Self::Refused(ProofRefusal::InvalidCode(Some(pending.attempts_remaining())))
+    }
+}
+
+/// Returns why no code of the account is checked now, if there is a reason.
+fn precheck(
+    core: &Core,
+    connection: &mut PgConnection,
+    context: &ProofContext<'_>,
+    guard: &Guard,
+) -> Result<Option<Decision>, Fault> {
+    if requires_email_verification(core, &context.account.user) {
+        return Ok(Some(Decision::EmailNotVerified));
+    }
+    let wait = context.wait(connection, guard)?;
+    Ok(wait.map(|wait| Decision::Refused(ProofRefusal::Locked(wait))))
+}
+
+fn complete_login(
+    core: &Core,
+    connection: &mut PgConnection,
+    pending: &PendingSession,
+    context: &ProofContext<'_>,
+    (verified, delivery): (VerifiedFactor, RefreshTokenTransport),
+) -> Result<Decision, Fault> {
+    let (id, user) = (context.session_id, &context.account.user);
+    let second = Proof {
+        method: verified.method,
+        at: context.now,
+    };
+    let activation = SessionActivation {
+        id,
+        user,
+        proofs: &pending.proofs.with(second),
+        delivery,
+        origin: context.origin,
+        now: context.now,
+    };
+    let Some(session) = activate::activate(core, connection, &activation)? else {
+        return Ok(Decision::NoSession);
+    };
+    let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());
+    context.succeed(core, connection, verified.method, created)?;
+    let remaining = recovery_codes::remaining(connection, user.id)?;
+    Ok(Decision::SignedIn(Box::new(CompletedLogin {
+        session,
+        user: user.clone(),
+        verified,
+        remaining,
+    })))
+}
