@@ -86,8 +86,9 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
               AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
 
 /// The tables that the program uses.
-pub const TABLES: [&str; 14] = [
+pub const TABLES: [&str; 15] = [
     "audit_events",
+    "inherited_keys",
     "link_tokens",
     "one_time_codes",
     "out_of_band_factors",

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+use vestibule::store::inspection::TABLES;
+
 use crate::support::db::TestDatabase;
 
 #[derive(QueryableByName)]
@@ -70,6 +72,18 @@ fn every_time_has_a_zone_and_every_reference_an_index() {
 }
 
 /// `src/store/schema.rs` is written by hand: this compares its types with the database's.
+#[test]
+fn every_table_is_inspected() {
+    let database = TestDatabase::migrated();
+    let tables = lines(
+        &mut database.connect(),
+        "SELECT c.relname AS line FROM pg_class c
+          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+            AND c.relname NOT LIKE '\\_\\_%' ORDER BY 1",
+    );
+    assert_eq!(tables, TABLES);
+}
+
 #[test]
 fn the_programs_view_of_the_schema_is_the_databases() {
     let names: BTreeMap<&str, &str> = BTreeMap::from([

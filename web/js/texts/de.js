@@ -358,4 +358,6 @@ export default {
   'claim.acr': 'Wie stark die Authentifizierung ist: aal1 ist ein Faktor, aal2 sind zwei.',
   'claim.amr': 'Die Verfahren der Authentifizierung.',
   'claim.roles': 'Die Rollen, die Betreiber dem Konto gegeben haben.',
+  'claim.email': 'Die bestätigte Adresse des Kontos.',
+  'claim.username': 'Der Benutzername des Kontos.',
 };

@@ -348,4 +348,6 @@ export default {
   'claim.acr': 'How strong the authentication is: aal1 is one factor, aal2 is two.',
   'claim.amr': 'The authentication methods.',
   'claim.roles': 'The roles that operators granted to the account.',
+  'claim.email': 'The verified address of the account.',
+  'claim.username': 'The user name of the account.',
 };
