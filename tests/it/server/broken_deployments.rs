@@ -620,7 +620,7 @@ fn registrations_that_wait_for_mail_where_none_is_sent() {
     let private = |launch: Launch| launch.env("VESTIBULE_REGISTRATION", "private").run().expect(2);
     for launch in [deployment.check(), settings(Launch::serve(), &deployment.database)] {
         private(launch)
-            .saying("VESTIBULE_REGISTRATION: private answers by mail only")
+            .saying("VESTIBULE_REGISTRATION: private reports a taken address by mail only")
             .saying("VESTIBULE_SMTP_URL");
     }
 }
