@@ -115,9 +115,7 @@ fn clock_state(ahead: TimeDelta) -> State {
 fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report) -> bool {
     const NAME: &str = "schema";
     if let Some(newer) = &found.newer {
-        let detail = format!(
-            "has migration {newer}, which this program does not know: a newer vestibule made it; install that version"
-        );
+        let detail = format!("has migration {newer}, which was made by a newer vestibule: install that version");
         report.add(NAME, State::Failed, detail);
         return false;
     }
@@ -134,7 +132,7 @@ fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report
     }
     if !found.missing_grants.is_empty() {
         let grants = found.missing_grants.join("; ");
-        let detail = format!("this role lacks rights that the service needs: run as the owner {grants}");
+        let detail = format!("this role lacks rights that the service needs; run this as the owner: {grants}");
         report.add(NAME, State::Failed, detail);
         return false;
     }

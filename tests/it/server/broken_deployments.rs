@@ -121,7 +121,7 @@ fn a_schema_that_is_newer_or_older_than_the_program() {
     assert_broken(
         deployment.check(),
         "schema",
-        &["99999999", "newer vestibule", "install that one"],
+        &["99999999", "newer vestibule", "install that version"],
     );
     sql("DELETE FROM __diesel_schema_migrations WHERE version IN ('99999999', '0034')");
     assert_broken(deployment.check(), "schema", &["1 migration is", "vestibule migrate"]);
