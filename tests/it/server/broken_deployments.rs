@@ -464,7 +464,7 @@ fn a_mail_server_that_does_not_take_our_mail() {
         ("smtps://mail.invalid".to_owned(), "name is not known"),
         (
             format!("smtps://localhost:{}", shows_itself.port),
-            "no TLS with the mail server",
+            "TLS with the mail server failed",
         ),
         (format!("smtp://127.0.0.1:{}", peer.port), "lacks STARTTLS"),
     ] {
