@@ -11,8 +11,8 @@ use crate::server;
 /// Tries to listen on each address. This is done before a start only, because a running service uses its addresses
 /// itself.
 ///
-/// An upgrade is checked while the older version runs. It is recognised by its issuer, or by its keys if the upgrade
-/// changes the issuer.
+/// An upgrade is checked while the older version runs. The running service is recognised by its issuer, or by its keys
+/// if the upgrade changes the issuer.
 pub(super) fn try_all(config: &Config, here: Here<'_>, report: &mut Report) {
     let listen = &config.server.listen;
     let taken = server::try_to_listen(listen).err();
