@@ -6,8 +6,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends libpq-dev \
     && rm -rf /var/lib/apt/lists/*
 
-# The dependencies by themselves: this layer is made again only when they change. Cargo wants every target that its
-# manifest names, so each gets an empty file.
+# The dependencies alone: this layer is rebuilt only when they change. Cargo requires a file for every target of the
+# manifest, so each gets an empty one.
 COPY Cargo.toml Cargo.lock ./
 COPY benches/load/Cargo.toml benches/load/Cargo.toml
 RUN mkdir -p src tests/it tests/verifiers benches/load/src \
@@ -16,7 +16,7 @@ RUN mkdir -p src tests/it tests/verifiers benches/load/src \
     && cargo build --release --locked \
     && rm -r src
 
-# What was built of the empty files goes, whatever the times of the real ones say.
+# The artifacts of the empty files are removed. Otherwise Cargo would reuse them if the real files are older.
 COPY migrations migrations
 COPY web web
 COPY src src
@@ -30,14 +30,14 @@ RUN apt-get update \
     && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin vestibule
 COPY --from=build /build/target/release/vestibule /usr/local/bin/vestibule
 
-# There is no PostgreSQL in here: DATABASE_URL has to name one.
+# The image does not contain PostgreSQL: DATABASE_URL must name a server.
 ENV VESTIBULE_LISTEN=0.0.0.0:8080
 EXPOSE 8080
-# By number, so that an orchestrator sees that it is not root.
+# By number, so that an orchestrator can verify that it is not root.
 USER 10001:10001
 WORKDIR /
 STOPSIGNAL SIGTERM
-# It asks the server that the same settings describe.
+# The command asks the server, whose address it takes from the same settings.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["vestibule", "health"]
 ENTRYPOINT ["vestibule"]
 CMD ["serve"]

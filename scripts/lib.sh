@@ -1,19 +1,19 @@
-# What the other scripts share; sourced, not run.
+# Functions that the other scripts share. This file is sourced, not run.
 # shellcheck shell=bash
 
 # shellcheck disable=SC2034  # for the scripts that source this
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The oldest PostgreSQL that vestibule works with; src/embedded_postgres says the same.
+# The oldest PostgreSQL that vestibule supports; src/embedded_postgres has the same number.
 OLDEST_POSTGRES=14
-# What the packages named below fill; need_* add to it, install_missing empties it.
+# Names of missing packages: the need_* functions add to it, install_missing empties it.
 MISSING=()
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# rustup changes PATH in login shells only, so that a shell opened before it ran does not find cargo.
+# rustup changes PATH in login shells only, so a shell that was opened before its installation does not find cargo.
 need_rust() {
     if ! has cargo && [ -f "${CARGO_HOME:-$HOME/.cargo}/env" ]; then
         # shellcheck source=/dev/null
@@ -22,12 +22,11 @@ need_rust() {
     has cargo || die 'Rust is missing: install it with rustup (https://rustup.rs), then run this again'
 }
 
-# Prints each PostgreSQL that is installed and new enough, the newest first: its version and the directory of its
-# programs.
+# Prints version and program directory of each installed PostgreSQL that is new enough, the newest first.
 postgres_installations() {
     local program
     {
-        # One found on PATH is often a link into its version's directory.
+        # An initdb on PATH is often a link into the directory of its version.
         program=$(command -v initdb) && dirname "$(realpath "$program")"
         for program in /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb /usr/libexec/postgresql*/initdb \
             /opt/homebrew/opt/postgresql*/bin/initdb /usr/local/opt/postgresql*/bin/initdb; do
@@ -40,19 +39,19 @@ postgres_installations() {
     done | sort -rnu | awk -v oldest="$OLDEST_POSTGRES" '$1 >= oldest'
 }
 
-# Prints the directory of the newest PostgreSQL server programs, if there are any.
+# Prints the program directory of the newest PostgreSQL, if there is one.
 postgres_programs() {
     postgres_installations | awk 'NR == 1 { print $2 }'
 }
 
-# Whether a C program links with libpq, which takes a compiler, the library and its development files.
+# Succeeds if a C program links with libpq, which needs a compiler, the library and its development files.
 links_libpq() {
     local directory
     directory=$(pg_config --libdir 2>/dev/null) || directory=/usr/lib
     echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null -L "$directory" -lpq 2>/dev/null
 }
 
-# What it takes to build vestibule and to run it on a PostgreSQL of its own.
+# The packages for building vestibule and for running it with a private PostgreSQL server.
 need_build() {
     need_rust
     has cc || MISSING+=(build-essential)
@@ -60,7 +59,7 @@ need_build() {
     [ -n "$(postgres_programs)" ] || MISSING+=(postgresql)
 }
 
-# What the tests want beside that: programs that have nothing to do with ours, to check it against.
+# The packages that the tests need in addition: independent programs to test vestibule against.
 need_test_tools() {
     has curl || MISSING+=(curl)
     has jq || MISSING+=(jq)
@@ -76,18 +75,18 @@ need_test_tools() {
     has promtool || MISSING+=(prometheus)
 }
 
-# What the tests of the account pages want: a browser of the system, and what runs them.
+# The packages for the tests of the account pages: a browser, and Node.js to run them.
 need_browser() {
     has chromium || has chromium-browser || MISSING+=(chromium)
     has node || MISSING+=(nodejs)
     has npm || MISSING+=(npm)
 }
 
-# Installs what the need_* functions found missing: nothing, most of the time.
+# Installs the packages that the need_* functions found missing.
 install_missing() {
     [ ${#MISSING[@]} -gt 0 ] || return 0
     if ! has apt-get; then
-        die "these Debian packages are missing, or rather what your system calls them: ${MISSING[*]}"
+        die "install these first (the names are those of Debian): ${MISSING[*]}"
     fi
     local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
@@ -95,13 +94,14 @@ install_missing() {
         as_root=(sudo)
     fi
     say "installing ${MISSING[*]}"
-    # Debian's package makes a database cluster of its own and starts it at every boot. Ours needs the programs only.
+    # Debian's package creates a database cluster and starts it at every boot. Vestibule needs the programs only.
     local no_cluster=/etc/postgresql-common/createcluster.d/vestibule-install.conf
     if [[ " ${MISSING[*]} " == *' postgresql '* ]]; then
         "${as_root[@]}" mkdir -p "${no_cluster%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
     fi
-    # Debian's caddy, nginx, pgbouncer and prometheus start servers, now and at every boot. The tests need the programs only.
+    # Debian's caddy, nginx, pgbouncer and prometheus start servers, now and at every boot. The tests need the programs
+    # only.
     local no_start='' server
     if [[ " ${MISSING[*]} " =~ ' '(caddy|nginx|pgbouncer|prometheus)' ' ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
         no_start=/usr/sbin/policy-rc.d
@@ -110,14 +110,14 @@ install_missing() {
             "${as_root[@]}" tee "$no_start" >/dev/null
         "${as_root[@]}" chmod 755 "$no_start"
     fi
-    # To standard error, so that what a caller reads from standard output is the program's own.
+    # To standard error, because callers read the output of the scripts from standard output.
     local done=0
     {
         "${as_root[@]}" apt-get update -q &&
             "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
                 apt-get install -y -q --no-install-recommends "${MISSING[@]}"
     } >&2 </dev/null || done=$?
-    # Whoever installs another version later gets what Debian promises.
+    # Later installations of PostgreSQL have Debian's default behaviour.
     "${as_root[@]}" rm -f "$no_cluster"
     [ -z "$no_start" ] || "${as_root[@]}" rm -f "$no_start"
     for server in caddy nginx pgbouncer prometheus; do
@@ -128,20 +128,21 @@ install_missing() {
     [ -n "$(postgres_programs)" ] || die "the PostgreSQL of this system is older than $OLDEST_POSTGRES"
 }
 
-# Whether a process is the server of a cluster: after a crash another may have its number. $1: process, $2: cluster.
+# Succeeds if a process is the server of a cluster: after a crash another process may have its number.
+# $1: process, $2: cluster.
 serves() {
     [ -e /proc/self ] || { kill -0 "$1" 2>/dev/null; return; }
     local directory
     directory=$(readlink "/proc/$1/cwd" 2>/dev/null) || directory=''
     [ "$directory" != "$2" ] || return 0
-    # In many containers root may not see where others work, but still what they were started with.
+    # In many containers root cannot read the working directory of other processes, but can read their arguments.
     [ -z "$directory" ] && tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -e "$2"
 } 2>/dev/null
 
-# Stops the PostgreSQL that a program left running on a data directory, and waits for its end. $1: the data directory.
+# Stops a PostgreSQL server that still runs on a data directory, and waits for its end. $1: the data directory.
 stop_postgres() {
     local cluster pid
-    # The cluster may be elsewhere, with a link to it.
+    # The data directory may contain a link to the cluster instead of the cluster.
     cluster=$(realpath "$1/postgres" 2>/dev/null) || return 0
     pid=$(head -n 1 "$cluster/postmaster.pid" 2>/dev/null) || return 0
     # SIGINT ends the sessions and writes a checkpoint.

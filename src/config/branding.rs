@@ -1,4 +1,4 @@
-//! What people know the deployment by: its name, its colour, its picture, and the words of its messages.
+//! How the deployment presents itself: its name, its colour, its logo, and the texts of its messages.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,19 +10,19 @@ use crate::domain::accent::Colour;
 use crate::domain::logo::{Logo, MOST_BYTES};
 use crate::domain::typed_text;
 
-/// Most characters of a name. It stands in subjects, above pages and in the lists of authenticator apps.
+/// Maximum length of a name in characters. It is shown in subjects, above pages and in the lists of authenticator apps.
 const LONGEST_NAME: usize = 64;
 
-/// Name, colour, picture, words.
+/// Name, colour, logo and texts.
 #[derive(Debug)]
 pub struct BrandingConfig {
-    /// What the deployment is called; `None`: the host of its public URL.
+    /// The name of the deployment; `None`: the host of its public URL.
     pub app_name: Option<String>,
-    /// The colour of its pages and mails; `None`: our own.
+    /// The colour of its pages and mails; `None`: the built-in one.
     pub accent: Option<Colour>,
-    /// Its picture; `None`: our own.
+    /// Its logo; `None`: the built-in one.
     pub logo: Option<Logo>,
-    /// The words of messages that replace ours.
+    /// Texts that replace the built-in texts of messages.
     pub texts: TextFiles,
 }
 
@@ -47,7 +47,8 @@ impl BrandingConfig {
     }
 }
 
-/// Reads a file, or as much of it as shows that it is too large: a device has no end.
+/// Reads a file up to one byte beyond the limit, which shows that it is too large. A device such as `/dev/zero` has no
+/// end.
 fn read_logo(path: &str) -> io::Result<Vec<u8>> {
     let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
@@ -55,12 +56,13 @@ fn read_logo(path: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Authenticator apps take what is before a colon for the issuer (Key URI Format, "Label"), so a name cannot have one.
+/// Authenticator apps read the part before a colon as the issuer (Key URI Format, "Label"), so a name cannot contain
+/// one.
 fn parse_name(text: &str) -> Result<String, String> {
     if text.chars().count() > LONGEST_NAME || text.contains(':') || typed_text::has_hidden_characters(text) {
         return Err(format!(
-            "must be 1 to {LONGEST_NAME} characters, without colons, line ends and characters that are not seen, such as marks of \
-             direction"
+            "must be 1 to {LONGEST_NAME} characters, without colons, line ends and invisible characters, such as \
+             marks of direction"
         ));
     }
     Ok(text.to_owned())

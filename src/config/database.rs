@@ -1,4 +1,4 @@
-//! Where everything is kept.
+//! The database.
 
 use std::path::PathBuf;
 
@@ -7,25 +7,25 @@ use secrecy::SecretString;
 use super::reader::Reader;
 use super::settings;
 
-/// Which PostgreSQL.
+/// Which PostgreSQL server is used.
 #[derive(Debug)]
 pub enum DatabaseLocation {
-    /// The one named by its URL.
+    /// The one that the URL names.
     Url(SecretString),
-    /// A private one of our own.
+    /// A private server, which this program starts and stops.
     Embedded,
 }
 
-/// The database.
+/// The settings of the database.
 #[derive(Debug)]
 pub struct DatabaseConfig {
-    /// Which PostgreSQL.
+    /// Which PostgreSQL server is used.
     pub location: DatabaseLocation,
-    /// Where the private one and its master key are kept.
+    /// The directory of the private server and its master key.
     pub data_dir: PathBuf,
-    /// Most connections.
+    /// Maximum number of connections.
     pub pool_size: u32,
-    /// Whether the URL leads to a pooler in transaction mode.
+    /// Whether the URL points to a pooler in transaction mode.
     pub pooled: bool,
 }
 
@@ -33,7 +33,7 @@ impl DatabaseConfig {
     /// Reads the section.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let location = reader.parse_optional(&settings::DATABASE_URL, |text| {
-            // libpq would also take key=value pairs; a URL is what every host hands out, and one form is enough.
+            // libpq also accepts key=value pairs. Hosting providers give out URLs, and one form is enough.
             if text.starts_with("postgres://") || text.starts_with("postgresql://") {
                 Ok(DatabaseLocation::Url(text.into()))
             } else {

@@ -1,4 +1,4 @@
-//! How messages reach people, and which of them may carry codes.
+//! How messages are sent, and which channels may carry second-factor codes.
 
 use super::reader::Reader;
 use super::settings::{self, Setting};
@@ -8,37 +8,37 @@ use crate::delivery::smtp::{FromMailbox, SmtpServer};
 use crate::domain::message::Channel;
 use crate::domain::phone_number::SmsCountries;
 
-/// The second factor that is always there: it needs nobody else.
+/// The second factor that is always available: it needs no provider.
 const AUTHENTICATOR: &str = "totp";
 
-/// The way out for mail.
+/// How mail is sent.
 #[derive(Debug)]
 pub struct MailConfig {
-    /// Where to hand it over.
+    /// The server that takes it.
     pub server: SmtpServer,
-    /// Whom it comes from.
+    /// Its sender.
     pub from: FromMailbox,
 }
 
-/// The way out for text messages.
+/// How text messages are sent.
 #[derive(Debug)]
 pub struct SmsConfig {
-    /// Where to hand them over.
+    /// The webhook that takes them.
     pub url: WebhookUrl,
-    /// How they are signed.
+    /// What signs requests to the webhook.
     pub signer: WebhookSigner,
 }
 
-/// Mail, text messages, and the codes in them.
+/// Mail, text messages, and the second factors that use them.
 #[derive(Debug)]
 pub struct DeliveryConfig {
-    /// How mail goes out, if it does.
+    /// How mail is sent, if it is.
     pub mail: Option<MailConfig>,
-    /// How text messages go out, if they do.
+    /// How text messages are sent, if they are.
     pub sms: Option<SmsConfig>,
-    /// Channels whose codes may be a second factor, beside the authenticator app.
+    /// Channels whose codes may be a second factor, in addition to the authenticator app.
     pub second_factor_channels: Vec<Channel>,
-    /// Countries whose phones can be set up as a second factor.
+    /// Countries whose phone numbers can be set up as a second factor.
     pub sms_countries: SmsCountries,
 }
 
@@ -65,7 +65,7 @@ impl DeliveryConfig {
         })
     }
 
-    /// Returns the channels of second factors that have no way out, with the settings that they lack.
+    /// Returns the channels of second factors that cannot be sent, with the settings that are missing.
     pub fn lacking(&self) -> impl Iterator<Item = (Channel, &'static str)> {
         self.second_factor_channels.iter().filter_map(|channel| match channel {
             Channel::Email if self.mail.is_none() => {
@@ -80,11 +80,11 @@ impl DeliveryConfig {
     }
 }
 
-/// A setting with what was read for it.
+/// A setting with the value that was read for it.
 type Part<'a, T> = (&'a Setting, Option<Option<T>>);
 
-/// Returns two settings of which neither is of use without the other.
-#[expect(clippy::option_option, reason = "faulty settings and absent ones are told apart")]
+/// Returns two settings that must be given together, or `Some(None)` if neither is given.
+#[expect(clippy::option_option, reason = "faulty settings differ from absent ones")]
 fn together<A, B>(reader: &mut Reader<'_>, one: Part<'_, A>, other: Part<'_, B>) -> Option<Option<(A, B)>> {
     match (one.1?, other.1?) {
         (Some(first), Some(second)) => Some(Some((first, second))),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::settings::Setting;
 
-/// What is wrong with a setting; never repeats a value, which might be secret.
+/// What is wrong with a setting. It never repeats the value, which might be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFault {
     pub(super) variable: &'static str,
@@ -12,7 +12,7 @@ pub struct ConfigFault {
 }
 
 impl ConfigFault {
-    /// Says what is wrong with something else than one setting.
+    /// Makes a fault of something other than a setting, such as `.env`.
     pub fn of(variable: &'static str, wanted: impl Into<String>) -> Self {
         Self {
             variable,
@@ -20,7 +20,7 @@ impl ConfigFault {
         }
     }
 
-    /// Says what is wrong with a setting.
+    /// Makes a fault of a setting.
     pub fn new(setting: &Setting, wanted: impl Into<String>) -> Self {
         Self {
             variable: setting.variable,

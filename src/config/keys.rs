@@ -1,4 +1,4 @@
-//! The master key: given, or kept in the data directory.
+//! The master key: from the settings, or from the data directory.
 
 use base64::Engine;
 use base64::engine::GeneralPurpose;
@@ -11,7 +11,7 @@ use super::reader::Reader;
 use super::settings;
 use crate::crypto::keyring::{Keyring, MASTER_KEY_LENGTH, MasterKey};
 
-/// The id of a key that is given without one.
+/// The id of a key without an explicit id.
 const DEFAULT_ID: u8 = 1;
 /// Standard base64, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -24,12 +24,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub enum MasterKeySource {
     /// From the settings.
     Given(Box<Keyring>),
-    /// From a file in the data directory, made at the first start.
+    /// From a file in the data directory, which the first start creates.
     DataDirectory,
 }
 
 impl MasterKeySource {
-    /// Reads the section. A database that outlives the data directory wants a key that does, too.
+    /// Reads the section. A database outside the data directory requires a master key from the settings: if the key
+    /// were lost with the directory, the secrets in the database could not be opened.
     pub(super) fn read(reader: &mut Reader<'_>, database: Option<&DatabaseConfig>) -> Option<Self> {
         if let Some(given) = reader.parse_optional(&settings::MASTER_KEY, parse_keyring)? {
             return Some(Self::Given(Box::new(given)));

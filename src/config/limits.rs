@@ -1,4 +1,4 @@
-//! Bounds on passwords and on the work they make.
+//! Rules for passwords, and limits on hashing.
 
 use std::num::NonZeroUsize;
 
@@ -9,19 +9,19 @@ use crate::breach_list::BreachListUrl;
 use crate::domain::password::{MIN_LENGTH_FLOOR, PasswordRules};
 use crate::domain::policy::TwoFactorPolicy;
 
-/// Shortest password where it stands alone (NIST SP 800-63B-4 §3.1.1.2).
+/// Minimum length of a password that is the only factor (NIST SP 800-63B-4 §3.1.1.2).
 const SINGLE_FACTOR_MIN_LENGTH: usize = 15;
 
-/// Passwords and hashing.
+/// The settings of passwords and hashing.
 #[derive(Debug)]
 pub struct LimitsConfig {
-    /// Which new passwords are refused.
+    /// Rules for new passwords.
     pub password_rules: PasswordRules,
-    /// The list of stolen passwords, if one is asked.
+    /// The list of breached passwords, if there is one.
     pub breach_check_url: Option<BreachListUrl>,
-    /// Cost of a hash; each step doubles it.
+    /// Cost of a hash; each step doubles the work.
     pub bcrypt_cost: u32,
-    /// Threads that hash.
+    /// Number of threads that hash passwords.
     pub hash_threads: NonZeroUsize,
 }
 
@@ -53,7 +53,7 @@ impl LimitsConfig {
     }
 }
 
-/// One processor is left to everything else where there are several.
+/// Where there are several processors, one is left to everything else.
 fn spare_processors() -> NonZeroUsize {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(processors.saturating_sub(1)).unwrap_or(NonZeroUsize::MIN)

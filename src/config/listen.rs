@@ -1,30 +1,30 @@
-//! Where to listen: an address, every address, the addresses of a name, or a Unix socket.
+//! Where to listen: at an address, at every address, at the addresses of a name, or at a Unix socket.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-/// What a refused value is told.
-const FORMS: &str = "must be an address and a port (127.0.0.1:8080, [::1]:8080), a port on every address (:8080), a name \
-     and a port (localhost:8080), or a Unix socket (unix:/run/vestibule/http.sock)";
+/// The error for an invalid value.
+const FORMS: &str = "must be an address and a port (127.0.0.1:8080, [::1]:8080), a port on every address (:8080), a \
+     name and a port (localhost:8080), or a Unix socket (unix:/run/vestibule/http.sock)";
 
-/// A place to listen at.
+/// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// Every one of these; port 0 picks one, the same for all.
+    /// All of these addresses; port 0 picks a free port, the same for all.
     At(Vec<SocketAddr>),
-    /// Every address of this machine, of both families.
+    /// Every address of this machine, IPv4 and IPv6.
     Everywhere(u16),
-    /// A socket file.
+    /// The file of a Unix socket.
     Unix(PathBuf),
 }
 
 impl Listen {
-    /// Reads one of the forms. A name is looked up here, so that what cannot be found is told with the other faults.
+    /// Parses one of the forms. A name is resolved here, so that an unknown one is reported with the other faults.
     ///
     /// # Errors
     ///
-    /// Says which forms there are, or that the name is not known.
+    /// Lists the valid forms, or says that the name cannot be resolved.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if let Some(path) = text.strip_prefix("unix:") {
@@ -40,7 +40,7 @@ impl Listen {
             return Ok(Self::At(vec![address]));
         }
         let (name, port) = text.rsplit_once(':').ok_or_else(|| FORMS.to_owned())?;
-        // Not `u16::from_str` alone, which takes a plus sign.
+        // `u16::from_str` alone would accept a plus sign.
         let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         let port: u16 = port.parse().ok().filter(|_| digits).ok_or_else(|| FORMS.to_owned())?;
         if name.is_empty() {
@@ -58,7 +58,7 @@ impl Listen {
         Ok(Self::At(found))
     }
 
-    /// Tells whether only this machine reaches it.
+    /// Returns whether only this machine can connect.
     pub fn is_local(&self) -> bool {
         match self {
             Self::At(addresses) => addresses.iter().all(|address| address.ip().is_loopback()),
@@ -67,7 +67,7 @@ impl Listen {
         }
     }
 
-    /// Returns where it can be reached from this machine over TCP.
+    /// Returns an address for connections from this machine over TCP.
     pub fn reachable(&self) -> Option<SocketAddr> {
         match self {
             Self::At(addresses) => addresses
@@ -79,7 +79,7 @@ impl Listen {
     }
 }
 
-/// What listens on every address is asked on the loopback one.
+/// Replaces the unspecified address with the loopback address, which a listener on every address includes.
 const fn loopback_for_any(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -1,4 +1,4 @@
-//! Settings: read once at start, checked as a whole, handed on as small structures.
+//! Settings: read once at start, checked as a whole, passed on as small structures.
 //!
 //! All faults are reported at once, each with the name of its variable. Only `cli`, `app` and `server` see this module.
 
@@ -33,9 +33,9 @@ use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
 /// What the settings are read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// To serve people.
+    /// To serve users.
     Serve,
-    /// To help client developers: loopback only, weaker hashing allowed, development endpoints.
+    /// For developers of clients: loopback only, weaker hashing allowed, development endpoints.
     Development,
 }
 
@@ -44,25 +44,25 @@ pub enum Mode {
 pub struct Config {
     /// What they were read for.
     pub mode: Mode,
-    /// Where to listen and who to say we are.
+    /// Where to listen, and the URLs of the service.
     pub server: ServerConfig,
-    /// Where to keep everything.
+    /// The database.
     pub database: DatabaseConfig,
-    /// What everything secret is derived from.
+    /// The key that all other keys are derived from.
     pub master_key: MasterKeySource,
-    /// What tokens say and how long things last.
+    /// Claims of tokens, and lifetimes of tokens and sessions.
     pub tokens: TokensConfig,
-    /// Bounds on passwords and on work.
+    /// Rules for passwords, and limits on hashing.
     pub limits: LimitsConfig,
-    /// What people know the deployment by.
+    /// Name, colour, logo and texts of the deployment.
     pub branding: BrandingConfig,
-    /// How messages reach people.
+    /// How messages are sent.
     pub delivery: DeliveryConfig,
-    /// Whether everybody needs a second factor.
+    /// Whether every user needs a second factor.
     pub two_factor: TwoFactorPolicy,
-    /// Who may make an account.
+    /// Whether users can register, and whether the response says that a name is taken.
     pub registration: RegistrationMode,
-    /// Whether an account cannot be used before its address is proven.
+    /// Whether an account cannot be used before its address is verified.
     pub email_verification_required: bool,
     /// The files that secrets were read from.
     pub secret_files: Vec<SecretFile>,
@@ -103,11 +103,11 @@ impl Config {
         let delivery = DeliveryConfig::read(&mut reader);
         let branding = BrandingConfig::read(&mut reader);
         let sends_mail = delivery.as_ref().is_none_or(|delivery| delivery.mail.is_some());
-        // In development mails are kept, and can be read.
+        // In development mails are captured, and can be read there.
         if mode == Mode::Serve && registration == Some(RegistrationMode::Private) && !sends_mail {
             reader.fault(
                 &settings::REGISTRATION,
-                "private answers by mail only, so it needs VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM",
+                "private reports a taken address by mail only, so it needs VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM",
             );
         }
         let faults = reader.into_faults();
@@ -343,12 +343,12 @@ mod tests {
         );
         assert!(read(&[private, SMTP, FROM], Mode::Serve).is_ok());
         assert!(read(&[private], Mode::Development).is_ok());
-        // Text messages are no mail.
+        // Text messages do not replace mail.
         assert!(read(&[private, HOOK, HOOK_SECRET], Mode::Serve).is_err());
         for other in ["explicit", "closed"] {
             assert!(read(&[("REGISTRATION", other)], Mode::Serve).is_ok(), "{other}");
         }
-        // What is wrong with the mail server is told alone.
+        // A fault of the mail server's setting is reported once, without a fault that follows from it.
         let faults = read(&[private, ("SMTP_URL", "x"), FROM], Mode::Serve).unwrap_err();
         assert_eq!(names(&faults), ["VESTIBULE_SMTP_URL"]);
     }
@@ -361,7 +361,7 @@ mod tests {
             ("localhost:8080", "[::1]:8080", "http://localhost:8080"),
             ("127.0.0.1:8080", "127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("[::1]:8080", "[::1]:8080", "http://[::1]:8080"),
-            // A socket that was handed over goes before the name.
+            // A socket that systemd passed is not at the named address, so its own address is shown.
             ("localhost:8080", "192.0.2.1:80", "http://192.0.2.1:80"),
         ] {
             let server = read(&[("LISTEN", listen)], Mode::Serve).unwrap().server;
@@ -382,7 +382,7 @@ mod tests {
         ] {
             assert_eq!(name(good).unwrap().as_deref(), Some(good));
         }
-        // What stands around it is dropped, as with every setting.
+        // Invisible characters around the value are trimmed, as with every setting.
         assert_eq!(name("\u{202e}Example\u{feff}").unwrap().as_deref(), Some("Example"));
         for bad in [
             "Exam\u{202e}ple",

@@ -1,4 +1,4 @@
-//! Reads settings one by one and keeps every fault.
+//! Reads settings one by one and collects all faults.
 
 use std::ops::RangeInclusive;
 
@@ -13,7 +13,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Begins to read.
+    /// Makes a reader, which starts with the faults of the source.
     pub(super) fn new(source: &'a Source) -> Self {
         Self {
             source,
@@ -21,19 +21,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns what was wrong.
+    /// Returns all faults.
     pub(super) fn into_faults(self) -> Vec<ConfigFault> {
         self.faults
     }
 
-    /// Notes a fault, unless the same setting has one that comes before.
+    /// Adds a fault, unless the setting has one already.
     pub(super) fn fault(&mut self, setting: &Setting, wanted: impl Into<String>) {
         if self.faults.iter().all(|fault| fault.variable != setting.variable) {
             self.faults.push(ConfigFault::new(setting, wanted));
         }
     }
 
-    /// Returns the text given, or else the default; `None` when there is neither.
+    /// Returns the given text, or else the default; `None` if there is neither.
     pub(super) fn text(&self, setting: &Setting) -> Option<&'a str> {
         let default = Some(setting.default).filter(|default| !default.is_empty());
         self.source.get(setting).or(default)
@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Parses a setting that may be absent: `None` is a fault, `Some(None)` an absent setting.
-    #[expect(clippy::option_option, reason = "a faulty setting and an absent one are told apart")]
+    #[expect(clippy::option_option, reason = "a faulty setting differs from an absent one")]
     pub(super) fn parse_optional<T>(
         &mut self,
         setting: &Setting,
@@ -63,13 +63,13 @@ impl<'a> Reader<'a> {
         self.parse(setting, |text| parse_number(text, &bounds))
     }
 
-    /// Parses a whole number within bounds that may be absent.
-    #[expect(clippy::option_option, reason = "a faulty setting and an absent one are told apart")]
+    /// Parses a whole number within bounds, in a setting that may be absent.
+    #[expect(clippy::option_option, reason = "a faulty setting differs from an absent one")]
     pub(super) fn optional_number(&mut self, setting: &Setting, bounds: RangeInclusive<u32>) -> Option<Option<u32>> {
         self.parse_optional(setting, |text| parse_number(text, &bounds))
     }
 
-    /// Parses one of a few words.
+    /// Parses one of a fixed set of words.
     pub(super) fn one_of<T: Copy>(&mut self, setting: &Setting, words: &[(&str, T)]) -> Option<T> {
         self.parse(setting, |text| {
             let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);

@@ -1,4 +1,4 @@
-//! Where to listen, and who to say we are.
+//! Where to listen, and the URLs of the service.
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,57 +12,57 @@ use super::listen::Listen;
 use super::reader::Reader;
 use super::settings;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// For reading on a terminal.
     Pretty,
-    /// For collectors: one object a line.
+    /// For log collectors: one JSON object per line.
     Json,
 }
 
-/// Where measures and the details of health are served.
+/// Where metrics and the details of health are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetricsListen {
-    /// On no listener of their own. In development the public one has them.
+    /// On no separate listener. In development the public listener serves them.
     Off,
-    /// At the address that holds when none is named. The service starts without it, too: another one on the same machine
-    /// may have it.
+    /// At the default address. The service also starts without it, because another instance on the same machine may
+    /// use it.
     Default(SocketAddr),
-    /// Where the operator named.
+    /// At the address that the operator set.
     Named(Listen),
 }
 
-/// A port that IANA has assigned to nothing, outside of Prometheus's exporters (9100 and above) and of what systems give
-/// to outgoing connections, so that it is free on most machines.
+/// A port that is free on most machines: IANA has not assigned it, and it is outside the range of Prometheus exporters
+/// (9100 and above) and outside the ephemeral ports for outgoing connections.
 const DEFAULT_METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8960);
 
-/// Listening and naming.
+/// The settings of the listeners, of URLs and of logs.
 #[derive(Debug)]
 pub struct ServerConfig {
-    /// Where to listen, unless sockets are handed over; port 0 picks one.
+    /// Where to listen, unless systemd passes sockets; port 0 picks a free port.
     pub listen: Listen,
-    /// Whether it was given as the name `localhost`, which URLs made from it then have.
+    /// Whether `listen` was given as the name `localhost`, which is then the host of URLs made from it.
     is_named_localhost: bool,
-    /// Where operators are served what is for them only.
+    /// Where metrics and health details are served.
     pub metrics_listen: MetricsListen,
-    /// Base of every URL, without a slash at its end; `None`: made from the address listened on.
+    /// Base of every URL, without a slash at its end; `None`: made from the listening address.
     pub public_url: Option<String>,
-    /// Where links in mails lead, without a slash at its end; `None`: to the pages of our own.
+    /// Base URL of links in mails, without a slash at its end; `None`: that of the account pages.
     pub link_base_url: Option<String>,
-    /// Whether the pages of our own are served.
+    /// Whether the account pages are served.
     pub account_pages: bool,
-    /// Who may say on whose behalf a request comes.
+    /// Networks of proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<IpNetwork>,
-    /// Whether addresses that ask too often are turned away.
+    /// Whether requests are rate limited by client address.
     pub ip_limits: bool,
-    /// Whose pages may call the API from a browser.
+    /// Origins whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
-    /// Threads that serve HTTP; `None`: one a processor.
+    /// Number of threads that serve HTTP; `None`: one per processor.
     pub workers: Option<u32>,
-    /// How long to serve on after a signal, until what is in front has turned elsewhere.
+    /// How long to continue serving after SIGTERM, so that proxies can stop sending requests.
     pub shutdown_delay: Duration,
-    /// How log lines look.
+    /// The format of log lines.
     pub log_format: LogFormat,
 }
 
@@ -109,8 +109,8 @@ impl ServerConfig {
 }
 
 impl ServerConfig {
-    /// Returns the base of URLs that lead to an address of the service. To a browser `localhost` and `127.0.0.1` are
-    /// two sites, so a name that was given is kept.
+    /// Returns the base of URLs for an address of the service. To a browser `localhost` and `127.0.0.1` are two sites,
+    /// so the name `localhost` remains in the URL if it was given.
     pub fn url_of(&self, address: SocketAddr) -> String {
         if self.is_named_localhost && address.ip().is_loopback() {
             format!("http://localhost:{}", address.port())
@@ -120,7 +120,7 @@ impl ServerConfig {
     }
 }
 
-/// Developers have nothing in front that would need the time.
+/// In development there is no proxy that would need the delay.
 const fn default_delay(mode: Mode) -> u64 {
     match mode {
         Mode::Serve => 5,
@@ -160,12 +160,12 @@ fn read_log_format(reader: &mut Reader<'_>) -> Option<LogFormat> {
 fn parse_listen(text: &str, mode: Mode) -> Result<Listen, String> {
     let listen = Listen::parse(text)?;
     if mode == Mode::Development && !listen.is_local() {
-        return Err("must be a loopback address in development: its endpoints give everything away".to_owned());
+        return Err("must be a loopback address in development: its endpoints reveal codes and messages".to_owned());
     }
     Ok(listen)
 }
 
-/// Parses one exact origin. `*` is none: with cookies it would let every page on the web act for our users.
+/// Parses one exact origin. `*` is refused: with cookies, every page on the web could act in the name of the users.
 fn parse_origin(text: &str) -> Result<String, String> {
     let origin = Url::parse(text).ok().map(|url| url.origin().ascii_serialization());
     origin
@@ -173,7 +173,7 @@ fn parse_origin(text: &str) -> Result<String, String> {
         .ok_or_else(|| "must be a list of exact origins, such as https://app.example.com".to_owned())
 }
 
-/// Links carry secrets, so they lead to https, or to this machine.
+/// Links carry tokens, so they must lead to https or to this machine.
 fn parse_link_base_url(text: &str) -> Result<String, String> {
     parse_public_url(text, Mode::Serve)
 }

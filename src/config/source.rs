@@ -1,6 +1,6 @@
-//! Where settings come from: flags, the environment, `.env`; the only place that reads the environment.
+//! Where settings come from: flags, the environment, `.env`. No other module reads the environment.
 //!
-//! A flag goes before the environment, the environment before `.env`.
+//! Flags take precedence over the environment, and the environment over `.env`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,27 +19,28 @@ pub struct SecretFile {
     pub path: PathBuf,
 }
 
-/// Where settings are read from in the directory that the program is started in.
+/// The file of settings in the directory that the program is started in.
 const DOT_ENV: &str = ".env";
 
-/// The settings whose empty value is a fault. Any other empty one counts as not given, as tools write settings that are
-/// left open. But a lost address of the database would silently make another one, and a lost key another key.
+/// The settings whose empty value is a fault. Other empty settings count as not given, because tools write unset values
+/// that way. With an empty database URL or master key, however, the program would silently create another database or
+/// another key.
 const NEVER_EMPTY: [&Setting; 2] = [&DATABASE_URL, &MASTER_KEY];
 
 /// The texts of the settings that were given.
 #[derive(Default)]
 pub struct Source {
     values: BTreeMap<&'static str, String>,
-    /// Settings whose text cannot be had: given twice, or in a file that cannot be read.
+    /// Settings whose text is not available: given twice, or in a file that cannot be read.
     pub(super) faults: Vec<ConfigFault>,
-    /// Variables that look like settings and are none.
+    /// Variables that look like settings and are not.
     pub unknown: Vec<String>,
     /// The files that secrets were read from, each with the variable of its secret.
     pub(super) secret_files: Vec<SecretFile>,
 }
 
 impl Source {
-    /// Collects the texts. Flags are given by setting name, file flags by the name with `_FILE`.
+    /// Collects the texts. The keys of `flags` are names of settings, with the suffix `_FILE` if the value is a path.
     pub fn collect(flags: &BTreeMap<String, String>) -> Self {
         let (dot_env, fault) = match dot_env() {
             Ok(dot_env) => (dot_env, None),
@@ -50,7 +51,7 @@ impl Source {
         source
     }
 
-    /// Takes settings by name and nothing from the environment, for programs that embed the service.
+    /// Makes a source from names and values, without the environment, for programs that embed the service.
     pub fn from_pairs(pairs: &[(&str, &str)]) -> Self {
         let mut source = Self::default();
         for setting in ALL {
@@ -61,7 +62,7 @@ impl Source {
         source
     }
 
-    /// Takes the text of a setting, or notes that it must not be empty.
+    /// Stores the text of a setting, or adds a fault if it must not be empty.
     fn take(&mut self, setting: &'static Setting, text: String) {
         if !text.is_empty() {
             self.values.insert(setting.name, text);
@@ -112,16 +113,16 @@ impl Source {
     }
 }
 
-/// Looks a setting up in one layer, by value or, for secrets, by the file that holds it.
+/// Looks up a setting in one layer, by value or, for secrets, by the file that contains it.
 ///
-/// No setting has blanks around it, and tools that copy files into the environment leave line ends and byte order marks
-/// there.
+/// White space around the value is trimmed, and so are line ends and byte order marks, which tools leave when they copy
+/// files into the environment.
 fn from_layer(layer: &BTreeMap<String, String>, name: &str, setting: &Setting) -> Option<Result<String, ConfigFault>> {
     let file = layer.get(&format!("{name}_FILE")).filter(|_| setting.secret);
     match (layer.get(name), file) {
         (Some(_), Some(_)) => Some(Err(ConfigFault::new(
             setting,
-            "is given both as a value and as a file; give one",
+            "is given both as a value and as a file: give only one",
         ))),
         (Some(value), None) => Some(Ok(typed_text::trim(value).to_owned())),
         (None, Some(path)) => Some(read_file(path, setting)),
@@ -135,7 +136,7 @@ fn read_file(path: &str, setting: &Setting) -> Result<String, ConfigFault> {
     Ok(typed_text::trim(&text).to_owned())
 }
 
-/// Finds variables with our prefix that are no settings: most likely misspelt.
+/// Finds variables with the prefix `VESTIBULE_` that are not settings: most likely they are misspelt.
 fn unknown(environment: &BTreeMap<String, String>, dot_env: &BTreeMap<String, String>) -> Vec<String> {
     let is_known = |name: &&String| {
         ALL.iter().any(|setting| {
@@ -152,7 +153,7 @@ fn unknown(environment: &BTreeMap<String, String>, dot_env: &BTreeMap<String, St
     unknown
 }
 
-/// Returns what `RUST_LOG` says is worth a log line.
+/// Returns the log filter of `RUST_LOG`, or the default.
 pub fn log_filter() -> String {
     let given = |layer: BTreeMap<String, String>| layer.get("RUST_LOG").cloned();
     given(environment())
@@ -160,7 +161,7 @@ pub fn log_filter() -> String {
         .unwrap_or_else(|| "info,actix_server=warn".to_owned())
 }
 
-/// Returns a variable that is no setting of ours, but of a library's.
+/// Returns a variable that is not a setting of this program but of a library.
 pub fn foreign(name: &str) -> Option<String> {
     environment().remove(name).filter(|value| !value.is_empty())
 }
@@ -175,12 +176,12 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Reads `.env` in the current directory; none is as good as an empty one, but one that cannot be read is a fault: a
-/// secret in it would otherwise just seem unset.
+/// Reads `.env` in the current directory. A missing file is the same as an empty one. A file that cannot be read is a
+/// fault: otherwise a secret in it would just seem unset.
 fn dot_env() -> Result<BTreeMap<String, String>, ConfigFault> {
     match std::fs::read(DOT_ENV) {
         Ok(text) => read_dot_env(&text),
-        // Python's virtual environments are often directories of this name.
+        // Virtual environments of Python are often directories with this name.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
             Ok(BTreeMap::new())
         }
@@ -195,12 +196,12 @@ fn read_dot_env(text: &[u8]) -> Result<BTreeMap<String, String>, ConfigFault> {
         .map_err(|error| unreadable_dot_env(&error))
 }
 
-/// Says where reading stopped, but not what stands there.
+/// Reports the position at which parsing stopped, but not the text there, which may be a secret.
 fn unreadable_dot_env(error: &dotenvy::Error) -> ConfigFault {
     match error {
         dotenvy::Error::LineParse(_line, position) => ConfigFault::of(
             ".env",
-            format!("a line cannot be read at its character {position}; quote values with blanks or signs"),
+            format!("a line cannot be parsed at its character {position}: quote values with blanks or signs"),
         ),
         other => ConfigFault::of(".env", format!("cannot be read: {other}")),
     }
@@ -264,7 +265,7 @@ mod tests {
                 assert_eq!(source.faults.len(), usize::from(is_fault), "{}", setting.name);
             }
         }
-        // What is emptied in a layer is not looked for in the next.
+        // An empty value in one layer hides the value in the next.
         let (empty, full) = (layer(&[("VESTIBULE_LISTEN", "")]), layer(&[("VESTIBULE_LISTEN", "a")]));
         assert_eq!(Source::from_layers(&none, &empty, &full).get(&LISTEN), None);
         assert_eq!(

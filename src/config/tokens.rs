@@ -1,4 +1,4 @@
-//! What tokens say, and how long things last.
+//! Claims of tokens, and lifetimes of tokens and sessions.
 
 use chrono::TimeDelta;
 
@@ -7,7 +7,7 @@ use super::settings;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
 
-/// Tokens and sessions.
+/// The settings of tokens and sessions.
 #[derive(Debug)]
 pub struct TokensConfig {
     /// `aud`; `None`: the public URL.
@@ -16,19 +16,19 @@ pub struct TokensConfig {
     pub client_id: String,
     /// How access tokens are signed.
     pub signing_algorithm: SigningAlgorithm,
-    /// Life of an access token.
+    /// Lifetime of an access token.
     pub access_token_ttl: TimeDelta,
-    /// Whether tokens tell the address.
+    /// Whether access tokens contain the address.
     pub with_email: bool,
-    /// Whether tokens tell the user name.
+    /// Whether access tokens contain the user name.
     pub with_username: bool,
-    /// Life of sessions.
+    /// Lifetimes of sessions.
     pub lifetimes: SessionLifetimes,
-    /// How long the predecessor of a refresh token gets the same successor again.
+    /// How long the previous refresh token, presented again, returns the same successor.
     pub refresh_reuse_grace: TimeDelta,
-    /// How recent a proof a sensitive change wants.
+    /// How recent a proof must be for a sensitive change.
     pub step_up_max_age: TimeDelta,
-    /// Most sessions of one user.
+    /// Maximum number of sessions of a user.
     pub max_sessions: i64,
 }
 

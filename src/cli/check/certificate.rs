@@ -1,7 +1,7 @@
-//! The certificate of the public URL, judged as curl judges it: by the roots that this system trusts.
+//! The certificate of the public URL, verified as curl does it: against the roots that this system trusts.
 //!
-//! The HTTP client says only that there is no trust. This handshake is done for the reason: expired, for another host,
-//! or self-signed.
+//! The HTTP client reports only that the certificate is not trusted. This handshake finds the reason: expired, for
+//! another host, or self-signed.
 
 use std::error::Error;
 use std::io;
@@ -24,27 +24,28 @@ use super::report::{Report, State};
 /// How long to wait for the connection, and for each part of the handshake.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Looks at the certificate that the server of a URL shows. A server that cannot be reached is told of elsewhere.
+/// Verifies the certificate that the server of a URL presents. The check of the public URL reports a server that cannot
+/// be reached.
 pub(super) fn look(public_url: &str, report: &mut Report) {
     const NAME: &str = "certificate";
     let Some((host, port)) = https_place(public_url) else {
         return report.add(NAME, State::Skipped, "the public URL is not https");
     };
     match handshake(&host, port) {
-        Ok(()) => report.add(NAME, State::Ok, format!("{host} shows one that this system trusts")),
+        Ok(()) => report.add(NAME, State::Ok, format!("{host} presents one that this system trusts")),
         Err(Untrusted::Unreachable) => report.add(NAME, State::Skipped, format!("{host} cannot be reached")),
         Err(Untrusted::Because(reason)) => report.add(NAME, State::Failed, format!("{host} {reason}")),
     }
 }
 
-/// Returns host and port of a URL, if it is https.
+/// Returns host and port of an https URL.
 fn https_place(public_url: &str) -> Option<(String, u16)> {
     let url = Url::parse(public_url).ok().filter(|url| url.scheme() == "https")?;
     let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
     Some((host, url.port_or_known_default()?))
 }
 
-/// Why there is no trusted connection.
+/// Why there is no trusted connection to the server.
 enum Untrusted {
     Unreachable,
     Because(String),
@@ -59,7 +60,7 @@ impl<E: Error> From<E> for Untrusted {
 fn handshake(host: &str, port: u16) -> Result<(), Untrusted> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let system = Verifier::new(Arc::clone(&provider))
-        .map_err(|_none| Untrusted::Because("cannot be judged: this system trusts no authority".to_owned()))?;
+        .map_err(|_none| Untrusted::Because("cannot be verified: this system trusts no authority".to_owned()))?;
     let verifier = Arc::new(Observer {
         system,
         is_self_signed: AtomicBool::new(false),
@@ -89,45 +90,46 @@ fn connect(host: &str, port: u16) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// Says what is wrong, and what to do about it.
+/// Describes the fault, and what to do about it.
 fn reason(error: &io::Error, is_self_signed: bool) -> String {
     let error = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     match error {
         Some(TlsError::InvalidCertificate(_)) if is_self_signed => {
-            "shows a self-signed certificate: install one of an authority that clients trust".to_owned()
+            "presents a self-signed certificate: install one of an authority that clients trust".to_owned()
         }
         Some(TlsError::InvalidCertificate(error)) => invalid(error),
         Some(TlsError::InvalidMessage(InvalidMessage::InvalidContentType)) => {
-            "does not speak TLS on this port: put what ends TLS there, or correct VESTIBULE_PUBLIC_URL".to_owned()
+            "does not speak TLS on this port: put the proxy that terminates TLS there, or correct VESTIBULE_PUBLIC_URL"
+                .to_owned()
         }
-        _ => "ends the TLS handshake: look into the log of what ends TLS there".to_owned(),
+        _ => "ends the TLS handshake: see the log of the proxy that terminates TLS there".to_owned(),
     }
 }
 
 fn invalid(error: &CertificateError) -> String {
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "shows an expired certificate: renew it, and have the server read it again".to_owned()
+            "presents an expired certificate: renew it, and reload the server that presents it".to_owned()
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "shows a certificate that is not valid yet: correct this machine's clock, or the certificate".to_owned()
+            "presents a certificate that is not valid yet: correct this machine's clock, or the certificate".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "shows a certificate of another host: install one that names this host, or correct VESTIBULE_PUBLIC_URL"
+            "presents a certificate of another host: install one that names this host, or correct VESTIBULE_PUBLIC_URL"
                 .to_owned()
         }
         CertificateError::UnknownIssuer => {
-            "shows a certificate of an authority that this system does not trust: have the server send the \
+            "presents a certificate of an authority that this system does not trust: let the server send the \
              intermediate certificates, or add the authority to the system's"
                 .to_owned()
         }
-        CertificateError::Revoked => "shows a revoked certificate: install another one".to_owned(),
-        other => format!("shows a certificate that cannot be used ({other}): install another one"),
+        CertificateError::Revoked => "presents a revoked certificate: install another one".to_owned(),
+        other => format!("presents a certificate that cannot be used ({other}): install another one"),
     }
 }
 
-/// Judges as the system does, and remembers whether the certificate was signed with its own key: the system says of
-/// such a certificate only that its issuer is unknown, or that it is one of an authority.
+/// Verifies as the system does, and records whether the certificate is self-signed. The system reports of a self-signed
+/// certificate only that its issuer is unknown, or that it belongs to an authority.
 #[derive(Debug)]
 struct Observer {
     system: Verifier,

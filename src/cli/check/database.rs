@@ -1,4 +1,4 @@
-//! The database, and the keys whose private parts are in it.
+//! Checks of the database, and of the signing keys whose private parts it stores.
 
 use std::sync::Arc;
 
@@ -14,29 +14,29 @@ use crate::flows::{Core, Fault};
 use crate::store::inspection::{self, Inspection};
 use crate::system::SystemClock;
 
-/// The oldest PostgreSQL that is tested with, as it numbers itself.
+/// The oldest supported PostgreSQL, in the format of `server_version_num`.
 const OLDEST: i32 = 140_000;
-/// Clocks that differ by more let codes and tokens count too early, too late, or at one instance and not at another.
+/// With a larger difference of clocks, codes and tokens are valid too early, too late, or at some instances only.
 const CLOCK_WARNING: TimeDelta = TimeDelta::seconds(1);
 const CLOCK_FAILURE: TimeDelta = TimeDelta::seconds(10);
 
-/// A database that can be reached.
+/// A database that was reached.
 pub(super) struct Found {
     pub(super) opened: OpenedDatabase,
-    /// Whether its schema is this program's.
+    /// Whether its schema is the one of this program.
     pub(super) usable: bool,
 }
 
-/// Tells whether the database is a private one that was never made.
+/// Returns whether the database is a private one that does not exist yet.
 pub(super) fn is_unmade(config: &Config) -> bool {
     matches!(config.database.location, DatabaseLocation::Embedded) && !cluster(config).exists()
 }
 
-/// Connects and looks around. A private database that was never made stays unmade.
+/// Connects to the database and inspects it. A private database that does not exist yet is not created.
 pub(super) fn reach(config: &Config, stage: Stage, report: &mut Report) -> Option<Found> {
     const NAME: &str = "database";
     if is_unmade(config) {
-        report.add(NAME, State::Skipped, "private; the first start makes it");
+        report.add(NAME, State::Skipped, "private; the first start creates it");
         return None;
     }
     let opened = match app::reach_database(config) {
@@ -72,7 +72,7 @@ fn server(config: &Config, found: &Inspection, report: &mut Report) {
     } else if found.conditions.read_only {
         (
             State::Failed,
-            "takes no changes, for it is a standby or set to read only: have DATABASE_URL lead to the primary, or set \
+            "takes no changes, because it is a standby or set to read only: point DATABASE_URL to the primary, or set \
              default_transaction_read_only to off"
                 .to_owned(),
         )
@@ -81,7 +81,7 @@ fn server(config: &Config, found: &Inspection, report: &mut Report) {
         (
             State::Warning,
             format!(
-                "takes {most} connections, and VESTIBULE_DB_POOL_SIZE alone is {pool}: lower it, or raise max_connections"
+                "accepts {most} connections, and VESTIBULE_DB_POOL_SIZE is {pool}: lower it, or raise max_connections"
             ),
         )
     } else {
@@ -98,7 +98,7 @@ fn clock(found: &Inspection, report: &mut Report) {
     let state = clock_state(ahead);
     let mut detail = format!("differs from the database's by {} ms", ahead.num_milliseconds().abs());
     if state != State::Ok {
-        detail.push_str(": have NTP set both");
+        detail.push_str(": set both by NTP");
     }
     report.add("clock", state, detail);
 }
@@ -111,14 +111,11 @@ fn clock_state(ahead: TimeDelta) -> State {
     }
 }
 
-/// Tells whether the schema is this program's.
+/// Checks the schema. Returns whether it is the one of this program.
 fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report) -> bool {
     const NAME: &str = "schema";
     if let Some(newer) = &found.newer {
-        let detail = format!(
-            "has migration {newer}, which this program does not know, for it was made by a newer vestibule: install that \
-             one"
-        );
+        let detail = format!("has migration {newer}, which was made by a newer vestibule: install that version");
         report.add(NAME, State::Failed, detail);
         return false;
     }
@@ -129,36 +126,37 @@ fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report
     }
     if !found.missing_tables.is_empty() {
         let tables = found.missing_tables.join(", ");
-        let detail = format!("lacks {tables}, which its migrations made: restore the database from its backup");
+        let detail = format!("lacks {tables}, which its migrations created: restore the database from its backup");
         report.add(NAME, State::Failed, detail);
         return false;
     }
     if !found.missing_grants.is_empty() {
         let grants = found.missing_grants.join("; ");
-        let detail = format!("this role lacks rights that the service needs: have the owner run {grants}");
+        let detail = format!("this role lacks rights that the service needs; run this as the owner: {grants}");
         report.add(NAME, State::Failed, detail);
         return false;
     }
     if found.conditions.may_create {
-        report.add(NAME, State::Ok, "is this program's");
+        report.add(NAME, State::Ok, "matches this program");
     } else {
         report.add(
             NAME,
             State::Warning,
-            "is this program's, but this role may not make tables: the next release needs another",
+            "matches this program, but this role may not create tables: the next migrations need another role",
         );
     }
     true
 }
 
-/// Judges migrations that are to be applied: who does it, and whether that is still to come.
+/// Classifies pending migrations by what would apply them: the next start, or `vestibule migrate` with another role or
+/// without the pooler.
 fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String) {
     let waiting = match found.pending.len() {
         1 => "1 migration is".to_owned(),
         waiting => format!("{waiting} migrations are"),
     };
     if found.conditions.read_only {
-        // No advice: what keeps changes out is told already, and has to go first.
+        // No advice: the check of the server reports why changes are refused, and that has to be solved first.
         let detail = format!("{waiting} to be applied, once the database takes changes");
         return (State::Skipped, detail);
     }
@@ -168,7 +166,7 @@ fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String)
     }
     if !found.conditions.may_create {
         let detail = format!(
-            "{waiting} to be applied, and this role may not make tables: run `vestibule migrate` as the \
+            "{waiting} to be applied, and this role may not create tables: run `vestibule migrate` as the \
              owner"
         );
         return (State::Failed, detail);
@@ -177,11 +175,14 @@ fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String)
         _ if config.database.pooled => (
             State::Failed,
             format!(
-                "{waiting} to be applied, which a pooler is in the way of: run `vestibule migrate` \
+                "{waiting} to be applied, which is not possible through a pooler: run `vestibule migrate` \
                  without it"
             ),
         ),
-        Stage::BeforeStart => (State::Ok, format!("{waiting} to be applied; the next start does it")),
+        Stage::BeforeStart => (
+            State::Ok,
+            format!("{waiting} to be applied; the next start applies them"),
+        ),
         Stage::Running => (
             State::Failed,
             format!("{waiting} to be applied: run `vestibule migrate`, or start the service"),
@@ -189,13 +190,13 @@ fn pending(config: &Config, stage: Stage, found: &Inspection) -> (State, String)
     }
 }
 
-/// The check of the keys in the database.
+/// The name of the check of the keys in the database.
 pub(super) const KEYS: &str = "signing keys";
 
-/// Says why the keys in the database cannot be opened, if they cannot.
+/// Returns why the keys in the database cannot be checked, if they cannot.
 pub(super) fn why_not_opened(config: &Config, key_is_there: bool, found: Option<&Found>) -> Option<&'static str> {
     match found {
-        None if is_unmade(config) => Some("the first start makes them, with the database"),
+        None if is_unmade(config) => Some("the first start creates them, with the database"),
         None => Some("the database cannot be reached"),
         Some(Found { usable: false, .. }) => Some("the database cannot be used as it is"),
         Some(_) if !key_is_there => Some("there is no master key to open them with"),
@@ -203,23 +204,31 @@ pub(super) fn why_not_opened(config: &Config, key_is_there: bool, found: Option<
     }
 }
 
-/// Opens what the database holds.
+/// Opens sealed values of the database, and checks the state of the signing keys.
 pub(super) async fn keys(core: &Arc<Core>, report: &mut Report) {
     const NAME: &str = KEYS;
     let age = |since: DateTime<Utc>| days((core.clock.now() - since).num_days());
     match check::open_what_is_sealed(core).await {
-        Ok(KeysFound::None) => report.add(NAME, State::Skipped, "the first start makes them"),
+        Ok(KeysFound::None) => report.add(NAME, State::Skipped, "the first start creates them"),
         Ok(KeysFound::Good { since }) => {
-            report.add(NAME, State::Ok, format!("open; one has signed for {}", age(since)));
+            report.add(
+                NAME,
+                State::Ok,
+                format!("can be opened; the current key has signed for {}", age(since)),
+            );
         }
         Ok(KeysFound::Overdue { since }) => {
-            let detail = format!("one has signed for {}: no instance has replaced it in time", age(since));
+            let detail = format!(
+                "the current key has signed for {}: no instance has replaced it in time",
+                age(since)
+            );
             report.add(NAME, State::Failed, detail);
         }
-        Ok(KeysFound::Incomplete) => report.add(NAME, State::Failed, "none signs, or none is there to follow"),
+        Ok(KeysFound::Incomplete) => report.add(NAME, State::Failed, "there is no current key, or no next key"),
         Err(fault @ (Fault::Seal(_) | Fault::UnknownKey(_))) => {
             let detail = format!(
-                "the master key is not the one that they were sealed with ({fault}): put the right one into VESTIBULE_MASTER_KEY"
+                "the master key is not the one that they were sealed with ({fault}): set VESTIBULE_MASTER_KEY to \
+                 that key"
             );
             report.add(NAME, State::Failed, detail);
         }
@@ -232,7 +241,7 @@ fn days(number: i64) -> String {
     format!("{number} {noun}")
 }
 
-/// libpq says some things in several lines.
+/// Joins the lines of an error: some errors of libpq have several.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,5 @@
-//! What is on this machine: the master key's file, the data directory, and who may speak for others.
+//! Checks of this machine and of the network: the master key's file, files of secrets, the data directory, trusted
+//! proxies and the listener for metrics.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -12,11 +13,11 @@ use crate::app::MASTER_KEY_FILE;
 use crate::cli::operate::public_url;
 use crate::config::{Config, DatabaseLocation, Listen, MasterKeySource, MetricsListen, SecretFile};
 
-/// Less free space than this stops a database soon, or is too little to begin with.
+/// Below the first, the database will soon stop: a failure. Below the second, a warning.
 const LEAST_FREE_MIB: u64 = 100;
 const LITTLE_FREE_MIB: u64 = 1024;
 
-/// Looks for the master key. Returns whether there is one to work with.
+/// Checks the master key. Returns whether there is one.
 pub(super) fn master_key(config: &Config, report: &mut Report) -> bool {
     const NAME: &str = "master key";
     if let MasterKeySource::Given(_) = config.master_key {
@@ -30,14 +31,14 @@ pub(super) fn master_key(config: &Config, report: &mut Report) -> bool {
             let (state, detail) = exposure(&path, &metadata).unwrap_or_else(|| {
                 (
                     State::Ok,
-                    format!("in {shown}; keep a copy apart from the database's backups"),
+                    format!("in {shown}; keep a copy separate from the database's backups"),
                 )
             });
             report.add(NAME, state, detail);
             true
         }
         Err(_) if !cluster(config).exists() => {
-            report.add(NAME, State::Skipped, "the first start makes it");
+            report.add(NAME, State::Skipped, "the first start creates it");
             false
         }
         Err(error) => {
@@ -48,7 +49,7 @@ pub(super) fn master_key(config: &Config, report: &mut Report) -> bool {
     }
 }
 
-/// Looks at who else may read the files that secrets were read from.
+/// Checks which other accounts can read the files that secrets were read from.
 pub(super) fn secret_files(config: &Config, report: &mut Report) {
     const NAME: &str = "secret files";
     if config.secret_files.is_empty() {
@@ -59,7 +60,7 @@ pub(super) fn secret_files(config: &Config, report: &mut Report) {
         Some((state, format!("{}: {detail}", file.variable)))
     };
     let mut found: Vec<(State, String)> = config.secret_files.iter().filter_map(exposed).collect();
-    // A file that holds several secrets is told of once.
+    // A file that contains several secrets is reported once.
     found.dedup_by(|later, earlier| {
         later.1.split_once(": ").map(|it| it.1) == earlier.1.split_once(": ").map(|it| it.1)
     });
@@ -71,8 +72,8 @@ pub(super) fn secret_files(config: &Config, report: &mut Report) {
     }
 }
 
-/// Says who but its owner can read or write a file that holds a secret. systemd gives credentials to the service's account by an
-/// ACL, which shows as a right of the group, so that right alone is no fault.
+/// Returns who besides its owner can read or write a file of secrets. systemd gives credentials to the service's
+/// account by an ACL, which appears as a right of the group, so a right of the group is only a warning.
 fn exposure(path: &Path, metadata: &fs::Metadata) -> Option<(State, String)> {
     const ANYTHING_BY_ALL: u32 = 0o006;
     const ANYTHING_BY_OTHERS: u32 = 0o077;
@@ -90,12 +91,12 @@ fn exposure(path: &Path, metadata: &fs::Metadata) -> Option<(State, String)> {
     }
 }
 
-/// Returns where the private database's files are.
+/// Returns the directory of the private database's files.
 pub(super) fn cluster(config: &Config) -> std::path::PathBuf {
     config.database.data_dir.join("postgres")
 }
 
-/// Looks at the place where a private database is kept.
+/// Checks the directory of a private database: that it can be created or written to, and its free space.
 pub(super) fn data_directory(config: &Config, report: &mut Report) {
     const NAME: &str = "data directory";
     let path = &config.database.data_dir;
@@ -105,8 +106,7 @@ pub(super) fn data_directory(config: &Config, report: &mut Report) {
     match nearest(path) {
         Some(found) if !found.is_dir() => {
             let found = found.display();
-            let detail =
-                format!("{found} is a file: set VESTIBULE_DATA_DIR to a directory, which may be one to be made");
+            let detail = format!("{found} is a file: set VESTIBULE_DATA_DIR to a directory, which need not exist yet");
             return report.add(NAME, State::Failed, detail);
         }
         Some(found) if !is_writable(found) => {
@@ -116,7 +116,7 @@ pub(super) fn data_directory(config: &Config, report: &mut Report) {
             );
             return report.add(NAME, State::Failed, detail);
         }
-        Some(found) if found != path => return report.add(NAME, State::Skipped, "the first start makes it"),
+        Some(found) if found != path => return report.add(NAME, State::Skipped, "the first start creates it"),
         _ => {}
     }
     match free_mib(path) {
@@ -127,7 +127,7 @@ pub(super) fn data_directory(config: &Config, report: &mut Report) {
     }
 }
 
-/// Returns the path, or else the nearest above it that is there: the directory that the first start makes others in.
+/// Returns the path, or else its nearest ancestor that exists: the first start creates the others in it.
 fn nearest(path: &Path) -> Option<&Path> {
     let above = path.ancestors().map(|above| {
         if above.as_os_str().is_empty() {
@@ -136,7 +136,7 @@ fn nearest(path: &Path) -> Option<&Path> {
             above
         }
     });
-    // A link that leads nowhere is there, too: no directory can be made in its place.
+    // A dangling symbolic link also counts as existing: no directory can be created in its place.
     above.into_iter().find(|above| fs::symlink_metadata(above).is_ok())
 }
 
@@ -150,7 +150,7 @@ fn free_mib(path: &Path) -> Option<u64> {
     Some(found.f_bavail.saturating_mul(found.f_frsize) / (1024 * 1024))
 }
 
-/// Looks where measures are served, and who may reach them.
+/// Checks where metrics are served, and from where they can be reached.
 pub(super) fn metrics(config: &Config, report: &mut Report) {
     let proxy_is_here = config
         .server
@@ -160,7 +160,7 @@ pub(super) fn metrics(config: &Config, report: &mut Report) {
     let (state, detail) = match &config.server.metrics_listen {
         MetricsListen::Off if proxy_is_here => (
             State::Warning,
-            "off: with a proxy on this machine in front, nothing shows how the service itself does; \
+            "off: behind a proxy on this machine, nothing shows the state of the service itself; \
              set VESTIBULE_METRICS_LISTEN to 127.0.0.1:8960"
                 .to_owned(),
         ),
@@ -171,7 +171,7 @@ pub(super) fn metrics(config: &Config, report: &mut Report) {
         ),
         MetricsListen::Named(listen) if reaches(listen, is_public) => (
             State::Warning,
-            format!("on {listen}: everyone who reaches it sees how much goes on; name a private address"),
+            format!("on {listen}: every client that can connect sees the metrics; set a private address"),
         ),
         MetricsListen::Named(listen) => (State::Ok, format!("on {listen}")),
         MetricsListen::Default(address) => (State::Ok, format!("on {address}")),
@@ -187,26 +187,26 @@ fn reaches(listen: &Listen, concerns: impl Fn(IpAddr) -> bool) -> bool {
     }
 }
 
-/// Whether an address leads to this machine from everywhere: a public one, or every address of a machine that has a
-/// public one. In a container that has a private network only, listening on every address is usual.
+/// Returns whether an address can be reached from the internet: a public address, or the unspecified address on a
+/// machine that has a public one. A container with only a private network usually listens on every address.
 fn is_open_to_the_internet(address: IpAddr) -> bool {
     if !address.is_unspecified() {
         return is_public(address);
     }
-    // Connecting a UDP socket sends nothing. It makes the system choose the address that it would send from.
+    // Connecting a UDP socket sends nothing, but the system chooses the source address that it would use.
     let own = |bind: &str, toward: &str| {
         let socket = UdpSocket::bind(bind).ok()?;
         socket.connect(toward).ok()?;
         Some(socket.local_addr().ok()?.ip())
     };
-    // Addresses for documentation (RFC 5737 §3, RFC 3849): they are routed as every other one is.
+    // Addresses for documentation (RFC 5737 §3, RFC 3849), which are routed like any other address.
     [own("0.0.0.0:0", "192.0.2.1:9"), own("[::]:0", "[2001:db8::1]:9")]
         .into_iter()
         .flatten()
         .any(is_public)
 }
 
-/// Addresses that lead to the machine from elsewhere than from private networks.
+/// Returns whether an address can be reached from outside private networks.
 const fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local()),
@@ -214,35 +214,35 @@ const fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Looks whether who may say where requests come from can be right.
+/// Checks the networks whose forwarding headers are trusted.
 pub(super) fn proxies(config: &Config, report: &mut Report) {
     const NAME: &str = "trusted proxies";
     let trusted = &config.server.trusted_proxies;
     if let Some(everybody) = covers_a_family(trusted) {
         let fault = format!(
-            "{everybody} lets every client say where it comes from, so that limits and the audit trail are worth nothing: set \
-             VESTIBULE_TRUSTED_PROXIES to the networks of your proxies only"
+            "{everybody} lets every client choose its own address, so rate limits and the audit trail are worthless: \
+             set VESTIBULE_TRUSTED_PROXIES to the networks of your proxies only"
         );
         report.add(NAME, State::Failed, fault);
     } else if let Some(wide) = trusted.iter().find(|network| is_wide_and_public(network)) {
         report.add(
             NAME,
             State::Warning,
-            format!("{wide} are public addresses of many others"),
+            format!("{wide} contains many public addresses of others"),
         );
     } else if matches!(config.server.listen, Listen::Unix(_)) {
         report.add(
             NAME,
             State::Ok,
-            "whatever reaches the socket is believed: its file's mode is the bound",
+            "every client of the Unix socket is trusted: the mode of its file limits access",
         );
     } else if trusted.is_empty() && public_url(config).starts_with("https:") {
-        let missing = "none, though something ends TLS in front: all clients share its address, and with it one limit; \
+        let missing = "none, although a proxy terminates TLS: all clients share its address, and so one rate limit; \
                        set VESTIBULE_TRUSTED_PROXIES to its network";
         report.add(NAME, State::Failed, missing);
     } else if let Some(loopback) = untrusted_loopback(config) {
         let missing = format!(
-            "only this machine reaches {loopback}, so what is in front comes from there, and is not among them: \
+            "only this machine can connect to {loopback}, so a proxy connects from there, and is not trusted: \
              all clients share its address; add {loopback} to VESTIBULE_TRUSTED_PROXIES"
         );
         report.add(NAME, State::Failed, missing);
@@ -257,8 +257,8 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
     }
 }
 
-/// Returns the loopback address that the service listens on, if what stands in front of it is there too and not
-/// trusted.
+/// Returns the loopback address that the service listens on, if there are trusted proxies and it is not among them. A
+/// proxy in front of it connects from that address.
 fn untrusted_loopback(config: &Config) -> Option<IpAddr> {
     let trusted = &config.server.trusted_proxies;
     let Listen::At(addresses) = &config.server.listen else {
@@ -269,8 +269,8 @@ fn untrusted_loopback(config: &Config) -> Option<IpAddr> {
     listened.find(is_missing).filter(|_| !trusted.is_empty())
 }
 
-/// Returns the networks that together hold every address of IPv4 or of IPv6, if they do. Split into halves, everything
-/// is still everything.
+/// Returns the networks that together contain every address of IPv4 or of IPv6, if they do. Two halves, such as
+/// 0.0.0.0/1 and 128.0.0.0/1, count as well.
 fn covers_a_family(networks: &[IpNetwork]) -> Option<String> {
     [true, false].into_iter().find_map(|v4| {
         let mut family: Vec<&IpNetwork> = networks.iter().filter(|network| network.is_ipv4() == v4).collect();

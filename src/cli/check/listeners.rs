@@ -1,4 +1,4 @@
-//! The addresses that the next start is to listen on, tried before it does.
+//! Checks that the next start can listen on its addresses.
 
 use std::io::{self, ErrorKind};
 
@@ -8,10 +8,11 @@ use crate::cli::operate::public_url;
 use crate::config::{Config, Listen, MetricsListen};
 use crate::server;
 
-/// Tries the listeners. Only before a start: beside a running service, its own addresses are taken by itself.
+/// Tries to listen on each address. This is done before a start only, because a running service uses its addresses
+/// itself.
 ///
-/// An upgrade is checked beside the version that runs. What listens is then this service, which its issuer shows, or
-/// its keys where the upgrade comes with another issuer.
+/// An upgrade is checked while the older version runs. The running service is recognised by its issuer, or by its keys
+/// if the upgrade changes the issuer.
 pub(super) fn try_all(config: &Config, here: Here<'_>, report: &mut Report) {
     let listen = &config.server.listen;
     let taken = server::try_to_listen(listen).err();
@@ -22,7 +23,7 @@ pub(super) fn try_all(config: &Config, here: Here<'_>, report: &mut Report) {
         None => (State::Ok, format!("{listen} is free")),
         Some(_) if runs => (
             State::Ok,
-            format!("{listen} is taken by this service, which runs already"),
+            format!("{listen} is in use by this service, which already runs"),
         ),
         Some(error) => (State::Failed, refusal("VESTIBULE_LISTEN", listen, &error)),
     };
@@ -34,7 +35,7 @@ pub(super) fn try_all(config: &Config, here: Here<'_>, report: &mut Report) {
     let (listen, state) = match &config.server.metrics_listen {
         MetricsListen::Off => return,
         MetricsListen::Named(listen) => (listen, State::Failed),
-        // The service starts without the default one.
+        // The service also starts without the default listener.
         MetricsListen::Default(address) => {
             named = Listen::At(vec![*address]);
             (&named, State::Warning)
@@ -58,25 +59,27 @@ fn is_this_service(config: &Config, here: Here<'_>) -> bool {
     address.is_some_and(|address| is_served_at(&format!("http://{address}"), &public_url(config), here))
 }
 
-/// Says what is wrong with an address, and what to do about it.
+/// Describes what is wrong with an address, and what to do about it.
 fn refusal(variable: &str, listen: &Listen, error: &io::Error) -> String {
     let is_file = matches!(listen, Listen::Unix(_));
     match error.kind() {
         ErrorKind::AddrInUse if is_file => {
-            format!("{listen} is taken: stop the program that listens there, or set {variable} to another file")
+            format!("{listen} is in use: stop the program that listens there, or set {variable} to another file")
         }
         ErrorKind::AddrInUse => {
-            format!("{listen} is taken by another program: stop that one, or set {variable} to another port")
+            format!("{listen} is in use by another program: stop that program, or set {variable} to another port")
         }
         ErrorKind::AddrNotAvailable => {
-            format!("{listen} is not an address of this machine: set {variable} to one that it has, or to a port alone")
+            format!(
+                "{listen} is not an address of this machine: set {variable} to one of its addresses, or to a port alone"
+            )
         }
         ErrorKind::PermissionDenied if is_file => {
-            format!("{listen} cannot be made: this account may not write to its directory")
+            format!("{listen} cannot be created: this account may not write to its directory")
         }
         ErrorKind::PermissionDenied => format!(
-            "this account may not listen on {listen}: set {variable} to a port from 1024 on, or give the program the \
-             capability CAP_NET_BIND_SERVICE"
+            "this account may not listen on {listen}: set {variable} to a port of 1024 or above, or give the program \
+             the capability CAP_NET_BIND_SERVICE"
         ),
         _ => format!("{listen} cannot be listened on ({error}): correct {variable}"),
     }

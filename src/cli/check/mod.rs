@@ -1,6 +1,7 @@
-//! `vestibule check`: tries everything that the settings name, before people do.
+//! `vestibule check`: tries everything that the settings name, before users depend on it.
 //!
-//! Changes nothing, makes nothing and sends nothing: a private database or a master key that are not there yet stay so.
+//! It changes nothing, creates nothing and sends nothing: a private database or a master key that does not exist yet is
+//! not created.
 
 mod certificate;
 mod database;
@@ -23,22 +24,22 @@ use crate::flows::Core;
 use crate::flows::maintenance::check;
 use crate::telemetry;
 
-/// What stands in the place of a master key that the first start is to make; nothing is made with it.
+/// A placeholder for the master key before the first start creates one. Nothing is sealed with it.
 const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-/// A password hash that takes longer keeps people waiting, and one that is shorter keeps guessers from waiting.
+/// Above the first, users wait for logins. Below the second, guessing passwords from stolen hashes is too fast.
 const SLOWEST_HASH_MS: i64 = 1000;
 const QUICKEST_HASH_MS: i64 = 50;
 
 /// Whether the service is expected to run already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// It is not: what only a start brings about is not missing yet.
+    /// It is not: what only a start creates may be missing.
     BeforeStart,
-    /// It is, and everything has to be there.
+    /// It is, so nothing may be missing.
     Running,
 }
 
-/// Checks, prints, and fails if anything has failed.
+/// Runs the checks, prints the report, and returns a failure if a check has failed.
 pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(), Failure> {
     telemetry::init(config.server.log_format, &quieter(log_filter()));
     let mut report = Report::default();
@@ -50,7 +51,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     environment_checks::metrics(&config, &mut report);
     let found = database::reach(&config, stage, &mut report);
     if !key_is_there {
-        // Making one is the start's to do.
+        // Only a start creates the key.
         config.master_key = MasterKeySource::Given(Box::new(config::parse_keyring(NO_KEY).map_err(Failure::of)?));
     }
     let url = found.as_ref().map_or_else(
@@ -97,26 +98,26 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     }
 }
 
-/// Says what cannot work without mail, if something of this deployment cannot. Private registration without mail is no
-/// setting that can be used, so it does not come as far as here.
+/// Returns what requires mail in this deployment, if anything does. Private registration without mail is refused when
+/// the settings are read, so it is not checked here.
 fn needs_mail(config: &Config) -> Option<&'static str> {
     config.email_verification_required.then_some(
-        "VESTIBULE_EMAIL_VERIFICATION=required needs links mailed, so no account can be used: set VESTIBULE_SMTP_URL and \
+        "no account can be used, because VESTIBULE_EMAIL_VERIFICATION=required needs mail: set VESTIBULE_SMTP_URL and \
          VESTIBULE_MAIL_FROM",
     )
 }
 
-/// Tries what other people's servers have to answer, and the work that is done here.
+/// Tries the servers that others operate, and measures a password hash.
 async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
     for (channel, name) in [(Channel::Email, "mail server"), (Channel::Sms, "sms webhook")] {
         let lacking = config.delivery.lacking().find(|(lacking, _)| *lacking == channel);
         match (check::try_sender(core, channel).await, lacking) {
-            (Some(Ok(())), _) => report.add(name, State::Ok, "answers, and lets us in"),
+            (Some(Ok(())), _) => report.add(name, State::Ok, "answers as expected"),
             (Some(Err(why)), _) => report.add(name, State::Failed, why),
             (None, Some((_, settings))) => report.add(
                 name,
                 State::Failed,
-                format!("VESTIBULE_SECOND_FACTORS wants codes sent, and {settings} are not set"),
+                format!("VESTIBULE_SECOND_FACTORS requires sent codes, and {settings} are not set"),
             ),
             (None, None) => match needs_mail(config).filter(|_| channel == Channel::Email) {
                 Some(needed) => report.add(name, State::Failed, needed),
@@ -129,7 +130,7 @@ async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
         Some(Err(why)) => report.add(
             "breach list",
             State::Warning,
-            format!("cannot be asked, for {why}; new passwords are taken without it"),
+            format!("cannot be queried, because {why}; new passwords are accepted without it"),
         ),
         None => report.add("breach list", State::Skipped, "not set"),
     }
@@ -137,12 +138,12 @@ async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
         Ok(millis) if millis > SLOWEST_HASH_MS => report.add(
             "password hash",
             State::Warning,
-            format!("takes {millis} ms here: logins are slow, a lower VESTIBULE_BCRYPT_COST is quicker"),
+            format!("takes {millis} ms here: logins are slow; a lower VESTIBULE_BCRYPT_COST is faster"),
         ),
         Ok(millis) if millis < QUICKEST_HASH_MS => report.add(
             "password hash",
             State::Warning,
-            format!("takes {millis} ms here: a higher VESTIBULE_BCRYPT_COST holds guessers up longer"),
+            format!("takes {millis} ms here: a higher VESTIBULE_BCRYPT_COST slows down guessing"),
         ),
         Ok(millis) => report.add("password hash", State::Ok, format!("takes {millis} ms here")),
         Err(fault) => report.add("password hash", State::Failed, fault.to_string()),

@@ -1,4 +1,4 @@
-//! Whether the public URL leads to this deployment: what clients and back ends see of it.
+//! Checks that the public URL leads to this deployment, as clients and back ends see it.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -14,28 +14,28 @@ use super::report::{Report, State};
 use crate::cli::operate::public_url;
 use crate::config::Config;
 
-/// How long to wait for the answer.
+/// How long to wait for a response.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Most bytes of it that are looked at.
+/// Maximum number of bytes read from a response.
 const MOST_BYTES: u64 = 64 * 1024;
 const METADATA: &str = "/.well-known/oauth-authorization-server";
-/// What a proxy answers when there is nobody behind it.
+/// The status codes of a proxy that cannot reach the service.
 const NO_UPSTREAM: [u16; 3] = [502, 503, 504];
 
-/// What is known of the database that is set here, to compare what answers with.
+/// What is known of the database in these settings. The service at the public URL is compared with it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Here<'a> {
     /// The ids of the signing keys in it.
     Keys(&'a [String]),
-    /// It is a private database that the first start is to make.
+    /// It is a private database that the first start creates.
     Unmade,
-    /// It could not be looked into.
+    /// It could not be read.
     Unknown,
 }
 
-/// Asks for the metadata, as every verifier does first, and for the measures, which must not be there.
+/// Requests the metadata, as every verifier does first, and the metrics, which must not be there.
 ///
-/// Metadata says who a service wants to be; the keys say which database it works with.
+/// The metadata shows the issuer that the service is configured with. Its keys show which database it uses.
 pub(super) fn ask(config: &Config, stage: Stage, here: Here<'_>, report: &mut Report) {
     let issuer = public_url(config);
     let (state, detail) = if config.server.public_url.is_none() && !has_port(config) {
@@ -47,18 +47,18 @@ pub(super) fn ask(config: &Config, stage: Stage, here: Here<'_>, report: &mut Re
         match fetch(&format!("{issuer}{METADATA}")) {
             Ok((status, _)) if stage == Stage::BeforeStart && NO_UPSTREAM.contains(&status) => (
                 State::Skipped,
-                format!("{issuer} answers {status}, as it should before the start"),
+                format!("{issuer} answers {status}, as expected before the start"),
             ),
             Ok((status, body)) => match assess(&issuer, status, &body) {
                 (State::Ok, _) => compare(&issuer, stage, here),
                 assessed => assessed,
             },
-            // Without a public URL there is nothing in front: nothing listens because nothing was started.
+            // Without a public URL there is no proxy: nothing listens because the service is not running.
             Err(Unanswered::Refused) if stage == Stage::BeforeStart || config.server.public_url.is_none() => (
                 State::Skipped,
                 format!("nothing listens at {issuer}: the service is not running"),
             ),
-            // What stands in front may be set up after the service. A certificate that is not trusted is there already.
+            // A proxy may be set up after the service. But if a certificate is not trusted, there already is a server.
             Err(unanswered) => {
                 let may_follow = stage == Stage::BeforeStart && !matches!(unanswered, Unanswered::Tls);
                 let state = if may_follow { State::Warning } else { State::Failed };
@@ -69,19 +69,18 @@ pub(super) fn ask(config: &Config, stage: Stage, here: Here<'_>, report: &mut Re
     report.add("public url", state, detail);
 }
 
-/// Compares a service that answers with the right issuer with the database that is set here.
+/// Compares a service with the right issuer with the database in these settings.
 fn compare(issuer: &str, stage: Stage, here: Here<'_>) -> (State, String) {
     if let (Stage::Running, Here::Keys(own)) = (stage, here)
         && !publishes_one_of(issuer, own)
     {
         let detail = format!(
-            "{issuer} is a service with other signing keys: correct DATABASE_URL here, or where that service runs"
+            "{issuer} is a service with other signing keys: correct DATABASE_URL here or on the machine of that service"
         );
         return (State::Failed, detail);
     }
     if shows_metrics(issuer) {
-        let detail =
-            format!("{issuer}/metrics shows everyone how much goes on: have the proxy lead to VESTIBULE_LISTEN only");
+        let detail = format!("{issuer}/metrics is public: let the proxy pass requests to VESTIBULE_LISTEN only");
         return (State::Failed, detail);
     }
     match here {
@@ -89,20 +88,20 @@ fn compare(issuer: &str, stage: Stage, here: Here<'_>) -> (State, String) {
         Here::Unmade => (
             State::Warning,
             format!(
-                "a service with this issuer answers at {issuer}, but the database here was never made: check with the \
-                 DATABASE_URL or VESTIBULE_DATA_DIR of that service"
+                "a service with this issuer answers at {issuer}, but the database here does not exist yet: check with \
+                 the DATABASE_URL or VESTIBULE_DATA_DIR of that service"
             ),
         ),
         Here::Unknown => (
             State::Warning,
             format!(
-                "a service with this issuer answers at {issuer}; whether it works with the database here cannot be told"
+                "a service with this issuer answers at {issuer}; whether it uses the database here cannot be determined"
             ),
         ),
     }
 }
 
-/// Tells whether this deployment is served at an address: under its issuer, or with its keys.
+/// Returns whether an address serves this deployment: under its issuer, or with its keys.
 pub(super) fn is_served_at(address: &str, issuer: &str, here: Here<'_>) -> bool {
     let Ok((status, body)) = fetch(&format!("{address}{METADATA}")) else {
         return false;
@@ -111,8 +110,8 @@ pub(super) fn is_served_at(address: &str, issuer: &str, here: Here<'_>) -> bool 
         || matches!(here, Here::Keys(own) if published_at(address).iter().any(|key| own.contains(key)))
 }
 
-/// Asks what links in mails lead to, unless that is the service itself. Any answer will do. A front end may be set up
-/// after the service, so there is never more than a warning.
+/// Requests the base URL of links in mails, if one is set. Any response is good. A front end may be set up after the
+/// service, so a missing response is only a warning.
 pub(super) fn ask_link_base(config: &Config, report: &mut Report) {
     const NAME: &str = "link base url";
     let Some(base) = &config.server.link_base_url else {
@@ -127,19 +126,19 @@ pub(super) fn ask_link_base(config: &Config, report: &mut Report) {
     }
 }
 
-/// Tells whether Prometheus's text comes from the public URL. The service serves it on METRICS_LISTEN only, so a proxy
-/// leads there.
+/// Returns whether the public URL serves metrics in Prometheus's text format. The service serves them on
+/// `METRICS_LISTEN` only, so then a proxy passes requests there.
 fn shows_metrics(issuer: &str) -> bool {
     fetch(&format!("{issuer}/metrics")).is_ok_and(|(status, body)| status == 200 && body.contains("# TYPE "))
 }
 
-/// Tells whether a service publishes one of these keys. One that publishes none is starting.
+/// Returns whether a service publishes one of these keys. A service that publishes none is starting.
 fn publishes_one_of(issuer: &str, own_keys: &[String]) -> bool {
     let published = published_at(issuer);
     published.is_empty() || published.iter().any(|key| own_keys.contains(key))
 }
 
-/// Returns the ids of the keys that are published at an address; none, if there is no key set.
+/// Returns the ids of the keys that an address publishes; none if there is no key set.
 fn published_at(address: &str) -> Vec<String> {
     let served = fetch(&format!("{address}/.well-known/jwks.json")).ok();
     let set = served.and_then(|(_, body)| serde_json::from_str::<Value>(&body).ok());
@@ -160,7 +159,9 @@ fn assess(issuer: &str, status: u16, body: &str) -> (State, String) {
     if NO_UPSTREAM.contains(&status) {
         return (
             State::Failed,
-            format!("{issuer} answers {status}: start the service, or correct where the proxy passes requests on to"),
+            format!(
+                "{issuer} answers {status}: start the service, or correct the address that the proxy passes requests to"
+            ),
         );
     }
     let metadata: Option<Value> = serde_json::from_str(body).ok().filter(|_| status == 200);
@@ -170,20 +171,21 @@ fn assess(issuer: &str, status: u16, body: &str) -> (State, String) {
         Some(_) => (
             State::Failed,
             format!(
-                "{issuer} leads to a service with another issuer: correct VESTIBULE_PUBLIC_URL here, or where that service runs"
+                "{issuer} leads to a service with another issuer: correct VESTIBULE_PUBLIC_URL here or on the machine \
+                 of that service"
             ),
         ),
         None => (
             State::Failed,
             format!(
-                "{issuer} leads to something else: it answers {status} without metadata of ours; correct VESTIBULE_PUBLIC_URL, \
-                 or where the proxy passes requests on to"
+                "{issuer} leads to something else: it answers {status} without the metadata of this service; correct \
+                 VESTIBULE_PUBLIC_URL, or the address that the proxy passes requests to"
             ),
         ),
     }
 }
 
-/// Why there was no answer.
+/// Why there was no response.
 enum Unanswered {
     Unknown,
     Late,
@@ -193,20 +195,20 @@ enum Unanswered {
 }
 
 impl Unanswered {
-    /// Says it of a URL, whose setting is named.
+    /// Describes it, and names the setting of the URL.
     fn as_str(&self, variable: &str) -> String {
         match self {
-            Self::Unknown => format!("has a host that is not known: make its DNS record, or correct {variable}"),
-            Self::Late => "did not answer in time: look at what is in front, and at firewalls".to_owned(),
-            Self::Tls => "cannot be asked, for its certificate is not trusted".to_owned(),
-            Self::Refused => "cannot be reached: nothing listens there; start what is in front".to_owned(),
-            Self::Other => "cannot be reached: look at what is in front, and at firewalls".to_owned(),
+            Self::Unknown => format!("has a host that is not known: create its DNS record, or correct {variable}"),
+            Self::Late => "did not answer in time: check the server or proxy there, and firewalls".to_owned(),
+            Self::Tls => "cannot be requested, because its certificate is not trusted".to_owned(),
+            Self::Refused => "cannot be reached: nothing listens there; start the server or proxy there".to_owned(),
+            Self::Other => "cannot be reached: check the server or proxy there, and firewalls".to_owned(),
         }
     }
 }
 
 fn fetch(url: &str) -> Result<(u16, String), Unanswered> {
-    // The client has several errors for a name that cannot be looked up.
+    // The client has several errors for a name that cannot be resolved, so it is resolved here first.
     let place = Url::parse(url).ok().and_then(|url| url.socket_addrs(|| None).ok());
     if place.is_none() {
         return Err(Unanswered::Unknown);
@@ -225,7 +227,7 @@ fn fetch(url: &str) -> Result<(u16, String), Unanswered> {
         .build()
         .into();
     let mut answer = agent.get(url).call().map_err(|error| unanswered(&error))?;
-    // The beginning of what is longer is enough to know it by.
+    // The beginning of a longer body is enough to recognise it.
     let mut body = Vec::new();
     let _ = answer.body_mut().as_reader().take(MOST_BYTES).read_to_end(&mut body);
     Ok((answer.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
@@ -236,7 +238,7 @@ fn unanswered(error: &ureq::Error) -> Unanswered {
         ureq::Error::Timeout(_) => Unanswered::Late,
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Unanswered::Tls,
         ureq::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused => Unanswered::Refused,
-        // The handshake's faults come wrapped, too.
+        // Faults of the handshake may also be wrapped in an I/O error.
         ureq::Error::Io(io)
             if io
                 .get_ref()

@@ -1,19 +1,19 @@
-//! What the checks found, for people and for programs.
+//! The results of the checks, as a table and as JSON.
 
 use serde_json::json;
 
 use crate::cli::operate::table;
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// As it should be.
     Ok,
-    /// It works, and somebody should look.
+    /// It works, but the operator should look at it.
     Warning,
     /// It does not work.
     Failed,
-    /// There was nothing to check, or no way to.
+    /// There was nothing to check, or it could not be checked.
     Skipped,
 }
 
@@ -28,7 +28,7 @@ impl State {
     }
 }
 
-/// The results, in the order in which they came.
+/// The results, in the order of the checks.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     lines: Vec<(&'static str, State, String)>,

@@ -1,5 +1,5 @@
-//! Deployments that are broken on purpose, one at a time: `vestibule check` finds each, says what to do, and fails.
-//! docs/OPERATING.md lists them.
+//! Deployments that are broken on purpose, each in one way: `vestibule check` finds the fault, says what to do, and
+//! fails. docs/OPERATING.md lists them.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ use crate::delivery::peer::Peer;
 
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// A deployment that works: a database with everything in it, and a service that runs at its public URL.
+/// A deployment that works: a migrated database, and a service that runs at its public URL.
 struct Deployment {
     database: Database,
     service: Program,
@@ -32,25 +32,25 @@ impl Deployment {
         deployment
     }
 
-    /// Checks it as it is.
+    /// Returns a check of this deployment.
     fn check(&self) -> Launch {
         settings(Launch::of("check"), &self.database).env("VESTIBULE_LISTEN", self.service.address())
     }
 }
 
-/// Names a database and the key for it.
+/// Sets a database and its master key.
 fn settings(launch: Launch, database: &Database) -> Launch {
     let launch = launch.env("DATABASE_URL", database.url());
     launch.env("VESTIBULE_MASTER_KEY", MASTER_KEY)
 }
 
-/// Asserts that exactly one check fails, and that it says what is wrong and what to do.
+/// Asserts that exactly one check fails, and that its detail contains what is wrong and what to do.
 #[track_caller]
 fn assert_broken(launch: Launch, name: &str, says: &[&str]) {
     assert_fails(launch, name, says, "vestibule: 1 check has failed");
 }
 
-/// Asserts that a check fails, among others that the same fault makes fail.
+/// Asserts that a check fails. The same fault may make other checks fail, too.
 #[track_caller]
 fn assert_broken_at_least(launch: Launch, name: &str, says: &[&str]) {
     assert_fails(launch, name, says, "failed");
@@ -92,7 +92,7 @@ fn a_key_file_that_every_account_may_read() {
     for mode in [0o600, 0o400, 0o440] {
         with(mode).run().expect(0);
     }
-    // A file of settings holds secrets, too, and is told of once.
+    // A file of settings contains secrets, too, and is reported once.
     let both = deployment
         .check()
         .without("VESTIBULE_MASTER_KEY")
@@ -121,7 +121,7 @@ fn a_schema_that_is_newer_or_older_than_the_program() {
     assert_broken(
         deployment.check(),
         "schema",
-        &["99999999", "newer vestibule", "install that one"],
+        &["99999999", "newer vestibule", "install that version"],
     );
     sql("DELETE FROM __diesel_schema_migrations WHERE version IN ('99999999', '0034')");
     assert_broken(deployment.check(), "schema", &["1 migration is", "vestibule migrate"]);
@@ -145,7 +145,7 @@ fn a_database_that_cannot_hold_every_name_or_takes_no_changes() {
         .database
         .sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
     assert_broken(deployment.check(), "database", &["takes no changes", "primary"]);
-    // Nothing can be migrated there, so nothing says that it should be.
+    // Migrations cannot be applied there, so the report does not advise it.
     let standby = Database::create();
     let name = standby.sql("SELECT current_database()");
     standby.sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
@@ -179,7 +179,7 @@ fn a_database_that_is_not_there_or_accepts_no_login() {
     ));
     let url = closed.url();
     let separator = if url.contains('?') { '&' } else { '?' };
-    // A role that the URL names in its own place counts as well as one that is named as a parameter.
+    // A URL with a user names the role in its place; any other URL names it as a parameter.
     let as_role = url.split_once('@').map_or_else(
         || format!("{url}{separator}user={role}"),
         |(_, place)| format!("postgres://{role}@{place}"),
@@ -187,7 +187,7 @@ fn a_database_that_is_not_there_or_accepts_no_login() {
     let check = || deployment.check().env("DATABASE_URL", &as_role);
     let grant = format!("GRANT CONNECT ON DATABASE {name} TO {role}");
     assert_broken(check(), "database", &["permission denied", &grant]);
-    // What it says to run is what is missing.
+    // The statement that it names is the one that is missing.
     closed.sql(&grant);
     let ended = check().run();
     assert!(
@@ -220,7 +220,7 @@ fn an_address_that_cannot_be_listened_on() {
     assert_broken(
         listen(&taken),
         "listener",
-        &[&taken, "taken by another program", "VESTIBULE_LISTEN"],
+        &[&taken, "in use by another program", "VESTIBULE_LISTEN"],
     );
     // An address for documentation (RFC 5737 §3).
     let elsewhere = || listen("192.0.2.7:8080").env("VESTIBULE_PUBLIC_URL", url);
@@ -230,7 +230,7 @@ fn an_address_that_cannot_be_listened_on() {
         &["not an address of this machine", "VESTIBULE_LISTEN"],
     );
     let unix = |path: &Path| listen(&format!("unix:{}", path.display())).env("VESTIBULE_PUBLIC_URL", url);
-    assert_broken(unix(&file), "listener", &["http.sock is taken", "another file"]);
+    assert_broken(unix(&file), "listener", &["http.sock is in use", "another file"]);
     assert_broken(
         unix(&file.join("below")),
         "listener",
@@ -241,21 +241,21 @@ fn an_address_that_cannot_be_listened_on() {
         "listener",
         &["cannot be listened on"],
     );
-    // What a crash left is replaced.
+    // The file that a crash left is replaced.
     drop(listening);
     unix(&file).run().expect(0);
     unix(&socket.path().join("other.sock")).run().expect(0);
     assert_eq!(
         fs::read_dir(socket.path()).unwrap().count(),
         1,
-        "a check makes no socket"
+        "a check creates no socket"
     );
 
     let metrics = first(&place).env("VESTIBULE_METRICS_LISTEN", &taken);
     assert_broken(
         metrics,
         "metrics listener",
-        &["taken by another program", "VESTIBULE_METRICS_LISTEN"],
+        &["in use by another program", "VESTIBULE_METRICS_LISTEN"],
     );
     drop(other);
     first(&place).env("VESTIBULE_METRICS_LISTEN", &taken).run().expect(0);
@@ -271,7 +271,7 @@ fn a_service_that_runs_does_not_take_its_own_addresses_away() {
     // Before an upgrade.
     let ended = check().args(["--before-start"]).run().expect(0);
     assert!(
-        ended.stdout.contains("taken by this service, which runs already"),
+        ended.stdout.contains("in use by this service, which already runs"),
         "{}",
         ended.stdout
     );
@@ -304,7 +304,7 @@ fn a_data_directory_that_is_none() {
     assert_eq!(
         fs::read_dir(place.path()).unwrap().count(),
         2,
-        "a check makes no directory"
+        "a check creates no directory"
     );
 }
 
@@ -346,14 +346,14 @@ fn a_public_url_is_not_praised_where_there_is_no_database_to_compare_with() {
             .lines()
             .find(|line| line.starts_with("public url"))
             .unwrap();
-        assert!(line.contains("warning") && line.contains("was never made"), "{line}");
+        assert!(line.contains("warning") && line.contains("not exist yet"), "{line}");
         let keys = ended
             .stdout
             .lines()
             .find(|line| line.starts_with("signing keys"))
             .unwrap();
         assert!(
-            keys.contains("skipped") && keys.contains("the first start makes them"),
+            keys.contains("skipped") && keys.contains("the first start creates them"),
             "{keys}"
         );
     }
@@ -367,7 +367,7 @@ fn nothing_is_logged_beside_the_report() {
         .env("VESTIBULE_BREACH_CHECK_URL", "http://127.0.0.1:1");
     let ended = check.run().expect(0);
     assert!(
-        ended.stdout.contains("cannot be asked, for it cannot be reached"),
+        ended.stdout.contains("cannot be queried, because it cannot be reached"),
         "{}",
         ended.stdout
     );
@@ -443,7 +443,7 @@ fn a_mail_server_that_does_not_take_our_mail() {
         assert_broken(launch, "mail server", &[refusal[1], "VESTIBULE_MAIL_FROM", sender]);
         peer.assert_nothing_received();
     }
-    // The sender's address need not have a mailbox, and may be put off for the moment.
+    // The sender's address need not have a mailbox, and may be refused temporarily.
     for fine in [
         &["--answer", "550", "5.1.1 no such user"][..],
         &["--answer", "450", "4.2.0 greylisted"],
@@ -464,7 +464,7 @@ fn a_mail_server_that_does_not_take_our_mail() {
         ("smtps://mail.invalid".to_owned(), "name is not known"),
         (
             format!("smtps://localhost:{}", shows_itself.port),
-            "no TLS with the mail server",
+            "TLS with the mail server failed",
         ),
         (format!("smtp://127.0.0.1:{}", peer.port), "lacks STARTTLS"),
     ] {
@@ -519,8 +519,8 @@ fn a_certificate_that_browsers_refuse() {
             .env("VESTIBULE_TRUSTED_PROXIES", "127.0.0.0/8")
             .env("SSL_CERT_FILE", place.path().join("authority.pem"));
         match says {
-            Some(says) => assert_broken_at_least(check, "certificate", &["localhost shows a", says, ": "]),
-            // What answers is not ours, which is told of, but not of the certificate.
+            Some(says) => assert_broken_at_least(check, "certificate", &["localhost presents a", says, ": "]),
+            // The certificate is good. The server that presents it is not this service, which is reported.
             None => assert_broken(check, "public url", &["leads to something else"]),
         }
     }
@@ -550,7 +550,7 @@ fn a_proxy_that_is_not_trusted() {
         assert_broken(
             everyone,
             "trusted proxies",
-            &["lets every client say", "VESTIBULE_TRUSTED_PROXIES"],
+            &["lets every client choose", "VESTIBULE_TRUSTED_PROXIES"],
         );
     }
 }
@@ -564,23 +564,19 @@ fn metrics_that_can_be_reached_from_outside() {
         "metrics",
         &["which the internet reaches", "VESTIBULE_METRICS_LISTEN"],
     );
-    // Through the public URL: here the one of development, which has one listener for everything.
+    // Through the public URL: in development one listener serves everything.
     let database = Database::create();
     let open = settings(Launch::dev(), &database).start();
     open.ready();
     let check = settings(Launch::of("check"), &database).env("VESTIBULE_LISTEN", open.address());
-    assert_broken(
-        check,
-        "public url",
-        &["/metrics shows everyone", "VESTIBULE_LISTEN only"],
-    );
+    assert_broken(check, "public url", &["/metrics is public", "VESTIBULE_LISTEN only"]);
 }
 
 #[test]
 fn a_clock_that_differs_from_the_databases() {
     let deployment = Deployment::start();
     let name = deployment.database.sql("SELECT current_database()");
-    // A function of the same name that is found first, in the place of a machine whose clock is wrong.
+    // A function of the same name that is found first stands for a machine whose clock is wrong.
     deployment.database.sql(&format!(
         "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE \
          AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$; \
@@ -620,7 +616,7 @@ fn registrations_that_wait_for_mail_where_none_is_sent() {
     let private = |launch: Launch| launch.env("VESTIBULE_REGISTRATION", "private").run().expect(2);
     for launch in [deployment.check(), settings(Launch::serve(), &deployment.database)] {
         private(launch)
-            .saying("VESTIBULE_REGISTRATION: private answers by mail only")
+            .saying("VESTIBULE_REGISTRATION: private reports a taken address by mail only")
             .saying("VESTIBULE_SMTP_URL");
     }
 }

@@ -1,4 +1,4 @@
-//! `vestibule check`: every fault that it knows is made for real, and found.
+//! `vestibule check` finds every fault that it knows, in deployments that really have it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ use crate::delivery::peer::Peer;
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const NOWHERE: &str = "postgres://127.0.0.1:1/nowhere";
 
-/// Checks a deployment at a port where nobody listens.
+/// Checks a deployment at a port where nothing listens.
 fn check(database_url: &str) -> Launch {
     Launch::of("check")
         .args(["--json"])
@@ -26,7 +26,7 @@ fn check(database_url: &str) -> Launch {
         .env("VESTIBULE_LISTEN", "127.0.0.1:1")
 }
 
-/// Starts the service as it is checked: its public URL follows from its address.
+/// Starts the service with the settings of the check: the public URL follows from the address.
 fn serve(database: &Database) -> Program {
     let launch = Launch::dev().env("DATABASE_URL", database.url());
     let program = launch.env("VESTIBULE_MASTER_KEY", MASTER_KEY).start();
@@ -34,7 +34,7 @@ fn serve(database: &Database) -> Program {
     program
 }
 
-/// Returns what a check came to, and what it said.
+/// Returns state and detail of a check.
 #[track_caller]
 fn found(ended: &Ended, name: &str) -> (String, String) {
     let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
@@ -115,9 +115,9 @@ fn a_database_that_cannot_be_used_is_told_with_the_reason() {
     let absent = format!("{server}/there_is_none");
     assert_found(check(&absent), "database", "failed", "does not exist");
 
-    // Nothing was applied by looking.
+    // A check applies no migrations.
     let before_start = check(database.url()).args(["--before-start"]);
-    assert_found(before_start, "schema", "ok", "the next start does it");
+    assert_found(before_start, "schema", "ok", "the next start applies them");
     assert_found(check(database.url()), "schema", "failed", "run `vestibule migrate`");
     let pooled = check(database.url()).env("VESTIBULE_DB_POOLER", "transaction");
     assert_found(pooled.args(["--before-start"]), "schema", "failed", "a pooler");
@@ -132,7 +132,7 @@ fn a_database_that_cannot_be_used_is_told_with_the_reason() {
         check(database.url()),
         "signing keys",
         "skipped",
-        "the first start makes them",
+        "the first start creates them",
     );
     database.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('99999999')");
     assert_found(check(database.url()), "schema", "failed", "made by a newer vestibule");
@@ -151,7 +151,7 @@ fn a_role_without_the_rights_it_needs_is_told() {
     database.sql(&format!(
         "CREATE ROLE {role}; REVOKE CREATE ON SCHEMA public FROM PUBLIC"
     ));
-    // The role of a connection that becomes another one at once, whatever the server's ways to log in are.
+    // The connection changes its role at once, so the test does not depend on how the server authenticates roles.
     let separator = if database.url().contains('?') { '&' } else { '?' };
     let url = format!("{}{separator}options=-crole%3D{role}", database.url());
     let grant = format!("GRANT SELECT ON __diesel_schema_migrations TO {role}");
@@ -161,7 +161,7 @@ fn a_role_without_the_rights_it_needs_is_told() {
     database.sql(&format!(
         "GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role}"
     ));
-    assert_found(check(&url), "schema", "warning", "may not make tables");
+    assert_found(check(&url), "schema", "warning", "may not create tables");
     database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
@@ -191,12 +191,12 @@ fn another_master_key_and_a_signing_key_that_was_not_replaced_are_found() {
     let other = "the master key is not the one that they were sealed with";
     assert_found(with(OTHER_KEY), "signing keys", "failed", other);
     assert_found(with(&format!("2:{OTHER_KEY}")), "signing keys", "failed", other);
-    // An old key that is still in the list opens what it sealed.
+    // An old key that is still in the list opens the values that it sealed.
     assert_found(
         with(&format!("2:{OTHER_KEY},1:{MASTER_KEY}")),
         "signing keys",
         "ok",
-        "open",
+        "can be opened",
     );
     database.sql("UPDATE signing_keys SET activated_at = now() - interval '92 days' WHERE state = 'current'");
     assert_found(
@@ -206,7 +206,7 @@ fn another_master_key_and_a_signing_key_that_was_not_replaced_are_found() {
         "no instance has replaced it",
     );
     database.sql("DELETE FROM signing_keys WHERE state = 'next'");
-    assert_found(with(MASTER_KEY), "signing keys", "failed", "none is there to follow");
+    assert_found(with(MASTER_KEY), "signing keys", "failed", "or no next key");
 }
 
 #[test]
@@ -217,9 +217,9 @@ fn a_mail_server_is_tried_as_far_as_the_first_mail() {
     };
     let peer = Peer::start("smtp_server.py", &["--user", "jo", "right"]);
     let url = |user: &str| format!("smtp://{user}@127.0.0.1:{}?tls=none", peer.port);
-    assert_found(smtp(&url("jo:right")), "mail server", "ok", "lets us in");
+    assert_found(smtp(&url("jo:right")), "mail server", "ok", "answers as expected");
     assert_found(smtp(&url("jo:wrong")), "mail server", "failed", "535");
-    // It has no TLS, and without it nothing is said.
+    // The server has no TLS, so nothing is sent to it.
     let private = format!("smtp://jo:right@127.0.0.1:{}", peer.port);
     assert_found(smtp(&private), "mail server", "failed", "lacks STARTTLS");
     peer.assert_nothing_received();
@@ -248,7 +248,7 @@ fn a_webhook_and_a_list_of_stolen_passwords_have_to_answer() {
         let launch = check(NOWHERE).env("VESTIBULE_SMS_WEBHOOK_URL", url);
         launch.env("VESTIBULE_SMS_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     };
-    // Any answer will do: there is nothing to send.
+    // Any response is good, because nothing is sent.
     assert_found(
         hook(&format!("http://{}/nothing", client.address())),
         "sms webhook",
@@ -262,7 +262,7 @@ fn a_webhook_and_a_list_of_stolen_passwords_have_to_answer() {
         "cannot be reached",
     );
     let list = check(NOWHERE).env("VESTIBULE_BREACH_CHECK_URL", "http://127.0.0.1:1");
-    assert_found(list, "breach list", "warning", "cannot be asked");
+    assert_found(list, "breach list", "warning", "cannot be queried");
     program.stop().expect(0);
 }
 
@@ -284,23 +284,23 @@ fn the_public_url_has_to_lead_to_this_deployment() {
         at(&format!("http://{address}/docs")),
         "public url",
         "failed",
-        "without metadata of ours",
+        "without the metadata of this service",
     );
-    // It speaks no TLS.
+    // The service does not speak TLS.
     let https = format!("https://{address}");
     assert_found(at(&https), "certificate", "failed", "does not speak TLS");
-    assert_found(at(&https), "public url", "failed", "cannot be asked");
+    assert_found(at(&https), "public url", "failed", "cannot be requested");
     assert_found(at("http://127.0.0.1:1"), "public url", "failed", "nothing listens");
     let before_start = at("http://127.0.0.1:1").args(["--before-start"]);
     assert_found(before_start, "public url", "skipped", "is not running");
-    // Whether it is this deployment cannot be told, since the database cannot be asked.
+    // Whether it is this deployment cannot be determined, because the database cannot be reached.
     assert_found(
         at(&format!("http://{address}")),
         "public url",
         "warning",
-        "cannot be told",
+        "cannot be determined",
     );
-    // By default nothing is in front: the service is just not running.
+    // By default there is no proxy: the service is just not running.
     assert_found(check(NOWHERE), "public url", "skipped", "is not running");
     program.stop().expect(0);
 }
@@ -312,9 +312,9 @@ fn proxies_that_believe_any_client_are_reported() {
         trusting("10.0.0.0/8,0.0.0.0/0"),
         "trusted proxies",
         "failed",
-        "lets every client say",
+        "lets every client",
     );
-    assert_found(trusting("::/0"), "trusted proxies", "failed", "lets every client say");
+    assert_found(trusting("::/0"), "trusted proxies", "failed", "lets every client");
     assert_found(trusting("8.0.0.0/8"), "trusted proxies", "warning", "public addresses");
     let private = trusting("10.0.0.0/8")
         .env("VESTIBULE_LISTEN", "10.0.0.5:1")
@@ -322,13 +322,13 @@ fn proxies_that_believe_any_client_are_reported() {
     assert_found(private, "trusted proxies", "ok", "10.0.0.0/8");
     let https = check(NOWHERE).env("VESTIBULE_PUBLIC_URL", "https://localhost:1");
     assert_found(https, "trusted proxies", "failed", "all clients share its address");
-    // What is in front of a loopback address comes from there.
+    // A proxy in front of a loopback address connects from that address.
     let elsewhere = trusting("10.0.0.0/8").env("VESTIBULE_LISTEN", "127.0.0.1:1");
     assert_found(elsewhere, "trusted proxies", "failed", "add 127.0.0.1");
     let here = trusting("10.0.0.0/8,127.0.0.0/8").env("VESTIBULE_METRICS_LISTEN", "off");
     assert_found(here, "trusted proxies", "ok", "127.0.0.0/8");
     let blind = trusting("127.0.0.1/32").env("VESTIBULE_METRICS_LISTEN", "off");
-    assert_found(blind, "metrics", "warning", "nothing shows how the service itself does");
+    assert_found(blind, "metrics", "warning", "the state of the service itself");
 }
 
 #[test]
@@ -349,10 +349,10 @@ fn what_is_not_there_yet_is_not_made_and_a_lost_or_open_key_is_told() {
 
     let program = Launch::dev().data_dir(&place).start();
     program.ready();
-    // Beside the running service, and on the database of one that does not run.
-    assert_found(here(), "signing keys", "ok", "open");
+    // While the service runs, and on the database of a service that has stopped.
+    assert_found(here(), "signing keys", "ok", "can be opened");
     program.stop().expect(0);
-    assert_found(here(), "signing keys", "ok", "open");
+    assert_found(here(), "signing keys", "ok", "can be opened");
 
     let key = place.path().join("master.key");
     fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
