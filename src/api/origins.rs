@@ -1,4 +1,4 @@
-//! Which pages may call the API from a browser.
+//! Decides which web pages may call the API from a browser.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,19 +8,20 @@ use actix_web::http::header::{self, HeaderName};
 use chrono::{DateTime, TimeDelta, Utc};
 use url::{Host, Url};
 
-/// How long a refused origin is not told of again.
+/// How long a refused origin is not logged again.
 const QUIET: TimeDelta = TimeDelta::hours(1);
-/// How many refused origins are told of in that time: whoever makes them up fills neither the memory nor the log.
+/// How many refused origins are logged in that time, so that an attacker cannot fill the memory or the log with
+/// invented ones.
 const MAX_LOGGED: usize = 64;
-/// The longest origin that is repeated in the log: a host name has at most 253 characters (RFC 1035 §2.3.4).
+/// The longest origin that is logged: a host name has at most 253 characters (RFC 1035 §2.3.4).
 const LONGEST: usize = 280;
 
-/// What the log was told of lately: each name once, and never more than a few of them.
+/// The names that were logged recently: each once, and at most a few of them.
 #[derive(Default)]
-struct Told(Mutex<HashMap<String, DateTime<Utc>>>);
+struct LoggedNames(Mutex<HashMap<String, DateTime<Utc>>>);
 
-impl Told {
-    /// Tells whether a name is to be told of now, and notes that it was.
+impl LoggedNames {
+    /// Returns whether a name is to be logged now, and notes that it was.
     fn is_new(&self, name: &str, now: DateTime<Utc>) -> bool {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         logged.retain(|_, since| now - *since < QUIET);
@@ -32,18 +33,19 @@ impl Told {
     }
 }
 
-/// The origins that may call, and what was refused to pages lately.
+/// The allowed origins, and those that were refused recently.
 pub struct Origins {
     own: String,
     scheme: &'static str,
     listed: Vec<String>,
     loopback: bool,
-    refused: Told,
-    refused_headers: Told,
+    refused: LoggedNames,
+    refused_headers: LoggedNames,
 }
 
 impl Origins {
-    /// Lets in the service's own origin and those that the deployment lists; with `loopback` every page of this machine.
+    /// Allows the service's own origin and those that the deployment lists; with `loopback` also every page of this
+    /// machine.
     pub fn new(public_url: &str, listed: Vec<String>, loopback: bool) -> Self {
         let own = Url::parse(public_url).map(|url| url.origin().ascii_serialization());
         Self {
@@ -55,30 +57,32 @@ impl Origins {
             },
             listed,
             loopback,
-            refused: Told::default(),
-            refused_headers: Told::default(),
+            refused: LoggedNames::default(),
+            refused_headers: LoggedNames::default(),
         }
     }
 
-    /// Tells whether pages of an origin may call.
+    /// Returns whether pages of an origin may call the API.
     pub fn allows(&self, origin: &str) -> bool {
         self.own == origin
             || self.listed.iter().any(|listed| listed == origin)
             || (self.loopback && is_loopback(origin))
     }
 
-    /// Tells whether a request may be answered: it comes from no page, from a page that may call, or from a page of the
-    /// very host that it was sent to, which a proxy may know under another name than the public URL's.
+    /// Returns whether a request may be answered: it does not come from a page, it comes from a page of an allowed
+    /// origin, or from a page of the host that it was sent to. A proxy may know that host by another name than the one
+    /// in the public URL.
     pub fn admit(&self, request: &RequestHead) -> bool {
         let header = |name: HeaderName| request.headers().get(name);
-        // Browsers send it with every request that another origin's page may read, and with every POST (Fetch §3.2).
+        // Browsers send it with every request whose response another origin's page may read, and with every POST
+        // (Fetch §3.2).
         let Some(origin) = header(header::ORIGIN) else {
             return true;
         };
         let Ok(origin) = origin.to_str() else {
             return false;
         };
-        // No page can write either header (Fetch §2.2.2).
+        // A page cannot set either header (Fetch §2.2.2).
         let by_browser = request
             .headers()
             .get("sec-fetch-site")
@@ -88,7 +92,7 @@ impl Origins {
         self.allows(origin) || by_browser || by_host()
     }
 
-    /// Returns how to name a refused origin in the log, unless it, or too many others, were told of within the hour.
+    /// Returns how to name a refused origin in the log; `None` if it, or too many others, were logged within the hour.
     pub fn to_log(&self, origin: &str, now: DateTime<Utc>) -> Option<String> {
         let readable = Url::parse(origin).map(|url| url.origin().ascii_serialization());
         let readable = readable
@@ -104,12 +108,12 @@ impl Origins {
 
     /// Tells whether the log is to name a header that pages may not send, unless it, or too many others, were named
     /// within the hour.
-    pub fn is_header_to_tell(&self, name: &HeaderName, now: DateTime<Utc>) -> bool {
+    pub fn is_header_to_log(&self, name: &HeaderName, now: DateTime<Utc>) -> bool {
         name.as_str().len() <= LONGEST && self.refused_headers.is_new(name.as_str(), now)
     }
 }
 
-/// Tells whether an origin is a page of this machine, at any port.
+/// Returns whether an origin is on this machine, at any port.
 fn is_loopback(origin: &str) -> bool {
     let url = Url::parse(origin)
         .ok()
@@ -196,7 +200,7 @@ mod tests {
             &[("origin", "\u{fc}")],
             &[("origin", "https://app.example.com.evil.example")],
             &[("origin", "https://auth.example.com/prefix")],
-            // Whoever is in the way of a page without TLS writes what it likes into it.
+            // An attacker on the network path can change a page without TLS at will.
             &[("origin", "http://auth.example.com"), ("host", "auth.example.com")],
             &[
                 ("origin", "https://evil.example"),
@@ -223,7 +227,7 @@ mod tests {
         );
         assert_eq!(to_log("null", 60).as_deref(), Some("null"));
         assert_eq!(to_log("x\u{1b}[31m", 60).as_deref(), Some("not an origin"));
-        assert_eq!(to_log("y", 60), None, "what cannot be named is told of as one");
+        assert_eq!(to_log("y", 60), None, "all malformed origins are logged as one");
     }
 
     #[test]
@@ -239,7 +243,7 @@ mod tests {
     fn a_header_is_named_once_an_hour() {
         let origins = origins(false);
         let name = |text: &str| HeaderName::try_from(text).unwrap();
-        let to_log = |text: &str, minutes| origins.is_header_to_tell(&name(text), NOON + TimeDelta::minutes(minutes));
+        let to_log = |text: &str, minutes| origins.is_header_to_log(&name(text), NOON + TimeDelta::minutes(minutes));
         assert!(to_log("x-one", 0) && to_log("x-two", 0));
         assert!(!to_log("X-One", 59) && to_log("x-one", 60));
         assert!(!to_log(&"x".repeat(LONGEST + 1), 60));

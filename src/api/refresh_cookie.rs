@@ -17,7 +17,7 @@ use crate::domain::issuer;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::sign_in::activate::TokenGrant;
 
-/// What the cookie of one deployment is called, and where browsers send it.
+/// The name, path and flags of the cookie of one deployment.
 pub struct RefreshCookie {
     name: String,
     path: String,
@@ -52,7 +52,7 @@ impl RefreshCookie {
             .finish()
     }
 
-    /// Begins the answer that carries a grant; its refresh token goes into the cookie where the session asks for that.
+    /// Begins the response to a grant; its refresh token goes into the cookie if the session uses one.
     pub fn deliver(&self, grant: &TokenGrant) -> HttpResponseBuilder {
         let mut response = HttpResponse::Ok();
         if grant.session.delivery == RefreshTokenTransport::Cookie {
@@ -64,7 +64,7 @@ impl RefreshCookie {
         response
     }
 
-    /// Begins the answer that takes the cookie away.
+    /// Removes the cookie with a response.
     pub fn clear(&self, response: &mut HttpResponseBuilder) {
         let mut cookie = self.with(String::new());
         cookie.make_removal();

@@ -48,10 +48,10 @@ impl RegistrationMode {
     /// private mode: whether the name is taken afterwards would tell whether the address was taken before.
     pub fn check(self, names: &AccountNames, email_verification_required: bool) -> Result<(), InvalidInput> {
         if email_verification_required && names.email.is_none() {
-            return Err(InvalidInput::of("/email", "is needed here, and is to be confirmed"));
+            return Err(InvalidInput::of("/email", "is required here, and must be confirmed"));
         }
         if self == Self::Private && names.email.is_some() && names.username.is_some() {
-            let detail = "cannot come with an address here; choose it after signing in";
+            let detail = "cannot be combined with an address here; choose it after signing in";
             return Err(InvalidInput::of("/username", detail));
         }
         Ok(())

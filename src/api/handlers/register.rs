@@ -20,17 +20,19 @@ use crate::flows::account::register::{NewAccount, Registration, register as regi
 
 /// Creates an account
 ///
-/// Makes the account together with a TOTP secret that waits for its first code. Show the QR code, then send the code to
-/// `POST /2fa/verify` with the pre-auth token: that confirms the authenticator and signs the user in.
+/// Creates the account together with a TOTP secret that waits for its first code. Show the QR code to the user, then
+/// send the code of the authenticator app to `POST /2fa/verify` with the pre-auth token: that confirms the
+/// authenticator and signs the user in.
 #[utoipa::path(
     post, path = "/register", operation_id = "register", tag = "Sign in",
     request_body(content = RegisterRequest, description = "At least one of `email` and `username`."),
     responses(
         (status = 201, description = "The account was created.", body = RegisterResponse),
         (
-            status = 202, description = "Only mail tells what became of it: the deployment keeps secret who has an account. The \
-                password signs in once the address is confirmed; until then `POST /login` answers as for a wrong one. If an \
-                account that was never confirmed has the address, the mail has a link that sets a password instead.",
+            status = 202, description = "The result is sent by mail only: the deployment does not reveal which addresses \
+                have an account. The password works once the address is confirmed; until then `POST /login` responds as to \
+                a wrong password. If an account with this address exists but was never confirmed, the mail has a link that \
+                sets a password instead.",
             body = AcceptedResponse,
         ),
     ),
