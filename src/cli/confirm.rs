@@ -4,12 +4,12 @@ use std::io::{self, IsTerminal, Write};
 
 use super::Failure;
 
-/// Whether somebody has agreed, or can be asked.
+/// Whether the operator has agreed, or can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consent {
     /// `--yes`.
     Given,
-    /// There is somebody at a terminal.
+    /// There is a terminal to ask at.
     ToBeAsked,
 }
 

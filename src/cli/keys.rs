@@ -36,7 +36,7 @@ pub(super) enum KeysCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Seal everything anew under the newest master key, the first of VESTIBULE_MASTER_KEY, while the service runs
+    /// Seal everything again under the newest master key, the first of VESTIBULE_MASTER_KEY, while the service runs
     ///
     /// Every running instance must have the newest key first in its list before: it refuses to begin while one has not.
     /// Asks before it begins, unless --yes is given. Afterwards the older keys can be dropped from the list. Can be cut
@@ -107,7 +107,7 @@ fn rotate(config: &Config) -> Result<(), Failure> {
             )),
             Rotation::Refused(_) => Err(Failure::of("the key may not be rotated".to_owned())),
             Rotation::AlreadyRotated => Err(Failure::of(
-                "the key was rotated by somebody else at this moment".to_owned(),
+                "the key was rotated by another operator at this moment".to_owned(),
             )),
         }
     })
@@ -122,8 +122,8 @@ fn rewrap_all(config: &Config, as_json: bool, yes: bool) -> Result<(), Failure> 
         }
         let count = rewrap::count(&core).await?;
         let newest = core.sealer.current_key_id();
-        consent.ask(&format!("Seal {count} values anew under the master key {newest}?"))?;
-        let progress = Progress::new("values sealed anew", count);
+        consent.ask(&format!("Seal {count} values again under the master key {newest}?"))?;
+        let progress = Progress::new("values sealed again", count);
         let outcome = rewrap::rewrap(&core, |done| progress.add(done)).await;
         progress.finish();
         let report = outcome?;
@@ -131,7 +131,7 @@ fn rewrap_all(config: &Config, as_json: bool, yes: bool) -> Result<(), Failure> 
             format!("{}\n", json!(report.iter().map(as_value).collect::<Vec<_>>()))
         } else {
             table(
-                &["COLUMN", "SEALED ANEW", "NOT OPENED"],
+                &["COLUMN", "SEALED AGAIN", "NOT OPENED"],
                 &report.iter().map(as_row).collect::<Vec<_>>(),
             )
         })?;

@@ -226,7 +226,7 @@ fn with_config(
 /// Writes a command's result.
 fn write_out(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
+        // The reader of the pipe has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
@@ -239,7 +239,7 @@ fn exit(Failure { status, message }: Failure) -> Exit {
     }
 }
 
-/// Writes to standard error; where even that fails there is nobody to tell.
+/// Writes to standard error. If even that fails, there is no way to report it.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

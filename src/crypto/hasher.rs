@@ -248,7 +248,7 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_account_never_has_the_right_password() {
         let verdict = hasher()
-            .verify(STRANGER, password("nobody has this password"), None)
+            .verify(STRANGER, password("no account has this password"), None)
             .await
             .unwrap();
         assert_eq!(verdict, PasswordVerdict::Wrong);

@@ -75,7 +75,7 @@ class Person:
 person = None
 
 
-def somebody():
+def new_user():
     global person
     if person is None or not person.is_there():
         person = Person()
@@ -94,7 +94,7 @@ class ServiceClient:
 @schemathesis.auth(refresh_interval=None).skip_for(path_regex="^/token/(introspect|revoke)$")
 class SignedIn:
     def get(self, case, context):
-        return somebody().token
+        return new_user().token
 
     def set(self, case, data, context):
         case.headers["authorization"] = f"Bearer {data}"
@@ -103,9 +103,9 @@ class SignedIn:
 def live(member):
     """Returns a valid token for a member, or None."""
     if member == "refresh_token":
-        return somebody().tokens["refresh_token"]
+        return new_user().tokens["refresh_token"]
     if member == "pre_auth_token":
-        answer = call("POST", "/login", {"email": somebody().email, "password": PASSWORD})[1]
+        answer = call("POST", "/login", {"email": new_user().email, "password": PASSWORD})[1]
         return answer and answer["pre_auth_token"]
     if member == "current_password":
         return PASSWORD

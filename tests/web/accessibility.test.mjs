@@ -77,7 +77,7 @@ story(
     await person.press('Sign in');
     await person.sees('Please fill this in.');
     await inspect(person, 'missing fields');
-    await person.fill('E-mail address or user name', 'nobody');
+    await person.fill('E-mail address or user name', 'absent');
     await person.fill('Password', 'nothing');
     await person.press('Sign in');
     await person.sees('The name or the password is wrong.');

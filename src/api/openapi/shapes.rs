@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// Replaces every `allOf` with one object that has all members.
 ///
-/// The derive describes a flattened member by `allOf`. Generators read that as inheritance, as a part without a name,
+/// The derive describes a flattened member by `allOf`. Generators read that as a base class, as a part without a name,
 /// or not at all. One object with all members means the same to each of them.
 pub(super) fn merge_parts(schemas: &mut Map<String, Value>) {
     let described = schemas.clone();

@@ -218,9 +218,9 @@ const fn is_public(address: IpAddr) -> bool {
 pub(super) fn proxies(config: &Config, report: &mut Report) {
     const NAME: &str = "trusted proxies";
     let trusted = &config.server.trusted_proxies;
-    if let Some(everybody) = covers_a_family(trusted) {
+    if let Some(range) = covers_a_family(trusted) {
         let fault = format!(
-            "{everybody} lets every client choose its own address, so rate limits and the audit trail are worthless: \
+            "{range} lets every client choose its own address, so rate limits and the audit trail are worthless: \
              set VESTIBULE_TRUSTED_PROXIES to the networks of your proxies only"
         );
         report.add(NAME, State::Failed, fault);

@@ -1,4 +1,4 @@
-//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|sign-out-everybody|delete`.
+//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|sign-out-all|delete`.
 
 use std::sync::Arc;
 
@@ -97,14 +97,14 @@ pub(super) fn end_sessions(config: &Config, user: &UserSelector) -> Result<(), F
     })
 }
 
-/// Ends everybody's sessions.
-pub(super) fn sign_out_everybody(config: &Config, yes: bool) -> Result<(), Failure> {
+/// Ends the sessions of all users.
+pub(super) fn sign_out_all(config: &Config, yes: bool) -> Result<(), Failure> {
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
-        consent.ask("End the sessions of everybody, administrators included?")?;
+        consent.ask("End the sessions of all users, administrators included?")?;
         let progress = Progress::of_unknown_length("sessions ended");
         let operator = Operator::command_line(&core);
-        let ended = users::sign_out_everybody(&core, &operator, || progress.add(1)).await;
+        let ended = users::sign_out_all(&core, &operator, || progress.add(1)).await;
         progress.finish();
         write_out(&format!("{} sessions ended\n", ended?))
     })

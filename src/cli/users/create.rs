@@ -31,7 +31,7 @@ pub(in crate::cli) struct NewUserArgs {
     /// What the owner may do; may be given several times. admin opens /admin
     #[arg(long = "role", value_name = "ROLE", value_parser = super::parse_role)]
     roles: Vec<String>,
-    /// Grant the roles although nobody has confirmed the address
+    /// Grant the roles although the address is not confirmed
     #[arg(long)]
     unverified: bool,
     /// The language of messages, such as de

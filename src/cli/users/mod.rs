@@ -21,11 +21,11 @@ use crate::domain::roles;
 pub(super) enum UsersCommand {
     /// Make an account, and print the link with which its owner sets the password
     ///
-    /// The link works once and for a day; hand it to the owner in a way that nobody listens to. Until then the account has no
-    /// password. Opening the link counts as proof of the address. With --mail the link is mailed instead of printed.
+    /// The link works once and for a day; send it to the owner by a private channel. Until the owner opens it, the account has
+    /// no password. Opening the link confirms the address. With --mail the link is mailed instead of printed.
     ///
-    /// Roles are for addresses that their owners have confirmed. With --unverified they are granted before that, and whoever
-    /// opens the link has them. The first administrator:
+    /// Roles are for addresses that their owners have confirmed. With --unverified they are granted before that, to
+    /// the person who opens the link. The first administrator:
     ///
     ///   vestibule users create root@example.com --role admin --unverified
     #[command(verbatim_doc_comment)]
@@ -93,10 +93,10 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Grant roles, or take them away; tokens tell from their next refresh on
+    /// Grant roles, or revoke them; tokens have them from their next refresh on
     ///
-    /// An account whose address nobody has confirmed is refused: the reader of that mail box, whoever it is, could take the
-    /// account over. With --unverified the roles are granted all the same, and are gone if that happens.
+    /// An account whose address is not confirmed is refused: the reader of that mail box could reset the account and have its
+    /// roles. With --unverified the roles are granted all the same; a reset of the account removes them.
     ///
     ///   vestibule users grant jo@example.com editor admin
     ///   vestibule users grant jo@example.com admin --revoke
@@ -108,19 +108,19 @@ pub(super) enum UsersCommand {
         /// The roles; admin opens /admin
         #[arg(required = true, value_name = "ROLE", value_parser = parse_role)]
         roles: Vec<String>,
-        /// Take them away
+        /// Revoke them
         #[arg(long)]
         revoke: bool,
-        /// Grant them although nobody has confirmed the address
+        /// Grant them although the address is not confirmed
         #[arg(long, conflicts_with = "revoke")]
         unverified: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Remove all second factors of somebody who has lost them
+    /// Remove all second factors of a user who has lost them
     ///
-    /// Recovery codes go, too, all sessions end, and the owner is told by mail. Whoever knows the password sets up a new factor
-    /// at the next login: make sure of who is asking. Asks before it does so, unless --yes is given.
+    /// Removes the recovery codes as well, ends all sessions, and notifies the owner by mail. A user with the password sets up
+    /// a new factor at the next login, so check who is asking. Asks for confirmation unless --yes is given.
     ///
     ///   vestibule users reset-2fa jo@example.com
     #[command(verbatim_doc_comment, name = "reset-2fa")]
@@ -152,11 +152,11 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// End the sessions of everybody: after a leak of keys, say; can be cut off and run again
+    /// End the sessions of all users, for example after keys leaked; can be interrupted and run again
     ///
-    ///   vestibule users sign-out-everybody
+    ///   vestibule users sign-out-all
     #[command(verbatim_doc_comment)]
-    SignOutEverybody {
+    SignOutAll {
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
@@ -215,7 +215,7 @@ impl UsersCommand {
             | Self::Grant { settings, .. }
             | Self::Reset2fa { settings, .. }
             | Self::Sessions { settings, .. }
-            | Self::SignOutEverybody { settings, .. }
+            | Self::SignOutAll { settings, .. }
             | Self::Import { settings, .. }
             | Self::Delete { settings, .. } => settings,
         }
@@ -245,7 +245,7 @@ impl UsersCommand {
             Self::Reset2fa { user, yes, .. } => change::reset_second_factors(config, user, *yes),
             Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
-            Self::SignOutEverybody { yes, .. } => change::sign_out_everybody(config, *yes),
+            Self::SignOutAll { yes, .. } => change::sign_out_all(config, *yes),
             Self::Import {
                 file, dry_run, json, ..
             } => import::run(config, file, *dry_run, *json),
@@ -265,11 +265,11 @@ fn parse_role(text: &str) -> Result<String, &'static str> {
 }
 
 /// Why roles are refused.
-const ADDRESS_UNVERIFIED: &str = "nobody has confirmed the account's address, and whoever reads that mail box could take the \
-                                account over; --unverified grants the roles all the same";
+const ADDRESS_UNVERIFIED: &str = "the account's address is not confirmed, and the reader of that mail box could reset the account; \
+                                --unverified grants the roles all the same";
 /// What it means that they were not.
-const UNVERIFIED_ROLES: &str = "warning: nobody has confirmed the account's address. The person who set the account up, or who \
-                                opens the link that was made for it, has these roles.";
+const UNVERIFIED_ROLES: &str = "warning: the account's address is not confirmed. The person who set the account up, or who opens \
+                                the link that was made for it, has these roles.";
 
 fn unknown() -> Failure {
     Failure::of("there is no such account; `vestibule users list` shows them")

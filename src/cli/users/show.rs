@@ -172,7 +172,7 @@ fn session_row(listed: &ListedSession) -> Vec<String> {
         written(listed.last_used_at),
         session.proofs.level().acr().to_owned(),
         listed.ip.map(|ip| ip.to_string()).unwrap_or_default(),
-        // A terminal obeys control characters, and whoever signed in chose these.
+        // A terminal obeys control characters, and the client chose these.
         listed
             .user_agent
             .as_deref()

@@ -289,7 +289,7 @@ pub async fn end_sessions(
 /// # Errors
 ///
 /// Returns faults; sessions that ended before the fault stay ended.
-pub async fn sign_out_everybody(core: &Arc<Core>, operator: &Operator, progress: impl Fn()) -> Result<usize, Fault> {
+pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl Fn()) -> Result<usize, Fault> {
     let (mut ended, mut after) = (0, None);
     loop {
         let signed_in = core

@@ -102,5 +102,5 @@ pub async fn try_breach_list(core: &Core) -> Option<Result<(), &'static str>> {
 }
 
 fn dummy_password() -> Password {
-    Password::new(&"a password of nobody's".into())
+    Password::new(&"a password of no account".into())
 }

@@ -43,12 +43,12 @@ fn every_pending() -> Vec<Pending> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Session(EndCause),
-    SignOutEverybody,
+    SignOutAll,
     Deletion,
 }
 
 fn every_end() -> Vec<End> {
-    let others = [End::SignOutEverybody, End::Deletion];
+    let others = [End::SignOutAll, End::Deletion];
     EndCause::ALL.map(End::Session).into_iter().chain(others).collect()
 }
 
@@ -94,7 +94,7 @@ fn fate(pending: Pending, end: End) -> Fate {
         ) => Fate::Alive,
         (
             _,
-            End::SignOutEverybody
+            End::SignOutAll
             | End::Deletion
             | End::Session(
                 OthersEndedByOwner | RefreshReuse | EndedByOperator | AccountDisabled | FactorsReset | PasswordChanged
@@ -241,7 +241,7 @@ impl Case {
         let by_admin = async |method, path: &str| app.bare_as(method, path, &admin.access_token).await;
         let End::Session(cause) = end else {
             match end {
-                End::SignOutEverybody => app.sign_out_everybody().await,
+                End::SignOutAll => app.sign_out_all().await,
                 End::Deletion => drop(by_admin(Method::DELETE, &path).await.expect(204)),
                 End::Session(_) => unreachable!("above"),
             }

@@ -541,14 +541,14 @@ fn a_proxy_that_is_not_trusted() {
     assert_broken_at_least(check(), "trusted proxies", &says);
     let elsewhere = check().env("VESTIBULE_TRUSTED_PROXIES", "10.0.0.0/8");
     assert_broken_at_least(elsewhere, "trusted proxies", &says);
-    for everyone in [
+    for ranges in [
         "127.0.0.1,0.0.0.0/0",
         "0.0.0.0/1,128.0.0.0/1,127.0.0.1",
         "127.0.0.1,8000::/1,::/1",
     ] {
-        let everyone = deployment.check().env("VESTIBULE_TRUSTED_PROXIES", everyone);
+        let check = deployment.check().env("VESTIBULE_TRUSTED_PROXIES", ranges);
         assert_broken(
-            everyone,
+            check,
             "trusted proxies",
             &["lets every client choose", "VESTIBULE_TRUSTED_PROXIES"],
         );

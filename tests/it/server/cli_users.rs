@@ -48,7 +48,7 @@ fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_our
         .saying("--unverified grants the roles all the same");
     create.push("--unverified");
     let made = users(&database, &create).expect(0);
-    assert!(made.stderr.contains("nobody has confirmed"), "{}", made.stderr);
+    assert!(made.stderr.contains("address is not confirmed"), "{}", made.stderr);
     let made = parsed(&made);
     assert_eq!(made["user"]["email"], "root@example.com");
     assert_eq!(
@@ -123,12 +123,16 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
     let mut grant = vec!["grant", &jo.email, "editor", "admin", "editor"];
     users(&database, &grant)
         .expect(1)
-        .saying("nobody has confirmed the account's address");
+        .saying("the account's address is not confirmed");
     assert_eq!(show(&database, &id)["roles"], json!([]));
     grant.push("--unverified");
     let granted = users(&database, &grant).expect(0);
     assert_eq!(granted.stdout, format!("roles of {}: editor, admin\n", jo.email));
-    assert!(granted.stderr.contains("nobody has confirmed"), "{}", granted.stderr);
+    assert!(
+        granted.stderr.contains("address is not confirmed"),
+        "{}",
+        granted.stderr
+    );
     // A role is in the tokens that are made after it was granted.
     client.get_as(&tokens.access, "/admin/users").problem(403, "forbidden");
     let refreshed = client
@@ -199,12 +203,12 @@ fn accounts_that_are_not_there_are_told_and_names_that_cannot_be_are_usage() {
     for command in [
         &["show", UNKNOWN][..],
         &["disable", "nobody@example.com"],
-        &["enable", "nobody"],
-        &["grant", "nobody", "admin"],
-        &["reset-2fa", "nobody", "--yes"],
-        &["sessions", "nobody"],
-        &["sessions", "nobody", "--end"],
-        &["delete", "nobody", "--yes"],
+        &["enable", "absent"],
+        &["grant", "absent", "admin"],
+        &["reset-2fa", "absent", "--yes"],
+        &["sessions", "absent"],
+        &["sessions", "absent", "--end"],
+        &["delete", "absent", "--yes"],
     ] {
         users(&database, command).expect(1).saying("there is no such account");
     }
@@ -214,12 +218,12 @@ fn accounts_that_are_not_there_are_told_and_names_that_cannot_be_are_usage() {
         &["create", "jo"],
         &["create", "jo@example.com", "--role", "a,b"],
         &["create", "jo@example.com", "--locale", "fr"],
-        &["grant", "nobody"],
-        &["grant", "nobody", "a b"],
+        &["grant", "absent"],
+        &["grant", "absent", "a b"],
         &["list", "ä"],
         &["list", "--limit", "x"],
         &["list", "--limit", "1", "--all"],
-        &["sessions", "nobody", "--end", "--json"],
+        &["sessions", "absent", "--end", "--json"],
     ] {
         users(&database, command).expect(2);
     }
@@ -302,14 +306,14 @@ fn everybody_is_signed_out_at_once() {
     let program = instance(database.url()).start();
     let client = program.ready();
     let accounts: Vec<_> = (0..3).map(|_| Person::sign_up(&client)).collect();
-    users(&database, &["sign-out-everybody"]).expect(2).saying("add --yes");
+    users(&database, &["sign-out-all"]).expect(2).saying("add --yes");
     client.get_as(&accounts[0].1.access, "/me").expect(200);
-    let ended = users(&database, &["sign-out-everybody", "--yes"]).expect(0).stdout;
+    let ended = users(&database, &["sign-out-all", "--yes"]).expect(0).stdout;
     assert_eq!(ended, "3 sessions ended\n");
     for (_, tokens) in &accounts {
         client.get_as(&tokens.access, "/me").expect(401);
     }
-    let again = users(&database, &["sign-out-everybody", "--yes"]).expect(0).stdout;
+    let again = users(&database, &["sign-out-all", "--yes"]).expect(0).stdout;
     assert_eq!(again, "0 sessions ended\n");
     accounts[0].0.sign_in_again(&client);
     program.stop().expect(0);

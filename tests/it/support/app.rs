@@ -196,9 +196,9 @@ impl TestApp {
     }
 
     /// Ends the sessions of all users as the command line does.
-    pub(crate) async fn sign_out_everybody(&self) {
+    pub(crate) async fn sign_out_all(&self) {
         let operator = Operator::command_line(&self.state.core);
-        let ended = admin::users::sign_out_everybody(&self.state.core, &operator, || ()).await;
+        let ended = admin::users::sign_out_all(&self.state.core, &operator, || ()).await;
         ended.unwrap();
     }
 
