@@ -1,29 +1,29 @@
-//! What the account pages show of a deployment: its name, its colour and its picture, made once at the start.
+//! The name, the colour and the logo of the deployment on the account pages, prepared once at start.
 
 use std::fmt::Write;
 
 use crate::domain::accent::{Colour, Shades, shades};
 use crate::domain::logo::Logo;
 
-/// The document that every page is made from.
+/// The HTML document of all pages.
 const PAGE: &str = include_str!("../../web/index.html");
-/// Where the document has the name, which scripts read as well.
+/// The place of the name in the document; scripts read it too.
 const NAME_PLACE: &str = "<meta name=\"application-name\" content=\"\">";
-/// The picture of a deployment that has none of its own.
+/// The logo of a deployment that sets none.
 const ICON: &[u8] = include_bytes!("../../web/icon.svg");
 
-/// The files that differ from deployment to deployment.
+/// The files that differ between deployments.
 pub struct Branding {
-    /// The document of every page.
+    /// The HTML document of all pages.
     pub page: String,
-    /// The colours, after those of `css/base.css`.
+    /// The colours, which override those of `css/base.css`.
     pub style: String,
-    /// The picture.
+    /// The logo.
     pub logo: Logo,
 }
 
 impl Branding {
-    /// Makes them.
+    /// Prepares them.
     pub fn new(app_name: &str, accent: Option<Colour>, logo: Option<Logo>) -> Self {
         let place = NAME_PLACE.replace("\"\"", &format!("\"{}\"", escaped(app_name)));
         Self {
@@ -53,13 +53,13 @@ fn properties(shades: Shades) -> String {
         ("accent-strong", shades.strong),
         ("on-accent", shades.on_accent),
     ] {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "  --{name}: {colour};");
     }
     text
 }
 
-/// Writes a text so that it can stand in an attribute between double quotes.
+/// Escapes a text for an attribute value in double quotes.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('"', "&quot;")

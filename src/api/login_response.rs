@@ -1,4 +1,4 @@
-//! What the first door answers, by whatever it was opened: a password or a mail.
+//! The login response: the answer to a right first factor, be it a password or a magic link.
 
 use actix_web::HttpResponse;
 

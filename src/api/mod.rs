@@ -23,7 +23,7 @@ use self::middleware::{address_limits, cors};
 pub use self::state::ApiState;
 use crate::rate_limits::Scope;
 
-/// Builds the small application that operators are served on a listener of their own.
+/// Builds the small application of the separate listener for operators.
 pub fn build_operators_app(
     state: web::Data<ApiState>,
 ) -> App<
@@ -48,8 +48,9 @@ pub fn build_operators_app(
 
 /// Builds the one application that is served and tested.
 ///
-/// Middleware runs from the last one named to the first: `observe` sees everything, also what the others answer;
-/// `problems` stands nearest to the routes, so that headers and log lines are the same for every answer.
+/// Middleware runs from the last one added to the first. `observe` is outermost and sees every response, including
+/// those of the other middleware. `problems` is inside of it and of `security_headers`, so that headers and log lines
+/// are the same for every response.
 pub fn build_app(
     state: web::Data<ApiState>,
 ) -> App<

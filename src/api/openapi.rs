@@ -1,7 +1,7 @@
-//! The OpenAPI document: successes from the handlers, errors from the table of routes.
+//! The OpenAPI document: successes come from the handlers, errors from the table of routes.
 //!
-//! Every problem code that a route can answer with is listed with an example, so that what a client must expect is
-//! written once, in `routes`, and nowhere by hand.
+//! Every problem code of a route is listed with an example. The codes are written once, in `routes`; no handler repeats
+//! them.
 
 mod shapes;
 
@@ -25,53 +25,53 @@ use super::routes::{ROUTES, RouteSpec};
 use crate::domain::ids::RequestId;
 use crate::domain::password::PasswordRules;
 
-/// Problem details (RFC 9457): every error answer.
+/// Problem details (RFC 9457): the body of every error response.
 #[derive(ToSchema)]
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "describes what problem.rs writes by hand")]
 struct ProblemSchema {
-    /// Ends in the code and resolves to its explanation.
+    /// A URL that ends in the code and leads to its explanation.
     #[schema(rename = "type", example = "https://auth.example.com/docs/problems/invalid_code")]
     type_uri: String,
     /// A short, constant summary.
     title: String,
     /// The HTTP status.
     status: u16,
-    /// A sentence for people; may change.
+    /// An explanation for developers; its text may change.
     detail: String,
-    /// What programs switch on; never changes.
+    /// The code that programs switch on; never changes.
     #[schema(value_type = words::ProblemCode)]
     code: String,
-    /// The answer's `X-Request-Id`; tell it to the operator.
+    /// The `X-Request-Id` of the response; report it to the operator.
     request_id: String,
     /// On `validation_failed`: each member that breaks a rule.
     #[schema(nullable = false)]
     errors: Option<Vec<FieldProblem>>,
-    /// On `password_rejected`: why.
+    /// On `password_rejected`: the reason.
     #[schema(value_type = Option<words::PasswordRejectionReason>)]
     #[schema(nullable = false)]
     reason: Option<String>,
-    /// On `invalid_code` from `POST /2fa/verify`: how many more codes are looked at with this pre-auth token. Every code that
-    /// is answered `invalid_code` takes one, whether it is wrong, expired or was used before; `rate_limited` and
-    /// `validation_failed` take none. 0 means that the token is spent. Elsewhere an access token is not spent by wrong codes,
-    /// and this member is absent: `rate_limited` tells when there is a wait.
+    /// On `invalid_code` from `POST /2fa/verify`: how many attempts this pre-auth token has left. Every code that is
+    /// answered `invalid_code` uses one up, whether it is wrong, expired or already used; `rate_limited` and
+    /// `validation_failed` use none. At 0 the token is no longer valid. Other endpoints do not limit attempts by
+    /// token, and this member is absent: after too many wrong codes they answer `rate_limited`.
     #[schema(nullable = false)]
     attempts_remaining: Option<u8>,
-    /// On `insufficient_user_authentication`: the assurance wanted (RFC 9470).
+    /// On `insufficient_user_authentication`: the required assurance level (RFC 9470).
     #[schema(nullable = false)]
     acr_values: Option<String>,
-    /// On `insufficient_user_authentication`: how many seconds ago it may have been proven.
+    /// On `insufficient_user_authentication`: the greatest allowed age of the proof in seconds.
     #[schema(nullable = false)]
     max_age: Option<i64>,
-    /// On `insufficient_user_authentication`: the proofs of this account that `POST /step-up` takes for it: `totp`, `sms`,
-    /// `recovery_code`, `password` or `email`. Any one of them; where one is not enough, the next answer names the rest. Empty
-    /// where the account has none that would do.
+    /// On `insufficient_user_authentication`: the methods of this account that `POST /step-up` accepts: `totp`, `sms`,
+    /// `recovery_code`, `password` or `email`. Use any one of them; if it is not enough, the next response names the
+    /// others. Empty if the account has no sufficient method.
     #[schema(nullable = false)]
     accepted_methods: Option<Vec<String>>,
-    /// On `invalid_refresh_token` and `invalid_client`: OAuth's word for it (RFC 6749 §5.2).
+    /// On `invalid_refresh_token` and `invalid_client`: the OAuth error code (RFC 6749 §5.2).
     #[schema(nullable = false)]
     error: Option<String>,
-    /// On `service_unavailable` of `GET /health/ready`: how each part is; for operators only.
+    /// On `service_unavailable` of `GET /health/ready`: the state of each part; for operators only.
     #[schema(nullable = false)]
     checks: Option<Checks>,
 }
@@ -80,9 +80,10 @@ struct ProblemSchema {
 #[openapi(
     info(
         title = "Vestibule",
-        description = "Authentication with two doors: the password opens the first, the second factor the second.\n\n\
-            Errors are problem details (RFC 9457); programs switch on `code`. Times are RFC 3339 in UTC, durations whole \
-            seconds. Every answer carries `X-Request-Id`.",
+        description = "Authentication with two factors: a login verifies the first factor, and a code of the second \
+            factor completes it.\n\n\
+            Errors are problem details (RFC 9457); programs switch on `code`. Times are in RFC 3339 format and UTC; \
+            durations are whole seconds. Every response has an `X-Request-Id`.",
     ),
     paths(
         register::register,
@@ -148,27 +149,28 @@ struct ProblemSchema {
     ),
     components(schemas(ProblemSchema)),
     tags(
-        (name = "Sign in", description = "From a name and a password to tokens."),
-        (name = "Second factors", description = "What opens the second door."),
-        (name = "Sessions", description = "Keeping a login going, and ending it."),
-        (name = "Account", description = "What owners see of their account, and what they may change."),
-        (name = "Administration", description = "Operators' work: for accounts with the role `admin` and two factors proven (`acr` is `aal2`). The same is done by `vestibule users` and `vestibule keys`."),
-        (name = "Verification", description = "What back ends need to verify access tokens."),
-        (name = "Operation", description = "Health and this document."),
-        (name = "Development", description = "Exists under `vestibule dev` only; 404 elsewhere."),
+        (name = "Sign in", description = "Registration and login, up to the tokens of a session."),
+        (name = "Second factors", description = "Setting up, confirming and removing second factors."),
+        (name = "Sessions", description = "Refreshing, listing and ending sessions."),
+        (name = "Account", description = "The caller's account, its address and its password."),
+        (name = "Administration", description = "For administrators: accounts with the role `admin` in a session with two verified factors (`acr` is `aal2`). `vestibule users` and `vestibule keys` do the same on the command line."),
+        (name = "Verification", description = "For back ends that verify access tokens."),
+        (name = "Operation", description = "Health, metrics and this document."),
+        (name = "Development", description = "Available under `vestibule dev` only; elsewhere 404."),
     ),
 )]
 struct Described;
 
-/// Returns the document as it is committed, for whichever deployment it is read from: pretty-printed JSON with a line break
-/// at its end.
+/// Returns the document as it is committed, independent of a deployment: pretty-printed JSON with a line break at its
+/// end.
 pub fn document() -> String {
     print(&describe("/"))
 }
 
 /// Returns the document as a deployment serves it.
 ///
-/// Without `servers`, programs would leave the path of the public URL out and send passwords to what else is on that host.
+/// Without `servers`, clients would ignore the path of the public URL and send passwords to other applications on that
+/// host.
 pub fn document_of(public_url: &str, passwords: PasswordRules) -> String {
     let mut document = describe(public_url);
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
@@ -187,7 +189,7 @@ fn describe(public_url: &str) -> Value {
     let mut described = Described::openapi();
     let components = described.components.get_or_insert_default();
     for (name, format, description) in [
-        ("access_token", "JWT", "The access token of a live session."),
+        ("access_token", "JWT", "The access token of an active session."),
         ("pre_auth_token", "opaque", "The pre-auth token of a pending login."),
     ] {
         let scheme = HttpBuilder::new()
@@ -198,7 +200,7 @@ fn describe(public_url: &str) -> Value {
         components.add_security_scheme(name, SecurityScheme::Http(scheme));
     }
     described.servers = Some(vec![Server::new(public_url)]);
-    // The crate's metadata has no licence, which the generator writes as one without a name.
+    // The crate's metadata has no licence; the generator would write a licence without a name.
     described.info.license = None;
     let basic = HttpBuilder::new()
         .scheme(HttpAuthScheme::Basic)
@@ -217,7 +219,7 @@ fn describe(public_url: &str) -> Value {
         let Some(Value::Object(operation)) = document.pointer_mut(&pointer) else {
             continue;
         };
-        // An empty list says that nothing is wanted, where a missing one would say nothing.
+        // An empty list says explicitly that no authentication is required.
         operation.entry("security").or_insert_with(|| json!([]));
         if let Some(Value::Object(responses)) = operation.get_mut("responses") {
             responses.extend(problem_responses(route));
@@ -226,7 +228,7 @@ fn describe(public_url: &str) -> Value {
     document
 }
 
-/// Describes a route's error answers, one entry a status, one example a code.
+/// Describes the error responses of a route: one entry for each status, with one example for each code.
 fn problem_responses(route: &RouteSpec) -> BTreeMap<String, Value> {
     let mut by_status: BTreeMap<String, Vec<Code>> = BTreeMap::new();
     for code in route.all_codes() {
@@ -261,29 +263,33 @@ fn problem_response(codes: &[Code]) -> Value {
     response
 }
 
-/// Describes the headers that tell a program what to do about a status.
+/// Describes the headers that say how a client can react to a status.
 fn headers(status: StatusCode) -> BTreeMap<&'static str, Value> {
     let text = || json!({"type": "string"});
     let retry_after = (
         "Retry-After",
-        "Seconds to wait before the next try.",
+        "The seconds to wait before the next attempt.",
         json!({"type": "integer", "minimum": 1}),
     );
     let described = match status {
         StatusCode::UNAUTHORIZED => vec![(
             "WWW-Authenticate",
-            "What to authenticate with, and why what was sent is not enough (RFC 6750, RFC 9470).",
+            "How to authenticate, and why the sent credentials are not sufficient (RFC 6750, RFC 9470).",
             text(),
         )],
         StatusCode::TOO_MANY_REQUESTS => vec![
             retry_after,
             (
                 "RateLimit",
-                "What is left of each quota that counts here, and the seconds until there is more \
+                "What is left of each quota that applies, and the seconds until it is restored \
                  (draft-ietf-httpapi-ratelimit-headers).",
                 text(),
             ),
-            ("RateLimit-Policy", "How large the quotas of an address are.", text()),
+            (
+                "RateLimit-Policy",
+                "The sizes of the quotas of a client address.",
+                text(),
+            ),
         ],
         StatusCode::SERVICE_UNAVAILABLE => vec![retry_after],
         _ => Vec::new(),

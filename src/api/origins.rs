@@ -1,4 +1,4 @@
-//! Which pages may call the API from a browser.
+//! Decides which web pages may call the API from a browser.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,15 @@ use actix_web::http::header;
 use chrono::{DateTime, TimeDelta, Utc};
 use url::{Host, Url};
 
-/// How long a refused origin is not told of again.
+/// How long a refused origin is not logged again.
 const QUIET: TimeDelta = TimeDelta::hours(1);
-/// How many refused origins are told of in that time: whoever makes them up fills neither the memory nor the log.
+/// How many refused origins are logged in that time, so that an attacker cannot fill the memory or the log with
+/// invented ones.
 const MAX_LOGGED: usize = 64;
-/// The longest origin that is repeated in the log: a host name has at most 253 characters (RFC 1035 §2.3.4).
+/// The longest origin that is logged: a host name has at most 253 characters (RFC 1035 §2.3.4).
 const LONGEST: usize = 280;
 
-/// The origins that may call, and those that were refused lately.
+/// The allowed origins, and those that were refused recently.
 pub struct Origins {
     own: String,
     scheme: &'static str,
@@ -25,7 +26,8 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Lets in the service's own origin and those that the deployment lists; with `loopback` every page of this machine.
+    /// Allows the service's own origin and those that the deployment lists; with `loopback` also every page of this
+    /// machine.
     pub fn new(public_url: &str, listed: Vec<String>, loopback: bool) -> Self {
         let own = Url::parse(public_url).map(|url| url.origin().ascii_serialization());
         Self {
@@ -41,25 +43,27 @@ impl Origins {
         }
     }
 
-    /// Tells whether pages of an origin may call.
+    /// Returns whether pages of an origin may call the API.
     pub fn allows(&self, origin: &str) -> bool {
         self.own == origin
             || self.listed.iter().any(|listed| listed == origin)
             || (self.loopback && is_loopback(origin))
     }
 
-    /// Tells whether a request may be answered: it comes from no page, from a page that may call, or from a page of the
-    /// very host that it was sent to, which a proxy may know under another name than the public URL's.
+    /// Returns whether a request may be answered: it does not come from a page, it comes from a page of an allowed
+    /// origin, or from a page of the host that it was sent to. A proxy may know that host by another name than the one
+    /// in the public URL.
     pub fn admit(&self, request: &RequestHead) -> bool {
         let header = |name: header::HeaderName| request.headers().get(name);
-        // Browsers send it with every request that another origin's page may read, and with every POST (Fetch §3.2).
+        // Browsers send it with every request whose response another origin's page may read, and with every POST
+        // (Fetch §3.2).
         let Some(origin) = header(header::ORIGIN) else {
             return true;
         };
         let Ok(origin) = origin.to_str() else {
             return false;
         };
-        // No page can write either header (Fetch §2.2.2).
+        // A page cannot set either header (Fetch §2.2.2).
         let by_browser = request
             .headers()
             .get("sec-fetch-site")
@@ -69,7 +73,7 @@ impl Origins {
         self.allows(origin) || by_browser || by_host()
     }
 
-    /// Returns how to name a refused origin in the log, unless it, or too many others, were told of within the hour.
+    /// Returns how to name a refused origin in the log; `None` if it, or too many others, were logged within the hour.
     pub fn to_log(&self, origin: &str, now: DateTime<Utc>) -> Option<String> {
         let readable = Url::parse(origin).map(|url| url.origin().ascii_serialization());
         let readable = readable
@@ -90,7 +94,7 @@ impl Origins {
     }
 }
 
-/// Tells whether an origin is a page of this machine, at any port.
+/// Returns whether an origin is on this machine, at any port.
 fn is_loopback(origin: &str) -> bool {
     let url = Url::parse(origin)
         .ok()
@@ -177,7 +181,7 @@ mod tests {
             &[("origin", "\u{fc}")],
             &[("origin", "https://app.example.com.evil.example")],
             &[("origin", "https://auth.example.com/prefix")],
-            // Whoever is in the way of a page without TLS writes what it likes into it.
+            // An attacker on the network path can change a page without TLS at will.
             &[("origin", "http://auth.example.com"), ("host", "auth.example.com")],
             &[
                 ("origin", "https://evil.example"),
@@ -204,7 +208,7 @@ mod tests {
         );
         assert_eq!(to_log("null", 60).as_deref(), Some("null"));
         assert_eq!(to_log("x\u{1b}[31m", 60).as_deref(), Some("not an origin"));
-        assert_eq!(to_log("y", 60), None, "what cannot be named is told of as one");
+        assert_eq!(to_log("y", 60), None, "all malformed origins are logged as one");
     }
 
     #[test]

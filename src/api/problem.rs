@@ -1,7 +1,7 @@
-//! Every error answer: problem details (RFC 9457) with a stable `code`.
+//! Every error response: problem details (RFC 9457) with a stable `code`.
 //!
-//! One table says which status and title belong to a code. 5xx bodies are constant: what really happened goes to the
-//! log, once, under the same request id.
+//! One table assigns a status and a title to each code. Bodies of 5xx are constant: the cause is logged once, under the
+//! same request id.
 
 use std::fmt;
 
@@ -20,13 +20,13 @@ use crate::flows::Fault;
 use crate::flows::proof::ProofRefusal;
 use crate::flows::step_up::Demand;
 
-/// The media type of every error answer.
+/// The media type of every error response.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// What is left of a quota (draft-ietf-httpapi-ratelimit-headers-10 §4).
 pub const RATE_LIMIT: header::HeaderName = header::HeaderName::from_static("ratelimit");
 /// How large the quotas are (draft-ietf-httpapi-ratelimit-headers-10 §3).
 pub const RATE_LIMIT_POLICY: header::HeaderName = header::HeaderName::from_static("ratelimit-policy");
-/// Seconds after which a client may try again when the service was busy or the database away.
+/// The seconds after which a client may try again if the service is busy or cannot reach its database.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 macro_rules! codes {
@@ -46,7 +46,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            /// Returns the one status the code comes with.
+            /// Returns the status of the code.
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)* }
             }
@@ -56,7 +56,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// Returns the text that the code's `type` URI resolves to.
+            /// Returns the text at the URL that `type` contains.
             pub const fn explanation(self) -> &'static str {
                 match self { $(Self::$variant => $explanation,)* }
             }
@@ -66,35 +66,35 @@ macro_rules! codes {
 
 codes! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "Malformed request",
-        "The request is not a JSON object of the documented shape: not JSON, a wrong type, an unknown, duplicate or missing member. The detail names it. Correct the program that sent it.";
+        "The request is not a JSON object of the documented shape: it is not JSON, or a member is unknown, duplicate, missing or of the wrong type. The detail names it. Correct the program that sent it.";
     InvalidLinkToken = "invalid_link_token", BAD_REQUEST, "The link does not work",
-        "The token from a mail is unknown, expired, was used before, or is for something else; or what it was for has been ended, such as a change of address with the session that asked for it. Ask for another.";
+        "The token from a mail is unknown, expired, already used, or meant for something else; or what it was for has ended, such as a change of address together with the session that requested it. Request another mail.";
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Wrong name or password",
-        "The name or the password is wrong, or the account cannot be used. Which of them is never told.";
+        "The name or the password is wrong, or the account cannot be used. The response never says which.";
     InvalidPreAuthToken = "invalid_pre_auth_token", UNAUTHORIZED, "The login has expired",
-        "The pre-auth token is unknown, expired, used, of another kind, or its attempts are spent. Begin again with the password.";
+        "The pre-auth token is unknown, expired, already used, of another kind, or has no attempts left. Log in again.";
     InvalidCode = "invalid_code", UNAUTHORIZED, "Wrong code",
-        "The second-factor code is wrong, expired, or was used before. At POST /2fa/verify, attempts_remaining tells how many more codes are looked at with this pre-auth token; after the last one begin again with the password.";
+        "The second-factor code is wrong, expired or already used. At POST /2fa/verify, attempts_remaining says how many attempts this pre-auth token has left; after the last one, log in again.";
     InvalidToken = "invalid_token", UNAUTHORIZED, "Sign in again",
-        "The access token is missing, expired, not ours, or its session has ended.";
+        "The access token is missing, expired or not issued by this service, or its session has ended.";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",
-        "The refresh token is missing, unknown, expired, was used before, or its session has ended. Which of them is never told.";
-    InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "Prove once more who you are",
-        "This requires a recent proof of who is calling: send one of accepted_methods to POST /step-up, then try again with the new access token. acr_values tells the assurance required, max_age how many seconds ago it may have been proven (RFC 9470). The access token that is sent counts, and no other one of its session.";
+        "The refresh token is missing, unknown, expired or already used, or its session has ended. The response never says which.";
+    InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "Confirm your identity again",
+        "This requires a recent proof of the user's identity: send one of accepted_methods to POST /step-up, then try again with the new access token. acr_values is the required assurance level, max_age the greatest allowed age of the proof in seconds (RFC 9470). Only the access token of the request counts, not other tokens of its session.";
     ProofRequired = "proof_required", UNAUTHORIZED, "Show that the account is yours",
-        "The link from the mail works, and stays good. Beside it, this requires a proof that the account is yours: an access token or a pre-auth token of that account as bearer, or its password in the body.";
+        "The link from the mail is valid, and stays valid. This also requires a proof that the account is yours: an access token or a pre-auth token of that account as bearer, or its password in the body.";
     InvalidClient = "invalid_client", UNAUTHORIZED, "Unknown client",
-        "This requires the credentials of a service client, as HTTP Basic or as client_id and client_secret in the form. An operator makes them with `vestibule clients create`.";
+        "This requires the credentials of a service client, as HTTP Basic or as client_id and client_secret in the form. An operator creates them with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
-        "The request was understood and its sender is known, but it is not allowed.";
-    OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Page of another origin",
-        "The request comes from a web page whose origin this deployment does not list. Its operator adds the origin to VESTIBULE_CORS_ORIGINS.";
+        "The request is valid and the caller is known, but the caller is not allowed to do this.";
+    OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed",
+        "The request comes from a web page whose origin this deployment does not list. Its operator can add the origin to VESTIBULE_CORS_ORIGINS.";
     EmailNotVerified = "email_not_verified", FORBIDDEN, "Confirm your address first",
-        "The password was right, but this deployment wants the account's e-mail address confirmed first. A mail with a link is on its way.";
+        "The password was right, but this deployment requires a confirmed e-mail address. A mail with a link is on its way.";
     NotFound = "not_found", NOT_FOUND, "Not found",
         "There is nothing at this path.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
-        "The path exists, but not with this method; the Allow header lists those it has.";
+        "The path exists, but does not support this method; the Allow header lists the supported ones.";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "Request too slow",
         "The body of the request did not arrive in time. Send it again.";
     EmailTaken = "email_taken", CONFLICT, "Address taken",
@@ -107,16 +107,16 @@ codes! {
         "Request bodies may have at most 16 KiB.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
         "Send the body as application/json, uncompressed.";
-    MisdirectedRequest = "misdirected_request", MISDIRECTED_REQUEST, "Another host's request",
-        "`vestibule dev` answers only requests whose Host is localhost, a loopback address or the public URL's host: under another name a web page could read what is for developers only.";
+    MisdirectedRequest = "misdirected_request", MISDIRECTED_REQUEST, "Wrong host",
+        "`vestibule dev` answers only requests whose Host is localhost, a loopback address or the host of the public URL. Under another name, a web page could reach the development endpoints (DNS rebinding).";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Check your input",
         "Some members break a rule; errors lists each with a JSON pointer. Nothing was changed and no attempt was counted.";
     PasswordRejected = "password_rejected", UNPROCESSABLE_ENTITY, "Choose another password",
-        "The new password is too short, too long, too easy to guess, or known to have been stolen elsewhere; reason tells which: too_short, too_long, common, breached.";
+        "The new password is too short, too long, too easy to guess, or known from a data breach; reason says which: too_short, too_long, common, breached.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many attempts",
-        "Nothing was looked at, or sent, since there were too many attempts before. Try again after the seconds in Retry-After; trying sooner does not prolong the wait.";
+        "The request was not processed, because there were too many attempts before. Try again after the seconds in Retry-After; an earlier attempt does not prolong the wait.";
     InternalError = "internal_error", INTERNAL_SERVER_ERROR, "Internal error",
-        "Something is wrong with the service. Tell its operator the request_id.";
+        "Something is wrong with the service. Report the request_id to its operator.";
     ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE, "Try again soon",
         "The service is busy or cannot reach its database. Try again after the seconds in Retry-After.";
 }
@@ -127,14 +127,14 @@ codes! {
 pub struct FieldProblem {
     /// JSON Pointer (RFC 6901) to the member; empty for the whole request.
     pub pointer: &'static str,
-    /// What is wanted of it.
+    /// The rule that the member breaks.
     pub detail: String,
 }
 
-/// An error, on its way to becoming an answer.
+/// An error that becomes a response.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// What programs switch on.
+    /// The code that programs switch on.
     pub code: Code,
     detail: String,
     members: Map<String, Value>,
@@ -142,7 +142,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes a problem with a sentence for people; it must not repeat what was sent, nor tell internals.
+    /// Makes a problem with an explanation, which must not repeat input or reveal internals.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let mut problem = Self {
             code,
@@ -169,7 +169,7 @@ impl Problem {
     pub fn of(code: Code) -> Self {
         let problem = Self::new(code, code.explanation());
         match code {
-            // What OAuth libraries look for (RFC 6749 §5.2).
+            // OAuth libraries look for this member (RFC 6749 §5.2).
             Code::InvalidRefreshToken => problem.with("error", "invalid_grant"),
             Code::InvalidClient => problem.with("error", "invalid_client").header(
                 header::WWW_AUTHENTICATE,
@@ -194,27 +194,28 @@ impl Problem {
         self
     }
 
-    /// Says that a second factor is the last one, where everybody needs one.
+    /// The last second factor cannot be removed where every user needs one.
     pub fn last_factor() -> Self {
         Self::new(
             Code::Conflict,
-            "This is your last second factor, and everybody needs one here; set another up first.",
+            "This is your last second factor, and this deployment requires one; set up another one first.",
         )
     }
 
-    /// Says for how long nothing is looked at or sent.
+    /// Says how long the client must wait.
     pub fn rate_limited(wait: TimeDelta) -> Self {
-        // Rounded up: who comes at that second comes late enough.
+        // Rounded up: a client that tries again after that many seconds is not too early.
         let seconds = (wait + TimeDelta::milliseconds(999)).num_seconds().max(1);
         let problem = Self::of(Code::RateLimited).header(header::RETRY_AFTER, seconds.into());
-        // Which account is counted is not told: the one that was named, whether there is one or not.
+        // The count applies to the identifier in the request, whether or not such an account exists, so this reveals
+        // nothing about accounts.
         match HeaderValue::try_from(format!("\"account\";r=0;t={seconds}")) {
             Ok(limit) => problem.header(RATE_LIMIT, limit),
             Err(_not_ascii) => problem,
         }
     }
 
-    /// Says what must be proven first, in the words of RFC 9470 §3.
+    /// Says what must be verified first, in the parameters of RFC 9470 §3.
     pub fn insufficient_user_authentication(demand: &Demand) -> Self {
         let (acr, max_age) = (demand.level.acr(), demand.max_age.num_seconds());
         let challenge =
@@ -230,7 +231,7 @@ impl Problem {
         }
     }
 
-    /// Says that a bearer token was presented and is not good (RFC 6750 §3.1).
+    /// Says that the presented bearer token is not valid (RFC 6750 §3.1).
     #[must_use]
     pub fn bearer_error(self) -> Self {
         self.header(
@@ -257,7 +258,7 @@ impl Problem {
         body
     }
 
-    /// Writes the whole answer.
+    /// Writes the whole response.
     pub fn response(&self, public_url: &str, request_id: Option<RequestId>) -> HttpResponse {
         let mut response = HttpResponse::build(self.code.status());
         response.content_type(MEDIA_TYPE);
@@ -268,7 +269,7 @@ impl Problem {
     }
 }
 
-/// Returns the URI that names a code and resolves to its explanation.
+/// Returns the URL that identifies a code and leads to its explanation.
 pub fn type_uri(public_url: &str, code: Code) -> String {
     format!("{public_url}/docs/problems/{}", code.as_str())
 }
@@ -279,7 +280,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The answer without public URL and request id; `middleware::problems` writes it anew with both.
+/// The response without public URL and request id; `middleware::problems` writes it again with both.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         self.code.status()
@@ -307,7 +308,7 @@ impl From<PasswordRejection> for Problem {
             PasswordRejection::TooShort => "The password is too short.",
             PasswordRejection::TooLong => "The password is longer than 128 characters.",
             PasswordRejection::Common => "The password is too easy to guess.",
-            PasswordRejection::Breached => "The password is on a list of stolen ones.",
+            PasswordRejection::Breached => "The password is on a list of breached passwords.",
         };
         Self::new(Code::PasswordRejected, detail).with("reason", rejection.reason())
     }
@@ -324,7 +325,7 @@ impl From<ProofRefusal> for Problem {
     }
 }
 
-/// The one place where a fault is logged, with its whole chain of causes.
+/// The only place where a fault is logged, with its whole chain of causes.
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         if matches!(fault, Fault::SessionEnded) {
@@ -332,7 +333,7 @@ impl From<Fault> for Problem {
         }
         let causes = chain(&fault);
         if fault.is_temporary() {
-            tracing::warn!(error = causes, "a request was turned away");
+            tracing::warn!(error = causes, "a request was rejected");
             Self::of(Code::ServiceUnavailable)
         } else {
             tracing::error!(error = causes, "a request failed");

@@ -1,11 +1,11 @@
 //! Refresh tokens in a cookie, for browsers.
 //!
-//! Scripts cannot read it (`HttpOnly`), and other sites cannot send it (`SameSite=Strict`). `api::origins` refuses what a
-//! page of another origin sends before a handler runs.
+//! Scripts cannot read it (`HttpOnly`), and pages of other sites cannot make the browser send it (`SameSite=Strict`).
+//! `api::origins` refuses requests from pages of other origins before a handler runs.
 //!
-//! Browsers keep cookies apart by host, not by port. The name therefore ends in a fingerprint of the issuer, so that two
-//! deployments on one host do not overwrite each other's cookie, and the path is that of the public URL, so that other
-//! applications below the same host are not sent it.
+//! Browsers separate cookies by host, not by port. The name therefore ends in a fingerprint of the issuer, so that two
+//! deployments on one host do not overwrite each other's cookie. The path is that of the public URL, so that browsers
+//! do not send the cookie to other applications on the same host.
 
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -18,7 +18,7 @@ use crate::domain::issuer;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::sign_in::TokenGrant;
 
-/// What the cookie of one deployment is called, and where browsers send it.
+/// The name, path and flags of the cookie of one deployment.
 pub struct RefreshCookie {
     name: String,
     path: String,
@@ -30,11 +30,11 @@ impl RefreshCookie {
     pub fn of(public_url: &str) -> Self {
         let secure = public_url.starts_with("https:");
         let url = Url::parse(public_url);
-        // Without a slash at its end it is sent to the pages at `/prefix` as well (RFC 6265bis §5.1.4).
+        // Without a slash at its end the cookie is sent to `/prefix` itself as well (RFC 6265bis §5.1.4).
         let path = url.map_or_else(|_unreadable| "/".to_owned(), |url| url.path().to_owned());
-        // `__Host-` makes the browser refuse a cookie that another host or a page without TLS set (RFC 6265bis §4.1.3.2).
-        // It requires `Path=/`; below a prefix `__Secure-` is what is left. Browsers refuse both without TLS, which only
-        // loopback may do without.
+        // `__Host-` makes the browser refuse a cookie that another host or a page without TLS sets (RFC 6265bis
+        // §4.1.3.2). It requires `Path=/`; below a path only `__Secure-` is possible. Browsers refuse both without
+        // TLS, which is optional on loopback only.
         let prefix = match (secure, path.as_str()) {
             (false, _) => "",
             (true, "/") => "__Host-",
@@ -54,7 +54,7 @@ impl RefreshCookie {
     }
 }
 
-/// Begins the answer that carries a grant; its refresh token goes into the cookie where the session asks for that.
+/// Begins the response to a grant; its refresh token goes into the cookie if the session uses one.
 pub fn deliver(state: &ApiState, grant: &TokenGrant) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     if grant.session.delivery == RefreshTokenTransport::Cookie {
@@ -68,7 +68,7 @@ pub fn deliver(state: &ApiState, grant: &TokenGrant) -> HttpResponseBuilder {
     response
 }
 
-/// Begins the answer that takes the cookie away.
+/// Removes the cookie with a response.
 pub fn clear(state: &ApiState, response: &mut HttpResponseBuilder) {
     let mut cookie = state.refresh_cookie.with(String::new());
     cookie.make_removal();

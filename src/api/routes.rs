@@ -1,7 +1,8 @@
 //! The one table of routes.
 //!
-//! Routing, the OpenAPI document's error answers, the test that every route is documented and tested, and the test
-//! that every guarded route refuses every kind of bad token all read this table; nothing is registered elsewhere.
+//! It is read by routing, by the error responses of the OpenAPI document, by the test that every route is documented
+//! and tested, and by the test that every protected route refuses every kind of invalid token. No route is registered
+//! elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -21,24 +22,24 @@ use super::problem::Code;
 use super::state::ApiState;
 use crate::rate_limits::Scope;
 
-/// Who may call a route.
+/// Which clients may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// Every client.
     Public,
-    /// Who presents an access token of a live session.
+    /// A client with an access token of an active session.
     AccessToken,
-    /// Who presents an access token that shows a recent proof (RFC 9470).
+    /// A client with an access token that contains a recent proof (RFC 9470).
     RecentAuthentication,
-    /// The same, or who presents a live pre-auth token as bearer.
+    /// The same, or a client with a valid pre-auth token as bearer.
     Enrolment,
-    /// Who presents an access token that shows two factors and the role `admin`, which the account still has.
+    /// A client with an access token that contains two factors and the role `admin`, which the account still has.
     Administrator,
     /// A back end with the credentials of a service client.
     ServiceClient,
-    /// Everybody, unless the deployment switched the account pages off: then the route does not exist.
+    /// Every client. If the deployment switches the account pages off, the route does not exist.
     AccountPages,
-    /// Everybody who reaches `vestibule dev`; elsewhere the route does not exist.
+    /// Every client that reaches `vestibule dev`. Elsewhere the route does not exist.
     Development,
 }
 
@@ -49,7 +50,7 @@ pub enum Verb {
     Get,
     /// Changes something.
     Post,
-    /// Puts something in the place of what was there.
+    /// Replaces something.
     Put,
     /// Changes parts of something.
     Patch,
@@ -84,23 +85,23 @@ impl Verb {
 /// One route.
 #[derive(Clone, Copy)]
 pub struct RouteSpec {
-    /// How it is called.
+    /// The method.
     pub verb: Verb,
-    /// Whether it answers every other method as well: gateways ask with the method of the request they ask about.
+    /// Whether it answers every other method as well: gateways send the method of the request that they check.
     pub any_method: bool,
     /// The pattern, as in the OpenAPI document.
     pub path: &'static str,
-    /// Names the operation for generated clients; empty for pages that are not part of the API.
+    /// The name of the operation in generated clients; empty for pages that are not part of the API.
     pub operation_id: &'static str,
-    /// Who may call it.
+    /// Which clients may call it.
     pub access: Access,
     /// Whether it reads a JSON body.
     pub has_body: bool,
-    /// Whether it can fail for want of the database.
+    /// Whether it fails when the database cannot be reached.
     pub uses_database: bool,
-    /// What it asks for, as far as limits on addresses go; absent where whoever calls may do so as often as they like.
+    /// The scope of its rate limit by client address; absent if it is not limited.
     pub scope: Option<Scope>,
-    /// The codes it answers with beyond those that follow from the rest of the row.
+    /// The problem codes that do not follow from the rest of the row.
     pub codes: &'static [Code],
     handler: fn(Route) -> Route,
 }
@@ -194,7 +195,7 @@ impl RouteSpec {
         }
     }
 
-    /// For what is asked on behalf of many: a probe, a gateway, a back end.
+    /// For callers that act for many users: a probe, a gateway, a back end.
     const fn unlimited(self) -> Self {
         Self { scope: None, ..self }
     }
@@ -203,7 +204,7 @@ impl RouteSpec {
         Self { codes, ..self }
     }
 
-    /// Tells whether it answers a method.
+    /// Returns whether it answers a method.
     pub fn answers(&self, method: &Method) -> bool {
         // RFC 9110 §9.3.2: HEAD is GET without the body, which the server leaves out.
         let head = self.verb == Verb::Get && *method == Method::HEAD;
@@ -256,7 +257,7 @@ impl RouteSpec {
     }
 }
 
-/// Every route there is.
+/// All routes.
 pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::post("/register", "register", |route| route.to(register::register))
         .scope(Scope::Register)
@@ -579,17 +580,17 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec::get("/docs/{file:.*}", "", |route| route.to(docs::swagger_ui)).codes(&[Code::NotFound]),
 ];
 
-/// Tells whether a path is one that gateways ask on behalf of others, with the others' method.
+/// Returns whether gateways call a path on behalf of clients, with the method of the client's request.
 pub(super) fn is_for_gateways(path: &str) -> bool {
     ROUTES.iter().any(|route| route.any_method && route.path == path)
 }
 
-/// Tells whether a path is of a document that is the same for everybody, so that pages of every origin may read it.
+/// Returns whether a path is a document that is the same for every client, so that pages of every origin may read it.
 pub(super) fn is_public_document(path: &str) -> bool {
     path == "/openapi.json" || path.starts_with("/.well-known/") || path.starts_with("/docs/problems/")
 }
 
-/// Which routes exist beside those that every deployment has.
+/// The optional routes that exist in this deployment.
 #[derive(Clone, Copy)]
 pub struct Offered {
     /// Those of `vestibule dev`.
@@ -599,7 +600,7 @@ pub struct Offered {
 }
 
 impl Offered {
-    /// Tells which there are.
+    /// Returns those of a state.
     pub fn by(state: &ApiState) -> Self {
         Self {
             development: state.development.is_some(),
@@ -616,7 +617,8 @@ impl Offered {
     }
 }
 
-/// Returns a request's method and route as they are counted: by words of ours only, so that nobody makes up new ones.
+/// Returns the method and route of a request as labels of metrics. Both come from fixed lists, so that an attacker
+/// cannot create new label values.
 pub(super) fn known(method: &Method, pattern: &str) -> (&'static str, &'static str) {
     const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let method = METHODS.into_iter().find(|known| method.as_str() == *known);
@@ -624,28 +626,29 @@ pub(super) fn known(method: &Method, pattern: &str) -> (&'static str, &'static s
     (method.unwrap_or("other"), route.map_or("unmatched", |spec| spec.path))
 }
 
-/// Tells the measures which routes there are.
+/// Registers the routes with the metrics.
 pub fn announce(offered: Offered) {
     for spec in ROUTES.iter().filter(|spec| offered.has(spec)) {
         crate::metrics::announce_route(spec.verb.name(), spec.path);
     }
 }
 
-/// What is served on the listener for operators.
+/// The routes of the listener for operators.
 const FOR_OPERATORS: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
-/// Registers what operators are served on a listener of their own.
+/// Registers the routes of the separate listener for operators.
 pub(super) fn configure_for_operators(config: &mut web::ServiceConfig) {
     for spec in ROUTES.iter().filter(|spec| FOR_OPERATORS.contains(&spec.path)) {
         config.service(resource(spec.path, &[spec]));
     }
 }
 
-/// Registers the table. A known path with another method is 405 with `Allow`, which actix leaves to us.
+/// Registers the table. A known path with another method is answered 405 with `Allow`, which actix does not do by
+/// itself.
 pub(super) fn configure(config: &mut web::ServiceConfig, offered: Offered) {
     let mut by_path: BTreeMap<usize, (&str, Vec<&'static RouteSpec>)> = BTreeMap::new();
     for spec in ROUTES.iter().filter(|spec| offered.has(spec)) {
-        // Paths are registered in the order of the table: the first pattern that fits wins.
+        // Paths are registered in the order of the table: the first matching pattern is used.
         let position = ROUTES
             .iter()
             .position(|other| other.path == spec.path)

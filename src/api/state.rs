@@ -1,4 +1,4 @@
-//! What every request can reach.
+//! The state that every request can use.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,29 +12,29 @@ use crate::domain::clock::Clock;
 use crate::flows::Core;
 use crate::metrics::Exposition;
 
-/// Shared by all workers; made once by `app`.
+/// Shared by all workers; built once by `app`.
 pub struct ApiState {
-    /// The use cases' tools.
+    /// What the use cases need.
     pub core: Arc<Core>,
-    /// Base of every URL we tell: the issuer. No slash at its end.
+    /// The base of every URL that the service hands out: the issuer. No slash at its end.
     pub public_url: String,
-    /// Who may say on whose behalf a request comes.
+    /// The proxies whose forwarded client addresses are believed.
     pub trusted_proxies: Vec<IpNetwork>,
-    /// Whose pages may call us from a browser.
+    /// The origins whose pages may call the API from a browser.
     pub origins: Origins,
-    /// Where browsers keep refresh tokens.
+    /// The cookie in which browsers store refresh tokens.
     pub refresh_cookie: RefreshCookie,
     /// Whether the account pages are served.
     pub account_pages: bool,
-    /// What they show of this deployment.
+    /// The name, colour and logo on them.
     pub branding: Branding,
     /// The OpenAPI document, as served.
     pub openapi: String,
-    /// The measures, where this process keeps any.
+    /// The metrics, if this process collects any.
     pub metrics: Option<Exposition>,
-    /// Whether the process is about to stop: requests are served still, connections are not kept.
+    /// Whether the process is about to stop: requests are still served, but connections are not kept alive.
     pub draining: AtomicBool,
-    /// The development endpoints' tools; absent when serving for real.
+    /// What the development endpoints need; absent in production.
     pub development: Option<Development>,
 }
 

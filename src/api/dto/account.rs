@@ -1,4 +1,4 @@
-//! What owners do with their account.
+//! Requests and responses of an owner's operations on their account.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -15,7 +15,7 @@ use crate::domain::session::SessionRecord;
 use crate::domain::username::Username;
 use crate::flows::profile::Export;
 
-/// A request that was heard; only mail tells what became of it.
+/// The request was accepted; its result is sent by mail only.
 #[derive(Serialize, ToSchema)]
 pub struct AcceptedResponse {
     /// Always `accepted`.
@@ -24,34 +24,34 @@ pub struct AcceptedResponse {
 }
 
 impl AcceptedResponse {
-    /// Says that a request was heard.
+    /// The answer of a request that was accepted.
     pub const ACCEPTED: Self = Self { status: "accepted" };
 }
 
-/// Changes of one's own account; what is left out stays.
+/// Changes of the caller's account; omitted members stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"username": "jo.doe"}))]
 pub struct UpdateMeRequest {
-    /// 3 to 32 letters a-z, digits, dots, dashes and underscores, beginning with a letter or digit; upper case is folded,
-    /// white space around it dropped.
+    /// 3 to 32 characters: letters a-z, digits, dots, dashes and underscores, beginning with a letter or digit. Upper
+    /// case is converted to lower case, and surrounding white space is removed.
     #[schema(min_length = 3)]
     pub username: Option<String>,
-    /// The language of messages, as a language tag or a system's locale (`de_AT`); one that the service does not have
-    /// becomes English.
+    /// The language of messages, as a language tag or a POSIX locale (`de_AT`). A language that the service does not
+    /// support becomes English.
     #[schema(example = "de-AT")]
     pub locale: Option<String>,
 }
 
-/// A change of one's own password.
+/// A change of the caller's password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"current_password": "korrekt pferd batterie", "new_password": "heftklammer im regen"}))]
 pub struct ChangePasswordRequest {
-    /// The password as it is.
+    /// The current password.
     #[schema(value_type = String, format = Password)]
     pub current_password: SecretString,
-    /// The password to be.
+    /// The new password.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     pub new_password: SecretString,
 }
@@ -66,12 +66,12 @@ pub struct EmailRequest {
     pub email: String,
 }
 
-/// An address to send a mail to, unless the bearer tells.
+/// An address to send a mail to; not needed with an access token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"email": "jo@example.com"}))]
 pub struct EmailVerificationRequest {
-    /// The address; left out by somebody who is signed in.
+    /// The address; omitted when the caller is signed in.
     #[schema(format = Email)]
     pub email: Option<String>,
 }
@@ -86,7 +86,7 @@ pub struct LinkTokenRequest {
     pub token: SecretString,
 }
 
-/// A token from a mail, and what shows that the account is the sender's.
+/// A token from a mail, and a proof that the account is the caller's.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"token": "vev_AQGTx…", "password": "korrekt pferd batterie"}))]
@@ -94,12 +94,12 @@ pub struct VerifyEmailRequest {
     /// The part of the link after `#token=`.
     #[schema(value_type = String)]
     pub token: SecretString,
-    /// The password of the account; not needed with a bearer token of the account.
+    /// The password of the account; not needed with an access token or a pre-auth token of the account.
     #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<SecretString>,
 }
 
-/// A token from a mail that opens the first door.
+/// A token from a mail, in place of the password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"token": "vml_AQGTx…"}))]
@@ -107,12 +107,12 @@ pub struct MagicLinkRequest {
     /// The part of the link after `#token=`.
     #[schema(value_type = String)]
     pub token: SecretString,
-    /// Where refresh tokens go should the mail be enough: `body` (the default), or `cookie` for browsers.
+    /// Where refresh tokens go if no second factor is required: `body` (the default), or `cookie` for browsers.
     #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
 }
 
-/// A token from a mail, and the password to be.
+/// A token from a mail, and the new password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"token": "vpr_AQGTx…", "new_password": "heftklammer im regen"}))]
@@ -120,7 +120,7 @@ pub struct ResetPasswordRequest {
     /// The part of the link after `#token=`.
     #[schema(value_type = String)]
     pub token: SecretString,
-    /// The password to be.
+    /// The new password.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     pub new_password: SecretString,
 }
@@ -129,34 +129,34 @@ pub struct ResetPasswordRequest {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecurityEvent)]
 pub struct EventView {
-    /// Names the event.
+    /// The id of the event.
     pub id: Uuid,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
-    /// What, in OWASP's logging vocabulary where it has a word.
+    /// What happened, in a term of OWASP's logging vocabulary where there is one.
     #[schema(example = "authn_login_success")]
     pub event: String,
     /// Whether it succeeded.
     pub success: bool,
-    /// Why not, or how.
+    /// Why it failed, or how it succeeded.
     #[schema(example = "second_factor_required")]
     #[schema(required)]
     pub reason: Option<String>,
     /// The session concerned.
     #[schema(required)]
     pub session_id: Option<Uuid>,
-    /// Where the request came from.
+    /// The client address of the request.
     #[schema(example = "203.0.113.7")]
     #[schema(required)]
     pub ip: Option<String>,
-    /// What it came from.
+    /// The `User-Agent` of the request.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     #[schema(required)]
     pub user_agent: Option<String>,
 }
 
 impl EventView {
-    /// Shows an event to the user whom it concerns.
+    /// Shows an event to the owner of the account.
     pub fn new(event: &RecordedEvent) -> Self {
         Self {
             id: event.id.uuid(),
@@ -183,31 +183,31 @@ pub struct EventsResponse {
     pub next_cursor: Option<String>,
 }
 
-/// A session, as it is held.
+/// A session, as it is stored.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionRecord)]
 pub struct SessionRecordView {
     /// The `sid` of its access tokens.
     pub id: Uuid,
-    /// `pending`, `active` or `ended`; one that ended by time alone is still `active` here.
+    /// `pending`, `active` or `ended`. A session that has merely expired is still `active` here.
     #[schema(example = "ended")]
     pub state: String,
-    /// When the first factor was proven.
+    /// When the first factor was verified.
     pub created_at: DateTime<Utc>,
-    /// When a token of it was last made.
+    /// When tokens were last issued for it.
     pub last_used_at: DateTime<Utc>,
-    /// When it ended before its time.
+    /// When it was ended before it expired.
     #[schema(required)]
     pub ended_at: Option<DateTime<Utc>>,
-    /// Why it ended before its time.
+    /// Why it was ended before it expired.
     #[schema(example = "logout")]
     #[schema(required)]
     pub end_reason: Option<String>,
-    /// Where the login came from.
+    /// The client address of the login.
     #[schema(example = "203.0.113.7")]
     #[schema(required)]
     pub ip: Option<String>,
-    /// What the login came from.
+    /// The `User-Agent` of the login.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     #[schema(required)]
     pub user_agent: Option<String>,
@@ -228,23 +228,23 @@ impl SessionRecordView {
     }
 }
 
-/// Everything held about a person.
+/// Everything that is stored about a user.
 #[derive(Serialize, ToSchema)]
 pub struct ExportResponse {
-    /// When it was read.
+    /// When the data was read.
     pub exported_at: DateTime<Utc>,
     /// The account.
     pub user: UserView,
-    /// Its second factors; their secrets are shown to nobody.
+    /// Its second factors, without their secrets.
     pub factors: Vec<FactorView>,
-    /// The phone number that codes go to.
+    /// The phone number that codes are sent to.
     #[schema(example = "+4915112345678")]
     #[schema(required)]
     pub phone_number: Option<String>,
-    /// The names that it gave up in the last 30 days.
+    /// The user names that it gave up in the last 30 days.
     #[schema(example = json!(["jo.doe"]))]
     pub released_usernames: Vec<String>,
-    /// Its sessions, ended and pending ones included, newest first.
+    /// Its sessions, including ended and pending ones, newest first.
     pub sessions: Vec<SessionRecordView>,
     /// What happened to it, newest first.
     pub events: Vec<EventView>,
@@ -255,7 +255,7 @@ fn names(usernames: &[Username]) -> Vec<String> {
 }
 
 impl ExportResponse {
-    /// Shows everything held about a person to them.
+    /// Shows everything that is stored about a user to that user.
     pub fn new(export: Export) -> Self {
         Self {
             exported_at: export.at,

@@ -1,4 +1,4 @@
-//! What administrators send and see.
+//! Requests and responses of the administration endpoints.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,27 +13,27 @@ use crate::domain::managed_user::{FactorSummary, ManagedUser};
 use crate::domain::signing_key::ListedKey;
 use crate::flows::admin::users::ListedAccount;
 
-/// An account to be made.
+/// An account to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"email": "jo@example.com", "roles": ["editor"]}))]
 pub struct InviteUserRequest {
-    /// Where the invitation goes.
+    /// The address that the invitation is sent to.
     #[schema(format = Email)]
     pub email: String,
-    /// What the owner may do; nothing, if it is left out. Each 1 to 64 letters, digits and `.` `:` `_` `-`.
+    /// The roles of the account; none if omitted. Each has 1 to 64 characters: letters, digits and `.` `:` `_` `-`.
     #[schema(max_items = 32)]
     pub roles: Option<Vec<String>>,
 }
 
-/// Changes of an account; what is left out stays.
+/// Changes of an account; omitted members stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"disabled": true}))]
 pub struct UpdateUserRequest {
-    /// Whether the account is kept out. Its sessions end at once.
+    /// Whether the account is disabled. Disabling ends its sessions at once.
     pub disabled: Option<bool>,
-    /// The roles, all of them; they are in tokens from the next refresh on.
+    /// The complete list of roles. Access tokens contain them from the next refresh on.
     #[schema(max_items = 32, example = json!(["editor"]))]
     pub roles: Option<Vec<String>>,
 }
@@ -42,20 +42,21 @@ pub struct UpdateUserRequest {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ManagedUser)]
 pub struct ManagedUserView {
-    /// What its owner sees of it.
+    /// The members that its owner sees.
     #[serde(flatten)]
     pub user: UserView,
-    /// Whether the account is kept out.
+    /// Whether the account is disabled.
     pub disabled: bool,
     /// Whether a password is set; an invited account has none yet.
     #[schema(example = true)]
     pub has_password: bool,
-    /// When the hundredth wrong password in a row disabled it; null while it counts. A reset sets a new one, and enabling the
-    /// account lets this one count again.
+    /// When the hundredth consecutive wrong password disabled the password; null while it can be used. A password
+    /// reset sets a new one, and enabling the account makes this one usable again.
     #[schema(required)]
     pub password_disabled_at: Option<DateTime<Utc>>,
-    /// When the hundredth wrong code in a row disabled the second factors but for recovery codes; null while they count. It
-    /// ends when one is confirmed anew, or with their removal by `DELETE /admin/users/{id}/2fa`.
+    /// When the hundredth consecutive wrong code disabled the second factors, except recovery codes; null while they
+    /// can be used. They can be used again once a second factor is confirmed again, or has been removed by `DELETE
+    /// /admin/users/{id}/2fa`.
     #[schema(required)]
     pub codes_disabled_at: Option<DateTime<Utc>>,
 }
@@ -66,7 +67,7 @@ impl ManagedUserView {
         Self::of(&listed.account, listed.factors)
     }
 
-    /// Shows an account that was just made.
+    /// Shows an account that was just created.
     pub fn invited(account: &ManagedUser) -> Self {
         Self::of(account, FactorSummary::default())
     }
@@ -94,23 +95,23 @@ pub struct ManagedUsersResponse {
     pub next_cursor: Option<String>,
 }
 
-/// Something that happened, as administrators see it.
+/// An audit event, as administrators see it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditEvent)]
 pub struct TrailEventView {
-    /// What the account's owner sees of it.
+    /// The members that the owner of the account sees.
     #[serde(flatten)]
     pub event: EventView,
     /// The account concerned.
     #[schema(required)]
     pub user_id: Option<Uuid>,
-    /// The administrator who did it to the account; nobody, where its owner, the service or the command line did.
+    /// The administrator who did it to the account; null if its owner, the service or the command line did it.
     #[schema(required)]
     pub actor_id: Option<Uuid>,
-    /// The service client that asked for it, or that it is about.
+    /// The service client that requested it, or that it is about.
     #[schema(required)]
     pub client_id: Option<Uuid>,
-    /// The `X-Request-Id` of the answer, also in the log.
+    /// The `X-Request-Id` of the response, which is also in the log.
     pub request_id: Uuid,
 }
 
@@ -139,25 +140,25 @@ pub struct TrailResponse {
     pub next_cursor: Option<String>,
 }
 
-/// A key that signs access tokens, will, or did; without its private part.
+/// A key that signs access tokens, will sign them or has signed them; without its private part.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SigningKey)]
 pub struct SigningKeyView {
-    /// Its thumbprint (RFC 7638), as in the header of tokens.
+    /// The thumbprint of the key (RFC 7638), as in the header of tokens.
     #[schema(example = "mNbqGiC3yJGsFMqQxvDeOHgVoK0mj5Kq0v9p4yWYzZE")]
     pub kid: String,
-    /// What it signs with.
+    /// The algorithm that it signs with.
     #[schema(example = "ES256")]
     pub algorithm: &'static str,
     /// `next`, `current` or `retired`.
     #[schema(example = "current")]
     pub state: &'static str,
-    /// When it was made.
+    /// When it was generated.
     pub created_at: DateTime<Utc>,
     /// When it began to sign.
     #[schema(required)]
     pub activated_at: Option<DateTime<Utc>>,
-    /// When it signed for the last time.
+    /// When it stopped signing.
     #[schema(required)]
     pub retired_at: Option<DateTime<Utc>>,
 }
@@ -165,7 +166,7 @@ pub struct SigningKeyView {
 /// The signing keys, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct SigningKeysResponse {
-    /// All that are published.
+    /// All published keys.
     pub items: Vec<SigningKeyView>,
 }
 

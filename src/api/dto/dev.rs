@@ -12,9 +12,9 @@ use crate::flows::outbox::CapturedMessage;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Clock)]
 pub struct ClockView {
-    /// The present moment, as every expiry, code and token sees it.
+    /// The current time, which applies to every expiry, code and token.
     pub now: DateTime<Utc>,
-    /// Seconds by which it is ahead of the machine's clock.
+    /// The seconds by which it is ahead of the machine's clock.
     #[schema(example = 0)]
     pub offset: i64,
 }
@@ -24,7 +24,7 @@ pub struct ClockView {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"advance": 3600}))]
 pub struct AdvanceClockRequest {
-    /// Seconds forward.
+    /// The seconds to move it forward.
     #[schema(minimum = 0, maximum = 315_360_000)]
     pub advance: i64,
 }
@@ -38,11 +38,11 @@ pub struct AdvanceClockRequest {
     "created_at": "2026-03-01T12:00:00Z"
 }))]
 pub struct OutboxMessage {
-    /// Names the message.
+    /// The id of the message.
     pub id: Uuid,
     /// `email` or `sms`.
     pub channel: String,
-    /// Whom it is for.
+    /// The address or phone number that it is sent to.
     pub to: String,
     /// Its subject.
     #[schema(required)]
@@ -63,12 +63,12 @@ pub struct OutboxMessage {
     /// The link in it, if there is one.
     #[schema(required)]
     pub link: Option<String>,
-    /// When it was written.
+    /// When it was queued.
     pub created_at: DateTime<Utc>,
 }
 
 impl OutboxMessage {
-    /// Shows a message that was kept.
+    /// Shows a captured message.
     pub fn new(captured: CapturedMessage) -> Self {
         Self {
             id: captured.id.uuid(),
@@ -89,10 +89,10 @@ impl OutboxMessage {
 /// Tokens to test verifiers with.
 #[derive(Serialize, ToSchema)]
 pub struct TestVectors {
-    /// What a verifier has to be told: the issuer it trusts.
+    /// The issuer that the verifier must be configured to trust.
     #[schema(example = "http://127.0.0.1:8080")]
     pub issuer: String,
-    /// And the audience it is.
+    /// The audience that the verifier must be configured as.
     #[schema(example = "http://127.0.0.1:8080")]
     pub audience: String,
     /// The tokens.
@@ -103,15 +103,15 @@ pub struct TestVectors {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestVector)]
 pub struct TestVectorView {
-    /// Names it.
+    /// The name of the test vector.
     #[schema(example = "alg_none")]
     pub name: &'static str,
-    /// Whether a verifier must accept it; it must refuse all others.
+    /// Whether a verifier must accept the token; it must refuse all others.
     pub accept: bool,
-    /// What is wrong with it, or right.
+    /// What is wrong with the token, or why it is valid.
     #[schema(example = "The header says that nothing was signed.")]
     pub why: &'static str,
-    /// What to present as bearer.
+    /// The token to present as bearer.
     #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJub25lIn0…")]
     pub token: String,
 }

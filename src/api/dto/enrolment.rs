@@ -1,4 +1,4 @@
-//! A TOTP secret on its way into an authenticator app.
+//! A TOTP secret to be stored in an authenticator app.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,36 +10,36 @@ use crate::api::problem::{Code, Problem};
 use crate::domain::totp::{DIGITS, PERIOD_SECONDS};
 use crate::flows::enrolment::TotpEnrolment;
 
-/// Pixels of a module's side; a phone reads it from a laptop's screen at arm's length.
+/// The side of a module in pixels; a phone can read it from a laptop's screen at arm's length.
 const MODULE_PIXELS: usize = 6;
-/// Modules of white around the code (ISO/IEC 18004 §6.3.8).
+/// The width of the white border around the code in modules (ISO/IEC 18004 §6.3.8).
 const QUIET_ZONE: usize = 4;
 
 /// A secret for an authenticator app; shown once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TotpEnrolment)]
 pub struct TotpEnrolmentView {
-    /// The secret in base 32 without padding, for typing.
+    /// The secret in base 32 without padding, for manual entry.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     pub secret: String,
-    /// The URI that the QR code carries.
+    /// The URI that the QR code encodes.
     #[schema(
         example = "otpauth://totp/auth.example.com:jo%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=auth.example.com&algorithm=SHA1&digits=6&period=30"
     )]
     pub otpauth_uri: String,
-    /// A PNG image as data URI, for scanning.
+    /// The QR code as a PNG image in a data URI.
     #[schema(example = "data:image/png;base64,iVBORw0KGgo…")]
     pub qr_code: String,
     /// Always SHA1.
     #[schema(example = "SHA1")]
     pub algorithm: &'static str,
-    /// Digits of a code.
+    /// The number of digits of a code.
     #[schema(example = 6)]
     pub digits: u32,
-    /// Seconds that a code lasts.
+    /// The seconds that a code is valid for.
     #[schema(example = 30)]
     pub period: u64,
-    /// Seconds until the first code must have come.
+    /// The seconds until the enrolment expires; the first code must be sent before.
     #[schema(example = 600)]
     pub expires_in: i64,
 }
@@ -49,10 +49,10 @@ impl TotpEnrolmentView {
     ///
     /// # Errors
     ///
-    /// `internal_error` when the URI does not fit into a QR code, which its bounds rule out.
+    /// `internal_error` if the URI does not fit into a QR code, which its length limits rule out.
     pub fn new(enrolment: &TotpEnrolment) -> Result<Self, Problem> {
         let picture = qr_png(&enrolment.otpauth_uri).ok_or_else(|| {
-            tracing::error!("an otpauth URI could not be drawn as a QR code");
+            tracing::error!("an otpauth URI could not be encoded as a QR code");
             Problem::of(Code::InternalError)
         })?;
         Ok(Self {

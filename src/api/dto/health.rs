@@ -1,31 +1,31 @@
-//! Health answers.
+//! Responses of the health endpoints.
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// How the instance is.
+/// The health of the instance.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
     /// `live` or `ready`.
     #[schema(example = "ready")]
     pub status: &'static str,
-    /// How each part is; for operators only.
+    /// The state of each part; for operators only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub checks: Option<Checks>,
 }
 
-/// How each part is.
+/// The state of each part.
 #[derive(Serialize, ToSchema)]
 pub struct Checks {
-    /// The database answers.
+    /// Whether the database answers.
     pub database: Check,
-    /// The schema is this program's.
+    /// Whether the schema is the one of this program.
     pub migrations: Check,
-    /// The keys are loaded, and the current one makes way in time; its age.
+    /// Whether the signing keys are loaded and rotated in time; with the age of the current key.
     pub signing_key: Check,
-    /// Messages are tried when they are due; for how long one is overdue.
+    /// Whether messages are sent when they are due; with the longest delay.
     pub outbox: Check,
 }
 
@@ -36,13 +36,14 @@ impl Checks {
     }
 }
 
-/// How one part is.
+/// The state of one part.
 #[derive(Serialize, ToSchema)]
 pub struct Check {
-    /// `ok`; `late`: works, but somebody should look; `failed`: nothing is served for want of it; `unknown`: cannot be asked.
+    /// `ok`; `late`: works, but needs an operator's attention; `failed`: requests cannot be served because of it;
+    /// `unknown`: could not be checked.
     #[schema(example = "ok")]
     pub status: &'static str,
-    /// The age or the delay that was looked at.
+    /// The age or the delay that was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub seconds: Option<i64>,

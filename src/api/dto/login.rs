@@ -11,7 +11,7 @@ use crate::domain::message::Channel;
 use crate::flows::login::PendingLogin;
 use crate::flows::sign_in::TokenGrant;
 
-/// A name and a password.
+/// An identifier and a password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"email": "jo@example.com", "password": "korrekt pferd batterie"}))]
@@ -19,24 +19,24 @@ pub struct LoginRequest {
     /// The address of the account.
     #[schema(format = Email)]
     pub email: Option<String>,
-    /// The name of the account.
+    /// The user name of the account.
     pub username: Option<String>,
-    /// The password, exactly as it was set.
+    /// The password, exactly as it was set: nothing is trimmed.
     #[schema(value_type = String, format = Password)]
     pub password: SecretString,
-    /// Where refresh tokens go should the password be enough: `body` (the default), or `cookie` for browsers.
+    /// Where refresh tokens go if no second factor is required: `body` (the default), or `cookie` for browsers.
     #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
 }
 
-/// How to go on after a right password, as `status` tells.
+/// How to continue after a right password; `status` says which variant it is.
 ///
-/// Each variant is a shape of its own with its own `status`, and serde adds nothing: generators of clients give a name
-/// to each, where an internally tagged enum would leave them with an `allOf` that has none.
+/// Each variant is a separate schema with its own `status`, and serde adds no tag. Client generators can then name each
+/// variant. For an internally tagged enum the document would have an `allOf` without a name instead.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(
-    description = "How to go on after a right password, as `status` tells.",
+    description = "How to continue after a right password; `status` says which variant it is.",
     discriminator(property_name = "status", mapping(
         ("second_factor_required" = "#/components/schemas/SecondFactorRequired"),
         ("enrolment_required" = "#/components/schemas/EnrolmentRequired"),
@@ -45,7 +45,7 @@ pub struct LoginRequest {
 )]
 #[expect(
     missing_docs,
-    reason = "each shape says what it means; a comment here would stand in the document beside its name"
+    reason = "each struct is documented; a comment here would appear in the document beside its name"
 )]
 pub enum LoginResponse {
     SecondFactorRequired(SecondFactorRequired),
@@ -53,45 +53,45 @@ pub enum LoginResponse {
     Authenticated(Box<Authenticated>),
 }
 
-/// A second factor completes the login: ask for a code and send it to `POST /2fa/verify`.
+/// A second factor is required to complete the login: ask the user for a code and send it to `POST /2fa/verify`.
 #[derive(Serialize, ToSchema)]
 pub struct SecondFactorRequired {
-    /// Tells this variant from the others.
+    /// Distinguishes this variant from the others.
     #[schema(schema_with = words::SecondFactorRequiredStatus::schema)]
     pub status: words::SecondFactorRequiredStatus,
-    /// Opens `POST /2fa/verify`, once.
+    /// Authorizes `POST /2fa/verify`, once.
     #[schema(example = "vpa_AQGTx…")]
     pub pre_auth_token: String,
-    /// Life of the pre-auth token in seconds.
+    /// The lifetime of the pre-auth token in seconds.
     #[schema(example = 300)]
     pub expires_in: u64,
-    /// What opens the second door, best first.
+    /// The second factors that can complete the login, strongest first.
     pub methods: Vec<MethodView>,
-    /// What to ask for first.
+    /// The method to offer first.
     #[schema(example = "totp")]
     pub default_method: &'static str,
 }
 
-/// No second factor is confirmed: make a secret with `POST /2fa/totp`, and confirm it with `POST /2fa/verify`.
+/// No second factor is confirmed yet: create a secret with `POST /2fa/totp`, and confirm it with `POST /2fa/verify`.
 #[derive(Serialize, ToSchema)]
 pub struct EnrolmentRequired {
-    /// Tells this variant from the others.
+    /// Distinguishes this variant from the others.
     #[schema(schema_with = words::EnrolmentRequiredStatus::schema)]
     pub status: words::EnrolmentRequiredStatus,
-    /// Opens `POST /2fa/verify`, once, and `POST /2fa/totp`.
+    /// Authorizes `POST /2fa/verify`, once, and `POST /2fa/totp`.
     #[schema(example = "vpa_AQGTx…")]
     pub pre_auth_token: String,
-    /// Life of the pre-auth token in seconds.
+    /// The lifetime of the pre-auth token in seconds.
     #[schema(example = 300)]
     pub expires_in: u64,
-    /// Always empty: a secret is confirmed by the login that made it. Make one with `POST /2fa/totp`.
+    /// Always empty: a secret can only be confirmed in the login that created it. Create one with `POST /2fa/totp`.
     pub methods: Vec<MethodView>,
 }
 
-/// Signed in: the deployment's policy is `optional`, and the user has no second factor.
+/// The user is signed in: the deployment's policy is `optional`, and the user has no second factor.
 #[derive(Serialize, ToSchema)]
 pub struct Authenticated {
-    /// Tells this variant from the others.
+    /// Distinguishes this variant from the others.
     #[schema(schema_with = words::AuthenticatedStatus::schema)]
     pub status: words::AuthenticatedStatus,
     /// The tokens of the session.
@@ -99,7 +99,7 @@ pub struct Authenticated {
     pub tokens: TokenResponse,
 }
 
-/// A method of the second door.
+/// A second factor that can complete the login.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecondFactorMethod)]
 pub struct MethodView {
@@ -107,11 +107,12 @@ pub struct MethodView {
     #[serde(rename = "type")]
     #[schema(example = "totp")]
     pub kind: &'static str,
-    /// Recovery codes not yet spent.
+    /// The number of unused recovery codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub remaining: Option<i64>,
-    /// Where `POST /2fa/challenge` sends a code: enough for its owner to know it.
+    /// The address or phone number that `POST /2fa/challenge` sends a code to, shortened so that only its owner
+    /// recognises it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     #[schema(example = "j***@e***.com")]
@@ -119,7 +120,7 @@ pub struct MethodView {
 }
 
 impl LoginResponse {
-    /// Shows a login that waits for its second factor, or for its enrolment.
+    /// Shows a login that waits for a second factor, or for its enrolment.
     pub fn pending(login: &PendingLogin) -> Self {
         let pre_auth_token = reveal(&login.pre_auth_token);
         let expires_in = login.expires_in;
@@ -143,7 +144,7 @@ impl LoginResponse {
         }
     }
 
-    /// Shows a login that is done.
+    /// Shows a completed login.
     pub fn authenticated(grant: &TokenGrant) -> Self {
         Self::Authenticated(Box::new(Authenticated {
             status: words::AuthenticatedStatus,
@@ -152,7 +153,7 @@ impl LoginResponse {
     }
 }
 
-/// Lists what opens the second door: an authenticator, recovery codes, then what is weaker.
+/// Lists the second factors that can complete the login: TOTP, recovery codes, then the weaker ones.
 fn methods(login: &PendingLogin) -> Vec<MethodView> {
     let factors = &login.factors;
     let confirmed = factors.any_confirmed();
@@ -180,7 +181,7 @@ fn methods(login: &PendingLogin) -> Vec<MethodView> {
     methods
 }
 
-/// What to ask for first: not a recovery code, as long as there is anything else.
+/// Returns the method to offer first: a recovery code only if there is nothing else.
 fn default_method(methods: &[MethodView]) -> &'static str {
     let other = methods.iter().find(|method| method.kind != "recovery_code");
     other.map_or("recovery_code", |method| method.kind)

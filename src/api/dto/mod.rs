@@ -1,4 +1,5 @@
-//! The shapes that go over the wire. Requests refuse unknown members; answers show no more than the contract says.
+//! The JSON of requests and responses. Unknown members of requests are refused. Responses contain only what the
+//! contract lists.
 
 pub mod account;
 pub mod admin;
@@ -15,7 +16,8 @@ pub mod words;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Shows a secret to the one client that must keep it. This is the only way from a secret into an answer.
+/// Returns the text of a secret, for the one client that must store it. This is the only way from a secret to a
+/// response.
 pub fn reveal(secret: &SecretString) -> String {
     secret.expose_secret().to_owned()
 }

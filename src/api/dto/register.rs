@@ -7,38 +7,40 @@ use utoipa::ToSchema;
 use super::enrolment::TotpEnrolmentView;
 use super::user::UserView;
 
-/// A wish for an account.
+/// A request for an account.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"email": "jo@example.com", "password": "korrekt pferd batterie"}))]
 pub struct RegisterRequest {
-    /// An ASCII mailbox at a domain name, of at most 254 characters; upper case is folded, white space around it dropped.
+    /// An ASCII mailbox at a domain name, of at most 254 characters. Upper case is converted to lower case, and
+    /// surrounding white space is removed.
     #[schema(format = Email)]
     pub email: Option<String>,
-    /// 3 to 32 letters a-z, digits, dots, dashes and underscores, beginning with a letter or digit; upper case is folded,
-    /// white space around it dropped.
+    /// 3 to 32 characters: letters a-z, digits, dots, dashes and underscores, beginning with a letter or digit. Upper
+    /// case is converted to lower case, and surrounding white space is removed.
     #[schema(min_length = 3)]
     pub username: Option<String>,
-    /// Any characters; nothing is trimmed. Too short or guessable ones are refused.
+    /// Any characters; nothing is trimmed. A password that is too short or easy to guess is refused.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     pub password: SecretString,
-    /// The language of messages to the user, as a language tag or a system's locale (`de_AT`). One that the service does not
-    /// have is not refused: then, and when it is left out, what `Accept-Language` likes best counts, or English.
+    /// The language of messages to the user, as a language tag or a POSIX locale (`de_AT`). A language that the
+    /// service does not support is not refused: in that case, and if this is omitted, `Accept-Language` decides, or
+    /// else it is English.
     #[schema(example = "de-AT")]
     pub locale: Option<String>,
 }
 
-/// An account between its two doors.
+/// A new account, and what is needed to confirm its authenticator.
 #[derive(Serialize, ToSchema)]
 pub struct RegisterResponse {
     /// The account.
     pub user: UserView,
-    /// What its authenticator app needs.
+    /// The secret for its authenticator app.
     pub totp: TotpEnrolmentView,
-    /// Opens `POST /2fa/verify`, once.
+    /// Authorizes `POST /2fa/verify`, once.
     #[schema(example = "vpa_AQGTx…")]
     pub pre_auth_token: String,
-    /// Life of the pre-auth token in seconds.
+    /// The lifetime of the pre-auth token in seconds.
     #[schema(example = 300)]
     pub expires_in: u64,
 }

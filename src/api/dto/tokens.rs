@@ -1,4 +1,4 @@
-//! The tokens of a session that is signed in.
+//! The tokens of an active session.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -15,7 +15,7 @@ use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport
 use crate::flows::second_factor::SignedIn;
 use crate::flows::sign_in::TokenGrant;
 
-/// Tokens (RFC 6749 §5.1) with what a client wants to show of the session.
+/// Tokens (RFC 6749 §5.1), with the session for the client to show.
 #[derive(Serialize, ToSchema)]
 pub struct TokenResponse {
     /// A JWT in the profile of RFC 9068, for back ends.
@@ -24,52 +24,52 @@ pub struct TokenResponse {
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
-    /// Life of the access token in seconds.
+    /// The lifetime of the access token in seconds.
     #[schema(example = 600)]
     pub expires_in: u64,
-    /// Keeps the session going; opaque. Not there where the session's refresh tokens go into a cookie.
+    /// Gets the next tokens of the session; opaque. Absent if the session's refresh tokens go into a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     #[schema(example = "vrt_AQGTx…")]
     pub refresh_token: Option<String>,
-    /// Life of the refresh token in seconds, if it is not used.
+    /// The lifetime of the refresh token in seconds, if it is not used.
     #[schema(example = 604_800)]
     pub refresh_expires_in: u64,
     /// The session.
     pub session: SessionView,
-    /// The new set of recovery codes; only when a first authenticator was just confirmed. Shown this once.
+    /// The new set of recovery codes; only when a first authenticator was just confirmed. They are never shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     #[schema(example = json!(["0A1B-2C3D-4E5F-6G7H-8J9K-MNPQ"]))]
     pub recovery_codes: Option<Vec<String>>,
-    /// Recovery codes not yet spent.
+    /// The number of unused recovery codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     #[schema(example = 10)]
     pub recovery_codes_remaining: Option<i64>,
-    /// What the user should be shown a way to: `replace_authenticator` after a recovery code was used
-    /// (`POST /2fa/totp`), `renew_recovery_codes` when three or fewer are left (`POST /2fa/recovery-codes`).
+    /// What to suggest to the user: `replace_authenticator` after a recovery code was used (`POST /2fa/totp`),
+    /// `renew_recovery_codes` when three or fewer are left (`POST /2fa/recovery-codes`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["replace_authenticator"]))]
     pub advice: Vec<&'static str>,
 }
 
-/// A session that is signed in.
+/// An active session.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 pub struct SessionView {
     /// The `sid` of its access tokens.
     pub id: Uuid,
-    /// When the first factor was proven.
+    /// When the first factor was verified.
     pub created_at: DateTime<Utc>,
-    /// The end that nothing moves.
+    /// When it ends at the latest.
     pub expires_at: DateTime<Utc>,
-    /// The end if it is not used.
+    /// When it ends if it is not used.
     pub idle_expires_at: DateTime<Utc>,
     /// `aal1`: one factor. `aal2`: two.
     #[schema(example = "aal2")]
     pub acr: &'static str,
-    /// What was proven (RFC 8176).
+    /// The authentication methods that were verified (RFC 8176).
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     pub amr: Vec<&'static str>,
 }
@@ -91,7 +91,7 @@ impl TokenResponse {
         }
     }
 
-    /// Shows what a right second-factor code brought.
+    /// Shows the tokens that a right second-factor code was exchanged for.
     pub fn signed_in(signed_in: &SignedIn) -> Self {
         let codes = signed_in.recovery_codes.as_ref();
         Self {
@@ -103,7 +103,7 @@ impl TokenResponse {
     }
 }
 
-/// Says what to do soon, while the user is there to do it.
+/// Returns what the user should do soon.
 fn advice(signed_in: &SignedIn) -> Vec<&'static str> {
     let lost = signed_in.method == AuthenticationMethod::RecoveryCode;
     let low = signed_in.recovery_codes_remaining <= RECOVERY_CODES_LOW;
@@ -124,17 +124,17 @@ impl SessionView {
     }
 }
 
-/// What keeps a session going.
+/// The refresh token of a session.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"refresh_token": "vrt_AQGTx…"}))]
 pub struct RefreshRequest {
-    /// The refresh token; left out where a cookie carries it.
+    /// The refresh token; omitted if a cookie contains it.
     #[schema(value_type = Option<String>)]
     pub refresh_token: Option<SecretString>,
 }
 
-/// A token to look at or to revoke.
+/// A token to introspect or to revoke.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…"}))]
@@ -142,12 +142,12 @@ pub struct TokenRequest {
     /// The token.
     #[schema(value_type = String)]
     pub token: SecretString,
-    /// Not needed: a token tells its kind by itself.
+    /// Ignored: the service recognises the kind of a token.
     #[schema(example = "access_token")]
     pub token_type_hint: Option<String>,
 }
 
-/// What an access token says (RFC 9068 §2.2). There may be more claims one day.
+/// The claims of an access token (RFC 9068 §2.2). Later versions may add claims.
 #[derive(ToSchema)]
 #[schema(as = AccessTokenClaims)]
 #[expect(
@@ -155,51 +155,52 @@ pub struct TokenRequest {
     reason = "describes what domain::access_token writes; a test compares the two"
 )]
 pub struct AccessTokenClaimsSchema {
-    /// Who issued it: the public URL.
+    /// The issuer: the public URL of the service.
     #[schema(example = "https://auth.example.com")]
     iss: String,
-    /// The user's id; never given to another.
+    /// The id of the user; never reused.
     sub: Uuid,
-    /// Whom it is for.
+    /// The audience: the back ends that the token is meant for.
     #[schema(example = "https://auth.example.com")]
     aud: String,
-    /// The client it was issued to; fixed by the deployment.
+    /// The client that it was issued to; a setting of the deployment.
     #[schema(example = "vestibule")]
     client_id: String,
-    /// From then on it is not accepted; seconds since 1970.
+    /// When it expires, in seconds since 1970.
     #[schema(example = 1_772_367_000)]
     exp: i64,
-    /// When it was issued; seconds since 1970.
+    /// When it was issued, in seconds since 1970.
     #[schema(example = 1_772_366_400)]
     iat: i64,
-    /// Before then it is not accepted; seconds since 1970.
+    /// When it becomes valid, in seconds since 1970.
     #[schema(example = 1_772_366_400)]
     nbf: i64,
-    /// Names this one token.
+    /// The id of this token.
     jti: Uuid,
     /// The session it belongs to.
     sid: Uuid,
-    /// When the strongest proof in `amr` was last given; seconds since 1970.
+    /// When the strongest method in `amr` was last verified, in seconds since 1970.
     #[schema(example = 1_772_366_400)]
     auth_time: i64,
     /// `aal1`: one factor. `aal2`: two.
     #[schema(example = "aal2")]
     acr: String,
-    /// What was proven (RFC 8176).
+    /// The authentication methods that were verified (RFC 8176).
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     amr: Vec<String>,
-    /// Granted by operators; left out where the user has none.
+    /// The roles that operators granted; absent if the user has none.
     #[schema(nullable = false, example = json!(["editor"]))]
     roles: Option<Vec<String>>,
-    /// The user's address; only where the deployment's `ACCESS_TOKEN_CLAIMS` names it.
+    /// The user's e-mail address; only if the deployment's `ACCESS_TOKEN_CLAIMS` names it.
     #[schema(nullable = false, example = "jo@example.com")]
     email: Option<String>,
-    /// The user's name; only where the deployment's `ACCESS_TOKEN_CLAIMS` names it.
+    /// The user name; only if the deployment's `ACCESS_TOKEN_CLAIMS` names it.
     #[schema(nullable = false, example = "jo.doe")]
     username: Option<String>,
 }
 
-/// The same as a form, with the credentials of the service client where there is no `Authorization` header (RFC 6749 §2.3.1).
+/// The same as a form, with the credentials of the service client if there is no `Authorization` header (RFC 6749
+/// §2.3.1).
 #[derive(ToSchema)]
 #[schema(example = json!({
     "token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…", "client_id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6074",
@@ -208,18 +209,18 @@ pub struct AccessTokenClaimsSchema {
 pub struct TokenForm {
     /// The token.
     pub token: String,
-    /// Not needed: a token tells its kind by itself.
+    /// Ignored: the service recognises the kind of a token.
     #[schema(nullable = false, example = "access_token")]
     pub token_type_hint: Option<String>,
-    /// The id of the service client, in either case of letters.
+    /// The id of the service client, in upper or lower case.
     #[schema(nullable = false, example = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6074")]
     pub client_id: Option<String>,
-    /// Its secret.
+    /// The secret of the service client.
     #[schema(nullable = false)]
     pub client_secret: Option<String>,
 }
 
-/// What is known of a token (RFC 7662 §2.2): `active` alone when it is not good now.
+/// The state of a token (RFC 7662 §2.2). If it is not valid now, the response contains `active` alone.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
     "active": true, "token_type": "Bearer", "iss": "https://auth.example.com", "aud": "https://auth.example.com",
@@ -229,7 +230,7 @@ pub struct TokenForm {
     "amr": ["pwd", "otp", "mfa"], "roles": ["editor"]
 }))]
 pub struct IntrospectionResponse<'a> {
-    /// Whether the token is good at this moment.
+    /// Whether the token is valid at this moment.
     pub active: bool,
     /// Always `Bearer`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -242,7 +243,7 @@ pub struct IntrospectionResponse<'a> {
 }
 
 impl<'a> IntrospectionResponse<'a> {
-    /// Shows what is known of a token.
+    /// Shows the state of a token.
     pub fn new(claims: Option<&'a AccessTokenClaims>) -> Self {
         Self {
             active: claims.is_some(),
@@ -258,30 +259,30 @@ impl<'a> IntrospectionResponse<'a> {
 pub struct ListedSessionView {
     /// The `sid` of its access tokens.
     pub id: Uuid,
-    /// When the first factor was proven.
+    /// When the first factor was verified.
     pub created_at: DateTime<Utc>,
-    /// When a token of it was last made.
+    /// When tokens were last issued for it.
     pub last_used_at: DateTime<Utc>,
-    /// Where the login came from.
+    /// The client address of the login.
     #[schema(example = "203.0.113.7")]
     #[schema(required)]
     pub ip: Option<String>,
-    /// What the login came from.
+    /// The `User-Agent` of the login.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     #[schema(required)]
     pub user_agent: Option<String>,
     /// `aal1`: one factor. `aal2`: two.
     #[schema(example = "aal2")]
     pub acr: &'static str,
-    /// What was proven (RFC 8176).
+    /// The authentication methods that were verified (RFC 8176).
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     pub amr: Vec<&'static str>,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     pub current: bool,
 }
 
 impl ListedSessionView {
-    /// Shows a session to its user.
+    /// Shows a session to its owner.
     pub fn new(listed: &ListedSession, current: SessionId) -> Self {
         let session = &listed.session;
         Self {

@@ -1,4 +1,4 @@
-//! The second door, and what opens it.
+//! Requests and responses of the second factors.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -10,19 +10,21 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::flows::account::ListedFactor;
 use crate::flows::sent_code::CodeDispatch;
 
-/// A code for the second door.
+/// A code that completes a login.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"pre_auth_token": "vpa_AQGTx…", "code": "123456"}))]
 pub struct VerifyRequest {
-    /// From `POST /login` or `POST /register`.
+    /// The token from `POST /login` or `POST /register`.
     #[schema(value_type = String)]
     pub pre_auth_token: SecretString,
-    /// Six digits, or a recovery code: 24 characters of Crockford's base 32, in any case; or the digits that were sent. White
-    /// space and dashes do not matter, nor does the script of the digits.
+    /// The six digits of an authenticator app, the digits of a sent code, or a recovery code: 24 characters of
+    /// Crockford's base 32 in upper or lower case. White space and dashes are ignored, and digits of any script are
+    /// accepted.
     #[schema(value_type = String)]
     pub code: SecretString,
-    /// `totp`, `recovery_code`, `email` or `sms`; when left out, the code's shape tells the first two.
+    /// `totp`, `recovery_code`, `email` or `sms`. If omitted, it is `totp` or `recovery_code`, by the format of the
+    /// code.
     #[schema(value_type = Option<words::CodeMethod>, nullable = false, example = "totp")]
     pub method: Option<String>,
     /// Where the session's refresh tokens go: `body` (the default), or `cookie` for browsers.
@@ -30,12 +32,12 @@ pub struct VerifyRequest {
     pub delivery: Option<String>,
 }
 
-/// A wish for a code.
+/// A request for a code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"pre_auth_token": "vpa_AQGTx…", "method": "sms"}))]
 pub struct ChallengeRequest {
-    /// From `POST /login`; left out by somebody who is signed in, whose access token is the bearer.
+    /// The token from `POST /login`. A caller who is signed in omits it and sends an access token as bearer.
     #[schema(value_type = Option<String>)]
     pub pre_auth_token: Option<SecretString>,
     /// `email` or `sms`.
@@ -43,25 +45,25 @@ pub struct ChallengeRequest {
     pub method: String,
 }
 
-/// A code that is on its way.
+/// A code that was sent.
 #[derive(Serialize, ToSchema)]
 pub struct ChallengeResponse {
-    /// `email` or `sms`; the `method` to send the code with.
+    /// `email` or `sms`; the `method` of the request that submits the code.
     #[schema(example = "sms")]
     pub method: &'static str,
-    /// Where it goes: enough for its owner to know it.
+    /// The address or phone number that it was sent to, shortened so that only its owner recognises it.
     #[schema(example = "•••78")]
     pub hint: String,
-    /// Seconds that it lasts.
+    /// The seconds until it expires.
     #[schema(example = 300)]
     pub expires_in: i64,
-    /// Seconds before it may be sent anew.
+    /// The seconds until another code may be requested.
     #[schema(example = 60)]
     pub resend_after: i64,
 }
 
 impl ChallengeResponse {
-    /// Shows a code that is on its way.
+    /// Shows a code that was sent.
     pub fn new(sent: CodeDispatch) -> Self {
         Self {
             method: sent.channel.as_str(),
@@ -77,12 +79,12 @@ impl ChallengeResponse {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "123456"}))]
 pub struct ConfirmRequest {
-    /// The digits; white space and dashes do not matter.
+    /// The digits; white space and dashes are ignored.
     #[schema(value_type = String)]
     pub code: SecretString,
 }
 
-/// What removing an authenticator takes.
+/// The proofs that the removal of an authenticator requires.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"password": "korrekt pferd batterie", "code": "123456"}))]
@@ -100,13 +102,13 @@ pub struct RemoveTotpRequest {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"phone_number": "+4915112345678"}))]
 pub struct PhoneRequest {
-    /// A mobile number with its country code (E.164), of a country that the deployment sends text messages to. White space,
-    /// dashes, dots and brackets do not matter, nor does the script of the digits.
+    /// A mobile number with its country code (E.164), in a country that the deployment sends text messages to. White
+    /// space, dashes, dots and brackets are ignored, and digits of any script are accepted.
     #[schema(value_type = String)]
     pub phone_number: SecretString,
 }
 
-/// Something that proves who is calling: exactly one of `code` and `password`.
+/// A proof of the caller's identity: exactly one of `code` and `password`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "123456"}))]
@@ -114,7 +116,8 @@ pub struct StepUpRequest {
     /// A code of a second factor, as for `POST /2fa/verify`.
     #[schema(value_type = Option<String>)]
     pub code: Option<SecretString>,
-    /// `totp`, `recovery_code`, `email` or `sms`; when left out, the code's shape tells the first two.
+    /// `totp`, `recovery_code`, `email` or `sms`. If omitted, it is `totp` or `recovery_code`, by the format of the
+    /// code.
     #[schema(value_type = Option<words::CodeMethod>, nullable = false, example = "totp")]
     pub method: Option<String>,
     /// The account's password.
@@ -125,7 +128,7 @@ pub struct StepUpRequest {
 /// A new set of recovery codes.
 #[derive(Serialize, ToSchema)]
 pub struct RecoveryCodesResponse {
-    /// Shown this once; only there when a set was made.
+    /// The codes, which are never shown again; present only if a set was generated.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     #[schema(example = json!(["0A1B-2C3D-4E5F-6G7H-8J9K-MNPQ"]))]
@@ -145,15 +148,15 @@ impl RecoveryCodesResponse {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecondFactors)]
 pub struct SecondFactorsView {
-    /// `required`: everybody needs a second factor. `optional`: only those who have one are asked for it.
+    /// `required`: every user needs a second factor. `optional`: only users who have one are asked for it.
     #[schema(example = "required")]
     pub policy: &'static str,
-    /// What the deployment lets people set up, strongest first: `totp`, `sms`, `email`.
+    /// The second factors that users can set up in this deployment, strongest first: `totp`, `sms`, `email`.
     #[schema(example = json!(["totp", "email"]))]
     pub available: Vec<&'static str>,
-    /// What is set up, and what waits for its first code.
+    /// The factors that are set up, and those that wait for their first code.
     pub factors: Vec<FactorView>,
-    /// Recovery codes not yet spent.
+    /// The number of unused recovery codes.
     #[schema(example = 10)]
     pub recovery_codes_remaining: i64,
 }
@@ -166,21 +169,21 @@ pub struct FactorView {
     #[serde(rename = "type")]
     #[schema(example = "totp")]
     pub kind: &'static str,
-    /// `active`: it opens the second door. `pending`: it waits for its first code.
+    /// `active`: it can complete a login. `pending`: it waits for its first code.
     #[schema(example = "active")]
     pub state: &'static str,
-    /// Of its phone or address: enough for its owner to know it.
+    /// Its phone number or address, shortened so that only its owner recognises it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     #[schema(example = "j***@e***.com")]
     pub hint: Option<String>,
-    /// When it was asked for.
+    /// When its enrolment was started.
     pub created_at: DateTime<Utc>,
-    /// When its first code was right.
+    /// When it was confirmed by its first right code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub confirmed_at: Option<DateTime<Utc>>,
-    /// When it last opened the second door; of an authenticator, to the half minute.
+    /// When it was last used; for an authenticator app, accurate to 30 seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub last_used_at: Option<DateTime<Utc>>,

@@ -14,24 +14,24 @@ use crate::domain::username::Username;
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserView {
-    /// The `sub` of tokens; never reused.
+    /// The id of the account, which is the `sub` of its tokens; never reused.
     pub id: Uuid,
     /// The address in canonical form.
     #[schema(example = "jo@example.com")]
     #[schema(required)]
     pub email: Option<String>,
-    /// Whether the owner proved that the address is theirs.
+    /// Whether the address is verified: its reader has shown that it is theirs.
     pub email_verified: bool,
-    /// The name in canonical form.
+    /// The user name in canonical form.
     #[schema(example = "jo.doe")]
     #[schema(required)]
     pub username: Option<String>,
-    /// Granted by operators.
+    /// The roles that operators granted.
     pub roles: Vec<String>,
-    /// The language of messages to them: `en` or `de`.
+    /// The language of messages to the user: `en` or `de`.
     #[schema(example = "en")]
     pub locale: &'static str,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: DateTime<Utc>,
     /// Its second factors.
     pub two_factor: TwoFactorView,
@@ -47,7 +47,7 @@ pub struct TwoFactorView {
     pub email: bool,
     /// Codes by text message.
     pub phone: bool,
-    /// Recovery codes not yet spent.
+    /// The number of unused recovery codes.
     #[schema(example = 10)]
     pub recovery_codes_remaining: i64,
 }
@@ -66,7 +66,7 @@ impl UserView {
         )
     }
 
-    /// Shows an account with its factors as operators are told of them.
+    /// Shows an account with the summary of its factors that administrators see.
     pub fn with_summary(user: &User, factors: FactorSummary) -> Self {
         Self::of(
             user,

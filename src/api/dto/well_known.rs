@@ -1,4 +1,4 @@
-//! What back ends read.
+//! The documents that back ends read.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ pub struct Jwks<'a> {
     pub keys: &'a [PublicJwk],
 }
 
-/// A public key (RFC 7517 §4). `kty` tells which of the numbers are there.
+/// A public key (RFC 7517 §4). Which of the other parameters it has depends on `kty`.
 #[derive(ToSchema)]
 #[schema(as = Jwk)]
 #[expect(
@@ -29,13 +29,13 @@ pub struct Jwks<'a> {
     reason = "describes what domain::signing_key writes; a test compares the two"
 )]
 pub struct JwkSchema {
-    /// The thumbprint (RFC 7638), as in the header of tokens.
+    /// The thumbprint of the key (RFC 7638), as in the header of tokens.
     #[schema(example = "xdZ0QU7Ja5bVlqnvZfLTWI5cWhVn6aoLXvNwkTBzmyE")]
     kid: String,
     /// `EC`, `OKP` or `RSA`.
     #[schema(example = "EC")]
     kty: String,
-    /// The one algorithm that it signs with.
+    /// The algorithm that it signs with.
     #[schema(example = "ES256")]
     alg: String,
     /// Always `sig`.
@@ -44,21 +44,21 @@ pub struct JwkSchema {
     /// The curve of `EC` and `OKP`.
     #[schema(nullable = false, example = "P-256")]
     crv: Option<String>,
-    /// Of `EC` and `OKP`: the first coordinate.
+    /// The x coordinate of `EC`, or the public key of `OKP`.
     #[schema(nullable = false, example = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU")]
     x: Option<String>,
-    /// Of `EC`: the second coordinate.
+    /// The y coordinate of `EC`.
     #[schema(nullable = false, example = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")]
     y: Option<String>,
-    /// Of `RSA`: the modulus.
+    /// The modulus of `RSA`.
     #[schema(nullable = false)]
     n: Option<String>,
-    /// Of `RSA`: the exponent.
+    /// The exponent of `RSA`.
     #[schema(nullable = false)]
     e: Option<String>,
 }
 
-/// The OpenAPI document: named, and open to every member, so that generated clients have a type for it.
+/// The OpenAPI document. The schema has a name and allows any member, so that generated clients have a type for it.
 #[derive(Debug)]
 pub enum OpenApiDocument {}
 
@@ -83,7 +83,7 @@ impl ToSchema for OpenApiDocument {
     }
 }
 
-/// The ways that `extract::client` takes, by their registered names (RFC 7591 §2).
+/// The authentication methods that `extract::client` accepts, by their registered names (RFC 7591 §2).
 const CLIENT_AUTHENTICATION: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
 /// Issuer metadata (RFC 8414 §2).
@@ -93,37 +93,37 @@ pub struct Metadata {
     /// The `iss` of tokens.
     #[schema(example = "https://auth.example.com")]
     pub issuer: String,
-    /// Where the keys are.
+    /// The URL of the public keys.
     #[schema(example = "https://auth.example.com/.well-known/jwks.json")]
     pub jwks_uri: String,
-    /// How access tokens are signed: the algorithms of all published keys, two while a deployment changes from one to
-    /// another.
+    /// The signature algorithms of access tokens: those of all published keys. There are two while a deployment
+    /// changes from one to another.
     #[schema(example = json!(["ES256"]))]
     pub access_token_signing_alg_values_supported: Vec<&'static str>,
-    /// The same under the name that OpenID Connect libraries read.
+    /// The same list, under the name that OpenID Connect libraries read.
     #[schema(example = json!(["ES256"]))]
     pub id_token_signing_alg_values_supported: Vec<&'static str>,
-    /// None: there is no authorization endpoint. The member is required (RFC 8414 §2).
+    /// Always empty: there is no authorization endpoint, but RFC 8414 §2 requires this member.
     pub response_types_supported: Vec<&'static str>,
     /// Always `public`.
     #[schema(example = json!(["public"]))]
     pub subject_types_supported: Vec<&'static str>,
-    /// The levels that `acr` may tell.
+    /// The possible values of `acr`.
     #[schema(example = json!(["aal1", "aal2"]))]
     pub acr_values_supported: Vec<&'static str>,
-    /// Where service clients ask about tokens (RFC 7662).
+    /// Where service clients introspect tokens (RFC 7662).
     #[schema(example = "https://auth.example.com/token/introspect")]
     pub introspection_endpoint: String,
-    /// How they say who they are there.
+    /// How service clients authenticate there.
     #[schema(example = json!(["client_secret_basic", "client_secret_post"]))]
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Where service clients end sessions (RFC 7009).
     #[schema(example = "https://auth.example.com/token/revoke")]
     pub revocation_endpoint: String,
-    /// How they say who they are there.
+    /// How service clients authenticate there.
     #[schema(example = json!(["client_secret_basic", "client_secret_post"]))]
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
-    /// For people.
+    /// The documentation for developers.
     #[schema(example = "https://auth.example.com/docs/")]
     pub service_documentation: String,
 }

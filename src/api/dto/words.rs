@@ -1,8 +1,8 @@
-//! The closed sets of words, each described by the list that the program itself goes by.
+//! The enumerations of the API, each generated from the list that the program itself uses.
 //!
-//! Those of requests, since a word outside of the set is refused; and `code` and `reason` of problems, which programs
-//! switch on. Other words of answers (methods, states, advice) stay open strings: many generated clients fail at a word
-//! that they do not know, and a login must not fail because the service learned a new method.
+//! Members of requests are enumerations, since a value outside of the list is refused; so are `code` and `reason` of
+//! problems, which programs switch on. Other members of responses (methods, states, advice) stay plain strings: many
+//! generated clients fail on a value that they do not know, and a new method must not break the login of old clients.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::domain::message::Channel;
 use crate::domain::password::PasswordRejection;
 use crate::domain::session::RefreshTokenTransport;
 
-/// Describes a member that is one of some words.
+/// Describes a member with a fixed list of values.
 fn one_of<'a>(description: &str, words: impl IntoIterator<Item = &'a str>) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -47,16 +47,16 @@ macro_rules! words {
 }
 
 words! {
-    ProblemCode = "What programs switch on. A name never changes its meaning; later versions may add names, so treat one \
-        that you do not know by its `status`.",
+    ProblemCode = "The code that programs switch on. A code never changes its meaning. Later versions may add codes, so \
+        handle a code that you do not know by its `status`.",
         Code::ALL.iter().map(|code| code.as_str());
     PasswordRejectionReason = "Why a new password is refused.",
         PasswordRejection::ALL.map(PasswordRejection::reason);
-    RefreshTokenDelivery = "Where refresh tokens go.",
+    RefreshTokenDelivery = "How refresh tokens are returned.",
         RefreshTokenTransport::ALL.map(RefreshTokenTransport::as_str);
     CodeChannel = "How a code is sent.",
         Channel::ALL.map(Channel::as_str);
-    CodeMethod = "What a code is of.",
+    CodeMethod = "The second factor that a code belongs to.",
         [
             AuthenticationMethod::Totp,
             AuthenticationMethod::RecoveryCode,
@@ -68,14 +68,14 @@ words! {
 
 macro_rules! statuses {
     ($($name:ident = $word:literal;)*) => {$(
-        /// A `status` that is always the same, which tells its shape from the others of a set.
+        /// A `status` with one value, which distinguishes a variant from the others.
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
 
         impl $name {
             /// Describes it.
             pub fn schema() -> RefOr<Schema> {
-                one_of("Tells this variant from the others.", [$word])
+                one_of("Distinguishes this variant from the others.", [$word])
             }
         }
 

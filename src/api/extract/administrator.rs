@@ -1,4 +1,4 @@
-//! Callers who may do operators' work, and what they are told when something of it cannot be done.
+//! Callers who are administrators, and the problems of refused operations.
 
 use actix_web::dev::Payload;
 use actix_web::web::Data;
@@ -14,10 +14,10 @@ use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
 use crate::flows::admin::{self, AdminRefusal, Operator, Standing};
 
-/// An administrator with two factors proven; nobody else reaches the handler.
+/// An administrator with two verified factors; the handler does not run for any other caller.
 ///
-/// Whoever lacks the role is told 403, since nothing they could prove would help; whoever has it and lacks the proof is told
-/// by 401 what to prove (RFC 9470 §3).
+/// A caller without the role gets 403, since no proof would help. A caller with the role but without the proof gets
+/// 401, which says what to prove (RFC 9470 §3).
 pub struct Administrator(pub Operator);
 
 impl FromRequest for Administrator {
@@ -45,7 +45,7 @@ impl FromRequest for Administrator {
     }
 }
 
-/// Reads the id in a path; what is none names no account.
+/// Parses the id in a path. A text that is not an id is answered like an unknown account.
 ///
 /// # Errors
 ///
@@ -54,23 +54,23 @@ pub fn parse_id(text: &str) -> Result<UserId, Problem> {
     UserId::parse(text).ok_or_else(unknown_user)
 }
 
-/// Says that nobody is there.
+/// The account does not exist.
 pub fn unknown_user() -> Problem {
     Problem::new(Code::NotFound, "There is no such account.")
 }
 
-/// Says why an operator's change was not made.
+/// Returns the problem for a refused change.
 pub fn refused(refusal: AdminRefusal) -> Problem {
     match refusal {
         AdminRefusal::NotAdministrator => Problem::of(Code::Forbidden),
         AdminRefusal::UnknownUser => unknown_user(),
         AdminRefusal::OwnAccount => Problem::new(
             Code::Conflict,
-            "Administrators cannot do this to their own account; another one can.",
+            "Administrators cannot do this to their own account; another administrator can.",
         ),
         AdminRefusal::UnverifiedAddress => Problem::new(
             Code::Conflict,
-            "Nobody has confirmed the account's e-mail address yet; roles can be granted after that.",
+            "The account's e-mail address is not confirmed yet; roles can be granted after that.",
         ),
         AdminRefusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
     }

@@ -19,9 +19,9 @@ use crate::flows::step_up::{self, Holder, RecentCaller};
 pub enum Bearer {
     /// Nothing, or another scheme.
     Absent,
-    /// Something that is no single bearer token.
+    /// Anything but a single bearer token.
     Malformed,
-    /// A token, of whatever kind.
+    /// A token of any kind.
     Presented(SecretString),
 }
 
@@ -63,15 +63,15 @@ impl Bearer {
     }
 }
 
-/// The caller behind a good access token; without one the handler is never reached.
+/// The caller with a valid access token; the handler does not run without one.
 pub struct SignedIn(pub Caller);
 
 impl SignedIn {
-    /// Finds the caller behind a request, for handlers that do without in some cases.
+    /// Finds the caller of a request, for handlers that do not always need one.
     ///
     /// # Errors
     ///
-    /// `invalid_token` when there is no good access token.
+    /// `invalid_token` if there is no valid access token.
     pub fn of(request: &HttpRequest) -> impl Future<Output = Result<Self, Problem>> + use<> {
         let token = Bearer::of(request).require(Code::InvalidToken);
         let state = Data::<ApiState>::extract(request);
@@ -85,21 +85,21 @@ impl SignedIn {
         }
     }
 
-    /// Goes on only if the token shows a recent proof, for handlers that require one in some cases.
+    /// Requires that the token contains a recent proof, for handlers that do not always need one.
     ///
     /// # Errors
     ///
-    /// `insufficient_user_authentication` when it does not.
+    /// `insufficient_user_authentication` if it does not.
     pub async fn require_recent_proof(self, state: &ApiState) -> Result<RecentCaller, Problem> {
         let verdict = step_up::require_recent_proof(&state.core, self.0).await?;
         verdict.map_err(|demand| Problem::insufficient_user_authentication(&demand))
     }
 
-    /// Goes on only if the token shows a recent proof of something held, where the account has something held.
+    /// Requires that the token contains a recent proof of a possession factor, if the account has one.
     ///
     /// # Errors
     ///
-    /// `insufficient_user_authentication` when it does not.
+    /// `insufficient_user_authentication` if it does not.
     pub async fn require_holder(self, state: &ApiState) -> Result<Holder, Problem> {
         let verdict = step_up::require_holder(&state.core, self.0).await?;
         verdict.map_err(|demand| Problem::insufficient_user_authentication(&demand))
@@ -115,8 +115,8 @@ impl FromRequest for SignedIn {
     }
 }
 
-/// A caller whose token shows a recent proof of as many factors as the account has (RFC 9470); without one the handler is
-/// never reached.
+/// A caller whose token contains a recent proof, of two factors if the account has them (RFC 9470); the handler does
+/// not run without it.
 pub struct RecentlyAuthenticated(pub RecentCaller);
 
 impl FromRequest for RecentlyAuthenticated {
@@ -135,11 +135,11 @@ impl FromRequest for RecentlyAuthenticated {
     }
 }
 
-/// Who may ask for a new authenticator.
+/// A caller who may enrol a new authenticator.
 pub enum Enrolling {
-    /// Somebody between the doors, with a pre-auth token that the flow judges.
+    /// A user with a pending login. The flow verifies the pre-auth token.
     Pending(SecretString),
-    /// Somebody who is signed in, as for any sensitive change.
+    /// A user who is signed in, with a recent proof as for any sensitive change.
     SignedIn(Box<RecentCaller>),
 }
 
@@ -158,7 +158,8 @@ impl FromRequest for Enrolling {
     }
 }
 
-/// What a request shows beside a mailed token: nothing, a pre-auth token that the flow judges, or a good access token.
+/// The bearer of a request that also has a token from a mail: none, a pre-auth token, which the flow verifies, or a
+/// valid access token.
 pub struct AccountBearer(pub email_verification::Bearer);
 
 impl FromRequest for AccountBearer {

@@ -1,5 +1,5 @@
-//! Service clients, as RFC 7662 and RFC 7009 ask for: HTTP Basic credentials (RFC 7617), or `client_id` and `client_secret`
-//! in the form (RFC 6749 §2.3.1). Never both.
+//! Service clients, which RFC 7662 and RFC 7009 require: HTTP Basic credentials (RFC 7617), or `client_id` and
+//! `client_secret` in the form (RFC 6749 §2.3.1), never both.
 
 use std::net::IpAddr;
 
@@ -20,9 +20,9 @@ use crate::domain::ids::ServiceClientId;
 use crate::flows::service_clients;
 use crate::rate_limits::Scope;
 
-/// A request of a service client whose credentials are good; without them the handler is never reached.
+/// A request of a service client with valid credentials; the handler does not run without them.
 pub struct ClientRequest {
-    /// Who is calling.
+    /// The service client.
     pub client: ServiceClientId,
     /// The token that the request is about.
     pub token: SecretString,
@@ -41,7 +41,8 @@ impl FromRequest for ClientRequest {
         async move {
             let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
             if in_form {
-                // Who sends a form that cannot be read has not said who is calling, and is told no more than that.
+                // A form that cannot be read contains no credentials, so the response is the one for missing
+                // credentials.
                 let mut form = body.await.map_err(|_unreadable| refuse(&state, address))?;
                 let credentials = Credentials::both(form.client_id.take(), form.client_secret.take());
                 let client = authenticate(&state, &credentials, address).await?;
@@ -64,7 +65,7 @@ impl FromRequest for ClientRequest {
     }
 }
 
-/// RFC 6749 §2.3: a client uses one way of authentication in a request.
+/// RFC 6749 §2.3: a client must not use more than one authentication method in a request.
 fn two_ways() -> Problem {
     let detail = "The client must send its credentials in the Authorization header or in the form, not in both.";
     Problem::new(Code::MalformedRequest, detail).with("error", "invalid_request")
@@ -84,7 +85,7 @@ async fn authenticate(
     wait.map_or(Ok(id), |wait| Err(Problem::rate_limited(wait)))
 }
 
-/// Wrong ones are counted by address: back ends know their secrets.
+/// Wrong credentials are counted by client address: a real back end knows its secret.
 fn refuse(state: &ApiState, address: Option<IpAddr>) -> Problem {
     let limits = &state.core.rate_limits;
     let wait = address.and_then(|address| limits.address(Scope::WrongClient, address).wait);
@@ -118,7 +119,7 @@ impl Credentials {
         matches!(self, Self::Absent)
     }
 
-    /// Tells whether they are those of a client. Some libraries repeat the id in the form.
+    /// Returns whether they name a client. Some libraries repeat the id in the form.
     fn name(&self, id: &str) -> bool {
         matches!(self, Self::Given(given, _) if given.eq_ignore_ascii_case(id))
     }

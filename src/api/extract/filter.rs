@@ -1,4 +1,4 @@
-//! What operators look for in lists: query parameters, checked like the members of a body.
+//! The filters of administrators' lists: query parameters, checked like the members of a body.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -13,13 +13,13 @@ use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
 use crate::domain::managed_user::UserQuery;
 
-/// Longest name of an event.
+/// The greatest length of an event's name.
 const EVENT_LENGTH: usize = 64;
 
-/// Which accounts a list is to have.
+/// Selects the accounts of a list.
 pub struct UserFilter(pub UserQuery);
 
-/// Which events a list is to have.
+/// Selects the events of a list.
 pub struct EventFilter(pub audit_event::EventFilter);
 
 #[derive(Deserialize)]
@@ -75,7 +75,7 @@ fn parse_user_id(text: &str) -> Result<UserId, &'static str> {
     UserId::parse(text).ok_or("must be the id of an account")
 }
 
-/// One that this release does not know is none that happened here, or is a newer one's.
+/// A name that this release does not know is accepted: the event may come from a newer release.
 fn parse_event(text: &str) -> Result<String, &'static str> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if (1..=EVENT_LENGTH).contains(&text.len()) && text.bytes().all(allowed) {

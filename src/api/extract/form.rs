@@ -1,4 +1,5 @@
-//! The two bodies of RFC 7662 and RFC 7009: a form, as the standards have it, or JSON like everything else here.
+//! The two kinds of bodies for RFC 7662 and RFC 7009: a form, as the standards require, or JSON as in the rest of the
+//! API.
 
 use actix_web::FromRequest;
 use actix_web::HttpRequest;
@@ -15,14 +16,14 @@ use crate::api::problem::{Code, Problem};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What the body holds. Parameters that are not known are left alone (RFC 6749 §3.2); one that stands twice is an error.
+/// The parameters of the body. Unknown parameters are ignored (RFC 6749 §3.2); a repeated one is an error.
 #[derive(Deserialize)]
 pub(super) struct TokenForm {
-    /// What the request is about.
+    /// The token that the request is about.
     token: Option<SecretString>,
-    /// Who is calling, where the form tells.
+    /// The id of the service client, if it is in the form.
     pub(super) client_id: Option<String>,
-    /// The proof of it.
+    /// The secret of the service client, if it is in the form.
     pub(super) client_secret: Option<SecretString>,
 }
 
@@ -40,14 +41,14 @@ fn malformed() -> Problem {
     )
 }
 
-/// Tells whether the body says that it is a form.
+/// Returns whether the media type of the body is that of a form.
 pub(super) fn is_form(request: &HttpRequest) -> bool {
     let media_type = request.headers().get(header::CONTENT_TYPE);
     let essence = media_type.and_then(|value| value.to_str().ok()?.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM))
 }
 
-/// Reads the body, whichever of the two it is.
+/// Reads the body, be it a form or JSON.
 pub(super) fn read(
     request: &HttpRequest,
     payload: &mut Payload,

@@ -1,7 +1,7 @@
 //! Strict JSON bodies.
 //!
-//! An object of the documented shape and nothing else: unknown and duplicate members, arrays in place of objects and
-//! wrong types are told by member name, never by echoing what was sent. Size and time are bounded.
+//! Only an object of the documented shape is accepted. Unknown and duplicate members, arrays in place of objects and
+//! wrong types are reported by the name of the member; the response never repeats values. Size and time are limited.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use zeroize::Zeroizing;
 use crate::api::problem::{Code, Problem};
 use crate::domain::typed_text;
 
-/// Most bytes of a body.
+/// The greatest size of a body in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Characters of an unknown member's name that are told back.
+/// How many characters of an unknown member's name are repeated in the response.
 const NAME_LENGTH: usize = 64;
 
 /// A request body of type `T`.
@@ -41,7 +41,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for StrictJson<T> {
     }
 }
 
-/// A request body of type `T` that may be left out: no body at all is `None`.
+/// An optional request body of type `T`: `None` if there is no body.
 pub struct OptionalJson<T>(pub Option<T>);
 
 impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
@@ -63,7 +63,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
     }
 }
 
-/// Reads a body within its bounds of size and time.
+/// Reads a body within its limits of size and time.
 pub(super) fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -82,7 +82,7 @@ pub(super) fn read_body(
     }
 }
 
-/// Form posts and plain text need no preflight in a browser; only `application/json` is taken (ASVS 3.5.2).
+/// Browsers send forms and plain text without a preflight, so only `application/json` is accepted (ASVS 3.5.2).
 fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let media_type = headers
@@ -107,9 +107,9 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// Tells whether a client waits to be asked for a body that is longer than may be (RFC 9110 §10.1.1). It is refused
-/// from its head. A client that sends without waiting is not: closing a connection on which bytes arrive can destroy
-/// the answer before the client has read it.
+/// Returns whether a client waits for 100 (Continue) before it sends a body that is too long (RFC 9110 §10.1.1). Such
+/// a request is refused by its head. If the client sends the body without waiting, the body is read up to the limit:
+/// closing a connection while bytes arrive can destroy the response before the client has read it.
 fn holds_back_too_much(request: &HttpRequest) -> bool {
     let headers = request.headers();
     let waits = headers
@@ -120,7 +120,7 @@ fn holds_back_too_much(request: &HttpRequest) -> bool {
     waits && length.is_some_and(|length| length > MAX_BYTES)
 }
 
-/// Returns how many bytes are to come: as many as may, where that is not said (chunks).
+/// Returns the announced length of the body; the limit if none is announced (chunks).
 fn announced_length(request: &HttpRequest) -> usize {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -128,11 +128,12 @@ fn announced_length(request: &HttpRequest) -> usize {
 }
 
 async fn read(mut payload: web::Payload, length: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    // Reserved in full, so that growing does not leave copies of a password behind; and no more than that, since all of it
-    // is wiped byte by byte in the end.
+    // The buffer is reserved in full, since growing it would leave copies of a password in memory. It is not larger
+    // than necessary, since all of it is wiped byte by byte at the end.
     let mut body = Zeroizing::new(Vec::with_capacity(length));
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_broken| Problem::new(Code::MalformedRequest, "The body did not arrive whole."))?;
+        let chunk =
+            chunk.map_err(|_broken| Problem::new(Code::MalformedRequest, "The body did not arrive completely."))?;
         if body.len() + chunk.len() > MAX_BYTES {
             return Err(Problem::of(Code::PayloadTooLarge));
         }
@@ -144,7 +145,7 @@ async fn read(mut payload: web::Payload, length: usize) -> Result<Zeroizing<Vec<
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = typed_text::without_byte_order_mark(body);
     let malformed = |detail: String| Problem::new(Code::MalformedRequest, detail);
-    // serde would also fill a structure from an array, by position.
+    // serde would also deserialize a struct from an array, by position.
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'{') {
         return Err(malformed("The body must be a JSON object.".to_owned()));
@@ -158,7 +159,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// Says what is wrong by the member's name. serde's own words repeat values, so only their safe parts are used.
+/// Says what is wrong, by the name of the member. serde's messages repeat values, so only their safe parts are used.
 fn describe(path: &str, error: &serde_json::Error) -> String {
     if !error.is_data() {
         return "The body is not valid JSON.".to_owned();

@@ -1,4 +1,4 @@
-//! What handlers are given: strict bodies, bearers, and where a request came from.
+//! The extractors of the handlers: strict bodies, bearer tokens, and the origin of a request.
 
 pub mod administrator;
 pub mod bearer;

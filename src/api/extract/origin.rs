@@ -1,7 +1,7 @@
-//! Where a request came from: the connection's address, or what trusted proxies say.
+//! The origin of a request: the address of the connection, or the one that trusted proxies report.
 //!
-//! Anybody can write `X-Forwarded-For`; only the part that trusted hops appended is believed. Read from the right, the
-//! first address that is not a trusted proxy is the client (ASVS 4.1.3).
+//! Any client can send `X-Forwarded-For`; only the part that trusted proxies appended is believed. The first address
+//! from the right that is not a trusted proxy is the client (ASVS 4.1.3).
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use crate::api::state::ApiState;
 use crate::domain::audit_event::{RequestOrigin, USER_AGENT_MAX};
 use crate::domain::ids::RequestId;
 
-/// The origin of the request at hand.
+/// The origin of the current request.
 pub struct Origin(pub RequestOrigin);
 
 impl FromRequest for Origin {
@@ -48,7 +48,7 @@ fn origin(request: &HttpRequest) -> Option<RequestOrigin> {
     })
 }
 
-/// Returns the address of whoever asks; absent over a Unix socket from a proxy that does not tell.
+/// Returns the client address; `None` over a Unix socket from a proxy that does not report it.
 pub fn client(request: &HttpRequest) -> Option<IpAddr> {
     let peer = request.peer_addr().map(|address| address.ip().to_canonical());
     if !is_by_proxy(request) {
@@ -58,8 +58,8 @@ pub fn client(request: &HttpRequest) -> Option<IpAddr> {
     client_address(peer, &forwarded_hops(request), trusted)
 }
 
-/// Tells whether the other end of the connection is a proxy that we trust. The peer on a Unix socket has no address: the
-/// mode of the socket file says who may connect, and a program that may is the proxy.
+/// Returns whether the peer of the connection is a trusted proxy. The peer of a Unix socket has no address; the mode
+/// of the socket file decides which programs may connect, and each of them is a trusted proxy.
 pub fn is_by_proxy(request: &HttpRequest) -> bool {
     let Some(peer) = request.peer_addr() else {
         return true;
@@ -72,14 +72,15 @@ fn is_trusted(address: IpAddr, trusted: &[IpNetwork]) -> bool {
     trusted.iter().any(|network| network.contains(address.to_canonical()))
 }
 
-/// Returns the hops that `X-Forwarded-For` or else `Forwarded` (RFC 7239) names, nearest to the client first. A hop that
-/// is no address (`unknown`, an obfuscated name) is `None`.
+/// Returns the hops in `X-Forwarded-For`, or else in `Forwarded` (RFC 7239), nearest to the client first. A hop that
+/// is not an address (`unknown`, an obfuscated name) is `None`.
 ///
-/// A proxy that writes one of them hands the client's own version of the other on. Nearly all write `X-Forwarded-For`, so
-/// that one counts where there are both.
+/// A proxy that sets one of the headers passes the other one on as the client sent it. Nearly all proxies set
+/// `X-Forwarded-For`, so it has precedence.
 fn forwarded_hops(request: &HttpRequest) -> Vec<Option<IpAddr>> {
     let joined = |name: header::HeaderName| -> Option<String> {
-        // A proxy appends to the line that a client began: bytes that are no text must not hide what follows them.
+        // A proxy appends to the line that the client began: invalid UTF-8 from the client must not hide what follows
+        // it.
         let texts = request.headers().get_all(name);
         let texts: Vec<_> = texts.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         (!texts.is_empty()).then(|| texts.join(","))
@@ -102,7 +103,7 @@ fn forwarded_for(element: &str) -> &str {
     found.map_or("", |(_, value)| value.trim_matches('"'))
 }
 
-/// Reads an address with or without port and brackets.
+/// Parses an address with or without port and brackets.
 fn parse_hop(text: &str) -> Option<IpAddr> {
     let bare = text.trim().trim_start_matches('[');
     let bare = bare.split_once(']').map_or(bare, |(address, _port)| address);
@@ -168,7 +169,7 @@ mod tests {
                 "2001:db8::1",
             ),
             (
-                // Whoever stands behind the usual proxy can write the other header.
+                // A client of the usual proxy can set the other header.
                 &[("forwarded", "for=1.1.1.1"), ("x-forwarded-for", "198.51.100.1")],
                 "198.51.100.1",
             ),

@@ -12,21 +12,21 @@ use super::query;
 use crate::api::problem::Problem;
 use crate::domain::input::InvalidInput;
 
-/// Entries of a page when nothing is asked for.
+/// The default size of a page.
 const DEFAULT_LIMIT: i64 = 50;
-/// Most entries of a page.
+/// The greatest size of a page.
 const MOST: i64 = 100;
 
-/// Which page of a list is wanted.
+/// The requested page of a list.
 pub struct Page {
-    /// Most entries.
+    /// The greatest number of entries.
     pub limit: i64,
-    /// The last entry of the page before; `None`: from the beginning.
+    /// The last entry of the previous page; `None` for the first page.
     pub after: Option<Uuid>,
 }
 
 impl Page {
-    /// Writes the cursor of the page after an entry. Opaque: what is in it may change.
+    /// Returns the cursor of the page after an entry. It is opaque to clients: its format may change.
     pub fn cursor(last: Uuid) -> String {
         URL_SAFE_NO_PAD.encode(last.as_bytes())
     }
@@ -62,7 +62,7 @@ fn parse_cursor(text: &str) -> Result<Uuid, &'static str> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
     bytes
         .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-        .ok_or("must be the next_cursor of the page before")
+        .ok_or("must be the next_cursor of the previous page")
 }
 
 impl FromRequest for Page {

@@ -1,7 +1,8 @@
-//! One extractor after the other.
+//! Runs two extractors in order.
 //!
-//! actix polls all of a handler's extractors at once and answers with the first error, so that whether a stranger's faulty
-//! request is 401 or 400 would depend on the database's speed. Who may not call at all is told that, and nothing else.
+//! actix polls all extractors of a handler at once and responds with the first error. Whether a malformed request
+//! without a valid token is answered 401 or 400 would then depend on the speed of the database. With this extractor
+//! the caller is authenticated first, and a caller who may not call at all learns nothing else.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -10,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::api::problem::Problem;
 
-/// Who is calling, and then what they send.
+/// The caller first, and then the body or the query.
 pub struct Then<A, B>(pub A, pub B);
 
 impl<A, B> FromRequest for Then<A, B>

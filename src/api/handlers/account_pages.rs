@@ -1,7 +1,7 @@
-//! `/account/`: the pages that people meet, from `web/`, as files of the binary.
+//! `/account/`: the pages for users, from `web/`, embedded in the binary.
 //!
-//! They are a client like any other: they call the public API and nothing else. What is served is the table below and
-//! never a path of the file system.
+//! They are a client like any other: they call the public API and nothing else. Only the files of the table below are
+//! served, never a path of the file system.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -13,26 +13,27 @@ use crate::api::branding::Branding;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 
-/// Scripts and styles are files of ours, none stands in a page, and nothing is asked of another origin. Pictures may be
-/// data, for QR codes. `trusted-types` lets no text become markup.
+/// Scripts and styles are files of this origin, never inline, and nothing is loaded from another origin. Images may be
+/// data URIs, for QR codes. `trusted-types` prevents any text from becoming markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
-/// Asked for anew each time, and answered 304 as long as nothing changed: files of two versions never meet.
+/// Browsers revalidate a file before each use and get 304 while it is unchanged, so files of two versions are never
+/// mixed.
 const CACHEABLE: &str = "public, max-age=0, must-revalidate";
 
-/// What a picture may do that is opened by itself: nothing. An SVG may have scripts, and one of an operator is no code
-/// of ours.
+/// A logo that is opened by itself may not do anything. An SVG may contain scripts, and the one that an operator sets
+/// is not trusted code.
 const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
-/// What every page is made from; the scripts look at the address.
+/// The document of all pages; its scripts choose the page by the URL.
 const PAGE: &str = "index.html";
 /// The colours of the deployment.
 const STYLE: &str = "css/brand.css";
-/// The picture of the deployment. Without a name's ending, for it may be of several kinds.
+/// The logo of the deployment. It has no file extension, because it may have one of several formats.
 const LOGO: &str = "logo";
 
-/// The pages, by the last part of their address; the page without one is the first. `web/js/pages.js` has the same.
+/// The pages, by the last segment of their path; it is empty for the start page. `web/js/pages.js` has the same list.
 pub const PAGES: [&str; 17] = [
     "",
     "login",
@@ -55,7 +56,7 @@ pub const PAGES: [&str; 17] = [
 
 /// A file of `web/`.
 pub struct File {
-    /// Where it is, below `web/` and below `/account/`.
+    /// Its path below `web/` and below `/account/`.
     pub path: &'static str,
     bytes: &'static [u8],
 }
@@ -114,7 +115,7 @@ files! {
     "js/views/verify-email.js",
 }
 
-/// What is answered with.
+/// A file to respond with.
 struct Served<'a> {
     bytes: &'a [u8],
     content_type: &'static str,
@@ -122,7 +123,7 @@ struct Served<'a> {
 }
 
 impl<'a> Served<'a> {
-    /// Finds a file: one that this deployment made at its start, or one of the binary.
+    /// Finds a file: one that was prepared for this deployment at start, or one of the binary.
     fn find(path: &str, branding: &'a Branding) -> Option<Self> {
         let of = |bytes, content_type| Self {
             bytes,
@@ -160,18 +161,18 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-/// Sends `/` and `/account` to `/account/`. In relation to either, so that it holds below another path, too.
+/// Redirects `/` and `/account` to `/account/`, by a relative URL, so that it also works below a path.
 pub async fn redirect() -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((header::LOCATION, "account/"))
         .finish()
 }
 
-/// Serves a file, or a page.
+/// Serves a file or a page.
 ///
 /// # Errors
 ///
-/// `not_found` for what is neither.
+/// `not_found` for any other path.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
     let path = if PAGES.contains(&name.as_str()) {
         PAGE
@@ -198,7 +199,7 @@ pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<Strin
     })
 }
 
-/// Whether the client says that it has what the tag names (RFC 9110 §13.1.2).
+/// Returns whether the client has the version that the tag identifies (RFC 9110 §13.1.2).
 fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
     match request.get_header::<IfNoneMatch>() {
         Some(IfNoneMatch::Any) => true,

@@ -1,4 +1,4 @@
-//! `/docs`: Swagger UI from our own binary, and the text behind every problem's `type`.
+//! `/docs`: Swagger UI, embedded in the binary, and the texts at the `type` URLs of problems.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use actix_web::web::Path;
 
 use crate::api::problem::{Code, Problem};
 
-/// Swagger UI styles itself inline and draws its icons from data URIs; its scripts are files of ours.
+/// Swagger UI uses inline styles, and data URIs for its icons; its scripts are files of this origin.
 const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const CACHEABLE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=3600");
 
-/// Sends `/docs` to `/docs/`, so that the page finds its files.
+/// Redirects `/docs` to `/docs/`, so that the page finds its files.
 pub async fn redirect() -> HttpResponse {
     HttpResponse::PermanentRedirect()
         .insert_header((header::LOCATION, "docs/"))
@@ -39,7 +39,7 @@ pub async fn swagger_ui(file: Path<String>) -> Result<HttpResponse, Problem> {
         .body(found.bytes.into_owned()))
 }
 
-/// Explains a problem code to whoever follows its `type`.
+/// Explains a problem code, at the URL in `type`.
 ///
 /// # Errors
 ///

@@ -23,11 +23,12 @@ use crate::flows::links;
 
 /// Confirms an address
 ///
-/// With the token from the mail: the account's own address, or the one that takes its place. Beside the token this wants a
-/// proof that the account is the sender's: an access token or a pre-auth token of it as bearer, or its password. Without one the
-/// answer is 401 `proof_required`, and the token stays good. A wrong password counts like one at `POST /login`. The same token
-/// again is answered the same, for as long as it lasts and the account has the address. A link that changes the address works
-/// only while the session lives that asked for it.
+/// With the token from the mail: the current address of the account, or the one that replaces it. This also requires a
+/// proof that the account is the caller's: an access token or a pre-auth token of the account as bearer, or its
+/// password. Without a proof the response is 401 `proof_required`, and the token stays valid. A wrong password counts
+/// like one at `POST /login`. Sending the same token again gets the same response, until the token expires or the
+/// account has another address. A link that changes the address works only while the session that requested it is
+/// active.
 #[utoipa::path(
     post, path = "/email/verify", operation_id = "verify_email", tag = "Account",
     request_body(content = VerifyEmailRequest),
@@ -51,9 +52,10 @@ pub async fn verify(
     }
 }
 
-/// Mails the link that confirms an address once more
+/// Sends another link that confirms an address
 ///
-/// To the address of the caller, or to the one in the body. Answers the same whether or not there is anything to confirm.
+/// To the address of the caller, or to the one in the body. The response is the same whether or not there is anything
+/// to confirm.
 #[utoipa::path(
     post, path = "/email/verify/request", operation_id = "request_email_verification", tag = "Account",
     request_body(content = EmailVerificationRequest),
@@ -76,10 +78,11 @@ pub async fn request_verification(
     Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED))
 }
 
-/// Asks for another address
+/// Requests a change of the address
 ///
-/// A link goes to the new one, and the change takes effect with it, as long as the session that asks now lives; until then the
-/// old one stays. A confirmed old one is told, with a link that stops the change.
+/// Sends a link to the new address. The change takes effect when the link is used, provided that the session of this
+/// request is still active; until then the old address stays. If the old address is confirmed, it gets a mail with a
+/// link that stops the change.
 #[utoipa::path(
     post, path = "/email/change", operation_id = "change_email", tag = "Account",
     request_body(content = EmailRequest),
@@ -101,12 +104,12 @@ pub async fn change(
 
 /// Stops a change of the address
 ///
-/// With the token from the mail to the old address. The change is off, and all sessions of the account end with it, as do all
-/// tokens in mails. The token works once.
+/// With the token from the mail to the old address. This cancels the change, ends all sessions of the account and
+/// invalidates all tokens in mails. The token works once.
 #[utoipa::path(
     post, path = "/email/change/cancel", operation_id = "cancel_email_change", tag = "Account",
     request_body(content = LinkTokenRequest),
-    responses((status = 204, description = "The address stays; all sessions have ended.")),
+    responses((status = 204, description = "The change is cancelled; all sessions have ended.")),
 )]
 pub async fn cancel_change(
     state: Data<ApiState>,

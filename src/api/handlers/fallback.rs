@@ -1,4 +1,4 @@
-//! Answers for what is not in the table of routes.
+//! Responses to requests that match no row of the table of routes.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
@@ -14,7 +14,7 @@ pub async fn not_found() -> Result<HttpResponse, Problem> {
     Err(Problem::of(Code::NotFound))
 }
 
-/// Answers for known paths with another method; RFC 9110 §15.5.6 wants `Allow`.
+/// Answers for known paths with another method; RFC 9110 §15.5.6 requires `Allow`.
 ///
 /// # Errors
 ///

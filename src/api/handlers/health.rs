@@ -12,12 +12,12 @@ use crate::api::state::ApiState;
 use crate::flows;
 use crate::flows::health::Report;
 
-/// Tells that the process runs
+/// Reports that the process is running
 ///
-/// For a supervisor that restarts what hangs; asks nothing of the database.
+/// For a supervisor that restarts a process that hangs. Does not query the database.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "get_liveness", tag = "Operation",
-    responses((status = 200, description = "It runs.", body = Health)),
+    responses((status = 200, description = "The process is running.", body = Health)),
 )]
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(Health {
@@ -26,13 +26,14 @@ pub async fn live() -> HttpResponse {
     })
 }
 
-/// Tells whether requests can be served
+/// Reports whether requests can be served
 ///
-/// For a load balancer: the database answers, its schema is this program's, the signing keys are loaded, and it is not
-/// about to stop. The listener that shows the measures also tells how each part is, also where the answer is an error.
+/// For a load balancer: the database answers, its schema is the one of this program, the signing keys are loaded, and
+/// the process is not about to stop. On the listener for metrics the response also contains the state of each part,
+/// even if it is an error.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "get_readiness", tag = "Operation",
-    responses((status = 200, description = "Send requests.", body = Health)),
+    responses((status = 200, description = "Requests can be served.", body = Health)),
 )]
 pub async fn ready(state: Data<ApiState>, access: MonitoringAccess) -> Result<HttpResponse, Problem> {
     if state.draining.load(Ordering::Acquire) {

@@ -14,10 +14,10 @@ use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::Identifier;
 use crate::flows::login::{LoginAttempt, login};
 
-/// Opens the first door
+/// Logs in with a password
 ///
-/// Checks the password. Answers with a pre-auth token and the methods that open the second door; `status` tells how to
-/// go on.
+/// Verifies the password. The response has a pre-auth token and the second factors that can complete the login; its
+/// `status` says how to continue.
 #[utoipa::path(
     post, path = "/login", operation_id = "log_in", tag = "Sign in",
     request_body(content = LoginRequest, description = "Exactly one of `email` and `username`."),
@@ -28,7 +28,7 @@ use crate::flows::login::{LoginAttempt, login};
                 "status": "second_factor_required", "pre_auth_token": "vpa_AQGTx…", "expires_in": 300,
                 "methods": [{"type": "totp"}, {"type": "recovery_code", "remaining": 10}], "default_method": "totp",
             }))),
-            ("enrolment_required" = (summary = "Set a second factor up", value = json!({
+            ("enrolment_required" = (summary = "Set up a second factor", value = json!({
                 "status": "enrolment_required", "pre_auth_token": "vpa_AQGTx…", "expires_in": 300,
                 "methods": [],
             }))),

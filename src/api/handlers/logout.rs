@@ -15,12 +15,12 @@ use crate::flows::logout::logout;
 
 /// Ends the session
 ///
-/// For whoever holds one of its tokens: the access token as bearer, the refresh token in the body or in the cookie, or the
-/// pre-auth token of a pending login as bearer. Ending what has ended already is answered the same, so that a client that
-/// lost the answer may ask again.
+/// With one of its tokens: the access token as bearer, the refresh token in the body or in the cookie, or the pre-auth
+/// token of a pending login as bearer. The response is the same if the session has already ended, so a client that
+/// lost the response can try again.
 #[utoipa::path(
     post, path = "/logout", operation_id = "log_out", tag = "Sessions",
-    request_body(content = RefreshRequest, description = "May be left out with a bearer; empty with a cookie."),
+    request_body(content = RefreshRequest, description = "May be omitted with a bearer token or a cookie."),
     responses((status = 204, description = "The session has ended.")),
     security((), ("access_token" = []), ("pre_auth_token" = [])),
 )]
@@ -49,7 +49,7 @@ pub async fn log_out(
         Bearer::Absent => {}
     }
     if let Some(token) = presented {
-        // It may be another session's than the bearer. As RFC 7009 §2.2 has it, what is unknown is as good as ended.
+        // It may belong to another session than the bearer. An unknown token counts as ended (RFC 7009 §2.2).
         logout(&state.core, token.expose_secret(), origin.0).await?;
     }
     Ok(response.finish())

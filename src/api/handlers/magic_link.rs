@@ -17,14 +17,14 @@ use crate::domain::link_token::LinkPurpose;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::{links, magic_link};
 
-/// Mails a link to sign in with
+/// Sends a mail with a link to sign in
 ///
-/// Answers the same whether or not the address is an account's. The link takes the place of the password and of nothing
-/// else; it lasts ten minutes, and only the newest counts.
+/// The response is the same whether or not the address belongs to an account. The link replaces the password, not the
+/// second factor. It is valid for ten minutes, and only the newest link works.
 #[utoipa::path(
     post, path = "/magic-link", operation_id = "request_magic_link", tag = "Sign in",
     request_body(content = EmailRequest),
-    responses((status = 202, description = "If the address is an account's, a mail is on its way.", body = AcceptedResponse)),
+    responses((status = 202, description = "If the address belongs to an account, a mail is on its way.", body = AcceptedResponse)),
 )]
 pub async fn request(
     state: Data<ApiState>,
@@ -36,9 +36,9 @@ pub async fn request(
     Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED))
 }
 
-/// Opens the first door with a mail
+/// Logs in with a link from a mail
 ///
-/// Answers as `POST /login` does: a second factor is wanted as ever. The token works once.
+/// The response is that of `POST /login`: a second factor is required as usual. The token works once.
 #[utoipa::path(
     post, path = "/magic-link/verify", operation_id = "verify_magic_link", tag = "Sign in",
     request_body(content = MagicLinkRequest),

@@ -1,4 +1,4 @@
-//! `/me`: the caller's own account.
+//! `/me`: the account of the caller.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -21,7 +21,7 @@ use crate::flows::profile::{self, Deletion, Update};
 
 /// Returns the caller's account
 ///
-/// As it stands now, not as it stood when the token was made.
+/// As it is now, not as it was when the token was issued.
 #[utoipa::path(
     get, path = "/me", operation_id = "get_me", tag = "Account",
     responses((status = 200, description = "The account.", body = UserView)),
@@ -35,13 +35,13 @@ pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespo
 
 /// Changes the caller's account
 ///
-/// The name, the language of messages; what is left out stays. The name requires a recent proof, and the owner is told by
-/// mail. A name that was given up rests for 30 days, in which only its former account can take it. Ten names a day may be
-/// asked for. The address is changed by `POST /email/change`.
+/// The user name and the language of messages; omitted members stay unchanged. A change of the user name requires a
+/// recent proof, and the owner is notified by mail. For 30 days a user name that was given up can only be taken by its
+/// former account. Ten changes of the user name are allowed per day. The address is changed by `POST /email/change`.
 #[utoipa::path(
     patch, path = "/me", operation_id = "update_me", tag = "Account",
     request_body(content = UpdateMeRequest),
-    responses((status = 200, description = "The account as it stands now.", body = UserView)),
+    responses((status = 200, description = "The account after the change.", body = UserView)),
     security(("access_token" = [])),
 )]
 pub async fn update_me(
@@ -76,11 +76,11 @@ pub async fn update_me(
 
 /// Deletes the caller's account
 ///
-/// And everything that belongs to it, at once and for good. Its id is never used again. An address that was not confirmed can
-/// leave its account three times an hour, by deletion or by a change; after that the answer is 429.
+/// And everything that belongs to it, immediately and permanently. Its id is never reused. An unconfirmed address can
+/// be removed from its account three times an hour, by deletion or by a change; after that the response is 429.
 #[utoipa::path(
     delete, path = "/me", operation_id = "delete_me", tag = "Account",
-    responses((status = 204, description = "The account is gone.")),
+    responses((status = 204, description = "The account was deleted.")),
     security(("access_token" = [])),
 )]
 pub async fn delete_me(
@@ -94,14 +94,14 @@ pub async fn delete_me(
     }
 }
 
-/// Returns everything held about the caller
+/// Returns everything that is stored about the caller
 ///
-/// The account, its second factors without their secrets, sessions, and what happened to it. Requires a recent proof: the
-/// whole phone number is in it. The owner is told by mail.
+/// The account, its second factors without their secrets, its sessions and its events. Requires a recent proof, since
+/// it contains the whole phone number. The owner is notified by mail.
 #[utoipa::path(
     get, path = "/me/export", operation_id = "export_me", tag = "Account",
     responses((
-        status = 200, description = "Everything.", body = ExportResponse,
+        status = 200, description = "The data.", body = ExportResponse,
         example = json!({
             "exported_at": "2026-03-01T12:00:00Z", "user": {"id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071"}, "factors": [],
             "phone_number": null, "released_usernames": [], "sessions": [], "events": [],
@@ -118,14 +118,14 @@ pub async fn export_me(
     Ok(HttpResponse::Ok().json(ExportResponse::new(export)))
 }
 
-/// Lists what happened to the caller's account
+/// Lists the events of the caller's account
 ///
-/// Newest first, in pages; `next_cursor` is the `cursor` of the next one.
+/// Newest first, in pages; `next_cursor` is the `cursor` of the next page.
 #[utoipa::path(
     get, path = "/me/events", operation_id = "list_my_events", tag = "Account",
     params(
-        ("limit" = Option<u32>, Query, description = "Most events of the page, 1 to 100; 50 when left out."),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
+        ("limit" = Option<u32>, Query, description = "The size of the page, 1 to 100; 50 if omitted."),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page."),
     ),
     responses((
         status = 200, description = "A page of events.", body = EventsResponse,

@@ -8,16 +8,16 @@ use crate::api::extract::monitoring::MonitoringAccess;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 
-/// The text form of Prometheus.
+/// The text format of Prometheus.
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Shows the measures
+/// Returns the metrics
 ///
-/// For Prometheus, in its text form. Only on the listener that `METRICS_LISTEN` names, by default a loopback port of its
-/// own; on the public listener there is nothing here. `vestibule dev` shows them to this machine.
+/// For Prometheus, in its text format. Only on the listener that `METRICS_LISTEN` names, by default a separate
+/// loopback port; on the public listener the response is 404. `vestibule dev` shows them to clients on this machine.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "get_metrics", tag = "Operation",
-    responses((status = 200, description = "The measures.", body = String, content_type = "text/plain",
+    responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain",
         example = "# TYPE vestibule_db_up gauge\nvestibule_db_up 1\n")),
 )]
 pub async fn metrics(state: Data<ApiState>, access: MonitoringAccess) -> Result<HttpResponse, Problem> {

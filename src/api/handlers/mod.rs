@@ -1,4 +1,4 @@
-//! One file an operation: parse, call one flow, map its outcome.
+//! The handlers, one file for each operation or group: parse, call one flow, map its outcome.
 
 pub mod account_pages;
 pub mod admin;

@@ -20,14 +20,14 @@ use crate::flows::password::{self, Change, Reset};
 
 /// Changes the caller's password
 ///
-/// For the current one. All other sessions end. An account that has something held (an authenticator, a phone, a
-/// recovery code) has to show that recently as well, as for other sensitive changes: `insufficient_user_authentication`
-/// tells what helps. The current password is judged before the new one: a new one that breaks a rule is told only after
-/// that.
+/// Requires the current password and ends all other sessions. If the account has a possession factor (an
+/// authenticator, a phone, a recovery code), a recent proof of it is required as well, as for other sensitive changes:
+/// `insufficient_user_authentication` says which methods are accepted. The current password is verified first: only if
+/// it is right does the response say that the new one breaks a rule.
 #[utoipa::path(
     post, path = "/password/change", operation_id = "change_password", tag = "Account",
     request_body(content = ChangePasswordRequest),
-    responses((status = 204, description = "The new one counts.")),
+    responses((status = 204, description = "The password was changed.")),
     security(("access_token" = [])),
 )]
 pub async fn change(
@@ -45,13 +45,14 @@ pub async fn change(
     }
 }
 
-/// Mails a link to set a new password with
+/// Sends a mail with a link to set a new password
 ///
-/// Answers the same whether or not the address is an account's. The link lasts fifteen minutes, and only the newest counts.
+/// The response is the same whether or not the address belongs to an account. The link is valid for fifteen minutes,
+/// and only the newest link works.
 #[utoipa::path(
     post, path = "/password/forgot", operation_id = "request_password_reset", tag = "Account",
     request_body(content = EmailRequest),
-    responses((status = 202, description = "If the address is an account's, a mail is on its way.", body = AcceptedResponse)),
+    responses((status = 202, description = "If the address belongs to an account, a mail is on its way.", body = AcceptedResponse)),
 )]
 pub async fn forgot(
     state: Data<ApiState>,
@@ -63,14 +64,14 @@ pub async fn forgot(
     Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED))
 }
 
-/// Sets a new password with a mail
+/// Sets a new password with a token from a mail
 ///
-/// All sessions and pending logins end, and the next login wants the second factor as ever. A password that is refused does
-/// not use the token up.
+/// All sessions and pending logins end, and the next login requires the second factor as usual. A refused password
+/// does not use up the token.
 #[utoipa::path(
     post, path = "/password/reset", operation_id = "reset_password", tag = "Account",
     request_body(content = ResetPasswordRequest),
-    responses((status = 204, description = "The new one counts.")),
+    responses((status = 204, description = "The password was set.")),
 )]
 pub async fn reset(
     state: Data<ApiState>,

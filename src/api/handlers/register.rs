@@ -22,17 +22,19 @@ use crate::flows::register::{NewAccount, Registration, register as register_flow
 
 /// Creates an account
 ///
-/// Makes the account together with a TOTP secret that waits for its first code. Show the QR code, then send the code to
-/// `POST /2fa/verify` with the pre-auth token: that confirms the authenticator and signs the user in.
+/// Creates the account together with a TOTP secret that waits for its first code. Show the QR code to the user, then
+/// send the code of the authenticator app to `POST /2fa/verify` with the pre-auth token: that confirms the
+/// authenticator and signs the user in.
 #[utoipa::path(
     post, path = "/register", operation_id = "register", tag = "Sign in",
     request_body(content = RegisterRequest, description = "At least one of `email` and `username`."),
     responses(
         (status = 201, description = "The account was created.", body = RegisterResponse),
         (
-            status = 202, description = "Only mail tells what became of it: the deployment keeps secret who has an account. The \
-                password signs in once the address is confirmed; until then `POST /login` answers as for a wrong one. If an \
-                account that was never confirmed has the address, the mail has a link that sets a password instead.",
+            status = 202, description = "The result is sent by mail only: the deployment does not reveal which addresses \
+                have an account. The password works once the address is confirmed; until then `POST /login` responds as \
+                to a wrong password. If an account with this address exists but was never confirmed, the mail has a \
+                link that sets a password instead.",
             body = AcceptedResponse,
         ),
     ),
@@ -51,16 +53,16 @@ pub async fn register(
     let locale = Locale::requested(request.locale.as_deref(), languages);
     let names = AccountNames::parse(request.email.as_deref(), request.username.as_deref())?;
     if state.core.settings.email_verification_required && names.email.is_none() {
-        return Err(InvalidInput::of("/email", "is needed here, and is to be confirmed").into());
+        return Err(InvalidInput::of("/email", "is required here, and must be confirmed").into());
     }
     if state.core.settings.registration == RegistrationMode::Private
         && names.email.is_some()
         && names.username.is_some()
     {
-        // Whether the name is taken afterwards would tell whether the address was taken before.
+        // A name that is taken after the request would reveal that the address was free.
         return Err(InvalidInput::of(
             "/username",
-            "cannot come with an address here; choose it after signing in",
+            "cannot be combined with an address here; choose it after signing in",
         )
         .into());
     }

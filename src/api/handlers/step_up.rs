@@ -18,18 +18,19 @@ use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::flows::step_up::{self, StepUp, StepUpProof};
 
-/// Proves once more who is calling
+/// Verifies the user's identity again
 ///
-/// The same session goes on with new tokens; the old refresh token is dead. Something held (a code of an authenticator, a
-/// text message, a recovery code) makes `auth_time` fresh, which allows sensitive changes for a few minutes; a further factor
-/// also raises `acr`. A right proof that is weaker than what the session has shown is recorded, and leaves `auth_time` where
-/// it was: a password where something held was shown, a mailed code beside anything else. The `accepted_methods` of
-/// `insufficient_user_authentication` name those that help. The new tokens say what the sent access token said and the new
-/// proof, and nothing that was proven with another token of the session meanwhile.
+/// The session continues with new tokens; the old refresh token is no longer valid. A possession factor (a code of an
+/// authenticator, of a text message, or a recovery code) updates `auth_time`, which allows sensitive changes for a few
+/// minutes; an additional factor also raises `acr`. A right proof that is weaker than an earlier one of the session is
+/// recorded, but does not update `auth_time`: a password after a possession factor, or a mailed code after anything
+/// else. The `accepted_methods` of `insufficient_user_authentication` list the sufficient methods. The new tokens
+/// contain the proofs of the sent access token and the new one, but no proof that was given meanwhile with another
+/// token of the session.
 #[utoipa::path(
     post, path = "/step-up", operation_id = "step_up", tag = "Sessions",
     request_body(content = StepUpRequest),
-    responses((status = 200, description = "Proven.", body = TokenResponse)),
+    responses((status = 200, description = "The proof is right.", body = TokenResponse)),
     security(("access_token" = [])),
 )]
 pub async fn step_up(
@@ -49,7 +50,7 @@ fn proof(request: &StepUpRequest) -> Result<StepUpProof, InvalidInput> {
             SecondFactorCode::parse(code.expose_secret(), method.as_deref()).map(StepUpProof::Code)
         }
         (None, Some(password), None) => Ok(StepUpProof::Password(Password::new(password))),
-        (None, Some(_), Some(_)) => Err(InvalidInput::of("/method", "goes with a code only")),
+        (None, Some(_), Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
         _ => Err(InvalidInput::of("", "give either code or password")),
     }
 }

@@ -8,13 +8,13 @@ use crate::api::dto::well_known::{Jwks, Metadata};
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 
-/// How long verifiers may keep the documents. Errors are never cached: they carry `no-store`.
+/// How long verifiers may cache the documents. Errors are never cached: they have `no-store`.
 const CACHEABLE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
 
 /// Returns the public signing keys
 ///
-/// A JWK set (RFC 7517 §5). Verify access tokens with the key whose `kid` the token names; fetch the set again when the
-/// `kid` is not in it.
+/// A JWK set (RFC 7517 §5). Verify an access token with the key that has the `kid` of the token; fetch the set again
+/// if it has no such key.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "get_jwks", tag = "Verification",
     responses((status = 200, description = "The keys; may be cached for five minutes.", body = Jwks<'_>)),
@@ -26,7 +26,7 @@ pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 
 /// Returns the issuer's metadata
 ///
-/// RFC 8414; where the keys are and how tokens are signed.
+/// Where the keys are and how tokens are signed (RFC 8414).
 #[utoipa::path(
     get, path = "/.well-known/oauth-authorization-server",
     operation_id = "get_authorization_server_metadata", tag = "Verification",
@@ -39,8 +39,8 @@ pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 
 /// Returns the issuer's metadata under the name that OpenID Connect libraries look for
 ///
-/// The same document as `/.well-known/oauth-authorization-server`, so that Spring, .NET, Envoy and others find the keys
-/// from the issuer alone. Vestibule issues no ID tokens.
+/// The same document as `/.well-known/oauth-authorization-server`, so that Spring, .NET, Envoy and others find the
+/// keys by the issuer alone. Vestibule does not issue ID tokens.
 #[utoipa::path(
     get, path = "/.well-known/openid-configuration", operation_id = "get_openid_configuration", tag = "Verification",
     responses((status = 200, description = "The metadata; may be cached for five minutes.", body = Metadata)),
@@ -49,8 +49,9 @@ pub async fn openid_configuration(state: Data<ApiState>) -> Result<HttpResponse,
     metadata(state).await
 }
 
-/// Sends password managers to the page on which a password is changed (W3C, A Well-Known URL for Changing Passwords). They
-/// ask at the root of the host, which a proxy hands on to us without our prefix, so the address is a whole one.
+/// Redirects password managers to the page that changes a password (W3C, A Well-Known URL for Changing Passwords).
+/// They send the request to the root of the host, and a proxy forwards it without the path of the public URL, so the
+/// redirect needs an absolute URL.
 pub async fn change_password(state: Data<ApiState>) -> HttpResponse {
     let page = format!("{}/account/security", state.public_url);
     HttpResponse::SeeOther()

@@ -1,7 +1,8 @@
-//! Turns away addresses that ask too often, and tells every other how much is left.
+//! Rejects requests of addresses that are over their rate limit, and adds the remaining quota to every other response.
 //!
-//! It stands at each route, behind everything that describes an answer and before anything is read or looked up: who is
-//! turned away costs no query and no hash. The fields are those of draft-ietf-httpapi-ratelimit-headers-10.
+//! It wraps each route. It runs inside of the middleware that completes responses, and before a body is read or the
+//! database is queried: a rejected request costs no query and no hash. The header fields are those of
+//! draft-ietf-httpapi-ratelimit-headers-10.
 
 use std::sync::Once;
 
@@ -17,7 +18,7 @@ use crate::api::problem::{Problem, RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::api::state::ApiState;
 use crate::rate_limits::{Remaining, Scope, Verdict};
 
-/// Puts a route under the limits of a scope.
+/// Applies the limits of a scope to a route.
 pub fn apply(route: Route, scope: Scope) -> Route {
     route.wrap(from_fn(move |request, next| count(scope, request, next)))
 }
@@ -36,7 +37,7 @@ async fn count(scope: Scope, request: ServiceRequest, next: Next<BoxBody>) -> Re
     Ok(response)
 }
 
-/// A caller without an address came over a socket of this machine.
+/// A request without a client address came over a Unix socket of this machine and is not limited.
 fn check(scope: Scope, request: &ServiceRequest) -> Verdict {
     let state = request.app_data::<Data<ApiState>>();
     let address = origin::client(request.request());
@@ -47,28 +48,29 @@ fn check(scope: Scope, request: &ServiceRequest) -> Verdict {
     verdict.unwrap_or_default()
 }
 
-/// Counting a proxy in place of those behind it would turn them all away together.
+/// If a proxy is not trusted, all of its clients share one quota and are rejected together.
 fn warn_of_hidden_proxies(request: &ServiceRequest) {
     static WARNED: Once = Once::new();
     let forwarded = [header::FORWARDED, header::X_FORWARDED_FOR];
     if forwarded.iter().any(|name| request.headers().contains_key(name)) && !origin::is_by_proxy(request.request()) {
         WARNED.call_once(|| {
             tracing::warn!(
-                "a request says on whose behalf it comes, but from no trusted proxy: it counts for the address it came from; \
-                 if a proxy of yours stands there, name its network in VESTIBULE_TRUSTED_PROXIES"
+                "a request has a forwarded client address, but does not come from a trusted proxy: it counts for the \
+                 address of the connection; if that is your proxy, add its network to VESTIBULE_TRUSTED_PROXIES"
             );
         });
     }
 }
 
-/// Adds to what the answer tells already: a refusal may come from the account, while the address has some left.
+/// Appends to the fields of the response: a refusal may come from the limit of the account, while the address has
+/// quota left.
 fn append_quotas(headers: &mut HeaderMap, quotas: &[Remaining]) {
     for (name, value) in fields(quotas) {
         headers.append(name, value);
     }
 }
 
-/// Writes both fields, each a list with one item a policy.
+/// Writes both fields, each a list with one item for each policy.
 fn fields(quotas: &[Remaining]) -> Vec<(header::HeaderName, HeaderValue)> {
     let list = |item: fn(&Remaining) -> String| quotas.iter().map(item).collect::<Vec<_>>().join(", ");
     let policies = list(|left| {

@@ -1,7 +1,8 @@
-//! The Fetch standard's CORS protocol: what browsers ask before they let a page of another origin call.
+//! The CORS protocol of the Fetch standard, by which browsers decide whether a page of another origin may call the API.
 //!
-//! Which origins may call is `api::origins`; never every one, since answers to them may carry credentials. What is public and
-//! needs no credentials (keys, metadata, the API's description) every page may read.
+//! `api::origins` decides which origins may call. It never allows all, since the responses may contain credentials.
+//! Public documents that need no credentials (keys, metadata, the OpenAPI document) may be read by pages of every
+//! origin.
 
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
@@ -16,11 +17,11 @@ use crate::api::problem::{Code, Problem};
 use crate::api::routes;
 use crate::api::state::ApiState;
 
-/// How long a browser may keep the answer to a preflight.
+/// How long a browser may cache the response to a preflight.
 const MAX_AGE_SECONDS: usize = 7200;
 
-/// What pages send beside what browsers let through by themselves. Tracing libraries add the middle four (W3C Trace
-/// Context, W3C Baggage, Sentry) to every request, and older libraries the last one.
+/// The headers that pages may send in addition to those that the Fetch standard always allows. Tracing libraries add
+/// four of them to every request (W3C Trace Context, W3C Baggage, Sentry), and older libraries add the last one.
 const REQUEST_HEADERS: [&str; 8] = [
     "authorization",
     "content-type",
@@ -32,29 +33,27 @@ const REQUEST_HEADERS: [&str; 8] = [
     "x-requested-with",
 ];
 
-/// What pages may read beside what browsers show by themselves. It is written here, since the library puts its list in another
-/// order in each process, and answers of two instances should be equal.
+/// The headers that pages may read in addition to those that the Fetch standard always exposes. The list is set here,
+/// since the library would write its list in another order in each process, and responses of two instances should be
+/// equal.
 const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy, www-authenticate");
 
-/// Builds the policy for the origins that may call.
+/// Builds the policy for the allowed origins.
 pub fn policy(state: Data<ApiState>) -> Cors {
     Cors::default()
         .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allowed_headers(REQUEST_HEADERS)
         .supports_credentials()
-        // What is left here of other origins is no page's doing, or the browser takes it for the page's own.
+        // `sort` has refused pages of other origins already. The remaining requests with another `Origin` come from the
+        // service's own pages behind a proxy, or from a gateway or another program.
         .block_on_origin_mismatch(false)
         .allowed_origin_fn(move |origin, _head| origin.to_str().is_ok_and(|origin| state.origins.allows(origin)))
         .max_age(MAX_AGE_SECONDS)
 }
 
-/// Sorts requests before the policy sees them: public documents are for every page, gateways ask on behalf of others, and
-/// pages of other origins are refused.
-///
-/// # Errors
-///
-/// Hands on what the services below return.
+/// Handles special requests before the policy runs: public documents are for every page, gateways call on behalf of
+/// clients, and pages of other origins are refused.
 pub async fn sort<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -63,9 +62,10 @@ pub async fn sort<B: MessageBody + 'static>(
         return answer_every_page(request, next).await;
     }
     if routes::is_for_gateways(request.path()) {
-        // A gateway hands the page's headers on. A preflight among its questions is meant for the back end behind it:
-        // answering it here, with 200 and no token needed, would tell the gateway to let it pass, and with it whatever is
-        // made to look like one. Without this header OPTIONS is no preflight (Fetch §3.3.2).
+        // A gateway passes the headers of the page's request on. A preflight among them is meant for the back end
+        // behind the gateway. If this service answered it with 200 and without a token, the gateway would let it pass,
+        // and so any request that an attacker makes look like a preflight. Without this header, OPTIONS is not a
+        // preflight (Fetch §3.3.2).
         request.headers_mut().remove(header::ACCESS_CONTROL_REQUEST_METHOD);
     } else if let Some(state) = request.app_data::<Data<ApiState>>()
         && !state.origins.admit(request.head())
@@ -84,20 +84,20 @@ pub async fn sort<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Names the setting to the operator. The page cannot read the answer, and its console tells of CORS only.
+/// Names the setting to the operator. The page cannot read the response, and the browser's console only mentions CORS.
 fn warn_refused_origin(state: &ApiState, origin: Option<&HeaderValue>) {
     let origin = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
     if let Some(origin) = state.origins.to_log(origin, state.core.clock.now()) {
         tracing::warn!(
             origin,
-            "a page of this origin was refused; if it is one of yours, add the origin to VESTIBULE_CORS_ORIGINS"
+            "a page of this origin was refused; if it is your page, add the origin to VESTIBULE_CORS_ORIGINS"
         );
     }
 }
 
-/// Tells a client developer why the cookie does not come back: a browser drops a `SameSite=Strict` cookie that a page of
-/// another site asked for, and says so in its developer tools only. It says itself that the page is of another site
-/// (Fetch Metadata §2.3).
+/// Explains to a developer of a client why the cookie is not sent back: a browser drops a `SameSite=Strict` cookie in
+/// the response to a page of another site, and reports that in its developer tools only. The request says that the
+/// page is of another site (Fetch Metadata §2.3).
 fn warn_cross_site_cookie(request: &HttpRequest) {
     let state = request.app_data::<Data<ApiState>>();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
@@ -106,13 +106,13 @@ fn warn_cross_site_cookie(request: &HttpRequest) {
         tracing::warn!(
             page,
             service,
-            "the browser drops the refresh cookie: the page and the service are two sites, as localhost and 127.0.0.1 \
-             are; call the service by the host name that the page has"
+            "the browser drops the refresh cookie: the page and the service are two different sites, such as localhost \
+             and 127.0.0.1; call the service by the host name of the page"
         );
     }
 }
 
-/// Answers with `*`, which browsers take only where a page asks without credentials (Fetch §3.3.5).
+/// Answers with `*`, which browsers accept only for requests without credentials (Fetch §3.3.5).
 async fn answer_every_page<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -127,7 +127,7 @@ async fn answer_every_page<B: MessageBody + 'static>(
     };
     let headers = response.headers_mut();
     headers.remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
-    // The answer is the same for every origin, so caches need not keep one for each.
+    // The response is the same for every origin, so caches need not store one for each.
     headers.remove(header::VARY);
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");

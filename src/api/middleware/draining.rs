@@ -1,7 +1,7 @@
-//! Parts with connections that are kept alive, once the process is about to stop (RFC 9112 §9.6).
+//! Adds `Connection: close` to responses once the process is about to stop (RFC 9112 §9.6).
 //!
-//! Without the word, a client may send its next request just when the connection is closed, and would not know whether it
-//! was carried out.
+//! Otherwise a client could send its next request just when the connection is closed, and would not know whether the
+//! request was carried out.
 
 use std::sync::atomic::Ordering;
 
@@ -15,10 +15,6 @@ use actix_web::web::Data;
 use crate::api::state::ApiState;
 
 /// The middleware.
-///
-/// # Errors
-///
-/// Hands on what the services below return.
 pub async fn part<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

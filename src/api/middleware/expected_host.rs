@@ -1,8 +1,9 @@
-//! Lets `vestibule dev` answer only requests that name this machine.
+//! Makes `vestibule dev` answer only requests whose `Host` is this machine.
 //!
-//! A page that a developer visits may send requests to a name of its own that its owner has meanwhile pointed at 127.0.0.1
-//! (DNS rebinding). To the browser that is the page's own origin, so the page could read every answer, `/dev/outbox` with
-//! its codes among them. The browser still writes the page's name into `Host` (RFC 9110 §7.2), and there it is refused.
+//! An attacker's page that a developer visits may send requests to its own host name, after the attacker has changed
+//! the address of that name to 127.0.0.1 (DNS rebinding). To the browser that is the page's own origin, so the page
+//! could read every response, including the codes of `/dev/outbox`. The browser still sends the name of the page in
+//! `Host` (RFC 9110 §7.2), and this middleware refuses it.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -18,10 +19,6 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 
 /// The middleware.
-///
-/// # Errors
-///
-/// Hands on what the services below return.
 pub async fn require<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -36,7 +33,7 @@ pub async fn require<B: MessageBody + 'static>(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// Tells whether every name that the request gives its server is one of this machine, and that there is one.
+/// Returns whether the request names its server at least once, and whether each of these names is expected.
 fn is_expected(request: &ServiceRequest, public_url: &str) -> bool {
     let public = Url::parse(public_url).ok();
     let public = public.as_ref().and_then(Url::host).map(|host| host.to_owned());
@@ -53,14 +50,14 @@ fn is_expected(request: &ServiceRequest, public_url: &str) -> bool {
     first.is_some_and(is_ours) && named.all(is_ours)
 }
 
-/// Reads `host` or `host:port` (RFC 9110 §7.2). A user name before them is not part of either.
+/// Parses `host` or `host:port` (RFC 9110 §7.2). A user name before them is not allowed.
 fn host_of(text: &str) -> Option<Host> {
     let uri: Uri = text.parse().ok()?;
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
     Host::parse(authority.host().trim_end_matches('.')).ok()
 }
 
-/// `localhost` and what is below it is this machine for every browser (RFC 6761 §6.3).
+/// `localhost` and all names below it are this machine for every browser (RFC 6761 §6.3).
 fn is_loopback(host: &Host) -> bool {
     match host {
         Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,4 +1,4 @@
-//! What happens to every request and every answer, in the order that `api::build_app` tells.
+//! Middleware for every request and response, in the order of `api::build_app`.
 
 pub mod address_limits;
 pub mod cors;

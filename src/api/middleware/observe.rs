@@ -1,6 +1,6 @@
-//! Sees every request: gives it an id and a span, writes its one line and counts it.
+//! Observes every request: gives it an id and a span, logs it in one line and counts it.
 //!
-//! The line tells the route's pattern, never the URL, which might hold a secret.
+//! The line contains the pattern of the route, never the URL, which might contain a secret.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -19,10 +19,6 @@ use crate::metrics::{self, Present, Stopwatch};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The middleware.
-///
-/// # Errors
-///
-/// Hands on what the services below return.
 pub async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,7 +1,6 @@
-//! The last resort: a panic in a handler costs its own request a 500, and nothing else (ASVS 16.5.4).
+//! The last resort: a panic in a handler makes its own request a 500 and affects nothing else (ASVS 16.5.4).
 //!
-//! Stands around each route rather than around the application: only there may the request be held on to, which the
-//! answer needs.
+//! It wraps each route and not the application: only there may a copy of the request be held, which the response needs.
 
 use std::panic::AssertUnwindSafe;
 
@@ -14,10 +13,6 @@ use futures_util::FutureExt;
 use crate::api::problem::{Code, Problem};
 
 /// The middleware.
-///
-/// # Errors
-///
-/// Hands on what the route returns.
 pub async fn catch<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -26,7 +21,7 @@ pub async fn catch<B: MessageBody + 'static>(
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(answered) => answered.map(ServiceResponse::map_into_boxed_body),
         Err(_panic) => {
-            // The panic hook has written what happened and where; this ties it to the request.
+            // The panic hook has logged the message and its place; this line connects it to the request.
             tracing::error!("a handler panicked");
             Ok(ServiceResponse::from_err(Problem::of(Code::InternalError), kept))
         }

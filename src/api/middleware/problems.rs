@@ -1,7 +1,7 @@
-//! Makes every error answer a problem document, the framework's own included.
+//! Turns every error response into problem details, including those of the framework.
 //!
-//! Handlers and extractors return [`Problem`]; it is written here, with the public URL and the request's id. Anything
-//! else with an error status came from the framework and is given the code of its status.
+//! Handlers and extractors return [`Problem`]; this middleware writes it, with the public URL and the id of the
+//! request. Any other response with an error status comes from the framework and gets the code of its status.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -19,7 +19,7 @@ use crate::domain::ids::RequestId;
 ///
 /// # Errors
 ///
-/// Hands on errors that came without a request to answer.
+/// Returns errors that have no request to respond to.
 pub async fn rewrite<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -42,7 +42,7 @@ pub async fn rewrite<B: MessageBody + 'static>(
         .map_or("", |state| state.public_url.as_str());
     let mut written = problem.response(public_url, id);
     let kept = || response.headers().iter().filter(|(name, _)| is_kept(name));
-    // What the problem said of them is among them.
+    // The values that the problem itself has set are among them.
     kept().for_each(|(name, _)| drop(written.headers_mut().remove(name)));
     for (name, value) in kept() {
         written.headers_mut().append(name.clone(), value.clone());
@@ -50,13 +50,14 @@ pub async fn rewrite<B: MessageBody + 'static>(
     Ok(response.into_response(written))
 }
 
-/// Without the headers of CORS a page of a listed origin could not read what went wrong; quotas are told on every answer.
+/// Without the CORS headers a page of a listed origin could not read the problem; the quotas are part of every
+/// response.
 fn is_kept(name: &HeaderName) -> bool {
     let text = name.as_str();
     text.starts_with("access-control-") || *name == header::VARY || *name == RATE_LIMIT_POLICY || *name == RATE_LIMIT
 }
 
-/// Names an error that the framework made; a status we do not know of is a fault of ours.
+/// Returns the code for an error of the framework; an unknown status is a fault of the service.
 fn code_of(status: StatusCode) -> Code {
     let exact = Code::ALL.iter().find(|code| code.status() == status);
     let fallback = if status.is_client_error() {

@@ -1,7 +1,6 @@
-//! The headers that keep browsers and caches from doing harm, on every answer (ASVS 3.4, 14.3.2).
+//! Adds the security headers for browsers and caches to every response (ASVS 3.4, 14.3.2).
 //!
-//! A handler that sets one of them itself (a public document that may be cached, a page that needs a wider policy) is
-//! left alone.
+//! A header that the handler has set itself stays: a public document may be cached, and a page needs a wider policy.
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -24,10 +23,6 @@ const HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// The middleware.
-///
-/// # Errors
-///
-/// Hands on what the services below return.
 pub async fn add<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -39,7 +34,7 @@ pub async fn add<B: MessageBody + 'static>(
         .is_some_and(|state| state.public_url.starts_with("https:"));
     let headers = response.headers_mut();
     if !headers.contains_key(header::CACHE_CONTROL) {
-        // RFC 6749 §5.1 wants it beside no-store, for caches that know only HTTP/1.0.
+        // RFC 6749 §5.1 requires it in addition to no-store, for caches that only support HTTP/1.0.
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     }
     for (name, value) in HEADERS {

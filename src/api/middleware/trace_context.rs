@@ -1,8 +1,8 @@
-//! Makes a request's span part of the trace that it says it belongs to (W3C Trace Context).
+//! Makes the span of a request part of the trace that its headers name (W3C Trace Context).
 //!
-//! That is believed of trusted proxies, and of peers on this machine or a private network that do not speak for others: a
-//! stranger could hang requests into the traces of others, or have every one of them recorded. Nothing but the span goes by
-//! it; our own request id counts.
+//! The headers are believed only from trusted proxies, and from peers on this machine or a private network that do not
+//! forward requests of others. Otherwise an attacker could add requests to the traces of others, or force every
+//! request to be recorded. Only the span uses the trace context; the request id is always the service's own.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::api::extract::origin;
 
-/// What proxies add (RFC 7239 §4, RFC 9110 §7.6.3, and what was in use before them).
+/// The headers that proxies add (RFC 7239 §4, RFC 9110 §7.6.3, and older ones).
 const TRACES_OF_PROXIES: [HeaderName; 5] = [
     header::FORWARDED,
     header::X_FORWARDED_FOR,
@@ -24,21 +24,21 @@ const TRACES_OF_PROXIES: [HeaderName; 5] = [
     HeaderName::from_static("x-real-ip"),
 ];
 
-/// Begins a request's span under its parent, and names it as OpenTelemetry's conventions for HTTP do.
+/// Begins the span of a request under its parent, and names it by the HTTP conventions of OpenTelemetry.
 pub(super) fn begin(span: &Span, request: &ServiceRequest, method: &'static str, route: &str) {
     span.record("otel.name", format!("{method} {route}"));
     span.record("otel.kind", "server");
     let trusted = origin::is_by_proxy(request.request()) || is_private_peer(request.request());
     if trusted {
         let parent = opentelemetry::global::get_text_map_propagator(|known| known.extract(&Headers(request.headers())));
-        // Fails where nobody traces.
+        // Fails if tracing is switched off.
         let _ = span.set_parent(parent);
     }
     span.set_attribute("http.request.method", method);
     span.set_attribute("http.route", route.to_owned());
 }
 
-/// Tells whether a request comes from this machine or a private network, and shows no trace of a proxy.
+/// Returns whether a request comes from this machine or a private network, and has no header of a proxy.
 fn is_private_peer(request: &HttpRequest) -> bool {
     let forwarded = TRACES_OF_PROXIES
         .iter()
@@ -47,7 +47,7 @@ fn is_private_peer(request: &HttpRequest) -> bool {
     !forwarded && peer.is_some_and(is_private)
 }
 
-/// RFC 1918, RFC 4193, and what leads nowhere else.
+/// RFC 1918, RFC 4193, loopback and link-local addresses.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
@@ -55,7 +55,7 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Notes the answer's status; only faults of ours are errors of a server's span.
+/// Records the status of the response; only 5xx are errors of a server's span.
 pub(super) fn end(span: &Span, status: u16) {
     span.set_attribute("http.response.status_code", i64::from(status));
     if status >= 500 {

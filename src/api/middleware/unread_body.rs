@@ -1,8 +1,8 @@
-//! What is left of a body in pieces when the answer is ready is not waited for.
+//! Does not wait for the rest of a chunked body when the response is ready.
 //!
-//! actix closes a connection whose request was answered before its body was read, but a body in pieces that nobody wants
-//! any more it goes on reading, without bound in size or time. It takes a body as wanted as long as somebody holds on
-//! to it, so the answer does.
+//! actix closes a connection if the request was answered before its body was read. But if the payload of a chunked
+//! body has been dropped, actix continues to read it, without a limit of size or time. It does not do so as long as
+//! the payload is held, so the response holds it.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -19,10 +19,6 @@ use actix_web::{Error, HttpMessage};
 use futures_util::{Stream, StreamExt};
 
 /// The middleware.
-///
-/// # Errors
-///
-/// Hands on what the services below return.
 pub async fn keep(mut request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     if !request.headers().contains_key(header::TRANSFER_ENCODING) {
         return next.call(request).await;
@@ -35,7 +31,7 @@ pub async fn keep(mut request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
     Ok(response.map_body(|_head, body| Keeping { body, _unread: unread }.boxed()))
 }
 
-/// A request's body, held by whoever reads it and by the answer.
+/// The body of a request, shared by its reader and the response.
 #[derive(Clone)]
 struct Shared(Rc<RefCell<Payload>>);
 
@@ -47,7 +43,7 @@ impl Stream for Shared {
     }
 }
 
-/// An answer's body that holds the request's.
+/// The body of a response, which holds the body of the request.
 struct Keeping {
     body: BoxBody,
     _unread: Shared,

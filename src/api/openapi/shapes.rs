@@ -1,12 +1,12 @@
-//! Makes the shapes of the document plain, for the programs that generate clients from it.
+//! Simplifies the schemas of the document for client generators.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-/// Gives every shape that takes over the members of another one all of these members itself.
+/// Replaces every `allOf` with one object that has all members.
 ///
-/// The derive describes a flattened member by `allOf`. Generators read that as inheritance, or as a part without a name,
+/// The derive describes a flattened member by `allOf`. Generators read that as inheritance, as a part without a name,
 /// or not at all. One object with all members means the same to each of them.
 pub(super) fn merge_parts(schemas: &mut Map<String, Value>) {
     let described = schemas.clone();
@@ -30,8 +30,7 @@ struct Members {
 }
 
 impl Members {
-    /// Takes over the members of a shape, also of those that it is made of. `always` tells whether they are always
-    /// there.
+    /// Adds the members of a schema and of its parts. `always` says whether they are always present.
     fn take(&mut self, schemas: &Map<String, Value>, shape: &Value, always: bool) {
         if let Some(referred) = shape["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
             self.take(schemas, schemas.get(referred).unwrap_or(&Value::Null), always);
@@ -46,20 +45,20 @@ impl Members {
         for part in shape["allOf"].as_array().into_iter().flatten() {
             self.take(schemas, part, always);
         }
-        // An `Option` that is flattened is one of its shape and null.
+        // A flattened `Option` is one of its schema and null.
         for part in shape["oneOf"].as_array().into_iter().flatten() {
             self.take(schemas, part, false);
         }
     }
 }
 
-/// Writes the shortest password that a deployment takes into every member that sets one.
+/// Sets the deployment's minimum length of passwords for every member that sets a password.
 pub(super) fn set_password_min_length(schemas: &mut Map<String, Value>, min_length: usize) {
     let members = schemas
         .values_mut()
         .filter_map(|schema| schema.get_mut("properties")?.as_object_mut())
         .flat_map(|members| members.values_mut());
-    // A password that exists already is compared, however short, so such a member has no length.
+    // An existing password is only compared, however short it is, so its member has no minimum length.
     for member in members.filter(|member| member["format"] == "password" && member.get("minLength").is_some()) {
         member["minLength"] = json!(min_length);
     }

@@ -13,18 +13,19 @@ use crate::api::state::ApiState;
 use crate::domain::ids::AuditEventId;
 use crate::flows::admin::events;
 
-/// Lists what happened
+/// Lists audit events
 ///
-/// Newest first, in pages; `next_cursor` is the `cursor` of the next one. Everything that is given must hold. What an
-/// administrator did to an account is an `authz_admin` whose `user_id` is the account and whose `actor_id` did it.
+/// Newest first, in pages; `next_cursor` is the `cursor` of the next page. Several filters are combined with AND. What
+/// an administrator does to an account is an `authz_admin` event: its `user_id` is the account, its `actor_id` the
+/// administrator.
 #[utoipa::path(
     get, path = "/admin/events", operation_id = "list_events", tag = "Administration",
     params(
-        ("user_id" = Option<uuid::Uuid>, Query, description = "Events of this account, also of one that is gone."),
+        ("user_id" = Option<uuid::Uuid>, Query, description = "Events of this account, which may have been deleted."),
         ("event" = Option<String>, Query, description = "Events of this name, such as `authn_login_fail`."),
-        ("since" = Option<String>, Query, description = "Events since then (RFC 3339)."),
-        ("limit" = Option<u32>, Query, description = "Most events of the page, 1 to 100; 50 when left out."),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
+        ("since" = Option<String>, Query, description = "Events since this time (RFC 3339)."),
+        ("limit" = Option<u32>, Query, description = "The size of the page, 1 to 100; 50 if omitted."),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page."),
     ),
     responses((
         status = 200, description = "A page of events.", body = TrailResponse,

@@ -11,7 +11,7 @@ use crate::flows::signing_keys::{self, Rotation};
 
 /// Lists the signing keys
 ///
-/// Oldest first: retired ones whose last token may not have expired, the one that signs, and the next one.
+/// Oldest first: retired keys whose last token may not have expired yet, the current key, and the next one.
 #[utoipa::path(
     get, path = "/admin/keys", operation_id = "list_signing_keys", tag = "Administration",
     responses((status = 200, description = "The keys.", body = SigningKeysResponse, example = json!({"items": []}))),
@@ -22,13 +22,14 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
     Ok(HttpResponse::Ok().json(SigningKeysResponse::new(&keys)))
 }
 
-/// Lets the next signing key sign
+/// Rotates the signing keys
 ///
-/// And makes a new next one. Nobody is signed out; all instances follow within seconds. 409 while the next key has not been
-/// published for long enough: verifiers that keep the key set might not know it yet.
+/// The next key becomes the current one, and a new next key is generated. No user is signed out; all instances follow
+/// within seconds. 409 while the next key has not been published for long enough: verifiers that cache the key set
+/// might not know it yet.
 #[utoipa::path(
     post, path = "/admin/keys/rotate", operation_id = "rotate_signing_keys", tag = "Administration",
-    responses((status = 200, description = "The keys as they stand now.", body = SigningKeysResponse, example = json!({"items": []}))),
+    responses((status = 200, description = "The keys after the rotation.", body = SigningKeysResponse, example = json!({"items": []}))),
     security(("access_token" = [])),
 )]
 pub async fn rotate(state: Data<ApiState>, administrator: Administrator) -> Result<HttpResponse, Problem> {
@@ -44,7 +45,10 @@ pub async fn rotate(state: Data<ApiState>, administrator: Administrator) -> Resu
                 ready_at.to_rfc3339()
             ),
         )),
-        Rotation::AlreadyRotated => Err(Problem::new(Code::Conflict, "The key was rotated at this very moment.")),
+        Rotation::AlreadyRotated => Err(Problem::new(
+            Code::Conflict,
+            "Another request has just rotated the keys.",
+        )),
         Rotation::NoKeys => Err(Problem::of(Code::ServiceUnavailable)),
         Rotation::Refused(refusal) => Err(refused(refusal)),
     }

@@ -1,4 +1,4 @@
-//! `/admin`: operators' work over HTTP, for accounts with the role `admin` and two factors proven.
+//! `/admin`: administration over HTTP, for accounts with the role `admin` and two verified factors.
 
 pub mod events;
 pub mod keys;

@@ -15,7 +15,7 @@ use crate::flows::admin::users::{self, Update};
 
 /// Returns an account
 ///
-/// Disabled ones included.
+/// Including disabled ones.
 #[utoipa::path(
     get, path = "/admin/users/{id}", operation_id = "get_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
@@ -34,16 +34,16 @@ pub async fn get(
 
 /// Changes an account
 ///
-/// A disabled account is out at once: its sessions end, and nothing lets it in until it is enabled again; access tokens that
-/// back ends verify by themselves pass until they expire. Enabling also lets a password count again that was disabled after
-/// a hundred wrong ones. Changed roles are in the tokens from the next refresh on; for `/admin` they count at once.
-/// Administrators cannot disable or demote themselves, so one is always left: 409. Roles cannot be granted to an account with
-/// an address that nobody has confirmed: 409.
+/// Disabling an account ends its sessions at once, and it cannot log in until it is enabled again; access tokens that
+/// back ends verify by themselves are accepted until they expire. Enabling an account also makes a password usable
+/// again that was disabled after a hundred wrong attempts. Access tokens contain changed roles from the next refresh
+/// on; for `/admin` they apply at once. Administrators cannot disable or demote themselves, so that one always
+/// remains: 409. Roles cannot be granted to an account with an unconfirmed address: 409.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
     request_body(content = UpdateUserRequest),
-    responses((status = 200, description = "The account as it stands now.", body = ManagedUserView)),
+    responses((status = 200, description = "The account after the change.", body = ManagedUserView)),
     security(("access_token" = [])),
 )]
 pub async fn update(
@@ -63,12 +63,12 @@ pub async fn update(
 
 /// Deletes an account
 ///
-/// And everything that belongs to it, at once and for good; its owner is told by mail. The audit trail stays. Administrators
-/// cannot delete themselves here, so one is always left: 409.
+/// And everything that belongs to it, immediately and permanently; its owner is notified by mail. The audit trail
+/// remains. Administrators cannot delete their own account here, so that one always remains: 409.
 #[utoipa::path(
     delete, path = "/admin/users/{id}", operation_id = "delete_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
-    responses((status = 204, description = "The account is gone.")),
+    responses((status = 204, description = "The account was deleted.")),
     security(("access_token" = [])),
 )]
 pub async fn delete(
@@ -85,12 +85,13 @@ pub async fn delete(
 
 /// Removes all second factors of an account
 ///
-/// For owners who have lost them; recovery codes go, too, all sessions end, and the owner is told by mail. The next login
-/// with the password sets up a new factor, so make sure of who is asking. Not for one's own account: 409.
+/// For owners who have lost them. Recovery codes are removed too, all sessions end, and the owner is notified by mail.
+/// The next login with the password sets up a new factor, so verify the identity of the requester first. Not allowed
+/// for the administrator's own account: 409.
 #[utoipa::path(
     delete, path = "/admin/users/{id}/2fa", operation_id = "reset_user_second_factors", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
-    responses((status = 204, description = "They are gone.")),
+    responses((status = 204, description = "The second factors were removed.")),
     security(("access_token" = [])),
 )]
 pub async fn reset_second_factors(
@@ -107,11 +108,11 @@ pub async fn reset_second_factors(
 
 /// Ends all sessions of an account
 ///
-/// Pending logins included; the owner can sign in again.
+/// Including pending logins; the owner can sign in again.
 #[utoipa::path(
     delete, path = "/admin/users/{id}/sessions", operation_id = "end_user_sessions", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
-    responses((status = 204, description = "They have ended.")),
+    responses((status = 204, description = "The sessions have ended.")),
     security(("access_token" = [])),
 )]
 pub async fn end_sessions(

@@ -21,14 +21,14 @@ use crate::flows::admin::users;
 
 /// Lists accounts
 ///
-/// Newest first, in pages; `next_cursor` is the `cursor` of the next one. `query` is the beginning of an address or of a user
-/// name, or a whole id.
+/// Newest first, in pages; `next_cursor` is the `cursor` of the next page. `query` is the beginning of an address or
+/// of a user name, or a whole id.
 #[utoipa::path(
     get, path = "/admin/users", operation_id = "list_users", tag = "Administration",
     params(
         ("query" = Option<String>, Query, description = "The beginning of an address or a user name, or an id; case does not matter."),
-        ("limit" = Option<u32>, Query, description = "Most accounts of the page, 1 to 100; 50 when left out."),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
+        ("limit" = Option<u32>, Query, description = "The size of the page, 1 to 100; 50 if omitted."),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page."),
     ),
     responses((
         status = 200, description = "A page of accounts.", body = ManagedUsersResponse,
@@ -48,14 +48,14 @@ pub async fn list(
     }))
 }
 
-/// Makes an account and invites its owner
+/// Creates an account and invites its owner
 ///
-/// The mail carries a link that counts for a day and sets the password, as `POST /password/reset` does; until then the
-/// account has none. Whoever lets the day pass asks for another link with `POST /password/forgot`. Without a mail server
-/// this is 503, and `vestibule users create` prints the link instead.
+/// The mail has a link that is valid for a day and sets the password, as `POST /password/reset` does; until then the
+/// account has no password. After that day the owner requests another link with `POST /password/forgot`. Without a
+/// mail server the response is 503, and `vestibule users create` prints the link instead.
 ///
-/// Roles cannot be granted yet (409), since nobody has confirmed the address: invite first, and grant roles with
-/// `PATCH /admin/users/{id}` once the owner has set the password.
+/// Roles cannot be granted yet (409), because the address is not confirmed: invite the owner first, and grant roles
+/// with `PATCH /admin/users/{id}` once the owner has set the password.
 #[utoipa::path(
     post, path = "/admin/users", operation_id = "invite_user", tag = "Administration",
     request_body(content = InviteUserRequest),

@@ -10,12 +10,12 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::{ApiState, Development};
 use crate::domain::input::InvalidInput;
 
-/// Most seconds of one move: ten years.
+/// The greatest move in seconds: ten years.
 const MOST: i64 = 315_360_000;
 
 /// Returns the service's time
 ///
-/// And how far it is ahead of the machine's. `vestibule dev` only.
+/// And how far it is ahead of the machine's clock. `vestibule dev` only.
 #[utoipa::path(
     get, path = "/dev/clock", operation_id = "get_clock", tag = "Development",
     responses((status = 200, description = "The time, and how far it was moved.", body = ClockView)),

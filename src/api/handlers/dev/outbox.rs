@@ -22,7 +22,8 @@ pub struct OutboxFilter {
 
 /// Lists the messages that would have been sent, newest first
 ///
-/// With their words, and the code in them apart. At most the newest thousand. `vestibule dev` only.
+/// With their texts, and with the token, code and link that they contain. At most the newest thousand. `vestibule dev`
+/// only.
 #[utoipa::path(
     get, path = "/dev/outbox", operation_id = "list_outbox", tag = "Development", 
     params(
@@ -46,7 +47,7 @@ pub async fn list(state: Data<ApiState>, filter: Query<OutboxFilter>) -> Result<
     Ok(HttpResponse::Ok().json(messages))
 }
 
-/// Throws all kept messages away
+/// Deletes all captured messages
 ///
 /// `vestibule dev` only.
 #[utoipa::path(

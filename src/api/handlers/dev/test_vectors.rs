@@ -10,7 +10,8 @@ use crate::flows::test_vectors;
 
 /// Returns tokens to test verifiers with
 ///
-/// One that every back end must accept, and those that it must refuse. They belong to no account. `vestibule dev` only.
+/// One that every back end must accept, and several that it must refuse. They do not belong to an account. `vestibule
+/// dev` only.
 #[utoipa::path(
     get, path = "/dev/test-vectors", operation_id = "get_test_vectors", tag = "Development",
     responses((status = 200, description = "The tokens.", body = TestVectors)),

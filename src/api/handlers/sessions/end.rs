@@ -12,7 +12,7 @@ use crate::flows::sessions;
 
 /// Ends one of the caller's sessions
 ///
-/// Also the one that asks. Another user's session is as unknown as one that never was.
+/// Including the session of this request. The session of another user is answered like one that does not exist.
 #[utoipa::path(
     delete, path = "/sessions/{id}", operation_id = "end_session", tag = "Sessions",
     params(("id" = uuid::Uuid, Path, description = "The session.")),

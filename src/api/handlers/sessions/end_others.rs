@@ -11,10 +11,10 @@ use crate::flows::sessions;
 
 /// Ends all of the caller's other sessions
 ///
-/// Pending logins included; the session that asks goes on.
+/// Including pending logins; the session of this request continues.
 #[utoipa::path(
     delete, path = "/sessions", operation_id = "end_other_sessions", tag = "Sessions",
-    responses((status = 204, description = "The others have ended.")),
+    responses((status = 204, description = "The other sessions have ended.")),
     security(("access_token" = [])),
 )]
 pub async fn end_other_sessions(

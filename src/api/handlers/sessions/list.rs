@@ -11,10 +11,10 @@ use crate::flows::sessions;
 
 /// Lists the caller's sessions
 ///
-/// The most recently used first; `current` marks the one that asks.
+/// The most recently used first; `current` marks the session of this request.
 #[utoipa::path(
     get, path = "/sessions", operation_id = "list_sessions", tag = "Sessions",
-    responses((status = 200, description = "The live sessions.", body = Vec<ListedSessionView>)),
+    responses((status = 200, description = "The active sessions.", body = Vec<ListedSessionView>)),
     security(("access_token" = [])),
 )]
 pub async fn list_sessions(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {

@@ -10,18 +10,18 @@ use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::flows::introspect;
 
-/// Tells whether an access token is good at this moment
+/// Returns whether an access token is valid at this moment
 ///
 /// RFC 7662, for service clients, which send their credentials as HTTP Basic (`client_secret_basic`) or in the form
-/// (`client_secret_post`), never both. Sees a logout at once, which a signature check does not. Whatever is not a live access
-/// token is `{"active": false}`.
+/// (`client_secret_post`), never both. Takes a logout into account at once, which a signature check does not. For
+/// anything but a valid access token the response is `{"active": false}`.
 #[utoipa::path(
     post, path = "/token/introspect", operation_id = "introspect_token", tag = "Verification",
     request_body(
-        description = "A form, as RFC 7662 has it, or JSON.",
+        description = "A form, as in RFC 7662, or JSON.",
         content((TokenRequest = "application/json"), (TokenForm = "application/x-www-form-urlencoded")),
     ),
-    responses((status = 200, description = "What is known of it.", body = IntrospectionResponse<'static>)),
+    responses((status = 200, description = "The state of the token.", body = IntrospectionResponse<'static>)),
     security(("service_client" = []), ()),
 )]
 pub async fn introspect_token(state: Data<ApiState>, request: ClientRequest) -> Result<HttpResponse, Problem> {

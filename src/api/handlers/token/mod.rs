@@ -1,4 +1,4 @@
-//! Tokens that exist: kept going, looked at, ended.
+//! Operations on existing tokens: refresh, introspection, validation, revocation.
 
 pub mod introspect;
 pub mod refresh;

@@ -12,15 +12,15 @@ use crate::api::refresh_cookie;
 use crate::api::state::ApiState;
 use crate::flows::refresh::{self, Refresh};
 
-/// Keeps a session going
+/// Refreshes the tokens of a session
 ///
-/// Exchanges the refresh token for new tokens; the old one is used up. Whoever lost the answer may send the same token
-/// again within a few seconds and gets the same successor; any other used token ends the session. With cookie delivery,
-/// send an empty object, or no body at all.
+/// Exchanges the refresh token for new tokens; the old one cannot be used again. A client that lost the response may
+/// send the same token again within a few seconds and gets the same successor; any other use of an old token ends the
+/// session. With a cookie, send an empty object or no body at all.
 #[utoipa::path(
     post, path = "/token/refresh", operation_id = "refresh_tokens", tag = "Sessions",
-    request_body(content = RefreshRequest, description = "May be left out with a cookie."),
-    responses((status = 200, description = "The session goes on.", body = TokenResponse)),
+    request_body(content = RefreshRequest, description = "May be omitted with a cookie."),
+    responses((status = 200, description = "The new tokens of the session.", body = TokenResponse)),
 )]
 pub async fn refresh_tokens(
     state: Data<ApiState>,

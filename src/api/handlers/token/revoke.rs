@@ -14,14 +14,15 @@ use crate::flows::revoke;
 /// Ends the session of a token
 ///
 /// RFC 7009, for service clients, which send their credentials as HTTP Basic (`client_secret_basic`) or in the form
-/// (`client_secret_post`), never both. Takes access, refresh and pre-auth tokens; unknown ones are answered the same.
+/// (`client_secret_post`), never both. Accepts access, refresh and pre-auth tokens; the response to an unknown token
+/// is the same.
 #[utoipa::path(
     post, path = "/token/revoke", operation_id = "revoke_token", tag = "Verification",
     request_body(
-        description = "A form, as RFC 7009 has it, or JSON.",
+        description = "A form, as in RFC 7009, or JSON.",
         content((TokenRequest = "application/json"), (TokenForm = "application/x-www-form-urlencoded")),
     ),
-    responses((status = 200, description = "The token is not good any more.")),
+    responses((status = 200, description = "The token is no longer valid.")),
     security(("service_client" = []), ()),
 )]
 pub async fn revoke_token(

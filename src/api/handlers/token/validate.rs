@@ -5,15 +5,16 @@ use actix_web::HttpResponse;
 use crate::api::dto::tokens::AccessTokenClaimsSchema;
 use crate::api::extract::bearer::SignedIn;
 
-/// Checks the bearer for a gateway
+/// Validates the bearer token for a gateway
 ///
-/// For nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz`: 200 with the claims, and with the user,
-/// the session and the roles in headers to hand on; 401 otherwise. Sees a logout at once. Every other method is
-/// answered like GET, since some gateways ask with the method of the request they ask about; bodies are ignored.
+/// For nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz`: 200 with the claims, and with the
+/// user, the session and the roles in headers to pass on; 401 otherwise. Takes a logout into account at once. Every
+/// other method is answered like GET, since some gateways send the method of the request that they check; bodies are
+/// ignored.
 #[utoipa::path(
     get, path = "/token/validate", operation_id = "validate_token", tag = "Verification",
     responses((
-        status = 200, description = "The token is good.", body = AccessTokenClaimsSchema,
+        status = 200, description = "The token is valid.", body = AccessTokenClaimsSchema,
         headers(
             ("X-Auth-User" = String, description = "The `sub`."),
             ("X-Auth-Session" = String, description = "The `sid`."),

@@ -16,9 +16,9 @@ use crate::flows::challenge::{self, Challenge};
 
 /// Sends a code by mail or text message
 ///
-/// To the confirmed address or phone of a pending login, named by its pre-auth token; or, before `POST /step-up`, of the
-/// caller whose access token is the bearer. After the cool-down the new code takes the old one's place, and the count of
-/// wrong attempts goes on.
+/// To the confirmed address or phone of the user of a pending login, identified by its pre-auth token; or, before
+/// `POST /step-up`, of the caller, identified by an access token as bearer. After the waiting time a new code replaces
+/// the old one, and the count of wrong attempts continues.
 #[utoipa::path(
     post, path = "/2fa/challenge", operation_id = "send_second_factor_code", tag = "Sign in",
     request_body(content = ChallengeRequest),
@@ -34,7 +34,7 @@ pub async fn send_code(
     let not_set_up = || {
         InvalidInput::of(
             "/method",
-            "must be a method of yours whose codes are sent: email or sms",
+            "must be one of your second factors with sent codes: email or sms",
         )
     };
     let channel = Channel::parse(&body.0.method).ok_or_else(not_set_up)?;

@@ -1,4 +1,4 @@
-//! The second door, and what opens it.
+//! Second factors: set up, use, removal.
 
 pub mod challenge;
 pub mod recovery_codes;

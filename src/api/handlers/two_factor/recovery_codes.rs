@@ -10,9 +10,9 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::flows::recovery;
 
-/// Makes new recovery codes
+/// Generates new recovery codes
 ///
-/// The old ones are dead from then on. Shown this once.
+/// The old codes are no longer valid. The new ones are never shown again.
 #[utoipa::path(
     post, path = "/2fa/recovery-codes", operation_id = "renew_recovery_codes", tag = "Second factors",
     responses((status = 200, description = "The new set.", body = RecoveryCodesResponse)),
@@ -27,7 +27,7 @@ pub async fn renew(
         Some(codes) => Ok(HttpResponse::Ok().json(RecoveryCodesResponse::new(Some(&codes)))),
         None => Err(Problem::new(
             Code::Conflict,
-            "Set a second factor up first: recovery codes stand in for one.",
+            "Set up a second factor first: recovery codes replace one that is lost.",
         )),
     }
 }

@@ -17,10 +17,10 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::sent_code::SentCode;
 use crate::flows::sent_code::{self, Confirmation, Removal, Setup};
 
-/// Sets codes by mail up
+/// Sets up codes by mail
 ///
-/// Sends a code to the account's verified address; `POST /2fa/email/confirm` takes it. Codes by mail are the weakest second
-/// factor: they never lift a session to `aal2`.
+/// Sends a code to the account's verified address; confirm it with `POST /2fa/email/confirm`. Codes by mail are the
+/// weakest second factor: they never raise a session to `aal2`.
 #[utoipa::path(
     put, path = "/2fa/email", operation_id = "set_up_email_codes", tag = "Second factors",
     responses((status = 202, description = "A code is on its way.", body = ChallengeResponse)),
@@ -34,10 +34,10 @@ pub async fn set_up_email(
     set_up(&state, &caller, None, origin).await
 }
 
-/// Sets codes by text message up
+/// Sets up codes by text message
 ///
-/// Sends a code to the phone; `POST /2fa/phone/confirm` takes it. A phone that was confirmed before stays until then. Text
-/// messages can be read by others on their way; an authenticator is safer.
+/// Sends a code to the phone; confirm it with `POST /2fa/phone/confirm`. Until then a previously confirmed phone
+/// remains. Text messages can be intercepted; an authenticator app is safer.
 #[utoipa::path(
     put, path = "/2fa/phone", operation_id = "set_up_phone", tag = "Second factors",
     request_body(content = PhoneRequest),
@@ -65,7 +65,7 @@ async fn set_up(
         Setup::Wait(wait) => Err(Problem::rate_limited(wait)),
         Setup::NotOffered => Err(Problem::new(Code::Forbidden, "Such codes are not offered here.")),
         Setup::CountryNotServed => {
-            let wanted = "must be of a country that text messages are sent to from here";
+            let wanted = "must be in a country that this deployment sends text messages to";
             Err(InvalidInput::of("/phone_number", wanted).into())
         }
         Setup::NoVerifiedEmail => Err(Problem::new(
@@ -77,11 +77,11 @@ async fn set_up(
 
 /// Confirms codes by mail
 ///
-/// With the code that was sent, in the session that asked for it.
+/// With the code that was sent, in the session that requested it.
 #[utoipa::path(
     post, path = "/2fa/email/confirm", operation_id = "confirm_email_codes", tag = "Second factors",
     request_body(content = ConfirmRequest, example = json!({"code": "12345678"})),
-    responses((status = 204, description = "They open the second door from now on.")),
+    responses((status = 204, description = "Codes by mail are now a second factor of the account.")),
     security(("access_token" = [])),
 )]
 pub async fn confirm_email(
@@ -94,11 +94,11 @@ pub async fn confirm_email(
 
 /// Confirms codes by text message
 ///
-/// With the code that was sent, in the session that asked for it.
+/// With the code that was sent, in the session that requested it.
 #[utoipa::path(
     post, path = "/2fa/phone/confirm", operation_id = "confirm_phone", tag = "Second factors",
     request_body(content = ConfirmRequest),
-    responses((status = 204, description = "They open the second door from now on.")),
+    responses((status = 204, description = "Codes by text message are now a second factor of the account.")),
     security(("access_token" = [])),
 )]
 pub async fn confirm_phone(
@@ -124,10 +124,10 @@ async fn confirm(
 
 /// Removes codes by mail
 ///
-/// Not where they are the last second factor and the deployment wants one of everybody.
+/// Not allowed if they are the last second factor and the deployment requires one.
 #[utoipa::path(
     delete, path = "/2fa/email", operation_id = "remove_email_codes", tag = "Second factors",
-    responses((status = 204, description = "They are no second factor any more, or never were.")),
+    responses((status = 204, description = "Codes by mail are not a second factor of the account.")),
     security(("access_token" = [])),
 )]
 pub async fn remove_email(
@@ -140,10 +140,10 @@ pub async fn remove_email(
 
 /// Removes codes by text message
 ///
-/// Not where they are the last second factor and the deployment wants one of everybody.
+/// Not allowed if they are the last second factor and the deployment requires one.
 #[utoipa::path(
     delete, path = "/2fa/phone", operation_id = "remove_phone", tag = "Second factors",
-    responses((status = 204, description = "They are no second factor any more, or never were.")),
+    responses((status = 204, description = "Codes by text message are not a second factor of the account.")),
     security(("access_token" = [])),
 )]
 pub async fn remove_phone(

@@ -11,7 +11,8 @@ use crate::flows::account;
 
 /// Returns the caller's second factors
 ///
-/// What is set up and what waits for its first code, when each was last used, and what the deployment offers and wants.
+/// The factors that are set up or wait for their first code, when each was last used, and what the deployment offers
+/// and requires.
 #[utoipa::path(
     get, path = "/2fa", operation_id = "get_second_factors", tag = "Second factors",
     responses((status = 200, description = "The factors.", body = SecondFactorsView)),

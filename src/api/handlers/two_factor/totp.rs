@@ -19,14 +19,14 @@ use crate::domain::totp::TotpCode;
 use crate::flows::enrolment::{self, Confirmation, Enrolment};
 use crate::flows::recovery::{self, Removal};
 
-/// Makes a new TOTP secret
+/// Generates a new TOTP secret
 ///
-/// With an access token: beside the active one, which goes on working until `POST /2fa/totp/confirm` puts the new one in
-/// its place. With a pre-auth token, for an account that has no second factor yet: throws the pending secret away and
-/// makes a new one, which `POST /2fa/verify` confirms.
+/// With an access token: the active secret continues to work until `POST /2fa/totp/confirm` replaces it with the new
+/// one. With a pre-auth token, for an account that has no second factor yet: discards the pending secret and generates
+/// a new one, which `POST /2fa/verify` confirms.
 #[utoipa::path(
     post, path = "/2fa/totp", operation_id = "enrol_totp", tag = "Second factors",
-    responses((status = 201, description = "The new secret, shown this once.", body = TotpEnrolmentView)),
+    responses((status = 201, description = "The new secret, which is never shown again.", body = TotpEnrolmentView)),
     security(("access_token" = []), ("pre_auth_token" = [])),
 )]
 pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Result<HttpResponse, Problem> {
@@ -46,11 +46,12 @@ pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Res
 
 /// Confirms a new authenticator
 ///
-/// With its first code. It takes the old one's place; recovery codes are made where none were left.
+/// With its first code. It replaces the old authenticator. If the account has no recovery codes left, new ones are
+/// generated.
 #[utoipa::path(
     post, path = "/2fa/totp/confirm", operation_id = "confirm_totp", tag = "Second factors",
     request_body(content = ConfirmRequest),
-    responses((status = 200, description = "It counts from now on.", body = RecoveryCodesResponse)),
+    responses((status = 200, description = "The authenticator is active.", body = RecoveryCodesResponse)),
     security(("access_token" = [])),
 )]
 pub async fn confirm(
@@ -67,11 +68,11 @@ pub async fn confirm(
 
 /// Removes the authenticator
 ///
-/// For the password and a code. Not where it is the last second factor and the deployment wants one of everybody.
+/// Requires the password and a code. Not allowed if it is the last second factor and the deployment requires one.
 #[utoipa::path(
     delete, path = "/2fa/totp", operation_id = "remove_totp", tag = "Second factors",
     request_body(content = RemoveTotpRequest),
-    responses((status = 204, description = "It is gone.")),
+    responses((status = 204, description = "The authenticator was removed.")),
     security(("access_token" = [])),
 )]
 pub async fn remove(

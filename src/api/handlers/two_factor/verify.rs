@@ -15,14 +15,14 @@ use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::second_factor::{self, SecondFactorAttempt, Verification};
 
-/// Opens the second door
+/// Completes a login with a second factor
 ///
 /// Exchanges a pre-auth token and a second-factor code for tokens. The first right code of a new account confirms its
-/// authenticator, and that answer alone carries the recovery codes.
+/// authenticator, and only that response contains the recovery codes.
 #[utoipa::path(
     post, path = "/2fa/verify", operation_id = "verify_second_factor", tag = "Sign in",
     request_body(content = VerifyRequest),
-    responses((status = 200, description = "Signed in.", body = TokenResponse)),
+    responses((status = 200, description = "The user is signed in.", body = TokenResponse)),
 )]
 pub async fn verify(
     state: Data<ApiState>,
