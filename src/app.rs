@@ -1,4 +1,4 @@
-//! The composition root: builds every concrete part once and hands it down.
+//! The composition root: builds every concrete part once and passes it down.
 
 use std::fs;
 use std::io::{self, Write};
@@ -42,18 +42,18 @@ use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
 use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 
-/// The master key's file in the data directory.
+/// The name of the master key's file in the data directory.
 pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 
-/// Where the private PostgreSQL can be reached, in the data directory.
+/// The name of the file in the data directory that contains the URL of the private PostgreSQL.
 const DATABASE_URL_FILE: &str = "database.url";
 
-/// How often, and how long after another, the data directory is tried while something short-lived holds it: five
-/// seconds.
+/// How many times to try to lock the data directory while a short-lived process has it locked, and the pause between
+/// two attempts: five seconds in all.
 const HOLDER_ATTEMPTS: u32 = 50;
 const HOLDER_PAUSE: Duration = Duration::from_millis(100);
 
-/// What keeps the program from starting.
+/// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The private PostgreSQL.
@@ -75,14 +75,14 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
-    /// Sockets of whoever started the process.
-    #[error("the sockets that were handed over cannot be used: {0}")]
+    /// The sockets that the supervisor passed to the process.
+    #[error("the inherited sockets cannot be used: {0}")]
     Inherited(io::Error),
-    /// The way to the mail server.
+    /// The connection to the mail server.
     #[error(transparent)]
     Mail(#[from] NoTls),
     /// The threads that wait for the database.
-    #[error("the threads for the database cannot be made ready: {0}")]
+    #[error("the threads for the database cannot be started: {0}")]
     DatabaseThreads(io::Error),
     /// The hashing threads.
     #[error(transparent)]
@@ -90,26 +90,26 @@ pub enum StartError {
     /// The schema.
     #[error(transparent)]
     Migration(#[from] crate::store::migrations::MigrationError),
-    /// The signing keys, or whatever else the database holds that cannot be read.
-    #[error("cannot use what the database holds: {0}")]
+    /// The signing keys, or other stored data that cannot be read.
+    #[error("cannot use the data in the database: {0}")]
     Stored(#[from] crate::flows::Fault),
     /// The server.
     #[error("the server failed: {0}")]
     Server(#[source] io::Error),
 }
 
-/// A database to connect to, and the server process behind it if it is our own.
+/// A database to connect to, and its server process if this process started it.
 pub struct OpenedDatabase {
     /// A libpq URL.
     pub url: SecretString,
-    /// Our own server.
+    /// The server, if this process started it.
     embedded: Option<EmbeddedPostgres>,
-    /// The file that leads commands to it.
+    /// The file in which commands find the URL of that server.
     url_file: Option<PathBuf>,
 }
 
 impl OpenedDatabase {
-    /// A database whose server is somebody else's to stop.
+    /// A database whose server this process did not start and must not stop.
     const fn of_others(url: SecretString) -> Self {
         Self {
             url,
@@ -118,25 +118,19 @@ impl OpenedDatabase {
         }
     }
 
-    /// Stops the server behind it, if it is our own. What went wrong while it was in use is the caller's to tell first.
-    ///
-    /// # Errors
-    ///
-    /// Says what keeps it from stopping.
+    /// Stops the database server, if this process started it. The caller must report an error of the use before an
+    /// error of the stop.
     pub fn close(self) -> Result<(), StartError> {
         if let Some(url_file) = self.url_file {
-            // One that stays behind leads nowhere, and the next start writes it anew.
+            // A file that remains is harmless: no server answers at its URL, and the next start overwrites it.
             let _ = fs::remove_file(url_file);
         }
         Ok(self.embedded.map_or(Ok(()), EmbeddedPostgres::stop)?)
     }
 }
 
-/// Starts the private PostgreSQL to serve on it, unless the settings name another. Commands find it from then on.
-///
-/// # Errors
-///
-/// Says what keeps it from starting.
+/// Starts the private PostgreSQL for a server, unless the settings name another database, and writes its URL where
+/// commands find it.
 pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     let data_dir = &config.database.data_dir;
     match &config.database.location {
@@ -144,10 +138,10 @@ pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
         DatabaseLocation::Embedded => match take_private(data_dir)? {
             Private::Served(_) => Err(EmbeddedPostgresError::InUse(data_dir.clone()).into()),
             Private::Ours(embedded) => {
-                // No secret: who may use the socket is its directory's matter.
+                // The URL is not a secret: the permissions of the socket's directory decide who may connect.
                 let url_file = data_dir.join(DATABASE_URL_FILE);
                 if let Err(error) = fs::write(&url_file, embedded.connection_url()) {
-                    tracing::warn!(%error, path = %url_file.display(), "commands beside the server will not find its database");
+                    tracing::warn!(%error, path = %url_file.display(), "commands beside this server will not find its database");
                 }
                 Ok(OpenedDatabase {
                     url: embedded.connection_url().into(),
@@ -159,11 +153,7 @@ pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     }
 }
 
-/// Starts the private PostgreSQL, or uses the one that a running server keeps: for commands.
-///
-/// # Errors
-///
-/// Says what keeps it from starting.
+/// Starts the private PostgreSQL for a command, or uses the one of a running server.
 pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     let data_dir = &config.database.data_dir;
     match &config.database.location {
@@ -171,7 +161,7 @@ pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
         DatabaseLocation::Embedded => match take_private(data_dir)? {
             Private::Served(url) => Ok(OpenedDatabase::of_others(url)),
             Private::Ours(embedded) => {
-                // Of a server that was killed: nobody is to rely on a database that a command stops again.
+                // A killed server left this file. Another command must not rely on a database that this one stops.
                 let _ = fs::remove_file(data_dir.join(DATABASE_URL_FILE));
                 Ok(OpenedDatabase {
                     url: embedded.connection_url().into(),
@@ -183,16 +173,17 @@ pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     }
 }
 
-/// Who runs the private PostgreSQL.
+/// The process that runs the private PostgreSQL.
 enum Private {
-    /// This program does.
+    /// This process.
     Ours(EmbeddedPostgres),
-    /// A server does, and this leads to it.
+    /// A running server; this is its URL.
     Served(SecretString),
 }
 
-/// Starts the private PostgreSQL, or finds the server that keeps it. Whoever holds the data directory without leading
-/// others to its database is a command, or a server that starts or stops: soon over, and so waited for.
+/// Starts the private PostgreSQL, or finds the running server that has it. A process that has the data directory
+/// locked and has not written the URL of its database is a command, or a server that is starting or stopping. Each of
+/// them ends or becomes ready soon, so this function waits for it.
 fn take_private(data_dir: &Path) -> Result<Private, StartError> {
     let options = Options {
         data_dir: data_dir.to_path_buf(),
@@ -219,7 +210,7 @@ fn take_private(data_dir: &Path) -> Result<Private, StartError> {
     }
 }
 
-/// What the service takes from the world around it; tests bring their own.
+/// The external sources of the service; tests inject their own.
 pub struct Environment {
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -230,7 +221,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Takes the machine's clock and randomness; in development, a clock that can be moved.
+    /// Returns the machine's clock and randomness; in development, a clock that can be moved.
     pub fn of(mode: Mode) -> Self {
         let random = Arc::new(SystemRandomness);
         match mode {
@@ -251,11 +242,7 @@ impl Environment {
     }
 }
 
-/// Builds everything that requests need. Connects to nothing yet.
-///
-/// # Errors
-///
-/// Says what cannot be built.
+/// Builds everything that requests need. Does not connect to anything yet.
 pub fn build(
     config: &Config,
     database_url: &SecretString,
@@ -277,7 +264,7 @@ pub fn build(
     };
     let (server, limits) = (&config.server, &config.limits);
     if !server.account_pages && server.link_base_url.is_none() && config.delivery.mail.is_some() {
-        tracing::warn!("links in mails lead to the account pages, which are off: set LINK_BASE_URL");
+        tracing::warn!("links in mails lead to the account pages, which are switched off: set LINK_BASE_URL");
     }
     let core = Core {
         db: Database::new(
@@ -361,7 +348,7 @@ fn settings(config: &Config, public_url: &str) -> Settings {
     }
 }
 
-/// Returns what people call the deployment: by the name that the operator gave it, or by its host.
+/// Returns the name that users see: the one that the operator set, or the host of the deployment.
 fn app_name(config: &Config, public_url: &str) -> String {
     let given = config.branding.app_name.clone();
     given.unwrap_or_else(|| service_name(public_url))
@@ -383,7 +370,7 @@ fn service_name(public_url: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Builds the ways out for messages. Development keeps what has none.
+/// Builds the sender of each channel. Development captures the messages of a channel that has no transport.
 fn senders(config: &Config, clock: &Arc<dyn Clock>, development: bool) -> Result<Senders, StartError> {
     let without = || if development { Sender::Captured } else { Sender::Absent };
     let delivery = &config.delivery;
@@ -404,7 +391,7 @@ fn senders(config: &Config, clock: &Arc<dyn Clock>, development: bool) -> Result
     Ok(Senders { email, sms })
 }
 
-/// Loads the data directory's master key; the first start makes it, readable by its owner only.
+/// Loads the master key from the data directory. The first start generates it, in a file that only its owner can read.
 fn load_or_make_master_key(data_dir: &Path, random: &dyn Random) -> Result<Keyring, StartError> {
     let path = data_dir.join(MASTER_KEY_FILE);
     let failed = |reason: String| StartError::MasterKey {
@@ -418,7 +405,8 @@ fn load_or_make_master_key(data_dir: &Path, random: &dyn Random) -> Result<Keyri
     config::parse_keyring(typed_text::trim(&text)).map_err(failed)
 }
 
-/// Writes the key under another name first: a key cut short by a crash would lock everything it seals away.
+/// Generates a master key. It is written under another name first: a crash could truncate the file, and whatever was
+/// sealed with the lost key could never be read again.
 fn make_master_key(path: &Path, random: &dyn Random) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
@@ -435,7 +423,7 @@ fn make_master_key(path: &Path, random: &dyn Random) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, path)?;
-    tracing::info!(path = %path.display(), "made a master key; keep a copy with the database's backups");
+    tracing::info!(path = %path.display(), "generated a master key; store a copy with the backups of the database");
     Ok(())
 }
 

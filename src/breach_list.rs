@@ -1,7 +1,7 @@
-//! A list of stolen passwords, kept by somebody else and asked by the range protocol.
+//! An external list of breached passwords, queried by the range protocol of Have I Been Pwned.
 //!
-//! It fails open: when the list does not answer, people still get their account, and the estimator has looked at the
-//! password all the same. Nothing waits for it longer than [`LIMIT`], and few ask at once.
+//! It fails open: when the list does not answer, users can still set a password, since the strength estimator has
+//! checked it already. A query takes [`LIMIT`] at most, and the number of concurrent queries is limited.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use url::Url;
 
 use crate::domain::breach_range::BreachRange;
 
-/// The longest that one question takes.
+/// The timeout of one query.
 pub const LIMIT: Duration = Duration::from_secs(1);
-/// Questions at once; those beyond are not asked.
+/// The limit of concurrent queries; further ones are skipped.
 const MOST_AT_ONCE: usize = 16;
-/// Most bytes of an answer: the longest ranges have some thousand lines of forty.
+/// The limit of an answer's size: the longest ranges have about a thousand lines of forty bytes.
 const MOST_BYTES: u64 = 512 * 1024;
 
-/// Where the list is.
+/// The URL of the list.
 #[derive(Clone, Debug)]
 pub struct BreachListUrl(String);
 
 impl BreachListUrl {
-    /// Reads an address: https, unless its host is loopback.
+    /// Parses a URL: its scheme must be https, unless its host is loopback.
     ///
     /// # Errors
     ///
-    /// Says what is wanted, without the text.
+    /// Says what is expected, without repeating the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wanted = || "must be an https URL, such as https://api.pwnedpasswords.com".to_owned();
         let url = Url::parse(text).map_err(|_unreadable| wanted())?;
@@ -45,7 +45,7 @@ impl BreachListUrl {
     }
 }
 
-/// Asks the list.
+/// Queries the list.
 pub struct BreachList {
     agent: Agent,
     url: String,
@@ -53,7 +53,7 @@ pub struct BreachList {
 }
 
 impl BreachList {
-    /// Makes it. Nothing is asked yet.
+    /// Makes a client, without querying anything yet.
     pub fn new(url: &BreachListUrl) -> Self {
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
@@ -74,13 +74,13 @@ impl BreachList {
         }
     }
 
-    /// Tells whether a password is on the list. `None`: nobody knows, since it was not asked or did not answer.
+    /// Returns whether a password is on the list. `None`: unknown, because the list was not queried or did not answer.
     pub async fn has(&self, range: BreachRange) -> Option<bool> {
         let turn = Arc::clone(&self.turns).try_acquire_owned().ok()?;
         let (agent, url) = (self.agent.clone(), format!("{}/range/{}", self.url, range.prefix()));
         #[expect(
             clippy::disallowed_methods,
-            reason = "the client blocks; few questions are under way at once, and each ends in bounded time"
+            reason = "the client blocks; concurrent queries are limited, and each ends in bounded time"
         )]
         let asked = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -99,7 +99,7 @@ impl BreachList {
     }
 }
 
-/// Asks for padding: without it the length of an encrypted answer tells which range was asked for.
+/// Queries a range, with padding: without it the length of an encrypted answer reveals which range was queried.
 fn ask(agent: &Agent, url: &str) -> Result<String, &'static str> {
     let mut answer = agent
         .get(url)
@@ -111,7 +111,7 @@ fn ask(agent: &Agent, url: &str) -> Result<String, &'static str> {
             _ => "it cannot be reached",
         })?;
     if answer.status().as_u16() != 200 {
-        return Err("it answered something else");
+        return Err("it gave an unexpected answer");
     }
     let body = answer.body_mut().with_config().limit(MOST_BYTES);
     body.read_to_string().map_err(|_unreadable| "its answer cannot be read")

@@ -1,32 +1,32 @@
-//! Vestibule: a room between two doors.
+//! Vestibule: an authentication service with two factors.
 //!
-//! The password opens the first (`/login` gives a pre-auth token), the second factor the second (`/2fa/verify` exchanges
-//! it for an access token that back ends verify with nothing but our URL).
+//! `/login` verifies the first factor and returns a pre-auth token. `/2fa/verify` verifies the second factor and
+//! exchanges the pre-auth token for an access token. Back ends verify access tokens with nothing but the service's URL.
 //!
-//! Arrows point down only; a test holds the `use` lines to it:
+//! Dependencies point down only; a test checks the `use` lines:
 //!
 //! ```text
 //! cli ─► server ─► api ─► flows ─► { domain, crypto, store, delivery }
 //!                                  crypto ─► domain    store ─► domain    delivery ─► { domain, crypto }
 //!         jobs ─► flows
-//!         app builds every part once and hands it down
+//!         app builds every part once and passes it down
 //!         metrics counts what happens, for operators: every layer but domain may call it
 //!         config is read by cli, app and server, and reaches the rest as small structures
 //! ```
 //!
-//! - [`domain`] decides, and is pure.
-//! - [`crypto`] holds all keys and everything slow.
-//! - [`store`] holds all SQL.
-//! - [`delivery`] holds the words of messages and the ways out for them.
-//! - [`flows`] are the use cases, the only layer that composes the four.
-//! - [`api`] is HTTP: parse, call one flow, map.
-//! - [`breach_list`] asks a list of stolen passwords that somebody else keeps.
-//! - [`metrics`] counts what happens, for operators; every layer may call it.
-//! - [`rate_limits`] counts how often one address asks, in this process.
-//! - [`embedded_postgres`] runs a private database when none is named.
+//! - [`domain`] makes decisions and has no side effects.
+//! - [`crypto`] contains all keys and all slow computations.
+//! - [`store`] contains all SQL.
+//! - [`delivery`] contains the texts of messages, and the transports that send them.
+//! - [`flows`] contains the use cases. It is the only layer that composes the four above.
+//! - [`api`] is HTTP: it parses a request, calls one flow and maps the outcome to a response.
+//! - [`breach_list`] queries an external list of breached passwords.
+//! - [`metrics`] counts what happens, for operators; every layer but `domain` may call it.
+//! - [`rate_limits`] counts the requests of each client address, in this process.
+//! - [`embedded_postgres`] runs a private database when the settings name none.
 //!
-//! To add an endpoint: the decision in `domain` with its tests, its statements in `store`, the use case in `flows`, a
-//! handler and its shapes in `api`, a row in `api/routes.rs`, tests under `tests/it/routes`.
+//! To add an endpoint, write: the decision in `domain` with its tests, its statements in `store`, the use case in
+//! `flows`, a handler and its DTOs in `api`, a row in `api/routes.rs`, and tests under `tests/it/routes`.
 
 pub mod api;
 pub mod app;

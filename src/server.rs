@@ -1,7 +1,7 @@
-//! The process that serves: bind, prepare, answer, drain, stop.
+//! The server process: bind, prepare, answer, drain, stop.
 //!
-//! It listens before the database is ready, so that a supervisor sees it alive; until the schema was checked and the
-//! keys were loaded, everything that needs them is 503.
+//! It listens before the database is ready, so that a supervisor sees it alive. Until the schema has been checked and
+//! the keys have been loaded, every request that needs them is answered with 503.
 
 mod drain;
 mod sockets;
@@ -32,31 +32,31 @@ use crate::telemetry::metrics::Metrics;
 
 /// How long requests may take to finish after a signal.
 const SHUTDOWN_GRACE_SECONDS: u64 = 20;
-/// How long jobs may take to come to rest after that.
+/// How long jobs may take to stop after that.
 const JOBS_GRACE: Duration = Duration::from_secs(10);
-/// How long a client may take to send its request's head.
+/// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept.
+/// How long an idle connection stays open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How many connections each worker serves; those beyond wait to be accepted. Each costs some
-/// 12 KiB, two buffers above all: on two processors 35 MiB at most.
+/// How many connections each worker serves; further ones wait to be accepted. Each takes about 12 KiB, mostly for two
+/// buffers: 35 MiB at most on two processors.
 const CONNECTIONS_OF_WORKER: usize = 1500;
 /// How long to wait before trying again to reach the database at start.
 const PREPARE_RETRY: Duration = Duration::from_secs(1);
 
-/// How often observations are put into their buckets.
+/// How often observed values are put into the buckets of their histograms.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Serves until a signal ends it, and shows operators what was measured.
+/// Serves until a signal stops it, and serves the metrics to operators.
 ///
 /// # Errors
 ///
-/// Says what kept it from starting, or what the database holds that this program cannot use.
+/// Says why it could not start, or which data in the database this version of the program cannot use.
 pub async fn serve(config: Config, metrics: Option<Metrics>) -> Result<(), StartError> {
-    // Before the database: an address that is taken should not cost a first start of the private PostgreSQL.
+    // Before the database: if the address is in use, the private PostgreSQL need not be initialised first.
     let bound = listeners(&config)?;
     let bound_for_operators = bind_for_operators(&config.server.metrics_listen)?;
-    // From here on a signal does not end the process, so that no database server is left behind.
+    // From here on a signal does not kill the process, so the database server is always stopped too.
     let signals = Signals::listen().map_err(StartError::Server)?;
     let database = app::open_database(&config)?;
     let sockets = (bound, bound_for_operators);
@@ -108,7 +108,7 @@ async fn serve_on(
     let outcome = tokio::select! {
         served = &mut running => {
             let _ = stop_jobs.send(true);
-            // What is half sent then is sent once more by another instance, or at the next start.
+            // A message whose sending is interrupted here is sent again by another instance, or at the next start.
             let _ = tokio::time::timeout(JOBS_GRACE, kept_ready).await;
             served.map_err(StartError::Server)
         }
@@ -123,18 +123,18 @@ async fn serve_on(
     outcome
 }
 
-/// Returns the base of every URL that is told: the one that is set, or else where the first socket is reached.
+/// Returns the base of every URL that the service hands out: the setting, or else the URL of the first socket.
 fn public_url(config: &Config, bound: &[Bound]) -> String {
     let set = config.server.public_url.clone();
     let reached = || bound.iter().find_map(Bound::url);
     set.or_else(reached).unwrap_or_default()
 }
 
-/// What runs beside the server, for operators: a listener of its own, so that the public one's load and bounds do not keep them
-/// out; the upkeep of the measures; and signs of life for systemd.
+/// What runs beside the server, for operators: a separate listener, which load and connection limits of the public one
+/// do not affect; the upkeep of the metrics; and the watchdog messages to systemd.
 struct Beside {
     server: Option<ServerHandle>,
-    /// Given up when nobody is served there any more.
+    /// Dropped when the listener has stopped.
     _open_sockets: OpenSockets,
     upkeep: Option<JoinHandle<()>>,
     life: JoinHandle<()>,
@@ -153,7 +153,7 @@ impl Beside {
                 .shutdown_timeout(1)
                 .disable_signals();
             for socket in &bound {
-                tracing::info!(address = socket.address(), "operators are served");
+                tracing::info!(address = socket.address(), "listening for operators");
             }
             let server = open_sockets.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
             let running = server.map_err(StartError::Server)?.run();
@@ -168,7 +168,7 @@ impl Beside {
         })
     }
 
-    /// Stops it, last of all: how requests drain can be watched.
+    /// Stops it. It is stopped last, so that operators can watch the requests drain.
     async fn stop(self) {
         if let Some(upkeep) = self.upkeep {
             upkeep.abort();
@@ -187,7 +187,7 @@ async fn keep_up(metrics: Metrics) {
     }
 }
 
-/// Takes the sockets that were handed over, or else binds those that the settings name.
+/// Uses the sockets that the supervisor passed, or else binds those that the settings name.
 fn listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
     let inherited = sockets::inherited().map_err(StartError::Inherited)?;
     if inherited.is_empty() {
@@ -196,7 +196,7 @@ fn listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
     let local = inherited.iter().all(Bound::is_local);
     let refuse = |why| Err(StartError::Inherited(io::Error::other(why)));
     if config.mode == Mode::Development && !local {
-        return refuse("development serves this machine only, and they can be reached from others");
+        return refuse("development serves this machine only, but other machines can reach them");
     }
     let has_url = config.server.public_url.is_some() || inherited.iter().any(|bound| bound.url().is_some());
     if !has_url || (!local && config.server.public_url.is_none()) {
@@ -212,13 +212,13 @@ fn bind(listen: &Listen) -> Result<Vec<Bound>, StartError> {
     })
 }
 
-/// Binds the listener for operators, if there is to be one.
+/// Binds the listener for operators, unless it is switched off.
 fn bind_for_operators(listen: &MetricsListen) -> Result<Vec<Bound>, StartError> {
     match listen {
         MetricsListen::Off => Ok(Vec::new()),
         MetricsListen::Named(listen) => bind(listen),
         MetricsListen::Default(address) => Ok(bind(&Listen::At(vec![*address])).unwrap_or_else(|error| {
-            tracing::warn!(%error, "no measures are served: set VESTIBULE_METRICS_LISTEN to an address, or to off");
+            tracing::warn!(%error, "no metrics are served: set VESTIBULE_METRICS_LISTEN to an address, or to off");
             Vec::new()
         })),
     }
@@ -226,18 +226,18 @@ fn bind_for_operators(listen: &MetricsListen) -> Result<Vec<Bound>, StartError> 
 
 fn announce(config: &Config, address: &str, public_url: &str) {
     if config.tokens.signing_algorithm == crate::domain::signing_key::SigningAlgorithm::Rs256 {
-        tracing::warn!("RS256 is for verifiers that know nothing else; ES256 is safer and smaller");
+        tracing::warn!("RS256 is for verifiers that support nothing else; ES256 is safer and its tokens are smaller");
     }
     for (channel, lacking) in config.delivery.lacking().filter(|_| config.mode == Mode::Serve) {
         let channel = channel.as_str();
         tracing::warn!(
             channel,
             lacking,
-            "codes of a second factor cannot be sent; what needs them is answered 503"
+            "codes of a second factor cannot be sent; requests that need them are answered 503"
         );
     }
     if config.mode == Mode::Development {
-        tracing::warn!("development endpoints are on: whoever reaches this address can move its clock");
+        tracing::warn!("development endpoints are on: any client that reaches this address can move its clock");
     }
     tracing::info!(
         address,
@@ -246,7 +246,7 @@ fn announce(config: &Config, address: &str, public_url: &str) {
     );
 }
 
-/// The signals that end the process in order.
+/// The signals that shut the process down gracefully.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -277,7 +277,7 @@ async fn stop_on_signal(
 ) {
     let signal = signals.next().await;
     supervisor::stopping();
-    // Whoever interrupts it at a terminal does not want to wait.
+    // SIGINT usually comes from a developer at a terminal, who does not need the delay.
     let patient = signal == SignalKind::terminate();
     let delay = if patient { delay } else { Duration::ZERO };
     drain::drain(&state, open_sockets, delay, &mut signals).await;
@@ -285,12 +285,12 @@ async fn stop_on_signal(
     handle.stop(true).await;
 }
 
-/// Brings the schema up to date and loads the keys, as often as it takes to reach the database, and then does the
-/// jobs until the process stops.
+/// Migrates the schema and loads the keys, retrying until the database can be reached. Then runs the jobs until the
+/// process stops.
 ///
 /// # Errors
 ///
-/// Says what cannot be cured by waiting.
+/// Returns only errors that waiting cannot cure.
 async fn keep_ready(
     core: Arc<Core>,
     database_url: &SecretString,
@@ -323,18 +323,14 @@ async fn keep_ready(
     Ok(())
 }
 
-/// Writes down that the instance begins or stops. That the database is away just then keeps it from neither.
+/// Records that the instance starts or stops. It starts and stops all the same when the database cannot be reached.
 async fn note(core: &Arc<Core>, name: EventName) {
     if let Err(error) = audit::record_instance(core, name).await {
         tracing::warn!(%error, event = name.as_str(), "this could not be written to the audit trail");
     }
 }
 
-/// Brings the schema up to date and loads the keys; requests are let through from then on.
-///
-/// # Errors
-///
-/// Says what is missing or cannot be used.
+/// Migrates the schema and loads the keys. Requests are served from then on.
 pub async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
     prepare_schema(core, database_url).await?;
     rewrap::load_retired_keys(core).await?;
@@ -342,11 +338,7 @@ pub async fn prepare_once(core: &Arc<Core>, database_url: &SecretString) -> Resu
     Ok(())
 }
 
-/// Brings the schema up to date, and nothing else.
-///
-/// # Errors
-///
-/// Says what cannot be used.
+/// Migrates the schema, and nothing else.
 pub async fn prepare_schema(core: &Arc<Core>, database_url: &SecretString) -> Result<(), StartError> {
     let url = database_url.clone();
     let pooled = core.db.is_pooled();

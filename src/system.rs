@@ -1,4 +1,4 @@
-//! The machine's clock and randomness: what stands behind the injected ones when serving.
+//! The machine's clock and random number generator, which are injected in production.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -17,14 +17,14 @@ impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         #[expect(
             clippy::disallowed_methods,
-            reason = "this is the clock that everything else is given"
+            reason = "this is the clock that is injected everywhere else"
         )]
         let now = Utc::now();
         now.trunc_subsecs(6)
     }
 }
 
-/// The machine's clock, moved forward by hand: for development only.
+/// The machine's clock, which a developer can move forward. For development only.
 #[derive(Debug, Default)]
 pub struct ShiftedClock {
     offset_seconds: AtomicI64,
@@ -54,7 +54,7 @@ impl Random for SystemRandomness {
     fn fill(&self, destination: &mut [u8]) {
         #[expect(
             clippy::expect_used,
-            reason = "there is no safe way to go on without randomness (ASVS 11.5.2)"
+            reason = "there is no safe way to continue without randomness (ASVS 11.5.2)"
         )]
         SystemRandom::new()
             .fill(destination)

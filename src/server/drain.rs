@@ -1,8 +1,9 @@
-//! The beginning of a stop, of which a proxy in front learns only by what happens to its requests.
+//! The first phase of a stop. A proxy in front learns of the stop only by what happens to its requests.
 //!
-//! What a proxy has sent and what then meets a closed connection is lost to it: it cannot know whether a POST was
-//! carried out, so it must not repeat it. Before the listener is closed, therefore, every connection that is kept alive
-//! is given up in answer to a request, and whoever comes anew is either taken up or refused, never reset.
+//! A request that a proxy sends on a connection that is being closed is lost: the proxy cannot know whether a POST was
+//! carried out, so it must not repeat it. Therefore, before the listener is closed, every kept-alive connection is
+//! closed by the answer to a request (`Connection: close`), and a new connection is either accepted or refused, never
+//! reset.
 
 use std::io;
 use std::net::TcpListener;
@@ -14,17 +15,17 @@ use super::Signals;
 use super::sockets::{Bound, SocketFile};
 use crate::api::ApiState;
 
-/// What must be kept until no new connection is to begin.
+/// What must stay open as long as new connections may begin.
 #[derive(Default)]
 pub(super) struct OpenSockets {
-    /// Copies: a socket stays open until both are closed.
+    /// Duplicates: a socket stays open until both are closed.
     listeners: Vec<TcpListener>,
-    /// The names of sockets. Without its name no connection begins.
+    /// The files of Unix sockets. Once its file is removed, no client can connect to a socket.
     files: Vec<SocketFile>,
 }
 
 impl OpenSockets {
-    /// Has a server listen on sockets, by its ways to listen on either kind.
+    /// Makes a server listen on sockets, by its methods for TCP and Unix sockets.
     pub(super) fn listen<S>(
         &mut self,
         mut server: S,
@@ -49,20 +50,17 @@ impl OpenSockets {
 
 type Listening<S, L> = fn(S, L) -> io::Result<S>;
 
-/// How long connections that have begun may take to be taken up when no more begin.
+/// How long to wait, once no new connections begin, until those in the queue have been accepted.
 const SETTLING: Duration = Duration::from_millis(500);
 
-/// Parts with those who are connected, for as long as the settings allow; another signal cuts it short. Then lets no
-/// new connection begin, so that the listener can be closed with nobody in its queue.
+/// Closes the connections of clients one by one, for as long as the settings allow; another signal ends this early.
+/// Then refuses new connections, so that the listener's queue is empty when it is closed.
 pub(super) async fn drain(state: &ApiState, open_sockets: OpenSockets, delay: Duration, signals: &mut Signals) {
     state.draining.store(true, Ordering::Release);
     if delay.is_zero() {
         return;
     }
-    tracing::info!(
-        seconds = delay.as_secs(),
-        "draining: connections are given up one by one"
-    );
+    tracing::info!(seconds = delay.as_secs(), "draining: connections are closed one by one");
     tokio::select! {
         () = tokio::time::sleep(delay) => {}
         _ = signals.next() => {}
@@ -70,21 +68,22 @@ pub(super) async fn drain(state: &ApiState, open_sockets: OpenSockets, delay: Du
     drop(open_sockets.files);
     for listener in &open_sockets.listeners {
         if let Err(error) = refuse_beginnings(listener) {
-            // Who connects at the moment of closing may be reset then.
-            tracing::debug!(%error, "new connections cannot be kept from beginning");
+            // A client that connects while the listener is closed may see a reset then.
+            tracing::debug!(%error, "new connections cannot be refused");
             return;
         }
     }
     tokio::time::sleep(SETTLING).await;
 }
 
-/// Has the kernel drop what begins a connection (SYN). Who sent it sends it again after a second, to a closed port, and is
-/// refused, which every proxy may answer by asking another instance.
+/// Makes the kernel drop packets that begin a connection (SYN). The client sends its SYN again after a second, to a
+/// port that is closed by then, and is refused. A proxy may safely try another instance then.
 #[cfg(target_os = "linux")]
 fn refuse_beginnings(listener: &TcpListener) -> io::Result<()> {
     use socket2::{SockFilter, SockRef};
 
-    // Classic BPF on a TCP socket sees packets from the TCP header on (RFC 9293 §3.1): the flags are its byte 13.
+    // A classic BPF filter on a TCP socket sees each packet from the TCP header on. Byte 13 of the header contains the
+    // flags (RFC 9293 §3.1).
     const LOAD_BYTE: u16 = 0x30;
     const JUMP_IF_ANY_BIT: u16 = 0x45;
     const RETURN: u16 = 0x06;

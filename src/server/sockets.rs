@@ -1,4 +1,4 @@
-//! The sockets that are listened on: made here, or handed over by whoever started the process.
+//! The sockets that the server listens on: bound here, or passed by a supervisor such as systemd.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -11,20 +11,21 @@ use listenfd::ListenFd;
 
 use crate::config::Listen;
 
-/// Who may connect to a socket file: the account and the group of the process. `nginx` joins the group. Whoever can connect
-/// is believed about where requests come from, so it is not everybody.
+/// The mode of a socket file: only the account and the group of the process may connect; `nginx` joins the group. A
+/// client of this socket is a trusted proxy, whose forwarded client addresses are believed, so it must not be open to
+/// every local account.
 const SOCKET_MODE: u32 = 0o660;
 
 /// One socket.
 pub(super) enum Bound {
     /// TCP, with its address.
     Tcp(TcpListener, SocketAddr),
-    /// A Unix socket, with its file where this process made it.
+    /// A Unix socket, with its file if this process created it.
     Unix(UnixListener, Option<SocketFile>),
 }
 
 impl Bound {
-    /// Returns the address as logs show it.
+    /// Returns the address, for the log.
     pub(super) fn address(&self) -> String {
         match self {
             Self::Tcp(_, address) => address.to_string(),
@@ -36,7 +37,7 @@ impl Bound {
         }
     }
 
-    /// Returns the base of URLs that reach it, where it has one.
+    /// Returns the base URL of the socket; a Unix socket has none.
     pub(super) fn url(&self) -> Option<String> {
         match self {
             Self::Tcp(_, address) => Some(format!("http://{address}")),
@@ -44,7 +45,7 @@ impl Bound {
         }
     }
 
-    /// Tells whether only this machine reaches it.
+    /// Returns whether only this machine can reach it.
     pub(super) fn is_local(&self) -> bool {
         match self {
             Self::Tcp(_, address) => address.ip().is_loopback(),
@@ -58,12 +59,12 @@ pub(super) struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Someone may have tidied up before.
+        // It may have been removed already.
         let _ = fs::remove_file(&self.0);
     }
 }
 
-/// Takes the sockets that systemd hands over (`sd_listen_fds(3)`): all of them, by whatever names.
+/// Takes all sockets that systemd passes (`sd_listen_fds(3)`), whatever their names.
 ///
 /// # Errors
 ///
@@ -82,11 +83,7 @@ pub(super) fn inherited() -> io::Result<Vec<Bound>> {
     Ok(bound)
 }
 
-/// Makes the sockets that a setting names.
-///
-/// # Errors
-///
-/// Says why none, or one of them, cannot be listened on.
+/// Binds the sockets that a setting names.
 pub(super) fn bind(listen: &Listen) -> io::Result<Vec<Bound>> {
     match listen {
         Listen::At(addresses) => bind_each(addresses),
@@ -95,13 +92,13 @@ pub(super) fn bind(listen: &Listen) -> io::Result<Vec<Bound>> {
     }
 }
 
-/// Binds all addresses of a name. A family that this machine does not have is left out, as long as the other is there.
+/// Binds all addresses of a name. An address family that this machine lacks is skipped if the other one is there.
 fn bind_each(addresses: &[SocketAddr]) -> io::Result<Vec<Bound>> {
     let mut bound = Vec::new();
     let mut absent = None;
     let mut port = None;
     for address in addresses {
-        // Port 0 picks one with the first address, and the others have the same.
+        // With port 0 the first address gets a free port, and the other addresses use the same one.
         let wanted = SocketAddr::new(address.ip(), port.unwrap_or_else(|| address.port()));
         match bind_address(wanted) {
             Ok((listener, address)) => {
@@ -118,7 +115,8 @@ fn bind_each(addresses: &[SocketAddr]) -> io::Result<Vec<Bound>> {
     }
 }
 
-/// A socket of the newer family takes connections of both (RFC 3493 §3.7), unless the system has that family switched off.
+/// Binds one IPv6 socket, which accepts IPv4 connections too (RFC 3493 §3.7); an IPv4 socket where IPv6 is switched
+/// off.
 fn bind_everywhere(port: u16) -> io::Result<Bound> {
     let (listener, address) = match bind_address((Ipv6Addr::UNSPECIFIED, port).into()) {
         Err(error) if is_absent(&error) => bind_address((Ipv4Addr::UNSPECIFIED, port).into())?,
@@ -134,12 +132,12 @@ fn bind_address(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 fn is_absent(error: &io::Error) -> bool {
-    // Address family not supported: not yet a kind of its own.
+    // EAFNOSUPPORT has no `ErrorKind` yet.
     error.kind() == ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-/// Binds a socket file. One that a crash left, on which nothing answers, is replaced; anything else is left alone.
+/// Binds a socket file. A file that a crash left, on which no process listens, is replaced; any other file stays.
 fn bind_file(path: &Path) -> io::Result<Bound> {
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
