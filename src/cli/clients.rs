@@ -15,14 +15,14 @@ use crate::flows::admin::service_clients;
 /// Service clients: back ends that may introspect and revoke tokens
 #[derive(Subcommand)]
 pub(super) enum ClientsCommand {
-    /// Make a client and print its credentials, this once
+    /// Create a client and print its credentials, which are not shown again
     ///
     ///   vestibule clients create "the shop"
     #[command(verbatim_doc_comment)]
     Create {
-        /// What to call it, 1 to 100 characters
+        /// Its name, 1 to 100 characters
         name: String,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -33,7 +33,7 @@ pub(super) enum ClientsCommand {
     ///   vestibule clients list --json
     #[command(verbatim_doc_comment)]
     List {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -41,14 +41,14 @@ pub(super) enum ClientsCommand {
     },
     /// Delete a client; its credentials are refused at once
     ///
-    /// Asks before it does so, unless --yes is given.
+    /// Asks for confirmation, unless --yes is given.
     ///
     ///   vestibule clients delete 01a1fc08-1597-71af-b660-2afda59b0b28
     #[command(verbatim_doc_comment)]
     Delete {
         /// Its id
         id: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
         #[command(flatten)]
@@ -81,7 +81,7 @@ fn create(config: &Config, name: &str, as_json: bool) -> Result<(), Failure> {
     let name = name.trim().to_owned();
     operate(config, async |core| {
         let Some((client, secret)) = service_clients::create(&core, name).await? else {
-            return Err(Failure::of("there is a client of this name".to_owned()));
+            return Err(Failure::of("there is already a client with this name".to_owned()));
         };
         let (id, secret) = (client.id.uuid(), secret.expose_secret());
         if as_json {

@@ -1,4 +1,5 @@
-//! `vestibule completions` and `vestibule man`: what a package installs beside the program, made of the same table of flags.
+//! `vestibule completions` and `vestibule man`: files that a package installs, generated from the definition of the
+//! commands.
 
 use std::fs;
 use std::io;
@@ -9,7 +10,7 @@ use clap_complete::Shell;
 
 use super::{Failure, write_out};
 
-/// Prints the script that completes commands and flags in a shell.
+/// Prints the script with which a shell completes commands and flags.
 pub(super) fn completions(mut program: Command, shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut program, "vestibule", &mut script);
@@ -33,7 +34,7 @@ fn page(command: Command) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
-/// Writes the page of a command and those of the commands below it: `vestibule-users-list.1`.
+/// Writes the page of a command and those of its subcommands, such as `vestibule-users-list.1`.
 fn write_pages(command: Command, name: &str, directory: &Path) -> io::Result<()> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         write_pages(below.clone(), &format!("{name}-{}", below.get_name()), directory)?;

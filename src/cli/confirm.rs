@@ -1,20 +1,20 @@
-//! Asking before what cannot be undone.
+//! Confirmation of commands that cannot be undone.
 
 use std::io::{self, IsTerminal, Write};
 
 use super::Failure;
 
-/// Whether the operator has agreed, or can be asked.
+/// Whether the operator has confirmed the command already, or can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consent {
     /// `--yes`.
     Given,
-    /// There is a terminal to ask at.
+    /// The operator is at a terminal.
     ToBeAsked,
 }
 
 impl Consent {
-    /// Finds out before anything is done: a script that forgot `--yes` must not get half way.
+    /// Decides before the command does anything, so that a script without `--yes` does not stop half way.
     pub(super) fn of(yes: bool) -> Result<Self, Failure> {
         if yes {
             Ok(Self::Given)
@@ -22,12 +22,12 @@ impl Consent {
             Ok(Self::ToBeAsked)
         } else {
             Err(Failure::usage(
-                "this cannot be undone, and there is no terminal to ask at: add --yes",
+                "this cannot be undone, and there is no terminal to ask for confirmation: add --yes",
             ))
         }
     }
 
-    /// Asks, unless it was agreed to before.
+    /// Asks for confirmation, unless it was given.
     pub(super) fn ask(self, question: &str) -> Result<(), Failure> {
         if self == Self::Given {
             return Ok(());

@@ -9,11 +9,11 @@ use std::time::Duration;
 use super::Failure;
 use crate::config::{Config, Listen};
 
-/// How long to wait for the answer.
+/// How long to wait for the response.
 const TIMEOUT: Duration = Duration::from_secs(3);
 const READY: &str = "/health/ready";
 
-/// Asks the server that these settings describe; fails unless it is ready.
+/// Queries the server that these settings describe; fails unless it is ready.
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
     let listen = &config.server.listen;
     match (listen, listen.reachable()) {
@@ -41,7 +41,7 @@ fn ask_address(address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks over a socket file, which no HTTP client here can: one request, of whose answer only the status line counts.
+/// Queries over a Unix socket, which the HTTP client does not support: sends one request and reads the status line.
 fn ask_file(path: &Path) -> io::Result<()> {
     let mut stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(TIMEOUT))?;

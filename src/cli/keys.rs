@@ -22,13 +22,13 @@ pub(super) enum KeysCommand {
     ///   vestibule keys list --json
     #[command(verbatim_doc_comment)]
     List {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Let the next key sign, and make a new next one; running instances follow within seconds
+    /// Make the next key the current one, and generate a new next one; running instances follow within seconds
     ///
     ///   vestibule keys rotate
     #[command(verbatim_doc_comment)]
@@ -36,19 +36,19 @@ pub(super) enum KeysCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Seal everything again under the newest master key, the first of VESTIBULE_MASTER_KEY, while the service runs
+    /// Seal everything again with the newest master key, the first of VESTIBULE_MASTER_KEY, while the service runs
     ///
-    /// Every running instance must have the newest key first in its list before: it refuses to begin while one has not.
-    /// Asks before it begins, unless --yes is given. Afterwards the older keys can be dropped from the list. Can be cut
-    /// off and run again.
+    /// Every running instance must have the newest key first in its list before this begins; otherwise it refuses to
+    /// begin. Asks for confirmation, unless --yes is given. Afterwards the older keys can be removed from the list.
+    /// Can be interrupted and run again.
     ///
     ///   VESTIBULE_MASTER_KEY="2:$NEW_KEY,1:$OLD_KEY" vestibule keys rewrap
     #[command(verbatim_doc_comment)]
     Rewrap {
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -103,11 +103,11 @@ fn rotate(config: &Config) -> Result<(), Failure> {
                 ready_at.to_rfc3339()
             ))),
             Rotation::NoKeys => Err(Failure::of(
-                "there are no signing keys yet: the service makes them at its start".to_owned(),
+                "there are no signing keys yet: the service generates them when it starts".to_owned(),
             )),
             Rotation::Refused(_) => Err(Failure::of("the key may not be rotated".to_owned())),
             Rotation::AlreadyRotated => Err(Failure::of(
-                "the key was rotated by another operator at this moment".to_owned(),
+                "another operator or instance has just rotated the key".to_owned(),
             )),
         }
     })
@@ -122,7 +122,7 @@ fn rewrap_all(config: &Config, as_json: bool, yes: bool) -> Result<(), Failure> 
         }
         let count = rewrap::count(&core).await?;
         let newest = core.sealer.current_key_id();
-        consent.ask(&format!("Seal {count} values again under the master key {newest}?"))?;
+        consent.ask(&format!("Seal {count} values again with the master key {newest}?"))?;
         let progress = Progress::new("values sealed again", count);
         let outcome = rewrap::rewrap(&core, |done| progress.add(done)).await;
         progress.finish();
@@ -138,19 +138,19 @@ fn rewrap_all(config: &Config, as_json: bool, yes: bool) -> Result<(), Failure> 
         let left: u64 = report.iter().map(|column| column.not_opened).sum();
         if left > 0 {
             return Err(Failure::of(format!(
-                "{left} values do not open with any of the master keys given, and were left as they are; the log names them"
+                "{left} values cannot be opened with any of the given master keys and were left unchanged; the log names them"
             )));
         }
         Ok(())
     })
 }
 
-/// Says which key an instance at work has in the place of the newest one. Labels are an id and a part of a hash.
+/// Says which master key a running instance uses instead of the newest one. A label is an id and a part of a hash.
 fn lacks_newest_key(newest: &str, other: &str) -> String {
     let id = |label: &str| label.split(':').next().unwrap_or_default().to_owned();
     let (newest, other) = (id(newest), id(other));
     let lacks = match other.as_str() {
-        "" => "runs an older release, which does not tell its master key".to_owned(),
+        "" => "runs an older release, which does not report its master key".to_owned(),
         same if same == newest => format!("has another master key with the id {newest}"),
         other => format!("has the master key {other} first in its list, not {newest}"),
     };

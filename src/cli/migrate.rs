@@ -8,7 +8,7 @@ use crate::config::source::log_filter;
 use crate::store::migrations;
 use crate::telemetry;
 
-/// Brings the schema up to date and tells what was done.
+/// Migrates the schema and reports the migrations that were applied.
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
     telemetry::init(config.server.log_format, &log_filter());
     let database = app::reach_database(config)?;

@@ -1,7 +1,7 @@
-//! The command line: one file a command.
+//! The command line: one file for each command.
 //!
-//! Every setting is a flag of the commands that use settings. Wrong usage and wrong settings end with status 2, other
-//! failures with 1.
+//! Every setting is also a flag of the commands that use settings. Wrong usage and invalid settings end with status 2,
+//! other failures with status 1.
 
 mod check;
 mod clients;
@@ -30,7 +30,7 @@ use self::setting_flags::SettingFlags;
 use self::users::UsersCommand;
 use crate::config::{Config, Mode, Source};
 
-/// Authentication with two doors: the password opens the first, the second factor the second
+/// An authentication service with two factors
 #[derive(Parser)]
 #[command(name = "vestibule", version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -42,36 +42,37 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Migrate the database, then serve; what is done when no command is given
+    /// Migrate the database, then serve; the default command
     ///
     ///   vestibule serve
     ///   vestibule serve --listen 127.0.0.1:8081
     #[command(verbatim_doc_comment)]
     Serve(SettingFlags),
-    /// Serve for client developers and test suites: loopback only, with endpoints that move the clock
+    /// Serve developers and test suites: on loopback only, with endpoints that move the clock and show messages
     ///
     ///   vestibule dev
     ///   vestibule dev --listen 127.0.0.1:8081 --data-dir /tmp/vestibule
     #[command(verbatim_doc_comment)]
     Dev(SettingFlags),
-    /// Bring the database's schema up to date
+    /// Migrate the schema of the database
     ///
     ///   DATABASE_URL="$OWNER_URL" vestibule migrate
     #[command(verbatim_doc_comment)]
     Migrate(SettingFlags),
-    /// Try everything that the settings name, and print what is wrong
+    /// Check everything that the settings name, and print what is wrong
     ///
-    /// Connects to the database, the mail server, the webhook and the public URL, opens what is sealed, compares clocks, and
-    /// times a password hash. Changes nothing and sends nothing. Ends with 1 if anything has failed.
+    /// Connects to the database, the mail server, the webhook and the public URL, opens sealed values, compares
+    /// clocks, and measures the time of a password hash. Changes nothing and sends nothing. Ends with status 1 if a
+    /// check has failed.
     ///
     ///   vestibule check --before-start
     ///   vestibule check --json
     #[command(verbatim_doc_comment)]
     Check {
-        /// Take for granted that the service does not run yet: migrations may be missing, and the public URL unanswered
+        /// Assume that the service is not running yet: migrations may be missing, and the public URL need not answer
         #[arg(long)]
         before_start: bool,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -84,13 +85,13 @@ enum Command {
     ///   vestibule keys rewrap
     #[command(subcommand, verbatim_doc_comment)]
     Keys(KeysCommand),
-    /// Make, list and delete service clients: back ends that may introspect and revoke tokens
+    /// Create, list and delete service clients: back ends that may introspect and revoke tokens
     ///
     ///   vestibule clients create "the shop"
     ///   vestibule clients list
     #[command(subcommand, verbatim_doc_comment)]
     Clients(ClientsCommand),
-    /// Make, list, change, delete and import accounts; the first administrator is made here
+    /// Create, list, change, delete and import accounts, including the first administrator
     ///
     ///   vestibule users create root@example.com --role admin
     ///   vestibule users show root@example.com
@@ -101,12 +102,12 @@ enum Command {
     ///   vestibule openapi > openapi.json
     #[command(verbatim_doc_comment)]
     Openapi,
-    /// Print a script that completes commands and flags, for a shell to load
+    /// Print a script with which a shell completes commands and flags
     ///
     ///   vestibule completions bash > /usr/share/bash-completion/completions/vestibule
     #[command(verbatim_doc_comment)]
     Completions {
-        /// Which shell
+        /// The shell
         shell: Shell,
     },
     /// Print the manual page
@@ -115,11 +116,11 @@ enum Command {
     ///   vestibule man --directory /usr/local/share/man/man1
     #[command(verbatim_doc_comment)]
     Man {
-        /// Write the pages of all commands there instead
+        /// Write the pages of all commands to this directory instead
         #[arg(long, value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
     },
-    /// Ask a running server whether it is ready; for a container's health check
+    /// Check whether a running server is ready; for the health check of a container
     ///
     ///   vestibule health --listen 127.0.0.1:8081
     #[command(verbatim_doc_comment)]
@@ -134,7 +135,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What was asked for could not be done.
+    /// The command could not do its work: status 1.
     fn of(message: impl Into<String>) -> Self {
         Self {
             status: 1,
@@ -142,7 +143,7 @@ impl Failure {
         }
     }
 
-    /// It was asked for in the wrong way.
+    /// The command was used in the wrong way: status 2.
     fn usage(message: impl Into<String>) -> Self {
         Self {
             status: 2,
@@ -223,10 +224,10 @@ fn with_config(
     command(config).map_err(exit)
 }
 
-/// Writes a command's result.
+/// Writes the result of a command.
 fn write_out(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()) {
-        // The reader of the pipe has seen enough.
+        // The reader has closed the pipe, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
@@ -239,7 +240,7 @@ fn exit(Failure { status, message }: Failure) -> Exit {
     }
 }
 
-/// Writes to standard error. If even that fails, there is no way to report it.
+/// Writes to standard error. If that fails too, there is no place left to report it.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -248,7 +249,7 @@ fn complain(text: &str) {
 mod tests {
     use super::*;
 
-    /// Returns a command and everything below it, each with the words that call it.
+    /// Returns a command and all its subcommands, each with the words that call it.
     fn with_all_below(command: &clap::Command, words: &str) -> Vec<(String, clap::Command)> {
         let below = command.get_subcommands().filter(|below| below.get_name() != "help");
         let below = below.flat_map(|below| with_all_below(below, &format!("{words} {}", below.get_name())));
@@ -257,7 +258,7 @@ mod tests {
             .collect()
     }
 
-    /// Returns the examples in a command's help: lines that call the program, perhaps with variables before it.
+    /// Returns the examples in the help of a command: lines that call the program, possibly with variables before it.
     fn examples(command: &clap::Command) -> Vec<String> {
         let help = command.get_long_about().map(ToString::to_string).unwrap_or_default();
         let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
@@ -265,7 +266,7 @@ mod tests {
         lines.filter(calls).map(|line| line.trim().to_owned()).collect()
     }
 
-    /// Splits a line as a shell does, as far as examples go: quotes, and what leads output elsewhere.
+    /// Splits a line as a shell does, as far as the examples need it: quotes and redirections.
     fn words(line: &str) -> Vec<String> {
         let mut words = vec![String::new()];
         let mut quoted = false;

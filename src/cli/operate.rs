@@ -1,4 +1,4 @@
-//! Operators' work without HTTP: what the commands share.
+//! What the operators' commands share: access to the deployment without HTTP, and output.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::flows::maintenance::rewrap;
 use crate::flows::maintenance::signing_keys;
 use crate::{server, telemetry};
 
-/// Connects to the deployment that the settings describe, brings its schema up to date, and does the work.
+/// Connects to the deployment that the settings describe, migrates its schema, and does the work.
 pub(super) fn operate<F>(config: &Config, work: impl FnOnce(Arc<Core>) -> F) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
@@ -25,8 +25,8 @@ where
         rewrap::load_retired_keys(&state.core)
             .await
             .map_err(StartError::Stored)?;
-        // Keys are the service's to make. Those that are there must open: under another master key than the service's,
-        // whatever is made here would be of no use to it.
+        // Only the service generates signing keys. But existing ones must open: if this command has another master key
+        // than the service, the service cannot use what the command creates.
         signing_keys::load(&state.core).await.map_err(StartError::Stored)?;
         work(Arc::clone(&state.core)).await
     });
@@ -35,15 +35,16 @@ where
     Ok(closed?)
 }
 
-/// Returns what the service that runs by these settings says it is: links lead there.
+/// Returns the public URL of a service with these settings, to which links lead.
 pub(super) fn public_url(config: &Config) -> String {
-    // The settings require a public URL where there is no address.
+    // The settings require a public URL if there is no address.
     let address = config.server.listen.reachable();
     let by_address = || address.map_or_else(String::new, |address| config.server.url_of(address));
     config.server.public_url.clone().unwrap_or_else(by_address)
 }
 
-/// A command's output is its result; the log is for what goes wrong.
+/// Raises the default log level to `warn`: the output of a command is its result, and its log should only have
+/// problems.
 pub(super) fn quieter(filter: String) -> String {
     if filter.starts_with("info") {
         "warn".to_owned()

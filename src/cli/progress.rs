@@ -1,4 +1,4 @@
-//! What tells people how far long work is: a bar on a terminal, and elsewhere a plain line now and then.
+//! Shows the progress of long work: a bar on a terminal, and a plain line at intervals elsewhere.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal};
@@ -8,10 +8,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::complain;
 
-/// How long after the beginning, and after another, a plain line is written: what is done sooner needs none.
+/// The interval of plain lines, and the time until the first one: shorter work needs none.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
 
-/// The progress of one piece of work, told on standard error.
+/// The progress of one piece of work, shown on standard error.
 pub(super) struct Progress {
     what: &'static str,
     bar: ProgressBar,
@@ -20,14 +20,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins work of a known length: a number of things, which `what` names in the plural.
+    /// Begins work of a known length: a number of items, which `what` names in the plural.
     pub(super) fn new(what: &'static str, length: u64) -> Self {
         let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4} {msg}");
         let bar = ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self::with(what, bar)
     }
 
-    /// Begins work whose length is told later, or never.
+    /// Begins work whose length becomes known later, or never.
     pub(super) fn of_unknown_length(what: &'static str) -> Self {
         let style = ProgressStyle::with_template("{spinner} {human_pos} {msg}");
         let bar = ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
@@ -48,13 +48,13 @@ impl Progress {
         }
     }
 
-    /// Notes that more was done.
+    /// Records that more was done.
     pub(super) fn add(&self, done: u64) {
         self.bar.inc(done);
         self.report();
     }
 
-    /// Notes how much was done, and how much there is.
+    /// Records how much was done, and how much there is.
     pub(super) fn is_at(&self, done: usize, of: usize) {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         self.bar.set_length(number(of));
@@ -62,12 +62,12 @@ impl Progress {
         self.report();
     }
 
-    /// Says more about it than how far it is.
+    /// Shows a message beside the progress.
     pub(super) fn say(&self, message: String) {
         self.bar.set_message(message);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -7,7 +7,7 @@ use crate::config::source::foreign;
 use crate::config::source::log_filter;
 use crate::{server, telemetry};
 
-/// Serves until a signal ends it.
+/// Serves until a signal stops it.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     #[cfg(feature = "otlp")]
     let traces = telemetry::init_traced(config.server.log_format, &log_filter())?;
@@ -26,8 +26,9 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
     if let Some(traces) = traces {
         traces.stop();
     }
-    // Dropping it would wait for threads that wait for a database that may never answer; the process ends anyway. And the last of
-    // its handles must not go with a thread: what that wakes looks at thread-locals, which are gone by then, and panics.
+    // Dropping the system would wait for threads that wait for a database, which may never answer; the process ends
+    // anyway. Nor may the last handle be dropped together with a thread: tasks that this wakes would access
+    // thread-locals that no longer exist, and panic.
     std::mem::forget((actix_web::rt::System::current(), system));
     Ok(outcome?)
 }

@@ -1,4 +1,4 @@
-//! Makes a flag of every setting, from the one table of settings.
+//! Makes a flag of every setting, from the table of settings.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::settings::{ALL, Setting};
 
-/// The variable that is read beside the settings.
+/// The only variable that is not a setting.
 const LOG_LEVELS: &str = "Environment:\n  RUST_LOG  \
-    What is worth a log line, such as warn or vestibule=debug [default: info,actix_server=warn]";
+    The log levels, such as warn or vestibule=debug [default: info,actix_server=warn]";
 
-/// The settings given as flags, by name; files of secrets by name with `_FILE`.
+/// The settings given as flags, by name; files with secrets have `_FILE` after the name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SettingFlags {
     pub(super) values: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ fn flag(setting: &'static Setting) -> Arg {
 }
 
 fn file_flag(setting: &'static Setting) -> Arg {
-    let help = format!("A file that holds it [env: {}_FILE]", setting.variable);
+    let help = format!("A file that contains it [env: {}_FILE]", setting.variable);
     Arg::new(format!("{}_FILE", setting.name))
         .long(format!("{}-file", setting.flag))
         .value_name("FILE")

@@ -36,7 +36,7 @@ pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool)
     })
 }
 
-/// Grants roles, or takes them away.
+/// Grants or revokes roles.
 pub(super) fn grant(
     config: &Config,
     user: &UserSelector,
@@ -82,7 +82,7 @@ pub(super) fn reset_second_factors(config: &Config, user: &UserSelector, yes: bo
         let done = users::reset_second_factors(&core, &Operator::command_line(&core), found.id).await?;
         done.map_err(refused)?;
         write_out(&format!(
-            "{} has no second factor any more; its sessions have ended\n",
+            "{} no longer has a second factor; its sessions have ended\n",
             name(&found)
         ))
     })
@@ -116,12 +116,12 @@ pub(super) fn delete(config: &Config, user: &UserSelector, yes: bool) -> Result<
     operate(config, async |core| {
         let found = find(&core, user).await?;
         consent.ask(&format!(
-            "Delete {} and everything that belongs to it, for good?",
+            "Permanently delete {} and everything that belongs to it?",
             full_name(&found)
         ))?;
         let done = users::delete(&core, &Operator::command_line(&core), found.id).await?;
         done.map_err(refused)?;
-        write_out(&format!("{} is gone\n", name(&found)))
+        write_out(&format!("{} was deleted\n", name(&found)))
     })
 }
 
@@ -144,7 +144,7 @@ fn refused(refusal: AdminRefusal) -> Failure {
         AdminRefusal::UnknownUser => unknown(),
         AdminRefusal::UnverifiedAddress => Failure::of(super::ADDRESS_UNVERIFIED),
         AdminRefusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
-        // Rules for administrators; the command line is the way back in.
-        AdminRefusal::NotAdministrator | AdminRefusal::OwnAccount => Failure::of("this may not be done"),
+        // These refusals apply to administrators only; the command line is the way back in if they lock themselves out.
+        AdminRefusal::NotAdministrator | AdminRefusal::OwnAccount => Failure::of("this is not allowed"),
     }
 }

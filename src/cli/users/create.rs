@@ -19,16 +19,16 @@ use crate::flows::Core;
 use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
 use crate::flows::admin::{AdminRefusal, Operator};
 
-/// What a new account is to be.
+/// The properties of a new account.
 #[derive(Args)]
 pub(in crate::cli) struct NewUserArgs {
     /// The owner's e-mail address
     #[arg(value_parser = Email::parse)]
     email: Email,
-    /// A user name as well
+    /// A user name
     #[arg(long, value_name = "NAME", value_parser = Username::parse)]
     username: Option<Username>,
-    /// What the owner may do; may be given several times. admin opens /admin
+    /// A role; may be given several times. admin gives access to /admin
     #[arg(long = "role", value_name = "ROLE", value_parser = super::parse_role)]
     roles: Vec<String>,
     /// Grant the roles although the address is not confirmed
@@ -37,16 +37,16 @@ pub(in crate::cli) struct NewUserArgs {
     /// The language of messages, such as de
     #[arg(long, value_name = "TAG", value_parser = parse_locale)]
     locale: Option<Locale>,
-    /// Mail the link instead of printing it
+    /// Send the link by mail instead of printing it
     #[arg(long)]
     mail: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 fn parse_locale(tag: &str) -> Result<Locale, &'static str> {
-    Locale::of_tag(tag).ok_or("there are messages in en and de")
+    Locale::of_tag(tag).ok_or("the languages of messages are en and de")
 }
 
 pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
@@ -74,8 +74,8 @@ pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
         let id = account.user.id.uuid();
         write_out(&match link {
             Some(link) => format!(
-                "id    {id}\nlink  {link}\n\nWhoever opens the link sets the account's password. It works once, until {}, and is \
-                 not shown again.\n",
+                "id    {id}\nlink  {link}\n\nThe link sets the password of the account; give it to the owner \
+                 only. It works once, until {}, and is not shown again.\n",
                 expires_at.format("%Y-%m-%d %H:%M UTC")
             ),
             None => format!("id    {id}\n\nThe link that sets the password is on its way.\n"),
@@ -92,9 +92,9 @@ async fn create(core: &Arc<Core>, new: NewAccount) -> Result<Made, Failure> {
             link,
             expires_at,
         } => Ok((account, link, expires_at)),
-        Invitation::EmailTaken => Err(Failure::of("there is an account with this address")),
-        Invitation::UsernameTaken => Err(Failure::of("there is an account with this user name")),
+        Invitation::EmailTaken => Err(Failure::of("there is already an account with this address")),
+        Invitation::UsernameTaken => Err(Failure::of("there is already an account with this user name")),
         Invitation::Refused(AdminRefusal::UnverifiedAddress) => Err(Failure::of(super::ADDRESS_UNVERIFIED)),
-        Invitation::Refused(_) => Err(Failure::of("the account may not be made")),
+        Invitation::Refused(_) => Err(Failure::of("the account may not be created")),
     }
 }

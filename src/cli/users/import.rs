@@ -15,18 +15,18 @@ use crate::config::Config;
 use crate::domain::typed_text::without_byte_order_mark;
 use crate::flows::account::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
 
-/// Lines of one transaction.
+/// The number of lines in one transaction.
 const BATCH: usize = 500;
 
 /// Imports a file.
 pub(super) fn run(config: &Config, file: &Path, dry_run: bool, as_json: bool) -> Result<(), Failure> {
-    // Before the database: a name that is misspelt should not cost a start of the private PostgreSQL.
+    // Before the database: for a misspelt file name, the private PostgreSQL need not be started.
     let mut source = Source::open(file).map_err(|error| Failure::of(format!("{}: {error}", file.display())))?;
     operate(config, async |core| {
         let mut run = UserImport::new(core, dry_run);
         let outcome = feed(&mut run, &mut source).await;
         source.progress.finish();
-        // Also when it was cut short: what was done was done.
+        // The report is also written if the import failed half way: the lines before that were imported.
         let report = &run.report;
         write_out(&if as_json {
             format!("{}\n", as_value(report, dry_run))
@@ -62,7 +62,7 @@ async fn feed(run: &mut UserImport, source: &mut Source) -> Result<(), Failure> 
     }
 }
 
-/// A file that is read line by line, and the bar that tells people how far.
+/// A file that is read line by line, with a progress bar.
 struct Source {
     reader: BufReader<Box<dyn Read>>,
     lines: u64,
@@ -75,7 +75,7 @@ impl Source {
             (Box::new(io::stdin()), 0)
         } else {
             let file = File::open(file)?;
-            // A pipe has none.
+            // A pipe has no length.
             let length = file.metadata()?.len();
             (Box::new(file), length)
         };
@@ -95,7 +95,7 @@ impl Source {
         })
     }
 
-    /// Reads on to the next line that is not blank.
+    /// Reads the next line that is not blank.
     fn next_line(&mut self) -> io::Result<Option<ImportLine>> {
         let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX) + 1;
         loop {
@@ -160,7 +160,7 @@ fn as_value(report: &ImportReport, dry_run: bool) -> Value {
 fn as_text(report: &ImportReport, dry_run: bool) -> String {
     let mut text = String::new();
     if dry_run {
-        text.push_str("Nothing was changed. Without --dry-run it would be:\n");
+        text.push_str("Nothing was changed. Without --dry-run the result would be:\n");
     }
     let ImportReport {
         imported,
@@ -178,7 +178,7 @@ fn as_text(report: &ImportReport, dry_run: bool) -> String {
         ("Present, under other names", differing),
     ] {
         if !notes.is_empty() {
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "\n{heading}:");
         }
         for LineNote { line, member, reason } in notes {

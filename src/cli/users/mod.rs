@@ -1,4 +1,4 @@
-//! `vestibule users`: operators' work on accounts, by the same flows as `/admin`.
+//! `vestibule users`: administration of accounts by operators, with the same flows as `/admin`.
 
 mod change;
 mod create;
@@ -19,13 +19,14 @@ use crate::domain::roles;
 /// Users
 #[derive(Subcommand)]
 pub(super) enum UsersCommand {
-    /// Make an account, and print the link with which its owner sets the password
+    /// Create an account, and print the link with which its owner sets the password
     ///
-    /// The link works once and for a day; send it to the owner by a private channel. Until the owner opens it, the account has
-    /// no password. Opening the link confirms the address. With --mail the link is mailed instead of printed.
+    /// The link works once and for a day; give it to the owner over a confidential channel. Until then the account has
+    /// no password. Opening the link also confirms the address. With --mail the link is sent by mail instead of
+    /// printed.
     ///
-    /// Roles are for addresses that their owners have confirmed. With --unverified they are granted before that, to
-    /// the person who opens the link. The first administrator:
+    /// Roles can only be granted to accounts with a confirmed address. With --unverified they are granted before that,
+    /// and any reader of the link can get them. The first administrator:
     ///
     ///   vestibule users create root@example.com --role admin --unverified
     #[command(verbatim_doc_comment)]
@@ -43,13 +44,13 @@ pub(super) enum UsersCommand {
         /// The beginning of an address or a user name, or an id
         #[arg(value_parser = parse_query, default_value = "", hide_default_value = true)]
         query: UserQuery,
-        /// Most accounts to list
+        /// The greatest number of accounts to list
         #[arg(long, value_name = "NUMBER", default_value = "50")]
         limit: u32,
-        /// All of them
+        /// List all accounts
         #[arg(long, conflicts_with = "limit")]
         all: bool,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -63,13 +64,13 @@ pub(super) enum UsersCommand {
         /// Its e-mail address, user name or id
         #[arg(value_parser = UserSelector::parse)]
         user: UserSelector,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Keep an account out: its sessions end at once
+    /// Disable an account: its sessions end at once
     ///
     ///   vestibule users disable jo@example.com
     #[command(verbatim_doc_comment)]
@@ -80,9 +81,9 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Let a disabled account in again
+    /// Enable a disabled account
     ///
-    /// A password that was disabled after a hundred wrong ones counts again as well.
+    /// A password that was disabled after a hundred wrong attempts can be used again as well.
     ///
     ///   vestibule users enable jo@example.com
     #[command(verbatim_doc_comment)]
@@ -93,10 +94,10 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Grant roles, or revoke them; tokens have them from their next refresh on
+    /// Grant or revoke roles; access tokens contain the change from the next refresh on
     ///
-    /// An account whose address is not confirmed is refused: the reader of that mail box could reset the account and have its
-    /// roles. With --unverified the roles are granted all the same; a reset of the account removes them.
+    /// Refused for an account with an unconfirmed address: the reader of that mailbox could reset the account. With
+    /// --unverified the roles are granted all the same, and are lost if the account is reset.
     ///
     ///   vestibule users grant jo@example.com editor admin
     ///   vestibule users grant jo@example.com admin --revoke
@@ -105,7 +106,7 @@ pub(super) enum UsersCommand {
         /// Its e-mail address, user name or id
         #[arg(value_parser = UserSelector::parse)]
         user: UserSelector,
-        /// The roles; admin opens /admin
+        /// The roles; admin gives access to /admin
         #[arg(required = true, value_name = "ROLE", value_parser = parse_role)]
         roles: Vec<String>,
         /// Revoke them
@@ -119,8 +120,9 @@ pub(super) enum UsersCommand {
     },
     /// Remove all second factors of a user who has lost them
     ///
-    /// Removes the recovery codes as well, ends all sessions, and notifies the owner by mail. A user with the password sets up
-    /// a new factor at the next login, so check who is asking. Asks for confirmation unless --yes is given.
+    /// Recovery codes are removed too, all sessions end, and the owner is notified by mail. The next login with the
+    /// password sets up a new factor, so verify the identity of the requester first. Asks for confirmation, unless
+    /// --yes is given.
     ///
     ///   vestibule users reset-2fa jo@example.com
     #[command(verbatim_doc_comment, name = "reset-2fa")]
@@ -128,7 +130,7 @@ pub(super) enum UsersCommand {
         /// Its e-mail address, user name or id
         #[arg(value_parser = UserSelector::parse)]
         user: UserSelector,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
         #[command(flatten)]
@@ -143,16 +145,16 @@ pub(super) enum UsersCommand {
         /// Its e-mail address, user name or id
         #[arg(value_parser = UserSelector::parse)]
         user: UserSelector,
-        /// End them all, pending logins included
+        /// End all of them, including pending logins
         #[arg(long)]
         end: bool,
-        /// As JSON
+        /// Print JSON
         #[arg(long, conflicts_with = "end")]
         json: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// End the sessions of all users, for example after keys leaked; can be interrupted and run again
+    /// End the sessions of all users, for example after a leak of keys; can be interrupted and run again
     ///
     ///   vestibule users sign-out-all
     #[command(verbatim_doc_comment)]
@@ -163,20 +165,20 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Take over users of another program, with their passwords and authenticators
+    /// Import users of another program, with their passwords and authenticators
     ///
-    /// FILE has one JSON object a line: email, username or both; password_hash (bcrypt, passlib's bcrypt_sha256, Argon2, and
-    /// those of Django and Werkzeug); and, if you like, totp_secret (base32), email_verified, roles, locale, created_at.
-    /// Users who are there already are left as they are, so a run that was cut off may be repeated. Users with an address that
-    /// is not verified are taken without their roles. Ends with 1 if a line could not be taken; the others are taken all the
-    /// same.
+    /// FILE has one JSON object per line: email, username or both; password_hash (bcrypt, passlib's bcrypt_sha256,
+    /// Argon2, and those of Django and Werkzeug); and optionally totp_secret (base32), email_verified, roles, locale
+    /// and created_at. Existing users are left unchanged, so an interrupted run can be repeated. Users with an
+    /// unverified address are imported without their roles. Ends with status 1 if a line could not be imported; the
+    /// other lines are imported all the same.
     ///
     ///   vestibule users import users.ndjson --dry-run
     #[command(verbatim_doc_comment)]
     Import {
         /// The file; - reads standard input
         file: PathBuf,
-        /// Tell what would be done, and change nothing
+        /// Report what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
         /// Report as JSON
@@ -185,9 +187,9 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Delete an account and everything that belongs to it, for good
+    /// Permanently delete an account and everything that belongs to it
     ///
-    /// The audit trail stays, and the owner is told by mail. Asks before it does so, unless --yes is given.
+    /// The audit trail remains, and the owner is notified by mail. Asks for confirmation, unless --yes is given.
     ///
     ///   vestibule users delete jo@example.com
     #[command(verbatim_doc_comment)]
@@ -195,7 +197,7 @@ pub(super) enum UsersCommand {
         /// Its e-mail address, user name or id
         #[arg(value_parser = UserSelector::parse)]
         user: UserSelector,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
         #[command(flatten)]
@@ -265,11 +267,11 @@ fn parse_role(text: &str) -> Result<String, &'static str> {
 }
 
 /// Why roles are refused.
-const ADDRESS_UNVERIFIED: &str = "the account's address is not confirmed, and the reader of that mail box could reset the account; \
-                                --unverified grants the roles all the same";
-/// What it means that they were not.
-const UNVERIFIED_ROLES: &str = "warning: the account's address is not confirmed. The person who set the account up, or who opens \
-                                the link that was made for it, has these roles.";
+const ADDRESS_UNVERIFIED: &str = "the account's address is not confirmed, and the reader of that mailbox could reset the \
+                                account; --unverified grants the roles all the same";
+/// What it means to grant them all the same.
+const UNVERIFIED_ROLES: &str = "warning: the account's address is not confirmed. The user who created the account, or \
+                                who opens the link that was made for it, has these roles.";
 
 fn unknown() -> Failure {
     Failure::of("there is no such account; `vestibule users list` shows them")

@@ -13,10 +13,10 @@ use crate::domain::session::ListedSession;
 use crate::flows::admin::users;
 use crate::flows::session::sessions as session_flows;
 
-/// Accounts that are read at once.
+/// The number of accounts that are read at once.
 const PAGE: u32 = 100;
 
-/// Lists accounts, at most so many.
+/// Lists accounts, at most `most`.
 pub(super) fn list(config: &Config, query: &UserQuery, most: Option<u32>, as_json: bool) -> Result<(), Failure> {
     operate(config, async |core| {
         let mut views: Vec<ManagedUserView> = Vec::new();
@@ -39,7 +39,7 @@ pub(super) fn list(config: &Config, query: &UserQuery, most: Option<u32>, as_jso
             table(&["ID", "EMAIL", "USERNAME", "ROLES", "STATE", "2FA", "CREATED"], &rows)
         })?;
         if after.is_some() {
-            complain("there are more: --all lists them, --limit NUMBER more of them");
+            complain("there are more accounts: --all lists all of them, --limit NUMBER lists more");
         }
         Ok(())
     })
@@ -57,7 +57,7 @@ fn row(view: &ManagedUserView) -> Vec<String> {
     ]
 }
 
-/// Says in a word whether and how the account can be used.
+/// Returns the state of the account in one or two words.
 const fn state(view: &ManagedUserView) -> &'static str {
     if view.disabled {
         "disabled"
@@ -70,7 +70,7 @@ const fn state(view: &ManagedUserView) -> &'static str {
     }
 }
 
-/// Names the second factors, and says what guessing made of them.
+/// Names the second factors, and says whether guessing has disabled them.
 fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -> String {
     let known = &view.user.two_factor;
     let names = [("totp", known.totp), ("sms", known.phone), ("email", known.email)];
@@ -82,7 +82,7 @@ fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -
     names.join(",") + &note.unwrap_or_default()
 }
 
-/// Says whether there is a password, and since when none fits.
+/// Says whether there is a password, and since when guessing has disabled it.
 fn password(view: &ManagedUserView) -> String {
     match view.password_disabled_at {
         Some(since) => disabled_by_guessing(since),
@@ -172,7 +172,7 @@ fn session_row(listed: &ListedSession) -> Vec<String> {
         written(listed.last_used_at),
         session.proofs.level().acr().to_owned(),
         listed.ip.map(|ip| ip.to_string()).unwrap_or_default(),
-        // A terminal obeys control characters, and the client chose these.
+        // Control characters could manipulate the operator's terminal, and the client of the login chose this text.
         listed
             .user_agent
             .as_deref()

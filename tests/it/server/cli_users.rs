@@ -83,7 +83,7 @@ fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_our
     ] {
         users(&database, again)
             .expect(1)
-            .saying("there is an account with this");
+            .saying("there is already an account with this");
     }
     users(&database, &["create", "y@example.com", "--mail"])
         .expect(1)

@@ -44,7 +44,7 @@ fn a_client_made_beside_the_running_service_works_at_once_and_until_it_is_delete
     assert_eq!((status, &known["active"]), (200, &json!(true)));
     command(&["clients", "create", "api"], &place)
         .expect(1)
-        .saying("there is a client of this name");
+        .saying("there is already a client with this name");
     let listed = command(&["clients", "list"], &place).expect(0).stdout;
     assert!(
         listed.contains(id) && !listed.contains(secret) && !listed.contains("vcs_"),

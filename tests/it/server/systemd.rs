@@ -115,7 +115,7 @@ fn without_systemd_and_with_a_socket_that_is_gone_it_serves_all_the_same() {
     let database = Database::create();
     let gone = instance(database.url()).env("NOTIFY_SOCKET", "/nowhere/notify").start();
     gone.ready();
-    assert!(gone.log().contains("systemd could not be told"));
+    assert!(gone.log().contains("could not be reported to systemd"));
     gone.stop().expect(0);
     let program = Launch::dev()
         .env("DATABASE_URL", database.url())

@@ -284,7 +284,7 @@ fn lines_that_cannot_be_taken_are_told_and_the_others_are_taken() {
     for secret in ["hunter2", "5f4dcc", "old.example"] {
         assert!(!wet.stdout.contains(secret) && !wet.stderr.contains(secret), "{wet:?}");
     }
-    wet.saying("vestibule: 6 lines could not be taken");
+    wet.saying("vestibule: 6 lines could not be imported");
     let text = import(&database, &text, &[]).expect(1).stdout;
     assert!(text.starts_with("imported  0\npresent   4\nfailed    6\n"), "{text}");
     assert!(text.contains("\n  line 5: the member phone is not known\n"), "{text}");
