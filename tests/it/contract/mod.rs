@@ -11,3 +11,4 @@ mod openapi;
 mod setting_names;
 mod typed_input;
 mod unauthorized;
+mod words;
