@@ -63,8 +63,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_mode_takes_the_names_that_tell_nothing() {
-        let (email, username) = (Some("jo@example.com"), Some("jo"));
+    fn each_mode_accepts_only_names_that_reveal_nothing() {
+        let (email, username) = (Some("jo@example.com"), Some("jo.doe"));
         for (mode, names, required, refused) in [
             (RegistrationMode::Explicit, (email, username), true, None),
             (RegistrationMode::Explicit, (None, username), false, None),
