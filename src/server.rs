@@ -157,7 +157,7 @@ impl Beside {
                 .shutdown_timeout(1)
                 .disable_signals();
             for socket in &bound {
-                tracing::info!(address = socket.address(), "listening for operators");
+                tracing::info!(address = socket.address(), "serving metrics to operators");
             }
             let server = open_sockets.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
             let running = server.map_err(StartError::Server)?.run();

@@ -162,7 +162,7 @@ fn lacks_newest_key(newest: &str, other: &str) -> String {
 
 fn as_value(column: &Rewrapped) -> serde_json::Value {
     json!({
-        "column": column.column.name(), "sealed_anew": column.resealed, "not_opened": column.not_opened,
+        "column": column.column.name(), "resealed": column.resealed, "not_opened": column.not_opened,
     })
 }
 

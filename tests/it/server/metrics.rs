@@ -381,13 +381,13 @@ fn the_default_port_serves_operators_and_its_absence_keeps_no_service_from_start
     program.ready();
     let log = program.stop().expect(0).stderr;
     assert!(
-        !log.contains("listening for operators") && !log.contains("METRICS_LISTEN"),
+        !log.contains("serving metrics to operators") && !log.contains("METRICS_LISTEN"),
         "{log}"
     );
 }
 
 pub(super) fn for_operators(program: &Program) -> Client {
-    let address = program.wait_for_message("listening for operators")["address"].clone();
+    let address = program.wait_for_message("serving metrics to operators")["address"].clone();
     Client::new(address.as_str().unwrap())
 }
 

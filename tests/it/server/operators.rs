@@ -69,7 +69,7 @@ fn keys_are_made_by_the_service_and_not_by_looking_at_them() {
     assert_eq!(listed(), "[]\n");
     command(&["keys", "rotate"], &place)
         .expect(1)
-        .saying("the service makes them at its start");
+        .saying("the service generates them when it starts");
     command(&["clients", "create", "api"], &place).expect(0);
     assert_eq!(listed(), "[]\n");
 

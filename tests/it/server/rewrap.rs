@@ -48,7 +48,7 @@ fn it_is_cut_off_and_run_again_while_users_sign_in() {
     let ended = rewrap(&database, &both).run().expect(0);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(report[0]["column"], "totp_factors.sealed_secret");
-    assert_eq!(report[0]["sealed_anew"], left, "{report}");
+    assert_eq!(report[0]["resealed"], left, "{report}");
     assert_eq!(report[0]["not_opened"], 0);
     assert_eq!(database.sql(OLD_ROWS), "0");
     let newcomers = busy.join().unwrap();
