@@ -36,7 +36,7 @@ pub(super) fn run(config: &Config, file: &Path, dry_run: bool, as_json: bool) ->
         outcome?;
         if report.failed > 0 {
             let noun = if report.failed == 1 { "line" } else { "lines" };
-            return Err(Failure::of(format!("{} {noun} could not be taken", report.failed)));
+            return Err(Failure::of(format!("{} {noun} could not be imported", report.failed)));
         }
         Ok(())
     })
