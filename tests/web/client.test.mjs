@@ -53,6 +53,18 @@ test('a native app registers, restarts, steps up and logs out', async () => {
   await assert.rejects(whoAmI(restarted), ({ problem }) => problem.code === 'invalid_refresh_token');
 });
 
+test('an account without a second factor sets one up at the sign-in', async () => {
+  const [{ signIn, enrol }, { open, whoAmI }] = [await load('recipe-1'), await load('recipe-2')];
+  const app = open(service.url, keystore());
+  const email = 'enrol@example.com';
+  await app.call('post', '/register', { email, password: PASSWORD });
+  const asked = () => assert.fail('there is no code to ask for');
+  const { enrolWith } = await signIn(app, email, PASSWORD, asked);
+  const codes = await enrol(app, enrolWith, (totp) => nextCode(totp.secret));
+  assert.equal(codes.length, 10);
+  assert.equal((await whoAmI(app)).email, email);
+});
+
 test('a server-rendered app signs users in, with their own address', async () => {
   const [native, { open, postLogin, postCode }] = [await load('recipe-2'), await load('recipe-3')];
   let secret = '';
