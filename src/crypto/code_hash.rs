@@ -81,7 +81,7 @@ impl SentCodeHasher {
 fn sent_tag(key: &hmac::Key, place: CodePlace, destination: &str, code: &SentCode) -> Vec<u8> {
     // Fixed lengths and separators: different places and codes never produce the same input.
     let input = [
-        place.session_id.uuid().as_bytes().as_slice(),
+        place.session.session_id.uuid().as_bytes().as_slice(),
         place.purpose.as_str().as_bytes(),
         b"\0",
         place.channel.as_str().as_bytes(),

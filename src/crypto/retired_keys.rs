@@ -43,7 +43,7 @@ impl Purpose {
             Self::PasswordPepper => "password-pepper",
             Self::OpaqueToken => "opaque-token",
             Self::RecoveryCode => "recovery-code",
-            Self::SentCode => "one-time-code",
+            Self::SentCode => "sent-code",
             Self::ClientSecret => "client-secret",
         }
     }

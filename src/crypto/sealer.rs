@@ -35,7 +35,7 @@ impl SealedAt {
     /// The place of a phone number.
     pub fn phone_number(id: SentCodeFactorId, owner: UserId) -> Self {
         Self {
-            column: "out_of_band_factors.sealed_phone_number",
+            column: "sent_code_factors.sealed_phone_number",
             row: [id.uuid().into_bytes(), owner.uuid().into_bytes()].concat(),
         }
     }
@@ -59,7 +59,7 @@ impl SealedAt {
     /// The place of a retired key.
     pub fn retired_key(master_key_id: u8, purpose: Purpose) -> Self {
         Self {
-            column: "inherited_keys.sealed_key",
+            column: "retired_keys.sealed_key",
             row: [&[master_key_id], purpose.name().as_bytes()].concat(),
         }
     }

@@ -42,6 +42,32 @@ impl Channel {
     }
 }
 
+/// The state of a stored message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageState {
+    /// To be sent.
+    Pending,
+    /// Given up, kept for operators.
+    Dead,
+}
+
+impl MessageState {
+    /// Returns the name under which the state is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// Parses a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Dead]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
+
 /// A language that messages are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,6 +12,7 @@ pub mod breach_range;
 pub mod client_program;
 pub mod clock;
 pub mod email;
+pub mod factor;
 pub mod failed_attempts;
 pub mod ids;
 pub mod imported_user;

@@ -8,9 +8,9 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use zeroize::Zeroizing;
 
-use super::ids::SessionId;
 use super::message::Channel;
 use super::random::{self, Random};
+use super::session::SessionKey;
 use super::typed_text;
 
 /// Attempts that one code allows, together with the codes that replace it.
@@ -35,6 +35,13 @@ impl CodePurpose {
             Self::Enrolment => "enrolment",
         }
     }
+
+    /// Parses a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Authentication, Self::Enrolment]
+            .into_iter()
+            .find(|purpose| purpose.as_str() == name)
+    }
 }
 
 /// Where a code is valid. Its hash is bound to all of it, and to the code's destination, so that the code is not
@@ -42,7 +49,7 @@ impl CodePurpose {
 #[derive(Clone, Copy, Debug)]
 pub struct CodePlace {
     /// The session that requested it.
-    pub session_id: SessionId,
+    pub session: SessionKey,
     /// What it is for.
     pub purpose: CodePurpose,
     /// The way it is sent.

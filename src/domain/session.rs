@@ -48,6 +48,13 @@ impl SessionState {
             Self::Ended => "ended",
         }
     }
+
+    /// Parses a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Active, Self::Ended]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
 }
 
 /// Why a session ended early.
@@ -70,6 +77,17 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// All reasons.
+    pub const ALL: [Self; 7] = [
+        Self::Logout,
+        Self::Revoked,
+        Self::Evicted,
+        Self::RefreshReuse,
+        Self::SessionLimit,
+        Self::PasswordChanged,
+        Self::Expired,
+    ];
+
     /// Returns the name under which the reason is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -81,6 +99,11 @@ impl EndReason {
             Self::PasswordChanged => "password_changed",
             Self::Expired => "expired",
         }
+    }
+
+    /// Parses a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 }
 
@@ -289,8 +312,8 @@ impl ActiveSession {
 pub struct SessionRecord {
     /// The session.
     pub id: SessionId,
-    /// Its state: `pending`, `active` or `ended`.
-    pub state: String,
+    /// Its state.
+    pub state: SessionState,
     /// When its first factor was right.
     pub created_at: DateTime<Utc>,
     /// When one of its tokens was last made.
@@ -298,7 +321,7 @@ pub struct SessionRecord {
     /// When it ended early.
     pub ended_at: Option<DateTime<Utc>>,
     /// Why it ended early.
-    pub end_reason: Option<String>,
+    pub end_reason: Option<EndReason>,
     /// The origin of its login.
     pub origin: SessionOrigin,
 }

@@ -51,12 +51,46 @@ impl User {
         email.chain(username).map(str::to_owned).collect()
     }
 
+    /// Returns whether this is one of the account's names.
+    pub fn has_name(&self, identifier: &Identifier) -> bool {
+        match identifier {
+            Identifier::Email(email) => self.email.as_ref() == Some(email),
+            Identifier::Username(username) => self.username.as_ref() == Some(username),
+        }
+    }
+
     /// Returns the name to show in an authenticator app.
     pub fn account_name(&self) -> &str {
         let email = self.email.as_ref().map(Email::as_str);
         email
             .or(self.username.as_ref().map(Username::as_str))
             .unwrap_or("account")
+    }
+}
+
+/// Whether an account can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserStatus {
+    /// It can.
+    Active,
+    /// An operator disabled it: its sessions are ended, and no login succeeds.
+    Disabled,
+}
+
+impl UserStatus {
+    /// Returns the name under which the status is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// Parses a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Active, Self::Disabled]
+            .into_iter()
+            .find(|status| status.as_str() == name)
     }
 }
 

@@ -26,6 +26,7 @@ pub fn insert(
     let row = |(id, event): &(AuditEventId, AuditEvent)| {
         (
             audit_events::id.eq(id.uuid()),
+            audit_events::subject_id.eq(event.user_id.map_or_else(|| id.uuid(), UserId::uuid)),
             audit_events::occurred_at.eq(now),
             audit_events::event.eq(event.name.as_str()),
             audit_events::success.eq(event.success),
@@ -66,7 +67,7 @@ pub fn page(
         .select(EventRow::as_select())
         .into_boxed();
     if let Some(user_id) = filter.user_id {
-        query = query.filter(audit_events::user_id.eq(user_id.uuid()));
+        query = query.filter(audit_events::subject_id.eq(user_id.uuid()));
     }
     if let Some(event) = &filter.event {
         query = query.filter(audit_events::event.eq(event));

@@ -3,6 +3,9 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
+use super::error::StoreError;
+use super::schema::signing_keys;
+
 /// The only encoding that can store all text that users enter. With others, statements fail in the middle of a
 /// migration, and names are cut in the middle of a multi-byte character.
 const ENCODING: &str = "UTF8";
@@ -90,6 +93,23 @@ impl Conditions {
         };
         Some(format!("GRANT {rights} ON SCHEMA {} TO {}", self.schema, self.role))
     }
+}
+
+/// Checks with a minimal query that the database works and accepts changes, without which nothing can be served. It reads
+/// a table that a distributed database has on every server, so that readiness does not depend on any one of them.
+///
+/// # Errors
+///
+/// Returns [`StoreError::Unavailable`] also for a read-only database.
+pub fn probe(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let none = signing_keys::table.select(signing_keys::kid).limit(0);
+    none.load::<String>(connection)?;
+    let setting = diesel::dsl::sql::<Bool>("current_setting('transaction_read_only')::bool");
+    if diesel::select(setting).get_result(connection)? {
+        let why = "it takes no changes, for it is a standby or set to read only";
+        return Err(StoreError::Unavailable(why.to_owned()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use diesel::sql_types::{Array, Bool, Integer, Text, Timestamptz};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::conditions::Conditions;
-use super::migrations::{MIGRATIONS, MigrationError, refused};
+use super::migrations::{MIGRATIONS, MigrationError, refused, unknown};
 use crate::domain::clock::Clock;
 
 /// How long to wait for the server.
@@ -30,8 +30,8 @@ pub struct Inspection {
     pub conditions: Conditions,
     /// Migrations that the next start would apply.
     pub pending: Vec<String>,
-    /// A migration that only a newer program knows.
-    pub newer: Option<String>,
+    /// Why the schema is refused: another version of the program made it.
+    pub refusal: Option<String>,
     /// Tables of this program that do not exist, although their migrations were applied.
     pub missing_tables: Vec<String>,
     /// The statements that would grant the role the rights it lacks.
@@ -87,15 +87,15 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
 
 /// The tables that the program uses.
 pub const TABLES: [&str; 15] = [
+    "account_names",
     "audit_events",
-    "inherited_keys",
     "link_tokens",
-    "one_time_codes",
-    "out_of_band_factors",
     "outbox",
     "quotas",
     "recovery_codes",
-    "released_usernames",
+    "retired_keys",
+    "sent_code_factors",
+    "sent_codes",
     "service_clients",
     "sessions",
     "signing_keys",
@@ -148,7 +148,7 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         clock_ahead,
         round_trip,
         conditions,
-        newer: applied.difference(&known).next().cloned(),
+        refusal: unknown(&applied, &known).map(|refusal| refusal.to_string()),
         pending: known.difference(&applied).cloned().collect(),
         missing_tables: server.missing_tables,
         missing_grants: server.missing_grants,

@@ -46,7 +46,7 @@ pub fn insert(connection: &mut PgConnection, new: &NewLinkToken<'_>) -> Result<(
         .values((
             link_tokens::id.eq(new.key.id.uuid()),
             link_tokens::user_id.eq(new.key.user_id.uuid()),
-            link_tokens::purpose.eq(new.purpose.as_str()),
+            link_tokens::purpose.eq(new.purpose),
             link_tokens::email.eq(new.email.as_str()),
             link_tokens::created_at.eq(new.now),
             link_tokens::expires_at.eq(new.expires_at),
@@ -81,7 +81,7 @@ pub fn is_any_live(
 ) -> Result<bool, StoreError> {
     let sent = link_tokens::table
         .filter(link_tokens::user_id.eq(user_id.uuid()))
-        .filter(link_tokens::purpose.eq(purpose.as_str()))
+        .filter(link_tokens::purpose.eq(purpose))
         .filter(link_tokens::email.eq(email))
         .filter(link_tokens::used_at.is_null())
         .filter(link_tokens::expires_at.gt(now));
@@ -109,7 +109,7 @@ pub fn remove(
     purpose: LinkPurpose,
     kept: Option<LinkKey>,
 ) -> Result<(), StoreError> {
-    let of_purpose = others(user_id, kept).filter(link_tokens::purpose.eq(purpose.as_str()));
+    let of_purpose = others(user_id, kept).filter(link_tokens::purpose.eq(purpose));
     diesel::delete(of_purpose).execute(connection)?;
     Ok(())
 }
@@ -122,7 +122,7 @@ pub fn remove_to_other_addresses(
     email: &Email,
 ) -> Result<(), StoreError> {
     let elsewhere = others(user_id, None)
-        .filter(link_tokens::purpose.eq(purpose.as_str()))
+        .filter(link_tokens::purpose.eq(purpose))
         .filter(link_tokens::email.ne(email.as_str()));
     diesel::delete(elsewhere).execute(connection)?;
     Ok(())
@@ -196,7 +196,7 @@ fn others(user_id: UserId, kept: Option<LinkKey>) -> _ {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = link_tokens, check_for_backend(Pg))]
 struct LinkRow {
-    purpose: String,
+    purpose: LinkPurpose,
     email: String,
     session_id: Option<Uuid>,
     used_at: Option<DateTime<Utc>>,
@@ -205,7 +205,7 @@ struct LinkRow {
 impl LinkRow {
     fn into_link(self) -> Result<StoredLink, StoreError> {
         Ok(StoredLink {
-            purpose: LinkPurpose::from_stored(&self.purpose).ok_or(StoreError::Corrupt("link_tokens.purpose"))?,
+            purpose: self.purpose,
             email: Email::from_stored(self.email),
             session_id: self.session_id.map(SessionId::from_uuid),
             used: self.used_at.is_some(),

@@ -7,15 +7,17 @@ use diesel::expression::AsExpression;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use diesel::{PgConnection, pg::Pg};
+use uuid::Uuid;
 
+use super::account_names::{self, Claim};
 use super::error::StoreError;
 use super::schema::users;
-use super::usernames::ClaimedUsername;
-use super::users::UserRow;
+use super::users::{Insertion, UserRow};
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
-use crate::domain::user::User;
+use crate::domain::user::{AccountNames, Identifier, User, UserStatus};
+use crate::domain::username::Username;
 
 /// An arbitrary constant that identifies the advisory lock for these changes.
 const LOCK: i64 = 0x7665_7374_6164_6d6e;
@@ -29,7 +31,7 @@ diesel::infix_operator!(BytesBelow, " ~<~ ", backend: Pg);
 struct ManagedRow {
     #[diesel(embed)]
     user: UserRow,
-    status: String,
+    status: UserStatus,
     password_scheme: String,
     password_disabled_at: Option<DateTime<Utc>>,
     codes_disabled_at: Option<DateTime<Utc>>,
@@ -39,7 +41,7 @@ impl From<ManagedRow> for ManagedUser {
     fn from(row: ManagedRow) -> Self {
         Self {
             user: row.user.into(),
-            disabled: row.status != "active",
+            disabled: row.status == UserStatus::Disabled,
             has_password: row.password_scheme != "none",
             password_disabled_at: row.password_disabled_at,
             codes_disabled_at: row.codes_disabled_at,
@@ -55,14 +57,23 @@ pub fn take_turn(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 /// Finds an account.
 pub fn find(connection: &mut PgConnection, selector: &UserSelector) -> Result<Option<ManagedUser>, StoreError> {
-    let mut query = users::table.select(ManagedRow::as_select()).into_boxed();
-    query = match selector {
-        UserSelector::Id(id) => query.filter(users::id.eq(id.uuid())),
-        UserSelector::Email(email) => query.filter(users::email.eq(email.as_str())),
-        UserSelector::Username(name) => query.filter(users::username.eq(name.as_str())),
+    let (id, name) = match selector {
+        UserSelector::Id(id) => (id.uuid(), None),
+        UserSelector::Email(email) => named(connection, Identifier::Email(email.clone()))?,
+        UserSelector::Username(username) => named(connection, Identifier::Username(username.clone()))?,
     };
-    let row: Option<ManagedRow> = query.first(connection).optional()?;
-    Ok(row.map(ManagedUser::from))
+    let row: Option<ManagedRow> = users::table
+        .find(id)
+        .select(ManagedRow::as_select())
+        .first(connection)
+        .optional()?;
+    let found = row.map(ManagedUser::from);
+    // The account may have given the name up between the two statements.
+    Ok(found.filter(|found| name.is_none_or(|name| found.user.has_name(&name))))
+}
+
+fn named(connection: &mut PgConnection, name: Identifier) -> Result<(Uuid, Option<Identifier>), StoreError> {
+    Ok((account_names::holder(connection, &name)?, Some(name)))
 }
 
 /// Finds an account and locks it for the rest of the transaction.
@@ -120,19 +131,22 @@ fn below<C: Expression<SqlType = Nullable<Text>>>(
     BytesBelow::new(column, AsExpression::<Nullable<Text>>::as_expression(text))
 }
 
-/// Creates an account without a password, with the name that was claimed for it, unless its address is taken. Returns
-/// whether it was created.
-pub fn insert(
-    connection: &mut PgConnection,
-    user: &User,
-    username: Option<&ClaimedUsername>,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let inserted = diesel::insert_into(users::table)
+/// Creates an account without a password, unless one of its names is taken.
+pub fn insert(connection: &mut PgConnection, user: &User, now: DateTime<Utc>) -> Result<Insertion, StoreError> {
+    let names = AccountNames {
+        email: user.email.clone(),
+        username: user.username.clone(),
+    };
+    match account_names::claim(connection, &names, user.id, now)? {
+        Claim::Claimed => {}
+        Claim::EmailTaken => return Ok(Insertion::EmailTaken),
+        Claim::UsernameTaken => return Ok(Insertion::UsernameTaken),
+    }
+    diesel::insert_into(users::table)
         .values((
             users::id.eq(user.id.uuid()),
             users::email.eq(user.email.as_ref().map(Email::as_str)),
-            users::username.eq(username.map(ClaimedUsername::as_str)),
+            users::username.eq(user.username.as_ref().map(Username::as_str)),
             users::password_scheme.eq("none"),
             users::password_key_id.eq(0_i16),
             users::password_hash.eq(""),
@@ -141,14 +155,17 @@ pub fn insert(
             users::created_at.eq(now),
             users::locale.eq(user.locale.as_str()),
         ))
-        .on_conflict_do_nothing()
         .execute(connection)?;
-    Ok(inserted == 1)
+    Ok(Insertion::Inserted)
 }
 
 /// Enables or disables an account.
 pub fn set_disabled(connection: &mut PgConnection, id: UserId, disabled: bool) -> Result<(), StoreError> {
-    let status = if disabled { "disabled" } else { "active" };
+    let status = if disabled {
+        UserStatus::Disabled
+    } else {
+        UserStatus::Active
+    };
     diesel::update(users::table.find(id.uuid()))
         .set(users::status.eq(status))
         .execute(connection)?;

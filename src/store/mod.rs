@@ -4,6 +4,7 @@
 //! is checked. No decision rests on a value that was read earlier without a lock. `now` is an argument: SQL never asks
 //! the database for the time.
 
+pub mod account_names;
 pub mod audit_events;
 mod cached_statement;
 pub mod conditions;
@@ -26,10 +27,10 @@ pub mod sent_codes;
 pub mod service_clients;
 pub mod sessions;
 pub mod signing_keys;
+mod stored_text;
 pub mod throttles;
 pub mod totp_factors;
 pub mod transaction;
-pub mod usernames;
 pub mod users;
 
 pub use diesel::pg::PgConnection;

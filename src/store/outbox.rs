@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::schema::outbox;
 use crate::domain::ids::MessageId;
-use crate::domain::message::Channel;
+use crate::domain::message::{Channel, MessageState};
 
 /// A message to be sent.
 pub struct NewMessage {
@@ -56,7 +56,7 @@ pub fn put(connection: &mut PgConnection, new: &NewMessage) -> Result<bool, Stor
     let upsert = diesel::insert_into(outbox::table)
         .values((
             outbox::id.eq(new.id.uuid()),
-            outbox::channel.eq(new.channel.as_str()),
+            outbox::channel.eq(new.channel),
             outbox::kind.eq(new.kind),
             outbox::sealed_message.eq(&new.sealed_message),
             outbox::created_at.eq(new.now),
@@ -79,8 +79,8 @@ pub fn take_due(
     leased_until: DateTime<Utc>,
 ) -> Result<Vec<StoredMessage>, StoreError> {
     let due: Vec<Uuid> = outbox::table
-        .filter(outbox::state.eq("pending"))
-        .filter(outbox::channel.eq(channel.as_str()))
+        .filter(outbox::state.eq(MessageState::Pending))
+        .filter(outbox::channel.eq(channel))
         .filter(outbox::next_try_at.le(now))
         .order(outbox::next_try_at)
         .limit(most)
@@ -133,7 +133,7 @@ pub fn give_up(
 ) -> Result<(), StoreError> {
     diesel::update(taken(message.id, message.attempts))
         .set((
-            outbox::state.eq("dead"),
+            outbox::state.eq(MessageState::Dead),
             outbox::refusals.eq(refusals),
             outbox::last_error.eq(why),
         ))
@@ -153,15 +153,10 @@ pub fn list(
         .select((outbox::channel, MessageRow::as_select()))
         .into_boxed();
     if let Some(channel) = channel {
-        query = query.filter(outbox::channel.eq(channel.as_str()));
+        query = query.filter(outbox::channel.eq(channel));
     }
-    let rows: Vec<(String, MessageRow)> = query.load(connection)?;
-    rows.into_iter()
-        .map(|(name, row)| {
-            let channel = Channel::parse(&name).ok_or(StoreError::Corrupt("outbox.channel"))?;
-            Ok((channel, row.into()))
-        })
-        .collect()
+    let rows: Vec<(Channel, MessageRow)> = query.load(connection)?;
+    Ok(rows.into_iter().map(|(channel, row)| (channel, row.into())).collect())
 }
 
 /// The number and ages of a channel's messages in one state.
@@ -180,7 +175,7 @@ pub struct Tally {
 
 /// Counts the messages by channel and state.
 pub fn tally(connection: &mut PgConnection) -> Result<Vec<Tally>, StoreError> {
-    type Row = (String, String, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+    type Row = (Channel, MessageState, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
     let rows: Vec<Row> = outbox::table
         .group_by((outbox::channel, outbox::state))
         .select((
@@ -194,8 +189,8 @@ pub fn tally(connection: &mut PgConnection) -> Result<Vec<Tally>, StoreError> {
     rows.into_iter()
         .map(|(channel, state, number, oldest, due)| {
             Ok(Tally {
-                channel: Channel::parse(&channel).ok_or(StoreError::Corrupt("outbox.channel"))?,
-                dead: state == "dead",
+                channel,
+                dead: state == MessageState::Dead,
                 number,
                 oldest: oldest.ok_or(StoreError::Corrupt("outbox.created_at"))?,
                 due: due.ok_or(StoreError::Corrupt("outbox.next_try_at"))?,

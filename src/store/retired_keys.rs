@@ -1,11 +1,11 @@
-//! The `inherited_keys` table: derived keys that are still needed after their master keys were removed.
+//! The `retired_keys` table: derived keys that are still needed after their master keys were removed.
 
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::schema::inherited_keys;
+use super::schema::retired_keys;
 use crate::crypto::retired_keys::Purpose;
 
 /// A key as stored.
@@ -20,36 +20,36 @@ pub struct SealedKey {
 
 /// Stores a key, replacing an earlier row of it: the same key, perhaps sealed with an older master key.
 pub fn put(connection: &mut PgConnection, key: &SealedKey, now: DateTime<Utc>) -> Result<(), StoreError> {
-    diesel::insert_into(inherited_keys::table)
+    diesel::insert_into(retired_keys::table)
         .values((
-            inherited_keys::master_key_id.eq(i16::from(key.master_key_id)),
-            inherited_keys::purpose.eq(key.purpose.name()),
-            inherited_keys::sealed_key.eq(&key.sealed_key),
-            inherited_keys::created_at.eq(now),
+            retired_keys::master_key_id.eq(i16::from(key.master_key_id)),
+            retired_keys::purpose.eq(key.purpose.name()),
+            retired_keys::sealed_key.eq(&key.sealed_key),
+            retired_keys::created_at.eq(now),
         ))
-        .on_conflict((inherited_keys::master_key_id, inherited_keys::purpose))
+        .on_conflict((retired_keys::master_key_id, retired_keys::purpose))
         .do_update()
-        .set(inherited_keys::sealed_key.eq(&key.sealed_key))
+        .set(retired_keys::sealed_key.eq(&key.sealed_key))
         .execute(connection)?;
     Ok(())
 }
 
 /// Lists all stored keys: a handful for each master key there ever was.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<SealedKey>, StoreError> {
-    let rows: Vec<(i16, String, Vec<u8>)> = inherited_keys::table
-        .order((inherited_keys::master_key_id, inherited_keys::purpose))
+    let rows: Vec<(i16, String, Vec<u8>)> = retired_keys::table
+        .order((retired_keys::master_key_id, retired_keys::purpose))
         .select((
-            inherited_keys::master_key_id,
-            inherited_keys::purpose,
-            inherited_keys::sealed_key,
+            retired_keys::master_key_id,
+            retired_keys::purpose,
+            retired_keys::sealed_key,
         ))
         .load(connection)?;
     rows.into_iter()
         .map(|(id, purpose, sealed_key)| {
             Ok(SealedKey {
                 master_key_id: u8::try_from(id)
-                    .map_err(|_range| StoreError::Corrupt("inherited_keys.master_key_id"))?,
-                purpose: Purpose::parse(&purpose).ok_or(StoreError::Corrupt("inherited_keys.purpose"))?,
+                    .map_err(|_range| StoreError::Corrupt("retired_keys.master_key_id"))?,
+                purpose: Purpose::parse(&purpose).ok_or(StoreError::Corrupt("retired_keys.purpose"))?,
                 sealed_key,
             })
         })

@@ -10,24 +10,29 @@ diesel::table! {
         password_key_id -> Int2,
         password_hash -> Text,
         password_changed_at -> Timestamptz,
+        password_version -> Int4,
+        password_disabled_at -> Nullable<Timestamptz>,
+        failed_passwords -> Int4,
+        codes_disabled_at -> Nullable<Timestamptz>,
+        failed_codes -> Int4,
         roles -> Array<Text>,
         status -> Text,
-        created_at -> Timestamptz,
         locale -> Text,
-        failed_attempts -> Int4,
-        last_failed_at -> Nullable<Timestamptz>,
-        locked_until -> Nullable<Timestamptz>,
-        password_version -> Int4,
-        failed_passwords -> Int4,
-        password_disabled_at -> Nullable<Timestamptz>,
-        failed_codes -> Int4,
-        codes_disabled_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
         first_signed_in_at -> Nullable<Timestamptz>,
     }
 }
 
 diesel::table! {
-    sessions (id) {
+    account_names (name) {
+        name -> Text,
+        user_id -> Uuid,
+        reserved_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sessions (user_id, id) {
         id -> Uuid,
         user_id -> Uuid,
         state -> Text,
@@ -35,6 +40,7 @@ diesel::table! {
         proved_at -> Array<Timestamptz>,
         password_changed_at -> Timestamptz,
         attempts -> Int2,
+        delivery -> Text,
         refresh_counter -> Int8,
         rotated_at -> Nullable<Timestamptz>,
         step_up_counter -> Nullable<Int8>,
@@ -47,21 +53,49 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         ended_at -> Nullable<Timestamptz>,
         end_reason -> Nullable<Text>,
-        delivery -> Text,
     }
 }
 
 diesel::table! {
-    totp_factors (id) {
+    totp_factors (user_id, id) {
         id -> Uuid,
         user_id -> Uuid,
         state -> Text,
+        session_id -> Nullable<Uuid>,
         sealed_secret -> Bytea,
         last_step -> Nullable<Int8>,
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         confirmed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sent_code_factors (user_id, id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        channel -> Text,
+        state -> Text,
         session_id -> Nullable<Uuid>,
+        sealed_phone_number -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        confirmed_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sent_codes (user_id, session_id, purpose, channel) {
+        user_id -> Uuid,
+        session_id -> Uuid,
+        purpose -> Text,
+        channel -> Text,
+        code_hash -> Bytea,
+        attempts -> Int2,
+        sent_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -75,98 +109,14 @@ diesel::table! {
 }
 
 diesel::table! {
-    signing_keys (kid) {
-        kid -> Text,
-        algorithm -> Text,
-        state -> Text,
-        sealed_private_key -> Bytea,
-        created_at -> Timestamptz,
-        activated_at -> Nullable<Timestamptz>,
-        retired_at -> Nullable<Timestamptz>,
-    }
-}
-
-diesel::table! {
-    audit_events (id, occurred_at) {
-        id -> Uuid,
-        occurred_at -> Timestamptz,
-        event -> Text,
-        success -> Bool,
-        reason -> Nullable<Text>,
-        user_id -> Nullable<Uuid>,
-        session_id -> Nullable<Uuid>,
-        request_id -> Uuid,
-        ip -> Nullable<Inet>,
-        user_agent -> Nullable<Text>,
-        client_id -> Nullable<Uuid>,
-        identifier_hash -> Nullable<Bytea>,
-        route -> Nullable<Text>,
-        actor_id -> Nullable<Uuid>,
-    }
-}
-
-diesel::table! {
-    service_clients (id) {
-        id -> Uuid,
-        name -> Text,
-        secret_hash -> Bytea,
-        created_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    outbox (id) {
-        id -> Uuid,
-        channel -> Text,
-        kind -> Text,
-        sealed_message -> Bytea,
-        state -> Text,
-        attempts -> Int4,
-        refusals -> Int4,
-        created_at -> Timestamptz,
-        next_try_at -> Timestamptz,
-        expires_at -> Timestamptz,
-        last_error -> Nullable<Text>,
-    }
-}
-
-diesel::table! {
-    out_of_band_factors (id) {
-        id -> Uuid,
-        user_id -> Uuid,
-        channel -> Text,
-        state -> Text,
-        sealed_phone_number -> Nullable<Bytea>,
-        created_at -> Timestamptz,
-        expires_at -> Nullable<Timestamptz>,
-        confirmed_at -> Nullable<Timestamptz>,
-        last_used_at -> Nullable<Timestamptz>,
-        session_id -> Nullable<Uuid>,
-    }
-}
-
-diesel::table! {
-    one_time_codes (session_id, purpose, channel) {
-        session_id -> Uuid,
-        purpose -> Text,
-        channel -> Text,
-        code_hash -> Bytea,
-        attempts -> Int2,
-        sent_at -> Timestamptz,
-        expires_at -> Timestamptz,
-        used_at -> Nullable<Timestamptz>,
-    }
-}
-
-diesel::table! {
-    link_tokens (id) {
+    link_tokens (user_id, id) {
         id -> Uuid,
         user_id -> Uuid,
         purpose -> Text,
         email -> Text,
+        session_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
-        session_id -> Nullable<Uuid>,
         used_at -> Nullable<Timestamptz>,
     }
 }
@@ -189,10 +139,36 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, totp_factors, recovery_codes);
+diesel::table! {
+    outbox (id) {
+        id -> Uuid,
+        channel -> Text,
+        kind -> Text,
+        sealed_message -> Bytea,
+        state -> Text,
+        attempts -> Int4,
+        refusals -> Int4,
+        created_at -> Timestamptz,
+        next_try_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_error -> Nullable<Text>,
+    }
+}
 
 diesel::table! {
-    inherited_keys (master_key_id, purpose) {
+    signing_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        state -> Text,
+        sealed_private_key -> Bytea,
+        created_at -> Timestamptz,
+        activated_at -> Nullable<Timestamptz>,
+        retired_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    retired_keys (master_key_id, purpose) {
         master_key_id -> Int2,
         purpose -> Text,
         sealed_key -> Bytea,
@@ -201,11 +177,32 @@ diesel::table! {
 }
 
 diesel::table! {
-    released_usernames (username) {
-        username -> Text,
-        released_by -> Uuid,
-        rests_until -> Timestamptz,
+    service_clients (id) {
+        id -> Uuid,
+        name -> Text,
+        secret_hash -> Bytea,
+        created_at -> Timestamptz,
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(users, released_usernames);
+diesel::table! {
+    audit_events (subject_id, id, occurred_at) {
+        id -> Uuid,
+        subject_id -> Uuid,
+        occurred_at -> Timestamptz,
+        event -> Text,
+        success -> Bool,
+        reason -> Nullable<Text>,
+        user_id -> Nullable<Uuid>,
+        session_id -> Nullable<Uuid>,
+        client_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+        identifier_hash -> Nullable<Bytea>,
+        request_id -> Uuid,
+        route -> Nullable<Text>,
+        ip -> Nullable<Inet>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(users, sessions);

@@ -9,7 +9,7 @@ use diesel::sql_types::{Binary, Integer};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::{out_of_band_factors, outbox, signing_keys, totp_factors};
+use super::schema::{sent_code_factors, outbox, signing_keys, totp_factors};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId};
 
@@ -34,7 +34,7 @@ impl Column {
     pub const fn name(self) -> &'static str {
         match self {
             Self::TotpSecrets => "totp_factors.sealed_secret",
-            Self::PhoneNumbers => "out_of_band_factors.sealed_phone_number",
+            Self::PhoneNumbers => "sent_code_factors.sealed_phone_number",
             Self::Messages => "outbox.sealed_message",
             Self::SigningKeys => "signing_keys.sealed_private_key",
         }
@@ -44,7 +44,9 @@ impl Column {
 /// A row, in the order in which rows are processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowKey {
-    /// The key of most tables.
+    /// The key of tables of users.
+    OfUser(UserId, Uuid),
+    /// The key of messages.
     Id(Uuid),
     /// The key of signing keys.
     Kid(String),
@@ -75,8 +77,8 @@ pub fn count_older(connection: &mut PgConnection, column: Column, current: u8) -
             .filter(get_byte(totp_factors::sealed_secret, 0).ne(current))
             .count()
             .get_result(connection)?,
-        Column::PhoneNumbers => out_of_band_factors::table
-            .filter(get_byte(out_of_band_factors::sealed_phone_number.assume_not_null(), 0).ne(current))
+        Column::PhoneNumbers => sent_code_factors::table
+            .filter(get_byte(sent_code_factors::sealed_phone_number.assume_not_null(), 0).ne(current))
             .count()
             .get_result(connection)?,
         Column::Messages => outbox::table
@@ -99,62 +101,98 @@ pub fn load_older(
     at_most: i64,
 ) -> Result<Vec<OlderValue>, StoreError> {
     let current = i32::from(current);
+    Ok(match column {
+        Column::TotpSecrets => load_older_totp_secrets(connection, current, after, at_most)?,
+        Column::PhoneNumbers => load_older_phone_numbers(connection, current, after, at_most)?,
+        Column::Messages => load_older_messages(connection, current, after, at_most)?,
+        Column::SigningKeys => load_older_signing_keys(connection, current, after, at_most)?,
+    })
+}
+
+/// Returns the user and the id after which the next rows of a table of users begin.
+const fn after_row(after: Option<&RowKey>) -> (Uuid, Uuid) {
+    match after {
+        Some(RowKey::OfUser(user_id, id)) => (user_id.uuid(), *id),
+        _ => (Uuid::nil(), Uuid::nil()),
+    }
+}
+
+fn load_older_totp_secrets(
+    connection: &mut PgConnection,
+    current: i32,
+    after: Option<&RowKey>,
+    at_most: i64,
+) -> Result<Vec<OlderValue>, StoreError> {
+    let (after_user, after_id) = after_row(after);
+    let rows: Vec<(Uuid, Uuid, Vec<u8>)> = totp_factors::table
+        // The first condition is what the index of the key can use.
+        .filter(totp_factors::user_id.ge(after_user))
+        .filter(totp_factors::user_id.gt(after_user).or(totp_factors::id.gt(after_id)))
+        .filter(get_byte(totp_factors::sealed_secret, 0).ne(current))
+        .order((totp_factors::user_id, totp_factors::id))
+        .limit(at_most)
+        .select((totp_factors::user_id, totp_factors::id, totp_factors::sealed_secret))
+        .load(connection)?;
+    let place = |id, owner| SealedAt::totp_secret(TotpFactorId::from_uuid(id), owner);
+    Ok(rows.into_iter().map(|row| of_user(row, place)).collect())
+}
+
+fn load_older_phone_numbers(
+    connection: &mut PgConnection,
+    current: i32,
+    after: Option<&RowKey>,
+    at_most: i64,
+) -> Result<Vec<OlderValue>, StoreError> {
+    let (after_user, after_id) = after_row(after);
+    let sealed = sent_code_factors::sealed_phone_number.assume_not_null();
+    let rows: Vec<(Uuid, Uuid, Vec<u8>)> = sent_code_factors::table
+        .filter(sent_code_factors::user_id.ge(after_user))
+        .filter(
+            sent_code_factors::user_id
+                .gt(after_user)
+                .or(sent_code_factors::id.gt(after_id)),
+        )
+        .filter(get_byte(sealed, 0).ne(current))
+        .order((sent_code_factors::user_id, sent_code_factors::id))
+        .limit(at_most)
+        .select((sent_code_factors::user_id, sent_code_factors::id, sealed))
+        .load(connection)?;
+    let place = |id, owner| SealedAt::phone_number(SentCodeFactorId::from_uuid(id), owner);
+    Ok(rows.into_iter().map(|row| of_user(row, place)).collect())
+}
+
+fn of_user((user_id, id, sealed): (Uuid, Uuid, Vec<u8>), place: impl Fn(Uuid, UserId) -> SealedAt) -> OlderValue {
+    let owner = UserId::from_uuid(user_id);
+    OlderValue {
+        row: RowKey::OfUser(owner, id),
+        at: place(id, owner),
+        sealed,
+    }
+}
+
+fn load_older_messages(
+    connection: &mut PgConnection,
+    current: i32,
+    after: Option<&RowKey>,
+    at_most: i64,
+) -> Result<Vec<OlderValue>, StoreError> {
     let after_id = match after {
         Some(RowKey::Id(id)) => *id,
         _ => Uuid::nil(),
     };
-    let with_owner = |place: fn(Uuid, UserId) -> SealedAt| {
-        move |(id, user_id, sealed): (Uuid, Uuid, Vec<u8>)| OlderValue {
-            row: RowKey::Id(id),
-            at: place(id, UserId::from_uuid(user_id)),
-            sealed,
-        }
+    let rows: Vec<(Uuid, Vec<u8>)> = outbox::table
+        .filter(outbox::id.gt(after_id))
+        .filter(get_byte(outbox::sealed_message, 0).ne(current))
+        .order(outbox::id)
+        .limit(at_most)
+        .select((outbox::id, outbox::sealed_message))
+        .load(connection)?;
+    let value = |(id, sealed): (Uuid, Vec<u8>)| OlderValue {
+        row: RowKey::Id(id),
+        at: SealedAt::message(MessageId::from_uuid(id)),
+        sealed,
     };
-    Ok(match column {
-        Column::TotpSecrets => totp_factors::table
-            .filter(totp_factors::id.gt(after_id))
-            .filter(get_byte(totp_factors::sealed_secret, 0).ne(current))
-            .order(totp_factors::id)
-            .limit(at_most)
-            .select((totp_factors::id, totp_factors::user_id, totp_factors::sealed_secret))
-            .load(connection)?
-            .into_iter()
-            .map(with_owner(|id, owner| {
-                SealedAt::totp_secret(TotpFactorId::from_uuid(id), owner)
-            }))
-            .collect(),
-        Column::PhoneNumbers => out_of_band_factors::table
-            .filter(out_of_band_factors::id.gt(after_id))
-            .filter(get_byte(out_of_band_factors::sealed_phone_number.assume_not_null(), 0).ne(current))
-            .order(out_of_band_factors::id)
-            .limit(at_most)
-            .select((
-                out_of_band_factors::id,
-                out_of_band_factors::user_id,
-                out_of_band_factors::sealed_phone_number.assume_not_null(),
-            ))
-            .load(connection)?
-            .into_iter()
-            .map(with_owner(|id, owner| {
-                SealedAt::phone_number(SentCodeFactorId::from_uuid(id), owner)
-            }))
-            .collect(),
-        Column::Messages => outbox::table
-            .filter(outbox::id.gt(after_id))
-            .filter(get_byte(outbox::sealed_message, 0).ne(current))
-            .order(outbox::id)
-            .limit(at_most)
-            .select((outbox::id, outbox::sealed_message))
-            .load(connection)?
-            .into_iter()
-            .map(|(id, sealed): (Uuid, Vec<u8>)| OlderValue {
-                row: RowKey::Id(id),
-                at: SealedAt::message(MessageId::from_uuid(id)),
-                sealed,
-            })
-            .collect(),
-        Column::SigningKeys => load_older_signing_keys(connection, current, after, at_most)?,
-    })
+    Ok(rows.into_iter().map(value).collect())
 }
 
 fn load_older_signing_keys(
@@ -190,13 +228,13 @@ pub fn replace(
     sealed: &[u8],
 ) -> Result<bool, StoreError> {
     let replaced = match (column, &older.row) {
-        (Column::TotpSecrets, RowKey::Id(id)) => diesel::update(totp_factors::table.find(id))
+        (Column::TotpSecrets, RowKey::OfUser(owner, id)) => diesel::update(totp_factors::table.find((owner.uuid(), id)))
             .filter(totp_factors::sealed_secret.eq(&older.sealed))
             .set(totp_factors::sealed_secret.eq(sealed))
             .execute(connection)?,
-        (Column::PhoneNumbers, RowKey::Id(id)) => diesel::update(out_of_band_factors::table.find(id))
-            .filter(out_of_band_factors::sealed_phone_number.eq(&older.sealed))
-            .set(out_of_band_factors::sealed_phone_number.eq(sealed))
+        (Column::PhoneNumbers, RowKey::OfUser(owner, id)) => diesel::update(sent_code_factors::table.find((owner.uuid(), id)))
+            .filter(sent_code_factors::sealed_phone_number.eq(&older.sealed))
+            .set(sent_code_factors::sealed_phone_number.eq(sealed))
             .execute(connection)?,
         (Column::Messages, RowKey::Id(id)) => diesel::update(outbox::table.find(id))
             .filter(outbox::sealed_message.eq(&older.sealed))

@@ -1,4 +1,4 @@
-//! The `out_of_band_factors` table: second factors by mail and text message, at most one active and one pending per
+//! The `sent_code_factors` table: second factors by mail and text message, at most one active and one pending per
 //! channel.
 //!
 //! The caller has locked the user's row, so that changes to one user's factors are serialized.
@@ -9,7 +9,8 @@ use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::out_of_band_factors;
+use super::schema::sent_code_factors;
+use crate::domain::factor::FactorState;
 use crate::domain::ids::{SentCodeFactorId, SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::session::SessionKey;
@@ -52,18 +53,18 @@ pub struct NewPendingFactor {
 
 /// Replaces the pending factor with a new one. An active factor stays.
 pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) -> Result<(), StoreError> {
-    let old = of_user(new.user_id, new.channel).filter(out_of_band_factors::state.eq("pending"));
+    let old = of_user(new.user_id, new.channel).filter(sent_code_factors::state.eq(FactorState::Pending));
     diesel::delete(old).execute(connection)?;
-    diesel::insert_into(out_of_band_factors::table)
+    diesel::insert_into(sent_code_factors::table)
         .values((
-            out_of_band_factors::id.eq(new.id.uuid()),
-            out_of_band_factors::user_id.eq(new.user_id.uuid()),
-            out_of_band_factors::channel.eq(new.channel.as_str()),
-            out_of_band_factors::state.eq("pending"),
-            out_of_band_factors::session_id.eq(new.session_id.uuid()),
-            out_of_band_factors::sealed_phone_number.eq(new.sealed_phone_number.as_deref()),
-            out_of_band_factors::created_at.eq(new.now),
-            out_of_band_factors::expires_at.eq(new.expires_at),
+            sent_code_factors::id.eq(new.id.uuid()),
+            sent_code_factors::user_id.eq(new.user_id.uuid()),
+            sent_code_factors::channel.eq(new.channel),
+            sent_code_factors::state.eq(FactorState::Pending),
+            sent_code_factors::session_id.eq(new.session_id.uuid()),
+            sent_code_factors::sealed_phone_number.eq(new.sealed_phone_number.as_deref()),
+            sent_code_factors::created_at.eq(new.now),
+            sent_code_factors::expires_at.eq(new.expires_at),
         ))
         .execute(connection)?;
     Ok(())
@@ -71,13 +72,13 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
 
 /// Lists a user's confirmed factors.
 pub fn list_active(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<StoredFactor>, StoreError> {
-    let rows: Vec<FactorRow> = out_of_band_factors::table
-        .filter(out_of_band_factors::user_id.eq(user_id.uuid()))
-        .filter(out_of_band_factors::state.eq("active"))
-        .order(out_of_band_factors::channel)
+    let rows: Vec<FactorRow> = sent_code_factors::table
+        .filter(sent_code_factors::user_id.eq(user_id.uuid()))
+        .filter(sent_code_factors::state.eq(FactorState::Active))
+        .order(sent_code_factors::channel)
         .select(FactorRow::as_select())
         .load(connection)?;
-    rows.into_iter().map(FactorRow::into_factor).collect()
+    Ok(rows.into_iter().map(StoredFactor::from).collect())
 }
 
 /// Lists the factors that wait for their first codes and whose enrolment this session began. Those that other sessions
@@ -87,15 +88,15 @@ pub fn list_pending(
     key: SessionKey,
     now: DateTime<Utc>,
 ) -> Result<Vec<StoredFactor>, StoreError> {
-    let rows: Vec<FactorRow> = out_of_band_factors::table
-        .filter(out_of_band_factors::user_id.eq(key.user_id.uuid()))
-        .filter(out_of_band_factors::state.eq("pending"))
-        .filter(out_of_band_factors::session_id.eq(key.session_id.uuid()))
-        .filter(out_of_band_factors::expires_at.gt(now))
-        .order(out_of_band_factors::channel)
+    let rows: Vec<FactorRow> = sent_code_factors::table
+        .filter(sent_code_factors::user_id.eq(key.user_id.uuid()))
+        .filter(sent_code_factors::state.eq(FactorState::Pending))
+        .filter(sent_code_factors::session_id.eq(key.session_id.uuid()))
+        .filter(sent_code_factors::expires_at.gt(now))
+        .order(sent_code_factors::channel)
         .select(FactorRow::as_select())
         .load(connection)?;
-    rows.into_iter().map(FactorRow::into_factor).collect()
+    Ok(rows.into_iter().map(StoredFactor::from).collect())
 }
 
 /// Removes a user's pending factors, except for those that the session `kept` began.
@@ -106,10 +107,10 @@ pub fn remove_pending(
 ) -> Result<(), StoreError> {
     // No session has the nil id.
     let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
-    let pending = out_of_band_factors::table
-        .filter(out_of_band_factors::user_id.eq(user_id.uuid()))
-        .filter(out_of_band_factors::state.eq("pending"))
-        .filter(out_of_band_factors::session_id.is_distinct_from(kept));
+    let pending = sent_code_factors::table
+        .filter(sent_code_factors::user_id.eq(user_id.uuid()))
+        .filter(sent_code_factors::state.eq(FactorState::Pending))
+        .filter(sent_code_factors::session_id.is_distinct_from(kept));
     diesel::delete(pending).execute(connection)?;
     Ok(())
 }
@@ -122,18 +123,18 @@ pub fn confirm(
     channel: Channel,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let replaced = of_user(user_id, channel).filter(out_of_band_factors::id.ne(id.uuid()));
+    let replaced = of_user(user_id, channel).filter(sent_code_factors::id.ne(id.uuid()));
     diesel::delete(replaced).execute(connection)?;
-    let pending = out_of_band_factors::table
-        .filter(out_of_band_factors::id.eq(id.uuid()))
-        .filter(out_of_band_factors::state.eq("pending"));
+    let pending = of_user(user_id, channel)
+        .filter(sent_code_factors::id.eq(id.uuid()))
+        .filter(sent_code_factors::state.eq(FactorState::Pending));
     let updated = diesel::update(pending)
         .set((
-            out_of_band_factors::state.eq("active"),
-            out_of_band_factors::confirmed_at.eq(now),
-            out_of_band_factors::expires_at.eq(None::<DateTime<Utc>>),
+            sent_code_factors::state.eq(FactorState::Active),
+            sent_code_factors::confirmed_at.eq(now),
+            sent_code_factors::expires_at.eq(None::<DateTime<Utc>>),
             // From now on the factor belongs to the account and outlives the session.
-            out_of_band_factors::session_id.eq(None::<Uuid>),
+            sent_code_factors::session_id.eq(None::<Uuid>),
         ))
         .execute(connection)?;
     Ok(updated == 1)
@@ -152,9 +153,9 @@ pub fn mark_used(
     channel: Channel,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let active = of_user(user_id, channel).filter(out_of_band_factors::state.eq("active"));
+    let active = of_user(user_id, channel).filter(sent_code_factors::state.eq(FactorState::Active));
     let updated = diesel::update(active)
-        .set(out_of_band_factors::last_used_at.eq(now))
+        .set(sent_code_factors::last_used_at.eq(now))
         .execute(connection)?;
     Ok(updated == 1)
 }
@@ -162,49 +163,47 @@ pub fn mark_used(
 /// Lists the confirmed factors of several users.
 pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, Channel)>, StoreError> {
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
-    let found: Vec<(Uuid, String)> = out_of_band_factors::table
-        .filter(out_of_band_factors::user_id.eq_any(ids))
-        .filter(out_of_band_factors::state.eq("active"))
-        .select((out_of_band_factors::user_id, out_of_band_factors::channel))
+    let found: Vec<(Uuid, Channel)> = sent_code_factors::table
+        .filter(sent_code_factors::user_id.eq_any(ids))
+        .filter(sent_code_factors::state.eq(FactorState::Active))
+        .select((sent_code_factors::user_id, sent_code_factors::channel))
         .load(connection)?;
-    let known = |(id, channel): (Uuid, String)| {
-        let channel = Channel::parse(&channel).ok_or(StoreError::Corrupt("out_of_band_factors.channel"))?;
-        Ok((UserId::from_uuid(id), channel))
-    };
-    found.into_iter().map(known).collect()
+    Ok(found
+        .into_iter()
+        .map(|(id, channel)| (UserId::from_uuid(id), channel))
+        .collect())
 }
 
 #[diesel::dsl::auto_type]
 fn of_user(user_id: UserId, channel: Channel) -> _ {
     let id: Uuid = user_id.uuid();
-    let name: &'static str = channel.as_str();
-    out_of_band_factors::table
-        .filter(out_of_band_factors::user_id.eq(id))
-        .filter(out_of_band_factors::channel.eq(name))
+    sent_code_factors::table
+        .filter(sent_code_factors::user_id.eq(id))
+        .filter(sent_code_factors::channel.eq(channel))
 }
 
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = out_of_band_factors, check_for_backend(Pg))]
+#[diesel(table_name = sent_code_factors, check_for_backend(Pg))]
 struct FactorRow {
     id: Uuid,
-    channel: String,
-    state: String,
+    channel: Channel,
+    state: FactorState,
     sealed_phone_number: Option<Vec<u8>>,
     created_at: DateTime<Utc>,
     confirmed_at: Option<DateTime<Utc>>,
     last_used_at: Option<DateTime<Utc>>,
 }
 
-impl FactorRow {
-    fn into_factor(self) -> Result<StoredFactor, StoreError> {
-        Ok(StoredFactor {
-            id: SentCodeFactorId::from_uuid(self.id),
-            channel: Channel::parse(&self.channel).ok_or(StoreError::Corrupt("out_of_band_factors.channel"))?,
-            active: self.state == "active",
-            sealed_phone_number: self.sealed_phone_number,
-            created_at: self.created_at,
-            confirmed_at: self.confirmed_at,
-            last_used_at: self.last_used_at,
-        })
+impl From<FactorRow> for StoredFactor {
+    fn from(row: FactorRow) -> Self {
+        Self {
+            id: SentCodeFactorId::from_uuid(row.id),
+            channel: row.channel,
+            active: row.state == FactorState::Active,
+            sealed_phone_number: row.sealed_phone_number,
+            created_at: row.created_at,
+            confirmed_at: row.confirmed_at,
+            last_used_at: row.last_used_at,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The `one_time_codes` table: the one valid code for each session, purpose and channel.
+//! The `sent_codes` table: the one valid code for each session, purpose and channel.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,8 +8,9 @@ use diesel::{IntoSql, PgConnection};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::one_time_codes;
-use crate::domain::sent_code::{CodePlace, MAX_ATTEMPTS};
+use super::schema::sent_codes;
+use crate::domain::message::Channel;
+use crate::domain::sent_code::{CodePlace, CodePurpose, MAX_ATTEMPTS};
 
 /// A code to be sent.
 pub struct NewCode {
@@ -31,40 +32,42 @@ pub struct NewCode {
 /// The count of attempts is carried over, so that sending another code does not allow more guesses. It restarts at zero
 /// only after a code that was used or whose attempts are used up; those are limited by the account's own count.
 pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreError> {
-    let is_spent = one_time_codes::used_at
+    let is_spent = sent_codes::used_at
         .is_not_null()
-        .or(one_time_codes::attempts.ge(MAX_ATTEMPTS));
-    let attempts = diesel::dsl::case_when(is_spent, 0_i16.into_sql::<SmallInt>()).otherwise(one_time_codes::attempts);
-    let upsert = diesel::insert_into(one_time_codes::table)
+        .or(sent_codes::attempts.ge(MAX_ATTEMPTS));
+    let attempts = diesel::dsl::case_when(is_spent, 0_i16.into_sql::<SmallInt>()).otherwise(sent_codes::attempts);
+    let upsert = diesel::insert_into(sent_codes::table)
         .values((
-            one_time_codes::session_id.eq(new.place.session_id.uuid()),
-            one_time_codes::purpose.eq(new.place.purpose.as_str()),
-            one_time_codes::channel.eq(new.place.channel.as_str()),
-            one_time_codes::code_hash.eq(&new.code_hash),
-            one_time_codes::sent_at.eq(new.now),
-            one_time_codes::expires_at.eq(new.expires_at),
+            sent_codes::user_id.eq(new.place.session.user_id.uuid()),
+            sent_codes::session_id.eq(new.place.session.session_id.uuid()),
+            sent_codes::purpose.eq(new.place.purpose),
+            sent_codes::channel.eq(new.place.channel),
+            sent_codes::code_hash.eq(&new.code_hash),
+            sent_codes::sent_at.eq(new.now),
+            sent_codes::expires_at.eq(new.expires_at),
         ))
         .on_conflict((
-            one_time_codes::session_id,
-            one_time_codes::purpose,
-            one_time_codes::channel,
+            sent_codes::user_id,
+            sent_codes::session_id,
+            sent_codes::purpose,
+            sent_codes::channel,
         ))
         .do_update()
         .set((
-            one_time_codes::code_hash.eq(excluded(one_time_codes::code_hash)),
-            one_time_codes::sent_at.eq(excluded(one_time_codes::sent_at)),
-            one_time_codes::expires_at.eq(excluded(one_time_codes::expires_at)),
-            one_time_codes::attempts.eq(attempts),
-            one_time_codes::used_at.eq(None::<DateTime<Utc>>),
+            sent_codes::code_hash.eq(excluded(sent_codes::code_hash)),
+            sent_codes::sent_at.eq(excluded(sent_codes::sent_at)),
+            sent_codes::expires_at.eq(excluded(sent_codes::expires_at)),
+            sent_codes::attempts.eq(attempts),
+            sent_codes::used_at.eq(None::<DateTime<Utc>>),
         ));
-    let placed = diesel::query_dsl::methods::FilterDsl::filter(upsert, one_time_codes::sent_at.le(new.not_since))
+    let placed = diesel::query_dsl::methods::FilterDsl::filter(upsert, sent_codes::sent_at.le(new.not_since))
         .execute(connection)?;
     Ok(placed == 1)
 }
 
 /// Returns when the code of a place was sent.
 pub fn sent_at(connection: &mut PgConnection, place: CodePlace) -> Result<Option<DateTime<Utc>>, StoreError> {
-    Ok(at(place).select(one_time_codes::sent_at).first(connection).optional()?)
+    Ok(at(place).select(sent_codes::sent_at).first(connection).optional()?)
 }
 
 /// Takes an attempt, and uses up the code if it is right. `candidates` are the hashes it may be stored under. This is
@@ -77,19 +80,19 @@ pub fn try_code(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let live = at(place)
-        .filter(one_time_codes::used_at.is_null())
-        .filter(one_time_codes::expires_at.gt(now))
-        .filter(one_time_codes::attempts.lt(MAX_ATTEMPTS));
+        .filter(sent_codes::used_at.is_null())
+        .filter(sent_codes::expires_at.gt(now))
+        .filter(sent_codes::attempts.lt(MAX_ATTEMPTS));
     let spent = diesel::dsl::case_when(
-        one_time_codes::code_hash.eq_any(candidates),
+        sent_codes::code_hash.eq_any(candidates),
         Some(now).into_sql::<Nullable<Timestamptz>>(),
     );
     let used_at: Option<Option<DateTime<Utc>>> = diesel::update(live)
         .set((
-            one_time_codes::attempts.eq(one_time_codes::attempts + 1),
-            one_time_codes::used_at.eq(spent.otherwise(None::<DateTime<Utc>>.into_sql::<Nullable<Timestamptz>>())),
+            sent_codes::attempts.eq(sent_codes::attempts + 1),
+            sent_codes::used_at.eq(spent.otherwise(None::<DateTime<Utc>>.into_sql::<Nullable<Timestamptz>>())),
         ))
-        .returning(one_time_codes::used_at)
+        .returning(sent_codes::used_at)
         .get_result(connection)
         .optional()?;
     Ok(used_at.flatten().is_some())
@@ -97,11 +100,11 @@ pub fn try_code(
 
 #[diesel::dsl::auto_type]
 fn at(place: CodePlace) -> _ {
-    let session_id: Uuid = place.session_id.uuid();
-    let purpose: &'static str = place.purpose.as_str();
-    let channel: &'static str = place.channel.as_str();
-    one_time_codes::table
-        .filter(one_time_codes::session_id.eq(session_id))
-        .filter(one_time_codes::purpose.eq(purpose))
-        .filter(one_time_codes::channel.eq(channel))
+    let (user_id, session_id): (Uuid, Uuid) = (place.session.user_id.uuid(), place.session.session_id.uuid());
+    let (purpose, channel): (CodePurpose, Channel) = (place.purpose, place.channel);
+    sent_codes::table
+        .filter(sent_codes::user_id.eq(user_id))
+        .filter(sent_codes::session_id.eq(session_id))
+        .filter(sent_codes::purpose.eq(purpose))
+        .filter(sent_codes::channel.eq(channel))
 }

@@ -22,10 +22,10 @@ use crate::domain::session::{
     ActiveSession, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, RefreshSeries, RefreshTokenTransport,
     SessionEnds, SessionKey, SessionOrigin, SessionRecord, SessionState, StepUpRotation,
 };
-use crate::domain::user::User;
+use crate::domain::user::{User, UserStatus};
 
 /// End reasons after which the origin of a session says nothing about where its owner is.
-const DISTRUSTED: [&str; 2] = [EndReason::Evicted.as_str(), EndReason::RefreshReuse.as_str()];
+const DISTRUSTED: [EndReason; 2] = [EndReason::Evicted, EndReason::RefreshReuse];
 
 /// A session whose first factor was just verified.
 pub struct NewSession<'a> {
@@ -51,8 +51,8 @@ pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Re
         .values((
             sessions::id.eq(new.id.uuid()),
             sessions::user_id.eq(new.user_id.uuid()),
-            sessions::state.eq(SessionState::Pending.as_str()),
-            sessions::methods.eq(vec![new.method.as_str()]),
+            sessions::state.eq(SessionState::Pending),
+            sessions::methods.eq(vec![new.method]),
             sessions::proved_at.eq(vec![new.now]),
             sessions::password_changed_at.eq(new.password_changed_at),
             sessions::created_at.eq(new.now),
@@ -76,12 +76,13 @@ fn named(key: SessionKey) -> _ {
 /// A pending session is live until it expires, its attempts are used up, or the account's password or status changes.
 #[diesel::dsl::auto_type]
 fn live_pending(key: SessionKey, now: DateTime<Utc>) -> _ {
-    let pending: &'static str = "pending";
+    let (pending, usable): (SessionState, UserStatus) = (SessionState::Pending, UserStatus::Active);
     let most_attempts: i16 = MAX_ATTEMPTS;
+    let user_id: Uuid = key.user_id.uuid();
     let account = users::table
-        .filter(users::id.eq(sessions::user_id))
+        .filter(users::id.eq(user_id))
         .filter(users::password_changed_at.eq(sessions::password_changed_at))
-        .filter(users::status.eq("active"));
+        .filter(users::status.eq(usable));
     let session: named = named(key);
     session
         .filter(sessions::state.eq(pending))
@@ -101,7 +102,7 @@ pub fn take_attempt(
         .set(sessions::attempts.eq(sessions::attempts + 1))
         .returning(PendingRow::as_returning());
     let row: Option<PendingRow> = CachedStatement(taking).get_result(connection).optional()?;
-    row.map(PendingRow::into_pending).transpose()
+    Ok(row.map(PendingSession::from))
 }
 
 /// Finds a live pending session without taking an attempt.
@@ -114,7 +115,7 @@ pub fn find_pending(
         .select(PendingRow::as_select())
         .first(connection)
         .optional()?;
-    row.map(PendingRow::into_pending).transpose()
+    Ok(row.map(PendingSession::from))
 }
 
 /// What a pending session becomes when its second factor is verified.
@@ -135,17 +136,17 @@ pub fn activate(
     key: SessionKey,
     activation: &Activation<'_>,
 ) -> Result<Option<ActiveSession>, StoreError> {
-    let pending = named(key).filter(sessions::state.eq(SessionState::Pending.as_str()));
+    let pending = named(key).filter(sessions::state.eq(SessionState::Pending));
     let activating = diesel::update(pending)
         .set((
-            sessions::state.eq(SessionState::Active.as_str()),
-            sessions::methods.eq(names(activation.proofs)),
+            sessions::state.eq(SessionState::Active),
+            sessions::methods.eq(methods(activation.proofs)),
             sessions::proved_at.eq(times(activation.proofs)),
             sessions::last_used_at.eq(activation.now),
             sessions::expires_at.eq(activation.ends.absolute),
             sessions::idle_expires_at.eq(activation.ends.idle),
             sessions::refresh_counter.eq(1),
-            sessions::delivery.eq(activation.delivery.as_str()),
+            sessions::delivery.eq(activation.delivery),
         ))
         .returning(ActiveRow::as_returning());
     let row: Option<ActiveRow> = CachedStatement(activating).get_result(connection).optional()?;
@@ -154,12 +155,15 @@ pub fn activate(
 
 /// An active session is live until its absolute or its idle end, and only while its account is active.
 #[diesel::dsl::auto_type]
-fn live_active(now: DateTime<Utc>) -> _ {
-    let active: &'static str = "active";
+fn live_active(user_id: UserId, now: DateTime<Utc>) -> _ {
+    let (active, usable): (SessionState, UserStatus) = (SessionState::Active, UserStatus::Active);
+    let user_id: Uuid = user_id.uuid();
+    // Names the key of both tables: a distributed database then sends the statement to one server.
     let account = users::table
-        .filter(users::id.eq(sessions::user_id))
-        .filter(users::status.eq("active"));
+        .filter(users::id.eq(user_id))
+        .filter(users::status.eq(usable));
     sessions::table
+        .filter(sessions::user_id.eq(user_id))
         .filter(sessions::state.eq(active))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.assume_not_null().gt(now))
@@ -168,9 +172,9 @@ fn live_active(now: DateTime<Utc>) -> _ {
 
 #[diesel::dsl::auto_type]
 fn live(key: SessionKey, now: DateTime<Utc>) -> _ {
-    let (user_id, id): (Uuid, Uuid) = (key.user_id.uuid(), key.session_id.uuid());
-    let live: live_active = live_active(now);
-    live.filter(sessions::user_id.eq(user_id)).filter(sessions::id.eq(id))
+    let id: Uuid = key.session_id.uuid();
+    let live: live_active = live_active(key.user_id, now);
+    live.filter(sessions::id.eq(id))
 }
 
 /// Advances the counter of a refresh token series. Of several concurrent calls with the same token one succeeds.
@@ -194,7 +198,7 @@ pub fn rotate(
             sessions::idle_expires_at.eq(idle_end(now + idle)),
         ))
         .returning(ActiveRow::as_returning());
-    let row: Option<(ActiveRow, UserRow)> = CachedStatement(WithAccount::of(rotation))
+    let row: Option<(ActiveRow, UserRow)> = CachedStatement(WithAccount::of(rotation, key.user_id))
         .get_result(connection)
         .optional()?;
     row.map(|(session, user)| Ok((session.into_active()?, user.into())))
@@ -205,13 +209,17 @@ pub fn rotate(
 #[derive(QueryId)]
 struct WithAccount<U> {
     update: U,
+    user_id: Uuid,
     account: AsSelect<UserRow, Pg>,
 }
 
 impl<U> WithAccount<U> {
-    fn of(update: U) -> Self {
-        let account = UserRow::as_select();
-        Self { update, account }
+    fn of(update: U, user_id: UserId) -> Self {
+        Self {
+            update,
+            user_id: user_id.uuid(),
+            account: UserRow::as_select(),
+        }
     }
 }
 
@@ -228,6 +236,10 @@ impl<U: QueryFragment<Pg>> QueryFragment<Pg> for WithAccount<U> {
         out.push_sql(") SELECT changed.*, ");
         self.account.walk_ast(out.reborrow())?;
         out.push_sql(" FROM changed INNER JOIN \"users\" ON (\"users\".\"id\" = \"changed\".\"user_id\")");
+        // The key of both tables: a distributed database then sends the statement to one server.
+        out.push_sql(" WHERE (\"users\".\"id\" = ");
+        out.push_bind_param::<diesel::sql_types::Uuid, _>(&self.user_id)?;
+        out.push_sql(")");
         Ok(())
     }
 }
@@ -244,7 +256,7 @@ pub fn step_up(
 ) -> Result<Option<ActiveSession>, StoreError> {
     let row: Option<ActiveRow> = diesel::update(live(key, now))
         .set((
-            sessions::methods.eq(names(proofs)),
+            sessions::methods.eq(methods(proofs)),
             sessions::proved_at.eq(times(proofs)),
             sessions::refresh_counter.eq(sessions::refresh_counter + 1),
             sessions::rotated_at.eq(now),
@@ -266,8 +278,8 @@ fn idle_end(wanted: DateTime<Utc>) -> _ {
     diesel::dsl::case_when(sessions::expires_at.lt(wanted), sessions::expires_at.nullable()).otherwise(moved.nullable())
 }
 
-fn names(proofs: &Proofs) -> Vec<&'static str> {
-    proofs.iter().map(|proof| proof.method.as_str()).collect()
+fn methods(proofs: &Proofs) -> Vec<AuthenticationMethod> {
+    proofs.iter().map(|proof| proof.method).collect()
 }
 
 fn times(proofs: &Proofs) -> Vec<DateTime<Utc>> {
@@ -295,7 +307,7 @@ pub fn end(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let running = named(key).filter(sessions::state.ne(SessionState::Ended.as_str()));
+    let running = named(key).filter(sessions::state.ne(SessionState::Ended));
     Ok(diesel::update(running).set(ended(reason, now)).execute(connection)? == 1)
 }
 
@@ -323,7 +335,7 @@ pub fn is_of_another(connection: &mut PgConnection, key: SessionKey) -> Result<b
 /// Ends an active session that has expired. Returns whether this call ended it.
 pub fn end_expired(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let over = named(key)
-        .filter(sessions::state.eq(SessionState::Active.as_str()))
+        .filter(sessions::state.eq(SessionState::Active))
         .filter(
             sessions::expires_at
                 .le(now)
@@ -366,13 +378,12 @@ fn end_but(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let spared: Vec<&str> = spared.iter().map(|state| state.as_str()).collect();
     let running = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
         // No session has the nil id.
         .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
-        .filter(sessions::state.ne(SessionState::Ended.as_str()))
-        .filter(sessions::state.ne_all(spared));
+        .filter(sessions::state.ne(SessionState::Ended))
+        .filter(sessions::state.ne_all(spared.to_vec()));
     let ids: Vec<Uuid> = diesel::update(running)
         .set(ended(reason, now))
         .returning(sessions::id)
@@ -389,7 +400,7 @@ pub fn users_with_sessions(
 ) -> Result<Vec<UserId>, StoreError> {
     let ids: Vec<Uuid> = sessions::table
         .filter(sessions::user_id.gt(after.map_or_else(Uuid::nil, UserId::uuid)))
-        .filter(sessions::state.ne(SessionState::Ended.as_str()))
+        .filter(sessions::state.ne(SessionState::Ended))
         .order(sessions::user_id)
         .select(sessions::user_id)
         .distinct()
@@ -452,8 +463,7 @@ pub fn end_beyond(
     most: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let surplus: Vec<Uuid> = live_active(now)
-        .filter(sessions::user_id.eq(user_id.uuid()))
+    let surplus: Vec<Uuid> = live_active(user_id, now)
         .filter(sessions::id.ne(kept.uuid()))
         .order((sessions::last_used_at.desc(), sessions::id.desc()))
         .offset(most - 1)
@@ -478,8 +488,7 @@ pub fn list(
     user_id: UserId,
     now: DateTime<Utc>,
 ) -> Result<Vec<ListedSession>, StoreError> {
-    let rows: Vec<(ActiveRow, ListedRow)> = live_active(now)
-        .filter(sessions::user_id.eq(user_id.uuid()))
+    let rows: Vec<(ActiveRow, ListedRow)> = live_active(user_id, now)
         .order((sessions::last_used_at.desc(), sessions::id.desc()))
         .select((ActiveRow::as_select(), ListedRow::as_select()))
         .load(connection)?;
@@ -508,11 +517,11 @@ pub fn list_records(connection: &mut PgConnection, user_id: UserId) -> Result<Ve
 #[diesel(table_name = sessions, check_for_backend(Pg))]
 struct RecordRow {
     id: Uuid,
-    state: String,
+    state: SessionState,
     created_at: DateTime<Utc>,
     last_used_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
-    end_reason: Option<String>,
+    end_reason: Option<EndReason>,
     ip: Option<IpNetwork>,
     user_agent: Option<String>,
 }
@@ -549,16 +558,16 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
 }
 
 type Ended = (
-    diesel::dsl::Eq<sessions::state, &'static str>,
+    diesel::dsl::Eq<sessions::state, SessionState>,
     diesel::dsl::Eq<sessions::ended_at, DateTime<Utc>>,
-    diesel::dsl::Eq<sessions::end_reason, &'static str>,
+    diesel::dsl::Eq<sessions::end_reason, EndReason>,
 );
 
 fn ended(reason: EndReason, now: DateTime<Utc>) -> Ended {
     (
-        sessions::state.eq(SessionState::Ended.as_str()),
+        sessions::state.eq(SessionState::Ended),
         sessions::ended_at.eq(now),
-        sessions::end_reason.eq(reason.as_str()),
+        sessions::end_reason.eq(reason),
     )
 }
 
@@ -571,11 +580,12 @@ pub fn find_active(
     let row: Option<(ActiveRow, UserRow)> = sessions::table
         .inner_join(users::table.on(users::id.eq(sessions::user_id)))
         .filter(sessions::user_id.eq(key.user_id.uuid()))
+        .filter(users::id.eq(key.user_id.uuid()))
         .filter(sessions::id.eq(key.session_id.uuid()))
-        .filter(sessions::state.eq(SessionState::Active.as_str()))
+        .filter(sessions::state.eq(SessionState::Active))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))
-        .filter(users::status.eq("active"))
+        .filter(users::status.eq(UserStatus::Active))
         .select((ActiveRow::as_select(), UserRow::as_select()))
         .first(connection)
         .optional()?;
@@ -589,18 +599,18 @@ struct PendingRow {
     id: Uuid,
     user_id: Uuid,
     attempts: i16,
-    methods: Vec<String>,
+    methods: Vec<AuthenticationMethod>,
     proved_at: Vec<DateTime<Utc>>,
 }
 
-impl PendingRow {
-    fn into_pending(self) -> Result<PendingSession, StoreError> {
-        Ok(PendingSession {
-            id: SessionId::from_uuid(self.id),
-            user_id: UserId::from_uuid(self.user_id),
-            attempts: self.attempts,
-            proofs: read_proofs(&self.methods, &self.proved_at)?,
-        })
+impl From<PendingRow> for PendingSession {
+    fn from(row: PendingRow) -> Self {
+        Self {
+            id: SessionId::from_uuid(row.id),
+            user_id: UserId::from_uuid(row.user_id),
+            attempts: row.attempts,
+            proofs: proofs(&row.methods, &row.proved_at),
+        }
     }
 }
 
@@ -609,7 +619,7 @@ impl PendingRow {
 struct ActiveRow {
     id: Uuid,
     user_id: Uuid,
-    methods: Vec<String>,
+    methods: Vec<AuthenticationMethod>,
     proved_at: Vec<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
@@ -618,7 +628,7 @@ struct ActiveRow {
     rotated_at: Option<DateTime<Utc>>,
     step_up_counter: Option<i64>,
     stepped_up_at: Option<DateTime<Utc>>,
-    delivery: String,
+    delivery: RefreshTokenTransport,
 }
 
 #[derive(Queryable, Selectable)]
@@ -634,7 +644,7 @@ impl ActiveRow {
         Ok(ActiveSession {
             id: SessionId::from_uuid(self.id),
             user_id: UserId::from_uuid(self.user_id),
-            proofs: read_proofs(&self.methods, &self.proved_at)?,
+            proofs: proofs(&self.methods, &self.proved_at),
             created_at: self.created_at,
             ends: SessionEnds {
                 absolute: self.expires_at,
@@ -653,17 +663,17 @@ impl ActiveRow {
                     _ => None,
                 },
             },
-            delivery: RefreshTokenTransport::parse(&self.delivery).ok_or(StoreError::Corrupt("sessions.delivery"))?,
+            delivery: self.delivery,
         })
     }
 }
 
-fn read_proofs(names: &[String], times: &[DateTime<Utc>]) -> Result<Proofs, StoreError> {
-    let read = |(name, at): (&String, &DateTime<Utc>)| {
-        let method = AuthenticationMethod::from_stored(name).ok_or(StoreError::Corrupt("sessions.methods"))?;
-        Ok(Proof { method, at: *at })
+fn proofs(methods: &[AuthenticationMethod], times: &[DateTime<Utc>]) -> Proofs {
+    let proof = |(method, at): (&AuthenticationMethod, &DateTime<Utc>)| Proof {
+        method: *method,
+        at: *at,
     };
-    names.iter().zip(times).map(read).collect()
+    methods.iter().zip(times).map(proof).collect()
 }
 
 fn read_counter(stored: i64) -> Result<u64, StoreError> {

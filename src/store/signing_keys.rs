@@ -25,8 +25,8 @@ pub fn insert(connection: &mut PgConnection, key: &NewKey, state: KeyState) -> R
     let inserted = diesel::insert_into(signing_keys::table)
         .values((
             signing_keys::kid.eq(&key.kid),
-            signing_keys::algorithm.eq(key.algorithm.as_str()),
-            signing_keys::state.eq(state.as_str()),
+            signing_keys::algorithm.eq(key.algorithm),
+            signing_keys::state.eq(state),
             signing_keys::sealed_private_key.eq(&key.sealed_private_key),
             signing_keys::created_at.eq(key.created_at),
             signing_keys::activated_at.eq((state == KeyState::Current).then_some(key.created_at)),
@@ -42,7 +42,7 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<ListedKey>, StoreError>
         .order((signing_keys::created_at, signing_keys::kid))
         .select(KeyRow::as_select())
         .load(connection)?;
-    rows.into_iter().map(KeyRow::into_listed).collect()
+    Ok(rows.into_iter().map(ListedKey::from).collect())
 }
 
 /// Loads the sealed private parts of keys. Keys that no longer exist are missing from the result.
@@ -58,7 +58,7 @@ pub fn sealed(connection: &mut PgConnection, kids: &[String]) -> Result<Vec<(Str
 pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let in_place = |kid: &str, state: KeyState| {
         let kid = kid.to_owned();
-        signing_keys::table.filter(signing_keys::kid.eq(kid).and(signing_keys::state.eq(state.as_str())))
+        signing_keys::table.filter(signing_keys::kid.eq(kid).and(signing_keys::state.eq(state)))
     };
     // Locked first: if it were discarded after the current key is retired, there would be no key to sign with.
     let held: Option<String> = in_place(next, KeyState::Next)
@@ -71,7 +71,7 @@ pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateT
     }
     let retired = diesel::update(in_place(current, KeyState::Current))
         .set((
-            signing_keys::state.eq(KeyState::Retired.as_str()),
+            signing_keys::state.eq(KeyState::Retired),
             signing_keys::retired_at.eq(now),
         ))
         .execute(connection)?;
@@ -80,7 +80,7 @@ pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateT
     }
     let activated = diesel::update(in_place(next, KeyState::Next))
         .set((
-            signing_keys::state.eq(KeyState::Current.as_str()),
+            signing_keys::state.eq(KeyState::Current),
             signing_keys::activated_at.eq(now),
         ))
         .execute(connection)?;
@@ -91,14 +91,14 @@ pub fn swap(connection: &mut PgConnection, current: &str, next: &str, now: DateT
 pub fn discard_next(connection: &mut PgConnection, kid: &str) -> Result<bool, StoreError> {
     let next = signing_keys::table
         .find(kid)
-        .filter(signing_keys::state.eq(KeyState::Next.as_str()));
+        .filter(signing_keys::state.eq(KeyState::Next));
     Ok(diesel::delete(next).execute(connection)? == 1)
 }
 
 /// Deletes keys that were retired before a moment. Returns how many.
 pub fn delete_retired(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, StoreError> {
     let gone = signing_keys::table
-        .filter(signing_keys::state.eq(KeyState::Retired.as_str()))
+        .filter(signing_keys::state.eq(KeyState::Retired))
         .filter(signing_keys::retired_at.lt(before));
     Ok(diesel::delete(gone).execute(connection)?)
 }
@@ -107,22 +107,22 @@ pub fn delete_retired(connection: &mut PgConnection, before: DateTime<Utc>) -> R
 #[diesel(table_name = signing_keys, check_for_backend(Pg))]
 struct KeyRow {
     kid: String,
-    algorithm: String,
-    state: String,
+    algorithm: SigningAlgorithm,
+    state: KeyState,
     created_at: DateTime<Utc>,
     activated_at: Option<DateTime<Utc>>,
     retired_at: Option<DateTime<Utc>>,
 }
 
-impl KeyRow {
-    fn into_listed(self) -> Result<ListedKey, StoreError> {
-        Ok(ListedKey {
-            kid: self.kid,
-            algorithm: SigningAlgorithm::parse(&self.algorithm).ok_or(StoreError::Corrupt("signing_keys.algorithm"))?,
-            state: KeyState::parse(&self.state).ok_or(StoreError::Corrupt("signing_keys.state"))?,
-            created_at: self.created_at,
-            activated_at: self.activated_at,
-            retired_at: self.retired_at,
-        })
+impl From<KeyRow> for ListedKey {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            kid: row.kid,
+            algorithm: row.algorithm,
+            state: row.state,
+            created_at: row.created_at,
+            activated_at: row.activated_at,
+            retired_at: row.retired_at,
+        }
     }
 }

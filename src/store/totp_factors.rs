@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::cached_statement::CachedStatement;
 use super::error::StoreError;
 use super::schema::totp_factors;
+use crate::domain::factor::FactorState;
 use crate::domain::ids::{SessionId, TotpFactorId, UserId};
 use crate::domain::session::SessionKey;
 use crate::domain::totp::TimeStep;
@@ -66,7 +67,7 @@ pub fn insert_active(
             (
                 totp_factors::id.eq(factor.id.uuid()),
                 totp_factors::user_id.eq(factor.user_id.uuid()),
-                totp_factors::state.eq("active"),
+                totp_factors::state.eq(FactorState::Active),
                 totp_factors::sealed_secret.eq(&factor.sealed_secret),
                 totp_factors::last_step.eq(TimeStep::NONE_USED.0),
                 totp_factors::created_at.eq(now),
@@ -88,13 +89,13 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
     let replaced = totp_factors::session_id
         .eq(new.session_id.uuid())
         .or(totp_factors::expires_at.le(new.now));
-    let pending = of_user(new.user_id).filter(totp_factors::state.eq("pending"));
+    let pending = of_user(new.user_id).filter(totp_factors::state.eq(FactorState::Pending));
     diesel::delete(pending.filter(replaced.assume_not_null())).execute(connection)?;
     diesel::insert_into(totp_factors::table)
         .values((
             totp_factors::id.eq(new.id.uuid()),
             totp_factors::user_id.eq(new.user_id.uuid()),
-            totp_factors::state.eq("pending"),
+            totp_factors::state.eq(FactorState::Pending),
             totp_factors::session_id.eq(new.session_id.uuid()),
             totp_factors::sealed_secret.eq(&new.sealed_secret),
             totp_factors::created_at.eq(new.now),
@@ -107,7 +108,7 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
 /// Finds the confirmed secret of a user.
 pub fn find_active(connection: &mut PgConnection, user_id: UserId) -> Result<Option<StoredFactor>, StoreError> {
     let row: Option<FactorRow> = of_user(user_id)
-        .filter(totp_factors::state.eq("active"))
+        .filter(totp_factors::state.eq(FactorState::Active))
         .select(FactorRow::as_select())
         .first(connection)
         .optional()?;
@@ -122,7 +123,7 @@ pub fn find_pending(
     now: DateTime<Utc>,
 ) -> Result<Option<StoredFactor>, StoreError> {
     let row: Option<FactorRow> = of_user(key.user_id)
-        .filter(totp_factors::state.eq("pending"))
+        .filter(totp_factors::state.eq(FactorState::Pending))
         .filter(totp_factors::session_id.eq(key.session_id.uuid()))
         .filter(totp_factors::expires_at.gt(now))
         .select(FactorRow::as_select())
@@ -140,7 +141,7 @@ pub fn remove_pending(
     // No session has the nil id.
     let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
     let pending = of_user(user_id)
-        .filter(totp_factors::state.eq("pending"))
+        .filter(totp_factors::state.eq(FactorState::Pending))
         .filter(totp_factors::session_id.is_distinct_from(kept));
     diesel::delete(pending).execute(connection)?;
     Ok(())
@@ -155,7 +156,7 @@ pub fn advance_step(
 ) -> Result<bool, StoreError> {
     let behind = of_user(user_id)
         .filter(totp_factors::id.eq(id.uuid()))
-        .filter(totp_factors::state.eq("active"))
+        .filter(totp_factors::state.eq(FactorState::Active))
         .filter(totp_factors::last_step.lt(step.0));
     let spending = diesel::update(behind).set(totp_factors::last_step.eq(step.0));
     Ok(CachedStatement(spending).execute(connection)? == 1)
@@ -175,11 +176,11 @@ pub fn confirm(
     let updated = diesel::update(
         of_user(user_id)
             .filter(totp_factors::id.eq(id.uuid()))
-            .filter(totp_factors::state.eq("pending"))
+            .filter(totp_factors::state.eq(FactorState::Pending))
             .filter(totp_factors::expires_at.gt(now)),
     )
     .set((
-        totp_factors::state.eq("active"),
+        totp_factors::state.eq(FactorState::Active),
         totp_factors::last_step.eq(step.0),
         totp_factors::confirmed_at.eq(now),
         totp_factors::expires_at.eq(None::<DateTime<Utc>>),
@@ -201,15 +202,15 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), Stor
     Ok(())
 }
 
-/// Returns the oldest and the newest sealed secret, with the row and user that each is bound to.
+/// Returns the sealed secrets of the oldest and the newest account that has one, with the row and user that each is bound
+/// to.
 pub fn oldest_and_newest(connection: &mut PgConnection) -> Result<Vec<(TotpFactorId, UserId, Vec<u8>)>, StoreError> {
     let columns = (totp_factors::id, totp_factors::user_id, totp_factors::sealed_secret);
     let all = totp_factors::table.select(columns).limit(1);
-    let mut found: Vec<(Uuid, Uuid, Vec<u8>)> = all.order(totp_factors::id.asc()).load(connection)?;
-    found.extend(
-        all.order(totp_factors::id.desc())
-            .load::<(Uuid, Uuid, Vec<u8>)>(connection)?,
-    );
+    let oldest = all.order((totp_factors::user_id.asc(), totp_factors::id.asc()));
+    let newest = all.order((totp_factors::user_id.desc(), totp_factors::id.desc()));
+    let mut found: Vec<(Uuid, Uuid, Vec<u8>)> = oldest.load(connection)?;
+    found.extend(newest.load::<(Uuid, Uuid, Vec<u8>)>(connection)?);
     let named = |(id, user_id, sealed)| (TotpFactorId::from_uuid(id), UserId::from_uuid(user_id), sealed);
     Ok(found.into_iter().map(named).collect())
 }
@@ -219,7 +220,7 @@ pub fn confirmed_among(connection: &mut PgConnection, users: &[UserId]) -> Resul
     let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
     let found: Vec<Uuid> = totp_factors::table
         .filter(totp_factors::user_id.eq_any(ids))
-        .filter(totp_factors::state.eq("active"))
+        .filter(totp_factors::state.eq(FactorState::Active))
         .select(totp_factors::user_id)
         .load(connection)?;
     Ok(found.into_iter().map(UserId::from_uuid).collect())
@@ -235,7 +236,7 @@ fn of_user(user_id: UserId) -> _ {
 #[diesel(table_name = totp_factors, check_for_backend(Pg))]
 struct FactorRow {
     id: Uuid,
-    state: String,
+    state: FactorState,
     sealed_secret: Vec<u8>,
     last_step: Option<i64>,
     created_at: DateTime<Utc>,
@@ -246,7 +247,7 @@ impl From<FactorRow> for StoredFactor {
     fn from(row: FactorRow) -> Self {
         Self {
             id: TotpFactorId::from_uuid(row.id),
-            active: row.state == "active",
+            active: row.state == FactorState::Active,
             sealed_secret: row.sealed_secret,
             last_step: row.last_step.map(TimeStep),
             created_at: row.created_at,

@@ -1,21 +1,19 @@
 //! The `users` table.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
+use super::account_names::{self, Claim};
 use super::error::StoreError;
 use super::schema::users;
-use super::usernames::{self, ClaimedUsername, Claims};
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::message::Locale;
-use crate::domain::user::{AccountNames, Identifier, User};
-use crate::domain::username::Username;
+use crate::domain::user::{AccountNames, Identifier, User, UserStatus};
+use crate::domain::username::{self, Username};
 
 /// The scheme of an account without a password.
 const NO_PASSWORD: &str = "none";
@@ -28,6 +26,8 @@ pub enum Insertion {
     Inserted,
     /// Another account has the address.
     EmailTaken,
+    /// Another account has the user name, or gave it up recently.
+    UsernameTaken,
 }
 
 /// The account data that a login needs.
@@ -44,28 +44,25 @@ pub struct LoginUser {
     pub active: bool,
 }
 
-/// The identifiers of a new account.
-pub struct NewNames<'a> {
-    /// Its mail address.
-    pub email: Option<&'a Email>,
-    /// The name that was claimed for it.
-    pub username: Option<&'a ClaimedUsername>,
-}
-
-/// Creates an account unless its address is taken. Of two concurrent calls, the database lets one succeed.
+/// Creates an account unless one of its names is taken. Of several concurrent calls one succeeds.
 pub fn insert(
     connection: &mut PgConnection,
     id: UserId,
-    names: &NewNames<'_>,
+    names: &AccountNames,
     password: &StoredPassword,
     locale: Locale,
     now: DateTime<Utc>,
 ) -> Result<Insertion, StoreError> {
-    let inserted = diesel::insert_into(users::table)
+    match account_names::claim(connection, names, id, now)? {
+        Claim::Claimed => {}
+        Claim::EmailTaken => return Ok(Insertion::EmailTaken),
+        Claim::UsernameTaken => return Ok(Insertion::UsernameTaken),
+    }
+    diesel::insert_into(users::table)
         .values((
             users::id.eq(id.uuid()),
-            users::email.eq(names.email.map(Email::as_str)),
-            users::username.eq(names.username.map(ClaimedUsername::as_str)),
+            users::email.eq(names.email.as_ref().map(Email::as_str)),
+            users::username.eq(names.username.as_ref().map(Username::as_str)),
             users::password_scheme.eq(&password.scheme),
             users::password_key_id.eq(i16::from(password.key_id)),
             users::password_hash.eq(&password.hash),
@@ -73,25 +70,20 @@ pub fn insert(
             users::created_at.eq(now),
             users::locale.eq(locale.as_str()),
         ))
-        .on_conflict_do_nothing()
         .execute(connection)?;
-    // The name was claimed, so only the address can belong to another account.
-    Ok(if inserted == 1 {
-        Insertion::Inserted
-    } else {
-        Insertion::EmailTaken
-    })
+    Ok(Insertion::Inserted)
 }
 
 /// Finds the account with the identifier of a login.
 pub fn find_for_login(connection: &mut PgConnection, identifier: &Identifier) -> Result<Option<LoginUser>, StoreError> {
-    let mut query = users::table.select(LoginRow::as_select()).into_boxed();
-    query = match identifier {
-        Identifier::Email(email) => query.filter(users::email.eq(email.as_str())),
-        Identifier::Username(username) => query.filter(users::username.eq(username.as_str())),
-    };
-    let row = query.first(connection).optional()?;
-    row.map(LoginRow::into_login_user).transpose()
+    let row: Option<LoginRow> = users::table
+        .find(account_names::holder(connection, identifier)?)
+        .select(LoginRow::as_select())
+        .first(connection)
+        .optional()?;
+    let found = row.map(LoginRow::into_login_user).transpose()?;
+    // The account may have given the name up between the two statements.
+    Ok(found.filter(|found| found.user.has_name(identifier)))
 }
 
 #[derive(Queryable, Selectable)]
@@ -105,7 +97,7 @@ struct LoginRow {
     password_changed_at: DateTime<Utc>,
     password_disabled_at: Option<DateTime<Utc>>,
     password_version: i32,
-    status: String,
+    status: UserStatus,
 }
 
 impl LoginRow {
@@ -120,7 +112,7 @@ impl LoginRow {
             }),
             password_changed_at: self.password_changed_at,
             password_version: self.password_version,
-            active: self.status == "active",
+            active: self.status == UserStatus::Active,
         })
     }
 }
@@ -146,7 +138,7 @@ pub fn count_wrong_password(
     let guessed = users::table
         // No account has the nil id.
         .filter(users::id.eq(id.map_or_else(Uuid::nil, UserId::uuid)))
-        .filter(users::status.eq("active"))
+        .filter(users::status.eq(UserStatus::Active))
         .filter(users::password_scheme.ne(NO_PASSWORD))
         .filter(users::password_disabled_at.is_null());
     let counted: Option<(Uuid, i32)> = diesel::update(guessed)
@@ -224,7 +216,7 @@ pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), Sto
 pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
     let row = users::table
         .filter(users::id.eq(id.uuid()))
-        .filter(users::status.eq("active"))
+        .filter(users::status.eq(UserStatus::Active))
         .select(LoginRow::as_select())
         .first(connection)
         .optional()?;
@@ -235,7 +227,7 @@ pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<Lo
 pub fn find_login_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
     let row = users::table
         .filter(users::id.eq(id.uuid()))
-        .filter(users::status.eq("active"))
+        .filter(users::status.eq(UserStatus::Active))
         .select(LoginRow::as_select())
         .for_no_key_update()
         .first(connection)
@@ -245,13 +237,15 @@ pub fn find_login_for_update(connection: &mut PgConnection, id: UserId) -> Resul
 
 /// Finds the active account with an address.
 pub fn find_active_by_email(connection: &mut PgConnection, email: &Email) -> Result<Option<User>, StoreError> {
+    let identifier = Identifier::Email(email.clone());
     let found = users::table
-        .filter(users::email.eq(email.as_str()))
-        .filter(users::status.eq("active"))
+        .filter(users::id.eq(account_names::holder(connection, &identifier)?))
+        .filter(users::status.eq(UserStatus::Active))
         .select(UserRow::as_select())
         .first(connection)
         .optional()?;
-    Ok(found.map(User::from))
+    // The account may have given the address up between the two statements.
+    Ok(found.map(User::from).filter(|user| user.has_name(&identifier)))
 }
 
 /// Sets the password of an account. Pending sessions of the old password become invalid, and its failures are reset.
@@ -300,20 +294,21 @@ pub enum Renaming {
     Taken,
 }
 
-/// Sets an address that the owner of the account has verified.
+/// Sets an address that the owner of the account has verified. Any account may have its previous address from then on.
 pub fn set_verified_email(
     connection: &mut PgConnection,
     id: UserId,
     email: &Email,
     now: DateTime<Utc>,
 ) -> Result<Renaming, StoreError> {
-    // Checked before the update, besides the unique constraint: a violation would abort the transaction that uses up
-    // the token.
-    let others = users::table
-        .filter(users::email.eq(email.as_str()))
-        .filter(users::id.ne(id.uuid()));
-    if diesel::select(exists(others)).get_result(connection)? {
-        return Ok(Renaming::Taken);
+    let (previous, _) = lock_names(connection, id)?;
+    if previous.as_deref() != Some(email.as_str()) {
+        if !account_names::claim_name(connection, email.as_str(), id, now)? {
+            return Ok(Renaming::Taken);
+        }
+        if let Some(previous) = previous {
+            account_names::remove(connection, &previous, id)?;
+        }
     }
     diesel::update(users::table.find(id.uuid()))
         .set((users::email.eq(email.as_str()), users::email_verified_at.eq(now)))
@@ -321,18 +316,35 @@ pub fn set_verified_email(
     Ok(Renaming::Renamed)
 }
 
-/// Sets the name that was claimed for an account. Its previous name is reserved from then on.
+/// Gives an account another user name. Its previous name is reserved from then on.
 pub fn rename(
     connection: &mut PgConnection,
     id: UserId,
-    username: &ClaimedUsername,
+    username: &Username,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    usernames::release(connection, id, now)?;
+) -> Result<Renaming, StoreError> {
+    let (_, previous) = lock_names(connection, id)?;
+    if !account_names::claim_name(connection, username.as_str(), id, now)? {
+        return Ok(Renaming::Taken);
+    }
+    if let Some(previous) = previous.filter(|previous| previous != username.as_str()) {
+        account_names::reserve(connection, &previous, id, now + username::RESTS_FOR)?;
+    }
     diesel::update(users::table.find(id.uuid()))
         .set(users::username.eq(username.as_str()))
         .execute(connection)?;
-    Ok(())
+    Ok(Renaming::Renamed)
+}
+
+/// Returns the address and the user name of an account, and locks the account so that they stay the same.
+fn lock_names(connection: &mut PgConnection, id: UserId) -> Result<(Option<String>, Option<String>), StoreError> {
+    let names = users::table
+        .find(id.uuid())
+        .select((users::email, users::username))
+        .for_no_key_update()
+        .first(connection)
+        .optional()?;
+    Ok(names.unwrap_or_default())
 }
 
 /// Sets the language of an account's messages.
@@ -343,9 +355,16 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
     Ok(())
 }
 
-/// Deletes an account and everything that belongs to it, except for the audit trail. Its name is reserved from then on.
+/// Deletes an account and everything that belongs to it, except for the audit trail. Its user name is reserved from then
+/// on.
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
-    usernames::release(connection, id, now)?;
+    let (email, username) = lock_names(connection, id)?;
+    if let Some(email) = email {
+        account_names::remove(connection, &email, id)?;
+    }
+    if let Some(username) = username {
+        account_names::reserve(connection, &username, id, now + username::RESTS_FOR)?;
+    }
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
     Ok(())
 }
@@ -383,7 +402,7 @@ impl From<UserRow> for User {
 pub fn find_active_for_update(connection: &mut PgConnection, id: UserId) -> Result<Option<LockedUser>, StoreError> {
     let found: Option<(UserRow, GuardRow)> = users::table
         .filter(users::id.eq(id.uuid()))
-        .filter(users::status.eq("active"))
+        .filter(users::status.eq(UserStatus::Active))
         .select((UserRow::as_select(), GuardRow::as_select()))
         // Does not conflict with the foreign keys of new sessions, which only need the row to stay.
         .for_no_key_update()
@@ -450,7 +469,7 @@ pub struct UsableProofs {
 pub fn usable_proofs(connection: &mut PgConnection, id: UserId) -> Result<UsableProofs, StoreError> {
     let found: Option<GuardRow> = users::table
         .filter(users::id.eq(id.uuid()))
-        .filter(users::status.eq("active"))
+        .filter(users::status.eq(UserStatus::Active))
         .select(GuardRow::as_select())
         .first(connection)
         .optional()?;
@@ -464,26 +483,11 @@ pub fn usable_proofs(connection: &mut PgConnection, id: UserId) -> Result<Usable
 pub fn find_active(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
     let found = users::table
         .filter(users::id.eq(id.uuid()))
-        .filter(users::status.eq("active"))
+        .filter(users::status.eq(UserStatus::Active))
         .select(UserRow::as_select())
         .first(connection)
         .optional()?;
     Ok(found.map(User::from))
-}
-
-/// Checks with a minimal query that the database works and accepts changes, without which nothing can be served.
-///
-/// # Errors
-///
-/// Returns [`StoreError::Unavailable`] also for a read-only database.
-pub fn probe(connection: &mut PgConnection) -> Result<(), StoreError> {
-    users::table.select(users::id).limit(0).load::<Uuid>(connection)?;
-    let setting = diesel::dsl::sql::<Bool>("current_setting('transaction_read_only')::bool");
-    if diesel::select(setting).get_result(connection)? {
-        let why = "it takes no changes, for it is a standby or set to read only";
-        return Err(StoreError::Unavailable(why.to_owned()));
-    }
-    Ok(())
 }
 
 /// Replaces the hash of a password with a new hash of the same password. Sessions stay valid. Returns `false` if the
@@ -525,18 +529,29 @@ pub struct NewUser {
     pub created_at: DateTime<Utc>,
 }
 
-/// Creates accounts, except for those with a name or address that is taken and those with a name that was not claimed.
-/// Returns the accounts that were created.
+/// Creates accounts, except for those of which a name is taken or reserved. Returns the accounts that were created. No
+/// name is given twice.
 pub fn insert_many(
     connection: &mut PgConnection,
     new: &[&NewUser],
-    claims: &Claims,
     now: DateTime<Utc>,
 ) -> Result<Vec<UserId>, StoreError> {
-    let is_claimed = |user: &&&NewUser| user.names.username.as_ref().is_none_or(|name| claims.allow(name));
-    let rows: Vec<_> = new
+    let mut names: Vec<_> = new
         .iter()
-        .filter(is_claimed)
+        .flat_map(|user| names_of(&user.names).map(|name| (name, user.id)))
+        .collect();
+    // In one order everywhere, so that two transactions that claim the same names cannot deadlock.
+    names.sort_unstable_by_key(|(name, _)| *name);
+    let claimed = account_names::claim_many(connection, &names, now)?;
+    let (made, refused): (Vec<&NewUser>, Vec<&NewUser>) = new
+        .iter()
+        .partition(|user| names_of(&user.names).all(|name| claimed.contains(name)));
+    for user in refused {
+        let names: Vec<&str> = names_of(&user.names).collect();
+        account_names::give_back(connection, &names, user.id)?;
+    }
+    let rows: Vec<_> = made
+        .iter()
         .map(|user| {
             (
                 users::id.eq(user.id.uuid()),
@@ -553,27 +568,19 @@ pub fn insert_many(
             )
         })
         .collect();
-    let made: Vec<Uuid> = diesel::insert_into(users::table)
-        .values(rows)
-        .on_conflict_do_nothing()
-        .returning(users::id)
-        .get_results(connection)?;
-    Ok(made.into_iter().map(UserId::from_uuid).collect())
+    diesel::insert_into(users::table).values(rows).execute(connection)?;
+    Ok(made.into_iter().map(|user| user.id).collect())
 }
 
-/// Finds the identifiers of all accounts that have one of these.
-pub fn find_names(
-    connection: &mut PgConnection,
-    emails: &[&str],
-    usernames: &[&str],
-) -> Result<Vec<AccountNames>, StoreError> {
+fn names_of(names: &AccountNames) -> impl Iterator<Item = &str> {
+    let email = names.email.as_ref().map(Email::as_str);
+    email.into_iter().chain(names.username.as_ref().map(Username::as_str))
+}
+
+/// Finds the names of all accounts that have one of these.
+pub fn find_names(connection: &mut PgConnection, names: &[&str]) -> Result<Vec<AccountNames>, StoreError> {
     let found: Vec<(Option<String>, Option<String>)> = users::table
-        .filter(
-            users::email
-                .assume_not_null()
-                .eq_any(emails)
-                .or(users::username.assume_not_null().eq_any(usernames)),
-        )
+        .filter(users::id.eq_any(account_names::holders(connection, names)?))
         .select((users::email, users::username))
         .load(connection)?;
     let names = |(email, username): (Option<String>, Option<String>)| AccountNames {

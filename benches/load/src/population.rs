@@ -189,6 +189,8 @@ impl Population {
              SELECT {user}, 'user' || lpad(g::text, 9, '0') || '@example.com', now(), password_scheme, password_key_id,
                     password_hash, '2026-01-01', now()
                FROM users, generate_series({first}, {last}) g WHERE email = '{hash_of}';
+             INSERT INTO account_names (name, user_id)
+             SELECT 'user' || lpad(g::text, 9, '0') || '@example.com', {user} FROM generate_series({first}, {last}) g;
              INSERT INTO totp_factors (id, user_id, state, sealed_secret, last_step, created_at, confirmed_at)
              SELECT {factor}, {user}, 'active',
                     coalesce(sealed, sha256(g::text::bytea) || substr(sha256(g::text::bytea), 1, 17)), 0, now(), now()
@@ -222,8 +224,8 @@ impl Population {
                     '2020-01-02', 'logout', '127.0.0.1', 'bench'
                FROM generate_series(1, {sessions}) g;
              SELECT audit_events_make_partition('2020-01-01');
-             INSERT INTO audit_events (id, occurred_at, event, success, user_id, request_id, ip, user_agent)
-             SELECT {id}, '2020-01-15', 'authn_login_success', true, {user}, {id}, '127.0.0.1', 'bench'
+             INSERT INTO audit_events (id, subject_id, occurred_at, event, success, user_id, request_id, ip, user_agent)
+             SELECT {id}, {user}, '2020-01-15', 'authn_login_success', true, {user}, {id}, '127.0.0.1', 'bench'
                FROM generate_series(1, {events}) g;
              VACUUM (ANALYZE) sessions; CHECKPOINT;"
         ))?;
@@ -246,15 +248,16 @@ impl Population {
         );
         database.run(&format!(
             "BEGIN;
-             DELETE FROM sessions USING load_sample WHERE id = {pending};
+             DELETE FROM sessions USING load_sample WHERE user_id = {user} AND id = {pending};
              INSERT INTO sessions (id, user_id, state, methods, proved_at, password_changed_at, created_at, last_used_at,
                     expires_at, ip, user_agent)
              SELECT {pending}, {user}, 'pending', '{{pwd}}', ARRAY[now()], '2026-01-01', now(), now(), now() + '1 day',
                     '127.0.0.1', 'bench'
                FROM load_sample ORDER BY number;
-             UPDATE totp_factors SET last_step = 0 FROM load_sample WHERE id = {factor} AND last_step <> 0;
+             UPDATE totp_factors SET last_step = 0 FROM load_sample
+              WHERE user_id = {user} AND id = {factor} AND last_step <> 0;
              UPDATE sessions SET refresh_counter = 1, rotated_at = NULL
-               FROM load_sample WHERE id = {active} AND refresh_counter <> 1;
+               FROM load_sample WHERE user_id = {user} AND id = {active} AND refresh_counter <> 1;
              COMMIT;
              VACUUM (ANALYZE) sessions; VACUUM (ANALYZE) totp_factors; VACUUM users; CHECKPOINT;"
         ))?;

@@ -217,11 +217,11 @@ impl SessionRecordView {
     fn new(record: SessionRecord) -> Self {
         Self {
             id: record.id.uuid(),
-            state: record.state,
+            state: record.state.as_str().to_owned(),
             created_at: record.created_at,
             last_used_at: record.last_used_at,
             ended_at: record.ended_at,
-            end_reason: record.end_reason,
+            end_reason: record.end_reason.map(|reason| reason.as_str().to_owned()),
             ip: record.origin.ip.map(|ip| ip.to_string()),
             user_agent: record.origin.user_agent,
         }

@@ -114,9 +114,8 @@ fn clock_state(ahead: TimeDelta) -> State {
 /// Checks the schema. Returns whether it is the one of this program.
 fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report) -> bool {
     const NAME: &str = "schema";
-    if let Some(newer) = &found.newer {
-        let detail = format!("has migration {newer}, which was made by a newer vestibule: install that version");
-        report.add(NAME, State::Failed, detail);
+    if let Some(refusal) = &found.refusal {
+        report.add(NAME, State::Failed, refusal.clone());
         return false;
     }
     if !found.pending.is_empty() {
@@ -272,7 +271,7 @@ mod tests {
             round_trip: TimeDelta::zero(),
             conditions: Conditions::good(),
             pending: Vec::new(),
-            newer: None,
+            refusal: None,
             missing_tables: Vec::new(),
             missing_grants: Vec::new(),
             max_connections: 100,

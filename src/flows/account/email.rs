@@ -25,7 +25,7 @@ use crate::flows::notify::sending::{Contents, Decision, NOTICE_LIFE, Permit, cou
 use crate::flows::session::session_end;
 use crate::flows::{Core, Fault};
 use crate::metrics;
-use crate::store::users::{Insertion, LockedUser};
+use crate::store::users::LockedUser;
 use crate::store::{PgConnection, managed_users, users};
 
 pub(in crate::flows) fn record(
@@ -151,15 +151,15 @@ fn send_to_new_address(
 pub(in crate::flows) fn answer_registration(
     core: &Core,
     connection: &mut PgConnection,
-    (holder, email, inserted): (Option<&User>, &Email, Insertion),
+    (holder, email, is_new): (Option<&User>, &Email, bool),
     request: Request<'_>,
 ) -> Result<(), Fault> {
     let verification = Purpose::Link(LinkPurpose::EmailVerification);
     let reset = Purpose::Link(LinkPurpose::PasswordReset);
-    let answer = match (inserted, holder.and_then(User::unverified_email)) {
-        (Insertion::Inserted, _) => verification,
-        (Insertion::EmailTaken, Some(_)) => reset,
-        (Insertion::EmailTaken, None) => Purpose::AccountExists,
+    let answer = match (is_new, holder.and_then(User::unverified_email)) {
+        (true, _) => verification,
+        (false, Some(_)) => reset,
+        (false, None) => Purpose::AccountExists,
     };
     let asked = (request.origin, request.now);
     let mut decision = None;

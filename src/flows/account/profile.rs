@@ -19,7 +19,8 @@ use crate::flows::notify::sending::notify;
 use crate::flows::page::Page;
 use crate::flows::session::sessions::Caller;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, audit_events, sessions, usernames, users};
+use crate::store::users::Renaming;
+use crate::store::{PgConnection, account_names, audit_events, sessions, users};
 
 /// The maximum number of events in an export: more than a user causes by hand while events are stored.
 const MOST_EXPORTED_EVENTS: i64 = 10_000;
@@ -104,11 +105,10 @@ fn take_name(
     if let Some(wait) = quotas::wait_or_take(core, connection, &[quota], now)? {
         return Ok(Err(Update::Wait(wait)));
     }
-    let Some(claimed) = usernames::claim(connection, wanted, id, now)? else {
-        return Ok(Err(Update::UsernameTaken));
-    };
-    users::rename(connection, id, &claimed, now)?;
-    Ok(Ok(()))
+    Ok(match users::rename(connection, id, wanted, now)? {
+        Renaming::Renamed => Ok(()),
+        Renaming::Taken => Err(Update::UsernameTaken),
+    })
 }
 
 /// Everything that is stored about a user.
@@ -143,7 +143,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             notify(&shared, connection, &user, Message::AccountExported, &origin, now)?;
             Ok(Export {
                 at: now,
-                released_usernames: usernames::list_released(connection, user.id, now)?,
+                released_usernames: account_names::list_reserved(connection, user.id, now)?,
                 factors: load_factors(&shared, connection, (&user, Some(key)), now)?,
                 phone_number: crate::flows::factors::destination::phone_number(&shared, connection, &user)?,
                 second_factors: load_second_factors(&shared, connection, &user, now)?,

@@ -23,8 +23,8 @@ use crate::flows::notify::links::{Request, require_mail};
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::sessions::NewSession;
-use crate::store::users::{Insertion, NewNames};
-use crate::store::{PgConnection, sessions, totp_factors, usernames, users};
+use crate::store::users::Insertion;
+use crate::store::{PgConnection, sessions, totp_factors, users};
 
 /// The result of a registration.
 #[must_use]
@@ -145,24 +145,16 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
                 origin,
             } = &applicant;
             let request = Request { origin, now };
-            // Checked first, whether or not the address is taken: the answer for a name must not depend on the address.
-            let claimed = match &names.username {
-                Some(wanted) => match usernames::claim(connection, wanted, user.id, now)? {
-                    Some(claimed) => Some(claimed),
-                    None => return Ok(Registration::UsernameTaken),
-                },
-                None => None,
+            let is_new = match users::insert(connection, user.id, names, password, *locale, now)? {
+                Insertion::Inserted => true,
+                Insertion::EmailTaken => false,
+                Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
             };
-            let new = NewNames {
-                email: names.email.as_ref(),
-                username: claimed.as_ref(),
-            };
-            let inserted = users::insert(connection, user.id, &new, password, *locale, now)?;
             if private {
-                answer_by_mail(&shared, connection, (&user, inserted), request)?;
+                answer_by_mail(&shared, connection, (&user, is_new), request)?;
                 return Ok(Registration::Accepted);
             }
-            if inserted == Insertion::EmailTaken {
+            if !is_new {
                 return Ok(Registration::EmailTaken);
             }
             send_email_verification(&shared, connection, &user, origin, now)?;
@@ -176,17 +168,17 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
 fn answer_by_mail(
     core: &Core,
     connection: &mut PgConnection,
-    (user, inserted): (&User, Insertion),
+    (user, is_new): (&User, bool),
     request: Request<'_>,
 ) -> Result<(), Fault> {
     let Request { origin, now } = request;
     if let Some(email) = &user.email {
         // For a free address, this finds the account that was just made.
         let holder = users::find_active_by_email(connection, email)?;
-        email::answer_registration(core, connection, (holder.as_ref(), email, inserted), request)?;
+        email::answer_registration(core, connection, (holder.as_ref(), email, is_new), request)?;
     }
-    let event = match (inserted, &user.email) {
-        (Insertion::EmailTaken, Some(email)) => {
+    let event = match (is_new, &user.email) {
+        (false, Some(email)) => {
             let named = identifier_hash(core, &Identifier::Email(email.clone()))?;
             AuditEvent {
                 identifier_hash: named,

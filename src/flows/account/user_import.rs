@@ -25,9 +25,8 @@ use crate::domain::user::AccountNames;
 use crate::domain::username::Username;
 use crate::flows::{Core, Fault};
 use crate::store::totp_factors::NewActiveFactor;
-use crate::store::usernames::Claims;
 use crate::store::users::NewUser;
-use crate::store::{PgConnection, totp_factors, usernames, users};
+use crate::store::{PgConnection, account_names, totp_factors, users};
 
 /// The maximum number of bytes of a line; a complete description has a few hundred.
 pub const MAX_LINE: usize = 16 * 1024;
@@ -97,9 +96,7 @@ struct Outcome {
     made: Vec<usize>,
     differing: Vec<LineNote>,
     /// Lines with a name that another account has given up recently.
-    resting: Vec<LineNote>,
-    /// The names that may be taken.
-    claims: Claims,
+    reserved: Vec<LineNote>,
 }
 
 impl UserImport {
@@ -152,9 +149,9 @@ impl UserImport {
         }));
         self.report.without_roles.truncate(MAX_REPORTED);
         self.report.imported += count(outcome.made.len());
-        self.report.failed += count(outcome.resting.len());
-        self.report.present += count(total - outcome.made.len() - outcome.resting.len());
-        self.report.faults.extend(outcome.resting);
+        self.report.failed += count(outcome.reserved.len());
+        self.report.present += count(total - outcome.made.len() - outcome.reserved.len());
+        self.report.faults.extend(outcome.reserved);
         self.report.faults.truncate(MAX_REPORTED);
         self.report.differing.extend(outcome.differing);
         self.report.differing.truncate(MAX_REPORTED);
@@ -284,23 +281,20 @@ fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
 /// Decides which accounts of a batch are made: those whose names are free, both in the table and in the lines before.
 fn decide(connection: &mut PgConnection, batch: &[Prepared], now: DateTime<Utc>) -> Result<Outcome, Fault> {
     let names = || batch.iter().map(|prepared| &prepared.user.names);
-    let emails: Vec<&str> = names().filter_map(email).collect();
     let usernames: Vec<&str> = names().filter_map(username).collect();
-    let claims = usernames::claim_many(connection, &usernames, now)?;
-    let existing = users::find_names(connection, &emails, &usernames)?;
+    let reserved = account_names::reserved_among(connection, &usernames, now)?;
+    let all: Vec<&str> = names().flat_map(|names| email(names).into_iter().chain(username(names))).collect();
+    let existing = users::find_names(connection, &all)?;
     let mut known = KnownNames::default();
     for names in &existing {
         known.add(names);
     }
-    let mut outcome = Outcome {
-        claims,
-        ..Outcome::default()
-    };
+    let mut outcome = Outcome::default();
     for (index, prepared) in batch.iter().enumerate() {
         let names = &prepared.user.names;
         match known.compare(names) {
-            Presence::Absent if names.username.as_ref().is_some_and(|name| !outcome.claims.allow(name)) => {
-                outcome.resting.push(LineNote {
+            Presence::Absent if username(names).is_some_and(|name| reserved.contains(name)) => {
+                outcome.reserved.push(LineNote {
                     line: prepared.line,
                     member: Some("username"),
                     reason: "was given up by another account recently and is still reserved".to_owned(),
@@ -381,7 +375,7 @@ fn insert(
         .iter()
         .filter_map(|index| Some(&batch.get(*index)?.user))
         .collect();
-    let made: HashSet<UserId> = users::insert_many(connection, &wanted, &outcome.claims, now)?
+    let made: HashSet<UserId> = users::insert_many(connection, &wanted, now)?
         .into_iter()
         .collect();
     let is_made = |prepared: &Prepared| made.contains(&prepared.user.id);

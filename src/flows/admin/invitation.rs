@@ -19,7 +19,8 @@ use crate::domain::username::Username;
 use crate::flows::notify::links::{self, Request, require_mail};
 use crate::flows::notify::sending::Decision;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, managed_users, usernames};
+use crate::store::users::Insertion;
+use crate::store::{PgConnection, managed_users};
 
 /// An account to be made.
 #[derive(Clone)]
@@ -99,15 +100,10 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
                 work.record_refusal(connection, refusal, None)?;
                 return Ok(Invitation::Refused(refusal));
             }
-            let claimed = match &new.username {
-                Some(wanted) => match usernames::claim(connection, wanted, user.id, now)? {
-                    Some(claimed) => Some(claimed),
-                    None => return Ok(Invitation::UsernameTaken),
-                },
-                None => None,
-            };
-            if !managed_users::insert(connection, &user, claimed.as_ref(), now)? {
-                return Ok(Invitation::EmailTaken);
+            match managed_users::insert(connection, &user, now)? {
+                Insertion::Inserted => {}
+                Insertion::EmailTaken => return Ok(Invitation::EmailTaken),
+                Insertion::UsernameTaken => return Ok(Invitation::UsernameTaken),
             }
             let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
             work.record(connection, "user_created", &[created], Some(user.id))?;

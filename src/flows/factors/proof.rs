@@ -578,7 +578,7 @@ impl ProofContext<'_> {
         code: &SentCode,
     ) -> Result<bool, Fault> {
         let place = CodePlace {
-            session_id: self.session_id,
+            session: self.key(),
             purpose,
             channel: destination.channel(),
         };

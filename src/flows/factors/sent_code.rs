@@ -15,6 +15,7 @@ use crate::domain::message::{Channel, Message};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::sending::Dispatch;
 use crate::domain::sent_code::{self, CodePlace, CodePurpose, RESEND_AFTER_SECONDS, SentCode};
+use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::flows::factors::destination::{Destination, destination_of};
 use crate::flows::factors::inventory;
@@ -138,7 +139,10 @@ fn decide_on_code(core: &Core, connection: &mut PgConnection, request: &CodeRequ
 impl CodeRequest<'_> {
     fn place(&self) -> CodePlace {
         CodePlace {
-            session_id: self.session_id,
+            session: SessionKey {
+                user_id: self.user.id,
+                session_id: self.session_id,
+            },
             purpose: self.purpose,
             channel: self.destination.channel(),
         }

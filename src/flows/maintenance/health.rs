@@ -9,7 +9,7 @@ use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState, ListedKey};
 use crate::flows::maintenance::db_metrics::{OUTBOX_LATE, overdue};
 use crate::flows::{Core, Fault};
 use crate::store::outbox::Tally;
-use crate::store::{outbox, signing_keys, users};
+use crate::store::{conditions, outbox, signing_keys};
 
 /// How late the rotation of the signing key may be before it is reported.
 const ROTATION_LATE: TimeDelta = TimeDelta::days(7);
@@ -22,7 +22,7 @@ const ROTATION_LATE: TimeDelta = TimeDelta::days(7);
 pub async fn ready(core: &Arc<Core>) -> Result<(), Fault> {
     core.db
         .read("health.ready", |connection| {
-            users::probe(connection).map_err(Fault::from)
+            conditions::probe(connection).map_err(Fault::from)
         })
         .await?;
     core.keys.published().map(|_keys| ())

@@ -1,4 +1,4 @@
-//! Retention: deletes sessions long ended, tokens, counters, released names and messages past their time and, at the
+//! Retention: deletes sessions long ended, tokens, counters, reserved names and messages past their time and, at the
 //! end, whole months of the audit trail, whose coming months are also prepared here.
 //!
 //! Rows are deleted in small batches, each in a transaction by itself, and locked rows are skipped, so that no request
@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::ids::least_of;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, audit_events, link_tokens, outbox, quotas, sessions, throttles, usernames};
+use crate::store::{PgConnection, account_names, audit_events, link_tokens, outbox, quotas, sessions, throttles};
 
 /// Rows in one batch.
 const BATCH: i64 = 500;
@@ -44,7 +44,7 @@ const DELETIONS: [Deletion; 7] = [
     |connection, now| Ok(outbox::delete_before(connection, least_of(now - MESSAGES_KEPT), BATCH)?),
     |connection, now| Ok(quotas::delete_before(connection, now)?),
     |connection, now| Ok(throttles::delete_before(connection, now - THROTTLES_KEPT)?),
-    |connection, now| Ok(usernames::delete_rested(connection, now)?),
+    |connection, now| Ok(account_names::delete_expired(connection, now)?),
     // The schema decides how long the trail is stored, since the service may not delete it. Last in the list: a
     // database role that may not even call the function must not prevent the other deletions.
     |connection, now| Ok(audit_events::tend(connection, now)?),

@@ -282,12 +282,12 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
         "schema",
         "transaction",
     ];
-    /// A name is claimed by a statement of its own, which the statements of accounts take part in; and a session is read with
-    /// its account.
+    /// The names of accounts have a table of their own, whose statements take part in those of accounts; and a session is
+    /// read with its account.
     const EXCEPT: [(&str, &str); 4] = [
         ("sessions", "users"),
-        ("users", "usernames"),
-        ("managed_users", "usernames"),
+        ("users", "account_names"),
+        ("managed_users", "account_names"),
         ("managed_users", "users"),
     ];
     let sources = Sources::read();

@@ -74,7 +74,7 @@ async fn no_claim_overtakes_a_deletion() {
     assert_eq!(race(true).await, 0);
 }
 
-/// With the unique constraint alone, a claim would wait for an uncommitted release and then succeed.
+/// A claim waits for an uncommitted release, and then sees the reservation.
 #[actix_web::test]
 async fn a_claim_does_not_wait_for_a_release_and_win() {
     let app = TestApp::new().await;
@@ -91,8 +91,7 @@ async fn a_claim_does_not_wait_for_a_release_and_win() {
     other
         .batch_execute(
             "BEGIN;
-             INSERT INTO released_usernames (username, released_by, rests_until)
-                 SELECT username, id, '2026-04-01' FROM users WHERE username = 'jo.doe';
+             UPDATE account_names SET reserved_until = '2026-04-01' WHERE name = 'jo.doe';
              DELETE FROM users WHERE username = 'jo.doe'",
         )
         .unwrap();

@@ -117,8 +117,8 @@ async fn neither_numbers_nor_codes_nor_words_of_messages_stand_in_any_table() {
     let (codes, words) = send_all(&app, &signed_in).await;
     let tables = [
         "outbox",
-        "out_of_band_factors",
-        "one_time_codes",
+        "sent_code_factors",
+        "sent_codes",
         "quotas",
         "audit_events",
         "sessions",
@@ -158,8 +158,8 @@ async fn a_number_that_was_moved_to_another_account_opens_nothing() {
     app.database
         .connect()
         .batch_execute(
-            "UPDATE out_of_band_factors AS mine SET sealed_phone_number = theirs.sealed_phone_number
-             FROM out_of_band_factors AS theirs WHERE theirs.id <> mine.id",
+            "UPDATE sent_code_factors AS mine SET sealed_phone_number = theirs.sealed_phone_number
+             FROM sent_code_factors AS theirs WHERE theirs.id <> mine.id",
         )
         .unwrap();
     // A second factor that cannot be opened is never skipped.
@@ -172,7 +172,7 @@ async fn a_number_that_was_moved_to_another_account_opens_nothing() {
     assert_eq!(app.notifications(OTHER_PHONE).await.len(), 1, "its own enrolment only");
     // A whole row of another account does not open either.
     let hand_over = format!(
-        "DELETE FROM out_of_band_factors WHERE user_id = '{}'; UPDATE out_of_band_factors SET user_id = '{}'",
+        "DELETE FROM sent_code_factors WHERE user_id = '{}'; UPDATE sent_code_factors SET user_id = '{}'",
         jo.person.id, jo.person.id
     );
     app.database.connect().batch_execute(&hand_over).unwrap();

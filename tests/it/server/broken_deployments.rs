@@ -123,9 +123,9 @@ fn a_schema_that_is_newer_or_older_than_the_program() {
         "schema",
         &["99999999", "newer vestibule", "install that version"],
     );
-    sql("DELETE FROM __diesel_schema_migrations WHERE version IN ('99999999', '0034')");
+    sql("DELETE FROM __diesel_schema_migrations WHERE version IN ('99999999', '0114')");
     assert_broken(deployment.check(), "schema", &["1 migration is", "vestibule migrate"]);
-    sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('0034')");
+    sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('0114')");
     deployment.check().run().expect(0);
     let empty = Database::create();
     let check = deployment.check().env("DATABASE_URL", empty.url());

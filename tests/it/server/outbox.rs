@@ -87,7 +87,8 @@ pub(super) fn sign_up(client: &Client, database: &Database) -> (Person, Tokens) 
         let person = Person::register_by_name(client);
         let (email, name) = (&person.email, person.name());
         database.sql(&format!(
-            "UPDATE users SET email = '{email}', email_verified_at = created_at WHERE username = '{name}'"
+            "UPDATE users SET email = '{email}', email_verified_at = created_at WHERE username = '{name}';
+             INSERT INTO account_names (name, user_id) SELECT email, id FROM users WHERE username = '{name}'"
         ));
         let tokens = verify(client, &person.pre_auth_token, &person.code(now())).expect(200);
         (person, Tokens::of(&tokens))

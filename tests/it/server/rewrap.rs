@@ -93,7 +93,7 @@ fn it_refuses_to_begin_while_an_instance_lacks_the_newest_key() {
         lacking.ready();
         rewrap(&database, &both).run().expect(1).saying(says);
         assert_eq!(database.sql(OLD_ROWS), "3");
-        assert_eq!(database.sql("SELECT count(*) FROM inherited_keys"), "0");
+        assert_eq!(database.sql("SELECT count(*) FROM retired_keys"), "0");
         lacking.stop().expect(0);
     }
     // A previous release, which does not report its key.

@@ -46,8 +46,8 @@ fn partitions(connection: &mut PgConnection) -> Vec<String> {
 
 fn insert(connection: &mut PgConnection, at: &str) {
     let row = format!(
-        "INSERT INTO audit_events (id, occurred_at, event, success, request_id)
-         VALUES (gen_random_uuid(), {at}, 'sys_startup', true, gen_random_uuid())"
+        "INSERT INTO audit_events (id, subject_id, occurred_at, event, success, request_id)
+         SELECT id, id, {at}, 'sys_startup', true, gen_random_uuid() FROM gen_random_uuid() AS id"
     );
     connection.batch_execute(&row).unwrap();
 }

@@ -67,7 +67,7 @@ async fn a_name_that_has_rested_is_forgotten_and_not_before() {
             .expect(200);
     }
     let resting = || {
-        diesel::sql_query("SELECT count(*) AS count FROM released_usernames")
+        diesel::sql_query("SELECT count(*) AS count FROM account_names WHERE reserved_until IS NOT NULL")
             .get_result::<Count>(&mut app.database.connect())
             .unwrap()
             .count

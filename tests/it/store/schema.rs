@@ -139,3 +139,71 @@ fn program_columns() -> Vec<String> {
     }
     columns
 }
+
+/// The tables whose rows a distributed database places by a column, with that column. The others are small and on every
+/// server, or on one server as a whole.
+const DISTRIBUTED: [(&str, &str); 11] = [
+    ("account_names", "name"),
+    ("audit_events", "subject_id"),
+    ("link_tokens", "user_id"),
+    ("quotas", "key"),
+    ("recovery_codes", "user_id"),
+    ("sent_code_factors", "user_id"),
+    ("sent_codes", "user_id"),
+    ("sessions", "user_id"),
+    ("throttles", "key"),
+    ("totp_factors", "user_id"),
+    ("users", "id"),
+];
+
+/// Without the column, a server could not enforce a constraint from its own rows.
+#[test]
+fn every_key_of_a_distributed_table_contains_the_column_that_places_its_rows() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    // Unique indexes, whether or not they are constraints, and foreign keys, each with its columns.
+    let keys = lines(
+        &mut connection,
+        "SELECT relname || ' ' || indexrelid::regclass || ' ' || attname AS line
+           FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+           JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+          WHERE indisunique AND relnamespace = 'public'::regnamespace AND NOT relispartition
+            AND relname NOT LIKE '\\_\\_%'
+         UNION ALL
+         SELECT relname || ' ' || conname || ' ' || attname
+           FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+           JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
+          WHERE contype = 'f' AND relnamespace = 'public'::regnamespace",
+    );
+    let mut columns: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for line in &keys {
+        let words: Vec<&str> = line.split(' ').collect();
+        columns.entry((words[0], words[1])).or_default().push(words[2]);
+    }
+    let distributed = BTreeMap::from(DISTRIBUTED);
+    let mut checked = 0;
+    for ((table, key), columns) in columns {
+        if let Some(column) = distributed.get(table) {
+            assert!(columns.contains(column), "{table}: {key} lacks {column}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= DISTRIBUTED.len() + 7, "{checked}");
+    // A foreign key of such a table refers to a table whose rows are placed by the same value, or to a small one.
+    let references = lines(
+        &mut connection,
+        "SELECT conrelid::regclass || ' ' || confrelid::regclass || ' ' || attname AS line FROM pg_constraint
+           JOIN pg_attribute ON attrelid = confrelid AND attnum = ANY (confkey) WHERE contype = 'f'",
+    );
+    for (table, column) in distributed {
+        for line in references.iter().filter(|line| line.starts_with(&format!("{table} "))) {
+            let words: Vec<&str> = line.split(' ').collect();
+            let referred = words[1];
+            let places = DISTRIBUTED.iter().find(|(name, _)| *name == referred).map(|(_, column)| *column);
+            let names_it = references
+                .iter()
+                .any(|other| *other == format!("{table} {referred} {}", places.unwrap_or_default()));
+            assert!(column == "user_id" && names_it, "{line}");
+        }
+    }
+}

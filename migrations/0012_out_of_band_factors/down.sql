@@ -1,1 +1,0 @@
-DROP TABLE out_of_band_factors;

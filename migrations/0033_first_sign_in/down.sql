@@ -1,1 +1,0 @@
-ALTER TABLE users DROP COLUMN first_signed_in_at;

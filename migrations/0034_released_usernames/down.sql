@@ -1,1 +1,0 @@
-DROP TABLE released_usernames;

@@ -1,0 +1,61 @@
+//! How enums are stored: as the text of their names. A text that is no name of the enum is an error when it is read.
+
+use std::io::Write;
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::Text;
+
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::factor::FactorState;
+use crate::domain::link_token::LinkPurpose;
+use crate::domain::message::{Channel, MessageState};
+use crate::domain::sent_code::CodePurpose;
+use crate::domain::session::{EndReason, RefreshTokenTransport, SessionState};
+use crate::domain::signing_key::{KeyState, SigningAlgorithm};
+use crate::domain::user::UserStatus;
+
+macro_rules! stored_as_text {
+    ($($type:ident: $parse:ident),* $(,)?) => {$(
+        const _: () = {
+            #[derive(AsExpression, FromSqlRow)]
+            #[diesel(foreign_derive, sql_type = Text)]
+            #[expect(dead_code, reason = "names the type that the traits are derived for")]
+            struct Stored($type);
+
+            impl ToSql<Text, Pg> for $type {
+                fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                    out.write_all(self.as_str().as_bytes())?;
+                    Ok(IsNull::No)
+                }
+            }
+
+            impl FromSql<Text, Pg> for $type {
+                fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+                    let unknown = || concat!("not the name of a ", stringify!($type));
+                    Ok(std::str::from_utf8(value.as_bytes())
+                        .ok()
+                        .and_then(Self::$parse)
+                        .ok_or_else(unknown)?)
+                }
+            }
+        };
+    )*};
+}
+
+stored_as_text! {
+    AuthenticationMethod: from_stored,
+    Channel: parse,
+    CodePurpose: parse,
+    EndReason: parse,
+    FactorState: parse,
+    KeyState: parse,
+    LinkPurpose: from_stored,
+    MessageState: parse,
+    RefreshTokenTransport: parse,
+    SessionState: parse,
+    SigningAlgorithm: parse,
+    UserStatus: parse,
+}
