@@ -1,4 +1,87 @@
-//! What all second factors have in common.
+//! The kinds of second factors, and what each can do.
+//!
+//! Every rule asks this table. Another kind is a variant here, and the compiler names the places that have to know it.
+
+use chrono::{DateTime, Utc};
+
+use super::assurance::AuthenticationMethod;
+use super::message::Channel;
+
+/// A kind of second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorKind {
+    /// An authenticator app.
+    Totp,
+    /// Codes by text message.
+    Sms,
+    /// Codes by mail.
+    Email,
+    /// Codes that were saved for the loss of another factor.
+    RecoveryCodes,
+}
+
+/// What a kind of second factor can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// The method by which its proof counts in a session.
+    pub method: AuthenticationMethod,
+    /// Whether an account with it has a second factor. What only replaces a lost factor does not count.
+    pub counts: bool,
+    /// Whether its proofs can be guessed, so that too many wrong ones disable it.
+    pub guessable: bool,
+    /// How its codes are sent, if they are.
+    pub channel: Option<Channel>,
+}
+
+impl FactorKind {
+    /// All kinds, the strongest first.
+    pub const ALL: [Self; 4] = [Self::Totp, Self::Sms, Self::Email, Self::RecoveryCodes];
+
+    /// Returns what the kind can do.
+    pub const fn abilities(self) -> Abilities {
+        match self {
+            Self::Totp => Abilities {
+                method: AuthenticationMethod::Totp,
+                counts: true,
+                guessable: true,
+                channel: None,
+            },
+            Self::Sms => Abilities {
+                method: AuthenticationMethod::SmsCode,
+                counts: true,
+                guessable: true,
+                channel: Some(Channel::Sms),
+            },
+            // Mail rests on a mailbox and never reaches `aal2`, as its method says.
+            Self::Email => Abilities {
+                method: AuthenticationMethod::EmailCode,
+                counts: true,
+                guessable: true,
+                channel: Some(Channel::Email),
+            },
+            // Fifty bits, each code once (NIST SP 800-63B-4 section 3.2.2).
+            Self::RecoveryCodes => Abilities {
+                method: AuthenticationMethod::RecoveryCode,
+                counts: false,
+                guessable: false,
+                channel: None,
+            },
+        }
+    }
+
+    /// Returns the kind whose codes a channel sends.
+    pub const fn sent_by(channel: Channel) -> Self {
+        match channel {
+            Channel::Email => Self::Email,
+            Channel::Sms => Self::Sms,
+        }
+    }
+
+    /// Returns the name that the API uses, which is the `method` of a code.
+    pub const fn as_str(self) -> &'static str {
+        self.abilities().method.request_name()
+    }
+}
 
 /// The state of a second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,5 +106,109 @@ impl FactorState {
         [Self::Pending, Self::Active]
             .into_iter()
             .find(|state| state.as_str() == name)
+    }
+}
+
+/// A second factor of an account, without its secret.
+#[derive(Clone, Debug)]
+pub struct Factor {
+    /// Its kind.
+    pub kind: FactorKind,
+    /// Whether it is confirmed.
+    pub state: FactorState,
+    /// The masked phone number or address: enough for its owner to recognize it.
+    pub hint: Option<String>,
+    /// When its enrolment began.
+    pub created_at: DateTime<Utc>,
+    /// When it was confirmed.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// When it was last used.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// The second factors of an account.
+#[derive(Clone, Debug, Default)]
+pub struct Factors {
+    /// Those with a row of their own, confirmed or pending.
+    pub list: Vec<Factor>,
+    /// Unused recovery codes.
+    pub recovery_codes_remaining: i64,
+}
+
+impl Factors {
+    /// Returns the confirmed factor of a kind.
+    pub fn confirmed(&self, kind: FactorKind) -> Option<&Factor> {
+        let is_it = |factor: &&Factor| factor.kind == kind && factor.state == FactorState::Active;
+        self.list.iter().find(is_it)
+    }
+
+    /// Returns the kinds by which the user can prove a second factor now, the strongest first.
+    pub fn usable(&self) -> impl Iterator<Item = FactorKind> {
+        FactorKind::ALL.into_iter().filter(|kind| match kind {
+            FactorKind::RecoveryCodes => self.recovery_codes_remaining > 0,
+            other => self.confirmed(*other).is_some(),
+        })
+    }
+
+    /// Returns whether the account has a second factor.
+    pub fn any_confirmed(&self) -> bool {
+        self.usable().any(|kind| kind.abilities().counts)
+    }
+
+    /// Returns whether the user can give proofs of two factors: of the password, and of something that the user has.
+    pub fn reach_aal2(&self) -> bool {
+        self.usable().any(|kind| kind.abilities().method.is_held())
+    }
+
+    /// Returns the hint of the confirmed factor of a kind.
+    pub fn hint(&self, kind: FactorKind) -> Option<&str> {
+        self.confirmed(kind)?.hint.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn factor(kind: FactorKind, state: FactorState) -> Factor {
+        Factor {
+            kind,
+            state,
+            hint: None,
+            created_at: DateTime::UNIX_EPOCH,
+            confirmed_at: None,
+            last_used_at: None,
+        }
+    }
+
+    #[test]
+    fn each_kind_has_a_name_and_a_method_of_its_own() {
+        for kind in FactorKind::ALL {
+            let same = |other: &&FactorKind| {
+                other.as_str() == kind.as_str() || other.abilities().method == kind.abilities().method
+            };
+            assert_eq!(FactorKind::ALL.iter().filter(same).count(), 1, "{kind:?}");
+            let channel = kind.abilities().channel;
+            assert!(channel.is_none_or(|channel| FactorKind::sent_by(channel) == kind));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pending_factors_and_used_up_codes_count_for_nothing(
+            states in proptest::collection::vec((0..3_usize, any::<bool>()), 0..6),
+            remaining in 0..3_i64,
+        ) {
+            let state = |active| if active { FactorState::Active } else { FactorState::Pending };
+            let factors = Factors {
+                list: states.iter().map(|(kind, active)| factor(FactorKind::ALL[*kind], state(*active))).collect(),
+                recovery_codes_remaining: remaining,
+            };
+            let has = |kind: usize| states.contains(&(kind, true));
+            prop_assert_eq!(factors.any_confirmed(), has(0) || has(1) || has(2));
+            prop_assert_eq!(factors.reach_aal2(), has(0) || has(1) || remaining > 0);
+        }
     }
 }

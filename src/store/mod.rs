@@ -10,6 +10,7 @@ mod cached_statement;
 pub mod conditions;
 mod connector;
 pub mod error;
+pub mod factors;
 pub mod inspection;
 pub mod instances;
 pub mod link_tokens;

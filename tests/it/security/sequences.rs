@@ -200,10 +200,11 @@ impl Deployment {
     /// The last token mailed to the attacker's other address, or a forged one.
     async fn own_link(&self) -> String {
         let mailed = self.open.notifications(MALLORY_TOO).await;
-        let link = mailed.iter().find_map(|notification| notification["link"].as_str());
-        let token = link
-            .and_then(|link| link.split_once("#token="))
-            .map(|(_, token)| token.to_owned());
+        // Other mails of the same moment have links, too, in any order.
+        let token = mailed.iter().find_map(|notification| {
+            let (_, token) = notification["link"].as_str()?.split_once("#token=")?;
+            token.starts_with("vev_").then(|| token.to_owned())
+        });
         token.unwrap_or_else(|| forged("vev_"))
     }
 
