@@ -285,23 +285,25 @@ async fn swap(
     (current, next): (&ListedKey, &ListedKey),
     operator: Option<&Operator>,
 ) -> Result<Rotation, Fault> {
-    let now = core.clock.now();
     let (old, new, successor) = (current.kid.clone(), next.kid.clone(), make(core, next.algorithm)?);
-    let (shared, operator) = (Arc::clone(core), operator.cloned());
+    let operator = operator.cloned();
+    let origin = operator
+        .as_ref()
+        .map_or_else(|| core.own_origin(), |operator| operator.origin().clone());
     let swapped = core
-        .db
-        .transaction("signing_keys.swap", move |connection| -> Result<_, Fault> {
-            let work = operator.as_ref().map(|operator| operator.at_work(&shared, now));
-            if let Some(Err(refusal)) = work.as_ref().map(|work| work.begin(connection)).transpose()? {
+        .transaction("signing_keys.swap", origin, move |tx| {
+            if let Some(operator) = &operator
+                && let Err(refusal) = operator.begin(tx)?
+            {
                 return Ok(Err(refusal));
             }
-            let swapped = signing_keys::swap(connection, &old, &new, now)?;
+            let swapped = signing_keys::swap(tx.connection, &old, &new, tx.now)?;
             if swapped {
-                signing_keys::insert(connection, &successor, KeyState::Next)?;
+                signing_keys::insert(tx.connection, &successor, KeyState::Next)?;
                 let event = AuditEvent::of_deployment(EventName::SigningKeyRotated);
-                match &work {
-                    Some(work) => work.record(connection, "key_rotated", &[event.because("by_operator")], None)?,
-                    None => shared.audit_own(connection, event.because("by_schedule"), now)?,
+                match &operator {
+                    Some(operator) => operator.record(tx, "key_rotated", &[event.because("by_operator")], None)?,
+                    None => tx.audit(&[event.because("by_schedule")])?,
                 }
             }
             Ok(Ok(swapped))
