@@ -70,8 +70,7 @@ pub async fn change(
         if owner.is_some() && tx.core.settings.registration.reveals_taken_addresses() {
             return Ok(Change::Taken);
         }
-        let asked = (&user, &email, key.session_id);
-        send_to_new_address(tx, asked, owner.as_ref())?;
+        send_to_new_address(tx, &user, &email, key.session_id, owner.as_ref())?;
         record(tx, &user, "email_change_requested")?;
         notify_old_address(tx, &user)?;
         Ok(Change::Requested)
@@ -87,8 +86,8 @@ fn notify_old_address(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
         return Ok(());
     };
     let purpose = LinkPurpose::EmailChangeCancellation;
-    match links::may_send(tx, purpose, (Some(user), address))? {
-        Decision::Granted(permit) => links::send(tx, permit, (purpose, user, address)),
+    match links::may_send(tx, purpose, Some(user), address)? {
+        Decision::Granted(permit) => links::send(tx, permit, purpose, user, address),
         Decision::Withheld(_) => Ok(()),
     }
 }
@@ -98,7 +97,9 @@ fn notify_old_address(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
 /// Where the quota of the address is used up, nothing is sent, and an earlier link to the same address still works.
 fn send_to_new_address(
     tx: &mut Tx<'_>,
-    (user, email, session_id): (&User, &Email, SessionId),
+    user: &User,
+    email: &Email,
+    session_id: SessionId,
     owner: Option<&User>,
 ) -> Result<(), Fault> {
     let purpose = match owner {
@@ -108,17 +109,17 @@ fn send_to_new_address(
     let dispatch = Dispatch::mail(purpose, Some(user), email);
     match (decide(tx, &dispatch)?, owner) {
         (Decision::Granted(permit), Some(owner)) => {
-            links::supersede_change(tx, (user, email), session_id)?;
-            notify_holder(tx, permit, (owner, email))
+            links::supersede_change(tx, user, email, session_id)?;
+            notify_holder(tx, permit, owner, email)
         }
         (Decision::Granted(permit), None) => {
-            links::send_change(tx, permit, (user, email, session_id))?;
+            links::send_change(tx, permit, user, email, session_id)?;
             links::look_for_none(tx)
         }
         // The caller must see no difference from the case above: neither in their earlier links, nor in their events,
         // nor in the time it takes.
         (Decision::Withheld(_), _) => {
-            links::supersede_change(tx, (user, email), session_id)?;
+            links::supersede_change(tx, user, email, session_id)?;
             post_account_exists(tx, Permit::discarded(), Locale::default())
         }
     }
@@ -132,7 +133,9 @@ fn send_to_new_address(
 /// neither the statements nor the remaining quotas reveal which case it was.
 pub(in crate::flows) fn answer_registration(
     tx: &mut Tx<'_>,
-    (holder, email, inserted): (Option<&User>, &Email, Insertion),
+    holder: Option<&User>,
+    email: &Email,
+    inserted: Insertion,
 ) -> Result<(), Fault> {
     let verification = Purpose::Link(LinkPurpose::EmailVerification);
     let reset = Purpose::Link(LinkPurpose::PasswordReset);
@@ -152,10 +155,9 @@ pub(in crate::flows) fn answer_registration(
     }
     match (decision, holder) {
         (Some(Decision::Granted(permit)), Some(holder)) if answer == verification => {
-            let link = (LinkPurpose::EmailVerification, holder, email);
-            links::send(tx, permit, link)
+            links::send(tx, permit, LinkPurpose::EmailVerification, holder, email)
         }
-        (Some(Decision::Granted(permit)), Some(holder)) => notify_holder(tx, permit, (holder, email)),
+        (Some(Decision::Granted(permit)), Some(holder)) => notify_holder(tx, permit, holder, email),
         _ => post_account_exists(tx, Permit::discarded(), Locale::default()),
     }
 }
@@ -176,9 +178,9 @@ pub(in crate::flows) fn wait_to_leave(tx: &mut Tx<'_>, user: &User) -> Result<Op
 /// Writes to the address of an account when another client asked for that address. If the account has not verified the
 /// address, an attacker may have registered it: the mail contains a link with which its reader sets a new password and
 /// gets the account. A link that only verifies the address would require the attacker's password.
-fn notify_holder(tx: &mut Tx<'_>, permit: Permit, (owner, email): (&User, &Email)) -> Result<(), Fault> {
+fn notify_holder(tx: &mut Tx<'_>, permit: Permit, owner: &User, email: &Email) -> Result<(), Fault> {
     if owner.email_verified_at.is_none() {
-        return links::send_unconfirmed(tx, permit, (owner, email));
+        return links::send_unconfirmed(tx, permit, owner, email);
     }
     post_account_exists(tx, permit, owner.locale)
 }
@@ -272,8 +274,8 @@ pub(in crate::flows) fn send_email_verification(tx: &mut Tx<'_>, user: &User) ->
         return Ok(());
     };
     let purpose = LinkPurpose::EmailVerification;
-    match links::may_send(tx, purpose, (Some(user), email))? {
-        Decision::Granted(permit) => links::send(tx, permit, (purpose, user, email)),
+    match links::may_send(tx, purpose, Some(user), email)? {
+        Decision::Granted(permit) => links::send(tx, permit, purpose, user, email),
         Decision::Withheld(_) => Ok(()),
     }
 }

@@ -209,7 +209,7 @@ async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOri
             return Ok(refused);
         }
         let kept = proof.session_id();
-        confirm(tx, (key, &account, kept))
+        confirm(tx, key, &account, kept)
     })
     .await
 }
@@ -231,14 +231,13 @@ fn recheck(tx: &mut Tx<'_>, proof: &Proof) -> Result<Option<Verification>, Fault
     };
     let (login, throttle) = (&compared.login, compared.throttle.as_ref());
     let refusal = if compared.right {
-        match take_right(tx, (login, throttle))? {
+        match take_right(tx, login, throttle)? {
             Taken::Right(_) => return Ok(None),
             Taken::Wait(wait) => ProofRefusal::Locked(wait),
             Taken::Gone => ProofRefusal::InvalidCredentials,
         }
     } else {
-        let wrong = (Some(login.user.id), throttle, "email_verification");
-        let wait = count_wrong(tx, wrong)?;
+        let wait = count_wrong(tx, Some(login.user.id), throttle, "email_verification")?;
         wait.map_or(ProofRefusal::InvalidCredentials, ProofRefusal::Locked)
     };
     Ok(Some(Verification::Refused(refusal)))
@@ -246,7 +245,7 @@ fn recheck(tx: &mut Tx<'_>, proof: &Proof) -> Result<Option<Verification>, Fault
 
 /// Returns how long a change has to wait if the account would leave an address that was never verified. The token stays
 /// valid.
-fn wait_to_change(tx: &mut Tx<'_>, (key, user): (LinkKey, &User)) -> Result<Option<TimeDelta>, Fault> {
+fn wait_to_change(tx: &mut Tx<'_>, key: LinkKey, user: &User) -> Result<Option<TimeDelta>, Fault> {
     if user.unverified_email().is_none() {
         return Ok(None);
     }
@@ -260,10 +259,12 @@ fn wait_to_change(tx: &mut Tx<'_>, (key, user): (LinkKey, &User)) -> Result<Opti
 /// Marks the token as used, and gives the account the address that it was sent to.
 fn confirm(
     tx: &mut Tx<'_>,
-    (key, account, kept): (LinkKey, &LockedUser, Option<SessionId>),
+    key: LinkKey,
+    account: &LockedUser,
+    kept: Option<SessionId>,
 ) -> Result<Verification, Fault> {
     let user = &account.user;
-    if let Some(wait) = wait_to_change(tx, (key, user))? {
+    if let Some(wait) = wait_to_change(tx, key, user)? {
         return Ok(Verification::Wait(wait));
     }
     let Some(link) = links::redeem_locked(tx, key, PURPOSE)? else {

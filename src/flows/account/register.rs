@@ -154,7 +154,7 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
         };
         let inserted = users::insert(tx.connection, user.id, &new, password, *locale, tx.now)?;
         if private {
-            answer_by_mail(tx, (&user, inserted))?;
+            answer_by_mail(tx, &user, inserted)?;
             return Ok(Registration::Accepted);
         }
         if inserted == Insertion::EmailTaken {
@@ -168,11 +168,11 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
 
 /// Sends the result of a registration to the address; the client learns it in no other way. A taken address costs the
 /// same statements as a free one, whichever account has it and however many mails were sent there before.
-fn answer_by_mail(tx: &mut Tx<'_>, (user, inserted): (&User, Insertion)) -> Result<(), Fault> {
+fn answer_by_mail(tx: &mut Tx<'_>, user: &User, inserted: Insertion) -> Result<(), Fault> {
     if let Some(email) = &user.email {
         // For a free address, this finds the account that was just made.
         let holder = users::find_active_by_email(tx.connection, email)?;
-        email::answer_registration(tx, (holder.as_ref(), email, inserted))?;
+        email::answer_registration(tx, holder.as_ref(), email, inserted)?;
     }
     let event = match (inserted, &user.email) {
         (Insertion::EmailTaken, Some(email)) => {

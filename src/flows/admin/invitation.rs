@@ -110,7 +110,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
         }
         let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
         operator.record(tx, "user_created", &[created], Some(user.id))?;
-        let link = invite(tx, &operator, (&user, &new))?;
+        let link = invite(tx, &operator, &user, &new)?;
         Ok(Invitation::Made {
             account: Box::new(ManagedUser {
                 user: user.clone(),
@@ -127,16 +127,15 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
 }
 
 /// Makes the link. Returns it, unless it goes out by mail.
-fn invite(tx: &mut Tx<'_>, operator: &Operator, (user, new): (&User, &NewAccount)) -> Result<Option<String>, Fault> {
-    let (purpose, addressee) = (LinkPurpose::Invitation, (user, &new.email));
+fn invite(tx: &mut Tx<'_>, operator: &Operator, user: &User, new: &NewAccount) -> Result<Option<String>, Fault> {
+    let purpose = LinkPurpose::Invitation;
     match new.way {
-        Way::Shown => links::put(tx, purpose, addressee).map(Some),
+        Way::Shown => links::put(tx, purpose, user, &new.email).map(Some),
         Way::Mail => {
             let origin = operator.shown_origin();
             let tx = &mut tx.with_origin(&origin);
-            let asked = (Some(user), &new.email);
-            if let Decision::Granted(permit) = links::may_send(tx, purpose, asked)? {
-                links::send(tx, permit, (purpose, user, &new.email))?;
+            if let Decision::Granted(permit) = links::may_send(tx, purpose, Some(user), &new.email)? {
+                links::send(tx, permit, purpose, user, &new.email)?;
             }
             Ok(None)
         }

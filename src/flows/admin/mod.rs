@@ -207,7 +207,8 @@ fn end_all_sessions(tx: &mut Tx<'_>, id: UserId, cause: EndCause) -> Result<Vec<
 async fn change<T: Send + 'static>(
     core: &Arc<Core>,
     operator: &Operator,
-    (id, name): (UserId, &'static str),
+    id: UserId,
+    name: &'static str,
     work: impl Fn(&mut Tx<'_>, &Operator, ManagedUser) -> Result<Result<T, AdminRefusal>, Fault> + Send + 'static,
 ) -> Result<Result<T, AdminRefusal>, Fault> {
     let operator = operator.clone();

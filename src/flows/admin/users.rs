@@ -107,7 +107,8 @@ pub async fn update(
     change(
         core,
         operator,
-        (id, "admin.update_user"),
+        id,
+        "admin.update_user",
         move |tx, operator, mut subject| {
             // Checked before anything is written: a refusal is committed, and must leave no other change behind.
             let disables = update.disabled == Some(true) && !subject.disabled;
@@ -115,7 +116,7 @@ pub async fn update(
                 return Ok(Err(refusal));
             }
             if let Some(roles) = &update.roles
-                && let Err(refusal) = change_roles(tx, operator, &mut subject, (roles, update.unverified))?
+                && let Err(refusal) = change_roles(tx, operator, &mut subject, roles, update.unverified)?
             {
                 return Ok(Err(refusal));
             }
@@ -137,7 +138,8 @@ fn change_roles(
     tx: &mut Tx<'_>,
     operator: &Operator,
     subject: &mut ManagedUser,
-    (change, unverified): (&RolesChange, bool),
+    change: &RolesChange,
+    unverified: bool,
 ) -> Result<Result<(), AdminRefusal>, Fault> {
     let new = match change.apply(&subject.user.roles) {
         Ok(new) => new,
@@ -199,7 +201,7 @@ fn enable_password(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUs
 
 /// Deletes an account and everything that belongs to it except the audit trail. Its owner is notified.
 pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), AdminRefusal>, Fault> {
-    change(core, operator, (id, "admin.delete_user"), |tx, operator, subject| {
+    change(core, operator, id, "admin.delete_user", |tx, operator, subject| {
         if let Err(refusal) = operator.may_remove(&subject) {
             return Ok(Err(refusal));
         }
@@ -223,7 +225,7 @@ pub async fn reset_second_factors(
     operator: &Operator,
     id: UserId,
 ) -> Result<Result<(), AdminRefusal>, Fault> {
-    change(core, operator, (id, "admin.reset_2fa"), |tx, operator, subject| {
+    change(core, operator, id, "admin.reset_2fa", |tx, operator, subject| {
         let id = subject.user.id;
         if let Err(refusal) = operator.may_remove(&subject) {
             return Ok(Err(refusal));
@@ -246,7 +248,7 @@ pub async fn end_sessions(
     operator: &Operator,
     id: UserId,
 ) -> Result<Result<usize, AdminRefusal>, Fault> {
-    change(core, operator, (id, "admin.end_sessions"), |tx, operator, subject| {
+    change(core, operator, id, "admin.end_sessions", |tx, operator, subject| {
         let events = end_all_sessions(tx, subject.user.id, EndCause::EndedByOperator)?;
         operator.record(tx, "sessions_ended", &events, Some(subject.user.id))?;
         Ok(Ok(events.len()))

@@ -29,9 +29,9 @@ use crate::flows::tx::Tx;
 use crate::metrics;
 use crate::store::totp_factors::StoredFactor;
 use crate::store::users::LockedUser;
-use crate::store::{PgConnection, recovery_codes, sent_code_factors, sent_codes, totp_factors, users};
+use crate::store::{recovery_codes, sent_code_factors, sent_codes, totp_factors, users};
 
-/// The account, session, source and time that a proof is verified for. The caller has locked the user's row.
+/// The account, session and source that a proof is verified for. The caller has locked the user's row.
 #[derive(Clone, Copy)]
 pub(in crate::flows) struct ProofContext<'a> {
     pub(in crate::flows) account: &'a LockedUser,
@@ -51,7 +51,7 @@ impl ProofContext<'_> {
 
     /// Reads the failure counts that apply to second factors from this source.
     pub(in crate::flows) fn look_at_codes(&self, tx: &mut Tx<'_>) -> Result<Guard, Fault> {
-        Buckets::of_codes(tx, self.source, self.key())?.look(tx.connection)
+        Buckets::of_codes(tx, self.source, self.key())?.look(tx)
     }
 
     /// Returns how long proofs from this source are refused without a check.
@@ -137,7 +137,7 @@ impl ProofContext<'_> {
             metrics::code(code.method().as_str(), "locked");
             return Ok(Err(ProofRefusal::Locked(wait)));
         }
-        self.verify_with(tx, guard, (code, PendingTotp::Ignored))
+        self.verify_with(tx, guard, code, PendingTotp::Ignored)
     }
 
     /// Verifies a code that completes a login. The caller has read the counts and found that nothing has to wait. On an
@@ -148,14 +148,15 @@ impl ProofContext<'_> {
         guard: Guard,
         code: &SecondFactorCode,
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
-        self.verify_with(tx, guard, (code, PendingTotp::Confirmed))
+        self.verify_with(tx, guard, code, PendingTotp::Confirmed)
     }
 
     fn verify_with(
         &self,
         tx: &mut Tx<'_>,
         guard: Guard,
-        (code, pending): (&SecondFactorCode, PendingTotp),
+        code: &SecondFactorCode,
+        pending: PendingTotp,
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let method = code.method().as_str();
         if self.account.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
@@ -224,14 +225,13 @@ impl ProofContext<'_> {
         }
         let event = AuditEvent::failure(EventName::MfaDisabled, "failed_attempts", Some(user.id));
         tx.audit(&[event.in_session(self.session_id)])?;
-        let notice = Message::SecondFactorsDisabled;
-        tx.notify(user, notice)
+        tx.notify(user, Message::SecondFactorsDisabled)
     }
 
     /// Enables codes again: the owner confirmed a factor in a session with a sufficient proof.
-    pub(in crate::flows) fn enable_codes(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+    pub(in crate::flows) fn enable_codes(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         if self.account.codes_disabled {
-            users::enable_codes(connection, self.account.user.id)?;
+            users::enable_codes(tx.connection, self.account.user.id)?;
         }
         Ok(())
     }
@@ -265,14 +265,14 @@ impl ProofContext<'_> {
         compared: &ComparedPassword,
         failure: EventName,
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
-        let guard = Buckets::of_session_passwords(tx.core, self.session_id)?.look(tx.connection)?;
+        let guard = Buckets::of_session_passwords(tx.core, self.session_id)?.look(tx)?;
         if let Some(wait) = self.wait(tx, &guard)? {
             return Ok(Err(ProofRefusal::Locked(wait)));
         }
         let user_id = self.account.user.id;
         let still = self.account.usable_password.is_some() && self.account.usable_password == compared.version;
         if compared.right && still {
-            guard.reset_failures(tx.connection)?;
+            guard.reset_failures(tx)?;
             users::reset_password_failures(tx.connection, user_id)?;
             return Ok(Ok(VerifiedFactor::by(AuthenticationMethod::Password)));
         }
@@ -282,22 +282,17 @@ impl ProofContext<'_> {
             return Ok(Err(ProofRefusal::InvalidCredentials));
         }
         let event = AuditEvent::failure(failure, "password", Some(user_id));
-        self.count_wrong(tx, (guard, Message::PasswordFailures), event)?;
+        self.count_wrong(tx, guard, Message::PasswordFailures, event)?;
         count_on_account(tx, Some(user_id))?;
         Ok(Err(ProofRefusal::InvalidCredentials))
     }
 
     /// Counts a wrong proof, and sends the owner the security notice of its kind after several.
-    fn count_wrong(
-        &self,
-        tx: &mut Tx<'_>,
-        (mut guard, notice): (Guard, Message),
-        event: AuditEvent,
-    ) -> Result<(), Fault> {
+    fn count_wrong(&self, tx: &mut Tx<'_>, mut guard: Guard, notice: Message, event: AuditEvent) -> Result<(), Fault> {
         let user_id = self.account.user.id;
         // The caller has locked the account, so no wait can have begun since the counts were read.
         let tally = guard.count(tx, Some(user_id))?;
-        notify_failures(tx, &self.account.user, (guard.failed(), notice))?;
+        notify_failures(tx, &self.account.user, guard.failed(), notice)?;
         let lock = |place| AuditEvent::failure(EventName::MfaLock, place, Some(user_id));
         let events = std::iter::once(event).chain(tally.began.into_iter().map(lock));
         let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
@@ -311,7 +306,7 @@ impl ProofContext<'_> {
         guard: Guard,
         event: AuditEvent,
     ) -> Result<ProofRefusal, Fault> {
-        self.count_wrong(tx, (guard, Message::SecondFactorFailures), event)?;
+        self.count_wrong(tx, guard, Message::SecondFactorFailures, event)?;
         Ok(ProofRefusal::InvalidCode(None))
     }
 
@@ -319,7 +314,7 @@ impl ProofContext<'_> {
     pub(in crate::flows) fn reset_failures(&self, tx: &mut Tx<'_>, guard: &Guard) -> Result<(), Fault> {
         let in_a_row = self.account.failed_codes;
         notify_success(tx, &self.account.user, in_a_row)?;
-        guard.reset_failures(tx.connection)?;
+        guard.reset_failures(tx)?;
         if in_a_row > 0 {
             users::set_failed_codes(tx.connection, self.account.user.id, 0)?;
         }
@@ -431,7 +426,7 @@ impl ProofContext<'_> {
             return self.reject(tx, guard, event).map(Err);
         };
         self.reset_failures(tx, &guard)?;
-        self.enable_codes(tx.connection)?;
+        self.enable_codes(tx)?;
         let replaces = totp_factors::find_active(tx.connection, user.id)?.is_some();
         let notice = if replaces {
             Message::AuthenticatorReplaced
@@ -467,8 +462,7 @@ impl ProofContext<'_> {
         }
         self.record(tx, EventName::RecoveryCodeUsed, AuthenticationMethod::RecoveryCode)?;
         let remaining = recovery_codes::remaining(tx.connection, user.id)?;
-        let notice = Message::RecoveryCodeUsed { remaining };
-        tx.notify(user, notice)?;
+        tx.notify(user, Message::RecoveryCodeUsed { remaining })?;
         Ok(Some(VerifiedFactor::by(AuthenticationMethod::RecoveryCode)))
     }
 

@@ -15,7 +15,7 @@ use crate::flows::factors::step_up::{self, RecentCaller};
 use crate::flows::limits::throttle::{ProofSource, forget_codes};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, recovery_codes, sent_code_factors, totp_factors, users};
+use crate::store::{recovery_codes, sent_code_factors, totp_factors, users};
 
 /// Makes a new set of recovery codes; the old ones are not valid any longer. `None`: the account has no second factor
 /// that they could replace.
@@ -81,14 +81,14 @@ pub async fn remove_authenticator(
 
 /// Removes what is useless without a second factor, if no confirmed one is left.
 pub(in crate::flows) fn remove_orphaned_recovery_codes(
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     user_id: UserId,
     left: &SecondFactors,
 ) -> Result<(), Fault> {
     if !left.any_confirmed() {
-        recovery_codes::remove(connection, user_id)?;
+        recovery_codes::remove(tx.connection, user_id)?;
         // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
-        users::enable_codes(connection, user_id)?;
+        users::enable_codes(tx.connection, user_id)?;
     }
     Ok(())
 }
@@ -117,7 +117,7 @@ fn decide_removal(
         Err(refusal) => return Ok(Removal::Refused(refusal)),
     };
     totp_factors::remove(tx.connection, user.id)?;
-    remove_orphaned_recovery_codes(tx.connection, user.id, &factors)?;
+    remove_orphaned_recovery_codes(tx, user.id, &factors)?;
     let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
     context.succeed(tx, verified.method, removed)?;
     tx.notify(user, Message::AuthenticatorRemoved)?;

@@ -91,7 +91,7 @@ pub(in crate::flows) fn send_code(tx: &mut Tx<'_>, request: &CodeRequest<'_>) ->
     if !sent_codes::put(tx.connection, &new)? {
         return Ok(Sending::Wait(cool_down));
     }
-    request.post(tx, permit, (&code, life))?;
+    request.post(tx, permit, &code, life)?;
     let event = AuditEvent::success(EventName::OtpSent, request.user.id).because(channel.as_str());
     tx.audit(&[event.in_session(request.session_id)])?;
     Ok(Sending::Sent(CodeDispatch {
@@ -131,7 +131,7 @@ impl CodeRequest<'_> {
         }
     }
 
-    fn post(&self, tx: &mut Tx<'_>, permit: Permit, (code, life): (&SentCode, TimeDelta)) -> Result<(), Fault> {
+    fn post(&self, tx: &mut Tx<'_>, permit: Permit, code: &SentCode, life: TimeDelta) -> Result<(), Fault> {
         let (code, minutes) = (code.expose().to_owned(), life.num_minutes());
         let message = match self.purpose {
             CodePurpose::Authentication => Message::SecondFactorCode { code, minutes },
@@ -258,7 +258,7 @@ pub async fn confirm(
         if let Some(wait) = context.wait(tx, &guard)? {
             return Ok(Confirmation::Refused(ProofRefusal::Locked(wait)));
         }
-        if confirm_with(tx, &context, &guard, (channel, &code))? {
+        if confirm_with(tx, &context, &guard, channel, &code)? {
             return Ok(Confirmation::Confirmed);
         }
         let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
@@ -272,7 +272,8 @@ fn confirm_with(
     tx: &mut Tx<'_>,
     context: &ProofContext<'_>,
     guard: &Guard,
-    (channel, code): (Channel, &SentCode),
+    channel: Channel,
+    code: &SentCode,
 ) -> Result<bool, Fault> {
     let user = &context.account.user;
     let begun = sent_code_factors::list_pending(tx.connection, context.key(), tx.now)?;
@@ -288,7 +289,7 @@ fn confirm_with(
         return Ok(false);
     }
     context.reset_failures(tx, guard)?;
-    context.enable_codes(tx.connection)?;
+    context.enable_codes(tx)?;
     let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
     tx.audit(&[event.in_session(context.session_id)])?;
     let notice = match destination {
@@ -332,7 +333,7 @@ pub async fn remove(
         }
         sent_code_factors::remove(tx.connection, user_id, channel)?;
         if hint.is_some() {
-            recovery::remove_orphaned_recovery_codes(tx.connection, user_id, &after)?;
+            recovery::remove_orphaned_recovery_codes(tx, user_id, &after)?;
             let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
             tx.audit(&[event.in_session(key.session_id)])?;
             tx.notify(&user, notice)?;

@@ -226,7 +226,7 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
                 Ok(verified) => verified,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let session = renew(tx, &context, (&claims, verified.method))?;
+            let session = renew(tx, &context, &claims, verified.method)?;
             Ok(Ok((session, account.user)))
         })
         .await;
@@ -253,7 +253,7 @@ pub(in crate::flows) async fn compare(
     let buckets = Buckets::of_session_passwords(core, key.session_id)?;
     let looked = core
         .read("step_up.password", origin.clone(), move |tx| {
-            let guard = buckets.clone().look(tx.connection)?;
+            let guard = buckets.clone().look(tx)?;
             Ok(match guard.wait(tx, Some(key.user_id))? {
                 Some(wait) => Err(ProofRefusal::Locked(wait)),
                 None => Ok(users::find_login(tx.connection, key.user_id)?),
@@ -274,7 +274,8 @@ pub(in crate::flows) async fn compare(
 fn renew(
     tx: &mut Tx<'_>,
     context: &ProofContext<'_>,
-    (claims, method): (&AccessTokenClaims, AuthenticationMethod),
+    claims: &AccessTokenClaims,
+    method: AuthenticationMethod,
 ) -> Result<ActiveSession, Fault> {
     // Without a key the session would continue with a refresh token that no client gets.
     tx.core.keys.ready_to_sign()?;

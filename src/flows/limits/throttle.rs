@@ -28,7 +28,7 @@ use crate::flows::limits::networks::{is_known_network, network_name};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::throttles::Counted;
-use crate::store::{PgConnection, sessions, throttles, users};
+use crate::store::{sessions, throttles, users};
 
 /// The longest time that a count of wrong codes is remembered: see [`BackoffPolicy`].
 const CODES_REMEMBERED: TimeDelta = TimeDelta::days(1);
@@ -128,9 +128,9 @@ impl Buckets {
     }
 
     /// Reads the counts, in one statement.
-    pub(in crate::flows) fn look(self, connection: &mut PgConnection) -> Result<Guard, Fault> {
+    pub(in crate::flows) fn look(self, tx: &mut Tx<'_>) -> Result<Guard, Fault> {
         let keys: Vec<&[u8]> = self.all().map(|bucket| bucket.key.as_slice()).collect();
-        let found = throttles::find(connection, &keys)?;
+        let found = throttles::find(tx.connection, &keys)?;
         let count = |bucket: &Bucket| found.get(&bucket.key).copied().unwrap_or_default();
         Ok(Guard {
             source: count(&self.source),
@@ -199,9 +199,9 @@ impl Guard {
 
     /// Resets the wrong proofs of this source after a right one. Those of other sources may be an attacker's, and
     /// expire with time.
-    pub(in crate::flows) fn reset_failures(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+    pub(in crate::flows) fn reset_failures(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         if self.source.count > 0 {
-            throttles::forget(connection, &[&self.buckets.source.key])?;
+            throttles::forget(tx.connection, &[&self.buckets.source.key])?;
         }
         Ok(())
     }
@@ -248,7 +248,7 @@ impl Throttle {
 
     /// Returns whether a password may be checked now.
     pub(in crate::flows) fn admit(&self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Admission, Fault> {
-        let guard = self.buckets.clone().look(tx.connection)?;
+        let guard = self.buckets.clone().look(tx)?;
         Ok(match guard.wait(tx, user_id)? {
             Some(wait) => Admission::Wait(wait),
             None => Admission::Admitted {
@@ -273,8 +273,8 @@ impl Throttle {
 
     /// Resets the wrong passwords from this network after a right one. Those from other networks may be an attacker's,
     /// and expire with time.
-    pub(in crate::flows) fn reset_failures(&self, connection: &mut PgConnection) -> Result<(), Fault> {
-        Ok(throttles::forget(connection, &[&self.buckets.source.key])?)
+    pub(in crate::flows) fn reset_failures(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        Ok(throttles::forget(tx.connection, &[&self.buckets.source.key])?)
     }
 }
 

@@ -123,8 +123,8 @@ pub async fn rewrap(core: &Arc<Core>, progress: impl Fn(u64)) -> Result<Vec<Rewr
 async fn store_retired_keys(core: &Arc<Core>) -> Result<(), Fault> {
     core.transaction("rewrap.retired_keys", core.own_origin(), move |tx| {
         let core = tx.core;
-        let current = tx.core.sealer.current_key_id();
-        let mut keep = tx.core.retired_keys.own().to_vec();
+        let current = core.sealer.current_key_id();
+        let mut keep = core.retired_keys.own().to_vec();
         keep.retain(|key| key.master_key_id != current);
         let listed = retired_keys::list(tx.connection)?;
         for key in &keep {

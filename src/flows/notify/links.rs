@@ -38,11 +38,11 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
     core.transaction("links.request", origin, move |tx| {
         let user = users::find_active_by_email(tx.connection, &email)?;
         let addressee = user.as_ref().filter(|user| is_needed(purpose, user));
-        match (addressee, may_request(tx, purpose, (addressee, &email))?) {
-            (Some(user), Some(permit)) => send(tx, permit, (purpose, user, &email))?,
+        match (addressee, may_request(tx, purpose, addressee, &email)?) {
+            (Some(user), Some(permit)) => send(tx, permit, purpose, user, &email)?,
             _ => send_discarded(tx, purpose)?,
         }
-        record(tx, purpose, (addressee, &email))
+        record(tx, purpose, addressee, &email)
     })
     .await
 }
@@ -52,14 +52,15 @@ pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origi
 fn may_request(
     tx: &mut Tx<'_>,
     purpose: LinkPurpose,
-    (addressee, email): (Option<&User>, &Email),
+    addressee: Option<&User>,
+    email: &Email,
 ) -> Result<Option<Permit>, Fault> {
     if addressee.is_none() {
         let dispatch = Dispatch::mail(Purpose::Link(purpose), None, email);
         count_unsent(tx, &dispatch)?;
         return Ok(None);
     }
-    Ok(match may_send(tx, purpose, (addressee, email))? {
+    Ok(match may_send(tx, purpose, addressee, email)? {
         Decision::Granted(permit) => Some(permit),
         Decision::Withheld(_) => None,
     })
@@ -67,7 +68,7 @@ fn may_request(
 
 /// Writes the audit event of a requested link, for the first few requests in an hour, whether or not an account has the
 /// address and whether or not the link was sent.
-fn record(tx: &mut Tx<'_>, purpose: LinkPurpose, (addressee, email): (Option<&User>, &Email)) -> Result<(), Fault> {
+fn record(tx: &mut Tx<'_>, purpose: LinkPurpose, addressee: Option<&User>, email: &Email) -> Result<(), Fault> {
     let quota = Quota {
         subject: format!("audit link {} {}", purpose.as_str(), email.as_str()),
         window: TimeDelta::hours(1),
@@ -122,7 +123,8 @@ pub(in crate::flows) fn require_mail(core: &Core) -> Result<(), Fault> {
 pub(in crate::flows) fn may_send(
     tx: &mut Tx<'_>,
     purpose: LinkPurpose,
-    (user, email): (Option<&User>, &Email),
+    user: Option<&User>,
+    email: &Email,
 ) -> Result<Decision, Fault> {
     let dispatch = Dispatch::mail(Purpose::Link(purpose), user, email);
     decide(tx, &dispatch)
@@ -133,9 +135,11 @@ pub(in crate::flows) fn may_send(
 pub(in crate::flows) fn send(
     tx: &mut Tx<'_>,
     permit: Permit,
-    (purpose, user, email): (LinkPurpose, &User, &Email),
+    purpose: LinkPurpose,
+    user: &User,
+    email: &Email,
 ) -> Result<(), Fault> {
-    let link = put(tx, purpose, (user, email))?;
+    let link = put(tx, purpose, user, email)?;
     let contents = contents(purpose, user.locale, link);
     post(tx, permit, contents)
 }
@@ -145,10 +149,11 @@ pub(in crate::flows) fn send(
 pub(in crate::flows) fn send_unconfirmed(
     tx: &mut Tx<'_>,
     permit: Permit,
-    (user, email): (&User, &Email),
+    user: &User,
+    email: &Email,
 ) -> Result<(), Fault> {
     let purpose = LinkPurpose::PasswordReset;
-    let link = put(tx, purpose, (user, email))?;
+    let link = put(tx, purpose, user, email)?;
     let (life, minutes) = (purpose.life(), purpose.life().num_minutes());
     let contents = Contents {
         message: Message::UnconfirmedAccount { link, minutes },
@@ -163,11 +168,12 @@ pub(in crate::flows) fn send_unconfirmed(
 pub(in crate::flows) fn send_change(
     tx: &mut Tx<'_>,
     permit: Permit,
-    (user, email, session_id): (&User, &Email, SessionId),
+    user: &User,
+    email: &Email,
+    session_id: SessionId,
 ) -> Result<(), Fault> {
     let purpose = LinkPurpose::EmailChange;
-    let by = (purpose, Some(session_id));
-    let link = insert(tx, by, (user, email))?;
+    let link = insert(tx, purpose, Some(session_id), user, email)?;
     let contents = contents(purpose, user.locale, link);
     post(tx, permit, contents)
 }
@@ -176,11 +182,11 @@ pub(in crate::flows) fn send_change(
 /// from an earlier link that still works whether a newer one was sent.
 pub(in crate::flows) fn supersede_change(
     tx: &mut Tx<'_>,
-    (user, email): (&User, &Email),
+    user: &User,
+    email: &Email,
     session_id: SessionId,
 ) -> Result<(), Fault> {
-    let by = (LinkPurpose::EmailChange, Some(session_id));
-    let _unsent = insert(tx, by, (user, email))?;
+    let _unsent = insert(tx, LinkPurpose::EmailChange, Some(session_id), user, email)?;
     Ok(())
 }
 
@@ -188,15 +194,18 @@ pub(in crate::flows) fn supersede_change(
 pub(in crate::flows) fn put(
     tx: &mut Tx<'_>,
     purpose: LinkPurpose,
-    (user, email): (&User, &Email),
+    user: &User,
+    email: &Email,
 ) -> Result<String, Fault> {
-    insert(tx, (purpose, None), (user, email))
+    insert(tx, purpose, None, user, email)
 }
 
 fn insert(
     tx: &mut Tx<'_>,
-    (purpose, session_id): (LinkPurpose, Option<SessionId>),
-    (user, email): (&User, &Email),
+    purpose: LinkPurpose,
+    session_id: Option<SessionId>,
+    user: &User,
+    email: &Email,
 ) -> Result<String, Fault> {
     let (key, link) = new_link(tx.core, user.id, purpose, tx.now)?;
     match purpose.replaces() {

@@ -28,7 +28,8 @@ const REMEMBERED: TimeDelta = TimeDelta::days(90);
 pub(in crate::flows) fn notify_failures(
     tx: &mut Tx<'_>,
     user: &User,
-    (count, notice): (i32, Message),
+    count: i32,
+    notice: Message,
 ) -> Result<(), Fault> {
     if count < WORTH_NOTIFYING {
         return Ok(());

@@ -68,7 +68,7 @@ pub(in crate::flows) struct Contents {
 
 /// Decides whether a message is sent, and counts it if so.
 pub(in crate::flows) fn decide(tx: &mut Tx<'_>, dispatch: &Dispatch<'_>) -> Result<Decision, Fault> {
-    let decision = weigh(tx, (dispatch, true))?;
+    let decision = weigh(tx, dispatch, true)?;
     if let Decision::Withheld(_) = decision {
         metrics::throttle("sending");
         metrics::withheld(dispatch.purpose.as_str(), "bound");
@@ -79,11 +79,11 @@ pub(in crate::flows) fn decide(tx: &mut Tx<'_>, dispatch: &Dispatch<'_>) -> Resu
 /// Counts a message that is not sent, with the same statements as if it were: the remaining quotas must not reveal
 /// which of several messages an address gets.
 pub(in crate::flows) fn count_unsent(tx: &mut Tx<'_>, dispatch: &Dispatch<'_>) -> Result<(), Fault> {
-    let _unsent = weigh(tx, (dispatch, false))?;
+    let _unsent = weigh(tx, dispatch, false)?;
     Ok(())
 }
 
-fn weigh(tx: &mut Tx<'_>, (dispatch, sends): (&Dispatch<'_>, bool)) -> Result<Decision, Fault> {
+fn weigh(tx: &mut Tx<'_>, dispatch: &Dispatch<'_>, sends: bool) -> Result<Decision, Fault> {
     let source = source_of(tx, dispatch.account)?;
     let wait = wait_or_take(tx, &bounds(dispatch, &source))?;
     // Looked up whether or not the quota is used up, also for an address without an account, and for every purpose that

@@ -10,7 +10,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::flows::Fault;
 use crate::flows::tx::Tx;
-use crate::store::{PgConnection, link_tokens, sent_code_factors, sessions, totp_factors};
+use crate::store::{link_tokens, sent_code_factors, sessions, totp_factors};
 
 /// Ends a session. Returns whether this call ended it.
 ///
@@ -23,7 +23,7 @@ pub(in crate::flows) fn end(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause) -
         _ => sessions::end(tx.connection, key, cause.reason(), tx.now)?,
     };
     if ended && cause.is_against_an_intruder() {
-        remove_pending(tx.connection, key.user_id, None, cause)?;
+        remove_pending(tx, key.user_id, None, cause)?;
     }
     Ok(ended)
 }
@@ -38,7 +38,7 @@ pub(in crate::flows) fn end_all(
 ) -> Result<Vec<SessionId>, Fault> {
     let ended = sessions::end_all(tx.connection, user_id, kept, cause.reason(), tx.now)?;
     if cause.is_against_an_intruder() {
-        remove_pending(tx.connection, user_id, kept, cause)?;
+        remove_pending(tx, user_id, kept, cause)?;
     }
     Ok(ended)
 }
@@ -74,17 +74,12 @@ pub(in crate::flows) fn end_surplus(tx: &mut Tx<'_>, kept: SessionKey, most: i64
 
 /// Removes what is pending on an account: mailed tokens, and unconfirmed factors except those that the kept session
 /// began.
-fn remove_pending(
-    connection: &mut PgConnection,
-    user_id: UserId,
-    kept: Option<SessionId>,
-    cause: EndCause,
-) -> Result<(), Fault> {
+fn remove_pending(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cause: EndCause) -> Result<(), Fault> {
     if cause.is_caused_in_a_session() {
-        link_tokens::remove_all_but_to_own_unverified_address(connection, user_id)?;
+        link_tokens::remove_all_but_to_own_unverified_address(tx.connection, user_id)?;
     } else {
-        link_tokens::remove_all(connection, user_id)?;
+        link_tokens::remove_all(tx.connection, user_id)?;
     }
-    totp_factors::remove_pending(connection, user_id, kept)?;
-    Ok(sent_code_factors::remove_pending(connection, user_id, kept)?)
+    totp_factors::remove_pending(tx.connection, user_id, kept)?;
+    Ok(sent_code_factors::remove_pending(tx.connection, user_id, kept)?)
 }

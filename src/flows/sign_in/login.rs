@@ -115,7 +115,7 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOr
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
-            let login = open(core, (found, throttle), delivery, origin).await?;
+            let login = open(core, found, throttle, delivery, origin).await?;
             // Not after a refusal: the time of a second hash would reveal that the password was right.
             if let Some(stored) = stored.filter(|_| !matches!(login, Login::Locked(_) | Login::InvalidCredentials)) {
                 password_renewal::renew(core, id, password, stored).await;
@@ -164,8 +164,7 @@ async fn refuse(
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
     core.transaction("login.refuse", origin, move |tx| {
-        let wrong = (user_id, throttle.as_ref(), "invalid_credentials");
-        Ok(match count_wrong(tx, wrong)? {
+        Ok(match count_wrong(tx, user_id, &throttle, "invalid_credentials")? {
             Some(wait) => Login::Locked(wait),
             None => Login::InvalidCredentials,
         })
@@ -176,7 +175,9 @@ async fn refuse(
 /// Counts and records a wrong password. Returns how long to wait, if a concurrent request began a wait in the meantime.
 pub(in crate::flows) fn count_wrong(
     tx: &mut Tx<'_>,
-    (user_id, throttle, reason): (Option<UserId>, &Throttle, &'static str),
+    user_id: Option<UserId>,
+    throttle: &Throttle,
+    reason: &'static str,
 ) -> Result<Option<TimeDelta>, Fault> {
     // Checked again under the lock: of many concurrent requests, those after the one that begins a wait must learn
     // nothing. They are serialized by the account's row, or else by that of the count.
@@ -203,10 +204,7 @@ pub(in crate::flows) enum Taken {
 }
 
 /// Accepts a password that was right when it was compared, unless the account has changed since.
-pub(in crate::flows) fn take_right(
-    tx: &mut Tx<'_>,
-    (login, throttle): (&LoginUser, &Throttle),
-) -> Result<Taken, Fault> {
+pub(in crate::flows) fn take_right(tx: &mut Tx<'_>, login: &LoginUser, throttle: &Throttle) -> Result<Taken, Fault> {
     let account = users::find_login_for_update(tx.connection, login.user.id)?;
     // Checked again as for wrong passwords, and before anything else: otherwise the one different answer would reveal
     // the right password.
@@ -222,13 +220,14 @@ pub(in crate::flows) fn take_right(
         tx.audit(&[throttle.naming(event)])?;
         return Ok(Taken::Gone);
     };
-    reset_failures(tx, (&account, throttle, failed_before))?;
+    reset_failures(tx, &account, throttle, failed_before)?;
     Ok(Taken::Right(Box::new(account)))
 }
 
 async fn open(
     core: &Arc<Core>,
-    (login, throttle): (LoginUser, Arc<Throttle>),
+    login: LoginUser,
+    throttle: Arc<Throttle>,
     delivery: RefreshTokenTransport,
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
@@ -236,7 +235,7 @@ async fn open(
     let id = SessionId::new(now, core.random.as_ref());
     let opened = core
         .transaction_at(now, "login.open", origin, move |tx| {
-            let account = match take_right(tx, (&login, &throttle))? {
+            let account = match take_right(tx, &login, &throttle)? {
                 Taken::Right(account) => account,
                 Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
                 Taken::Gone => return Ok(Opened::Gone),
@@ -253,12 +252,9 @@ async fn open(
 }
 
 /// Resets wrong passwords after a right one: those from this network, and those on the account.
-fn reset_failures(
-    tx: &mut Tx<'_>,
-    (account, throttle, failed_before): (&LoginUser, &Throttle, bool),
-) -> Result<(), Fault> {
+fn reset_failures(tx: &mut Tx<'_>, account: &LoginUser, throttle: &Throttle, failed_before: bool) -> Result<(), Fault> {
     if failed_before {
-        throttle.reset_failures(tx.connection)?;
+        throttle.reset_failures(tx)?;
     }
     if users::reset_password_failures(tx.connection, account.user.id)? {
         let event = AuditEvent::success(EventName::LoginSuccessAfterFail, account.user.id);

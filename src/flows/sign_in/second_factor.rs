@@ -146,7 +146,7 @@ fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Re
         return Ok(Decision::invalid_code(&pending));
     }
     match context.verify_at_sign_in(tx, guard, &attempt.code)? {
-        Ok(verified) => complete_login(tx, &pending, &context, (verified, attempt.delivery)),
+        Ok(verified) => complete_login(tx, &pending, &context, verified, attempt.delivery),
         Err(ProofRefusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
@@ -173,7 +173,8 @@ fn complete_login(
     tx: &mut Tx<'_>,
     pending: &PendingSession,
     context: &ProofContext<'_>,
-    (verified, delivery): (VerifiedFactor, RefreshTokenTransport),
+    verified: VerifiedFactor,
+    delivery: RefreshTokenTransport,
 ) -> Result<Decision, Fault> {
     let (id, user) = (context.session_id, &context.account.user);
     let second = Proof {
