@@ -1,4 +1,4 @@
-//! What the statements of one use case work with, and the entries that open it.
+//! What the statements of one use case work with, and the entries that make it.
 
 use std::sync::Arc;
 
@@ -9,9 +9,11 @@ use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
 use crate::flows::{Core, Fault, outcomes};
 use crate::store::{PgConnection, audit_events};
 
-/// A transaction of a use case: a connection in it, the request that it serves, and the time of that request.
+/// A transaction of a use case, the request that it serves, and the time of that request.
 ///
-/// The functions of `flows` that run statements take it; those of `store` take its connection, and do not know it.
+/// Functions of `flows` that run statements take it, and pass its connection to those of `store`, which do not know it.
+/// Reads that need neither origin nor time take the core and a connection, since some of them also run for callers that
+/// have no origin.
 pub(in crate::flows) struct Tx<'a> {
     /// Everything else that a flow works with.
     pub(in crate::flows) core: &'a Core,
@@ -19,15 +21,15 @@ pub(in crate::flows) struct Tx<'a> {
     pub(in crate::flows) connection: &'a mut PgConnection,
     /// Where the request came from.
     pub(in crate::flows) origin: &'a RequestOrigin,
-    /// The time of the request. It is read once, so all rows of a transaction carry the same time, also when it is
-    /// repeated.
+    /// The time of the request. It is read once, so all rows that a transaction writes have the same time, also if the
+    /// transaction is repeated.
     pub(in crate::flows) now: DateTime<Utc>,
 }
 
 impl Core {
-    /// Runs statements in one transaction, at the time at which it is called.
+    /// Runs statements in one transaction. Reads the clock before it waits for a connection.
     ///
-    /// `work` may run several times, so it must have no effects other than its SQL: see
+    /// `work` may run several times, each time from the start, so it must have no effects other than its SQL: see
     /// [`Database::transaction`](crate::store::pool::Database::transaction).
     pub(in crate::flows) async fn transaction<T: Send + 'static>(
         self: &Arc<Self>,
@@ -38,8 +40,8 @@ impl Core {
         self.transaction_at(self.clock.now(), name, origin, work).await
     }
 
-    /// Runs statements in one transaction, at a time that the use case has read: for those that also make ids or tokens
-    /// outside of the transaction.
+    /// Does the same at a time that the use case has read before: for use cases that make ids, keys or tokens of that
+    /// time outside of the transaction.
     pub(in crate::flows) async fn transaction_at<T: Send + 'static>(
         self: &Arc<Self>,
         now: DateTime<Utc>,
@@ -51,7 +53,7 @@ impl Core {
         self.db.transaction(name, work).await
     }
 
-    /// Runs statements that only read, each on its own snapshot, at the time at which it is called.
+    /// Runs statements that only read, each on its own snapshot. Reads the clock before it waits for a connection.
     ///
     /// `work` may run several times: see [`Database::read`](crate::store::pool::Database::read).
     pub(in crate::flows) async fn read<T: Send + 'static>(
@@ -64,7 +66,8 @@ impl Core {
         self.db.read(name, work).await
     }
 
-    /// Turns work on a [`Tx`] into work on a connection, which a thread of the database runs.
+    /// Turns work on a [`Tx`] into work on a connection. The result owns what it uses: a thread of the database runs it,
+    /// and goes on if the request is dropped meanwhile.
     fn with_connection<T>(
         self: &Arc<Self>,
         now: DateTime<Utc>,
@@ -89,7 +92,8 @@ impl Core {
 }
 
 impl Tx<'_> {
-    /// Returns the same transaction with another origin.
+    /// Returns the same transaction with another origin: messages about an operator's change must not show where the
+    /// operator is.
     pub(in crate::flows) fn with_origin<'b>(&'b mut self, origin: &'b RequestOrigin) -> Tx<'b> {
         Tx {
             core: self.core,

@@ -332,8 +332,8 @@ pub(in crate::flows) fn redeem_at_own_address(
     Ok(own.map(|link| (link.purpose, account)))
 }
 
-/// Returns the row that a token of a purpose names, if its MAC is right. Users copy tokens out of mails with blanks and line
-/// ends around them.
+/// Returns the row that a token of a purpose names, if its MAC is right. Users copy tokens out of mails with blanks and
+/// line ends around them.
 pub(in crate::flows) fn open(core: &Core, purpose: LinkPurpose, token: &str) -> Option<LinkKey> {
     let body = core.tokens.open(purpose.token_kind(), typed_text::trim(token))?;
     Some(LinkKey {

@@ -145,8 +145,9 @@ pub(in crate::flows) fn post(tx: &mut Tx<'_>, permit: Permit, contents: Contents
 
 impl Tx<'_> {
     /// Notifies users by mail of what happened to their account, if their address is verified and the deployment sends
-    /// mail. The first notice of a kind is sent at once. Further ones within ten minutes are merged into one message at the
-    /// end of that time, which says how many there were: an attacker cannot fill the mailbox by repeating an action.
+    /// mail. The first notice of a kind is sent at once. Further ones within ten minutes are merged into one message at
+    /// the end of that time, which says how many there were: an attacker cannot fill the mailbox by repeating an
+    /// action.
     pub(in crate::flows) fn notify(&mut self, user: &User, message: Message) -> Result<(), Fault> {
         let Some(address) = user.verified_email().map(Email::as_str) else {
             if user.email.is_some() {
@@ -190,7 +191,8 @@ impl Tx<'_> {
         if write(self, &envelope, &notification)? {
             return Ok(());
         }
-        // It is being sent already, since the clocks of two instances differ. A duplicate is better than a missing notice.
+        // It is being sent already, since the clocks of two instances differ. A duplicate is better than a missing
+        // notice.
         let id = MessageId::new(self.now, self.core.random.as_ref());
         let _is_new = write(self, &Envelope { id, ..envelope }, &notification)?;
         Ok(())
