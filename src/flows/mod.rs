@@ -14,10 +14,11 @@ mod outcomes;
 pub mod page;
 pub mod session;
 pub mod sign_in;
+mod tx;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 pub use self::fault::Fault;
 use self::maintenance::signing_keys::KeySet;
@@ -30,9 +31,7 @@ use crate::crypto::retired_keys::RetiredKeys;
 use crate::crypto::sealer::Sealer;
 use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
-use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::clock::Clock;
-use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRules;
 use crate::domain::phone_number::SmsCountries;
@@ -42,9 +41,7 @@ use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
 use crate::domain::user::SecondFactors;
 use crate::rate_limits::RateLimits;
-use crate::store::error::StoreError;
 use crate::store::pool::Database;
-use crate::store::{PgConnection, audit_events};
 
 /// Everything a flow works with, built once in `app`.
 pub struct Core {
@@ -137,55 +134,6 @@ impl Settings {
             || by(Channel::Sms, &factors.phone_hint)
             || by(Channel::Email, &factors.email_hint)
     }
-}
-
-impl Core {
-    /// Writes audit events inside the transaction of what they record.
-    fn audit(
-        &self,
-        connection: &mut PgConnection,
-        events: &[AuditEvent],
-        origin: &RequestOrigin,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let named: Vec<_> = events
-            .iter()
-            .inspect(|event| outcomes::count_throttles(event))
-            .map(|event| (AuditEventId::new(now, self.random.as_ref()), *event))
-            .collect();
-        audit_events::insert(connection, &named, origin, now)
-    }
-
-    /// Writes an audit event that no request caused: operators' commands, and what the service does by itself.
-    fn audit_own(
-        &self,
-        connection: &mut PgConnection,
-        event: AuditEvent,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let origin = RequestOrigin::of_own(RequestId::new(now, self.random.as_ref()));
-        self.audit(connection, &[event], &origin, now)
-    }
-}
-
-impl Core {
-    /// Writes audit events for sessions that were ended by another session or by an operator.
-    fn audit_ended(
-        &self,
-        connection: &mut PgConnection,
-        user_id: UserId,
-        ended: Vec<SessionId>,
-        origin: &RequestOrigin,
-        now: DateTime<Utc>,
-    ) -> Result<(), Fault> {
-        Ok(self.audit(connection, &ended_events(user_id, ended), origin, now)?)
-    }
-}
-
-/// Makes the audit events for sessions that were ended by another session or by an operator: one each.
-fn ended_events(user_id: UserId, ended: Vec<SessionId>) -> Vec<AuditEvent> {
-    let event = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
-    ended.into_iter().map(event).collect()
 }
 
 /// Returns a span as whole seconds, for members named `…_in`; never negative.

@@ -55,7 +55,6 @@ pub async fn log_in(
         identifier,
         password: Password::new(&request.password),
         delivery: RefreshTokenTransport::requested(request.delivery.as_deref())?,
-        origin: origin.0,
     };
-    login_response::answer(&state, &login(&state.core, attempt).await?)
+    login_response::answer(&state, &login(&state.core, attempt, origin.0).await?)
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::crypto::hasher::PasswordVerdict;
@@ -24,14 +24,14 @@ use crate::flows::account::email::{record, wait_to_leave};
 use crate::flows::factors::proof::ProofRefusal;
 use crate::flows::limits::networks;
 use crate::flows::limits::throttle::{Admission, Throttle};
-use crate::flows::notify::links::{self, Request};
-use crate::flows::notify::sending::notify;
+use crate::flows::notify::links;
 use crate::flows::session::session_end;
 use crate::flows::session::sessions::Caller;
 use crate::flows::sign_in::login::{Taken, count_wrong, take_right};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::{LockedUser, LoginUser, Renaming};
-use crate::store::{PgConnection, link_tokens, sessions, users};
+use crate::store::{link_tokens, sessions, users};
 
 /// Selects the kind of token: links that confirm an address and links that change it open the same page, and the
 /// token's row says which of them it is.
@@ -180,12 +180,11 @@ async fn compare(
         return Ok(Err(ProofRefusal::InvalidCredentials));
     };
     let throttle = Arc::new(Throttle::of(core, &name, origin)?);
-    let (shared, user_id, now, asked_from) = (Arc::clone(&throttle), user.id, core.clock.now(), origin.clone());
+    let (shared, user_id) = (Arc::clone(&throttle), user.id);
     let (admission, requester) = core
-        .db
-        .read("email.admit", move |connection| -> Result<_, Fault> {
-            let admission = shared.admit(connection, Some(user_id), (&asked_from, now))?;
-            let requester = networks::requester(connection, Some(user_id), (&asked_from, now))?;
+        .read("email.admit", origin.clone(), move |tx| {
+            let admission = shared.admit(tx, Some(user_id))?;
+            let requester = networks::requester(tx, Some(user_id))?;
             Ok((admission, requester))
         })
         .await?;
@@ -201,39 +200,29 @@ async fn compare(
 }
 
 async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOrigin) -> Result<Verification, Fault> {
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("email.verify", move |connection| {
-            let request = Request { origin: &origin, now };
-            // The user's row is locked first, as everywhere, so that the proof stays valid until the commit.
-            let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
-                return Ok(Verification::InvalidToken);
-            };
-            if let Some(refused) = recheck(&shared, connection, &proof, request)? {
-                return Ok(refused);
-            }
-            let kept = proof.session_id();
-            confirm(&shared, connection, (key, &account, kept), request)
-        })
-        .await
+    core.transaction("email.verify", origin, move |tx| {
+        // The user's row is locked first, as everywhere, so that the proof stays valid until the commit.
+        let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
+            return Ok(Verification::InvalidToken);
+        };
+        if let Some(refused) = recheck(tx, &proof)? {
+            return Ok(refused);
+        }
+        let kept = proof.session_id();
+        confirm(tx, key, &account, kept)
+    })
+    .await
 }
 
 /// Checks a proof again, with the account's row locked. Returns why it is refused, if it is.
-fn recheck(
-    core: &Core,
-    connection: &mut PgConnection,
-    proof: &Proof,
-    request: Request<'_>,
-) -> Result<Option<Verification>, Fault> {
-    let Request { origin, now } = request;
+fn recheck(tx: &mut Tx<'_>, proof: &Proof) -> Result<Option<Verification>, Fault> {
     let compared = match proof {
         Proof::Session(Presented { key, pending: true }) => {
-            let waits = sessions::find_pending(connection, *key, now)?.is_some();
+            let waits = sessions::find_pending(tx.connection, *key, tx.now)?.is_some();
             return Ok((!waits).then_some(Verification::InvalidPreAuthToken));
         }
         Proof::Session(Presented { key, pending: false }) => {
-            return match sessions::find_live_for_update(connection, *key, now)? {
+            return match sessions::find_live_for_update(tx.connection, *key, tx.now)? {
                 Some(_live) => Ok(None),
                 None => Err(Fault::SessionEnded),
             };
@@ -242,14 +231,13 @@ fn recheck(
     };
     let (login, throttle) = (&compared.login, compared.throttle.as_ref());
     let refusal = if compared.right {
-        match take_right(core, connection, (login, throttle), (origin, now))? {
+        match take_right(tx, login, throttle)? {
             Taken::Right(_) => return Ok(None),
             Taken::Wait(wait) => ProofRefusal::Locked(wait),
             Taken::Gone => ProofRefusal::InvalidCredentials,
         }
     } else {
-        let wrong = (Some(login.user.id), throttle, "email_verification");
-        let wait = count_wrong(core, connection, wrong, (origin, now))?;
+        let wait = count_wrong(tx, Some(login.user.id), throttle, "email_verification")?;
         wait.map_or(ProofRefusal::InvalidCredentials, ProofRefusal::Locked)
     };
     Ok(Some(Verification::Refused(refusal)))
@@ -257,36 +245,31 @@ fn recheck(
 
 /// Returns how long a change has to wait if the account would leave an address that was never verified. The token stays
 /// valid.
-fn wait_to_change(
-    core: &Core,
-    connection: &mut PgConnection,
-    (key, user): (LinkKey, &User),
-    now: DateTime<Utc>,
-) -> Result<Option<TimeDelta>, Fault> {
+fn wait_to_change(tx: &mut Tx<'_>, key: LinkKey, user: &User) -> Result<Option<TimeDelta>, Fault> {
     if user.unverified_email().is_none() {
         return Ok(None);
     }
-    let link = links::find(connection, key, PURPOSE, now)?;
+    let link = links::find(tx.connection, key, PURPOSE, tx.now)?;
     match link.filter(|link| !link.used && link.purpose == LinkPurpose::EmailChange) {
-        Some(_) => wait_to_leave(core, connection, user, now),
+        Some(_) => wait_to_leave(tx, user),
         None => Ok(None),
     }
 }
 
 /// Marks the token as used, and gives the account the address that it was sent to.
 fn confirm(
-    core: &Core,
-    connection: &mut PgConnection,
-    (key, account, kept): (LinkKey, &LockedUser, Option<SessionId>),
-    request: Request<'_>,
+    tx: &mut Tx<'_>,
+    key: LinkKey,
+    account: &LockedUser,
+    kept: Option<SessionId>,
 ) -> Result<Verification, Fault> {
-    let (user, now) = (&account.user, request.now);
-    if let Some(wait) = wait_to_change(core, connection, (key, user), now)? {
+    let user = &account.user;
+    if let Some(wait) = wait_to_change(tx, key, user)? {
         return Ok(Verification::Wait(wait));
     }
-    let Some(link) = links::redeem_locked(connection, key, PURPOSE, now)? else {
+    let Some(link) = links::redeem_locked(tx, key, PURPOSE)? else {
         // A double click: nothing is left to do, and nothing went wrong.
-        let used = links::find(connection, key, PURPOSE, now)?;
+        let used = links::find(tx.connection, key, PURPOSE, tx.now)?;
         let done = used.is_some_and(|link| link.used && user.verified_email() == Some(&link.email));
         return Ok(if done {
             Verification::Verified
@@ -299,27 +282,20 @@ fn confirm(
         // The account has another address by now, and this token verifies only the one that it was sent to.
         return Ok(Verification::InvalidToken);
     }
-    if users::set_verified_email(connection, user.id, &link.email, now)? == Renaming::Taken {
+    if users::set_verified_email(tx.connection, user.id, &link.email, tx.now)? == Renaming::Taken {
         return Ok(Verification::InvalidToken);
     }
     if is_own {
-        record(core, connection, user, "email_verified", request)?;
+        record(tx, user, "email_verified")?;
     } else {
-        record(core, connection, user, "email_changed", request)?;
+        record(tx, user, "email_changed")?;
         // Tokens that were sent to the old address must not work any longer.
-        link_tokens::remove_others(connection, key)?;
+        link_tokens::remove_others(tx.connection, key)?;
         let cause = EndCause::EmailChanged;
-        let ended = session_end::end_pending_logins(connection, user.id, kept, cause, now)?;
-        core.audit_ended(connection, user.id, ended, request.origin, now)?;
+        let ended = session_end::end_pending_logins(tx, user.id, kept, cause)?;
+        tx.audit_ended(user.id, ended)?;
         // Sent to the old address: `user` was read before the change.
-        notify(
-            core,
-            connection,
-            user,
-            Message::EmailChanged,
-            request.origin,
-            request.now,
-        )?;
+        tx.notify(user, Message::EmailChanged)?;
     }
     Ok(Verification::Verified)
 }

@@ -19,14 +19,14 @@ use crate::flows::account::new_password;
 use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal, ProofResult};
 use crate::flows::factors::step_up::{Holder, compare};
 use crate::flows::limits::throttle::ProofSource;
-use crate::flows::notify::links::{self, Request};
-use crate::flows::notify::sending::notify;
+use crate::flows::notify::links;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::session_end;
 use crate::flows::session::sessions::Caller;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
+use crate::store::users;
 use crate::store::users::LockedUser;
-use crate::store::{PgConnection, users};
 
 const PURPOSE: LinkPurpose = LinkPurpose::PasswordReset;
 
@@ -77,7 +77,7 @@ async fn try_to_change(
     let current = (caller.key(), compared);
     // Verified before the new one is examined. Otherwise the rule that the new one breaks, or the time of a second
     // hash, would reveal that the current one was right: without a count, and while the session has to wait.
-    if let Err(refusal) = verify_current(core, current, &origin, |_, _, _| Ok(())).await? {
+    if let Err(refusal) = verify_current(core, current, &origin, |_, _| Ok(())).await? {
         return Ok(Change::Refused(refusal));
     }
     let new = match new_password::hash(core, Requester::known(origin.ip), new, caller.user.words()).await? {
@@ -86,9 +86,7 @@ async fn try_to_change(
     };
     // Verified again: of two concurrent changes, the second one gives a password that is not the current one any
     // longer.
-    let change = move |core: &Core, connection: &mut PgConnection, context: &ProofContext<'_>| {
-        replace(core, connection, context, &new)
-    };
+    let change = move |tx: &mut Tx<'_>, context: &ProofContext<'_>| replace(tx, context, &new);
     let verdict = verify_current(core, current, &origin, change).await?;
     Ok(verdict.map_or_else(Change::Refused, |()| Change::Changed))
 }
@@ -98,41 +96,31 @@ async fn verify_current(
     core: &Arc<Core>,
     (key, compared): (SessionKey, ComparedPassword),
     origin: &RequestOrigin,
-    act: impl Fn(&Core, &mut PgConnection, &ProofContext<'_>) -> Result<(), Fault> + Send + 'static,
+    act: impl Fn(&mut Tx<'_>, &ProofContext<'_>) -> Result<(), Fault> + Send + 'static,
 ) -> Result<ProofResult<()>, Fault> {
-    let now = core.clock.now();
-    let (shared, origin) = (Arc::clone(core), origin.clone());
-    core.db
-        .transaction("password.change", move |connection| {
-            let context = ProofContext {
-                account: &key.lock_user(connection, now)?,
-                session_id: key.session_id,
-                source: ProofSource::Session,
-                origin: &origin,
-                now,
-            };
-            match context.verify_password(&shared, connection, &compared, EventName::PasswordChangeFail)? {
-                Ok(_right) => act(&shared, connection, &context).map(Ok),
-                Err(refusal) => Ok(Err(refusal)),
-            }
-        })
-        .await
+    core.transaction("password.change", origin.clone(), move |tx| {
+        let context = ProofContext {
+            account: &key.lock_user(tx)?,
+            session_id: key.session_id,
+            source: ProofSource::Session,
+        };
+        match context.verify_password(tx, &compared, EventName::PasswordChangeFail)? {
+            Ok(_right) => act(tx, &context).map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    })
+    .await
 }
 
-fn replace(
-    core: &Core,
-    connection: &mut PgConnection,
-    context: &ProofContext<'_>,
-    new: &StoredPassword,
-) -> Result<(), Fault> {
-    let (user, origin, now) = (&context.account.user, context.origin, context.now);
-    users::set_password(connection, user.id, new, now)?;
+fn replace(tx: &mut Tx<'_>, context: &ProofContext<'_>, new: &StoredPassword) -> Result<(), Fault> {
+    let user = &context.account.user;
+    users::set_password(tx.connection, user.id, new, tx.now)?;
     let kept = Some(context.session_id);
-    let ended = session_end::end_all(connection, user.id, kept, EndCause::PasswordChanged, now)?;
-    core.audit_ended(connection, user.id, ended, origin, now)?;
+    let ended = session_end::end_all(tx, user.id, kept, EndCause::PasswordChanged)?;
+    tx.audit_ended(user.id, ended)?;
     let event = AuditEvent::success(EventName::PasswordChange, user.id).in_session(context.session_id);
-    core.audit(connection, &[event], origin, now)?;
-    notify(core, connection, user, Message::PasswordChanged, origin, now)
+    tx.audit(&[event])?;
+    tx.notify(user, Message::PasswordChanged)
 }
 
 /// The result of a reset.
@@ -173,33 +161,29 @@ async fn try_to_reset(core: &Arc<Core>, token: &str, new: Password, origin: Requ
         Ok(new) => new,
         Err(rejection) => return Ok(Reset::Rejected(rejection)),
     };
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("password.reset", move |connection| {
-            let redeemed = links::redeem_at_own_address(connection, key, PURPOSE, now)?;
-            let Some((purpose, LockedUser { user, .. })) = redeemed else {
-                return Ok(Reset::InvalidToken);
-            };
-            let request = Request { origin: &origin, now };
-            users::set_password(connection, user.id, &new, now)?;
-            match purpose {
-                // The operator who made the account sent this link, so what they set up stays.
-                LinkPurpose::Invitation => confirm_invited(&shared, connection, &user, request)?,
-                _ => reset_unverified_account(&shared, connection, &user, request)?,
-            }
-            end_all_sessions(&shared, connection, &user, EndCause::PasswordReset, request)?;
-            let event = AuditEvent::success(EventName::PasswordResetCompleted, user.id);
-            shared.audit(connection, &[event], &origin, now)?;
-            // Presenting the token has verified the address, if it was not verified before.
-            let user = User {
-                email_verified_at: user.email_verified_at.or(Some(now)),
-                ..user
-            };
-            notify(&shared, connection, &user, Message::PasswordWasReset, &origin, now)?;
-            Ok(Reset::Done)
-        })
-        .await
+    core.transaction("password.reset", origin, move |tx| {
+        let redeemed = links::redeem_at_own_address(tx, key, PURPOSE)?;
+        let Some((purpose, LockedUser { user, .. })) = redeemed else {
+            return Ok(Reset::InvalidToken);
+        };
+        users::set_password(tx.connection, user.id, &new, tx.now)?;
+        match purpose {
+            // The operator who made the account sent this link, so what they set up stays.
+            LinkPurpose::Invitation => confirm_invited(tx, &user)?,
+            _ => reset_unverified_account(tx, &user)?,
+        }
+        end_all_sessions(tx, &user, EndCause::PasswordReset)?;
+        let event = AuditEvent::success(EventName::PasswordResetCompleted, user.id);
+        tx.audit(&[event])?;
+        // Presenting the token has verified the address, if it was not verified before.
+        let user = User {
+            email_verified_at: user.email_verified_at.or(Some(tx.now)),
+            ..user
+        };
+        tx.notify(&user, Message::PasswordWasReset)?;
+        Ok(Reset::Done)
+    })
+    .await
 }
 
 async fn find_user(core: &Arc<Core>, key: LinkKey) -> Result<Option<User>, Fault> {

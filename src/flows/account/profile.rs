@@ -12,12 +12,13 @@ use crate::domain::session::{SessionKey, SessionRecord};
 use crate::domain::user::{SecondFactors, User};
 use crate::domain::username::{self, Username};
 use crate::flows::account::email::wait_to_leave;
+use crate::flows::factors::destination::phone_number;
 use crate::flows::factors::inventory::{ListedFactor, load_factors, load_second_factors};
 use crate::flows::factors::step_up::RecentCaller;
 use crate::flows::limits::quotas;
-use crate::flows::notify::sending::notify;
 use crate::flows::page::Page;
 use crate::flows::session::sessions::Caller;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
 use crate::store::{PgConnection, account_names, audit_events, sessions, users};
@@ -63,49 +64,40 @@ async fn update(
     (username, locale): (Option<Username>, Option<Locale>),
     origin: RequestOrigin,
 ) -> Result<Update, Fault> {
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("profile.update", move |connection| {
-            let mut user = key.lock_user(connection, now)?.user;
-            if let Some(wanted) = username
-                .as_ref()
-                .filter(|wanted| user.username.as_ref() != Some(wanted))
-            {
-                if let Err(refusal) = take_name(&shared, connection, user.id, wanted, now)? {
-                    return Ok(refusal);
-                }
-                user.username = Some(wanted.clone());
-                notify(&shared, connection, &user, Message::UsernameChanged, &origin, now)?;
+    core.transaction("profile.update", origin, move |tx| {
+        let mut user = key.lock_user(tx)?.user;
+        if let Some(wanted) = username
+            .as_ref()
+            .filter(|wanted| user.username.as_ref() != Some(wanted))
+        {
+            if let Err(refusal) = take_name(tx, user.id, wanted)? {
+                return Ok(refusal);
             }
-            if let Some(locale) = locale {
-                users::set_locale(connection, user.id, locale)?;
-                user.locale = locale;
-            }
-            let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
-            shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
-            Ok(Update::Updated(Box::new(user)))
-        })
-        .await
+            user.username = Some(wanted.clone());
+            tx.notify(&user, Message::UsernameChanged)?;
+        }
+        if let Some(locale) = locale {
+            users::set_locale(tx.connection, user.id, locale)?;
+            user.locale = locale;
+        }
+        let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
+        tx.audit(&[event.in_session(key.session_id)])?;
+        Ok(Update::Updated(Box::new(user)))
+    })
+    .await
 }
 
 /// Gives an account another name, or returns why not.
-fn take_name(
-    core: &Core,
-    connection: &mut PgConnection,
-    id: UserId,
-    wanted: &Username,
-    now: DateTime<Utc>,
-) -> Result<Result<(), Update>, Fault> {
+fn take_name(tx: &mut Tx<'_>, id: UserId, wanted: &Username) -> Result<Result<(), Update>, Fault> {
     let quota = Quota {
         subject: format!("username {}", id.uuid()),
         window: TimeDelta::days(1),
         most: username::REQUESTS_A_DAY,
     };
-    if let Some(wait) = quotas::wait_or_take(core, connection, &[quota], now)? {
+    if let Some(wait) = quotas::wait_or_take(tx, &[quota])? {
         return Ok(Err(Update::Wait(wait)));
     }
-    Ok(match users::rename(connection, id, wanted, now)? {
+    Ok(match users::rename(tx.connection, id, wanted, tx.now)? {
         Renaming::Renamed => Ok(()),
         Renaming::Taken => Err(Update::UsernameTaken),
     })
@@ -133,26 +125,24 @@ pub struct Export {
 
 /// Reads everything that is stored about the caller, records that this was done, and notifies the owner.
 pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Export, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("profile.export", move |connection| {
-            let user = key.lock_user(connection, now)?.user;
-            let event = AuditEvent::success(EventName::UserExported, user.id).in_session(key.session_id);
-            shared.audit(connection, &[event], &origin, now)?;
-            notify(&shared, connection, &user, Message::AccountExported, &origin, now)?;
-            Ok(Export {
-                at: now,
-                released_usernames: account_names::list_reserved(connection, user.id, now)?,
-                factors: load_factors(&shared, connection, (&user, Some(key)), now)?,
-                phone_number: crate::flows::factors::destination::phone_number(&shared, connection, &user)?,
-                second_factors: load_second_factors(&shared, connection, &user, now)?,
-                sessions: sessions::list_records(connection, user.id)?,
-                events: own_events(connection, user.id, None, MOST_EXPORTED_EVENTS)?,
-                user,
-            })
+    let key = caller.key();
+    core.transaction("profile.export", origin, move |tx| {
+        let user = key.lock_user(tx)?.user;
+        let event = AuditEvent::success(EventName::UserExported, user.id).in_session(key.session_id);
+        tx.audit(&[event])?;
+        tx.notify(&user, Message::AccountExported)?;
+        Ok(Export {
+            at: tx.now,
+            released_usernames: account_names::list_reserved(tx.connection, user.id, tx.now)?,
+            factors: load_factors(tx.core, tx.connection, &user, Some((key, tx.now)))?,
+            phone_number: phone_number(tx.core, tx.connection, &user)?,
+            second_factors: load_second_factors(tx.core, tx.connection, &user)?,
+            sessions: sessions::list_records(tx.connection, user.id)?,
+            events: own_events(tx.connection, user.id, None, MOST_EXPORTED_EVENTS)?,
+            user,
         })
-        .await
+    })
+    .await
 }
 
 /// Lists the audit events of the caller's account, newest first.
@@ -198,19 +188,17 @@ pub enum Deletion {
 
 /// Deletes the caller's account and everything that belongs to it. The audit trail stays, without the account's names.
 pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Deletion, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("profile.delete", move |connection| {
-            let user = key.lock_user(connection, now)?.user;
-            if let Some(wait) = wait_to_leave(&shared, connection, &user, now)? {
-                return Ok(Deletion::Wait(wait));
-            }
-            let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
-            shared.audit(connection, &[event], &origin, now)?;
-            notify(&shared, connection, &user, Message::AccountDeleted, &origin, now)?;
-            users::delete(connection, user.id, now)?;
-            Ok(Deletion::Deleted)
-        })
-        .await
+    let key = caller.key();
+    core.transaction("profile.delete", origin, move |tx| {
+        let user = key.lock_user(tx)?.user;
+        if let Some(wait) = wait_to_leave(tx, &user)? {
+            return Ok(Deletion::Wait(wait));
+        }
+        let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
+        tx.audit(&[event])?;
+        tx.notify(&user, Message::AccountDeleted)?;
+        users::delete(tx.connection, user.id, tx.now)?;
+        Ok(Deletion::Deleted)
+    })
+    .await
 }

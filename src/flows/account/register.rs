@@ -19,12 +19,13 @@ use crate::flows::account::email::{self, send_email_verification};
 use crate::flows::account::new_password;
 use crate::flows::factors::enrolment::{PreparedFactor, TotpEnrolment};
 use crate::flows::limits::throttle::identifier_hash;
-use crate::flows::notify::links::{Request, require_mail};
+use crate::flows::notify::links::require_mail;
 use crate::flows::outcomes::{Outcome, counted};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::sessions::NewSession;
 use crate::store::users::Insertion;
-use crate::store::{PgConnection, sessions, totp_factors, users};
+use crate::store::{sessions, totp_factors, users};
 
 /// The result of a registration.
 #[must_use]
@@ -108,19 +109,17 @@ async fn apply(
         names,
         password,
         locale,
-        origin,
     };
-    create(core, applicant).await
+    create(core, applicant, origin).await
 }
 
 struct Applicant {
     names: AccountNames,
     password: StoredPassword,
     locale: Locale,
-    origin: RequestOrigin,
 }
 
-async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, Fault> {
+async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -> Result<Registration, Fault> {
     let private = core.settings.registration == RegistrationMode::Private;
     if private {
         require_mail(core)?;
@@ -135,51 +134,41 @@ async fn create(core: &Arc<Core>, applicant: Applicant) -> Result<Registration, 
         created_at: now,
         locale: applicant.locale,
     };
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("register", move |connection| {
-            let Applicant {
-                names,
-                password,
-                locale,
-                origin,
-            } = &applicant;
-            let request = Request { origin, now };
-            let is_new = match users::insert(connection, user.id, names, password, *locale, now)? {
-                Insertion::Inserted => true,
-                Insertion::EmailTaken => false,
-                Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
-            };
-            if private {
-                answer_by_mail(&shared, connection, (&user, is_new), request)?;
-                return Ok(Registration::Accepted);
-            }
-            if !is_new {
-                return Ok(Registration::EmailTaken);
-            }
-            send_email_verification(&shared, connection, &user, origin, now)?;
-            open(&shared, connection, &user, request).map(|account| Registration::Created(Box::new(account)))
-        })
-        .await
+    core.transaction_at(now, "register", origin, move |tx| {
+        let Applicant {
+            names,
+            password,
+            locale,
+        } = &applicant;
+        let is_new = match users::insert(tx.connection, user.id, names, password, *locale, tx.now)? {
+            Insertion::Inserted => true,
+            Insertion::EmailTaken => false,
+            Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
+        };
+        if private {
+            answer_by_mail(tx, &user, is_new)?;
+            return Ok(Registration::Accepted);
+        }
+        if !is_new {
+            return Ok(Registration::EmailTaken);
+        }
+        send_email_verification(tx, &user)?;
+        open(tx, &user).map(|account| Registration::Created(Box::new(account)))
+    })
+    .await
 }
 
 /// Sends the result of a registration to the address; the client learns it in no other way. A taken address costs the
 /// same statements as a free one, whichever account has it and however many mails were sent there before.
-fn answer_by_mail(
-    core: &Core,
-    connection: &mut PgConnection,
-    (user, is_new): (&User, bool),
-    request: Request<'_>,
-) -> Result<(), Fault> {
-    let Request { origin, now } = request;
+fn answer_by_mail(tx: &mut Tx<'_>, user: &User, is_new: bool) -> Result<(), Fault> {
     if let Some(email) = &user.email {
         // For a free address, this finds the account that was just made.
-        let holder = users::find_active_by_email(connection, email)?;
-        email::answer_registration(core, connection, (holder.as_ref(), email, is_new), request)?;
+        let holder = users::find_active_by_email(tx.connection, email)?;
+        email::answer_registration(tx, holder.as_ref(), email, is_new)?;
     }
     let event = match (is_new, &user.email) {
         (false, Some(email)) => {
-            let named = identifier_hash(core, &Identifier::Email(email.clone()))?;
+            let named = identifier_hash(tx.core, &Identifier::Email(email.clone()))?;
             AuditEvent {
                 identifier_hash: named,
                 ..AuditEvent::failure(EventName::UserCreated, "email_taken", None)
@@ -187,32 +176,31 @@ fn answer_by_mail(
         }
         _ => AuditEvent::success(EventName::UserCreated, user.id),
     };
-    Ok(core.audit(connection, &[event], origin, now)?)
+    tx.audit(&[event])
 }
 
 /// Makes the pending authenticator of a new account and the session that may confirm it.
-fn open(core: &Core, connection: &mut PgConnection, user: &User, request: Request<'_>) -> Result<NewAccount, Fault> {
-    let Request { origin, now } = request;
-    let factor = PreparedFactor::new(core, user.id, now)?;
-    let id = SessionId::new(now, core.random.as_ref());
-    totp_factors::replace_pending(connection, &factor.row(id, now))?;
+fn open(tx: &mut Tx<'_>, user: &User) -> Result<NewAccount, Fault> {
+    let factor = PreparedFactor::new(tx.core, user.id, tx.now)?;
+    let id = SessionId::new(tx.now, tx.core.random.as_ref());
+    totp_factors::replace_pending(tx.connection, &factor.row(id, tx.now))?;
     let session = NewSession {
         id,
         user_id: user.id,
         method: AuthenticationMethod::Password,
-        password_changed_at: now,
-        origin,
-        now,
-        expires_at: now + core.settings.lifetimes.pre_auth,
+        password_changed_at: tx.now,
+        origin: tx.origin,
+        now: tx.now,
+        expires_at: tx.now + tx.core.settings.lifetimes.pre_auth,
     };
-    sessions::insert_pending(connection, &session)?;
+    sessions::insert_pending(tx.connection, &session)?;
     let events = [EventName::UserCreated, EventName::MfaEnrolStarted]
         .map(|name| AuditEvent::success(name, user.id).in_session(id));
-    core.audit(connection, &events, origin, now)?;
+    tx.audit(&events)?;
     Ok(NewAccount {
         user: user.clone(),
-        enrolment: factor.enrolment(core, user.account_name()),
-        pre_auth_token: core.tokens.issue(TokenKind::PreAuth, user.id, id.uuid(), 0)?,
-        expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
+        enrolment: factor.enrolment(tx.core, user.account_name()),
+        pre_auth_token: tx.core.tokens.issue(TokenKind::PreAuth, user.id, id.uuid(), 0)?,
+        expires_in: whole_seconds(tx.core.settings.lifetimes.pre_auth),
     })
 }

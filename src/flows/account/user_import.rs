@@ -17,16 +17,17 @@ use crate::crypto::sealer::SealedAt;
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
-use crate::domain::ids::{RequestId, TotpFactorId, UserId};
+use crate::domain::ids::{TotpFactorId, UserId};
 use crate::domain::imported_user::{ImportedUser, UserMembers};
 use crate::domain::input::InvalidInput;
 use crate::domain::typed_text;
 use crate::domain::user::AccountNames;
 use crate::domain::username::Username;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::totp_factors::NewActiveFactor;
 use crate::store::users::NewUser;
-use crate::store::{PgConnection, account_names, totp_factors, users};
+use crate::store::{account_names, totp_factors, users};
 
 /// The maximum number of bytes of a line; a complete description has a few hundred.
 pub const MAX_LINE: usize = 16 * 1024;
@@ -102,11 +103,10 @@ struct Outcome {
 impl UserImport {
     /// Begins a run. A dry one changes nothing.
     pub fn new(core: Arc<Core>, dry_run: bool) -> Self {
-        let origin = RequestOrigin::of_own(RequestId::new(core.clock.now(), core.random.as_ref()));
         Self {
+            origin: core.own_origin(),
             core,
             dry_run,
-            origin,
             taken: HashSet::new(),
             report: ImportReport::default(),
         }
@@ -159,15 +159,14 @@ impl UserImport {
     }
 
     async fn make(&self, batch: Arc<Vec<Prepared>>, now: DateTime<Utc>) -> Result<Outcome, Fault> {
-        let (core, origin, dry_run) = (Arc::clone(&self.core), self.origin.clone(), self.dry_run);
+        let dry_run = self.dry_run;
         self.core
-            .db
-            .transaction("user_import", move |connection| {
-                let outcome = decide(connection, &batch, now)?;
+            .transaction_at(now, "user_import", self.origin.clone(), move |tx| {
+                let outcome = decide(tx, &batch)?;
                 if dry_run {
                     return Ok(outcome);
                 }
-                insert(&core, connection, &batch, outcome, &origin, now)
+                insert(tx, &batch, outcome)
             })
             .await
     }
@@ -279,12 +278,12 @@ fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
 }
 
 /// Decides which accounts of a batch are made: those whose names are free, both in the table and in the lines before.
-fn decide(connection: &mut PgConnection, batch: &[Prepared], now: DateTime<Utc>) -> Result<Outcome, Fault> {
+fn decide(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<Outcome, Fault> {
     let names = || batch.iter().map(|prepared| &prepared.user.names);
     let usernames: Vec<&str> = names().filter_map(username).collect();
-    let reserved = account_names::reserved_among(connection, &usernames, now)?;
+    let reserved = account_names::reserved_among(tx.connection, &usernames, tx.now)?;
     let all: Vec<&str> = names().flat_map(|names| email(names).into_iter().chain(username(names))).collect();
-    let existing = users::find_names(connection, &all)?;
+    let existing = users::find_names(tx.connection, &all)?;
     let mut known = KnownNames::default();
     for names in &existing {
         known.add(names);
@@ -362,20 +361,13 @@ fn username(names: &AccountNames) -> Option<&str> {
 }
 
 /// Makes accounts with their factors, except those whose name was taken by a concurrent request.
-fn insert(
-    core: &Core,
-    connection: &mut PgConnection,
-    batch: &[Prepared],
-    mut outcome: Outcome,
-    origin: &RequestOrigin,
-    now: DateTime<Utc>,
-) -> Result<Outcome, Fault> {
+fn insert(tx: &mut Tx<'_>, batch: &[Prepared], mut outcome: Outcome) -> Result<Outcome, Fault> {
     let wanted: Vec<&NewUser> = outcome
         .made
         .iter()
         .filter_map(|index| Some(&batch.get(*index)?.user))
         .collect();
-    let made: HashSet<UserId> = users::insert_many(connection, &wanted, now)?
+    let made: HashSet<UserId> = users::insert_many(tx.connection, &wanted, tx.now)?
         .into_iter()
         .collect();
     let is_made = |prepared: &Prepared| made.contains(&prepared.user.id);
@@ -385,13 +377,13 @@ fn insert(
         .filter(|prepared| is_made(prepared))
         .filter_map(|prepared| prepared.factor.as_ref())
         .collect();
-    totp_factors::insert_active(connection, &factors, now)?;
+    totp_factors::insert_active(tx.connection, &factors, tx.now)?;
     let events: Vec<AuditEvent> = batch
         .iter()
         .filter(|prepared| is_made(prepared))
         .map(|prepared| AuditEvent::success(EventName::UserCreated, prepared.user.id).because("import"))
         .collect();
-    core.audit(connection, &events, origin, now)?;
+    tx.audit(&events)?;
     Ok(outcome)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{AdminRefusal, Operator, Work};
+use super::{AdminRefusal, Operator};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
@@ -16,11 +16,12 @@ use crate::domain::managed_user::ManagedUser;
 use crate::domain::message::Locale;
 use crate::domain::user::User;
 use crate::domain::username::Username;
-use crate::flows::notify::links::{self, Request, require_mail};
+use crate::flows::notify::links::{self, require_mail};
 use crate::flows::notify::sending::Decision;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
+use crate::store::managed_users;
 use crate::store::users::Insertion;
-use crate::store::{PgConnection, managed_users};
 
 /// An account to be made.
 #[derive(Clone)]
@@ -88,56 +89,49 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
         created_at: now,
         locale: new.locale,
     };
-    let (shared, operator) = (Arc::clone(core), operator.clone());
-    core.db
-        .transaction("admin.invite", move |connection| {
-            let work = operator.at_work(&shared, now);
-            if let Err(refusal) = work.begin(connection)? {
-                return Ok(Invitation::Refused(refusal));
-            }
-            if !user.roles.is_empty() && !new.unverified && !user.may_have_roles() {
-                let refusal = AdminRefusal::UnverifiedAddress;
-                work.record_refusal(connection, refusal, None)?;
-                return Ok(Invitation::Refused(refusal));
-            }
-            match managed_users::insert(connection, &user, now)? {
-                Insertion::Inserted => {}
-                Insertion::EmailTaken => return Ok(Invitation::EmailTaken),
-                Insertion::UsernameTaken => return Ok(Invitation::UsernameTaken),
-            }
-            let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
-            work.record(connection, "user_created", &[created], Some(user.id))?;
-            let link = invite(&work, connection, (&user, &new))?;
-            Ok(Invitation::Made {
-                account: Box::new(ManagedUser {
-                    user: user.clone(),
-                    disabled: false,
-                    has_password: false,
-                    password_disabled_at: None,
-                    codes_disabled_at: None,
-                }),
-                link,
-                expires_at: now + LinkPurpose::Invitation.life(),
-            })
+    let operator = operator.clone();
+    core.transaction_at(now, "admin.invite", operator.origin.clone(), move |tx| {
+        if let Err(refusal) = operator.begin(tx)? {
+            return Ok(Invitation::Refused(refusal));
+        }
+        if !user.roles.is_empty() && !new.unverified && !user.may_have_roles() {
+            let refusal = AdminRefusal::UnverifiedAddress;
+            operator.record_refusal(tx, refusal, None)?;
+            return Ok(Invitation::Refused(refusal));
+        }
+        match managed_users::insert(tx.connection, &user, tx.now)? {
+            Insertion::Inserted => {}
+            Insertion::EmailTaken => return Ok(Invitation::EmailTaken),
+            Insertion::UsernameTaken => return Ok(Invitation::UsernameTaken),
+        }
+        let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
+        operator.record(tx, "user_created", &[created], Some(user.id))?;
+        let link = invite(tx, &operator, &user, &new)?;
+        Ok(Invitation::Made {
+            account: Box::new(ManagedUser {
+                user: user.clone(),
+                disabled: false,
+                has_password: false,
+                password_disabled_at: None,
+                codes_disabled_at: None,
+            }),
+            link,
+            expires_at: tx.now + LinkPurpose::Invitation.life(),
         })
-        .await
+    })
+    .await
 }
 
 /// Makes the link. Returns it, unless it goes out by mail.
-fn invite(
-    work: &Work<'_>,
-    connection: &mut PgConnection,
-    (user, new): (&User, &NewAccount),
-) -> Result<Option<String>, Fault> {
-    let (purpose, addressee) = (LinkPurpose::Invitation, (user, &new.email));
+fn invite(tx: &mut Tx<'_>, operator: &Operator, user: &User, new: &NewAccount) -> Result<Option<String>, Fault> {
+    let purpose = LinkPurpose::Invitation;
     match new.way {
-        Way::Shown => links::put(work.core, connection, purpose, addressee, work.now).map(Some),
+        Way::Shown => links::put(tx, purpose, user, &new.email).map(Some),
         Way::Mail => {
-            let origin = &work.operator.shown_origin();
-            let request = Request { origin, now: work.now };
-            let asked = (Some(user), &new.email);
-            if let Decision::Granted(permit) = links::may_send(work.core, connection, purpose, asked, request)? {
-                links::send(work.core, connection, permit, (purpose, user, &new.email), request)?;
+            let origin = operator.shown_origin();
+            let tx = &mut tx.with_origin(&origin);
+            if let Decision::Granted(permit) = links::may_send(tx, purpose, Some(user), &new.email)? {
+                links::send(tx, permit, purpose, user, &new.email)?;
             }
             Ok(None)
         }

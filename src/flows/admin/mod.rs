@@ -12,11 +12,9 @@ pub mod users;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
 use crate::domain::assurance::{AssuranceLevel, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::{RequestId, UserId};
+use crate::domain::ids::UserId;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
 use crate::domain::session::SessionKey;
@@ -24,8 +22,9 @@ use crate::domain::session_end::EndCause;
 use crate::flows::factors::step_up::{self, Demand};
 use crate::flows::session::session_end;
 use crate::flows::session::sessions::Caller;
-use crate::flows::{Core, Fault, ended_events};
-use crate::store::{PgConnection, managed_users};
+use crate::flows::tx::{Tx, ended_events};
+use crate::flows::{Core, Fault};
+use crate::store::managed_users;
 
 /// Whether a caller may do operators' work.
 #[must_use]
@@ -55,15 +54,13 @@ pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin
     } else {
         return Ok(Standing::Administrator);
     };
-    let (key, now) = (caller.key(), core.clock.now());
-    let (shared, origin) = (Arc::clone(core), origin.clone());
-    core.db
-        .transaction("admin.authorize", move |connection| {
-            let event = AuditEvent::failure(EventName::AuthzFail, reason, Some(key.user_id));
-            let event = event.in_session(key.session_id);
-            shared.audit_once_an_hour(connection, event, (&origin, now))
-        })
-        .await?;
+    let key = caller.key();
+    core.transaction("admin.authorize", origin.clone(), move |tx| {
+        let event = AuditEvent::failure(EventName::AuthzFail, reason, Some(key.user_id));
+        let event = event.in_session(key.session_id);
+        tx.audit_once_an_hour(event)
+    })
+    .await?;
     Ok(standing)
 }
 
@@ -88,17 +85,13 @@ impl Operator {
     pub fn command_line(core: &Core) -> Self {
         Self {
             administrator: None,
-            origin: RequestOrigin::of_own(RequestId::new(core.clock.now(), core.random.as_ref())),
+            origin: core.own_origin(),
         }
     }
 
-    /// Begins a change.
-    pub(in crate::flows) const fn at_work<'a>(&'a self, core: &'a Core, now: DateTime<Utc>) -> Work<'a> {
-        Work {
-            core,
-            operator: self,
-            now,
-        }
+    /// Returns where the operator's request came from.
+    pub(in crate::flows) const fn origin(&self) -> &RequestOrigin {
+        &self.origin
     }
 
     /// Returns whether an account is the administrator's own.
@@ -150,25 +143,18 @@ impl AdminRefusal {
     }
 }
 
-/// What the statements of one change work with.
-pub(in crate::flows) struct Work<'a> {
-    pub(in crate::flows) core: &'a Core,
-    pub(in crate::flows) operator: &'a Operator,
-    pub(in crate::flows) now: DateTime<Utc>,
-}
-
-impl Work<'_> {
+impl Operator {
     /// Takes the turn, and checks again that the administrator still has the role.
-    pub(in crate::flows) fn begin(&self, connection: &mut PgConnection) -> Result<Result<(), AdminRefusal>, Fault> {
-        managed_users::take_turn(connection)?;
-        let Some(key) = self.operator.administrator else {
+    pub(in crate::flows) fn begin(&self, tx: &mut Tx<'_>) -> Result<Result<(), AdminRefusal>, Fault> {
+        managed_users::take_turn(tx.connection)?;
+        let Some(key) = self.administrator else {
             return Ok(Ok(()));
         };
-        let account = key.lock_user(connection, self.now)?;
+        let account = key.lock_user(tx)?;
         if roles::is_administrator(&account.user.roles) {
             return Ok(Ok(()));
         }
-        self.record_refusal(connection, AdminRefusal::NotAdministrator, None)?;
+        self.record_refusal(tx, AdminRefusal::NotAdministrator, None)?;
         Ok(Err(AdminRefusal::NotAdministrator))
     }
 
@@ -176,7 +162,7 @@ impl Work<'_> {
     /// for it.
     pub(in crate::flows) fn record(
         &self,
-        connection: &mut PgConnection,
+        tx: &mut Tx<'_>,
         what: &'static str,
         events: &[AuditEvent],
         subject: Option<UserId>,
@@ -185,72 +171,59 @@ impl Work<'_> {
         action.user_id = subject;
         let events: Vec<AuditEvent> = std::iter::once(&action)
             .chain(events)
-            .map(|event| event.by(self.operator.id()))
+            .map(|event| event.by(self.id()))
             .collect();
-        Ok(self.core.audit(connection, &events, &self.operator.origin, self.now)?)
+        tx.audit(&events)
     }
 
     /// Writes the audit event of a refused request.
-    fn record_refusal(
-        &self,
-        connection: &mut PgConnection,
-        refusal: AdminRefusal,
-        subject: Option<UserId>,
-    ) -> Result<(), Fault> {
+    fn record_refusal(&self, tx: &mut Tx<'_>, refusal: AdminRefusal, subject: Option<UserId>) -> Result<(), Fault> {
         let Some(reason) = refusal.reason() else {
             return Ok(());
         };
-        let event = AuditEvent::failure(EventName::AuthzFail, reason, subject.or(self.operator.id()));
-        let event = event.by(self.operator.id());
-        Ok(self.core.audit(connection, &[event], &self.operator.origin, self.now)?)
+        let event = AuditEvent::failure(EventName::AuthzFail, reason, subject.or(self.id()));
+        let event = event.by(self.id());
+        tx.audit(&[event])
     }
 
     /// Prevents an administrator from locking themselves out by mistake, which in the case of the last one would leave
     /// none. The command line may do it, since it is the way to recover.
     fn may_remove(&self, subject: &ManagedUser) -> Result<(), AdminRefusal> {
-        if self.operator.is(subject.user.id) {
+        if self.is(subject.user.id) {
             Err(AdminRefusal::OwnAccount)
         } else {
             Ok(())
         }
     }
+}
 
-    /// Ends all sessions of an account, including pending ones, and removes what is pending on it. Returns the audit
-    /// events to write.
-    fn end_sessions(
-        &self,
-        connection: &mut PgConnection,
-        id: UserId,
-        cause: EndCause,
-    ) -> Result<Vec<AuditEvent>, Fault> {
-        let ended = session_end::end_all(connection, id, None, cause, self.now)?;
-        Ok(ended_events(id, ended))
-    }
+/// Ends all sessions of an account, including pending ones, and removes what is pending on it. Returns the audit events
+/// to write.
+fn end_all_sessions(tx: &mut Tx<'_>, id: UserId, cause: EndCause) -> Result<Vec<AuditEvent>, Fault> {
+    Ok(ended_events(id, session_end::end_all(tx, id, None, cause)?))
 }
 
 /// Makes a change to one account in one transaction.
 async fn change<T: Send + 'static>(
     core: &Arc<Core>,
     operator: &Operator,
-    (id, name): (UserId, &'static str),
-    work: impl Fn(&Work<'_>, &mut PgConnection, ManagedUser) -> Result<Result<T, AdminRefusal>, Fault> + Send + 'static,
+    id: UserId,
+    name: &'static str,
+    work: impl Fn(&mut Tx<'_>, &Operator, ManagedUser) -> Result<Result<T, AdminRefusal>, Fault> + Send + 'static,
 ) -> Result<Result<T, AdminRefusal>, Fault> {
-    let now = core.clock.now();
-    let (shared, operator) = (Arc::clone(core), operator.clone());
-    core.db
-        .transaction(name, move |connection| {
-            let begun = operator.at_work(&shared, now);
-            if let Err(refusal) = begun.begin(connection)? {
-                return Ok(Err(refusal));
-            }
-            let Some(subject) = managed_users::find_for_update(connection, id)? else {
-                return Ok(Err(AdminRefusal::UnknownUser));
-            };
-            let done = work(&begun, connection, subject)?;
-            if let Err(refusal) = &done {
-                begun.record_refusal(connection, *refusal, Some(id))?;
-            }
-            Ok(done)
-        })
-        .await
+    let operator = operator.clone();
+    core.transaction(name, operator.origin.clone(), move |tx| {
+        if let Err(refusal) = operator.begin(tx)? {
+            return Ok(Err(refusal));
+        }
+        let Some(subject) = managed_users::find_for_update(tx.connection, id)? else {
+            return Ok(Err(AdminRefusal::UnknownUser));
+        };
+        let done = work(tx, &operator, subject)?;
+        if let Err(refusal) = &done {
+            operator.record_refusal(tx, *refusal, Some(id))?;
+        }
+        Ok(done)
+    })
+    .await
 }

@@ -39,20 +39,15 @@ pub async fn create(core: &Arc<Core>, name: String) -> Result<Option<(ServiceCli
         name: stored.name.clone(),
         created_at: now,
     };
-    let shared = Arc::clone(core);
     let made = core
-        .db
-        .transaction(
-            "service_clients.create",
-            move |connection| -> Result<bool, StoreError> {
-                let made = service_clients::insert(connection, &stored)?;
-                if made {
-                    let event = AuditEvent::of_deployment(EventName::ServiceClientCreated).with_client(id);
-                    shared.audit_own(connection, event, now)?;
-                }
-                Ok(made)
-            },
-        )
+        .transaction_at(now, "service_clients.create", core.own_origin(), move |tx| {
+            let made = service_clients::insert(tx.connection, &stored)?;
+            if made {
+                let event = AuditEvent::of_deployment(EventName::ServiceClientCreated).with_client(id);
+                tx.audit(&[event])?;
+            }
+            Ok(made)
+        })
         .await?;
     Ok(made.then(|| (shown, secret.to_token())))
 }
@@ -75,18 +70,15 @@ pub async fn list(core: &Arc<Core>) -> Result<Vec<ServiceClient>, Fault> {
 
 /// Deletes a client. Returns whether there was one.
 pub async fn delete(core: &Arc<Core>, id: ServiceClientId) -> Result<bool, Fault> {
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("service_clients.delete", move |connection| {
-            let deleted = service_clients::delete(connection, id)?;
-            if deleted {
-                let event = AuditEvent::of_deployment(EventName::ServiceClientDeleted).with_client(id);
-                shared.audit_own(connection, event, now)?;
-            }
-            Ok(deleted)
-        })
-        .await
+    core.transaction("service_clients.delete", core.own_origin(), move |tx| {
+        let deleted = service_clients::delete(tx.connection, id)?;
+        if deleted {
+            let event = AuditEvent::of_deployment(EventName::ServiceClientDeleted).with_client(id);
+            tx.audit(&[event])?;
+        }
+        Ok(deleted)
+    })
+    .await
 }
 
 /// Finds the client behind HTTP Basic credentials; `None` for all credentials that are not valid.

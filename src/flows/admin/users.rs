@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{AdminRefusal, Operator, Work, change};
+use super::{AdminRefusal, Operator, change, end_all_sessions};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{LinkTokenId, UserId};
 use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSelector};
@@ -13,8 +13,8 @@ use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
 use crate::flows::factors::recovery;
-use crate::flows::notify::sending::notify;
 use crate::flows::page::Page;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{
     PgConnection, link_tokens, managed_users, recovery_codes, sent_code_factors, sessions, totp_factors, users,
@@ -107,25 +107,26 @@ pub async fn update(
     change(
         core,
         operator,
-        (id, "admin.update_user"),
-        move |work, connection, mut subject| {
+        id,
+        "admin.update_user",
+        move |tx, operator, mut subject| {
             // Checked before anything is written: a refusal is committed, and must leave no other change behind.
             let disables = update.disabled == Some(true) && !subject.disabled;
-            if disables && let Err(refusal) = work.may_remove(&subject) {
+            if disables && let Err(refusal) = operator.may_remove(&subject) {
                 return Ok(Err(refusal));
             }
             if let Some(roles) = &update.roles
-                && let Err(refusal) = change_roles(work, connection, &mut subject, (roles, update.unverified))?
+                && let Err(refusal) = change_roles(tx, operator, &mut subject, roles, update.unverified)?
             {
                 return Ok(Err(refusal));
             }
             if let Some(disabled) = update.disabled {
-                set_disabled(work, connection, &mut subject, disabled)?;
+                set_disabled(tx, operator, &mut subject, disabled)?;
             }
             if update.disabled == Some(false) {
-                enable_password(work, connection, &mut subject)?;
+                enable_password(tx, operator, &mut subject)?;
             }
-            let listed = with_factors(connection, vec![subject])?.into_iter().next();
+            let listed = with_factors(tx.connection, vec![subject])?.into_iter().next();
             Ok(listed.ok_or(AdminRefusal::UnknownUser))
         },
     )
@@ -134,10 +135,11 @@ pub async fn update(
 
 /// Refuses before anything is written.
 fn change_roles(
-    work: &Work<'_>,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
+    operator: &Operator,
     subject: &mut ManagedUser,
-    (change, unverified): (&RolesChange, bool),
+    change: &RolesChange,
+    unverified: bool,
 ) -> Result<Result<(), AdminRefusal>, Fault> {
     let new = match change.apply(&subject.user.roles) {
         Ok(new) => new,
@@ -152,82 +154,65 @@ fn change_roles(
     }
     if roles::is_administrator(&subject.user.roles)
         && !roles::is_administrator(&new)
-        && let Err(refusal) = work.may_remove(subject)
+        && let Err(refusal) = operator.may_remove(subject)
     {
         return Ok(Err(refusal));
     }
-    managed_users::set_roles(connection, subject.user.id, &new)?;
+    managed_users::set_roles(tx.connection, subject.user.id, &new)?;
     subject.user.roles = new;
     let updated = AuditEvent::success(EventName::UserUpdated, subject.user.id).because("roles");
-    work.record(connection, "roles_changed", &[updated], Some(subject.user.id))?;
+    operator.record(tx, "roles_changed", &[updated], Some(subject.user.id))?;
     Ok(Ok(()))
 }
 
-fn set_disabled(
-    work: &Work<'_>,
-    connection: &mut PgConnection,
-    subject: &mut ManagedUser,
-    disabled: bool,
-) -> Result<(), Fault> {
+fn set_disabled(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser, disabled: bool) -> Result<(), Fault> {
     let id = subject.user.id;
     if subject.disabled == disabled {
         return Ok(());
     }
-    managed_users::set_disabled(connection, id, disabled)?;
+    managed_users::set_disabled(tx.connection, id, disabled)?;
     subject.disabled = disabled;
     let mut events = Vec::new();
     let what = if disabled {
         // Also removes what is pending on the account: a link in an old mail must not work after the account is enabled
         // again.
-        events.extend(work.end_sessions(connection, id, EndCause::AccountDisabled)?);
+        events.extend(end_all_sessions(tx, id, EndCause::AccountDisabled)?);
         "user_disabled"
     } else {
         "user_enabled"
     };
     let how = if disabled { "disabled" } else { "enabled" };
     events.insert(0, AuditEvent::success(EventName::UserUpdated, id).because(how));
-    work.record(connection, what, &events, Some(id))
+    operator.record(tx, what, &events, Some(id))
 }
 
 /// Enables a password that was disabled after too many guesses: the way to recover for owners without an address for a
 /// reset.
-fn enable_password(work: &Work<'_>, connection: &mut PgConnection, subject: &mut ManagedUser) -> Result<(), Fault> {
+fn enable_password(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser) -> Result<(), Fault> {
     let id = subject.user.id;
     if subject.password_disabled_at.is_none() {
         return Ok(());
     }
-    users::enable_password(connection, id)?;
+    users::enable_password(tx.connection, id)?;
     subject.password_disabled_at = None;
     let updated = AuditEvent::success(EventName::UserUpdated, id).because("password_enabled");
-    work.record(connection, "password_enabled", &[updated], Some(id))
+    operator.record(tx, "password_enabled", &[updated], Some(id))
 }
 
 /// Deletes an account and everything that belongs to it except the audit trail. Its owner is notified.
 pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), AdminRefusal>, Fault> {
-    change(
-        core,
-        operator,
-        (id, "admin.delete_user"),
-        |work, connection, subject| {
-            if let Err(refusal) = work.may_remove(&subject) {
-                return Ok(Err(refusal));
-            }
-            let id = subject.user.id;
-            let deleted = AuditEvent::success(EventName::UserDeleted, id);
-            work.record(connection, "user_deleted", &[deleted], Some(id))?;
-            let origin = work.operator.shown_origin();
-            notify(
-                work.core,
-                connection,
-                &subject.user,
-                Message::AccountDeleted,
-                &origin,
-                work.now,
-            )?;
-            users::delete(connection, id, work.now)?;
-            Ok(Ok(()))
-        },
-    )
+    change(core, operator, id, "admin.delete_user", |tx, operator, subject| {
+        if let Err(refusal) = operator.may_remove(&subject) {
+            return Ok(Err(refusal));
+        }
+        let id = subject.user.id;
+        let deleted = AuditEvent::success(EventName::UserDeleted, id);
+        operator.record(tx, "user_deleted", &[deleted], Some(id))?;
+        let origin = operator.shown_origin();
+        tx.with_origin(&origin).notify(&subject.user, Message::AccountDeleted)?;
+        users::delete(tx.connection, id, tx.now)?;
+        Ok(Ok(()))
+    })
     .await
 }
 
@@ -240,24 +225,18 @@ pub async fn reset_second_factors(
     operator: &Operator,
     id: UserId,
 ) -> Result<Result<(), AdminRefusal>, Fault> {
-    change(core, operator, (id, "admin.reset_2fa"), |work, connection, subject| {
+    change(core, operator, id, "admin.reset_2fa", |tx, operator, subject| {
         let id = subject.user.id;
-        if let Err(refusal) = work.may_remove(&subject) {
+        if let Err(refusal) = operator.may_remove(&subject) {
             return Ok(Err(refusal));
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
-        events.extend(work.end_sessions(connection, id, EndCause::FactorsReset)?);
-        recovery::remove_second_factors(work.core, connection, id, work.now)?;
-        work.record(connection, "second_factors_reset", &events, Some(id))?;
-        let origin = work.operator.shown_origin();
-        notify(
-            work.core,
-            connection,
-            &subject.user,
-            Message::SecondFactorsReset,
-            &origin,
-            work.now,
-        )?;
+        events.extend(end_all_sessions(tx, id, EndCause::FactorsReset)?);
+        recovery::remove_second_factors(tx, id)?;
+        operator.record(tx, "second_factors_reset", &events, Some(id))?;
+        let origin = operator.shown_origin();
+        tx.with_origin(&origin)
+            .notify(&subject.user, Message::SecondFactorsReset)?;
         Ok(Ok(()))
     })
     .await
@@ -269,16 +248,11 @@ pub async fn end_sessions(
     operator: &Operator,
     id: UserId,
 ) -> Result<Result<usize, AdminRefusal>, Fault> {
-    change(
-        core,
-        operator,
-        (id, "admin.end_sessions"),
-        |work, connection, subject| {
-            let events = work.end_sessions(connection, subject.user.id, EndCause::EndedByOperator)?;
-            work.record(connection, "sessions_ended", &events, Some(subject.user.id))?;
-            Ok(Ok(events.len()))
-        },
-    )
+    change(core, operator, id, "admin.end_sessions", |tx, operator, subject| {
+        let events = end_all_sessions(tx, subject.user.id, EndCause::EndedByOperator)?;
+        operator.record(tx, "sessions_ended", &events, Some(subject.user.id))?;
+        Ok(Ok(events.len()))
+    })
     .await
 }
 

@@ -14,8 +14,9 @@ use crate::flows::factors::proof::ProofContext;
 use crate::flows::factors::sent_code::{CodeDispatch, CodeRequest, Sending, send_code};
 use crate::flows::limits::throttle::ProofSource;
 use crate::flows::session::sessions::Caller;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, sessions, users};
+use crate::store::{sessions, users};
 
 /// The result of a request for a code.
 #[must_use]
@@ -41,30 +42,25 @@ pub async fn for_login(
         return Ok(Challenge::InvalidPreAuthToken);
     };
     let key = token.session();
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("challenge.for_login", move |connection| {
-            let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
-                return Ok(Challenge::InvalidPreAuthToken);
-            };
-            let Some(session) = sessions::find_pending(connection, key, now)? else {
-                return Ok(Challenge::InvalidPreAuthToken);
-            };
-            let proves = SecondFactorCode::method_of(channel);
-            if !session.proofs.allow_second(proves) {
-                return Ok(Challenge::NotSetUp);
-            }
-            let context = ProofContext {
-                account: &account,
-                session_id: key.session_id,
-                source: ProofSource::SignIn,
-                origin: &origin,
-                now,
-            };
-            challenge(&shared, connection, &context, channel)
-        })
-        .await
+    core.transaction("challenge.for_login", origin, move |tx| {
+        let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
+            return Ok(Challenge::InvalidPreAuthToken);
+        };
+        let Some(session) = sessions::find_pending(tx.connection, key, tx.now)? else {
+            return Ok(Challenge::InvalidPreAuthToken);
+        };
+        let proves = SecondFactorCode::method_of(channel);
+        if !session.proofs.allow_second(proves) {
+            return Ok(Challenge::NotSetUp);
+        }
+        let context = ProofContext {
+            account: &account,
+            session_id: key.session_id,
+            source: ProofSource::SignIn,
+        };
+        challenge(tx, &context, channel)
+    })
+    .await
 }
 
 /// Sends a code for the step-up of a signed-in user.
@@ -74,38 +70,29 @@ pub async fn for_session(
     channel: Channel,
     origin: RequestOrigin,
 ) -> Result<Challenge, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("challenge.for_session", move |connection| {
-            let context = ProofContext {
-                account: &key.lock_user(connection, now)?,
-                session_id: key.session_id,
-                source: ProofSource::Session,
-                origin: &origin,
-                now,
-            };
-            challenge(&shared, connection, &context, channel)
-        })
-        .await
+    let key = caller.key();
+    core.transaction("challenge.for_session", origin, move |tx| {
+        let context = ProofContext {
+            account: &key.lock_user(tx)?,
+            session_id: key.session_id,
+            source: ProofSource::Session,
+        };
+        challenge(tx, &context, channel)
+    })
+    .await
 }
 
-fn challenge(
-    core: &Core,
-    connection: &mut PgConnection,
-    context: &ProofContext<'_>,
-    channel: Channel,
-) -> Result<Challenge, Fault> {
-    let (user, now) = (&context.account.user, context.now);
-    let Some(destination) = confirmed_destination(core, connection, user, channel)? else {
+fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -> Result<Challenge, Fault> {
+    let user = &context.account.user;
+    let Some(destination) = confirmed_destination(tx.core, tx.connection, user, channel)? else {
         return Ok(Challenge::NotSetUp);
     };
     // No message for a code that would not be checked.
     if context.account.codes_disabled {
         return Ok(Challenge::NotSetUp);
     }
-    let guard = context.look_at_codes(core, connection)?;
-    if let Some(wait) = context.wait(connection, &guard)? {
+    let guard = context.look_at_codes(tx)?;
+    if let Some(wait) = context.wait(tx, &guard)? {
         return Ok(Challenge::Wait(wait));
     }
     let request = CodeRequest {
@@ -114,10 +101,8 @@ fn challenge(
         signed_in: matches!(context.source, ProofSource::Session),
         purpose: CodePurpose::Authentication,
         destination,
-        origin: context.origin,
-        now,
     };
-    Ok(match send_code(core, connection, &request)? {
+    Ok(match send_code(tx, &request)? {
         Sending::Sent(sent) => Challenge::Sent(sent),
         Sending::Wait(wait) => Challenge::Wait(wait),
     })

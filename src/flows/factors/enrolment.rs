@@ -16,10 +16,11 @@ use crate::flows::factors::inventory::load_second_factors;
 use crate::flows::factors::proof::{ProofContext, ProofRefusal};
 use crate::flows::factors::step_up::RecentCaller;
 use crate::flows::limits::throttle::ProofSource;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::totp_factors::NewPendingFactor;
 use crate::store::users::LockedUser;
-use crate::store::{PgConnection, sessions, totp_factors, users};
+use crate::store::{sessions, totp_factors, users};
 
 /// What an authenticator app needs; shown only once.
 pub struct TotpEnrolment {
@@ -92,30 +93,22 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
         return Ok(Enrolment::InvalidPreAuthToken);
     };
     let key @ SessionKey { session_id, .. } = token.session();
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("enrolment.start", move |connection| {
-            // Locked, so that neither a second request nor a confirmation at the same moment interferes.
-            let Some(LockedUser { user, .. }) = users::find_active_for_update(connection, key.user_id)? else {
-                return Ok(Enrolment::InvalidPreAuthToken);
-            };
-            if sessions::find_pending(connection, key, now)?.is_none() {
-                return Ok(Enrolment::InvalidPreAuthToken);
-            }
-            if load_second_factors(&shared, connection, &user, now)?.any_confirmed() {
-                let event = AuditEvent::failure(EventName::SequenceFail, "enrolment", Some(user.id));
-                shared.audit_once_an_hour(connection, event.in_session(session_id), (&origin, now))?;
-                return Ok(Enrolment::AlreadyConfirmed);
-            }
-            let request = EnrolmentRequest {
-                session_id,
-                origin: &origin,
-                now,
-            };
-            replace_pending(&shared, connection, &user, &request).map(Enrolment::Started)
-        })
-        .await
+    core.transaction("enrolment.start", origin, move |tx| {
+        // Locked, so that neither a second request nor a confirmation at the same moment interferes.
+        let Some(LockedUser { user, .. }) = users::find_active_for_update(tx.connection, key.user_id)? else {
+            return Ok(Enrolment::InvalidPreAuthToken);
+        };
+        if sessions::find_pending(tx.connection, key, tx.now)?.is_none() {
+            return Ok(Enrolment::InvalidPreAuthToken);
+        }
+        if load_second_factors(tx.core, tx.connection, &user)?.any_confirmed() {
+            let event = AuditEvent::failure(EventName::SequenceFail, "enrolment", Some(user.id));
+            tx.audit_once_an_hour(event.in_session(session_id))?;
+            return Ok(Enrolment::AlreadyConfirmed);
+        }
+        replace_pending(tx, &user, session_id).map(Enrolment::Started)
+    })
+    .await
 }
 
 /// Makes a new pending secret for a signed-in user. The active one continues to work until the new one is confirmed, so
@@ -125,39 +118,20 @@ pub async fn start_replacement(
     caller: &RecentCaller,
     origin: RequestOrigin,
 ) -> Result<Enrolment, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("enrolment.start_replacement", move |connection| {
-            let account = key.lock_user(connection, now)?;
-            let request = EnrolmentRequest {
-                session_id: key.session_id,
-                origin: &origin,
-                now,
-            };
-            replace_pending(&shared, connection, &account.user, &request).map(Enrolment::Started)
-        })
-        .await
+    let key = caller.key();
+    core.transaction("enrolment.start_replacement", origin, move |tx| {
+        let account = key.lock_user(tx)?;
+        replace_pending(tx, &account.user, key.session_id).map(Enrolment::Started)
+    })
+    .await
 }
 
-/// A request for a secret.
-struct EnrolmentRequest<'a> {
-    session_id: SessionId,
-    origin: &'a RequestOrigin,
-    now: DateTime<Utc>,
-}
-
-fn replace_pending(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-    request: &EnrolmentRequest<'_>,
-) -> Result<TotpEnrolment, Fault> {
-    let prepared = PreparedFactor::new(core, user.id, request.now)?;
-    totp_factors::replace_pending(connection, &prepared.row(request.session_id, request.now))?;
-    let event = AuditEvent::success(EventName::MfaEnrolStarted, user.id).in_session(request.session_id);
-    core.audit(connection, &[event], request.origin, request.now)?;
-    Ok(prepared.enrolment(core, user.account_name()))
+fn replace_pending(tx: &mut Tx<'_>, user: &User, session_id: SessionId) -> Result<TotpEnrolment, Fault> {
+    let prepared = PreparedFactor::new(tx.core, user.id, tx.now)?;
+    totp_factors::replace_pending(tx.connection, &prepared.row(session_id, tx.now))?;
+    let event = AuditEvent::success(EventName::MfaEnrolStarted, user.id).in_session(session_id);
+    tx.audit(&[event])?;
+    Ok(prepared.enrolment(tx.core, user.account_name()))
 }
 
 /// The result of presenting the first code of a new authenticator.
@@ -176,21 +150,17 @@ pub async fn confirm(
     code: TotpCode,
     origin: RequestOrigin,
 ) -> Result<Confirmation, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("enrolment.confirm", move |connection| {
-            let context = ProofContext {
-                account: &key.lock_user(connection, now)?,
-                session_id: key.session_id,
-                source: ProofSource::Session,
-                origin: &origin,
-                now,
-            };
-            Ok(match context.verify_pending_totp(&shared, connection, &code)? {
-                Ok(verified) => Confirmation::Confirmed(verified.new_recovery_codes),
-                Err(refusal) => Confirmation::Refused(refusal),
-            })
+    let key = caller.key();
+    core.transaction("enrolment.confirm", origin, move |tx| {
+        let context = ProofContext {
+            account: &key.lock_user(tx)?,
+            session_id: key.session_id,
+            source: ProofSource::Session,
+        };
+        Ok(match context.verify_pending_totp(tx, &code)? {
+            Ok(verified) => Confirmation::Confirmed(verified.new_recovery_codes),
+            Err(refusal) => Confirmation::Refused(refusal),
         })
-        .await
+    })
+    .await
 }

@@ -52,10 +52,10 @@ impl FactorKind {
 
 /// Returns the state of a user's second factors.
 pub async fn second_factors(core: &Arc<Core>, user: &User) -> Result<SecondFactors, Fault> {
-    let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
+    let (user, shared) = (user.clone(), Arc::clone(core));
     core.db
         .read("account.second_factors", move |connection| {
-            load_second_factors(&shared, connection, &user, now)
+            load_second_factors(&shared, connection, &user)
         })
         .await
 }
@@ -66,7 +66,7 @@ pub async fn list_factors(core: &Arc<Core>, caller: &Caller) -> Result<(Vec<List
     let (now, user, key, shared) = (core.clock.now(), caller.user.clone(), caller.key(), Arc::clone(core));
     core.db
         .read("account.list_factors", move |connection| {
-            let factors = load_factors(&shared, connection, (&user, Some(key)), now)?;
+            let factors = load_factors(&shared, connection, &user, Some((key, now)))?;
             Ok((factors, recovery_codes::remaining(connection, user.id)?))
         })
         .await
@@ -77,9 +77,8 @@ pub(in crate::flows) fn load_second_factors(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
-    now: DateTime<Utc>,
 ) -> Result<SecondFactors, Fault> {
-    let factors = load_factors(core, connection, (user, None), now)?;
+    let factors = load_factors(core, connection, user, None)?;
     let find = |kind: FactorKind| factors.iter().find(|factor| factor.kind == kind);
     let hint = |channel| find(FactorKind::SentCode(channel)).and_then(|factor| factor.hint.clone());
     Ok(SecondFactors {
@@ -91,16 +90,16 @@ pub(in crate::flows) fn load_second_factors(
 }
 
 /// Loads a user's second factors inside another flow's transaction: the confirmed ones and, if a session is given, the
-/// pending ones that it began.
+/// pending ones that it began and that have not expired at a time.
 pub(in crate::flows) fn load_factors(
     core: &Core,
     connection: &mut PgConnection,
-    (user, begun_by): (&User, Option<SessionKey>),
-    now: DateTime<Utc>,
+    user: &User,
+    begun_by: Option<(SessionKey, DateTime<Utc>)>,
 ) -> Result<Vec<ListedFactor>, Fault> {
     let mut apps = Vec::from_iter(totp_factors::find_active(connection, user.id)?);
     let mut sent = sent_code_factors::list_active(connection, user.id)?;
-    if let Some(key) = begun_by {
+    if let Some((key, now)) = begun_by {
         apps.extend(totp_factors::find_pending(connection, key, now)?);
         sent.extend(sent_code_factors::list_pending(connection, key, now)?);
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::UserId;
 use crate::domain::message::{Channel, Message};
@@ -15,9 +13,9 @@ use crate::flows::factors::inventory::load_second_factors;
 use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal};
 use crate::flows::factors::step_up::{self, RecentCaller};
 use crate::flows::limits::throttle::{ProofSource, forget_codes};
-use crate::flows::notify::sending::notify;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, recovery_codes, sent_code_factors, totp_factors, users};
+use crate::store::{recovery_codes, sent_code_factors, totp_factors, users};
 
 /// Makes a new set of recovery codes; the old ones are not valid any longer. `None`: the account has no second factor
 /// that they could replace.
@@ -26,33 +24,22 @@ pub async fn renew_codes(
     caller: &RecentCaller,
     origin: RequestOrigin,
 ) -> Result<Option<Vec<RecoveryCode>>, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("recovery.renew_codes", move |connection| {
-            let account = key.lock_user(connection, now)?;
-            if !load_second_factors(&shared, connection, &account.user, now)?.any_confirmed() {
-                return Ok(None);
-            }
-            let context = ProofContext {
-                account: &account,
-                session_id: key.session_id,
-                source: ProofSource::Session,
-                origin: &origin,
-                now,
-            };
-            let codes = context.replace_recovery_codes(&shared, connection)?;
-            notify(
-                &shared,
-                connection,
-                &account.user,
-                Message::RecoveryCodesReplaced,
-                &origin,
-                now,
-            )?;
-            Ok(Some(codes))
-        })
-        .await
+    let key = caller.key();
+    core.transaction("recovery.renew_codes", origin, move |tx| {
+        let account = key.lock_user(tx)?;
+        if !load_second_factors(tx.core, tx.connection, &account.user)?.any_confirmed() {
+            return Ok(None);
+        }
+        let context = ProofContext {
+            account: &account,
+            session_id: key.session_id,
+            source: ProofSource::Session,
+        };
+        let codes = context.replace_recovery_codes(tx)?;
+        tx.notify(&account.user, Message::RecoveryCodesReplaced)?;
+        Ok(Some(codes))
+    })
+    .await
 }
 
 /// The result of a request to remove the authenticator.
@@ -80,88 +67,71 @@ pub async fn remove_authenticator(
         Ok(compared) => compared,
         Err(refusal) => return Ok(Removal::Refused(refusal)),
     };
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("recovery.remove_authenticator", move |connection| {
-            let context = ProofContext {
-                account: &key.lock_user(connection, now)?,
-                session_id: key.session_id,
-                source: ProofSource::Session,
-                origin: &origin,
-                now,
-            };
-            decide_removal(&shared, connection, &context, &compared, &code)
-        })
-        .await
+    let key = caller.key();
+    core.transaction("recovery.remove_authenticator", origin, move |tx| {
+        let context = ProofContext {
+            account: &key.lock_user(tx)?,
+            session_id: key.session_id,
+            source: ProofSource::Session,
+        };
+        decide_removal(tx, &context, &compared, &code)
+    })
+    .await
 }
 
 /// Removes what is useless without a second factor, if no confirmed one is left.
 pub(in crate::flows) fn remove_orphaned_recovery_codes(
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     user_id: UserId,
     left: &SecondFactors,
 ) -> Result<(), Fault> {
     if !left.any_confirmed() {
-        recovery_codes::remove(connection, user_id)?;
+        recovery_codes::remove(tx.connection, user_id)?;
         // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
-        users::enable_codes(connection, user_id)?;
+        users::enable_codes(tx.connection, user_id)?;
     }
     Ok(())
 }
 
 fn decide_removal(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     context: &ProofContext<'_>,
     password: &ComparedPassword,
     code: &SecondFactorCode,
 ) -> Result<Removal, Fault> {
-    let (user, now) = (&context.account.user, context.now);
-    let mut factors = load_second_factors(core, connection, user, now)?;
+    let user = &context.account.user;
+    let mut factors = load_second_factors(tx.core, tx.connection, user)?;
     if !factors.totp {
         return Ok(Removal::NotSetUp);
     }
     factors.totp = false;
-    if !core.settings.allows(&factors) {
+    if !tx.core.settings.allows(&factors) {
         return Ok(Removal::Needed);
     }
     // Both are verified before either result is revealed, and the password first: a wrong one uses up no code.
-    if let Err(refusal) = context.verify_password(core, connection, password, EventName::StepUpFail)? {
+    if let Err(refusal) = context.verify_password(tx, password, EventName::StepUpFail)? {
         return Ok(Removal::Refused(refusal));
     }
-    let verified = match context.verify(core, connection, code)? {
+    let verified = match context.verify(tx, code)? {
         Ok(verified) => verified,
         Err(refusal) => return Ok(Removal::Refused(refusal)),
     };
-    totp_factors::remove(connection, user.id)?;
-    remove_orphaned_recovery_codes(connection, user.id, &factors)?;
+    totp_factors::remove(tx.connection, user.id)?;
+    remove_orphaned_recovery_codes(tx, user.id, &factors)?;
     let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
-    context.succeed(core, connection, verified.method, removed)?;
-    notify(
-        core,
-        connection,
-        user,
-        Message::AuthenticatorRemoved,
-        context.origin,
-        now,
-    )?;
+    context.succeed(tx, verified.method, removed)?;
+    tx.notify(user, Message::AuthenticatorRemoved)?;
     Ok(Removal::Removed)
 }
 
 /// Removes all second factors and recovery codes of an account that the caller has locked, and resets the guesses at
 /// them: the owner of the next factor must not wait because of an attacker's guesses.
-pub(in crate::flows) fn remove_second_factors(
-    core: &Core,
-    connection: &mut PgConnection,
-    user_id: UserId,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    totp_factors::remove(connection, user_id)?;
-    recovery_codes::remove(connection, user_id)?;
+pub(in crate::flows) fn remove_second_factors(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
+    totp_factors::remove(tx.connection, user_id)?;
+    recovery_codes::remove(tx.connection, user_id)?;
     for channel in Channel::ALL {
-        sent_code_factors::remove(connection, user_id, channel)?;
+        sent_code_factors::remove(tx.connection, user_id, channel)?;
     }
-    forget_codes(core, connection, user_id, now)?;
-    Ok(users::enable_codes(connection, user_id)?)
+    forget_codes(tx, user_id)?;
+    Ok(users::enable_codes(tx.connection, user_id)?)
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -23,11 +23,12 @@ use crate::flows::factors::proof::{ProofContext, ProofRefusal};
 use crate::flows::factors::recovery;
 use crate::flows::factors::step_up::RecentCaller;
 use crate::flows::limits::throttle::{Guard, ProofSource};
-use crate::flows::notify::sending::{Contents, Decision, Permit, decide, notify, post};
+use crate::flows::notify::sending::{Contents, Decision, Permit, decide, post};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::sent_code_factors::NewPendingFactor;
 use crate::store::sent_codes::NewCode;
-use crate::store::{PgConnection, sent_code_factors, sent_codes};
+use crate::store::{sent_code_factors, sent_codes};
 
 /// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
 const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
@@ -59,55 +60,41 @@ pub(in crate::flows) struct CodeRequest<'a> {
     pub(in crate::flows) signed_in: bool,
     pub(in crate::flows) purpose: CodePurpose,
     pub(in crate::flows) destination: Destination,
-    pub(in crate::flows) origin: &'a RequestOrigin,
-    pub(in crate::flows) now: DateTime<Utc>,
 }
 
 /// Sends a code, within the quotas for sending.
-pub(in crate::flows) fn send_code(
-    core: &Core,
-    connection: &mut PgConnection,
-    request: &CodeRequest<'_>,
-) -> Result<Sending, Fault> {
+pub(in crate::flows) fn send_code(tx: &mut Tx<'_>, request: &CodeRequest<'_>) -> Result<Sending, Fault> {
     let channel = request.destination.channel();
-    if !core.senders.has(channel) {
+    if !tx.core.senders.has(channel) {
         return Err(Fault::NoSender(channel.as_str()));
     }
-    let permit = match decide_on_code(core, connection, request)? {
+    let permit = match decide_on_code(tx, request)? {
         Decision::Granted(permit) => permit,
         Decision::Withheld(wait) => {
             let event = AuditEvent::failure(EventName::OtpSuppressed, channel.as_str(), Some(request.user.id));
-            core.audit_once_an_hour(
-                connection,
-                event.in_session(request.session_id),
-                (request.origin, request.now),
-            )?;
+            tx.audit_once_an_hour(event.in_session(request.session_id))?;
             return Ok(Sending::Wait(wait));
         }
     };
-    let code = SentCode::generate(channel, core.random.as_ref());
+    let code = SentCode::generate(channel, tx.core.random.as_ref());
     let life = sent_code::life(channel);
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let new = NewCode {
         place: request.place(),
-        code_hash: core
+        code_hash: tx
+            .core
             .sent_code_hasher
             .hash(request.place(), request.destination.as_str(), &code)?,
-        now: request.now,
-        expires_at: request.now + life,
-        not_since: request.now - cool_down,
+        now: tx.now,
+        expires_at: tx.now + life,
+        not_since: tx.now - cool_down,
     };
-    if !sent_codes::put(connection, &new)? {
+    if !sent_codes::put(tx.connection, &new)? {
         return Ok(Sending::Wait(cool_down));
     }
-    request.post(core, connection, permit, (&code, life))?;
+    request.post(tx, permit, &code, life)?;
     let event = AuditEvent::success(EventName::OtpSent, request.user.id).because(channel.as_str());
-    core.audit(
-        connection,
-        &[event.in_session(request.session_id)],
-        request.origin,
-        request.now,
-    )?;
+    tx.audit(&[event.in_session(request.session_id)])?;
     Ok(Sending::Sent(CodeDispatch {
         channel,
         hint: request.destination.hint(),
@@ -117,10 +104,10 @@ pub(in crate::flows) fn send_code(
 }
 
 /// Decides whether a code is sent: not within a minute of the previous one in the same session, and within the quotas.
-fn decide_on_code(core: &Core, connection: &mut PgConnection, request: &CodeRequest<'_>) -> Result<Decision, Fault> {
+fn decide_on_code(tx: &mut Tx<'_>, request: &CodeRequest<'_>) -> Result<Decision, Fault> {
     let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
-    let sent_at = sent_codes::sent_at(connection, request.place())?;
-    let too_soon = sent_at.map(|sent_at| sent_at + cool_down - request.now);
+    let sent_at = sent_codes::sent_at(tx.connection, request.place())?;
+    let too_soon = sent_at.map(|sent_at| sent_at + cool_down - tx.now);
     if let Some(wait) = too_soon.filter(|wait| *wait > TimeDelta::zero()) {
         return Ok(Decision::Withheld(wait));
     }
@@ -133,7 +120,7 @@ fn decide_on_code(core: &Core, connection: &mut PgConnection, request: &CodeRequ
         destination: request.destination.as_str(),
         block: request.destination.block(),
     };
-    decide(core, connection, &dispatch, (request.origin, request.now))
+    decide(tx, &dispatch)
 }
 
 impl CodeRequest<'_> {
@@ -148,13 +135,7 @@ impl CodeRequest<'_> {
         }
     }
 
-    fn post(
-        &self,
-        core: &Core,
-        connection: &mut PgConnection,
-        permit: Permit,
-        (code, life): (&SentCode, TimeDelta),
-    ) -> Result<(), Fault> {
+    fn post(&self, tx: &mut Tx<'_>, permit: Permit, code: &SentCode, life: TimeDelta) -> Result<(), Fault> {
         let (code, minutes) = (code.expose().to_owned(), life.num_minutes());
         let message = match self.purpose {
             CodePurpose::Authentication => Message::SecondFactorCode { code, minutes },
@@ -162,7 +143,7 @@ impl CodeRequest<'_> {
         };
         let locale = self.user.locale;
         let contents = Contents { message, locale, life };
-        post(core, connection, permit, contents, (self.origin, self.now))
+        post(tx, permit, contents)
     }
 }
 
@@ -203,43 +184,39 @@ pub async fn start(
     {
         return Ok(Setup::CountryNotServed);
     }
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("sent_code.start", move |connection| {
-            let user = key.lock_user(connection, now)?.user;
-            let to_phone = phone_number.clone().map(Destination::Phone);
-            let Some(destination) = to_phone.or_else(|| user.verified_email().cloned().map(Destination::Email)) else {
-                return Ok(Setup::NoVerifiedEmail);
-            };
-            let request = CodeRequest {
-                user: &user,
-                session_id: key.session_id,
-                signed_in: true,
-                purpose: CodePurpose::Enrolment,
-                destination,
-                origin: &origin,
-                now,
-            };
-            match send_code(&shared, connection, &request)? {
-                Sending::Sent(sent) => {
-                    insert_pending(&shared, connection, &request)?;
-                    Ok(Setup::Sent(sent))
-                }
-                Sending::Wait(wait) => Ok(Setup::Wait(wait)),
+    let key = caller.key();
+    core.transaction("sent_code.start", origin, move |tx| {
+        let user = key.lock_user(tx)?.user;
+        let to_phone = phone_number.clone().map(Destination::Phone);
+        let Some(destination) = to_phone.or_else(|| user.verified_email().cloned().map(Destination::Email)) else {
+            return Ok(Setup::NoVerifiedEmail);
+        };
+        let request = CodeRequest {
+            user: &user,
+            session_id: key.session_id,
+            signed_in: true,
+            purpose: CodePurpose::Enrolment,
+            destination,
+        };
+        match send_code(tx, &request)? {
+            Sending::Sent(sent) => {
+                insert_pending(tx, &request)?;
+                Ok(Setup::Sent(sent))
             }
-        })
-        .await
+            Sending::Wait(wait) => Ok(Setup::Wait(wait)),
+        }
+    })
+    .await
 }
 
-fn insert_pending(core: &Core, connection: &mut PgConnection, request: &CodeRequest<'_>) -> Result<(), Fault> {
-    let (user_id, now, channel) = (request.user.id, request.now, request.destination.channel());
-    let id = SentCodeFactorId::new(now, core.random.as_ref());
+fn insert_pending(tx: &mut Tx<'_>, request: &CodeRequest<'_>) -> Result<(), Fault> {
+    let (user_id, channel) = (request.user.id, request.destination.channel());
+    let id = SentCodeFactorId::new(tx.now, tx.core.random.as_ref());
     let sealed_phone_number = match &request.destination {
         Destination::Email(_) => None,
         Destination::Phone(number) => {
             let place = SealedAt::phone_number(id, user_id);
-            Some(core.sealer.seal(&place, number.as_str().as_bytes())?)
+            Some(tx.core.sealer.seal(&place, number.as_str().as_bytes())?)
         }
     };
     let factor = NewPendingFactor {
@@ -248,12 +225,12 @@ fn insert_pending(core: &Core, connection: &mut PgConnection, request: &CodeRequ
         session_id: request.session_id,
         channel,
         sealed_phone_number,
-        now,
-        expires_at: now + PENDING_LIFE,
+        now: tx.now,
+        expires_at: tx.now + PENDING_LIFE,
     };
-    sent_code_factors::replace_pending(connection, &factor)?;
+    sent_code_factors::replace_pending(tx.connection, &factor)?;
     let event = AuditEvent::success(EventName::MfaEnrolStarted, user_id).because(channel.as_str());
-    Ok(core.audit(connection, &[event.in_session(request.session_id)], request.origin, now)?)
+    tx.audit(&[event.in_session(request.session_id)])
 }
 
 /// The result of presenting the code that confirms a factor.
@@ -273,63 +250,59 @@ pub async fn confirm(
     code: SentCode,
     origin: RequestOrigin,
 ) -> Result<Confirmation, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("sent_code.confirm", move |connection| {
-            let account = key.lock_user(connection, now)?;
-            let context = ProofContext {
-                account: &account,
-                session_id: key.session_id,
-                source: ProofSource::Session,
-                origin: &origin,
-                now,
-            };
-            let guard = context.look_at_codes(&shared, connection)?;
-            if let Some(wait) = context.wait(connection, &guard)? {
-                return Ok(Confirmation::Refused(ProofRefusal::Locked(wait)));
-            }
-            if confirm_with(&shared, connection, &context, &guard, (channel, &code))? {
-                return Ok(Confirmation::Confirmed);
-            }
-            let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
-            let refusal = context.reject(&shared, connection, guard, event)?;
-            Ok(Confirmation::Refused(refusal))
-        })
-        .await
+    let key = caller.key();
+    core.transaction("sent_code.confirm", origin, move |tx| {
+        let account = key.lock_user(tx)?;
+        let context = ProofContext {
+            account: &account,
+            session_id: key.session_id,
+            source: ProofSource::Session,
+        };
+        let guard = context.look_at_codes(tx)?;
+        if let Some(wait) = context.wait(tx, &guard)? {
+            return Ok(Confirmation::Refused(ProofRefusal::Locked(wait)));
+        }
+        if confirm_with(tx, &context, &guard, channel, &code)? {
+            return Ok(Confirmation::Confirmed);
+        }
+        let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
+        let refusal = context.reject(tx, guard, event)?;
+        Ok(Confirmation::Refused(refusal))
+    })
+    .await
 }
 
 fn confirm_with(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     context: &ProofContext<'_>,
     guard: &Guard,
-    (channel, code): (Channel, &SentCode),
+    channel: Channel,
+    code: &SentCode,
 ) -> Result<bool, Fault> {
-    let (user, now) = (&context.account.user, context.now);
-    let begun = sent_code_factors::list_pending(connection, context.key(), now)?;
+    let user = &context.account.user;
+    let begun = sent_code_factors::list_pending(tx.connection, context.key(), tx.now)?;
     let Some(pending) = begun.iter().find(|factor| factor.channel == channel) else {
         return Ok(false);
     };
-    let Some(destination) = destination_of(core, user, pending)? else {
+    let Some(destination) = destination_of(tx.core, user, pending)? else {
         return Ok(false);
     };
-    if !context.spend_sent_code(core, connection, CodePurpose::Enrolment, &destination, code)?
-        || !sent_code_factors::confirm(connection, user.id, pending.id, channel, now)?
+    if !context.spend_sent_code(tx, CodePurpose::Enrolment, &destination, code)?
+        || !sent_code_factors::confirm(tx.connection, user.id, pending.id, channel, tx.now)?
     {
         return Ok(false);
     }
-    context.reset_failures(core, connection, guard)?;
-    context.enable_codes(connection)?;
+    context.reset_failures(tx, guard)?;
+    context.enable_codes(tx)?;
     let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
-    core.audit(connection, &[event.in_session(context.session_id)], context.origin, now)?;
+    tx.audit(&[event.in_session(context.session_id)])?;
     let notice = match destination {
         Destination::Email(_) => Message::EmailFactorAdded,
         Destination::Phone(number) => Message::PhoneFactorAdded {
             hint: number.last_digits().to_owned(),
         },
     };
-    notify(core, connection, user, notice, context.origin, now)?;
+    tx.notify(user, notice)?;
     Ok(true)
 }
 
@@ -350,28 +323,26 @@ pub async fn remove(
     channel: Channel,
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {
-    let (key, now) = (caller.key(), core.clock.now());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("sent_code.remove", move |connection| {
-            let (user, user_id) = (key.lock_user(connection, now)?.user, key.user_id);
-            let before = inventory::load_second_factors(&shared, connection, &user, now)?;
-            let mut after = before.clone();
-            let (hint, notice) = match channel {
-                Channel::Email => (after.email_hint.take(), Message::EmailFactorRemoved),
-                Channel::Sms => (after.phone_hint.take(), Message::PhoneFactorRemoved),
-            };
-            if hint.is_some() && !shared.settings.allows(&after) {
-                return Ok(Removal::Needed);
-            }
-            sent_code_factors::remove(connection, user_id, channel)?;
-            if hint.is_some() {
-                recovery::remove_orphaned_recovery_codes(connection, user_id, &after)?;
-                let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
-                shared.audit(connection, &[event.in_session(key.session_id)], &origin, now)?;
-                notify(&shared, connection, &user, notice, &origin, now)?;
-            }
-            Ok(Removal::Removed)
-        })
-        .await
+    let key = caller.key();
+    core.transaction("sent_code.remove", origin, move |tx| {
+        let (user, user_id) = (key.lock_user(tx)?.user, key.user_id);
+        let before = inventory::load_second_factors(tx.core, tx.connection, &user)?;
+        let mut after = before.clone();
+        let (hint, notice) = match channel {
+            Channel::Email => (after.email_hint.take(), Message::EmailFactorRemoved),
+            Channel::Sms => (after.phone_hint.take(), Message::PhoneFactorRemoved),
+        };
+        if hint.is_some() && !tx.core.settings.allows(&after) {
+            return Ok(Removal::Needed);
+        }
+        sent_code_factors::remove(tx.connection, user_id, channel)?;
+        if hint.is_some() {
+            recovery::remove_orphaned_recovery_codes(tx, user_id, &after)?;
+            let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
+            tx.audit(&[event.in_session(key.session_id)])?;
+            tx.notify(&user, notice)?;
+        }
+        Ok(Removal::Removed)
+    })
+    .await
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
@@ -27,6 +27,7 @@ use crate::flows::maintenance::audit::note_unreadable;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::sessions::Caller;
 use crate::flows::sign_in::activate::{self, TokenGrant};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, sessions, users};
 
@@ -86,10 +87,10 @@ pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<H
 
 /// Returns the strongest ground that an account can prove. A disabled password does not count.
 async fn strongest_ground(core: &Arc<Core>, user: &User) -> Result<Ground, Fault> {
-    let (now, user, shared) = (core.clock.now(), user.clone(), Arc::clone(core));
+    let (user, shared) = (user.clone(), Arc::clone(core));
     core.db
         .read("step_up.strongest_ground", move |connection| {
-            if load_second_factors(&shared, connection, &user, now)?.reach_aal2() {
+            if load_second_factors(&shared, connection, &user)?.reach_aal2() {
                 return Ok(Ground::Possession);
             }
             Ok(if users::usable_proofs(connection, user.id)?.password {
@@ -119,7 +120,7 @@ pub(in crate::flows) async fn demand(
     let available = core
         .db
         .read("step_up.demand", move |connection| {
-            available_methods(&shared, connection, &user, now)
+            available_methods(&shared, connection, &user)
         })
         .await?;
     Ok(Demand {
@@ -135,9 +136,8 @@ fn available_methods(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
-    now: DateTime<Utc>,
 ) -> Result<Vec<AuthenticationMethod>, Fault> {
-    let factors = load_second_factors(core, connection, user, now)?;
+    let factors = load_second_factors(core, connection, user)?;
     let usable = users::usable_proofs(connection, user.id)?;
     // Codes of a channel that the deployment has disabled are neither sent nor accepted.
     let sent =
@@ -210,33 +210,27 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
         StepUpProof::Code(code) => Checked::Code(code),
     };
     let (key, claims, now) = (caller.key(), Arc::clone(&caller.claims), core.clock.now());
-    let (shared, asked_from) = (Arc::clone(core), origin.clone());
     let verdict = core
-        .db
-        .transaction("step_up", move |connection| -> Result<_, Fault> {
-            let account = key.lock_user(connection, now)?;
+        .transaction_at(now, "step_up", origin.clone(), move |tx| {
+            let account = key.lock_user(tx)?;
             let context = ProofContext {
                 account: &account,
                 session_id: key.session_id,
                 source: ProofSource::Session,
-                origin: &origin,
-                now,
             };
             let verdict = match &proof {
-                Checked::Code(code) => context.verify(&shared, connection, code)?,
-                Checked::Password(compared) => {
-                    context.verify_password(&shared, connection, compared, EventName::StepUpFail)?
-                }
+                Checked::Code(code) => context.verify(tx, code)?,
+                Checked::Password(compared) => context.verify_password(tx, compared, EventName::StepUpFail)?,
             };
             let verified = match verdict {
                 Ok(verified) => verified,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let session = renew(&shared, connection, &context, (&claims, verified.method))?;
+            let session = renew(tx, &context, &claims, verified.method)?;
             Ok(Ok((session, account.user)))
         })
         .await;
-    let verdict = note_unreadable(core, verdict, key.session_id, asked_from).await?;
+    let verdict = note_unreadable(core, verdict, key.session_id, origin).await?;
     match verdict {
         Ok((session, user)) => {
             let grant = activate::grant(core, session, &user, now)?;
@@ -257,14 +251,12 @@ pub(in crate::flows) async fn compare(
     origin: &RequestOrigin,
 ) -> Result<ProofResult<ComparedPassword>, Fault> {
     let buckets = Buckets::of_session_passwords(core, key.session_id)?;
-    let (asked_from, now) = (origin.clone(), core.clock.now());
     let looked = core
-        .db
-        .read("step_up.password", move |connection| -> Result<_, Fault> {
-            let guard = buckets.clone().look(connection)?;
-            Ok(match guard.wait(connection, Some(key.user_id), (&asked_from, now))? {
+        .read("step_up.password", origin.clone(), move |tx| {
+            let guard = buckets.clone().look(tx)?;
+            Ok(match guard.wait(tx, Some(key.user_id))? {
                 Some(wait) => Err(ProofRefusal::Locked(wait)),
-                None => Ok(users::find_login(connection, key.user_id)?),
+                None => Ok(users::find_login(tx.connection, key.user_id)?),
             })
         })
         .await?;
@@ -280,21 +272,21 @@ pub(in crate::flows) async fn compare(
 }
 
 fn renew(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     context: &ProofContext<'_>,
-    (claims, method): (&AccessTokenClaims, AuthenticationMethod),
+    claims: &AccessTokenClaims,
+    method: AuthenticationMethod,
 ) -> Result<ActiveSession, Fault> {
     // Without a key the session would continue with a refresh token that no client gets.
-    core.keys.ready_to_sign()?;
-    let (key, now) = (context.key(), context.now);
-    let live = sessions::find_live_for_update(connection, key, now)?.ok_or(Fault::SessionEnded)?;
+    tx.core.keys.ready_to_sign()?;
+    let key = context.key();
+    let live = sessions::find_live_for_update(tx.connection, key, tx.now)?.ok_or(Fault::SessionEnded)?;
     // The new proof is added to what the presented token shows, not to what the row says: with an older token of the
     // session and a password, a thief would otherwise get a token with what the owner proved with a newer one.
     let shown = Authority::of(claims, &live, &context.account.user);
-    let proofs = shown.proofs().with(Proof { method, at: now });
-    let session = sessions::step_up(connection, key, &proofs, core.settings.lifetimes.idle, now)?;
+    let proofs = shown.proofs().with(Proof { method, at: tx.now });
+    let session = sessions::step_up(tx.connection, key, &proofs, tx.core.settings.lifetimes.idle, tx.now)?;
     let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
-    context.succeed(core, connection, method, done)?;
+    context.succeed(tx, method, done)?;
     session.ok_or(Fault::SessionEnded)
 }

@@ -1,6 +1,6 @@
 //! Networks that an owner signs in from: what comes from there shares no bound with strangers.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::crypto::fair_queue::Requester;
@@ -8,7 +8,8 @@ use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::UserId;
 use crate::domain::network::network_of;
 use crate::flows::Fault;
-use crate::store::{PgConnection, sessions};
+use crate::flows::tx::Tx;
+use crate::store::sessions;
 
 /// How long a network counts as known after a sign-in from there.
 const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
@@ -20,31 +21,23 @@ pub(in crate::flows) fn network_name(origin: &RequestOrigin) -> String {
 
 /// Returns the requester of an account's password for the hashing queue. A name without an account costs the same
 /// statement.
-pub(in crate::flows) fn requester(
-    connection: &mut PgConnection,
-    user_id: Option<UserId>,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<Requester, Fault> {
-    Ok(if is_known_network(connection, user_id, (origin, now))? {
-        Requester::known(origin.ip)
+pub(in crate::flows) fn requester(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Requester, Fault> {
+    Ok(if is_known_network(tx, user_id)? {
+        Requester::known(tx.origin.ip)
     } else {
-        Requester::stranger(origin.ip)
+        Requester::stranger(tx.origin.ip)
     })
 }
 
 /// Returns whether a request comes from a network that the user signed in from recently. `None` stands for a name
 /// without an account, which has no known networks and costs the same statement.
-pub(in crate::flows) fn is_known_network(
-    connection: &mut PgConnection,
-    user_id: Option<UserId>,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<bool, Fault> {
-    let Some(ip) = origin.ip else {
+pub(in crate::flows) fn is_known_network(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<bool, Fault> {
+    let Some(ip) = tx.origin.ip else {
         return Ok(false);
     };
     // The nil id has no sessions: a name without an account costs the same statement.
     let user_id = user_id.unwrap_or_else(|| UserId::from_uuid(Uuid::nil()));
-    let known = sessions::origins_since(connection, user_id, None, now - KNOWN_FOR)?;
+    let known = sessions::origins_since(tx.connection, user_id, None, tx.now - KNOWN_FOR)?;
     let network = network_of(ip);
     Ok(known.iter().any(|known| known.ip.map(network_of) == Some(network)))
 }

@@ -3,24 +3,21 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::sent_code::Quota;
-use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, quotas};
+use crate::flows::Fault;
+use crate::flows::tx::Tx;
+use crate::store::quotas;
 
 /// Takes one from each quota, in order. Returns how long to wait if one of them is used up; those before it are taken
 /// from nevertheless.
-pub(in crate::flows) fn wait_or_take(
-    core: &Core,
-    connection: &mut PgConnection,
-    bounds: &[Quota],
-    now: DateTime<Utc>,
-) -> Result<Option<TimeDelta>, Fault> {
+pub(in crate::flows) fn wait_or_take(tx: &mut Tx<'_>, bounds: &[Quota]) -> Result<Option<TimeDelta>, Fault> {
     for quota in bounds {
-        let window = quota.window_at(now);
-        let key = core
+        let window = quota.window_at(tx.now);
+        let key = tx
+            .core
             .identifier_hasher
             .hash(&format!("{} {}", quota.window.num_hours(), quota.subject))?;
-        if !quotas::take(connection, &key, window, quota.most)? {
-            return Ok(Some(window.1 - now));
+        if !quotas::take(tx.connection, &key, window, quota.most)? {
+            return Ok(Some(window.1 - tx.now));
         }
     }
     Ok(None)
@@ -37,14 +34,8 @@ pub(in crate::flows) struct Window {
 }
 
 /// Counts one event of a subject, in a window that begins with the first.
-pub(in crate::flows) fn count_since_first(
-    core: &Core,
-    connection: &mut PgConnection,
-    subject: &str,
-    length: TimeDelta,
-    now: DateTime<Utc>,
-) -> Result<Window, Fault> {
-    let key = core.identifier_hasher.hash(subject)?;
-    let (used, end) = quotas::count_since_first(connection, &key, now, now + length)?;
+pub(in crate::flows) fn count_since_first(tx: &mut Tx<'_>, subject: &str, length: TimeDelta) -> Result<Window, Fault> {
+    let key = tx.core.identifier_hasher.hash(subject)?;
+    let (used, end) = quotas::count_since_first(tx.connection, &key, tx.now, tx.now + length)?;
     Ok(Window { key, used, end })
 }

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
@@ -22,12 +22,13 @@ use crate::domain::failed_attempts::{self, ANYWHERE, BackoffPolicy, FROM_NETWORK
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
+use crate::domain::session::SessionKey;
 use crate::domain::user::Identifier;
 use crate::flows::limits::networks::{is_known_network, network_name};
-use crate::flows::notify::sending::notify;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::throttles::Counted;
-use crate::store::{PgConnection, sessions, throttles, users};
+use crate::store::{sessions, throttles, users};
 
 /// The longest time that a count of wrong codes is remembered: see [`BackoffPolicy`].
 const CODES_REMEMBERED: TimeDelta = TimeDelta::days(1);
@@ -68,28 +69,22 @@ pub(in crate::flows) struct Tally {
 impl Buckets {
     /// Selects the counts of second factors: at sign-in those of the account and the network, otherwise that of the
     /// session.
-    pub(in crate::flows) fn of_codes(
-        core: &Core,
-        source: ProofSource,
-        (user_id, session_id): (UserId, SessionId),
-        origin: &RequestOrigin,
-    ) -> Result<Self, UnknownKey> {
+    pub(in crate::flows) fn of_codes(tx: &Tx<'_>, source: ProofSource, key: SessionKey) -> Result<Self, UnknownKey> {
+        let hash = |place: &str| tx.core.identifier_hasher.hash(&codes_from(key.user_id, place));
         match source {
             ProofSource::SignIn => Ok(Self {
                 source: Bucket {
-                    key: core
-                        .identifier_hasher
-                        .hash(&codes_from(user_id, &network_name(origin)))?,
+                    key: hash(&network_name(tx.origin))?,
                     policy: BackoffPolicy::CODES_FROM_NETWORK,
                     place: FROM_NETWORK,
                 },
                 anywhere: Some(Bucket {
-                    key: core.identifier_hasher.hash(&codes_from(user_id, "anywhere"))?,
+                    key: hash("anywhere")?,
                     policy: BackoffPolicy::CODES_FROM_ANYWHERE,
                     place: ANYWHERE,
                 }),
             }),
-            ProofSource::Session => Self::of_session(core, "codes", session_id),
+            ProofSource::Session => Self::of_session(tx.core, "codes", key.session_id),
         }
     }
 
@@ -133,9 +128,9 @@ impl Buckets {
     }
 
     /// Reads the counts, in one statement.
-    pub(in crate::flows) fn look(self, connection: &mut PgConnection) -> Result<Guard, Fault> {
+    pub(in crate::flows) fn look(self, tx: &mut Tx<'_>) -> Result<Guard, Fault> {
         let keys: Vec<&[u8]> = self.all().map(|bucket| bucket.key.as_slice()).collect();
-        let found = throttles::find(connection, &keys)?;
+        let found = throttles::find(tx.connection, &keys)?;
         let count = |bucket: &Bucket| found.get(&bucket.key).copied().unwrap_or_default();
         Ok(Guard {
             source: count(&self.source),
@@ -145,20 +140,14 @@ impl Buckets {
     }
 
     /// Counts a wrong proof. Attempts during a wait are not counted, so each wait is begun by one of them.
-    fn count(
-        &self,
-        connection: &mut PgConnection,
-        user_id: Option<UserId>,
-        (origin, now): (&RequestOrigin, DateTime<Utc>),
-    ) -> Result<Tally, Fault> {
+    fn count(&self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Tally, Fault> {
         let mut began = Vec::new();
         for bucket in self.all() {
-            match throttles::count(connection, &bucket.key, bucket.policy, now)? {
+            match throttles::count(tx.connection, &bucket.key, bucket.policy, tx.now)? {
                 Counted::Free => {}
                 Counted::Began => began.push(bucket.place),
                 // A known network is exempt from the wait of all networks together.
-                Counted::Waits(_)
-                    if bucket.place == ANYWHERE && is_known_network(connection, user_id, (origin, now))? => {}
+                Counted::Waits(_) if bucket.place == ANYWHERE && is_known_network(tx, user_id)? => {}
                 Counted::Waits(wait) => {
                     let remaining_wait = Some(wait);
                     return Ok(Tally { began, remaining_wait });
@@ -181,34 +170,24 @@ pub(in crate::flows) struct Guard {
 
 impl Guard {
     /// Returns how long proofs from this source are refused without a check.
-    pub(in crate::flows) fn wait(
-        &self,
-        connection: &mut PgConnection,
-        user_id: Option<UserId>,
-        (origin, now): (&RequestOrigin, DateTime<Utc>),
-    ) -> Result<Option<TimeDelta>, Fault> {
-        if let Some(wait) = self.source.wait(now) {
+    pub(in crate::flows) fn wait(&self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Option<TimeDelta>, Fault> {
+        if let Some(wait) = self.source.wait(tx.now) {
             return Ok(Some(wait));
         }
-        match self.anywhere.wait(now) {
-            Some(wait) if !is_known_network(connection, user_id, (origin, now))? => Ok(Some(wait)),
+        match self.anywhere.wait(tx.now) {
+            Some(wait) if !is_known_network(tx, user_id)? => Ok(Some(wait)),
             _ => Ok(None),
         }
     }
 
     /// Counts a wrong proof, here and in the database.
-    pub(in crate::flows) fn count(
-        &mut self,
-        connection: &mut PgConnection,
-        user_id: Option<UserId>,
-        (origin, now): (&RequestOrigin, DateTime<Utc>),
-    ) -> Result<Tally, Fault> {
-        let tally = self.buckets.count(connection, user_id, (origin, now))?;
-        self.source = self.source.with_one_more(self.buckets.source.policy, now);
+    pub(in crate::flows) fn count(&mut self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Tally, Fault> {
+        let tally = self.buckets.count(tx, user_id)?;
+        self.source = self.source.with_one_more(self.buckets.source.policy, tx.now);
         if let Some(bucket) = &self.buckets.anywhere
-            && self.anywhere.wait(now).is_none()
+            && self.anywhere.wait(tx.now).is_none()
         {
-            self.anywhere = self.anywhere.with_one_more(bucket.policy, now);
+            self.anywhere = self.anywhere.with_one_more(bucket.policy, tx.now);
         }
         Ok(tally)
     }
@@ -220,9 +199,9 @@ impl Guard {
 
     /// Resets the wrong proofs of this source after a right one. Those of other sources may be an attacker's, and
     /// expire with time.
-    pub(in crate::flows) fn reset_failures(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+    pub(in crate::flows) fn reset_failures(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         if self.source.count > 0 {
-            throttles::forget(connection, &[&self.buckets.source.key])?;
+            throttles::forget(tx.connection, &[&self.buckets.source.key])?;
         }
         Ok(())
     }
@@ -268,14 +247,9 @@ impl Throttle {
     }
 
     /// Returns whether a password may be checked now.
-    pub(in crate::flows) fn admit(
-        &self,
-        connection: &mut PgConnection,
-        user_id: Option<UserId>,
-        request: (&RequestOrigin, DateTime<Utc>),
-    ) -> Result<Admission, Fault> {
-        let guard = self.buckets.clone().look(connection)?;
-        Ok(match guard.wait(connection, user_id, request)? {
+    pub(in crate::flows) fn admit(&self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Admission, Fault> {
+        let guard = self.buckets.clone().look(tx)?;
+        Ok(match guard.wait(tx, user_id)? {
             Some(wait) => Admission::Wait(wait),
             None => Admission::Admitted {
                 failed_before: guard.source.count > 0,
@@ -286,47 +260,36 @@ impl Throttle {
     /// Counts a wrong password, and writes audit events for the waits that it begins. Returns how long to wait if a
     /// concurrent attempt began a wait; the client then learns nothing about this one, and it is not counted on the
     /// account.
-    pub(in crate::flows) fn count(
-        &self,
-        core: &Core,
-        connection: &mut PgConnection,
-        user_id: Option<UserId>,
-        (origin, now): (&RequestOrigin, DateTime<Utc>),
-    ) -> Result<Option<TimeDelta>, Fault> {
-        let tally = self.buckets.count(connection, user_id, (origin, now))?;
+    pub(in crate::flows) fn count(&self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Option<TimeDelta>, Fault> {
+        let tally = self.buckets.count(tx, user_id)?;
         let lock = |place| self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id));
         let locks: Vec<AuditEvent> = tally.began.into_iter().map(lock).collect();
-        core.audit(connection, &locks, origin, now)?;
+        tx.audit(&locks)?;
         if tally.remaining_wait.is_none() {
-            count_on_account(core, connection, user_id, (origin, now))?;
+            count_on_account(tx, user_id)?;
         }
         Ok(tally.remaining_wait)
     }
 
     /// Resets the wrong passwords from this network after a right one. Those from other networks may be an attacker's,
     /// and expire with time.
-    pub(in crate::flows) fn reset_failures(&self, connection: &mut PgConnection) -> Result<(), Fault> {
-        Ok(throttles::forget(connection, &[&self.buckets.source.key])?)
+    pub(in crate::flows) fn reset_failures(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        Ok(throttles::forget(tx.connection, &[&self.buckets.source.key])?)
     }
 }
 
 /// Resets the wrong second factors of an account whose factors were removed, for all networks that its logins
 /// of the last day came from: an owner who sets up the next factor must not wait because of guesses at the old one.
-pub(in crate::flows) fn forget_codes(
-    core: &Core,
-    connection: &mut PgConnection,
-    user_id: UserId,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    let addresses = sessions::addresses_since(connection, user_id, now - CODES_REMEMBERED)?;
+pub(in crate::flows) fn forget_codes(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
+    let addresses = sessions::addresses_since(tx.connection, user_id, tx.now - CODES_REMEMBERED)?;
     let networks: BTreeSet<String> = addresses.into_iter().map(|ip| network_of(ip).to_string()).collect();
     let places = networks.into_iter().chain([String::new(), "anywhere".to_owned()]);
     let keys: Result<Vec<Vec<u8>>, UnknownKey> = places
-        .map(|place| core.identifier_hasher.hash(&codes_from(user_id, &place)))
+        .map(|place| tx.core.identifier_hasher.hash(&codes_from(user_id, &place)))
         .collect();
     let keys = keys?;
     let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-    Ok(throttles::forget(connection, &keys)?)
+    Ok(throttles::forget(tx.connection, &keys)?)
 }
 
 fn codes_from(user_id: UserId, place: &str) -> String {
@@ -336,23 +299,18 @@ fn codes_from(user_id: UserId, place: &str) -> String {
 /// Counts a wrong password on its account, if the name has one, whatever request it came with. The hundredth
 /// consecutive one disables the password, and the owner is notified. Each of several concurrent ones locks the account,
 /// so exactly one is the hundredth.
-pub(in crate::flows) fn count_on_account(
-    core: &Core,
-    connection: &mut PgConnection,
-    user_id: Option<UserId>,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<(), Fault> {
+pub(in crate::flows) fn count_on_account(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<(), Fault> {
     // A name without an account costs the same statement.
-    let Some((id, in_a_row)) = users::count_wrong_password(connection, user_id)? else {
+    let Some((id, in_a_row)) = users::count_wrong_password(tx.connection, user_id)? else {
         return Ok(());
     };
-    if !failed_attempts::limit_reached(in_a_row) || !users::disable_password(connection, id, now)? {
+    if !failed_attempts::limit_reached(in_a_row) || !users::disable_password(tx.connection, id, tx.now)? {
         return Ok(());
     }
     let event = AuditEvent::failure(EventName::LoginFailMax, "password_disabled", Some(id));
-    core.audit(connection, &[event], origin, now)?;
-    match users::find_active(connection, id)? {
-        Some(owner) => notify(core, connection, &owner, Message::PasswordDisabled, origin, now),
+    tx.audit(&[event])?;
+    match users::find_active(tx.connection, id)? {
+        Some(owner) => tx.notify(&owner, Message::PasswordDisabled),
         None => Ok(()),
     }
 }

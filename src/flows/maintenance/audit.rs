@@ -6,24 +6,19 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::sent_code::Quota;
 use crate::flows::limits::quotas;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::PgConnection;
 
-impl Core {
+impl Tx<'_> {
     /// Writes an event that a client can cause as often as it likes: once an hour for its account or, without one, for
     /// its session.
-    pub(in crate::flows) fn audit_once_an_hour(
-        &self,
-        connection: &mut PgConnection,
-        event: AuditEvent,
-        (origin, now): (&RequestOrigin, DateTime<Utc>),
-    ) -> Result<(), Fault> {
+    pub(in crate::flows) fn audit_once_an_hour(&mut self, event: AuditEvent) -> Result<(), Fault> {
         let who = event
             .user_id
             .map(UserId::uuid)
@@ -38,8 +33,8 @@ impl Core {
             window: TimeDelta::hours(1),
             most: 1,
         };
-        if quotas::wait_or_take(self, connection, &[quota], now)?.is_none() {
-            self.audit(connection, &[event], origin, now)?;
+        if quotas::wait_or_take(self, &[quota])?.is_none() {
+            self.audit(&[event])?;
         }
         Ok(())
     }
@@ -54,14 +49,9 @@ pub(in crate::flows) async fn note_unreadable<T>(
     origin: RequestOrigin,
 ) -> Result<T, Fault> {
     if let Err(Fault::Seal(_)) = &outcome {
-        let now = core.clock.now();
-        let shared = Arc::clone(core);
         let event = AuditEvent::failure(EventName::DecryptFail, "second_factor", None).in_session(session_id);
         let noted = core
-            .db
-            .transaction("audit.note_unreadable", move |connection| {
-                shared.audit_once_an_hour(connection, event, (&origin, now))
-            })
+            .transaction("audit.note_unreadable", origin, move |tx| tx.audit_once_an_hour(event))
             .await;
         if let Err(fault) = noted {
             tracing::error!(error = %fault, "a secret did not open, and this could not be recorded");
@@ -72,12 +62,9 @@ pub(in crate::flows) async fn note_unreadable<T>(
 
 /// Records that this instance starts to serve, or stops.
 pub async fn record_instance(core: &Arc<Core>, name: EventName) -> Result<(), Fault> {
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("audit.record_instance", move |connection| {
-            let event = AuditEvent::of_deployment(name).because(env!("CARGO_PKG_VERSION"));
-            Ok(shared.audit_own(connection, event, now)?)
-        })
-        .await
+    core.transaction("audit.record_instance", core.own_origin(), move |tx| {
+        let event = AuditEvent::of_deployment(name).because(env!("CARGO_PKG_VERSION"));
+        tx.audit(&[event])
+    })
+    .await
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::crypto::retired_keys::RetiredKey;
 use crate::crypto::sealer::{SealError, SealedAt};
 use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::PgConnection;
 use crate::store::instances;
 use crate::store::retired_keys::{self, SealedKey};
 use crate::store::sealed_values::{self, Column, OlderValue, RowKey};
@@ -112,58 +112,52 @@ pub async fn rewrap(core: &Arc<Core>, progress: impl Fn(u64)) -> Result<Vec<Rewr
     for column in Column::ALL {
         report.push(rewrap_column(core, column, &progress).await?);
     }
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("rewrap.audit", move |connection| -> Result<(), Fault> {
-            Ok(shared.audit_own(connection, AuditEvent::of_deployment(EventName::SecretsRewrapped), now)?)
-        })
-        .await?;
+    core.transaction("rewrap.audit", core.own_origin(), move |tx| {
+        tx.audit(&[AuditEvent::of_deployment(EventName::SecretsRewrapped)])
+    })
+    .await?;
     Ok(report)
 }
 
 /// Stores the derived keys of the available older master keys, and seals those stored before with the newest one.
 async fn store_retired_keys(core: &Arc<Core>) -> Result<(), Fault> {
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("rewrap.retired_keys", move |connection| -> Result<(), Fault> {
-            let core = &shared;
-            let current = core.sealer.current_key_id();
-            let mut keep = core.retired_keys.own().to_vec();
-            keep.retain(|key| key.master_key_id != current);
-            let listed = retired_keys::list(connection)?;
-            for key in &keep {
-                // Keys that were stored before were compared at the start.
-                if listed.iter().all(|kept| kept.master_key_id != key.master_key_id) {
-                    check_opens(core, connection, key.master_key_id)?;
-                }
+    core.transaction("rewrap.retired_keys", core.own_origin(), move |tx| {
+        let core = tx.core;
+        let current = core.sealer.current_key_id();
+        let mut keep = core.retired_keys.own().to_vec();
+        keep.retain(|key| key.master_key_id != current);
+        let listed = retired_keys::list(tx.connection)?;
+        for key in &keep {
+            // Keys that were stored before were compared at the start.
+            if listed.iter().all(|kept| kept.master_key_id != key.master_key_id) {
+                check_opens(tx, key.master_key_id)?;
             }
-            for kept in listed {
-                let at_hand = |key: &RetiredKey| (key.master_key_id, key.purpose) == (kept.master_key_id, kept.purpose);
-                if !keep.iter().any(at_hand) && kept.sealed_key.first() != Some(&current) {
-                    keep.push(open(core, &kept)?);
-                }
+        }
+        for kept in listed {
+            let at_hand = |key: &RetiredKey| (key.master_key_id, key.purpose) == (kept.master_key_id, kept.purpose);
+            if !keep.iter().any(at_hand) && kept.sealed_key.first() != Some(&current) {
+                keep.push(open(core, &kept)?);
             }
-            for key in &keep {
-                retired_keys::put(connection, &seal(core, key)?, now)?;
-            }
-            Ok(())
-        })
-        .await
+        }
+        for key in &keep {
+            retired_keys::put(tx.connection, &seal(core, key)?, tx.now)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Refuses an older master key that opens none of the values sealed under its id. The derived keys of a mistyped one
 /// would be stored as those of the right one, and the right one would then be refused.
-fn check_opens(core: &Core, connection: &mut PgConnection, master_key_id: u8) -> Result<(), Fault> {
+fn check_opens(tx: &mut Tx<'_>, master_key_id: u8) -> Result<(), Fault> {
     let mut refused = None;
     for column in Column::ALL {
-        let older = sealed_values::load_older(connection, column, core.sealer.current_key_id(), None, BATCH)?;
+        let older = sealed_values::load_older(tx.connection, column, tx.core.sealer.current_key_id(), None, BATCH)?;
         let made = older
             .iter()
             .filter(|value| value.sealed.first() == Some(&master_key_id));
         for value in made {
-            match core.sealer.open(&value.at, &value.sealed) {
+            match tx.core.sealer.open(&value.at, &value.sealed) {
                 Ok(_secret) => return Ok(()),
                 Err(error) => refused = Some(error),
             }
@@ -208,31 +202,29 @@ struct Batch {
 }
 
 async fn rewrap_batch(core: &Arc<Core>, column: Column, after: Option<RowKey>) -> Result<Batch, Fault> {
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("rewrap.batch", move |connection| -> Result<_, Fault> {
-            let current = shared.sealer.current_key_id();
-            let older = sealed_values::load_older(connection, column, current, after.as_ref(), BATCH)?;
-            let mut batch = Batch {
-                last: older.last().map(|value| value.row.clone()),
-                ..Batch::default()
-            };
-            for value in &older {
-                match reseal(&shared, value) {
-                    // A value that was replaced in the meantime was written by the service, which also seals with the
-                    // newest key.
-                    Ok(sealed) => {
-                        batch.resealed += u64::from(sealed_values::replace(connection, column, value, &sealed)?);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, row = ?value.row, "a sealed value is left as it is");
-                        batch.not_opened += 1;
-                    }
+    core.transaction("rewrap.batch", core.own_origin(), move |tx| {
+        let current = tx.core.sealer.current_key_id();
+        let older = sealed_values::load_older(tx.connection, column, current, after.as_ref(), BATCH)?;
+        let mut batch = Batch {
+            last: older.last().map(|value| value.row.clone()),
+            ..Batch::default()
+        };
+        for value in &older {
+            match reseal(tx.core, value) {
+                // A value that was replaced in the meantime was written by the service, which also seals with the
+                // newest key.
+                Ok(sealed) => {
+                    batch.resealed += u64::from(sealed_values::replace(tx.connection, column, value, &sealed)?);
+                }
+                Err(error) => {
+                    tracing::error!(%error, row = ?value.row, "a sealed value is left as it is");
+                    batch.not_opened += 1;
                 }
             }
-            Ok(batch)
-        })
-        .await
+        }
+        Ok(batch)
+    })
+    .await
 }
 
 fn reseal(core: &Core, value: &OlderValue) -> Result<Vec<u8>, SealError> {

@@ -276,32 +276,37 @@ pub async fn rotate(core: &Arc<Core>, operator: &Operator) -> Result<Rotation, F
     if core.clock.now() < ready_at {
         return Ok(Rotation::TooSoon { ready_at });
     }
-    swap(core, (current, next), Some(operator)).await
+    swap(core, current, next, Some(operator)).await
 }
 
 /// Lets one key sign instead of another. The new next key gets the algorithm of the key that signs then.
 async fn swap(
     core: &Arc<Core>,
-    (current, next): (&ListedKey, &ListedKey),
+    current: &ListedKey,
+    next: &ListedKey,
     operator: Option<&Operator>,
 ) -> Result<Rotation, Fault> {
+    // Before the key is made, which takes a while.
     let now = core.clock.now();
     let (old, new, successor) = (current.kid.clone(), next.kid.clone(), make(core, next.algorithm)?);
-    let (shared, operator) = (Arc::clone(core), operator.cloned());
+    let operator = operator.cloned();
+    let origin = operator
+        .as_ref()
+        .map_or_else(|| core.own_origin(), |operator| operator.origin().clone());
     let swapped = core
-        .db
-        .transaction("signing_keys.swap", move |connection| -> Result<_, Fault> {
-            let work = operator.as_ref().map(|operator| operator.at_work(&shared, now));
-            if let Some(Err(refusal)) = work.as_ref().map(|work| work.begin(connection)).transpose()? {
+        .transaction_at(now, "signing_keys.swap", origin, move |tx| {
+            if let Some(operator) = &operator
+                && let Err(refusal) = operator.begin(tx)?
+            {
                 return Ok(Err(refusal));
             }
-            let swapped = signing_keys::swap(connection, &old, &new, now)?;
+            let swapped = signing_keys::swap(tx.connection, &old, &new, tx.now)?;
             if swapped {
-                signing_keys::insert(connection, &successor, KeyState::Next)?;
+                signing_keys::insert(tx.connection, &successor, KeyState::Next)?;
                 let event = AuditEvent::of_deployment(EventName::SigningKeyRotated);
-                match &work {
-                    Some(work) => work.record(connection, "key_rotated", &[event.because("by_operator")], None)?,
-                    None => shared.audit_own(connection, event.because("by_schedule"), now)?,
+                match &operator {
+                    Some(operator) => operator.record(tx, "key_rotated", &[event.because("by_operator")], None)?,
+                    None => tx.audit(&[event.because("by_schedule")])?,
                 }
             }
             Ok(Ok(swapped))
@@ -329,7 +334,7 @@ pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
     };
     if current.makes_way_at(next) <= now {
         // Another instance may have rotated at the same moment, which is just as good.
-        let _ = swap(core, (current, next), None).await?;
+        let _ = swap(core, current, next, None).await?;
     }
     if keys.iter().any(|key| key.is_expired(now)) {
         let before = now - RETIRED_KEPT;

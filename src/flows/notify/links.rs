@@ -21,17 +21,11 @@ use crate::domain::user::{Identifier, User};
 use crate::flows::limits::quotas;
 use crate::flows::limits::throttle::identifier_hash;
 use crate::flows::notify::sending::{Contents, Decision, Permit, count_unsent, decide, post};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::link_tokens::{NewLinkToken, StoredLink};
 use crate::store::users::LockedUser;
 use crate::store::{PgConnection, link_tokens, sessions, users};
-
-/// A request, and when it came.
-#[derive(Clone, Copy)]
-pub(in crate::flows) struct Request<'a> {
-    pub(in crate::flows) origin: &'a RequestOrigin,
-    pub(in crate::flows) now: DateTime<Utc>,
-}
 
 /// Sends a mail of a purpose to an address, if an account has it. The result reveals neither whether one does, nor
 /// whether the quota is used up.
@@ -41,71 +35,55 @@ pub(in crate::flows) struct Request<'a> {
 /// Returns faults only; [`Fault::NoSender`] where the deployment sends no mail.
 pub async fn request(core: &Arc<Core>, purpose: LinkPurpose, email: Email, origin: RequestOrigin) -> Result<(), Fault> {
     require_mail(core)?;
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("links.request", move |connection| {
-            let request = Request { origin: &origin, now };
-            let user = users::find_active_by_email(connection, &email)?;
-            let addressee = user.as_ref().filter(|user| is_needed(purpose, user));
-            match (
-                addressee,
-                may_request(&shared, connection, purpose, (addressee, &email), request)?,
-            ) {
-                (Some(user), Some(permit)) => send(&shared, connection, permit, (purpose, user, &email), request)?,
-                _ => send_discarded(&shared, connection, purpose, request)?,
-            }
-            record(&shared, connection, purpose, (addressee, &email), request)
-        })
-        .await
+    core.transaction("links.request", origin, move |tx| {
+        let user = users::find_active_by_email(tx.connection, &email)?;
+        let addressee = user.as_ref().filter(|user| is_needed(purpose, user));
+        match (addressee, may_request(tx, purpose, addressee, &email)?) {
+            (Some(user), Some(permit)) => send(tx, permit, purpose, user, &email)?,
+            _ => send_discarded(tx, purpose)?,
+        }
+        record(tx, purpose, addressee, &email)
+    })
+    .await
 }
 
 /// Decides whether a requested link is sent. Without an account that needs it, it is counted as unsent: an attacker who
 /// requests links to an address before its owner registers must not use up what the owner is sent afterwards.
 fn may_request(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     purpose: LinkPurpose,
-    (addressee, email): (Option<&User>, &Email),
-    request: Request<'_>,
+    addressee: Option<&User>,
+    email: &Email,
 ) -> Result<Option<Permit>, Fault> {
     if addressee.is_none() {
         let dispatch = Dispatch::mail(Purpose::Link(purpose), None, email);
-        count_unsent(core, connection, &dispatch, (request.origin, request.now))?;
+        count_unsent(tx, &dispatch)?;
         return Ok(None);
     }
-    Ok(
-        match may_send(core, connection, purpose, (addressee, email), request)? {
-            Decision::Granted(permit) => Some(permit),
-            Decision::Withheld(_) => None,
-        },
-    )
+    Ok(match may_send(tx, purpose, addressee, email)? {
+        Decision::Granted(permit) => Some(permit),
+        Decision::Withheld(_) => None,
+    })
 }
 
 /// Writes the audit event of a requested link, for the first few requests in an hour, whether or not an account has the
 /// address and whether or not the link was sent.
-fn record(
-    core: &Core,
-    connection: &mut PgConnection,
-    purpose: LinkPurpose,
-    (addressee, email): (Option<&User>, &Email),
-    request: Request<'_>,
-) -> Result<(), Fault> {
+fn record(tx: &mut Tx<'_>, purpose: LinkPurpose, addressee: Option<&User>, email: &Email) -> Result<(), Fault> {
     let quota = Quota {
         subject: format!("audit link {} {}", purpose.as_str(), email.as_str()),
         window: TimeDelta::hours(1),
         most: LINK_REQUESTS_RECORDED_AN_HOUR,
     };
-    if quotas::wait_or_take(core, connection, &[quota], request.now)?.is_some() {
+    if quotas::wait_or_take(tx, &[quota])?.is_some() {
         return Ok(());
     }
     let event = AuditEvent {
         success: addressee.is_some(),
         user_id: addressee.map(|user| user.id),
-        identifier_hash: identifier_hash(core, &Identifier::Email(email.clone()))?,
+        identifier_hash: identifier_hash(tx.core, &Identifier::Email(email.clone()))?,
         ..AuditEvent::of_deployment(requested(purpose))
     };
-    Ok(core.audit(connection, &[event], request.origin, request.now)?)
+    tx.audit(&[event])
 }
 
 /// A verified address needs no further verification.
@@ -143,104 +121,98 @@ pub(in crate::flows) fn require_mail(core: &Core) -> Result<(), Fault> {
 /// Decides whether a link of a purpose is sent to an address: within the quotas, and beyond them while no link that was
 /// sent there is still valid (see [`decide`]).
 pub(in crate::flows) fn may_send(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     purpose: LinkPurpose,
-    (user, email): (Option<&User>, &Email),
-    request: Request<'_>,
+    user: Option<&User>,
+    email: &Email,
 ) -> Result<Decision, Fault> {
     let dispatch = Dispatch::mail(Purpose::Link(purpose), user, email);
-    decide(core, connection, &dispatch, (request.origin, request.now))
+    decide(tx, &dispatch)
 }
 
 /// Makes a token for a user and mails its link to an address. The tokens in older mails stay valid, unless the purpose
 /// replaces them ([`LinkPurpose::replaces`]).
 pub(in crate::flows) fn send(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     permit: Permit,
-    (purpose, user, email): (LinkPurpose, &User, &Email),
-    request: Request<'_>,
+    purpose: LinkPurpose,
+    user: &User,
+    email: &Email,
 ) -> Result<(), Fault> {
-    let link = put(core, connection, purpose, (user, email), request.now)?;
+    let link = put(tx, purpose, user, email)?;
     let contents = contents(purpose, user.locale, link);
-    post(core, connection, permit, contents, (request.origin, request.now))
+    post(tx, permit, contents)
 }
 
 /// Notifies the reader of an address that an account has it without having verified it, with a link that sets a
 /// password and gives the reader the account.
 pub(in crate::flows) fn send_unconfirmed(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     permit: Permit,
-    (user, email): (&User, &Email),
-    request: Request<'_>,
+    user: &User,
+    email: &Email,
 ) -> Result<(), Fault> {
     let purpose = LinkPurpose::PasswordReset;
-    let link = put(core, connection, purpose, (user, email), request.now)?;
+    let link = put(tx, purpose, user, email)?;
     let (life, minutes) = (purpose.life(), purpose.life().num_minutes());
     let contents = Contents {
         message: Message::UnconfirmedAccount { link, minutes },
         locale: user.locale,
         life,
     };
-    post(core, connection, permit, contents, (request.origin, request.now))
+    post(tx, permit, contents)
 }
 
 /// Makes the token for a change of address that a session requests, and mails its link to the new address. It is valid
 /// while that session lives.
 pub(in crate::flows) fn send_change(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     permit: Permit,
-    (user, email, session_id): (&User, &Email, SessionId),
-    request: Request<'_>,
+    user: &User,
+    email: &Email,
+    session_id: SessionId,
 ) -> Result<(), Fault> {
     let purpose = LinkPurpose::EmailChange;
-    let by = (purpose, Some(session_id));
-    let link = insert(core, connection, by, (user, email), request.now)?;
+    let link = insert(tx, purpose, Some(session_id), user, email)?;
     let contents = contents(purpose, user.locale, link);
-    post(core, connection, permit, contents, (request.origin, request.now))
+    post(tx, permit, contents)
 }
 
 /// Replaces the tokens of earlier changes as [`send_change`] does, and sends nothing. Otherwise the caller could learn
 /// from an earlier link that still works whether a newer one was sent.
 pub(in crate::flows) fn supersede_change(
-    core: &Core,
-    connection: &mut PgConnection,
-    (user, email): (&User, &Email),
+    tx: &mut Tx<'_>,
+    user: &User,
+    email: &Email,
     session_id: SessionId,
-    now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let by = (LinkPurpose::EmailChange, Some(session_id));
-    let _unsent = insert(core, connection, by, (user, email), now)?;
+    let _unsent = insert(tx, LinkPurpose::EmailChange, Some(session_id), user, email)?;
     Ok(())
 }
 
 /// Makes a token of a purpose that does not depend on a session, and returns its link.
 pub(in crate::flows) fn put(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     purpose: LinkPurpose,
-    (user, email): (&User, &Email),
-    now: DateTime<Utc>,
+    user: &User,
+    email: &Email,
 ) -> Result<String, Fault> {
-    insert(core, connection, (purpose, None), (user, email), now)
+    insert(tx, purpose, None, user, email)
 }
 
 fn insert(
-    core: &Core,
-    connection: &mut PgConnection,
-    (purpose, session_id): (LinkPurpose, Option<SessionId>),
-    (user, email): (&User, &Email),
-    now: DateTime<Utc>,
+    tx: &mut Tx<'_>,
+    purpose: LinkPurpose,
+    session_id: Option<SessionId>,
+    user: &User,
+    email: &Email,
 ) -> Result<String, Fault> {
-    let (key, link) = new_link(core, user.id, purpose, now)?;
+    let (key, link) = new_link(tx.core, user.id, purpose, tx.now)?;
     match purpose.replaces() {
         Replaced::None => {}
-        Replaced::All => link_tokens::remove(connection, user.id, purpose, None)?,
+        Replaced::All => link_tokens::remove(tx.connection, user.id, purpose, None)?,
         Replaced::ToOtherAddresses => {
-            link_tokens::remove_to_other_addresses(connection, user.id, purpose, email)?;
+            link_tokens::remove_to_other_addresses(tx.connection, user.id, purpose, email)?;
         }
     }
     let token = NewLinkToken {
@@ -248,46 +220,31 @@ fn insert(
         purpose,
         email,
         session_id,
-        now,
-        expires_at: now + purpose.life(),
+        now: tx.now,
+        expires_at: tx.now + purpose.life(),
     };
-    link_tokens::insert(connection, &token)?;
+    link_tokens::insert(tx.connection, &token)?;
     Ok(link)
 }
 
 /// Looks up a link that does not exist, where another address would get one: one statement, as for writing a row, so
 /// that the response time is the same.
-pub(in crate::flows) fn look_for_none(
-    core: &Core,
-    connection: &mut PgConnection,
-    request: Request<'_>,
-) -> Result<(), Fault> {
+pub(in crate::flows) fn look_for_none(tx: &mut Tx<'_>) -> Result<(), Fault> {
     let key = LinkKey {
-        user_id: UserId::new(request.now, core.random.as_ref()),
-        id: LinkTokenId::new(request.now, core.random.as_ref()),
+        user_id: UserId::new(tx.now, tx.core.random.as_ref()),
+        id: LinkTokenId::new(tx.now, tx.core.random.as_ref()),
     };
-    let _none = link_tokens::find(connection, key, LinkPurpose::EmailVerification, request.now)?;
+    let _none = link_tokens::find(tx.connection, key, LinkPurpose::EmailVerification, tx.now)?;
     Ok(())
 }
 
 /// Does the work of [`send`] for an address without an account, so that the response time reveals nothing.
-fn send_discarded(
-    core: &Core,
-    connection: &mut PgConnection,
-    purpose: LinkPurpose,
-    request: Request<'_>,
-) -> Result<(), Fault> {
-    let no_account = UserId::new(request.now, core.random.as_ref());
-    let (key, link) = new_link(core, no_account, purpose, request.now)?;
-    let _none = link_tokens::find(connection, key, purpose, request.now)?;
+fn send_discarded(tx: &mut Tx<'_>, purpose: LinkPurpose) -> Result<(), Fault> {
+    let no_account = UserId::new(tx.now, tx.core.random.as_ref());
+    let (key, link) = new_link(tx.core, no_account, purpose, tx.now)?;
+    let _none = link_tokens::find(tx.connection, key, purpose, tx.now)?;
     let contents = contents(purpose, Locale::default(), link);
-    post(
-        core,
-        connection,
-        Permit::discarded(),
-        contents,
-        (request.origin, request.now),
-    )
+    post(tx, Permit::discarded(), contents)
 }
 
 fn new_link(
@@ -344,18 +301,17 @@ pub(in crate::flows) fn find(
 /// Marks a token as used, and removes all others of its purpose. The caller has locked its account. `None`: the token
 /// is expired or used, or the session that requested it has ended.
 pub(in crate::flows) fn redeem_locked(
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     key: LinkKey,
     purpose: LinkPurpose,
-    now: DateTime<Utc>,
 ) -> Result<Option<StoredLink>, Fault> {
-    let Some(link) = find(connection, key, purpose, now)?.filter(|link| !link.used) else {
+    let Some(link) = find(tx.connection, key, purpose, tx.now)?.filter(|link| !link.used) else {
         return Ok(None);
     };
-    if !link_tokens::consume(connection, key, purpose, now)? {
+    if !link_tokens::consume(tx.connection, key, purpose, tx.now)? {
         return Ok(None);
     }
-    link_tokens::remove(connection, key.user_id, link.purpose, Some(key))?;
+    link_tokens::remove(tx.connection, key.user_id, link.purpose, Some(key))?;
     Ok(Some(link))
 }
 
@@ -363,22 +319,21 @@ pub(in crate::flows) fn redeem_locked(
 /// address. Returns the token's purpose, and the account, locked. `None`: the token is expired or used, or the account
 /// may not be used.
 pub(in crate::flows) fn redeem_at_own_address(
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     key: LinkKey,
     purpose: LinkPurpose,
-    now: DateTime<Utc>,
 ) -> Result<Option<(LinkPurpose, LockedUser)>, Fault> {
     // The user's row before the token's: a change of the password locks them in this order, too.
-    let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
+    let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(None);
     };
-    let redeemed = redeem_locked(connection, key, purpose, now)?;
+    let redeemed = redeem_locked(tx, key, purpose)?;
     let own = redeemed.filter(|link| account.user.email.as_ref() == Some(&link.email));
     Ok(own.map(|link| (link.purpose, account)))
 }
 
-/// Returns the row that a token of a purpose names, if its MAC is right. Users copy tokens out of mails with blanks and line
-/// ends around them.
+/// Returns the row that a token of a purpose names, if its MAC is right. Users copy tokens out of mails with blanks and
+/// line ends around them.
 pub(in crate::flows) fn open(core: &Core, purpose: LinkPurpose, token: &str) -> Option<LinkKey> {
     let body = core.tokens.open(purpose.token_kind(), typed_text::trim(token))?;
     Some(LinkKey {

@@ -5,18 +5,17 @@
 //! in soon after the owner would go unreported. [`notify`] merges several within minutes into one message with their
 //! number.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
-use crate::domain::audit_event::RequestOrigin;
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
 use crate::domain::sent_code::Quota;
 use crate::domain::session::{ActiveSession, SessionOrigin};
 use crate::domain::user::User;
+use crate::flows::Fault;
 use crate::flows::limits::quotas;
-use crate::flows::notify::sending::notify;
-use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, sessions, users};
+use crate::flows::tx::Tx;
+use crate::store::{sessions, users};
 
 /// Wrong proofs within a day that are reported.
 const WORTH_NOTIFYING: i32 = 3;
@@ -27,11 +26,10 @@ const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// Notifies the owner of wrong proofs within a day, by the `notice` of their kind.
 pub(in crate::flows) fn notify_failures(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     user: &User,
-    (count, notice): (i32, Message),
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
+    count: i32,
+    notice: Message,
 ) -> Result<(), Fault> {
     if count < WORTH_NOTIFYING {
         return Ok(());
@@ -41,44 +39,33 @@ pub(in crate::flows) fn notify_failures(
         window: TimeDelta::hours(1),
         most: 1,
     };
-    match quotas::wait_or_take(core, connection, &[quota], now)? {
-        None => notify(core, connection, user, notice, origin, now),
+    match quotas::wait_or_take(tx, &[quota])? {
+        None => tx.notify(user, notice),
         Some(_notified_already) => Ok(()),
     }
 }
 
 /// Notifies the owner of a right second factor after many wrong ones.
-pub(in crate::flows) fn notify_success(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-    failed_before: i32,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<(), Fault> {
+pub(in crate::flows) fn notify_success(tx: &mut Tx<'_>, user: &User, failed_before: i32) -> Result<(), Fault> {
     if failed_before < MANY {
         return Ok(());
     }
-    notify(core, connection, user, Message::SignInAfterFailures, origin, now)
+    tx.notify(user, Message::SignInAfterFailures)
 }
 
 /// Notifies the owner of a sign-in from a network and with a program that none of the user's sessions of the last
 /// months came from. The account's first sign-in of all is not reported. A later one is, even if no session is left to
 /// compare with.
-pub(in crate::flows) fn notify_new_place(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-    session: &ActiveSession,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<(), Fault> {
-    let network = origin.ip.map(network_of);
-    let before = sessions::origins_since(connection, user.id, Some(session.id), now - REMEMBERED)?;
-    let is_known = |known: &SessionOrigin| known.ip.map(network_of) == network && known.user_agent == origin.user_agent;
+pub(in crate::flows) fn notify_new_place(tx: &mut Tx<'_>, user: &User, session: &ActiveSession) -> Result<(), Fault> {
+    let network = tx.origin.ip.map(network_of);
+    let before = sessions::origins_since(tx.connection, user.id, Some(session.id), tx.now - REMEMBERED)?;
+    let is_known =
+        |known: &SessionOrigin| known.ip.map(network_of) == network && known.user_agent == tx.origin.user_agent;
     if before.iter().any(is_known) {
         return Ok(());
     }
-    if before.is_empty() && users::note_first_sign_in(connection, user.id, now)? {
+    if before.is_empty() && users::note_first_sign_in(tx.connection, user.id, tx.now)? {
         return Ok(());
     }
-    notify(core, connection, user, Message::NewSignIn, origin, now)
+    tx.notify(user, Message::NewSignIn)
 }

@@ -8,7 +8,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::crypto::sealer::SealedAt;
-use crate::domain::audit_event::RequestOrigin;
 use crate::domain::client_program::ClientProgram;
 use crate::domain::email::Email;
 use crate::domain::ids::{MessageId, UserId, uuid_v7_of};
@@ -16,12 +15,13 @@ use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
 use crate::domain::sending::{Dispatch, MERGED_WITHIN, Purpose, Source, beyond, bounds};
 use crate::domain::user::User;
+use crate::flows::Fault;
 use crate::flows::limits::networks::{is_known_network, network_name};
 use crate::flows::limits::quotas::{count_since_first, wait_or_take};
-use crate::flows::{Core, Fault};
+use crate::flows::tx::Tx;
 use crate::metrics;
 use crate::store::outbox::NewMessage;
-use crate::store::{PgConnection, link_tokens, outbox};
+use crate::store::{link_tokens, outbox};
 
 /// How long a notice stays in the outbox before it is not worth sending any longer.
 pub(in crate::flows) const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
@@ -67,13 +67,8 @@ pub(in crate::flows) struct Contents {
 }
 
 /// Decides whether a message is sent, and counts it if so.
-pub(in crate::flows) fn decide(
-    core: &Core,
-    connection: &mut PgConnection,
-    dispatch: &Dispatch<'_>,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<Decision, Fault> {
-    let decision = weigh(core, connection, (dispatch, true), (origin, now))?;
+pub(in crate::flows) fn decide(tx: &mut Tx<'_>, dispatch: &Dispatch<'_>) -> Result<Decision, Fault> {
+    let decision = weigh(tx, dispatch, true)?;
     if let Decision::Withheld(_) = decision {
         metrics::throttle("sending");
         metrics::withheld(dispatch.purpose.as_str(), "bound");
@@ -83,24 +78,14 @@ pub(in crate::flows) fn decide(
 
 /// Counts a message that is not sent, with the same statements as if it were: the remaining quotas must not reveal
 /// which of several messages an address gets.
-pub(in crate::flows) fn count_unsent(
-    core: &Core,
-    connection: &mut PgConnection,
-    dispatch: &Dispatch<'_>,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<(), Fault> {
-    let _unsent = weigh(core, connection, (dispatch, false), (origin, now))?;
+pub(in crate::flows) fn count_unsent(tx: &mut Tx<'_>, dispatch: &Dispatch<'_>) -> Result<(), Fault> {
+    let _unsent = weigh(tx, dispatch, false)?;
     Ok(())
 }
 
-fn weigh(
-    core: &Core,
-    connection: &mut PgConnection,
-    (dispatch, sends): (&Dispatch<'_>, bool),
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<Decision, Fault> {
-    let source = source_of(connection, dispatch.account, (origin, now))?;
-    let wait = wait_or_take(core, connection, &bounds(dispatch, &source), now)?;
+fn weigh(tx: &mut Tx<'_>, dispatch: &Dispatch<'_>, sends: bool) -> Result<Decision, Fault> {
+    let source = source_of(tx, dispatch.account)?;
+    let wait = wait_or_take(tx, &bounds(dispatch, &source))?;
     // Looked up whether or not the quota is used up, also for an address without an account, and for every purpose that
     // a client can trigger for another user's address: neither the response time nor the number of statements must
     // differ.
@@ -113,7 +98,7 @@ fn weigh(
     if let Some(purpose) = looks_for {
         // No account has the nil id.
         let account = dispatch.account.unwrap_or(UserId::from_uuid(Uuid::nil()));
-        alive = link_tokens::is_any_live(connection, account, purpose, dispatch.destination, now)?;
+        alive = link_tokens::is_any_live(tx.connection, account, purpose, dispatch.destination, tx.now)?;
     }
     let Some(wait) = wait else {
         return Ok(Decision::Granted(Permit::of(dispatch)));
@@ -121,7 +106,7 @@ fn weigh(
     if dispatch.purpose.is_served_when_none_is_alive() {
         // A message that is not sent makes no live link, and would use up the quota again and again.
         let sends = sends && !alive;
-        let is_used_up = wait_or_take(core, connection, &[beyond(dispatch, sends)], now)?.is_some();
+        let is_used_up = wait_or_take(tx, &[beyond(dispatch, sends)])?.is_some();
         if sends && !is_used_up {
             return Ok(Decision::Granted(Permit::of(dispatch)));
         }
@@ -130,13 +115,9 @@ fn weigh(
 }
 
 /// Classifies the network of a request, from the point of view of an account.
-pub(in crate::flows) fn source_of(
-    connection: &mut PgConnection,
-    account: Option<UserId>,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<Source, Fault> {
-    let network = network_name(origin);
-    Ok(if is_known_network(connection, account, (origin, now))? {
+pub(in crate::flows) fn source_of(tx: &mut Tx<'_>, account: Option<UserId>) -> Result<Source, Fault> {
+    let network = network_name(tx.origin);
+    Ok(if is_known_network(tx, account)? {
         Source::Known(network)
     } else {
         Source::Unknown(network)
@@ -144,87 +125,78 @@ pub(in crate::flows) fn source_of(
 }
 
 /// Writes a message, inside the transaction of what it reports.
-pub(in crate::flows) fn post(
-    core: &Core,
-    connection: &mut PgConnection,
-    permit: Permit,
-    contents: Contents,
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<(), Fault> {
+pub(in crate::flows) fn post(tx: &mut Tx<'_>, permit: Permit, contents: Contents) -> Result<(), Fault> {
     let envelope = Envelope {
-        id: MessageId::new(now, core.random.as_ref()),
+        id: MessageId::new(tx.now, tx.core.random.as_ref()),
         channel: permit.channel,
-        due: now,
-        expires_at: now + contents.life,
+        due: tx.now,
+        expires_at: tx.now + contents.life,
     };
     let notification = Notification {
         to: permit.to,
         locale: contents.locale,
         message: contents.message,
-        occasion: occasion(origin, now),
+        occasion: occasion(tx),
         repeats: 0,
     };
-    let _is_new = write(core, connection, &envelope, &notification)?;
+    let _is_new = write(tx, &envelope, &notification)?;
     Ok(())
 }
 
-/// Notifies users by mail of what happened to their account, if their address is verified and the deployment sends
-/// mail. The first notice of a kind is sent at once. Further ones within ten minutes are merged into one message at the
-/// end of that time, which says how many there were: an attacker cannot fill the mailbox by repeating an action.
-pub(in crate::flows) fn notify(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-    message: Message,
-    origin: &RequestOrigin,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    let Some(address) = user.verified_email().map(Email::as_str) else {
-        if user.email.is_some() {
-            metrics::withheld(Purpose::Notice.as_str(), "unverified_address");
+impl Tx<'_> {
+    /// Notifies users by mail of what happened to their account, if their address is verified and the deployment sends
+    /// mail. The first notice of a kind is sent at once. Further ones within ten minutes are merged into one message at
+    /// the end of that time, which says how many there were: an attacker cannot fill the mailbox by repeating an
+    /// action.
+    pub(in crate::flows) fn notify(&mut self, user: &User, message: Message) -> Result<(), Fault> {
+        let Some(address) = user.verified_email().map(Email::as_str) else {
+            if user.email.is_some() {
+                metrics::withheld(Purpose::Notice.as_str(), "unverified_address");
+            }
+            return Ok(());
+        };
+        // A notice that waited for a mail server would be stale by the time the operator sets one up.
+        if !self.core.senders.has(Channel::Email) {
+            return Ok(());
         }
-        return Ok(());
-    };
-    // A notice that waited for a mail server would be stale by the time the operator sets one up.
-    if !core.senders.has(Channel::Email) {
-        return Ok(());
+        let contents = Contents {
+            message,
+            locale: user.locale,
+            life: NOTICE_LIFE,
+        };
+        let permit = Permit {
+            channel: Channel::Email,
+            to: address.to_owned(),
+        };
+        let subject = format!("notice {} {} {address}", contents.message.kind(), user.id.uuid());
+        let window = count_since_first(self, &subject, MERGED_WITHIN)?;
+        if window.used == 1 {
+            return post(self, permit, contents);
+        }
+        metrics::withheld(Purpose::Notice.as_str(), "merged");
+        let envelope = Envelope {
+            // The same id for all that are merged, so that each replaces the one before.
+            id: MessageId::from_uuid(uuid_v7_of(window.end, &window.key)),
+            channel: permit.channel,
+            due: window.end,
+            expires_at: window.end + contents.life,
+        };
+        let notification = Notification {
+            to: permit.to,
+            locale: contents.locale,
+            message: contents.message,
+            occasion: occasion(self),
+            repeats: u32::try_from(window.used - 1).unwrap_or_default(),
+        };
+        if write(self, &envelope, &notification)? {
+            return Ok(());
+        }
+        // It is being sent already, since the clocks of two instances differ. A duplicate is better than a missing
+        // notice.
+        let id = MessageId::new(self.now, self.core.random.as_ref());
+        let _is_new = write(self, &Envelope { id, ..envelope }, &notification)?;
+        Ok(())
     }
-    let contents = Contents {
-        message,
-        locale: user.locale,
-        life: NOTICE_LIFE,
-    };
-    let permit = Permit {
-        channel: Channel::Email,
-        to: address.to_owned(),
-    };
-    let subject = format!("notice {} {} {address}", contents.message.kind(), user.id.uuid());
-    let window = count_since_first(core, connection, &subject, MERGED_WITHIN, now)?;
-    if window.used == 1 {
-        return post(core, connection, permit, contents, (origin, now));
-    }
-    metrics::withheld(Purpose::Notice.as_str(), "merged");
-    let envelope = Envelope {
-        // The same id for all that are merged, so that each replaces the one before.
-        id: MessageId::from_uuid(uuid_v7_of(window.end, &window.key)),
-        channel: permit.channel,
-        due: window.end,
-        expires_at: window.end + contents.life,
-    };
-    let notification = Notification {
-        to: permit.to,
-        locale: contents.locale,
-        message: contents.message,
-        occasion: occasion(origin, now),
-        repeats: u32::try_from(window.used - 1).unwrap_or_default(),
-    };
-    if write(core, connection, &envelope, &notification)? {
-        return Ok(());
-    }
-    // It is being sent already, since the clocks of two instances differ. A duplicate is better than a missing notice.
-    let id = MessageId::new(now, core.random.as_ref());
-    let _is_new = write(core, connection, &Envelope { id, ..envelope }, &notification)?;
-    Ok(())
 }
 
 /// The id of a message, its channel, when it is due, and when it expires.
@@ -236,30 +208,30 @@ struct Envelope {
 }
 
 /// Seals a notification and writes it. `false`: a message with that id is being sent already.
-fn write(
-    core: &Core,
-    connection: &mut PgConnection,
-    envelope: &Envelope,
-    notification: &Notification,
-) -> Result<bool, Fault> {
+fn write(tx: &mut Tx<'_>, envelope: &Envelope, notification: &Notification) -> Result<bool, Fault> {
     let plain = serde_json::to_vec(notification).map_err(|error| Fault::Notification(error.to_string()))?;
     let message = NewMessage {
         id: envelope.id,
         channel: envelope.channel,
         kind: notification.message.kind(),
-        sealed_message: core.sealer.seal(&SealedAt::message(envelope.id), &plain)?,
+        sealed_message: tx.core.sealer.seal(&SealedAt::message(envelope.id), &plain)?,
         now: notification.occasion.at,
         due: envelope.due,
         expires_at: envelope.expires_at,
     };
-    Ok(outbox::put(connection, &message)?)
+    Ok(outbox::put(tx.connection, &message)?)
 }
 
 /// Describes when and from where a request came.
-fn occasion(origin: &RequestOrigin, now: DateTime<Utc>) -> Occasion {
+fn occasion(tx: &Tx<'_>) -> Occasion {
     Occasion {
-        at: now,
-        ip: origin.ip,
-        program: origin.user_agent.as_deref().map(ClientProgram::of).unwrap_or_default(),
+        at: tx.now,
+        ip: tx.origin.ip,
+        program: tx
+            .origin
+            .user_agent
+            .as_deref()
+            .map(ClientProgram::of)
+            .unwrap_or_default(),
     }
 }

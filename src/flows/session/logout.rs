@@ -42,14 +42,12 @@ pub(in crate::flows) async fn end(
     event: AuditEvent,
     origin: RequestOrigin,
 ) -> Result<(), Fault> {
-    let now = core.clock.now();
-    let (shared, event) = (Arc::clone(core), event.in_session(key.session_id));
-    core.db
-        .transaction("session.end", move |connection| {
-            if session_end::end(connection, key, cause, now)? {
-                shared.audit(connection, slice::from_ref(&event), &origin, now)?;
-            }
-            Ok(())
-        })
-        .await
+    let event = event.in_session(key.session_id);
+    core.transaction("session.end", origin, move |tx| {
+        if session_end::end(tx, key, cause)? {
+            tx.audit(slice::from_ref(&event))?;
+        }
+        Ok(())
+    })
+    .await
 }

@@ -17,13 +17,13 @@ use crate::domain::opaque_token::{TokenBody, TokenKind};
 use crate::domain::session::{ActiveSession, SessionKey, StaleToken};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::flows::notify::sending::notify;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::session_end;
 use crate::flows::sign_in::activate::{self, TokenGrant};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
-use crate::store::{PgConnection, sessions, users};
+use crate::store::{sessions, users};
 
 /// The metric's outcome for a token that is not valid.
 const INVALID: &str = "invalid";
@@ -108,69 +108,59 @@ async fn repeat(
     origin: RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("refresh.repeat", move |connection| {
-            retry_or_reject(&shared, connection, token, &origin, now)
-        })
+    core.transaction_at(now, "refresh.repeat", origin, move |tx| retry_or_reject(tx, token))
         .await
 }
 
-fn retry_or_reject(
-    core: &Core,
-    connection: &mut PgConnection,
-    token: TokenBody,
-    origin: &RequestOrigin,
-    now: DateTime<Utc>,
-) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
+fn retry_or_reject(tx: &mut Tx<'_>, token: TokenBody) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
     let key = token.session();
     // Rotates again, if the connection was lost before.
-    if let Some(rotated) = sessions::rotate(connection, key, token.counter, core.settings.lifetimes.idle, now)? {
+    if let Some(rotated) = sessions::rotate(
+        tx.connection,
+        key,
+        token.counter,
+        tx.core.settings.lifetimes.idle,
+        tx.now,
+    )? {
         return Ok((Some(rotated), ROTATED));
     }
-    let (session, word) = repeat_or_end(core, connection, token, origin, now)?;
+    let (session, word) = repeat_or_end(tx, token)?;
     let Some(session) = session else {
         return Ok((None, word));
     };
-    let Some(user) = users::find_active(connection, session.user_id)? else {
+    let Some(user) = users::find_active(tx.connection, session.user_id)? else {
         return Ok((None, INVALID));
     };
     Ok((Some((session, user)), word))
 }
 
-fn repeat_or_end(
-    core: &Core,
-    connection: &mut PgConnection,
-    token: TokenBody,
-    origin: &RequestOrigin,
-    now: DateTime<Utc>,
-) -> Result<(Option<ActiveSession>, &'static str), Fault> {
+fn repeat_or_end(tx: &mut Tx<'_>, token: TokenBody) -> Result<(Option<ActiveSession>, &'static str), Fault> {
     let key @ SessionKey {
         user_id,
         session_id: id,
     } = token.session();
     // The user's row before the session's, as everywhere: a reuse also removes what is pending on the account.
-    users::lock_user(connection, Some(user_id))?;
+    users::lock_user(tx.connection, Some(user_id))?;
     // Locked, so that the session does not change between the classification and its effect.
-    let Some(session) = sessions::find_live_for_update(connection, key, now)? else {
+    let Some(session) = sessions::find_live_for_update(tx.connection, key, tx.now)? else {
         // Recorded as expired by the first request that comes too late, so that the trail has exactly one row for it.
-        if session_end::end(connection, key, EndCause::Expired, now)? {
+        if session_end::end(tx, key, EndCause::Expired)? {
             let event = AuditEvent::success(EventName::SessionExpired, user_id).because("refresh");
-            core.audit(connection, &[event.in_session(id)], origin, now)?;
+            tx.audit(&[event.in_session(id)])?;
         }
         return Ok((None, INVALID));
     };
-    let grace = core.settings.refresh_reuse_grace;
-    match session.refresh.classify_stale_token(token.counter, grace, now) {
+    let grace = tx.core.settings.refresh_reuse_grace;
+    match session.refresh.classify_stale_token(token.counter, grace, tx.now) {
         StaleToken::Predecessor => Ok((Some(session), "repeated")),
         StaleToken::SteppedUp => Ok((None, "stepped_up")),
         StaleToken::Unknown => Ok((None, INVALID)),
         StaleToken::Reused => {
-            session_end::end(connection, key, EndCause::RefreshReuse, now)?;
+            session_end::end(tx, key, EndCause::RefreshReuse)?;
             let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(user_id));
-            core.audit(connection, &[event.in_session(id)], origin, now)?;
-            if let Some(owner) = users::find_active(connection, user_id)? {
-                notify(core, connection, &owner, Message::RefreshTokenReused, origin, now)?;
+            tx.audit(&[event.in_session(id)])?;
+            if let Some(owner) = users::find_active(tx.connection, user_id)? {
+                tx.notify(&owner, Message::RefreshTokenReused)?;
             }
             tracing::warn!(session_id = %id.uuid(), "a used refresh token was presented again; its session has ended");
             Ok((None, "reused"))

@@ -5,31 +5,25 @@
 //! began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only while it lives,
 //! so nothing has to be removed when the session simply ends.
 
-use chrono::{DateTime, Utc};
-
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::flows::Fault;
-use crate::store::{PgConnection, link_tokens, sent_code_factors, sessions, totp_factors};
+use crate::flows::tx::Tx;
+use crate::store::{link_tokens, sent_code_factors, sessions, totp_factors};
 
 /// Ends a session. Returns whether this call ended it.
 ///
 /// If the cause is an intruder, the caller has locked the user's row.
-pub(in crate::flows) fn end(
-    connection: &mut PgConnection,
-    key: SessionKey,
-    cause: EndCause,
-    now: DateTime<Utc>,
-) -> Result<bool, Fault> {
+pub(in crate::flows) fn end(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause) -> Result<bool, Fault> {
     let ended = match cause {
         // Owners see neither pending logins nor expired sessions, and so cannot end them by id.
-        EndCause::EndedByOwner => sessions::end_live(connection, key, cause.reason(), now)?,
-        EndCause::Expired => sessions::end_expired(connection, key, now)?,
-        _ => sessions::end(connection, key, cause.reason(), now)?,
+        EndCause::EndedByOwner => sessions::end_live(tx.connection, key, cause.reason(), tx.now)?,
+        EndCause::Expired => sessions::end_expired(tx.connection, key, tx.now)?,
+        _ => sessions::end(tx.connection, key, cause.reason(), tx.now)?,
     };
     if ended && cause.is_against_an_intruder() {
-        remove_pending(connection, key.user_id, None, cause)?;
+        remove_pending(tx, key.user_id, None, cause)?;
     }
     Ok(ended)
 }
@@ -37,15 +31,14 @@ pub(in crate::flows) fn end(
 /// Ends all sessions of a user, including pending logins, except `kept`. The caller has locked the user's row. Returns
 /// the ended sessions.
 pub(in crate::flows) fn end_all(
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     user_id: UserId,
     kept: Option<SessionId>,
     cause: EndCause,
-    now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, Fault> {
-    let ended = sessions::end_all(connection, user_id, kept, cause.reason(), now)?;
+    let ended = sessions::end_all(tx.connection, user_id, kept, cause.reason(), tx.now)?;
     if cause.is_against_an_intruder() {
-        remove_pending(connection, user_id, kept, cause)?;
+        remove_pending(tx, user_id, kept, cause)?;
     }
     Ok(ended)
 }
@@ -53,45 +46,40 @@ pub(in crate::flows) fn end_all(
 /// Ends the logins of a user that wait for their second factor, except `kept`. The caller has locked the user's row.
 /// Returns the ended sessions.
 pub(in crate::flows) fn end_pending_logins(
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     user_id: UserId,
     kept: Option<SessionId>,
     cause: EndCause,
-    now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, Fault> {
-    Ok(sessions::end_pending(connection, user_id, kept, cause.reason(), now)?)
+    Ok(sessions::end_pending(
+        tx.connection,
+        user_id,
+        kept,
+        cause.reason(),
+        tx.now,
+    )?)
 }
 
 /// Ends the least recently used sessions of a user beyond a number, but never `kept`. The caller has locked the user's
 /// row. Returns the ended sessions.
-pub(in crate::flows) fn end_surplus(
-    connection: &mut PgConnection,
-    kept: SessionKey,
-    most: i64,
-    now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, Fault> {
+pub(in crate::flows) fn end_surplus(tx: &mut Tx<'_>, kept: SessionKey, most: i64) -> Result<Vec<SessionId>, Fault> {
     Ok(sessions::end_beyond(
-        connection,
+        tx.connection,
         kept.user_id,
         kept.session_id,
         most,
-        now,
+        tx.now,
     )?)
 }
 
 /// Removes what is pending on an account: mailed tokens, and unconfirmed factors except those that the kept session
 /// began.
-fn remove_pending(
-    connection: &mut PgConnection,
-    user_id: UserId,
-    kept: Option<SessionId>,
-    cause: EndCause,
-) -> Result<(), Fault> {
+fn remove_pending(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cause: EndCause) -> Result<(), Fault> {
     if cause.is_caused_in_a_session() {
-        link_tokens::remove_all_but_to_own_unverified_address(connection, user_id)?;
+        link_tokens::remove_all_but_to_own_unverified_address(tx.connection, user_id)?;
     } else {
-        link_tokens::remove_all(connection, user_id)?;
+        link_tokens::remove_all(tx.connection, user_id)?;
     }
-    totp_factors::remove_pending(connection, user_id, kept)?;
-    Ok(sent_code_factors::remove_pending(connection, user_id, kept)?)
+    totp_factors::remove_pending(tx.connection, user_id, kept)?;
+    Ok(sent_code_factors::remove_pending(tx.connection, user_id, kept)?)
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
@@ -12,10 +10,11 @@ use crate::domain::session::{ListedSession, SessionKey};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::flows::session::session_end;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
 use crate::store::users::LockedUser;
-use crate::store::{PgConnection, sessions, users};
+use crate::store::{sessions, users};
 
 /// The user behind an access token. The session's row is not part of it: other tokens of the session change that row,
 /// and a check that read it would allow one token what only another one may do.
@@ -70,13 +69,9 @@ impl Caller {
 impl SessionKey {
     /// Locks the caller's account and session for the rest of a transaction, so that changes to one account are
     /// serialized, and none is made for a session that has just ended.
-    pub(in crate::flows) fn lock_user(
-        self,
-        connection: &mut PgConnection,
-        now: DateTime<Utc>,
-    ) -> Result<LockedUser, Fault> {
-        let account = users::find_active_for_update(connection, self.user_id)?;
-        let live = sessions::find_live_for_update(connection, self, now)?;
+    pub(in crate::flows) fn lock_user(self, tx: &mut Tx<'_>) -> Result<LockedUser, Fault> {
+        let account = users::find_active_for_update(tx.connection, self.user_id)?;
+        let live = sessions::find_live_for_update(tx.connection, self, tx.now)?;
         account.filter(|_| live.is_some()).ok_or(Fault::SessionEnded)
     }
 }
@@ -94,39 +89,35 @@ pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession
 /// Ends one of the caller's sessions. Returns whether there was one: for this caller, sessions of other users do not
 /// exist.
 pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: RequestOrigin) -> Result<bool, Fault> {
-    let (now, user_id, own) = (core.clock.now(), caller.user.id, caller.key().session_id);
+    let (user_id, own) = (caller.user.id, caller.key().session_id);
     let named = SessionKey {
         user_id,
         session_id: id,
     };
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("sessions.end_own", move |connection| {
-            let ended = session_end::end(connection, named, EndCause::EndedByOwner, now)?;
-            if ended {
-                let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
-                shared.audit(connection, &[event], &origin, now)?;
-            } else if sessions::is_of_another(connection, named)? {
-                // An id cannot be guessed, so a caller who gives another user's has obtained it somewhere.
-                let event = AuditEvent::failure(EventName::MaliciousDirectReference, "session", Some(user_id));
-                shared.audit_once_an_hour(connection, event.in_session(own), (&origin, now))?;
-            }
-            Ok(ended)
-        })
-        .await
+    core.transaction("sessions.end_own", origin, move |tx| {
+        let ended = session_end::end(tx, named, EndCause::EndedByOwner)?;
+        if ended {
+            let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
+            tx.audit(&[event])?;
+        } else if sessions::is_of_another(tx.connection, named)? {
+            // An id cannot be guessed, so a caller who gives another user's has obtained it somewhere.
+            let event = AuditEvent::failure(EventName::MaliciousDirectReference, "session", Some(user_id));
+            tx.audit_once_an_hour(event.in_session(own))?;
+        }
+        Ok(ended)
+    })
+    .await
 }
 
 /// Ends all of the caller's sessions except the current one, and removes what is pending on the account.
 pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin) -> Result<(), Fault> {
-    let (now, key) = (core.clock.now(), caller.key());
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("sessions.end_others", move |connection| {
-            key.lock_user(connection, now)?;
-            let kept = Some(key.session_id);
-            let cause = EndCause::OthersEndedByOwner;
-            let ended = session_end::end_all(connection, key.user_id, kept, cause, now)?;
-            shared.audit_ended(connection, key.user_id, ended, &origin, now)
-        })
-        .await
+    let key = caller.key();
+    core.transaction("sessions.end_others", origin, move |tx| {
+        key.lock_user(tx)?;
+        let kept = Some(key.session_id);
+        let cause = EndCause::OthersEndedByOwner;
+        let ended = session_end::end_all(tx, key.user_id, kept, cause)?;
+        tx.audit_ended(key.user_id, ended)
+    })
+    .await
 }

@@ -6,16 +6,17 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use crate::domain::assurance::Proofs;
-use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
 use crate::flows::notify::security_notices::notify_new_place;
 use crate::flows::session::session_end;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
+use crate::store::sessions;
 use crate::store::sessions::Activation;
-use crate::store::{PgConnection, sessions};
 
 /// What a client gets for an active session.
 pub struct TokenGrant {
@@ -41,10 +42,6 @@ pub(in crate::flows) struct SessionActivation<'a> {
     pub(in crate::flows) proofs: &'a Proofs,
     /// How the client gets refresh tokens.
     pub(in crate::flows) delivery: RefreshTokenTransport,
-    /// Where the request came from.
-    pub(in crate::flows) origin: &'a RequestOrigin,
-    /// The time of the request.
-    pub(in crate::flows) now: DateTime<Utc>,
 }
 
 impl SessionActivation<'_> {
@@ -59,31 +56,29 @@ impl SessionActivation<'_> {
 /// Makes a pending session active, inside the caller's transaction, which has locked the user's row. `None`: a
 /// concurrent request has completed or ended it.
 pub(in crate::flows) fn activate(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     activation: &SessionActivation<'_>,
 ) -> Result<Option<ActiveSession>, Fault> {
     // Without a key the session would become active without tokens, and a code would be used up for nothing.
-    core.keys.ready_to_sign()?;
-    let now = activation.now;
+    tx.core.keys.ready_to_sign()?;
     let change = Activation {
         proofs: activation.proofs,
-        ends: core.settings.lifetimes.ends(now),
+        ends: tx.core.settings.lifetimes.ends(tx.now),
         delivery: activation.delivery,
-        now,
+        now: tx.now,
     };
-    let Some(session) = sessions::activate(connection, activation.key(), &change)? else {
+    let Some(session) = sessions::activate(tx.connection, activation.key(), &change)? else {
         return Ok(None);
     };
     // The least recently used sessions end, not the new one: too many sessions must not prevent a sign-in (ASVS
     // 7.1.2).
-    let surplus = session_end::end_surplus(connection, activation.key(), core.settings.max_sessions, now)?;
+    let surplus = session_end::end_surplus(tx, activation.key(), tx.core.settings.max_sessions)?;
     let events: Vec<AuditEvent> = surplus
         .into_iter()
         .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
         .collect();
-    core.audit(connection, &events, activation.origin, now)?;
-    notify_new_place(core, connection, activation.user, &session, (activation.origin, now))?;
+    tx.audit(&events)?;
+    notify_new_place(tx, activation.user, &session)?;
     Ok(Some(session))
 }
 

@@ -28,10 +28,11 @@ use crate::flows::limits::networks;
 use crate::flows::limits::throttle::{Admission, Throttle};
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::sign_in::activate::{self, SessionActivation, TokenGrant};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::sessions::NewSession;
 use crate::store::users::LoginUser;
-use crate::store::{PgConnection, sessions, users};
+use crate::store::{sessions, users};
 
 /// The result of a login.
 #[must_use]
@@ -87,21 +88,18 @@ pub struct LoginAttempt {
     pub password: Password,
     /// How the client gets refresh tokens, if the password is sufficient.
     pub delivery: RefreshTokenTransport,
-    /// Where the request came from.
-    pub origin: RequestOrigin,
 }
 
 /// Checks a password and opens a session.
-pub async fn login(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, Fault> {
-    counted("login", authenticate(core, attempt).await)
+pub async fn login(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOrigin) -> Result<Login, Fault> {
+    counted("login", authenticate(core, attempt, origin).await)
 }
 
-async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, Fault> {
+async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOrigin) -> Result<Login, Fault> {
     let LoginAttempt {
         identifier,
         password,
         delivery,
-        origin,
     } = attempt;
     let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
     let (found, requester) = match find(core, identifier, &throttle, &origin).await? {
@@ -117,7 +115,7 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt) -> Result<Login, 
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
-            let login = open(core, (found, throttle), delivery, origin).await?;
+            let login = open(core, found, throttle, delivery, origin).await?;
             // Not after a refusal: the time of a second hash would reveal that the password was right.
             if let Some(stored) = stored.filter(|_| !matches!(login, Login::Locked(_) | Login::InvalidCredentials)) {
                 password_renewal::renew(core, id, password, stored).await;
@@ -141,23 +139,22 @@ async fn find(
     throttle: &Arc<Throttle>,
     origin: &RequestOrigin,
 ) -> Result<Found, Fault> {
-    let (now, throttle, origin) = (core.clock.now(), Arc::clone(throttle), origin.clone());
+    let throttle = Arc::clone(throttle);
     // While a hashing thread is free no request waits, so the priority does not matter.
     let may_wait = core.hasher.is_busy();
-    core.db
-        .read("login.find", move |connection| -> Result<_, Fault> {
-            let user = users::find_for_login(connection, &identifier)?;
-            let user_id = user.as_ref().map(|found| found.user.id);
-            Ok(match throttle.admit(connection, user_id, (&origin, now))? {
-                Admission::Admitted { .. } if may_wait => {
-                    let requester = networks::requester(connection, user_id, (&origin, now))?;
-                    Found::Admitted(Box::new((user, requester)))
-                }
-                Admission::Admitted { .. } => Found::Admitted(Box::new((user, Requester::stranger(origin.ip)))),
-                Admission::Wait(wait) => Found::Wait(wait),
-            })
+    core.read("login.find", origin.clone(), move |tx| {
+        let user = users::find_for_login(tx.connection, &identifier)?;
+        let user_id = user.as_ref().map(|found| found.user.id);
+        Ok(match throttle.admit(tx, user_id)? {
+            Admission::Admitted { .. } if may_wait => {
+                let requester = networks::requester(tx, user_id)?;
+                Found::Admitted(Box::new((user, requester)))
+            }
+            Admission::Admitted { .. } => Found::Admitted(Box::new((user, Requester::stranger(tx.origin.ip)))),
+            Admission::Wait(wait) => Found::Wait(wait),
         })
-        .await
+    })
+    .await
 }
 
 async fn refuse(
@@ -166,37 +163,33 @@ async fn refuse(
     throttle: Arc<Throttle>,
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
-    let now = core.clock.now();
-    let shared = Arc::clone(core);
-    core.db
-        .transaction("login.refuse", move |connection| {
-            let wrong = (user_id, throttle.as_ref(), "invalid_credentials");
-            Ok(match count_wrong(&shared, connection, wrong, (&origin, now))? {
-                Some(wait) => Login::Locked(wait),
-                None => Login::InvalidCredentials,
-            })
+    core.transaction("login.refuse", origin, move |tx| {
+        Ok(match count_wrong(tx, user_id, &throttle, "invalid_credentials")? {
+            Some(wait) => Login::Locked(wait),
+            None => Login::InvalidCredentials,
         })
-        .await
+    })
+    .await
 }
 
 /// Counts and records a wrong password. Returns how long to wait, if a concurrent request began a wait in the meantime.
 pub(in crate::flows) fn count_wrong(
-    core: &Core,
-    connection: &mut PgConnection,
-    (user_id, throttle, reason): (Option<UserId>, &Throttle, &'static str),
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
+    tx: &mut Tx<'_>,
+    user_id: Option<UserId>,
+    throttle: &Throttle,
+    reason: &'static str,
 ) -> Result<Option<TimeDelta>, Fault> {
     // Checked again under the lock: of many concurrent requests, those after the one that begins a wait must learn
     // nothing. They are serialized by the account's row, or else by that of the count.
-    users::lock_user(connection, user_id)?;
-    if let Admission::Wait(wait) = throttle.admit(connection, user_id, (origin, now))? {
+    users::lock_user(tx.connection, user_id)?;
+    if let Admission::Wait(wait) = throttle.admit(tx, user_id)? {
         return Ok(Some(wait));
     }
-    if let Some(wait) = throttle.count(core, connection, user_id, (origin, now))? {
+    if let Some(wait) = throttle.count(tx, user_id)? {
         return Ok(Some(wait));
     }
     let event = AuditEvent::failure(EventName::LoginFail, reason, user_id);
-    core.audit(connection, &[throttle.naming(event)], origin, now)?;
+    tx.audit(&[throttle.naming(event)])?;
     Ok(None)
 }
 
@@ -211,16 +204,11 @@ pub(in crate::flows) enum Taken {
 }
 
 /// Accepts a password that was right when it was compared, unless the account has changed since.
-pub(in crate::flows) fn take_right(
-    core: &Core,
-    connection: &mut PgConnection,
-    (login, throttle): (&LoginUser, &Throttle),
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<Taken, Fault> {
-    let account = users::find_login_for_update(connection, login.user.id)?;
+pub(in crate::flows) fn take_right(tx: &mut Tx<'_>, login: &LoginUser, throttle: &Throttle) -> Result<Taken, Fault> {
+    let account = users::find_login_for_update(tx.connection, login.user.id)?;
     // Checked again as for wrong passwords, and before anything else: otherwise the one different answer would reveal
     // the right password.
-    let failed_before = match throttle.admit(connection, Some(login.user.id), (origin, now))? {
+    let failed_before = match throttle.admit(tx, Some(login.user.id))? {
         Admission::Wait(wait) => return Ok(Taken::Wait(wait)),
         Admission::Admitted { failed_before } => failed_before,
     };
@@ -229,26 +217,25 @@ pub(in crate::flows) fn take_right(
         |account: &LoginUser| account.password.is_some() && account.password_version == login.password_version;
     let Some(account) = account.filter(unchanged) else {
         let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
-        core.audit(connection, &[throttle.naming(event)], origin, now)?;
+        tx.audit(&[throttle.naming(event)])?;
         return Ok(Taken::Gone);
     };
-    reset_failures(core, connection, (&account, throttle, failed_before), (origin, now))?;
+    reset_failures(tx, &account, throttle, failed_before)?;
     Ok(Taken::Right(Box::new(account)))
 }
 
 async fn open(
     core: &Arc<Core>,
-    (login, throttle): (LoginUser, Arc<Throttle>),
+    login: LoginUser,
+    throttle: Arc<Throttle>,
     delivery: RefreshTokenTransport,
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
     let now = core.clock.now();
     let id = SessionId::new(now, core.random.as_ref());
-    let shared = Arc::clone(core);
     let opened = core
-        .db
-        .transaction("login.open", move |connection| {
-            let account = match take_right(&shared, connection, (&login, &throttle), (&origin, now))? {
+        .transaction_at(now, "login.open", origin, move |tx| {
+            let account = match take_right(tx, &login, &throttle)? {
                 Taken::Right(account) => account,
                 Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
                 Taken::Gone => return Ok(Opened::Gone),
@@ -257,44 +244,33 @@ async fn open(
                 id,
                 method: AuthenticationMethod::Password,
                 delivery,
-                origin: &origin,
-                now,
             };
-            open_session(&shared, connection, &account, &first_factor)
+            open_session(tx, &account, &first_factor)
         })
         .await?;
     outcome(core, AuthenticationMethod::Password, opened, now)
 }
 
 /// Resets wrong passwords after a right one: those from this network, and those on the account.
-fn reset_failures(
-    core: &Core,
-    connection: &mut PgConnection,
-    (account, throttle, failed_before): (&LoginUser, &Throttle, bool),
-    (origin, now): (&RequestOrigin, DateTime<Utc>),
-) -> Result<(), Fault> {
+fn reset_failures(tx: &mut Tx<'_>, account: &LoginUser, throttle: &Throttle, failed_before: bool) -> Result<(), Fault> {
     if failed_before {
-        throttle.reset_failures(connection)?;
+        throttle.reset_failures(tx)?;
     }
-    if users::reset_password_failures(connection, account.user.id)? {
+    if users::reset_password_failures(tx.connection, account.user.id)? {
         let event = AuditEvent::success(EventName::LoginSuccessAfterFail, account.user.id);
-        core.audit(connection, &[event], origin, now)?;
+        tx.audit(&[event])?;
     }
     Ok(())
 }
 
 /// A first factor that was verified.
-pub(in crate::flows) struct FirstFactorLogin<'a> {
+pub(in crate::flows) struct FirstFactorLogin {
     /// The id of the session to open.
     pub(in crate::flows) id: SessionId,
     /// The verified factor.
     pub(in crate::flows) method: AuthenticationMethod,
     /// How the client gets refresh tokens, if the factor is sufficient.
     pub(in crate::flows) delivery: RefreshTokenTransport,
-    /// Where the request came from.
-    pub(in crate::flows) origin: &'a RequestOrigin,
-    /// The time of the request.
-    pub(in crate::flows) now: DateTime<Utc>,
 }
 
 /// The result of opening a session with a first factor.
@@ -309,16 +285,15 @@ pub(in crate::flows) enum Opened {
 /// Opens a session with a first factor: pending if the user has a second one or the policy requires one, otherwise
 /// active. The caller has locked the user's row.
 pub(in crate::flows) fn open_session(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     login: &LoginUser,
-    first_factor: &FirstFactorLogin<'_>,
+    first_factor: &FirstFactorLogin,
 ) -> Result<Opened, Fault> {
-    let (id, user, origin, now) = (first_factor.id, &login.user, first_factor.origin, first_factor.now);
-    if requires_email_verification(core, user) {
+    let (id, user) = (first_factor.id, &login.user);
+    if requires_email_verification(tx.core, user) {
         let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
-        core.audit(connection, &[event], origin, now)?;
-        send_email_verification(core, connection, user, origin, now)?;
+        tx.audit(&[event])?;
+        send_email_verification(tx, user)?;
         return Ok(Opened::EmailNotVerified);
     }
     let pending = NewSession {
@@ -326,44 +301,41 @@ pub(in crate::flows) fn open_session(
         user_id: user.id,
         method: first_factor.method,
         password_changed_at: login.password_changed_at,
-        origin,
-        now,
-        expires_at: now + core.settings.lifetimes.pre_auth,
+        origin: tx.origin,
+        now: tx.now,
+        expires_at: tx.now + tx.core.settings.lifetimes.pre_auth,
     };
-    sessions::insert_pending(connection, &pending)?;
-    let factors = load_second_factors(core, connection, user, now)?;
-    if factors.any_confirmed() || core.settings.two_factor == TwoFactorPolicy::Required {
+    sessions::insert_pending(tx.connection, &pending)?;
+    let factors = load_second_factors(tx.core, tx.connection, user)?;
+    if factors.any_confirmed() || tx.core.settings.two_factor == TwoFactorPolicy::Required {
         let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
-        core.audit(connection, &[event.because("second_factor_required")], origin, now)?;
+        tx.audit(&[event.because("second_factor_required")])?;
         let key = SessionKey {
             user_id: user.id,
             session_id: id,
         };
         return Ok(Opened::Pending(key, factors));
     }
-    sign_in_without_second_factor(core, connection, user, first_factor)
+    sign_in_without_second_factor(tx, user, first_factor)
 }
 
 fn sign_in_without_second_factor(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     user: &User,
-    first_factor: &FirstFactorLogin<'_>,
+    first_factor: &FirstFactorLogin,
 ) -> Result<Opened, Fault> {
     let activation = SessionActivation {
         id: first_factor.id,
         user,
-        proofs: &Proofs::first(first_factor.method, first_factor.now),
+        proofs: &Proofs::first(first_factor.method, tx.now),
         delivery: first_factor.delivery,
-        origin: first_factor.origin,
-        now: first_factor.now,
     };
-    let Some(session) = activate::activate(core, connection, &activation)? else {
+    let Some(session) = activate::activate(tx, &activation)? else {
         return Ok(Opened::Gone);
     };
     let events = [EventName::LoginSuccess, EventName::SessionCreated]
         .map(|name| AuditEvent::success(name, user.id).in_session(first_factor.id));
-    core.audit(connection, &events, first_factor.origin, first_factor.now)?;
+    tx.audit(&events)?;
     Ok(Opened::Active(Box::new((session, user.clone()))))
 }
 

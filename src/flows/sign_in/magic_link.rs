@@ -8,7 +8,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::account::email::reset_unverified_account;
-use crate::flows::notify::links::{self, Request};
+use crate::flows::notify::links;
 use crate::flows::outcomes::counted;
 use crate::flows::sign_in::login;
 use crate::flows::sign_in::login::{FirstFactorLogin, Login};
@@ -38,32 +38,27 @@ async fn open(
     };
     let now = core.clock.now();
     let session_id = SessionId::new(now, core.random.as_ref());
-    let shared = Arc::clone(core);
     let opened = core
-        .db
-        .transaction("magic_link.verify", move |connection| {
-            let Some((_purpose, account)) = links::redeem_at_own_address(connection, key, PURPOSE, now)? else {
+        .transaction_at(now, "magic_link.verify", origin, move |tx| {
+            let Some((_purpose, account)) = links::redeem_at_own_address(tx, key, PURPOSE)? else {
                 return Ok(None);
             };
-            let request = Request { origin: &origin, now };
             if account.user.email_verified_at.is_none() {
                 // The client that set this password has not verified the address.
-                users::remove_password(connection, account.user.id, now)?;
+                users::remove_password(tx.connection, account.user.id, tx.now)?;
             }
-            reset_unverified_account(&shared, connection, &account.user, request)?;
-            let Some(found) = users::find_login(connection, account.user.id)? else {
+            reset_unverified_account(tx, &account.user)?;
+            let Some(found) = users::find_login(tx.connection, account.user.id)? else {
                 return Ok(None);
             };
             let used = AuditEvent::success(EventName::MagicLinkUsed, account.user.id).in_session(session_id);
-            shared.audit(connection, &[used], &origin, now)?;
+            tx.audit(&[used])?;
             let first_factor = FirstFactorLogin {
                 id: session_id,
                 method: AuthenticationMethod::EmailLink,
                 delivery,
-                origin: &origin,
-                now,
             };
-            login::open_session(&shared, connection, &found, &first_factor).map(Some)
+            login::open_session(tx, &found, &first_factor).map(Some)
         })
         .await?;
     match opened {

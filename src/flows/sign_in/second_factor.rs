@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
 use crate::domain::assurance::{AuthenticationMethod, Proof};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::opaque_token::TokenKind;
@@ -21,8 +19,9 @@ use crate::flows::limits::throttle::{Guard, ProofSource};
 use crate::flows::maintenance::audit::note_unreadable;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::sign_in::activate::{self, SessionActivation, TokenGrant};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, recovery_codes, sessions, users};
+use crate::store::{recovery_codes, sessions, users};
 
 /// The result of presenting a code.
 #[must_use]
@@ -80,8 +79,6 @@ pub struct SecondFactorAttempt {
     pub code: SecondFactorCode,
     /// How the client gets the session's refresh tokens.
     pub delivery: RefreshTokenTransport,
-    /// Where the request came from.
-    pub origin: RequestOrigin,
 }
 
 /// Exchanges a pre-auth token and a code for tokens.
@@ -89,21 +86,25 @@ pub async fn verify(
     core: &Arc<Core>,
     pre_auth_token: &str,
     attempt: SecondFactorAttempt,
+    origin: RequestOrigin,
 ) -> Result<Verification, Fault> {
-    counted("second_factor", exchange(core, pre_auth_token, attempt).await)
+    counted("second_factor", exchange(core, pre_auth_token, attempt, origin).await)
 }
 
-async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: SecondFactorAttempt) -> Result<Verification, Fault> {
+async fn exchange(
+    core: &Arc<Core>,
+    pre_auth_token: &str,
+    attempt: SecondFactorAttempt,
+    origin: RequestOrigin,
+) -> Result<Verification, Fault> {
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Verification::InvalidPreAuthToken);
     };
     let key = token.session();
     let now = core.clock.now();
-    let (shared, origin) = (Arc::clone(core), attempt.origin.clone());
     let decided = core
-        .db
-        .transaction("second_factor.verify", move |connection| {
-            decide(&shared, connection, key, &attempt, now)
+        .transaction_at(now, "second_factor.verify", origin.clone(), move |tx| {
+            decide(tx, key, &attempt)
         })
         .await;
     let decision = note_unreadable(core, decided, key.session_id, origin).await?;
@@ -120,40 +121,32 @@ async fn exchange(core: &Arc<Core>, pre_auth_token: &str, attempt: SecondFactorA
     })
 }
 
-fn decide(
-    core: &Core,
-    connection: &mut PgConnection,
-    key: SessionKey,
-    attempt: &SecondFactorAttempt,
-    now: DateTime<Utc>,
-) -> Result<Decision, Fault> {
+fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Result<Decision, Fault> {
     // The user's row before any session's, as everywhere: locking them in the other order could deadlock.
-    let Some(account) = users::find_active_for_update(connection, key.user_id)? else {
+    let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(Decision::NoSession);
     };
     let context = ProofContext {
         account: &account,
         session_id: key.session_id,
         source: ProofSource::SignIn,
-        origin: &attempt.origin,
-        now,
     };
-    let guard = context.look_at_codes(core, connection)?;
-    if let Some(decision) = precheck(core, connection, &context, &guard)? {
+    let guard = context.look_at_codes(tx)?;
+    if let Some(decision) = precheck(tx, &context, &guard)? {
         // This uses up no attempt, and is revealed only to a client whose login is still pending.
-        let is_pending = sessions::find_pending(connection, key, now)?.is_some();
+        let is_pending = sessions::find_pending(tx.connection, key, tx.now)?.is_some();
         return Ok(if is_pending { decision } else { Decision::NoSession });
     }
-    let Some(pending) = sessions::take_attempt(connection, key, now)? else {
+    let Some(pending) = sessions::take_attempt(tx.connection, key, tx.now)? else {
         return Ok(Decision::NoSession);
     };
     if !pending.proofs.allow_second(attempt.code.method()) {
         let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(account.user.id));
-        core.audit(connection, &[event.in_session(key.session_id)], &attempt.origin, now)?;
+        tx.audit(&[event.in_session(key.session_id)])?;
         return Ok(Decision::invalid_code(&pending));
     }
-    match context.verify_at_sign_in(core, connection, guard, &attempt.code)? {
-        Ok(verified) => complete_login(core, connection, &pending, &context, (verified, attempt.delivery)),
+    match context.verify_at_sign_in(tx, guard, &attempt.code)? {
+        Ok(verified) => complete_login(tx, &pending, &context, verified, attempt.delivery),
         Err(ProofRefusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
@@ -168,45 +161,38 @@ impl Decision {
 }
 
 /// Returns why no code of the account is checked now, if there is a reason.
-fn precheck(
-    core: &Core,
-    connection: &mut PgConnection,
-    context: &ProofContext<'_>,
-    guard: &Guard,
-) -> Result<Option<Decision>, Fault> {
-    if requires_email_verification(core, &context.account.user) {
+fn precheck(tx: &mut Tx<'_>, context: &ProofContext<'_>, guard: &Guard) -> Result<Option<Decision>, Fault> {
+    if requires_email_verification(tx.core, &context.account.user) {
         return Ok(Some(Decision::EmailNotVerified));
     }
-    let wait = context.wait(connection, guard)?;
+    let wait = context.wait(tx, guard)?;
     Ok(wait.map(|wait| Decision::Refused(ProofRefusal::Locked(wait))))
 }
 
 fn complete_login(
-    core: &Core,
-    connection: &mut PgConnection,
+    tx: &mut Tx<'_>,
     pending: &PendingSession,
     context: &ProofContext<'_>,
-    (verified, delivery): (VerifiedFactor, RefreshTokenTransport),
+    verified: VerifiedFactor,
+    delivery: RefreshTokenTransport,
 ) -> Result<Decision, Fault> {
     let (id, user) = (context.session_id, &context.account.user);
     let second = Proof {
         method: verified.method,
-        at: context.now,
+        at: tx.now,
     };
     let activation = SessionActivation {
         id,
         user,
         proofs: &pending.proofs.with(second),
         delivery,
-        origin: context.origin,
-        now: context.now,
     };
-    let Some(session) = activate::activate(core, connection, &activation)? else {
+    let Some(session) = activate::activate(tx, &activation)? else {
         return Ok(Decision::NoSession);
     };
     let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());
-    context.succeed(core, connection, verified.method, created)?;
-    let remaining = recovery_codes::remaining(connection, user.id)?;
+    context.succeed(tx, verified.method, created)?;
+    let remaining = recovery_codes::remaining(tx.connection, user.id)?;
     Ok(Decision::SignedIn(Box::new(CompletedLogin {
         session,
         user: user.clone(),

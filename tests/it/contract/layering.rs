@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemUse, UseTree};
+use syn::{Attribute, Item, ItemUse, Signature, UseTree};
 
 /// Libraries that only some layers may name.
 const OWNED: [(&str, &[&str]); 25] = [
@@ -328,6 +328,65 @@ fn one_flow_ends_sessions() {
             assert!(!by_name, "{}: {}", module.join("::"), path.join("::"));
         }
     }
+}
+
+/// Collects the functions that take all of some types, by name.
+struct TakersOf<'a> {
+    types: &'a [&'a str],
+    found: Vec<String>,
+}
+
+impl<'ast> Visit<'ast> for TakersOf<'_> {
+    fn visit_signature(&mut self, signature: &'ast Signature) {
+        let mut names = TypeNames(BTreeSet::new());
+        signature.inputs.iter().for_each(|input| names.visit_fn_arg(input));
+        if self.types.iter().all(|name| names.0.contains(*name)) {
+            self.found.push(signature.ident.to_string());
+        }
+    }
+}
+
+/// The names of types that parameters consist of, without those of what a closure among them takes.
+struct TypeNames(BTreeSet<String>);
+
+impl<'ast> Visit<'ast> for TypeNames {
+    fn visit_type_impl_trait(&mut self, _closure: &'ast syn::TypeImplTrait) {}
+
+    fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
+        self.0.insert(segment.ident.to_string());
+        visit::visit_path_segment(self, segment);
+    }
+}
+
+/// What a transaction is made of goes through the flows as one value: see `flows/tx.rs`. A step that took its connection
+/// and its origin apart could record an event as the work of another request.
+#[test]
+fn no_flow_takes_the_parts_of_a_transaction() {
+    let mut files = Vec::new();
+    collect(&source().join("flows"), &mut files);
+    assert!(files.len() > 30, "{} files", files.len());
+    let takers = |types: &[&str]| {
+        let mut found = Vec::new();
+        for file in &files {
+            let parsed = syn::parse_file(&std::fs::read_to_string(file).unwrap()).unwrap();
+            let mut takers = TakersOf {
+                types,
+                found: Vec::new(),
+            };
+            takers.visit_file(&parsed);
+            found.extend(takers.found);
+        }
+        found
+    };
+    for parts in [
+        ["PgConnection", "RequestOrigin"],
+        ["Tx", "PgConnection"],
+        ["Tx", "RequestOrigin"],
+        ["Tx", "DateTime"],
+    ] {
+        assert_eq!(takers(&parts), Vec::<String>::new(), "{parts:?}");
+    }
+    assert!(takers(&["Tx"]).len() > 50);
 }
 
 /// Bounds, and who may be sent what, are decided in one place: see `flows/notify/sending.rs`.

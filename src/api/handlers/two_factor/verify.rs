@@ -32,12 +32,8 @@ pub async fn verify(
     let code = SecondFactorCode::parse(request.code.expose_secret(), request.method.as_deref())?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
     let delivery = RefreshTokenTransport::requested(request.delivery.as_deref())?;
-    let attempt = SecondFactorAttempt {
-        code,
-        delivery,
-        origin: origin.0,
-    };
-    match second_factor::verify(&state.core, pre_auth_token, attempt).await? {
+    let attempt = SecondFactorAttempt { code, delivery };
+    match second_factor::verify(&state.core, pre_auth_token, attempt, origin.0).await? {
         Verification::SignedIn(signed_in) => Ok(state
             .refresh_cookie
             .deliver(&signed_in.grant)

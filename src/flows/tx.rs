@@ -1,0 +1,126 @@
+//! What the statements of one use case work with, and the entries that make it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
+use crate::flows::{Core, Fault, outcomes};
+use crate::store::{PgConnection, audit_events};
+
+/// A transaction of a use case, the request that it serves, and the time of that request.
+///
+/// Functions of `flows` that run statements take it, and pass its connection to those of `store`, which do not know it.
+/// Reads that need neither origin nor time take the core and a connection, since some of them also run for callers that
+/// have no origin.
+pub(in crate::flows) struct Tx<'a> {
+    /// Everything else that a flow works with.
+    pub(in crate::flows) core: &'a Core,
+    /// Runs the statements.
+    pub(in crate::flows) connection: &'a mut PgConnection,
+    /// Where the request came from.
+    pub(in crate::flows) origin: &'a RequestOrigin,
+    /// The time of the request. It is read once, so all rows that a transaction writes have the same time, also if the
+    /// transaction is repeated.
+    pub(in crate::flows) now: DateTime<Utc>,
+}
+
+impl Core {
+    /// Runs statements in one transaction. Reads the clock before it waits for a connection.
+    ///
+    /// `work` may run several times, each time from the start, so it must have no effects other than its SQL: see
+    /// [`Database::transaction`](crate::store::pool::Database::transaction).
+    pub(in crate::flows) async fn transaction<T: Send + 'static>(
+        self: &Arc<Self>,
+        name: &'static str,
+        origin: RequestOrigin,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.transaction_at(self.clock.now(), name, origin, work).await
+    }
+
+    /// Does the same at a time that the use case has read before: for use cases that make ids, keys or tokens of that
+    /// time outside of the transaction.
+    pub(in crate::flows) async fn transaction_at<T: Send + 'static>(
+        self: &Arc<Self>,
+        now: DateTime<Utc>,
+        name: &'static str,
+        origin: RequestOrigin,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let work = self.with_connection(now, origin, work);
+        self.db.transaction(name, work).await
+    }
+
+    /// Runs statements that only read, each on its own snapshot. Reads the clock before it waits for a connection.
+    ///
+    /// `work` may run several times: see [`Database::read`](crate::store::pool::Database::read).
+    pub(in crate::flows) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        name: &'static str,
+        origin: RequestOrigin,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let work = self.with_connection(self.clock.now(), origin, work);
+        self.db.read(name, work).await
+    }
+
+    /// Turns work on a [`Tx`] into work on a connection. The result owns what it uses: a thread of the database runs it,
+    /// and goes on if the request is dropped meanwhile.
+    fn with_connection<T>(
+        self: &Arc<Self>,
+        now: DateTime<Utc>,
+        origin: RequestOrigin,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> impl Fn(&mut PgConnection) -> Result<T, Fault> + Send + 'static {
+        let core = Arc::clone(self);
+        move |connection| {
+            work(&mut Tx {
+                core: &core,
+                connection,
+                origin: &origin,
+                now,
+            })
+        }
+    }
+
+    /// Makes the origin of work that no request caused: operators' commands, and what the service does by itself.
+    pub(in crate::flows) fn own_origin(&self) -> RequestOrigin {
+        RequestOrigin::of_own(RequestId::new(self.clock.now(), self.random.as_ref()))
+    }
+}
+
+impl Tx<'_> {
+    /// Returns the same transaction with another origin: messages about an operator's change must not show where the
+    /// operator is.
+    pub(in crate::flows) fn with_origin<'b>(&'b mut self, origin: &'b RequestOrigin) -> Tx<'b> {
+        Tx {
+            core: self.core,
+            connection: self.connection,
+            origin,
+            now: self.now,
+        }
+    }
+
+    /// Writes audit events inside the transaction of what they record.
+    pub(in crate::flows) fn audit(&mut self, events: &[AuditEvent]) -> Result<(), Fault> {
+        let named: Vec<_> = events
+            .iter()
+            .inspect(|event| outcomes::count_throttles(event))
+            .map(|event| (AuditEventId::new(self.now, self.core.random.as_ref()), *event))
+            .collect();
+        Ok(audit_events::insert(self.connection, &named, self.origin, self.now)?)
+    }
+
+    /// Writes audit events for sessions that were ended by another session or by an operator.
+    pub(in crate::flows) fn audit_ended(&mut self, user_id: UserId, ended: Vec<SessionId>) -> Result<(), Fault> {
+        self.audit(&ended_events(user_id, ended))
+    }
+}
+
+/// Makes the audit events for sessions that were ended by another session or by an operator: one each.
+pub(in crate::flows) fn ended_events(user_id: UserId, ended: Vec<SessionId>) -> Vec<AuditEvent> {
+    let event = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
+    ended.into_iter().map(event).collect()
+}
