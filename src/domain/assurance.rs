@@ -91,7 +91,8 @@ impl AuthenticationMethod {
         matches!(self.ground(), Ground::Possession)
     }
 
-    const fn ground(self) -> Ground {
+    /// Returns what a proof by this method rests on.
+    pub const fn ground(self) -> Ground {
         match self {
             Self::Password => Ground::Knowledge,
             Self::Totp | Self::RecoveryCode | Self::SmsCode => Ground::Possession,

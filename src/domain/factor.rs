@@ -160,9 +160,41 @@ impl Factors {
         self.usable().any(|kind| kind.abilities().method.is_held())
     }
 
+    /// Returns these factors as they are after the removal of a kind.
+    #[must_use]
+    pub fn without(&self, kind: FactorKind) -> Self {
+        let mut left = self.clone();
+        left.list.retain(|factor| factor.kind != kind);
+        left
+    }
+
+    /// Returns which kinds are confirmed.
+    pub fn summary(&self) -> FactorSummary {
+        FactorSummary {
+            confirmed: self.usable().filter(|kind| kind.abilities().counts).collect(),
+            recovery_codes_remaining: self.recovery_codes_remaining,
+        }
+    }
+
     /// Returns the hint of the confirmed factor of a kind.
     pub fn hint(&self, kind: FactorKind) -> Option<&str> {
         self.confirmed(kind)?.hint.as_deref()
+    }
+}
+
+/// Which second factors an account has confirmed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FactorSummary {
+    /// The kinds.
+    pub confirmed: Vec<FactorKind>,
+    /// Unused recovery codes.
+    pub recovery_codes_remaining: i64,
+}
+
+impl FactorSummary {
+    /// Returns whether a kind is confirmed.
+    pub fn has(&self, kind: FactorKind) -> bool {
+        self.confirmed.contains(&kind)
     }
 }
 

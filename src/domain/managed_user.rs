@@ -26,19 +26,6 @@ pub struct ManagedUser {
     pub codes_disabled_at: Option<DateTime<Utc>>,
 }
 
-/// Which second factors an account has confirmed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FactorSummary {
-    /// An authenticator app.
-    pub totp: bool,
-    /// Codes by mail.
-    pub email: bool,
-    /// Codes by text message.
-    pub phone: bool,
-    /// Unused recovery codes.
-    pub recovery_codes_remaining: i64,
-}
-
 /// Names one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserSelector {

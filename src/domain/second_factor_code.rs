@@ -3,6 +3,7 @@
 //! A text of the wrong shape cannot be a guess: it is an input error and does not count as an attempt.
 
 use super::assurance::AuthenticationMethod;
+use super::factor::FactorKind;
 use super::input::InvalidInput;
 use super::message::Channel;
 use super::recovery_code::RecoveryCode;
@@ -45,21 +46,18 @@ impl SecondFactorCode {
         parsed.map_err(|wanted| InvalidInput::of("/code", wanted))
     }
 
-    /// Returns the method that the code is a proof of, if it is right.
-    pub const fn method(&self) -> AuthenticationMethod {
+    /// Returns the kind of factor that the code is of.
+    pub const fn kind(&self) -> FactorKind {
         match self {
-            Self::Totp(_) => AuthenticationMethod::Totp,
-            Self::Recovery(_) => AuthenticationMethod::RecoveryCode,
-            Self::Sent(channel, _) => Self::method_of(*channel),
+            Self::Totp(_) => FactorKind::Totp,
+            Self::Recovery(_) => FactorKind::RecoveryCodes,
+            Self::Sent(channel, _) => FactorKind::sent_by(*channel),
         }
     }
 
-    /// Returns the method of a code that is sent over a channel.
-    pub const fn method_of(channel: Channel) -> AuthenticationMethod {
-        match channel {
-            Channel::Email => AuthenticationMethod::EmailCode,
-            Channel::Sms => AuthenticationMethod::SmsCode,
-        }
+    /// Returns the method that the code is a proof of, if it is right.
+    pub const fn method(&self) -> AuthenticationMethod {
+        self.kind().abilities().method
     }
 }
 

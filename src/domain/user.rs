@@ -94,31 +94,6 @@ impl UserStatus {
     }
 }
 
-/// The state of a user's second factors.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SecondFactors {
-    /// Whether an authenticator is confirmed.
-    pub totp: bool,
-    /// The hint of the phone that codes are sent to, if one is confirmed: its owner can recognise it.
-    pub phone_hint: Option<String>,
-    /// The hint of the address that codes are sent to, if it is confirmed.
-    pub email_hint: Option<String>,
-    /// Unused recovery codes.
-    pub recovery_codes_remaining: i64,
-}
-
-impl SecondFactors {
-    /// Returns whether a second factor is confirmed. Recovery codes replace one, but do not count as one.
-    pub const fn any_confirmed(&self) -> bool {
-        self.totp || self.phone_hint.is_some() || self.email_hint.is_some()
-    }
-
-    /// Returns whether the user can give proofs of two factors.
-    pub const fn reach_aal2(&self) -> bool {
-        self.totp || self.phone_hint.is_some() || self.recovery_codes_remaining > 0
-    }
-}
-
 /// The identifier that a user signs in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identifier {

@@ -32,6 +32,7 @@ use crate::crypto::sealer::Sealer;
 use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
+use crate::domain::factor::{FactorKind, Factors};
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRules;
 use crate::domain::phone_number::SmsCountries;
@@ -39,7 +40,6 @@ use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
 use crate::domain::random::Random;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
-use crate::domain::user::SecondFactors;
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
 
@@ -117,22 +117,25 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Returns whether the deployment uses a kind of second factor: codes of a channel that it does not use are neither
+    /// sent nor accepted.
+    pub fn uses(&self, kind: FactorKind) -> bool {
+        let channel = kind.abilities().channel;
+        channel.is_none_or(|channel| self.channels.contains(&channel))
+    }
+
     /// Returns the names of the second factors that users can set up, strongest first.
     pub fn available_factors(&self) -> Vec<&'static str> {
-        let sent = [Channel::Sms, Channel::Email]
-            .into_iter()
-            .filter(|channel| self.channels.contains(channel));
-        std::iter::once("totp").chain(sent.map(Channel::as_str)).collect()
+        let kinds = FactorKind::ALL.into_iter();
+        let available = kinds.filter(|kind| kind.abilities().counts && self.uses(*kind));
+        available.map(FactorKind::as_str).collect()
     }
 
     /// Returns whether these second factors are enough for an account: under `required`, it needs one that the
     /// deployment uses.
-    fn allows(&self, factors: &SecondFactors) -> bool {
-        let by = |channel, hint: &Option<String>| hint.is_some() && self.channels.contains(&channel);
-        self.two_factor == TwoFactorPolicy::Optional
-            || factors.totp
-            || by(Channel::Sms, &factors.phone_hint)
-            || by(Channel::Email, &factors.email_hint)
+    fn allows(&self, factors: &Factors) -> bool {
+        let mut usable = factors.usable();
+        self.two_factor == TwoFactorPolicy::Optional || usable.any(|kind| kind.abilities().counts && self.uses(kind))
     }
 }
 

@@ -68,16 +68,16 @@ type Row = (
     Option<i64>,
 );
 
-/// Loads the confirmed factors of an account and, if a session is given, the pending ones whose enrolment it began.
+/// Loads the confirmed factors of an account and, if a session is given, the pending ones whose enrolment it began and
+/// that have not expired at a time.
 pub fn load(
     connection: &mut PgConnection,
     user_id: UserId,
-    begun_by: Option<SessionId>,
-    now: DateTime<Utc>,
+    begun_by: Option<(SessionId, DateTime<Utc>)>,
 ) -> Result<StoredFactors, StoreError> {
     let user_id = user_id.uuid();
     // No session has the nil id.
-    let begun_by = begun_by.map_or_else(Uuid::nil, SessionId::uuid);
+    let (begun_by, now) = begun_by.map_or((Uuid::nil(), DateTime::UNIX_EPOCH), |(id, now)| (id.uuid(), now));
     let apps = totp_factors::table
         .filter(totp_factors::user_id.eq(user_id))
         .filter(

@@ -47,8 +47,7 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<SealedKey>, StoreError>
     rows.into_iter()
         .map(|(id, purpose, sealed_key)| {
             Ok(SealedKey {
-                master_key_id: u8::try_from(id)
-                    .map_err(|_range| StoreError::Corrupt("retired_keys.master_key_id"))?,
+                master_key_id: u8::try_from(id).map_err(|_range| StoreError::Corrupt("retired_keys.master_key_id"))?,
                 purpose: Purpose::parse(&purpose).ok_or(StoreError::Corrupt("retired_keys.purpose"))?,
                 sealed_key,
             })

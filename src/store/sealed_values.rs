@@ -9,7 +9,7 @@ use diesel::sql_types::{Binary, Integer};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::{sent_code_factors, outbox, signing_keys, totp_factors};
+use super::schema::{outbox, sent_code_factors, signing_keys, totp_factors};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId};
 
@@ -228,14 +228,18 @@ pub fn replace(
     sealed: &[u8],
 ) -> Result<bool, StoreError> {
     let replaced = match (column, &older.row) {
-        (Column::TotpSecrets, RowKey::OfUser(owner, id)) => diesel::update(totp_factors::table.find((owner.uuid(), id)))
-            .filter(totp_factors::sealed_secret.eq(&older.sealed))
-            .set(totp_factors::sealed_secret.eq(sealed))
-            .execute(connection)?,
-        (Column::PhoneNumbers, RowKey::OfUser(owner, id)) => diesel::update(sent_code_factors::table.find((owner.uuid(), id)))
-            .filter(sent_code_factors::sealed_phone_number.eq(&older.sealed))
-            .set(sent_code_factors::sealed_phone_number.eq(sealed))
-            .execute(connection)?,
+        (Column::TotpSecrets, RowKey::OfUser(owner, id)) => {
+            diesel::update(totp_factors::table.find((owner.uuid(), id)))
+                .filter(totp_factors::sealed_secret.eq(&older.sealed))
+                .set(totp_factors::sealed_secret.eq(sealed))
+                .execute(connection)?
+        }
+        (Column::PhoneNumbers, RowKey::OfUser(owner, id)) => {
+            diesel::update(sent_code_factors::table.find((owner.uuid(), id)))
+                .filter(sent_code_factors::sealed_phone_number.eq(&older.sealed))
+                .set(sent_code_factors::sealed_phone_number.eq(sealed))
+                .execute(connection)?
+        }
         (Column::Messages, RowKey::Id(id)) => diesel::update(outbox::table.find(id))
             .filter(outbox::sealed_message.eq(&older.sealed))
             .set(outbox::sealed_message.eq(sealed))

@@ -334,13 +334,11 @@ pub fn is_of_another(connection: &mut PgConnection, key: SessionKey) -> Result<b
 
 /// Ends an active session that has expired. Returns whether this call ended it.
 pub fn end_expired(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let over = named(key)
-        .filter(sessions::state.eq(SessionState::Active))
-        .filter(
-            sessions::expires_at
-                .le(now)
-                .or(sessions::idle_expires_at.assume_not_null().le(now)),
-        );
+    let over = named(key).filter(sessions::state.eq(SessionState::Active)).filter(
+        sessions::expires_at
+            .le(now)
+            .or(sessions::idle_expires_at.assume_not_null().le(now)),
+    );
     Ok(diesel::update(over)
         .set(ended(EndReason::Expired, now))
         .execute(connection)?

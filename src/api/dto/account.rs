@@ -259,10 +259,10 @@ impl ExportResponse {
     pub fn new(export: Export) -> Self {
         Self {
             exported_at: export.at,
-            user: UserView::new(&export.user, &export.second_factors),
+            user: UserView::new(&export.user, &export.factors.summary()),
             sessions: export.sessions.into_iter().map(SessionRecordView::new).collect(),
             events: export.events.iter().map(EventView::new).collect(),
-            factors: export.factors.into_iter().map(FactorView::new).collect(),
+            factors: export.factors.list.into_iter().map(FactorView::new).collect(),
             phone_number: export.phone_number,
             released_usernames: names(&export.released_usernames),
         }

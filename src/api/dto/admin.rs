@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::account::EventView;
 use super::user::UserView;
 use crate::domain::audit_event::RecordedEvent;
+use crate::domain::factor::FactorSummary;
 use crate::domain::ids::{ServiceClientId, UserId};
-use crate::domain::managed_user::{FactorSummary, ManagedUser};
+use crate::domain::managed_user::ManagedUser;
 use crate::domain::signing_key::ListedKey;
 use crate::flows::admin::users::ListedAccount;
 
@@ -64,17 +65,17 @@ pub struct ManagedUserView {
 impl ManagedUserView {
     /// Shows an account.
     pub fn new(listed: &ListedAccount) -> Self {
-        Self::of(&listed.account, listed.factors)
+        Self::of(&listed.account, &listed.factors)
     }
 
     /// Shows an account that was just created.
     pub fn invited(account: &ManagedUser) -> Self {
-        Self::of(account, FactorSummary::default())
+        Self::of(account, &FactorSummary::default())
     }
 
-    fn of(account: &ManagedUser, factors: FactorSummary) -> Self {
+    fn of(account: &ManagedUser, factors: &FactorSummary) -> Self {
         Self {
-            user: UserView::with_summary(&account.user, factors),
+            user: UserView::new(&account.user, factors),
             disabled: account.disabled,
             has_password: account.has_password,
             password_disabled_at: account.password_disabled_at,

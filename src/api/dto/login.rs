@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::reveal;
 use super::tokens::TokenResponse;
 use super::words;
-use crate::domain::message::Channel;
+use crate::domain::factor::FactorKind;
 use crate::flows::sign_in::activate::TokenGrant;
 use crate::flows::sign_in::login::PendingLogin;
 
@@ -153,46 +153,28 @@ impl LoginResponse {
     }
 }
 
-/// Lists the second factors that can complete the login: TOTP, recovery codes, then the weaker ones.
+/// Lists the second factors that can complete the login: TOTP, recovery codes, then the weaker ones. Recovery codes are
+/// offered beside another factor only.
 fn methods(login: &PendingLogin) -> Vec<MethodView> {
-    let factors = &login.factors;
-    let confirmed = factors.any_confirmed();
-    let mut methods = Vec::new();
-    if factors.totp {
-        methods.push(MethodView::of("totp"));
-    }
-    if confirmed && factors.recovery_codes_remaining > 0 {
-        methods.push(MethodView {
-            remaining: Some(factors.recovery_codes_remaining),
-            ..MethodView::of("recovery_code")
-        });
-    }
-    for (channel, hint) in [
-        (Channel::Sms, &factors.phone_hint),
-        (Channel::Email, &factors.email_hint),
-    ] {
-        if hint.is_some() && login.channels.contains(&channel) {
-            methods.push(MethodView {
-                hint: hint.clone(),
-                ..MethodView::of(channel.as_str())
-            });
-        }
-    }
-    methods
+    let (factors, confirmed) = (&login.factors, login.factors.any_confirmed());
+    let offered = |kind: &&FactorKind| confirmed || kind.abilities().counts;
+    let mut kinds: Vec<FactorKind> = login.usable.iter().filter(offered).copied().collect();
+    kinds.sort_by_key(|kind| match kind {
+        FactorKind::Totp => 0,
+        FactorKind::RecoveryCodes => 1,
+        FactorKind::Sms => 2,
+        FactorKind::Email => 3,
+    });
+    let view = |kind: FactorKind| MethodView {
+        kind: kind.as_str(),
+        remaining: (kind == FactorKind::RecoveryCodes).then_some(factors.recovery_codes_remaining),
+        hint: factors.hint(kind).map(str::to_owned),
+    };
+    kinds.into_iter().map(view).collect()
 }
 
 /// Returns the method to offer first: a recovery code only if there is nothing else.
 fn default_method(methods: &[MethodView]) -> &'static str {
     let other = methods.iter().find(|method| method.kind != "recovery_code");
     other.map_or("recovery_code", |method| method.kind)
-}
-
-impl MethodView {
-    const fn of(kind: &'static str) -> Self {
-        Self {
-            kind,
-            remaining: None,
-            hint: None,
-        }
-    }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::words;
+use crate::domain::factor::Factor;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::flows::factors::inventory::ListedFactor;
 use crate::flows::factors::sent_code::CodeDispatch;
 
 /// A code that completes a login.
@@ -191,10 +191,10 @@ pub struct FactorView {
 
 impl FactorView {
     /// Shows a factor to its owner.
-    pub fn new(factor: ListedFactor) -> Self {
+    pub fn new(factor: Factor) -> Self {
         Self {
             kind: factor.kind.as_str(),
-            state: if factor.active { "active" } else { "pending" },
+            state: factor.state.as_str(),
             hint: factor.hint,
             created_at: factor.created_at,
             confirmed_at: factor.confirmed_at,

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::email::Email;
-use crate::domain::managed_user::FactorSummary;
-use crate::domain::user::{SecondFactors, User};
+use crate::domain::factor::{FactorKind, FactorSummary};
+use crate::domain::user::User;
 use crate::domain::username::Username;
 
 /// An account.
@@ -53,33 +53,8 @@ pub struct TwoFactorView {
 }
 
 impl UserView {
-    /// Shows an account with the state of its factors.
-    pub fn new(user: &User, factors: &SecondFactors) -> Self {
-        Self::of(
-            user,
-            TwoFactorView {
-                totp: factors.totp,
-                email: factors.email_hint.is_some(),
-                phone: factors.phone_hint.is_some(),
-                recovery_codes_remaining: factors.recovery_codes_remaining,
-            },
-        )
-    }
-
-    /// Shows an account with the summary of its factors that administrators see.
-    pub fn with_summary(user: &User, factors: FactorSummary) -> Self {
-        Self::of(
-            user,
-            TwoFactorView {
-                totp: factors.totp,
-                email: factors.email,
-                phone: factors.phone,
-                recovery_codes_remaining: factors.recovery_codes_remaining,
-            },
-        )
-    }
-
-    fn of(user: &User, two_factor: TwoFactorView) -> Self {
+    /// Shows an account and which second factors it has confirmed.
+    pub fn new(user: &User, factors: &FactorSummary) -> Self {
         Self {
             id: user.id.uuid(),
             email: user.email.as_ref().map(Email::as_str).map(str::to_owned),
@@ -88,7 +63,12 @@ impl UserView {
             roles: user.roles.clone(),
             locale: user.locale.as_str(),
             created_at: user.created_at,
-            two_factor,
+            two_factor: TwoFactorView {
+                totp: factors.has(FactorKind::Totp),
+                email: factors.has(FactorKind::Email),
+                phone: factors.has(FactorKind::Sms),
+                recovery_codes_remaining: factors.recovery_codes_remaining,
+            },
         }
     }
 }

@@ -29,8 +29,8 @@ use crate::flows::factors::inventory;
 )]
 pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let user = caller.0.user;
-    let factors = inventory::second_factors(&state.core, &user).await?;
-    Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
+    let factors = inventory::confirmed_factors(&state.core, &user).await?;
+    Ok(HttpResponse::Ok().json(UserView::new(&user, &factors.summary())))
 }
 
 /// Changes the caller's account
@@ -66,8 +66,8 @@ pub async fn update_me(
     };
     match updated {
         Update::Updated(user) => {
-            let factors = inventory::second_factors(&state.core, &user).await?;
-            Ok(HttpResponse::Ok().json(UserView::new(&user, &factors)))
+            let factors = inventory::confirmed_factors(&state.core, &user).await?;
+            Ok(HttpResponse::Ok().json(UserView::new(&user, &factors.summary())))
         }
         Update::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
         Update::Wait(wait) => Err(Problem::rate_limited(wait)),

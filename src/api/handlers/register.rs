@@ -13,9 +13,10 @@ use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::factor::FactorSummary;
 use crate::domain::message::Locale;
 use crate::domain::password::Password;
-use crate::domain::user::{AccountNames, SecondFactors};
+use crate::domain::user::AccountNames;
 use crate::flows::account::register::{NewAccount, Registration, register as register_flow};
 
 /// Creates an account
@@ -64,7 +65,7 @@ pub async fn register(
 
 fn created(account: &NewAccount) -> Result<RegisterResponse, Problem> {
     Ok(RegisterResponse {
-        user: UserView::new(&account.user, &SecondFactors::default()),
+        user: UserView::new(&account.user, &FactorSummary::default()),
         totp: TotpEnrolmentView::new(&account.enrolment)?,
         pre_auth_token: reveal(&account.pre_auth_token),
         expires_in: account.expires_in,

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
+use crate::domain::factor::Factors;
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::{SessionKey, SessionRecord};
-use crate::domain::user::{SecondFactors, User};
+use crate::domain::user::User;
 use crate::domain::username::{self, Username};
 use crate::flows::account::email::wait_to_leave;
 use crate::flows::factors::destination::phone_number;
-use crate::flows::factors::inventory::{ListedFactor, load_factors, load_second_factors};
+use crate::flows::factors::inventory::load_factors;
 use crate::flows::factors::step_up::RecentCaller;
 use crate::flows::limits::quotas;
 use crate::flows::page::Page;
@@ -112,11 +113,9 @@ pub struct Export {
     /// The names that it gave up recently, which no other account can have yet.
     pub released_usernames: Vec<Username>,
     /// Its second factors, without their secrets.
-    pub factors: Vec<ListedFactor>,
+    pub factors: Factors,
     /// The phone number that codes are sent to.
     pub phone_number: Option<String>,
-    /// The state of the second factors.
-    pub second_factors: SecondFactors,
     /// Its sessions, including ended and pending ones.
     pub sessions: Vec<SessionRecord>,
     /// Its audit events, newest first.
@@ -136,7 +135,6 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             released_usernames: account_names::list_reserved(tx.connection, user.id, tx.now)?,
             factors: load_factors(tx.core, tx.connection, &user, Some((key, tx.now)))?,
             phone_number: phone_number(tx.core, tx.connection, &user)?,
-            second_factors: load_second_factors(tx.core, tx.connection, &user)?,
             sessions: sessions::list_records(tx.connection, user.id)?,
             events: own_events(tx.connection, user.id, None, MOST_EXPORTED_EVENTS)?,
             user,

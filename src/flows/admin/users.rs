@@ -7,8 +7,9 @@ use chrono::TimeDelta;
 
 use super::{AdminRefusal, Operator, change, end_all_sessions};
 use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::factor::{FactorKind, FactorSummary};
 use crate::domain::ids::{LinkTokenId, UserId};
-use crate::domain::managed_user::{FactorSummary, ManagedUser, UserQuery, UserSelector};
+use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
@@ -70,11 +71,15 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
     let codes: HashMap<UserId, i64> = recovery_codes::remaining_among(connection, &ids)?.into_iter().collect();
     let summary = |account: &ManagedUser| {
         let user = &account.user;
-        FactorSummary {
-            totp: apps.contains(&user.id),
+        let has = |kind: &FactorKind| match kind {
+            FactorKind::Totp => apps.contains(&user.id),
+            FactorKind::Sms => sent.contains(&(user.id, Channel::Sms)),
             // Mail counts only while the account's address is verified.
-            email: user.verified_email().is_some() && sent.contains(&(user.id, Channel::Email)),
-            phone: sent.contains(&(user.id, Channel::Sms)),
+            FactorKind::Email => user.verified_email().is_some() && sent.contains(&(user.id, Channel::Email)),
+            FactorKind::RecoveryCodes => false,
+        };
+        FactorSummary {
+            confirmed: FactorKind::ALL.into_iter().filter(has).collect(),
             recovery_codes_remaining: codes.get(&user.id).copied().unwrap_or_default(),
         }
     };

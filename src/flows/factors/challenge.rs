@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::domain::audit_event::RequestOrigin;
+use crate::domain::factor::FactorKind;
 use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::sent_code::CodePurpose;
 use crate::flows::factors::destination::confirmed_destination;
 use crate::flows::factors::proof::ProofContext;
@@ -49,7 +49,7 @@ pub async fn for_login(
         let Some(session) = sessions::find_pending(tx.connection, key, tx.now)? else {
             return Ok(Challenge::InvalidPreAuthToken);
         };
-        let proves = SecondFactorCode::method_of(channel);
+        let proves = FactorKind::sent_by(channel).abilities().method;
         if !session.proofs.allow_second(proves) {
             return Ok(Challenge::NotSetUp);
         }

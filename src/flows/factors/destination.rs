@@ -2,7 +2,7 @@
 
 use crate::crypto::sealer::SealedAt;
 use crate::domain::email::Email;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SentCodeFactorId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::User;
@@ -56,18 +56,23 @@ pub(in crate::flows) fn phone_number(
     let factors = sent_code_factors::list_active(connection, user.id)?;
     let phone = factors.iter().find(|factor| factor.channel == Channel::Sms);
     phone
-        .map(|factor| Ok(open_phone_number(core, user.id, factor)?.as_str().to_owned()))
+        .map(|factor| Ok(number_of(core, user.id, factor)?.as_str().to_owned()))
         .transpose()
+}
+
+fn number_of(core: &Core, user_id: UserId, factor: &StoredFactor) -> Result<PhoneNumber, Fault> {
+    let sealed = factor.sealed_phone_number.as_deref().unwrap_or_default();
+    open_phone_number(core, user_id, factor.id, sealed)
 }
 
 /// Opens the phone number of a factor.
 pub(in crate::flows) fn open_phone_number(
     core: &Core,
     user_id: UserId,
-    factor: &StoredFactor,
+    id: SentCodeFactorId,
+    sealed: &[u8],
 ) -> Result<PhoneNumber, Fault> {
-    let sealed = factor.sealed_phone_number.as_deref().unwrap_or_default();
-    let number = core.sealer.open(&SealedAt::phone_number(factor.id, user_id), sealed)?;
+    let number = core.sealer.open(&SealedAt::phone_number(id, user_id), sealed)?;
     Ok(PhoneNumber::from_stored(String::from_utf8_lossy(&number).into_owned()))
 }
 
@@ -97,6 +102,6 @@ pub(in crate::flows) fn destination_of(
 ) -> Result<Option<Destination>, Fault> {
     Ok(match factor.channel {
         Channel::Email => user.verified_email().cloned().map(Destination::Email),
-        Channel::Sms => Some(Destination::Phone(open_phone_number(core, user.id, factor)?)),
+        Channel::Sms => Some(Destination::Phone(number_of(core, user.id, factor)?)),
     })
 }

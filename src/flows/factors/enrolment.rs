@@ -12,7 +12,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::SessionKey;
 use crate::domain::totp::{PENDING_TTL_SECONDS, TotpCode, TotpSecret};
 use crate::domain::user::User;
-use crate::flows::factors::inventory::load_second_factors;
+use crate::flows::factors::inventory::load_factors;
 use crate::flows::factors::proof::{ProofContext, ProofRefusal};
 use crate::flows::factors::step_up::RecentCaller;
 use crate::flows::limits::throttle::ProofSource;
@@ -101,7 +101,7 @@ pub async fn start(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin
         if sessions::find_pending(tx.connection, key, tx.now)?.is_none() {
             return Ok(Enrolment::InvalidPreAuthToken);
         }
-        if load_second_factors(tx.core, tx.connection, &user)?.any_confirmed() {
+        if load_factors(tx.core, tx.connection, &user, None)?.any_confirmed() {
             let event = AuditEvent::failure(EventName::SequenceFail, "enrolment", Some(user.id));
             tx.audit_once_an_hour(event.in_session(session_id))?;
             return Ok(Enrolment::AlreadyConfirmed);

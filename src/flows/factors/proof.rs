@@ -11,6 +11,7 @@ use chrono::TimeDelta;
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::factor::FactorKind;
 use crate::domain::failed_attempts;
 use crate::domain::ids::SessionId;
 use crate::domain::message::{Channel, Message};
@@ -21,7 +22,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
 use crate::flows::Fault;
 use crate::flows::factors::destination::{Destination, confirmed_destination};
-use crate::flows::factors::inventory::load_second_factors;
+use crate::flows::factors::inventory::load_factors;
 use crate::flows::limits::throttle::{Buckets, Guard, ProofSource, count_on_account};
 use crate::flows::notify::security_notices::{notify_failures, notify_success};
 use crate::flows::outcomes::Outcome;
@@ -159,7 +160,7 @@ impl ProofContext<'_> {
         pending: PendingTotp,
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let method = code.method().as_str();
-        if self.account.codes_disabled && !matches!(code, SecondFactorCode::Recovery(_)) {
+        if self.account.codes_disabled && code.kind().abilities().guessable {
             metrics::code(method, "disabled");
             return self.refuse_unseen(tx);
         }
@@ -215,7 +216,7 @@ impl ProofContext<'_> {
     /// limit the factors that can be guessed are disabled, and the owner is notified how to recover.
     fn record_consecutive_failure(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         let user = &self.account.user;
-        if !load_second_factors(tx.core, tx.connection, user)?.any_confirmed() {
+        if !load_factors(tx.core, tx.connection, user, None)?.any_confirmed() {
             return Ok(());
         }
         let in_a_row = self.account.failed_codes.saturating_add(1);
@@ -384,7 +385,7 @@ impl ProofContext<'_> {
         factor: &StoredFactor,
         step: TimeStep,
     ) -> Result<Option<VerifiedFactor>, Fault> {
-        if load_second_factors(tx.core, tx.connection, &self.account.user)?.any_confirmed() {
+        if load_factors(tx.core, tx.connection, &self.account.user, None)?.any_confirmed() {
             return Ok(None);
         }
         tx.notify(&self.account.user, Message::AuthenticatorAdded)?;
@@ -481,10 +482,8 @@ impl ProofContext<'_> {
             return Ok(None);
         }
         let used = sent_code_factors::mark_used(tx.connection, self.account.user.id, channel, tx.now)?;
-        Ok(used.then_some(VerifiedFactor::by(match channel {
-            Channel::Email => AuthenticationMethod::EmailCode,
-            Channel::Sms => AuthenticationMethod::SmsCode,
-        })))
+        let method = FactorKind::sent_by(channel).abilities().method;
+        Ok(used.then_some(VerifiedFactor::by(method)))
     }
 
     /// Marks a code that was sent to this destination for this session as used, if it is right.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::{FactorKind, Factors};
 use crate::domain::ids::UserId;
 use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::second_factor_code::SecondFactorCode;
-use crate::domain::user::SecondFactors;
-use crate::flows::factors::inventory::load_second_factors;
+use crate::flows::factors::inventory::load_factors;
 use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal};
 use crate::flows::factors::step_up::{self, RecentCaller};
 use crate::flows::limits::throttle::{ProofSource, forget_codes};
@@ -27,7 +27,7 @@ pub async fn renew_codes(
     let key = caller.key();
     core.transaction("recovery.renew_codes", origin, move |tx| {
         let account = key.lock_user(tx)?;
-        if !load_second_factors(tx.core, tx.connection, &account.user)?.any_confirmed() {
+        if !load_factors(tx.core, tx.connection, &account.user, None)?.any_confirmed() {
             return Ok(None);
         }
         let context = ProofContext {
@@ -83,7 +83,7 @@ pub async fn remove_authenticator(
 pub(in crate::flows) fn remove_orphaned_recovery_codes(
     tx: &mut Tx<'_>,
     user_id: UserId,
-    left: &SecondFactors,
+    left: &Factors,
 ) -> Result<(), Fault> {
     if !left.any_confirmed() {
         recovery_codes::remove(tx.connection, user_id)?;
@@ -100,11 +100,11 @@ fn decide_removal(
     code: &SecondFactorCode,
 ) -> Result<Removal, Fault> {
     let user = &context.account.user;
-    let mut factors = load_second_factors(tx.core, tx.connection, user)?;
-    if !factors.totp {
+    let factors = load_factors(tx.core, tx.connection, user, None)?;
+    if factors.confirmed(FactorKind::Totp).is_none() {
         return Ok(Removal::NotSetUp);
     }
-    factors.totp = false;
+    let factors = factors.without(FactorKind::Totp);
     if !tx.core.settings.allows(&factors) {
         return Ok(Removal::Needed);
     }

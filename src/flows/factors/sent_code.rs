@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SentCodeFactorId, SessionId};
 use crate::domain::message::{Channel, Message};
 use crate::domain::phone_number::PhoneNumber;
@@ -326,20 +327,21 @@ pub async fn remove(
     let key = caller.key();
     core.transaction("sent_code.remove", origin, move |tx| {
         let (user, user_id) = (key.lock_user(tx)?.user, key.user_id);
-        let before = inventory::load_second_factors(tx.core, tx.connection, &user)?;
-        let mut after = before.clone();
-        let (hint, notice) = match channel {
-            Channel::Email => (after.email_hint.take(), Message::EmailFactorRemoved),
-            Channel::Sms => (after.phone_hint.take(), Message::PhoneFactorRemoved),
-        };
-        if hint.is_some() && !tx.core.settings.allows(&after) {
+        let kind = FactorKind::sent_by(channel);
+        let before = inventory::load_factors(tx.core, tx.connection, &user, None)?;
+        let (was_confirmed, after) = (before.confirmed(kind).is_some(), before.without(kind));
+        if was_confirmed && !tx.core.settings.allows(&after) {
             return Ok(Removal::Needed);
         }
         sent_code_factors::remove(tx.connection, user_id, channel)?;
-        if hint.is_some() {
+        if was_confirmed {
             recovery::remove_orphaned_recovery_codes(tx, user_id, &after)?;
             let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
             tx.audit(&[event.in_session(key.session_id)])?;
+            let notice = match channel {
+                Channel::Email => Message::EmailFactorRemoved,
+                Channel::Sms => Message::PhoneFactorRemoved,
+            };
             tx.notify(&user, notice)?;
         }
         Ok(Removal::Removed)

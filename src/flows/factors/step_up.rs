@@ -15,12 +15,11 @@ use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
-use crate::domain::message::Channel;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
-use crate::flows::factors::inventory::load_second_factors;
+use crate::flows::factors::inventory::load_factors;
 use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal, ProofResult};
 use crate::flows::limits::throttle::{Buckets, ProofSource};
 use crate::flows::maintenance::audit::note_unreadable;
@@ -90,7 +89,7 @@ async fn strongest_ground(core: &Arc<Core>, user: &User) -> Result<Ground, Fault
     let (user, shared) = (user.clone(), Arc::clone(core));
     core.db
         .read("step_up.strongest_ground", move |connection| {
-            if load_second_factors(&shared, connection, &user)?.reach_aal2() {
+            if load_factors(&shared, connection, &user, None)?.reach_aal2() {
                 return Ok(Ground::Possession);
             }
             Ok(if users::usable_proofs(connection, user.id)?.password {
@@ -137,26 +136,16 @@ fn available_methods(
     connection: &mut PgConnection,
     user: &User,
 ) -> Result<Vec<AuthenticationMethod>, Fault> {
-    let factors = load_second_factors(core, connection, user)?;
+    let factors = load_factors(core, connection, user, None)?;
     let usable = users::usable_proofs(connection, user.id)?;
-    // Codes of a channel that the deployment has disabled are neither sent nor accepted.
-    let sent =
-        |channel, hint: &Option<String>| usable.codes && hint.is_some() && core.settings.channels.contains(&channel);
-    let methods = [
-        (AuthenticationMethod::Totp, usable.codes && factors.totp),
-        (AuthenticationMethod::SmsCode, sent(Channel::Sms, &factors.phone_hint)),
-        (AuthenticationMethod::RecoveryCode, factors.recovery_codes_remaining > 0),
-        (AuthenticationMethod::Password, usable.password),
-        (
-            AuthenticationMethod::EmailCode,
-            sent(Channel::Email, &factors.email_hint),
-        ),
-    ];
-    Ok(methods
-        .into_iter()
-        .filter(|(_, has)| *has)
-        .map(|(method, _)| method)
-        .collect())
+    let of_factors = factors
+        .usable()
+        .filter(|kind| core.settings.uses(*kind) && (usable.codes || !kind.abilities().guessable))
+        .map(|kind| kind.abilities().method);
+    let password = usable.password.then_some(AuthenticationMethod::Password);
+    let mut methods: Vec<_> = of_factors.chain(password).collect();
+    methods.sort_by_key(|method| std::cmp::Reverse(method.ground()));
+    Ok(methods)
 }
 
 /// A proof that a signed-in user presents.

@@ -11,19 +11,18 @@ use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{AuthenticationMethod, Proofs};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::{FactorKind, Factors};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
 use crate::domain::policy::TwoFactorPolicy;
-use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
-use crate::domain::user::{Identifier, SecondFactors, User};
+use crate::domain::user::{Identifier, User};
 use crate::flows::account::email::{
     password_awaits_verification, requires_email_verification, send_email_verification,
 };
 use crate::flows::account::password_renewal;
-use crate::flows::factors::inventory::load_second_factors;
+use crate::flows::factors::inventory::load_factors;
 use crate::flows::limits::networks;
 use crate::flows::limits::throttle::{Admission, Throttle};
 use crate::flows::outcomes::{Outcome, counted};
@@ -75,9 +74,9 @@ pub struct PendingLogin {
     /// The token's lifetime in seconds.
     pub expires_in: u64,
     /// The second factors of the account.
-    pub factors: SecondFactors,
-    /// The channels by which codes can be sent for this login.
-    pub channels: Vec<Channel>,
+    pub factors: Factors,
+    /// The kinds of them that can complete this login, strongest first.
+    pub usable: Vec<FactorKind>,
 }
 
 /// An identifier and a password to sign in with.
@@ -275,7 +274,7 @@ pub(in crate::flows) struct FirstFactorLogin {
 
 /// The result of opening a session with a first factor.
 pub(in crate::flows) enum Opened {
-    Pending(SessionKey, SecondFactors),
+    Pending(SessionKey, Factors),
     Active(Box<(ActiveSession, User)>),
     EmailNotVerified,
     Locked(TimeDelta),
@@ -306,7 +305,7 @@ pub(in crate::flows) fn open_session(
         expires_at: tx.now + tx.core.settings.lifetimes.pre_auth,
     };
     sessions::insert_pending(tx.connection, &pending)?;
-    let factors = load_second_factors(tx.core, tx.connection, user)?;
+    let factors = load_factors(tx.core, tx.connection, user, None)?;
     if factors.any_confirmed() || tx.core.settings.two_factor == TwoFactorPolicy::Required {
         let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
         tx.audit(&[event.because("second_factor_required")])?;
@@ -347,15 +346,15 @@ pub(in crate::flows) fn outcome(
     now: DateTime<Utc>,
 ) -> Result<Login, Fault> {
     let proofs = Proofs::first(first, now);
-    let second = |channel: &Channel| proofs.allow_second(SecondFactorCode::method_of(*channel));
+    let completes = |kind: &FactorKind| core.settings.uses(*kind) && proofs.allow_second(kind.abilities().method);
     match opened {
         Opened::Pending(key, factors) => Ok(Login::Pending(PendingLogin {
             pre_auth_token: core
                 .tokens
                 .issue(TokenKind::PreAuth, key.user_id, key.session_id.uuid(), 0)?,
             expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
+            usable: factors.usable().filter(completes).collect(),
             factors,
-            channels: core.settings.channels.iter().copied().filter(second).collect(),
         })),
         Opened::Active(signed_in) => {
             let (session, user) = *signed_in;

@@ -173,7 +173,8 @@ async fn a_code_in_a_mail_box_that_is_not_known_to_be_the_owners_any_more_opens_
     let code = app.sent_code("jo@example.com").await;
     for change in [
         "UPDATE users SET email_verified_at = NULL",
-        "UPDATE users SET email_verified_at = created_at, email = 'mo@example.com'",
+        "UPDATE users SET email_verified_at = created_at, email = 'mo@example.com';
+         UPDATE account_names SET name = 'mo@example.com'",
     ] {
         execute(&app, change);
         verify_by(&app, &token, &code, "email")

@@ -201,9 +201,9 @@ fn pages_are_read_along_an_index_of_every_partition() {
         .unwrap();
     let parts = partitions(&mut connection).len();
     for (filter, index) in [
-        ("user_id = '00000000-0000-7000-8000-000000000001'", "user_id_id_idx"),
+        ("subject_id = '00000000-0000-7000-8000-000000000001'", "pkey"),
         ("event = 'authn_login_fail'", "event_id_idx"),
-        ("occurred_at > '2020-01-01'", "pkey"),
+        ("occurred_at > '2020-01-01'", "id_idx"),
     ] {
         let query = format!("EXPLAIN SELECT id FROM audit_events WHERE {filter} ORDER BY id DESC LIMIT 51");
         let plan: Vec<String> = diesel::sql_query(query)

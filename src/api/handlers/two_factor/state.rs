@@ -19,12 +19,12 @@ use crate::flows::factors::inventory;
     security(("access_token" = [])),
 )]
 pub async fn get_second_factors(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
-    let (factors, recovery_codes_remaining) = inventory::list_factors(&state.core, &caller.0).await?;
+    let factors = inventory::list_factors(&state.core, &caller.0).await?;
     let settings = &state.core.settings;
     Ok(HttpResponse::Ok().json(SecondFactorsView {
         policy: settings.two_factor.as_str(),
         available: settings.available_factors(),
-        factors: factors.into_iter().map(FactorView::new).collect(),
-        recovery_codes_remaining,
+        recovery_codes_remaining: factors.recovery_codes_remaining,
+        factors: factors.list.into_iter().map(FactorView::new).collect(),
     }))
 }
