@@ -51,11 +51,15 @@ links_libpq() {
     echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null -L "$directory" -lpq 2>/dev/null
 }
 
-# The packages for building vestibule and for running it with a private PostgreSQL server.
+# The packages for building vestibule.
 need_build() {
     need_rust
     has cc || MISSING+=(build-essential)
     links_libpq || MISSING+=(libpq-dev)
+}
+
+# The package for running vestibule with a private PostgreSQL server.
+need_postgres() {
     [ -n "$(postgres_programs)" ] || MISSING+=(postgresql)
 }
 
@@ -94,9 +98,11 @@ install_missing() {
         as_root=(sudo)
     fi
     say "installing ${MISSING[*]}"
-    # Debian's package creates a database cluster and starts it at every boot. Vestibule needs the programs only.
-    local no_cluster=/etc/postgresql-common/createcluster.d/vestibule-install.conf
+    # Debian's package creates a database cluster and starts it at every boot. A private PostgreSQL needs the programs
+    # only.
+    local no_cluster=/etc/postgresql-common/createcluster.d/vestibule-install.conf postgres=''
     if [[ " ${MISSING[*]} " == *' postgresql '* ]]; then
+        postgres=1
         "${as_root[@]}" mkdir -p "${no_cluster%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
     fi
@@ -125,7 +131,7 @@ install_missing() {
     done
     [ "$done" -eq 0 ] || die "apt-get could not install ${MISSING[*]}"
     MISSING=()
-    [ -n "$(postgres_programs)" ] || die "the PostgreSQL of this system is older than $OLDEST_POSTGRES"
+    [ -z "$postgres" ] || [ -n "$(postgres_programs)" ] || die "the PostgreSQL of this system is older than $OLDEST_POSTGRES"
 }
 
 # Succeeds if a process is the server of a cluster: after a crash another process may have its number.

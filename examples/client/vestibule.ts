@@ -13,9 +13,16 @@ export type Shape<Name extends keyof components["schemas"]> = components["schema
 type Method = "get" | "post" | "put" | "patch" | "delete";
 type Operation<Path extends keyof paths, M extends Method> = NonNullable<paths[Path][M]>;
 type Body<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : undefined;
+type Query<O> = O extends { parameters: { query?: infer Q } } ? Q : undefined;
 type Success<R> = { [S in keyof R & (200 | 201 | 202 | 204)]: Content<R[S]> }[keyof R & (200 | 201 | 202 | 204)];
 type Content<A> = A extends { content: { "application/json": infer C } } ? C : undefined;
 type Answer<O> = O extends { responses: infer R } ? Success<R> : never;
+
+/** What fills the address of a request: `values` the braces in its path, `query` the part behind the question mark. */
+interface Address<O> {
+  values?: Record<string, string>;
+  query?: Query<O>;
+}
 
 /** An error answer. Switch on `problem.code`; the other texts are for developers. */
 export class VestibuleError extends Error {
@@ -64,13 +71,17 @@ export class Vestibule {
     method: M,
     path: Path,
     body: Body<Operation<Path, M>>,
-    { bearer, values = {} }: { bearer?: string; values?: Record<string, string> } = {},
+    { bearer, values = {}, query }: Address<Operation<Path, M>> & { bearer?: string } = {},
   ): Promise<Answer<Operation<Path, M>>> {
     const filled = path.replace(/\{(\w+)\}/g, (place, name: string) => encodeURIComponent(values[name] ?? place));
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query ?? {})) {
+      if (value !== undefined && value !== null) search.set(name, String(value));
+    }
     const headers: Record<string, string> = { ...this.options.headers };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (bearer !== undefined) headers["Authorization"] = `Bearer ${bearer}`;
-    const answer = await fetch(this.base + filled, {
+    const answer = await fetch(this.base + filled + (search.size > 0 ? `?${search}` : ""), {
       method: method.toUpperCase(),
       headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -96,13 +107,13 @@ export class Vestibule {
     method: M,
     path: Path,
     body: Body<Operation<Path, M>>,
-    values: Record<string, string> = {},
+    address: Address<Operation<Path, M>> = {},
   ): Promise<Answer<Operation<Path, M>>> {
     if (this.#accessToken === undefined) await this.refresh();
     // One request may need up to three repairs: for an expired token, and for one or two proofs that are too old.
     for (let tries = 0; ; tries += 1) {
       try {
-        return await this.call(method, path, body, { values, ...this.#bearer() });
+        return await this.call(method, path, body, { ...address, ...this.#bearer() });
       } catch (error) {
         if (tries === 3 || !(error instanceof VestibuleError) || !(await this.#mend(error.problem))) throw error;
       }

@@ -16,6 +16,7 @@ mod serve;
 mod setting_flags;
 mod users;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -231,6 +232,12 @@ fn write_out(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
+}
+
+/// Returns a number with what it counts: `1 line`, `2 lines`.
+fn counted<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 fn exit(Failure { status, message }: Failure) -> Exit {

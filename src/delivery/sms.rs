@@ -57,7 +57,7 @@ impl fmt::Debug for WebhookUrl {
     }
 }
 
-/// The request body, documented in `docs/OPERATING.md`.
+/// The request body, documented in `docs/how-to/mail.md`.
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'static str,

@@ -9,158 +9,81 @@ use chrono::{DateTime, Utc};
 
 use super::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
 
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventName {
-    /// An account was made.
-    UserCreated,
-    /// A user signed in.
-    LoginSuccess,
-    /// A password was wrong, or the account is unknown or disabled.
-    LoginFail,
-    /// A password was right after wrong ones.
-    LoginSuccessAfterFail,
-    /// Too many passwords in a row were wrong: none is checked for a while.
-    LoginLock,
-    /// A hundred passwords in a row were wrong: the password is disabled.
-    LoginFailMax,
-    /// A second factor was right.
-    MfaSuccess,
-    /// A second factor was wrong or used before.
-    MfaFail,
-    /// A second factor was right, but was used before.
-    MfaReplay,
-    /// A TOTP secret was made, and waits for its first code.
-    MfaEnrolStarted,
-    /// A TOTP secret was confirmed.
-    MfaEnrolConfirmed,
-    /// A set of recovery codes was made.
-    RecoveryCodesGenerated,
-    /// A recovery code was used.
-    RecoveryCodeUsed,
-    /// A second factor was removed.
-    MfaRemoved,
-    /// Too many second factors in a row were wrong.
-    MfaLock,
-    /// A hundred second factors in a row were wrong: only recovery codes are accepted.
-    MfaDisabled,
-    /// A code was sent.
-    OtpSent,
-    /// A code was not sent, because too many were.
-    OtpSuppressed,
-    /// A signed-in user authenticated again.
-    StepUpSuccess,
-    /// A signed-in user failed to authenticate again.
-    StepUpFail,
-    /// A password was changed, with the old one.
-    PasswordChange,
-    /// The old password was wrong when a signed-in user tried to change it.
-    PasswordChangeFail,
-    /// A mail to set a new password was requested.
-    PasswordResetRequested,
-    /// A new password was set with a link from a mail.
-    PasswordResetCompleted,
-    /// A mail to verify an address was requested.
-    EmailVerificationRequested,
-    /// A mail to sign in with was requested.
-    MagicLinkRequested,
-    /// A mail to sign in with was used.
-    MagicLinkUsed,
-    /// An account was changed: the reason says how.
-    UserUpdated,
-    /// An account was deleted.
-    UserDeleted,
-    /// A user exported all data of their account.
-    UserExported,
-    /// A session became active.
-    SessionCreated,
-    /// A user ended their own session.
-    SessionLogout,
-    /// A session was found to have expired when it was used.
-    SessionExpired,
-    /// A session was ended from outside.
-    TokenRevoked,
-    /// A used refresh token was presented again.
-    TokenReuse,
-    /// A session ended because the account had too many.
-    ExcessSessions,
-    /// A signed-in user requested something that their role does not allow.
-    AuthzFail,
-    /// A signed-in user named an object of another user.
-    MaliciousDirectReference,
-    /// A step was taken without those that must precede it.
-    SequenceFail,
-    /// A sealed secret could not be decrypted.
-    DecryptFail,
-    /// An instance began to serve: the reason is its version.
-    Startup,
-    /// An instance shut down in order: the reason is its version.
-    Shutdown,
-    /// A new key signs access tokens.
-    SigningKeyRotated,
-    /// Everything sealed was sealed again with the newest master key.
-    SecretsRewrapped,
-    /// Credentials for a back end were made.
-    ServiceClientCreated,
-    /// Credentials of a back end were deleted.
-    ServiceClientDeleted,
-    /// An operator acted on an account or on the deployment: the reason says how.
-    AdminAction,
+macro_rules! events {
+    ($($variant:ident = $name:literal: $meaning:literal;)*) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventName {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl EventName {
+            /// All events.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Returns the name under which the event is stored and listed.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Returns what the event means, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
 }
 
-impl EventName {
-    /// Returns the name under which the event is stored and listed.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UserCreated => "user_created",
-            Self::LoginSuccess => "authn_login_success",
-            Self::LoginFail => "authn_login_fail",
-            Self::LoginSuccessAfterFail => "authn_login_successafterfail",
-            Self::LoginLock => "authn_login_lock",
-            Self::LoginFailMax => "authn_login_fail_max",
-            Self::MfaSuccess => "authn_mfa_success",
-            Self::MfaFail => "authn_mfa_fail",
-            Self::MfaReplay => "authn_mfa_replay",
-            Self::MfaEnrolStarted => "mfa_enrol_started",
-            Self::MfaEnrolConfirmed => "mfa_enrol_confirmed",
-            Self::RecoveryCodesGenerated => "recovery_codes_generated",
-            Self::RecoveryCodeUsed => "recovery_codes_used",
-            Self::MfaRemoved => "mfa_removed",
-            Self::MfaLock => "authn_mfa_lock",
-            Self::MfaDisabled => "authn_mfa_disabled",
-            Self::OtpSent => "otp_sent",
-            Self::OtpSuppressed => "otp_suppressed",
-            Self::StepUpSuccess => "step_up_success",
-            Self::StepUpFail => "step_up_fail",
-            Self::PasswordChange => "authn_password_change",
-            Self::PasswordChangeFail => "authn_password_change_fail",
-            Self::PasswordResetRequested => "password_reset_requested",
-            Self::PasswordResetCompleted => "password_reset_completed",
-            Self::EmailVerificationRequested => "email_verification_requested",
-            Self::MagicLinkRequested => "magic_link_requested",
-            Self::MagicLinkUsed => "magic_link_used",
-            Self::UserUpdated => "user_updated",
-            Self::UserDeleted => "user_deleted",
-            Self::UserExported => "user_exported",
-            Self::SessionCreated => "session_created",
-            Self::SessionLogout => "session_logout",
-            Self::SessionExpired => "session_expired",
-            Self::TokenRevoked => "authn_token_revoked",
-            Self::TokenReuse => "authn_token_reuse",
-            Self::ExcessSessions => "excess_sessions_exceeded",
-            Self::AuthzFail => "authz_fail",
-            Self::MaliciousDirectReference => "malicious_direct_reference",
-            Self::SequenceFail => "sequence_fail",
-            Self::DecryptFail => "crypto_decrypt_fail",
-            Self::Startup => "sys_startup",
-            Self::Shutdown => "sys_shutdown",
-            Self::SigningKeyRotated => "signing_key_rotated",
-            Self::SecretsRewrapped => "secrets_rewrapped",
-            Self::ServiceClientCreated => "service_client_created",
-            Self::ServiceClientDeleted => "service_client_deleted",
-            Self::AdminAction => "authz_admin",
-        }
-    }
+events! {
+    UserCreated = "user_created": "An account was made.";
+    LoginSuccess = "authn_login_success": "A user signed in.";
+    LoginFail = "authn_login_fail": "A password was wrong, or the account is unknown or disabled.";
+    LoginSuccessAfterFail = "authn_login_successafterfail": "A password was right after wrong ones.";
+    LoginLock = "authn_login_lock": "Too many passwords in a row were wrong: none is checked for a while.";
+    LoginFailMax = "authn_login_fail_max": "A hundred passwords in a row were wrong: the password is disabled.";
+    MfaSuccess = "authn_mfa_success": "A second factor was right.";
+    MfaFail = "authn_mfa_fail": "A second factor was wrong or used before.";
+    MfaReplay = "authn_mfa_replay": "A second factor was right, but was used before.";
+    MfaEnrolStarted = "mfa_enrol_started": "A TOTP secret was made, and waits for its first code.";
+    MfaEnrolConfirmed = "mfa_enrol_confirmed": "A TOTP secret was confirmed.";
+    RecoveryCodesGenerated = "recovery_codes_generated": "A set of recovery codes was made.";
+    RecoveryCodeUsed = "recovery_codes_used": "A recovery code was used.";
+    MfaRemoved = "mfa_removed": "A second factor was removed.";
+    MfaLock = "authn_mfa_lock": "Too many second factors in a row were wrong.";
+    MfaDisabled = "authn_mfa_disabled":
+        "A hundred second factors in a row were wrong: only recovery codes are accepted.";
+    OtpSent = "otp_sent": "A code was sent.";
+    OtpSuppressed = "otp_suppressed": "A code was not sent, because too many were.";
+    StepUpSuccess = "step_up_success": "A signed-in user authenticated again.";
+    StepUpFail = "step_up_fail": "A signed-in user failed to authenticate again.";
+    PasswordChange = "authn_password_change": "A password was changed, with the old one.";
+    PasswordChangeFail = "authn_password_change_fail":
+        "The old password was wrong when a signed-in user tried to change it.";
+    PasswordResetRequested = "password_reset_requested": "A mail to set a new password was requested.";
+    PasswordResetCompleted = "password_reset_completed": "A new password was set with a link from a mail.";
+    EmailVerificationRequested = "email_verification_requested": "A mail to verify an address was requested.";
+    MagicLinkRequested = "magic_link_requested": "A mail to sign in with was requested.";
+    MagicLinkUsed = "magic_link_used": "A mail to sign in with was used.";
+    UserUpdated = "user_updated": "An account was changed: the reason says how.";
+    UserDeleted = "user_deleted": "An account was deleted.";
+    UserExported = "user_exported": "A user exported all data of their account.";
+    SessionCreated = "session_created": "A session became active.";
+    SessionLogout = "session_logout": "A user ended their own session.";
+    SessionExpired = "session_expired": "A session was found to have expired when it was used.";
+    TokenRevoked = "authn_token_revoked": "A session was ended from outside.";
+    TokenReuse = "authn_token_reuse": "A used refresh token was presented again.";
+    ExcessSessions = "excess_sessions_exceeded": "A session ended because the account had too many.";
+    AuthzFail = "authz_fail": "A signed-in user requested something that their role does not allow.";
+    MaliciousDirectReference = "malicious_direct_reference": "A signed-in user named an object of another user.";
+    SequenceFail = "sequence_fail": "A step was taken without those that must precede it.";
+    DecryptFail = "crypto_decrypt_fail": "A sealed secret could not be decrypted.";
+    Startup = "sys_startup": "An instance began to serve: the reason is its version.";
+    Shutdown = "sys_shutdown": "An instance shut down in order: the reason is its version.";
+    SigningKeyRotated = "signing_key_rotated": "A new key signs access tokens.";
+    SecretsRewrapped = "secrets_rewrapped": "Everything sealed was sealed again with the newest master key.";
+    ServiceClientCreated = "service_client_created": "Credentials for a back end were made.";
+    ServiceClientDeleted = "service_client_deleted": "Credentials of a back end were deleted.";
+    AdminAction = "authz_admin": "An operator acted on an account or on the deployment: the reason says how.";
 }
 
 /// Where a request came from. Work of the service itself has only an id.

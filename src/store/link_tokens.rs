@@ -158,6 +158,15 @@ pub fn remove_others(connection: &mut PgConnection, kept: LinkKey) -> Result<(),
     Ok(())
 }
 
+/// Returns how many tokens of all users can be used.
+pub fn count_usable(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    let usable = link_tokens::table
+        .filter(link_tokens::used_at.is_null())
+        .filter(link_tokens::expires_at.gt(now));
+    let count: i64 = usable.count().get_result(connection)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Deletes up to `most` rows that were created before an id. Rows that another transaction has locked are left for the
 /// next run. Returns how many were deleted.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {

@@ -49,6 +49,13 @@ test('a native app registers, restarts, steps up and logs out', async () => {
   await service.advance(900);
   const { recovery_codes } = await restarted.authorized('post', '/2fa/recovery-codes', undefined);
   assert.equal(recovery_codes.length, 10);
+  // Page by page, the audit events are those of one large page.
+  const { items, next_cursor } = await restarted.authorized('get', '/me/events', undefined, { query: { limit: 2 } });
+  const query = { limit: 100, cursor: next_cursor };
+  const rest = await restarted.authorized('get', '/me/events', undefined, { query });
+  const all = await restarted.authorized('get', '/me/events', undefined, { query: { limit: 100, cursor: undefined } });
+  assert.equal(items.length, 2);
+  assert.deepEqual([...items, ...rest.items], all.items);
   await restarted.logOut();
   await assert.rejects(whoAmI(restarted), ({ problem }) => problem.code === 'invalid_refresh_token');
 });

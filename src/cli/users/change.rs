@@ -6,14 +6,14 @@ use super::unknown;
 use crate::cli::confirm::Consent;
 use crate::cli::operate::operate;
 use crate::cli::progress::Progress;
-use crate::cli::{Failure, complain, write_out};
+use crate::cli::{Failure, complain, counted, write_out};
 use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
 use crate::domain::user::User;
 use crate::flows::Core;
-use crate::flows::admin::users::{self, Update};
+use crate::flows::admin::users::{self, SignedOut, Update};
 use crate::flows::admin::{AdminRefusal, Operator};
 
 /// Disables or enables an account.
@@ -93,20 +93,25 @@ pub(super) fn end_sessions(config: &Config, user: &UserSelector) -> Result<(), F
     operate(config, async |core| {
         let found = find(&core, user).await?;
         let ended = users::end_sessions(&core, &Operator::command_line(&core), found.id).await?;
-        write_out(&format!("{} sessions ended\n", ended.map_err(refused)?))
+        write_out(&format!("{} ended\n", counted(ended.map_err(refused)?, "session")))
     })
 }
 
-/// Ends the sessions of all users.
+/// Ends the sessions and mailed links of all users.
 pub(super) fn sign_out_all(config: &Config, yes: bool) -> Result<(), Failure> {
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
-        consent.ask("End the sessions of all users, administrators included?")?;
+        consent.ask("End the sessions and mailed links of all users, administrators and invitations included?")?;
         let progress = Progress::of_unknown_length("sessions ended");
         let operator = Operator::command_line(&core);
         let ended = users::sign_out_all(&core, &operator, || progress.add(1)).await;
         progress.finish();
-        write_out(&format!("{} sessions ended\n", ended?))
+        let SignedOut { sessions, links } = ended?;
+        write_out(&format!(
+            "{} and {} ended\n",
+            counted(sessions, "session"),
+            counted(links, "link")
+        ))
     })
 }
 

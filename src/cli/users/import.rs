@@ -10,13 +10,31 @@ use zeroize::Zeroizing;
 
 use crate::cli::operate::operate;
 use crate::cli::progress::Progress;
-use crate::cli::{Failure, write_out};
+use crate::cli::{Failure, counted, write_out};
 use crate::config::Config;
 use crate::domain::typed_text::without_byte_order_mark;
-use crate::flows::account::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport};
+use crate::flows::account::user_import::{ImportLine, ImportReport, LineNote, MAX_LINE, UserImport, supported_hashes};
 
 /// The number of lines in one transaction.
 const BATCH: usize = 500;
+
+/// Returns the help for the file: its members, and the kinds of hashes.
+pub(super) fn file_help() -> String {
+    let mut help = "The file; - reads standard input\n\n\
+        One JSON object per line: email, username or both; password_hash; and optionally totp_secret (base32), \
+        email_verified, roles, locale and created_at.\n\n\
+        The kinds of password_hash, as the other program stored it:\n"
+        .to_owned();
+    for (maker, looks) in supported_hashes() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(help, "- {maker}: {}", looks.join(", "));
+    }
+    help.push_str(
+        "\nOther hashes are refused, each with its reason. Import such users with the hash of a random password, and \
+         let them set a new password.",
+    );
+    help
+}
 
 /// Imports a file.
 pub(super) fn run(config: &Config, file: &Path, dry_run: bool, as_json: bool) -> Result<(), Failure> {
@@ -35,8 +53,8 @@ pub(super) fn run(config: &Config, file: &Path, dry_run: bool, as_json: bool) ->
         })?;
         outcome?;
         if report.failed > 0 {
-            let noun = if report.failed == 1 { "line" } else { "lines" };
-            return Err(Failure::of(format!("{} {noun} could not be imported", report.failed)));
+            let lines = counted(report.failed, "line");
+            return Err(Failure::of(format!("{lines} could not be imported")));
         }
         Ok(())
     })

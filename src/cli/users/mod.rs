@@ -23,7 +23,7 @@ pub(super) enum UsersCommand {
     ///
     /// The link works once and for a day; give it to the owner over a confidential channel. Until then the account has
     /// no password. Opening the link also confirms the address. With --mail the link is sent by mail instead of
-    /// printed.
+    /// printed. For another link, after that day or after sign-out-all, delete the account and create it again.
     ///
     /// Roles can only be granted to accounts with a confirmed address. With --unverified they are granted before that,
     /// and any reader of the link can get them. The first administrator:
@@ -154,12 +154,15 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// End the sessions of all users, for example after a leak of keys; can be interrupted and run again
+    /// End the sessions and mailed links of all users, for example after a leak of keys
+    ///
+    /// Prints how many sessions and links ended. Invitations end as well: delete the account of an invited user and
+    /// create it again. Can be interrupted and run again. Asks for confirmation, unless --yes is given.
     ///
     ///   vestibule users sign-out-all
     #[command(verbatim_doc_comment)]
     SignOutAll {
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
         #[command(flatten)]
@@ -167,16 +170,15 @@ pub(super) enum UsersCommand {
     },
     /// Import users of another program, with their passwords and authenticators
     ///
-    /// FILE has one JSON object per line: email, username or both; password_hash (bcrypt, passlib's bcrypt_sha256,
-    /// Argon2, and those of Django and Werkzeug); and optionally totp_secret (base32), email_verified, roles, locale
-    /// and created_at. Existing users are left unchanged, so an interrupted run can be repeated. Users with an
-    /// unverified address are imported without their roles. Ends with status 1 if a line could not be imported; the
-    /// other lines are imported all the same.
+    /// Existing users are left unchanged, so an interrupted run can be repeated. Users with an unverified address are
+    /// imported without their roles. Ends with status 1 if a line could not be imported; the other lines are imported
+    /// all the same.
     ///
     ///   vestibule users import users.ndjson --dry-run
     #[command(verbatim_doc_comment)]
     Import {
         /// The file; - reads standard input
+        #[arg(long_help = import::file_help())]
         file: PathBuf,
         /// Report what would be done, and change nothing
         #[arg(long)]

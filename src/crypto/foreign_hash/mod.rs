@@ -42,7 +42,10 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ForeignHashError {
     /// It is of an unknown kind.
-    #[error("is not of a supported kind; the manual lists those")]
+    #[error(
+        "is not of a supported kind; `vestibule users import --help` shows those of {}",
+        supported().iter().map(|(maker, _)| *maker).collect::<Vec<_>>().join(", ")
+    )]
     UnknownKind,
     /// It is of a kind that is known to be broken or unsafe.
     #[error("{0}")]
@@ -85,10 +88,12 @@ impl Parts {
     }
 }
 
-/// A kind of hash: how to recognize it, the name to store it under, and how to parse it.
+/// A kind of hash: how to recognize it, the name to store it under, what makes it, and how to parse it.
 struct Kind {
     mark: Mark,
+    /// Empty if the kind is refused.
     scheme: &'static str,
+    maker: &'static str,
     typing: Typing,
     read: Read,
 }
@@ -100,8 +105,8 @@ type Read = fn(&str) -> Result<Parts, ForeignHashError>;
 enum Mark {
     /// How its texts begin. The rest is parsed.
     Prefix(&'static str),
-    /// How its texts look. The whole text is parsed.
-    Shape(fn(&str) -> bool),
+    /// How its texts look, also in words. The whole text is parsed.
+    Shape(&'static str, fn(&str) -> bool),
 }
 
 impl Mark {
@@ -109,7 +114,15 @@ impl Mark {
     fn strip(self, text: &str) -> Option<&str> {
         match self {
             Self::Prefix(prefix) => text.strip_prefix(prefix),
-            Self::Shape(fits) => fits(text).then_some(text),
+            Self::Shape(_, fits) => fits(text).then_some(text),
+        }
+    }
+
+    /// Returns how its texts look, for users.
+    fn shown(self) -> String {
+        match self {
+            Self::Prefix(prefix) => format!("{prefix}…"),
+            Self::Shape(shape, _) => shape.to_owned(),
         }
     }
 }
@@ -125,10 +138,11 @@ enum Typing {
     WordPress,
 }
 
-const fn kind(prefix: &'static str, scheme: &'static str, read: Read) -> Kind {
+const fn kind(maker: &'static str, prefix: &'static str, scheme: &'static str, read: Read) -> Kind {
     Kind {
         mark: Mark::Prefix(prefix),
         scheme,
+        maker,
         typing: Typing::Verbatim,
         read,
     }
@@ -140,94 +154,144 @@ impl Kind {
         self
     }
 
-    const fn shaped(mut self, fits: fn(&str) -> bool) -> Self {
-        self.mark = Mark::Shape(fits);
+    const fn shaped(mut self, shape: &'static str, fits: fn(&str) -> bool) -> Self {
+        self.mark = Mark::Shape(shape, fits);
         self
     }
 }
 
+const BCRYPT: &str = "bcrypt (Node, Flask-Bcrypt, PHP, Rails, Go)";
+const PASSLIB: &str = "passlib";
+const DJANGO: &str = "Django";
+const ARGON2: &str = "Argon2";
+const WERKZEUG: &str = "Werkzeug (Flask)";
+const WORDPRESS: &str = "WordPress";
+const FIREBASE: &str = "Firebase (Supabase)";
+const KEYCLOAK: &str = "Keycloak";
+const ASPNET: &str = "ASP.NET Identity";
+const BETTER_AUTH: &str = "better-auth";
+const REFUSED: &str = "";
+
 /// All kinds. No prefix is the beginning of a later one, and shapes come last.
-static KINDS: [Kind; 27] = [
-    kind("$2a$", "bcrypt", plain_bcrypt),
-    kind("$2b$", "bcrypt", plain_bcrypt),
-    kind("$2y$", "bcrypt", plain_bcrypt),
-    kind("$bcrypt-sha256$", "passlib_bcrypt_sha256", |rest| {
+static KINDS: [Kind; 28] = [
+    kind(BCRYPT, "$2a$", "bcrypt", plain_bcrypt),
+    kind(BCRYPT, "$2b$", "bcrypt", plain_bcrypt),
+    kind(BCRYPT, "$2y$", "bcrypt", plain_bcrypt),
+    kind(PASSLIB, "$bcrypt-sha256$", "passlib_bcrypt_sha256", |rest| {
         BcryptHash::read_passlib(rest).map(Parts::Bcrypt)
     }),
-    kind("bcrypt_sha256$", "django_bcrypt_sha256", |rest| {
-        BcryptHash::read_prefixed(rest, Preparation::Sha256Hex, DJANGO).map(Parts::Bcrypt)
+    kind(DJANGO, "bcrypt_sha256$", "django_bcrypt_sha256", |rest| {
+        BcryptHash::read_prefixed(rest, Preparation::Sha256Hex, NOT_DJANGO).map(Parts::Bcrypt)
     }),
-    kind("bcrypt$", "django_bcrypt", |rest| {
-        BcryptHash::read_prefixed(rest, Preparation::None, DJANGO).map(Parts::Bcrypt)
+    kind(DJANGO, "bcrypt$", "django_bcrypt", |rest| {
+        BcryptHash::read_prefixed(rest, Preparation::None, NOT_DJANGO).map(Parts::Bcrypt)
     }),
-    kind("pbkdf2_sha256$", "django_pbkdf2_sha256", |rest| {
+    kind(DJANGO, "pbkdf2_sha256$", "django_pbkdf2_sha256", |rest| {
         Pbkdf2Hash::read_django(rest, Digest::Sha256).map(Parts::Pbkdf2)
     }),
-    kind("pbkdf2_sha1$", "django_pbkdf2_sha1", |rest| {
+    kind(DJANGO, "pbkdf2_sha1$", "django_pbkdf2_sha1", |rest| {
         Pbkdf2Hash::read_django(rest, Digest::Sha1).map(Parts::Pbkdf2)
     }),
-    kind("argon2$", "django_argon2", |rest| {
+    kind(DJANGO, "argon2$", "django_argon2", |rest| {
         Argon2Hash::read(rest).map(Parts::Argon2)
     }),
-    kind("$argon2id$", "argon2", |rest| {
+    kind(ARGON2, "$argon2id$", "argon2", |rest| {
         Argon2Hash::read_variant("id", rest).map(Parts::Argon2)
     }),
-    kind("$argon2i$", "argon2", |rest| {
+    kind(ARGON2, "$argon2i$", "argon2", |rest| {
         Argon2Hash::read_variant("i", rest).map(Parts::Argon2)
     }),
-    kind("scrypt:", "werkzeug_scrypt", |rest| {
+    kind(WERKZEUG, "scrypt:", "werkzeug_scrypt", |rest| {
         ScryptHash::read_werkzeug(rest).map(Parts::Scrypt)
     }),
-    kind("scrypt$", "django_scrypt", |rest| {
+    kind(DJANGO, "scrypt$", "django_scrypt", |rest| {
         ScryptHash::read_django(rest).map(Parts::Scrypt)
     }),
-    kind("pbkdf2:", "werkzeug_pbkdf2", |rest| {
+    kind(WERKZEUG, "pbkdf2:", "werkzeug_pbkdf2", |rest| {
         Pbkdf2Hash::read_werkzeug(rest).map(Parts::Pbkdf2)
     }),
-    kind("$pbkdf2$", "passlib_pbkdf2", |rest| {
+    kind(PASSLIB, "$pbkdf2$", "passlib_pbkdf2", |rest| {
         Pbkdf2Hash::read_passlib(rest, Digest::Sha1).map(Parts::Pbkdf2)
     }),
-    kind("$pbkdf2-sha256$", "passlib_pbkdf2", |rest| {
+    kind(PASSLIB, "$pbkdf2-sha256$", "passlib_pbkdf2", |rest| {
         Pbkdf2Hash::read_passlib(rest, Digest::Sha256).map(Parts::Pbkdf2)
     }),
-    kind("$pbkdf2-sha512$", "passlib_pbkdf2", |rest| {
+    kind(PASSLIB, "$pbkdf2-sha512$", "passlib_pbkdf2", |rest| {
         Pbkdf2Hash::read_passlib(rest, Digest::Sha512).map(Parts::Pbkdf2)
     }),
-    kind("$wp", "wordpress_bcrypt", |rest| {
-        BcryptHash::read_prefixed(rest, Preparation::WordPress, WORDPRESS).map(Parts::Bcrypt)
+    kind(WORDPRESS, "$wp", "wordpress_bcrypt", |rest| {
+        BcryptHash::read_prefixed(rest, Preparation::WordPress, NOT_WORDPRESS).map(Parts::Bcrypt)
     })
     .typed(Typing::WordPress),
-    kind("$P$", "wordpress_phpass", |rest| {
+    kind(WORDPRESS, "$P$", "wordpress_phpass", |rest| {
         PhpassHash::read(rest).map(Parts::Phpass)
     })
     .typed(Typing::WordPress),
-    kind("$fbscrypt$", "firebase_scrypt", |rest| {
+    kind(FIREBASE, "$fbscrypt$", "firebase_scrypt", |rest| {
         FirebaseHash::read(rest).map(Parts::Firebase)
     }),
-    kind("$2x$", "", |_| Err(ForeignHashError::Refused(BROKEN_BCRYPT))),
-    kind("$argon2d$", "", |_| Err(ForeignHashError::Refused(ARGON2D))),
-    kind("!", "", |_| Err(ForeignHashError::Refused(NO_PASSWORD))),
-    kind("", "keycloak", keycloak::read).shaped(|text| text.starts_with('{') && text.ends_with('}')),
-    kind("", "aspnet_identity_v3", |text| {
+    kind(REFUSED, "$2x$", "", |_| Err(ForeignHashError::Refused(BROKEN_BCRYPT))),
+    kind(REFUSED, "$argon2d$", "", |_| Err(ForeignHashError::Refused(ARGON2D))),
+    kind(REFUSED, "!", "", |_| Err(ForeignHashError::Refused(NO_PASSWORD))),
+    kind(REFUSED, "", "", |_| Err(ForeignHashError::Refused(NO_WORK_FACTOR))).shaped("", has_no_work_factor),
+    kind(KEYCLOAK, "", "keycloak", keycloak::read)
+        .shaped("{\"credentialData\":\"…\",\"secretData\":\"…\"}", |text| {
+            text.starts_with('{') && text.ends_with('}')
+        }),
+    kind(ASPNET, "", "aspnet_identity_v3", |text| {
         aspnet::read_version_3(text).map(Parts::Pbkdf2)
     })
-    .shaped(aspnet::is_version_3),
-    kind("", "aspnet_identity_v2", |text| {
+    .shaped("AQAAAA… (base64)", aspnet::is_version_3),
+    kind(ASPNET, "", "aspnet_identity_v2", |text| {
         aspnet::read_version_2(text).map(Parts::Pbkdf2)
     })
-    .shaped(aspnet::is_version_2),
-    kind("", "better_auth_scrypt", |text| {
+    .shaped("A… (68 characters of base64)", aspnet::is_version_2),
+    kind(BETTER_AUTH, "", "better_auth_scrypt", |text| {
         ScryptHash::read_better_auth(text).map(Parts::Scrypt)
     })
-    .shaped(derived::is_better_auth)
+    .shaped("salt:hash (32 and 128 hexadecimal digits)", derived::is_better_auth)
     .typed(Typing::Nfkc),
 ];
 
-const DJANGO: ForeignHashError = ForeignHashError::Malformed("Django");
-const WORDPRESS: ForeignHashError = ForeignHashError::Malformed("WordPress");
+const NOT_DJANGO: ForeignHashError = ForeignHashError::Malformed("Django");
+const NOT_WORDPRESS: ForeignHashError = ForeignHashError::Malformed("WordPress");
 const BROKEN_BCRYPT: &str = "was made by a broken bcrypt ($2x$) that treats different passwords as the same";
 const ARGON2D: &str = "is argon2d, which is not meant for passwords; argon2id and argon2i are supported";
 const NO_PASSWORD: &str = "marks an account without a usable password (Django)";
+
+const NO_WORK_FACTOR: &str = "has no work factor (MD5, SHA-1, SHA-2): a thief tries billions of passwords a second; \
+                              import the user with the hash of a random password";
+
+/// Whether a text is a digest of a password, salted or not, and no more: as hexadecimal digits, or with the name of the
+/// digest in front as Django wrote it.
+fn has_no_work_factor(text: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "md5",
+        "sha1",
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+        "unsalted_md5",
+        "unsalted_sha1",
+    ];
+    // Hexadecimal digits of MD5, SHA-1 and SHA-2.
+    const LENGTHS: [usize; 6] = [32, 40, 56, 64, 96, 128];
+    let named = text.split_once('$').is_some_and(|(name, _)| NAMES.contains(&name));
+    named || LENGTHS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Returns the supported kinds: what makes them, and how the hashes of each look.
+pub fn supported() -> Vec<(&'static str, Vec<String>)> {
+    let mut makers: Vec<(&'static str, Vec<String>)> = Vec::new();
+    for kind in KINDS.iter().filter(|kind| !kind.scheme.is_empty()) {
+        match makers.iter_mut().find(|(maker, _)| *maker == kind.maker) {
+            Some((_, looks)) => looks.push(kind.mark.shown()),
+            None => makers.push((kind.maker, vec![kind.mark.shown()])),
+        }
+    }
+    makers
+}
 
 fn plain_bcrypt(rest: &str) -> Result<Parts, ForeignHashError> {
     BcryptHash::read(rest, Preparation::None).map(Parts::Bcrypt)

@@ -423,8 +423,14 @@ fn what_is_unsafe_or_of_no_known_kind_is_refused_for_a_reason_that_repeats_nothi
         ("!fXz4nRtgjZ6WXm3lPZR1JCR4vLR8zZqv".to_owned(), "usable password"),
         ("pbkdf2:md5:1000$salt$00".to_owned(), "hash function other"),
         ("pbkdf2:sha256$salt$00".to_owned(), "how many iterations"),
-        ("sha256$salt$5e88".to_owned(), "supported kind"),
-        ("md5$salt$5e88".to_owned(), "supported kind"),
+        ("sha256$salt$5e88".to_owned(), "no work factor"),
+        ("md5$salt$5e88".to_owned(), "no work factor"),
+        ("unsalted_sha1$$5e88".to_owned(), "no work factor"),
+        ("5e88".repeat(8), "no work factor"),
+        ("5E88".repeat(32), "no work factor"),
+        ("5e88".repeat(9), "supported kind"),
+        ("sha3$salt$5e88".to_owned(), "--help"),
+        ("sha3$salt$5e88".to_owned(), "Django"),
         ("{SSHA}5e88".to_owned(), "supported kind"),
         ("$6$salt$hash".to_owned(), "supported kind"),
         (String::new(), "supported kind"),
@@ -462,6 +468,24 @@ fn a_hash_that_lacks_a_letter_or_has_one_too_many_is_malformed() {
 }
 
 #[test]
+fn the_list_of_supported_kinds_has_every_kind_that_is_accepted() {
+    let listed: Vec<String> = supported().into_iter().flat_map(|(_, looks)| looks).collect();
+    for (_, text) in hashes() {
+        let parsed = ForeignHash::parse(&text).unwrap();
+        assert!(listed.contains(&parsed.kind.mark.shown()), "{text}");
+    }
+    for refused in ["$2x$…", "$argon2d$…", "!…", ""] {
+        assert!(!listed.contains(&refused.to_owned()), "{refused}");
+    }
+    for (maker, looks) in supported() {
+        assert!(
+            !maker.is_empty() && looks.iter().all(|look| look.len() > 3),
+            "{maker}: {looks:?}"
+        );
+    }
+}
+
+#[test]
 fn a_row_whose_scheme_does_not_fit_its_text_is_a_fault() {
     let [(_, bcrypt), ..] = HASHES;
     for (scheme, hash) in [
@@ -495,7 +519,7 @@ proptest::proptest! {
     ) {
         let beginning = match KINDS[index].mark {
             Mark::Prefix(prefix) => prefix,
-            Mark::Shape(_) => "",
+            Mark::Shape(..) => "",
         };
         let _ = ForeignHash::parse(&format!("{beginning}{rest}"));
         let _ = ForeignHash::parse(&format!("{beginning}{any}"));

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
+pub use crate::crypto::foreign_hash::supported as supported_hashes;
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};

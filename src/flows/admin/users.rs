@@ -261,15 +261,32 @@ pub async fn end_sessions(
     .await
 }
 
+/// What [`sign_out_all`] ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignedOut {
+    /// Sessions, including pending ones.
+    pub sessions: usize,
+    /// Links that could be used when it began, including invitations.
+    pub links: usize,
+}
+
 /// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens: after a leak of
-/// keys, for example. `progress` is called for each account. Can be interrupted and run again. Returns how many
-/// sessions there were.
+/// keys, for example. `progress` is called for each account. Can be interrupted and run again. Returns what there was
+/// to end.
 ///
 /// # Errors
 ///
 /// Returns faults; sessions that ended before the fault stay ended.
-pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl Fn()) -> Result<usize, Fault> {
-    let (mut ended, mut after) = (0, None);
+pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl Fn()) -> Result<SignedOut, Fault> {
+    let now = core.clock.now();
+    // Counted before the sessions end, since the links of their accounts end with them.
+    let links = core
+        .db
+        .read("admin.usable_links", move |connection| {
+            link_tokens::count_usable(connection, now).map_err(Fault::from)
+        })
+        .await?;
+    let (mut sessions, mut after) = (0, None);
     loop {
         let signed_in = core
             .db
@@ -283,12 +300,12 @@ pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl 
         after = Some(*last);
         for id in signed_in {
             // An account that was deleted in the meantime has no sessions left.
-            ended += end_sessions(core, operator, id).await?.unwrap_or_default();
+            sessions += end_sessions(core, operator, id).await?.unwrap_or_default();
             progress();
         }
     }
     remove_mailed_tokens(core).await?;
-    Ok(ended)
+    Ok(SignedOut { sessions, links })
 }
 
 /// Deletes all mailed tokens. Those left at this point are of accounts without a session.

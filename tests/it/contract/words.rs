@@ -62,7 +62,7 @@ const REPLACED: [&str; 34] = [
 
 /// Where a replaced word means something else: the Unix account, and this list.
 const ELSEWHERE: [(&str, &str); 6] = [
-    ("nobody", "docs/OPERATING.md"),
+    ("nobody", "docs/how-to/deploy.md"),
     ("nobody", "scripts/test"),
     ("nobody", "embedded_postgres/account.rs"),
     ("nobody", "embedded_postgres/error.rs"),

@@ -1,5 +1,5 @@
 //! Deployments that are broken on purpose, each in one way: `vestibule check` finds the fault, says what to do, and
-//! fails. docs/OPERATING.md lists them.
+//! fails. docs/how-to/troubleshoot.md lists them.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;

@@ -160,7 +160,7 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
     let pending = client.post("/login", &login).expect(200).json();
     assert_eq!(
         users(&database, &["sessions", &id, "--end"]).expect(0).stdout,
-        "1 sessions ended\n"
+        "1 session ended\n"
     );
     let dead = client.post(
         "/2fa/verify",
@@ -306,15 +306,16 @@ fn everybody_is_signed_out_at_once() {
     let program = instance(database.url()).start();
     let client = program.ready();
     let accounts: Vec<_> = (0..3).map(|_| Person::sign_up(&client)).collect();
+    users(&database, &["create", "invited@example.com"]).expect(0);
     users(&database, &["sign-out-all"]).expect(2).saying("add --yes");
     client.get_as(&accounts[0].1.access, "/me").expect(200);
     let ended = users(&database, &["sign-out-all", "--yes"]).expect(0).stdout;
-    assert_eq!(ended, "3 sessions ended\n");
+    assert_eq!(ended, "3 sessions and 1 link ended\n");
     for (_, tokens) in &accounts {
         client.get_as(&tokens.access, "/me").expect(401);
     }
     let again = users(&database, &["sign-out-all", "--yes"]).expect(0).stdout;
-    assert_eq!(again, "0 sessions ended\n");
+    assert_eq!(again, "0 sessions and 0 links ended\n");
     accounts[0].0.sign_in_again(&client);
     program.stop().expect(0);
 }

@@ -525,8 +525,8 @@ fn dashboard_alerts_and_documentation_name_what_there_is() {
             assert!(exported.contains(&name), "{name} in {expression}");
         }
     }
-    let operating = read("docs/OPERATING.md");
-    let documented: BTreeSet<String> = operating
+    let page = read("docs/how-to/monitor.md");
+    let documented: BTreeSet<String> = page
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .flat_map(metrics_in)
