@@ -36,7 +36,7 @@ pub async fn list_factors(core: &Arc<Core>, caller: &Caller) -> Result<Factors, 
 }
 
 /// Loads a user's second factors inside another flow's transaction: the confirmed ones and, if a session is given, the
-/// pending ones that it began and that have not expired at a time.
+/// pending ones that it began and that are valid at the given time.
 pub(in crate::flows) fn load_factors(
     core: &Core,
     connection: &mut PgConnection,
