@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use private_postgres::{Options, PrivatePostgres, PrivatePostgresError};
 use secrecy::SecretString;
 use url::Url;
 use zeroize::Zeroizing;
@@ -35,7 +36,6 @@ use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::random::{self, Random};
 use crate::domain::typed_text;
-use crate::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Options};
 use crate::flows::maintenance::signing_keys::KeySet;
 use crate::flows::notify::outbox::{Sender, Senders};
 use crate::flows::{Core, Settings};
@@ -59,7 +59,7 @@ const HOLDER_PAUSE: Duration = Duration::from_millis(100);
 pub enum StartError {
     /// The private PostgreSQL.
     #[error(transparent)]
-    Postgres(#[from] EmbeddedPostgresError),
+    Postgres(#[from] PrivatePostgresError),
     /// The generated master key.
     #[error("the master key in {path} cannot be used: {reason}")]
     MasterKey {
@@ -104,7 +104,7 @@ pub struct OpenedDatabase {
     /// A libpq URL.
     pub url: SecretString,
     /// The server, if this process started it.
-    embedded: Option<EmbeddedPostgres>,
+    server: Option<PrivatePostgres>,
     /// The file in which commands find the URL of that server.
     url_file: Option<PathBuf>,
 }
@@ -114,7 +114,7 @@ impl OpenedDatabase {
     const fn of_others(url: SecretString) -> Self {
         Self {
             url,
-            embedded: None,
+            server: None,
             url_file: None,
         }
     }
@@ -126,7 +126,7 @@ impl OpenedDatabase {
             // A file that remains is harmless: no server answers at its URL, and the next start overwrites it.
             let _ = fs::remove_file(url_file);
         }
-        Ok(self.embedded.map_or(Ok(()), EmbeddedPostgres::stop)?)
+        Ok(self.server.map_or(Ok(()), PrivatePostgres::stop)?)
     }
 }
 
@@ -136,17 +136,17 @@ pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     let data_dir = &config.database.data_dir;
     match &config.database.location {
         DatabaseLocation::Url(url) => Ok(OpenedDatabase::of_others(url.clone())),
-        DatabaseLocation::Embedded => match take_private(data_dir)? {
-            Private::Served(_) => Err(EmbeddedPostgresError::InUse(data_dir.clone()).into()),
-            Private::Ours(embedded) => {
+        DatabaseLocation::Private => match take_private(data_dir)? {
+            Private::Served(_) => Err(PrivatePostgresError::InUse(data_dir.clone()).into()),
+            Private::Ours(server) => {
                 // The URL is not a secret: the permissions of the socket's directory decide who may connect.
                 let url_file = data_dir.join(DATABASE_URL_FILE);
-                if let Err(error) = fs::write(&url_file, embedded.connection_url()) {
+                if let Err(error) = fs::write(&url_file, server.connection_url()) {
                     tracing::warn!(%error, path = %url_file.display(), "commands beside this server will not find its database");
                 }
                 Ok(OpenedDatabase {
-                    url: embedded.connection_url().into(),
-                    embedded: Some(embedded),
+                    url: server.connection_url().into(),
+                    server: Some(server),
                     url_file: Some(url_file),
                 })
             }
@@ -159,14 +159,14 @@ pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     let data_dir = &config.database.data_dir;
     match &config.database.location {
         DatabaseLocation::Url(url) => Ok(OpenedDatabase::of_others(url.clone())),
-        DatabaseLocation::Embedded => match take_private(data_dir)? {
+        DatabaseLocation::Private => match take_private(data_dir)? {
             Private::Served(url) => Ok(OpenedDatabase::of_others(url)),
-            Private::Ours(embedded) => {
+            Private::Ours(server) => {
                 // A killed server left this file. Another command must not rely on a database that this one stops.
                 let _ = fs::remove_file(data_dir.join(DATABASE_URL_FILE));
                 Ok(OpenedDatabase {
-                    url: embedded.connection_url().into(),
-                    embedded: Some(embedded),
+                    url: server.connection_url().into(),
+                    server: Some(server),
                     url_file: None,
                 })
             }
@@ -177,7 +177,7 @@ pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
 /// The process that runs the private PostgreSQL.
 enum Private {
     /// This process.
-    Ours(EmbeddedPostgres),
+    Ours(PrivatePostgres),
     /// A running server; this is its URL.
     Served(SecretString),
 }
@@ -192,8 +192,8 @@ fn take_private(data_dir: &Path) -> Result<Private, StartError> {
     };
     let mut attempts_left = HOLDER_ATTEMPTS;
     loop {
-        let held = match EmbeddedPostgres::start(&options) {
-            Err(error @ EmbeddedPostgresError::InUse(_)) => error,
+        let held = match PrivatePostgres::start(&options) {
+            Err(error @ PrivatePostgresError::InUse(_)) => error,
             started => return Ok(Private::Ours(started?)),
         };
         let url = fs::read_to_string(data_dir.join(DATABASE_URL_FILE)).unwrap_or_default();

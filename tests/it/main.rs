@@ -13,7 +13,6 @@
 
 mod contract;
 mod delivery;
-mod embedded_postgres;
 mod fuzz;
 mod races;
 mod readme;

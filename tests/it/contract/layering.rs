@@ -7,7 +7,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, UseTree};
 
 /// Libraries that only some layers may name.
-const OWNED: [(&str, &[&str]); 25] = [
+const OWNED: [(&str, &[&str]); 26] = [
     ("actix_web", &["api", "server", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
@@ -36,6 +36,7 @@ const OWNED: [(&str, &[&str]); 25] = [
     ("ureq", &["breach_list", "delivery", "cli", "telemetry"]),
     ("socket2", &["server"]),
     ("listenfd", &["server"]),
+    ("private_postgres", &["app"]),
 ];
 
 /// A module by its path: `["flows", "admin", "users"]`.

@@ -10,15 +10,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use private_postgres::{Options, PrivatePostgres};
 use rustix::process::Signal;
-use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
 
 use super::process::{eventually, send};
 use super::program::DataDir;
 
 /// A server for one test.
 pub(crate) struct Cluster {
-    running: Option<EmbeddedPostgres>,
+    running: Option<PrivatePostgres>,
     options: Options,
     url: String,
     place: DataDir,
@@ -32,7 +32,7 @@ impl Cluster {
             data_dir: place.path().to_owned(),
             server_settings: vec![setting("fsync", "off"), setting("max_connections", "150")],
         };
-        let running = EmbeddedPostgres::start(&options).unwrap();
+        let running = PrivatePostgres::start(&options).unwrap();
         Self {
             url: running.connection_url().to_owned(),
             running: Some(running),
@@ -48,12 +48,12 @@ impl Cluster {
 
     /// Starts it again with the same files.
     pub(crate) fn start_again(&mut self) {
-        self.running = Some(EmbeddedPostgres::start(&self.options).unwrap());
+        self.running = Some(PrivatePostgres::start(&self.options).unwrap());
     }
 
     /// Stops what may be left of it, and starts it again.
     pub(crate) fn restart(&mut self) {
-        let _ = self.running.take().map(EmbeddedPostgres::stop);
+        let _ = self.running.take().map(PrivatePostgres::stop);
         self.start_again();
     }
 

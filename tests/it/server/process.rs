@@ -1,35 +1,11 @@
-//! Waits for events, and signals processes by their id.
+//! Threads that end with their test; the waits and signals are those of the private PostgreSQL's tests.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+#[path = "../../../crates/private-postgres/tests/lifecycle/process.rs"]
+mod waits;
 
-/// How long anything may take on a slow machine with other work.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-const POLL: Duration = Duration::from_millis(10);
-
-/// Calls `look` again and again until it returns something.
-#[track_caller]
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(seen) = look() {
-            return seen;
-        }
-        assert!(begun.elapsed() < PATIENCE, "this did not happen in time: {what}");
-        thread::sleep(POLL);
-    }
-}
-
-/// Measures how long something takes.
-pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let begun = Instant::now();
-    let done = work();
-    (done, begun.elapsed())
-}
+pub(crate) use self::waits::{PATIENCE, eventually, runs, send, timed, wait_for_end};
 
 /// Stops threads when it is dropped, even if a test fails while they run: a scope waits for its threads.
 pub(crate) struct StopAtEnd<'a>(pub(crate) &'a AtomicBool);
@@ -38,32 +14,4 @@ impl Drop for StopAtEnd<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// Sends a signal. It is not an error if the process has ended.
-pub(crate) fn send(signal: Signal, pid: u32) {
-    let _ = kill_process(number(pid), signal);
-}
-
-/// Waits until a process that is not a child has ended.
-#[track_caller]
-pub(crate) fn wait_for_end(pid: u32) {
-    eventually("the end of a process", || (!runs(pid)).then_some(()));
-}
-
-/// Returns whether a process runs; one that has ended and was not waited for does not.
-pub(crate) fn runs(pid: u32) -> bool {
-    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        // The state follows the name, which is in parentheses.
-        Ok(line) => !line
-            .rsplit(") ")
-            .next()
-            .is_some_and(|rest| rest.starts_with(['Z', 'X'])),
-        Err(_) if Path::new("/proc/self").exists() => false,
-        Err(_) => test_kill_process(number(pid)).is_ok(),
-    }
-}
-
-fn number(pid: u32) -> Pid {
-    Pid::from_raw(pid.try_into().unwrap()).unwrap_or_else(|| panic!("{pid} is not a process"))
 }

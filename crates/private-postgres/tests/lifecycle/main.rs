@@ -3,6 +3,15 @@
 //! Run as root, these tests also cover the change to an unprivileged account. The parts that only root can run return
 //! early for other accounts.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "an unexpected result should stop a test at once"
+)]
+
+mod process;
+
 use std::env;
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
@@ -12,14 +21,14 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use private_postgres::{Options, PrivatePostgres, PrivatePostgresError};
 use rustix::process::Signal;
 use tempfile::TempDir;
-use vestibule::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Options};
 
-use crate::server::process::{eventually, send, timed, wait_for_end};
+use crate::process::{eventually, send, timed, wait_for_end};
 
 /// Names the data directory that a re-run of this test program keeps open.
-const HOLD: &str = "EMBEDDED_POSTGRES_TEST_HOLD";
+const HOLD: &str = "PRIVATE_POSTGRES_TEST_HOLD";
 
 /// A temporary data directory, which is removed afterwards.
 struct Place {
@@ -49,12 +58,12 @@ impl Place {
         }
     }
 
-    fn start(&self) -> EmbeddedPostgres {
-        EmbeddedPostgres::start(&self.options()).unwrap()
+    fn start(&self) -> PrivatePostgres {
+        PrivatePostgres::start(&self.options()).unwrap()
     }
 
-    fn failure(&self) -> EmbeddedPostgresError {
-        EmbeddedPostgres::start(&self.options()).unwrap_err()
+    fn failure(&self) -> PrivatePostgresError {
+        PrivatePostgres::start(&self.options()).unwrap_err()
     }
 
     fn cluster(&self) -> PathBuf {
@@ -77,7 +86,7 @@ struct Holder(Child);
 impl Holder {
     fn spawn(place: &Place) -> Self {
         let mut program = Command::new(env::current_exe().unwrap());
-        program.args(["--exact", &in_this_module("hold"), "--ignored", "--nocapture"]);
+        program.args(["--exact", "hold", "--ignored", "--nocapture"]);
         program
             .env(HOLD, &place.data_dir)
             .stdout(Stdio::piped())
@@ -119,17 +128,11 @@ impl Drop for Place {
     }
 }
 
-/// Returns the name of a test of this module, as the test program knows it.
-fn in_this_module(test: &str) -> String {
-    let within_crate = module_path!().split_once("::").map_or("", |(_, path)| path);
-    format!("{within_crate}::{test}")
-}
-
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-fn sql(server: &EmbeddedPostgres, statement: &str) -> String {
+fn sql(server: &PrivatePostgres, statement: &str) -> String {
     let output = Command::new("psql")
         .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement])
         .arg(server.connection_url())
@@ -140,16 +143,16 @@ fn sql(server: &EmbeddedPostgres, statement: &str) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn write_data(server: &EmbeddedPostgres) {
+fn write_data(server: &PrivatePostgres) {
     sql(server, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)");
 }
 
-fn assert_data(server: &EmbeddedPostgres) {
+fn assert_data(server: &PrivatePostgres) {
     assert_eq!(sql(server, "SELECT n FROM kept"), "42");
 }
 
 /// Returns the socket directory, which the server writes into the fifth line of its file.
-fn socket_directory(server: &EmbeddedPostgres) -> PathBuf {
+fn socket_directory(server: &PrivatePostgres) -> PathBuf {
     let file = sql(server, "SELECT pg_read_file('postmaster.pid')");
     file.lines().nth(4).unwrap().into()
 }
@@ -165,7 +168,7 @@ fn hold() {
         data_dir: data_dir.into(),
         server_settings: vec![("fsync".to_owned(), "off".to_owned())],
     };
-    let server = EmbeddedPostgres::start(&options).unwrap();
+    let server = PrivatePostgres::start(&options).unwrap();
     if sql(&server, "SELECT to_regclass('kept')").is_empty() {
         write_data(&server);
     }
@@ -341,7 +344,7 @@ fn a_server_with_other_settings_is_restarted() {
     options
         .server_settings
         .push(("max_connections".to_owned(), "20".to_owned()));
-    let server = EmbeddedPostgres::start(&options).unwrap();
+    let server = PrivatePostgres::start(&options).unwrap();
     assert!(!server.was_adopted());
     assert_eq!(sql(&server, "SHOW max_connections"), "20");
     assert_data(&server);
@@ -353,7 +356,7 @@ fn a_second_program_is_refused() {
     let place = Place::open();
     let server = place.start();
     let error = place.failure();
-    assert!(matches!(error, EmbeddedPostgresError::InUse(_)), "{error}");
+    assert!(matches!(error, PrivatePostgresError::InUse(_)), "{error}");
     assert!(error.to_string().starts_with("another vestibule is using"));
     assert_eq!(sql(&server, "SELECT 1"), "1");
     server.stop().unwrap();
@@ -401,18 +404,12 @@ fn a_long_path_moves_the_socket_only() {
     let elsewhere = tempfile::tempdir().unwrap();
     symlink(elsewhere.path(), &directory).unwrap();
     let error = place.failure();
-    assert!(
-        matches!(error, EmbeddedPostgresError::UnsafeDirectory { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, PrivatePostgresError::UnsafeDirectory { .. }), "{error}");
     fs::remove_file(&directory).unwrap();
     fs::create_dir(&directory).unwrap();
     fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
     let error = place.failure();
-    assert!(
-        matches!(error, EmbeddedPostgresError::UnsafeDirectory { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, PrivatePostgresError::UnsafeDirectory { .. }), "{error}");
     fs::remove_dir(&directory).unwrap();
 }
 
@@ -458,11 +455,11 @@ fn under_root_a_closed_place_keeps_the_database_elsewhere() {
     symlink(&target, old.join("postgres")).unwrap();
     let mut options = place.options();
     options.data_dir.clone_from(&old);
-    let error = EmbeddedPostgres::start(&options).unwrap_err();
-    assert!(matches!(error, EmbeddedPostgresError::InUse(_)), "{error}");
+    let error = PrivatePostgres::start(&options).unwrap_err();
+    assert!(matches!(error, PrivatePostgresError::InUse(_)), "{error}");
     // ... and a new data directory at the old path gets a new one.
     fs::remove_dir_all(&old).unwrap();
-    let second = EmbeddedPostgres::start(&options).unwrap();
+    let second = PrivatePostgres::start(&options).unwrap();
     assert_eq!(sql(&second, "SELECT to_regclass('kept')"), "");
     second.stop().unwrap();
     let second_home = fs::read_link(old.join("postgres")).unwrap();
@@ -470,8 +467,8 @@ fn under_root_a_closed_place_keeps_the_database_elsewhere() {
     fs::remove_dir_all(second_home.parent().unwrap()).unwrap();
     server.stop().unwrap();
 
-    let error = EmbeddedPostgres::start(&options).unwrap_err();
-    assert!(matches!(error, EmbeddedPostgresError::ClusterGone { .. }), "{error}");
+    let error = PrivatePostgres::start(&options).unwrap_err();
+    assert!(matches!(error, PrivatePostgresError::ClusterGone { .. }), "{error}");
 }
 
 #[test]
@@ -502,7 +499,7 @@ fn under_root_an_ordinary_user_needs_no_change_of_account() {
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(program)
-        .args(["--exact", &in_this_module(name), "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .current_dir("/")
         .output()
         .unwrap();
@@ -520,7 +517,7 @@ fn a_database_of_another_version_is_refused() {
     let error = place.failure();
     let message = error.to_string();
     assert!(
-        matches!(error, EmbeddedPostgresError::VersionMismatch { .. }),
+        matches!(error, PrivatePostgresError::VersionMismatch { .. }),
         "{message}"
     );
     assert!(message.contains("PostgreSQL 9 and only"), "{message}");
@@ -534,7 +531,7 @@ fn something_else_in_the_place_of_the_database_is_left_alone() {
     let file = place.cluster().join("precious");
     fs::write(&file, "").unwrap();
     let error = place.failure();
-    assert!(matches!(error, EmbeddedPostgresError::NotACluster(_)), "{error}");
+    assert!(matches!(error, PrivatePostgresError::NotACluster(_)), "{error}");
     assert!(file.exists());
     // An empty directory, such as one created beforehand, does not prevent the start.
     fs::remove_file(&file).unwrap();
@@ -550,11 +547,11 @@ fn a_failed_start_says_why() {
     options
         .server_settings
         .push(("shared_buffers".to_owned(), "nonsense".to_owned()));
-    let (failed, took) = timed(|| EmbeddedPostgres::start(&options));
+    let (failed, took) = timed(|| PrivatePostgres::start(&options));
     let error = failed.unwrap_err();
     assert!(took < Duration::from_secs(30), "{took:?}");
     let message = error.to_string();
-    assert!(matches!(error, EmbeddedPostgresError::StartFailed { .. }), "{message}");
+    assert!(matches!(error, PrivatePostgresError::StartFailed { .. }), "{message}");
     assert!(message.contains("nonsense"), "{message}");
     // The lock was released and nothing is broken.
     place.start().stop().unwrap();

@@ -10,8 +10,8 @@
 //! 5. `socket` creates the closed directory that the server listens in;
 //! 6. `server` adopts a server that outlived a crash, or starts one with the `settings` that limit its size and access.
 //!
-//! Invariant: as long as an [`EmbeddedPostgres`] exists, it has the only lock on its data directory, and its server
-//! answers at [`EmbeddedPostgres::connection_url`] unless something outside has stopped it.
+//! Invariant: as long as an [`PrivatePostgres`] exists, it has the only lock on its data directory, and its server
+//! answers at [`PrivatePostgres::connection_url`] unless something outside has stopped it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -35,7 +35,7 @@ use std::path::PathBuf;
 
 use self::account::Account;
 use self::binaries::Programs;
-pub use self::error::EmbeddedPostgresError;
+pub use self::error::PrivatePostgresError;
 use self::layout::{DataDirectory, Home};
 use self::log::ServerLog;
 use self::server::{Launch, Server};
@@ -60,7 +60,7 @@ pub struct Options {
 /// the same data directory adopts it.
 #[derive(Debug)]
 #[must_use = "the server is left running when this is dropped without `stop`"]
-pub struct EmbeddedPostgres {
+pub struct PrivatePostgres {
     server: Server,
     connection_url: String,
     // Fields are dropped in order, so the locks outlive everything above them.
@@ -68,7 +68,7 @@ pub struct EmbeddedPostgres {
     _data_directory: DataDirectory,
 }
 
-impl EmbeddedPostgres {
+impl PrivatePostgres {
     /// Starts the server of a data directory, creating its cluster at the first start.
     ///
     /// If a crashed program left a server running, that one is adopted instead. Returns once the server answers on its
@@ -79,7 +79,7 @@ impl EmbeddedPostgres {
     /// When another program has locked the data directory, when the server programs are missing or do not have the
     /// cluster's version, when a file or directory is not as required, and when the server does not become ready; the
     /// message then contains the last lines of the server's log.
-    pub fn start(options: &Options) -> Result<Self, EmbeddedPostgresError> {
+    pub fn start(options: &Options) -> Result<Self, PrivatePostgresError> {
         let data_directory = DataDirectory::open(&options.data_dir)?;
         let account = Account::choose(&data_directory.cluster())?;
         let home = Home::open(&data_directory, &account)?;
@@ -129,7 +129,7 @@ impl EmbeddedPostgres {
     /// # Errors
     ///
     /// When the server cannot be signalled, or does not end even then.
-    pub fn stop(self) -> Result<(), EmbeddedPostgresError> {
+    pub fn stop(self) -> Result<(), PrivatePostgresError> {
         self.server.stop()
     }
 }

@@ -12,13 +12,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::NAME;
-use super::account::Account;
-use super::error::{EmbeddedPostgresError, file_error};
-use super::layout::name_of;
+use crate::NAME;
+use crate::account::Account;
+use crate::error::{PrivatePostgresError, file_error};
+use crate::layout::name_of;
 
 /// The port. For a Unix socket it is only part of the socket's name.
-pub(super) const PORT: u16 = 5432;
+pub(crate) const PORT: u16 = 5432;
 
 /// The longest path of a Unix socket: `sun_path` has 108 bytes on Linux and 104 elsewhere, including a terminating
 /// zero.
@@ -33,7 +33,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// The server's socket and the closed directory around it.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     directory: PathBuf,
 }
 
@@ -44,7 +44,7 @@ impl Socket {
     /// # Errors
     ///
     /// When no directory has a suitable path, or a directory of another account is in the way.
-    pub(super) fn prepare(home: &Path, account: &Account) -> Result<Self, EmbeddedPostgresError> {
+    pub(crate) fn prepare(home: &Path, account: &Account) -> Result<Self, PrivatePostgresError> {
         let inside = home.join("run");
         if fits(&inside) {
             return Self::closed(inside, account);
@@ -59,12 +59,12 @@ impl Socket {
                 return Self::closed(directory, account);
             }
         }
-        Err(EmbeddedPostgresError::NoSocketDirectory(inside))
+        Err(PrivatePostgresError::NoSocketDirectory(inside))
     }
 
     /// Creates a directory, or checks an existing one: any account may have created it in a directory that all accounts
     /// can write to.
-    fn closed(directory: PathBuf, account: &Account) -> Result<Self, EmbeddedPostgresError> {
+    fn closed(directory: PathBuf, account: &Account) -> Result<Self, PrivatePostgresError> {
         match DirBuilder::new().mode(0o700).create(&directory) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(file_error("create", &directory)(error));
@@ -79,7 +79,7 @@ impl Socket {
             metadata = examine()?;
         }
         match objection(&metadata, account) {
-            Some(problem) => Err(EmbeddedPostgresError::UnsafeDirectory {
+            Some(problem) => Err(PrivatePostgresError::UnsafeDirectory {
                 path: directory,
                 problem,
             }),
@@ -88,12 +88,12 @@ impl Socket {
     }
 
     /// Returns the directory that the server listens in.
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Returns the libpq URI of the program's database on this socket.
-    pub(super) fn connection_url(&self) -> String {
+    pub(crate) fn connection_url(&self) -> String {
         let host: String = self
             .directory
             .as_os_str()
@@ -109,7 +109,7 @@ impl Socket {
     }
 
     /// Returns whether a server answers on the socket.
-    pub(super) fn answers(&self) -> bool {
+    pub(crate) fn answers(&self) -> bool {
         let ask = || -> io::Result<()> {
             let mut stream = UnixStream::connect(self.path())?;
             stream.set_read_timeout(Some(ANSWER_WITHIN))?;
@@ -128,7 +128,7 @@ impl Socket {
     /// # Errors
     ///
     /// When a file exists and cannot be deleted.
-    pub(super) fn clear(&self) -> Result<(), EmbeddedPostgresError> {
+    pub(crate) fn clear(&self) -> Result<(), PrivatePostgresError> {
         let socket = self.path();
         let lock = socket.with_added_extension("lock");
         for file in [socket, lock] {

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::socket::{PORT, Socket};
+use crate::socket::{PORT, Socket};
 
 /// The built-in settings: small, private, and a log without personal data.
 const SETTINGS: [(&str, &str); 13] = [
@@ -28,7 +28,7 @@ const SETTINGS: [(&str, &str); 13] = [
 ];
 
 /// Returns the server's arguments. The further settings come last and therefore override the others.
-pub(super) fn arguments(cluster: &Path, socket: &Socket, further: &[(String, String)]) -> Vec<OsString> {
+pub(crate) fn arguments(cluster: &Path, socket: &Socket, further: &[(String, String)]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["-D".into(), cluster.into()];
     let mut set = |setting: OsString| arguments.extend(["-c".into(), setting]);
 

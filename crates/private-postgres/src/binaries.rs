@@ -9,8 +9,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::account::Account;
-use super::error::EmbeddedPostgresError;
+use crate::account::Account;
+use crate::error::PrivatePostgresError;
 
 /// The oldest supported major version.
 const OLDEST_SUPPORTED: u32 = 14;
@@ -34,7 +34,7 @@ const USUAL_PLACES: [(&str, &str, &str); 11] = [
 
 /// The server programs of one `PostgreSQL` version.
 #[derive(Debug)]
-pub(super) struct Programs {
+pub(crate) struct Programs {
     directory: PathBuf,
     version: u32,
 }
@@ -47,11 +47,11 @@ impl Programs {
     /// # Errors
     ///
     /// When no directory contains the programs, or none in a suitable version; the message lists the versions found.
-    pub(super) fn find(
+    pub(crate) fn find(
         places: Vec<PathBuf>,
         account: &Account,
         needed: Option<(u32, &Path)>,
-    ) -> Result<Self, EmbeddedPostgresError> {
+    ) -> Result<Self, PrivatePostgresError> {
         let mut found = Vec::new();
         for directory in places {
             let Some(version) = version_in(&directory, account) else {
@@ -70,23 +70,23 @@ impl Programs {
     }
 
     /// Returns the path of the program that creates clusters.
-    pub(super) fn initdb(&self) -> PathBuf {
+    pub(crate) fn initdb(&self) -> PathBuf {
         self.directory.join("initdb")
     }
 
     /// Returns the path of the server program.
-    pub(super) fn postgres(&self) -> PathBuf {
+    pub(crate) fn postgres(&self) -> PathBuf {
         self.directory.join("postgres")
     }
 
     /// Returns the major version of the programs.
-    pub(super) fn version(&self) -> u32 {
+    pub(crate) fn version(&self) -> u32 {
         self.version
     }
 }
 
 /// Lists the directories to search: those of the search path, then the usual ones.
-pub(super) fn places(search_path: Option<&OsStr>) -> Vec<PathBuf> {
+pub(crate) fn places(search_path: Option<&OsStr>) -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> = search_path
         .into_iter()
         .flat_map(env::split_paths)
@@ -158,21 +158,21 @@ fn leading_number(text: &str) -> Option<u32> {
     text.get(..end)?.parse().ok()
 }
 
-fn not_found(found: &mut Vec<u32>, needed: Option<(u32, &Path)>) -> EmbeddedPostgresError {
+fn not_found(found: &mut Vec<u32>, needed: Option<(u32, &Path)>) -> PrivatePostgresError {
     if found.is_empty() {
-        return EmbeddedPostgresError::ProgramsNotFound;
+        return PrivatePostgresError::ProgramsNotFound;
     }
     found.sort_unstable();
     found.dedup();
     let names: Vec<String> = found.iter().map(ToString::to_string).collect();
     let found = names.join(", ");
     match needed {
-        Some((cluster_version, cluster)) => EmbeddedPostgresError::VersionMismatch {
+        Some((cluster_version, cluster)) => PrivatePostgresError::VersionMismatch {
             cluster: cluster.to_path_buf(),
             cluster_version,
             found,
         },
-        None => EmbeddedPostgresError::ProgramsTooOld {
+        None => PrivatePostgresError::ProgramsTooOld {
             oldest_supported: OLDEST_SUPPORTED,
             found,
         },

@@ -15,12 +15,12 @@ use std::{io, thread};
 
 use rustix::process::Signal;
 
-use super::NAME;
-use super::account::Account;
-use super::binaries::Programs;
-use super::error::{EmbeddedPostgresError, file_error};
-use super::layout::{Home, sync_directory};
-use super::log::last_lines;
+use crate::NAME;
+use crate::account::Account;
+use crate::binaries::Programs;
+use crate::error::{PrivatePostgresError, file_error};
+use crate::layout::{Home, sync_directory};
+use crate::log::last_lines;
 
 /// The prefix of an unfinished cluster's temporary name.
 const UNFINISHED: &str = "postgres.new-";
@@ -34,12 +34,12 @@ const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// When it cannot be read, or something else is in its place.
-pub(super) fn version(cluster: &Path) -> Result<Option<u32>, EmbeddedPostgresError> {
+pub(crate) fn version(cluster: &Path) -> Result<Option<u32>, PrivatePostgresError> {
     let file = cluster.join("PG_VERSION");
     match fs::read_to_string(&file) {
         Ok(text) => match text.trim().parse() {
             Ok(version) => Ok(Some(version)),
-            Err(_) => Err(EmbeddedPostgresError::NotACluster(cluster.to_path_buf())),
+            Err(_) => Err(PrivatePostgresError::NotACluster(cluster.to_path_buf())),
         },
         Err(error) if error.kind() == ErrorKind::NotFound && is_vacant(cluster)? => Ok(None),
         Err(error)
@@ -48,7 +48,7 @@ pub(super) fn version(cluster: &Path) -> Result<Option<u32>, EmbeddedPostgresErr
                 ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidData
             ) =>
         {
-            Err(EmbeddedPostgresError::NotACluster(cluster.to_path_buf()))
+            Err(PrivatePostgresError::NotACluster(cluster.to_path_buf()))
         }
         Err(error) => Err(file_error("read", &file)(error)),
     }
@@ -61,12 +61,12 @@ pub(super) fn version(cluster: &Path) -> Result<Option<u32>, EmbeddedPostgresErr
 /// # Errors
 ///
 /// When a server program or a file operation fails.
-pub(super) fn create(
+pub(crate) fn create(
     home: &Home,
     programs: &Programs,
     account: &Account,
     durable: bool,
-) -> Result<(), EmbeddedPostgresError> {
+) -> Result<(), PrivatePostgresError> {
     remove_unfinished(home.path())?;
     let unfinished = unfinished_name(home.path());
     DirBuilder::new()
@@ -95,7 +95,7 @@ pub(super) fn create(
 }
 
 /// Returns whether a path does not exist or is an empty directory.
-fn is_vacant(path: &Path) -> Result<bool, EmbeddedPostgresError> {
+fn is_vacant(path: &Path) -> Result<bool, PrivatePostgresError> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_none()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
@@ -111,7 +111,7 @@ fn unfinished_name(home: &Path) -> PathBuf {
     home.join(format!("{UNFINISHED}{nanoseconds}"))
 }
 
-fn remove_unfinished(home: &Path) -> Result<(), EmbeddedPostgresError> {
+fn remove_unfinished(home: &Path) -> Result<(), PrivatePostgresError> {
     for entry in fs::read_dir(home).map_err(file_error("list", home))? {
         let entry = entry.map_err(file_error("list", home))?;
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
@@ -143,7 +143,7 @@ fn run_initdb(
     programs: &Programs,
     account: &Account,
     durable: bool,
-) -> Result<(), EmbeddedPostgresError> {
+) -> Result<(), PrivatePostgresError> {
     let program = programs.initdb();
     let mut command = account.command(&program, directory);
     command
@@ -167,7 +167,7 @@ fn create_database(
     programs: &Programs,
     account: &Account,
     durable: bool,
-) -> Result<(), EmbeddedPostgresError> {
+) -> Result<(), PrivatePostgresError> {
     let program = programs.postgres();
     let mut command = account.command(&program, directory);
     command
@@ -181,7 +181,7 @@ fn create_database(
     run(command, &program, directory, &format!("CREATE DATABASE {NAME};\n"))
 }
 
-fn run(mut command: Command, program: &Path, directory: &Path, input: &str) -> Result<(), EmbeddedPostgresError> {
+fn run(mut command: Command, program: &Path, directory: &Path, input: &str) -> Result<(), PrivatePostgresError> {
     let output = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -194,7 +194,7 @@ fn run(mut command: Command, program: &Path, directory: &Path, input: &str) -> R
             }
             child.wait_with_output()
         })
-        .map_err(|source| EmbeddedPostgresError::Run {
+        .map_err(|source| PrivatePostgresError::Run {
             program: program.to_path_buf(),
             directory: directory.to_path_buf(),
             source,
@@ -203,9 +203,9 @@ fn run(mut command: Command, program: &Path, directory: &Path, input: &str) -> R
         return Ok(());
     }
     if was_interrupted(output.status, &output.stderr) || was_interrupted(output.status, &output.stdout) {
-        return Err(EmbeddedPostgresError::Interrupted);
+        return Err(PrivatePostgresError::Interrupted);
     }
-    Err(EmbeddedPostgresError::ProgramFailed {
+    Err(PrivatePostgresError::ProgramFailed {
         program: program.to_path_buf(),
         status: output.status,
         output: last_lines(&[output.stdout, output.stderr].concat()),

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use super::account::Account;
-use super::error::{EmbeddedPostgresError, file_error};
+use crate::account::Account;
+use crate::error::{PrivatePostgresError, file_error};
 
 /// The parent of clusters that cannot be in their data directories.
 const RELOCATED: &str = "/var/lib/vestibule";
@@ -29,7 +29,7 @@ const HOMES_PER_PATH: u32 = 1000;
 
 /// The program's data directory, open and locked.
 #[derive(Debug)]
-pub(super) struct DataDirectory {
+pub(crate) struct DataDirectory {
     path: PathBuf,
     _lock: Lock,
 }
@@ -43,14 +43,14 @@ impl DataDirectory {
     /// # Errors
     ///
     /// When it cannot be created or another program uses it.
-    pub(super) fn open(path: &Path) -> Result<Self, EmbeddedPostgresError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, PrivatePostgresError> {
         if !path.is_dir() {
             create_closed(path, if geteuid().is_root() { 0o711 } else { 0o700 })?;
         }
         let path = fs::canonicalize(path).map_err(file_error("open", path))?;
         if path.as_os_str().as_bytes().contains(&b'\n') {
             // The server stores its paths in files that are read line by line.
-            return Err(EmbeddedPostgresError::UnsafeDirectory {
+            return Err(PrivatePostgresError::UnsafeDirectory {
                 path,
                 problem: "its path contains a line break",
             });
@@ -60,19 +60,19 @@ impl DataDirectory {
     }
 
     /// Returns the canonical path.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns the path of the cluster or the link to it, which may not exist yet.
-    pub(super) fn cluster(&self) -> PathBuf {
+    pub(crate) fn cluster(&self) -> PathBuf {
         self.path.join(CLUSTER)
     }
 }
 
 /// The directory that contains the cluster, and the socket directory if possible.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(crate) struct Home {
     path: PathBuf,
     cluster: PathBuf,
     /// The home's lock. If the home is the data directory, that has its own.
@@ -85,7 +85,7 @@ impl Home {
     /// # Errors
     ///
     /// When a link is dangling, the relocated home cannot be created, or another program uses it.
-    pub(super) fn open(data: &DataDirectory, account: &Account) -> Result<Self, EmbeddedPostgresError> {
+    pub(crate) fn open(data: &DataDirectory, account: &Account) -> Result<Self, PrivatePostgresError> {
         let link = data.cluster();
         let cluster = match fs::symlink_metadata(&link) {
             Ok(metadata) if metadata.is_symlink() => follow(&link)?,
@@ -106,12 +106,12 @@ impl Home {
     }
 
     /// Returns the canonical path of the home.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns the canonical path of the cluster, which may not exist yet.
-    pub(super) fn cluster(&self) -> &Path {
+    pub(crate) fn cluster(&self) -> &Path {
         &self.cluster
     }
 }
@@ -120,7 +120,7 @@ impl Home {
 ///
 /// This is the 64-bit FNV-1a hash, since the standard library's hashes may change. It need not be secure: the callers
 /// check what exists under the name.
-pub(super) fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     let hash = path
         .as_os_str()
         .as_bytes()
@@ -136,13 +136,13 @@ pub(super) fn name_of(path: &Path) -> String {
 /// # Errors
 ///
 /// When the file system reports an error.
-pub(super) fn sync_directory(path: &Path) -> Result<(), EmbeddedPostgresError> {
+pub(crate) fn sync_directory(path: &Path) -> Result<(), PrivatePostgresError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(file_error("sync", path))
 }
 
-fn create_closed(path: &Path, mode: u32) -> Result<(), EmbeddedPostgresError> {
+fn create_closed(path: &Path, mode: u32) -> Result<(), PrivatePostgresError> {
     let create = || -> io::Result<()> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
@@ -165,7 +165,7 @@ impl Drop for Lock {
     }
 }
 
-fn lock(directory: &Path) -> Result<Lock, EmbeddedPostgresError> {
+fn lock(directory: &Path) -> Result<Lock, PrivatePostgresError> {
     let path = directory.join("lock");
     let file = OpenOptions::new()
         .write(true)
@@ -176,13 +176,13 @@ fn lock(directory: &Path) -> Result<Lock, EmbeddedPostgresError> {
         .map_err(file_error("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => Err(EmbeddedPostgresError::InUse(directory.to_path_buf())),
+        Err(TryLockError::WouldBlock) => Err(PrivatePostgresError::InUse(directory.to_path_buf())),
         Err(TryLockError::Error(error)) => Err(file_error("lock", &path)(error)),
     }
 }
 
 /// Follows the link to a relocated cluster, which may not exist yet.
-fn follow(link: &Path) -> Result<PathBuf, EmbeddedPostgresError> {
+fn follow(link: &Path) -> Result<PathBuf, PrivatePostgresError> {
     match fs::canonicalize(link) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         result => return result.map_err(file_error("follow", link)),
@@ -194,7 +194,7 @@ fn follow(link: &Path) -> Result<PathBuf, EmbeddedPostgresError> {
     let home = target.parent().and_then(|home| fs::canonicalize(home).ok());
     match (home, target.file_name()) {
         (Some(home), Some(name)) => Ok(home.join(name)),
-        _ => Err(EmbeddedPostgresError::ClusterGone {
+        _ => Err(PrivatePostgresError::ClusterGone {
             link: link.to_path_buf(),
             target,
         }),
@@ -202,7 +202,7 @@ fn follow(link: &Path) -> Result<PathBuf, EmbeddedPostgresError> {
 }
 
 /// Creates a home outside the data directory and the link to it.
-fn relocate(data: &DataDirectory, account: &Account) -> Result<PathBuf, EmbeddedPostgresError> {
+fn relocate(data: &DataDirectory, account: &Account) -> Result<PathBuf, PrivatePostgresError> {
     let base = relocation_base()?;
     let home = claim_home(&base, &name_of(&data.path))?;
     let cluster = home.join(CLUSTER);
@@ -219,7 +219,7 @@ fn relocate(data: &DataDirectory, account: &Account) -> Result<PathBuf, Embedded
     Ok(cluster)
 }
 
-fn relocation_base() -> Result<PathBuf, EmbeddedPostgresError> {
+fn relocation_base() -> Result<PathBuf, PrivatePostgresError> {
     let base = Path::new(RELOCATED);
     if !base.is_dir() {
         create_closed(base, 0o711)?;
@@ -227,7 +227,7 @@ fn relocation_base() -> Result<PathBuf, EmbeddedPostgresError> {
     let base = fs::canonicalize(base).map_err(file_error("open", base))?;
     let metadata = fs::metadata(&base).map_err(file_error("examine", &base))?;
     if metadata.uid() != 0 || metadata.mode() & 0o022 != 0 {
-        return Err(EmbeddedPostgresError::UnsafeDirectory {
+        return Err(PrivatePostgresError::UnsafeDirectory {
             path: base,
             problem: "only root may own it and write to it",
         });
@@ -236,7 +236,7 @@ fn relocation_base() -> Result<PathBuf, EmbeddedPostgresError> {
 }
 
 /// Creates a new home. An existing one may belong to a data directory that was moved away and still links to it.
-fn claim_home(base: &Path, name: &str) -> Result<PathBuf, EmbeddedPostgresError> {
+fn claim_home(base: &Path, name: &str) -> Result<PathBuf, PrivatePostgresError> {
     for attempt in 1..=HOMES_PER_PATH {
         let home = match attempt {
             1 => base.join(name),
@@ -248,7 +248,7 @@ fn claim_home(base: &Path, name: &str) -> Result<PathBuf, EmbeddedPostgresError>
             return Ok(home);
         }
     }
-    Err(EmbeddedPostgresError::UnsafeDirectory {
+    Err(PrivatePostgresError::UnsafeDirectory {
         path: base.join(name),
         problem: "there are already too many databases with this name",
     })

@@ -11,9 +11,9 @@ use std::{io, thread};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::account::Account;
-use super::error::EmbeddedPostgresError;
-use super::postmaster;
+use crate::account::Account;
+use crate::error::PrivatePostgresError;
+use crate::postmaster;
 
 /// How often a stopping server is checked.
 const POLL: Duration = Duration::from_millis(2);
@@ -23,7 +23,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The process of a server.
 #[derive(Debug)]
-pub(super) enum Process {
+pub(crate) enum Process {
     /// A child of this program, which must wait for it.
     Child(Child),
     /// A process that an earlier program started; the system waits for it now.
@@ -39,7 +39,7 @@ pub(super) enum Process {
 
 impl Process {
     /// Returns the process number.
-    pub(super) fn number(&self) -> i32 {
+    pub(crate) fn number(&self) -> i32 {
         self.pid().as_raw_nonzero().get()
     }
 
@@ -48,7 +48,7 @@ impl Process {
     /// # Errors
     ///
     /// When the system does not report it.
-    pub(super) fn has_ended(&mut self) -> Result<bool, EmbeddedPostgresError> {
+    pub(crate) fn has_ended(&mut self) -> Result<bool, PrivatePostgresError> {
         match self {
             Self::Child(child) => match child.try_wait() {
                 Ok(status) => Ok(status.is_some()),
@@ -63,7 +63,7 @@ impl Process {
     /// # Errors
     ///
     /// When the process cannot be signalled or does not end.
-    pub(super) fn stop(&mut self) -> Result<(), EmbeddedPostgresError> {
+    pub(crate) fn stop(&mut self) -> Result<(), PrivatePostgresError> {
         // SIGINT ends the sessions and writes a checkpoint. SIGQUIT does neither, and the next start replays the log.
         for signal in [Signal::INT, Signal::QUIT] {
             if self.has_ended()? {
@@ -78,10 +78,10 @@ impl Process {
             }
             tracing::warn!(pid = self.number(), ?signal, "the private PostgreSQL does not stop");
         }
-        Err(EmbeddedPostgresError::StopTimedOut { pid: self.number() })
+        Err(PrivatePostgresError::StopTimedOut { pid: self.number() })
     }
 
-    fn ends_within(&mut self, limit: Duration) -> Result<bool, EmbeddedPostgresError> {
+    fn ends_within(&mut self, limit: Duration) -> Result<bool, PrivatePostgresError> {
         let begun = Instant::now();
         while !self.has_ended()? {
             if begun.elapsed() > limit {
@@ -99,8 +99,8 @@ impl Process {
         }
     }
 
-    fn out_of_control(&self, source: io::Error) -> EmbeddedPostgresError {
-        EmbeddedPostgresError::Control {
+    fn out_of_control(&self, source: io::Error) -> PrivatePostgresError {
+        PrivatePostgresError::Control {
             pid: self.number(),
             source,
         }

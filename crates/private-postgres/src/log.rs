@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::error::{EmbeddedPostgresError, file_error};
+use crate::error::{PrivatePostgresError, file_error};
 
 /// The size from which a start renames the log to the one old file.
 const ROTATE_AT: u64 = 4 * 1024 * 1024;
@@ -19,13 +19,13 @@ const TAIL_LINES: usize = 12;
 
 /// The file to which the server writes its messages.
 #[derive(Debug)]
-pub(super) struct ServerLog {
+pub(crate) struct ServerLog {
     path: PathBuf,
 }
 
 impl ServerLog {
     /// Returns the log of a data directory.
-    pub(super) fn new(data_dir: &Path) -> Self {
+    pub(crate) fn new(data_dir: &Path) -> Self {
         Self {
             path: data_dir.join("postgres.log"),
         }
@@ -36,7 +36,7 @@ impl ServerLog {
     /// # Errors
     ///
     /// When the file cannot be renamed, created or opened.
-    pub(super) fn open(&self) -> Result<File, EmbeddedPostgresError> {
+    pub(crate) fn open(&self) -> Result<File, PrivatePostgresError> {
         if self.length() > ROTATE_AT {
             fs::rename(&self.path, self.path.with_extension("log.old")).map_err(file_error("rename", &self.path))?;
         }
@@ -49,12 +49,12 @@ impl ServerLog {
     }
 
     /// Returns the log's size, which is the position of the next server's messages.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
     /// Returns the last lines written after a position.
-    pub(super) fn tail(&self, from: u64) -> String {
+    pub(crate) fn tail(&self, from: u64) -> String {
         match self.read_end(from) {
             Ok(bytes) => last_lines(&bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -73,7 +73,7 @@ impl ServerLog {
 }
 
 /// Returns the last lines of a program's output.
-pub(super) fn last_lines(bytes: &[u8]) -> String {
+pub(crate) fn last_lines(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let skipped = lines.len().saturating_sub(TAIL_LINES);

@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 /// Why the private server could not be started or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum EmbeddedPostgresError {
+pub enum PrivatePostgresError {
     /// No directory contains both `initdb` and `postgres`.
     #[error(
         "PostgreSQL's server programs (initdb, postgres) were not found on PATH or in the usual \
@@ -171,7 +171,7 @@ pub enum EmbeddedPostgresError {
 }
 
 /// Returns a closure that adds the operation and its path to an I/O error.
-pub(super) fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedPostgresError {
+pub(crate) fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PrivatePostgresError {
     let path = path.to_path_buf();
-    move |source| EmbeddedPostgresError::File { action, path, source }
+    move |source| PrivatePostgresError::File { action, path, source }
 }

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{getegid, geteuid};
 
-use super::error::{EmbeddedPostgresError, file_error};
+use crate::error::{PrivatePostgresError, file_error};
 
 /// The accounts that root can run the server as, in order of preference.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
@@ -27,7 +27,7 @@ const LIBRARY_PATHS: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// The account that owns the cluster and runs the server.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(crate) struct Account {
     uid: u32,
     gid: u32,
     /// Whether the program is root and must switch to this account.
@@ -40,7 +40,7 @@ impl Account {
     /// # Errors
     ///
     /// When the program is root and the cluster belongs to root, or there is no account to use.
-    pub(super) fn choose(cluster: &Path) -> Result<Self, EmbeddedPostgresError> {
+    pub(crate) fn choose(cluster: &Path) -> Result<Self, PrivatePostgresError> {
         let current = Self {
             uid: geteuid().as_raw(),
             gid: getegid().as_raw(),
@@ -51,12 +51,12 @@ impl Account {
         }
         let version_file = cluster.join("PG_VERSION");
         match fs::metadata(&version_file) {
-            Ok(metadata) if metadata.uid() == 0 => Err(EmbeddedPostgresError::OwnedByRoot(cluster.to_path_buf())),
+            Ok(metadata) if metadata.uid() == 0 => Err(PrivatePostgresError::OwnedByRoot(cluster.to_path_buf())),
             Ok(metadata) => Ok(Self::switched(metadata.uid(), metadata.gid())),
             Err(error) if error.kind() == ErrorKind::NotFound => UNPRIVILEGED
                 .into_iter()
                 .find_map(look_up)
-                .ok_or(EmbeddedPostgresError::NoAccount),
+                .ok_or(PrivatePostgresError::NoAccount),
             Err(error) => Err(file_error("examine", &version_file)(error)),
         }
     }
@@ -70,12 +70,12 @@ impl Account {
     }
 
     /// Returns the user id of the server's files and processes.
-    pub(super) fn uid(&self) -> u32 {
+    pub(crate) fn uid(&self) -> u32 {
         self.uid
     }
 
     /// Returns whether the program is root and this is another account.
-    pub(super) fn switches(&self) -> bool {
+    pub(crate) fn switches(&self) -> bool {
         self.switches
     }
 
@@ -83,7 +83,7 @@ impl Account {
     ///
     /// The program gets no standard input and a clean environment: this program's environment may contain secrets, and
     /// `PG…` variables would change what the server does.
-    pub(super) fn command(&self, program: &Path, directory: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path, directory: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(directory)
@@ -110,7 +110,7 @@ impl Account {
     /// # Errors
     ///
     /// When the file system refuses.
-    pub(super) fn change_owner(&self, path: &Path) -> Result<(), EmbeddedPostgresError> {
+    pub(crate) fn change_owner(&self, path: &Path) -> Result<(), PrivatePostgresError> {
         if !self.switches {
             return Ok(());
         }
@@ -125,7 +125,7 @@ impl Account {
     /// # Errors
     ///
     /// When the attempt cannot be made.
-    pub(super) fn can_enter(&self, directory: &Path) -> Result<bool, EmbeddedPostgresError> {
+    pub(crate) fn can_enter(&self, directory: &Path) -> Result<bool, PrivatePostgresError> {
         if !self.switches {
             return Ok(true);
         }

@@ -14,15 +14,15 @@ use std::path::Path;
 
 use rustix::process::{Pid, test_kill_process};
 
-use super::account::Account;
-use super::error::{EmbeddedPostgresError, file_error};
+use crate::account::Account;
+use crate::error::{PrivatePostgresError, file_error};
 
 /// The index of the line of `postmaster.pid` that contains the status.
 const STATUS_LINE: usize = 7;
 
 /// The state of a server as it reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(crate) enum Status {
     /// It is starting, and perhaps replaying its log after a crash.
     Starting,
     /// It accepts connections.
@@ -35,11 +35,11 @@ pub(super) enum Status {
 
 /// The content of `postmaster.pid`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// The process number of the server when it wrote the file.
-    pub(super) pid: Pid,
+    pub(crate) pid: Pid,
     /// Its last reported state.
-    pub(super) status: Status,
+    pub(crate) status: Status,
 }
 
 /// Reads `postmaster.pid`. It does not exist after a clean stop, and may be incomplete for a moment.
@@ -47,7 +47,7 @@ pub(super) struct Record {
 /// # Errors
 ///
 /// When the file exists and cannot be read.
-pub(super) fn read(cluster: &Path) -> Result<Option<Record>, EmbeddedPostgresError> {
+pub(crate) fn read(cluster: &Path) -> Result<Option<Record>, PrivatePostgresError> {
     let path = cluster.join("postmaster.pid");
     match fs::read(&path) {
         Ok(bytes) => Ok(parse(&String::from_utf8_lossy(&bytes))),
@@ -71,7 +71,7 @@ fn parse(text: &str) -> Option<Record> {
 }
 
 /// Returns whether a process is the running server of a cluster.
-pub(super) fn runs(pid: Pid, cluster: &Path, account: &Account) -> bool {
+pub(crate) fn runs(pid: Pid, cluster: &Path, account: &Account) -> bool {
     if !Path::new("/proc/self").exists() {
         return test_kill_process(pid).is_ok();
     }
@@ -99,7 +99,7 @@ fn names_cluster(command_line: &[u8], cluster: &Path) -> bool {
 /// Returns whether the last server of a cluster was started with these arguments.
 ///
 /// The server records its command line in `postmaster.opts`.
-pub(super) fn started_with(cluster: &Path, arguments: &[OsString]) -> bool {
+pub(crate) fn started_with(cluster: &Path, arguments: &[OsString]) -> bool {
     let Ok(noted) = fs::read(cluster.join("postmaster.opts")) else {
         return false;
     };

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use super::account::Account;
-use super::binaries::Programs;
-use super::error::EmbeddedPostgresError;
-use super::log::ServerLog;
-use super::postmaster::{self, Record, Status};
-use super::process::Process;
-use super::socket::Socket;
+use crate::account::Account;
+use crate::binaries::Programs;
+use crate::error::PrivatePostgresError;
+use crate::log::ServerLog;
+use crate::postmaster::{self, Record, Status};
+use crate::process::Process;
+use crate::socket::Socket;
 
 /// How often the server's state is checked.
 const POLL: Duration = Duration::from_millis(5);
@@ -42,24 +42,24 @@ const ORPHANS_REMAIN: &str = "is still in use";
 
 /// Everything that starting the server of a cluster requires.
 #[derive(Debug)]
-pub(super) struct Launch<'a> {
+pub(crate) struct Launch<'a> {
     /// The programs to start.
-    pub(super) programs: &'a Programs,
+    pub(crate) programs: &'a Programs,
     /// The account that runs them.
-    pub(super) account: &'a Account,
+    pub(crate) account: &'a Account,
     /// The canonical path of the cluster.
-    pub(super) cluster: &'a Path,
+    pub(crate) cluster: &'a Path,
     /// Where the server listens.
-    pub(super) socket: &'a Socket,
+    pub(crate) socket: &'a Socket,
     /// Where its messages go.
-    pub(super) log: ServerLog,
+    pub(crate) log: ServerLog,
     /// The server's arguments. A server with other arguments is not adopted.
-    pub(super) arguments: Vec<OsString>,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// The running server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     process: Process,
 }
 
@@ -69,7 +69,7 @@ impl Server {
     /// # Errors
     ///
     /// When the server does not become ready, or a running one that must be replaced does not stop.
-    pub(super) fn adopt_or_start(launch: &Launch<'_>) -> Result<Self, EmbeddedPostgresError> {
+    pub(crate) fn adopt_or_start(launch: &Launch<'_>) -> Result<Self, PrivatePostgresError> {
         let record = postmaster::read(launch.cluster)?;
         if let Some(record) = record
             && postmaster::runs(record.pid, launch.cluster, launch.account)
@@ -83,7 +83,7 @@ impl Server {
     }
 
     /// Returns whether the server was already running.
-    pub(super) fn was_adopted(&self) -> bool {
+    pub(crate) fn was_adopted(&self) -> bool {
         matches!(self.process, Process::Adopted { .. })
     }
 
@@ -92,7 +92,7 @@ impl Server {
     /// # Errors
     ///
     /// When it cannot be signalled or does not end.
-    pub(super) fn stop(mut self) -> Result<(), EmbeddedPostgresError> {
+    pub(crate) fn stop(mut self) -> Result<(), PrivatePostgresError> {
         let begun = Instant::now();
         self.process.stop()?;
         tracing::info!(elapsed = ?begun.elapsed(), "stopped the private PostgreSQL");
@@ -102,7 +102,7 @@ impl Server {
 
 impl Launch<'_> {
     /// Adopts a running server, or stops it if it is not usable.
-    fn adopt(&self, record: Record) -> Result<Option<Process>, EmbeddedPostgresError> {
+    fn adopt(&self, record: Record) -> Result<Option<Process>, PrivatePostgresError> {
         let mut process = Process::Adopted {
             pid: record.pid,
             cluster: self.cluster.to_path_buf(),
@@ -127,11 +127,11 @@ impl Launch<'_> {
     }
 
     /// Starts the server, waiting for the sessions that a killed one may have left behind.
-    fn start(&self, stale: Option<Pid>) -> Result<Process, EmbeddedPostgresError> {
+    fn start(&self, stale: Option<Pid>) -> Result<Process, PrivatePostgresError> {
         let begun = Instant::now();
         loop {
             match self.start_once(stale) {
-                Err(EmbeddedPostgresError::StartFailed { log })
+                Err(PrivatePostgresError::StartFailed { log })
                     if log.contains(ORPHANS_REMAIN) && begun.elapsed() < ORPHANS_WITHIN =>
                 {
                     tracing::debug!("sessions of a killed server remain, trying again");
@@ -142,7 +142,7 @@ impl Launch<'_> {
         }
     }
 
-    fn start_once(&self, stale: Option<Pid>) -> Result<Process, EmbeddedPostgresError> {
+    fn start_once(&self, stale: Option<Pid>) -> Result<Process, PrivatePostgresError> {
         let begun = Instant::now();
         self.socket.clear()?;
         let log = self.log.open()?;
@@ -162,7 +162,7 @@ impl Launch<'_> {
         Ok(process)
     }
 
-    fn spawn(&self, stale: Option<Pid>, log: File) -> Result<Child, EmbeddedPostgresError> {
+    fn spawn(&self, stale: Option<Pid>, log: File) -> Result<Child, PrivatePostgresError> {
         let program = self.programs.postgres();
         let mut command = self.account.command(&program, self.cluster);
         if let Some(pid) = stale {
@@ -182,7 +182,7 @@ impl Launch<'_> {
                     .process_group(0)
                     .spawn()
             })
-            .map_err(|source| EmbeddedPostgresError::Run {
+            .map_err(|source| PrivatePostgresError::Run {
                 program,
                 directory: self.cluster.to_path_buf(),
                 source,
@@ -197,13 +197,13 @@ impl Launch<'_> {
         process: &mut Process,
         within: Duration,
         log_begins: u64,
-    ) -> Result<(), EmbeddedPostgresError> {
+    ) -> Result<(), PrivatePostgresError> {
         let begun = Instant::now();
         let mut reported = Duration::ZERO;
         loop {
             if process.has_ended()? {
                 let log = self.log.tail(log_begins);
-                return Err(EmbeddedPostgresError::StartFailed { log });
+                return Err(PrivatePostgresError::StartFailed { log });
             }
             let status = self.status_of(process)?;
             // The file of a killed server can contain the same process number and `ready`, but only a running server
@@ -213,7 +213,7 @@ impl Launch<'_> {
             }
             let elapsed = begun.elapsed();
             if elapsed > within && status != Status::Starting {
-                return Err(EmbeddedPostgresError::StartTimedOut {
+                return Err(PrivatePostgresError::StartTimedOut {
                     seconds: within.as_secs(),
                     log: self.log.tail(log_begins),
                 });
@@ -226,7 +226,7 @@ impl Launch<'_> {
         }
     }
 
-    fn status_of(&self, process: &Process) -> Result<Status, EmbeddedPostgresError> {
+    fn status_of(&self, process: &Process) -> Result<Status, PrivatePostgresError> {
         let record = postmaster::read(self.cluster)?;
         let own = record.filter(|record| record.pid.as_raw_nonzero().get() == process.number());
         Ok(own.map_or(Status::Unknown, |record| record.status))
