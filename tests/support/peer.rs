@@ -8,7 +8,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::server::process::PATIENCE;
+use super::waits::PATIENCE;
 
 /// A server that runs until this is dropped.
 pub(crate) struct Peer {
