@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034  # for the scripts that source this
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The oldest PostgreSQL that vestibule supports; src/embedded_postgres has the same number.
+# The oldest PostgreSQL that vestibule supports; crates/private-postgres has the same number.
 OLDEST_POSTGRES=14
 # Names of missing packages: the need_* functions add to it, install_missing empties it.
 MISSING=()

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use private_postgres::{Options, PrivatePostgres, PrivatePostgresError};
 use secrecy::SecretString;
 use url::Url;
 use zeroize::Zeroizing;
@@ -35,7 +36,6 @@ use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::random::{self, Random};
 use crate::domain::typed_text;
-use crate::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError, Options};
 use crate::flows::maintenance::signing_keys::KeySet;
 use crate::flows::notify::outbox::{Sender, Senders};
 use crate::flows::{Core, Settings};
@@ -45,6 +45,9 @@ use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 
 /// The name of the master key's file in the data directory.
 pub(crate) const MASTER_KEY_FILE: &str = "master.key";
+
+/// What the private PostgreSQL's role, database and messages call this program.
+const PROGRAM: &str = "vestibule";
 
 /// The name of the file in the data directory that contains the URL of the private PostgreSQL.
 const DATABASE_URL_FILE: &str = "database.url";
@@ -58,8 +61,8 @@ const HOLDER_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The private PostgreSQL.
-    #[error(transparent)]
-    Postgres(#[from] EmbeddedPostgresError),
+    #[error("{0}{}", alternative_to(.0))]
+    Postgres(#[from] PrivatePostgresError),
     /// The generated master key.
     #[error("the master key in {path} cannot be used: {reason}")]
     MasterKey {
@@ -99,12 +102,22 @@ pub enum StartError {
     Server(#[source] io::Error),
 }
 
+/// Returns what else the operator can do, where no private PostgreSQL can be had.
+fn alternative_to(error: &PrivatePostgresError) -> &'static str {
+    match error {
+        PrivatePostgresError::ProgramsNotFound
+        | PrivatePostgresError::ProgramsTooOld { .. }
+        | PrivatePostgresError::NoAccount => ", or set DATABASE_URL",
+        _ => "",
+    }
+}
+
 /// A database to connect to, and its server process if this process started it.
 pub struct OpenedDatabase {
     /// A libpq URL.
     pub url: SecretString,
     /// The server, if this process started it.
-    embedded: Option<EmbeddedPostgres>,
+    server: Option<PrivatePostgres>,
     /// The file in which commands find the URL of that server.
     url_file: Option<PathBuf>,
 }
@@ -114,7 +127,7 @@ impl OpenedDatabase {
     const fn of_others(url: SecretString) -> Self {
         Self {
             url,
-            embedded: None,
+            server: None,
             url_file: None,
         }
     }
@@ -126,7 +139,7 @@ impl OpenedDatabase {
             // A file that remains is harmless: no server answers at its URL, and the next start overwrites it.
             let _ = fs::remove_file(url_file);
         }
-        Ok(self.embedded.map_or(Ok(()), EmbeddedPostgres::stop)?)
+        Ok(self.server.map_or(Ok(()), PrivatePostgres::stop)?)
     }
 }
 
@@ -136,17 +149,21 @@ pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     let data_dir = &config.database.data_dir;
     match &config.database.location {
         DatabaseLocation::Url(url) => Ok(OpenedDatabase::of_others(url.clone())),
-        DatabaseLocation::Embedded => match take_private(data_dir)? {
-            Private::Served(_) => Err(EmbeddedPostgresError::InUse(data_dir.clone()).into()),
-            Private::Ours(embedded) => {
+        DatabaseLocation::Private => match take_private(data_dir)? {
+            Private::Served(_) => Err(PrivatePostgresError::InUse {
+                program: PROGRAM,
+                data_dir: data_dir.clone(),
+            }
+            .into()),
+            Private::Ours(server) => {
                 // The URL is not a secret: the permissions of the socket's directory decide who may connect.
                 let url_file = data_dir.join(DATABASE_URL_FILE);
-                if let Err(error) = fs::write(&url_file, embedded.connection_url()) {
+                if let Err(error) = fs::write(&url_file, server.connection_url()) {
                     tracing::warn!(%error, path = %url_file.display(), "commands beside this server will not find its database");
                 }
                 Ok(OpenedDatabase {
-                    url: embedded.connection_url().into(),
-                    embedded: Some(embedded),
+                    url: server.connection_url().into(),
+                    server: Some(server),
                     url_file: Some(url_file),
                 })
             }
@@ -159,14 +176,14 @@ pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     let data_dir = &config.database.data_dir;
     match &config.database.location {
         DatabaseLocation::Url(url) => Ok(OpenedDatabase::of_others(url.clone())),
-        DatabaseLocation::Embedded => match take_private(data_dir)? {
+        DatabaseLocation::Private => match take_private(data_dir)? {
             Private::Served(url) => Ok(OpenedDatabase::of_others(url)),
-            Private::Ours(embedded) => {
+            Private::Ours(server) => {
                 // A killed server left this file. Another command must not rely on a database that this one stops.
                 let _ = fs::remove_file(data_dir.join(DATABASE_URL_FILE));
                 Ok(OpenedDatabase {
-                    url: embedded.connection_url().into(),
-                    embedded: Some(embedded),
+                    url: server.connection_url().into(),
+                    server: Some(server),
                     url_file: None,
                 })
             }
@@ -177,7 +194,7 @@ pub fn reach_database(config: &Config) -> Result<OpenedDatabase, StartError> {
 /// The process that runs the private PostgreSQL.
 enum Private {
     /// This process.
-    Ours(EmbeddedPostgres),
+    Ours(PrivatePostgres),
     /// A running server; this is its URL.
     Served(SecretString),
 }
@@ -187,13 +204,14 @@ enum Private {
 /// them ends or becomes ready soon, so this function waits for it.
 fn take_private(data_dir: &Path) -> Result<Private, StartError> {
     let options = Options {
+        program: PROGRAM,
         data_dir: data_dir.to_path_buf(),
         server_settings: Vec::new(),
     };
     let mut attempts_left = HOLDER_ATTEMPTS;
     loop {
-        let held = match EmbeddedPostgres::start(&options) {
-            Err(error @ EmbeddedPostgresError::InUse(_)) => error,
+        let held = match PrivatePostgres::start(&options) {
+            Err(error @ PrivatePostgresError::InUse { .. }) => error,
             started => return Ok(Private::Ours(started?)),
         };
         let url = fs::read_to_string(data_dir.join(DATABASE_URL_FILE)).unwrap_or_default();
@@ -433,6 +451,25 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn where_no_private_postgres_can_be_had_the_operator_learns_of_the_other_way() {
+        let without = [
+            PrivatePostgresError::ProgramsNotFound,
+            PrivatePostgresError::ProgramsTooOld {
+                oldest_supported: 14,
+                found: "13".to_owned(),
+            },
+            PrivatePostgresError::NoAccount,
+        ];
+        for error in without {
+            let message = StartError::from(error).to_string();
+            assert!(message.ends_with(", or set DATABASE_URL"), "{message}");
+        }
+        let interrupted = PrivatePostgresError::Interrupted;
+        let message = interrupted.to_string();
+        assert_eq!(StartError::from(interrupted).to_string(), message);
+    }
 
     #[test]
     fn the_master_key_is_made_once_for_its_owner_only() {

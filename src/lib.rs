@@ -23,7 +23,6 @@
 //! - [`breach_list`] queries an external list of breached passwords.
 //! - [`metrics`] counts what happens, for operators; every layer but `domain` may call it.
 //! - [`rate_limits`] counts the requests of each client address, in this process.
-//! - [`embedded_postgres`] runs a private database when the settings name none.
 //!
 //! To add an endpoint, write: the decision in `domain` with its tests, its statements in `store`, the use case in
 //! `flows`, a handler and its DTOs in `api`, a row in `api/routes.rs`, and tests under `tests/it/routes`.
@@ -36,7 +35,6 @@ pub mod config;
 pub mod crypto;
 pub mod delivery;
 pub mod domain;
-pub mod embedded_postgres;
 pub mod flows;
 pub mod jobs;
 pub mod metrics;

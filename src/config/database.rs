@@ -13,7 +13,7 @@ pub enum DatabaseLocation {
     /// The one that the URL names.
     Url(SecretString),
     /// A private server, which this program starts and stops.
-    Embedded,
+    Private,
 }
 
 /// The settings of the database.
@@ -44,7 +44,7 @@ impl DatabaseConfig {
         let pool_size = reader.number(&settings::DB_POOL_SIZE, 1..=500);
         let pooled = reader.one_of(&settings::DB_POOLER, &[("none", false), ("transaction", true)]);
         Some(Self {
-            location: location?.unwrap_or(DatabaseLocation::Embedded),
+            location: location?.unwrap_or(DatabaseLocation::Private),
             data_dir: data_dir?,
             pool_size: pool_size?,
             pooled: pooled?,

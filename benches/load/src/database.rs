@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
+use private_postgres::{Options, PrivatePostgres};
 
 /// Settings that differ from the server's defaults. None of them affects durability.
 const SETTINGS: [(&str, &str); 4] = [
@@ -19,7 +19,7 @@ const SETTINGS: [(&str, &str); 4] = [
 
 /// A running server.
 pub struct Database {
-    server: EmbeddedPostgres,
+    server: PrivatePostgres,
     data_dir: PathBuf,
     /// The URL of the service's database.
     pub url: String,
@@ -31,7 +31,8 @@ impl Database {
         let server_settings = SETTINGS
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec();
-        let server = EmbeddedPostgres::start(&Options {
+        let server = PrivatePostgres::start(&Options {
+            program: "vestibule",
             data_dir: data_dir.to_path_buf(),
             server_settings,
         })?;

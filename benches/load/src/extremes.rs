@@ -29,10 +29,10 @@ pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> 
             directory.join("private").display().to_string(),
         )],
     };
-    let mut embedded = Vec::new();
+    let mut private = Vec::new();
     for _ in 0..4 {
         let service = private.start(&[])?;
-        embedded.push(milliseconds(service.started_after));
+        private.push(milliseconds(service.started_after));
         service.stop()?;
     }
     let (mut migrated, mut idle) = (Vec::new(), Vec::new());
@@ -42,11 +42,11 @@ pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> 
         idle.push(machine::resident(service.process()));
         service.stop()?;
     }
-    let first = embedded.remove(0);
+    let first = private.remove(0);
     Ok(json!({
         "migrated_ms": median(migrated),
-        "embedded_first_ms": first,
-        "embedded_later_ms": median(embedded),
+        "private_first_ms": first,
+        "private_later_ms": median(private),
         "idle_mib": median(idle),
     }))
 }

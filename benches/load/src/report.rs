@@ -156,13 +156,13 @@ pub fn evaluate(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> 
         goal("ms to start, migrated", number(starts, "migrated_ms"), 150.0, false),
         goal(
             "ms to start, private database, first",
-            number(starts, "embedded_first_ms"),
+            number(starts, "private_first_ms"),
             5000.0,
             false,
         ),
         goal(
             "ms to start, private database, later",
-            number(starts, "embedded_later_ms"),
+            number(starts, "private_later_ms"),
             500.0,
             false,
         ),

@@ -29,7 +29,7 @@ pub(super) struct Found {
 
 /// Returns whether the database is a private one that does not exist yet.
 pub(super) fn is_unmade(config: &Config) -> bool {
-    matches!(config.database.location, DatabaseLocation::Embedded) && !cluster(config).exists()
+    matches!(config.database.location, DatabaseLocation::Private) && !cluster(config).exists()
 }
 
 /// Connects to the database and inspects it. A private database that does not exist yet is not created.

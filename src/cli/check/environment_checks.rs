@@ -100,7 +100,7 @@ pub(super) fn cluster(config: &Config) -> std::path::PathBuf {
 pub(super) fn data_directory(config: &Config, report: &mut Report) {
     const NAME: &str = "data directory";
     let path = &config.database.data_dir;
-    if !matches!(config.database.location, DatabaseLocation::Embedded) {
+    if !matches!(config.database.location, DatabaseLocation::Private) {
         return report.add(NAME, State::Skipped, "the database is elsewhere");
     }
     match nearest(path) {

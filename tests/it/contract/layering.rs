@@ -7,7 +7,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Signature, UseTree};
 
 /// Libraries that only some layers may name.
-const OWNED: [(&str, &[&str]); 25] = [
+const OWNED: [(&str, &[&str]); 26] = [
     ("actix_web", &["api", "server", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
@@ -36,6 +36,7 @@ const OWNED: [(&str, &[&str]); 25] = [
     ("ureq", &["breach_list", "delivery", "cli", "telemetry"]),
     ("socket2", &["server"]),
     ("listenfd", &["server"]),
+    ("private_postgres", &["app"]),
 ];
 
 /// A module by its path: `["flows", "admin", "users"]`.
@@ -301,6 +302,23 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
         let in_store = both_in(&["store"]) && !SHARED.contains(&used) && !EXCEPT.contains(&(user, used));
         let in_handlers = both_in(&["api", "handlers"]) && !to.starts_with(&from) && !from.starts_with(&to);
         assert!(!in_store && !in_handlers, "{} uses {}", from.join("::"), to.join("::"));
+    }
+}
+
+/// The private PostgreSQL could be the server of any program.
+#[test]
+fn the_private_postgres_does_not_know_the_service() {
+    let mut files = Vec::new();
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/private-postgres"),
+        &mut files,
+    );
+    assert!(files.len() > 10, "{} files", files.len());
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
+        for word in ["vestibule", "database_url"] {
+            assert!(!text.contains(word), "{} names {word}", file.display());
+        }
     }
 }
 

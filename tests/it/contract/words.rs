@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// Folders and pages whose words count. The changelog tells what things were called before.
-const PLACES: [&str; 13] = [
+const PLACES: [&str; 14] = [
     "README.md",
     "CONTRIBUTING.md",
     "benches",
+    "crates",
     "deploy",
     "docs",
     "examples",
@@ -64,8 +65,8 @@ const REPLACED: [&str; 34] = [
 const ELSEWHERE: [(&str, &str); 6] = [
     ("nobody", "docs/how-to/deploy.md"),
     ("nobody", "scripts/test"),
-    ("nobody", "embedded_postgres/account.rs"),
-    ("nobody", "embedded_postgres/error.rs"),
+    ("nobody", "private-postgres/src/account.rs"),
+    ("nobody", "private-postgres/src/error.rs"),
     ("nobody", "server/pgbouncer.rs"),
     ("", "contract/words.rs"),
 ];

@@ -10,7 +10,6 @@ use vestibule::delivery::SendError;
 use vestibule::delivery::sms::{SmsWebhook, WebhookUrl};
 use vestibule::domain::message::{Channel, Locale, Message};
 
-use super::peer::Peer;
 use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, notification, outgoing, send};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

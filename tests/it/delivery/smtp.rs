@@ -10,7 +10,6 @@ use vestibule::delivery::smtp::{FromMailbox, SmtpServer, SmtpTransport};
 use vestibule::delivery::{Outgoing, SendError};
 use vestibule::domain::message::{Channel, Locale, Message};
 
-use super::peer::Peer;
 use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, notification, outgoing, send};
 use crate::support::certificate;
 

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use private_postgres::{Options, PrivatePostgres};
 use secrecy::SecretString;
 use url::Url;
-use vestibule::embedded_postgres::{EmbeddedPostgres, Options};
 use vestibule::store::migrations;
 
 /// An arbitrary constant that names the advisory lock of the tests.
@@ -85,7 +85,7 @@ fn url_of(database: &str) -> String {
 }
 
 fn server_url() -> &'static str {
-    static SERVER: OnceLock<(String, Option<EmbeddedPostgres>)> = OnceLock::new();
+    static SERVER: OnceLock<(String, Option<PrivatePostgres>)> = OnceLock::new();
     let (url, _kept_running) = SERVER.get_or_init(|| match std::env::var("DATABASE_URL") {
         Ok(url) if !url.is_empty() => {
             assert!(Url::parse(&url).is_ok() || url.contains("://"), "DATABASE_URL is a URL");
@@ -100,7 +100,8 @@ fn server_url() -> &'static str {
                 ("max_connections", "200"),
             ];
             let server_settings = fast.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-            let server = EmbeddedPostgres::start(&Options {
+            let server = PrivatePostgres::start(&Options {
+                program: "vestibule",
                 data_dir,
                 server_settings,
             })

@@ -1,0 +1,184 @@
+//! Statements of daily use name the key of the rows that they need, so that a distributed database can answer each
+//! statement from one machine: docs/decisions/0010 says by which column each table is distributed. The statements are
+//! those that PostgreSQL really received.
+
+use serde_json::json;
+use ureq::http::Method;
+
+use super::http::Client;
+use super::instances::instance;
+use super::metrics::scrape;
+use super::person::{PERIOD, Person, Tokens, now, verify};
+use super::postgres::{Cluster, psql};
+use super::process::eventually;
+
+/// Each table that these statements may name, with the column by which its rows are placed. A statement has to compare
+/// that column with a parameter, for each table that it names: an equality with a column of another table is not enough
+/// for a database that plans a statement before it knows the values.
+const KEYS: [(&str, &str); 12] = [
+    ("account_names", "name"),
+    ("users", "id"),
+    ("sessions", "user_id"),
+    ("totp_factors", "user_id"),
+    ("sent_code_factors", "user_id"),
+    ("sent_codes", "user_id"),
+    ("recovery_codes", "user_id"),
+    ("link_tokens", "user_id"),
+    ("throttles", "key"),
+    ("quotas", "key"),
+    ("audit_events", "subject_id"),
+    ("outbox", "id"),
+];
+
+/// When each job last completed; zero before it did.
+const JOB_SUCCESS: &str = "vestibule_job_last_success_timestamp_seconds{";
+
+/// Returns the statements in the server's log from an offset on, without those of background jobs.
+fn statements(cluster: &Cluster, from: usize) -> Vec<String> {
+    let log = cluster.log();
+    let lines = log.get(from..).unwrap().lines();
+    let sent = lines.filter_map(|line| {
+        let (_, rest) = line.split_once(" LOG:  ")?;
+        let rest = rest
+            .strip_prefix("statement: ")
+            .or_else(|| rest.strip_prefix("execute ")?.split_once(": ").map(|it| it.1));
+        rest.map(str::to_owned)
+    });
+    let of_jobs = |sent: &String| {
+        let polls = sent.contains("\"outbox\"") && !sent.starts_with("INSERT");
+        polls || sent.contains("\"signing_keys\"") || sent.contains("\"retired_keys\"")
+    };
+    let of_sessions = |sent: &String| ["BEGIN", "COMMIT", "SET "].iter().any(|word| sent.starts_with(word));
+    sent.filter(|sent| !of_jobs(sent) && !of_sessions(sent)).collect()
+}
+
+/// Returns whether a statement names a table itself, and not only one of its columns.
+fn names(statement: &str, table: &str) -> bool {
+    let quoted = format!("\"{table}\"");
+    statement.split(&quoted).skip(1).any(|rest| !rest.starts_with('.'))
+}
+
+/// Returns whether a statement finds a table's rows by a parameter.
+///
+/// One proof reads two rows of `throttles` together, each by its key, and so from two machines at most.
+fn is_found_by(statement: &str, table: &str, key: &str) -> bool {
+    if let Some(columns) = statement.strip_prefix(&format!("INSERT INTO \"{table}\" (")) {
+        let (columns, _) = columns.split_once(')').unwrap();
+        return columns.contains(&format!("\"{key}\""));
+    }
+    let equal = format!("(\"{table}\".\"{key}\" = ");
+    statement.split(&equal).skip(1).any(|rest| {
+        let (value, after) = rest.split_once(')').unwrap();
+        let is_one = value.starts_with('$') || (table == "throttles" && value.starts_with("ANY($"));
+        is_one && !after.starts_with(" OR ") && !statement.contains(&format!("OR {equal}"))
+    })
+}
+
+#[track_caller]
+fn assert_found_by_key(step: &str, statement: &str) {
+    let named: Vec<_> = KEYS.iter().filter(|(table, _)| names(statement, table)).collect();
+    assert!(!named.is_empty(), "{step}: of no known table: {statement}");
+    for (table, key) in named {
+        assert!(
+            is_found_by(statement, table, key),
+            "{step}: {table} is not found by its key: {statement}"
+        );
+    }
+}
+
+/// Runs the daily operations of users, and returns each step with its statements.
+fn a_day(cluster: &Cluster, client: &Client) -> Vec<(&'static str, Vec<String>)> {
+    let mut day = Vec::new();
+    let mut seen = cluster.log().len();
+    let mut note = |step| {
+        let taken = statements(cluster, seen);
+        seen = cluster.log().len();
+        assert!(!taken.is_empty(), "{step} took no statement");
+        day.push((step, taken));
+    };
+    let person = Person::register(client);
+    note("register");
+    verify(client, &person.pre_auth_token, &person.code(now())).expect(200);
+    note("verify, the first time");
+    let pre_auth_token = person.log_in(client);
+    note("login");
+    let tokens = verify(client, &pre_auth_token, &person.code(now() + PERIOD)).expect(200);
+    note("verify");
+    let refresh = json!({"refresh_token": Tokens::of(&tokens).refresh});
+    let access = client
+        .post("/token/refresh", &refresh)
+        .expect(200)
+        .text_at("/access_token");
+    note("refresh");
+    client.get_as(&access, "/token/validate").expect(200);
+    note("validate");
+    client.get_as(&access, "/me").expect(200);
+    note("me");
+    client.get_as(&access, "/sessions").expect(200);
+    note("sessions");
+    client.get_as(&access, "/me/events").expect(200);
+    note("events");
+    let wrong = json!({"email": person.email, "password": "a wrong password"});
+    client.post("/login", &wrong).expect(401);
+    note("a wrong password");
+    let unknown = json!({"username": "of_no_account", "password": "a wrong password"});
+    client.post("/login", &unknown).expect(401);
+    note("an unknown name");
+    let renamed = json!({"username": "another_name"});
+    client
+        .send(Method::PATCH, "/me", Some(&access), Some(&renamed))
+        .expect(200);
+    note("another name");
+    client.post_as(&access, "/logout").expect(204);
+    note("logout");
+    // Not the period before, whose code was used.
+    let pre_auth_token = person.log_in(client);
+    note("login again");
+    verify(client, &pre_auth_token, &person.code(now() + PERIOD)).expect(401);
+    note("a used code");
+    day
+}
+
+#[test]
+fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
+    let cluster = Cluster::start();
+    let program = instance(cluster.url()).start();
+    let client = program.ready();
+    // New connections log all statements. The jobs' first runs, which find more to do than later ones, have ended by then.
+    eventually("the first run of each job", || {
+        let seen = scrape(&client);
+        let mut jobs = seen.iter().filter(|(series, _)| series.starts_with(JOB_SUCCESS));
+        jobs.all(|(_, at)| *at > 0.0).then_some(())
+    });
+    psql(
+        cluster.url(),
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET log_statement = ''all''', current_database()); END $$;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    for (step, taken) in a_day(&cluster, &client) {
+        for statement in taken {
+            assert_found_by_key(step, &statement);
+        }
+    }
+}
+
+#[test]
+fn a_statement_that_looks_at_every_row_is_recognized() {
+    for wrong in [
+        r#"SELECT "sessions"."id" FROM "sessions" WHERE ("sessions"."expires_at" < $1)"#,
+        r#"SELECT "sessions"."id" FROM "sessions" WHERE (("sessions"."user_id" = $1) OR ("sessions"."state" = $2))"#,
+        r#"SELECT "sessions"."state" FROM "sessions" WHERE ("sessions"."id" = $1)"#,
+        r#"DELETE FROM "recovery_codes" WHERE ("recovery_codes"."used_at" IS NULL)"#,
+        r#"SELECT "sessions"."id" FROM ("sessions" INNER JOIN "users" ON ("users"."status" = $2)) WHERE ("sessions"."user_id" = $1)"#,
+        r#"INSERT INTO "quotas" ("window_start") VALUES ($1)"#,
+        r#"SELECT "sessions"."id" FROM "sessions" WHERE ("sessions"."user_id" = ANY($1))"#,
+        r#"SELECT "users"."id" FROM ("sessions" INNER JOIN "users" ON ("users"."id" = "sessions"."user_id")) WHERE ("sessions"."user_id" = $1)"#,
+        r#"SELECT 1 FROM "some_other_table" WHERE ("some_other_table"."id" = $1)"#,
+    ] {
+        assert!(
+            std::panic::catch_unwind(|| assert_found_by_key("never", wrong)).is_err(),
+            "{wrong}"
+        );
+    }
+}
