@@ -1,4 +1,5 @@
-//! The OpenAPI document: successes come from the handlers, errors from the table of routes.
+//! The OpenAPI document: operations and successes come from the handlers in the table of routes, credentials and errors
+//! from the table itself.
 //!
 //! Every problem code of a route is listed with an example. The codes are written once, in `routes`; no handler repeats
 //! them.
@@ -16,10 +17,6 @@ use uuid::Uuid;
 
 use super::dto::health::Checks;
 use super::dto::words;
-use super::handlers::{
-    admin, dev, email, health, login, logout, magic_link, me, metrics, openapi, password, register, sessions, step_up,
-    token, two_factor, well_known,
-};
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
 use super::routes::{ROUTES, RouteSpec};
 use crate::domain::ids::RequestId;
@@ -85,68 +82,6 @@ struct ProblemSchema {
             Errors are problem details (RFC 9457); programs switch on `code`. Times are in RFC 3339 format and UTC; \
             durations are whole seconds. Every response has an `X-Request-Id`.",
     ),
-    paths(
-        register::register,
-        login::log_in,
-        two_factor::verify::verify,
-        two_factor::challenge::send_code,
-        two_factor::state::get_second_factors,
-        two_factor::totp::enrol,
-        two_factor::totp::confirm,
-        two_factor::totp::remove,
-        two_factor::recovery_codes::renew,
-        two_factor::sent_code::set_up_email,
-        two_factor::sent_code::confirm_email,
-        two_factor::sent_code::remove_email,
-        two_factor::sent_code::set_up_phone,
-        two_factor::sent_code::confirm_phone,
-        two_factor::sent_code::remove_phone,
-        step_up::step_up,
-        token::refresh::refresh_tokens,
-        token::introspect::introspect_token,
-        token::revoke::revoke_token,
-        token::validate::validate_token,
-        logout::log_out,
-        sessions::list::list_sessions,
-        sessions::end::end_session,
-        sessions::end_others::end_other_sessions,
-        magic_link::request,
-        magic_link::verify,
-        password::change,
-        password::forgot,
-        password::reset,
-        email::verify,
-        email::request_verification,
-        email::change,
-        email::cancel_change,
-        me::get_me,
-        me::update_me,
-        me::delete_me,
-        me::export_me,
-        me::list_events,
-        admin::users::list,
-        admin::users::invite,
-        admin::user::get,
-        admin::user::update,
-        admin::user::delete,
-        admin::user::reset_second_factors,
-        admin::user::end_sessions,
-        admin::events::list,
-        admin::keys::list,
-        admin::keys::rotate,
-        well_known::jwks,
-        well_known::metadata,
-        well_known::openid_configuration,
-        health::live,
-        health::ready,
-        metrics::metrics,
-        openapi::openapi,
-        dev::outbox::list,
-        dev::outbox::clear,
-        dev::clock::get,
-        dev::clock::advance,
-        dev::test_vectors::get,
-    ),
     components(schemas(ProblemSchema)),
     tags(
         (name = "Sign in", description = "Registration and login, up to the tokens of a session."),
@@ -159,7 +94,7 @@ struct ProblemSchema {
         (name = "Development", description = "Available under `vestibule dev` only; elsewhere 404."),
     ),
 )]
-struct Described;
+struct Frame;
 
 /// Returns the document as it is committed, independent of a deployment: pretty-printed JSON with a line break at its
 /// end.
@@ -186,7 +121,10 @@ fn print(document: &Value) -> String {
 }
 
 fn describe(public_url: &str) -> Value {
-    let mut described = Described::openapi();
+    let mut described = Frame::openapi();
+    for description in ROUTES.iter().filter_map(|route| route.description) {
+        described.merge(description());
+    }
     let components = described.components.get_or_insert_default();
     for (name, format, description) in [
         ("access_token", "JWT", "The access token of an active session."),
@@ -213,14 +151,15 @@ fn describe(public_url: &str) -> Value {
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         shapes::merge_parts(schemas);
     }
-    for route in ROUTES.iter().filter(|route| !route.operation_id.is_empty()) {
+    for route in ROUTES.iter().filter(|route| route.description.is_some()) {
         let method = route.verb.name().to_ascii_lowercase();
         let pointer = format!("/paths/{}/{method}", route.path.replace('~', "~0").replace('/', "~1"));
         let Some(Value::Object(operation)) = document.pointer_mut(&pointer) else {
             continue;
         };
-        // An empty list says explicitly that no authentication is required.
-        operation.entry("security").or_insert_with(|| json!([]));
+        operation
+            .entry("security")
+            .or_insert_with(|| route.access.credentials());
         if let Some(Value::Object(responses)) = operation.get_mut("responses") {
             responses.extend(problem_responses(route));
         }

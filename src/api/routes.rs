@@ -1,8 +1,10 @@
 //! The one table of routes.
 //!
-//! It is read by routing, by the error responses of the OpenAPI document, by the test that every route is documented
-//! and tested, and by the test that every protected route refuses every kind of invalid token. No route is registered
-//! elsewhere.
+//! Routing and the OpenAPI document are made of it, so that an operation is served exactly if it is described. The tests
+//! read it too: every route is tested, and every protected route refuses every kind of invalid token. No route is
+//! registered elsewhere.
+
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -12,11 +14,12 @@ use actix_web::guard::{self, GuardContext};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
+use serde_json::{Value, json};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{OpenApi, PathItem};
 
-use super::handlers::{
-    account_pages, admin, dev, docs, email, fallback, health, login, logout, magic_link, me, metrics, openapi,
-    password, register, sessions, step_up, token, two_factor, well_known,
-};
+pub use self::table::ROUTES;
+use super::handlers::fallback;
 use super::middleware::{address_limits, panics};
 use super::problem::Code;
 use super::state::ApiState;
@@ -43,10 +46,37 @@ pub enum Access {
     Development,
 }
 
+impl Access {
+    /// Returns whether a guard reads the session or the client from the database before the handler runs.
+    const fn uses_database(self) -> bool {
+        match self {
+            Self::AccessToken
+            | Self::RecentAuthentication
+            | Self::Enrolment
+            | Self::Administrator
+            | Self::ServiceClient => true,
+            Self::Public | Self::AccountPages | Self::Development => false,
+        }
+    }
+
+    /// Returns the credentials that a client sends, as security requirements of OpenAPI: any one of them.
+    pub(super) fn credentials(self) -> Value {
+        match self {
+            Self::AccessToken | Self::RecentAuthentication | Self::Administrator => json!([{"access_token": []}]),
+            Self::Enrolment => json!([{"access_token": []}, {"pre_auth_token": []}]),
+            // RFC 6749 §2.3.1: the credentials can be in the body, for which OpenAPI has no scheme.
+            Self::ServiceClient => json!([{"service_client": []}, {}]),
+            // An empty list says explicitly that no authentication is required.
+            Self::Public | Self::AccountPages | Self::Development => json!([]),
+        }
+    }
+}
+
 /// The methods in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verb {
     /// Answers HEAD as well.
+    #[default]
     Get,
     /// Changes something.
     Post,
@@ -82,6 +112,21 @@ impl Verb {
     }
 }
 
+/// Returns the one operation of a description.
+fn only(item: PathItem) -> (Verb, Operation) {
+    let operations = [
+        (Verb::Get, item.get),
+        (Verb::Post, item.post),
+        (Verb::Put, item.put),
+        (Verb::Patch, item.patch),
+        (Verb::Delete, item.delete),
+    ];
+    let mut described = operations
+        .into_iter()
+        .filter_map(|(verb, operation)| Some((verb, operation?)));
+    described.next().unwrap_or_default()
+}
+
 /// One route.
 #[derive(Clone, Copy)]
 pub struct RouteSpec {
@@ -91,7 +136,7 @@ pub struct RouteSpec {
     pub any_method: bool,
     /// The pattern, as in the OpenAPI document.
     pub path: &'static str,
-    /// The name of the operation in generated clients; empty for pages that are not part of the API.
+    /// The name of the operation in generated clients; empty for pages, which are not part of the API.
     pub operation_id: &'static str,
     /// Which clients may call it.
     pub access: Access,
@@ -103,92 +148,76 @@ pub struct RouteSpec {
     pub scope: Option<Scope>,
     /// The problem codes that do not follow from the rest of the row.
     pub codes: &'static [Code],
+    /// The part of the OpenAPI document that describes it; absent for pages.
+    pub(super) description: Option<fn() -> OpenApi>,
     handler: fn(Route) -> Route,
 }
 
 impl RouteSpec {
-    const fn get(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
+    /// Describes an operation of the API. Its method, path and name are read from the description of its handler.
+    fn operation(access: Access, description: fn() -> OpenApi, handler: fn(Route) -> Route) -> Self {
+        let described = description().paths.paths.pop_first();
+        let (path, (verb, operation)) = described.map(|(path, item)| (path, only(item))).unwrap_or_default();
+        let is_change = matches!(verb, Verb::Post | Verb::Put | Verb::Patch);
+        Self {
+            verb,
+            any_method: false,
+            // The table is built once and lives as long as the process.
+            path: path.leak(),
+            operation_id: operation.operation_id.unwrap_or_default().leak(),
+            access,
+            has_body: operation.request_body.is_some(),
+            uses_database: is_change || access.uses_database(),
+            scope: Some(Scope::Ordinary),
+            codes: &[],
+            description: Some(description),
+            handler,
+        }
+    }
+
+    /// Describes a page, which is not part of the API and of its document.
+    fn page(path: &'static str, handler: fn(Route) -> Route) -> Self {
         Self {
             verb: Verb::Get,
             any_method: false,
             path,
-            operation_id,
+            operation_id: "",
             access: Access::Public,
             has_body: false,
             uses_database: false,
             scope: Some(Scope::Ordinary),
             codes: &[],
+            description: None,
             handler,
         }
     }
 
-    const fn post(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
-        Self {
-            verb: Verb::Post,
-            has_body: true,
-            uses_database: true,
-            ..Self::get(path, operation_id, handler)
-        }
-    }
-
-    const fn put(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
-        Self {
-            verb: Verb::Put,
-            ..Self::post(path, operation_id, handler)
-        }
-    }
-
-    const fn patch(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
-        Self {
-            verb: Verb::Patch,
-            ..Self::post(path, operation_id, handler)
-        }
-    }
-
-    const fn delete(path: &'static str, operation_id: &'static str, handler: fn(Route) -> Route) -> Self {
-        Self {
-            verb: Verb::Delete,
-            ..Self::get(path, operation_id, handler)
-        }
-    }
-
-    const fn access(self, access: Access) -> Self {
+    fn access(self, access: Access) -> Self {
         Self { access, ..self }
     }
 
-    const fn any_method(self) -> Self {
+    fn any_method(self) -> Self {
         Self {
             any_method: true,
             ..self
         }
     }
 
-    const fn database(self) -> Self {
+    fn database(self) -> Self {
         Self {
             uses_database: true,
             ..self
         }
     }
 
-    const fn no_database(self) -> Self {
+    fn no_database(self) -> Self {
         Self {
             uses_database: false,
             ..self
         }
     }
 
-    const fn body(self) -> Self {
-        Self { has_body: true, ..self }
-    }
-
-    const fn no_body(self) -> Self {
-        Self {
-            has_body: false,
-            ..self
-        }
-    }
-
-    const fn scope(self, scope: Scope) -> Self {
+    fn scope(self, scope: Scope) -> Self {
         Self {
             scope: Some(scope),
             ..self
@@ -196,11 +225,11 @@ impl RouteSpec {
     }
 
     /// For callers that act for many users: a probe, a gateway, a back end.
-    const fn unlimited(self) -> Self {
+    fn unlimited(self) -> Self {
         Self { scope: None, ..self }
     }
 
-    const fn codes(self, codes: &'static [Code]) -> Self {
+    fn codes(self, codes: &'static [Code]) -> Self {
         Self { codes, ..self }
     }
 
@@ -256,329 +285,6 @@ impl RouteSpec {
         codes
     }
 }
-
-/// All routes.
-pub const ROUTES: &[RouteSpec] = &[
-    RouteSpec::post("/register", "register", |route| route.to(register::register))
-        .scope(Scope::Register)
-        .codes(&[
-            Code::Forbidden,
-            Code::EmailTaken,
-            Code::UsernameTaken,
-            Code::ValidationFailed,
-            Code::PasswordRejected,
-        ]),
-    RouteSpec::post("/login", "log_in", |route| route.to(login::log_in))
-        .scope(Scope::Login)
-        .codes(&[
-            Code::InvalidCredentials,
-            Code::EmailNotVerified,
-            Code::ValidationFailed,
-            Code::RateLimited,
-        ]),
-    RouteSpec::post("/magic-link", "request_magic_link", |route| {
-        route.to(magic_link::request)
-    })
-    .scope(Scope::Mail)
-    .codes(&[Code::ValidationFailed]),
-    RouteSpec::post("/magic-link/verify", "verify_magic_link", |route| {
-        route.to(magic_link::verify)
-    })
-    .scope(Scope::LinkToken)
-    .codes(&[Code::InvalidLinkToken, Code::ValidationFailed]),
-    RouteSpec::post("/2fa/verify", "verify_second_factor", |route| {
-        route.to(two_factor::verify::verify)
-    })
-    .scope(Scope::SecondFactor)
-    .codes(&[
-        Code::InvalidPreAuthToken,
-        Code::InvalidCode,
-        Code::EmailNotVerified,
-        Code::ValidationFailed,
-        Code::RateLimited,
-    ]),
-    RouteSpec::post("/2fa/challenge", "send_second_factor_code", |route| {
-        route.to(two_factor::challenge::send_code)
-    })
-    .scope(Scope::SecondFactor)
-    .codes(&[
-        Code::InvalidPreAuthToken,
-        Code::InvalidToken,
-        Code::ValidationFailed,
-        Code::RateLimited,
-    ]),
-    RouteSpec::get("/2fa", "get_second_factors", |route| {
-        route.to(two_factor::state::get_second_factors)
-    })
-    .access(Access::AccessToken)
-    .database(),
-    RouteSpec::post("/2fa/totp", "enrol_totp", |route| route.to(two_factor::totp::enrol))
-        .no_body()
-        .access(Access::Enrolment)
-        .codes(&[Code::Forbidden]),
-    RouteSpec::delete("/2fa/totp", "remove_totp", |route| route.to(two_factor::totp::remove))
-        .body()
-        .access(Access::RecentAuthentication)
-        .database()
-        .codes(&[
-            Code::InvalidCredentials,
-            Code::InvalidCode,
-            Code::NotFound,
-            Code::Conflict,
-            Code::ValidationFailed,
-            Code::RateLimited,
-        ]),
-    RouteSpec::post("/2fa/totp/confirm", "confirm_totp", |route| {
-        route.to(two_factor::totp::confirm)
-    })
-    .access(Access::RecentAuthentication)
-    .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),
-    RouteSpec::post("/2fa/recovery-codes", "renew_recovery_codes", |route| {
-        route.to(two_factor::recovery_codes::renew)
-    })
-    .no_body()
-    .access(Access::RecentAuthentication)
-    .codes(&[Code::Conflict]),
-    RouteSpec::put("/2fa/email", "set_up_email_codes", |route| {
-        route.to(two_factor::sent_code::set_up_email)
-    })
-    .no_body()
-    .access(Access::RecentAuthentication)
-    .codes(&[Code::Forbidden, Code::Conflict, Code::RateLimited]),
-    RouteSpec::delete("/2fa/email", "remove_email_codes", |route| {
-        route.to(two_factor::sent_code::remove_email)
-    })
-    .access(Access::RecentAuthentication)
-    .database()
-    .codes(&[Code::Conflict]),
-    RouteSpec::post("/2fa/email/confirm", "confirm_email_codes", |route| {
-        route.to(two_factor::sent_code::confirm_email)
-    })
-    .access(Access::RecentAuthentication)
-    .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),
-    RouteSpec::put("/2fa/phone", "set_up_phone", |route| {
-        route.to(two_factor::sent_code::set_up_phone)
-    })
-    .access(Access::RecentAuthentication)
-    .codes(&[Code::Forbidden, Code::ValidationFailed, Code::RateLimited]),
-    RouteSpec::delete("/2fa/phone", "remove_phone", |route| {
-        route.to(two_factor::sent_code::remove_phone)
-    })
-    .access(Access::RecentAuthentication)
-    .database()
-    .codes(&[Code::Conflict]),
-    RouteSpec::post("/2fa/phone/confirm", "confirm_phone", |route| {
-        route.to(two_factor::sent_code::confirm_phone)
-    })
-    .access(Access::RecentAuthentication)
-    .codes(&[Code::InvalidCode, Code::ValidationFailed, Code::RateLimited]),
-    RouteSpec::post("/step-up", "step_up", |route| route.to(step_up::step_up))
-        .scope(Scope::SecondFactor)
-        .access(Access::AccessToken)
-        .codes(&[
-            Code::InvalidCredentials,
-            Code::InvalidCode,
-            Code::ValidationFailed,
-            Code::RateLimited,
-        ]),
-    RouteSpec::post("/token/refresh", "refresh_tokens", |route| {
-        route.to(token::refresh::refresh_tokens)
-    })
-    .scope(Scope::Refresh)
-    .codes(&[Code::InvalidRefreshToken]),
-    RouteSpec::post("/token/introspect", "introspect_token", |route| {
-        route.to(token::introspect::introspect_token)
-    })
-    .unlimited()
-    .access(Access::ServiceClient),
-    RouteSpec::post("/token/revoke", "revoke_token", |route| {
-        route.to(token::revoke::revoke_token)
-    })
-    .unlimited()
-    .access(Access::ServiceClient),
-    RouteSpec::get("/token/validate", "validate_token", |route| {
-        route.to(token::validate::validate_token)
-    })
-    .unlimited()
-    .any_method()
-    .access(Access::AccessToken)
-    .database(),
-    RouteSpec::post("/logout", "log_out", |route| route.to(logout::log_out)).codes(&[Code::InvalidToken]),
-    RouteSpec::get("/sessions", "list_sessions", |route| {
-        route.to(sessions::list::list_sessions)
-    })
-    .access(Access::AccessToken)
-    .database(),
-    RouteSpec::delete("/sessions", "end_other_sessions", |route| {
-        route.to(sessions::end_others::end_other_sessions)
-    })
-    .access(Access::AccessToken)
-    .database(),
-    RouteSpec::delete("/sessions/{id}", "end_session", |route| {
-        route.to(sessions::end::end_session)
-    })
-    .access(Access::AccessToken)
-    .database()
-    .codes(&[Code::NotFound]),
-    RouteSpec::get("/me", "get_me", |route| route.to(me::get_me))
-        .access(Access::AccessToken)
-        .database(),
-    RouteSpec::patch("/me", "update_me", |route| route.to(me::update_me))
-        .access(Access::AccessToken)
-        .codes(&[
-            Code::InsufficientUserAuthentication,
-            Code::UsernameTaken,
-            Code::ValidationFailed,
-        ]),
-    RouteSpec::delete("/me", "delete_me", |route| route.to(me::delete_me))
-        .access(Access::RecentAuthentication)
-        .database()
-        .codes(&[Code::RateLimited]),
-    RouteSpec::get("/me/export", "export_me", |route| route.to(me::export_me))
-        .access(Access::RecentAuthentication)
-        .database(),
-    RouteSpec::get("/me/events", "list_my_events", |route| route.to(me::list_events))
-        .access(Access::AccessToken)
-        .database()
-        .codes(&[Code::ValidationFailed]),
-    RouteSpec::post("/password/change", "change_password", |route| {
-        route.to(password::change)
-    })
-    .access(Access::AccessToken)
-    .codes(&[
-        Code::InsufficientUserAuthentication,
-        Code::InvalidCredentials,
-        Code::PasswordRejected,
-        Code::RateLimited,
-    ]),
-    RouteSpec::post("/password/forgot", "request_password_reset", |route| {
-        route.to(password::forgot)
-    })
-    .scope(Scope::Mail)
-    .codes(&[Code::ValidationFailed]),
-    RouteSpec::post("/password/reset", "reset_password", |route| route.to(password::reset))
-        .scope(Scope::LinkToken)
-        .codes(&[Code::InvalidLinkToken, Code::PasswordRejected]),
-    RouteSpec::post("/email/verify", "verify_email", |route| route.to(email::verify))
-        .scope(Scope::LinkToken)
-        .codes(&[
-            Code::InvalidLinkToken,
-            Code::InvalidCredentials,
-            Code::InvalidPreAuthToken,
-            Code::InvalidToken,
-            Code::ProofRequired,
-        ]),
-    RouteSpec::post("/email/verify/request", "request_email_verification", |route| {
-        route.to(email::request_verification)
-    })
-    .scope(Scope::Mail)
-    .codes(&[Code::InvalidToken, Code::ValidationFailed]),
-    RouteSpec::post("/email/change", "change_email", |route| route.to(email::change))
-        .access(Access::RecentAuthentication)
-        .codes(&[Code::EmailTaken, Code::ValidationFailed, Code::RateLimited]),
-    RouteSpec::post("/email/change/cancel", "cancel_email_change", |route| {
-        route.to(email::cancel_change)
-    })
-    .scope(Scope::LinkToken)
-    .codes(&[Code::InvalidLinkToken]),
-    RouteSpec::get("/admin/users", "list_users", |route| route.to(admin::users::list))
-        .access(Access::Administrator)
-        .database()
-        .codes(&[Code::ValidationFailed]),
-    RouteSpec::post("/admin/users", "invite_user", |route| route.to(admin::users::invite))
-        .access(Access::Administrator)
-        .codes(&[Code::EmailTaken, Code::Conflict, Code::ValidationFailed]),
-    RouteSpec::get("/admin/users/{id}", "get_user", |route| route.to(admin::user::get))
-        .access(Access::Administrator)
-        .database()
-        .codes(&[Code::NotFound]),
-    RouteSpec::patch("/admin/users/{id}", "update_user", |route| {
-        route.to(admin::user::update)
-    })
-    .access(Access::Administrator)
-    .codes(&[Code::NotFound, Code::Conflict, Code::ValidationFailed]),
-    RouteSpec::delete("/admin/users/{id}", "delete_user", |route| {
-        route.to(admin::user::delete)
-    })
-    .access(Access::Administrator)
-    .database()
-    .codes(&[Code::NotFound, Code::Conflict]),
-    RouteSpec::delete("/admin/users/{id}/2fa", "reset_user_second_factors", |route| {
-        route.to(admin::user::reset_second_factors)
-    })
-    .access(Access::Administrator)
-    .database()
-    .codes(&[Code::NotFound, Code::Conflict]),
-    RouteSpec::delete("/admin/users/{id}/sessions", "end_user_sessions", |route| {
-        route.to(admin::user::end_sessions)
-    })
-    .access(Access::Administrator)
-    .database()
-    .codes(&[Code::NotFound]),
-    RouteSpec::get("/admin/events", "list_events", |route| route.to(admin::events::list))
-        .access(Access::Administrator)
-        .database()
-        .codes(&[Code::ValidationFailed]),
-    RouteSpec::get("/admin/keys", "list_signing_keys", |route| route.to(admin::keys::list))
-        .access(Access::Administrator)
-        .database(),
-    RouteSpec::post("/admin/keys/rotate", "rotate_signing_keys", |route| {
-        route.to(admin::keys::rotate)
-    })
-    .no_body()
-    .access(Access::Administrator)
-    .codes(&[Code::Conflict]),
-    RouteSpec::get("/.well-known/jwks.json", "get_jwks", |route| route.to(well_known::jwks)).database(),
-    RouteSpec::get(
-        "/.well-known/oauth-authorization-server",
-        "get_authorization_server_metadata",
-        |route| route.to(well_known::metadata),
-    )
-    .database(),
-    RouteSpec::get(
-        "/.well-known/openid-configuration",
-        "get_openid_configuration",
-        |route| route.to(well_known::openid_configuration),
-    )
-    .database(),
-    RouteSpec::get("/health/live", "get_liveness", |route| route.to(health::live)).unlimited(),
-    RouteSpec::get("/health/ready", "get_readiness", |route| route.to(health::ready))
-        .unlimited()
-        .database(),
-    RouteSpec::get("/metrics", "get_metrics", |route| route.to(metrics::metrics))
-        .unlimited()
-        .codes(&[Code::NotFound]),
-    RouteSpec::get("/openapi.json", "get_openapi", |route| route.to(openapi::openapi)),
-    RouteSpec::get("/dev/outbox", "list_outbox", |route| route.to(dev::outbox::list))
-        .access(Access::Development)
-        .database()
-        .codes(&[Code::ValidationFailed]),
-    RouteSpec::delete("/dev/outbox", "clear_outbox", |route| route.to(dev::outbox::clear))
-        .access(Access::Development)
-        .database(),
-    RouteSpec::get("/dev/clock", "get_clock", |route| route.to(dev::clock::get)).access(Access::Development),
-    RouteSpec::post("/dev/clock", "advance_clock", |route| route.to(dev::clock::advance))
-        .no_database()
-        .access(Access::Development)
-        .codes(&[Code::ValidationFailed]),
-    RouteSpec::get("/dev/test-vectors", "get_test_vectors", |route| {
-        route.to(dev::test_vectors::get)
-    })
-    .access(Access::Development)
-    .database(),
-    RouteSpec::get("/.well-known/change-password", "", |route| {
-        route.to(well_known::change_password)
-    })
-    .access(Access::AccountPages),
-    RouteSpec::get("/", "", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
-    RouteSpec::get("/account", "", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
-    RouteSpec::get("/account/{file:.*}", "", |route| route.to(account_pages::serve))
-        .access(Access::AccountPages)
-        .codes(&[Code::NotFound]),
-    RouteSpec::get("/docs", "", |route| route.to(docs::redirect)),
-    RouteSpec::get("/docs/problems/{code}", "", |route| route.to(docs::problem)).codes(&[Code::NotFound]),
-    RouteSpec::get("/docs/{file:.*}", "", |route| route.to(docs::swagger_ui)).codes(&[Code::NotFound]),
-];
 
 /// Returns whether gateways call a path on behalf of clients, with the method of the client's request.
 pub(super) fn is_for_gateways(path: &str) -> bool {

@@ -87,7 +87,6 @@ pub async fn request_verification(
     post, path = "/email/change", operation_id = "change_email", tag = "Account",
     request_body(content = EmailRequest),
     responses((status = 202, description = "A mail is on its way to the new address.", body = AcceptedResponse)),
-    security(("access_token" = [])),
 )]
 pub async fn change(
     state: Data<ApiState>,

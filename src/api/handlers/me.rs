@@ -25,7 +25,6 @@ use crate::flows::factors::inventory;
 #[utoipa::path(
     get, path = "/me", operation_id = "get_me", tag = "Account",
     responses((status = 200, description = "The account.", body = UserView)),
-    security(("access_token" = [])),
 )]
 pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let user = caller.0.user;
@@ -42,7 +41,6 @@ pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespo
     patch, path = "/me", operation_id = "update_me", tag = "Account",
     request_body(content = UpdateMeRequest),
     responses((status = 200, description = "The account after the change.", body = UserView)),
-    security(("access_token" = [])),
 )]
 pub async fn update_me(
     state: Data<ApiState>,
@@ -81,7 +79,6 @@ pub async fn update_me(
 #[utoipa::path(
     delete, path = "/me", operation_id = "delete_me", tag = "Account",
     responses((status = 204, description = "The account was deleted.")),
-    security(("access_token" = [])),
 )]
 pub async fn delete_me(
     state: Data<ApiState>,
@@ -107,7 +104,6 @@ pub async fn delete_me(
             "phone_number": null, "released_usernames": [], "sessions": [], "events": [],
         }),
     )),
-    security(("access_token" = [])),
 )]
 pub async fn export_me(
     state: Data<ApiState>,
@@ -131,7 +127,6 @@ pub async fn export_me(
         status = 200, description = "A page of events.", body = EventsResponse,
         example = json!({"items": [], "next_cursor": "AZorPE1ef2CKGyw9Tl9gcQ"}),
     )),
-    security(("access_token" = [])),
 )]
 pub async fn list_events(
     state: Data<ApiState>,

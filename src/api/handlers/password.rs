@@ -28,7 +28,6 @@ use crate::flows::notify::links;
     post, path = "/password/change", operation_id = "change_password", tag = "Account",
     request_body(content = ChangePasswordRequest),
     responses((status = 204, description = "The password was changed.")),
-    security(("access_token" = [])),
 )]
 pub async fn change(
     state: Data<ApiState>,

@@ -30,7 +30,6 @@ use crate::flows::factors::step_up::{self, StepUp, StepUpProof};
     post, path = "/step-up", operation_id = "step_up", tag = "Sessions",
     request_body(content = StepUpRequest),
     responses((status = 200, description = "The proof is right.", body = TokenResponse)),
-    security(("access_token" = [])),
 )]
 pub async fn step_up(
     state: Data<ApiState>,

@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 #[actix_web::test]
 async fn every_path_refuses_the_methods_it_does_not_have() {
     let app = TestApp::new().await;
-    for route in ROUTES {
+    for route in ROUTES.iter() {
         let path = route
             .path
             .replace("{id}", "x")

@@ -114,7 +114,7 @@ async fn no_token_is_lifted_by_another_one_of_its_session() {
     let fresh = step_up(&app, &stale, &code).await.expect(200).text("/access_token");
 
     let sensitive = [Access::RecentAuthentication, Access::Enrolment];
-    for route in ROUTES {
+    for route in ROUTES.iter() {
         let refused_of: &[(&str, &str)] = match route.access {
             access if sensitive.contains(&access) => &[("low", &low), ("stale", &stale)],
             Access::Administrator => &[("low", &low)],

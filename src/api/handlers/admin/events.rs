@@ -31,7 +31,6 @@ use crate::flows::admin::events;
         status = 200, description = "A page of events.", body = TrailResponse,
         example = json!({"items": [], "next_cursor": "AZorPE1ef2CKGyw9Tl9gcQ"}),
     )),
-    security(("access_token" = [])),
 )]
 pub async fn list(
     state: Data<ApiState>,

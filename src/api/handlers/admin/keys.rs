@@ -15,7 +15,6 @@ use crate::flows::maintenance::signing_keys::{self, Rotation};
 #[utoipa::path(
     get, path = "/admin/keys", operation_id = "list_signing_keys", tag = "Administration",
     responses((status = 200, description = "The keys.", body = SigningKeysResponse, example = json!({"items": []}))),
-    security(("access_token" = [])),
 )]
 pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Result<HttpResponse, Problem> {
     let keys = signing_keys::load(&state.core).await?;
@@ -30,7 +29,6 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 #[utoipa::path(
     post, path = "/admin/keys/rotate", operation_id = "rotate_signing_keys", tag = "Administration",
     responses((status = 200, description = "The keys after the rotation.", body = SigningKeysResponse, example = json!({"items": []}))),
-    security(("access_token" = [])),
 )]
 pub async fn rotate(state: Data<ApiState>, administrator: Administrator) -> Result<HttpResponse, Problem> {
     match signing_keys::rotate(&state.core, &administrator.0).await? {

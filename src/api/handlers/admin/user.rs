@@ -20,7 +20,6 @@ use crate::flows::admin::users::{self, Update};
     get, path = "/admin/users/{id}", operation_id = "get_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
     responses((status = 200, description = "The account.", body = ManagedUserView)),
-    security(("access_token" = [])),
 )]
 pub async fn get(
     state: Data<ApiState>,
@@ -44,7 +43,6 @@ pub async fn get(
     params(("id" = uuid::Uuid, Path, description = "The account.")),
     request_body(content = UpdateUserRequest),
     responses((status = 200, description = "The account after the change.", body = ManagedUserView)),
-    security(("access_token" = [])),
 )]
 pub async fn update(
     state: Data<ApiState>,
@@ -69,7 +67,6 @@ pub async fn update(
     delete, path = "/admin/users/{id}", operation_id = "delete_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
     responses((status = 204, description = "The account was deleted.")),
-    security(("access_token" = [])),
 )]
 pub async fn delete(
     state: Data<ApiState>,
@@ -92,7 +89,6 @@ pub async fn delete(
     delete, path = "/admin/users/{id}/2fa", operation_id = "reset_user_second_factors", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
     responses((status = 204, description = "The second factors were removed.")),
-    security(("access_token" = [])),
 )]
 pub async fn reset_second_factors(
     state: Data<ApiState>,
@@ -113,7 +109,6 @@ pub async fn reset_second_factors(
     delete, path = "/admin/users/{id}/sessions", operation_id = "end_user_sessions", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
     responses((status = 204, description = "The sessions have ended.")),
-    security(("access_token" = [])),
 )]
 pub async fn end_sessions(
     state: Data<ApiState>,

@@ -34,7 +34,6 @@ use crate::flows::admin::users;
         status = 200, description = "A page of accounts.", body = ManagedUsersResponse,
         example = json!({"items": [], "next_cursor": "AZorPE1ef2CKGyw9Tl9gcQ"}),
     )),
-    security(("access_token" = [])),
 )]
 pub async fn list(
     state: Data<ApiState>,
@@ -60,7 +59,6 @@ pub async fn list(
     post, path = "/admin/users", operation_id = "invite_user", tag = "Administration",
     request_body(content = InviteUserRequest),
     responses((status = 201, description = "The account; the invitation is on its way.", body = ManagedUserView)),
-    security(("access_token" = [])),
 )]
 pub async fn invite(
     state: Data<ApiState>,

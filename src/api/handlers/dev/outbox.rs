@@ -25,7 +25,7 @@ pub struct OutboxFilter {
 /// With their texts, and with the token, code and link that they contain. At most the newest thousand. `vestibule dev`
 /// only.
 #[utoipa::path(
-    get, path = "/dev/outbox", operation_id = "list_outbox", tag = "Development", 
+    get, path = "/dev/outbox", operation_id = "list_outbox", tag = "Development",
     params(
         ("to" = Option<String>, Query, description = "Only those for this address or phone number."),
         ("channel" = Option<String>, Query, description = "Only those of this channel: `email` or `sms`."),

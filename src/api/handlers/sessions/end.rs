@@ -17,7 +17,6 @@ use crate::flows::session::sessions;
     delete, path = "/sessions/{id}", operation_id = "end_session", tag = "Sessions",
     params(("id" = uuid::Uuid, Path, description = "The session.")),
     responses((status = 204, description = "The session has ended.")),
-    security(("access_token" = [])),
 )]
 pub async fn end_session(
     state: Data<ApiState>,

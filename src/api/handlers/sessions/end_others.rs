@@ -15,7 +15,6 @@ use crate::flows::session::sessions;
 #[utoipa::path(
     delete, path = "/sessions", operation_id = "end_other_sessions", tag = "Sessions",
     responses((status = 204, description = "The other sessions have ended.")),
-    security(("access_token" = [])),
 )]
 pub async fn end_other_sessions(
     state: Data<ApiState>,

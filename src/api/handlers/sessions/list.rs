@@ -15,7 +15,6 @@ use crate::flows::session::sessions;
 #[utoipa::path(
     get, path = "/sessions", operation_id = "list_sessions", tag = "Sessions",
     responses((status = 200, description = "The active sessions.", body = Vec<ListedSessionView>)),
-    security(("access_token" = [])),
 )]
 pub async fn list_sessions(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let listed = sessions::list(&state.core, caller.0.user.id).await?;

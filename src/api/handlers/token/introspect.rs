@@ -22,7 +22,6 @@ use crate::flows::session::introspect;
         content((TokenRequest = "application/json"), (TokenForm = "application/x-www-form-urlencoded")),
     ),
     responses((status = 200, description = "The state of the token.", body = IntrospectionResponse<'static>)),
-    security(("service_client" = []), ()),
 )]
 pub async fn introspect_token(state: Data<ApiState>, request: ClientRequest) -> Result<HttpResponse, Problem> {
     let claims = introspect::introspect(&state.core, request.token.expose_secret()).await?;

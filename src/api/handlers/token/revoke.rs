@@ -23,7 +23,6 @@ use crate::flows::session::revoke;
         content((TokenRequest = "application/json"), (TokenForm = "application/x-www-form-urlencoded")),
     ),
     responses((status = 200, description = "The token is no longer valid.")),
-    security(("service_client" = []), ()),
 )]
 pub async fn revoke_token(
     state: Data<ApiState>,

@@ -21,7 +21,6 @@ use crate::api::extract::bearer::SignedIn;
             ("X-Auth-Roles" = String, description = "The roles, separated by commas."),
         ),
     )),
-    security(("access_token" = [])),
 )]
 pub async fn validate_token(caller: SignedIn) -> HttpResponse {
     let claims = caller.0.claims;

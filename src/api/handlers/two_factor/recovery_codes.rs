@@ -16,7 +16,6 @@ use crate::flows::factors::recovery;
 #[utoipa::path(
     post, path = "/2fa/recovery-codes", operation_id = "renew_recovery_codes", tag = "Second factors",
     responses((status = 200, description = "The new set.", body = RecoveryCodesResponse)),
-    security(("access_token" = [])),
 )]
 pub async fn renew(
     state: Data<ApiState>,

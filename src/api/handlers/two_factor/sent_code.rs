@@ -24,7 +24,6 @@ use crate::flows::factors::sent_code::{self, Confirmation, Removal, Setup};
 #[utoipa::path(
     put, path = "/2fa/email", operation_id = "set_up_email_codes", tag = "Second factors",
     responses((status = 202, description = "A code is on its way.", body = ChallengeResponse)),
-    security(("access_token" = [])),
 )]
 pub async fn set_up_email(
     state: Data<ApiState>,
@@ -42,7 +41,6 @@ pub async fn set_up_email(
     put, path = "/2fa/phone", operation_id = "set_up_phone", tag = "Second factors",
     request_body(content = PhoneRequest),
     responses((status = 202, description = "A code is on its way.", body = ChallengeResponse)),
-    security(("access_token" = [])),
 )]
 pub async fn set_up_phone(
     state: Data<ApiState>,
@@ -82,7 +80,6 @@ async fn set_up(
     post, path = "/2fa/email/confirm", operation_id = "confirm_email_codes", tag = "Second factors",
     request_body(content = ConfirmRequest, example = json!({"code": "12345678"})),
     responses((status = 204, description = "Codes by mail are now a second factor of the account.")),
-    security(("access_token" = [])),
 )]
 pub async fn confirm_email(
     state: Data<ApiState>,
@@ -99,7 +96,6 @@ pub async fn confirm_email(
     post, path = "/2fa/phone/confirm", operation_id = "confirm_phone", tag = "Second factors",
     request_body(content = ConfirmRequest),
     responses((status = 204, description = "Codes by text message are now a second factor of the account.")),
-    security(("access_token" = [])),
 )]
 pub async fn confirm_phone(
     state: Data<ApiState>,
@@ -128,7 +124,6 @@ async fn confirm(
 #[utoipa::path(
     delete, path = "/2fa/email", operation_id = "remove_email_codes", tag = "Second factors",
     responses((status = 204, description = "Codes by mail are not a second factor of the account.")),
-    security(("access_token" = [])),
 )]
 pub async fn remove_email(
     state: Data<ApiState>,
@@ -144,7 +139,6 @@ pub async fn remove_email(
 #[utoipa::path(
     delete, path = "/2fa/phone", operation_id = "remove_phone", tag = "Second factors",
     responses((status = 204, description = "Codes by text message are not a second factor of the account.")),
-    security(("access_token" = [])),
 )]
 pub async fn remove_phone(
     state: Data<ApiState>,

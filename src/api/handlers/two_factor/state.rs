@@ -16,7 +16,6 @@ use crate::flows::factors::inventory;
 #[utoipa::path(
     get, path = "/2fa", operation_id = "get_second_factors", tag = "Second factors",
     responses((status = 200, description = "The factors.", body = SecondFactorsView)),
-    security(("access_token" = [])),
 )]
 pub async fn get_second_factors(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let factors = inventory::list_factors(&state.core, &caller.0).await?;

@@ -27,7 +27,6 @@ use crate::flows::factors::recovery::{self, Removal};
 #[utoipa::path(
     post, path = "/2fa/totp", operation_id = "enrol_totp", tag = "Second factors",
     responses((status = 201, description = "The new secret, which is never shown again.", body = TotpEnrolmentView)),
-    security(("access_token" = []), ("pre_auth_token" = [])),
 )]
 pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Result<HttpResponse, Problem> {
     let outcome = match who {
@@ -52,7 +51,6 @@ pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Res
     post, path = "/2fa/totp/confirm", operation_id = "confirm_totp", tag = "Second factors",
     request_body(content = ConfirmRequest),
     responses((status = 200, description = "The authenticator is active.", body = RecoveryCodesResponse)),
-    security(("access_token" = [])),
 )]
 pub async fn confirm(
     state: Data<ApiState>,
@@ -73,7 +71,6 @@ pub async fn confirm(
     delete, path = "/2fa/totp", operation_id = "remove_totp", tag = "Second factors",
     request_body(content = RemoveTotpRequest),
     responses((status = 204, description = "The authenticator was removed.")),
-    security(("access_token" = [])),
 )]
 pub async fn remove(
     state: Data<ApiState>,

@@ -1,0 +1,213 @@
+//! The rows of the table of routes.
+//!
+//! A row names a handler, the clients that may call it, its rate limit and its problem codes. Method, path and name of
+//! an operation are in the `#[utoipa::path]` of its handler. Paths are matched in the order of the rows.
+
+use std::sync::LazyLock;
+
+use utoipa::OpenApi;
+
+use super::{Access, RouteSpec};
+use crate::api::handlers::{
+    account_pages, admin, dev, docs, email, health, login, logout, magic_link, me, metrics, openapi, password,
+    register, sessions, step_up, token, two_factor, well_known,
+};
+use crate::api::problem::Code;
+use crate::rate_limits::Scope;
+
+/// A row: the clients that may call an operation, and its handler.
+///
+/// The derive finds the description that `#[utoipa::path]` wrote beside the handler, so that a row routes and documents
+/// one and the same function. A handler without a description does not compile here.
+macro_rules! operation {
+    ($access:ident, $($handler:ident)::+) => {{
+        #[derive(OpenApi)]
+        #[openapi(paths($($handler)::+))]
+        struct Description;
+
+        RouteSpec::operation(Access::$access, Description::openapi, |route| route.to($($handler)::+))
+    }};
+}
+
+/// All routes.
+pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
+    vec![
+        operation!(Public, register::register).scope(Scope::Register).codes(&[
+            Code::Forbidden,
+            Code::EmailTaken,
+            Code::UsernameTaken,
+            Code::ValidationFailed,
+            Code::PasswordRejected,
+        ]),
+        operation!(Public, login::log_in).scope(Scope::Login).codes(&[
+            Code::InvalidCredentials,
+            Code::EmailNotVerified,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
+        operation!(Public, magic_link::request)
+            .scope(Scope::Mail)
+            .codes(&[Code::ValidationFailed]),
+        operation!(Public, magic_link::verify)
+            .scope(Scope::LinkToken)
+            .codes(&[Code::InvalidLinkToken, Code::ValidationFailed]),
+        operation!(Public, two_factor::verify::verify)
+            .scope(Scope::SecondFactor)
+            .codes(&[
+                Code::InvalidPreAuthToken,
+                Code::InvalidCode,
+                Code::EmailNotVerified,
+                Code::ValidationFailed,
+                Code::RateLimited,
+            ]),
+        operation!(Public, two_factor::challenge::send_code)
+            .scope(Scope::SecondFactor)
+            .codes(&[
+                Code::InvalidPreAuthToken,
+                Code::InvalidToken,
+                Code::ValidationFailed,
+                Code::RateLimited,
+            ]),
+        operation!(AccessToken, two_factor::state::get_second_factors),
+        operation!(Enrolment, two_factor::totp::enrol).codes(&[Code::Forbidden]),
+        operation!(RecentAuthentication, two_factor::totp::remove).codes(&[
+            Code::InvalidCredentials,
+            Code::InvalidCode,
+            Code::NotFound,
+            Code::Conflict,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
+        operation!(RecentAuthentication, two_factor::totp::confirm).codes(&[
+            Code::InvalidCode,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
+        operation!(RecentAuthentication, two_factor::recovery_codes::renew).codes(&[Code::Conflict]),
+        operation!(RecentAuthentication, two_factor::sent_code::set_up_email).codes(&[
+            Code::Forbidden,
+            Code::Conflict,
+            Code::RateLimited,
+        ]),
+        operation!(RecentAuthentication, two_factor::sent_code::remove_email).codes(&[Code::Conflict]),
+        operation!(RecentAuthentication, two_factor::sent_code::confirm_email).codes(&[
+            Code::InvalidCode,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
+        operation!(RecentAuthentication, two_factor::sent_code::set_up_phone).codes(&[
+            Code::Forbidden,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
+        operation!(RecentAuthentication, two_factor::sent_code::remove_phone).codes(&[Code::Conflict]),
+        operation!(RecentAuthentication, two_factor::sent_code::confirm_phone).codes(&[
+            Code::InvalidCode,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
+        operation!(AccessToken, step_up::step_up)
+            .scope(Scope::SecondFactor)
+            .codes(&[
+                Code::InvalidCredentials,
+                Code::InvalidCode,
+                Code::ValidationFailed,
+                Code::RateLimited,
+            ]),
+        operation!(Public, token::refresh::refresh_tokens)
+            .scope(Scope::Refresh)
+            .codes(&[Code::InvalidRefreshToken]),
+        operation!(ServiceClient, token::introspect::introspect_token).unlimited(),
+        operation!(ServiceClient, token::revoke::revoke_token).unlimited(),
+        operation!(AccessToken, token::validate::validate_token)
+            .unlimited()
+            .any_method(),
+        operation!(Public, logout::log_out).codes(&[Code::InvalidToken]),
+        operation!(AccessToken, sessions::list::list_sessions),
+        operation!(AccessToken, sessions::end_others::end_other_sessions),
+        operation!(AccessToken, sessions::end::end_session).codes(&[Code::NotFound]),
+        operation!(AccessToken, me::get_me),
+        operation!(AccessToken, me::update_me).codes(&[
+            Code::InsufficientUserAuthentication,
+            Code::UsernameTaken,
+            Code::ValidationFailed,
+        ]),
+        operation!(RecentAuthentication, me::delete_me).codes(&[Code::RateLimited]),
+        operation!(RecentAuthentication, me::export_me),
+        operation!(AccessToken, me::list_events).codes(&[Code::ValidationFailed]),
+        operation!(AccessToken, password::change).codes(&[
+            Code::InsufficientUserAuthentication,
+            Code::InvalidCredentials,
+            Code::PasswordRejected,
+            Code::RateLimited,
+        ]),
+        operation!(Public, password::forgot)
+            .scope(Scope::Mail)
+            .codes(&[Code::ValidationFailed]),
+        operation!(Public, password::reset)
+            .scope(Scope::LinkToken)
+            .codes(&[Code::InvalidLinkToken, Code::PasswordRejected]),
+        operation!(Public, email::verify).scope(Scope::LinkToken).codes(&[
+            Code::InvalidLinkToken,
+            Code::InvalidCredentials,
+            Code::InvalidPreAuthToken,
+            Code::InvalidToken,
+            Code::ProofRequired,
+        ]),
+        operation!(Public, email::request_verification)
+            .scope(Scope::Mail)
+            .codes(&[Code::InvalidToken, Code::ValidationFailed]),
+        operation!(RecentAuthentication, email::change).codes(&[
+            Code::EmailTaken,
+            Code::ValidationFailed,
+            Code::RateLimited,
+        ]),
+        operation!(Public, email::cancel_change)
+            .scope(Scope::LinkToken)
+            .codes(&[Code::InvalidLinkToken]),
+        operation!(Administrator, admin::users::list).codes(&[Code::ValidationFailed]),
+        operation!(Administrator, admin::users::invite).codes(&[
+            Code::EmailTaken,
+            Code::Conflict,
+            Code::ValidationFailed,
+        ]),
+        operation!(Administrator, admin::user::get).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::user::update).codes(&[Code::NotFound, Code::Conflict, Code::ValidationFailed]),
+        operation!(Administrator, admin::user::delete).codes(&[Code::NotFound, Code::Conflict]),
+        operation!(Administrator, admin::user::reset_second_factors).codes(&[Code::NotFound, Code::Conflict]),
+        operation!(Administrator, admin::user::end_sessions).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::events::list).codes(&[Code::ValidationFailed]),
+        operation!(Administrator, admin::keys::list),
+        operation!(Administrator, admin::keys::rotate).codes(&[Code::Conflict]),
+        operation!(Public, well_known::jwks).database(),
+        operation!(Public, well_known::metadata).database(),
+        operation!(Public, well_known::openid_configuration).database(),
+        operation!(Public, health::live).unlimited(),
+        operation!(Public, health::ready).unlimited().database(),
+        operation!(Public, metrics::metrics)
+            .unlimited()
+            .codes(&[Code::NotFound]),
+        operation!(Public, openapi::openapi),
+        operation!(Development, dev::outbox::list)
+            .database()
+            .codes(&[Code::ValidationFailed]),
+        operation!(Development, dev::outbox::clear).database(),
+        operation!(Development, dev::clock::get),
+        operation!(Development, dev::clock::advance)
+            .no_database()
+            .codes(&[Code::ValidationFailed]),
+        operation!(Development, dev::test_vectors::get).database(),
+        RouteSpec::page("/.well-known/change-password", |route| {
+            route.to(well_known::change_password)
+        })
+        .access(Access::AccountPages),
+        RouteSpec::page("/", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
+        RouteSpec::page("/account", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
+        RouteSpec::page("/account/{file:.*}", |route| route.to(account_pages::serve))
+            .access(Access::AccountPages)
+            .codes(&[Code::NotFound]),
+        RouteSpec::page("/docs", |route| route.to(docs::redirect)),
+        RouteSpec::page("/docs/problems/{code}", |route| route.to(docs::problem)).codes(&[Code::NotFound]),
+        RouteSpec::page("/docs/{file:.*}", |route| route.to(docs::swagger_ui)).codes(&[Code::NotFound]),
+    ]
+});
