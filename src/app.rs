@@ -46,6 +46,9 @@ use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 /// The name of the master key's file in the data directory.
 pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 
+/// What the private PostgreSQL's role, database and messages call this program.
+const PROGRAM: &str = "vestibule";
+
 /// The name of the file in the data directory that contains the URL of the private PostgreSQL.
 const DATABASE_URL_FILE: &str = "database.url";
 
@@ -58,8 +61,12 @@ const HOLDER_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The private PostgreSQL.
-    #[error(transparent)]
-    Postgres(#[from] PrivatePostgresError),
+    #[error("{source}{}", alternative_to(.source))]
+    Postgres {
+        /// Why it cannot be had.
+        #[from]
+        source: PrivatePostgresError,
+    },
     /// The generated master key.
     #[error("the master key in {path} cannot be used: {reason}")]
     MasterKey {
@@ -97,6 +104,16 @@ pub enum StartError {
     /// The server.
     #[error("the server failed: {0}")]
     Server(#[source] io::Error),
+}
+
+/// Returns what else the operator can do, where no private PostgreSQL can be had.
+fn alternative_to(error: &PrivatePostgresError) -> &'static str {
+    match error {
+        PrivatePostgresError::ProgramsNotFound
+        | PrivatePostgresError::ProgramsTooOld { .. }
+        | PrivatePostgresError::NoAccount => ", or set DATABASE_URL",
+        _ => "",
+    }
 }
 
 /// A database to connect to, and its server process if this process started it.
@@ -137,7 +154,11 @@ pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
     match &config.database.location {
         DatabaseLocation::Url(url) => Ok(OpenedDatabase::of_others(url.clone())),
         DatabaseLocation::Private => match take_private(data_dir)? {
-            Private::Served(_) => Err(PrivatePostgresError::InUse(data_dir.clone()).into()),
+            Private::Served(_) => Err(PrivatePostgresError::InUse {
+                program: PROGRAM,
+                data_dir: data_dir.clone(),
+            }
+            .into()),
             Private::Ours(server) => {
                 // The URL is not a secret: the permissions of the socket's directory decide who may connect.
                 let url_file = data_dir.join(DATABASE_URL_FILE);
@@ -187,13 +208,14 @@ enum Private {
 /// them ends or becomes ready soon, so this function waits for it.
 fn take_private(data_dir: &Path) -> Result<Private, StartError> {
     let options = Options {
+        program: PROGRAM,
         data_dir: data_dir.to_path_buf(),
         server_settings: Vec::new(),
     };
     let mut attempts_left = HOLDER_ATTEMPTS;
     loop {
         let held = match PrivatePostgres::start(&options) {
-            Err(error @ PrivatePostgresError::InUse(_)) => error,
+            Err(error @ PrivatePostgresError::InUse { .. }) => error,
             started => return Ok(Private::Ours(started?)),
         };
         let url = fs::read_to_string(data_dir.join(DATABASE_URL_FILE)).unwrap_or_default();
@@ -433,6 +455,25 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn where_no_private_postgres_can_be_had_the_operator_learns_of_the_other_way() {
+        let without = [
+            PrivatePostgresError::ProgramsNotFound,
+            PrivatePostgresError::ProgramsTooOld {
+                oldest_supported: 14,
+                found: "13".to_owned(),
+            },
+            PrivatePostgresError::NoAccount,
+        ];
+        for error in without {
+            let message = StartError::from(error).to_string();
+            assert!(message.ends_with(", or set DATABASE_URL"), "{message}");
+        }
+        let interrupted = PrivatePostgresError::Interrupted;
+        let message = interrupted.to_string();
+        assert_eq!(StartError::from(interrupted).to_string(), message);
+    }
 
     #[test]
     fn the_master_key_is_made_once_for_its_owner_only() {

@@ -32,6 +32,7 @@ impl Database {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec();
         let server = PrivatePostgres::start(&Options {
+            program: "vestibule",
             data_dir: data_dir.to_path_buf(),
             server_settings,
         })?;

@@ -15,7 +15,7 @@ use std::{io, thread};
 
 use rustix::process::Signal;
 
-use crate::NAME;
+use crate::Options;
 use crate::account::Account;
 use crate::binaries::Programs;
 use crate::error::{PrivatePostgresError, file_error};
@@ -56,8 +56,6 @@ pub(crate) fn version(cluster: &Path) -> Result<Option<u32>, PrivatePostgresErro
 
 /// Creates the cluster with the program's database in it.
 ///
-/// `durable` says whether it must survive a power failure.
-///
 /// # Errors
 ///
 /// When a server program or a file operation fails.
@@ -65,7 +63,7 @@ pub(crate) fn create(
     home: &Home,
     programs: &Programs,
     account: &Account,
-    durable: bool,
+    options: &Options,
 ) -> Result<(), PrivatePostgresError> {
     remove_unfinished(home.path())?;
     let unfinished = unfinished_name(home.path());
@@ -76,8 +74,8 @@ pub(crate) fn create(
 
     let made = account
         .change_owner(&unfinished)
-        .and_then(|()| run_initdb(&unfinished, programs, account, durable))
-        .and_then(|()| create_database(&unfinished, programs, account, durable))
+        .and_then(|()| run_initdb(&unfinished, programs, account, options))
+        .and_then(|()| create_database(&unfinished, programs, account, options))
         .and_then(|()| fs::rename(&unfinished, home.cluster()).map_err(file_error("rename", &unfinished)));
     if let Err(error) = made {
         // The first error matters more than leftover files, which the next start deletes.
@@ -142,20 +140,20 @@ fn run_initdb(
     directory: &Path,
     programs: &Programs,
     account: &Account,
-    durable: bool,
+    options: &Options,
 ) -> Result<(), PrivatePostgresError> {
     let program = programs.initdb();
     let mut command = account.command(&program, directory);
     command
         .args([OsStr::new("-D"), directory.as_os_str()])
-        .args(["-U", NAME])
+        .args(["-U", options.program])
         // The C locale sorts by code point, identically on every system and for ever; the order of others changes with
         // the C library, which corrupts indexes.
         .args(["--encoding=UTF8", "--locale=C"])
         // The closed socket directory controls access; TCP is rejected in any case.
         .args(["--auth-local=trust", "--auth-host=reject"])
         .args(["--data-checksums", "--no-instructions"]);
-    if !durable {
+    if !options.is_durable() {
         command.arg("--no-sync");
     }
     run(command, &program, directory, "")
@@ -166,7 +164,7 @@ fn create_database(
     directory: &Path,
     programs: &Programs,
     account: &Account,
-    durable: bool,
+    options: &Options,
 ) -> Result<(), PrivatePostgresError> {
     let program = programs.postgres();
     let mut command = account.command(&program, directory);
@@ -174,11 +172,12 @@ fn create_database(
         .args([OsStr::new("--single"), OsStr::new("-D"), directory.as_os_str()])
         // Without this, the statement could fail and the program still exit successfully.
         .args(["-c", "exit_on_error=on"]);
-    if !durable {
+    if !options.is_durable() {
         command.args(["-c", "fsync=off"]);
     }
     command.arg("postgres");
-    run(command, &program, directory, &format!("CREATE DATABASE {NAME};\n"))
+    let statement = format!("CREATE DATABASE {};\n", options.program);
+    run(command, &program, directory, &statement)
 }
 
 fn run(mut command: Command, program: &Path, directory: &Path, input: &str) -> Result<(), PrivatePostgresError> {

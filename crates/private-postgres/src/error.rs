@@ -14,15 +14,14 @@ pub enum PrivatePostgresError {
     #[error(
         "PostgreSQL's server programs (initdb, postgres) were not found on PATH or in the usual \
          places: install them (Debian and Ubuntu: apt-get install postgresql; Fedora: dnf install \
-         postgresql-server; Alpine: apk add postgresql; macOS: brew install postgresql) or set \
-         DATABASE_URL"
+         postgresql-server; Alpine: apk add postgresql; macOS: brew install postgresql)"
     )]
     ProgramsNotFound,
 
     /// Only versions that are too old are installed.
     #[error(
         "PostgreSQL {oldest_supported} or newer is needed and only {found} was found: install a \
-         newer one or set DATABASE_URL"
+         newer one"
     )]
     ProgramsTooOld {
         /// The oldest supported major version.
@@ -47,13 +46,18 @@ pub enum PrivatePostgresError {
     },
 
     /// Another program has locked the data directory.
-    #[error("another vestibule is using the data directory {}", .0.display())]
-    InUse(PathBuf),
+    #[error("another {program} is using the data directory {}", data_dir.display())]
+    InUse {
+        /// The program's name.
+        program: &'static str,
+        /// The data directory, or the home of a database outside of it.
+        data_dir: PathBuf,
+    },
 
     /// The program runs as root and there is no account to run the server as.
     #[error(
         "PostgreSQL does not run as root, and there is no account `postgres` or `nobody` to run it \
-         as: create one, run vestibule as an ordinary user, or set DATABASE_URL"
+         as: create one, or run this program as an ordinary user"
     )]
     NoAccount,
 

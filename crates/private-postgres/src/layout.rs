@@ -1,7 +1,7 @@
 //! Where files are: the data directory, its lock, and the home of the cluster.
 //!
 //! Usually the cluster is `DATA_DIR/postgres`. If the program is root and the server's account cannot reach the data
-//! directory, the cluster is in a separate home below [`RELOCATED`], and `DATA_DIR/postgres` is a symbolic link to it.
+//! directory, the cluster is in a separate home below [`STATE`], and `DATA_DIR/postgres` is a symbolic link to it.
 //! Nothing else records this, so the data directory can be moved.
 //!
 //! Invariant: a [`DataDirectory`] and a [`Home`] have both directories locked, even if two data directories link to one
@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
+use crate::Options;
 use crate::account::Account;
 use crate::error::{PrivatePostgresError, file_error};
 
-/// The parent of clusters that cannot be in their data directories.
-const RELOCATED: &str = "/var/lib/vestibule";
+/// Where a program of root has the clusters that cannot be in their data directories, in a directory with its name.
+const STATE: &str = "/var/lib";
 
 /// The name of a cluster inside its home.
 const CLUSTER: &str = "postgres";
@@ -43,7 +44,8 @@ impl DataDirectory {
     /// # Errors
     ///
     /// When it cannot be created or another program uses it.
-    pub(crate) fn open(path: &Path) -> Result<Self, PrivatePostgresError> {
+    pub(crate) fn open(options: &Options) -> Result<Self, PrivatePostgresError> {
+        let path = options.data_dir.as_path();
         if !path.is_dir() {
             create_closed(path, if geteuid().is_root() { 0o711 } else { 0o700 })?;
         }
@@ -55,7 +57,7 @@ impl DataDirectory {
                 problem: "its path contains a line break",
             });
         }
-        let lock = lock(&path)?;
+        let lock = lock(&path, options.program)?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -85,7 +87,11 @@ impl Home {
     /// # Errors
     ///
     /// When a link is dangling, the relocated home cannot be created, or another program uses it.
-    pub(crate) fn open(data: &DataDirectory, account: &Account) -> Result<Self, PrivatePostgresError> {
+    pub(crate) fn open(
+        data: &DataDirectory,
+        account: &Account,
+        program: &'static str,
+    ) -> Result<Self, PrivatePostgresError> {
         let link = data.cluster();
         let cluster = match fs::symlink_metadata(&link) {
             Ok(metadata) if metadata.is_symlink() => follow(&link)?,
@@ -94,10 +100,10 @@ impl Home {
                 return Err(file_error("examine", &link)(error));
             }
             Err(_) if account.can_enter(&data.path)? => link,
-            Err(_) => relocate(data, account)?,
+            Err(_) => relocate(data, account, program)?,
         };
         let path = cluster.parent().unwrap_or(&data.path).to_path_buf();
-        let lock = (path != data.path).then(|| lock(&path)).transpose()?;
+        let lock = (path != data.path).then(|| lock(&path, program)).transpose()?;
         Ok(Self {
             path,
             cluster,
@@ -165,7 +171,7 @@ impl Drop for Lock {
     }
 }
 
-fn lock(directory: &Path) -> Result<Lock, PrivatePostgresError> {
+fn lock(directory: &Path, program: &'static str) -> Result<Lock, PrivatePostgresError> {
     let path = directory.join("lock");
     let file = OpenOptions::new()
         .write(true)
@@ -176,7 +182,10 @@ fn lock(directory: &Path) -> Result<Lock, PrivatePostgresError> {
         .map_err(file_error("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => Err(PrivatePostgresError::InUse(directory.to_path_buf())),
+        Err(TryLockError::WouldBlock) => Err(PrivatePostgresError::InUse {
+            program,
+            data_dir: directory.to_path_buf(),
+        }),
         Err(TryLockError::Error(error)) => Err(file_error("lock", &path)(error)),
     }
 }
@@ -202,8 +211,8 @@ fn follow(link: &Path) -> Result<PathBuf, PrivatePostgresError> {
 }
 
 /// Creates a home outside the data directory and the link to it.
-fn relocate(data: &DataDirectory, account: &Account) -> Result<PathBuf, PrivatePostgresError> {
-    let base = relocation_base()?;
+fn relocate(data: &DataDirectory, account: &Account, program: &str) -> Result<PathBuf, PrivatePostgresError> {
+    let base = relocation_base(program)?;
     let home = claim_home(&base, &name_of(&data.path))?;
     let cluster = home.join(CLUSTER);
     let link = data.cluster();
@@ -219,12 +228,12 @@ fn relocate(data: &DataDirectory, account: &Account) -> Result<PathBuf, PrivateP
     Ok(cluster)
 }
 
-fn relocation_base() -> Result<PathBuf, PrivatePostgresError> {
-    let base = Path::new(RELOCATED);
+fn relocation_base(program: &str) -> Result<PathBuf, PrivatePostgresError> {
+    let base = Path::new(STATE).join(program);
     if !base.is_dir() {
-        create_closed(base, 0o711)?;
+        create_closed(&base, 0o711)?;
     }
-    let base = fs::canonicalize(base).map_err(file_error("open", base))?;
+    let base = fs::canonicalize(&base).map_err(file_error("open", &base))?;
     let metadata = fs::metadata(&base).map_err(file_error("examine", &base))?;
     if metadata.uid() != 0 || metadata.mode() & 0o022 != 0 {
         return Err(PrivatePostgresError::UnsafeDirectory {

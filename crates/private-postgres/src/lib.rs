@@ -1,4 +1,4 @@
-//! A private `PostgreSQL`: without a `DATABASE_URL`, the program runs its own server.
+//! A private `PostgreSQL`: a program runs its own server, from the server programs that are installed.
 //!
 //! The cluster, its socket and its log are in the data directory, and the only way to connect is a Unix socket in a
 //! directory that is closed to other accounts. A start takes these steps, each in a module:
@@ -41,12 +41,12 @@ use self::log::ServerLog;
 use self::server::{Launch, Server};
 use self::socket::Socket;
 
-/// The role and the database that the program uses.
-const NAME: &str = "vestibule";
-
 /// Where the private server stores its files and how it is configured.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The program's name, of lower-case ASCII letters, digits and `_`. Its role and its database have it, and so do the
+    /// directories outside of the data directory; messages call the program by it.
+    pub program: &'static str,
     /// The program's data directory; created if it is missing.
     pub data_dir: PathBuf,
     /// Further server settings, as `name` and `value`. They override the built-in ones and must not change where the
@@ -80,19 +80,19 @@ impl PrivatePostgres {
     /// cluster's version, when a file or directory is not as required, and when the server does not become ready; the
     /// message then contains the last lines of the server's log.
     pub fn start(options: &Options) -> Result<Self, PrivatePostgresError> {
-        let data_directory = DataDirectory::open(&options.data_dir)?;
+        let data_directory = DataDirectory::open(options)?;
         let account = Account::choose(&data_directory.cluster())?;
-        let home = Home::open(&data_directory, &account)?;
+        let home = Home::open(&data_directory, &account, options.program)?;
 
         let version = cluster::version(home.cluster())?;
         let needed = version.map(|major| (major, home.cluster()));
         let places = binaries::places(env::var_os("PATH").as_deref());
         let programs = Programs::find(places, &account, needed)?;
         if version.is_none() {
-            cluster::create(&home, &programs, &account, options.is_durable())?;
+            cluster::create(&home, &programs, &account, options)?;
         }
 
-        let socket = Socket::prepare(home.path(), &account)?;
+        let socket = Socket::prepare(home.path(), &account, options.program)?;
         let launch = Launch {
             programs: &programs,
             account: &account,
@@ -103,7 +103,7 @@ impl PrivatePostgres {
         };
         Ok(Self {
             server: Server::adopt_or_start(&launch)?,
-            connection_url: socket.connection_url(),
+            connection_url: socket.connection_url(options.program),
             _home: home,
             _data_directory: data_directory,
         })

@@ -12,7 +12,6 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::NAME;
 use crate::account::Account;
 use crate::error::{PrivatePostgresError, file_error};
 use crate::layout::name_of;
@@ -44,12 +43,12 @@ impl Socket {
     /// # Errors
     ///
     /// When no directory has a suitable path, or a directory of another account is in the way.
-    pub(crate) fn prepare(home: &Path, account: &Account) -> Result<Self, PrivatePostgresError> {
+    pub(crate) fn prepare(home: &Path, account: &Account, program: &str) -> Result<Self, PrivatePostgresError> {
         let inside = home.join("run");
         if fits(&inside) {
             return Self::closed(inside, account);
         }
-        let name = format!("vestibule-{}", name_of(home));
+        let name = format!("{program}-{}", name_of(home));
         for base in [env::temp_dir(), PathBuf::from("/tmp")] {
             let Ok(base) = fs::canonicalize(base) else {
                 continue;
@@ -93,7 +92,7 @@ impl Socket {
     }
 
     /// Returns the libpq URI of the program's database on this socket.
-    pub(crate) fn connection_url(&self) -> String {
+    pub(crate) fn connection_url(&self, program: &str) -> String {
         let host: String = self
             .directory
             .as_os_str()
@@ -105,7 +104,7 @@ impl Socket {
             })
             .collect();
         // Without the explicit port, PGPORT would decide.
-        format!("postgresql://{NAME}@{host}:{PORT}/{NAME}")
+        format!("postgresql://{program}@{host}:{PORT}/{program}")
     }
 
     /// Returns whether a server answers on the socket.
@@ -190,8 +189,8 @@ mod tests {
             directory: PathBuf::from("/d a/\u{e9}%"),
         };
         assert_eq!(
-            socket.connection_url(),
-            "postgresql://vestibule@%2Fd%20a%2F%C3%A9%25:5432/vestibule"
+            socket.connection_url("tester"),
+            "postgresql://tester@%2Fd%20a%2F%C3%A9%25:5432/tester"
         );
     }
 }

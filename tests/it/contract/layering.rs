@@ -305,6 +305,23 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
     }
 }
 
+/// The private PostgreSQL could be the server of any program.
+#[test]
+fn the_private_postgres_does_not_know_the_service() {
+    let mut files = Vec::new();
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/private-postgres"),
+        &mut files,
+    );
+    assert!(files.len() > 10, "{} files", files.len());
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
+        for word in ["vestibule", "database_url"] {
+            assert!(!text.contains(word), "{} names {word}", file.display());
+        }
+    }
+}
+
 /// One place ends sessions and removes what waits on an account, so that no end forgets the other half.
 #[test]
 fn one_flow_ends_sessions() {

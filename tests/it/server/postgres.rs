@@ -29,6 +29,7 @@ impl Cluster {
         let place = DataDir::new();
         let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let options = Options {
+            program: "vestibule",
             data_dir: place.path().to_owned(),
             server_settings: vec![setting("fsync", "off"), setting("max_connections", "150")],
         };

@@ -101,6 +101,7 @@ fn server_url() -> &'static str {
             ];
             let server_settings = fast.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
             let server = PrivatePostgres::start(&Options {
+                program: "vestibule",
                 data_dir,
                 server_settings,
             })

@@ -27,6 +27,9 @@ use tempfile::TempDir;
 
 use crate::process::{eventually, send, timed, wait_for_end};
 
+/// The program whose server the tests start.
+const PROGRAM: &str = "tester";
+
 /// Names the data directory that a re-run of this test program keeps open.
 const HOLD: &str = "PRIVATE_POSTGRES_TEST_HOLD";
 
@@ -53,6 +56,7 @@ impl Place {
 
     fn options(&self) -> Options {
         Options {
+            program: PROGRAM,
             data_dir: self.data_dir.clone(),
             server_settings: vec![("fsync".to_owned(), "off".to_owned())],
         }
@@ -120,10 +124,10 @@ impl Drop for Place {
             wait_for_end(pid);
         }
         if let Ok(target) = fs::read_link(self.cluster())
-            && target.starts_with("/var/lib/vestibule")
+            && target.starts_with("/var/lib/tester")
         {
             let _ = fs::remove_dir_all(target.parent().unwrap());
-            let _ = fs::remove_dir("/var/lib/vestibule");
+            let _ = fs::remove_dir("/var/lib/tester");
         }
     }
 }
@@ -165,6 +169,7 @@ fn hold() {
         return;
     };
     let options = Options {
+        program: PROGRAM,
         data_dir: data_dir.into(),
         server_settings: vec![("fsync".to_owned(), "off".to_owned())],
     };
@@ -184,7 +189,7 @@ fn the_first_start_makes_a_database_and_the_second_keeps_it() {
     write_data(&server);
     assert_eq!(
         sql(&server, "SELECT current_user || '/' || current_database()"),
-        "vestibule/vestibule"
+        "tester/tester"
     );
     assert_eq!(sql(&server, "SHOW server_encoding"), "UTF8");
     assert_eq!(sql(&server, "SHOW data_checksums"), "on");
@@ -356,8 +361,8 @@ fn a_second_program_is_refused() {
     let place = Place::open();
     let server = place.start();
     let error = place.failure();
-    assert!(matches!(error, PrivatePostgresError::InUse(_)), "{error}");
-    assert!(error.to_string().starts_with("another vestibule is using"));
+    assert!(matches!(error, PrivatePostgresError::InUse { .. }), "{error}");
+    assert!(error.to_string().starts_with("another tester is using"));
     assert_eq!(sql(&server, "SELECT 1"), "1");
     server.stop().unwrap();
 }
@@ -440,7 +445,7 @@ fn under_root_a_closed_place_keeps_the_database_elsewhere() {
     let server = place.start();
     write_data(&server);
     let target = fs::read_link(place.cluster()).unwrap();
-    assert!(target.starts_with("/var/lib/vestibule"));
+    assert!(target.starts_with("/var/lib/tester"));
     server.stop().unwrap();
 
     let moved = place.data_dir.with_file_name("moved");
@@ -456,7 +461,7 @@ fn under_root_a_closed_place_keeps_the_database_elsewhere() {
     let mut options = place.options();
     options.data_dir.clone_from(&old);
     let error = PrivatePostgres::start(&options).unwrap_err();
-    assert!(matches!(error, PrivatePostgresError::InUse(_)), "{error}");
+    assert!(matches!(error, PrivatePostgresError::InUse { .. }), "{error}");
     // ... and a new data directory at the old path gets a new one.
     fs::remove_dir_all(&old).unwrap();
     let second = PrivatePostgres::start(&options).unwrap();
