@@ -11,8 +11,8 @@ RUN apt-get update \
 COPY Cargo.toml Cargo.lock ./
 COPY benches/load/Cargo.toml benches/load/Cargo.toml
 COPY crates/private-postgres crates/private-postgres
-RUN mkdir -p src tests/it tests/verifiers benches/load/src \
-    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs tests/verifiers/verify.rs \
+RUN mkdir -p src tests/it tests/server tests/verifiers benches/load/src \
+    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs tests/server/main.rs tests/verifiers/verify.rs \
         benches/primitives.rs benches/load/src/main.rs >src/lib.rs \
     && cargo build --release --locked \
     && rm -r src

@@ -1,4 +1,4 @@
-//! The only integration test binary: linking takes most of the build time, and each further one would add as much.
+//! The tests of the application without a socket. Those that start the program as a process are in `tests/server`.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,10 +15,7 @@ mod contract;
 mod delivery;
 mod fuzz;
 mod races;
-mod readme;
 mod routes;
 mod security;
-mod server;
 mod store;
 mod support;
-mod verifiers;

@@ -62,7 +62,7 @@ fn every_row_names_a_test_that_exists_or_says_that_there_is_nothing_to_test() {
     }
 }
 
-/// Returns whether a test of this path exists in `tests/it` or `src`.
+/// Returns whether a test of this path exists in `tests` or `src`.
 fn exists(path: &str) -> bool {
     let Some((module, name)) = path.rsplit_once("::") else {
         return false;
@@ -71,7 +71,7 @@ fn exists(path: &str) -> bool {
     let file = |base: &str, ending: &str| -> PathBuf {
         root.join(base).join(format!("{}{ending}", module.replace("::", "/")))
     };
-    let candidates = ["tests/it", "src"]
+    let candidates = ["tests/it", "tests", "tests/server", "src"]
         .into_iter()
         .flat_map(|base| [file(base, ".rs"), file(base, "/mod.rs")]);
     candidates

@@ -1,7 +1,6 @@
 //! The delivery of messages to independent servers: what arrives, and what happens to messages that do not.
 
 mod outbox;
-pub(crate) mod peer;
 mod sms;
 mod smtp;
 mod templates;

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, SmallInt, Text, Timestamptz};
 use futures_util::future::join_all;
 
-use crate::server::process::eventually;
 use crate::support::actors::{PASSWORD, Person, log_in, verify};
 use crate::support::app::{MASTER_KEY, TestApp};
+use crate::support::waits::eventually;
 
 const EMAIL: &str = "jo@example.com";
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";

@@ -5,4 +5,3 @@ mod migrations;
 mod pool;
 mod retention;
 mod schema;
-mod sharding;

@@ -1,12 +1,15 @@
 //! Users and the steps of a login as functions, so that a test contains only what it is about.
 
 use actix_web::http::Method;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::domain::clock::Clock;
 
 use super::app::TestApp;
 use super::oath;
 use super::response::TestResponse;
+use super::token;
+pub(crate) use super::token::claims;
 
 /// A password that is hard to guess.
 pub(crate) const PASSWORD: &str = "korrekt pferd batterie";
@@ -65,7 +68,11 @@ impl Person {
 
     /// Returns a code that the authenticator does not show at any time near now.
     pub(crate) fn wrong_code(&self, app: &TestApp) -> String {
-        oath::wrong_code_at(&self.secret, app.clock.now())
+        let near: Vec<String> = (-3..=3)
+            .map(|step| oath::code_at(&self.secret, app.clock.now() + TimeDelta::seconds(30 * step)))
+            .collect();
+        let mut codes = (0..1_000_000).map(|number| format!("{number:06}"));
+        codes.find(|code| !near.contains(code)).unwrap()
     }
 
     /// Sends the first code.
@@ -177,19 +184,7 @@ pub(crate) async fn refresh(app: &TestApp, refresh_token: &str) -> TestResponse 
         .await
 }
 
-/// Returns the claims of an access token without verifying its signature.
-pub(crate) fn claims(access_token: &str) -> Value {
-    part(access_token, 1)
-}
-
 /// Returns the header of an access token.
 pub(crate) fn header(access_token: &str) -> Value {
-    part(access_token, 0)
-}
-
-fn part(token: &str, index: usize) -> Value {
-    use base64::Engine;
-    let part = token.split('.').nth(index).expect("a JWT");
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
-    serde_json::from_slice(&bytes).unwrap()
+    token::part(access_token, 0)
 }

@@ -2,8 +2,18 @@
 
 pub(crate) mod actors;
 pub(crate) mod app;
-pub(crate) mod certificate;
 pub(crate) mod db;
-pub(crate) mod oath;
 pub(crate) mod response;
 pub(crate) mod statements;
+
+// What the tests of the program as a process use, too.
+#[path = "../../support/certificate.rs"]
+pub(crate) mod certificate;
+#[path = "../../support/oath.rs"]
+pub(crate) mod oath;
+#[path = "../../support/peer.rs"]
+pub(crate) mod peer;
+#[path = "../../support/token.rs"]
+pub(crate) mod token;
+#[path = "../../../crates/private-postgres/tests/lifecycle/waits.rs"]
+pub(crate) mod waits;

@@ -11,6 +11,7 @@
 )]
 
 mod process;
+mod waits;
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -25,7 +26,8 @@ use private_postgres::{Options, PrivatePostgres, PrivatePostgresError};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::process::{eventually, send, timed, wait_for_end};
+use crate::process::{send, timed, wait_for_end};
+use crate::waits::eventually;
 
 /// The program whose server the tests start.
 const PROGRAM: &str = "tester";

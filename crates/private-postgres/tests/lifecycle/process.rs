@@ -1,27 +1,11 @@
-//! Waits for events, and signals processes by their id.
+//! Measures how long something takes, and signals processes by their id.
 
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-/// How long anything may take on a slow machine with other work.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-const POLL: Duration = Duration::from_millis(10);
-
-/// Calls `look` again and again until it returns something.
-#[track_caller]
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(seen) = look() {
-            return seen;
-        }
-        assert!(begun.elapsed() < PATIENCE, "this did not happen in time: {what}");
-        thread::sleep(POLL);
-    }
-}
+use super::waits::eventually;
 
 /// Measures how long something takes.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {

@@ -13,7 +13,7 @@ use super::process::eventually;
 use super::program::{DataDir, Launch, Program, open_directory, path};
 use super::rolling_restart::{certificate, configuration};
 
-const CADDYFILE: &str = include_str!("../../../deploy/caddy/Caddyfile");
+const CADDYFILE: &str = include_str!("../../deploy/caddy/Caddyfile");
 /// More than one address may have at a time.
 const SLOW: usize = 100;
 /// The limit of nginx for one address.

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::http::Client;
 use super::process::{eventually, runs, send, wait_for_end};
+use super::quiet;
 
 /// A data directory that leaves neither files nor a database server behind.
 pub(crate) struct DataDir {
@@ -137,6 +138,7 @@ impl Launch {
 
     /// Starts it in the background.
     pub(crate) fn start(mut self) -> Program {
+        quiet::join_others();
         let output = |name: &str| File::create(self.workplace.path().join(name)).unwrap();
         self.command.stdout(output("stdout")).stderr(output("stderr"));
         Program {

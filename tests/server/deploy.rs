@@ -12,9 +12,9 @@ use super::nginx::{checked, free_address};
 use super::program::open_directory;
 use super::rolling_restart::{certificate, configuration};
 
-const UNIT: &str = include_str!("../../../deploy/systemd/vestibule.service");
-const COMPOSE: &str = include_str!("../../../docker-compose.yml");
-const COMPOSE_NGINX: &str = include_str!("../../../deploy/nginx/compose.conf");
+const UNIT: &str = include_str!("../../deploy/systemd/vestibule.service");
+const COMPOSE: &str = include_str!("../../docker-compose.yml");
+const COMPOSE_NGINX: &str = include_str!("../../deploy/nginx/compose.conf");
 
 #[test]
 fn nginx_accepts_the_configuration_with_tls() {
@@ -43,7 +43,7 @@ fn nginx_accepts_the_configuration_of_the_containers_and_their_addresses_are_tho
 
 #[test]
 fn what_both_configurations_say_of_the_instances_is_the_same() {
-    let full = include_str!("../../../deploy/nginx/vestibule.conf");
+    let full = include_str!("../../deploy/nginx/vestibule.conf");
     for line in COMPOSE_NGINX
         .lines()
         .map(str::trim)

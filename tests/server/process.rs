@@ -2,10 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-#[path = "../../../crates/private-postgres/tests/lifecycle/process.rs"]
-mod waits;
+use crate::support::waits;
 
-pub(crate) use self::waits::{PATIENCE, eventually, runs, send, timed, wait_for_end};
+#[path = "../../crates/private-postgres/tests/lifecycle/process.rs"]
+mod processes;
+
+pub(crate) use self::processes::{runs, send, timed, wait_for_end};
+pub(crate) use self::waits::{PATIENCE, eventually};
 
 /// Stops threads when it is dropped, even if a test fails while they run: a scope waits for its threads.
 pub(crate) struct StopAtEnd<'a>(pub(crate) &'a AtomicBool);

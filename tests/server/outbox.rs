@@ -16,8 +16,8 @@ use super::person::{Person, Tokens, now, verify};
 use super::postgres::Database;
 use super::process::{eventually, timed};
 use super::program::{Launch, Program};
-use crate::delivery::peer::Peer;
-use crate::support::actors::claims;
+use crate::support::peer::Peer;
+use crate::support::token::claims;
 
 pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PHONE: &str = "+4915112345678";

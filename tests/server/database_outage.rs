@@ -19,6 +19,7 @@ use super::person::Person;
 use super::postgres::{Cluster, psql};
 use super::process::{eventually, send};
 use super::program::Program;
+use super::quiet;
 
 /// More than the pool has connections, so that every connection has been tried.
 const REQUESTS: usize = 15;
@@ -63,6 +64,7 @@ fn assert_no_fault(program: &Program) {
 
 #[test]
 fn before_the_database_is_there_it_lives_and_turns_requests_away_and_then_it_serves() {
+    quiet::alone();
     let mut cluster = Cluster::start();
     cluster.stop();
     let program = instance(cluster.url()).start();
@@ -121,6 +123,7 @@ fn a_database_that_stops_and_starts_again_costs_only_the_requests_meanwhile() {
 
 #[test]
 fn many_requests_at_once_are_all_turned_away_in_time() {
+    quiet::alone();
     let mut cluster = Cluster::start();
     let program = instance(cluster.url()).start();
     let client = program.ready();

@@ -17,17 +17,6 @@ pub(crate) fn code_at(secret: &str, now: DateTime<Utc>) -> String {
     format!("{number:06}")
 }
 
-/// Returns six digits that are not the code of any step near a time.
-pub(crate) fn wrong_code_at(secret: &str, now: DateTime<Utc>) -> String {
-    let near: Vec<String> = (-3..=3)
-        .map(|step| code_at(secret, now + chrono::TimeDelta::seconds(30 * step)))
-        .collect();
-    (0..1_000_000)
-        .map(|number| format!("{number:06}"))
-        .find(|code| !near.contains(code))
-        .unwrap()
-}
-
 fn from_base32(text: &str) -> Vec<u8> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut bytes = Vec::new();

@@ -13,6 +13,7 @@ use super::http::{Client, Wire};
 use super::person::{Person, Tokens};
 use super::process::{PATIENCE, StopAtEnd, eventually, timed};
 use super::program::{DataDir, Launch, Program};
+use super::quiet;
 
 /// An answer that waits only for its turn on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
@@ -51,6 +52,7 @@ fn statuses(program: &Program, route: &str) -> Vec<u64> {
 
 #[test]
 fn a_flood_of_logins_costs_logins_and_nothing_else() {
+    quiet::alone();
     let place = DataDir::new();
     let program = slow_hashing(&place);
     let client = program.ready();
@@ -126,6 +128,7 @@ fn log_in_from(client: &Client, address: Option<&str>, email: &str, password: &s
 
 #[test]
 fn a_network_that_floods_the_hashing_queue_waits_for_itself() {
+    quiet::alone();
     let place = DataDir::new();
     let launch = Launch::dev().data_dir(&place);
     let program = launch
@@ -195,6 +198,7 @@ impl Drop for Lower<'_> {
 
 #[test]
 fn a_client_that_hangs_up_frees_its_place_in_the_queue() {
+    quiet::alone();
     let place = DataDir::new();
     let program = slow_hashing(&place);
     let client = program.ready();
@@ -224,6 +228,7 @@ fn a_client_that_hangs_up_frees_its_place_in_the_queue() {
 
 #[test]
 fn those_who_send_slowly_do_not_keep_others_out() {
+    quiet::alone();
     let place = DataDir::new();
     let program = Launch::dev().data_dir(&place).start();
     let client = program.ready();
@@ -275,6 +280,7 @@ fn memory(program: &Program) -> usize {
 #[test]
 #[cfg(target_os = "linux")]
 fn whatever_is_too_large_is_refused_in_bounded_memory() {
+    quiet::alone();
     let place = DataDir::new();
     let program = Launch::dev().data_dir(&place).start();
     let client = program.ready();
@@ -345,6 +351,7 @@ fn ask(address: &str) -> Option<String> {
 
 #[test]
 fn a_request_that_was_accepted_before_a_stop_under_load_is_answered() {
+    quiet::alone();
     let place = DataDir::new();
     let program = Launch::dev().data_dir(&place).start();
     let client = program.ready();

@@ -22,8 +22,8 @@ use super::postgres::Database;
 use super::process::eventually;
 use super::program::{DataDir, Launch, Program, open_directory, path};
 
-const TEMPLATE: &str = include_str!("../../../docs/examples/nginx-auth-request.conf");
-const DOCUMENTATION: &str = include_str!("../../../docs/VERIFYING.md");
+const TEMPLATE: &str = include_str!("../../docs/examples/nginx-auth-request.conf");
+const DOCUMENTATION: &str = include_str!("../../docs/VERIFYING.md");
 
 /// All files that nginx would otherwise write below `/var` are in its own directory.
 const MAIN_CONFIG: &str = "

@@ -8,7 +8,7 @@ use super::postgres::{Database, psql};
 use super::process::eventually;
 use super::program::Launch;
 
-const RECIPE: &str = include_str!("../../../docs/examples/service-role.sql");
+const RECIPE: &str = include_str!("../../docs/examples/service-role.sql");
 
 /// A role that is dropped after the test.
 struct Role<'a> {

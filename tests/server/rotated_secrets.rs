@@ -15,7 +15,7 @@ use super::outbox::{
 use super::postgres::Database;
 use super::process::eventually;
 use super::program::{Launch, Program};
-use crate::delivery::peer::Peer;
+use crate::support::peer::Peer;
 
 /// Passwords of the mail server, and their form in a URL.
 const OLD: (&str, &str) = ("old@door", "old%40door");

@@ -6,7 +6,7 @@ use super::http::Client;
 use super::instances::instance;
 use super::postgres::Database;
 use super::program::{Launch, Program};
-use crate::delivery::peer::Peer;
+use crate::support::peer::Peer;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";

@@ -17,7 +17,7 @@ use super::process::eventually;
 use super::program::{Launch, Program, open_directory, path};
 use super::rolling_restart::{Visit, nothing_is_lost, visit};
 
-const CONFIGURATION: &str = include_str!("../../../deploy/pgbouncer/pgbouncer.ini");
+const CONFIGURATION: &str = include_str!("../../deploy/pgbouncer/pgbouncer.ini");
 /// Connections to PostgreSQL, for three times as many to the pooler.
 const SERVER_CONNECTIONS: usize = 3;
 

@@ -12,7 +12,7 @@ use vestibule::store::inspection::inspect;
 use super::instances::MASTER_KEY;
 use super::postgres::Database;
 use super::program::{DataDir, Ended, Launch, Program};
-use crate::delivery::peer::Peer;
+use crate::support::peer::Peer;
 
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const NOWHERE: &str = "postgres://127.0.0.1:1/nowhere";

@@ -2,16 +2,14 @@
 //! statement from one machine: docs/decisions/0010 says by which column each table is distributed. The statements are
 //! those that PostgreSQL really received.
 
-use std::thread;
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::server::http::Client;
-use crate::server::instances::instance;
-use crate::server::person::{PERIOD, now};
-use crate::server::person::{Person, Tokens, verify};
-use crate::server::postgres::{Cluster, psql};
+use super::http::Client;
+use super::instances::instance;
+use super::metrics::scrape;
+use super::person::{PERIOD, Person, Tokens, now, verify};
+use super::postgres::{Cluster, psql};
+use super::process::eventually;
 
 /// Each table that these statements may name, with the columns of which a statement has to give one: the distribution
 /// column, or a name that leads to it.
@@ -27,6 +25,9 @@ const KEYS: [(&str, &[&str]); 10] = [
     ("audit_events", &["user_id"]),
     ("outbox", &["id"]),
 ];
+
+/// When each job last completed; zero before it did.
+const JOB_SUCCESS: &str = "vestibule_job_last_success_timestamp_seconds{";
 
 /// Returns the statements in the server's log from an offset on, without those of background jobs.
 fn statements(cluster: &Cluster, from: usize) -> Vec<String> {
@@ -123,8 +124,12 @@ fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
     let cluster = Cluster::start();
     let program = instance(cluster.url()).start();
     let client = program.ready();
-    // New connections log all statements. The work at the start, which happens only once, has finished by then.
-    thread::sleep(Duration::from_secs(1));
+    // New connections log all statements. The jobs' first runs, which find more to do than later ones, have ended by then.
+    eventually("the first run of each job", || {
+        let seen = scrape(&client);
+        let mut jobs = seen.iter().filter(|(series, _)| series.starts_with(JOB_SUCCESS));
+        jobs.all(|(_, at)| *at > 0.0).then_some(())
+    });
     psql(
         cluster.url(),
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET log_statement = ''all''', current_database()); END $$;

@@ -19,7 +19,7 @@ use super::process::{StopAtEnd, eventually};
 use super::program::{Launch, Program, open_directory};
 use crate::support::certificate;
 
-const CONFIGURATION: &str = include_str!("../../../deploy/nginx/vestibule.conf");
+const CONFIGURATION: &str = include_str!("../../deploy/nginx/vestibule.conf");
 /// Concurrent users who sign up, sign in and log out.
 const VISITORS: usize = 4;
 /// Users who stay signed in and refresh their tokens as fast as they can. A refresh must not be repeated, so it must

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::instances::MASTER_KEY;
 use super::postgres::Database;
 use super::program::{DataDir, Launch, Program, open_directory};
-use crate::delivery::peer::Peer;
+use crate::support::peer::Peer;
 
 const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
