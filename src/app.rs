@@ -61,8 +61,12 @@ const HOLDER_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The private PostgreSQL.
-    #[error("{0}{}", alternative_to(.0))]
-    Postgres(#[from] PrivatePostgresError),
+    #[error("{source}{}", alternative_to(.source))]
+    Postgres {
+        /// Why it cannot be had.
+        #[from]
+        source: PrivatePostgresError,
+    },
     /// The generated master key.
     #[error("the master key in {path} cannot be used: {reason}")]
     MasterKey {

@@ -53,6 +53,7 @@ mod server {
     mod operators;
     mod origins;
     mod outbox;
+    mod peer;
     mod pgbouncer;
     mod restore;
     mod rewrap;

@@ -1,6 +1,6 @@
 //! Servers written in Python, which report what they received, one line each.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -12,8 +12,8 @@ use super::waits::PATIENCE;
 
 /// A server that runs until this is dropped.
 pub(crate) struct Peer {
-    program: Child,
-    lines: Receiver<Value>,
+    pub(crate) program: Child,
+    pub(crate) lines: Receiver<Value>,
     pub(crate) port: u64,
 }
 
@@ -58,22 +58,9 @@ impl Peer {
         self.lines.recv_timeout(PATIENCE).unwrap()
     }
 
-    /// Makes it continue with what it was started to wait with.
-    pub(crate) fn resume(&mut self) {
-        let input = self.program.stdin.as_mut().unwrap();
-        input.write_all(b"\n").unwrap();
-    }
-
     /// Returns the URL of the mail server, for a client without TLS.
     pub(crate) fn smtp_url(&self) -> String {
         format!("smtp://127.0.0.1:{}?tls=none", self.port)
-    }
-
-    /// Ends it, and returns the reports that were not read.
-    pub(crate) fn rest(mut self) -> Vec<Value> {
-        drop(self.program.stdin.take());
-        // Reads to the end of its output, so that no late report is missed.
-        self.lines.iter().collect()
     }
 
     /// Asserts that nothing more was received. Only meaningful while no message is being sent.

@@ -11,6 +11,7 @@ use vestibule::delivery::sms::{SmsWebhook, WebhookUrl};
 use vestibule::domain::message::{Channel, Locale, Message};
 
 use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, notification, outgoing, send};
+use crate::support::peer::Peer;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";

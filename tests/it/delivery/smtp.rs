@@ -12,6 +12,7 @@ use vestibule::domain::message::{Channel, Locale, Message};
 
 use super::{HASTY, PATIENT, assert_refused, assert_temporary, clock, code, notification, outgoing, send};
 use crate::support::certificate;
+use crate::support::peer::Peer;
 
 /// Names the directory of a certificate in the process that trusts it: a process has one set of trusted certificates.
 const TRUSTING: &str = "TEST_TRUSTING";

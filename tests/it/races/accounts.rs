@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all};
 use serde_json::json;
 
 use super::{count, until_blocked, with_status};
-use crate::support::actors::{PASSWORD, Person, log_in, refresh, verify};
+use crate::support::actors::{PASSWORD, Person, log_in, refresh, request_link, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
@@ -18,14 +18,8 @@ const NEW: &str = "heftklammer im regen";
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
 const PRIVATE: &[(&str, &str)] = &[("REGISTRATION", "private")];
 
-/// Requests a mail and returns the token in it.
-async fn mailed(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
-    app.post(path, &json!({"email": email})).await.expect(202);
-    app.mailed_token(email, kind).await
-}
-
 async fn reset_token(app: &TestApp, email: &str) -> String {
-    mailed(app, "/password/forgot", "password_reset", email).await
+    request_link(app, "/password/forgot", "password_reset", email).await
 }
 
 async fn reset(app: &TestApp, token: &str, new: &str) -> TestResponse {
@@ -83,7 +77,7 @@ async fn one_magic_link_opens_one_session() {
     let instances = [&app, &sibling];
     Person::register(&app, "jo@example.com").await;
     app.clock.advance(1);
-    let token = mailed(&app, "/magic-link", "magic_link", "jo@example.com").await;
+    let token = request_link(&app, "/magic-link", "magic_link", "jo@example.com").await;
     let body = json!({"token": token});
     let answers = join_all((0..CROWD).map(|number| instances[number % 2].post("/magic-link/verify", &body))).await;
     assert_eq!((with_status(&answers, 200), with_status(&answers, 400)), (1, CROWD - 1));
@@ -175,7 +169,7 @@ async fn a_mailed_token_and_a_new_password_do_not_wait_for_each_other_in_a_circl
         ("mo@example.com", "/magic-link", "magic_link"),
     ] {
         let signed_in = Person::sign_up(&app, email).await;
-        let body = json!({"token": mailed(&app, path, kind, email).await});
+        let body = json!({"token": request_link(&app, path, kind, email).await});
         let verify_path = path.replace("/email/verify/request", "/email/verify");
         let verify_path = verify_path.replace("/magic-link", "/magic-link/verify");
         // The change waits for the account first, and then needs the tokens.
@@ -371,7 +365,7 @@ async fn everything_at_once_about_one_account_is_no_fault() {
         let other = signed_in.person.sign_in_again(&app).await;
         let token = &signed_in.access_token;
         let (login, reset_token) = (signed_in.person.log_in(&app).await, reset_token(&app, email).await);
-        let link = json!({"token": mailed(&app, "/magic-link", "magic_link", email).await});
+        let link = json!({"token": request_link(&app, "/magic-link", "magic_link", email).await});
         let proof = json!({"token": app.mailed_token(email, "email_verification").await, "password": PASSWORD});
         let (address, name) = (json!({"email": email}), json!({"username": "jo.doe"}));
         let wish = json!({"email": format!("new.{email}")});

@@ -6,27 +6,21 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::routes::admin::{administrator, set_roles};
-use crate::support::actors::{PASSWORD, Person, log_in, verify};
+use crate::support::actors::{PASSWORD, Person, log_in, request_link, verify};
 use crate::support::app::TestApp;
 
 /// Another password that is hard to guess.
 const NEW: &str = "heftklammer im regen";
 
-/// Requests a mail and returns the token in it.
-async fn mailed(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
-    app.post(path, &json!({"email": email})).await.expect(202);
-    app.mailed_token(email, kind).await
-}
-
 /// Resets an account through its mailbox: with a magic link, or with a link that sets a password.
 async fn verify_by_mail(app: &TestApp, email: &str, by_link: bool) {
     if by_link {
-        let token = mailed(app, "/magic-link", "magic_link", email).await;
+        let token = request_link(app, "/magic-link", "magic_link", email).await;
         app.post("/magic-link/verify", &json!({"token": token}))
             .await
             .expect(200);
     } else {
-        let token = mailed(app, "/password/forgot", "password_reset", email).await;
+        let token = request_link(app, "/password/forgot", "password_reset", email).await;
         let body = json!({"token": token, "new_password": NEW});
         app.post("/password/reset", &body).await.expect(204);
     }
@@ -58,7 +52,7 @@ async fn what_a_stranger_got_wrong_does_not_keep_the_owner_waiting_after_a_reset
     for _ in 0..5 {
         verify(&app, &login, &mallory.person.wrong_code(&app)).await.expect(401);
     }
-    let token = mailed(&app, "/magic-link", "magic_link", "jo@example.com").await;
+    let token = request_link(&app, "/magic-link", "magic_link", "jo@example.com").await;
     app.clock.advance(1);
     let body = json!({"token": token});
     let opened = app.post("/magic-link/verify", &body).await.expect(200);
@@ -104,8 +98,8 @@ async fn no_token_is_accepted_for_another_purpose() {
     let jo = Person::sign_up(&app, "jo@example.com").await;
     let pending = jo.person.log_in(&app).await;
     let links = [
-        mailed(&app, "/magic-link", "magic_link", "jo@example.com").await,
-        mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await,
+        request_link(&app, "/magic-link", "magic_link", "jo@example.com").await,
+        request_link(&app, "/password/forgot", "password_reset", "jo@example.com").await,
         app.mailed_token("jo@example.com", "email_verification").await,
     ];
     let prefixes = ["vml_", "vpr_", "vev_", "vec_", "vpa_", "vrt_"];
@@ -171,11 +165,11 @@ async fn mailed_tokens_die_with_the_account() {
             ),
             (
                 "/magic-link/verify",
-                mailed(&app, "/magic-link", "magic_link", "jo@example.com").await,
+                request_link(&app, "/magic-link", "magic_link", "jo@example.com").await,
             ),
             (
                 "/password/reset",
-                mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await,
+                request_link(&app, "/password/forgot", "password_reset", "jo@example.com").await,
             ),
         ];
         app.database.connect().batch_execute(statement).unwrap();
@@ -194,14 +188,14 @@ async fn an_account_without_a_password_takes_none_until_a_reset_sets_one() {
     let app = TestApp::new().await;
     Person::sign_up(&app, "jo@example.com").await;
     app.clock.advance(1);
-    let token = mailed(&app, "/magic-link", "magic_link", "jo@example.com").await;
+    let token = request_link(&app, "/magic-link", "magic_link", "jo@example.com").await;
     app.post("/magic-link/verify", &json!({"token": token}))
         .await
         .expect(200);
     for password in ["", " ", PASSWORD, "none"] {
         log_in(&app, "jo@example.com", password).await.expect(401);
     }
-    let token = mailed(&app, "/password/forgot", "password_reset", "jo@example.com").await;
+    let token = request_link(&app, "/password/forgot", "password_reset", "jo@example.com").await;
     let body = json!({"token": token, "new_password": NEW});
     app.post("/password/reset", &body).await.expect(204);
     log_in(&app, "jo@example.com", NEW).await.expect(200);

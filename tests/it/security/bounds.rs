@@ -361,9 +361,7 @@ async fn wrong_codes_of_a_thief_of_the_password_do_not_make_the_owner_wait_on_a_
     let locked = fourth.verify(&fourth.log_in().await, &person.code(&app)).await;
     assert_eq!(locked.header("retry-after"), Some("60"));
     locked.expect_problem(429, "rate_limited");
-    verify(&app, &person.log_in(&app).await, &person.code(&app))
-        .await
-        .expect(200);
+    person.log_in_with(&app, &person.code(&app)).await.expect(200);
     // A right code from the owner's network resets only the failures of that network.
     app.clock.advance(30);
     let token = fourth.log_in().await;
@@ -395,7 +393,8 @@ async fn all_networks_together_wait_longer_each_time_and_a_hundred_are_the_end_f
     let locks = "audit_events WHERE event = 'authn_mfa_lock' AND reason = 'from_anywhere'";
     assert_eq!(count(&app, locks) - began, 90);
     assert_eq!(told(&app, EMAIL, "second_factors_disabled").await, 1);
-    verify(&app, &person.log_in(&app).await, &person.code(&app))
+    person
+        .log_in_with(&app, &person.code(&app))
         .await
         .expect_problem(401, "invalid_code");
 }

@@ -3,9 +3,9 @@
 use actix_web::http::Method;
 use serde_json::json;
 
-use crate::delivery::peer::Peer;
 use crate::support::actors::{PASSWORD, Person};
 use crate::support::app::TestApp;
+use crate::support::peer::Peer;
 
 /// A password that the strength estimator accepts.
 const STOLEN: &str = "heftklammer im regen";

@@ -1,15 +1,14 @@
 //! A hundred failed attempts in a row disable a password, or codes that can be guessed. The owner is notified once and
 //! can restore them; a stranger learns nothing.
 
-use actix_web::http::{Method, header};
-use actix_web::test::TestRequest;
+use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::actors::{PASSWORD, Person, SignedIn, log_in, refresh, verify};
+use crate::support::actors::{PASSWORD, Person, SignedIn, log_in, log_in_from, refresh, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 
@@ -39,14 +38,6 @@ async fn told(app: &TestApp, kind: &str) -> usize {
         .iter()
         .filter(|found| *found == kind)
         .count()
-}
-
-async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> TestResponse {
-    let request = TestRequest::post()
-        .uri("/login")
-        .set_json(json!({"email": email, "password": password}));
-    app.send(request.insert_header((header::HeaderName::from_static("x-forwarded-for"), ip)))
-        .await
 }
 
 /// What an answer reveals, without what differs each time.
@@ -253,7 +244,8 @@ async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_i
     for _ in 0..8 {
         // A right code is refused like a wrong one, and causes no wait.
         app.clock.advance(30);
-        verify(&app, &person.log_in(&app).await, &person.code(&app))
+        person
+            .log_in_with(&app, &person.code(&app))
             .await
             .expect_problem(401, "invalid_code");
     }
@@ -262,7 +254,8 @@ async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_i
 
     let token = sign_in_by_recovery_code(&app, &signed_in).await;
     app.clock.advance(30);
-    verify(&app, &person.log_in(&app).await, &person.code(&app))
+    person
+        .log_in_with(&app, &person.code(&app))
         .await
         .expect_problem(401, "invalid_code");
     let secret = app.post_as("/2fa/totp", &token).await.expect(201).text("/secret");

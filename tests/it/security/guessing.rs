@@ -1,24 +1,12 @@
 //! Passwords are guessed slowly, from one network or from many, and the owner is not locked out by it.
 
-use actix_web::http::header;
-use actix_web::test::TestRequest;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
-use serde_json::json;
 
-use crate::support::actors::{PASSWORD, Person};
+use crate::support::actors::{PASSWORD, Person, log_in_from};
 use crate::support::app::TestApp;
-use crate::support::response::TestResponse;
-
-/// Logs in from an address that a trusted proxy names.
-async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> TestResponse {
-    let body = json!({"email": email, "password": password});
-    let request = TestRequest::post().uri("/login").set_json(body);
-    app.send(request.insert_header((header::HeaderName::from_static("x-forwarded-for"), ip)))
-        .await
-}
 
 async fn app() -> TestApp {
     TestApp::with(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await

@@ -11,7 +11,7 @@ use vestibule::domain::sent_code::CodePurpose;
 use vestibule::domain::session_end::EndCause;
 
 use crate::routes::admin::administrator;
-use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, challenge, refresh, verify, verify_by};
+use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, challenge, refresh, request_link, verify, verify_by};
 use crate::support::app::TestApp;
 use crate::support::oath;
 use crate::support::response::TestResponse;
@@ -400,8 +400,7 @@ fn works(answer: &TestResponse) -> bool {
 
 async fn mailed(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
     app.clock.advance(1);
-    app.post(path, &json!({"email": email})).await.expect(202);
-    app.mailed_token(email, kind).await
+    request_link(app, path, kind, email).await
 }
 
 async fn town(end: End) -> TestApp {

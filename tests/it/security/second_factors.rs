@@ -405,7 +405,7 @@ async fn a_replayed_code_has_the_answers_of_a_wrong_one() {
     let person = Person::sign_up(&app, "jo@example.com").await.person;
     app.clock.advance(30);
     let used = person.code(&app);
-    verify(&app, &person.log_in(&app).await, &used).await.expect(200);
+    person.log_in_with(&app, &used).await.expect(200);
     let (replayed, wrong) = (person.log_in(&app).await, person.log_in(&app).await);
     for remaining in [4, 3] {
         assert_eq!(remaining_after(&app, &replayed, &used).await, remaining);

@@ -26,20 +26,14 @@ async fn wrong_codes_after_a_right_password_are_notified_once_an_hour() {
         );
         assert_eq!(told, usize::from(number >= 3), "after {number}");
     }
-    verify(&app, &person.log_in(&app).await, &person.wrong_code(&app))
-        .await
-        .expect(401);
+    person.log_in_with(&app, &person.wrong_code(&app)).await.expect(401);
     app.clock.advance(3600);
-    verify(&app, &person.log_in(&app).await, &person.wrong_code(&app))
-        .await
-        .expect(401);
+    person.log_in_with(&app, &person.wrong_code(&app)).await.expect(401);
     let notice = app.notification_kinds("jo@example.com").await;
     assert_eq!(count(&notice, "second_factor_failures"), 2);
     // A sign-in after so many failures is notified, too.
     app.clock.advance(3600);
-    verify(&app, &person.log_in(&app).await, &person.code(&app))
-        .await
-        .expect(200);
+    person.log_in_with(&app, &person.code(&app)).await.expect(200);
     let notice = app.notification_kinds("jo@example.com").await;
     assert_eq!(count(&notice, "sign_in_after_failures"), 1);
 }

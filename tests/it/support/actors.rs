@@ -1,6 +1,7 @@
 //! Users and the steps of a login as functions, so that a test contains only what it is about.
 
 use actix_web::http::Method;
+use actix_web::test::TestRequest;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::domain::clock::Clock;
@@ -102,10 +103,8 @@ impl Person {
     /// Logs in again with the password and the next code, and returns the access token.
     pub(crate) async fn sign_in_again(&self, app: &TestApp) -> String {
         app.clock.advance(30);
-        verify(app, &self.log_in(app).await, &self.code(app))
-            .await
-            .expect(200)
-            .text("/access_token")
+        let answer = self.log_in_with(app, &self.code(app)).await;
+        answer.expect(200).text("/access_token")
     }
 
     /// Logs in with the password and returns the pre-auth token.
@@ -114,6 +113,11 @@ impl Person {
             .await
             .expect(200)
             .text("/pre_auth_token")
+    }
+
+    /// Logs in with the password, and sends a code as the second factor.
+    pub(crate) async fn log_in_with(&self, app: &TestApp, code: &str) -> TestResponse {
+        verify(app, &self.log_in(app).await, code).await
     }
 }
 
@@ -153,6 +157,20 @@ impl SignedIn {
 /// Sends a login with an address.
 pub(crate) async fn log_in(app: &TestApp, email: &str, password: &str) -> TestResponse {
     app.post("/login", &json!({"email": email, "password": password})).await
+}
+
+/// Sends a login from an address that a proxy names.
+pub(crate) async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: &str) -> TestResponse {
+    let body = json!({"email": email, "password": password});
+    let request = TestRequest::post().uri("/login").set_json(body);
+    app.send(request.insert_header(("x-forwarded-for", ip))).await
+}
+
+/// Requests a mail with a link from `/password/forgot`, `/magic-link` or `/email/verify/request`, and returns the token in
+/// the link.
+pub(crate) async fn request_link(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
+    app.post(path, &json!({"email": email})).await.expect(202);
+    app.mailed_token(email, kind).await
 }
 
 /// Sends a code.

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use serde_json::json;
 
 use super::{administrator, assert_out, events, path};
-use crate::support::actors::{Person, verify};
+use crate::support::actors::Person;
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -24,7 +24,7 @@ async fn all_sessions_of_one_account_end_and_no_others() {
     app.get_as("/me", &second).await.expect_problem(401, "invalid_token");
     app.get_as("/me", &ann.access_token).await.expect(200);
     // The owner can sign in again.
-    verify(&app, &jo.person.log_in(&app).await, &code).await.expect(200);
+    jo.person.log_in_with(&app, &code).await.expect(200);
 
     let done = &events(&app, &admin, "authz_admin").await[0];
     assert_eq!(done["reason"], "sessions_ended");

@@ -66,7 +66,7 @@ async fn a_disabled_account_is_out_at_once_and_comes_back_when_enabled() {
     app.post("/password/reset", &reset)
         .await
         .expect_problem(400, "invalid_link_token");
-    verify(&app, &jo.person.log_in(&app).await, &code).await.expect(200);
+    jo.person.log_in_with(&app, &code).await.expect(200);
 
     let done = events(&app, &admin, "authz_admin").await;
     let reasons: Vec<&str> = done.iter().map(|event| event["reason"].as_str().unwrap()).collect();

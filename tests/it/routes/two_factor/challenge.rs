@@ -257,10 +257,9 @@ async fn wrong_codes_of_all_kinds_and_logins_make_one_count() {
     signed_in.set_up_phone(&app, PHONE).await;
     app.clock.advance(30);
     let person = &signed_in.person;
-    verify(&app, &person.log_in(&app).await, &person.wrong_code(&app))
-        .await
-        .expect(401);
-    verify(&app, &person.log_in(&app).await, "0000-0000-0000-0000-0000-0000")
+    person.log_in_with(&app, &person.wrong_code(&app)).await.expect(401);
+    person
+        .log_in_with(&app, "0000-0000-0000-0000-0000-0000")
         .await
         .expect(401);
     let token = person.log_in(&app).await;
@@ -276,7 +275,7 @@ async fn wrong_codes_of_all_kinds_and_logins_make_one_count() {
         verify(&app, &token, &person.wrong_code(&app)).await.expect(401);
     }
     // The fifth was the last that is checked. The right code is not checked, whichever login it is for.
-    let locked = verify(&app, &person.log_in(&app).await, &person.code(&app)).await;
+    let locked = person.log_in_with(&app, &person.code(&app)).await;
     assert_eq!(locked.header("retry-after"), Some("30"));
     locked.expect_problem(429, "rate_limited");
     challenge(&app, &person.log_in(&app).await, "sms")

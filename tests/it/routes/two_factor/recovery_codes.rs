@@ -42,10 +42,7 @@ async fn a_recovery_login_says_what_to_do_next_and_opens_the_way_to_it() {
     let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     let mut last = Value::Null;
     for (used, code) in signed_in.recovery_codes.iter().enumerate().take(7) {
-        last = verify(&app, &signed_in.person.log_in(&app).await, code)
-            .await
-            .expect(200)
-            .json();
+        last = signed_in.person.log_in_with(&app, code).await.expect(200).json();
         let low = used >= 6;
         let advice = if low {
             json!(["replace_authenticator", "renew_recovery_codes"])
@@ -79,12 +76,9 @@ async fn a_recovery_login_says_what_to_do_next_and_opens_the_way_to_it() {
         .await
         .expect(200);
     app.clock.advance(30);
-    let answer = verify(&app, &new.log_in(&app).await, &new.code(&app))
-        .await
-        .expect(200)
-        .json();
+    let answer = new.log_in_with(&app, &new.code(&app)).await.expect(200).json();
     assert_eq!(answer["advice"], json!(["renew_recovery_codes"]));
-    let plain = verify(&app, &new.log_in(&app).await, &new.code(&app)).await;
+    let plain = new.log_in_with(&app, &new.code(&app)).await;
     plain.expect_problem(401, "invalid_code");
 }
 
@@ -94,9 +88,7 @@ async fn when_the_last_one_is_spent_a_new_authenticator_brings_a_new_set() {
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let mut access_token = String::new();
     for code in &signed_in.recovery_codes {
-        let answer = verify(&app, &signed_in.person.log_in(&app).await, code)
-            .await
-            .expect(200);
+        let answer = signed_in.person.log_in_with(&app, code).await.expect(200);
         access_token = answer.text("/access_token");
     }
     let answer = log_in(&app, "jo@example.com", PASSWORD).await.expect(200).json();

@@ -128,9 +128,7 @@ async fn the_last_factor_stays_where_everybody_needs_one() {
         .await
         .expect_problem(409, "conflict");
     // The refused request used nothing up.
-    verify(&app, &signed_in.person.log_in(&app).await, &code)
-        .await
-        .expect(200);
+    signed_in.person.log_in_with(&app, &code).await.expect(200);
 }
 
 #[actix_web::test]

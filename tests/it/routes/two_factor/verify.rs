@@ -39,10 +39,7 @@ async fn the_first_right_code_confirms_signs_in_and_shows_the_recovery_codes_onc
         );
     }
     app.clock.advance(30);
-    let again = verify(&app, &person.log_in(&app).await, &person.code(&app))
-        .await
-        .expect(200)
-        .json();
+    let again = person.log_in_with(&app, &person.code(&app)).await.expect(200).json();
     assert_eq!(
         (&again["recovery_codes"], &again["recovery_codes_remaining"]),
         (&Value::Null, &json!(10))
@@ -155,7 +152,7 @@ async fn the_neighbouring_steps_are_accepted_and_no_others() {
             &person.secret,
             vestibule::domain::clock::Clock::now(app.clock.as_ref()) + chrono::TimeDelta::seconds(seconds_ahead),
         );
-        let answer = verify(&app, &person.log_in(&app).await, &code).await;
+        let answer = person.log_in_with(&app, &code).await;
         // A code of the previous step is accepted by itself; here it comes after one of the next step.
         let accepted = accepted || seconds_ahead == -30;
         assert_eq!(answer.status.is_success(), accepted, "{seconds_ahead}");
@@ -170,8 +167,9 @@ async fn a_step_before_the_last_one_used_is_refused() {
     let earlier = person.code(&app);
     app.clock.advance(30);
     let later = person.code(&app);
-    verify(&app, &person.log_in(&app).await, &later).await.expect(200);
-    verify(&app, &person.log_in(&app).await, &earlier)
+    person.log_in_with(&app, &later).await.expect(200);
+    person
+        .log_in_with(&app, &earlier)
         .await
         .expect_problem(401, "invalid_code");
 }
@@ -246,7 +244,7 @@ async fn blanks_in_a_code_do_not_matter() {
     app.clock.advance(30);
     let code = person.code(&app);
     let spaced = format!(" {} {} ", &code[..3], &code[3..]);
-    verify(&app, &person.log_in(&app).await, &spaced).await.expect(200);
+    person.log_in_with(&app, &spaced).await.expect(200);
 }
 
 #[actix_web::test]
@@ -255,7 +253,8 @@ async fn each_recovery_code_signs_in_once() {
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let person = &signed_in.person;
     for (number, code) in signed_in.recovery_codes.iter().enumerate() {
-        let answer = verify(&app, &person.log_in(&app).await, &code.to_lowercase().replace('-', " "))
+        let answer = person
+            .log_in_with(&app, &code.to_lowercase().replace('-', " "))
             .await
             .expect(200);
         let json = answer.json();
@@ -265,9 +264,7 @@ async fn each_recovery_code_signs_in_once() {
             (&claims["acr"], &claims["amr"]),
             (&json!("aal2"), &json!(["pwd", "recovery", "mfa"]))
         );
-        verify(&app, &person.log_in(&app).await, code)
-            .await
-            .expect_problem(401, "invalid_code");
+        person.log_in_with(&app, code).await.expect_problem(401, "invalid_code");
     }
     let answer = app
         .post("/login", &json!({"email": person.email, "password": PASSWORD}))
@@ -290,9 +287,7 @@ async fn codes_of_another_account_are_refused() {
     verify(&app, &token, &mo.recovery_codes[0])
         .await
         .expect_problem(401, "invalid_code");
-    verify(&app, &mo.person.log_in(&app).await, &mo.recovery_codes[0])
-        .await
-        .expect(200);
+    mo.person.log_in_with(&app, &mo.recovery_codes[0]).await.expect(200);
 }
 
 #[actix_web::test]
@@ -371,7 +366,8 @@ async fn an_expired_enrolment_is_not_confirmed() {
     let app = TestApp::new().await;
     let person = Person::register(&app, "jo@example.com").await;
     app.clock.advance(600);
-    verify(&app, &person.log_in(&app).await, &person.code(&app))
+    person
+        .log_in_with(&app, &person.code(&app))
         .await
         .expect_problem(401, "invalid_code");
 }
@@ -390,7 +386,7 @@ async fn a_secret_that_does_not_open_fails_closed() {
         let attack = attack.replace("JO", &jo.id).replace("MO", &mo.id);
         app.database.connect().batch_execute(&attack).unwrap();
         app.clock.advance(30);
-        verify(&app, &jo.log_in(&app).await, &mo.code(&app))
+        jo.log_in_with(&app, &mo.code(&app))
             .await
             .expect_problem(500, "internal_error");
     }
