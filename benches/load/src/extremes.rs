@@ -21,7 +21,7 @@ use crate::service::Program;
 /// running.
 pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-    let private = Program {
+    let program = Program {
         path: bench.program.path.clone(),
         log: directory.join("private.log"),
         settings: vec![(
@@ -31,7 +31,7 @@ pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> 
     };
     let mut private = Vec::new();
     for _ in 0..4 {
-        let service = private.start(&[])?;
+        let service = program.start(&[])?;
         private.push(milliseconds(service.started_after));
         service.stop()?;
     }
