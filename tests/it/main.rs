@@ -11,6 +11,7 @@
     reason = "an unexpected result should stop a test at once"
 )]
 
+mod answers;
 mod contract;
 mod delivery;
 mod fuzz;
