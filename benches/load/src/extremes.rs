@@ -21,7 +21,7 @@ use crate::service::Program;
 /// running.
 pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-    let program = Program {
+    let private = Program {
         path: bench.program.path.clone(),
         log: directory.join("private.log"),
         settings: vec![(
@@ -29,10 +29,10 @@ pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> 
             directory.join("private").display().to_string(),
         )],
     };
-    let mut private = Vec::new();
+    let mut started = Vec::new();
     for _ in 0..4 {
-        let service = program.start(&[])?;
-        private.push(milliseconds(service.started_after));
+        let service = private.start(&[])?;
+        started.push(milliseconds(service.started_after));
         service.stop()?;
     }
     let (mut migrated, mut idle) = (Vec::new(), Vec::new());
@@ -42,11 +42,11 @@ pub fn starts(bench: &Bench, directory: &Path) -> Result<Value, Box<dyn Error>> 
         idle.push(machine::resident(service.process()));
         service.stop()?;
     }
-    let first = private.remove(0);
+    let first = started.remove(0);
     Ok(json!({
         "migrated_ms": median(migrated),
         "private_first_ms": first,
-        "private_later_ms": median(private),
+        "private_later_ms": median(started),
         "idle_mib": median(idle),
     }))
 }
