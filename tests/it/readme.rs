@@ -50,12 +50,12 @@ fn run_blocks(blocks: &[String], place: &DataDir, needed: &str, directory: &Path
     let built = Path::new(env!("CARGO_BIN_EXE_vestibule")).parent().unwrap();
     // What runs in the background ends with the script, also when it fails.
     let output = Command::new("bash")
-        .args(["-c", &format!("set -eu -o pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}")])
+        .args([
+            "-c",
+            &format!("set -eu -o pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}"),
+        ])
         .env_clear()
-        .env(
-            "PATH",
-            format!("{}:{}:{}", tools.display(), built.display(), path()),
-        )
+        .env("PATH", format!("{}:{}:{}", tools.display(), built.display(), path()))
         .env("HOME", place.path())
         .env("LANG", "C.UTF-8")
         .env("PORT", free.port().to_string())
