@@ -53,7 +53,7 @@ fn settings_page() -> String {
         } else {
             format!("`{}`", setting.default)
         };
-        let secret = if setting.secret { " Secret" } else { "" };
+        let secret = if setting.secret { " Secret." } else { "" };
         let names = format!("`{}`<br>`--{}`", setting.variable, setting.flag);
         [names, default, format!("{}.{secret}", setting.help)]
     });
