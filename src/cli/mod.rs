@@ -12,6 +12,7 @@ mod keys;
 mod migrate;
 mod operate;
 mod progress;
+mod reference;
 mod serve;
 mod setting_flags;
 mod users;
@@ -27,6 +28,7 @@ use clap_complete::Shell;
 use self::check::Stage;
 use self::clients::ClientsCommand;
 use self::keys::KeysCommand;
+use self::reference::Page;
 use self::setting_flags::SettingFlags;
 use self::users::UsersCommand;
 use crate::config::{Config, Mode, Source};
@@ -121,6 +123,14 @@ enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
     },
+    /// Print a page of the reference in Markdown, generated from the program
+    ///
+    ///   vestibule reference settings > docs/reference/settings.md
+    #[command(verbatim_doc_comment, hide = true)]
+    Reference {
+        /// The page
+        page: Page,
+    },
     /// Check whether a running server is ready; for the health check of a container
     ///
     ///   vestibule health --listen 127.0.0.1:8081
@@ -185,6 +195,7 @@ pub fn run() -> ExitCode {
         Command::Openapi => write_out(&crate::api::openapi::document()).map_err(exit),
         Command::Completions { shell } => completions::completions(Cli::command(), shell).map_err(exit),
         Command::Man { directory } => completions::manual(Cli::command(), directory.as_deref()).map_err(exit),
+        Command::Reference { page } => write_out(&page.write(Cli::command())).map_err(exit),
         Command::Keys(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Clients(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Users(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),

@@ -1,44 +1,66 @@
-//! The commands of the README work, in the order in which they are there.
+//! The commands of the README and of the tutorial for a back end work, in the order in which they are there.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
 use crate::server::program::{DataDir, Launch, path};
 
-/// The heading of the part that is tested.
-const HEADING: &str = "Try it";
-
 #[test]
 fn what_the_readme_says_to_try_works() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).unwrap_or_else(|error| panic!("README.md: {error}"));
-    let blocks = blocks_under(&readme, HEADING);
+    let blocks = blocks_under(&read("README.md"), "Try it");
+    let place = DataDir::new();
+    run_blocks(&blocks, &place, "python3", place.path());
+}
+
+#[test]
+fn the_tutorial_for_a_back_end_works_in_an_empty_directory() {
+    let page = read("docs/tutorials/back-end.md");
+    let blocks = blocks_under(&page, "Your first back end");
+    assert_eq!(blocks.len(), 6);
+    let (place, empty) = (DataDir::new(), tempfile::tempdir().unwrap());
+    run_blocks(&blocks, &place, "flask", empty.path());
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Runs blocks of a page as one script beside `vestibule dev`, with the Python programs that the tests have installed.
+fn run_blocks(blocks: &[String], place: &DataDir, needed: &str, directory: &Path) {
+    assert!(!blocks.is_empty(), "the page has no bash blocks under the heading");
+    let tools = root().join("target/verifiers/python/bin");
     assert!(
-        !blocks.is_empty(),
-        "README.md has no bash blocks under the heading \"{HEADING}\""
-    );
-    let tools = root.join("target/verifiers/python/bin");
-    assert!(
-        tools.exists(),
-        "{} is missing: run scripts/test, which prepares them",
+        tools.join(needed).exists(),
+        "{needed} is missing in {}: run scripts/test, which prepares it",
         tools.display()
     );
-
-    let place = DataDir::new();
-    let program = Launch::dev().data_dir(&place).start();
+    let program = Launch::dev().data_dir(place).start();
     let client = program.ready();
     let script = blocks.join("\n");
     let script = script
         .replace("127.0.0.1:8080", client.address())
         .replace("localhost:8080", client.address());
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let built = Path::new(env!("CARGO_BIN_EXE_vestibule")).parent().unwrap();
+    // What runs in the background ends with the script, also when it fails.
     let output = Command::new("bash")
-        .args(["-c", &format!("set -eu\n{script}")])
+        .args([
+            "-c",
+            &format!("set -eu -o pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}"),
+        ])
         .env_clear()
-        .env("PATH", format!("{}:{}", tools.display(), path()))
+        .env("PATH", format!("{}:{}:{}", tools.display(), built.display(), path()))
         .env("HOME", place.path())
         .env("LANG", "C.UTF-8")
-        .current_dir(root)
+        .env("PORT", free.port().to_string())
+        .env("VESTIBULE_DATA_DIR", place.path())
+        .current_dir(directory)
         .output()
         .unwrap();
 

@@ -1,0 +1,190 @@
+//! `vestibule reference`: the pages below `docs/reference` that are generated. A test compares them.
+
+use std::fmt::Write;
+
+use clap::{Arg, Command, ValueEnum};
+
+use crate::api::problem::Code;
+use crate::config::settings;
+use crate::domain::audit_event::EventName;
+use crate::flows::account::user_import::supported_hashes;
+
+/// A page that is generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Page {
+    /// All settings.
+    Settings,
+    /// All commands.
+    Commands,
+    /// The codes of errors.
+    Problems,
+    /// The events of the audit trail.
+    Events,
+    /// The password hashes that can be imported.
+    Hashes,
+}
+
+impl Page {
+    /// Returns the text of the page.
+    pub(super) fn write(self, program: Command) -> String {
+        let body = match self {
+            Self::Settings => settings_page(),
+            Self::Commands => commands_page(program),
+            Self::Problems => problems_page(),
+            Self::Events => events_page(),
+            Self::Hashes => hashes_page(),
+        };
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned());
+        let name = name.unwrap_or_default();
+        format!("<!-- Generated: cargo run -q -- reference {name} >docs/reference/{name}.md -->\n\n{body}")
+    }
+}
+
+fn settings_page() -> String {
+    let mut page = "# Settings\n\n\
+        Each setting is an environment variable and a flag. A flag takes precedence over the environment, and the\n\
+        environment over `.env` in the directory that the program is started in. A secret can also be given as a file:\n\
+        `DATABASE_URL_FILE` names a file that contains it, as does `--database-url-file`.\n\
+        [Configuring](../how-to/configure.md) explains the choices.\n\n"
+        .to_owned();
+    let rows = settings::ALL.iter().map(|setting| {
+        let default = if setting.default.is_empty() {
+            setting.default_note.to_owned()
+        } else {
+            format!("`{}`", setting.default)
+        };
+        let secret = if setting.secret { " Secret." } else { "" };
+        let names = format!("`{}`<br>`--{}`", setting.variable, setting.flag);
+        [names, default, format!("{}.{secret}", setting.help)]
+    });
+    table(&mut page, ["setting", "default", "meaning"], rows);
+    page.push_str(
+        "\n`RUST_LOG` sets the log levels, such as `warn` or `vestibule=debug`; the default is `info,actix_server=warn`.\n",
+    );
+    page
+}
+
+fn problems_page() -> String {
+    let mut page = "# Problem codes\n\n\
+        Every error is a problem document (RFC 9457) with one of these codes in `code`. The meaning of a code never\n\
+        changes; later versions may add codes. A code that a client does not know means what its status means.\n\n"
+        .to_owned();
+    let rows = Code::ALL.iter().map(|code| {
+        let status = code.status().as_u16().to_string();
+        [format!("`{}`", code.as_str()), status, code.explanation().to_owned()]
+    });
+    table(&mut page, ["code", "status", "meaning"], rows);
+    page
+}
+
+fn events_page() -> String {
+    let mut page = "# Audit events\n\n\
+        The names in the column `event` of `audit_events`, in `GET /me/events` and in `GET /admin/events`. Names that begin\n\
+        with `authn_`, `authz_`, `sys_` or `crypto_` are those of OWASP's Logging Vocabulary.\n\n"
+        .to_owned();
+    let rows = EventName::ALL
+        .iter()
+        .map(|event| [format!("`{}`", event.as_str()), event.meaning().to_owned()]);
+    table(&mut page, ["event", "meaning"], rows);
+    page
+}
+
+fn hashes_page() -> String {
+    let mut page = "# Password hashes that can be imported\n\n\
+        `password_hash` of [`vestibule users import`](../how-to/import-users.md), as the other program stored it.\n\n"
+        .to_owned();
+    let rows = supported_hashes().into_iter().map(|(maker, looks)| {
+        let looks: Vec<String> = looks.iter().map(|look| format!("`{look}`")).collect();
+        [maker.to_owned(), looks.join(", ")]
+    });
+    table(&mut page, ["made by", "as stored there"], rows);
+    page
+}
+
+fn commands_page(program: Command) -> String {
+    let mut page = "# Commands\n\n\
+        `vestibule help COMMAND` and `man vestibule-COMMAND` show the same. All commands but `openapi`, `completions` and\n\
+        `man` also take the [settings](settings.md) as flags.\n\n\
+        The exit status is 0 after success, also after SIGTERM or SIGINT; 1 after a failure, whose reason is printed; 2 after\n\
+        wrong usage or unusable settings. All unusable settings are listed at once, each by its variable.\n\n\
+        Commands that list or show something take `--json`. Commands that cannot be undone ask for confirmation on a\n\
+        terminal; elsewhere they require `--yes`. Long-running commands show their progress on standard error.\n\n\
+        Where a command takes a USER, that is an e-mail address, a user name or an id.\n"
+        .to_owned();
+    // Sets the usage of every command.
+    let mut program = program.disable_help_subcommand(true);
+    program.build();
+    for command in program.get_subcommands() {
+        write_command(&mut page, command, "vestibule");
+    }
+    page
+}
+
+fn write_command(page: &mut String, command: &Command, above: &str) {
+    if command.is_hide_set() {
+        return;
+    }
+    let name = format!("{above} {}", command.get_name());
+    // Writing to a string cannot fail.
+    let _ = writeln!(page, "\n## {name}\n");
+    let about = command.get_long_about().or_else(|| command.get_about());
+    let about = about.map(ToString::to_string).unwrap_or_default();
+    write_about(page, &about);
+    let arguments: Vec<&Arg> = command.get_arguments().filter(|argument| is_own(argument)).collect();
+    if !arguments.is_empty() {
+        page.push('\n');
+        table(page, ["argument", "meaning"], arguments.into_iter().map(argument_row));
+    }
+    for below in command.get_subcommands() {
+        write_command(page, below, &name);
+    }
+}
+
+/// Writes paragraphs as they are, and lines that are indented as a block of commands.
+fn write_about(page: &mut String, about: &str) {
+    let mut inside = false;
+    for line in about.trim_end().lines() {
+        let example = line.strip_prefix("  ").map(str::trim);
+        match (inside, example) {
+            (false, Some(_)) => page.push_str("```sh\n"),
+            (true, None) => page.push_str("```\n"),
+            _ => {}
+        }
+        inside = example.is_some();
+        let _ = writeln!(page, "{}", example.unwrap_or(line));
+    }
+    if inside {
+        page.push_str("```\n");
+    }
+}
+
+/// Whether an argument is the command's own, not a setting or what every command has.
+fn is_own(argument: &Arg) -> bool {
+    let is_general = ["help", "version"].contains(&argument.get_id().as_str());
+    !is_general && argument.get_help_heading() != Some("Settings") && !argument.is_hide_set()
+}
+
+fn argument_row(argument: &Arg) -> [String; 2] {
+    let value = argument.get_value_names().and_then(|names| names.first());
+    let value = value.map(ToString::to_string).unwrap_or_default();
+    let takes_value = argument.get_action().takes_values();
+    let name = match argument.get_long() {
+        Some(long) if takes_value => format!("`--{long} {value}`"),
+        Some(long) => format!("`--{long}`"),
+        None => format!("`{value}`"),
+    };
+    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    [name, help]
+}
+
+fn table<const COLUMNS: usize>(
+    page: &mut String,
+    heads: [&str; COLUMNS],
+    rows: impl IntoIterator<Item = [String; COLUMNS]>,
+) {
+    let _ = writeln!(page, "| {} |\n|{}", heads.join(" | "), "---|".repeat(COLUMNS));
+    for row in rows {
+        let cells = row.map(|cell| cell.replace('|', "\\|"));
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    }
+}
