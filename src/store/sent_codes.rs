@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::one_time_codes;
-use crate::domain::sent_code::{CodePlace, MAX_ATTEMPTS};
+use crate::domain::policy::numbers::ATTEMPTS_OF_SENT_CODE;
+use crate::domain::sent_code::CodePlace;
 
 /// A code to be sent.
 pub struct NewCode {
@@ -33,7 +34,7 @@ pub struct NewCode {
 pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreError> {
     let is_spent = one_time_codes::used_at
         .is_not_null()
-        .or(one_time_codes::attempts.ge(MAX_ATTEMPTS));
+        .or(one_time_codes::attempts.ge(ATTEMPTS_OF_SENT_CODE));
     let attempts = diesel::dsl::case_when(is_spent, 0_i16.into_sql::<SmallInt>()).otherwise(one_time_codes::attempts);
     let upsert = diesel::insert_into(one_time_codes::table)
         .values((
@@ -79,7 +80,7 @@ pub fn try_code(
     let live = at(place)
         .filter(one_time_codes::used_at.is_null())
         .filter(one_time_codes::expires_at.gt(now))
-        .filter(one_time_codes::attempts.lt(MAX_ATTEMPTS));
+        .filter(one_time_codes::attempts.lt(ATTEMPTS_OF_SENT_CODE));
     let spent = diesel::dsl::case_when(
         one_time_codes::code_hash.eq_any(candidates),
         Some(now).into_sql::<Nullable<Timestamptz>>(),

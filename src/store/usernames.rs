@@ -21,7 +21,8 @@ use diesel::upsert::excluded;
 use super::error::StoreError;
 use super::schema::{released_usernames, users};
 use crate::domain::ids::UserId;
-use crate::domain::username::{self, Username};
+use crate::domain::policy::numbers::USERNAME_RESERVED_FOR;
+use crate::domain::username::Username;
 
 /// Separates the advisory locks on names from other advisory locks of the database.
 const LOCK_SEED: i64 = 0x7665_7374_6e61_6d65;
@@ -99,7 +100,7 @@ fn take_turns(connection: &mut PgConnection, usernames: &[&str]) -> Result<(), S
 
 /// Reserves the name of an account, if it has one. The caller removes it from the account in the same transaction.
 pub(super) fn release(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let rests_until = now + username::RESTS_FOR;
+    let rests_until = now + USERNAME_RESERVED_FOR;
     let held = users::table
         .filter(users::id.eq(id.uuid()))
         .filter(users::username.is_not_null())

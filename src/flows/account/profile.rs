@@ -7,10 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
+use crate::domain::policy::numbers::{MOST_EXPORTED_EVENTS, USERNAME_REQUESTS};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::{SessionKey, SessionRecord};
 use crate::domain::user::{SecondFactors, User};
-use crate::domain::username::{self, Username};
+use crate::domain::username::Username;
 use crate::flows::account::email::wait_to_leave;
 use crate::flows::factors::inventory::{ListedFactor, load_factors, load_second_factors};
 use crate::flows::factors::step_up::RecentCaller;
@@ -20,9 +21,6 @@ use crate::flows::page::Page;
 use crate::flows::session::sessions::Caller;
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, audit_events, sessions, usernames, users};
-
-/// The maximum number of events in an export: more than a user causes by hand while events are stored.
-const MOST_EXPORTED_EVENTS: i64 = 10_000;
 
 /// The result of a change.
 #[must_use]
@@ -96,11 +94,7 @@ fn take_name(
     wanted: &Username,
     now: DateTime<Utc>,
 ) -> Result<Result<(), Update>, Fault> {
-    let quota = Quota {
-        subject: format!("username {}", id.uuid()),
-        window: TimeDelta::days(1),
-        most: username::REQUESTS_A_DAY,
-    };
+    let quota = Quota::new(format!("username {}", id.uuid()), USERNAME_REQUESTS);
     if let Some(wait) = quotas::wait_or_take(core, connection, &[quota], now)? {
         return Ok(Err(Update::Wait(wait)));
     }

@@ -13,8 +13,9 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SentCodeFactorId, SessionId};
 use crate::domain::message::{Channel, Message};
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::numbers::{PENDING_FACTOR_LIFE, RESEND_AFTER};
 use crate::domain::sending::Dispatch;
-use crate::domain::sent_code::{self, CodePlace, CodePurpose, RESEND_AFTER_SECONDS, SentCode};
+use crate::domain::sent_code::{self, CodePlace, CodePurpose, SentCode};
 use crate::domain::user::User;
 use crate::flows::factors::destination::{Destination, destination_of};
 use crate::flows::factors::inventory;
@@ -27,9 +28,6 @@ use crate::flows::{Core, Fault};
 use crate::store::sent_code_factors::NewPendingFactor;
 use crate::store::sent_codes::NewCode;
 use crate::store::{PgConnection, sent_code_factors, sent_codes};
-
-/// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
-const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
 
 /// A code that was sent.
 pub struct CodeDispatch {
@@ -86,7 +84,6 @@ pub(in crate::flows) fn send_code(
     };
     let code = SentCode::generate(channel, core.random.as_ref());
     let life = sent_code::life(channel);
-    let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let new = NewCode {
         place: request.place(),
         code_hash: core
@@ -94,7 +91,7 @@ pub(in crate::flows) fn send_code(
             .hash(request.place(), request.destination.as_str(), &code)?,
         now: request.now,
         expires_at: request.now + life,
-        not_since: request.now - cool_down,
+        not_since: request.now - RESEND_AFTER,
     };
     if !sent_codes::put(connection, &new)? {
         return Ok(Sending::Wait(cool_down));
@@ -111,15 +108,14 @@ pub(in crate::flows) fn send_code(
         channel,
         hint: request.destination.hint(),
         expires_in: life.num_seconds(),
-        resend_after: RESEND_AFTER_SECONDS,
+        resend_after: RESEND_AFTER.num_seconds(),
     }))
 }
 
 /// Decides whether a code is sent: not within a minute of the previous one in the same session, and within the quotas.
 fn decide_on_code(core: &Core, connection: &mut PgConnection, request: &CodeRequest<'_>) -> Result<Decision, Fault> {
-    let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let sent_at = sent_codes::sent_at(connection, request.place())?;
-    let too_soon = sent_at.map(|sent_at| sent_at + cool_down - request.now);
+    let too_soon = sent_at.map(|sent_at| sent_at + RESEND_AFTER - request.now);
     if let Some(wait) = too_soon.filter(|wait| *wait > TimeDelta::zero()) {
         return Ok(Decision::Withheld(wait));
     }
@@ -245,7 +241,7 @@ fn insert_pending(core: &Core, connection: &mut PgConnection, request: &CodeRequ
         channel,
         sealed_phone_number,
         now,
-        expires_at: now + PENDING_LIFE,
+        expires_at: now + PENDING_FACTOR_LIFE,
     };
     sent_code_factors::replace_pending(connection, &factor)?;
     let event = AuditEvent::success(EventName::MfaEnrolStarted, user_id).because(channel.as_str());

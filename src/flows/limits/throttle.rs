@@ -18,19 +18,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
-use crate::domain::failed_attempts::{self, ANYWHERE, BackoffPolicy, FROM_NETWORK, FailedAttempts, IN_SESSION};
+use crate::domain::failed_attempts::{self, ANYWHERE, FROM_NETWORK, FailedAttempts, IN_SESSION};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
+use crate::domain::policy::numbers::{BackoffPolicy, FAILURES_FORGOTTEN_AFTER};
 use crate::domain::user::Identifier;
 use crate::flows::limits::networks::{is_known_network, network_name};
 use crate::flows::notify::sending::notify;
 use crate::flows::{Core, Fault};
 use crate::store::throttles::Counted;
 use crate::store::{PgConnection, sessions, throttles, users};
-
-/// The longest time that a count of wrong codes is remembered: see [`BackoffPolicy`].
-const CODES_REMEMBERED: TimeDelta = TimeDelta::days(1);
 
 /// Where the proof of a known account comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,7 +316,7 @@ pub(in crate::flows) fn forget_codes(
     user_id: UserId,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let addresses = sessions::addresses_since(connection, user_id, now - CODES_REMEMBERED)?;
+    let addresses = sessions::addresses_since(connection, user_id, now - FAILURES_FORGOTTEN_AFTER)?;
     let networks: BTreeSet<String> = addresses.into_iter().map(|ip| network_of(ip).to_string()).collect();
     let places = networks.into_iter().chain([String::new(), "anywhere".to_owned()]);
     let keys: Result<Vec<Vec<u8>>, UnknownKey> = places

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -13,7 +13,8 @@ use crate::domain::email::Email;
 use crate::domain::ids::{LinkTokenId, SessionId, UserId};
 use crate::domain::link_token::{LinkKey, LinkPurpose, Replaced};
 use crate::domain::message::{Channel, Locale, Message};
-use crate::domain::sending::{Dispatch, LINK_REQUESTS_RECORDED_AN_HOUR, Purpose};
+use crate::domain::policy::numbers::LINK_REQUESTS_RECORDED;
+use crate::domain::sending::{Dispatch, Purpose};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::SessionKey;
 use crate::domain::typed_text;
@@ -91,11 +92,10 @@ fn record(
     (addressee, email): (Option<&User>, &Email),
     request: Request<'_>,
 ) -> Result<(), Fault> {
-    let quota = Quota {
-        subject: format!("audit link {} {}", purpose.as_str(), email.as_str()),
-        window: TimeDelta::hours(1),
-        most: LINK_REQUESTS_RECORDED_AN_HOUR,
-    };
+    let quota = Quota::new(
+        format!("audit link {} {}", purpose.as_str(), email.as_str()),
+        LINK_REQUESTS_RECORDED,
+    );
     if quotas::wait_or_take(core, connection, &[quota], request.now)?.is_some() {
         return Ok(());
     }

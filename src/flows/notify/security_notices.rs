@@ -5,11 +5,14 @@
 //! in soon after the owner would go unreported. [`notify`] merges several within minutes into one message with their
 //! number.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
+use crate::domain::policy::numbers::{
+    FAILURE_REPORTS, FAILURES_BEFORE_SUCCESS_TO_REPORT, FAILURES_TO_REPORT, PLACE_REMEMBERED_FOR,
+};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::{ActiveSession, SessionOrigin};
 use crate::domain::user::User;
@@ -17,13 +20,6 @@ use crate::flows::limits::quotas;
 use crate::flows::notify::sending::notify;
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, sessions, users};
-
-/// Wrong proofs within a day that are reported.
-const WORTH_NOTIFYING: i32 = 3;
-/// Wrong proofs before a right one that are reported.
-const MANY: i32 = 5;
-/// How long a network and a program count as known.
-const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// Notifies the owner of wrong proofs within a day, by the `notice` of their kind.
 pub(in crate::flows) fn notify_failures(
@@ -33,14 +29,11 @@ pub(in crate::flows) fn notify_failures(
     (count, notice): (i32, Message),
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
-    if count < WORTH_NOTIFYING {
+    if count < FAILURES_TO_REPORT {
         return Ok(());
     }
-    let quota = Quota {
-        subject: format!("security_notice {} {}", notice.kind(), user.id.uuid()),
-        window: TimeDelta::hours(1),
-        most: 1,
-    };
+    let subject = format!("security_notice {} {}", notice.kind(), user.id.uuid());
+    let quota = Quota::new(subject, FAILURE_REPORTS);
     match quotas::wait_or_take(core, connection, &[quota], now)? {
         None => notify(core, connection, user, notice, origin, now),
         Some(_notified_already) => Ok(()),
@@ -55,7 +48,7 @@ pub(in crate::flows) fn notify_success(
     failed_before: i32,
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
-    if failed_before < MANY {
+    if failed_before < FAILURES_BEFORE_SUCCESS_TO_REPORT {
         return Ok(());
     }
     notify(core, connection, user, Message::SignInAfterFailures, origin, now)
@@ -72,7 +65,7 @@ pub(in crate::flows) fn notify_new_place(
     (origin, now): (&RequestOrigin, DateTime<Utc>),
 ) -> Result<(), Fault> {
     let network = origin.ip.map(network_of);
-    let before = sessions::origins_since(connection, user.id, Some(session.id), now - REMEMBERED)?;
+    let before = sessions::origins_since(connection, user.id, Some(session.id), now - PLACE_REMEMBERED_FOR)?;
     let is_known = |known: &SessionOrigin| known.ip.map(network_of) == network && known.user_agent == origin.user_agent;
     if before.iter().any(is_known) {
         return Ok(());

@@ -6,6 +6,7 @@ mod coverage;
 mod generators;
 mod glossary;
 mod layering;
+mod limits;
 mod methods;
 mod openapi;
 mod setting_names;
