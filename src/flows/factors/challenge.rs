@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
@@ -11,7 +9,7 @@ use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::sent_code::CodePurpose;
 use crate::flows::factors::destination::confirmed_destination;
 use crate::flows::factors::proof::ProofContext;
-use crate::flows::factors::sent_code::{CodeDispatch, CodeRequest, Sending, send_code};
+use crate::flows::factors::sent_code::{CodeRequest, Sending, send_code};
 use crate::flows::limits::throttle::ProofSource;
 use crate::flows::session::sessions::Caller;
 use crate::flows::{Core, Fault};
@@ -20,10 +18,8 @@ use crate::store::{PgConnection, sessions, users};
 /// The result of a request for a code.
 #[must_use]
 pub enum Challenge {
-    /// A code was sent; the previous one is not valid any longer.
-    Sent(CodeDispatch),
-    /// A code was sent a moment ago, or a quota is used up, or the account has to wait. None is sent for this long.
-    Wait(TimeDelta),
+    /// A code was requested. It is not sent either while the account has to wait.
+    Requested(Sending),
     /// The user has no such factor, or the deployment does not use the channel.
     NotSetUp,
     /// The pre-auth token is not valid.
@@ -106,7 +102,7 @@ fn challenge(
     }
     let guard = context.look_at_codes(core, connection)?;
     if let Some(wait) = context.wait(connection, &guard)? {
-        return Ok(Challenge::Wait(wait));
+        return Ok(Challenge::Requested(Sending::Wait(wait)));
     }
     let request = CodeRequest {
         user,
@@ -117,8 +113,5 @@ fn challenge(
         origin: context.origin,
         now,
     };
-    Ok(match send_code(core, connection, &request)? {
-        Sending::Sent(sent) => Challenge::Sent(sent),
-        Sending::Wait(wait) => Challenge::Wait(wait),
-    })
+    Ok(Challenge::Requested(send_code(core, connection, &request)?))
 }

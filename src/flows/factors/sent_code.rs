@@ -42,7 +42,9 @@ pub struct CodeDispatch {
 }
 
 /// The result of a request for a code.
-pub(in crate::flows) enum Sending {
+#[must_use]
+pub enum Sending {
+    /// A code was sent; the previous one is not valid any longer.
     Sent(CodeDispatch),
     /// A code was sent a moment ago, or a quota is used up. None is sent for this long.
     Wait(TimeDelta),
@@ -94,7 +96,7 @@ pub(in crate::flows) fn send_code(
         not_since: request.now - RESEND_AFTER,
     };
     if !sent_codes::put(connection, &new)? {
-        return Ok(Sending::Wait(cool_down));
+        return Ok(Sending::Wait(RESEND_AFTER));
     }
     request.post(core, connection, permit, (&code, life))?;
     let event = AuditEvent::success(EventName::OtpSent, request.user.id).because(channel.as_str());
@@ -161,10 +163,8 @@ impl CodeRequest<'_> {
 /// The result of a request for a new factor.
 #[must_use]
 pub enum Setup {
-    /// A code was sent; it confirms the factor.
-    Sent(CodeDispatch),
-    /// No code is sent for this long.
-    Wait(TimeDelta),
+    /// A code was requested; it confirms the factor.
+    Requested(Sending),
     /// The deployment does not use the channel.
     NotOffered,
     /// The deployment sends no text messages to the number's country.
@@ -213,13 +213,11 @@ pub async fn start(
                 origin: &origin,
                 now,
             };
-            match send_code(&shared, connection, &request)? {
-                Sending::Sent(sent) => {
-                    insert_pending(&shared, connection, &request)?;
-                    Ok(Setup::Sent(sent))
-                }
-                Sending::Wait(wait) => Ok(Setup::Wait(wait)),
+            let sending = send_code(&shared, connection, &request)?;
+            if matches!(sending, Sending::Sent(_)) {
+                insert_pending(&shared, connection, &request)?;
             }
+            Ok(Setup::Requested(sending))
         })
         .await
 }
