@@ -38,12 +38,12 @@ const SHUTDOWN_GRACE_SECONDS: u64 = 20;
 /// How long jobs may take to stop after that.
 const JOBS_GRACE: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection stays open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many connections each worker serves; further ones wait to be accepted. Each takes about 12 KiB, mostly for two
 /// buffers: 35 MiB at most on two processors.
-const CONNECTIONS_OF_WORKER: usize = 1500;
+pub const CONNECTIONS_OF_WORKER: usize = 1500;
 /// How long to wait before trying again to reach the database at start.
 const PREPARE_RETRY: Duration = Duration::from_secs(1);
 

@@ -6,11 +6,9 @@ use super::Mode;
 use super::reader::Reader;
 use super::settings;
 use crate::breach_list::BreachListUrl;
-use crate::domain::password::{MIN_LENGTH_FLOOR, PasswordRules};
+use crate::domain::password::PasswordRules;
 use crate::domain::policy::TwoFactorPolicy;
-
-/// Minimum length of a password that is the only factor (NIST SP 800-63B-4 §3.1.1.2).
-const SINGLE_FACTOR_MIN_LENGTH: usize = 15;
+use crate::domain::policy::numbers::{PASSWORD_MIN_LENGTH_FLOOR, SINGLE_FACTOR_PASSWORD_MIN_LENGTH};
 
 /// The settings of passwords and hashing.
 #[derive(Debug)]
@@ -28,15 +26,15 @@ pub struct LimitsConfig {
 impl LimitsConfig {
     /// Reads the section.
     pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, policy: Option<TwoFactorPolicy>) -> Option<Self> {
-        let shortest = u32::try_from(MIN_LENGTH_FLOOR).unwrap_or(u32::MAX);
+        let shortest = u32::try_from(PASSWORD_MIN_LENGTH_FLOOR).unwrap_or(u32::MAX);
         let min_length = reader.optional_number(&settings::PASSWORD_MIN_LENGTH, shortest..=64);
         let breach_check_url = reader.parse_optional(&settings::BREACH_CHECK_URL, BreachListUrl::parse);
         let cheapest = if mode == Mode::Development { 4 } else { 10 };
         let bcrypt_cost = reader.number(&settings::BCRYPT_COST, cheapest..=15);
         let hash_threads = reader.optional_number(&settings::HASH_THREADS, 1..=256);
         let by_policy = match policy? {
-            TwoFactorPolicy::Required => MIN_LENGTH_FLOOR,
-            TwoFactorPolicy::Optional => SINGLE_FACTOR_MIN_LENGTH,
+            TwoFactorPolicy::Required => PASSWORD_MIN_LENGTH_FLOOR,
+            TwoFactorPolicy::Optional => SINGLE_FACTOR_PASSWORD_MIN_LENGTH,
         };
         let given = min_length?.and_then(|number| usize::try_from(number).ok());
         let threads = hash_threads?

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::reader::Reader;
 use super::settings;
+use crate::domain::policy::numbers::{ACCESS_TOKEN_LONGEST_SECONDS, SESSION_LONGEST_SECONDS};
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
 
@@ -39,7 +40,7 @@ impl TokensConfig {
         let client_id = reader.parse(&settings::CLIENT_ID, parse_name);
         let algorithms = SigningAlgorithm::ALL.map(|algorithm| (algorithm.as_str(), algorithm));
         let signing_algorithm = reader.one_of(&settings::SIGNING_ALG, &algorithms);
-        let access_token_ttl = reader.number(&settings::ACCESS_TOKEN_TTL, 60..=3600);
+        let access_token_ttl = reader.number(&settings::ACCESS_TOKEN_TTL, 60..=ACCESS_TOKEN_LONGEST_SECONDS);
         let claims = reader.list(&settings::ACCESS_TOKEN_CLAIMS, |text| match text {
             "email" | "username" => Ok(text.to_owned()),
             _ => Err("must be a list of email, username".to_owned()),
@@ -66,8 +67,8 @@ impl TokensConfig {
 
 fn read_lifetimes(reader: &mut Reader<'_>) -> Option<SessionLifetimes> {
     let pre_auth = reader.number(&settings::PRE_AUTH_TTL, 30..=600);
-    let idle = reader.number(&settings::SESSION_IDLE_TTL, 60..=2_592_000);
-    let absolute = reader.number(&settings::SESSION_ABSOLUTE_TTL, 60..=2_592_000);
+    let idle = reader.number(&settings::SESSION_IDLE_TTL, 60..=SESSION_LONGEST_SECONDS);
+    let absolute = reader.number(&settings::SESSION_ABSOLUTE_TTL, 60..=SESSION_LONGEST_SECONDS);
     let (pre_auth, idle, absolute) = (pre_auth?, idle?, absolute?);
     if idle > absolute {
         reader.fault(

@@ -16,13 +16,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use crate::domain::network::network_of;
-
-/// The number of requests that may wait (ASVS 15.2.2).
-pub const PLACES: usize = 64;
-/// How many of them may be from known requesters.
-pub const PLACES_OF_KNOWN: usize = 48;
-/// Consecutive turns of known requesters while strangers wait.
-const TURNS_OF_KNOWN: usize = 3;
+use crate::domain::policy::numbers::{HASH_TURNS_OF_KNOWN, HASHES_WAITING, HASHES_WAITING_OF_KNOWN};
 
 /// The source of a request, which decides the line that it waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,10 +120,10 @@ impl<T> FairQueue<T> {
     /// Returns [`Full`] when no place can be taken.
     pub fn enter(&mut self, requester: Requester, entry: T) -> Result<Entered<T>, Full> {
         let Requester { network, is_known } = requester;
-        let known_at_bound = self.known.len() >= PLACES_OF_KNOWN;
+        let known_at_bound = self.known.len() >= HASHES_WAITING_OF_KNOWN;
         let displaced = if is_known && known_at_bound {
             Some(self.known.give_way_to(network)?)
-        } else if self.len() < PLACES {
+        } else if self.len() < HASHES_WAITING {
             None
         } else if is_known {
             Some(self.strangers.give_way()?)
@@ -146,7 +140,7 @@ impl<T> FairQueue<T> {
     /// Removes and returns the entry whose turn it is.
     pub fn take_next(&mut self) -> Option<T> {
         let strangers_wait = !self.strangers.lines.is_empty();
-        let known_are_next = !strangers_wait || self.passed_over < TURNS_OF_KNOWN;
+        let known_are_next = !strangers_wait || self.passed_over < HASH_TURNS_OF_KNOWN;
         if known_are_next && let Some(entry) = self.known.take_next() {
             self.passed_over = if strangers_wait { self.passed_over + 1 } else { 0 };
             return Some(entry);
@@ -289,9 +283,13 @@ mod tests {
     #[test]
     fn a_network_alone_may_use_every_place_and_gives_way_to_another() {
         let mut queue = filled(1, false);
-        assert_eq!(queue.len(), PLACES);
+        assert_eq!(queue.len(), HASHES_WAITING);
         let displaced = enter(&mut queue, 2, false, 0).unwrap().displaced.unwrap();
-        assert_eq!((displaced.network, displaced.number), (1, PLACES - 1), "the newest one");
+        assert_eq!(
+            (displaced.network, displaced.number),
+            (1, HASHES_WAITING - 1),
+            "the newest one"
+        );
         // The other network is served second, however many entries wait.
         assert_eq!(served(&mut queue, 2), [(1, false), (2, false)]);
     }
@@ -320,7 +318,7 @@ mod tests {
     #[test]
     fn the_known_leave_places_to_strangers() {
         let mut queue = filled(1, true);
-        assert_eq!(queue.len(), PLACES_OF_KNOWN);
+        assert_eq!(queue.len(), HASHES_WAITING_OF_KNOWN);
         enter(&mut queue, 1, false, 0).unwrap();
         let displaced = enter(&mut queue, 2, true, 0).unwrap().displaced.unwrap();
         assert_eq!((displaced.network, displaced.known), (1, true));
@@ -350,7 +348,7 @@ mod tests {
         prop_oneof![
             6 => (network, prop::bool::weighted(0.4)).prop_map(|(network, known)| Step::Enter(network, known)),
             1 => Just(Step::Take),
-            1 => (0..PLACES).prop_map(Step::Leave),
+            1 => (0..HASHES_WAITING).prop_map(Step::Leave),
         ]
     }
 
@@ -363,7 +361,7 @@ mod tests {
                 .filter(move |it| (it.network, it.known) == (of.network, of.known))
         };
         match entered {
-            Ok(Entered { displaced: None, .. }) => assert!(before.len() < PLACES),
+            Ok(Entered { displaced: None, .. }) => assert!(before.len() < HASHES_WAITING),
             Ok(Entered {
                 displaced: Some(lost), ..
             }) => {
@@ -375,9 +373,9 @@ mod tests {
                 let mut rivals = before.iter().filter(|it| it.known == new.known);
                 assert!(rivals.all(|it| line(*it).count() <= line(new).count() + 1));
                 let known = before.iter().filter(|it| it.known).count();
-                assert!(before.len() == PLACES || new.known && known == PLACES_OF_KNOWN);
+                assert!(before.len() == HASHES_WAITING || new.known && known == HASHES_WAITING_OF_KNOWN);
                 assert!(
-                    !new.known || known == PLACES_OF_KNOWN,
+                    !new.known || known == HASHES_WAITING_OF_KNOWN,
                     "the known take places from strangers"
                 );
             }
@@ -413,15 +411,15 @@ mod tests {
                         }
                     }
                 }
-                prop_assert!(queue.len() <= PLACES);
-                prop_assert!(queue.known.len() <= PLACES_OF_KNOWN);
+                prop_assert!(queue.len() <= HASHES_WAITING);
+                prop_assert!(queue.known.len() <= HASHES_WAITING_OF_KNOWN);
                 prop_assert_eq!(queue.is_empty(), waiting(&queue).is_empty());
             }
         }
 
         #[test]
         fn every_network_gets_a_turn_whatever_the_others_send(
-            floods in prop::collection::vec((1..8u8, any::<bool>()), PLACES..200),
+            floods in prop::collection::vec((1..8u8, any::<bool>()), HASHES_WAITING..200),
             known in any::<bool>(),
         ) {
             let mut queue: Queue = FairQueue::default();

@@ -12,10 +12,8 @@ use tokio::sync::oneshot;
 
 use super::fair_queue::{FairQueue, Requester, Ticket};
 use super::stored_password::HashError;
+use crate::domain::policy::numbers::HASH_WAIT;
 use crate::metrics::{self, Present, Stopwatch};
-
-/// How long a request waits for a thread.
-const QUEUE_WAIT: Duration = Duration::from_secs(2);
 
 /// Does the work, and returns a closure that delivers the result.
 type Work = Box<dyn FnOnce() -> Box<dyn FnOnce() + Send> + Send>;
@@ -107,7 +105,7 @@ impl HashThreads {
         });
         let threads = Self {
             shared,
-            patience: QUEUE_WAIT,
+            patience: HASH_WAIT,
         };
         for number in 0..number.get() {
             let shared = Arc::clone(&threads.shared);
@@ -279,7 +277,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::crypto::fair_queue::PLACES;
+    use crate::domain::policy::numbers::HASHES_WAITING;
 
     fn stranger(network: u8) -> Requester {
         Requester::stranger(Some(IpAddr::V4(Ipv4Addr::new(192, 0, network, 1))))
@@ -294,7 +292,7 @@ mod tests {
 
     impl Busy {
         async fn start() -> Self {
-            Self::with_patience(QUEUE_WAIT).await
+            Self::with_patience(HASH_WAIT).await
         }
 
         async fn with_patience(patience: Duration) -> Self {
@@ -326,7 +324,7 @@ mod tests {
                 tokio::spawn(async move { threads.run(stranger(network), move || number).await })
             };
             let waiting = (0..number).map(spawn).collect();
-            while self.waiting() < (before + number).min(PLACES) {
+            while self.waiting() < (before + number).min(HASHES_WAITING) {
                 tokio::task::yield_now().await;
             }
             waiting
@@ -351,13 +349,13 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_turns_away_at_once_and_a_client_that_hangs_up_frees_its_place() {
         let busy = Busy::start().await;
-        let mut waiting = busy.wait_in_line(1, PLACES).await;
+        let mut waiting = busy.wait_in_line(1, HASHES_WAITING).await;
         assert!(matches!(
             busy.threads.run(stranger(1), || ()).await,
             Err(HashError::Busy)
         ));
         waiting.pop().unwrap().abort();
-        while busy.waiting() == PLACES {
+        while busy.waiting() == HASHES_WAITING {
             tokio::task::yield_now().await;
         }
         waiting.extend(busy.wait_in_line(1, 1).await);
@@ -372,7 +370,7 @@ mod tests {
     #[tokio::test]
     async fn the_request_that_loses_its_place_to_another_network_hears_of_it_at_once() {
         let busy = Busy::start().await;
-        let mut flood = busy.wait_in_line(1, PLACES).await;
+        let mut flood = busy.wait_in_line(1, HASHES_WAITING).await;
         let other = busy.wait_in_line(2, 1).await;
         let newest = flood.pop().unwrap().await.unwrap();
         assert!(matches!(newest, Err(HashError::Busy)));

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
+use super::failed_attempts::FROM_NETWORK;
 use super::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
 
 macro_rules! events {
@@ -139,6 +140,18 @@ pub struct AuditEvent {
 pub type IdentifierHash = [u8; 32];
 
 impl AuditEvent {
+    /// Returns the label in metrics of the wait that the event records, or of the authenticator that it disables.
+    pub fn throttle(&self) -> Option<&'static str> {
+        match (self.name, self.reason) {
+            (EventName::LoginLock, Some(FROM_NETWORK)) => Some("password_from_network"),
+            (EventName::LoginLock, _) => Some("password_from_anywhere"),
+            (EventName::MfaLock, _) => Some("second_factor"),
+            (EventName::LoginFailMax, _) => Some("password_disabled"),
+            (EventName::MfaDisabled, _) => Some("second_factors_disabled"),
+            _ => None,
+        }
+    }
+
     /// Returns an event that succeeded.
     pub const fn success(name: EventName, user_id: UserId) -> Self {
         Self {

@@ -9,6 +9,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::policy::numbers::{BackoffPolicy, MAX_CONSECUTIVE_FAILURES};
+
 /// The audit trail's name for the count of one network.
 pub const FROM_NETWORK: &str = "from_network";
 /// The audit trail's name for the count of all networks together.
@@ -16,61 +18,12 @@ pub const ANYWHERE: &str = "from_anywhere";
 /// The audit trail's name for the count of one session.
 pub const IN_SESSION: &str = "in_session";
 
-/// Consecutive wrong proofs that disable the authenticator (NIST SP 800-63B-4 §3.2.2). The count does not expire with
-/// time; only a right proof resets it.
-pub const MAX_CONSECUTIVE_FAILURES: i32 = 100;
-
 /// Returns whether so many consecutive wrong proofs disable the authenticator.
 pub const fn limit_reached(in_a_row: i32) -> bool {
     in_a_row >= MAX_CONSECUTIVE_FAILURES
 }
 
-/// How long a source has to wait after wrong proofs of one kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BackoffPolicy {
-    /// Wrong proofs without a wait.
-    free: i32,
-    /// Seconds of the first wait; each further one doubles.
-    first_wait: i64,
-    /// Seconds of the longest wait.
-    longest_wait: i64,
-    /// After this time without a wrong proof, the count starts again.
-    forgotten_after: TimeDelta,
-}
-
 impl BackoffPolicy {
-    /// Second factors of an account at sign-in, from one network.
-    pub const CODES_FROM_NETWORK: Self = Self::STEEP;
-    /// Second factors of an account at sign-in, from anywhere. Only an attacker who has the password gets here, so this
-    /// policy is stricter than the one for passwords: many networks together end at one guess an hour. Networks that
-    /// the owner recently signed in from do not wait for it.
-    pub const CODES_FROM_ANYWHERE: Self = Self {
-        free: 10,
-        first_wait: 60,
-        longest_wait: 3600,
-        forgotten_after: TimeDelta::hours(24),
-    };
-    /// Wrong codes, or wrong passwords, in one signed-in session. An attacker with a stolen access token makes only
-    /// that session wait.
-    pub const IN_SESSION: Self = Self::STEEP;
-    /// Passwords for one name from one network.
-    pub const PASSWORD_FROM_NETWORK: Self = Self::STEEP;
-    /// Passwords for one name from anywhere: many networks that guess together. The count lives for much longer than
-    /// the longest wait: an attacker could otherwise wait for it to end, and would reach a hundred guesses in an hour.
-    pub const PASSWORD_FROM_ANYWHERE: Self = Self {
-        free: 19,
-        first_wait: 60,
-        longest_wait: 900,
-        forgotten_after: TimeDelta::hours(24),
-    };
-
-    const STEEP: Self = Self {
-        free: 4,
-        first_wait: 30,
-        longest_wait: 3600,
-        forgotten_after: TimeDelta::hours(24),
-    };
-
     /// Returns the wait after `count` wrong proofs.
     pub fn cost(&self, count: i32) -> Option<TimeDelta> {
         let beyond = u32::try_from(count - self.free - 1).ok()?;

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::ids::{LinkTokenId, UserId};
 use super::opaque_token::TokenKind;
+use super::policy::numbers::{CONFIRMATION_LIFE, MAGIC_LINK_LIFE, PASSWORD_RESET_LIFE};
 
 /// Names a token by its user and its id: the token contains both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +110,13 @@ impl LinkPurpose {
         alike.map(Self::as_str).collect()
     }
 
-    /// Returns how long the token is valid (NIST SP 800-63B-4 §4.2.1.2: at most a day by mail).
+    /// Returns how long the token is valid.
     pub const fn life(self) -> TimeDelta {
         match self {
-            Self::MagicLink => TimeDelta::minutes(10),
-            Self::PasswordReset => TimeDelta::minutes(15),
-            // The owner may read their mail only the next morning.
+            Self::MagicLink => MAGIC_LINK_LIFE,
+            Self::PasswordReset => PASSWORD_RESET_LIFE,
             Self::Invitation | Self::EmailVerification | Self::EmailChange | Self::EmailChangeCancellation => {
-                TimeDelta::hours(24)
+                CONFIRMATION_LIFE
             }
         }
     }

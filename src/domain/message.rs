@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::client_program::ClientProgram;
 use super::email::Email;
 use super::phone_number::PhoneNumber;
+use super::policy::numbers::{FIRST_RETRY_SECONDS, MOST_RETRY_DOUBLINGS};
 use super::random::{self, Random};
 use super::typed_text;
 
@@ -359,15 +360,10 @@ impl fmt::Debug for Notification {
     }
 }
 
-/// Seconds to wait after the first failed try.
-const FIRST_RETRY_SECONDS: i64 = 5;
-/// Doublings after which the wait stays the same, about ten minutes.
-const MOST_DOUBLINGS: i32 = 7;
-
 /// Returns how long to wait after so many tries. The wait doubles each time, and up to half of it is added at random,
 /// so that messages which failed together are not retried together.
 pub fn back_off(tries: i32, random: &dyn Random) -> TimeDelta {
-    let doublings = (tries - 1).clamp(0, MOST_DOUBLINGS);
+    let doublings = (tries - 1).clamp(0, MOST_RETRY_DOUBLINGS);
     let millis = (FIRST_RETRY_SECONDS * 1000) << doublings;
     let [chance] = random::bytes::<1>(random);
     TimeDelta::milliseconds(millis + millis * i64::from(chance) / 512)

@@ -7,14 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::Score;
 
-/// Longest password in code points (NIST requires at least 64 to be allowed; the bound limits the cost of guessability
-/// checks).
-pub const MAX_LENGTH: usize = 128;
+use super::policy::numbers::PASSWORD_MAX_LENGTH;
+
 /// From this many code points on, the estimator is skipped: no guesser's list contains such passwords, and the
 /// estimator's work grows with the square of the length.
 const LONG_ENOUGH: usize = 64;
-/// Shortest password that may be configured (ASVS 6.2.1).
-pub const MIN_LENGTH_FLOOR: usize = 8;
 
 /// A password in Unicode normalisation form C, and as typed; never printed, stored or sent.
 #[derive(Clone, Debug)]
@@ -48,7 +45,7 @@ impl Password {
 pub enum PasswordRejection {
     /// Fewer code points than the deployment requires.
     TooShort,
-    /// More than [`MAX_LENGTH`] code points.
+    /// More than [`PASSWORD_MAX_LENGTH`] code points.
     TooLong,
     /// Among the first that a guesser tries: a common one, a pattern, or the user's own words.
     Common,
@@ -88,7 +85,7 @@ impl PasswordRules {
         let length = password.expose().chars().count();
         if length < self.min_length {
             Err(PasswordRejection::TooShort)
-        } else if length > MAX_LENGTH {
+        } else if length > PASSWORD_MAX_LENGTH {
             Err(PasswordRejection::TooLong)
         } else {
             Ok(())

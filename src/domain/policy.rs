@@ -1,4 +1,6 @@
-//! What a deployment decides about registration and second factors.
+//! What a deployment decides about registration and second factors, and the numbers of all policies.
+
+pub mod numbers;
 
 use super::input::InvalidInput;
 use super::user::AccountNames;

@@ -9,13 +9,10 @@ use std::fmt;
 use base32::Alphabet;
 use zeroize::Zeroizing;
 
+use super::policy::numbers::RECOVERY_CODES;
 use super::random::{self, Random};
 use super::typed_text;
 
-/// Codes in a set.
-pub const SET_SIZE: usize = 10;
-/// From this number of remaining codes down, the user is warned.
-pub const LOW: i64 = 3;
 const CODE_BYTES: usize = 15;
 const CODE_CHARACTERS: usize = 24;
 
@@ -26,7 +23,7 @@ pub struct RecoveryCode(Zeroizing<[u8; CODE_BYTES]>);
 impl RecoveryCode {
     /// Makes a new set.
     pub fn generate_set(random: &dyn Random) -> Vec<Self> {
-        (0..SET_SIZE)
+        (0..RECOVERY_CODES)
             .map(|_| Self(Zeroizing::new(random::bytes(random))))
             .collect()
     }

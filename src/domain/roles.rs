@@ -3,10 +3,10 @@
 //! One of them has a meaning in this service: a user with [`ADMIN`] may administer it over HTTP. The deployment gives
 //! all others their meaning.
 
+use super::policy::numbers::MOST_ROLES;
+
 /// The role of administrators.
 pub const ADMIN: &str = "admin";
-/// Most roles of an account: they go into every token.
-const MOST_ROLES: usize = 32;
 const ROLE_LENGTH: usize = 64;
 
 /// Checks a list of roles and removes duplicates. Roles go into tokens, and into a header that separates them by

@@ -10,19 +10,13 @@ use super::email::Email;
 use super::ids::{SessionId, UserId};
 use super::link_token::LinkPurpose;
 use super::message::Channel;
+use super::policy::numbers::{
+    Allowance, CHANGES_OF_ADDRESS, DEPARTURES_OF_UNVERIFIED_ADDRESS, ENROLMENT_CODES, ENROLMENT_CODES_TO_BLOCK,
+    ENROLMENT_CODES_TO_DESTINATION, REQUESTED_LINKS, SIGN_IN_CODES, SIGN_IN_CODES_OF_STRANGERS, STEP_UP_CODES,
+    UNASKED_MAILS,
+};
 use super::sent_code::{CodePurpose, Quota};
 use super::user::User;
-
-/// Equal notices within this time after the first are merged into one message at its end.
-pub const MERGED_WITHIN: TimeDelta = TimeDelta::minutes(10);
-/// Requests for a link that are recorded in the audit trail, for one purpose and address in an hour. It is more than
-/// can ever be served in that time, so that whether a request is recorded depends only on the address that was given.
-pub const LINK_REQUESTS_RECORDED_AN_HOUR: i32 = 12;
-
-/// How often in an hour an unverified address may leave its account, by deletion or by a change. Each time, the links
-/// in its mailbox end. Without this limit, a stranger who registers with the address, requests links and leaves would
-/// use up the quotas of the address, and its reader would have no link that works.
-const UNVERIFIED_ADDRESS_LEAVES_AN_HOUR: i32 = 3;
 
 /// What a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,25 +74,21 @@ impl Purpose {
 pub fn beyond(dispatch: &Dispatch<'_>, sends: bool) -> Quota {
     let scope = if sends { "beyond" } else { "not beyond" };
     let most = match dispatch.purpose {
-        Purpose::Link(purpose) => ends_in_an_hour(purpose.life()) + UNVERIFIED_ADDRESS_LEAVES_AN_HOUR,
+        Purpose::Link(purpose) => ends_in_an_hour(purpose.life()) + DEPARTURES_OF_UNVERIFIED_ADDRESS.most,
         Purpose::SignInCode | Purpose::EnrolmentCode | Purpose::AccountExists | Purpose::Notice => 0,
     };
-    quota(dispatch, scope, dispatch.destination, 1, most)
+    quota(dispatch, scope, dispatch.destination, Allowance::an_hour(most))
 }
 
 /// Returns how many links end in an hour if each is sent when the previous one has ended. At least one.
-fn ends_in_an_hour(life: TimeDelta) -> i32 {
+fn ends_in_an_hour(life: TimeDelta) -> u32 {
     let in_full = 60 / life.num_minutes().max(1);
-    i32::try_from(in_full).unwrap_or(i32::MAX).max(1)
+    u32::try_from(in_full).unwrap_or(u32::MAX).max(1)
 }
 
 /// Returns the quota for an unverified address leaving its account.
 pub fn leaving_unverified(address: &Email) -> Quota {
-    Quota {
-        subject: format!("leave {}", address.as_str()),
-        window: TimeDelta::hours(1),
-        most: UNVERIFIED_ADDRESS_LEAVES_AN_HOUR,
-    }
+    Quota::new(format!("leave {}", address.as_str()), DEPARTURES_OF_UNVERIFIED_ADDRESS)
 }
 
 impl From<CodePurpose> for Purpose {
@@ -163,28 +153,34 @@ pub fn bounds(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
         Purpose::Link(LinkPurpose::Invitation) | Purpose::Notice => Vec::new(),
         // Over all accounts: an attacker who has many could otherwise fill one mailbox. One quota for both purposes: in
         // private registration, the quota must not reveal which of the two an address got.
-        Purpose::Link(LinkPurpose::EmailChange) | Purpose::AccountExists => vec![Quota {
-            subject: format!("send unasked {} {}", dispatch.channel.as_str(), dispatch.destination),
-            window: TimeDelta::hours(1),
-            most: 3,
-        }],
+        Purpose::Link(LinkPurpose::EmailChange) | Purpose::AccountExists => {
+            let subject = format!("send unasked {} {}", dispatch.channel.as_str(), dispatch.destination);
+            vec![Quota::new(subject, UNASKED_MAILS)]
+        }
         // By address, whether or not an account has it: the quota must not reveal that. The networks of an account with
         // an unverified address may be a stranger's, who would otherwise get a share for each.
         Purpose::Link(_) if dispatch.verified => {
-            vec![quota(dispatch, "link", &by_source(dispatch.destination, source), 1, 3)]
+            vec![quota(
+                dispatch,
+                "link",
+                &by_source(dispatch.destination, source),
+                REQUESTED_LINKS,
+            )]
         }
-        Purpose::Link(_) => vec![quota(dispatch, "link", &of_strangers(dispatch.destination), 1, 3)],
+        Purpose::Link(_) => vec![quota(
+            dispatch,
+            "link",
+            &of_strangers(dispatch.destination),
+            REQUESTED_LINKS,
+        )],
     }
 }
 
 /// Returns the quota for requests of an account to change its address: each one sends mail to an address that is not
 /// known to be the owner's.
 pub fn changes_of_address(account: UserId, source: &Source) -> Quota {
-    Quota {
-        subject: format!("email change {}", by_source(&account.uuid().to_string(), source)),
-        window: TimeDelta::hours(1),
-        most: 5,
-    }
+    let subject = format!("email change {}", by_source(&account.uuid().to_string(), source));
+    Quota::new(subject, CHANGES_OF_ADDRESS)
 }
 
 /// Text messages cost money, so five an hour and ten a day are enough from one network. An attacker who has the
@@ -197,19 +193,17 @@ fn sign_in_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     let account = account(dispatch);
     if let Some(session) = dispatch.session {
         let of_session = format!("{account} {}", session.uuid());
-        return [(1, 5), (24, 10)]
-            .map(|(hours, most)| quota(dispatch, "session", &of_session, hours, most))
+        return STEP_UP_CODES
+            .map(|allowance| quota(dispatch, "session", &of_session, allowance))
             .into();
     }
     let (Source::Known(network) | Source::Unknown(network)) = source;
     let from_network = format!("{account} from {network}");
-    let mut quotas = vec![
-        quota(dispatch, "network", &from_network, 1, 5),
-        quota(dispatch, "network", &from_network, 24, 10),
-    ];
+    let mut quotas: Vec<Quota> = SIGN_IN_CODES
+        .map(|allowance| quota(dispatch, "network", &from_network, allowance))
+        .into();
     if matches!(source, Source::Unknown(_)) {
-        quotas.push(quota(dispatch, "strangers", &account, 1, 10));
-        quotas.push(quota(dispatch, "strangers", &account, 24, 30));
+        quotas.extend(SIGN_IN_CODES_OF_STRANGERS.map(|allowance| quota(dispatch, "strangers", &account, allowance)));
     }
     quotas
 }
@@ -219,14 +213,12 @@ fn sign_in_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
 /// account has a share of its own, so that a stranger who has the password uses up none of the owner's.
 fn enrolment_code(dispatch: &Dispatch<'_>, source: &Source) -> Vec<Quota> {
     let account = by_source(&account(dispatch), source);
-    let mut quotas = vec![
-        quota(dispatch, "account", &account, 1, 5),
-        quota(dispatch, "account", &account, 24, 10),
-        quota(dispatch, "destination", dispatch.destination, 1, 10),
-        quota(dispatch, "destination", dispatch.destination, 24, 20),
-    ];
-    quotas.extend(dispatch.block.map(|block| quota(dispatch, "block", block, 1, 50)));
-    quotas
+    let of_account = ENROLMENT_CODES.map(|allowance| quota(dispatch, "account", &account, allowance));
+    let to_destination =
+        ENROLMENT_CODES_TO_DESTINATION.map(|allowance| quota(dispatch, "destination", dispatch.destination, allowance));
+    let block = dispatch.block;
+    let to_block = block.map(|block| quota(dispatch, "block", block, ENROLMENT_CODES_TO_BLOCK));
+    of_account.into_iter().chain(to_destination).chain(to_block).collect()
 }
 
 fn account(dispatch: &Dispatch<'_>) -> String {
@@ -245,13 +237,9 @@ fn of_strangers(subject: &str) -> String {
     format!("{subject} from strangers")
 }
 
-fn quota(dispatch: &Dispatch<'_>, scope: &str, subject: &str, hours: i64, most: i32) -> Quota {
+fn quota(dispatch: &Dispatch<'_>, scope: &str, subject: &str, allowance: Allowance) -> Quota {
     let (purpose, channel) = (dispatch.purpose.as_str(), dispatch.channel.as_str());
-    Quota {
-        subject: format!("send {purpose} {scope} {channel} {subject}"),
-        window: TimeDelta::hours(hours),
-        most,
-    }
+    Quota::new(format!("send {purpose} {scope} {channel} {subject}"), allowance)
 }
 
 #[cfg(test)]

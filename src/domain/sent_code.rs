@@ -9,14 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use zeroize::Zeroizing;
 
 use super::message::Channel;
+use super::policy::numbers::{Allowance, MAILED_CODE_LIFE, TEXTED_CODE_LIFE};
 use super::random::{self, Random};
 use super::session::SessionKey;
 use super::typed_text;
-
-/// Attempts that one code allows, together with the codes that replace it.
-pub const MAX_ATTEMPTS: i16 = 5;
-/// Seconds before a code may be sent again.
-pub const RESEND_AFTER_SECONDS: i64 = 60;
 
 /// What a code is for. A code for one purpose is not accepted for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,11 +104,11 @@ const fn digits(channel: Channel) -> u32 {
     }
 }
 
-/// Returns how long a code is valid (ASVS 6.5.5: at most ten minutes).
+/// Returns how long a code is valid.
 pub const fn life(channel: Channel) -> TimeDelta {
     match channel {
-        Channel::Email => TimeDelta::minutes(10),
-        Channel::Sms => TimeDelta::minutes(5),
+        Channel::Email => MAILED_CODE_LIFE,
+        Channel::Sms => TEXTED_CODE_LIFE,
     }
 }
 
@@ -128,6 +124,15 @@ pub struct Quota {
 }
 
 impl Quota {
+    /// Limits a subject to what a policy allows.
+    pub fn new(subject: String, allowance: Allowance) -> Self {
+        Self {
+            subject,
+            window: allowance.window(),
+            most: i32::try_from(allowance.most).unwrap_or(i32::MAX),
+        }
+    }
+
     /// Returns the beginning and the end of the window that contains `now`. Windows begin at multiples of their length.
     pub fn window_at(&self, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
         let length = self.window.num_seconds().max(1);

@@ -10,13 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::assurance::Proofs;
 use super::ids::{SessionId, UserId};
 use super::input::InvalidInput;
-
-/// Second-factor attempts that one pending session allows.
-pub const MAX_ATTEMPTS: i16 = 5;
-
-/// Tokens before a step-up that end nothing inside the grace window: more than the rotations that an owner's tabs make
-/// in that time.
-const SPARED_BY_STEP_UP: u64 = 4;
+use super::policy::numbers::{ATTEMPTS_OF_LOGIN, TOKENS_SPARED_BY_STEP_UP};
 
 /// Names a session by its user and its id. Every token of a session contains both, so that a database that is
 /// distributed by user can always locate the row.
@@ -193,11 +187,11 @@ impl RefreshSeries {
     /// Classifies a token of the series that is not the live one (RFC 9700 §4.14.2). No token from before a step-up
     /// gets one from after it: its client has not given the proof that the new one stands for.
     ///
-    /// Inside the window after a step-up, [`SPARED_BY_STEP_UP`] tokens before it are refused and end nothing. The row
-    /// does not store when each of them was rotated. One that was a reuse already is therefore refused during that time
-    /// too, and reported as a reuse only after it; it gets nothing either way. The number is bounded because each
-    /// step-up opens a window: an attacker who knows the password could otherwise step up every few seconds, and the
-    /// owner's token would never be reported as a reuse.
+    /// Inside the window after a step-up, [`TOKENS_SPARED_BY_STEP_UP`] tokens before it are refused and end nothing.
+    /// The row does not store when each of them was rotated. One that was a reuse already is therefore refused during
+    /// that time too, and reported as a reuse only after it; it gets nothing either way. The number is bounded because
+    /// each step-up opens a window: an attacker who knows the password could otherwise step up every few seconds, and
+    /// the owner's token would never be reported as a reuse.
     ///
     /// `grace` of zero is strict: a predecessor is then always a reuse.
     pub fn classify_stale_token(&self, presented: u64, grace: TimeDelta, now: DateTime<Utc>) -> StaleToken {
@@ -207,7 +201,7 @@ impl RefreshSeries {
         let in_time = |rotated_at| grace > TimeDelta::zero() && now - rotated_at <= grace;
         match self.step_up {
             Some(step_up) if presented < step_up.counter => {
-                if step_up.counter - presented <= SPARED_BY_STEP_UP && in_time(step_up.at) {
+                if step_up.counter - presented <= TOKENS_SPARED_BY_STEP_UP && in_time(step_up.at) {
                     StaleToken::SteppedUp
                 } else {
                     StaleToken::Reused
@@ -277,7 +271,7 @@ pub struct PendingSession {
 impl PendingSession {
     /// Returns how many attempts remain after the present one.
     pub fn attempts_remaining(&self) -> i16 {
-        (MAX_ATTEMPTS - self.attempts).max(0)
+        (ATTEMPTS_OF_LOGIN - self.attempts).max(0)
     }
 }
 
@@ -453,7 +447,7 @@ mod tests {
                     let is_in_grace = presented > 0 && grace > 0 && later <= grace && presented + 1 == series.live;
                     prop_assert_eq!(classified == StaleToken::Predecessor, is_in_grace && presented >= last_step_up);
                     let is_spared = (1..last_step_up).contains(&presented)
-                        && last_step_up - presented <= SPARED_BY_STEP_UP
+                        && last_step_up - presented <= TOKENS_SPARED_BY_STEP_UP
                         && grace > 0
                         && at(now + later) - stepped_up_at <= TimeDelta::seconds(grace);
                     prop_assert_eq!(classified == StaleToken::SteppedUp, is_spared);

@@ -6,21 +6,11 @@
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// How long a key signs before it is replaced (NIST SP 800-57 part 1 §5.3.6 allows years; a rotation every few months
-/// stays a routine).
-pub const AGE_TO_ROTATE: TimeDelta = TimeDelta::days(90);
-/// How long verifiers may cache the key set.
-pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::seconds(300);
-/// How long a key is published before it signs: by then, verifiers' caches have expired and the slowest instance has
-/// read it.
-pub const PUBLISHED_BEFORE_SIGNING: TimeDelta = TimeDelta::seconds(300 + 60);
-/// How long a key stays published after its last signature: the longest lifetime of an access token that can be
-/// configured, and the time until the slowest instance has stopped signing with it.
-pub const RETIRED_KEPT: TimeDelta = TimeDelta::seconds(3600 + 60);
+use super::policy::numbers::{KEY_PUBLISHED_BEFORE_SIGNING, KEY_SIGNS_FOR, RETIRED_KEY_PUBLISHED_FOR};
 
 /// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +61,7 @@ pub struct ListedKey {
 impl ListedKey {
     /// Returns when a next key may begin to sign: all verifiers know it then.
     pub fn ready_at(&self) -> DateTime<Utc> {
-        self.created_at + PUBLISHED_BEFORE_SIGNING
+        self.created_at + KEY_PUBLISHED_BEFORE_SIGNING
     }
 
     /// Returns when a current key is replaced by the next one: at its age, or, if the next one has another algorithm,
@@ -81,13 +71,13 @@ impl ListedKey {
             return next.ready_at();
         }
         next.ready_at()
-            .max(self.activated_at.unwrap_or(self.created_at) + AGE_TO_ROTATE)
+            .max(self.activated_at.unwrap_or(self.created_at) + KEY_SIGNS_FOR)
     }
 
     /// Returns whether all tokens that a retired key signed have expired.
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.retired_at
-            .is_some_and(|retired_at| now - retired_at > RETIRED_KEPT)
+            .is_some_and(|retired_at| now - retired_at > RETIRED_KEY_PUBLISHED_FOR)
     }
 }
 
@@ -256,18 +246,21 @@ mod tests {
     #[test]
     fn a_key_makes_way_at_its_age_and_never_before_the_next_one_is_known() {
         let current = listed(SigningAlgorithm::Es256, KeyState::Current, 0);
-        let age = current.created_at + AGE_TO_ROTATE;
+        let age = current.created_at + KEY_SIGNS_FOR;
         let next = listed(SigningAlgorithm::Es256, KeyState::Next, 0);
         assert_eq!(current.makes_way_at(&next), age);
-        let late = listed(SigningAlgorithm::Es256, KeyState::Next, AGE_TO_ROTATE.num_seconds());
-        assert_eq!(current.makes_way_at(&late), age + PUBLISHED_BEFORE_SIGNING);
+        let late = listed(SigningAlgorithm::Es256, KeyState::Next, KEY_SIGNS_FOR.num_seconds());
+        assert_eq!(current.makes_way_at(&late), age + KEY_PUBLISHED_BEFORE_SIGNING);
     }
 
     #[test]
     fn a_key_makes_way_for_another_algorithm_as_soon_as_that_is_known() {
         let current = listed(SigningAlgorithm::Es256, KeyState::Current, 0);
         let next = listed(SigningAlgorithm::EdDsa, KeyState::Next, 1000);
-        assert_eq!(current.makes_way_at(&next), next.created_at + PUBLISHED_BEFORE_SIGNING);
+        assert_eq!(
+            current.makes_way_at(&next),
+            next.created_at + KEY_PUBLISHED_BEFORE_SIGNING
+        );
     }
 
     #[test]

@@ -22,8 +22,6 @@ pub const DIGITS: u32 = 6;
 const CODE_LENGTH: usize = 6;
 /// Seconds of a step.
 pub const PERIOD_SECONDS: u64 = 30;
-/// Seconds that a pending secret waits for its first code (NIST SP 800-63B-4 §4.1.2: ten minutes).
-pub const PENDING_TTL_SECONDS: i64 = 600;
 /// Bytes of our own secrets: the length of the HMAC's output (RFC 4226 §4, R6).
 const SECRET_LENGTH: usize = 20;
 /// Bytes of secrets that other programs made: the first authenticator apps used 80 bits, and none uses more than the

@@ -5,19 +5,11 @@
 
 use std::fmt;
 
-use chrono::TimeDelta;
-
 use super::typed_text;
 
 /// Fewest and most characters of a name.
 const SHORTEST: usize = 3;
 const LONGEST: usize = 32;
-/// How long other accounts cannot take a name that an account gave up: long enough for those who knew the former owner
-/// by that name to learn that it changed.
-pub const RESTS_FOR: TimeDelta = TimeDelta::days(30);
-/// User names that one account may request in a day. Each request reveals whether a name is taken, and each change
-/// leaves a name that no other account can take for [`RESTS_FOR`].
-pub const REQUESTS_A_DAY: i32 = 10;
 
 /// A canonical user name: 3 to 32 of `a-z 0-9 . _ -`, beginning with a letter or digit.
 #[derive(Clone, PartialEq, Eq, Hash)]

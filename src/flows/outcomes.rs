@@ -1,7 +1,6 @@
 //! The outcomes of flows, as metrics count them: one label for each.
 
-use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::domain::failed_attempts::FROM_NETWORK;
+use crate::domain::audit_event::AuditEvent;
 use crate::flows::Fault;
 use crate::metrics;
 
@@ -26,13 +25,7 @@ pub(in crate::flows) fn counted<T: Outcome>(flow: &'static str, ended: Result<T,
 
 /// Counts the waits and the disabled authenticators that events record.
 pub(in crate::flows) fn count_throttles(event: &AuditEvent) {
-    let kind = match (event.name, event.reason) {
-        (EventName::LoginLock, Some(FROM_NETWORK)) => "password_from_network",
-        (EventName::LoginLock, _) => "password_from_anywhere",
-        (EventName::MfaLock, _) => "second_factor",
-        (EventName::LoginFailMax, _) => "password_disabled",
-        (EventName::MfaDisabled, _) => "second_factors_disabled",
-        _ => return,
-    };
-    metrics::throttle(kind);
+    if let Some(kind) = event.throttle() {
+        metrics::throttle(kind);
+    }
 }

@@ -17,12 +17,12 @@ use self::elapsed::Elapsed;
 use self::limiter::Limiter;
 use crate::domain::clock::Clock;
 use crate::domain::network::{network_of, real_address};
+use crate::domain::policy::numbers::{
+    ADDRESS_LINK_TOKENS, ADDRESS_LOGINS, ADDRESS_MAILS, ADDRESS_ORDINARY, ADDRESS_REFRESHES, ADDRESS_REGISTRATIONS,
+    ADDRESS_SECOND_FACTORS, ADDRESS_WRONG_CLIENTS, Allowance, RELAXED_FACTOR, SERVICE_CLIENT_REQUESTS,
+    SESSION_REQUESTS, SITE_FACTOR,
+};
 use crate::metrics;
-
-/// How many times the quota of one network a site of 65,536 networks has.
-const SITE_FACTOR: u32 = 16;
-/// How many times the quota `vestibule dev` allows: a test suite sends everything from one address.
-const RELAXED_FACTOR: u32 = 100;
 
 /// A quota and its window, as in the `RateLimit-Policy` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,23 +74,27 @@ impl Scope {
 
 /// The limits of one address; all policies of a scope apply.
 pub const ADDRESS: [(Scope, QuotaPolicy); 9] = [
-    (Scope::Login, policy("login", 60, 60)),
-    (Scope::Register, policy("register", 30, 300)),
-    (Scope::Register, policy("register-day", 300, 86_400)),
-    (Scope::SecondFactor, policy("second-factor", 60, 60)),
-    (Scope::Refresh, policy("refresh", 600, 60)),
-    (Scope::Mail, policy("mail", 60, 3600)),
-    (Scope::LinkToken, policy("link-token", 10, 60)),
-    (Scope::WrongClient, policy("wrong-client", 10, 60)),
-    (Scope::Ordinary, policy("ordinary", 1200, 60)),
+    (Scope::Login, policy("login", ADDRESS_LOGINS)),
+    (Scope::Register, policy("register", ADDRESS_REGISTRATIONS[0])),
+    (Scope::Register, policy("register-day", ADDRESS_REGISTRATIONS[1])),
+    (Scope::SecondFactor, policy("second-factor", ADDRESS_SECOND_FACTORS)),
+    (Scope::Refresh, policy("refresh", ADDRESS_REFRESHES)),
+    (Scope::Mail, policy("mail", ADDRESS_MAILS)),
+    (Scope::LinkToken, policy("link-token", ADDRESS_LINK_TOKENS)),
+    (Scope::WrongClient, policy("wrong-client", ADDRESS_WRONG_CLIENTS)),
+    (Scope::Ordinary, policy("ordinary", ADDRESS_ORDINARY)),
 ];
 /// The limit of one session.
-pub const SESSION: QuotaPolicy = policy("session", 30, 60);
+pub const SESSION: QuotaPolicy = policy("session", SESSION_REQUESTS);
 /// The limit of one service client.
-pub const SERVICE_CLIENT: QuotaPolicy = policy("service-client", 100, 1);
+pub const SERVICE_CLIENT: QuotaPolicy = policy("service-client", SERVICE_CLIENT_REQUESTS);
 
-const fn policy(name: &'static str, quota: u32, window: u32) -> QuotaPolicy {
-    QuotaPolicy { name, quota, window }
+const fn policy(name: &'static str, allowance: Allowance) -> QuotaPolicy {
+    QuotaPolicy {
+        name,
+        quota: allowance.most,
+        window: allowance.seconds,
+    }
 }
 
 /// What is left of one quota.

@@ -21,11 +21,11 @@ use super::transaction::{Lease, Retryable, alone, in_transaction, reading};
 use crate::metrics::{self, Present, Stopwatch};
 
 /// How long a request waits for its turn (ASVS 13.1.3).
-const TURN_TIMEOUT: Duration = Duration::from_secs(2);
+pub const TURN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many requests may wait for each connection. Any more are rejected at once, while their clients still have time
 /// to try another instance. If a transaction takes three milliseconds, the last request in the queue waits a sixth of a
 /// second.
-const WAITING_FOR_EACH: usize = 50;
+pub const WAITING_FOR_EACH: usize = 50;
 /// How long a request waits for all of its SQL. Statements have limits of their own; this one is for a server that
 /// accepts statements and never answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::schema::sent_codes;
 use crate::domain::message::Channel;
-use crate::domain::sent_code::{CodePlace, CodePurpose, MAX_ATTEMPTS};
+use crate::domain::policy::numbers::ATTEMPTS_OF_SENT_CODE;
+use crate::domain::sent_code::{CodePlace, CodePurpose};
 
 /// A code to be sent.
 pub struct NewCode {
@@ -34,7 +35,7 @@ pub struct NewCode {
 pub fn put(connection: &mut PgConnection, new: &NewCode) -> Result<bool, StoreError> {
     let is_spent = sent_codes::used_at
         .is_not_null()
-        .or(sent_codes::attempts.ge(MAX_ATTEMPTS));
+        .or(sent_codes::attempts.ge(ATTEMPTS_OF_SENT_CODE));
     let attempts = diesel::dsl::case_when(is_spent, 0_i16.into_sql::<SmallInt>()).otherwise(sent_codes::attempts);
     let upsert = diesel::insert_into(sent_codes::table)
         .values((
@@ -82,7 +83,7 @@ pub fn try_code(
     let live = at(place)
         .filter(sent_codes::used_at.is_null())
         .filter(sent_codes::expires_at.gt(now))
-        .filter(sent_codes::attempts.lt(MAX_ATTEMPTS));
+        .filter(sent_codes::attempts.lt(ATTEMPTS_OF_SENT_CODE));
     let spent = diesel::dsl::case_when(
         sent_codes::code_hash.eq_any(candidates),
         Some(now).into_sql::<Nullable<Timestamptz>>(),

@@ -18,9 +18,10 @@ use super::users::UserRow;
 use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::policy::numbers::ATTEMPTS_OF_LOGIN;
 use crate::domain::session::{
-    ActiveSession, EndReason, ListedSession, MAX_ATTEMPTS, PendingSession, RefreshSeries, RefreshTokenTransport,
-    SessionEnds, SessionKey, SessionOrigin, SessionRecord, SessionState, StepUpRotation,
+    ActiveSession, EndReason, ListedSession, PendingSession, RefreshSeries, RefreshTokenTransport, SessionEnds,
+    SessionKey, SessionOrigin, SessionRecord, SessionState, StepUpRotation,
 };
 use crate::domain::user::{User, UserStatus};
 
@@ -77,7 +78,7 @@ fn named(key: SessionKey) -> _ {
 #[diesel::dsl::auto_type]
 fn live_pending(key: SessionKey, now: DateTime<Utc>) -> _ {
     let (pending, usable): (SessionState, UserStatus) = (SessionState::Pending, UserStatus::Active);
-    let most_attempts: i16 = MAX_ATTEMPTS;
+    let most_attempts: i16 = ATTEMPTS_OF_LOGIN;
     let user_id: Uuid = key.user_id.uuid();
     let account = users::table
         .filter(users::id.eq(user_id))

@@ -9,7 +9,8 @@ use diesel::{IntoSql, PgConnection, pg::Pg};
 
 use super::error::StoreError;
 use super::schema::throttles;
-use crate::domain::failed_attempts::{BackoffPolicy, FailedAttempts};
+use crate::domain::failed_attempts::FailedAttempts;
+use crate::domain::policy::numbers::BackoffPolicy;
 
 /// Finds the failed attempts under the keys of one proof. A key that is missing from the result has none.
 pub fn find(connection: &mut PgConnection, keys: &[&[u8]]) -> Result<HashMap<Vec<u8>, FailedAttempts>, StoreError> {

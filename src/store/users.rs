@@ -12,8 +12,9 @@ use crate::crypto::stored_password::StoredPassword;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::message::Locale;
+use crate::domain::policy::numbers::USERNAME_RESERVED_FOR;
 use crate::domain::user::{AccountNames, Identifier, User, UserStatus};
-use crate::domain::username::{self, Username};
+use crate::domain::username::Username;
 
 /// The scheme of an account without a password.
 const NO_PASSWORD: &str = "none";
@@ -328,7 +329,7 @@ pub fn rename(
         return Ok(Renaming::Taken);
     }
     if let Some(previous) = previous.filter(|previous| previous != username.as_str()) {
-        account_names::reserve(connection, &previous, id, now + username::RESTS_FOR)?;
+        account_names::reserve(connection, &previous, id, now + USERNAME_RESERVED_FOR)?;
     }
     diesel::update(users::table.find(id.uuid()))
         .set(users::username.eq(username.as_str()))
@@ -363,7 +364,7 @@ pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> 
         account_names::remove(connection, &email, id)?;
     }
     if let Some(username) = username {
-        account_names::reserve(connection, &username, id, now + username::RESTS_FOR)?;
+        account_names::reserve(connection, &username, id, now + USERNAME_RESERVED_FOR)?;
     }
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
     Ok(())

@@ -17,9 +17,9 @@ use crate::api::problem::{Code, Problem};
 use crate::domain::typed_text;
 
 /// The greatest size of a body in bytes.
-const MAX_BYTES: usize = 16 * 1024;
+pub const MAX_BYTES: usize = 16 * 1024;
 /// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many characters of an unknown member's name are repeated in the response.
 const NAME_LENGTH: usize = 64;
 

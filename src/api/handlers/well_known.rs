@@ -7,9 +7,13 @@ use actix_web::web::Data;
 use crate::api::dto::well_known::{Jwks, Metadata};
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
+use crate::domain::policy::numbers::JWKS_MAX_AGE;
 
-/// How long verifiers may cache the documents. Errors are never cached: they have `no-store`.
-const CACHEABLE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
+/// Lets verifiers cache the documents. Errors are never cached: they have `no-store`.
+fn cacheable() -> (header::HeaderName, String) {
+    let max_age = JWKS_MAX_AGE.num_seconds();
+    (header::CACHE_CONTROL, format!("public, max-age={max_age}"))
+}
 
 /// Returns the public signing keys
 ///
@@ -21,7 +25,7 @@ const CACHEABLE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, m
 )]
 pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     let keys = state.core.keys.published()?;
-    Ok(HttpResponse::Ok().insert_header(CACHEABLE).json(Jwks { keys: &keys }))
+    Ok(HttpResponse::Ok().insert_header(cacheable()).json(Jwks { keys: &keys }))
 }
 
 /// Returns the issuer's metadata
@@ -34,7 +38,7 @@ pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 )]
 pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     let metadata = Metadata::new(&state.public_url, &state.core.keys.published()?);
-    Ok(HttpResponse::Ok().insert_header(CACHEABLE).json(metadata))
+    Ok(HttpResponse::Ok().insert_header(cacheable()).json(metadata))
 }
 
 /// Returns the issuer's metadata under the name that OpenID Connect libraries look for

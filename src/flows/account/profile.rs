@@ -8,10 +8,11 @@ use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEve
 use crate::domain::factor::Factors;
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
+use crate::domain::policy::numbers::{MOST_EXPORTED_EVENTS, USERNAME_REQUESTS};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::{SessionKey, SessionRecord};
 use crate::domain::user::User;
-use crate::domain::username::{self, Username};
+use crate::domain::username::Username;
 use crate::flows::account::email::wait_to_leave;
 use crate::flows::factors::destination::phone_number;
 use crate::flows::factors::inventory::load_factors;
@@ -23,9 +24,6 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
 use crate::store::{PgConnection, account_names, audit_events, sessions, users};
-
-/// The maximum number of events in an export: more than a user causes by hand while events are stored.
-const MOST_EXPORTED_EVENTS: i64 = 10_000;
 
 /// The result of a change.
 #[must_use]
@@ -90,11 +88,7 @@ async fn update(
 
 /// Gives an account another name, or returns why not.
 fn take_name(tx: &mut Tx<'_>, id: UserId, wanted: &Username) -> Result<Result<(), Update>, Fault> {
-    let quota = Quota {
-        subject: format!("username {}", id.uuid()),
-        window: TimeDelta::days(1),
-        most: username::REQUESTS_A_DAY,
-    };
+    let quota = Quota::new(format!("username {}", id.uuid()), USERNAME_REQUESTS);
     if let Some(wait) = quotas::wait_or_take(tx, &[quota])? {
         return Ok(Err(Update::Wait(wait)));
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::factor::FactorKind;
 use crate::domain::message::Channel;
@@ -11,7 +9,7 @@ use crate::domain::opaque_token::TokenKind;
 use crate::domain::sent_code::CodePurpose;
 use crate::flows::factors::destination::confirmed_destination;
 use crate::flows::factors::proof::ProofContext;
-use crate::flows::factors::sent_code::{CodeDispatch, CodeRequest, Sending, send_code};
+use crate::flows::factors::sent_code::{CodeRequest, Sending, send_code};
 use crate::flows::limits::throttle::ProofSource;
 use crate::flows::session::sessions::Caller;
 use crate::flows::tx::Tx;
@@ -21,10 +19,8 @@ use crate::store::{sessions, users};
 /// The result of a request for a code.
 #[must_use]
 pub enum Challenge {
-    /// A code was sent; the previous one is not valid any longer.
-    Sent(CodeDispatch),
-    /// A code was sent a moment ago, or a quota is used up, or the account has to wait. None is sent for this long.
-    Wait(TimeDelta),
+    /// A code was requested. It is not sent either while the account has to wait.
+    Requested(Sending),
     /// The user has no such factor, or the deployment does not use the channel.
     NotSetUp,
     /// The pre-auth token is not valid.
@@ -93,7 +89,7 @@ fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -> R
     }
     let guard = context.look_at_codes(tx)?;
     if let Some(wait) = context.wait(tx, &guard)? {
-        return Ok(Challenge::Wait(wait));
+        return Ok(Challenge::Requested(Sending::Wait(wait)));
     }
     let request = CodeRequest {
         user,
@@ -102,8 +98,5 @@ fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -> R
         purpose: CodePurpose::Authentication,
         destination,
     };
-    Ok(match send_code(tx, &request)? {
-        Sending::Sent(sent) => Challenge::Sent(sent),
-        Sending::Wait(wait) => Challenge::Wait(wait),
-    })
+    Ok(Challenge::Requested(send_code(tx, &request)?))
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, TotpFactorId, UserId};
 use crate::domain::opaque_token::TokenKind;
+use crate::domain::policy::numbers::PENDING_FACTOR_LIFE;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::SessionKey;
-use crate::domain::totp::{PENDING_TTL_SECONDS, TotpCode, TotpSecret};
+use crate::domain::totp::{TotpCode, TotpSecret};
 use crate::domain::user::User;
 use crate::flows::factors::inventory::load_factors;
 use crate::flows::factors::proof::{ProofContext, ProofRefusal};
@@ -62,7 +63,7 @@ impl PreparedFactor {
             session_id,
             sealed_secret: self.sealed_secret.clone(),
             now,
-            expires_at: now + TimeDelta::seconds(PENDING_TTL_SECONDS),
+            expires_at: now + PENDING_FACTOR_LIFE,
         }
     }
 
@@ -71,7 +72,7 @@ impl PreparedFactor {
         TotpEnrolment {
             secret: self.secret.clone(),
             otpauth_uri: self.secret.otpauth_uri(&core.settings.totp_issuer, account),
-            expires_in: PENDING_TTL_SECONDS,
+            expires_in: PENDING_FACTOR_LIFE.num_seconds(),
         }
     }
 }

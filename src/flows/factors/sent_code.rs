@@ -14,8 +14,9 @@ use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SentCodeFactorId, SessionId};
 use crate::domain::message::{Channel, Message};
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::numbers::{PENDING_FACTOR_LIFE, RESEND_AFTER};
 use crate::domain::sending::Dispatch;
-use crate::domain::sent_code::{self, CodePlace, CodePurpose, RESEND_AFTER_SECONDS, SentCode};
+use crate::domain::sent_code::{self, CodePlace, CodePurpose, SentCode};
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::flows::factors::destination::{Destination, destination_of};
@@ -31,9 +32,6 @@ use crate::store::sent_code_factors::NewPendingFactor;
 use crate::store::sent_codes::NewCode;
 use crate::store::{sent_code_factors, sent_codes};
 
-/// How long a pending factor waits for its code (NIST SP 800-63B-4 §4.1.2: ten minutes).
-const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
-
 /// A code that was sent.
 pub struct CodeDispatch {
     /// The channel that it was sent by.
@@ -47,7 +45,9 @@ pub struct CodeDispatch {
 }
 
 /// The result of a request for a code.
-pub(in crate::flows) enum Sending {
+#[must_use]
+pub enum Sending {
+    /// A code was sent; the previous one is not valid any longer.
     Sent(CodeDispatch),
     /// A code was sent a moment ago, or a quota is used up. None is sent for this long.
     Wait(TimeDelta),
@@ -79,7 +79,6 @@ pub(in crate::flows) fn send_code(tx: &mut Tx<'_>, request: &CodeRequest<'_>) ->
     };
     let code = SentCode::generate(channel, tx.core.random.as_ref());
     let life = sent_code::life(channel);
-    let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let new = NewCode {
         place: request.place(),
         code_hash: tx
@@ -88,10 +87,10 @@ pub(in crate::flows) fn send_code(tx: &mut Tx<'_>, request: &CodeRequest<'_>) ->
             .hash(request.place(), request.destination.as_str(), &code)?,
         now: tx.now,
         expires_at: tx.now + life,
-        not_since: tx.now - cool_down,
+        not_since: tx.now - RESEND_AFTER,
     };
     if !sent_codes::put(tx.connection, &new)? {
-        return Ok(Sending::Wait(cool_down));
+        return Ok(Sending::Wait(RESEND_AFTER));
     }
     request.post(tx, permit, &code, life)?;
     let event = AuditEvent::success(EventName::OtpSent, request.user.id).because(channel.as_str());
@@ -100,15 +99,14 @@ pub(in crate::flows) fn send_code(tx: &mut Tx<'_>, request: &CodeRequest<'_>) ->
         channel,
         hint: request.destination.hint(),
         expires_in: life.num_seconds(),
-        resend_after: RESEND_AFTER_SECONDS,
+        resend_after: RESEND_AFTER.num_seconds(),
     }))
 }
 
 /// Decides whether a code is sent: not within a minute of the previous one in the same session, and within the quotas.
 fn decide_on_code(tx: &mut Tx<'_>, request: &CodeRequest<'_>) -> Result<Decision, Fault> {
-    let cool_down = TimeDelta::seconds(RESEND_AFTER_SECONDS);
     let sent_at = sent_codes::sent_at(tx.connection, request.place())?;
-    let too_soon = sent_at.map(|sent_at| sent_at + cool_down - tx.now);
+    let too_soon = sent_at.map(|sent_at| sent_at + RESEND_AFTER - tx.now);
     if let Some(wait) = too_soon.filter(|wait| *wait > TimeDelta::zero()) {
         return Ok(Decision::Withheld(wait));
     }
@@ -151,10 +149,8 @@ impl CodeRequest<'_> {
 /// The result of a request for a new factor.
 #[must_use]
 pub enum Setup {
-    /// A code was sent; it confirms the factor.
-    Sent(CodeDispatch),
-    /// No code is sent for this long.
-    Wait(TimeDelta),
+    /// A code was requested; it confirms the factor.
+    Requested(Sending),
     /// The deployment does not use the channel.
     NotOffered,
     /// The deployment sends no text messages to the number's country.
@@ -199,13 +195,11 @@ pub async fn start(
             purpose: CodePurpose::Enrolment,
             destination,
         };
-        match send_code(tx, &request)? {
-            Sending::Sent(sent) => {
-                insert_pending(tx, &request)?;
-                Ok(Setup::Sent(sent))
-            }
-            Sending::Wait(wait) => Ok(Setup::Wait(wait)),
+        let sending = send_code(tx, &request)?;
+        if matches!(sending, Sending::Sent(_)) {
+            insert_pending(tx, &request)?;
         }
+        Ok(Setup::Requested(sending))
     })
     .await
 }
@@ -227,7 +221,7 @@ fn insert_pending(tx: &mut Tx<'_>, request: &CodeRequest<'_>) -> Result<(), Faul
         channel,
         sealed_phone_number,
         now: tx.now,
-        expires_at: tx.now + PENDING_LIFE,
+        expires_at: tx.now + PENDING_FACTOR_LIFE,
     };
     sent_code_factors::replace_pending(tx.connection, &factor)?;
     let event = AuditEvent::success(EventName::MfaEnrolStarted, user_id).because(channel.as_str());

@@ -1,18 +1,15 @@
 //! Networks that an owner signs in from: what comes from there shares no bound with strangers.
 
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::crypto::fair_queue::Requester;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::UserId;
 use crate::domain::network::network_of;
+use crate::domain::policy::numbers::NETWORK_KNOWN_FOR;
 use crate::flows::Fault;
 use crate::flows::tx::Tx;
 use crate::store::sessions;
-
-/// How long a network counts as known after a sign-in from there.
-const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 
 /// Returns the name of the network that a request comes from; empty if its address is not known.
 pub(in crate::flows) fn network_name(origin: &RequestOrigin) -> String {
@@ -37,7 +34,7 @@ pub(in crate::flows) fn is_known_network(tx: &mut Tx<'_>, user_id: Option<UserId
     };
     // The nil id has no sessions: a name without an account costs the same statement.
     let user_id = user_id.unwrap_or_else(|| UserId::from_uuid(Uuid::nil()));
-    let known = sessions::origins_since(tx.connection, user_id, None, tx.now - KNOWN_FOR)?;
+    let known = sessions::origins_since(tx.connection, user_id, None, tx.now - NETWORK_KNOWN_FOR)?;
     let network = network_of(ip);
     Ok(known.iter().any(|known| known.ip.map(network_of) == Some(network)))
 }

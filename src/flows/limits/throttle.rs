@@ -18,10 +18,11 @@ use chrono::TimeDelta;
 
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
-use crate::domain::failed_attempts::{self, ANYWHERE, BackoffPolicy, FROM_NETWORK, FailedAttempts, IN_SESSION};
+use crate::domain::failed_attempts::{self, ANYWHERE, FROM_NETWORK, FailedAttempts, IN_SESSION};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
+use crate::domain::policy::numbers::{BackoffPolicy, FAILURES_FORGOTTEN_AFTER};
 use crate::domain::session::SessionKey;
 use crate::domain::user::Identifier;
 use crate::flows::limits::networks::{is_known_network, network_name};
@@ -29,9 +30,6 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::throttles::Counted;
 use crate::store::{sessions, throttles, users};
-
-/// The longest time that a count of wrong codes is remembered: see [`BackoffPolicy`].
-const CODES_REMEMBERED: TimeDelta = TimeDelta::days(1);
 
 /// Where the proof of a known account comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,7 +279,7 @@ impl Throttle {
 /// Resets the wrong second factors of an account whose factors were removed, for all networks that its logins
 /// of the last day came from: an owner who sets up the next factor must not wait because of guesses at the old one.
 pub(in crate::flows) fn forget_codes(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
-    let addresses = sessions::addresses_since(tx.connection, user_id, tx.now - CODES_REMEMBERED)?;
+    let addresses = sessions::addresses_since(tx.connection, user_id, tx.now - FAILURES_FORGOTTEN_AFTER)?;
     let networks: BTreeSet<String> = addresses.into_iter().map(|ip| network_of(ip).to_string()).collect();
     let places = networks.into_iter().chain([String::new(), "anywhere".to_owned()]);
     let keys: Result<Vec<Vec<u8>>, UnknownKey> = places

@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::policy::numbers::REPEATED_EVENTS;
 use crate::domain::sent_code::Quota;
 use crate::flows::limits::quotas;
 use crate::flows::tx::Tx;
@@ -23,16 +22,13 @@ impl Tx<'_> {
             .user_id
             .map(UserId::uuid)
             .or(event.session_id.map(SessionId::uuid));
-        let quota = Quota {
-            subject: format!(
-                "audit {} {} {}",
-                event.name.as_str(),
-                event.reason.unwrap_or_default(),
-                who.unwrap_or_default()
-            ),
-            window: TimeDelta::hours(1),
-            most: 1,
-        };
+        let subject = format!(
+            "audit {} {} {}",
+            event.name.as_str(),
+            event.reason.unwrap_or_default(),
+            who.unwrap_or_default()
+        );
+        let quota = Quota::new(subject, REPEATED_EVENTS);
         if quotas::wait_or_take(self, &[quota])?.is_none() {
             self.audit(&[event])?;
         }

@@ -9,14 +9,12 @@ use crate::crypto::sealer::SealedAt;
 use crate::domain::breach_range::BreachRange;
 use crate::domain::message::Channel;
 use crate::domain::password::Password;
-use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState};
+use crate::domain::policy::numbers::{KEY_SIGNS_FOR, ROTATION_OVERDUE_AFTER};
+use crate::domain::signing_key::KeyState;
 use crate::flows::maintenance::signing_keys;
 use crate::flows::notify::outbox::Sender;
 use crate::flows::{Core, Fault};
 use crate::store::{signing_keys as stored_keys, totp_factors};
-
-/// How long after its time a key may still sign before it counts as overdue: instances look every few seconds.
-const ROTATION_SLACK: TimeDelta = TimeDelta::days(1);
 
 /// The state of the signing keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +59,7 @@ pub async fn open_what_is_sealed(core: &Arc<Core>) -> Result<KeysFound, Fault> {
         return Ok(KeysFound::Incomplete);
     };
     let since = current.activated_at.unwrap_or(current.created_at);
-    Ok(if core.clock.now() - since > AGE_TO_ROTATE + ROTATION_SLACK {
+    Ok(if core.clock.now() - since > KEY_SIGNS_FOR + ROTATION_OVERDUE_AFTER {
         KeysFound::Overdue { since }
     } else {
         KeysFound::Good { since }

@@ -14,9 +14,6 @@ use crate::metrics;
 use crate::store::outbox::Tally;
 use crate::store::{outbox, signing_keys};
 
-/// How long a due message may stay untried before sending counts as failed: the outbox is read every second.
-pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
-
 /// Reads the database and sets the metrics.
 pub async fn update(core: &Arc<Core>) -> Result<(), Fault> {
     let looked = core

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use crate::domain::message::Channel;
-use crate::domain::signing_key::{AGE_TO_ROTATE, KeyState, ListedKey};
-use crate::flows::maintenance::db_metrics::{OUTBOX_LATE, overdue};
+use crate::domain::policy::numbers::{KEY_SIGNS_FOR, OUTBOX_LATE, ROTATION_LATE_AFTER};
+use crate::domain::signing_key::{KeyState, ListedKey};
+use crate::flows::maintenance::db_metrics::overdue;
 use crate::flows::{Core, Fault};
 use crate::store::outbox::Tally;
 use crate::store::{conditions, outbox, signing_keys};
-
-/// How late the rotation of the signing key may be before it is reported.
-const ROTATION_LATE: TimeDelta = TimeDelta::days(7);
 
 /// Checks that the database answers and has the schema of this program, and that the signing keys are loaded.
 ///
@@ -101,7 +97,7 @@ pub async fn report(core: &Arc<Core>, ready: &Result<(), Fault>) -> Report {
         migrations: State::of(schema, State::Failed),
         signing_key: match age {
             _ if !loaded => State::Failed,
-            Some(age) => State::of(age < AGE_TO_ROTATE + ROTATION_LATE, State::Late),
+            Some(age) => State::of(age < KEY_SIGNS_FOR + ROTATION_LATE_AFTER, State::Late),
             None => State::Unknown,
         },
         signing_key_age: age.map(|age| age.num_seconds()),

@@ -6,22 +6,17 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::domain::ids::least_of;
+use crate::domain::policy::numbers::{
+    FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
+};
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, account_names, audit_events, link_tokens, outbox, quotas, sessions, throttles};
 
 /// Rows in one batch.
 const BATCH: i64 = 500;
-/// Sessions, counted from the login: none lasts longer than thirty days, and their origins are remembered for ninety.
-const SESSIONS_KEPT: TimeDelta = TimeDelta::days(120);
-/// Mailed tokens: none is valid for longer than a day.
-const LINK_TOKENS_KEPT: TimeDelta = TimeDelta::days(2);
-/// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.
-const MESSAGES_KEPT: TimeDelta = TimeDelta::days(30);
-/// Counts of wrong proofs: they are forgotten after a day.
-const THROTTLES_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
 type Deletion = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
@@ -30,20 +25,26 @@ const DELETIONS: [Deletion; 7] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,
-            least_of(now - SESSIONS_KEPT),
+            least_of(now - SESSIONS_STORED_FOR),
             BATCH,
         )?)
     },
     |connection, now| {
         Ok(link_tokens::delete_before(
             connection,
-            least_of(now - LINK_TOKENS_KEPT),
+            least_of(now - LINK_TOKENS_STORED_FOR),
             BATCH,
         )?)
     },
-    |connection, now| Ok(outbox::delete_before(connection, least_of(now - MESSAGES_KEPT), BATCH)?),
+    |connection, now| {
+        Ok(outbox::delete_before(
+            connection,
+            least_of(now - MESSAGES_STORED_FOR),
+            BATCH,
+        )?)
+    },
     |connection, now| Ok(quotas::delete_before(connection, now)?),
-    |connection, now| Ok(throttles::delete_before(connection, now - THROTTLES_KEPT)?),
+    |connection, now| Ok(throttles::delete_before(connection, now - FAILURES_FORGOTTEN_AFTER)?),
     |connection, now| Ok(account_names::delete_expired(connection, now)?),
     // The schema decides how long the trail is stored, since the service may not delete it. Last in the list: a
     // database role that may not even call the function must not prevent the other deletions.

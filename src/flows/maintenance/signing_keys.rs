@@ -21,7 +21,8 @@ use crate::crypto::sealer::SealedAt;
 use crate::crypto::signing_key::SigningKey;
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::domain::signing_key::{KeyState, ListedKey, PublicJwk, RETIRED_KEPT, SigningAlgorithm};
+use crate::domain::policy::numbers::RETIRED_KEY_PUBLISHED_FOR;
+use crate::domain::signing_key::{KeyState, ListedKey, PublicJwk, SigningAlgorithm};
 use crate::flows::admin::{AdminRefusal, Operator};
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
@@ -337,7 +338,7 @@ pub async fn tend(core: &Arc<Core>) -> Result<(), Fault> {
         let _ = swap(core, current, next, None).await?;
     }
     if keys.iter().any(|key| key.is_expired(now)) {
-        let before = now - RETIRED_KEPT;
+        let before = now - RETIRED_KEY_PUBLISHED_FOR;
         core.db
             .transaction(
                 "signing_keys.delete_retired",

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -13,7 +13,8 @@ use crate::domain::email::Email;
 use crate::domain::ids::{LinkTokenId, SessionId, UserId};
 use crate::domain::link_token::{LinkKey, LinkPurpose, Replaced};
 use crate::domain::message::{Channel, Locale, Message};
-use crate::domain::sending::{Dispatch, LINK_REQUESTS_RECORDED_AN_HOUR, Purpose};
+use crate::domain::policy::numbers::LINK_REQUESTS_RECORDED;
+use crate::domain::sending::{Dispatch, Purpose};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::SessionKey;
 use crate::domain::typed_text;
@@ -69,11 +70,8 @@ fn may_request(
 /// Writes the audit event of a requested link, for the first few requests in an hour, whether or not an account has the
 /// address and whether or not the link was sent.
 fn record(tx: &mut Tx<'_>, purpose: LinkPurpose, addressee: Option<&User>, email: &Email) -> Result<(), Fault> {
-    let quota = Quota {
-        subject: format!("audit link {} {}", purpose.as_str(), email.as_str()),
-        window: TimeDelta::hours(1),
-        most: LINK_REQUESTS_RECORDED_AN_HOUR,
-    };
+    let subject = format!("audit link {} {}", purpose.as_str(), email.as_str());
+    let quota = Quota::new(subject, LINK_REQUESTS_RECORDED);
     if quotas::wait_or_take(tx, &[quota])?.is_some() {
         return Ok(());
     }

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use crate::crypto::sealer::{SealError, SealedAt};
 use crate::delivery::{Outgoing, Rendered, SendError, Transport};
 use crate::domain::ids::MessageId;
 use crate::domain::message::{Channel, Notification, back_off};
+use crate::domain::policy::numbers::{MESSAGE_LEASE, MOST_REFUSALS};
 use crate::flows::{Core, Fault};
 use crate::metrics;
 use crate::store::outbox;
@@ -20,11 +21,6 @@ use crate::store::outbox::StoredMessage;
 
 /// Messages that one worker sends at once.
 const BATCH: i64 = 8;
-/// How long sending may last before another instance takes the message; longer than any transport tries.
-const LEASE: TimeDelta = TimeDelta::seconds(120);
-/// Refusals after which a message is given up. A misconfigured mail server may refuse for a while what it accepts
-/// later.
-const MOST_REFUSALS: i32 = 3;
 /// How often, and at which interval, recording the result of sending a message is attempted. A message that was sent
 /// but not marked would be sent again, so a short outage of the database is waited for.
 const REPORT_ATTEMPTS: u32 = 20;
@@ -79,7 +75,7 @@ pub async fn deliver_due(core: &Arc<Core>, channel: Channel) -> Result<usize, Fa
     let due = core
         .db
         .transaction("outbox.take", move |connection| {
-            outbox::take_due(connection, channel, BATCH, now, now + LEASE).map_err(Fault::from)
+            outbox::take_due(connection, channel, BATCH, now, now + MESSAGE_LEASE).map_err(Fault::from)
         })
         .await?;
     let taken = due.len();

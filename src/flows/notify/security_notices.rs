@@ -5,10 +5,11 @@
 //! in soon after the owner would go unreported. [`notify`] merges several within minutes into one message with their
 //! number.
 
-use chrono::TimeDelta;
-
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
+use crate::domain::policy::numbers::{
+    FAILURE_REPORTS, FAILURES_BEFORE_SUCCESS_TO_REPORT, FAILURES_TO_REPORT, PLACE_REMEMBERED_FOR,
+};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::{ActiveSession, SessionOrigin};
 use crate::domain::user::User;
@@ -17,13 +18,6 @@ use crate::flows::limits::quotas;
 use crate::flows::tx::Tx;
 use crate::store::{sessions, users};
 
-/// Wrong proofs within a day that are reported.
-const WORTH_NOTIFYING: i32 = 3;
-/// Wrong proofs before a right one that are reported.
-const MANY: i32 = 5;
-/// How long a network and a program count as known.
-const REMEMBERED: TimeDelta = TimeDelta::days(90);
-
 /// Notifies the owner of wrong proofs within a day, by the `notice` of their kind.
 pub(in crate::flows) fn notify_failures(
     tx: &mut Tx<'_>,
@@ -31,14 +25,11 @@ pub(in crate::flows) fn notify_failures(
     count: i32,
     notice: Message,
 ) -> Result<(), Fault> {
-    if count < WORTH_NOTIFYING {
+    if count < FAILURES_TO_REPORT {
         return Ok(());
     }
-    let quota = Quota {
-        subject: format!("security_notice {} {}", notice.kind(), user.id.uuid()),
-        window: TimeDelta::hours(1),
-        most: 1,
-    };
+    let subject = format!("security_notice {} {}", notice.kind(), user.id.uuid());
+    let quota = Quota::new(subject, FAILURE_REPORTS);
     match quotas::wait_or_take(tx, &[quota])? {
         None => tx.notify(user, notice),
         Some(_notified_already) => Ok(()),
@@ -47,7 +38,7 @@ pub(in crate::flows) fn notify_failures(
 
 /// Notifies the owner of a right second factor after many wrong ones.
 pub(in crate::flows) fn notify_success(tx: &mut Tx<'_>, user: &User, failed_before: i32) -> Result<(), Fault> {
-    if failed_before < MANY {
+    if failed_before < FAILURES_BEFORE_SUCCESS_TO_REPORT {
         return Ok(());
     }
     tx.notify(user, Message::SignInAfterFailures)
@@ -58,7 +49,7 @@ pub(in crate::flows) fn notify_success(tx: &mut Tx<'_>, user: &User, failed_befo
 /// compare with.
 pub(in crate::flows) fn notify_new_place(tx: &mut Tx<'_>, user: &User, session: &ActiveSession) -> Result<(), Fault> {
     let network = tx.origin.ip.map(network_of);
-    let before = sessions::origins_since(tx.connection, user.id, Some(session.id), tx.now - REMEMBERED)?;
+    let before = sessions::origins_since(tx.connection, user.id, Some(session.id), tx.now - PLACE_REMEMBERED_FOR)?;
     let is_known =
         |known: &SessionOrigin| known.ip.map(network_of) == network && known.user_agent == tx.origin.user_agent;
     if before.iter().any(is_known) {

@@ -13,7 +13,8 @@ use crate::domain::email::Email;
 use crate::domain::ids::{MessageId, UserId, uuid_v7_of};
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
-use crate::domain::sending::{Dispatch, MERGED_WITHIN, Purpose, Source, beyond, bounds};
+use crate::domain::policy::numbers::{NOTICE_LIFE, NOTICES_MERGED_WITHIN};
+use crate::domain::sending::{Dispatch, Purpose, Source, beyond, bounds};
 use crate::domain::user::User;
 use crate::flows::Fault;
 use crate::flows::limits::networks::{is_known_network, network_name};
@@ -22,9 +23,6 @@ use crate::flows::tx::Tx;
 use crate::metrics;
 use crate::store::outbox::NewMessage;
 use crate::store::{link_tokens, outbox};
-
-/// How long a notice stays in the outbox before it is not worth sending any longer.
-pub(in crate::flows) const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
 
 /// Shows that sending a message was decided, and to which address.
 #[must_use]
@@ -169,7 +167,7 @@ impl Tx<'_> {
             to: address.to_owned(),
         };
         let subject = format!("notice {} {} {address}", contents.message.kind(), user.id.uuid());
-        let window = count_since_first(self, &subject, MERGED_WITHIN)?;
+        let window = count_since_first(self, &subject, NOTICES_MERGED_WITHIN)?;
         if window.used == 1 {
             return post(self, permit, contents);
         }

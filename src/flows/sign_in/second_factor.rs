@@ -25,15 +25,27 @@ use crate::store::{recovery_codes, sessions, users};
 
 /// The result of presenting a code.
 #[must_use]
-pub enum Verification {
+pub enum Verification<T = SignedIn> {
     /// It was right: the user is signed in.
-    SignedIn(Box<SignedIn>),
+    SignedIn(Box<T>),
     /// It was wrong, or not checked.
     Refused(ProofRefusal),
     /// The deployment requires a verified address; the code was not checked.
     EmailNotVerified,
     /// The pre-auth token is unknown, expired or used up, or its account was deleted.
     InvalidPreAuthToken,
+}
+
+impl<T> Verification<T> {
+    /// Returns the same with what is made of a right code.
+    fn try_map<U>(self, make: impl FnOnce(T) -> Result<U, Fault>) -> Result<Verification<U>, Fault> {
+        Ok(match self {
+            Self::SignedIn(signed_in) => Verification::SignedIn(Box::new(make(*signed_in)?)),
+            Self::Refused(refusal) => Verification::Refused(refusal),
+            Self::EmailNotVerified => Verification::EmailNotVerified,
+            Self::InvalidPreAuthToken => Verification::InvalidPreAuthToken,
+        })
+    }
 }
 
 impl Outcome for Verification {
@@ -66,12 +78,8 @@ struct CompletedLogin {
     remaining: i64,
 }
 
-enum Decision {
-    SignedIn(Box<CompletedLogin>),
-    Refused(ProofRefusal),
-    EmailNotVerified,
-    NoSession,
-}
+/// What the transaction decides. The tokens are made after its commit.
+type Decision = Verification<CompletedLogin>;
 
 /// A code that is to complete a login.
 pub struct SecondFactorAttempt {
@@ -108,23 +116,20 @@ async fn exchange(
         })
         .await;
     let decision = note_unreadable(core, decided, key.session_id, origin).await?;
-    Ok(match decision {
-        Decision::SignedIn(completed) => Verification::SignedIn(Box::new(SignedIn {
+    decision.try_map(|completed| {
+        Ok(SignedIn {
             grant: activate::grant(core, completed.session, &completed.user, now)?,
             method: completed.verified.method,
             recovery_codes: completed.verified.new_recovery_codes,
             recovery_codes_remaining: completed.remaining,
-        })),
-        Decision::Refused(refusal) => Verification::Refused(refusal),
-        Decision::EmailNotVerified => Verification::EmailNotVerified,
-        Decision::NoSession => Verification::InvalidPreAuthToken,
+        })
     })
 }
 
 fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Result<Decision, Fault> {
     // The user's row before any session's, as everywhere: locking them in the other order could deadlock.
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
-        return Ok(Decision::NoSession);
+        return Ok(Decision::InvalidPreAuthToken);
     };
     let context = ProofContext {
         account: &account,
@@ -135,10 +140,10 @@ fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Re
     if let Some(decision) = precheck(tx, &context, &guard)? {
         // This uses up no attempt, and is revealed only to a client whose login is still pending.
         let is_pending = sessions::find_pending(tx.connection, key, tx.now)?.is_some();
-        return Ok(if is_pending { decision } else { Decision::NoSession });
+        return Ok(if is_pending { decision } else { Decision::InvalidPreAuthToken });
     }
     let Some(pending) = sessions::take_attempt(tx.connection, key, tx.now)? else {
-        return Ok(Decision::NoSession);
+        return Ok(Decision::InvalidPreAuthToken);
     };
     if !pending.proofs.allow_second(attempt.code.method()) {
         let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(account.user.id));
@@ -188,7 +193,7 @@ fn complete_login(
         delivery,
     };
     let Some(session) = activate::activate(tx, &activation)? else {
-        return Ok(Decision::NoSession);
+        return Ok(Decision::InvalidPreAuthToken);
     };
     let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());
     context.succeed(tx, verified.method, created)?;

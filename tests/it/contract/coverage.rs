@@ -98,7 +98,7 @@ fn every_operation_has_a_test_file() {
 }
 
 /// Returns the sources below a folder of the repository, with their paths.
-fn files_below(folder: &str) -> impl Iterator<Item = (PathBuf, String)> {
+pub(super) fn files_below(folder: &str) -> impl Iterator<Item = (PathBuf, String)> + use<> {
     let mut files = Vec::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
     files.into_iter().map(|path| {

@@ -6,6 +6,7 @@ mod coverage;
 mod generators;
 mod glossary;
 mod layering;
+mod limits;
 mod links;
 mod methods;
 mod openapi;

@@ -45,8 +45,7 @@ pub async fn send_code(
         challenge::for_session(&state.core, &caller.0, channel, origin.0).await?
     };
     match outcome {
-        Challenge::Sent(sent) => Ok(HttpResponse::Accepted().json(ChallengeResponse::new(sent))),
-        Challenge::Wait(wait) => Err(Problem::rate_limited(wait)),
+        Challenge::Requested(sending) => super::answer(sending),
         Challenge::NotSetUp => Err(not_set_up().into()),
         Challenge::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
     }

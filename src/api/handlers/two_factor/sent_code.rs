@@ -59,8 +59,7 @@ async fn set_up(
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
     match sent_code::start(&state.core, &caller.0, number, origin.0).await? {
-        Setup::Sent(sent) => Ok(HttpResponse::Accepted().json(ChallengeResponse::new(sent))),
-        Setup::Wait(wait) => Err(Problem::rate_limited(wait)),
+        Setup::Requested(sending) => super::answer(sending),
         Setup::NotOffered => Err(Problem::new(Code::Forbidden, "Such codes are not offered here.")),
         Setup::CountryNotServed => {
             let wanted = "must be in a country that this deployment sends text messages to";

@@ -1,0 +1,346 @@
+//! Every number of a policy: waits, limits and lives, each with its unit and its reason.
+//!
+//! What an operator may change has its default in `config::settings`. Sizes and timeouts of HTTP, SQL and other
+//! programs are where they are used: they protect the process and decide nothing about accounts. `docs/SECURITY.md`
+//! lists the numbers, and a test compares its tables with this file.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+/// How often something may happen within a window of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// How often.
+    pub most: u32,
+    /// The window in seconds.
+    pub seconds: u32,
+}
+
+impl Allowance {
+    const fn new(most: u32, seconds: u32) -> Self {
+        Self { most, seconds }
+    }
+
+    /// Allows something so often in an hour.
+    pub const fn an_hour(most: u32) -> Self {
+        Self::new(most, 3600)
+    }
+
+    const fn a_day(most: u32) -> Self {
+        Self::new(most, 86_400)
+    }
+
+    /// Returns the window.
+    pub fn window(self) -> TimeDelta {
+        TimeDelta::seconds(self.seconds.into())
+    }
+}
+
+/// How long a source has to wait after wrong proofs of one kind. The methods are in `failed_attempts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackoffPolicy {
+    /// Wrong proofs without a wait.
+    pub free: i32,
+    /// Seconds of the first wait; each further one doubles.
+    pub first_wait: i64,
+    /// Seconds of the longest wait.
+    pub longest_wait: i64,
+    /// After this time without a wrong proof, the count starts again.
+    pub forgotten_after: TimeDelta,
+}
+
+// Guessing.
+
+/// After this time without a wrong proof, a count starts again, whatever its policy. It is much longer than the longest
+/// wait: an attacker could otherwise wait for the count to end, and would reach a hundred guesses in an hour.
+pub const FAILURES_FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(24);
+
+impl BackoffPolicy {
+    /// Second factors of an account at sign-in, from one network.
+    pub const CODES_FROM_NETWORK: Self = Self::STEEP;
+    /// Second factors of an account at sign-in, from anywhere. Only an attacker who has the password gets here, so this
+    /// policy is stricter than the one for passwords: many networks together end at one guess an hour. Networks that
+    /// the owner recently signed in from do not wait for it.
+    pub const CODES_FROM_ANYWHERE: Self = Self {
+        free: 10,
+        first_wait: 60,
+        longest_wait: 3600,
+        forgotten_after: FAILURES_FORGOTTEN_AFTER,
+    };
+    /// Wrong codes, or wrong passwords, in one signed-in session. An attacker with a stolen access token makes only
+    /// that session wait.
+    pub const IN_SESSION: Self = Self::STEEP;
+    /// Passwords for one name from one network.
+    pub const PASSWORD_FROM_NETWORK: Self = Self::STEEP;
+    /// Passwords for one name from anywhere: many networks that guess together.
+    pub const PASSWORD_FROM_ANYWHERE: Self = Self {
+        free: 19,
+        first_wait: 60,
+        longest_wait: 900,
+        forgotten_after: FAILURES_FORGOTTEN_AFTER,
+    };
+    const STEEP: Self = Self {
+        free: 4,
+        first_wait: 30,
+        longest_wait: 3600,
+        forgotten_after: FAILURES_FORGOTTEN_AFTER,
+    };
+}
+
+/// Consecutive wrong proofs that disable the authenticator (NIST SP 800-63B-4 §3.2.2). The count does not expire with
+/// time; only a right proof resets it.
+pub const MAX_CONSECUTIVE_FAILURES: i32 = 100;
+/// Second-factor attempts that one pending session allows.
+pub const ATTEMPTS_OF_LOGIN: i16 = 5;
+/// Attempts that one sent code allows, together with the codes that replace it.
+pub const ATTEMPTS_OF_SENT_CODE: i16 = 5;
+/// How long a network counts as known after a sign-in from there. Owners of home connections sign in more often.
+pub const NETWORK_KNOWN_FOR: TimeDelta = TimeDelta::days(30);
+
+// Security notices.
+
+/// Wrong proofs within a day that are reported.
+pub const FAILURES_TO_REPORT: i32 = 3;
+/// Wrong proofs before a right one that are reported.
+pub const FAILURES_BEFORE_SUCCESS_TO_REPORT: i32 = 5;
+/// Reports of wrong proofs of one kind to an account: an attacker must not fill the mailbox by repeating them.
+pub const FAILURE_REPORTS: Allowance = Allowance::an_hour(1);
+/// How long a network and a program count as known to the owner.
+pub const PLACE_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
+/// Events of one kind and account in the audit trail, where a client could otherwise cause a row with each request.
+pub const REPEATED_EVENTS: Allowance = Allowance::an_hour(1);
+
+// Passwords.
+
+/// Shortest password that may be configured, in code points (ASVS 6.2.1).
+pub const PASSWORD_MIN_LENGTH_FLOOR: usize = 8;
+/// Shortest password where it is the only factor, in code points (NIST SP 800-63B-4 §3.1.1.2).
+pub const SINGLE_FACTOR_PASSWORD_MIN_LENGTH: usize = 15;
+/// Longest password in code points (NIST requires at least 64 to be allowed; the bound limits the cost of guessability
+/// checks).
+pub const PASSWORD_MAX_LENGTH: usize = 128;
+/// Requests that may wait for a hashing thread (ASVS 15.2.2).
+pub const HASHES_WAITING: usize = 64;
+/// How many of them may be from known requesters. Attackers can have accounts too, so a quarter is for strangers.
+pub const HASHES_WAITING_OF_KNOWN: usize = 48;
+/// Consecutive turns of known requesters while strangers wait.
+pub const HASH_TURNS_OF_KNOWN: usize = 3;
+/// How long a request waits for a hashing thread: after that, its client had better try another instance.
+pub const HASH_WAIT: Duration = Duration::from_secs(2);
+
+// Second factors.
+
+/// How long a factor that was set up waits for its first code (NIST SP 800-63B-4 §4.1.2: ten minutes).
+pub const PENDING_FACTOR_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// How long a code sent by mail is valid (ASVS 6.5.5: at most ten minutes).
+pub const MAILED_CODE_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// How long a code sent by text message is valid: these arrive within seconds.
+pub const TEXTED_CODE_LIFE: TimeDelta = TimeDelta::minutes(5);
+/// The time before a code may be sent again: messages take that long to arrive, and a second one confuses.
+pub const RESEND_AFTER: TimeDelta = TimeDelta::seconds(60);
+/// Recovery codes in a set.
+pub const RECOVERY_CODES: usize = 10;
+/// From this number of remaining recovery codes down, the user is warned.
+pub const RECOVERY_CODES_LOW: i64 = 3;
+
+/// Codes to sign in with, for an account, channel and network. Text messages cost money.
+pub const SIGN_IN_CODES: [Allowance; 2] = [Allowance::an_hour(5), Allowance::a_day(10)];
+/// The same for all unknown networks together: an attacker who has the password can send requests from many.
+pub const SIGN_IN_CODES_OF_STRANGERS: [Allowance; 2] = [Allowance::an_hour(10), Allowance::a_day(30)];
+/// Codes to step up with, for a signed-in session, which only its user has.
+pub const STEP_UP_CODES: [Allowance; 2] = [Allowance::an_hour(5), Allowance::a_day(10)];
+/// Codes that enrol, for an account and channel, from each known network and from all others together.
+pub const ENROLMENT_CODES: [Allowance; 2] = [Allowance::an_hour(5), Allowance::a_day(10)];
+/// Codes that enrol, to one address or number over all accounts: it is not confirmed, so it may be a stranger's.
+pub const ENROLMENT_CODES_TO_DESTINATION: [Allowance; 2] = [Allowance::an_hour(10), Allowance::a_day(20)];
+/// Codes that enrol, to a block of numbers: toll fraud earns money with each message to numbers that one carrier owns.
+pub const ENROLMENT_CODES_TO_BLOCK: Allowance = Allowance::an_hour(50);
+
+// Sessions.
+
+/// The longest lifetime of an access token that can be configured, in seconds. Keys stay published for longer.
+pub const ACCESS_TOKEN_LONGEST_SECONDS: u32 = 3600;
+/// The longest lifetime of a session that can be configured, in seconds: 30 days.
+pub const SESSION_LONGEST_SECONDS: u32 = 2_592_000;
+/// Tokens before a step-up that end nothing inside the grace window: more than the rotations that an owner's tabs make
+/// in that time.
+pub const TOKENS_SPARED_BY_STEP_UP: u64 = 4;
+
+// Accounts and mailed links.
+
+/// How long a link to sign in with is valid.
+pub const MAGIC_LINK_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// How long a link to set a new password is valid.
+pub const PASSWORD_RESET_LIFE: TimeDelta = TimeDelta::minutes(15);
+/// How long an invitation, a verification of an address and the cancellation of its change are valid: the owner may read
+/// their mail only the next morning (NIST SP 800-63B-4 §4.2.1.2: at most a day by mail).
+pub const CONFIRMATION_LIFE: TimeDelta = TimeDelta::hours(24);
+/// Links of a kind that any client may request, to an address from each known network, and from all others together.
+pub const REQUESTED_LINKS: Allowance = Allowance::an_hour(3);
+/// Requests for a link that are recorded in the audit trail, for one purpose and address. It is more than can ever be
+/// served in that time, so that whether a request is recorded depends only on the address that was given.
+pub const LINK_REQUESTS_RECORDED: Allowance = Allowance::an_hour(12);
+/// How often an unverified address may leave its account, by deletion or by a change. Each time, the links in its
+/// mailbox end. Without this limit, a stranger who registers with the address, requests links and leaves would use up
+/// the quotas of the address, and its reader would have no link that works.
+pub const DEPARTURES_OF_UNVERIFIED_ADDRESS: Allowance = Allowance::an_hour(3);
+/// Mails to an address that its reader may not have caused, over all accounts: to confirm a change to it, and that an
+/// account exists. An attacker who has many accounts could otherwise fill one mailbox.
+pub const UNASKED_MAILS: Allowance = Allowance::an_hour(3);
+/// Changes of address that an account requests, from each known network, and from all others together.
+pub const CHANGES_OF_ADDRESS: Allowance = Allowance::an_hour(5);
+/// How long other accounts cannot take a user name that an account gave up: long enough for those who knew the former
+/// owner by that name to learn that it changed.
+pub const USERNAME_RESERVED_FOR: TimeDelta = TimeDelta::days(30);
+/// User names that one account may request. Each request reveals whether a name is taken, and each change leaves a name
+/// that no other account can take for [`USERNAME_RESERVED_FOR`].
+pub const USERNAME_REQUESTS: Allowance = Allowance::a_day(10);
+/// Most roles of an account: they go into every token.
+pub const MOST_ROLES: usize = 32;
+/// The maximum number of events in an export: more than a user causes by hand while events are stored.
+pub const MOST_EXPORTED_EVENTS: i64 = 10_000;
+
+// Sending.
+
+/// Equal notices within this time after the first are merged into one message at its end.
+pub const NOTICES_MERGED_WITHIN: TimeDelta = TimeDelta::minutes(10);
+/// How long a notice stays in the outbox before it is not worth sending any longer.
+pub const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
+/// How long sending may last before another instance takes the message; longer than any transport tries.
+pub const MESSAGE_LEASE: TimeDelta = TimeDelta::seconds(120);
+/// Seconds to wait after the first failed try to send.
+pub const FIRST_RETRY_SECONDS: i64 = 5;
+/// Doublings after which the wait for the next try stays the same, about ten minutes.
+pub const MOST_RETRY_DOUBLINGS: i32 = 7;
+/// Refusals after which a message is given up. A misconfigured mail server may refuse for a while what it accepts
+/// later.
+pub const MOST_REFUSALS: i32 = 3;
+/// How long a due message may stay untried before sending counts as failed: the outbox is read every second.
+pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
+
+// Signing keys.
+
+/// How long a key signs before it is replaced (NIST SP 800-57 part 1 §5.3.6 allows years; a rotation every few months
+/// stays a routine).
+pub const KEY_SIGNS_FOR: TimeDelta = TimeDelta::days(90);
+/// How long verifiers may cache the key set.
+pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::seconds(300);
+/// How long a key is published before it signs: by then, verifiers' caches have expired and the slowest instance has
+/// read it.
+pub const KEY_PUBLISHED_BEFORE_SIGNING: TimeDelta = TimeDelta::seconds(300 + 60);
+/// How long a key stays published after its last signature: the longest lifetime of an access token that can be
+/// configured, and the time until the slowest instance has stopped signing with it.
+pub const RETIRED_KEY_PUBLISHED_FOR: TimeDelta = TimeDelta::seconds(3600 + 60);
+/// How long after its time a key may still sign before `vestibule check` reports it: instances look every few seconds.
+pub const ROTATION_OVERDUE_AFTER: TimeDelta = TimeDelta::days(1);
+/// How late the rotation may be before health reports it.
+pub const ROTATION_LATE_AFTER: TimeDelta = TimeDelta::days(7);
+
+// Retention, counted from the beginning of the row.
+
+/// Sessions, counted from the login: none lasts longer than thirty days, and their origins are remembered for ninety.
+pub const SESSIONS_STORED_FOR: TimeDelta = TimeDelta::days(120);
+/// Mailed tokens: none is valid for longer than a day.
+pub const LINK_TOKENS_STORED_FOR: TimeDelta = TimeDelta::days(2);
+/// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.
+pub const MESSAGES_STORED_FOR: TimeDelta = TimeDelta::days(30);
+
+// Fairness: requests of one client, counted in each process. They are generous, since offices, carriers and servers that
+// render pages share addresses.
+
+/// Logins of one address.
+pub const ADDRESS_LOGINS: Allowance = Allowance::new(60, 60);
+/// Registrations of one address.
+pub const ADDRESS_REGISTRATIONS: [Allowance; 2] = [Allowance::new(30, 300), Allowance::a_day(300)];
+/// Second factors of one address, and codes to be sent for it.
+pub const ADDRESS_SECOND_FACTORS: Allowance = Allowance::new(60, 60);
+/// Refreshes of one address: servers that render pages refresh the sessions of many users.
+pub const ADDRESS_REFRESHES: Allowance = Allowance::new(600, 60);
+/// Mails that one address requests without being signed in.
+pub const ADDRESS_MAILS: Allowance = Allowance::an_hour(60);
+/// Tokens from mails that one address presents.
+pub const ADDRESS_LINK_TOKENS: Allowance = Allowance::new(10, 60);
+/// Wrong credentials of service clients from one address.
+pub const ADDRESS_WRONG_CLIENTS: Allowance = Allowance::new(10, 60);
+/// All other requests of one address.
+pub const ADDRESS_ORDINARY: Allowance = Allowance::new(1200, 60);
+/// Requests of one session.
+pub const SESSION_REQUESTS: Allowance = Allowance::new(30, 60);
+/// Requests of one service client.
+pub const SERVICE_CLIENT_REQUESTS: Allowance = Allowance::new(100, 1);
+/// How many times the quota of one network a site of 65,536 networks has.
+pub const SITE_FACTOR: u32 = 16;
+/// How many times the quota `vestibule dev` allows: a test suite sends everything from one address.
+pub const RELAXED_FACTOR: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row must outlive everything that reads it.
+    #[test]
+    fn nothing_is_deleted_while_it_has_an_effect() {
+        let longest_session = TimeDelta::seconds(SESSION_LONGEST_SECONDS.into());
+        assert!(SESSIONS_STORED_FOR >= longest_session + PLACE_REMEMBERED_FOR);
+        assert!(SESSIONS_STORED_FOR >= longest_session + NETWORK_KNOWN_FOR);
+        for life in [MAGIC_LINK_LIFE, PASSWORD_RESET_LIFE, CONFIRMATION_LIFE] {
+            assert!(LINK_TOKENS_STORED_FOR > life);
+            // NIST SP 800-63B-4 §4.2.1.2.
+            assert!(life <= TimeDelta::hours(24));
+            assert!(MESSAGES_STORED_FOR > life);
+        }
+        assert!(MESSAGES_STORED_FOR > NOTICE_LIFE);
+    }
+
+    /// Verifiers must know a key for as long as tokens that it signed are valid, and before the first one is.
+    #[test]
+    fn a_key_is_published_around_all_tokens_that_it_signs() {
+        let longest_token = TimeDelta::seconds(ACCESS_TOKEN_LONGEST_SECONDS.into());
+        assert!(RETIRED_KEY_PUBLISHED_FOR > longest_token);
+        assert!(KEY_PUBLISHED_BEFORE_SIGNING > JWKS_MAX_AGE);
+        assert!(KEY_SIGNS_FOR > KEY_PUBLISHED_BEFORE_SIGNING);
+        assert!(ROTATION_LATE_AFTER > ROTATION_OVERDUE_AFTER);
+    }
+
+    /// ASVS 6.5.5, and NIST SP 800-63B-4 §4.1.2.
+    #[test]
+    fn codes_and_pending_factors_live_for_ten_minutes_at_most() {
+        for life in [MAILED_CODE_LIFE, TEXTED_CODE_LIFE, PENDING_FACTOR_LIFE] {
+            assert!(RESEND_AFTER < life && life <= TimeDelta::minutes(10));
+        }
+    }
+
+    /// A count that is forgotten during its own wait would let an attacker start over.
+    #[test]
+    fn counts_outlive_the_waits_that_they_cause() {
+        for policy in [
+            BackoffPolicy::CODES_FROM_NETWORK,
+            BackoffPolicy::CODES_FROM_ANYWHERE,
+            BackoffPolicy::IN_SESSION,
+            BackoffPolicy::PASSWORD_FROM_NETWORK,
+            BackoffPolicy::PASSWORD_FROM_ANYWHERE,
+        ] {
+            assert!(policy.first_wait <= policy.longest_wait);
+            assert!(TimeDelta::seconds(policy.longest_wait) < policy.forgotten_after);
+            assert!(policy.forgotten_after <= FAILURES_FORGOTTEN_AFTER);
+            assert!(policy.free < MAX_CONSECUTIVE_FAILURES);
+        }
+    }
+
+    #[test]
+    fn a_day_allows_more_than_an_hour_and_strangers_together_no_less_than_one_of_them() {
+        for [hour, day] in [
+            SIGN_IN_CODES,
+            SIGN_IN_CODES_OF_STRANGERS,
+            STEP_UP_CODES,
+            ENROLMENT_CODES,
+            ENROLMENT_CODES_TO_DESTINATION,
+        ] {
+            assert!(hour.most <= day.most && hour.seconds < day.seconds);
+        }
+        for (one, all) in SIGN_IN_CODES.into_iter().zip(SIGN_IN_CODES_OF_STRANGERS) {
+            assert!(one.most <= all.most && one.seconds == all.seconds);
+        }
+    }
+}
