@@ -246,7 +246,7 @@ fn write_out(text: &str) -> Result<(), Failure> {
 }
 
 /// Returns a number with what it counts: `1 line`, `2 lines`.
-fn counted<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let ending = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{ending}")
 }
