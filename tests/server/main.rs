@@ -55,6 +55,7 @@ mod server {
     mod outbox;
     mod peer;
     mod pgbouncer;
+    mod reference;
     mod restore;
     mod rewrap;
     mod rolling_restart;

@@ -10,7 +10,6 @@ mod limits;
 mod links;
 mod methods;
 mod openapi;
-mod reference;
 mod setting_names;
 mod typed_input;
 mod unauthorized;

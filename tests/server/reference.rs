@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::server::program::Launch;
+use super::program::Launch;
 
 #[test]
 fn generated_pages_are_current() {
