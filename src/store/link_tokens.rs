@@ -71,7 +71,7 @@ pub fn find(
     row.map(LinkRow::into_link).transpose()
 }
 
-/// Returns whether there is a valid token of a purpose that was sent to an address for an account.
+/// Returns whether there is a token of a purpose that was sent to an address for an account and is valid at a moment.
 pub fn is_any_live(
     connection: &mut PgConnection,
     user_id: UserId,

@@ -180,11 +180,16 @@ pub const CONFIRMATION_LIFE: TimeDelta = TimeDelta::hours(24);
 pub const REQUESTED_LINKS: Allowance = Allowance::an_hour(3);
 /// Requests for a link that are recorded in the audit trail, for one purpose and address. It is more than can ever be
 /// served in that time, so that whether a request is recorded depends only on the address that was given.
-pub const LINK_REQUESTS_RECORDED: Allowance = Allowance::an_hour(12);
+pub const LINK_REQUESTS_RECORDED: Allowance = Allowance::an_hour(20);
 /// How often an unverified address may leave its account, by deletion or by a change. Each time, the links in its
 /// mailbox end. Without this limit, a stranger who registers with the address, requests links and leaves would use up
 /// the quotas of the address, and its reader would have no link that works.
 pub const DEPARTURES_OF_UNVERIFIED_ADDRESS: Allowance = Allowance::an_hour(3);
+/// How often the links in a mailbox may end in an hour by what no stranger does, so that another one is sent each time:
+/// the owner of a verified address deletes the account, or an operator disables or deletes it.
+pub const ENDS_BY_OWNER_OR_OPERATOR: u32 = 3;
+/// A link with less time left counts as expired where another one is requested: its reader would come too late.
+pub const LEAST_LIFE_OF_LINK: TimeDelta = TimeDelta::minutes(1);
 /// Mails to an address that its reader may not have caused, over all accounts: to confirm a change to it, and that an
 /// account exists. An attacker who has many accounts could otherwise fill one mailbox.
 pub const UNASKED_MAILS: Allowance = Allowance::an_hour(3);

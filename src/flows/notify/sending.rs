@@ -13,7 +13,7 @@ use crate::domain::email::Email;
 use crate::domain::ids::{MessageId, UserId, uuid_v7_of};
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
-use crate::domain::policy::numbers::{NOTICE_LIFE, NOTICES_MERGED_WITHIN};
+use crate::domain::policy::numbers::{LEAST_LIFE_OF_LINK, NOTICE_LIFE, NOTICES_MERGED_WITHIN};
 use crate::domain::sending::{Dispatch, Purpose, Source, beyond, bounds};
 use crate::domain::user::User;
 use crate::flows::Fault;
@@ -96,7 +96,8 @@ fn weigh(tx: &mut Tx<'_>, dispatch: &Dispatch<'_>, sends: bool) -> Result<Decisi
     if let Some(purpose) = looks_for {
         // No account has the nil id.
         let account = dispatch.account.unwrap_or(UserId::from_uuid(Uuid::nil()));
-        alive = link_tokens::is_any_live(tx.connection, account, purpose, dispatch.destination, tx.now)?;
+        let soon = tx.now + LEAST_LIFE_OF_LINK;
+        alive = link_tokens::is_any_live(tx.connection, account, purpose, dispatch.destination, soon)?;
     }
     let Some(wait) = wait else {
         return Ok(Decision::Granted(Permit::of(dispatch)));

@@ -140,7 +140,11 @@ fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Re
     if let Some(decision) = precheck(tx, &context, &guard)? {
         // This uses up no attempt, and is revealed only to a client whose login is still pending.
         let is_pending = sessions::find_pending(tx.connection, key, tx.now)?.is_some();
-        return Ok(if is_pending { decision } else { Decision::InvalidPreAuthToken });
+        return Ok(if is_pending {
+            decision
+        } else {
+            Decision::InvalidPreAuthToken
+        });
     }
     let Some(pending) = sessions::take_attempt(tx.connection, key, tx.now)? else {
         return Ok(Decision::InvalidPreAuthToken);
