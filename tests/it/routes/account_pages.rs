@@ -8,6 +8,7 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use vestibule::api::handlers::account_pages::{FILES, PAGES};
 use vestibule::api::problem::Code;
+use vestibule::domain::audit_event::EventName;
 
 use crate::support::app::TestApp;
 
@@ -247,18 +248,10 @@ fn everything_that_is_said_has_a_text() {
             "{code:?} has no text in web/js/texts"
         );
     }
-    // The names of the events exist in one place only, as text.
-    let events = fs::read_to_string(root().join("src/domain/audit_event.rs")).unwrap();
-    let names: Vec<&str> = events
-        .split(" => \"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
-    assert!(names.len() > 30);
-    for name in names {
+    for event in EventName::ALL {
         assert!(
-            keys.contains(&format!("event.{name}")),
-            "the event {name} has no text in web/js/texts"
+            keys.contains(&format!("event.{}", event.as_str())),
+            "{event:?} has no text in web/js/texts"
         );
     }
     let mut used = 0;
