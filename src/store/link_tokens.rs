@@ -68,7 +68,7 @@ pub fn find(
         .select(LinkRow::as_select())
         .first(connection)
         .optional()?;
-    row.map(LinkRow::into_link).transpose()
+    Ok(row.map(StoredLink::from))
 }
 
 /// Returns whether there is a token of a purpose that was sent to an address for an account and is valid at a moment.
@@ -211,13 +211,13 @@ struct LinkRow {
     used_at: Option<DateTime<Utc>>,
 }
 
-impl LinkRow {
-    fn into_link(self) -> Result<StoredLink, StoreError> {
-        Ok(StoredLink {
-            purpose: self.purpose,
-            email: Email::from_stored(self.email),
-            session_id: self.session_id.map(SessionId::from_uuid),
-            used: self.used_at.is_some(),
-        })
+impl From<LinkRow> for StoredLink {
+    fn from(row: LinkRow) -> Self {
+        Self {
+            purpose: row.purpose,
+            email: Email::from_stored(row.email),
+            session_id: row.session_id.map(SessionId::from_uuid),
+            used: row.used_at.is_some(),
+        }
     }
 }
