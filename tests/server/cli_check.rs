@@ -135,7 +135,7 @@ fn a_database_that_cannot_be_used_is_told_with_the_reason() {
         "the first start creates them",
     );
     database.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('99999999')");
-    assert_found(check(database.url()), "schema", "failed", "made by a newer vestibule");
+    assert_found(check(database.url()), "schema", "failed", "a newer vestibule made it");
     database.sql("DELETE FROM __diesel_schema_migrations WHERE version = '99999999'");
 
     let name = database.sql("SELECT current_database()");
