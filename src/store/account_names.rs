@@ -2,8 +2,7 @@
 //!
 //! The key of the table makes names unique, since a distributed database can enforce no unique constraint on `users`
 //! that lacks the column by which its rows are placed. `users` repeats the names, so that reading an account takes one
-//! row. Statements that write `users.email` or `users.username` run in the transaction that claims the name here, and
-//! only the files of the two tables write them.
+//! row. Statements that write `users.email` or `users.username` run in the transaction that claims the name here.
 //!
 //! A user name that an account gave up is reserved for some time before another account can have it. Otherwise an
 //! attacker could take the name the moment it is free and be mistaken for its former owner. The row stays and is marked.
@@ -23,12 +22,12 @@ use crate::domain::ids::UserId;
 use crate::domain::user::{AccountNames, Identifier};
 use crate::domain::username::Username;
 
-/// The result of claiming the names of a new account.
+/// The result of creating an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(super) enum Claim {
-    /// The account has all of them.
-    Claimed,
+pub enum Insertion {
+    /// It was created, and has its names.
+    Inserted,
     /// Another account has the address.
     EmailTaken,
     /// Another account has the user name, or gave it up recently.
@@ -44,7 +43,7 @@ pub(super) fn claim(
     names: &AccountNames,
     by: UserId,
     now: DateTime<Utc>,
-) -> Result<Claim, StoreError> {
+) -> Result<Insertion, StoreError> {
     let email = names.email.as_ref().map(Email::as_str);
     let username = names.username.as_ref().map(Username::as_str);
     // In one order everywhere, so that two transactions that claim the same names cannot deadlock.
@@ -58,13 +57,13 @@ pub(super) fn claim(
     }
     let has = |name: Option<&str>| name.is_none_or(|name| claimed.contains(&name));
     if has(email) && has(username) {
-        return Ok(Claim::Claimed);
+        return Ok(Insertion::Inserted);
     }
     give_back(connection, &claimed, by)?;
     Ok(if has(username) {
-        Claim::EmailTaken
+        Insertion::EmailTaken
     } else {
-        Claim::UsernameTaken
+        Insertion::UsernameTaken
     })
 }
 

@@ -9,10 +9,10 @@ use diesel::sql_types::{Nullable, Text};
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
-use super::account_names::{self, Claim};
+use super::account_names::{self, Insertion};
 use super::error::StoreError;
 use super::schema::users;
-use super::users::{Insertion, UserRow};
+use super::users::UserRow;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
@@ -137,10 +137,9 @@ pub fn insert(connection: &mut PgConnection, user: &User, now: DateTime<Utc>) ->
         email: user.email.clone(),
         username: user.username.clone(),
     };
-    match account_names::claim(connection, &names, user.id, now)? {
-        Claim::Claimed => {}
-        Claim::EmailTaken => return Ok(Insertion::EmailTaken),
-        Claim::UsernameTaken => return Ok(Insertion::UsernameTaken),
+    let claimed = account_names::claim(connection, &names, user.id, now)?;
+    if claimed != Insertion::Inserted {
+        return Ok(claimed);
     }
     diesel::insert_into(users::table)
         .values((

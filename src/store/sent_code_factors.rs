@@ -15,22 +15,14 @@ use crate::domain::ids::{SentCodeFactorId, SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::session::SessionKey;
 
-/// A factor as stored.
-pub struct StoredFactor {
+/// A factor, as a code is sent for it.
+pub struct StoredDestination {
     /// Its row.
     pub id: SentCodeFactorId,
     /// How its codes are sent.
     pub channel: Channel,
-    /// Whether it was confirmed. A pending one waits for its first code.
-    pub active: bool,
     /// The phone number, sealed to its row; `None` for mail, which goes to the account's address.
     pub sealed_phone_number: Option<Vec<u8>>,
-    /// When its enrolment began.
-    pub created_at: DateTime<Utc>,
-    /// When its first code was right.
-    pub confirmed_at: Option<DateTime<Utc>>,
-    /// When one of its codes last completed a login.
-    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// A factor that waits for its first code.
@@ -71,14 +63,14 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
 }
 
 /// Lists a user's confirmed factors.
-pub fn list_active(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<StoredFactor>, StoreError> {
-    let rows: Vec<FactorRow> = sent_code_factors::table
+pub fn list_active(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<StoredDestination>, StoreError> {
+    let rows: Vec<DestinationRow> = sent_code_factors::table
         .filter(sent_code_factors::user_id.eq(user_id.uuid()))
         .filter(sent_code_factors::state.eq(FactorState::Active))
         .order(sent_code_factors::channel)
-        .select(FactorRow::as_select())
+        .select(DestinationRow::as_select())
         .load(connection)?;
-    Ok(rows.into_iter().map(StoredFactor::from).collect())
+    Ok(rows.into_iter().map(StoredDestination::from).collect())
 }
 
 /// Lists the factors that wait for their first codes and whose enrolment this session began. Those that other sessions
@@ -87,16 +79,16 @@ pub fn list_pending(
     connection: &mut PgConnection,
     key: SessionKey,
     now: DateTime<Utc>,
-) -> Result<Vec<StoredFactor>, StoreError> {
-    let rows: Vec<FactorRow> = sent_code_factors::table
+) -> Result<Vec<StoredDestination>, StoreError> {
+    let rows: Vec<DestinationRow> = sent_code_factors::table
         .filter(sent_code_factors::user_id.eq(key.user_id.uuid()))
         .filter(sent_code_factors::state.eq(FactorState::Pending))
         .filter(sent_code_factors::session_id.eq(key.session_id.uuid()))
         .filter(sent_code_factors::expires_at.gt(now))
         .order(sent_code_factors::channel)
-        .select(FactorRow::as_select())
+        .select(DestinationRow::as_select())
         .load(connection)?;
-    Ok(rows.into_iter().map(StoredFactor::from).collect())
+    Ok(rows.into_iter().map(StoredDestination::from).collect())
 }
 
 /// Removes a user's pending factors, except for those that the session `kept` began.
@@ -184,26 +176,18 @@ fn of_user(user_id: UserId, channel: Channel) -> _ {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sent_code_factors, check_for_backend(Pg))]
-struct FactorRow {
+struct DestinationRow {
     id: Uuid,
     channel: Channel,
-    state: FactorState,
     sealed_phone_number: Option<Vec<u8>>,
-    created_at: DateTime<Utc>,
-    confirmed_at: Option<DateTime<Utc>>,
-    last_used_at: Option<DateTime<Utc>>,
 }
 
-impl From<FactorRow> for StoredFactor {
-    fn from(row: FactorRow) -> Self {
+impl From<DestinationRow> for StoredDestination {
+    fn from(row: DestinationRow) -> Self {
         Self {
             id: SentCodeFactorId::from_uuid(row.id),
             channel: row.channel,
-            active: row.state == FactorState::Active,
             sealed_phone_number: row.sealed_phone_number,
-            created_at: row.created_at,
-            confirmed_at: row.confirmed_at,
-            last_used_at: row.last_used_at,
         }
     }
 }

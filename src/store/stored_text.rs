@@ -1,4 +1,5 @@
-//! How enums are stored: as the text of their names. A text that is no name of the enum is an error when it is read.
+//! How enums are stored: as the text of their names. A stored text that does not name a variant is an error when it is
+//! read.
 
 use std::io::Write;
 

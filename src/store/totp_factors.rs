@@ -13,20 +13,16 @@ use crate::domain::ids::{SessionId, TotpFactorId, UserId};
 use crate::domain::session::SessionKey;
 use crate::domain::totp::TimeStep;
 
-/// A secret as stored.
-pub struct StoredFactor {
+/// A secret, as a code is compared with it.
+pub struct StoredSecret {
     /// Its row.
     pub id: TotpFactorId,
-    /// Whether it was confirmed. A pending one waits for its first code.
-    pub active: bool,
+    /// Whether it was confirmed.
+    pub state: FactorState,
     /// The secret, sealed to its row.
     pub sealed_secret: Vec<u8>,
     /// The last time step that was used.
     pub last_step: Option<TimeStep>,
-    /// When it was created.
-    pub created_at: DateTime<Utc>,
-    /// When its first code was right.
-    pub confirmed_at: Option<DateTime<Utc>>,
 }
 
 /// A secret that waits for its first code.
@@ -106,13 +102,13 @@ pub fn replace_pending(connection: &mut PgConnection, new: &NewPendingFactor) ->
 }
 
 /// Finds the confirmed secret of a user.
-pub fn find_active(connection: &mut PgConnection, user_id: UserId) -> Result<Option<StoredFactor>, StoreError> {
-    let row: Option<FactorRow> = of_user(user_id)
+pub fn find_active(connection: &mut PgConnection, user_id: UserId) -> Result<Option<StoredSecret>, StoreError> {
+    let row: Option<SecretRow> = of_user(user_id)
         .filter(totp_factors::state.eq(FactorState::Active))
-        .select(FactorRow::as_select())
+        .select(SecretRow::as_select())
         .first(connection)
         .optional()?;
-    Ok(row.map(StoredFactor::from))
+    Ok(row.map(StoredSecret::from))
 }
 
 /// Finds the pending secret whose enrolment this session began. One that another session began is not found, so that a
@@ -121,15 +117,15 @@ pub fn find_pending(
     connection: &mut PgConnection,
     key: SessionKey,
     now: DateTime<Utc>,
-) -> Result<Option<StoredFactor>, StoreError> {
-    let row: Option<FactorRow> = of_user(key.user_id)
+) -> Result<Option<StoredSecret>, StoreError> {
+    let row: Option<SecretRow> = of_user(key.user_id)
         .filter(totp_factors::state.eq(FactorState::Pending))
         .filter(totp_factors::session_id.eq(key.session_id.uuid()))
         .filter(totp_factors::expires_at.gt(now))
-        .select(FactorRow::as_select())
+        .select(SecretRow::as_select())
         .first(connection)
         .optional()?;
-    Ok(row.map(StoredFactor::from))
+    Ok(row.map(StoredSecret::from))
 }
 
 /// Removes a user's pending secrets, except for one that the session `kept` began.
@@ -234,24 +230,20 @@ fn of_user(user_id: UserId) -> _ {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = totp_factors, check_for_backend(Pg))]
-struct FactorRow {
+struct SecretRow {
     id: Uuid,
     state: FactorState,
     sealed_secret: Vec<u8>,
     last_step: Option<i64>,
-    created_at: DateTime<Utc>,
-    confirmed_at: Option<DateTime<Utc>>,
 }
 
-impl From<FactorRow> for StoredFactor {
-    fn from(row: FactorRow) -> Self {
+impl From<SecretRow> for StoredSecret {
+    fn from(row: SecretRow) -> Self {
         Self {
             id: TotpFactorId::from_uuid(row.id),
-            active: row.state == FactorState::Active,
+            state: row.state,
             sealed_secret: row.sealed_secret,
             last_step: row.last_step.map(TimeStep),
-            created_at: row.created_at,
-            confirmed_at: row.confirmed_at,
         }
     }
 }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
-use super::account_names::{self, Claim};
+use super::account_names::{self, Insertion};
 use super::error::StoreError;
 use super::schema::users;
 use crate::crypto::stored_password::StoredPassword;
@@ -18,18 +18,6 @@ use crate::domain::username::Username;
 
 /// The scheme of an account without a password.
 const NO_PASSWORD: &str = "none";
-
-/// The result of creating an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Insertion {
-    /// It was created.
-    Inserted,
-    /// Another account has the address.
-    EmailTaken,
-    /// Another account has the user name, or gave it up recently.
-    UsernameTaken,
-}
 
 /// The account data that a login needs.
 pub struct LoginUser {
@@ -54,10 +42,9 @@ pub fn insert(
     locale: Locale,
     now: DateTime<Utc>,
 ) -> Result<Insertion, StoreError> {
-    match account_names::claim(connection, names, id, now)? {
-        Claim::Claimed => {}
-        Claim::EmailTaken => return Ok(Insertion::EmailTaken),
-        Claim::UsernameTaken => return Ok(Insertion::UsernameTaken),
+    let claimed = account_names::claim(connection, names, id, now)?;
+    if claimed != Insertion::Inserted {
+        return Ok(claimed);
     }
     diesel::insert_into(users::table)
         .values((

@@ -216,7 +216,7 @@ fn a_lock_that_is_held_too_long_is_not_waited_for_again_and_again() {
     let (_, tokens) = Person::sign_up(&client);
     let holder = Session::begin(
         cluster.url(),
-        "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)",
+        "BEGIN; LOCK TABLE users, signing_keys IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)",
     );
     eventually("the lock", || {
         let held = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";

@@ -23,8 +23,8 @@ use crate::flows::notify::links::require_mail;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
+use crate::store::account_names::Insertion;
 use crate::store::sessions::NewSession;
-use crate::store::users::Insertion;
 use crate::store::{sessions, totp_factors, users};
 
 /// The result of a registration.

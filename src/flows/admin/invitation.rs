@@ -20,8 +20,8 @@ use crate::flows::notify::links::{self, require_mail};
 use crate::flows::notify::sending::Decision;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
+use crate::store::account_names::Insertion;
 use crate::store::managed_users;
-use crate::store::users::Insertion;
 
 /// An account to be made.
 #[derive(Clone)]

@@ -19,7 +19,7 @@ use crate::store::{sessions, users};
 /// The result of a request for a code.
 #[must_use]
 pub enum Challenge {
-    /// A code was requested. It is not sent either while the account has to wait.
+    /// A code was sent, or not: too soon after the last one, a quota is used up, or the account has to wait.
     Requested(Sending),
     /// The user has no such factor, or the deployment does not use the channel.
     NotSetUp,
@@ -84,7 +84,7 @@ fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -> R
         return Ok(Challenge::NotSetUp);
     };
     // No message for a code that would not be checked.
-    if context.account.codes_disabled {
+    if context.account.codes_disabled && FactorKind::sent_by(channel).abilities().guessable {
         return Ok(Challenge::NotSetUp);
     }
     let guard = context.look_at_codes(tx)?;

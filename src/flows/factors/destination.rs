@@ -7,7 +7,7 @@ use crate::domain::message::Channel;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::User;
 use crate::flows::{Core, Fault};
-use crate::store::sent_code_factors::StoredFactor;
+use crate::store::sent_code_factors::StoredDestination;
 use crate::store::{PgConnection, sent_code_factors};
 
 /// Where a code goes.
@@ -60,7 +60,7 @@ pub(in crate::flows) fn phone_number(
         .transpose()
 }
 
-fn number_of(core: &Core, user_id: UserId, factor: &StoredFactor) -> Result<PhoneNumber, Fault> {
+fn number_of(core: &Core, user_id: UserId, factor: &StoredDestination) -> Result<PhoneNumber, Fault> {
     let sealed = factor.sealed_phone_number.as_deref().unwrap_or_default();
     open_phone_number(core, user_id, factor.id, sealed)
 }
@@ -98,7 +98,7 @@ pub(in crate::flows) fn confirmed_destination(
 pub(in crate::flows) fn destination_of(
     core: &Core,
     user: &User,
-    factor: &StoredFactor,
+    factor: &StoredDestination,
 ) -> Result<Option<Destination>, Fault> {
     Ok(match factor.channel {
         Channel::Email => user.verified_email().cloned().map(Destination::Email),

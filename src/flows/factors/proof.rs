@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::domain::factor::FactorKind;
+use crate::domain::factor::{FactorKind, FactorState};
 use crate::domain::failed_attempts;
 use crate::domain::ids::SessionId;
 use crate::domain::message::{Channel, Message};
@@ -28,7 +28,7 @@ use crate::flows::notify::security_notices::{notify_failures, notify_success};
 use crate::flows::outcomes::Outcome;
 use crate::flows::tx::Tx;
 use crate::metrics;
-use crate::store::totp_factors::StoredFactor;
+use crate::store::totp_factors::StoredSecret;
 use crate::store::users::LockedUser;
 use crate::store::{recovery_codes, sent_code_factors, sent_codes, totp_factors, users};
 
@@ -361,14 +361,14 @@ impl ProofContext<'_> {
         let Some(step) = self.matched_step(tx, &factor, code)? else {
             return Ok(None);
         };
-        if !factor.active {
+        if factor.state == FactorState::Pending {
             return self.confirm_first(tx, &factor, step);
         }
         let spent = totp_factors::advance_step(tx.connection, self.account.user.id, factor.id, step)?;
         Ok(spent.then_some(VerifiedFactor::by(AuthenticationMethod::Totp)))
     }
 
-    fn matched_step(&self, tx: &Tx<'_>, factor: &StoredFactor, code: &TotpCode) -> Result<Option<TimeStep>, Fault> {
+    fn matched_step(&self, tx: &Tx<'_>, factor: &StoredSecret, code: &TotpCode) -> Result<Option<TimeStep>, Fault> {
         let place = SealedAt::totp_secret(factor.id, self.account.user.id);
         let secret = tx.core.sealer.open(&place, &factor.sealed_secret)?;
         let matched = TotpSecret::from_bytes(secret).matched_step(code, tx.now, factor.last_step);
@@ -382,7 +382,7 @@ impl ProofContext<'_> {
     fn confirm_first(
         &self,
         tx: &mut Tx<'_>,
-        factor: &StoredFactor,
+        factor: &StoredSecret,
         step: TimeStep,
     ) -> Result<Option<VerifiedFactor>, Fault> {
         if load_factors(tx.core, tx.connection, &self.account.user, None)?.any_confirmed() {
@@ -394,7 +394,7 @@ impl ProofContext<'_> {
 
     /// Confirms a pending authenticator, which replaces the active one if there is one. Makes recovery codes if none
     /// are left.
-    fn confirm_totp(&self, tx: &mut Tx<'_>, factor: &StoredFactor, step: TimeStep) -> Result<VerifiedFactor, Fault> {
+    fn confirm_totp(&self, tx: &mut Tx<'_>, factor: &StoredSecret, step: TimeStep) -> Result<VerifiedFactor, Fault> {
         let user = &self.account.user;
         totp_factors::confirm(tx.connection, user.id, factor.id, step, tx.now)?;
         self.record(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Totp)?;

@@ -127,10 +127,13 @@ fn decide_removal(
 /// Removes all second factors and recovery codes of an account that the caller has locked, and resets the guesses at
 /// them: the owner of the next factor must not wait because of an attacker's guesses.
 pub(in crate::flows) fn remove_second_factors(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
-    totp_factors::remove(tx.connection, user_id)?;
-    recovery_codes::remove(tx.connection, user_id)?;
-    for channel in Channel::ALL {
-        sent_code_factors::remove(tx.connection, user_id, channel)?;
+    for kind in FactorKind::ALL {
+        match kind {
+            FactorKind::Totp => totp_factors::remove(tx.connection, user_id)?,
+            FactorKind::Sms => sent_code_factors::remove(tx.connection, user_id, Channel::Sms)?,
+            FactorKind::Email => sent_code_factors::remove(tx.connection, user_id, Channel::Email)?,
+            FactorKind::RecoveryCodes => recovery_codes::remove(tx.connection, user_id)?,
+        }
     }
     forget_codes(tx, user_id)?;
     Ok(users::enable_codes(tx.connection, user_id)?)

@@ -5,6 +5,7 @@
 //! began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only while it lives,
 //! so nothing has to be removed when the session simply ends.
 
+use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
@@ -80,6 +81,13 @@ fn remove_pending(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cau
     } else {
         link_tokens::remove_all(tx.connection, user_id)?;
     }
-    totp_factors::remove_pending(tx.connection, user_id, kept)?;
-    Ok(sent_code_factors::remove_pending(tx.connection, user_id, kept)?)
+    for kind in FactorKind::ALL {
+        match kind {
+            FactorKind::Totp => totp_factors::remove_pending(tx.connection, user_id, kept)?,
+            // One statement for both channels.
+            FactorKind::Email => sent_code_factors::remove_pending(tx.connection, user_id, kept)?,
+            FactorKind::Sms | FactorKind::RecoveryCodes => {}
+        }
+    }
+    Ok(())
 }

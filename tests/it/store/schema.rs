@@ -71,7 +71,6 @@ fn every_time_has_a_zone_and_every_reference_an_index() {
     assert_eq!(lines(&mut connection, slow), Vec::<String>::new());
 }
 
-/// `src/store/schema.rs` is written by hand: this compares its types with the database's.
 #[test]
 fn every_table_is_inspected() {
     let database = TestDatabase::migrated();
@@ -84,6 +83,7 @@ fn every_table_is_inspected() {
     assert_eq!(tables, TABLES);
 }
 
+/// `src/store/schema.rs` is written by hand: this compares its types with the database's.
 #[test]
 fn the_programs_view_of_the_schema_is_the_databases() {
     let names: BTreeMap<&str, &str> = BTreeMap::from([
