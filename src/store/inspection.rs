@@ -11,7 +11,7 @@ use diesel::sql_types::{Array, Bool, Integer, Text, Timestamptz};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::conditions::Conditions;
-use super::migrations::{MIGRATIONS, MigrationError, refused, unknown};
+use super::migrations::{MIGRATIONS, MigrationError, refused, unknown, unread};
 use crate::domain::clock::Clock;
 
 /// How long to wait for the server.
@@ -154,17 +154,6 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         missing_grants: server.missing_grants,
         max_connections: server.max_connections,
     })
-}
-
-/// Names the missing right if that is why the applied migrations cannot be read.
-fn unread(error: &diesel::result::Error, conditions: &Conditions) -> MigrationError {
-    let error = error.to_string();
-    if error.contains("permission denied") {
-        let role = conditions.role();
-        MigrationError::MayNotUse(format!("GRANT SELECT ON __diesel_schema_migrations TO {role}"))
-    } else {
-        MigrationError::Failed(error)
-    }
 }
 
 fn known_migrations() -> Result<BTreeSet<String>, MigrationError> {

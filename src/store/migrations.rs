@@ -123,7 +123,7 @@ pub fn apply_step_by_step(
         return Err(MigrationError::Encoding(encoding.to_owned()));
     }
     if pooled {
-        let current = is_current(&mut connection)?;
+        let current = is_current(&mut connection, &conditions)?;
         return current.then(Vec::new).ok_or(MigrationError::Pooled);
     }
     connection
@@ -131,7 +131,7 @@ pub fn apply_step_by_step(
             "SET statement_timeout = 0; SET lock_timeout = '60s'; SELECT pg_advisory_lock({LOCK})"
         ))
         .map_err(|error| failed(&error))?;
-    if is_current(&mut connection)? {
+    if is_current(&mut connection, &conditions)? {
         return Ok(Vec::new());
     }
     if conditions.read_only {
@@ -245,14 +245,14 @@ fn quote_identifier(name: &str) -> String {
 
 /// Returns whether all migrations were applied; fails if there are any that this program does not know. Versions are
 /// numbers of four digits; those below the first of [`MIGRATIONS`] belong to builds from before the first release.
-fn is_current(connection: &mut PgConnection) -> Result<bool, MigrationError> {
+fn is_current(connection: &mut PgConnection, conditions: &Conditions) -> Result<bool, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
     let known: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations().map_err(|error| failed(&error))?;
     let known: Vec<String> = known
         .iter()
         .map(|migration| migration.name().version().to_string())
         .collect();
-    let applied = versions(connection).map_err(|error| failed(&error))?;
+    let applied = versions(connection).map_err(|error| unread(&error, conditions))?;
     if let Some(refusal) = unknown(&applied, &known) {
         return Err(refusal);
     }
@@ -272,6 +272,17 @@ pub(super) fn unknown<'a>(
     } else {
         MigrationError::Newer(unknown.clone())
     })
+}
+
+/// Names the missing right if that is why the applied migrations cannot be read.
+pub(super) fn unread(error: &diesel::result::Error, conditions: &Conditions) -> MigrationError {
+    let error = error.to_string();
+    if error.contains("permission denied") {
+        let role = conditions.role();
+        MigrationError::MayNotUse(format!("GRANT SELECT ON __diesel_schema_migrations TO {role}"))
+    } else {
+        MigrationError::Failed(error)
+    }
 }
 
 /// Reads the applied versions. diesel's own function would create its table first, even if it exists.

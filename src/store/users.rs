@@ -347,11 +347,17 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
 /// on.
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (email, username) = lock_names(connection, id)?;
+    // In the order in which `account_names::claim` locks names: a registration with both of them would otherwise
+    // deadlock with this.
+    let username_first = username < email;
+    if let Some(username) = username.as_deref().filter(|_| username_first) {
+        account_names::reserve(connection, username, id, now + USERNAME_RESERVED_FOR)?;
+    }
     if let Some(email) = email {
         account_names::remove(connection, &email, id)?;
     }
-    if let Some(username) = username {
-        account_names::reserve(connection, &username, id, now + USERNAME_RESERVED_FOR)?;
+    if let Some(username) = username.as_deref().filter(|_| !username_first) {
+        account_names::reserve(connection, username, id, now + USERNAME_RESERVED_FOR)?;
     }
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
     Ok(())

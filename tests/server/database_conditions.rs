@@ -103,6 +103,14 @@ fn a_role_without_rights_on_the_schema_is_told_the_grant_that_helps() {
         .run()
         .expect(1);
     assert!(checked(&ended, "database").contains("GRANT SELECT ON"), "{ended:?}");
+    for launch in [
+        serve(&as_role(&database, &service)),
+        command("migrate", &as_role(&database, &service)),
+    ] {
+        let refused = launch.run().expect(1);
+        let advised = format!("SELECT ON __diesel_schema_migrations TO {service}");
+        assert_eq!(grant(&refused.stderr), advised);
+    }
     database.sql(&format!(
         "DROP OWNED BY \"{owner}\", {service} CASCADE; DROP ROLE \"{owner}\", {service}"
     ));

@@ -106,6 +106,38 @@ async fn a_claim_does_not_wait_for_a_release_and_win() {
     app.post("/register", &body).await.expect_problem(409, "username_taken");
 }
 
+/// In another order, a deletion and a registration with both names would deadlock.
+#[actix_web::test]
+async fn a_deletion_locks_names_in_the_order_of_registrations() {
+    for (username, first, second) in [
+        ("a.name", "a.name", "jo@example.com"),
+        ("z.name", "jo@example.com", "z.name"),
+    ] {
+        let app = TestApp::new().await;
+        let owner = Person::sign_up(&app, "jo@example.com").await;
+        app.call_as(
+            Method::PATCH,
+            "/me",
+            &owner.access_token,
+            &json!({"username": username}),
+        )
+        .await
+        .expect(200);
+        let (mut holder, mut other) = (app.database.connect(), app.database.connect());
+        let lock =
+            |name: &str, wait: &str| format!("SELECT FROM account_names WHERE name = '{name}' FOR UPDATE {wait}");
+        holder.batch_execute(&format!("BEGIN; {}", lock(first, ""))).unwrap();
+        let deletion = app_delete(&app, &owner.access_token);
+        let look = async {
+            until_blocked(&app, 1).await;
+            other.batch_execute(&lock(second, "NOWAIT")).unwrap();
+            holder.batch_execute("COMMIT").unwrap();
+        };
+        let (answer, ()) = futures_util::future::join(deletion, look).await;
+        answer.expect(204);
+    }
+}
+
 #[actix_web::test]
 async fn one_free_name_is_claimed_once() {
     let app = TestApp::new().await;
