@@ -90,7 +90,7 @@ codes! {
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed",
         "The request comes from a web page whose origin this deployment does not list. Its operator can add the origin to VESTIBULE_CORS_ORIGINS.";
     EmailNotVerified = "email_not_verified", FORBIDDEN, "Confirm your address first",
-        "The password was right, but this deployment requires a confirmed e-mail address. A mail with a link is on its way.";
+        "The password was right, but this deployment requires a verified e-mail address. A mail with a link is on its way.";
     NotFound = "not_found", NOT_FOUND, "Not found",
         "There is nothing at this path.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",

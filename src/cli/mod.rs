@@ -96,7 +96,7 @@ enum Command {
     Clients(ClientsCommand),
     /// Create, list, change, delete and import accounts, including the first administrator
     ///
-    ///   vestibule users create root@example.com --role admin
+    ///   vestibule users create root@example.com --role admin --unverified
     ///   vestibule users show root@example.com
     #[command(subcommand, verbatim_doc_comment)]
     Users(UsersCommand),

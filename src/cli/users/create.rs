@@ -31,7 +31,7 @@ pub(in crate::cli) struct NewUserArgs {
     /// A role; may be given several times. admin gives access to /admin
     #[arg(long = "role", value_name = "ROLE", value_parser = super::parse_role)]
     roles: Vec<String>,
-    /// Grant the roles although the address is not confirmed
+    /// Grant the roles although the address is not verified
     #[arg(long)]
     unverified: bool,
     /// The language of messages, such as de

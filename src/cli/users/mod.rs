@@ -22,10 +22,10 @@ pub(super) enum UsersCommand {
     /// Create an account, and print the link with which its owner sets the password
     ///
     /// The link works once and for a day; give it to the owner over a confidential channel. Until then the account has
-    /// no password. Opening the link also confirms the address. With --mail the link is sent by mail instead of
+    /// no password. Setting the password also verifies the address. With --mail the link is sent by mail instead of
     /// printed. For another link, after that day or after sign-out-all, delete the account and create it again.
     ///
-    /// Roles can only be granted to accounts with a confirmed address. With --unverified they are granted before that,
+    /// Roles can only be granted to accounts with a verified address. With --unverified they are granted before that,
     /// and any reader of the link can get them. The first administrator:
     ///
     ///   vestibule users create root@example.com --role admin --unverified
@@ -96,7 +96,7 @@ pub(super) enum UsersCommand {
     },
     /// Grant or revoke roles; access tokens contain the change from the next refresh on
     ///
-    /// Refused for an account with an unconfirmed address: the reader of that mailbox could reset the account. With
+    /// Refused for an account with an unverified address: the reader of that mailbox could reset the account. With
     /// --unverified the roles are granted all the same, and are lost if the account is reset.
     ///
     ///   vestibule users grant jo@example.com editor admin
@@ -112,7 +112,7 @@ pub(super) enum UsersCommand {
         /// Revoke them
         #[arg(long)]
         revoke: bool,
-        /// Grant them although the address is not confirmed
+        /// Grant them although the address is not verified
         #[arg(long, conflicts_with = "revoke")]
         unverified: bool,
         #[command(flatten)]
