@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{AsSelect, exists};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Array, Text, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
@@ -388,6 +388,26 @@ fn end_but(
         .returning(sessions::id)
         .get_results(connection)?;
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
+/// Removes the proofs by some methods from a user's active sessions, except from sessions that have no other proof. The
+/// caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+pub fn remove_proofs(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    methods: Vec<AuthenticationMethod>,
+) -> Result<(), StoreError> {
+    // diesel has no expression for a query over two arrays of the row that is updated.
+    const KEPT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
+                        WHERE method <> ALL ($2) ORDER BY place";
+    diesel::sql_query(format!(
+        "UPDATE sessions SET methods = ARRAY(SELECT method {KEPT}), proved_at = ARRAY(SELECT at {KEPT}) \
+         WHERE user_id = $1 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
+    ))
+    .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
+    .bind::<Array<Text>, _>(methods)
+    .execute(connection)?;
+    Ok(())
 }
 
 /// Lists users with sessions that have not ended, in the order of their ids, starting after the user `after` if it is

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, Factors};
 use crate::domain::ids::UserId;
@@ -15,7 +16,7 @@ use crate::flows::factors::step_up::{self, RecentCaller};
 use crate::flows::limits::throttle::{ProofSource, forget_codes};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{recovery_codes, sent_code_factors, totp_factors, users};
+use crate::store::{recovery_codes, sent_code_factors, sessions, totp_factors, users};
 
 /// Makes a new set of recovery codes; the old ones are not valid any longer. `None`: the account has no second factor
 /// that they could replace.
@@ -79,16 +80,22 @@ pub async fn remove_authenticator(
     .await
 }
 
-/// Removes what is useless without a second factor, if no confirmed one is left.
-pub(in crate::flows) fn remove_orphaned_recovery_codes(
-    tx: &mut Tx<'_>,
-    user_id: UserId,
-    left: &Factors,
-) -> Result<(), Fault> {
+/// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left, and the proofs
+/// of what the user has, if the account has no such factor any more.
+pub(in crate::flows) fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, left: &Factors) -> Result<(), Fault> {
     if !left.any_confirmed() {
         recovery_codes::remove(tx.connection, user_id)?;
         // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
         users::enable_codes(tx.connection, user_id)?;
+    }
+    if !left.any_confirmed() || !left.reach_aal2() {
+        // They would stay the strongest proofs of the sessions, and no proof that the user can still give would renew
+        // them: every sensitive change would be refused until the next login.
+        let held: Vec<AuthenticationMethod> = AuthenticationMethod::ALL
+            .into_iter()
+            .filter(|method| method.is_held())
+            .collect();
+        sessions::remove_proofs(tx.connection, user_id, held)?;
     }
     Ok(())
 }
@@ -117,7 +124,7 @@ fn decide_removal(
         Err(refusal) => return Ok(Removal::Refused(refusal)),
     };
     totp_factors::remove(tx.connection, user.id)?;
-    remove_orphaned_recovery_codes(tx, user.id, &factors)?;
+    remove_orphans(tx, user.id, &factors)?;
     let removed = AuditEvent::success(EventName::MfaRemoved, user.id).because("otp");
     context.succeed(tx, verified.method, removed)?;
     tx.notify(user, Message::AuthenticatorRemoved)?;

@@ -329,7 +329,7 @@ pub async fn remove(
         }
         sent_code_factors::remove(tx.connection, user_id, channel)?;
         if was_confirmed {
-            recovery::remove_orphaned_recovery_codes(tx, user_id, &after)?;
+            recovery::remove_orphans(tx, user_id, &after)?;
             let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
             tx.audit(&[event.in_session(key.session_id)])?;
             let notice = match channel {

@@ -202,11 +202,11 @@ async fn what_may_be_tried_at_will_is_written_down_once_an_hour() {
 }
 
 #[actix_web::test]
-async fn of_many_requests_for_a_mail_twelve_an_hour_leave_a_row_whether_or_not_there_is_an_account() {
+async fn of_many_requests_for_a_mail_twenty_an_hour_leave_a_row_whether_or_not_there_is_an_account() {
     let app = TestApp::new().await;
     Person::register(&app, "jo@example.com").await;
     for email in ["jo@example.com", "nobody@example.com"] {
-        for _ in 0..12 + OFTEN {
+        for _ in 0..20 + OFTEN {
             app.post("/password/forgot", &json!({"email": email})).await.expect(202);
         }
     }
@@ -215,14 +215,14 @@ async fn of_many_requests_for_a_mail_twelve_an_hour_leave_a_row_whether_or_not_t
             &app,
             "event = 'password_reset_requested' AND success AND user_id IS NOT NULL"
         ),
-        12
+        20
     );
     assert_eq!(
         count(
             &app,
             "event = 'password_reset_requested' AND NOT success AND user_id IS NULL"
         ),
-        12
+        20
     );
 }
 

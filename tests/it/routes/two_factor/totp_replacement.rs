@@ -1,9 +1,10 @@
 //! `POST /2fa/totp/confirm` `DELETE /2fa/totp`
 
 use actix_web::http::Method;
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
-use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, verify};
+use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, step_up, verify};
 use crate::support::app::TestApp;
 
 /// Starts the enrolment of a new authenticator and returns a user who has it.
@@ -195,4 +196,34 @@ async fn with_another_factor_the_authenticator_may_go_and_recovery_codes_stay() 
     app.bare_as(Method::DELETE, "/2fa/phone", &signed_in.access_token)
         .await
         .expect_problem(409, "conflict");
+}
+
+/// The proof of a factor that the account has no more would stay the strongest, and nothing could renew it.
+#[actix_web::test]
+async fn without_a_factor_that_the_user_has_the_password_is_enough_again() {
+    for with_mail in [false, true] {
+        let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional"), ("SECOND_FACTORS", "totp,email")]).await;
+        let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
+        if with_mail {
+            signed_in.set_up_email(&app).await;
+            // Each recovery code is something that the user has, too.
+            let set = "UPDATE recovery_codes SET used_at = created_at";
+            app.database.connect().batch_execute(set).unwrap();
+        }
+        app.clock.advance(30);
+        let code = signed_in.person.code(&app);
+        remove(&app, &signed_in.access_token, PASSWORD, &code).await.expect(204);
+        app.clock.advance(400);
+        let change = json!({"username": "jo.doe"});
+        let refused = app.call_as(Method::PATCH, "/me", &signed_in.access_token, &change).await;
+        let refused = refused.expect_problem(401, "insufficient_user_authentication");
+        assert_eq!(refused["accepted_methods"], json!(["password"]), "{with_mail}");
+        let proof = json!({"password": PASSWORD});
+        let fresh = step_up(&app, &signed_in.access_token, &proof).await.expect(200);
+        app.call_as(Method::PATCH, "/me", &fresh.text("/access_token"), &change)
+            .await
+            .expect(200);
+        let claims = app.get_as("/token/validate", &fresh.text("/access_token")).await.expect(200);
+        assert_eq!(claims.json()["acr"], "aal1");
+    }
 }
