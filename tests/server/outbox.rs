@@ -23,7 +23,7 @@ pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PHONE: &str = "+4915112345678";
 /// An answer that waited for no server, on a slow machine. The timeout is thirty seconds for mail servers, fifteen for
 /// webhooks.
-const QUICK: Duration = Duration::from_secs(5);
+const QUICK: Duration = Duration::from_secs(12);
 /// Messages that an instance sends at the same time.
 const BATCH: usize = 8;
 
