@@ -215,7 +215,9 @@ async fn without_a_factor_that_the_user_has_the_password_is_enough_again() {
         remove(&app, &signed_in.access_token, PASSWORD, &code).await.expect(204);
         app.clock.advance(400);
         let change = json!({"username": "jo.doe"});
-        let refused = app.call_as(Method::PATCH, "/me", &signed_in.access_token, &change).await;
+        let refused = app
+            .call_as(Method::PATCH, "/me", &signed_in.access_token, &change)
+            .await;
         let refused = refused.expect_problem(401, "insufficient_user_authentication");
         assert_eq!(refused["accepted_methods"], json!(["password"]), "{with_mail}");
         let proof = json!({"password": PASSWORD});
@@ -223,7 +225,10 @@ async fn without_a_factor_that_the_user_has_the_password_is_enough_again() {
         app.call_as(Method::PATCH, "/me", &fresh.text("/access_token"), &change)
             .await
             .expect(200);
-        let claims = app.get_as("/token/validate", &fresh.text("/access_token")).await.expect(200);
+        let claims = app
+            .get_as("/token/validate", &fresh.text("/access_token"))
+            .await
+            .expect(200);
         assert_eq!(claims.json()["acr"], "aal1");
     }
 }
