@@ -2,8 +2,8 @@
 //!
 //! Wrong proofs are reported once an hour and kind, so that an attacker cannot fill the mailbox by repeating them.
 //! Every sign-in from a new place is reported, since it takes right proofs: with an hourly limit, an attacker who signs
-//! in soon after the owner would go unreported. [`notify`] merges several within minutes into one message with their
-//! number.
+//! in soon after the owner would go unreported. [`Tx::notify`] merges several within minutes into one message with
+//! their number.
 
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
