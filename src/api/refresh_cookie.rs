@@ -1,11 +1,11 @@
 //! Refresh tokens in a cookie, for browsers.
 //!
-//! Scripts cannot read it (`HttpOnly`), and other sites cannot send it (`SameSite=Strict`). `api::origins` refuses what a
-//! page of another origin sends before a handler runs.
+//! Scripts cannot read it (`HttpOnly`), and other sites cannot send it (`SameSite=Strict`). `api::origins` refuses what
+//! a page of another origin sends before a handler runs.
 //!
-//! Browsers keep cookies apart by host, not by port. The name therefore ends in a fingerprint of the issuer, so that two
-//! deployments on one host do not overwrite each other's cookie, and the path is that of the public URL, so that other
-//! applications below the same host are not sent it.
+//! Browsers keep cookies apart by host, not by port. The name therefore ends in a fingerprint of the issuer, so that
+//! two deployments on one host do not overwrite each other's cookie, and the path is that of the public URL, so that
+//! other applications below the same host are not sent it.
 
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -31,9 +31,9 @@ impl RefreshCookie {
         let url = Url::parse(public_url);
         // Without a slash at its end it is sent to the pages at `/prefix` as well (RFC 6265bis §5.1.4).
         let path = url.map_or_else(|_unreadable| "/".to_owned(), |url| url.path().to_owned());
-        // `__Host-` makes the browser refuse a cookie that another host or a page without TLS set (RFC 6265bis §4.1.3.2).
-        // It requires `Path=/`; below a prefix `__Secure-` is what is left. Browsers refuse both without TLS, which only
-        // loopback may do without.
+        // `__Host-` makes the browser refuse a cookie that another host or a page without TLS set (RFC 6265bis
+        // §4.1.3.2). It requires `Path=/`; below a prefix `__Secure-` is what is left. Browsers refuse both without TLS, which
+        // only loopback may do without.
         let prefix = match (secure, path.as_str()) {
             (false, _) => "",
             (true, "/") => "__Host-",

@@ -1,7 +1,7 @@
 //! The one table of routes.
 //!
-//! Routing and the OpenAPI document are made of it, so that an operation is served exactly if it is described. The tests
-//! read it too: every route is tested, and every protected route refuses every kind of invalid token. No route is
+//! Routing and the OpenAPI document are made of it, so that an operation is served exactly if it is described. The
+//! tests read it too: every route is tested, and every protected route refuses every kind of invalid token. No route is
 //! registered elsewhere.
 
 mod table;

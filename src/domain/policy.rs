@@ -36,8 +36,8 @@ pub enum RegistrationMode {
 }
 
 impl RegistrationMode {
-    /// Returns whether an answer may say that an address belongs to another account. If not, only a mail to that address
-    /// says so.
+    /// Returns whether an answer may say that an address belongs to another account. If not, only a mail to that
+    /// address says so.
     pub const fn reveals_taken_addresses(self) -> bool {
         matches!(self, Self::Explicit)
     }

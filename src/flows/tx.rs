@@ -29,8 +29,8 @@ pub(in crate::flows) struct Tx<'a> {
 impl Core {
     /// Runs statements in one transaction. Reads the clock before it waits for a connection.
     ///
-    /// `work` may run several times, each time from the start, so it must have no effects other than its SQL and the counting of metrics: see
-    /// [`Database::transaction`](crate::store::pool::Database::transaction).
+    /// `work` may run several times, each time from the start, so it must have no effects other than its SQL and the counting of metrics:
+    /// see [`Database::transaction`](crate::store::pool::Database::transaction).
     pub(in crate::flows) async fn transaction<T: Send + 'static>(
         self: &Arc<Self>,
         name: &'static str,
@@ -66,8 +66,8 @@ impl Core {
         self.db.read(name, work).await
     }
 
-    /// Turns work on a [`Tx`] into work on a connection. The result owns what it uses: a thread of the database runs it,
-    /// and goes on if the request is dropped meanwhile.
+    /// Turns work on a [`Tx`] into work on a connection. The result owns what it uses: a thread of the database runs
+    /// it, and goes on if the request is dropped meanwhile.
     fn with_connection<T>(
         self: &Arc<Self>,
         now: DateTime<Utc>,

@@ -5,7 +5,8 @@
 //! row. Statements that write `users.email` or `users.username` run in the transaction that claims the name here.
 //!
 //! A user name that an account gave up is reserved for some time before another account can have it. Otherwise an
-//! attacker could take the name the moment it is free and be mistaken for its former owner. The row stays and is marked.
+//! attacker could take the name the moment it is free and be mistaken for its former owner. The row stays and is
+//! marked.
 
 use std::collections::HashSet;
 

@@ -95,8 +95,8 @@ impl Conditions {
     }
 }
 
-/// Checks with a minimal query that the database works and accepts changes, without which nothing can be served. It reads
-/// a table that a distributed database has on every server, so that readiness does not depend on any one of them.
+/// Checks with a minimal query that the database works and accepts changes, without which nothing can be served. It
+/// reads a table that a distributed database has on every server, so that readiness does not depend on any one of them.
 ///
 /// # Errors
 ///

@@ -41,8 +41,8 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Prepares up to `size` connections to a libpq URL; none is made before the first use. `pooled`: the URL leads to a
-    /// pooler that may run each transaction on another session. `master_key` is in the name of each connection.
+    /// Prepares up to `size` connections to a libpq URL; none is made before the first use. `pooled`: the URL leads to
+    /// a pooler that may run each transaction on another session. `master_key` is in the name of each connection.
     pub(super) fn new(url: &SecretString, size: u32, pooled: bool, master_key: &str) -> Self {
         let reachable = Arc::new(AtomicBool::new(true));
         let pool = Pool::builder()

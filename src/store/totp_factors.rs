@@ -198,8 +198,8 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId) -> Result<(), Stor
     Ok(())
 }
 
-/// Returns the sealed secrets of the oldest and the newest account that has one, with the row and user that each is bound
-/// to.
+/// Returns the sealed secrets of the oldest and the newest account that has one, with the row and user that each is
+/// bound to.
 pub fn oldest_and_newest(connection: &mut PgConnection) -> Result<Vec<(TotpFactorId, UserId, Vec<u8>)>, StoreError> {
     let columns = (totp_factors::id, totp_factors::user_id, totp_factors::sealed_secret);
     let all = totp_factors::table.select(columns).limit(1);

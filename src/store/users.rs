@@ -343,8 +343,8 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
     Ok(())
 }
 
-/// Deletes an account and everything that belongs to it, except for the audit trail. Its user name is reserved from then
-/// on.
+/// Deletes an account and everything that belongs to it, except for the audit trail. Its user name is reserved from
+/// then on.
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (email, username) = lock_names(connection, id)?;
     // In the order in which `account_names::claim` locks names: a registration with both of them would otherwise

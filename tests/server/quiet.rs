@@ -1,7 +1,7 @@
 //! Tests that measure have the machine to themselves: no other test of this binary starts a program meanwhile.
 //!
-//! A test takes its side of the lock when it starts its first program, and keeps it to its end, with the thread that the
-//! test runner gave it. If it gave the lock back with the program, a test that starts a second one would wait for
+//! A test takes its side of the lock when it starts its first program, and keeps it to its end, with the thread that
+//! the test runner gave it. If it gave the lock back with the program, a test that starts a second one would wait for
 //! measurements in the middle of its own.
 
 use std::cell::RefCell;
@@ -19,7 +19,8 @@ enum Side {
     Alone { _guard: RwLockWriteGuard<'static, ()> },
 }
 
-/// Waits for the tests that measure, unless this test is one. [`Launch::start`](super::program::Launch::start) calls it.
+/// Waits for the tests that measure, unless this test is one. [`Launch::start`](super::program::Launch::start) calls
+/// it.
 pub(super) fn join_others() {
     // A thread that a test starts has no name, and belongs to a test that has its side.
     if thread::current().name().is_none() {

@@ -144,7 +144,8 @@ fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
     let cluster = Cluster::start();
     let program = instance(cluster.url()).start();
     let client = program.ready();
-    // New connections log all statements. The jobs' first runs, which find more to do than later ones, have ended by then.
+    // New connections log all statements. The jobs' first runs, which find more to do than later ones, have ended by
+    // then.
     eventually("the first run of each job", || {
         let seen = scrape(&client);
         let mut jobs = seen.iter().filter(|(series, _)| series.starts_with(JOB_SUCCESS));

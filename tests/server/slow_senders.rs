@@ -60,7 +60,8 @@ fn another_is_served(site: &str) {
     }
 }
 
-/// The instance has no request except this one. A proxy asks for its health now and then, but a slow request would stay.
+/// The instance has no request except this one. A proxy asks for its health now and then, but a slow request would
+/// stay.
 #[track_caller]
 fn none_has_arrived(instance: &Client) {
     eventually("no other request", || {

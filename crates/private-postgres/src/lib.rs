@@ -44,8 +44,8 @@ use self::socket::Socket;
 /// Where the private server stores its files and how it is configured.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The program's name, of lower-case ASCII letters, digits and `_`. Its role and its database have it, and so do the
-    /// directories outside of the data directory; messages call the program by it.
+    /// The program's name, of lower-case ASCII letters, digits and `_`. Its role and its database have it, and so do
+    /// the directories outside of the data directory; messages call the program by it.
     pub program: &'static str,
     /// The program's data directory; created if it is missing.
     pub data_dir: PathBuf,

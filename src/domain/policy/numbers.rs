@@ -173,8 +173,8 @@ pub const TOKENS_SPARED_BY_STEP_UP: u64 = 4;
 pub const MAGIC_LINK_LIFE: TimeDelta = TimeDelta::minutes(10);
 /// How long a link to set a new password is valid.
 pub const PASSWORD_RESET_LIFE: TimeDelta = TimeDelta::minutes(15);
-/// How long an invitation, a verification of an address and the cancellation of its change are valid: the owner may read
-/// their mail only the next morning (NIST SP 800-63B-4 §4.2.1.2: at most a day by mail).
+/// How long an invitation, a verification of an address and the cancellation of its change are valid: the owner may
+/// read their mail only the next morning (NIST SP 800-63B-4 §4.2.1.2: at most a day by mail).
 pub const CONFIRMATION_LIFE: TimeDelta = TimeDelta::hours(24);
 /// Links of a kind that any client may request, to an address from each known network, and from all others together.
 pub const REQUESTED_LINKS: Allowance = Allowance::an_hour(3);
@@ -251,8 +251,8 @@ pub const LINK_TOKENS_STORED_FOR: TimeDelta = TimeDelta::days(2);
 /// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.
 pub const MESSAGES_STORED_FOR: TimeDelta = TimeDelta::days(30);
 
-// Fairness: requests of one client, counted in each process. They are generous, since offices, carriers and servers that
-// render pages share addresses.
+// Fairness: requests of one client, counted in each process. They are generous, since offices, carriers and servers
+// that render pages share addresses.
 
 /// Logins of one address.
 pub const ADDRESS_LOGINS: Allowance = Allowance::new(60, 60);

@@ -80,8 +80,8 @@ pub async fn remove_authenticator(
     .await
 }
 
-/// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left, and the proofs
-/// of what the user has, if the account has no such factor any more.
+/// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left, and the
+/// proofs of what the user has, if the account has no such factor any more.
 pub(in crate::flows) fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, left: &Factors) -> Result<(), Fault> {
     if !left.any_confirmed() {
         recovery_codes::remove(tx.connection, user_id)?;

@@ -2,8 +2,8 @@
 //! end, whole months of the audit trail, whose coming months are also prepared here.
 //!
 //! Rows of large tables are deleted in small batches, each in a transaction by itself, and locked rows are skipped, so
-//! that no request waits for a deletion. They are found by the time in their id. Counters and reserved names are few, and
-//! are deleted by the time at which they expire.
+//! that no request waits for a deletion. They are found by the time in their id. Counters and reserved names are few,
+//! and are deleted by the time at which they expire.
 
 use std::sync::Arc;
 

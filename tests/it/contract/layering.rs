@@ -1,4 +1,5 @@
-//! Arrows point down: what each part of the program uses, read from the sources by a parser, is what ARCHITECTURE.md says.
+//! Arrows point down: what each part of the program uses, read from the sources by a parser, is what ARCHITECTURE.md
+//! says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -71,7 +72,8 @@ impl Sources {
         Self { files, names }
     }
 
-    /// Returns the module that a path from the crate's root leads into: `flows::sign_in::login::Login` into `flows::login`.
+    /// Returns the module that a path from the crate's root leads into: `flows::sign_in::login::Login` into
+    /// `flows::login`.
     fn home_of(&self, path: &[String]) -> Option<Module> {
         (1..=path.len())
             .rev()
@@ -283,8 +285,8 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
         "schema",
         "transaction",
     ];
-    /// The names of accounts have a table of their own, whose statements take part in those of accounts; and a session is
-    /// read with its account.
+    /// The names of accounts have a table of their own, whose statements take part in those of accounts; and a session
+    /// is read with its account.
     const EXCEPT: [(&str, &str); 4] = [
         ("sessions", "users"),
         ("users", "account_names"),
@@ -376,8 +378,8 @@ impl<'ast> Visit<'ast> for TypeNames {
     }
 }
 
-/// What a transaction is made of goes through the flows as one value: see `flows/tx.rs`. A step that took its connection
-/// and its origin apart could record an event as the work of another request.
+/// What a transaction is made of goes through the flows as one value: see `flows/tx.rs`. A step that took its
+/// connection and its origin apart could record an event as the work of another request.
 #[test]
 fn no_flow_takes_the_parts_of_a_transaction() {
     let mut files = Vec::new();

@@ -34,8 +34,8 @@ fn count(app: &TestApp, condition: &str) -> i64 {
         .count
 }
 
-/// Returns when so many transactions of the database wait for a lock. A request that answers without waiting for one makes this
-/// take two seconds, and the test goes on.
+/// Returns when so many transactions of the database wait for a lock. A request that answers without waiting for one makes
+/// this take two seconds, and the test goes on.
 async fn until_blocked(app: &TestApp, number: i64) {
     const BLOCKED: &str = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     for _ in 0..200 {

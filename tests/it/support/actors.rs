@@ -166,8 +166,8 @@ pub(crate) async fn log_in_from(app: &TestApp, ip: &str, email: &str, password: 
     app.send(request.insert_header(("x-forwarded-for", ip))).await
 }
 
-/// Requests a mail with a link from `/password/forgot`, `/magic-link` or `/email/verify/request`, and returns the token in
-/// the link.
+/// Requests a mail with a link from `/password/forgot`, `/magic-link` or `/email/verify/request`, and returns the token
+/// in the link.
 pub(crate) async fn request_link(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
     app.post(path, &json!({"email": email})).await.expect(202);
     app.mailed_token(email, kind).await
