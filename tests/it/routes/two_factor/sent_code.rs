@@ -1,5 +1,4 @@
-//! `PUT /2fa/email` `POST /2fa/email/confirm` `DELETE /2fa/email` `PUT /2fa/phone` `POST /2fa/phone/confirm` `DELETE
-//! /2fa/phone`
+//! `PUT /2fa/email` `POST /2fa/email/confirm` `DELETE /2fa/email` `PUT /2fa/phone` `POST /2fa/phone/confirm` `DELETE /2fa/phone`
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
