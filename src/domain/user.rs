@@ -153,6 +153,12 @@ impl AccountNames {
         }
     }
 
+    /// Lists the names in canonical form.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let email = self.email.iter().map(Email::as_str);
+        email.chain(self.username.iter().map(Username::as_str))
+    }
+
     /// Returns the words that the owner might build a password from.
     pub fn words(&self) -> Vec<String> {
         let email = self.email.iter().flat_map(Email::words);

@@ -18,7 +18,6 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::schema::account_names;
-use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::user::{AccountNames, Identifier};
 use crate::domain::username::Username;
@@ -45,10 +44,8 @@ pub(super) fn claim(
     by: UserId,
     now: DateTime<Utc>,
 ) -> Result<Insertion, StoreError> {
-    let email = names.email.as_ref().map(Email::as_str);
-    let username = names.username.as_ref().map(Username::as_str);
     // In one order everywhere, so that two transactions that claim the same names cannot deadlock.
-    let mut all: Vec<&str> = email.into_iter().chain(username).collect();
+    let mut all: Vec<&str> = names.iter().collect();
     all.sort_unstable();
     let mut claimed = Vec::with_capacity(all.len());
     for name in all {
@@ -56,12 +53,12 @@ pub(super) fn claim(
             claimed.push(name);
         }
     }
-    let has = |name: Option<&str>| name.is_none_or(|name| claimed.contains(&name));
-    if has(email) && has(username) {
+    if names.iter().all(|name| claimed.contains(&name)) {
         return Ok(Insertion::Inserted);
     }
     give_back(connection, &claimed, by)?;
-    Ok(if has(username) {
+    let username = names.username.as_ref().map(Username::as_str);
+    Ok(if username.is_none_or(|name| claimed.contains(&name)) {
         Insertion::EmailTaken
     } else {
         Insertion::UsernameTaken
@@ -131,6 +128,28 @@ pub(super) fn reserve(
     diesel::update(of(by).filter(account_names::name.eq(username)))
         .set(account_names::reserved_until.eq(until))
         .execute(connection)?;
+    Ok(())
+}
+
+/// Gives up the names of an account that is deleted; its user name stays reserved until a moment.
+pub(super) fn release(
+    connection: &mut PgConnection,
+    email: Option<&str>,
+    username: Option<&str>,
+    by: UserId,
+    until: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let email = email.map(|name| (name, false));
+    let mut names: Vec<(&str, bool)> = email.into_iter().chain(username.map(|name| (name, true))).collect();
+    // In the order of `claim`: a registration with both names would otherwise deadlock with this.
+    names.sort_unstable();
+    for (name, is_username) in names {
+        if is_username {
+            reserve(connection, name, by, until)?;
+        } else {
+            remove(connection, name, by)?;
+        }
+    }
     Ok(())
 }
 

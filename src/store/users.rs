@@ -347,18 +347,8 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
 /// then on.
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (email, username) = lock_names(connection, id)?;
-    // In the order in which `account_names::claim` locks names: a registration with both of them would otherwise
-    // deadlock with this.
-    let username_first = username < email;
-    if let Some(username) = username.as_deref().filter(|_| username_first) {
-        account_names::reserve(connection, username, id, now + USERNAME_RESERVED_FOR)?;
-    }
-    if let Some(email) = email {
-        account_names::remove(connection, &email, id)?;
-    }
-    if let Some(username) = username.as_deref().filter(|_| !username_first) {
-        account_names::reserve(connection, username, id, now + USERNAME_RESERVED_FOR)?;
-    }
+    let reserved_until = now + USERNAME_RESERVED_FOR;
+    account_names::release(connection, email.as_deref(), username.as_deref(), id, reserved_until)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
     Ok(())
 }
@@ -532,16 +522,16 @@ pub fn insert_many(
 ) -> Result<Vec<UserId>, StoreError> {
     let mut names: Vec<_> = new
         .iter()
-        .flat_map(|user| names_of(&user.names).map(|name| (name, user.id)))
+        .flat_map(|user| user.names.iter().map(|name| (name, user.id)))
         .collect();
     // In one order everywhere, so that two transactions that claim the same names cannot deadlock.
     names.sort_unstable_by_key(|(name, _)| *name);
     let claimed = account_names::claim_many(connection, &names, now)?;
     let (made, refused): (Vec<&NewUser>, Vec<&NewUser>) = new
         .iter()
-        .partition(|user| names_of(&user.names).all(|name| claimed.contains(name)));
+        .partition(|user| user.names.iter().all(|name| claimed.contains(name)));
     for user in refused {
-        let names: Vec<&str> = names_of(&user.names).collect();
+        let names: Vec<&str> = user.names.iter().collect();
         account_names::give_back(connection, &names, user.id)?;
     }
     let rows: Vec<_> = made
@@ -564,11 +554,6 @@ pub fn insert_many(
         .collect();
     diesel::insert_into(users::table).values(rows).execute(connection)?;
     Ok(made.into_iter().map(|user| user.id).collect())
-}
-
-fn names_of(names: &AccountNames) -> impl Iterator<Item = &str> {
-    let email = names.email.as_ref().map(Email::as_str);
-    email.into_iter().chain(names.username.as_ref().map(Username::as_str))
 }
 
 /// Finds the names of all accounts that have one of these.

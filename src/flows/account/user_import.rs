@@ -283,9 +283,7 @@ fn decide(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<Outcome, Fault> {
     let names = || batch.iter().map(|prepared| &prepared.user.names);
     let usernames: Vec<&str> = names().filter_map(username).collect();
     let reserved = account_names::reserved_among(tx.connection, &usernames, tx.now)?;
-    let all: Vec<&str> = names()
-        .flat_map(|names| email(names).into_iter().chain(username(names)))
-        .collect();
+    let all: Vec<&str> = names().flat_map(AccountNames::iter).collect();
     let existing = users::find_names(tx.connection, &all)?;
     let mut known = KnownNames::default();
     for names in &existing {
