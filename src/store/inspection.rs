@@ -1,17 +1,13 @@
 //! What `vestibule check` reports about the database. It is read on a separate connection and nothing is changed.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::migration::MigrationSource;
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Integer, Text, Timestamptz};
+use diesel::sql_types::{Array, Integer, Text, Timestamptz};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::conditions::Conditions;
-use super::migrations::{MIGRATIONS, MigrationError, refused, unknown, unread};
+use super::migrations::{MigrationError, applied, known, refused, unknown};
 use crate::domain::clock::Clock;
 
 /// How long to wait for the server.
@@ -50,8 +46,6 @@ struct ServerRow {
     missing_tables: Vec<String>,
     #[diesel(sql_type = Array<Text>)]
     missing_grants: Vec<String>,
-    #[diesel(sql_type = Bool)]
-    has_migrations: bool,
 }
 
 #[derive(QueryableByName)]
@@ -60,17 +54,10 @@ struct TimeRow {
     now: DateTime<Utc>,
 }
 
-#[derive(QueryableByName)]
-struct VersionRow {
-    #[diesel(sql_type = Text)]
-    version: String,
-}
-
 // Partitions are used through their table. The audit trail is only read and appended to: its old partitions are dropped
 // by a function that runs with its owner's rights.
 const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS version, \
      current_setting('max_connections')::int4 AS max_connections, \
-     to_regclass('__diesel_schema_migrations') IS NOT NULL AS has_migrations, \
      ARRAY(SELECT name FROM unnest($1) AS name WHERE to_regclass(quote_ident(name)) IS NULL ORDER BY name) \
          AS missing_tables, \
      ARRAY(SELECT format('GRANT %s ON %I TO %I', string_agg(right_name, ', ' ORDER BY place), relname, current_user) \
@@ -134,15 +121,7 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         clocks.push((round_trip, row.now - (before + round_trip / 2)));
     }
     let (round_trip, clock_ahead) = clocks.into_iter().min().unwrap_or_default();
-    let applied = if server.has_migrations {
-        let rows: Vec<VersionRow> = diesel::sql_query("SELECT version::text FROM __diesel_schema_migrations")
-            .load(&mut connection)
-            .map_err(|error| unread(&error, &conditions))?;
-        rows.into_iter().map(|row| row.version).collect()
-    } else {
-        BTreeSet::new()
-    };
-    let known = known_migrations()?;
+    let (applied, known) = (applied(&mut connection, &conditions)?, known()?);
     Ok(Inspection {
         version: server.version,
         clock_ahead,
@@ -154,15 +133,6 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         missing_grants: server.missing_grants,
         max_connections: server.max_connections,
     })
-}
-
-fn known_migrations() -> Result<BTreeSet<String>, MigrationError> {
-    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS);
-    let known = known.map_err(|error| MigrationError::Failed(error.to_string()))?;
-    Ok(known
-        .iter()
-        .map(|migration| migration.name().version().to_string())
-        .collect())
 }
 
 /// Limits the wait for a server that does not respond; libpq would wait for minutes.

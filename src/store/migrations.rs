@@ -5,8 +5,10 @@
 //! so that is refused. If no migration is missing, the program only reads, so that the service's role needs no further
 //! rights.
 
+use std::collections::BTreeSet;
+
 use diesel::connection::{CacheSize, SimpleConnection};
-use diesel::migration::{Migration, MigrationSource};
+use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
@@ -243,39 +245,46 @@ fn quote_identifier(name: &str) -> String {
     }
 }
 
-/// Returns whether all migrations were applied; fails if there are any that this program does not know. Versions are
-/// numbers of four digits; those below the first of [`MIGRATIONS`] belong to builds from before the first release.
+/// Returns whether all migrations were applied; fails if there are any that this program does not know.
 fn is_current(connection: &mut PgConnection, conditions: &Conditions) -> Result<bool, MigrationError> {
-    let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
-    let known: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations().map_err(|error| failed(&error))?;
-    let known: Vec<String> = known
-        .iter()
-        .map(|migration| migration.name().version().to_string())
-        .collect();
-    let applied = versions(connection).map_err(|error| unread(&error, conditions))?;
-    if let Some(refusal) = unknown(&applied, &known) {
-        return Err(refusal);
+    let (applied, known) = (applied(connection, conditions)?, known()?);
+    match unknown(&applied, &known) {
+        Some(refusal) => Err(refusal),
+        None => Ok(known.is_subset(&applied)),
     }
-    Ok(known.iter().all(|version| applied.contains(version)))
 }
 
-/// Returns why a schema with these migrations is refused, if this program does not know one of them.
-pub(super) fn unknown<'a>(
-    applied: impl IntoIterator<Item = &'a String>,
-    known: impl IntoIterator<Item = &'a String> + Copy,
-) -> Option<MigrationError> {
-    let is_known = |version: &String| known.into_iter().any(|known| known == version);
-    let unknown = applied.into_iter().find(|version| !is_known(version))?;
-    let is_old = known.into_iter().all(|known| unknown < known);
-    Some(if is_old {
+/// Returns the versions of [`MIGRATIONS`].
+pub(super) fn known() -> Result<BTreeSet<String>, MigrationError> {
+    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS);
+    let known = known.map_err(|error| MigrationError::Failed(error.to_string()))?;
+    Ok(known
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect())
+}
+
+/// Returns why a schema with these migrations is refused, if this program does not know one of them. Versions are
+/// numbers of four digits; those below the first known one belong to builds from before the first release.
+pub(super) fn unknown(applied: &BTreeSet<String>, known: &BTreeSet<String>) -> Option<MigrationError> {
+    let unknown = applied.difference(known).next()?;
+    Some(if known.first().is_some_and(|first| unknown < first) {
         MigrationError::TooOld(unknown.clone())
     } else {
         MigrationError::Newer(unknown.clone())
     })
 }
 
+/// Reads the versions that were applied.
+pub(super) fn applied(
+    connection: &mut PgConnection,
+    conditions: &Conditions,
+) -> Result<BTreeSet<String>, MigrationError> {
+    read_versions(connection).map_err(|error| unread(&error, conditions))
+}
+
 /// Names the missing right if that is why the applied migrations cannot be read.
-pub(super) fn unread(error: &diesel::result::Error, conditions: &Conditions) -> MigrationError {
+fn unread(error: &diesel::result::Error, conditions: &Conditions) -> MigrationError {
     let error = error.to_string();
     if error.contains("permission denied") {
         let role = conditions.role();
@@ -286,7 +295,7 @@ pub(super) fn unread(error: &diesel::result::Error, conditions: &Conditions) -> 
 }
 
 /// Reads the applied versions. diesel's own function would create its table first, even if it exists.
-fn versions(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
+fn read_versions(connection: &mut PgConnection) -> QueryResult<BTreeSet<String>> {
     #[derive(QueryableByName)]
     struct Exists {
         #[diesel(sql_type = Bool)]
@@ -300,87 +309,8 @@ fn versions(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
     let table: Exists = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS exists")
         .get_result(connection)?;
     if !table.exists {
-        return Ok(Vec::new());
+        return Ok(BTreeSet::new());
     }
-    let rows: Vec<Version> =
-        diesel::sql_query("SELECT version FROM __diesel_schema_migrations ORDER BY version").load(connection)?;
+    let rows: Vec<Version> = diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(connection)?;
     Ok(rows.into_iter().map(|row| row.version).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn a_refused_connection_is_told_with_the_statement_that_mends_it() {
-        let absent = |name: &str| format!("connection to server failed: FATAL:  database \"{name}\" does not exist\n");
-        let denied = |name: &str| {
-            format!(
-                "FATAL:  permission denied for database \"{name}\"\nDETAIL:  User does not have CONNECT privilege.\n"
-            )
-        };
-        for (refusal, url, expected) in [
-            (
-                absent("auth"),
-                "postgres://jo@db/auth",
-                Some("CREATE DATABASE auth OWNER jo ENCODING"),
-            ),
-            (
-                absent("Auth-1"),
-                "postgres://J%6F:pw@db/x",
-                Some("CREATE DATABASE \"Auth-1\" OWNER \"Jo\" ENCODING"),
-            ),
-            (
-                absent("a\"b"),
-                "postgres://db/x",
-                Some("CREATE DATABASE \"a\"\"b\" OWNER … ENCODING"),
-            ),
-            (
-                denied("auth"),
-                "postgres://db/auth?user=jo",
-                Some("GRANT CONNECT ON DATABASE auth TO jo"),
-            ),
-            (
-                denied("two words"),
-                "postgres://svc_1@db/x",
-                Some("GRANT CONNECT ON DATABASE \"two words\" TO svc_1"),
-            ),
-            (
-                "FATAL:  password authentication failed for user \"jo\"\n".to_owned(),
-                "postgres://jo@db/x",
-                None,
-            ),
-            (
-                "FATAL:  role \"jo\" does not exist\n".to_owned(),
-                "postgres://jo@db/x",
-                None,
-            ),
-        ] {
-            let advice = advice(&refusal, url);
-            assert_eq!(advice.is_some(), expected.is_some(), "{refusal}: {advice:?}");
-            assert!(
-                advice.unwrap_or_default().contains(expected.unwrap_or_default()),
-                "{refusal}"
-            );
-        }
-    }
-
-    /// Other encodings lack some characters of typographic prose, and a statement that contains one fails.
-    #[test]
-    fn migrations_are_written_in_ascii() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-        let mut read = 0;
-        for migration in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            for file in ["up.sql", "down.sql"].map(|name| migration.join(name)) {
-                if let Ok(text) = fs::read_to_string(&file) {
-                    assert!(text.is_ascii(), "{}", file.display());
-                    read += 1;
-                }
-            }
-        }
-        assert!(read >= 30, "{read}");
-    }
 }
