@@ -32,8 +32,8 @@ impl RefreshCookie {
         // Without a slash at its end it is sent to the pages at `/prefix` as well (RFC 6265bis §5.1.4).
         let path = url.map_or_else(|_unreadable| "/".to_owned(), |url| url.path().to_owned());
         // `__Host-` makes the browser refuse a cookie that another host or a page without TLS set (RFC 6265bis
-        // §4.1.3.2). It requires `Path=/`; below a prefix `__Secure-` is what is left. Browsers refuse both without TLS, which
-        // only loopback may do without.
+        // §4.1.3.2). It requires `Path=/`; below a prefix `__Secure-` is what is left. Browsers refuse both without
+        // TLS, which only loopback may do without.
         let prefix = match (secure, path.as_str()) {
             (false, _) => "",
             (true, "/") => "__Host-",

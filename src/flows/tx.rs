@@ -29,8 +29,8 @@ pub(in crate::flows) struct Tx<'a> {
 impl Core {
     /// Runs statements in one transaction. Reads the clock before it waits for a connection.
     ///
-    /// `work` may run several times, each time from the start, so it must have no effects other than its SQL and the counting of metrics:
-    /// see [`Database::transaction`](crate::store::pool::Database::transaction).
+    /// `work` may run several times, each time from the start, so it must have no effects other than its SQL and the
+    /// counting of metrics: see [`Database::transaction`](crate::store::pool::Database::transaction).
     pub(in crate::flows) async fn transaction<T: Send + 'static>(
         self: &Arc<Self>,
         name: &'static str,

@@ -398,10 +398,10 @@ pub fn remove_proofs(
     methods: Vec<AuthenticationMethod>,
 ) -> Result<(), StoreError> {
     // diesel has no expression for a query over two arrays of the row that is updated.
-    const KEPT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
+    const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
                         WHERE method <> ALL ($2) ORDER BY place";
     diesel::sql_query(format!(
-        "UPDATE sessions SET methods = ARRAY(SELECT method {KEPT}), proved_at = ARRAY(SELECT at {KEPT}) \
+        "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
          WHERE user_id = $1 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
     ))
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
