@@ -169,6 +169,13 @@ impl Proofs {
         Self(self.0.iter().filter(is_shown).map(no_later).collect())
     }
 
+    /// Returns the proofs that rest on nothing stronger than a ground.
+    #[must_use]
+    pub fn up_to(&self, strongest: Ground) -> Self {
+        let kept = self.0.iter().filter(|proof| proof.method.ground() <= strongest);
+        Self(kept.copied().collect())
+    }
+
     /// Lists the proofs.
     pub fn iter(&self) -> impl Iterator<Item = &Proof> {
         self.0.iter()
@@ -570,6 +577,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The owner of an account that lost its strongest ground, such as the last recovery code, still renews the session.
+    #[test]
+    fn without_the_proofs_of_a_lost_ground_what_the_account_still_has_is_enough() {
+        let made = of(&[Password, RecoveryCode]);
+        let required = sensitive(Ground::Knowledge);
+        assert!(required.accepted(&made, &[Password, EmailCode], at(1000)).is_empty());
+        let left = made.up_to(Ground::Knowledge);
+        assert_eq!(left, of(&[Password]));
+        assert_eq!(required.accepted(&left, &[Password, EmailCode], at(1000)), [Password]);
     }
 
     #[test]

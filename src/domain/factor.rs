@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::assurance::AuthenticationMethod;
+use super::assurance::{AuthenticationMethod, Ground};
 use super::message::Channel;
 
 /// A kind of second factor.
@@ -155,9 +155,14 @@ impl Factors {
         self.usable().any(|kind| kind.abilities().counts)
     }
 
-    /// Returns whether the user can give proofs of two factors: of the password, and of something that the user has.
-    pub fn reach_aal2(&self) -> bool {
-        self.usable().any(|kind| kind.abilities().method.is_held())
+    /// Returns the strongest ground of an account with these factors.
+    ///
+    /// Unused recovery codes are something that the user has, also beside codes by mail: an attacker who reads the
+    /// mailbox can reset the password and sign in, but not change how the owner signs in.
+    pub fn strongest_ground(&self, has_password: bool) -> Ground {
+        let of_factors = self.usable().map(|kind| kind.abilities().method.ground()).max();
+        let of_password = has_password.then_some(Ground::Knowledge);
+        of_factors.max(of_password).unwrap_or(Ground::Mailbox)
     }
 
     /// Returns these factors as they are after the removal of a kind.
@@ -240,7 +245,11 @@ mod tests {
             };
             let has = |kind: usize| states.contains(&(kind, true));
             prop_assert_eq!(factors.any_confirmed(), has(0) || has(1) || has(2));
-            prop_assert_eq!(factors.reach_aal2(), has(0) || has(1) || remaining > 0);
+            let held = has(0) || has(1) || remaining > 0;
+            for (password, without) in [(true, Ground::Knowledge), (false, Ground::Mailbox)] {
+                let strongest = if held { Ground::Possession } else { without };
+                prop_assert_eq!(factors.strongest_ground(password), strongest);
+            }
         }
     }
 }

@@ -124,6 +124,16 @@ impl Settings {
         channel.is_none_or(|channel| self.channels.contains(&channel))
     }
 
+    /// Returns the kinds of an account's factors that are accepted now, the strongest first: those that the deployment
+    /// uses and, after too many wrong codes, only those that cannot be guessed. Every answer that names methods lists
+    /// these, so that no method is offered that is refused.
+    pub fn accepted_kinds(&self, factors: &Factors, codes_disabled: bool) -> impl Iterator<Item = FactorKind> {
+        let is_enabled = move |kind: FactorKind| !(codes_disabled && kind.abilities().guessable);
+        factors
+            .usable()
+            .filter(move |kind| self.uses(*kind) && is_enabled(*kind))
+    }
+
     /// Returns the names of the second factors that users can set up, strongest first.
     pub fn available_factors(&self) -> Vec<&'static str> {
         let kinds = FactorKind::ALL.into_iter();

@@ -107,14 +107,14 @@ pub fn remove_pending(
     Ok(())
 }
 
-/// Replaces the active factor of a channel with the pending one. Returns whether there was one to confirm.
+/// Replaces the active factor of a channel with the pending one, which the caller has found.
 pub fn confirm(
     connection: &mut PgConnection,
     user_id: UserId,
     id: SentCodeFactorId,
     channel: Channel,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     let replaced = of_user(user_id, channel).filter(sent_code_factors::id.ne(id.uuid()));
     diesel::delete(replaced).execute(connection)?;
     let pending = of_user(user_id, channel)
@@ -129,7 +129,12 @@ pub fn confirm(
             sent_code_factors::session_id.eq(None::<Uuid>),
         ))
         .execute(connection)?;
-    Ok(updated == 1)
+    if updated == 1 {
+        Ok(())
+    } else {
+        // Retention has removed it since. The deletion above must not take effect without the update.
+        Err(StoreError::Collision(diesel::result::Error::NotFound))
+    }
 }
 
 /// Removes a user's factors of a channel, including the pending one.

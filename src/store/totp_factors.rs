@@ -187,7 +187,7 @@ pub fn confirm(
     if updated == 1 {
         Ok(())
     } else {
-        // The deletion above must not take effect without the update.
+        // Retention has removed it since. The deletion above must not take effect without the update.
         Err(StoreError::Collision(diesel::result::Error::NotFound))
     }
 }

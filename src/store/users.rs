@@ -31,6 +31,8 @@ pub struct LoginUser {
     pub password_version: i32,
     /// Whether the account may be used.
     pub active: bool,
+    /// Whether only recovery codes are accepted as second factors.
+    pub codes_disabled: bool,
 }
 
 /// Creates an account unless one of its names is taken. Of several concurrent calls one succeeds.
@@ -85,6 +87,7 @@ struct LoginRow {
     password_changed_at: DateTime<Utc>,
     password_disabled_at: Option<DateTime<Utc>>,
     password_version: i32,
+    codes_disabled_at: Option<DateTime<Utc>>,
     status: UserStatus,
 }
 
@@ -101,6 +104,7 @@ impl LoginRow {
             password_changed_at: self.password_changed_at,
             password_version: self.password_version,
             active: self.status == UserStatus::Active,
+            codes_disabled: self.codes_disabled_at.is_some(),
         })
     }
 }

@@ -65,11 +65,14 @@ pub struct SecondFactorRequired {
     /// The lifetime of the pre-auth token in seconds.
     #[schema(example = 300)]
     pub expires_in: u64,
-    /// The second factors that can complete the login, strongest first.
+    /// The second factors that can complete the login, strongest first. Empty if none of the account's is accepted now:
+    /// the user has to ask the operator for help.
     pub methods: Vec<MethodView>,
-    /// The method to offer first.
+    /// The method to offer first; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     #[schema(example = "totp")]
-    pub default_method: &'static str,
+    pub default_method: Option<&'static str>,
 }
 
 /// No second factor is confirmed yet: create a secret with `POST /2fa/totp`, and confirm it with `POST /2fa/verify`.
@@ -174,7 +177,7 @@ fn methods(login: &PendingLogin) -> Vec<MethodView> {
 }
 
 /// Returns the method to offer first: a recovery code only if there is nothing else.
-fn default_method(methods: &[MethodView]) -> &'static str {
+fn default_method(methods: &[MethodView]) -> Option<&'static str> {
     let other = methods.iter().find(|method| method.kind != "recovery_code");
-    other.map_or("recovery_code", |method| method.kind)
+    other.or_else(|| methods.first()).map(|method| method.kind)
 }

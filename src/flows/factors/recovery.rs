@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::assurance::{AuthenticationMethod, Ground};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, Factors};
 use crate::domain::ids::UserId;
@@ -88,9 +88,8 @@ pub(in crate::flows) fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, left: &
         // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
         users::enable_codes(tx.connection, user_id)?;
     }
-    if !left.any_confirmed() || !left.reach_aal2() {
-        // They would stay the strongest proofs of the sessions, and no proof that the user can still give would renew
-        // them: every sensitive change would be refused until the next login.
+    if !left.any_confirmed() || left.strongest_ground(true) < Ground::Possession {
+        // They would stay the strongest proofs of the sessions, and keep an administrator at `aal2`.
         let held: Vec<AuthenticationMethod> = AuthenticationMethod::ALL
             .into_iter()
             .filter(|method| method.is_held())

@@ -282,11 +282,10 @@ fn confirm_with(
     let Some(destination) = destination_of(tx.core, user, pending)? else {
         return Ok(false);
     };
-    if !context.spend_sent_code(tx, CodePurpose::Enrolment, &destination, code)?
-        || !sent_code_factors::confirm(tx.connection, user.id, pending.id, channel, tx.now)?
-    {
+    if !context.spend_sent_code(tx, CodePurpose::Enrolment, &destination, code)? {
         return Ok(false);
     }
+    sent_code_factors::confirm(tx.connection, user.id, pending.id, channel, tx.now)?;
     context.reset_failures(tx, guard)?;
     context.enable_codes(tx)?;
     let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());

@@ -12,9 +12,10 @@ use chrono::TimeDelta;
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::access_token::AccessTokenClaims;
-use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Requirement};
+use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Proofs, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
+use crate::domain::factor::Factors;
 use crate::domain::password::Password;
 use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, SessionKey};
@@ -28,7 +29,8 @@ use crate::flows::session::sessions::Caller;
 use crate::flows::sign_in::activate::{self, TokenGrant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, sessions, users};
+use crate::store::users::UsableProofs;
+use crate::store::{sessions, users};
 
 /// A caller whose token shows a recent proof of as many factors as the account has. Only [`require_recent_proof`] makes
 /// it, and the flows of sensitive changes take it: a handler that omits the check does not compile.
@@ -86,19 +88,38 @@ pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<H
 
 /// Returns the strongest ground that an account can prove. A disabled password does not count.
 async fn strongest_ground(core: &Arc<Core>, user: &User) -> Result<Ground, Fault> {
+    let means = load_means(core, user).await?;
+    Ok(means.factors.strongest_ground(means.usable.password))
+}
+
+/// What an account can prove with.
+struct Means {
+    factors: Factors,
+    usable: UsableProofs,
+}
+
+async fn load_means(core: &Arc<Core>, user: &User) -> Result<Means, Fault> {
     let (user, shared) = (user.clone(), Arc::clone(core));
     core.db
-        .read("step_up.strongest_ground", move |connection| {
-            if load_factors(&shared, connection, &user, None)?.reach_aal2() {
-                return Ok(Ground::Possession);
-            }
-            Ok(if users::usable_proofs(connection, user.id)?.password {
-                Ground::Knowledge
-            } else {
-                Ground::Mailbox
+        .read("step_up.load_means", move |connection| {
+            Ok(Means {
+                factors: load_factors(&shared, connection, &user, None)?,
+                usable: users::usable_proofs(connection, user.id)?,
             })
         })
         .await
+}
+
+impl Means {
+    /// Lists the methods that are accepted, the strongest first. It must agree with what [`ProofContext::verify`] and
+    /// [`ProofContext::verify_password`] check.
+    fn methods(&self, core: &Core) -> Vec<AuthenticationMethod> {
+        let kinds = core.settings.accepted_kinds(&self.factors, !self.usable.codes);
+        let password = self.usable.password.then_some(AuthenticationMethod::Password);
+        let mut methods: Vec<_> = kinds.map(|kind| kind.abilities().method).chain(password).collect();
+        methods.sort_by_key(|method| std::cmp::Reverse(method.ground()));
+        methods
+    }
 }
 
 async fn missing(core: &Arc<Core>, caller: &Caller, strongest: Ground) -> Result<Option<Demand>, Fault> {
@@ -115,37 +136,15 @@ pub(in crate::flows) async fn demand(
     caller: &Caller,
     required: Requirement,
 ) -> Result<Demand, Fault> {
-    let (now, user, shared) = (core.clock.now(), caller.user.clone(), Arc::clone(core));
-    let available = core
-        .db
-        .read("step_up.demand", move |connection| {
-            available_methods(&shared, connection, &user)
-        })
-        .await?;
+    let means = load_means(core, &caller.user).await?;
+    let strongest = means.factors.strongest_ground(means.usable.password);
+    // As `renew` will: without what the account can no longer prove.
+    let shown = caller.authority.proofs().up_to(strongest);
     Ok(Demand {
         level: required.level,
         max_age: core.settings.step_up_max_age,
-        accepted: required.accepted(caller.authority.proofs(), &available, now),
+        accepted: required.accepted(&shown, &means.methods(core), core.clock.now()),
     })
-}
-
-/// Lists what an account can prove with, the strongest first. It must agree with what [`ProofContext::verify`] and
-/// [`ProofContext::verify_password`] check.
-fn available_methods(
-    core: &Core,
-    connection: &mut PgConnection,
-    user: &User,
-) -> Result<Vec<AuthenticationMethod>, Fault> {
-    let factors = load_factors(core, connection, user, None)?;
-    let usable = users::usable_proofs(connection, user.id)?;
-    let of_factors = factors
-        .usable()
-        .filter(|kind| core.settings.uses(*kind) && (usable.codes || !kind.abilities().guessable))
-        .map(|kind| kind.abilities().method);
-    let password = usable.password.then_some(AuthenticationMethod::Password);
-    let mut methods: Vec<_> = of_factors.chain(password).collect();
-    methods.sort_by_key(|method| std::cmp::Reverse(method.ground()));
-    Ok(methods)
 }
 
 /// A proof that a signed-in user presents.
@@ -273,9 +272,25 @@ fn renew(
     // The new proof is added to what the presented token shows, not to what the row says: with an older token of the
     // session and a password, a thief would otherwise get a token with what the owner proved with a newer one.
     let shown = Authority::of(claims, &live, &context.account.user);
-    let proofs = shown.proofs().with(Proof { method, at: tx.now });
+    let proofs = provable(tx, context, shown.proofs(), method)?.with(Proof { method, at: tx.now });
     let session = sessions::step_up(tx.connection, key, &proofs, tx.core.settings.lifetimes.idle, tx.now)?;
     let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
     context.succeed(tx, method, done)?;
     session.ok_or(Fault::SessionEnded)
+}
+
+/// Returns proofs without those that are stronger than everything that the account can still prove, as after its last
+/// recovery code. They would stay the strongest, and the user could renew the session with nothing.
+fn provable(
+    tx: &mut Tx<'_>,
+    context: &ProofContext<'_>,
+    shown: &Proofs,
+    given: AuthenticationMethod,
+) -> Result<Proofs, Fault> {
+    if given.is_held() {
+        return Ok(shown.clone());
+    }
+    let account = context.account;
+    let factors = load_factors(tx.core, tx.connection, &account.user, None)?;
+    Ok(shown.up_to(factors.strongest_ground(account.usable_password.is_some())))
 }

@@ -247,7 +247,7 @@ async fn open(
             open_session(tx, &account, &first_factor)
         })
         .await?;
-    outcome(core, AuthenticationMethod::Password, opened, now)
+    outcome(core, opened, now)
 }
 
 /// Resets wrong passwords after a right one: those from this network, and those on the account.
@@ -274,11 +274,18 @@ pub(in crate::flows) struct FirstFactorLogin {
 
 /// The result of opening a session with a first factor.
 pub(in crate::flows) enum Opened {
-    Pending(SessionKey, Factors),
+    Pending(Box<OpenedPending>),
     Active(Box<(ActiveSession, User)>),
     EmailNotVerified,
     Locked(TimeDelta),
     Gone,
+}
+
+/// A session that waits for its second factor.
+pub(in crate::flows) struct OpenedPending {
+    key: SessionKey,
+    factors: Factors,
+    usable: Vec<FactorKind>,
 }
 
 /// Opens a session with a first factor: pending if the user has a second one or the policy requires one, otherwise
@@ -313,7 +320,12 @@ pub(in crate::flows) fn open_session(
             user_id: user.id,
             session_id: id,
         };
-        return Ok(Opened::Pending(key, factors));
+        let proofs = Proofs::first(first_factor.method, tx.now);
+        let accepted = tx.core.settings.accepted_kinds(&factors, login.codes_disabled);
+        let usable = accepted
+            .filter(|kind| proofs.allow_second(kind.abilities().method))
+            .collect();
+        return Ok(Opened::Pending(Box::new(OpenedPending { key, factors, usable })));
     }
     sign_in_without_second_factor(tx, user, first_factor)
 }
@@ -339,23 +351,18 @@ fn sign_in_without_second_factor(
 }
 
 /// Makes the answer to a first factor, after the transaction was committed.
-pub(in crate::flows) fn outcome(
-    core: &Core,
-    first: AuthenticationMethod,
-    opened: Opened,
-    now: DateTime<Utc>,
-) -> Result<Login, Fault> {
-    let proofs = Proofs::first(first, now);
-    let completes = |kind: &FactorKind| core.settings.uses(*kind) && proofs.allow_second(kind.abilities().method);
+pub(in crate::flows) fn outcome(core: &Core, opened: Opened, now: DateTime<Utc>) -> Result<Login, Fault> {
     match opened {
-        Opened::Pending(key, factors) => Ok(Login::Pending(PendingLogin {
-            pre_auth_token: core
-                .tokens
-                .issue(TokenKind::PreAuth, key.user_id, key.session_id.uuid(), 0)?,
-            expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
-            usable: factors.usable().filter(completes).collect(),
-            factors,
-        })),
+        Opened::Pending(pending) => {
+            let OpenedPending { key, factors, usable } = *pending;
+            let session = key.session_id.uuid();
+            Ok(Login::Pending(PendingLogin {
+                pre_auth_token: core.tokens.issue(TokenKind::PreAuth, key.user_id, session, 0)?,
+                expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
+                factors,
+                usable,
+            }))
+        }
         Opened::Active(signed_in) => {
             let (session, user) = *signed_in;
             activate::grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))

@@ -62,7 +62,7 @@ async fn open(
         })
         .await?;
     match opened {
-        Some(opened) => login::outcome(core, AuthenticationMethod::EmailLink, opened, now).map(Some),
+        Some(opened) => login::outcome(core, opened, now).map(Some),
         None => Ok(None),
     }
 }

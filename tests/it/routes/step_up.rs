@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use crate::support::actors::{PASSWORD, PHONE, Person, challenge, claims, refresh, step_up, verify_by};
+use crate::support::actors::{PASSWORD, PHONE, Person, challenge, claims, refresh, step_up, verify, verify_by};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -194,6 +194,32 @@ async fn a_demand_names_only_what_the_account_has() {
     let demand = app.get_as("/me/export", &mo.access_token).await;
     let demand = demand.expect_problem(401, "insufficient_user_authentication");
     assert_eq!(demand["accepted_methods"], json!(["totp", "sms", "recovery_code"]));
+}
+
+/// Without what the account has lost, the session would ask for a proof that the user cannot give.
+#[actix_web::test]
+async fn after_the_last_recovery_code_the_password_is_enough_again() {
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional"), ("SECOND_FACTORS", "totp,email")]).await;
+    let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
+    signed_in.set_up_email(&app).await;
+    app.clock.advance(30);
+    let body = json!({"password": PASSWORD, "code": signed_in.person.code(&app)});
+    app.call_as(Method::DELETE, "/2fa/totp", &signed_in.access_token, &body)
+        .await
+        .expect(204);
+    let pending = signed_in.person.log_in(&app).await;
+    let by_code = verify(&app, &pending, &signed_in.recovery_codes[0]).await;
+    let token = by_code.expect(200).text("/access_token");
+    let use_up = "UPDATE recovery_codes SET used_at = now() WHERE used_at IS NULL";
+    app.database.connect().batch_execute(use_up).unwrap();
+    app.clock.advance(301);
+    let demand = app.get_as("/me/export", &token).await;
+    let demand = demand.expect_problem(401, "insufficient_user_authentication");
+    assert_eq!(demand["accepted_methods"], json!(["password"]));
+    let renewed = step_up(&app, &token, &json!({"password": PASSWORD})).await.expect(200);
+    let token = renewed.text("/access_token");
+    assert_eq!(claims(&token)["acr"], "aal1");
+    app.get_as("/me/export", &token).await.expect(200);
 }
 
 #[actix_web::test]

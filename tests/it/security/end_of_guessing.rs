@@ -224,9 +224,9 @@ async fn guess_code(app: &TestApp, person: &Person) {
     }
 }
 
-async fn sign_in_by_recovery_code(app: &TestApp, signed_in: &SignedIn) -> String {
+async fn sign_in_by_recovery_code(app: &TestApp, signed_in: &SignedIn, number: usize) -> String {
     let token = signed_in.person.log_in(app).await;
-    let answer = verify(app, &token, &signed_in.recovery_codes[0]).await.expect(200);
+    let answer = verify(app, &token, &signed_in.recovery_codes[number]).await.expect(200);
     answer.text("/access_token")
 }
 
@@ -251,8 +251,19 @@ async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_i
     }
     assert_eq!(told(&app, "second_factors_disabled").await, 1);
     assert_eq!(count(&app, "audit_events WHERE event = 'authn_mfa_disabled'"), 1);
+    // No answer offers what would be refused.
+    let login = log_in(&app, EMAIL, PASSWORD).await.expect(200);
+    assert_eq!(
+        login.json()["methods"],
+        json!([{"type": "recovery_code", "remaining": 10}])
+    );
+    let token = sign_in_by_recovery_code(&app, &signed_in, 1).await;
+    app.clock.advance(301);
+    let demand = app.get_as("/me/export", &token).await;
+    let demand = demand.expect_problem(401, "insufficient_user_authentication");
+    assert_eq!(demand["accepted_methods"], json!(["recovery_code"]));
 
-    let token = sign_in_by_recovery_code(&app, &signed_in).await;
+    let token = sign_in_by_recovery_code(&app, &signed_in, 0).await;
     app.clock.advance(30);
     person
         .log_in_with(&app, &person.code(&app))

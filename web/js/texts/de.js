@@ -143,6 +143,8 @@ export default {
   'second_factor.title': 'Ihr zweiter Faktor',
   'second_factor.others': 'Sie haben ihn nicht zur Hand?',
   'second_factor.cancel': 'Abbrechen und neu anmelden',
+  'second_factor.none':
+    'Zurzeit wird keiner Ihrer zweiten Faktoren angenommen. Bitte wenden Sie sich an die Betreiber des Dienstes.',
   'second_factor.sent': 'Ein Code ist unterwegs an {hint}.',
   'step_up.title': 'Sind Sie es?',
   'step_up.impossible':

@@ -13,6 +13,7 @@ import { card, links } from './parts.js';
 export function secondFactor() {
   const login = pending();
   if (login?.next !== 'second_factor') return expired();
+  if (login.methods.length === 0) return nothingAccepted();
   const method = login.methods.find(({ type }) => type === login.method) ?? login.methods[0];
   const others = login.methods.filter((other) => other !== method);
   return card(
@@ -35,9 +36,19 @@ export function secondFactor() {
       'ul',
       { class: 'links' },
       others.map(({ type }) => h('li', {}, choice(type))),
-      h('li', {}, h('button', { type: 'button', class: 'plain', on: { click: cancel } }, t('second_factor.cancel'))),
+      h('li', {}, cancellation()),
     ),
   );
+}
+
+/** The login of an account none of whose second factors is accepted now. */
+function nothingAccepted() {
+  const ways = h('ul', { class: 'links' }, h('li', {}, cancellation()));
+  return card(t('second_factor.title'), h('p', {}, t('second_factor.none')), ways);
+}
+
+function cancellation() {
+  return h('button', { type: 'button', class: 'plain', on: { click: cancel } }, t('second_factor.cancel'));
 }
 
 /** @param {string} type */

@@ -1,6 +1,7 @@
 //! `POST /2fa/challenge`
 
 use actix_web::http::Method;
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
 use crate::support::actors::{PASSWORD, PHONE, Person, challenge, claims, log_in, verify, verify_by};
@@ -248,6 +249,12 @@ async fn a_method_that_the_deployment_gives_up_is_not_offered_but_still_required
     challenge(&without, &token, "sms")
         .await
         .expect_problem(422, "validation_failed");
+    let delete = "DELETE FROM recovery_codes";
+    app.database.connect().batch_execute(delete).unwrap();
+    let login = log_in(&without, "jo@example.com", PASSWORD).await.expect(200);
+    let (status, methods) = (&login.json()["status"], &login.json()["methods"]);
+    assert_eq!((status, methods), (&json!("second_factor_required"), &json!([])));
+    assert!(login.json().get("default_method").is_none());
 }
 
 #[actix_web::test]
