@@ -8,7 +8,7 @@ use super::reveal;
 use super::tokens::TokenResponse;
 use super::words;
 use crate::domain::factor::FactorKind;
-use crate::flows::sign_in::activate::TokenGrant;
+use crate::flows::session::TokenGrant;
 use crate::flows::sign_in::login::PendingLogin;
 
 /// An identifier and a password.

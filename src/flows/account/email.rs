@@ -21,7 +21,7 @@ use crate::domain::user::User;
 use crate::flows::factors::{RecentCaller, remove_all_factors};
 use crate::flows::limits::quotas;
 use crate::flows::notify::links;
-use crate::flows::notify::sending::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
+use crate::flows::notify::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
 use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};

@@ -21,13 +21,12 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::{Identifier, User};
 use crate::flows::account::email::{record, wait_to_leave};
-use crate::flows::factors::ProofRefusal;
+use crate::flows::factors::{ProofRefusal, Taken, count_wrong_password, take_right_password};
 use crate::flows::limits::networks;
-use crate::flows::limits::throttle::{Admission, Throttle};
+use crate::flows::limits::{Admission, Throttle};
 use crate::flows::notify::links;
+use crate::flows::session::Caller;
 use crate::flows::session::session_end;
-use crate::flows::session::sessions::Caller;
-use crate::flows::sign_in::login::{Taken, count_wrong, take_right};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::{LockedUser, LoginUser, Renaming};
@@ -231,13 +230,13 @@ fn recheck(tx: &mut Tx<'_>, proof: &Proof) -> Result<Option<Verification>, Fault
     };
     let (login, throttle) = (&compared.login, compared.throttle.as_ref());
     let refusal = if compared.right {
-        match take_right(tx, login, throttle)? {
+        match take_right_password(tx, login, throttle)? {
             Taken::Right(_) => return Ok(None),
             Taken::Wait(wait) => ProofRefusal::Locked(wait),
             Taken::Gone => ProofRefusal::InvalidCredentials,
         }
     } else {
-        let wait = count_wrong(tx, Some(login.user.id), throttle, "email_verification")?;
+        let wait = count_wrong_password(tx, Some(login.user.id), throttle, "email_verification")?;
         wait.map_or(ProofRefusal::InvalidCredentials, ProofRefusal::Locked)
     };
     Ok(Some(Verification::Refused(refusal)))

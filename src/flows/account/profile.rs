@@ -17,7 +17,7 @@ use crate::flows::account::email::wait_to_leave;
 use crate::flows::factors::{RecentCaller, load_factors, phone_number};
 use crate::flows::limits::quotas;
 use crate::flows::page::Page;
-use crate::flows::session::sessions::Caller;
+use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::message::Channel;
 use crate::domain::signing_key::{KeyState, ListedKey};
-use crate::flows::notify::outbox::Sender;
+use crate::flows::notify::Sender;
 use crate::flows::{Core, Fault};
 use crate::metrics;
 use crate::store::outbox::Tally;
