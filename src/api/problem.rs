@@ -446,7 +446,10 @@ mod tests {
             Problem::from(Fault::Hash(HashError::Busy)).code,
             Code::ServiceUnavailable
         );
-        assert_eq!(Problem::from(Fault::NoSigningKey).code, Code::ServiceUnavailable);
+        assert_eq!(
+            Problem::from(Fault::NoSigningKey(crate::crypto::key_set::NoSigningKey)).code,
+            Code::ServiceUnavailable
+        );
         assert_eq!(
             Problem::from(Fault::Store(StoreError::Corrupt("x"))).code,
             Code::InternalError

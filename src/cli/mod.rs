@@ -1,4 +1,4 @@
-//! The command line: one file for each command.
+//! The command line: one file or folder for each command.
 //!
 //! Every setting is also a flag of the commands that use settings. Wrong usage and invalid settings end with status 2,
 //! other failures with status 1.
