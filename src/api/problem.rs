@@ -89,7 +89,7 @@ codes! {
         "The request is valid and the caller is known, but the caller is not allowed to do this.";
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed",
         "The request comes from a web page whose origin this deployment does not list. Its operator can add the origin to VESTIBULE_CORS_ORIGINS.";
-    EmailNotVerified = "email_not_verified", FORBIDDEN, "Confirm your address first",
+    EmailNotVerified = "email_not_verified", FORBIDDEN, "Verify your address first",
         "The password was right, but this deployment requires a verified e-mail address. A mail with a link is on its way.";
     NotFound = "not_found", NOT_FOUND, "Not found",
         "There is nothing at this path.";

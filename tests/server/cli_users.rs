@@ -48,7 +48,7 @@ fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_our
         .saying("--unverified grants the roles all the same");
     create.push("--unverified");
     let made = users(&database, &create).expect(0);
-    assert!(made.stderr.contains("address is not confirmed"), "{}", made.stderr);
+    assert!(made.stderr.contains("address is not verified"), "{}", made.stderr);
     let made = parsed(&made);
     assert_eq!(made["user"]["email"], "root@example.com");
     assert_eq!(
@@ -123,16 +123,12 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
     let mut grant = vec!["grant", &jo.email, "editor", "admin", "editor"];
     users(&database, &grant)
         .expect(1)
-        .saying("the account's address is not confirmed");
+        .saying("the account's address is not verified");
     assert_eq!(show(&database, &id)["roles"], json!([]));
     grant.push("--unverified");
     let granted = users(&database, &grant).expect(0);
     assert_eq!(granted.stdout, format!("roles of {}: editor, admin\n", jo.email));
-    assert!(
-        granted.stderr.contains("address is not confirmed"),
-        "{}",
-        granted.stderr
-    );
+    assert!(granted.stderr.contains("address is not verified"), "{}", granted.stderr);
     // A role is in the tokens that are made after it was granted.
     client.get_as(&tokens.access, "/admin/users").problem(403, "forbidden");
     let refreshed = client
