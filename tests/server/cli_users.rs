@@ -77,14 +77,17 @@ fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_our
     let listed = client.get_as(&access, "/admin/users").expect(200).json();
     assert_eq!(listed["items"][0]["email"], "root@example.com");
 
-    for again in [
-        &["create", "root@example.com"][..],
-        &["create", "x@example.com", "--username", "ROOT"],
-    ] {
-        users(&database, again)
-            .expect(1)
-            .saying("there is already an account with this");
-    }
+    users(&database, &["create", "root@example.com"])
+        .expect(1)
+        .saying("there is already an account with this address");
+    users(&database, &["create", "x@example.com", "--username", "ROOT"])
+        .expect(1)
+        .saying("an account has this user name, or gave it up in the last 30 days");
+    // No account has this name: another one gave it up.
+    database.sql("INSERT INTO account_names VALUES ('former', gen_random_uuid(), now() + interval '1 day')");
+    users(&database, &["create", "x@example.com", "--username", "former"])
+        .expect(1)
+        .saying("gave it up in the last 30 days");
     users(&database, &["create", "y@example.com", "--mail"])
         .expect(1)
         .saying("has not set email up");
