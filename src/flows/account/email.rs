@@ -18,8 +18,7 @@ use crate::domain::policy::numbers::NOTICE_LIFE;
 use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unverified};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::flows::factors::recovery;
-use crate::flows::factors::step_up::RecentCaller;
+use crate::flows::factors::{RecentCaller, remove_all_factors};
 use crate::flows::limits::quotas;
 use crate::flows::notify::links;
 use crate::flows::notify::sending::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
@@ -228,7 +227,7 @@ pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -
     let Some(email) = user.unverified_email() else {
         return Ok(());
     };
-    recovery::remove_second_factors(tx, user.id)?;
+    remove_all_factors(tx, user.id)?;
     end_all_sessions(tx, user, EndCause::UnverifiedAccountReset)?;
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
     record(tx, user, "unverified_account_reset")?;

@@ -21,7 +21,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::{Identifier, User};
 use crate::flows::account::email::{record, wait_to_leave};
-use crate::flows::factors::proof::ProofRefusal;
+use crate::flows::factors::ProofRefusal;
 use crate::flows::limits::networks;
 use crate::flows::limits::throttle::{Admission, Throttle};
 use crate::flows::notify::links;

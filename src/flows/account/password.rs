@@ -16,9 +16,7 @@ use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::flows::account::email::{confirm_invited, end_all_sessions, reset_unverified_account};
 use crate::flows::account::new_password;
-use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal, ProofResult};
-use crate::flows::factors::step_up::{Holder, compare};
-use crate::flows::limits::throttle::ProofSource;
+use crate::flows::factors::{ComparedPassword, Holder, ProofContext, ProofRefusal, ProofResult, compare_password};
 use crate::flows::notify::links;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::session_end;
@@ -70,7 +68,7 @@ async fn try_to_change(
     (current, new): (Password, Password),
     origin: RequestOrigin,
 ) -> Result<Change, Fault> {
-    let compared = match compare(core, caller.key(), current, &origin).await? {
+    let compared = match compare_password(core, caller.key(), current, &origin).await? {
         Ok(compared) => compared,
         Err(refusal) => return Ok(Change::Refused(refusal)),
     };
@@ -99,11 +97,8 @@ async fn verify_current(
     act: impl Fn(&mut Tx<'_>, &ProofContext<'_>) -> Result<(), Fault> + Send + 'static,
 ) -> Result<ProofResult<()>, Fault> {
     core.transaction("password.change", origin.clone(), move |tx| {
-        let context = ProofContext {
-            account: &key.lock_user(tx)?,
-            session_id: key.session_id,
-            source: ProofSource::Session,
-        };
+        let account = key.lock_user(tx)?;
+        let context = ProofContext::of_session(&account, key.session_id);
         match context.verify_password(tx, &compared, EventName::PasswordChangeFail)? {
             Ok(_right) => act(tx, &context).map(Ok),
             Err(refusal) => Ok(Err(refusal)),

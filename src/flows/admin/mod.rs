@@ -19,7 +19,7 @@ use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
-use crate::flows::factors::step_up::{self, Demand};
+use crate::flows::factors::{self, Demand};
 use crate::flows::session::session_end;
 use crate::flows::session::sessions::Caller;
 use crate::flows::tx::{Tx, ended_events};
@@ -49,7 +49,7 @@ pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin
     let (standing, reason) = if !caller.authority.is_administrator() {
         (Standing::NotAdministrator, "not_an_administrator")
     } else if !REQUIRED.is_met_by(caller.authority.proofs(), core.clock.now()) {
-        let demand = step_up::demand(core, caller, REQUIRED).await?;
+        let demand = factors::demand(core, caller, REQUIRED).await?;
         (Standing::StepUpRequired(demand), "second_factor_required")
     } else {
         return Ok(Standing::Administrator);

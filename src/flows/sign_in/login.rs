@@ -22,7 +22,7 @@ use crate::flows::account::email::{
     password_awaits_verification, requires_email_verification, send_email_verification,
 };
 use crate::flows::account::password_renewal;
-use crate::flows::factors::inventory::load_factors;
+use crate::flows::factors::load_factors;
 use crate::flows::limits::networks;
 use crate::flows::limits::throttle::{Admission, Throttle};
 use crate::flows::outcomes::{Outcome, counted};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::destination::open_phone_number;
 use crate::domain::email::Email;
 use crate::domain::factor::{Factor, FactorKind, Factors};
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
-use crate::flows::factors::destination::open_phone_number;
 use crate::flows::session::sessions::Caller;
 use crate::flows::{Core, Fault};
 use crate::store::PgConnection;
