@@ -23,6 +23,7 @@ pub mod link_token;
 pub mod logo;
 pub mod managed_user;
 pub mod message;
+pub(crate) mod names;
 pub mod network;
 pub mod numbering_plan;
 pub mod opaque_token;

@@ -16,7 +16,7 @@ use crate::domain::ids::AuditEventId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::username::Username;
-use crate::flows::account::profile::{self, Deletion, Update};
+use crate::flows::account::profile::{self, Deletion, ProfileUpdate};
 use crate::flows::factors;
 
 /// Returns the caller's account
@@ -63,12 +63,12 @@ pub async fn update_me(
         }
     };
     match updated {
-        Update::Updated(user) => {
+        ProfileUpdate::Updated(user) => {
             let factors = factors::confirmed_factors(&state.core, &user).await?;
             Ok(HttpResponse::Ok().json(UserView::new(&user, &factors.summary())))
         }
-        Update::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
-        Update::Wait(wait) => Err(Problem::rate_limited(wait)),
+        ProfileUpdate::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
+        ProfileUpdate::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 

@@ -4,6 +4,8 @@
 //! row and session, and the account concerned. So a demoted or disabled administrator can change nothing further, and
 //! if two administrators remove each other at the same time, one of them is refused. The same transaction records what
 //! was done, to which account and by which operator.
+//!
+//! It may call `factors`, `notify`, `session`.
 
 pub mod events;
 pub mod invitation;
@@ -20,8 +22,8 @@ use crate::domain::roles;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::flows::factors::{self, Demand};
+use crate::flows::session::Caller;
 use crate::flows::session::session_end;
-use crate::flows::session::sessions::Caller;
 use crate::flows::tx::{Tx, ended_events};
 use crate::flows::{Core, Fault};
 use crate::store::managed_users;

@@ -92,7 +92,7 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
 
 /// The changes to an account; `None` leaves a member as it is.
 #[derive(Clone, Debug, Default)]
-pub struct Update {
+pub struct AccountUpdate {
     /// Whether the account is disabled.
     pub disabled: Option<bool>,
     /// Its roles.
@@ -107,7 +107,7 @@ pub async fn update(
     core: &Arc<Core>,
     operator: &Operator,
     id: UserId,
-    update: Update,
+    update: AccountUpdate,
 ) -> Result<Result<ListedAccount, AdminRefusal>, Fault> {
     change(
         core,

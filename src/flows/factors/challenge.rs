@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::destination::confirmed_destination;
+use super::proof_context::ProofContext;
 use super::sent_code::{CodeRequest, Sending, send_code};
-use super::verify::ProofContext;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::factor::FactorKind;
 use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::sent_code::CodePurpose;
-use crate::flows::limits::throttle::ProofSource;
-use crate::flows::session::sessions::Caller;
+use crate::flows::limits::ProofSource;
+use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{sessions, users};

@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use super::destination::Destination;
 use super::list::load_factors;
+use super::proof_context::{ProofContext, ProofRefusal};
+use super::recovery_codes;
 use super::sent_code::{self, CodeRequest, Sending, send_code};
 use super::step_up::RecentCaller;
 use super::totp::{self, TotpEnrolment};
-use super::verify::{ProofContext, ProofRefusal};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor_proof::FactorProof;
-use crate::domain::message::Channel;
+use crate::domain::message::{Channel, Message};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sent_code::CodePurpose;
 use crate::domain::session::SessionKey;
-use crate::flows::limits::throttle::Guard;
+use crate::flows::limits::Guard;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::LockedUser;
@@ -162,15 +163,35 @@ fn confirm(
 ) -> Result<Confirmation, Fault> {
     let confirmed = match proof {
         FactorProof::Totp(code) => totp::confirm_pending(context, tx, code)?,
-        FactorProof::Sent(channel, code) => sent_code::confirm_pending(context, tx, *channel, code)?.then_some(None),
+        FactorProof::Sent(channel, code) => sent_code::confirm_pending(context, tx, *channel, code)?,
         // They are confirmed by being shown.
         FactorProof::Recovery(_) => None,
     };
-    let Some(recovery_codes) = confirmed else {
+    let Some(confirmed) = confirmed else {
         let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(context.account.user.id));
         return context.reject(tx, guard, event).map(Confirmation::Refused);
     };
     context.reset_failures(tx, &guard)?;
     context.enable_codes(tx)?;
-    Ok(Confirmation::Confirmed(recovery_codes))
+    Ok(Confirmation::Confirmed(confirmed.new_recovery_codes))
+}
+
+/// Makes a new set of recovery codes; the old ones are not valid any longer. `None`: the account has no second factor
+/// that they could replace.
+pub async fn renew_recovery_codes(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    origin: RequestOrigin,
+) -> Result<Option<Vec<RecoveryCode>>, Fault> {
+    let key = caller.key();
+    core.transaction("enrol.recovery_codes", origin, move |tx| {
+        let account = key.lock_user(tx)?;
+        if !load_factors(tx.core, tx.connection, &account.user, None)?.any_confirmed() {
+            return Ok(None);
+        }
+        let codes = recovery_codes::replace_set(&ProofContext::of_session(&account, key.session_id), tx)?;
+        tx.notify(&account.user, Message::RecoveryCodesReplaced)?;
+        Ok(Some(codes))
+    })
+    .await
 }

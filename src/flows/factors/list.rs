@@ -9,7 +9,7 @@ use crate::domain::email::Email;
 use crate::domain::factor::{Factor, FactorKind, Factors};
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
-use crate::flows::session::sessions::Caller;
+use crate::flows::session::Caller;
 use crate::flows::{Core, Fault};
 use crate::store::PgConnection;
 use crate::store::factors::{self, FactorDetail, StoredFactor};

@@ -1,37 +1,13 @@
 //! Recovery codes: the set, and the use of one.
 
-use std::sync::Arc;
-
-use super::list::load_factors;
-use super::step_up::RecentCaller;
-use super::verify::{ProofContext, VerifiedFactor};
+use super::proof_context::{ProofContext, VerifiedFactor};
 use crate::domain::assurance::AuthenticationMethod;
-use crate::domain::audit_event::{EventName, RequestOrigin};
+use crate::domain::audit_event::EventName;
 use crate::domain::message::Message;
 use crate::domain::recovery_code::RecoveryCode;
+use crate::flows::Fault;
 use crate::flows::tx::Tx;
-use crate::flows::{Core, Fault};
 use crate::store::recovery_codes;
-
-/// Makes a new set of recovery codes; the old ones are not valid any longer. `None`: the account has no second factor
-/// that they could replace.
-pub async fn renew_recovery_codes(
-    core: &Arc<Core>,
-    caller: &RecentCaller,
-    origin: RequestOrigin,
-) -> Result<Option<Vec<RecoveryCode>>, Fault> {
-    let key = caller.key();
-    core.transaction("recovery_codes.renew", origin, move |tx| {
-        let account = key.lock_user(tx)?;
-        if !load_factors(tx.core, tx.connection, &account.user, None)?.any_confirmed() {
-            return Ok(None);
-        }
-        let codes = replace_set(&ProofContext::of_session(&account, key.session_id), tx)?;
-        tx.notify(&account.user, Message::RecoveryCodesReplaced)?;
-        Ok(Some(codes))
-    })
-    .await
-}
 
 /// Makes recovery codes if the account has none that are unused.
 pub(super) fn make_if_none_left(
@@ -43,7 +19,7 @@ pub(super) fn make_if_none_left(
 }
 
 /// Replaces the set of recovery codes by a new one.
-fn replace_set(context: &ProofContext<'_>, tx: &mut Tx<'_>) -> Result<Vec<RecoveryCode>, Fault> {
+pub(super) fn replace_set(context: &ProofContext<'_>, tx: &mut Tx<'_>) -> Result<Vec<RecoveryCode>, Fault> {
     let user_id = context.account.user.id;
     let codes = RecoveryCode::generate_set(tx.core.random.as_ref());
     let hasher = &tx.core.recovery_code_hasher;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::list::load_factors;
-use super::step_up::{RecentCaller, compare_password};
-use super::verify::{ComparedPassword, ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
+use super::password::{ComparedPassword, compare_password};
+use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
+use super::step_up::RecentCaller;
 use crate::domain::assurance::{AuthenticationMethod, Ground};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, Factors};
@@ -13,7 +14,7 @@ use crate::domain::ids::UserId;
 use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
 use crate::domain::user::User;
-use crate::flows::limits::throttle::forget_codes;
+use crate::flows::limits::forget_codes;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{recovery_codes, sent_code_factors, sessions, totp_factors, users};

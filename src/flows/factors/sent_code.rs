@@ -7,7 +7,7 @@
 use chrono::TimeDelta;
 
 use super::destination::{Destination, confirmed_destination, destination_of};
-use super::verify::{ProofContext, VerifiedFactor};
+use super::proof_context::{ProofContext, VerifiedFactor};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::FactorKind;
@@ -19,7 +19,7 @@ use crate::domain::sent_code::{self, CodePlace, CodePurpose, SentCode};
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::flows::Fault;
-use crate::flows::notify::sending::{Contents, Decision, Permit, decide, post};
+use crate::flows::notify::{Contents, Decision, Permit, decide, post};
 use crate::flows::tx::Tx;
 use crate::store::sent_code_factors::NewPendingFactor;
 use crate::store::sent_codes::NewCode;
@@ -208,17 +208,17 @@ pub(super) fn confirm_pending(
     tx: &mut Tx<'_>,
     channel: Channel,
     code: &SentCode,
-) -> Result<bool, Fault> {
+) -> Result<Option<VerifiedFactor>, Fault> {
     let user = &context.account.user;
     let begun = sent_code_factors::list_pending(tx.connection, context.key(), tx.now)?;
     let Some(pending) = begun.iter().find(|factor| factor.channel == channel) else {
-        return Ok(false);
+        return Ok(None);
     };
     let Some(destination) = destination_of(tx.core, user, pending)? else {
-        return Ok(false);
+        return Ok(None);
     };
     if !spend(context, tx, CodePurpose::Enrolment, &destination, code)? {
-        return Ok(false);
+        return Ok(None);
     }
     sent_code_factors::confirm(tx.connection, user.id, pending.id, channel, tx.now)?;
     let method = FactorKind::sent_by(channel).abilities().method;
@@ -230,5 +230,5 @@ pub(super) fn confirm_pending(
         },
     };
     tx.notify(user, notice)?;
-    Ok(true)
+    Ok(Some(VerifiedFactor::by(method)))
 }

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::list::load_factors;
-use super::verify::{ComparedPassword, ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
-use crate::crypto::fair_queue::Requester;
-use crate::crypto::hasher::PasswordVerdict;
+use super::password::{ComparedPassword, compare_password};
+use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Proofs, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -22,11 +21,9 @@ use crate::domain::factor_proof::FactorProof;
 use crate::domain::password::Password;
 use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
-use crate::flows::limits::throttle::Buckets;
-use crate::flows::maintenance::audit::note_unreadable;
+use crate::flows::audit::note_unreadable;
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::session::sessions::Caller;
-use crate::flows::sign_in::activate::{self, TokenGrant};
+use crate::flows::session::{Caller, TokenGrant, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::UsableProofs;
@@ -213,7 +210,7 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
     let verdict = note_unreadable(core, verdict, key.session_id, origin).await?;
     match verdict {
         Ok((session, user)) => {
-            let grant = activate::grant(core, session, &user, now)?;
+            let grant = grant(core, session, &user, now)?;
             Ok(StepUp::Granted(Box::new(grant)))
         }
         Err(refusal) => Ok(StepUp::Refused(refusal)),
@@ -228,37 +225,6 @@ fn judge(tx: &mut Tx<'_>, context: &ProofContext<'_>, proof: &Checked) -> Result
             Err(refusal) => Ok(Err(refusal)),
         },
     }
-}
-
-/// Compares a password with that of the session's account, without a connection or lock while hashing. Nothing is
-/// hashed while the session has to wait after wrong ones: the response time would otherwise reveal what the answer does
-/// not. The result must not be answered, nor cause further work, before [`ProofContext::verify_password`] has checked
-/// it: of many concurrent requests, those after the one that begins a wait must learn nothing.
-pub(in crate::flows) async fn compare_password(
-    core: &Arc<Core>,
-    key: SessionKey,
-    password: Password,
-    origin: &RequestOrigin,
-) -> Result<ProofResult<ComparedPassword>, Fault> {
-    let buckets = Buckets::of_session_passwords(core, key.session_id)?;
-    let looked = core
-        .read("step_up.password", origin.clone(), move |tx| {
-            let guard = buckets.clone().look(tx)?;
-            Ok(match guard.wait(tx, Some(key.user_id))? {
-                Some(wait) => Err(ProofRefusal::Locked(wait)),
-                None => Ok(users::find_login(tx.connection, key.user_id)?),
-            })
-        })
-        .await?;
-    let found = match looked {
-        Ok(found) => found,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let version = found.as_ref().map(|found| found.password_version);
-    let stored = found.and_then(|found| found.password);
-    let verdict = core.hasher.verify(Requester::known(origin.ip), password, stored);
-    let right = verdict.await? == PasswordVerdict::Right;
-    Ok(Ok(ComparedPassword { right, version }))
 }
 
 fn renew(

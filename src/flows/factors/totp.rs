@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::list::load_factors;
+use super::proof_context::{ProofContext, VerifiedFactor};
 use super::recovery_codes;
-use super::verify::{ProofContext, VerifiedFactor};
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName};
@@ -12,10 +12,9 @@ use crate::domain::factor::FactorState;
 use crate::domain::ids::{SessionId, TotpFactorId, UserId};
 use crate::domain::message::Message;
 use crate::domain::policy::numbers::PENDING_FACTOR_LIFE;
-use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
 use crate::domain::user::User;
-use crate::flows::limits::throttle::ProofSource;
+use crate::flows::limits::ProofSource;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::metrics;
@@ -156,19 +155,15 @@ fn confirm_first(
         return Ok(None);
     }
     tx.notify(user, Message::AuthenticatorAdded)?;
-    Ok(Some(VerifiedFactor {
-        method: AuthenticationMethod::Totp,
-        new_recovery_codes: confirm(context, tx, factor, step)?,
-    }))
+    confirm(context, tx, factor, step).map(Some)
 }
 
-/// Confirms the authenticator that the context's session began to enrol, if the code is right. Returns the new recovery
-/// codes, if it made some.
+/// Confirms the authenticator that the context's session began to enrol, if the code is right.
 pub(super) fn confirm_pending(
     context: &ProofContext<'_>,
     tx: &mut Tx<'_>,
     code: &TotpCode,
-) -> Result<Option<Option<Vec<RecoveryCode>>>, Fault> {
+) -> Result<Option<VerifiedFactor>, Fault> {
     let user = &context.account.user;
     let Some(pending) = totp_factors::find_pending(tx.connection, context.key(), tx.now)? else {
         return Ok(None);
@@ -193,8 +188,11 @@ fn confirm(
     tx: &mut Tx<'_>,
     factor: &StoredSecret,
     step: TimeStep,
-) -> Result<Option<Vec<RecoveryCode>>, Fault> {
+) -> Result<VerifiedFactor, Fault> {
     totp_factors::confirm(tx.connection, context.account.user.id, factor.id, step, tx.now)?;
     context.record(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Totp)?;
-    recovery_codes::make_if_none_left(context, tx)
+    Ok(VerifiedFactor {
+        method: AuthenticationMethod::Totp,
+        new_recovery_codes: recovery_codes::make_if_none_left(context, tx)?,
+    })
 }

@@ -13,12 +13,12 @@ use crate::domain::opaque_token::TokenKind;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::{ActiveSession, PendingSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
-use crate::flows::account::email::requires_email_verification;
+use crate::flows::account::requires_email_verification;
+use crate::flows::audit::note_unreadable;
 use crate::flows::factors::{ProofContext, ProofRefusal, VerifiedFactor};
-use crate::flows::limits::throttle::Guard;
-use crate::flows::maintenance::audit::note_unreadable;
+use crate::flows::limits::Guard;
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::sign_in::activate::{self, SessionActivation, TokenGrant};
+use crate::flows::session::{SessionActivation, TokenGrant, activate, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{recovery_codes, sessions, users};
@@ -118,7 +118,7 @@ async fn exchange(
     let decision = note_unreadable(core, decided, key.session_id, origin).await?;
     decision.try_map(|completed| {
         Ok(SignedIn {
-            grant: activate::grant(core, completed.session, &completed.user, now)?,
+            grant: grant(core, completed.session, &completed.user, now)?,
             method: completed.verified.method,
             recovery_codes: completed.verified.new_recovery_codes,
             recovery_codes_remaining: completed.remaining,
@@ -193,7 +193,7 @@ fn complete_login(
         proofs: &pending.proofs.with(second),
         delivery,
     };
-    let Some(session) = activate::activate(tx, &activation)? else {
+    let Some(session) = activate(tx, &activation)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
     let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());

@@ -6,9 +6,9 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde_json::json;
 use vestibule::domain::client_program::ClientProgram;
+use vestibule::domain::factor_proof::FactorProof;
 use vestibule::domain::message::{Channel, Locale, Message, Notification, Occasion};
 use vestibule::domain::phone_number::PhoneNumber;
-use vestibule::domain::factor_proof::FactorProof;
 
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, challenge, log_in, verify_by};
 use crate::support::app::TestApp;
