@@ -360,7 +360,7 @@ impl From<Fault> for Problem {
 /// Writes an error with its causes, each after a colon. A cause that the text already contains is not repeated: some
 /// errors say their cause themselves.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();
         if text.contains(&cause) {

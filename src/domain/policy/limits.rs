@@ -1,4 +1,4 @@
-//! The table of all limits, from which the page of the reference is written: each number of [`numbers`](super::numbers)
+//! The table of all limits, from which the page of the reference is written: each number of [`numbers`]
 //! with what it limits and why. A number that is not in the table fails a test.
 
 use std::fmt::Display;
