@@ -31,6 +31,7 @@ use self::keys::KeysCommand;
 use self::reference::Page;
 use self::setting_flags::SettingFlags;
 use self::users::UsersCommand;
+use crate::api::problem::with_causes;
 use crate::config::{Config, Mode, Source};
 
 /// An authentication service with two factors
@@ -165,7 +166,7 @@ impl Failure {
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::of(error.to_string())
+        Self::of(with_causes(&error))
     }
 }
 
