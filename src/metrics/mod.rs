@@ -309,14 +309,17 @@ mod tests {
             .filter(|(_, reasons)| reasons.contains(&"bound"))
             .map(|(purpose, _)| *purpose)
             .collect();
-        let limited: BTreeSet<&str> = Purpose::all().filter(has_quota).map(Purpose::as_str).collect();
+        let limited: BTreeSet<&str> = Purpose::all()
+            .filter(|purpose| has_quota(*purpose))
+            .map(Purpose::as_str)
+            .collect();
         assert_eq!(shown, limited);
     }
 
-    fn has_quota(purpose: &Purpose) -> bool {
+    fn has_quota(purpose: Purpose) -> bool {
         let address = Email::parse("jo@example.com").unwrap();
         let source = Source::Unknown("192.0.2.0".to_owned());
-        !bounds(&Dispatch::mail(*purpose, None, &address), &source).is_empty()
+        !bounds(&Dispatch::mail(purpose, None, &address), &source).is_empty()
     }
 
     #[test]

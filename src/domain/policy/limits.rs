@@ -44,7 +44,7 @@ pub fn all() -> Vec<Group> {
         ("Sending", sending()),
         ("Signing keys", signing_keys()),
         ("Stored data", stored_data()),
-        ("Requests of one client", requests()),
+        ("Requests of one client", [requests(), factors_of_quotas()].concat()),
     ]
     .map(|(title, limits)| Group { title, limits })
     .into()
@@ -539,6 +539,11 @@ fn requests() -> Vec<Limit> {
             [numbers::SERVICE_CLIENT_REQUESTS],
             "a back end serves many users",
         ),
+    ]
+}
+
+fn factors_of_quotas() -> Vec<Limit> {
+    vec![
         count(
             "quota of a site of 65,536 networks, in quotas of one network",
             numbers::SITE_FACTOR,

@@ -43,7 +43,7 @@ async fn until_blocked(app: &TestApp, number: i64) {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    let waited = timeout(Duration::from_secs(60), blocked).await;
+    let waited = timeout(Duration::from_mins(1), blocked).await;
     assert!(waited.is_ok(), "fewer than {number} transactions wait for a lock");
 }
 
