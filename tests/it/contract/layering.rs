@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Signature, UseTree};
 
 /// Libraries that only some layers may name.
-const OWNED: [(&str, &[&str]); 26] = [
+const OWNED: [(&str, &[&str]); 27] = [
     ("actix_web", &["api", "server", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
