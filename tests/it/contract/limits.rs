@@ -5,6 +5,7 @@ use std::path::Path;
 use chrono::TimeDelta;
 use vestibule::api::extract::json;
 use vestibule::config::settings;
+use vestibule::crypto::hash_lanes::LANES;
 use vestibule::domain::policy::numbers::{
     ATTEMPTS_OF_LOGIN, Allowance, BackoffPolicy, CHANGES_OF_ADDRESS, DEPARTURES_OF_UNVERIFIED_ADDRESS,
     ENDS_BY_OWNER_OR_OPERATOR, ENROLMENT_CODES, ENROLMENT_CODES_TO_BLOCK, ENROLMENT_CODES_TO_DESTINATION,
@@ -184,7 +185,7 @@ fn process_and_sessions() -> Vec<(&'static str, String)> {
         (
             "hashing at once, waiting (known networks), and how long",
             format!(
-                "processors less one, {HASHES_WAITING} ({HASHES_WAITING_OF_KNOWN}), {} s",
+                "processors × {LANES}, {HASHES_WAITING} ({HASHES_WAITING_OF_KNOWN}), {} s",
                 HASH_WAIT.as_secs()
             ),
         ),
