@@ -21,12 +21,13 @@ use tokio::task::JoinHandle;
 
 use self::drain::OpenSockets;
 use self::sockets::Bound;
+use crate::api::problem::with_causes;
 use crate::api::{ApiState, build_app, build_operators_app, routes};
 use crate::app::{self, Environment, StartError};
 use crate::config::{Config, Listen, MetricsListen, Mode};
 use crate::domain::audit_event::EventName;
 use crate::flows::Core;
-use crate::flows::maintenance::audit;
+use crate::flows::audit;
 use crate::flows::maintenance::rewrap;
 use crate::flows::maintenance::signing_keys;
 use crate::jobs;
@@ -322,8 +323,9 @@ async fn keep_ready(
         if !temporary {
             return Err(error);
         }
-        tracing::error!(%error, "not ready; trying again");
-        supervisor::waits(&error.to_string());
+        let causes = with_causes(&error);
+        tracing::error!(error = causes, "not ready; trying again");
+        supervisor::waits(&causes);
         if jobs::stops_within(&mut stopping, PREPARE_RETRY).await {
             return Ok(());
         }

@@ -11,6 +11,7 @@ pub mod hash_lanes;
 pub mod hash_threads;
 pub mod hasher;
 pub mod jwt;
+pub mod key_set;
 pub mod keyring;
 pub mod mac;
 pub mod retired_keys;

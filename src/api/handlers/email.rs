@@ -17,8 +17,8 @@ use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::password::Password;
-use crate::flows::account::email::{self, Change};
-use crate::flows::account::email_verification::{self, Verification};
+use crate::flows::account::email::{self, AddressChange};
+use crate::flows::account::email_verification::{self, EmailVerification};
 use crate::flows::notify::links;
 
 /// Confirms an address
@@ -32,7 +32,7 @@ use crate::flows::notify::links;
 #[utoipa::path(
     post, path = "/email/verify", operation_id = "verify_email", tag = "Account",
     request_body(content = VerifyEmailRequest),
-    responses((status = 204, description = "The address is confirmed.")),
+    responses((status = 204, description = "The address is verified.")),
     security((), ("access_token" = []), ("pre_auth_token" = [])),
 )]
 pub async fn verify(
@@ -43,12 +43,12 @@ pub async fn verify(
     let password = body.0.password.as_ref().map(Password::new);
     let token = body.0.token.expose_secret();
     match email_verification::verify(&state.core, token, (bearer.0, password), origin.0).await? {
-        Verification::Verified => Ok(HttpResponse::NoContent().finish()),
-        Verification::InvalidToken => Err(Problem::of(Code::InvalidLinkToken)),
-        Verification::ProofRequired => Err(Problem::of(Code::ProofRequired)),
-        Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken).bearer_error()),
-        Verification::Refused(refusal) => Err(refusal.into()),
-        Verification::Wait(wait) => Err(Problem::rate_limited(wait)),
+        EmailVerification::Verified => Ok(HttpResponse::NoContent().finish()),
+        EmailVerification::InvalidToken => Err(Problem::of(Code::InvalidLinkToken)),
+        EmailVerification::ProofRequired => Err(Problem::of(Code::ProofRequired)),
+        EmailVerification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken).bearer_error()),
+        EmailVerification::Refused(refusal) => Err(refusal.into()),
+        EmailVerification::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 
@@ -59,7 +59,7 @@ pub async fn verify(
 #[utoipa::path(
     post, path = "/email/verify/request", operation_id = "request_email_verification", tag = "Account",
     request_body(content = EmailVerificationRequest),
-    responses((status = 202, description = "If there is something to confirm, a mail is on its way.", body = AcceptedResponse)),
+    responses((status = 202, description = "If there is something to verify, a mail is on its way.", body = AcceptedResponse)),
     security((), ("access_token" = [])),
 )]
 pub async fn request_verification(
@@ -81,7 +81,7 @@ pub async fn request_verification(
 /// Requests a change of the address
 ///
 /// Sends a link to the new address. The change takes effect when the link is used, provided that the session of this
-/// request is still active; until then the old address stays. If the old address is confirmed, it gets a mail with a
+/// request is still active; until then the old address stays. If the old address is verified, it gets a mail with a
 /// link that stops the change.
 #[utoipa::path(
     post, path = "/email/change", operation_id = "change_email", tag = "Account",
@@ -95,9 +95,9 @@ pub async fn change(
 ) -> Result<HttpResponse, Problem> {
     let email = Email::parse(&body.0.email).map_err(|wanted| InvalidInput::of("/email", wanted))?;
     match email::change(&state.core, &caller.0, email, origin.0).await? {
-        Change::Requested => Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED)),
-        Change::Taken => Err(Problem::of(Code::EmailTaken)),
-        Change::Wait(wait) => Err(Problem::rate_limited(wait)),
+        AddressChange::Requested => Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED)),
+        AddressChange::Taken => Err(Problem::of(Code::EmailTaken)),
+        AddressChange::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 

@@ -13,10 +13,11 @@ use crate::config::Config;
 use crate::domain::email::Email;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::message::Locale;
+use crate::domain::policy::numbers::USERNAME_RESERVED_FOR;
 use crate::domain::roles;
 use crate::domain::username::Username;
 use crate::flows::Core;
-use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+use crate::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
 use crate::flows::admin::{AdminRefusal, Operator};
 
 /// The properties of a new account.
@@ -50,7 +51,7 @@ fn parse_locale(tag: &str) -> Result<Locale, &'static str> {
 }
 
 pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
-    let new = NewAccount {
+    let new = InvitedAccount {
         email: args.email.clone(),
         username: args.username.clone(),
         roles: roles::check(&args.roles).map_err(Failure::of)?,
@@ -85,7 +86,7 @@ pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
 
 type Made = (Box<ManagedUser>, Option<String>, DateTime<Utc>);
 
-async fn create(core: &Arc<Core>, new: NewAccount) -> Result<Made, Failure> {
+async fn create(core: &Arc<Core>, new: InvitedAccount) -> Result<Made, Failure> {
     match invitation::create(core, &Operator::command_line(core), new).await? {
         Invitation::Made {
             account,
@@ -93,7 +94,11 @@ async fn create(core: &Arc<Core>, new: NewAccount) -> Result<Made, Failure> {
             expires_at,
         } => Ok((account, link, expires_at)),
         Invitation::EmailTaken => Err(Failure::of("there is already an account with this address")),
-        Invitation::UsernameTaken => Err(Failure::of("there is already an account with this user name")),
+        Invitation::UsernameTaken => Err(Failure::of(format!(
+            "an account has this user name, or gave it up in the last {} days; `vestibule users show NAME` finds it if \
+             one has it",
+            USERNAME_RESERVED_FOR.num_days()
+        ))),
         Invitation::Refused(AdminRefusal::UnverifiedAddress) => Err(Failure::of(super::ADDRESS_UNVERIFIED)),
         Invitation::Refused(_) => Err(Failure::of("the account may not be created")),
     }

@@ -20,6 +20,7 @@ use vestibule::api::{ApiState, build_app};
 use vestibule::app::{self, Environment};
 use vestibule::config::{Config, Mode, Source};
 use vestibule::crypto::sealer::SealedAt;
+use vestibule::delivery::Senders;
 use vestibule::domain::clock::Clock;
 use vestibule::domain::clock::MovableClock;
 use vestibule::domain::email::Email;
@@ -29,14 +30,14 @@ use vestibule::domain::random::Random;
 use vestibule::domain::username::Username;
 use vestibule::flows::Fault;
 use vestibule::flows::account::user_import::{ImportLine, ImportReport, UserImport};
-use vestibule::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+use vestibule::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
 use vestibule::flows::admin::service_clients;
 use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::maintenance::retention;
 use vestibule::flows::maintenance::rewrap;
 use vestibule::flows::maintenance::signing_keys;
 use vestibule::flows::maintenance::signing_keys::Rotation;
-use vestibule::flows::notify::outbox::{self, Senders};
+use vestibule::flows::notify::outbox;
 use vestibule::server;
 use zeroize::Zeroizing;
 
@@ -240,7 +241,7 @@ impl TestApp {
     /// Invites a user as the command line does. Returns whether the account was created.
     pub(crate) async fn invite(&self, email: &str, username: Option<&str>) -> bool {
         let operator = Operator::command_line(&self.state.core);
-        let new = NewAccount {
+        let new = InvitedAccount {
             email: Email::parse(email).unwrap(),
             username: username.map(|name| Username::parse(name).unwrap()),
             roles: Vec::new(),

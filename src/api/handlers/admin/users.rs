@@ -16,7 +16,7 @@ use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::roles;
-use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+use crate::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
 use crate::flows::admin::users;
 
 /// Lists accounts
@@ -53,7 +53,7 @@ pub async fn list(
 /// account has no password. After that day the owner requests another link with `POST /password/forgot`. Without a
 /// mail server the response is 503, and `vestibule users create` prints the link instead.
 ///
-/// Roles cannot be granted yet (409), because the address is not confirmed: invite the owner first, and grant roles
+/// Roles cannot be granted yet (409), because the address is not verified: invite the owner first, and grant roles
 /// with `PATCH /admin/users/{id}` once the owner has set the password.
 #[utoipa::path(
     post, path = "/admin/users", operation_id = "invite_user", tag = "Administration",
@@ -70,7 +70,7 @@ pub async fn invite(
     let (Some(email), Some(roles)) = (email, roles) else {
         return Err(invalid.into());
     };
-    let new = NewAccount {
+    let new = InvitedAccount {
         email,
         username: None,
         roles,
