@@ -115,7 +115,7 @@ impl HashLanes {
 
     /// Begins work, and returns the answer if it needs no bcrypt.
     pub fn begin(&mut self, work: Work) -> Option<Answer> {
-        self.go_on(work)
+        self.resume(work)
     }
 
     /// Computes for about a millisecond, or does what waits to run alone. Returns the answers of the work that has
@@ -136,11 +136,11 @@ impl HashLanes {
 
     fn reply(&mut self, work: Work, reply: Reply) -> Option<Answer> {
         work.lane.desk().reply = Some(reply);
-        self.go_on(work)
+        self.resume(work)
     }
 
     /// Polls work that can go on, and returns the answer if it has ended.
-    fn go_on(&mut self, mut work: Work) -> Option<Answer> {
+    fn resume(&mut self, mut work: Work) -> Option<Answer> {
         let mut context = Context::from_waker(Waker::noop());
         // A panic in one piece of work must end neither the thread nor other work. The caller notices that the result
         // never comes.
