@@ -1,7 +1,8 @@
 //! Renders messages as text and sends them.
 //!
 //! This layer knows neither accounts nor the database. A transport takes one message and reports whether it was
-//! accepted; the outbox (`flows::notify::outbox`) decides when to retry. Neither texts nor destinations are ever logged.
+//! accepted; the outbox (`flows::notify::outbox`) decides when to retry. Neither texts nor destinations are ever
+//! logged.
 
 pub mod sms;
 pub mod smtp;

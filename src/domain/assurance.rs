@@ -567,7 +567,7 @@ mod tests {
         }
     }
 
-    /// The owner of an account that lost its strongest ground, such as the last recovery code, still renews the session.
+    /// The owner of an account that lost its strongest ground, as its last recovery code, still renews the session.
     #[test]
     fn without_the_proofs_of_a_lost_ground_what_the_account_still_has_is_enough() {
         let made = of(&[Password, RecoveryCode]);

@@ -1,4 +1,5 @@
-//! The use cases, in folders by what users do: the only layer that combines domain, crypto and store. It does not depend on HTTP.
+//! The use cases, in folders by what users do: the only layer that combines domain, crypto and store. It does not
+//! depend on HTTP.
 //!
 //! A flow reads the clock once, does slow work without holding a connection, and then decides in one transaction. A
 //! refusal is an outcome, so that its failed attempt and its audit row are committed; only faults are errors.

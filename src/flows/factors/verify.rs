@@ -20,8 +20,8 @@ use crate::metrics;
 use crate::store::users;
 
 impl ProofContext<'_> {
-    /// Verifies a proof and marks it as used if it is right. The caller has found by [`admit`](Self::admit) that it need
-    /// not wait. At sign-in to an account without a second factor, the first right code confirms its pending
+    /// Verifies a proof and marks it as used if it is right. The caller has found by [`admit`](Self::admit) that it
+    /// need not wait. At sign-in to an account without a second factor, the first right code confirms its pending
     /// authenticator.
     pub(in crate::flows) fn verify(
         &self,

@@ -74,7 +74,7 @@ impl Sources {
     }
 
     /// Returns the module that a path from the crate's root leads into: `flows::sign_in::login::Login` into
-    /// `flows::login`.
+    /// `flows::sign_in::login`.
     fn home_of(&self, path: &[String]) -> Option<Module> {
         (1..=path.len())
             .rev()
@@ -234,8 +234,8 @@ fn arrows_point_down() {
     }
 }
 
-/// A folder is one thing with its parts: what its `mod.rs` and they use of each other is left out. Not so for the folder
-/// of all use cases, whose parts are things of their own.
+/// A folder is one thing with its parts: what its `mod.rs` and they use of each other is left out. Not so for the
+/// folder of all use cases, whose parts are things of their own.
 #[test]
 fn no_files_use_each_other_in_a_circle() {
     let is_within = |outer: &Module, inner: &Module| inner.starts_with(outer) && outer[..] != ["flows"];
