@@ -57,8 +57,11 @@ impl From<DieselError> for StoreError {
 
 // diesel does not expose the SQLSTATE, so faults are recognized by parts of the primary message.
 
-/// SQLSTATE 40P01.
-const COLLIDED: [&str; 1] = ["deadlock detected"];
+/// SQLSTATE 40P01: of one server, and of Citus.
+const COLLIDED: [&str; 2] = [
+    "deadlock detected",
+    "canceling the transaction since it was involved in a distributed deadlock",
+];
 /// Class 57P, and libpq's messages for a broken connection.
 const DISCONNECTED: [&str; 6] = [
     "terminating connection due to",

@@ -2,7 +2,7 @@
 
 use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
-use diesel::r2d2::{ConnectionManager, PooledConnection};
+use diesel::r2d2::{ConnectionManager, PooledConnection, R2D2Connection};
 
 use super::connector::Connector;
 use super::error::StoreError;
@@ -45,9 +45,11 @@ impl Lease {
 
     /// Makes diesel notice that a connection is dead. It does not notice when preparing a query fails, and r2d2 would
     /// then keep the connection in the pool for ever. On a dead connection, an empty statement fails without a round
-    /// trip.
-    fn look_at_connection(&mut self) {
+    /// trip. Returns whether it is alive.
+    fn look_at_connection(&mut self) -> bool {
+        // diesel calls an empty statement an error in any case.
         let _ = self.connection.batch_execute("");
+        !self.connection.is_broken()
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
@@ -116,7 +118,14 @@ pub(super) fn reading<T, E: Retryable>(
 ) -> Result<T, E> {
     for _ in 0..lease.connector.size() {
         match work(&mut lease.connection) {
-            Err(error) if matches!(error.store_error(), Some(StoreError::Disconnected(_))) => lease = lease.renew()?,
+            Err(error) if matches!(error.store_error(), Some(StoreError::Disconnected(_))) => {
+                // A distributed database uses class 08 also when one of its servers cannot reach another. All
+                // connections would meet the same.
+                if lease.look_at_connection() {
+                    return Err(error);
+                }
+                lease = lease.renew()?;
+            }
             done => return done,
         }
     }

@@ -1,12 +1,14 @@
 //! The queue for connections: work that was given up never runs, and work that has started is waited for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use vestibule::store::PgConnection;
 use vestibule::store::error::StoreError;
 use vestibule::store::pool::Database;
 
@@ -74,4 +76,53 @@ async fn who_waits_for_two_seconds_is_told_so_and_what_has_begun_goes_on() {
     holding.await.unwrap().unwrap();
     everything_before(&db).await;
     assert!(!mark.load(Ordering::SeqCst));
+}
+
+/// Raises an error as a server does, and counts.
+fn fails(
+    count: &Arc<AtomicU32>,
+    code: &'static str,
+    message: &'static str,
+) -> impl Fn(&mut PgConnection) -> Result<(), StoreError> + Send + use<> {
+    let count = Arc::clone(count);
+    move |connection| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let raise = format!("DO $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{code}'; END $$");
+        Ok(connection.batch_execute(&raise)?)
+    }
+}
+
+#[actix_web::test]
+async fn a_server_that_another_one_cannot_reach_is_told_at_once() {
+    let database = TestDatabase::migrated();
+    let db = Database::new(&database.url, 3, false, "1:00000000").unwrap();
+    db.schema_is_ready();
+    for code in ["08000", "08001", "08004", "08006"] {
+        let count = Arc::default();
+        let lost = fails(&count, code, "connection to the remote node failed");
+        let told = db.read("lost", lost).await;
+        assert!(matches!(told, Err(StoreError::Disconnected(_))), "{told:?}");
+        assert_eq!(count.load(Ordering::SeqCst), 1, "{code}");
+    }
+    let lost = fails(&Arc::default(), "08006", "connection to the remote node failed");
+    let told = db.transaction("lost", lost).await;
+    assert!(matches!(told, Err(StoreError::Disconnected(_))), "{told:?}");
+    // The connections to this server are as good as before.
+    everything_before(&db).await;
+}
+
+#[actix_web::test]
+async fn a_deadlock_is_repeated_whichever_database_found_it() {
+    let database = TestDatabase::migrated();
+    let db = Database::new(&database.url, 1, false, "1:00000000").unwrap();
+    db.schema_is_ready();
+    for message in [
+        "deadlock detected",
+        "canceling the transaction since it was involved in a distributed deadlock",
+    ] {
+        let count = Arc::default();
+        let told = db.transaction("collides", fails(&count, "40P01", message)).await;
+        assert!(matches!(told, Err(StoreError::Collision(_))), "{told:?}");
+        assert_eq!(count.load(Ordering::SeqCst), 3, "{message}");
+    }
 }
