@@ -7,6 +7,7 @@ mod check;
 mod clients;
 mod completions;
 mod confirm;
+mod distribute;
 mod health;
 mod keys;
 mod migrate;
@@ -63,6 +64,25 @@ enum Command {
     ///   DATABASE_URL="$OWNER_URL" vestibule migrate
     #[command(verbatim_doc_comment)]
     Migrate(SettingFlags),
+    /// Distribute the tables over the servers of a Citus cluster
+    ///
+    /// Runs on the coordinator, as the owner of the tables, in one transaction. Shows what it will do and how long that
+    /// takes at most, and asks for confirmation, unless --yes is given. Meanwhile nothing can be written. Run it again
+    /// after an upgrade: it distributes the tables that are new.
+    ///
+    ///   DATABASE_URL="$OWNER_URL" vestibule distribute --dry-run
+    ///   DATABASE_URL="$OWNER_URL" vestibule distribute
+    #[command(verbatim_doc_comment)]
+    Distribute {
+        /// Show what would be done, and change nothing
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
+        /// Do not ask for confirmation
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
     /// Check everything that the settings name, and print what is wrong
     ///
     /// Connects to the database, the mail server, the webhook and the public URL, opens sealed values, compares
@@ -181,6 +201,9 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => with_config(&flags, Mode::Serve, serve::run),
         Command::Dev(flags) => with_config(&flags, Mode::Development, serve::run),
         Command::Migrate(flags) => with_config(&flags, Mode::Serve, |config| migrate::run(&config)),
+        Command::Distribute { dry_run, yes, settings } => with_config(&settings, Mode::Serve, |config| {
+            distribute::run(&config, distribute::Run::of(dry_run, yes)?)
+        }),
         Command::Check {
             before_start,
             json,

@@ -11,6 +11,7 @@ use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
 use super::cached_statement::CachedStatement;
+use super::distribution;
 use super::error::StoreError;
 use super::schema::audit_events;
 use crate::domain::audit_event::{AuditEvent, EventFilter, RecordedEvent, RequestOrigin};
@@ -84,8 +85,12 @@ pub fn page(
 
 /// Creates the partitions for the month of `moment` and for the next month, and drops one that is past its retention.
 /// Returns how many it created and dropped. A partition that is locked is left for the next run; if another instance is
-/// doing this, nothing happens.
+/// doing this, nothing happens. A worker of a Citus cluster has the coordinator do it, since only that may change tables.
 pub fn tend(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<usize, StoreError> {
+    if distribution::is_worker(connection)? {
+        let done = distribution::on_coordinator(connection, &format!("SELECT audit_events_tend('{moment:?}')"))?;
+        return Ok(done.parse().unwrap_or_default());
+    }
     let done: i32 = diesel::select(audit_events_tend(moment)).get_result(connection)?;
     Ok(usize::try_from(done).unwrap_or_default())
 }

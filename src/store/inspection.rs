@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, Integer, Text, Timestamptz};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::conditions::Conditions;
+use super::distribution::Cluster;
 use super::migrations::{MigrationError, applied, known, refused, unknown};
 use crate::domain::clock::Clock;
 
@@ -34,6 +35,8 @@ pub struct Inspection {
     pub missing_grants: Vec<String>,
     /// The server's connection limit.
     pub max_connections: i32,
+    /// The Citus cluster, if the database has the extension.
+    pub cluster: Option<Cluster>,
 }
 
 #[derive(QueryableByName)]
@@ -122,6 +125,7 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
     }
     let (round_trip, clock_ahead) = clocks.into_iter().min().unwrap_or_default();
     let (applied, known) = (applied(&mut connection, &conditions)?, known()?);
+    let cluster = Cluster::read(&mut connection).map_err(|error| failed(&error))?;
     Ok(Inspection {
         version: server.version,
         clock_ahead,
@@ -132,6 +136,7 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         missing_tables: server.missing_tables,
         missing_grants: server.missing_grants,
         max_connections: server.max_connections,
+        cluster,
     })
 }
 

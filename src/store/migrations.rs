@@ -191,13 +191,21 @@ fn apply_pending(
     Ok(applied)
 }
 
-/// Adds advice on which role can do what this role may not.
+/// Waits until no other process migrates the schema or distributes its tables, until the end of the transaction.
+pub(super) fn take_turn(connection: &mut PgConnection) -> QueryResult<()> {
+    connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
+}
+
+/// Adds advice on which role or server can do what this one may not.
 fn refused_by(error: &str) -> MigrationError {
     let is_for_another = ["permission denied", "must be owner"]
         .iter()
         .any(|words| error.contains(words));
     let advice = if is_for_another {
         "; run `vestibule migrate` as the role that owns the tables"
+    } else if error.contains("operation is not allowed on this node") {
+        // Citus.
+        "; this server is a worker: run `vestibule migrate` with a DATABASE_URL that leads to the coordinator"
     } else {
         ""
     };

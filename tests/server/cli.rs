@@ -14,10 +14,11 @@ use super::program::{DataDir, Launch, open_directory};
 const NOWHERE: &str = "postgres://127.0.0.1:1/nowhere";
 
 /// The commands of the program.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "serve",
     "dev",
     "migrate",
+    "distribute",
     "check",
     "keys",
     "clients",
@@ -337,4 +338,24 @@ fn the_program_that_is_started_without_a_command_serves() {
         (program.client().get("/dev/clock").status == 404).then_some(())
     });
     program.stop().expect(0);
+}
+
+#[test]
+fn tables_are_not_distributed_without_the_extension() {
+    let database = Database::create();
+    let migrate = || Launch::of("migrate").env("DATABASE_URL", database.url());
+    migrate().env("VESTIBULE_MASTER_KEY", MASTER_KEY).run().expect(0);
+    let distribute = |flags: &[&str]| {
+        let launch = Launch::of("distribute").args(flags).env("DATABASE_URL", database.url());
+        launch.env("VESTIBULE_MASTER_KEY", MASTER_KEY).run()
+    };
+    for flag in ["--dry-run", "--yes"] {
+        let ended = distribute(&[flag]).expect(1);
+        assert_eq!(ended.stdout, "", "{flag}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        ended.saying("the database has no extension citus: install Citus on every server");
+    }
+    // There is no terminal.
+    distribute(&[]).expect(2).saying("add --yes");
+    distribute(&["--dry-run", "--yes"]).expect(2);
 }

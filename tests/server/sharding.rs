@@ -4,6 +4,7 @@
 
 use serde_json::json;
 use ureq::http::Method;
+use vestibule::store::distribution::{PLACEMENTS, Placement};
 
 use super::http::Client;
 use super::instances::instance;
@@ -12,23 +13,18 @@ use super::person::{PERIOD, Person, Tokens, now, verify};
 use super::postgres::{Cluster, psql};
 use super::process::eventually;
 
-/// Each table that these statements may name, with the column by which its rows are placed. A statement has to compare
-/// that column with a parameter, for each table that it names: an equality with a column of another table is not enough
-/// for a database that plans a statement before it knows the values.
-const KEYS: [(&str, &str); 12] = [
-    ("account_names", "name"),
-    ("users", "id"),
-    ("sessions", "user_id"),
-    ("totp_factors", "user_id"),
-    ("sent_code_factors", "user_id"),
-    ("sent_codes", "user_id"),
-    ("recovery_codes", "user_id"),
-    ("link_tokens", "user_id"),
-    ("throttles", "key"),
-    ("quotas", "key"),
-    ("audit_events", "subject_id"),
-    ("outbox", "id"),
-];
+/// Returns each table that these statements may name, with the column by which its rows are placed. A statement has to
+/// compare that column with a parameter, for each table that it names: an equality with a column of another table is not
+/// enough for a database that plans a statement before it knows the values. The outbox is in one place as a whole, and
+/// written by id.
+fn keys() -> Vec<(&'static str, &'static str)> {
+    let key = |(table, placement)| match placement {
+        Placement::ByColumn { column, .. } => Some((table, column)),
+        Placement::OneShard => Some((table, "id")),
+        Placement::Everywhere => None,
+    };
+    PLACEMENTS.into_iter().filter_map(key).collect()
+}
 
 /// When each job last completed; zero before it did.
 const JOB_SUCCESS: &str = "vestibule_job_last_success_timestamp_seconds{";
@@ -76,7 +72,8 @@ fn is_found_by(statement: &str, table: &str, key: &str) -> bool {
 
 #[track_caller]
 fn assert_found_by_key(step: &str, statement: &str) {
-    let named: Vec<_> = KEYS.iter().filter(|(table, _)| names(statement, table)).collect();
+    let mut named = keys();
+    named.retain(|(table, _)| names(statement, table));
     assert!(!named.is_empty(), "{step}: of no known table: {statement}");
     for (table, key) in named {
         assert!(

@@ -8,9 +8,11 @@ use super::Stage;
 use super::environment_checks::cluster;
 use super::report::{Report, State};
 use crate::app::{self, OpenedDatabase};
+use crate::cli::counted;
 use crate::config::{Config, DatabaseLocation};
 use crate::flows::maintenance::check::{self, KeysFound};
 use crate::flows::{Core, Fault};
+use crate::store::distribution::{Cluster, LOCK_TIMEOUT, PLACEMENTS, Placed};
 use crate::store::inspection::{self, Inspection};
 use crate::system::SystemClock;
 
@@ -50,7 +52,12 @@ pub(super) fn reach(config: &Config, stage: Stage, report: &mut Report) -> Optio
         Ok(found) => {
             server(config, &found, report);
             clock(&found, report);
-            schema(config, stage, &found, report)
+            let usable = schema(config, stage, &found, report);
+            if let Some(cluster) = &found.cluster {
+                servers(cluster, report);
+                distribution(cluster, report);
+            }
+            usable
         }
         Err(error) => {
             report.add(NAME, State::Failed, one_line(&error.to_string()));
@@ -145,6 +152,89 @@ fn schema(config: &Config, stage: Stage, found: &Inspection, report: &mut Report
         );
     }
     true
+}
+
+/// Checks whether this role can use every server of the cluster.
+fn servers(cluster: &Cluster, report: &mut Report) {
+    const NAME: &str = "citus";
+    let here = if cluster.at_coordinator {
+        "the coordinator"
+    } else {
+        "a worker"
+    };
+    let workers = counted(cluster.workers().count(), "worker");
+    let faults = cluster.faults();
+    let unlimited = cluster.without_lock_timeout();
+    let (state, detail) = if !faults.is_empty() {
+        (State::Failed, faults.join("; "))
+    } else if unlimited.is_empty() {
+        let version = &cluster.version;
+        (State::Ok, format!("{version}, {workers}; this is {here}"))
+    } else {
+        let (servers, role) = (unlimited.join(", "), &cluster.role);
+        (
+            State::Warning,
+            format!(
+                "this role waits for locks without a limit on {servers}: run ALTER ROLE {role} SET lock_timeout = \
+                 '{LOCK_TIMEOUT}' on the coordinator, or on each server"
+            ),
+        )
+    };
+    report.add(NAME, state, detail);
+}
+
+/// Checks which tables are distributed.
+fn distribution(cluster: &Cluster, report: &mut Report) {
+    const NAME: &str = "distribution";
+    let names = |tables: &[Placed]| {
+        let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    };
+    let (missing, misplaced) = (cluster.missing(), cluster.misplaced());
+    let (state, detail) = if !misplaced.is_empty() {
+        let wanted = misplaced
+            .iter()
+            .map(|(name, placement)| format!("{name}: {}", placement.describe()));
+        let wanted: Vec<String> = wanted.collect();
+        (
+            State::Failed,
+            format!(
+                "tables are distributed in another way than the program needs: {}",
+                wanted.join("; ")
+            ),
+        )
+    } else if missing.len() == PLACEMENTS.len() {
+        (
+            State::Skipped,
+            "all tables are on one server; `vestibule distribute` distributes them".to_owned(),
+        )
+    } else if missing.is_empty() {
+        (State::Ok, described(&PLACEMENTS))
+    } else {
+        let missing = names(&missing);
+        (
+            State::Warning,
+            format!("not distributed: {missing}; run `vestibule distribute`"),
+        )
+    };
+    report.add(NAME, state, detail);
+}
+
+/// Lists tables by their placement.
+fn described(tables: &[Placed]) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, placement) in tables {
+        let placement = placement.describe();
+        match groups.iter_mut().find(|(known, _)| *known == placement) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((placement, vec![name])),
+        }
+    }
+    let groups: Vec<String> = groups
+        .iter()
+        .map(|(placement, names)| format!("{placement}: {}", names.join(", ")))
+        .collect();
+    groups.join("; ")
 }
 
 /// Classifies pending migrations by what would apply them: the next start, or `vestibule migrate` with another role or
@@ -249,6 +339,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::store::conditions::Conditions;
+    use crate::store::distribution::Placement;
 
     #[test]
     fn clocks_may_differ_by_a_little_in_either_direction() {
@@ -275,6 +366,46 @@ mod tests {
             missing_tables: Vec::new(),
             missing_grants: Vec::new(),
             max_connections: 100,
+            cluster: None,
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_described_and_what_is_missing_is_told() {
+        let whole = Cluster::example(&PLACEMENTS);
+        for (cluster, citus, distributed) in [
+            (
+                whole.clone(),
+                "13.2-1, 2 workers; this is the coordinator",
+                "by id: users; by user_id: sessions, ",
+            ),
+            (
+                whole.clone().answering("w2:5432", Ok("0")),
+                "this role waits for locks without a limit on w2:5432: run ALTER ROLE vestibule SET lock_timeout = '2s'",
+                "a copy on every server: ",
+            ),
+            (
+                whole.answering("w1:5432", Err("role \"vestibule\"\ndoes not exist")),
+                "w1:5432 does not answer: role \"vestibule\" does not exist",
+                "one shard: outbox",
+            ),
+            (
+                Cluster::example(&PLACEMENTS[1..]),
+                "2 workers",
+                "not distributed: __diesel_schema_migrations; run `vestibule distribute`",
+            ),
+            (
+                Cluster::example(&[("outbox", Placement::Everywhere)]),
+                "2 workers",
+                "in another way than the program needs: outbox: one shard",
+            ),
+            (Cluster::example(&[]), "2 workers", "all tables are on one server"),
+        ] {
+            let mut report = Report::default();
+            servers(&cluster, &mut report);
+            distribution(&cluster, &mut report);
+            let shown = report.table();
+            assert!(shown.contains(citus) && shown.contains(distributed), "{shown}");
         }
     }
 

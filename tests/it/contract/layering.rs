@@ -330,12 +330,14 @@ fn each_library_stays_in_its_layer() {
 
 #[test]
 fn siblings_in_handlers_and_store_do_not_use_each_other() {
-    const SHARED: [&str; 8] = [
+    const SHARED: [&str; 10] = [
         "cached_statement",
         "conditions",
         "connector",
+        "distribution",
         "error",
         "migrations",
+        "old_rows",
         "pool",
         "schema",
         "transaction",

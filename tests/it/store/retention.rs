@@ -1,11 +1,12 @@
 //! Old rows are deleted, and nothing that is still needed. The audit trail has its own tests.
 
 use actix_web::http::Method;
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use serde_json::json;
 
-use crate::support::actors::{PASSWORD, Person, log_in};
+use crate::support::actors::{PASSWORD, Person, claims, log_in};
 use crate::support::app::TestApp;
 
 #[derive(QueryableByName)]
@@ -78,4 +79,25 @@ async fn a_name_that_has_rested_is_forgotten_and_not_before() {
     app.clock.advance(1);
     app.delete_expired().await;
     assert_eq!(resting(), 0);
+}
+
+#[actix_web::test]
+async fn a_locked_row_is_left_for_the_next_run_and_the_others_go() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
+    Person::sign_up(&app, "kim@example.com").await;
+    let [sessions, ..] = counts(&app);
+    app.clock.advance(121 * 86_400);
+    let mut other = app.database.connect();
+    let lock = format!(
+        "SELECT id FROM sessions WHERE id = '{}' FOR UPDATE",
+        claims(&jo.access_token)["sid"].as_str().unwrap()
+    );
+    other.batch_execute(&format!("BEGIN; {lock}")).unwrap();
+    app.delete_expired().await;
+    assert_eq!((sessions, counts(&app)[0]), (3, 1));
+    other.batch_execute("COMMIT").unwrap();
+    app.delete_expired().await;
+    assert_eq!(counts(&app)[0], 0);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+use vestibule::store::distribution::{PLACEMENTS, Placement};
 use vestibule::store::inspection::TABLES;
 
 use crate::support::db::TestDatabase;
@@ -160,21 +161,47 @@ fn program_columns() -> Vec<String> {
     columns
 }
 
-/// The tables whose rows a distributed database places by a column, with that column. The others are small and on every
-/// server, or on one server as a whole.
-const DISTRIBUTED: [(&str, &str); 11] = [
-    ("account_names", "name"),
-    ("audit_events", "subject_id"),
-    ("link_tokens", "user_id"),
-    ("quotas", "key"),
-    ("recovery_codes", "user_id"),
-    ("sent_code_factors", "user_id"),
-    ("sent_codes", "user_id"),
-    ("sessions", "user_id"),
-    ("throttles", "key"),
-    ("totp_factors", "user_id"),
-    ("users", "id"),
-];
+/// Returns the tables whose rows a distributed database places by a column, with that column. The others are small and
+/// on every server, or on one server as a whole.
+fn distributed() -> BTreeMap<&'static str, &'static str> {
+    let column = |(table, placement)| match placement {
+        Placement::ByColumn { column, .. } => Some((table, column)),
+        Placement::OneShard | Placement::Everywhere => None,
+    };
+    PLACEMENTS.into_iter().filter_map(column).collect()
+}
+
+#[test]
+fn every_table_has_a_placement() {
+    let mut placed: Vec<&str> = PLACEMENTS.iter().map(|(table, _)| *table).collect();
+    placed.retain(|table| !table.starts_with("__"));
+    placed.sort_unstable();
+    assert_eq!(placed, TABLES);
+}
+
+/// The decision that lists the placements is the table in the code, in words.
+#[test]
+fn the_decision_names_the_placement_of_every_table() {
+    let decision = include_str!("../../../docs/decisions/0010-tokens-name-their-user.md");
+    let mut listed = BTreeMap::new();
+    for line in decision.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        for table in cells[1].split(", ") {
+            listed.insert(table.trim_matches('`'), cells[2]);
+        }
+    }
+    let place = |placement| match placement {
+        Placement::ByColumn { column, .. } => format!("`{column}`"),
+        Placement::OneShard => "nothing: one shard".to_owned(),
+        Placement::Everywhere => "nothing: a copy everywhere".to_owned(),
+    };
+    for (table, placement) in PLACEMENTS {
+        let listed = listed.remove(table).unwrap_or_else(|| panic!("{table} is not listed"));
+        let wanted = place(placement);
+        assert!(listed.starts_with(&wanted), "{table}: {listed}, not {wanted}");
+    }
+    assert!(listed.is_empty(), "{listed:?}");
+}
 
 /// Without the column, a server could not enforce a constraint from its own rows.
 #[test]
@@ -200,7 +227,7 @@ fn every_key_of_a_distributed_table_contains_the_column_that_places_its_rows() {
         let words: Vec<&str> = line.split(' ').collect();
         columns.entry((words[0], words[1])).or_default().push(words[2]);
     }
-    let distributed = BTreeMap::from(DISTRIBUTED);
+    let distributed = distributed();
     let mut checked = 0;
     for ((table, key), columns) in columns {
         if let Some(column) = distributed.get(table) {
@@ -208,25 +235,22 @@ fn every_key_of_a_distributed_table_contains_the_column_that_places_its_rows() {
             checked += 1;
         }
     }
-    assert!(checked >= DISTRIBUTED.len() + 7, "{checked}");
+    assert!(checked >= distributed.len() + 7, "{checked}");
     // A foreign key of such a table refers to a table whose rows are placed by the same value, or to a small one.
     let references = lines(
         &mut connection,
         "SELECT conrelid::regclass || ' ' || confrelid::regclass || ' ' || attname AS line FROM pg_constraint
            JOIN pg_attribute ON attrelid = confrelid AND attnum = ANY (confkey) WHERE contype = 'f'",
     );
-    for (table, column) in distributed {
+    for (table, column) in &distributed {
         for line in references.iter().filter(|line| line.starts_with(&format!("{table} "))) {
             let words: Vec<&str> = line.split(' ').collect();
             let referred = words[1];
-            let places = DISTRIBUTED
-                .iter()
-                .find(|(name, _)| *name == referred)
-                .map(|(_, column)| *column);
+            let places = distributed.get(referred).copied();
             let names_it = references
                 .iter()
                 .any(|other| *other == format!("{table} {referred} {}", places.unwrap_or_default()));
-            assert!(column == "user_id" && names_it, "{line}");
+            assert!(*column == "user_id" && names_it, "{line}");
         }
     }
 }
