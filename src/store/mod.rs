@@ -6,6 +6,7 @@
 
 pub mod account_names;
 pub mod audit_events;
+pub mod batch;
 mod cached_statement;
 pub mod conditions;
 mod connector;

@@ -1,6 +1,7 @@
 //! The schema and its migrations.
 
 mod audit_events;
+mod batch;
 mod migrations;
 mod pool;
 mod retention;
