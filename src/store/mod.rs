@@ -27,6 +27,7 @@ pub mod sealed_values;
 pub mod sent_code_factors;
 pub mod sent_codes;
 pub mod service_clients;
+pub mod session_batches;
 pub mod sessions;
 pub mod signing_keys;
 mod stored_text;

@@ -178,16 +178,24 @@ fn live(key: SessionKey, now: DateTime<Utc>) -> _ {
     live.filter(sessions::id.eq(id))
 }
 
+/// A refresh token that a client presented.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// The session that it names.
+    pub key: SessionKey,
+    /// Its counter.
+    pub presented: u64,
+    /// How long the session lasts without a further use.
+    pub idle: TimeDelta,
+    /// When it was presented.
+    pub now: DateTime<Utc>,
+}
+
 /// Advances the counter of a refresh token series. Of several concurrent calls with the same token one succeeds.
 /// Returns the session with its account: a single statement takes one round trip and is its own transaction.
-pub fn rotate(
-    connection: &mut PgConnection,
-    key: SessionKey,
-    presented: u64,
-    idle: TimeDelta,
-    now: DateTime<Utc>,
-) -> Result<Option<(ActiveSession, User)>, StoreError> {
-    let Ok(presented) = i64::try_from(presented) else {
+pub fn rotate(connection: &mut PgConnection, wanted: &Rotation) -> Result<Option<(ActiveSession, User)>, StoreError> {
+    let Rotation { key, idle, now, .. } = *wanted;
+    let Ok(presented) = i64::try_from(wanted.presented) else {
         return Ok(None);
     };
     let live = live(key, now).filter(sessions::refresh_counter.eq(presented));
@@ -635,7 +643,7 @@ impl From<PendingRow> for PendingSession {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions, check_for_backend(Pg))]
-struct ActiveRow {
+pub(super) struct ActiveRow {
     id: Uuid,
     user_id: Uuid,
     methods: Vec<AuthenticationMethod>,
@@ -659,7 +667,7 @@ struct ListedRow {
 }
 
 impl ActiveRow {
-    fn into_active(self) -> Result<ActiveSession, StoreError> {
+    pub(super) fn into_active(self) -> Result<ActiveSession, StoreError> {
         Ok(ActiveSession {
             id: SessionId::from_uuid(self.id),
             user_id: UserId::from_uuid(self.user_id),

@@ -6,3 +6,4 @@ mod migrations;
 mod pool;
 mod retention;
 mod schema;
+mod session_batches;
