@@ -26,7 +26,7 @@ use crate::app::{self, Environment, StartError};
 use crate::config::{Config, Listen, MetricsListen, Mode};
 use crate::domain::audit_event::EventName;
 use crate::flows::Core;
-use crate::flows::maintenance::audit;
+use crate::flows::audit;
 use crate::flows::maintenance::rewrap;
 use crate::flows::maintenance::signing_keys;
 use crate::jobs;

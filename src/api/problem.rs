@@ -17,8 +17,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
-use crate::flows::factors::proof::ProofRefusal;
-use crate::flows::factors::step_up::Demand;
+use crate::flows::factors::{Demand, ProofRefusal};
 
 /// The media type of every error response.
 pub const MEDIA_TYPE: &str = "application/problem+json";

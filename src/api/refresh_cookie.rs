@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::domain::issuer;
 use crate::domain::session::RefreshTokenTransport;
-use crate::flows::sign_in::activate::TokenGrant;
+use crate::flows::session::TokenGrant;
 
 /// The name, path and flags of the cookie of one deployment.
 pub struct RefreshCookie {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::assurance::{AuthenticationMethod, Ground};
 use super::message::Channel;
+use super::names::names;
 
 /// A kind of second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,22 +93,10 @@ pub enum FactorState {
     Active,
 }
 
-impl FactorState {
-    /// Returns the name under which the state is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Active => "active",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Active]
-            .into_iter()
-            .find(|state| state.as_str() == name)
-    }
-}
+names!(FactorState {
+    Pending = "pending",
+    Active = "active",
+});
 
 /// A second factor of an account, without its secret.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@
 use chrono::TimeDelta;
 
 use super::ids::{LinkTokenId, UserId};
+use super::names::names;
 use super::opaque_token::TokenKind;
 use super::policy::numbers::{CONFIRMATION_LIFE, MAGIC_LINK_LIFE, PASSWORD_RESET_LIFE};
 
@@ -49,34 +50,16 @@ pub enum Replaced {
     ToOtherAddresses,
 }
 
+names!(LinkPurpose {
+    MagicLink = "magic_link",
+    PasswordReset = "password_reset",
+    Invitation = "invitation",
+    EmailVerification = "email_verification",
+    EmailChange = "email_change",
+    EmailChangeCancellation = "email_change_cancellation",
+});
+
 impl LinkPurpose {
-    /// All purposes.
-    pub const ALL: [Self; 6] = [
-        Self::MagicLink,
-        Self::PasswordReset,
-        Self::Invitation,
-        Self::EmailVerification,
-        Self::EmailChange,
-        Self::EmailChangeCancellation,
-    ];
-
-    /// Returns the name under which the purpose is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MagicLink => "magic_link",
-            Self::PasswordReset => "password_reset",
-            Self::Invitation => "invitation",
-            Self::EmailVerification => "email_verification",
-            Self::EmailChange => "email_change",
-            Self::EmailChangeCancellation => "email_change_cancellation",
-        }
-    }
-
-    /// Parses the name under which a purpose is stored.
-    pub fn from_stored(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
-    }
-
     /// Returns which older tokens of its purpose a new token replaces.
     pub const fn replaces(self) -> Replaced {
         match self {
@@ -148,9 +131,9 @@ mod tests {
     #[test]
     fn each_purpose_is_read_back_from_its_name() {
         for purpose in LinkPurpose::ALL {
-            assert_eq!(LinkPurpose::from_stored(purpose.as_str()), Some(purpose));
+            assert_eq!(LinkPurpose::parse(purpose.as_str()), Some(purpose));
         }
-        assert_eq!(LinkPurpose::from_stored("other"), None);
+        assert_eq!(LinkPurpose::parse("other"), None);
     }
 
     /// A change can be cancelled for as long as it can be confirmed.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client_program::ClientProgram;
 use super::email::Email;
+use super::names::names;
 use super::phone_number::PhoneNumber;
 use super::policy::numbers::{FIRST_RETRY_SECONDS, MOST_RETRY_DOUBLINGS};
 use super::random::{self, Random};
@@ -25,23 +26,10 @@ pub enum Channel {
     Sms,
 }
 
-impl Channel {
-    /// All channels.
-    pub const ALL: [Self; 2] = [Self::Email, Self::Sms];
-
-    /// Returns the name under which the channel is stored and shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Sms => "sms",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|channel| channel.as_str() == name)
-    }
-}
+names!(Channel {
+    Email = "email",
+    Sms = "sms",
+});
 
 /// The state of a stored message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,22 +40,10 @@ pub enum MessageState {
     Dead,
 }
 
-impl MessageState {
-    /// Returns the name under which the state is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Dead => "dead",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Dead]
-            .into_iter()
-            .find(|state| state.as_str() == name)
-    }
-}
+names!(MessageState {
+    Pending = "pending",
+    Dead = "dead",
+});
 
 /// A language that messages are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use zeroize::Zeroizing;
 
 use super::message::Channel;
+use super::names::names;
 use super::policy::numbers::{Allowance, MAILED_CODE_LIFE, TEXTED_CODE_LIFE};
 use super::random::{self, Random};
 use super::session::SessionKey;
@@ -23,22 +24,10 @@ pub enum CodePurpose {
     Enrolment,
 }
 
-impl CodePurpose {
-    /// Returns the name under which the purpose is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Authentication => "authentication",
-            Self::Enrolment => "enrolment",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Authentication, Self::Enrolment]
-            .into_iter()
-            .find(|purpose| purpose.as_str() == name)
-    }
-}
+names!(CodePurpose {
+    Authentication = "authentication",
+    Enrolment = "enrolment",
+});
 
 /// Where a code is valid. Its hash is bound to all of it, and to the code's destination, so that the code is not
 /// accepted elsewhere (ASVS 6.6.2).

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::assurance::Proofs;
 use super::ids::{SessionId, UserId};
 use super::input::InvalidInput;
+use super::names::names;
 use super::policy::numbers::{ATTEMPTS_OF_LOGIN, TOKENS_SPARED_BY_STEP_UP};
 
 /// Names a session by its user and its id. Every token of a session contains both, so that a database that is
@@ -33,23 +34,11 @@ pub enum SessionState {
     Ended,
 }
 
-impl SessionState {
-    /// Returns the name under which the state is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Active => "active",
-            Self::Ended => "ended",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Active, Self::Ended]
-            .into_iter()
-            .find(|state| state.as_str() == name)
-    }
-}
+names!(SessionState {
+    Pending = "pending",
+    Active = "active",
+    Ended = "ended",
+});
 
 /// Why a session ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,36 +59,15 @@ pub enum EndReason {
     Expired,
 }
 
-impl EndReason {
-    /// All reasons.
-    pub const ALL: [Self; 7] = [
-        Self::Logout,
-        Self::Revoked,
-        Self::Evicted,
-        Self::RefreshReuse,
-        Self::SessionLimit,
-        Self::PasswordChanged,
-        Self::Expired,
-    ];
-
-    /// Returns the name under which the reason is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Logout => "logout",
-            Self::Revoked => "revoked",
-            Self::Evicted => "evicted",
-            Self::RefreshReuse => "refresh_reuse",
-            Self::SessionLimit => "session_limit",
-            Self::PasswordChanged => "password_changed",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
-    }
-}
+names!(EndReason {
+    Logout = "logout",
+    Revoked = "revoked",
+    Evicted = "evicted",
+    RefreshReuse = "refresh_reuse",
+    SessionLimit = "session_limit",
+    PasswordChanged = "password_changed",
+    Expired = "expired",
+});
 
 /// How a session's refresh tokens reach the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,23 +79,12 @@ pub enum RefreshTokenTransport {
     Cookie,
 }
 
+names!(RefreshTokenTransport {
+    Body = "body",
+    Cookie = "cookie",
+});
+
 impl RefreshTokenTransport {
-    /// All transports.
-    pub const ALL: [Self; 2] = [Self::Body, Self::Cookie];
-
-    /// Returns the name under which it is stored and requested.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Body => "body",
-            Self::Cookie => "cookie",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|delivery| delivery.as_str() == name)
-    }
-
     /// Parses the requested transport; the default is the body.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::names::names;
 use super::policy::numbers::{KEY_PUBLISHED_BEFORE_SIGNING, KEY_SIGNS_FOR, RETIRED_KEY_PUBLISHED_FOR};
 
 /// The state of a key.
@@ -23,23 +24,11 @@ pub enum KeyState {
     Retired,
 }
 
-impl KeyState {
-    /// Returns the name under which the state is stored and listed.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Next => "next",
-            Self::Current => "current",
-            Self::Retired => "retired",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Next, Self::Current, Self::Retired]
-            .into_iter()
-            .find(|state| state.as_str() == name)
-    }
-}
+names!(KeyState {
+    Next = "next",
+    Current = "current",
+    Retired = "retired",
+});
 
 /// A key as listed: its state, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,24 +81,11 @@ pub enum SigningAlgorithm {
     Rs256,
 }
 
-impl SigningAlgorithm {
-    /// All algorithms that can be configured.
-    pub const ALL: [Self; 3] = [Self::Es256, Self::EdDsa, Self::Rs256];
-
-    /// Returns the registered name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-            Self::Rs256 => "RS256",
-        }
-    }
-
-    /// Parses a registered name, which is case-sensitive (RFC 7515 §4.1.1).
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
-    }
-}
+names!(SigningAlgorithm {
+    Es256 = "ES256",
+    EdDsa = "EdDSA",
+    Rs256 = "RS256",
+});
 
 /// The public part of a key, its numbers as big-endian bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use super::email::Email;
 use super::ids::UserId;
 use super::input::InvalidInput;
 use super::message::Locale;
+use super::names::names;
 use super::username::Username;
 
 /// A user's account, without secrets.
@@ -77,22 +78,10 @@ pub enum UserStatus {
     Disabled,
 }
 
-impl UserStatus {
-    /// Returns the name under which the status is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-        }
-    }
-
-    /// Parses a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Active, Self::Disabled]
-            .into_iter()
-            .find(|status| status.as_str() == name)
-    }
-}
+names!(UserStatus {
+    Active = "active",
+    Disabled = "disabled",
+});
 
 /// The identifier that a user signs in with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::account_names::{self, Insertion};
 use super::error::StoreError;
 use super::schema::users;
-use super::users::UserRow;
+use super::users::{NO_PASSWORD, UserRow};
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
@@ -42,7 +42,7 @@ impl From<ManagedRow> for ManagedUser {
         Self {
             user: row.user.into(),
             disabled: row.status == UserStatus::Disabled,
-            has_password: row.password_scheme != "none",
+            has_password: row.password_scheme != NO_PASSWORD,
             password_disabled_at: row.password_disabled_at,
             codes_disabled_at: row.codes_disabled_at,
         }
@@ -146,7 +146,7 @@ pub fn insert(connection: &mut PgConnection, user: &User, now: DateTime<Utc>) ->
             users::id.eq(user.id.uuid()),
             users::email.eq(user.email.as_ref().map(Email::as_str)),
             users::username.eq(user.username.as_ref().map(Username::as_str)),
-            users::password_scheme.eq("none"),
+            users::password_scheme.eq(NO_PASSWORD),
             users::password_key_id.eq(0_i16),
             users::password_hash.eq(""),
             users::password_changed_at.eq(now),

@@ -53,7 +53,7 @@ stored_as_text! {
     EndReason: parse,
     FactorState: parse,
     KeyState: parse,
-    LinkPurpose: from_stored,
+    LinkPurpose: parse,
     MessageState: parse,
     RefreshTokenTransport: parse,
     SessionState: parse,

@@ -17,7 +17,7 @@ use crate::domain::user::{AccountNames, Identifier, User, UserStatus};
 use crate::domain::username::Username;
 
 /// The scheme of an account without a password.
-const NO_PASSWORD: &str = "none";
+pub(super) const NO_PASSWORD: &str = "none";
 
 /// The account data that a login needs.
 pub struct LoginUser {

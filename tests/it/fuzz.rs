@@ -15,8 +15,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use vestibule::domain::email::Email;
+use vestibule::domain::factor_proof::FactorProof;
 use vestibule::domain::opaque_token::{TokenBody, TokenKind};
-use vestibule::domain::second_factor_code::SecondFactorCode;
 
 use crate::support::actors::{PASSWORD, Person};
 use crate::support::app::TestApp;
@@ -142,7 +142,7 @@ fn second_factor_codes() {
     ];
     let mut mutator = Mutator::new(&samples, &[" ", "-", "0", "9", "O", "l", "U", "\u{a0}", "٣", "\0", "+"]);
     while let Some(text) = mutator.next_text() {
-        let parsed = SecondFactorCode::parse(&text, None);
+        let parsed = FactorProof::parse(&text, None);
         // Cutting and joining makes other characters, whose properties this test does not know.
         let is_known = |character: char| character.is_ascii() || "\u{a0}٣".contains(character);
         if !text.chars().all(is_known) {
@@ -158,9 +158,9 @@ fn second_factor_codes() {
         let base_32 = |character: &char| character.is_ascii_alphanumeric() && !"uU".contains(*character);
         let recovery = meant.len() == 24 && meant.iter().all(base_32);
         assert_eq!(parsed.is_ok(), six || recovery, "{text:?}");
-        assert_eq!(SecondFactorCode::parse(&text, Some("totp")).is_ok(), six, "{text:?}");
+        assert_eq!(FactorProof::parse(&text, Some("totp")).is_ok(), six, "{text:?}");
         for method in ["recovery_code", "email", "sms", &text] {
-            let _ = SecondFactorCode::parse(&text, Some(method));
+            let _ = FactorProof::parse(&text, Some(method));
         }
     }
 }

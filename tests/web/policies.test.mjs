@@ -103,6 +103,37 @@ describe('a second factor that is optional', () => {
   });
 });
 
+describe('codes by mail as the only second factor', () => {
+  const story = world({ TWO_FACTOR_POLICY: 'optional', SECOND_FACTORS: 'totp,email' });
+
+  story('do not complete a login by mail, and the page says what does', async (person) => {
+    await person.register();
+    await person.press('Do this later');
+    await person.knock();
+    await person.at('Profile');
+    await person.proveAddress();
+    await person.go('security');
+    const mail = person.part('Codes by mail');
+    await person.press('Set up: send a code', mail);
+    const { code } = await person.service.message(person.email, 'confirmation_code');
+    await person.fill('Code from the mail', code, mail);
+    await person.press('Confirm', mail);
+    await mail.getByText('Sent to').waitFor();
+    await person.signOut();
+    await person.follow('Sign in by mail instead');
+    await person.fill('E-mail address', person.email);
+    await person.press('Send the mail');
+    await person.page.goto((await person.service.message(person.email, 'magic_link')).link);
+    await person.press('Sign in');
+    await person.at('Your second factor');
+    await person.sees('None of your second factors can complete this sign-in.');
+    await person.press('Cancel and sign in again');
+    await person.knock();
+    await person.at('Your second factor');
+    await person.press('Send the code');
+  });
+});
+
 describe('account pages that are switched off', () => {
   const story = world({ ACCOUNT_PAGES: 'off' });
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::api::problem::{Code, Problem};
 use crate::domain::totp::{DIGITS, PERIOD_SECONDS};
-use crate::flows::factors::enrolment::TotpEnrolment;
+use crate::flows::factors::TotpEnrolment;
 
 /// The side of a module in pixels; a phone can read it from a laptop's screen at arm's length.
 const MODULE_PIXELS: usize = 6;

@@ -8,7 +8,7 @@ use super::reveal;
 use super::tokens::TokenResponse;
 use super::words;
 use crate::domain::factor::FactorKind;
-use crate::flows::sign_in::activate::TokenGrant;
+use crate::flows::session::TokenGrant;
 use crate::flows::sign_in::login::PendingLogin;
 
 /// An identifier and a password.
@@ -65,8 +65,8 @@ pub struct SecondFactorRequired {
     /// The lifetime of the pre-auth token in seconds.
     #[schema(example = 300)]
     pub expires_in: u64,
-    /// The second factors that can complete the login, strongest first. Empty if none of the account's is accepted now:
-    /// the user has to ask the operator for help.
+    /// The second factors that can complete the login, strongest first. Empty if none of the account's can: after a
+    /// magic link a password might, else the user has to ask the operator for help.
     pub methods: Vec<MethodView>,
     /// The method to offer first; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]

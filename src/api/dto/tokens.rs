@@ -13,7 +13,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::policy::numbers::RECOVERY_CODES_LOW;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport};
-use crate::flows::sign_in::activate::TokenGrant;
+use crate::flows::session::TokenGrant;
 use crate::flows::sign_in::second_factor::SignedIn;
 
 /// Tokens (RFC 6749 §5.1), with the session for the client to show.

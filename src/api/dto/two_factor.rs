@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::words;
 use crate::domain::factor::Factor;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::flows::factors::sent_code::CodeDispatch;
+use crate::flows::factors::CodeDispatch;
 
 /// A code that completes a login.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -12,7 +12,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::opaque_token::TokenKind;
 use crate::flows::account::email_verification;
-use crate::flows::factors::step_up::{self, Holder, RecentCaller};
+use crate::flows::factors::{self, Holder, RecentCaller};
 use crate::flows::session::sessions::{self, Caller};
 
 /// What a request presents as bearer.
@@ -91,7 +91,7 @@ impl SignedIn {
     ///
     /// `insufficient_user_authentication` if it does not.
     pub async fn require_recent_proof(self, state: &ApiState) -> Result<RecentCaller, Problem> {
-        let verdict = step_up::require_recent_proof(&state.core, self.0).await?;
+        let verdict = factors::require_recent_proof(&state.core, self.0).await?;
         verdict.map_err(|demand| Problem::insufficient_user_authentication(&demand))
     }
 
@@ -101,7 +101,7 @@ impl SignedIn {
     ///
     /// `insufficient_user_authentication` if it does not.
     pub async fn require_holder(self, state: &ApiState) -> Result<Holder, Problem> {
-        let verdict = step_up::require_holder(&state.core, self.0).await?;
+        let verdict = factors::require_holder(&state.core, self.0).await?;
         verdict.map_err(|demand| Problem::insufficient_user_authentication(&demand))
     }
 }

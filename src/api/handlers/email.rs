@@ -17,8 +17,8 @@ use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::password::Password;
-use crate::flows::account::email::{self, Change};
-use crate::flows::account::email_verification::{self, Verification};
+use crate::flows::account::email::{self, AddressChange};
+use crate::flows::account::email_verification::{self, EmailVerification};
 use crate::flows::notify::links;
 
 /// Confirms an address
@@ -43,12 +43,12 @@ pub async fn verify(
     let password = body.0.password.as_ref().map(Password::new);
     let token = body.0.token.expose_secret();
     match email_verification::verify(&state.core, token, (bearer.0, password), origin.0).await? {
-        Verification::Verified => Ok(HttpResponse::NoContent().finish()),
-        Verification::InvalidToken => Err(Problem::of(Code::InvalidLinkToken)),
-        Verification::ProofRequired => Err(Problem::of(Code::ProofRequired)),
-        Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken).bearer_error()),
-        Verification::Refused(refusal) => Err(refusal.into()),
-        Verification::Wait(wait) => Err(Problem::rate_limited(wait)),
+        EmailVerification::Verified => Ok(HttpResponse::NoContent().finish()),
+        EmailVerification::InvalidToken => Err(Problem::of(Code::InvalidLinkToken)),
+        EmailVerification::ProofRequired => Err(Problem::of(Code::ProofRequired)),
+        EmailVerification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken).bearer_error()),
+        EmailVerification::Refused(refusal) => Err(refusal.into()),
+        EmailVerification::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 
@@ -95,9 +95,9 @@ pub async fn change(
 ) -> Result<HttpResponse, Problem> {
     let email = Email::parse(&body.0.email).map_err(|wanted| InvalidInput::of("/email", wanted))?;
     match email::change(&state.core, &caller.0, email, origin.0).await? {
-        Change::Requested => Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED)),
-        Change::Taken => Err(Problem::of(Code::EmailTaken)),
-        Change::Wait(wait) => Err(Problem::rate_limited(wait)),
+        AddressChange::Requested => Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED)),
+        AddressChange::Taken => Err(Problem::of(Code::EmailTaken)),
+        AddressChange::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 

@@ -16,8 +16,8 @@ use crate::domain::ids::AuditEventId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::username::Username;
-use crate::flows::account::profile::{self, Deletion, Update};
-use crate::flows::factors::inventory;
+use crate::flows::account::profile::{self, Deletion, ProfileUpdate};
+use crate::flows::factors;
 
 /// Returns the caller's account
 ///
@@ -28,7 +28,7 @@ use crate::flows::factors::inventory;
 )]
 pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let user = caller.0.user;
-    let factors = inventory::confirmed_factors(&state.core, &user).await?;
+    let factors = factors::confirmed_factors(&state.core, &user).await?;
     Ok(HttpResponse::Ok().json(UserView::new(&user, &factors.summary())))
 }
 
@@ -63,12 +63,12 @@ pub async fn update_me(
         }
     };
     match updated {
-        Update::Updated(user) => {
-            let factors = inventory::confirmed_factors(&state.core, &user).await?;
+        ProfileUpdate::Updated(user) => {
+            let factors = factors::confirmed_factors(&state.core, &user).await?;
             Ok(HttpResponse::Ok().json(UserView::new(&user, &factors.summary())))
         }
-        Update::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
-        Update::Wait(wait) => Err(Problem::rate_limited(wait)),
+        ProfileUpdate::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
+        ProfileUpdate::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::password::Password;
-use crate::flows::account::password::{self, Change, Reset};
+use crate::flows::account::password::{self, PasswordChange, Reset};
 use crate::flows::notify::links;
 
 /// Changes the caller's password
@@ -38,9 +38,9 @@ pub async fn change(
     let passwords = (Password::new(current), Password::new(new));
     let holder = caller.require_holder(&state).await?;
     match password::change(&state.core, &holder, passwords, origin.0).await? {
-        Change::Changed => Ok(HttpResponse::NoContent().finish()),
-        Change::Refused(refusal) => Err(refusal.into()),
-        Change::Rejected(rejection) => Err(rejection.into()),
+        PasswordChange::Changed => Ok(HttpResponse::NoContent().finish()),
+        PasswordChange::Refused(refusal) => Err(refusal.into()),
+        PasswordChange::Rejected(rejection) => Err(rejection.into()),
     }
 }
 

@@ -12,10 +12,10 @@ use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
+use crate::domain::factor_proof::FactorProof;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::Password;
-use crate::domain::second_factor_code::SecondFactorCode;
-use crate::flows::factors::step_up::{self, StepUp, StepUpProof};
+use crate::flows::factors::{self, StepUp, StepUpProof};
 
 /// Verifies the user's identity again
 ///
@@ -36,7 +36,7 @@ pub async fn step_up(
     origin: Origin,
     Then(caller, body): Then<SignedIn, StrictJson<StepUpRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    match step_up::step_up(&state.core, &caller.0, proof(&body.0)?, origin.0).await? {
+    match factors::step_up(&state.core, &caller.0, proof(&body.0)?, origin.0).await? {
         StepUp::Granted(grant) => Ok(state.refresh_cookie.deliver(&grant).json(TokenResponse::new(&grant))),
         StepUp::Refused(refusal) => Err(refusal.into()),
     }
@@ -45,7 +45,7 @@ pub async fn step_up(
 fn proof(request: &StepUpRequest) -> Result<StepUpProof, InvalidInput> {
     match (&request.code, &request.password, &request.method) {
         (Some(code), None, method) => {
-            SecondFactorCode::parse(code.expose_secret(), method.as_deref()).map(StepUpProof::Code)
+            FactorProof::parse(code.expose_secret(), method.as_deref()).map(StepUpProof::Code)
         }
         (None, Some(password), None) => Ok(StepUpProof::Password(Password::new(password))),
         (None, Some(_), Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),

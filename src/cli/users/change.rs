@@ -13,12 +13,12 @@ use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
 use crate::domain::user::User;
 use crate::flows::Core;
-use crate::flows::admin::users::{self, SignedOut, Update};
+use crate::flows::admin::users::{self, AccountUpdate, SignedOut};
 use crate::flows::admin::{AdminRefusal, Operator};
 
 /// Disables or enables an account.
 pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool) -> Result<(), Failure> {
-    let update = Update {
+    let update = AccountUpdate {
         disabled: Some(disabled),
         roles: None,
         unverified: false,
@@ -48,7 +48,7 @@ pub(super) fn grant(
     } else {
         RolesChange::Grant
     };
-    let update = Update {
+    let update = AccountUpdate {
         disabled: None,
         roles: Some(change(roles.to_vec())),
         unverified,

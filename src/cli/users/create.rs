@@ -16,7 +16,7 @@ use crate::domain::message::Locale;
 use crate::domain::roles;
 use crate::domain::username::Username;
 use crate::flows::Core;
-use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+use crate::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
 use crate::flows::admin::{AdminRefusal, Operator};
 
 /// The properties of a new account.
@@ -50,7 +50,7 @@ fn parse_locale(tag: &str) -> Result<Locale, &'static str> {
 }
 
 pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
-    let new = NewAccount {
+    let new = InvitedAccount {
         email: args.email.clone(),
         username: args.username.clone(),
         roles: roles::check(&args.roles).map_err(Failure::of)?,
@@ -85,7 +85,7 @@ pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
 
 type Made = (Box<ManagedUser>, Option<String>, DateTime<Utc>);
 
-async fn create(core: &Arc<Core>, new: NewAccount) -> Result<Made, Failure> {
+async fn create(core: &Arc<Core>, new: InvitedAccount) -> Result<Made, Failure> {
     match invitation::create(core, &Operator::command_line(core), new).await? {
         Invitation::Made {
             account,

@@ -18,11 +18,10 @@ use crate::domain::policy::numbers::NOTICE_LIFE;
 use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unverified};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::flows::factors::recovery;
-use crate::flows::factors::step_up::RecentCaller;
+use crate::flows::factors::{RecentCaller, remove_all_factors};
 use crate::flows::limits::quotas;
 use crate::flows::notify::links;
-use crate::flows::notify::sending::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
+use crate::flows::notify::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
 use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -37,7 +36,7 @@ pub(in crate::flows) fn record(tx: &mut Tx<'_>, user: &User, what: &'static str)
 
 /// The result of a request for another address.
 #[must_use]
-pub enum Change {
+pub enum AddressChange {
     /// A link is on its way to the new address; the change takes effect with it.
     Requested,
     /// Another account has the address.
@@ -56,7 +55,7 @@ pub async fn change(
     caller: &RecentCaller,
     email: Email,
     origin: RequestOrigin,
-) -> Result<Change, Fault> {
+) -> Result<AddressChange, Fault> {
     links::require_mail(core)?;
     let key = caller.key();
     core.transaction("email.change", origin, move |tx| {
@@ -65,16 +64,16 @@ pub async fn change(
         let bound = changes_of_address(user.id, &source);
         if let Some(wait) = quotas::wait_or_take(tx, &[bound])? {
             metrics::throttle("sending");
-            return Ok(Change::Wait(wait));
+            return Ok(AddressChange::Wait(wait));
         }
         let owner = users::find_active_by_email(tx.connection, &email)?.filter(|owner| owner.id != user.id);
         if owner.is_some() && tx.core.settings.registration.reveals_taken_addresses() {
-            return Ok(Change::Taken);
+            return Ok(AddressChange::Taken);
         }
         send_to_new_address(tx, &user, &email, key.session_id, owner.as_ref())?;
         record(tx, &user, "email_change_requested")?;
         notify_old_address(tx, &user)?;
-        Ok(Change::Requested)
+        Ok(AddressChange::Requested)
     })
     .await
 }
@@ -228,7 +227,7 @@ pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -
     let Some(email) = user.unverified_email() else {
         return Ok(());
     };
-    recovery::remove_second_factors(tx, user.id)?;
+    remove_all_factors(tx, user.id)?;
     end_all_sessions(tx, user, EndCause::UnverifiedAccountReset)?;
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
     record(tx, user, "unverified_account_reset")?;

@@ -21,13 +21,12 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::{Identifier, User};
 use crate::flows::account::email::{record, wait_to_leave};
-use crate::flows::factors::proof::ProofRefusal;
+use crate::flows::factors::{ProofRefusal, Taken, count_wrong_password, take_right_password};
 use crate::flows::limits::networks;
-use crate::flows::limits::throttle::{Admission, Throttle};
+use crate::flows::limits::{Admission, Throttle};
 use crate::flows::notify::links;
+use crate::flows::session::Caller;
 use crate::flows::session::session_end;
-use crate::flows::session::sessions::Caller;
-use crate::flows::sign_in::login::{Taken, count_wrong, take_right};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::{LockedUser, LoginUser, Renaming};
@@ -50,7 +49,7 @@ pub enum Bearer {
 /// The result of presenting a token that verifies an address.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verification {
+pub enum EmailVerification {
     /// The account has the address, and it is verified.
     Verified,
     /// The token is unknown, expired or of another kind, or was used for an address that the account does not have any
@@ -99,7 +98,7 @@ impl Proof {
 
 /// The result of the first check, before any hash is made or any token used.
 enum Look {
-    Over(Verification),
+    Over(EmailVerification),
     Authenticated(Presented),
     Unauthenticated(Box<LoginUser>),
 }
@@ -115,7 +114,7 @@ pub async fn verify(
     token: &str,
     (bearer, password): (Bearer, Option<Password>),
     origin: RequestOrigin,
-) -> Result<Verification, Fault> {
+) -> Result<EmailVerification, Fault> {
     let presented = match bearer {
         Bearer::Absent => None,
         Bearer::SignedIn(caller) => Some(Presented {
@@ -127,19 +126,19 @@ pub async fn verify(
                 key: body.session(),
                 pending: true,
             }),
-            None => return Ok(Verification::InvalidPreAuthToken),
+            None => return Ok(EmailVerification::InvalidPreAuthToken),
         },
     };
     let Some(key) = links::open(core, PURPOSE, token) else {
-        return Ok(Verification::InvalidToken);
+        return Ok(EmailVerification::InvalidToken);
     };
     let proof = match (look(core, key, presented).await?, password) {
         (Look::Over(verification), _) => return Ok(verification),
         (Look::Authenticated(session), _) => Proof::Session(session),
-        (Look::Unauthenticated(_), None) => return Ok(Verification::ProofRequired),
+        (Look::Unauthenticated(_), None) => return Ok(EmailVerification::ProofRequired),
         (Look::Unauthenticated(login), Some(password)) => match compare(core, *login, password, &origin).await? {
             Ok(compared) => Proof::Password(Box::new(compared)),
-            Err(refusal) => return Ok(Verification::Refused(refusal)),
+            Err(refusal) => return Ok(EmailVerification::Refused(refusal)),
         },
     };
     redeem(core, key, proof, origin).await
@@ -154,12 +153,12 @@ async fn look(core: &Arc<Core>, key: LinkKey, presented: Option<Presented>) -> R
             if let Some(session) = presented.filter(|session| session.pending)
                 && sessions::find_pending(connection, session.key, now)?.is_none()
             {
-                return Ok(Look::Over(Verification::InvalidPreAuthToken));
+                return Ok(Look::Over(EmailVerification::InvalidPreAuthToken));
             }
             let counts = links::find(connection, key, PURPOSE, now)?.is_some();
             let account = users::find_login(connection, key.user_id)?.filter(|_| counts);
             let Some(login) = account else {
-                return Ok(Look::Over(Verification::InvalidToken));
+                return Ok(Look::Over(EmailVerification::InvalidToken));
             };
             let own = presented.filter(|session| session.key.user_id == key.user_id);
             Ok(own.map_or_else(|| Look::Unauthenticated(Box::new(login)), Look::Authenticated))
@@ -199,11 +198,16 @@ async fn compare(
     }))
 }
 
-async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOrigin) -> Result<Verification, Fault> {
+async fn redeem(
+    core: &Arc<Core>,
+    key: LinkKey,
+    proof: Proof,
+    origin: RequestOrigin,
+) -> Result<EmailVerification, Fault> {
     core.transaction("email.verify", origin, move |tx| {
         // The user's row is locked first, as everywhere, so that the proof stays valid until the commit.
         let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
-            return Ok(Verification::InvalidToken);
+            return Ok(EmailVerification::InvalidToken);
         };
         if let Some(refused) = recheck(tx, &proof)? {
             return Ok(refused);
@@ -215,11 +219,11 @@ async fn redeem(core: &Arc<Core>, key: LinkKey, proof: Proof, origin: RequestOri
 }
 
 /// Checks a proof again, with the account's row locked. Returns why it is refused, if it is.
-fn recheck(tx: &mut Tx<'_>, proof: &Proof) -> Result<Option<Verification>, Fault> {
+fn recheck(tx: &mut Tx<'_>, proof: &Proof) -> Result<Option<EmailVerification>, Fault> {
     let compared = match proof {
         Proof::Session(Presented { key, pending: true }) => {
             let waits = sessions::find_pending(tx.connection, *key, tx.now)?.is_some();
-            return Ok((!waits).then_some(Verification::InvalidPreAuthToken));
+            return Ok((!waits).then_some(EmailVerification::InvalidPreAuthToken));
         }
         Proof::Session(Presented { key, pending: false }) => {
             return match sessions::find_live_for_update(tx.connection, *key, tx.now)? {
@@ -231,16 +235,16 @@ fn recheck(tx: &mut Tx<'_>, proof: &Proof) -> Result<Option<Verification>, Fault
     };
     let (login, throttle) = (&compared.login, compared.throttle.as_ref());
     let refusal = if compared.right {
-        match take_right(tx, login, throttle)? {
+        match take_right_password(tx, login, throttle)? {
             Taken::Right(_) => return Ok(None),
             Taken::Wait(wait) => ProofRefusal::Locked(wait),
             Taken::Gone => ProofRefusal::InvalidCredentials,
         }
     } else {
-        let wait = count_wrong(tx, Some(login.user.id), throttle, "email_verification")?;
+        let wait = count_wrong_password(tx, Some(login.user.id), throttle, "email_verification")?;
         wait.map_or(ProofRefusal::InvalidCredentials, ProofRefusal::Locked)
     };
-    Ok(Some(Verification::Refused(refusal)))
+    Ok(Some(EmailVerification::Refused(refusal)))
 }
 
 /// Returns how long a change has to wait if the account would leave an address that was never verified. The token stays
@@ -262,28 +266,28 @@ fn confirm(
     key: LinkKey,
     account: &LockedUser,
     kept: Option<SessionId>,
-) -> Result<Verification, Fault> {
+) -> Result<EmailVerification, Fault> {
     let user = &account.user;
     if let Some(wait) = wait_to_change(tx, key, user)? {
-        return Ok(Verification::Wait(wait));
+        return Ok(EmailVerification::Wait(wait));
     }
     let Some(link) = links::redeem_locked(tx, key, PURPOSE)? else {
         // A double click: nothing is left to do, and nothing went wrong.
         let used = links::find(tx.connection, key, PURPOSE, tx.now)?;
         let done = used.is_some_and(|link| link.used && user.verified_email() == Some(&link.email));
         return Ok(if done {
-            Verification::Verified
+            EmailVerification::Verified
         } else {
-            Verification::InvalidToken
+            EmailVerification::InvalidToken
         });
     };
     let is_own = user.email.as_ref() == Some(&link.email);
     if !is_own && link.purpose != LinkPurpose::EmailChange {
         // The account has another address by now, and this token verifies only the one that it was sent to.
-        return Ok(Verification::InvalidToken);
+        return Ok(EmailVerification::InvalidToken);
     }
     if users::set_verified_email(tx.connection, user.id, &link.email, tx.now)? == Renaming::Taken {
-        return Ok(Verification::InvalidToken);
+        return Ok(EmailVerification::InvalidToken);
     }
     if is_own {
         record(tx, user, "email_verified")?;
@@ -297,5 +301,5 @@ fn confirm(
         // Sent to the old address: `user` was read before the change.
         tx.notify(user, Message::EmailChanged)?;
     }
-    Ok(Verification::Verified)
+    Ok(EmailVerification::Verified)
 }

@@ -1,10 +1,15 @@
 //! What an owner does with an account, from the registration to the deletion, and accounts that come from elsewhere.
+//!
+//! It may call `factors`, `limits`, `notify`, `session`.
 
 pub mod email;
 pub mod email_verification;
-pub(in crate::flows) mod new_password;
+mod new_password;
 pub mod password;
-pub(in crate::flows) mod password_renewal;
 pub mod profile;
 pub mod register;
 pub mod user_import;
+
+pub(in crate::flows) use email::{
+    password_awaits_verification, requires_email_verification, reset_unverified_account, send_email_verification,
+};

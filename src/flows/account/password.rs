@@ -16,13 +16,11 @@ use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::flows::account::email::{confirm_invited, end_all_sessions, reset_unverified_account};
 use crate::flows::account::new_password;
-use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal, ProofResult};
-use crate::flows::factors::step_up::{Holder, compare};
-use crate::flows::limits::throttle::ProofSource;
+use crate::flows::factors::{ComparedPassword, Holder, ProofContext, ProofRefusal, ProofResult, compare_password};
 use crate::flows::notify::links;
 use crate::flows::outcomes::{Outcome, counted};
+use crate::flows::session::Caller;
 use crate::flows::session::session_end;
-use crate::flows::session::sessions::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users;
@@ -32,7 +30,7 @@ const PURPOSE: LinkPurpose = LinkPurpose::PasswordReset;
 
 /// The result of a request to change the password.
 #[must_use]
-pub enum Change {
+pub enum PasswordChange {
     /// The new password is set; all other sessions have ended.
     Changed,
     /// The current password was refused.
@@ -41,7 +39,7 @@ pub enum Change {
     Rejected(PasswordRejection),
 }
 
-impl Outcome for Change {
+impl Outcome for PasswordChange {
     fn word(&self) -> &'static str {
         match self {
             Self::Changed => "done",
@@ -57,7 +55,7 @@ pub async fn change(
     holder: &Holder,
     (current, new): (Password, Password),
     origin: RequestOrigin,
-) -> Result<Change, Fault> {
+) -> Result<PasswordChange, Fault> {
     counted(
         "password_change",
         try_to_change(core, holder.caller(), (current, new), origin).await,
@@ -69,26 +67,26 @@ async fn try_to_change(
     caller: &Caller,
     (current, new): (Password, Password),
     origin: RequestOrigin,
-) -> Result<Change, Fault> {
-    let compared = match compare(core, caller.key(), current, &origin).await? {
+) -> Result<PasswordChange, Fault> {
+    let compared = match compare_password(core, caller.key(), current, &origin).await? {
         Ok(compared) => compared,
-        Err(refusal) => return Ok(Change::Refused(refusal)),
+        Err(refusal) => return Ok(PasswordChange::Refused(refusal)),
     };
     let current = (caller.key(), compared);
     // Verified before the new one is examined. Otherwise the rule that the new one breaks, or the time of a second
     // hash, would reveal that the current one was right: without a count, and while the session has to wait.
     if let Err(refusal) = verify_current(core, current, &origin, |_, _| Ok(())).await? {
-        return Ok(Change::Refused(refusal));
+        return Ok(PasswordChange::Refused(refusal));
     }
     let new = match new_password::hash(core, Requester::known(origin.ip), new, caller.user.words()).await? {
         Ok(new) => new,
-        Err(rejection) => return Ok(Change::Rejected(rejection)),
+        Err(rejection) => return Ok(PasswordChange::Rejected(rejection)),
     };
     // Verified again: of two concurrent changes, the second one gives a password that is not the current one any
     // longer.
     let change = move |tx: &mut Tx<'_>, context: &ProofContext<'_>| replace(tx, context, &new);
     let verdict = verify_current(core, current, &origin, change).await?;
-    Ok(verdict.map_or_else(Change::Refused, |()| Change::Changed))
+    Ok(verdict.map_or_else(PasswordChange::Refused, |()| PasswordChange::Changed))
 }
 
 /// Verifies a current password that was compared before, and acts on a right one in the same transaction.
@@ -99,11 +97,8 @@ async fn verify_current(
     act: impl Fn(&mut Tx<'_>, &ProofContext<'_>) -> Result<(), Fault> + Send + 'static,
 ) -> Result<ProofResult<()>, Fault> {
     core.transaction("password.change", origin.clone(), move |tx| {
-        let context = ProofContext {
-            account: &key.lock_user(tx)?,
-            session_id: key.session_id,
-            source: ProofSource::Session,
-        };
+        let account = key.lock_user(tx)?;
+        let context = ProofContext::of_session(&account, key.session_id);
         match context.verify_password(tx, &compared, EventName::PasswordChangeFail)? {
             Ok(_right) => act(tx, &context).map(Ok),
             Err(refusal) => Ok(Err(refusal)),

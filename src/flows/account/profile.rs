@@ -14,12 +14,10 @@ use crate::domain::session::{SessionKey, SessionRecord};
 use crate::domain::user::User;
 use crate::domain::username::Username;
 use crate::flows::account::email::wait_to_leave;
-use crate::flows::factors::destination::phone_number;
-use crate::flows::factors::inventory::load_factors;
-use crate::flows::factors::step_up::RecentCaller;
+use crate::flows::factors::{RecentCaller, load_factors, phone_number};
 use crate::flows::limits::quotas;
 use crate::flows::page::Page;
-use crate::flows::session::sessions::Caller;
+use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
@@ -27,7 +25,7 @@ use crate::store::{PgConnection, account_names, audit_events, sessions, users};
 
 /// The result of a change.
 #[must_use]
-pub enum Update {
+pub enum ProfileUpdate {
     /// The account after the change.
     Updated(Box<User>),
     /// Another account has the name, or gave it up recently.
@@ -42,7 +40,7 @@ pub async fn set_locale(
     caller: &Caller,
     locale: Option<Locale>,
     origin: RequestOrigin,
-) -> Result<Update, Fault> {
+) -> Result<ProfileUpdate, Fault> {
     update(core, caller.key(), (None, locale), origin).await
 }
 
@@ -53,7 +51,7 @@ pub async fn rename(
     caller: &RecentCaller,
     (username, locale): (Username, Option<Locale>),
     origin: RequestOrigin,
-) -> Result<Update, Fault> {
+) -> Result<ProfileUpdate, Fault> {
     update(core, caller.key(), (Some(username), locale), origin).await
 }
 
@@ -62,7 +60,7 @@ async fn update(
     key: SessionKey,
     (username, locale): (Option<Username>, Option<Locale>),
     origin: RequestOrigin,
-) -> Result<Update, Fault> {
+) -> Result<ProfileUpdate, Fault> {
     core.transaction("profile.update", origin, move |tx| {
         let mut user = key.lock_user(tx)?.user;
         if let Some(wanted) = username
@@ -81,20 +79,20 @@ async fn update(
         }
         let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
         tx.audit(&[event.in_session(key.session_id)])?;
-        Ok(Update::Updated(Box::new(user)))
+        Ok(ProfileUpdate::Updated(Box::new(user)))
     })
     .await
 }
 
 /// Gives an account another name, or returns why not.
-fn take_name(tx: &mut Tx<'_>, id: UserId, wanted: &Username) -> Result<Result<(), Update>, Fault> {
+fn take_name(tx: &mut Tx<'_>, id: UserId, wanted: &Username) -> Result<Result<(), ProfileUpdate>, Fault> {
     let quota = Quota::new(format!("username {}", id.uuid()), USERNAME_REQUESTS);
     if let Some(wait) = quotas::wait_or_take(tx, &[quota])? {
-        return Ok(Err(Update::Wait(wait)));
+        return Ok(Err(ProfileUpdate::Wait(wait)));
     }
     Ok(match users::rename(tx.connection, id, wanted, tx.now)? {
         Renaming::Renamed => Ok(()),
-        Renaming::Taken => Err(Update::UsernameTaken),
+        Renaming::Taken => Err(ProfileUpdate::UsernameTaken),
     })
 }
 

@@ -17,9 +17,9 @@ use crate::domain::policy::RegistrationMode;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::flows::account::email::{self, send_email_verification};
 use crate::flows::account::new_password;
-use crate::flows::factors::enrolment::{PreparedFactor, TotpEnrolment};
-use crate::flows::limits::throttle::identifier_hash;
-use crate::flows::notify::links::require_mail;
+use crate::flows::factors::{PreparedTotp, TotpEnrolment};
+use crate::flows::limits::identifier_hash;
+use crate::flows::notify::require_mail;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
@@ -181,7 +181,7 @@ fn answer_by_mail(tx: &mut Tx<'_>, user: &User, is_new: bool) -> Result<(), Faul
 
 /// Makes the pending authenticator of a new account and the session that may confirm it.
 fn open(tx: &mut Tx<'_>, user: &User) -> Result<NewAccount, Fault> {
-    let factor = PreparedFactor::new(tx.core, user.id, tx.now)?;
+    let factor = PreparedTotp::new(tx.core, user.id, tx.now)?;
     let id = SessionId::new(tx.now, tx.core.random.as_ref());
     totp_factors::replace_pending(tx.connection, &factor.row(id, tx.now))?;
     let session = NewSession {

@@ -16,8 +16,8 @@ use crate::domain::managed_user::ManagedUser;
 use crate::domain::message::Locale;
 use crate::domain::user::User;
 use crate::domain::username::Username;
-use crate::flows::notify::links::{self, require_mail};
-use crate::flows::notify::sending::Decision;
+use crate::flows::notify::Decision;
+use crate::flows::notify::{links, require_mail};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::account_names::Insertion;
@@ -25,7 +25,7 @@ use crate::store::managed_users;
 
 /// An account to be made.
 #[derive(Clone)]
-pub struct NewAccount {
+pub struct InvitedAccount {
     /// The address of its owner.
     pub email: Email,
     /// Another name to sign in with.
@@ -75,7 +75,7 @@ pub enum Invitation {
 /// # Errors
 ///
 /// Returns faults only; [`Fault::NoSender`] where the link is to be mailed and the deployment sends no mail.
-pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> Result<Invitation, Fault> {
+pub async fn create(core: &Arc<Core>, operator: &Operator, new: InvitedAccount) -> Result<Invitation, Fault> {
     if new.way == Way::Mail {
         require_mail(core)?;
     }
@@ -123,7 +123,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: NewAccount) -> R
 }
 
 /// Makes the link. Returns it, unless it goes out by mail.
-fn invite(tx: &mut Tx<'_>, operator: &Operator, user: &User, new: &NewAccount) -> Result<Option<String>, Fault> {
+fn invite(tx: &mut Tx<'_>, operator: &Operator, user: &User, new: &InvitedAccount) -> Result<Option<String>, Fault> {
     let purpose = LinkPurpose::Invitation;
     match new.way {
         Way::Shown => links::put(tx, purpose, user, &new.email).map(Some),

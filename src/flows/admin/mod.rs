@@ -4,6 +4,8 @@
 //! row and session, and the account concerned. So a demoted or disabled administrator can change nothing further, and
 //! if two administrators remove each other at the same time, one of them is refused. The same transaction records what
 //! was done, to which account and by which operator.
+//!
+//! It may call `factors`, `notify`, `session`.
 
 pub mod events;
 pub mod invitation;
@@ -19,9 +21,9 @@ use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
-use crate::flows::factors::step_up::{self, Demand};
+use crate::flows::factors::{self, Demand};
+use crate::flows::session::Caller;
 use crate::flows::session::session_end;
-use crate::flows::session::sessions::Caller;
 use crate::flows::tx::{Tx, ended_events};
 use crate::flows::{Core, Fault};
 use crate::store::managed_users;
@@ -49,7 +51,7 @@ pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin
     let (standing, reason) = if !caller.authority.is_administrator() {
         (Standing::NotAdministrator, "not_an_administrator")
     } else if !REQUIRED.is_met_by(caller.authority.proofs(), core.clock.now()) {
-        let demand = step_up::demand(core, caller, REQUIRED).await?;
+        let demand = factors::demand(core, caller, REQUIRED).await?;
         (Standing::StepUpRequired(demand), "second_factor_required")
     } else {
         return Ok(Standing::Administrator);

@@ -13,7 +13,7 @@ use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
-use crate::flows::factors::recovery;
+use crate::flows::factors::remove_all_factors;
 use crate::flows::page::Page;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -92,7 +92,7 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
 
 /// The changes to an account; `None` leaves a member as it is.
 #[derive(Clone, Debug, Default)]
-pub struct Update {
+pub struct AccountUpdate {
     /// Whether the account is disabled.
     pub disabled: Option<bool>,
     /// Its roles.
@@ -107,7 +107,7 @@ pub async fn update(
     core: &Arc<Core>,
     operator: &Operator,
     id: UserId,
-    update: Update,
+    update: AccountUpdate,
 ) -> Result<Result<ListedAccount, AdminRefusal>, Fault> {
     change(
         core,
@@ -237,7 +237,7 @@ pub async fn reset_second_factors(
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
         events.extend(end_all_sessions(tx, id, EndCause::FactorsReset)?);
-        recovery::remove_second_factors(tx, id)?;
+        remove_all_factors(tx, id)?;
         operator.record(tx, "second_factors_reset", &events, Some(id))?;
         let origin = operator.shown_origin();
         tx.with_origin(&origin)

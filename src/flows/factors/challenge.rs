@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use super::destination::confirmed_destination;
+use super::proof_context::ProofContext;
+use super::sent_code::{CodeRequest, Sending, send_code};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::factor::FactorKind;
 use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::sent_code::CodePurpose;
-use crate::flows::factors::destination::confirmed_destination;
-use crate::flows::factors::proof::ProofContext;
-use crate::flows::factors::sent_code::{CodeRequest, Sending, send_code};
-use crate::flows::limits::throttle::ProofSource;
-use crate::flows::session::sessions::Caller;
+use crate::flows::limits::ProofSource;
+use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{sessions, users};
@@ -28,7 +28,7 @@ pub enum Challenge {
 }
 
 /// Sends a code for a pending login.
-pub async fn for_login(
+pub async fn challenge_login(
     core: &Arc<Core>,
     pre_auth_token: &str,
     channel: Channel,
@@ -49,18 +49,13 @@ pub async fn for_login(
         if !session.proofs.allow_second(proves) {
             return Ok(Challenge::NotSetUp);
         }
-        let context = ProofContext {
-            account: &account,
-            session_id: key.session_id,
-            source: ProofSource::SignIn,
-        };
-        challenge(tx, &context, channel)
+        challenge(tx, &ProofContext::of_login(&account, key.session_id), channel)
     })
     .await
 }
 
 /// Sends a code for the step-up of a signed-in user.
-pub async fn for_session(
+pub async fn challenge_session(
     core: &Arc<Core>,
     caller: &Caller,
     channel: Channel,
@@ -68,12 +63,8 @@ pub async fn for_session(
 ) -> Result<Challenge, Fault> {
     let key = caller.key();
     core.transaction("challenge.for_session", origin, move |tx| {
-        let context = ProofContext {
-            account: &key.lock_user(tx)?,
-            session_id: key.session_id,
-            source: ProofSource::Session,
-        };
-        challenge(tx, &context, channel)
+        let account = key.lock_user(tx)?;
+        challenge(tx, &ProofContext::of_session(&account, key.session_id), channel)
     })
     .await
 }
@@ -87,8 +78,7 @@ fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -> R
     if context.account.codes_disabled && FactorKind::sent_by(channel).abilities().guessable {
         return Ok(Challenge::NotSetUp);
     }
-    let guard = context.look_at_codes(tx)?;
-    if let Some(wait) = context.wait(tx, &guard)? {
+    if let Err(wait) = context.look(tx)? {
         return Ok(Challenge::Requested(Sending::Wait(wait)));
     }
     let request = CodeRequest {

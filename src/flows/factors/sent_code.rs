@@ -1,33 +1,26 @@
-//! Second factors by mail and text message: sending codes, and setting such a factor up.
+//! Codes by mail and text message: sending, verifying, and the first one of a new factor.
 //!
 //! They are weaker than an authenticator (NIST SP 800-63B-4 §3.2.9), so a deployment has to enable them, and each
 //! message warns its reader never to pass the code on. A code is made, hashed and posted in one transaction; its digits
 //! exist in the sealed message only.
 
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 
+use super::destination::{Destination, confirmed_destination, destination_of};
+use super::proof_context::{ProofContext, VerifiedFactor};
 use crate::crypto::sealer::SealedAt;
-use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SentCodeFactorId, SessionId};
 use crate::domain::message::{Channel, Message};
-use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::numbers::{PENDING_FACTOR_LIFE, RESEND_AFTER};
 use crate::domain::sending::Dispatch;
 use crate::domain::sent_code::{self, CodePlace, CodePurpose, SentCode};
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
-use crate::flows::factors::destination::{Destination, destination_of};
-use crate::flows::factors::inventory;
-use crate::flows::factors::proof::{ProofContext, ProofRefusal};
-use crate::flows::factors::recovery;
-use crate::flows::factors::step_up::RecentCaller;
-use crate::flows::limits::throttle::{Guard, ProofSource};
-use crate::flows::notify::sending::{Contents, Decision, Permit, decide, post};
+use crate::flows::Fault;
+use crate::flows::notify::{Contents, Decision, Permit, decide, post};
 use crate::flows::tx::Tx;
-use crate::flows::{Core, Fault};
 use crate::store::sent_code_factors::NewPendingFactor;
 use crate::store::sent_codes::NewCode;
 use crate::store::{sent_code_factors, sent_codes};
@@ -146,65 +139,8 @@ impl CodeRequest<'_> {
     }
 }
 
-/// The result of a request for a new factor.
-#[must_use]
-pub enum Setup {
-    /// A code was requested; it confirms the factor.
-    Requested(Sending),
-    /// The deployment does not use the channel.
-    NotOffered,
-    /// The deployment sends no text messages to the number's country.
-    CountryNotServed,
-    /// The account has no verified address.
-    NoVerifiedEmail,
-}
-
-/// Begins to set a factor up: sends a code to the number, or without a number to the account's address. A confirmed
-/// factor of the channel stays until the new one is confirmed.
-pub async fn start(
-    core: &Arc<Core>,
-    caller: &RecentCaller,
-    phone_number: Option<PhoneNumber>,
-    origin: RequestOrigin,
-) -> Result<Setup, Fault> {
-    let channel = if phone_number.is_some() {
-        Channel::Sms
-    } else {
-        Channel::Email
-    };
-    if !core.settings.channels.contains(&channel) {
-        return Ok(Setup::NotOffered);
-    }
-    if phone_number
-        .as_ref()
-        .is_some_and(|number| !core.settings.sms_countries.include(number))
-    {
-        return Ok(Setup::CountryNotServed);
-    }
-    let key = caller.key();
-    core.transaction("sent_code.start", origin, move |tx| {
-        let user = key.lock_user(tx)?.user;
-        let to_phone = phone_number.clone().map(Destination::Phone);
-        let Some(destination) = to_phone.or_else(|| user.verified_email().cloned().map(Destination::Email)) else {
-            return Ok(Setup::NoVerifiedEmail);
-        };
-        let request = CodeRequest {
-            user: &user,
-            session_id: key.session_id,
-            signed_in: true,
-            purpose: CodePurpose::Enrolment,
-            destination,
-        };
-        let sending = send_code(tx, &request)?;
-        if matches!(sending, Sending::Sent(_)) {
-            insert_pending(tx, &request)?;
-        }
-        Ok(Setup::Requested(sending))
-    })
-    .await
-}
-
-fn insert_pending(tx: &mut Tx<'_>, request: &CodeRequest<'_>) -> Result<(), Fault> {
+/// Makes a factor that waits for the code that was requested.
+pub(super) fn insert_pending(tx: &mut Tx<'_>, request: &CodeRequest<'_>) -> Result<(), Fault> {
     let (user_id, channel) = (request.user.id, request.destination.channel());
     let id = SentCodeFactorId::new(tx.now, tx.core.random.as_ref());
     let sealed_phone_number = match &request.destination {
@@ -228,68 +164,65 @@ fn insert_pending(tx: &mut Tx<'_>, request: &CodeRequest<'_>) -> Result<(), Faul
     tx.audit(&[event.in_session(request.session_id)])
 }
 
-/// The result of presenting the code that confirms a factor.
-#[must_use]
-pub enum Confirmation {
-    /// The factor is confirmed.
-    Confirmed,
-    /// The code was refused, or no factor waits for one.
-    Refused(ProofRefusal),
-}
-
-/// Confirms the factor that the caller's session began to set up.
-pub async fn confirm(
-    core: &Arc<Core>,
-    caller: &RecentCaller,
-    channel: Channel,
-    code: SentCode,
-    origin: RequestOrigin,
-) -> Result<Confirmation, Fault> {
-    let key = caller.key();
-    core.transaction("sent_code.confirm", origin, move |tx| {
-        let account = key.lock_user(tx)?;
-        let context = ProofContext {
-            account: &account,
-            session_id: key.session_id,
-            source: ProofSource::Session,
-        };
-        let guard = context.look_at_codes(tx)?;
-        if let Some(wait) = context.wait(tx, &guard)? {
-            return Ok(Confirmation::Refused(ProofRefusal::Locked(wait)));
-        }
-        if confirm_with(tx, &context, &guard, channel, &code)? {
-            return Ok(Confirmation::Confirmed);
-        }
-        let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(key.user_id));
-        let refusal = context.reject(tx, guard, event)?;
-        Ok(Confirmation::Refused(refusal))
-    })
-    .await
-}
-
-fn confirm_with(
-    tx: &mut Tx<'_>,
+/// Verifies a code that was sent for this session, and marks it as used if it is right.
+pub(super) fn verify(
     context: &ProofContext<'_>,
-    guard: &Guard,
+    tx: &mut Tx<'_>,
     channel: Channel,
     code: &SentCode,
+) -> Result<Option<VerifiedFactor>, Fault> {
+    let user = &context.account.user;
+    // Since the code was sent, the factor may have been removed or replaced, its address may have left the account, or
+    // the deployment may have disabled the channel.
+    let Some(destination) = confirmed_destination(tx.core, tx.connection, user, channel)? else {
+        return Ok(None);
+    };
+    if !spend(context, tx, CodePurpose::Authentication, &destination, code)? {
+        return Ok(None);
+    }
+    let used = sent_code_factors::mark_used(tx.connection, user.id, channel, tx.now)?;
+    let method = FactorKind::sent_by(channel).abilities().method;
+    Ok(used.then_some(VerifiedFactor::by(method)))
+}
+
+/// Marks a code that was sent to this destination for this session as used, if it is right.
+fn spend(
+    context: &ProofContext<'_>,
+    tx: &mut Tx<'_>,
+    purpose: CodePurpose,
+    destination: &Destination,
+    code: &SentCode,
 ) -> Result<bool, Fault> {
+    let place = CodePlace {
+        session: context.key(),
+        purpose,
+        channel: destination.channel(),
+    };
+    let candidates = tx.core.sent_code_hasher.candidates(place, destination.as_str(), code);
+    Ok(sent_codes::try_code(tx.connection, place, &candidates, tx.now)?)
+}
+
+/// Confirms the factor that the context's session began to set up, if the code is right.
+pub(super) fn confirm_pending(
+    context: &ProofContext<'_>,
+    tx: &mut Tx<'_>,
+    channel: Channel,
+    code: &SentCode,
+) -> Result<Option<VerifiedFactor>, Fault> {
     let user = &context.account.user;
     let begun = sent_code_factors::list_pending(tx.connection, context.key(), tx.now)?;
     let Some(pending) = begun.iter().find(|factor| factor.channel == channel) else {
-        return Ok(false);
+        return Ok(None);
     };
     let Some(destination) = destination_of(tx.core, user, pending)? else {
-        return Ok(false);
+        return Ok(None);
     };
-    if !context.spend_sent_code(tx, CodePurpose::Enrolment, &destination, code)? {
-        return Ok(false);
+    if !spend(context, tx, CodePurpose::Enrolment, &destination, code)? {
+        return Ok(None);
     }
     sent_code_factors::confirm(tx.connection, user.id, pending.id, channel, tx.now)?;
-    context.reset_failures(tx, guard)?;
-    context.enable_codes(tx)?;
-    let event = AuditEvent::success(EventName::MfaEnrolConfirmed, user.id).because(channel.as_str());
-    tx.audit(&[event.in_session(context.session_id)])?;
+    let method = FactorKind::sent_by(channel).abilities().method;
+    context.record(tx, EventName::MfaEnrolConfirmed, method)?;
     let notice = match destination {
         Destination::Email(_) => Message::EmailFactorAdded,
         Destination::Phone(number) => Message::PhoneFactorAdded {
@@ -297,47 +230,5 @@ fn confirm_with(
         },
     };
     tx.notify(user, notice)?;
-    Ok(true)
-}
-
-/// The result of a request to remove a factor.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// The account does not have the factor, whether or not it had one before.
-    Removed,
-    /// It is the last one, and the deployment requires every user to have one.
-    Needed,
-}
-
-/// Removes the caller's factor of a channel.
-pub async fn remove(
-    core: &Arc<Core>,
-    caller: &RecentCaller,
-    channel: Channel,
-    origin: RequestOrigin,
-) -> Result<Removal, Fault> {
-    let key = caller.key();
-    core.transaction("sent_code.remove", origin, move |tx| {
-        let (user, user_id) = (key.lock_user(tx)?.user, key.user_id);
-        let kind = FactorKind::sent_by(channel);
-        let before = inventory::load_factors(tx.core, tx.connection, &user, None)?;
-        let (was_confirmed, after) = (before.confirmed(kind).is_some(), before.without(kind));
-        if was_confirmed && !tx.core.settings.allows(&after) {
-            return Ok(Removal::Needed);
-        }
-        sent_code_factors::remove(tx.connection, user_id, channel)?;
-        if was_confirmed {
-            recovery::remove_orphans(tx, user_id, &after)?;
-            let event = AuditEvent::success(EventName::MfaRemoved, user_id).because(channel.as_str());
-            tx.audit(&[event.in_session(key.session_id)])?;
-            let notice = match channel {
-                Channel::Email => Message::EmailFactorRemoved,
-                Channel::Sms => Message::PhoneFactorRemoved,
-            };
-            tx.notify(&user, notice)?;
-        }
-        Ok(Removal::Removed)
-    })
-    .await
+    Ok(Some(VerifiedFactor::by(method)))
 }

@@ -9,24 +9,21 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::crypto::fair_queue::Requester;
-use crate::crypto::hasher::PasswordVerdict;
+use super::list::load_factors;
+use super::password::{ComparedPassword, compare_password};
+use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Proofs, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
 use crate::domain::factor::Factors;
+use crate::domain::factor_proof::FactorProof;
 use crate::domain::password::Password;
-use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
-use crate::flows::factors::inventory::load_factors;
-use crate::flows::factors::proof::{ComparedPassword, ProofContext, ProofRefusal, ProofResult};
-use crate::flows::limits::throttle::{Buckets, ProofSource};
-use crate::flows::maintenance::audit::note_unreadable;
+use crate::flows::audit::note_unreadable;
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::session::sessions::Caller;
-use crate::flows::sign_in::activate::{self, TokenGrant};
+use crate::flows::session::{Caller, TokenGrant, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::UsableProofs;
@@ -152,7 +149,7 @@ pub enum StepUpProof {
     /// The account's password.
     Password(Password),
     /// A code of a second factor.
-    Code(SecondFactorCode),
+    Code(FactorProof),
 }
 
 /// The result of a step-up.
@@ -175,7 +172,7 @@ impl Outcome for StepUp {
 
 enum Checked {
     Password(ComparedPassword),
-    Code(SecondFactorCode),
+    Code(FactorProof),
 }
 
 /// Adds a proof to the session. A right one is recorded with its time and rotates the tokens, even if `auth_time` stays
@@ -191,7 +188,7 @@ pub async fn step_up(
 
 async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: RequestOrigin) -> Result<StepUp, Fault> {
     let proof = match proof {
-        StepUpProof::Password(password) => match compare(core, caller.key(), password, &origin).await? {
+        StepUpProof::Password(password) => match compare_password(core, caller.key(), password, &origin).await? {
             Ok(compared) => Checked::Password(compared),
             Err(refusal) => return Ok(StepUp::Refused(refusal)),
         },
@@ -201,16 +198,8 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
     let verdict = core
         .transaction_at(now, "step_up", origin.clone(), move |tx| {
             let account = key.lock_user(tx)?;
-            let context = ProofContext {
-                account: &account,
-                session_id: key.session_id,
-                source: ProofSource::Session,
-            };
-            let verdict = match &proof {
-                Checked::Code(code) => context.verify(tx, code)?,
-                Checked::Password(compared) => context.verify_password(tx, compared, EventName::StepUpFail)?,
-            };
-            let verified = match verdict {
+            let context = ProofContext::of_session(&account, key.session_id);
+            let verified = match judge(tx, &context, &proof)? {
                 Ok(verified) => verified,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -221,42 +210,21 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
     let verdict = note_unreadable(core, verdict, key.session_id, origin).await?;
     match verdict {
         Ok((session, user)) => {
-            let grant = activate::grant(core, session, &user, now)?;
+            let grant = grant(core, session, &user, now)?;
             Ok(StepUp::Granted(Box::new(grant)))
         }
         Err(refusal) => Ok(StepUp::Refused(refusal)),
     }
 }
 
-/// Compares a password with that of the session's account, without a connection or lock while hashing. Nothing is
-/// hashed while the session has to wait after wrong ones: the response time would otherwise reveal what the answer does
-/// not. The result must not be answered, nor cause further work, before [`ProofContext::verify_password`] has checked
-/// it: of many concurrent requests, those after the one that begins a wait must learn nothing.
-pub(in crate::flows) async fn compare(
-    core: &Arc<Core>,
-    key: SessionKey,
-    password: Password,
-    origin: &RequestOrigin,
-) -> Result<ProofResult<ComparedPassword>, Fault> {
-    let buckets = Buckets::of_session_passwords(core, key.session_id)?;
-    let looked = core
-        .read("step_up.password", origin.clone(), move |tx| {
-            let guard = buckets.clone().look(tx)?;
-            Ok(match guard.wait(tx, Some(key.user_id))? {
-                Some(wait) => Err(ProofRefusal::Locked(wait)),
-                None => Ok(users::find_login(tx.connection, key.user_id)?),
-            })
-        })
-        .await?;
-    let found = match looked {
-        Ok(found) => found,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let version = found.as_ref().map(|found| found.password_version);
-    let stored = found.and_then(|found| found.password);
-    let verdict = core.hasher.verify(Requester::known(origin.ip), password, stored);
-    let right = verdict.await? == PasswordVerdict::Right;
-    Ok(Ok(ComparedPassword { right, version }))
+fn judge(tx: &mut Tx<'_>, context: &ProofContext<'_>, proof: &Checked) -> Result<ProofResult<VerifiedFactor>, Fault> {
+    match proof {
+        Checked::Password(compared) => context.verify_password(tx, compared, EventName::StepUpFail),
+        Checked::Code(code) => match context.admit(tx, code)? {
+            Ok(guard) => context.verify(tx, guard, code),
+            Err(refusal) => Ok(Err(refusal)),
+        },
+    }
 }
 
 fn renew(

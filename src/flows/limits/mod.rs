@@ -1,5 +1,13 @@
 //! Limits: waits after wrong proofs, quotas, and the networks that an owner is known by.
+//!
+//! It may call no other folder.
 
 pub(in crate::flows) mod networks;
 pub(in crate::flows) mod quotas;
-pub(in crate::flows) mod throttle;
+mod throttle;
+
+pub(in crate::flows) use networks::{is_known_network, network_name};
+pub(in crate::flows) use quotas::{count_since_first, wait_or_take};
+pub(in crate::flows) use throttle::{
+    Admission, Buckets, Guard, ProofSource, Throttle, count_on_account, forget_codes, identifier_hash,
+};

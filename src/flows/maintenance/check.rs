@@ -12,7 +12,7 @@ use crate::domain::password::Password;
 use crate::domain::policy::numbers::{KEY_SIGNS_FOR, ROTATION_OVERDUE_AFTER};
 use crate::domain::signing_key::KeyState;
 use crate::flows::maintenance::signing_keys;
-use crate::flows::notify::outbox::Sender;
+use crate::flows::notify::Sender;
 use crate::flows::{Core, Fault};
 use crate::store::{signing_keys as stored_keys, totp_factors};
 

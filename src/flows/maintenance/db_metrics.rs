@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::message::Channel;
+use crate::domain::message::{Channel, MessageState};
 use crate::domain::signing_key::{KeyState, ListedKey};
-use crate::flows::notify::outbox::Sender;
+use crate::flows::notify::Sender;
 use crate::flows::{Core, Fault};
 use crate::metrics;
 use crate::store::outbox::Tally;
@@ -25,10 +25,10 @@ pub async fn update(core: &Arc<Core>) -> Result<(), Fault> {
     metrics::database_up(looked.is_ok());
     let (tallies, keys) = looked?;
     let now = core.clock.now();
-    for channel in [Channel::Email, Channel::Sms] {
+    for channel in Channel::ALL {
         show_outbox(core, channel, &tallies, now);
     }
-    for state in [KeyState::Next, KeyState::Current, KeyState::Retired] {
+    for state in KeyState::ALL {
         show_keys(state, &keys, now);
     }
     Ok(())
@@ -42,8 +42,8 @@ fn show_outbox(core: &Core, channel: Channel, tallies: &[Tally], now: DateTime<U
     };
     let (waiting, dead) = (find(false), find(true));
     let number = |tally: Option<&Tally>| tally.map_or(0, |tally| tally.number);
-    metrics::messages(channel.as_str(), "pending", number(waiting));
-    metrics::messages(channel.as_str(), "dead", number(dead));
+    metrics::messages(channel.as_str(), MessageState::Pending.as_str(), number(waiting));
+    metrics::messages(channel.as_str(), MessageState::Dead.as_str(), number(dead));
     let oldest = waiting.map_or(0, |tally| (now - tally.oldest).num_seconds());
     let overdue = overdue(core, channel, tallies, now).num_seconds();
     metrics::outbox_ages(channel.as_str(), oldest, overdue);

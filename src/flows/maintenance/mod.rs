@@ -1,6 +1,7 @@
 //! What the service does for itself and its operators: keys, deletion of old rows, metrics and checks.
+//!
+//! It may call `admin`, `notify`.
 
-pub mod audit;
 pub mod check;
 pub mod db_metrics;
 pub mod health;

@@ -17,8 +17,8 @@ use crate::domain::policy::numbers::{LEAST_LIFE_OF_LINK, NOTICE_LIFE, NOTICES_ME
 use crate::domain::sending::{Dispatch, Purpose, Source, beyond, bounds};
 use crate::domain::user::User;
 use crate::flows::Fault;
-use crate::flows::limits::networks::{is_known_network, network_name};
-use crate::flows::limits::quotas::{count_since_first, wait_or_take};
+use crate::flows::limits::{count_since_first, wait_or_take};
+use crate::flows::limits::{is_known_network, network_name};
 use crate::flows::tx::Tx;
 use crate::metrics;
 use crate::store::outbox::NewMessage;

@@ -19,7 +19,7 @@ use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::session_end;
-use crate::flows::sign_in::activate::{self, TokenGrant};
+use crate::flows::session::{TokenGrant, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::sessions::{self, Rotation};
@@ -78,7 +78,7 @@ async fn exchange(
     };
     match refreshed {
         Some((session, user)) => {
-            let grant = activate::grant(core, session, &user, now)?;
+            let grant = grant(core, session, &user, now)?;
             Ok((Refresh::Granted(Box::new(grant)), word))
         }
         None => Ok((Refresh::Invalid, word)),

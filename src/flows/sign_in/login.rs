@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
+use super::password_renewal;
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{AuthenticationMethod, Proofs};
@@ -18,15 +19,11 @@ use crate::domain::password::Password;
 use crate::domain::policy::TwoFactorPolicy;
 use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::{Identifier, User};
-use crate::flows::account::email::{
-    password_awaits_verification, requires_email_verification, send_email_verification,
-};
-use crate::flows::account::password_renewal;
-use crate::flows::factors::inventory::load_factors;
-use crate::flows::limits::networks;
-use crate::flows::limits::throttle::{Admission, Throttle};
+use crate::flows::account::{password_awaits_verification, requires_email_verification, send_email_verification};
+use crate::flows::factors::{Taken, count_wrong_password, load_factors, take_right_password};
+use crate::flows::limits::{Admission, Throttle, networks};
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::sign_in::activate::{self, SessionActivation, TokenGrant};
+use crate::flows::session::{SessionActivation, TokenGrant, activate, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::sessions::NewSession;
@@ -163,64 +160,14 @@ async fn refuse(
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
     core.transaction("login.refuse", origin, move |tx| {
-        Ok(match count_wrong(tx, user_id, &throttle, "invalid_credentials")? {
-            Some(wait) => Login::Locked(wait),
-            None => Login::InvalidCredentials,
-        })
+        Ok(
+            match count_wrong_password(tx, user_id, &throttle, "invalid_credentials")? {
+                Some(wait) => Login::Locked(wait),
+                None => Login::InvalidCredentials,
+            },
+        )
     })
     .await
-}
-
-/// Counts and records a wrong password. Returns how long to wait, if a concurrent request began a wait in the meantime.
-pub(in crate::flows) fn count_wrong(
-    tx: &mut Tx<'_>,
-    user_id: Option<UserId>,
-    throttle: &Throttle,
-    reason: &'static str,
-) -> Result<Option<TimeDelta>, Fault> {
-    // Checked again under the lock: of many concurrent requests, those after the one that begins a wait must learn
-    // nothing. They are serialized by the account's row, or else by that of the count.
-    users::lock_user(tx.connection, user_id)?;
-    if let Admission::Wait(wait) = throttle.admit(tx, user_id)? {
-        return Ok(Some(wait));
-    }
-    if let Some(wait) = throttle.count(tx, user_id)? {
-        return Ok(Some(wait));
-    }
-    let event = AuditEvent::failure(EventName::LoginFail, reason, user_id);
-    tx.audit(&[throttle.naming(event)])?;
-    Ok(None)
-}
-
-/// The result of checking a right password again inside its transaction.
-pub(in crate::flows) enum Taken {
-    /// It counts. Earlier wrong ones are reset, and the account is locked.
-    Right(Box<LoginUser>),
-    /// A concurrent request began a wait, and the password is not checked for this long.
-    Wait(TimeDelta),
-    /// The account does not have the compared password any longer.
-    Gone,
-}
-
-/// Accepts a password that was right when it was compared, unless the account has changed since.
-pub(in crate::flows) fn take_right(tx: &mut Tx<'_>, login: &LoginUser, throttle: &Throttle) -> Result<Taken, Fault> {
-    let account = users::find_login_for_update(tx.connection, login.user.id)?;
-    // Checked again as for wrong passwords, and before anything else: otherwise the one different answer would reveal
-    // the right password.
-    let failed_before = match throttle.admit(tx, Some(login.user.id))? {
-        Admission::Wait(wait) => return Ok(Taken::Wait(wait)),
-        Admission::Admitted { failed_before } => failed_before,
-    };
-    // Since the comparison the password may have been changed or removed, or the account deleted.
-    let unchanged =
-        |account: &LoginUser| account.password.is_some() && account.password_version == login.password_version;
-    let Some(account) = account.filter(unchanged) else {
-        let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
-        tx.audit(&[throttle.naming(event)])?;
-        return Ok(Taken::Gone);
-    };
-    reset_failures(tx, &account, throttle, failed_before)?;
-    Ok(Taken::Right(Box::new(account)))
 }
 
 async fn open(
@@ -234,7 +181,7 @@ async fn open(
     let id = SessionId::new(now, core.random.as_ref());
     let opened = core
         .transaction_at(now, "login.open", origin, move |tx| {
-            let account = match take_right(tx, &login, &throttle)? {
+            let account = match take_right_password(tx, &login, &throttle)? {
                 Taken::Right(account) => account,
                 Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
                 Taken::Gone => return Ok(Opened::Gone),
@@ -248,18 +195,6 @@ async fn open(
         })
         .await?;
     outcome(core, opened, now)
-}
-
-/// Resets wrong passwords after a right one: those from this network, and those on the account.
-fn reset_failures(tx: &mut Tx<'_>, account: &LoginUser, throttle: &Throttle, failed_before: bool) -> Result<(), Fault> {
-    if failed_before {
-        throttle.reset_failures(tx)?;
-    }
-    if users::reset_password_failures(tx.connection, account.user.id)? {
-        let event = AuditEvent::success(EventName::LoginSuccessAfterFail, account.user.id);
-        tx.audit(&[event])?;
-    }
-    Ok(())
 }
 
 /// A first factor that was verified.
@@ -341,7 +276,7 @@ fn sign_in_without_second_factor(
         proofs: &Proofs::first(first_factor.method, tx.now),
         delivery: first_factor.delivery,
     };
-    let Some(session) = activate::activate(tx, &activation)? else {
+    let Some(session) = activate(tx, &activation)? else {
         return Ok(Opened::Gone);
     };
     let events = [EventName::LoginSuccess, EventName::SessionCreated]
@@ -365,7 +300,7 @@ pub(in crate::flows) fn outcome(core: &Core, opened: Opened, now: DateTime<Utc>)
         }
         Opened::Active(signed_in) => {
             let (session, user) = *signed_in;
-            activate::grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))
+            grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))
         }
         Opened::EmailNotVerified => Ok(Login::EmailNotVerified),
         Opened::Locked(wait) => Ok(Login::Locked(wait)),

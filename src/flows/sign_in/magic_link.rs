@@ -7,7 +7,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::session::RefreshTokenTransport;
-use crate::flows::account::email::reset_unverified_account;
+use crate::flows::account::reset_unverified_account;
 use crate::flows::notify::links;
 use crate::flows::outcomes::counted;
 use crate::flows::sign_in::login;

@@ -1,6 +1,8 @@
-//! Ways in: the password or a mailed link first, then the second factor, and one end for all of them.
+//! Ways in: the password or a mailed link first, then the second factor.
+//!
+//! It may call `account`, `factors`, `limits`, `notify`, `session`.
 
-pub mod activate;
 pub mod login;
 pub mod magic_link;
+mod password_renewal;
 pub mod second_factor;

@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use crate::domain::assurance::{AuthenticationMethod, Proof};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor_proof::FactorProof;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::session::{ActiveSession, PendingSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
-use crate::flows::account::email::requires_email_verification;
-use crate::flows::factors::proof::{ProofContext, ProofRefusal, VerifiedFactor};
-use crate::flows::limits::throttle::{Guard, ProofSource};
-use crate::flows::maintenance::audit::note_unreadable;
+use crate::flows::account::requires_email_verification;
+use crate::flows::audit::note_unreadable;
+use crate::flows::factors::{ProofContext, ProofRefusal, VerifiedFactor};
+use crate::flows::limits::Guard;
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::sign_in::activate::{self, SessionActivation, TokenGrant};
+use crate::flows::session::{SessionActivation, TokenGrant, activate, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{recovery_codes, sessions, users};
@@ -84,7 +84,7 @@ type Decision = Verification<CompletedLogin>;
 /// A code that is to complete a login.
 pub struct SecondFactorAttempt {
     /// The code that was given.
-    pub code: SecondFactorCode,
+    pub code: FactorProof,
     /// How the client gets the session's refresh tokens.
     pub delivery: RefreshTokenTransport,
 }
@@ -118,7 +118,7 @@ async fn exchange(
     let decision = note_unreadable(core, decided, key.session_id, origin).await?;
     decision.try_map(|completed| {
         Ok(SignedIn {
-            grant: activate::grant(core, completed.session, &completed.user, now)?,
+            grant: grant(core, completed.session, &completed.user, now)?,
             method: completed.verified.method,
             recovery_codes: completed.verified.new_recovery_codes,
             recovery_codes_remaining: completed.remaining,
@@ -131,21 +131,19 @@ fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Re
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
-    let context = ProofContext {
-        account: &account,
-        session_id: key.session_id,
-        source: ProofSource::SignIn,
+    let context = ProofContext::of_login(&account, key.session_id);
+    let guard = match precheck(tx, &context, &attempt.code)? {
+        Ok(guard) => guard,
+        Err(decision) => {
+            // This uses up no attempt, and is revealed only to a client whose login is still pending.
+            let is_pending = sessions::find_pending(tx.connection, key, tx.now)?.is_some();
+            return Ok(if is_pending {
+                decision
+            } else {
+                Decision::InvalidPreAuthToken
+            });
+        }
     };
-    let guard = context.look_at_codes(tx)?;
-    if let Some(decision) = precheck(tx, &context, &guard)? {
-        // This uses up no attempt, and is revealed only to a client whose login is still pending.
-        let is_pending = sessions::find_pending(tx.connection, key, tx.now)?.is_some();
-        return Ok(if is_pending {
-            decision
-        } else {
-            Decision::InvalidPreAuthToken
-        });
-    }
     let Some(pending) = sessions::take_attempt(tx.connection, key, tx.now)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
@@ -154,7 +152,7 @@ fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Re
         tx.audit(&[event.in_session(key.session_id)])?;
         return Ok(Decision::invalid_code(&pending));
     }
-    match context.verify_at_sign_in(tx, guard, &attempt.code)? {
+    match context.verify(tx, guard, &attempt.code)? {
         Ok(verified) => complete_login(tx, &pending, &context, verified, attempt.delivery),
         Err(ProofRefusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
@@ -169,13 +167,12 @@ impl Decision {
     }
 }
 
-/// Returns why no code of the account is checked now, if there is a reason.
-fn precheck(tx: &mut Tx<'_>, context: &ProofContext<'_>, guard: &Guard) -> Result<Option<Decision>, Fault> {
+/// Decides whether a code of the account is checked now. `Err`: why not.
+fn precheck(tx: &mut Tx<'_>, context: &ProofContext<'_>, code: &FactorProof) -> Result<Result<Guard, Decision>, Fault> {
     if requires_email_verification(tx.core, &context.account.user) {
-        return Ok(Some(Decision::EmailNotVerified));
+        return Ok(Err(Decision::EmailNotVerified));
     }
-    let wait = context.wait(tx, guard)?;
-    Ok(wait.map(|wait| Decision::Refused(ProofRefusal::Locked(wait))))
+    Ok(context.admit(tx, code)?.map_err(Decision::Refused))
 }
 
 fn complete_login(
@@ -196,7 +193,7 @@ fn complete_login(
         proofs: &pending.proofs.with(second),
         delivery,
     };
-    let Some(session) = activate::activate(tx, &activation)? else {
+    let Some(session) = activate(tx, &activation)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
     let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());

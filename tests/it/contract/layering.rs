@@ -258,6 +258,59 @@ fn no_files_use_each_other_in_a_circle() {
     assert_eq!(uses, BTreeMap::new(), "these use each other");
 }
 
+/// Reads what the `mod.rs` of a folder of `flows` says that it may call: `//! It may call `limits`, `notify`.`
+fn documented_calls(folder: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(source().join("flows").join(folder).join("mod.rs")).unwrap();
+    let line = text.lines().find(|line| line.starts_with("//! It may call"));
+    let line = line.unwrap_or_else(|| panic!("{folder}/mod.rs does not say what it may call"));
+    line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Each folder of use cases is one thing: others reach what its `mod.rs` shows, and no two call each other, directly or
+/// through others.
+#[test]
+fn folders_of_flows_call_what_they_say_through_its_mod_file_and_in_no_circle() {
+    let sources = Sources::read();
+    let is_folder = |name: &str| source().join("flows").join(name).is_dir();
+    let folder_of =
+        |path: &[String]| (path.len() > 1 && path[0] == "flows" && is_folder(&path[1])).then(|| path[1].clone());
+    let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (module, names) in &sources.names {
+        let Some(from) = folder_of(module) else { continue };
+        let called = calls.entry(from.clone()).or_default();
+        for path in names.iter().filter(|path| path[0] == "crate") {
+            let Some(to) = folder_of(&path[1..]).filter(|to| *to != from) else {
+                continue;
+            };
+            let inside = sources
+                .home_of(&path[1..])
+                .is_some_and(|home| home.len() > 2 && path.len() > home.len() + 1);
+            // A whole file may be named, where its functions read well with its name: `links::redeem`.
+            let is_call = path.last().is_some_and(|name| name.starts_with(char::is_lowercase));
+            let by_use = names.contains(&path[..path.len() - 1].to_vec());
+            assert!(
+                !inside || (is_call && by_use),
+                "{} names {}",
+                module.join("::"),
+                path.join("::")
+            );
+            called.insert(to);
+        }
+    }
+    assert!(calls.len() > 6, "{calls:?}");
+    for (folder, called) in &calls {
+        assert_eq!(*called, documented_calls(folder), "{folder}");
+    }
+    while let Some(last) = calls
+        .iter()
+        .find(|(_, called)| called.iter().all(|to| !calls.contains_key(to)))
+    {
+        let last = last.0.clone();
+        calls.remove(&last);
+    }
+    assert_eq!(calls, BTreeMap::new(), "these call each other");
+}
+
 #[test]
 fn each_library_stays_in_its_layer() {
     let mut wrong = Vec::new();

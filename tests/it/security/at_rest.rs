@@ -6,9 +6,9 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde_json::json;
 use vestibule::domain::client_program::ClientProgram;
+use vestibule::domain::factor_proof::FactorProof;
 use vestibule::domain::message::{Channel, Locale, Message, Notification, Occasion};
 use vestibule::domain::phone_number::PhoneNumber;
-use vestibule::domain::second_factor_code::SecondFactorCode;
 
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, challenge, log_in, verify_by};
 use crate::support::app::TestApp;
@@ -183,7 +183,7 @@ async fn a_number_that_was_moved_to_another_account_opens_nothing() {
 
 #[test]
 fn what_is_printed_for_debugging_tells_no_secret() {
-    let code = |text, method| SecondFactorCode::parse(text, method).unwrap();
+    let code = |text, method| FactorProof::parse(text, method).unwrap();
     let message = Message::SecondFactorCode {
         code: "975310".to_owned(),
         minutes: 5,

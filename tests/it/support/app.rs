@@ -29,7 +29,7 @@ use vestibule::domain::random::Random;
 use vestibule::domain::username::Username;
 use vestibule::flows::Fault;
 use vestibule::flows::account::user_import::{ImportLine, ImportReport, UserImport};
-use vestibule::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+use vestibule::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
 use vestibule::flows::admin::service_clients;
 use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::maintenance::retention;
@@ -240,7 +240,7 @@ impl TestApp {
     /// Invites a user as the command line does. Returns whether the account was created.
     pub(crate) async fn invite(&self, email: &str, username: Option<&str>) -> bool {
         let operator = Operator::command_line(&self.state.core);
-        let new = NewAccount {
+        let new = InvitedAccount {
             email: Email::parse(email).unwrap(),
             username: username.map(|name| Username::parse(name).unwrap()),
             roles: Vec::new(),

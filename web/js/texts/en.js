@@ -137,7 +137,7 @@ export default {
   'second_factor.others': 'You cannot use it right now?',
   'second_factor.cancel': 'Cancel and sign in again',
   'second_factor.none':
-    'None of your second factors is accepted at the moment. Please ask the operators of the service for help.',
+    'None of your second factors can complete this sign-in. Sign in with your password, or ask the operators of the service for help.',
   'second_factor.sent': 'A code is on its way to {hint}.',
   'step_up.title': 'Is it you?',
   'step_up.impossible':

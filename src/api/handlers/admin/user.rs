@@ -11,7 +11,7 @@ use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
-use crate::flows::admin::users::{self, Update};
+use crate::flows::admin::users::{self, AccountUpdate};
 
 /// Returns an account
 ///
@@ -49,7 +49,7 @@ pub async fn update(
     id: Path<String>,
     Then(administrator, body): Then<Administrator, StrictJson<UpdateUserRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    let update = Update {
+    let update = AccountUpdate {
         disabled: body.0.disabled,
         roles: body.0.roles.map(RolesChange::Set),
         unverified: false,

@@ -16,7 +16,7 @@ use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::roles;
-use crate::flows::admin::invitation::{self, Invitation, NewAccount, Way};
+use crate::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
 use crate::flows::admin::users;
 
 /// Lists accounts
@@ -70,7 +70,7 @@ pub async fn invite(
     let (Some(email), Some(roles)) = (email, roles) else {
         return Err(invalid.into());
     };
-    let new = NewAccount {
+    let new = InvitedAccount {
         email,
         username: None,
         roles,

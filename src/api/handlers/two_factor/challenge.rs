@@ -12,7 +12,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
-use crate::flows::factors::challenge::{self, Challenge};
+use crate::flows::factors::{self, Challenge};
 
 /// Sends a code by mail or text message
 ///
@@ -39,10 +39,10 @@ pub async fn send_code(
     };
     let channel = Channel::parse(&body.0.method).ok_or_else(not_set_up)?;
     let outcome = if let Some(token) = body.0.pre_auth_token {
-        challenge::for_login(&state.core, token.expose_secret(), channel, origin.0).await?
+        factors::challenge_login(&state.core, token.expose_secret(), channel, origin.0).await?
     } else {
         let caller = SignedIn::of(&request).await?;
-        challenge::for_session(&state.core, &caller.0, channel, origin.0).await?
+        factors::challenge_session(&state.core, &caller.0, channel, origin.0).await?
     };
     match outcome {
         Challenge::Requested(sending) => super::answer(sending),

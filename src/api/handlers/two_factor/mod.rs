@@ -11,7 +11,7 @@ use actix_web::HttpResponse;
 
 use crate::api::dto::two_factor::ChallengeResponse;
 use crate::api::problem::Problem;
-use crate::flows::factors::sent_code::Sending;
+use crate::flows::factors::Sending;
 
 /// Answers a request for a code, whatever the code is for.
 fn answer(sending: Sending) -> Result<HttpResponse, Problem> {

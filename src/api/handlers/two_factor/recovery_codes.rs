@@ -8,7 +8,7 @@ use crate::api::extract::bearer::RecentlyAuthenticated;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::factors::recovery;
+use crate::flows::factors;
 
 /// Generates new recovery codes
 ///
@@ -22,7 +22,7 @@ pub async fn renew(
     caller: RecentlyAuthenticated,
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
-    match recovery::renew_codes(&state.core, &caller.0, origin.0).await? {
+    match factors::renew_recovery_codes(&state.core, &caller.0, origin.0).await? {
         Some(codes) => Ok(HttpResponse::Ok().json(RecoveryCodesResponse::new(Some(&codes)))),
         None => Err(Problem::new(
             Code::Conflict,

@@ -11,11 +11,12 @@ use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::factor_proof::FactorProof;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::sent_code::SentCode;
-use crate::flows::factors::sent_code::{self, Confirmation, Removal, Setup};
+use crate::flows::factors::{self, Confirmation, Removal, Setup};
 
 /// Sets up codes by mail
 ///
@@ -58,7 +59,7 @@ async fn set_up(
     number: Option<PhoneNumber>,
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
-    match sent_code::start(&state.core, &caller.0, number, origin.0).await? {
+    match factors::set_up_sent_codes(&state.core, &caller.0, number, origin.0).await? {
         Setup::Requested(sending) => super::answer(sending),
         Setup::NotOffered => Err(Problem::new(Code::Forbidden, "Such codes are not offered here.")),
         Setup::CountryNotServed => {
@@ -111,8 +112,9 @@ async fn confirm(
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
     let code = SentCode::parse(channel, code.expose_secret()).map_err(|wanted| InvalidInput::of("/code", wanted))?;
-    match sent_code::confirm(&state.core, &caller.0, channel, code, origin.0).await? {
-        Confirmation::Confirmed => Ok(HttpResponse::NoContent().finish()),
+    let proof = FactorProof::Sent(channel, code);
+    match factors::confirm_factor(&state.core, &caller.0, proof, origin.0).await? {
+        Confirmation::Confirmed(_) => Ok(HttpResponse::NoContent().finish()),
         Confirmation::Refused(refusal) => Err(refusal.into()),
     }
 }
@@ -153,8 +155,9 @@ async fn remove(
     channel: Channel,
     origin: Origin,
 ) -> Result<HttpResponse, Problem> {
-    match sent_code::remove(&state.core, &caller.0, channel, origin.0).await? {
-        Removal::Removed => Ok(HttpResponse::NoContent().finish()),
+    match factors::remove_sent_codes(&state.core, &caller.0, channel, origin.0).await? {
+        Removal::Removed | Removal::NotSetUp => Ok(HttpResponse::NoContent().finish()),
         Removal::Needed => Err(Problem::last_factor()),
+        Removal::Refused(refusal) => Err(refusal.into()),
     }
 }

@@ -7,7 +7,7 @@ use crate::api::dto::two_factor::{FactorView, SecondFactorsView};
 use crate::api::extract::bearer::SignedIn;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::flows::factors::inventory;
+use crate::flows::factors;
 
 /// Returns the caller's second factors
 ///
@@ -18,7 +18,7 @@ use crate::flows::factors::inventory;
     responses((status = 200, description = "The factors.", body = SecondFactorsView)),
 )]
 pub async fn get_second_factors(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
-    let factors = inventory::list_factors(&state.core, &caller.0).await?;
+    let factors = factors::list_factors(&state.core, &caller.0).await?;
     let settings = &state.core.settings;
     Ok(HttpResponse::Ok().json(SecondFactorsView {
         policy: settings.two_factor.as_str(),

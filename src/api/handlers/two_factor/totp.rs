@@ -12,12 +12,11 @@ use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::factor_proof::FactorProof;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::Password;
-use crate::domain::second_factor_code::SecondFactorCode;
 use crate::domain::totp::TotpCode;
-use crate::flows::factors::enrolment::{self, Confirmation, Enrolment};
-use crate::flows::factors::recovery::{self, Removal};
+use crate::flows::factors::{self, Confirmation, Enrolment, Removal};
 
 /// Generates a new TOTP secret
 ///
@@ -30,8 +29,8 @@ use crate::flows::factors::recovery::{self, Removal};
 )]
 pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Result<HttpResponse, Problem> {
     let outcome = match who {
-        Enrolling::Pending(token) => enrolment::start(&state.core, token.expose_secret(), origin.0).await?,
-        Enrolling::SignedIn(caller) => enrolment::start_replacement(&state.core, &caller, origin.0).await?,
+        Enrolling::Pending(token) => factors::enrol_totp(&state.core, token.expose_secret(), origin.0).await?,
+        Enrolling::SignedIn(caller) => factors::replace_totp(&state.core, &caller, origin.0).await?,
     };
     match outcome {
         Enrolment::Started(enrolment) => Ok(HttpResponse::Created().json(TotpEnrolmentView::new(&enrolment)?)),
@@ -58,7 +57,7 @@ pub async fn confirm(
     Then(caller, body): Then<RecentlyAuthenticated, StrictJson<ConfirmRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let code = TotpCode::parse(body.0.code.expose_secret()).map_err(|wanted| InvalidInput::of("/code", wanted))?;
-    match enrolment::confirm(&state.core, &caller.0, code, origin.0).await? {
+    match factors::confirm_factor(&state.core, &caller.0, FactorProof::Totp(code), origin.0).await? {
         Confirmation::Confirmed(codes) => Ok(HttpResponse::Ok().json(RecoveryCodesResponse::new(codes.as_deref()))),
         Confirmation::Refused(refusal) => Err(refusal.into()),
     }
@@ -77,9 +76,9 @@ pub async fn remove(
     origin: Origin,
     Then(caller, body): Then<RecentlyAuthenticated, StrictJson<RemoveTotpRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    let code = SecondFactorCode::parse(body.0.code.expose_secret(), None)?;
+    let code = FactorProof::parse(body.0.code.expose_secret(), None)?;
     let proof = (Password::new(&body.0.password), code);
-    match recovery::remove_authenticator(&state.core, &caller.0, proof, origin.0).await? {
+    match factors::remove_authenticator(&state.core, &caller.0, proof, origin.0).await? {
         Removal::Removed => Ok(HttpResponse::NoContent().finish()),
         Removal::NotSetUp => Err(Problem::new(Code::NotFound, "You have no authenticator.")),
         Removal::Needed => Err(Problem::last_factor()),

@@ -10,7 +10,7 @@ use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::domain::second_factor_code::SecondFactorCode;
+use crate::domain::factor_proof::FactorProof;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::sign_in::second_factor::{self, SecondFactorAttempt, Verification};
 
@@ -29,7 +29,7 @@ pub async fn verify(
     body: StrictJson<VerifyRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = body.0;
-    let code = SecondFactorCode::parse(request.code.expose_secret(), request.method.as_deref())?;
+    let code = FactorProof::parse(request.code.expose_secret(), request.method.as_deref())?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
     let delivery = RefreshTokenTransport::requested(request.delivery.as_deref())?;
     let attempt = SecondFactorAttempt { code, delivery };

@@ -12,7 +12,7 @@ use super::totp::TotpCode;
 
 /// A code that has the shape of one of the second factors.
 #[derive(Clone, Debug)]
-pub enum SecondFactorCode {
+pub enum FactorProof {
     /// Six digits from an authenticator.
     Totp(TotpCode),
     /// One of the codes saved for the loss of the authenticator.
@@ -21,7 +21,7 @@ pub enum SecondFactorCode {
     Sent(Channel, SentCode),
 }
 
-impl SecondFactorCode {
+impl FactorProof {
     /// Parses a code by the named method, or else by its shape: six digits are TOTP, 24 characters a recovery code.
     ///
     /// # Errors
@@ -80,29 +80,29 @@ mod tests {
             "١٢٣٤٥٦",
         ] {
             assert!(
-                matches!(SecondFactorCode::parse(text, None), Ok(SecondFactorCode::Totp(_))),
+                matches!(FactorProof::parse(text, None), Ok(FactorProof::Totp(_))),
                 "{text:?}"
             );
         }
         assert!(matches!(
-            SecondFactorCode::parse(RECOVERY, None),
-            Ok(SecondFactorCode::Recovery(_))
+            FactorProof::parse(RECOVERY, None),
+            Ok(FactorProof::Recovery(_))
         ));
     }
 
     #[test]
     fn a_named_method_takes_only_its_own_shape() {
         assert!(matches!(
-            SecondFactorCode::parse("123456", Some("totp")),
-            Ok(SecondFactorCode::Totp(_))
+            FactorProof::parse("123456", Some("totp")),
+            Ok(FactorProof::Totp(_))
         ));
         assert!(matches!(
-            SecondFactorCode::parse("1234 5678", Some("email")),
-            Ok(SecondFactorCode::Sent(Channel::Email, _))
+            FactorProof::parse("1234 5678", Some("email")),
+            Ok(FactorProof::Sent(Channel::Email, _))
         ));
         assert!(matches!(
-            SecondFactorCode::parse("123456", Some("sms")),
-            Ok(SecondFactorCode::Sent(Channel::Sms, _))
+            FactorProof::parse("123456", Some("sms")),
+            Ok(FactorProof::Sent(Channel::Sms, _))
         ));
         for (text, method, pointer) in [
             (RECOVERY, "totp", "/code"),
@@ -112,7 +112,7 @@ mod tests {
             ("123456", "phone", "/method"),
             ("123456", "TOTP", "/method"),
         ] {
-            let found = SecondFactorCode::parse(text, Some(method)).unwrap_err();
+            let found = FactorProof::parse(text, Some(method)).unwrap_err();
             assert_eq!(found.errors.first().unwrap().pointer, pointer);
         }
     }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn other_shapes_are_input_errors() {
         for text in ["", "12345", "1234567", "12345x", "123.456", "+12345", "12345\n"] {
-            assert!(SecondFactorCode::parse(text, None).is_err(), "{text:?} was accepted");
+            assert!(FactorProof::parse(text, None).is_err(), "{text:?} was accepted");
         }
     }
 }

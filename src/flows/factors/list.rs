@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::destination::open_phone_number;
 use crate::domain::email::Email;
 use crate::domain::factor::{Factor, FactorKind, Factors};
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
-use crate::flows::factors::destination::open_phone_number;
-use crate::flows::session::sessions::Caller;
+use crate::flows::session::Caller;
 use crate::flows::{Core, Fault};
 use crate::store::PgConnection;
 use crate::store::factors::{self, FactorDetail, StoredFactor};

@@ -11,7 +11,7 @@ use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
-use crate::flows::notify::security_notices::notify_new_place;
+use crate::flows::notify::notify_new_place;
 use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};

@@ -1,0 +1,174 @@
+//! Removing second factors.
+
+use std::sync::Arc;
+
+use super::list::load_factors;
+use super::password::{ComparedPassword, compare_password};
+use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
+use super::step_up::RecentCaller;
+use crate::domain::assurance::{AuthenticationMethod, Ground};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::{FactorKind, Factors};
+use crate::domain::factor_proof::FactorProof;
+use crate::domain::ids::UserId;
+use crate::domain::message::{Channel, Message};
+use crate::domain::password::Password;
+use crate::domain::user::User;
+use crate::flows::limits::forget_codes;
+use crate::flows::tx::Tx;
+use crate::flows::{Core, Fault};
+use crate::store::{recovery_codes, sent_code_factors, sessions, totp_factors, users};
+
+/// The result of a request to remove a factor.
+#[must_use]
+#[derive(Debug)]
+pub enum Removal {
+    /// It was removed.
+    Removed,
+    /// There is none.
+    NotSetUp,
+    /// It is the last one, and the deployment requires every user to have one.
+    Needed,
+    /// The password or the code was refused.
+    Refused(ProofRefusal),
+}
+
+/// Removes the caller's factor by sent codes.
+pub async fn remove_sent_codes(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    channel: Channel,
+    origin: RequestOrigin,
+) -> Result<Removal, Fault> {
+    let (key, kind) = (caller.key(), FactorKind::sent_by(channel));
+    core.transaction("factors.remove_sent_codes", origin, move |tx| {
+        let user = key.lock_user(tx)?.user;
+        let left = match plan(tx, &user, kind)? {
+            Ok(left) => left,
+            Err(refusal) => {
+                if matches!(refusal, Removal::NotSetUp) {
+                    // A pending one is discarded.
+                    remove_rows(tx, key.user_id, kind)?;
+                }
+                return Ok(refusal);
+            }
+        };
+        let removed = remove(tx, &user, kind, &left)?;
+        tx.audit(&[removed.in_session(key.session_id)])?;
+        Ok(Removal::Removed)
+    })
+    .await
+}
+
+/// Removes the caller's authenticator. It takes the password and a code: of the authenticator, or a recovery code.
+pub async fn remove_authenticator(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    (password, proof): (Password, FactorProof),
+    origin: RequestOrigin,
+) -> Result<Removal, Fault> {
+    let compared = match compare_password(core, caller.key(), password, &origin).await? {
+        Ok(compared) => compared,
+        Err(refusal) => return Ok(Removal::Refused(refusal)),
+    };
+    let key = caller.key();
+    core.transaction("factors.remove_authenticator", origin, move |tx| {
+        let account = key.lock_user(tx)?;
+        let context = ProofContext::of_session(&account, key.session_id);
+        let left = match plan(tx, &account.user, FactorKind::Totp)? {
+            Ok(left) => left,
+            Err(refusal) => return Ok(refusal),
+        };
+        let verified = match verify_both(tx, &context, &compared, &proof)? {
+            Ok(verified) => verified,
+            Err(refusal) => return Ok(Removal::Refused(refusal)),
+        };
+        let removed = remove(tx, &account.user, FactorKind::Totp, &left)?;
+        context.succeed(tx, verified.method, removed)?;
+        Ok(Removal::Removed)
+    })
+    .await
+}
+
+/// Both proofs are verified before either result is revealed, and the password first: a wrong one uses up no code.
+fn verify_both(
+    tx: &mut Tx<'_>,
+    context: &ProofContext<'_>,
+    password: &ComparedPassword,
+    proof: &FactorProof,
+) -> Result<ProofResult<VerifiedFactor>, Fault> {
+    if let Err(refusal) = context.verify_password(tx, password, EventName::StepUpFail)? {
+        return Ok(Err(refusal));
+    }
+    match context.admit(tx, proof)? {
+        Ok(guard) => context.verify(tx, guard, proof),
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// Decides whether a factor may be removed. `Ok`: what is left then.
+fn plan(tx: &mut Tx<'_>, user: &User, kind: FactorKind) -> Result<Result<Factors, Removal>, Fault> {
+    let factors = load_factors(tx.core, tx.connection, user, None)?;
+    if factors.confirmed(kind).is_none() {
+        return Ok(Err(Removal::NotSetUp));
+    }
+    let left = factors.without(kind);
+    let allowed = tx.core.settings.allows(&left);
+    Ok(if allowed { Ok(left) } else { Err(Removal::Needed) })
+}
+
+/// Removes a confirmed factor, and what is useless without it. Returns the event to record.
+fn remove(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
+    remove_rows(tx, user.id, kind)?;
+    remove_orphans(tx, user.id, left)?;
+    let notice = match kind {
+        FactorKind::Totp => Some(Message::AuthenticatorRemoved),
+        FactorKind::Sms => Some(Message::PhoneFactorRemoved),
+        FactorKind::Email => Some(Message::EmailFactorRemoved),
+        // They are removed with the last factor, and the notice is about that one.
+        FactorKind::RecoveryCodes => None,
+    };
+    notice.map_or(Ok(()), |notice| tx.notify(user, notice))?;
+    let name = kind.abilities().method.amr();
+    Ok(AuditEvent::success(EventName::MfaRemoved, user.id).because(name))
+}
+
+/// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left, and the
+/// proofs of what the user has, if the account has no such factor any more.
+fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, left: &Factors) -> Result<(), Fault> {
+    if !left.any_confirmed() {
+        recovery_codes::remove(tx.connection, user_id)?;
+        // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
+        users::enable_codes(tx.connection, user_id)?;
+    }
+    if !left.any_confirmed() || left.strongest_ground(true) < Ground::Possession {
+        // They would stay the strongest proofs of the sessions, and keep an administrator at `aal2`.
+        let held: Vec<AuthenticationMethod> = AuthenticationMethod::ALL
+            .into_iter()
+            .filter(|method| method.is_held())
+            .collect();
+        sessions::remove_proofs(tx.connection, user_id, held)?;
+    }
+    Ok(())
+}
+
+/// Removes all second factors and recovery codes of an account that the caller has locked, and resets the guesses at
+/// them: the owner of the next factor must not wait because of an attacker's guesses.
+pub(in crate::flows) fn remove_all_factors(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
+    for kind in FactorKind::ALL {
+        remove_rows(tx, user_id, kind)?;
+    }
+    forget_codes(tx, user_id)?;
+    Ok(users::enable_codes(tx.connection, user_id)?)
+}
+
+/// Removes the rows of a kind, confirmed or pending.
+fn remove_rows(tx: &mut Tx<'_>, user_id: UserId, kind: FactorKind) -> Result<(), Fault> {
+    match kind {
+        FactorKind::Totp => totp_factors::remove(tx.connection, user_id)?,
+        FactorKind::Sms => sent_code_factors::remove(tx.connection, user_id, Channel::Sms)?,
+        FactorKind::Email => sent_code_factors::remove(tx.connection, user_id, Channel::Email)?,
+        FactorKind::RecoveryCodes => recovery_codes::remove(tx.connection, user_id)?,
+    }
+    Ok(())
+}
