@@ -1,13 +1,13 @@
 //! One statement for all requests of a kind that wait for a connection at the same moment.
 //!
 //! A request joins a queue and needs a turn. A turn is a job in the queue of the pool, like any other: the thread that
-//! runs it takes what waits at that moment, the oldest first, runs one statement for all of it and answers each request.
-//! Nothing waits for a batch to fill: a request that finds a free turn is alone in its batch. Only a part of the
-//! connections may run turns at the same time, since a request that waits for a running turn then shares the next one
-//! with others, which costs the database less than a statement each.
+//! runs it takes what waits at that moment, the oldest first, runs one statement for all of it and answers each
+//! request. Nothing waits for a batch to fill: a request that finds a free turn is alone in its batch. Only a part of
+//! the connections may run turns at the same time, since a request that waits for a running turn then shares the next
+//! one with others, which costs the database less than a statement each.
 //!
-//! A request that the batch did not answer has to be done alone: a row that another transaction held, a value that cannot
-//! be read, and all requests of a statement that failed. So the fault of one request does not reach another.
+//! A request that the batch did not answer has to be done alone: a row that another transaction held, a value that
+//! cannot be read, and all requests of a statement that failed. So the fault of one request does not reach another.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -70,8 +70,8 @@ struct Member<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Batch<Q, A> {
-    /// Prepares batches of up to `most` requests. `statement` must be a single one, since it is its own transaction, and
-    /// must not wait for a lock, since one held row would then delay the requests for all others.
+    /// Prepares batches of up to `most` requests. `statement` must be a single one, since it is its own transaction,
+    /// and must not wait for a lock, since one held row would then delay the requests for all others.
     pub fn new(
         db: &Database,
         name: &'static str,
@@ -94,8 +94,8 @@ impl<Q: Send + 'static, A: Send + 'static> Batch<Q, A> {
         }))
     }
 
-    /// Answers a request, together with those that wait at the same moment. `None`: it has to be done alone, and may have
-    /// taken effect already if the connection broke.
+    /// Answers a request, together with those that wait at the same moment. `None`: it has to be done alone, and may
+    /// have taken effect already if the connection broke.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl<Q: Send + 'static, A: Send + 'static> Batch<Q, A> {
             answer,
         });
         Shared::call_turn(&self.0);
-        // A batch that panicked, or that the shutdown discarded, answers nobody.
+        // A batch that panicked, or that the shutdown discarded, sends no answer.
         let answered = answered.map(|reply| Ok::<_, Infallible>(Some(reply.unwrap_or(Ok(None)))));
         waiting.wait(name, answered).await?
     }
@@ -182,20 +182,32 @@ impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
         let done = with_lease(connector, |lease| {
             Ok(alone(lease, |connection| statement(connection, &requests)))
         });
+        for (answer, reply) in answers.into_iter().zip(self.replies(done)) {
+            let _gone = answer.send(reply);
+        }
+    }
+
+    /// Says what each request is told, in order.
+    fn replies(
+        &self,
+        done: Result<Result<Vec<Option<A>>, StoreError>, StoreError>,
+    ) -> Box<dyn Iterator<Item = Reply<A>>> {
         match done {
-            Ok(Ok(done)) => answers
-                .into_iter()
-                .zip(done)
-                .for_each(|(answer, done)| tell(answer, Ok(done))),
+            Ok(Ok(done)) => Box::new(done.into_iter().map(Ok)),
             Ok(Err(error)) => {
-                tracing::warn!(batch = self.shared.name, %error, "a batch failed; its requests are repeated one by one");
-                answers.into_iter().for_each(|answer| tell(answer, Ok(None)));
+                tracing::warn!(batch = self.shared.name, %error, "a batch failed; each of its requests is done alone");
+                Box::new(std::iter::repeat_with(|| Ok(None)))
             }
             // Without a connection, a repetition would fail in the same way.
-            Err(StoreError::Unavailable(why)) => answers
-                .into_iter()
-                .for_each(|answer| tell(answer, Err(StoreError::Unavailable(why.clone())))),
-            Err(_other) => drop(answers),
+            Err(error) => {
+                let why = match error {
+                    StoreError::Unavailable(why) => why,
+                    other => other.to_string(),
+                };
+                Box::new(std::iter::repeat_with(move || {
+                    Err(StoreError::Unavailable(why.clone()))
+                }))
+            }
         }
     }
 }
@@ -215,9 +227,4 @@ impl<Q: Send + 'static, A: Send + 'static> Drop for Turn<Q, A> {
             drop(discarded);
         }
     }
-}
-
-/// Answers a request, unless its client has gone.
-fn tell<A>(answer: oneshot::Sender<Reply<A>>, reply: Reply<A>) {
-    let _gone = answer.send(reply);
 }

@@ -260,6 +260,7 @@ async fn what_waits_when_everything_is_dropped_is_still_answered() {
     all_wait().await;
     drop((db, batch));
     goes.abort();
+    assert!(goes.await.is_err_and(|ended| ended.is_cancelled()));
     release.send(()).unwrap();
     holding.await.unwrap().unwrap();
     assert!(answered(&waits.await.unwrap(), Some(2)));
