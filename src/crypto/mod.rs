@@ -10,6 +10,7 @@ pub mod foreign_hash;
 pub mod hash_threads;
 pub mod hasher;
 pub mod jwt;
+pub mod key_set;
 pub mod keyring;
 pub mod mac;
 pub mod retired_keys;

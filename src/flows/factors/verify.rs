@@ -1,4 +1,4 @@
-//! Verifying a second factor: the only place that judges proofs, and counts wrong ones.
+//! Verifying a second factor: the only place that checks proofs and counts wrong ones.
 //!
 //! Each kind marks a right code as used by one conditional statement, so if the same code is sent many times, exactly
 //! one request succeeds. Wrong codes are counted by their source (`throttle`), across all logins and all kinds of

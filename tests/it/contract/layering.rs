@@ -233,10 +233,11 @@ fn arrows_point_down() {
     }
 }
 
-/// A folder is one thing with its parts: what its `mod.rs` and they use of each other is left out.
+/// A folder is one thing with its parts: what its `mod.rs` and they use of each other is left out. Not so for the folder
+/// of all use cases, whose parts are things of their own.
 #[test]
 fn no_files_use_each_other_in_a_circle() {
-    let is_within = |outer: &Module, inner: &Module| inner.starts_with(outer);
+    let is_within = |outer: &Module, inner: &Module| inner.starts_with(outer) && outer[..] != ["flows"];
     let mut uses: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
     for (from, to) in Sources::read().arrows() {
         if !is_within(&from, &to) && !is_within(&to, &from) {

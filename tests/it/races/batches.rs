@@ -35,15 +35,15 @@ async fn in_two_batches(
     app: &TestApp,
     first: impl Future<Output = TestResponse>,
     others: impl Future<Output = Vec<TestResponse>>,
-    go_on: impl Future<Output = ()>,
+    release: impl Future<Output = ()>,
 ) -> Vec<TestResponse> {
     let later = async {
         until_blocked(app, 1).await;
-        let go_on = async {
+        let release = async {
             sleep(Duration::from_millis(30)).await;
-            go_on.await;
+            release.await;
         };
-        join(others, go_on).await.0
+        join(others, release).await.0
     };
     let (first, others) = join(first, later).await;
     std::iter::once(first).chain(others).collect()
@@ -55,8 +55,8 @@ async fn refresh_together(app: &TestApp, tokens: &[&str]) -> Vec<TestResponse> {
     let url = app.database.url.expose_secret();
     statements::take(url);
     let others = join_all(tokens[1..].iter().map(|token| refresh(app, token)));
-    let go_on = async { holder.batch_execute("ROLLBACK").unwrap() };
-    let answers = in_two_batches(app, refresh(app, tokens[0]), others, go_on).await;
+    let release = async { holder.batch_execute("ROLLBACK").unwrap() };
+    let answers = in_two_batches(app, refresh(app, tokens[0]), others, release).await;
     assert_one_batch(&statements::take(url));
     answers
 }
@@ -68,11 +68,11 @@ fn assert_one_batch(sent: &[String]) {
 }
 
 async fn sign_up_many(app: &TestApp, number: usize) -> Vec<SignedIn> {
-    let mut people = Vec::new();
+    let mut owners = Vec::new();
     for place in 0..number {
-        people.push(Person::sign_up(app, &format!("jo{place}@example.com")).await);
+        owners.push(Person::sign_up(app, &format!("jo{place}@example.com")).await);
     }
-    people
+    owners
 }
 
 fn sql(app: &TestApp, statements: &str) {
@@ -87,9 +87,9 @@ fn of(person: &SignedIn) -> String {
 async fn a_batch_of_good_and_bad_tokens_treats_each_as_if_it_were_alone() {
     statements::record();
     let app = TestApp::with(&SETTINGS).await;
-    let people = sign_up_many(&app, 8).await;
-    let [first, good, repeated, reused, expired, disabled, out, other] = people.as_slice() else {
-        unreachable!("eight people")
+    let owners = sign_up_many(&app, 8).await;
+    let [first, good, repeated, reused, expired, disabled, out, other] = owners.as_slice() else {
+        unreachable!("eight owners")
     };
     let next = refresh(&app, &repeated.refresh_token)
         .await
@@ -151,9 +151,9 @@ async fn a_batch_of_good_and_bad_tokens_treats_each_as_if_it_were_alone() {
 async fn without_a_window_a_token_twice_in_one_batch_ends_its_session_and_no_other() {
     statements::record();
     let app = TestApp::with(&[("DB_POOL_SIZE", "4"), ("REFRESH_REUSE_GRACE", "0")]).await;
-    let people = sign_up_many(&app, 3).await;
+    let owners = sign_up_many(&app, 3).await;
     let tokens: Vec<_> = [0, 1, 2, 1]
-        .map(|place: usize| people[place].refresh_token.as_str())
+        .map(|place: usize| owners[place].refresh_token.as_str())
         .into();
     let answers = refresh_together(&app, &tokens).await;
     let granted = |place: usize| answers[place].status == 200;
@@ -169,19 +169,19 @@ async fn without_a_window_a_token_twice_in_one_batch_ends_its_session_and_no_oth
 #[actix_web::test]
 async fn a_session_that_another_transaction_holds_delays_only_itself() {
     let app = TestApp::with(&SETTINGS).await;
-    let people = sign_up_many(&app, 4).await;
+    let owners = sign_up_many(&app, 4).await;
     let mut holder = app.database.connect();
-    let lock = format!("BEGIN; SELECT FROM sessions WHERE {} FOR UPDATE", of(&people[0]));
+    let lock = format!("BEGIN; SELECT FROM sessions WHERE {} FOR UPDATE", of(&owners[0]));
     holder.batch_execute(&lock).unwrap();
     let rest = async {
         until_blocked(&app, 1).await;
-        let rest = people[1..].iter().map(|person| refresh(&app, &person.refresh_token));
+        let rest = owners[1..].iter().map(|person| refresh(&app, &person.refresh_token));
         for answer in join_all(rest).await {
             answer.expect(200);
         }
         holder.batch_execute("ROLLBACK").unwrap();
     };
-    let (held, ()) = join(refresh(&app, &people[0].refresh_token), rest).await;
+    let (held, ()) = join(refresh(&app, &owners[0].refresh_token), rest).await;
     held.expect(200);
 }
 
@@ -202,8 +202,8 @@ async fn cut_batch(app: &TestApp, statement: &str) {
 #[actix_web::test]
 async fn a_batch_whose_connection_is_cut_is_repeated_one_by_one() {
     let app = TestApp::with(&SETTINGS).await;
-    let people = sign_up_many(&app, 5).await;
-    let mut tokens: Vec<String> = people.iter().map(|person| person.refresh_token.clone()).collect();
+    let owners = sign_up_many(&app, 5).await;
+    let mut tokens: Vec<String> = owners.iter().map(|person| person.refresh_token.clone()).collect();
     for _ in 0..3 {
         let mut holder = hold_table(&app);
         let others = join_all(tokens[1..].iter().map(|token| refresh(&app, token)));
@@ -226,9 +226,9 @@ async fn a_batch_whose_connection_is_cut_is_repeated_one_by_one() {
 async fn look_ups_in_one_batch_tell_who_is_signed_in_now() {
     statements::record();
     let app = TestApp::with(&SETTINGS).await;
-    let people = sign_up_many(&app, 6).await;
-    let [first, live, out, expired, disabled, gone] = people.as_slice() else {
-        unreachable!("six people")
+    let owners = sign_up_many(&app, 6).await;
+    let [first, live, out, expired, disabled, gone] = owners.as_slice() else {
+        unreachable!("six owners")
     };
     app.post_as("/logout", &out.access_token).await.expect(204);
     sql(
@@ -252,8 +252,8 @@ async fn look_ups_in_one_batch_tell_who_is_signed_in_now() {
         async move { app.get_as("/token/validate", &token).await }
     };
     let others = join_all(asked[1..].iter().map(|person| validate(person)));
-    let go_on = async { holder.batch_execute("ROLLBACK").unwrap() };
-    let answers = in_two_batches(&app, validate(asked[0]), others, go_on).await;
+    let release = async { holder.batch_execute("ROLLBACK").unwrap() };
+    let answers = in_two_batches(&app, validate(asked[0]), others, release).await;
     assert_one_batch(&statements::take(url));
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses, [200, 200, 401, 401, 401, 401, 200]);
@@ -268,7 +268,7 @@ async fn look_ups_in_one_batch_tell_who_is_signed_in_now() {
 #[actix_web::test]
 async fn a_logout_counts_at_once_among_many_look_ups() {
     let app = TestApp::with(&SETTINGS).await;
-    let people = sign_up_many(&app, 6).await;
+    let owners = sign_up_many(&app, 6).await;
     let crowd = |person: &SignedIn| {
         let (app, token) = (&app, person.access_token.clone());
         async move {
@@ -278,7 +278,7 @@ async fn a_logout_counts_at_once_among_many_look_ups() {
         }
     };
     let leaving = async {
-        for person in &people[..3] {
+        for person in &owners[..3] {
             app.get_as("/token/validate", &person.access_token).await.expect(200);
             app.post_as("/logout", &person.access_token).await.expect(204);
             app.get_as("/token/validate", &person.access_token)
@@ -286,5 +286,5 @@ async fn a_logout_counts_at_once_among_many_look_ups() {
                 .expect_problem(401, "invalid_token");
         }
     };
-    join(leaving, join_all(people[3..].iter().map(crowd))).await;
+    join(leaving, join_all(owners[3..].iter().map(crowd))).await;
 }
