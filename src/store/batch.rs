@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::connector::Connector;
+use super::distribution;
 use super::error::StoreError;
 use super::pool::{Database, Queued, with_lease};
 use super::transaction::alone;
@@ -26,8 +28,8 @@ use crate::metrics::Stopwatch;
 
 /// Most requests in one statement.
 ///
-/// A database that is distributed by user cannot run a statement with rows of several users on one server. There this
-/// is 1: each statement then names the key of its row, and may use any connection.
+/// A database that is distributed by user cannot run a statement with rows of several users on one server. Once such a
+/// statement has failed there, this is 1: each statement then names the key of its row, and may use any connection.
 pub const MOST: usize = 64;
 /// One in so many connections may run batches of one kind at the same time, and at least one.
 const SHARE: usize = 4;
@@ -49,8 +51,8 @@ struct Shared<Q, A> {
     db: Database,
     name: &'static str,
     most: usize,
-    /// Most turns at the same time.
-    turns: usize,
+    /// Whether the database was found to be distributed by user. It may become so while this process runs.
+    distributed: AtomicBool,
     statement: Box<Statement<Q, A>>,
     state: Mutex<State<Q, A>>,
 }
@@ -78,12 +80,11 @@ impl<Q: Send + 'static, A: Send + 'static> Batch<Q, A> {
         most: usize,
         statement: impl Fn(&mut PgConnection, &[Q]) -> Result<Vec<Option<A>>, StoreError> + Send + Sync + 'static,
     ) -> Self {
-        let turns = if most == 1 { db.size() } else { db.size() / SHARE };
         Self(Arc::new(Shared {
             db: db.clone(),
             name,
             most,
-            turns: turns.max(1),
+            distributed: AtomicBool::new(false),
             statement: Box::new(statement),
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
@@ -120,12 +121,36 @@ impl<Q, A> Shared<Q, A> {
     fn lock(&self) -> MutexGuard<'_, State<Q, A>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Returns how many requests one statement may have.
+    fn most(&self) -> usize {
+        if self.distributed.load(Ordering::Relaxed) {
+            1
+        } else {
+            self.most
+        }
+    }
+
+    /// Returns how many turns may run at the same time.
+    fn turns(&self) -> usize {
+        let size = self.db.size();
+        if self.most() == 1 { size } else { size / SHARE }.max(1)
+    }
+
+    /// Runs the statement. If it fails for several requests, finds out whether the reason may be the database.
+    fn execute(&self, connection: &mut PgConnection, requests: &[Q]) -> Result<Vec<Option<A>>, StoreError> {
+        let done = (self.statement)(connection, requests);
+        if done.is_err() && requests.len() > 1 && distribution::has_citus(connection).unwrap_or(false) {
+            self.distributed.store(true, Ordering::Relaxed);
+        }
+        done
+    }
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Shared<Q, A> {
     /// Calls for a turn if requests wait for one and one is free.
     fn call_turn(shared: &Arc<Self>) {
-        if !shared.lock().needs_turn(shared.turns) {
+        if !shared.lock().needs_turn(shared.turns()) {
             return;
         }
         let turn = Turn {
@@ -171,16 +196,15 @@ struct Turn<Q: Send + 'static, A: Send + 'static> {
 
 impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
     fn run(mut self, connector: Connector) {
-        let (requests, answers) = self.shared.lock().begin(self.shared.most);
+        let (requests, answers) = self.shared.lock().begin(self.shared.most());
         self.begun = true;
         // Requests that came too late for this batch may use another connection meanwhile.
         Shared::call_turn(&self.shared);
         if requests.is_empty() {
             return;
         }
-        let statement = &self.shared.statement;
         let done = with_lease(connector, |lease| {
-            Ok(alone(lease, |connection| statement(connection, &requests)))
+            Ok(alone(lease, |connection| self.shared.execute(connection, &requests)))
         });
         for (answer, reply) in answers.into_iter().zip(self.replies(done)) {
             let _gone = answer.send(reply);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -142,6 +143,31 @@ async fn a_statement_that_fails_leaves_each_request_to_be_done_alone() {
     let answers = join_all(asked).await;
     for (answer, expected) in answers.into_iter().zip([None, None, None, Some(6), Some(8)]) {
         assert!(answered(&answer.unwrap(), expected), "{expected:?}");
+    }
+}
+
+/// The extension cannot be had here, so the catalog of this database only says that it exists.
+#[actix_web::test]
+async fn where_the_database_is_distributed_a_failed_batch_is_the_last() {
+    let database = TestDatabase::migrated();
+    let enter = "INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+                 SELECT 99999, 'citus', oid, 'public'::regnamespace, false, '0' FROM pg_roles WHERE rolname = current_user";
+    for (entered, expected) in [
+        (false, vec![vec![POISON, 2], vec![3, 4]]),
+        (true, vec![vec![POISON, 2], vec![3], vec![4]]),
+    ] {
+        if entered {
+            database.connect().batch_execute(enter).unwrap();
+        }
+        let (db, release, holding) = held(&database).await;
+        let (batch, seen) = doubling(&db, 2);
+        let asking = [POISON, 2, 3, 4].map(|number| ask(&batch, number));
+        all_wait().await;
+        release.send(()).unwrap();
+        holding.await.unwrap().unwrap();
+        let answers = join_all(asking).await;
+        assert!(answered(answers[3].as_ref().unwrap(), Some(8)));
+        assert_eq!(*seen.lock().unwrap(), expected, "{entered}");
     }
 }
 
