@@ -2,7 +2,7 @@
 //!
 //! On plain PostgreSQL nothing here has an effect. The program's statements are the same on both.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::StoreError;
 use super::migrations::{self, MigrationError};
+use crate::metrics::Stopwatch;
 
 /// Where the rows of a table are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -400,7 +401,7 @@ impl Plan {
         mut progress: impl FnMut(&'static str, u64),
     ) -> Result<(), DistributionError> {
         let mut connection = connect(url)?;
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let done = connection.transaction(|connection| self.distribute(connection, begun, &mut progress));
         match done {
             Err(DistributionError::Failed(_)) if begun.elapsed() >= self.limit() => {
@@ -413,7 +414,7 @@ impl Plan {
     fn distribute(
         &self,
         connection: &mut PgConnection,
-        begun: Instant,
+        begun: Stopwatch,
         progress: &mut impl FnMut(&'static str, u64),
     ) -> Result<(), DistributionError> {
         connection.batch_execute(SETTINGS)?;
@@ -445,7 +446,7 @@ impl Plan {
     }
 
     /// Ends the next statement when the time is over.
-    fn limit_statement(&self, connection: &mut PgConnection, begun: Instant) -> QueryResult<()> {
+    fn limit_statement(&self, connection: &mut PgConnection, begun: Stopwatch) -> QueryResult<()> {
         let left = self.limit().saturating_sub(begun.elapsed()).as_millis().max(1);
         connection.batch_execute(&format!("SET LOCAL statement_timeout = {left}"))
     }
