@@ -27,6 +27,7 @@ mod server {
     pub(crate) mod process;
     pub(crate) mod program;
     pub(crate) mod quiet;
+    pub(crate) mod travellers;
 
     mod behind_a_prefix;
     mod broken_deployments;
