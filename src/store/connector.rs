@@ -16,6 +16,7 @@ use diesel::{Connection, PgConnection};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::StoreError;
+use super::silence::limited;
 
 /// How long a request waits for a new connection. Between steps it checks whether the server can be reached at all.
 const CONNECT_STEP: Duration = Duration::from_millis(100);
@@ -61,7 +62,7 @@ impl Connector {
                 pooled,
                 name: format!("{CONNECTION_NAME} {master_key}"),
             }))
-            .build_unchecked(Manager::new(url.expose_secret()));
+            .build_unchecked(Manager::new(limited(url.expose_secret())));
         Self { pool, reachable }
     }
 

@@ -28,6 +28,7 @@ pub mod sent_codes;
 pub mod service_clients;
 pub mod sessions;
 pub mod signing_keys;
+mod silence;
 mod stored_text;
 pub mod throttles;
 pub mod totp_factors;

@@ -328,7 +328,7 @@ fn each_library_stays_in_its_layer() {
 
 #[test]
 fn siblings_in_handlers_and_store_do_not_use_each_other() {
-    const SHARED: [&str; 8] = [
+    const SHARED: [&str; 9] = [
         "cached_statement",
         "conditions",
         "connector",
@@ -336,6 +336,7 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
         "migrations",
         "pool",
         "schema",
+        "silence",
         "transaction",
     ];
     /// The names of accounts have a table of their own, whose statements take part in those of accounts; and a session
