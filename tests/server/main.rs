@@ -44,6 +44,8 @@ mod server {
     mod deploy;
     mod dev_hosts;
     mod disk_full;
+    #[cfg(target_os = "linux")]
+    mod failover;
     mod lifecycle;
     mod limits;
     mod listening;
