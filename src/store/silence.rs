@@ -1,7 +1,8 @@
-//! How long libpq waits for a server that has fallen silent: a machine that lost power, or a firewall that drops packets.
+//! How long libpq waits for a server that has fallen silent: its machine lost power, or a firewall drops its packets.
 //!
 //! Without these limits a connection waits for as long as the system sends data again, which is a quarter of an hour on
-//! Linux, or for ever if all data had arrived. The threads of the pool wait with it, and a promoted standby is of no use.
+//! Linux, or for two hours if all data had arrived. The threads of the pool wait with it, and a promoted standby is of
+//! no use.
 
 /// The parameters of libpq, and their values unless the URL has others. `tcp_user_timeout` (milliseconds) is for
 /// statements that did not arrive; the `keepalives` (seconds, and a number) are for those that were not answered. The

@@ -1,8 +1,8 @@
 //! `kill -9` at any moment, while users run through every operation: nothing acknowledged is lost, no single-use code
 //! or token works twice, and there is no session that its owner cannot end.
 //!
-//! The moments of the kills come from a seed, which is printed; `CRASH_SEED` repeats them (the scheduling of the machine
-//! still differs).
+//! The moments of the kills come from a seed, which is printed; `CRASH_SEED` repeats them (the scheduling of the
+//! machine still differs).
 
 use std::thread;
 use std::time::Duration;
