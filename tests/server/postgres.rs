@@ -104,6 +104,13 @@ impl Cluster {
         replica
     }
 
+    /// Sends nothing more to the standby.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn stop_sending(&self) {
+        let sender = psql(&self.url, "SELECT pid FROM pg_stat_replication");
+        send(Signal::STOP, sender.parse().unwrap());
+    }
+
     /// Kills the server and its sessions at once, as if its machine lost power. Its files stay.
     #[cfg(target_os = "linux")]
     pub(crate) fn kill(&mut self) {
