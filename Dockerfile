@@ -10,7 +10,7 @@ RUN apt-get update \
 # manifest, so each gets an empty one.
 COPY Cargo.toml Cargo.lock ./
 COPY benches/load/Cargo.toml benches/load/Cargo.toml
-COPY crates/private-postgres crates/private-postgres
+COPY crates crates
 RUN mkdir -p src tests/it tests/server tests/verifiers benches/load/src \
     && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs tests/server/main.rs tests/verifiers/verify.rs \
         benches/primitives.rs benches/load/src/main.rs >src/lib.rs \

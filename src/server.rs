@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use self::drain::OpenSockets;
 use self::sockets::Bound;
+use crate::api::problem::with_causes;
 use crate::api::{ApiState, build_app, build_operators_app, routes};
 use crate::app::{self, Environment, StartError};
 use crate::config::{Config, Listen, MetricsListen, Mode};
@@ -322,8 +323,9 @@ async fn keep_ready(
         if !temporary {
             return Err(error);
         }
-        tracing::error!(%error, "not ready; trying again");
-        supervisor::waits(&error.to_string());
+        let causes = with_causes(&error);
+        tracing::error!(error = causes, "not ready; trying again");
+        supervisor::waits(&causes);
         if jobs::stops_within(&mut stopping, PREPARE_RETRY).await {
             return Ok(());
         }

@@ -10,7 +10,7 @@ CREATE TABLE retired_keys (
     CONSTRAINT retired_keys_sealed_key_length CHECK (octet_length(sealed_key) BETWEEN 61 AND 77)
 );
 
-COMMENT ON TABLE retired_keys IS 'Keys derived from master keys that may be removed: for what cannot be hashed or proven again with another one.';
+COMMENT ON TABLE retired_keys IS 'Keys derived from master keys that may be removed: for what cannot be hashed or verified again with another one.';
 COMMENT ON COLUMN retired_keys.master_key_id IS 'The master key that the key was derived from; bound into sealed_key.';
 COMMENT ON COLUMN retired_keys.purpose IS 'What the key is for; bound into sealed_key.';
 COMMENT ON COLUMN retired_keys.sealed_key IS 'The derived key (encrypted with a newer master key).';

@@ -1,7 +1,7 @@
 //! Every error response: problem details (RFC 9457) with a stable `code`.
 //!
-//! One table assigns a status and a title to each code. Bodies of 5xx are constant: the cause is logged once, under the
-//! same request id.
+//! One table assigns a status and a title to each code. Bodies of 5xx do not reveal the cause, which is logged once,
+//! under the same request id; only a missing mail server is named.
 
 use std::fmt;
 
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
+use crate::domain::message::Channel;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
 use crate::flows::factors::{Demand, ProofRefusal};
@@ -88,7 +89,7 @@ codes! {
         "The request is valid and the caller is known, but the caller is not allowed to do this.";
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed",
         "The request comes from a web page whose origin this deployment does not list. Its operator can add the origin to VESTIBULE_CORS_ORIGINS.";
-    EmailNotVerified = "email_not_verified", FORBIDDEN, "Confirm your address first",
+    EmailNotVerified = "email_not_verified", FORBIDDEN, "Verify your address first",
         "The password was right, but this deployment requires a verified e-mail address. A mail with a link is on its way.";
     NotFound = "not_found", NOT_FOUND, "Not found",
         "There is nothing at this path.";
@@ -199,6 +200,17 @@ impl Problem {
             Code::Conflict,
             "This is your last second factor, and this deployment requires one; set up another one first.",
         )
+    }
+
+    /// Says that the deployment sends no messages on a channel.
+    fn no_sender(channel: &str) -> Self {
+        let detail = match Channel::parse(channel) {
+            Some(Channel::Sms) => {
+                "This deployment sends no text messages; its operator can set VESTIBULE_SMS_WEBHOOK_URL."
+            }
+            Some(Channel::Email) | None => "This deployment sends no mail; its operator can set VESTIBULE_SMTP_URL.",
+        };
+        Self::new(Code::ServiceUnavailable, detail)
     }
 
     /// Says how long the client must wait.
@@ -330,7 +342,11 @@ impl From<Fault> for Problem {
         if matches!(fault, Fault::SessionEnded) {
             return Self::of(Code::InvalidToken).bearer_error();
         }
-        let causes = chain(&fault);
+        let causes = with_causes(&fault);
+        if let Fault::NoSender(channel) = fault {
+            tracing::warn!(error = causes, "a request was rejected");
+            return Self::no_sender(channel);
+        }
         if fault.is_temporary() {
             tracing::warn!(error = causes, "a request was rejected");
             Self::of(Code::ServiceUnavailable)
@@ -341,15 +357,18 @@ impl From<Fault> for Problem {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+/// Writes an error with its causes, each after a colon. A cause that the text already contains is not repeated: some
+/// errors say their cause themselves.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) {
+            text
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
 }
 
 #[cfg(test)]
@@ -411,6 +430,33 @@ mod tests {
     }
 
     #[test]
+    fn causes_are_written_once_each() {
+        let failed = StoreError::Failed(diesel::result::Error::NotFound);
+        assert_eq!(
+            with_causes(&Fault::Store(failed)),
+            "a statement failed: Record not found"
+        );
+        let (bare, telling) = (
+            std::io::Error::other("the disk is full"),
+            std::io::Error::other("nothing"),
+        );
+        assert_eq!(
+            with_causes(&StartErrorLike::Telling(bare)),
+            "no start: the disk is full"
+        );
+        assert_eq!(with_causes(&StartErrorLike::Silent(telling)), "no start: nothing");
+    }
+
+    /// Errors with a cause, of which one says it itself.
+    #[derive(Debug, thiserror::Error)]
+    enum StartErrorLike {
+        #[error("no start: {0}")]
+        Telling(#[source] std::io::Error),
+        #[error("no start")]
+        Silent(#[source] std::io::Error),
+    }
+
+    #[test]
     fn a_wait_is_told_in_whole_seconds_rounded_up() {
         for (millis, seconds) in [
             (1, "1"),
@@ -446,7 +492,10 @@ mod tests {
             Problem::from(Fault::Hash(HashError::Busy)).code,
             Code::ServiceUnavailable
         );
-        assert_eq!(Problem::from(Fault::NoSigningKey).code, Code::ServiceUnavailable);
+        assert_eq!(
+            Problem::from(Fault::NoSigningKey(crate::crypto::key_set::NoSigningKey)).code,
+            Code::ServiceUnavailable
+        );
         assert_eq!(
             Problem::from(Fault::Store(StoreError::Corrupt("x"))).code,
             Code::InternalError

@@ -1,4 +1,4 @@
-//! The command line: one file for each command.
+//! The command line: one file or folder for each command.
 //!
 //! Every setting is also a flag of the commands that use settings. Wrong usage and invalid settings end with status 2,
 //! other failures with status 1.
@@ -31,6 +31,7 @@ use self::keys::KeysCommand;
 use self::reference::Page;
 use self::setting_flags::SettingFlags;
 use self::users::UsersCommand;
+use crate::api::problem::with_causes;
 use crate::config::{Config, Mode, Source};
 
 /// An authentication service with two factors
@@ -165,7 +166,7 @@ impl Failure {
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::of(error.to_string())
+        Self::of(with_causes(&error))
     }
 }
 

@@ -1,13 +1,19 @@
 //! `vestibule reference`: the pages below `docs/reference` that are generated. A test compares them.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use clap::{Arg, Command, ValueEnum};
 
+use crate::api::extract::json;
 use crate::api::problem::Code;
 use crate::config::settings;
+use crate::domain::access_token::CLAIMS;
 use crate::domain::audit_event::EventName;
+use crate::domain::policy::limits;
 use crate::flows::account::user_import::supported_hashes;
+use crate::server;
+use crate::store::pool;
 
 /// A page that is generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,6 +28,10 @@ pub(super) enum Page {
     Events,
     /// The password hashes that can be imported.
     Hashes,
+    /// The claims of access tokens.
+    Claims,
+    /// The limits that no setting changes.
+    Limits,
 }
 
 impl Page {
@@ -33,6 +43,8 @@ impl Page {
             Self::Problems => problems_page(),
             Self::Events => events_page(),
             Self::Hashes => hashes_page(),
+            Self::Claims => claims_page(),
+            Self::Limits => limits_page(),
         };
         let name = self.to_possible_value().map(|value| value.get_name().to_owned());
         let name = name.unwrap_or_default();
@@ -99,6 +111,83 @@ fn hashes_page() -> String {
     });
     table(&mut page, ["made by", "as stored there"], rows);
     page
+}
+
+fn claims_page() -> String {
+    let mut page = "# Claims of access tokens\n\n\
+        An access token is a JWT after RFC 9068. Its header has `alg`, `kid` and `typ`, which is `at+jwt`, and nothing\n\
+        else. Times are seconds since 1970. Ignore claims that you do not know, since later versions may add some.\n\
+        [Verifying access tokens](../VERIFYING.md) says what must be checked.\n\n"
+        .to_owned();
+    let rows = CLAIMS.iter().map(|claim| {
+        let present = claim.present.unwrap_or("always").to_owned();
+        [
+            format!("`{}`", claim.name),
+            claim.kind.to_owned(),
+            present,
+            claim.meaning.to_owned(),
+        ]
+    });
+    table(&mut page, ["claim", "type", "present", "meaning"], rows);
+    page
+}
+
+fn limits_page() -> String {
+    let mut page = "# Limits\n\n\
+        These numbers are the same in every deployment. Where a row has two, both hold. [Settings](settings.md) lists\n\
+        what an operator can change, and [SECURITY.md](../SECURITY.md) explains how the limits work together.\n"
+        .to_owned();
+    for group in limits::all() {
+        let rows = group.limits.into_iter();
+        let rows = rows.map(|limit| [limit.what.to_owned(), limit.most, limit.window, limit.reason.to_owned()]);
+        limits_table(&mut page, group.title, rows);
+    }
+    limits_table(&mut page, "The process", process_limits());
+    page
+}
+
+fn limits_table(page: &mut String, title: &str, rows: impl IntoIterator<Item = [String; 4]>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(page, "\n## {title}\n");
+    table(page, ["limit", "how many", "time", "reason"], rows);
+}
+
+/// Returns what protects the process and decides nothing about accounts; each number stands where it is used.
+fn process_limits() -> [[String; 4]; 5] {
+    let time = |time: Duration| format!("{} s", time.as_secs());
+    [
+        (
+            "head of a request",
+            "128 KiB".to_owned(),
+            time(server::HEAD_TIMEOUT),
+            "the size is actix's",
+        ),
+        (
+            "body of a request",
+            format!("{} KiB", json::MAX_BYTES / 1024),
+            time(json::BODY_TIMEOUT),
+            "no request needs more",
+        ),
+        (
+            "connections of one worker, of which there is one for each processor",
+            server::CONNECTIONS_OF_WORKER.to_string(),
+            String::new(),
+            "each takes memory",
+        ),
+        (
+            "requests that wait for each database connection",
+            pool::WAITING_FOR_EACH.to_string(),
+            time(pool::TURN_TIMEOUT),
+            "further ones are answered 503 at once",
+        ),
+        (
+            "one statement, and its wait for a lock",
+            String::new(),
+            "5 s, 2 s".to_owned(),
+            "a request ends in a bounded time",
+        ),
+    ]
+    .map(|(what, most, time, reason)| [what.to_owned(), most, time, reason.to_owned()])
 }
 
 fn commands_page(program: Command) -> String {

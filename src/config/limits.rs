@@ -46,13 +46,12 @@ impl LimitsConfig {
             },
             breach_check_url: breach_check_url?,
             bcrypt_cost: bcrypt_cost?,
-            hash_threads: threads.unwrap_or_else(spare_processors),
+            hash_threads: threads.unwrap_or_else(processors),
         })
     }
 }
 
-/// Where there are several processors, one is left to everything else.
-fn spare_processors() -> NonZeroUsize {
-    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    NonZeroUsize::new(processors.saturating_sub(1)).unwrap_or(NonZeroUsize::MIN)
+/// As many threads as there are processors: their priority is so low that all else comes first.
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

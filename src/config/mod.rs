@@ -1,6 +1,7 @@
 //! Settings: read once at start, checked as a whole, passed on as small structures.
 //!
-//! All faults are reported at once, each with the name of its variable. Only `cli`, `app` and `server` see this module.
+//! All faults are reported at once, each with the name of its variable. Only `cli`, `app`, `server` and `telemetry` see
+//! this module.
 
 mod branding;
 mod database;

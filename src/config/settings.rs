@@ -106,8 +106,8 @@ settings! {
         "List of breached passwords to refuse, queried by the range protocol of Have I Been Pwned";
     BCRYPT_COST "VESTIBULE_BCRYPT_COST" "bcrypt-cost" = "12":
         "Cost of a password hash, 10 to 15; each step doubles the work";
-    HASH_THREADS "VESTIBULE_HASH_THREADS" "hash-threads" = "" ("number of processors minus one, at least 1"):
-        "Threads that hash passwords";
+    HASH_THREADS "VESTIBULE_HASH_THREADS" "hash-threads" = "" ("number of processors"):
+        "Threads that hash passwords, up to four at a time in each";
     TRUSTED_PROXIES "VESTIBULE_TRUSTED_PROXIES" "trusted-proxies" = "" ("none"):
         "Networks of proxies whose Forwarded and X-Forwarded-For headers are trusted, as a list of CIDRs";
     IP_LIMITS "VESTIBULE_IP_LIMITS" "ip-limits" = "on":

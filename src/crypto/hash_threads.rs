@@ -1,22 +1,20 @@
 //! The threads that hash passwords, and the requests that wait for one.
 //!
-//! A free thread takes new work at once. Otherwise the request waits in a [`FairQueue`] for at most two seconds, and
-//! leaves it when its client disconnects.
+//! An idle thread takes new work at once. A busy thread takes more about every millisecond, as long as it has a free
+//! lane ([`HashLanes`]). Until then the request waits in a [`FairQueue`] for at most two seconds, and leaves it when
+//! its client disconnects.
 
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::fair_queue::{FairQueue, Requester, Ticket};
+use super::hash_lanes::{Answer, HashLanes, Lane, Work};
 use super::stored_password::HashError;
 use crate::domain::policy::numbers::HASH_WAIT;
 use crate::metrics::{self, Present, Stopwatch};
-
-/// Does the work, and returns a closure that delivers the result.
-type Work = Box<dyn FnOnce() -> Box<dyn FnOnce() + Send> + Send>;
 
 /// Waiting work, and how to tell its request that it begins.
 struct Job {
@@ -39,9 +37,11 @@ struct Shared {
 struct State {
     /// The number of idle threads.
     free: usize,
-    /// Work that a thread will take.
+    /// Work that an idle thread will take.
     assigned: Vec<Work>,
-    /// Work that waits for a thread.
+    /// The free lanes of the threads that work, which take what waits.
+    lanes: usize,
+    /// Work that waits for a lane.
     waiting: FairQueue<Job>,
     /// Whether the threads end when there is no work left.
     stopping: bool,
@@ -57,6 +57,16 @@ impl State {
         self.assigned.push(work);
         None
     }
+
+    /// Removes the work of the next request in the queue whose client still waits.
+    fn take_waiting(&mut self) -> Option<Work> {
+        while let Some(Job { work, begins }) = self.waiting.take_next() {
+            if begins.send(()).is_ok() {
+                return Some(work);
+            }
+        }
+        None
+    }
 }
 
 impl Shared {
@@ -64,6 +74,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for work as an idle thread.
     fn next_work(&self) -> Option<Work> {
         let state = self.lock();
         let idle = |state: &mut State| state.assigned.is_empty() && !state.stopping;
@@ -71,18 +82,20 @@ impl Shared {
         waited.unwrap_or_else(PoisonError::into_inner).assigned.pop()
     }
 
-    /// Gives the thread that has finished its work to the next request in the queue whose client still waits.
-    fn pass_on(&self) {
+    /// Takes work for a thread that works, if it has a free lane and a request waits. Whose turn it is, is decided here
+    /// and not before. A thread takes only one at a time, so that others get their share.
+    ///
+    /// `counted` is how many of the thread's free lanes the state includes. A thread without work is idle afterwards.
+    fn pass_on(&self, lanes: &HashLanes, counted: &mut usize) -> Option<Work> {
         let mut state = self.lock();
-        while let Some(Job { work, begins }) = state.waiting.take_next() {
-            if begins.send(()).is_ok() {
-                state.assigned.push(work);
-                drop(state);
-                self.work_is_there.notify_one();
-                return;
-            }
-        }
-        state.free += 1;
+        let free = lanes.free();
+        let work = if free > 0 { state.take_waiting() } else { None };
+        let is_idle = work.is_none() && lanes.is_empty();
+        let left = if is_idle { 0 } else { free - usize::from(work.is_some()) };
+        state.lanes = state.lanes + left - *counted;
+        state.free += usize::from(is_idle);
+        *counted = left;
+        work
     }
 }
 
@@ -98,6 +111,7 @@ impl HashThreads {
             state: Mutex::new(State {
                 free: number.get(),
                 assigned: Vec::new(),
+                lanes: 0,
                 waiting: FairQueue::default(),
                 stopping: false,
             }),
@@ -117,9 +131,10 @@ impl HashThreads {
         Ok(threads)
     }
 
-    /// Returns whether a request may have to wait.
+    /// Returns whether a request may have to wait until other work has ended.
     pub fn are_busy(&self) -> bool {
-        self.shared.lock().free == 0
+        let state = self.shared.lock();
+        state.free == 0 && state.waiting.len() >= state.lanes
     }
 
     /// Does the work when its turn comes.
@@ -128,10 +143,10 @@ impl HashThreads {
     ///
     /// Returns [`HashError::Busy`] if the queue is full, if another network takes the place, or if the turn does not
     /// come in time.
-    pub async fn run<T: Send + 'static>(
+    pub async fn run<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
         &self,
         requester: Requester,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(Lane) -> F,
     ) -> Result<T, HashError> {
         let begun = Stopwatch::start();
         let (work, result) = measured(work);
@@ -150,7 +165,10 @@ impl HashThreads {
     /// # Errors
     ///
     /// Returns [`HashError::Busy`] if no thread is idle.
-    pub async fn run_now<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+    pub async fn run_now<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        work: impl FnOnce(Lane) -> F,
+    ) -> Result<T, HashError> {
         let (work, result) = measured(work);
         if self.shared.lock().assign(work).is_some() {
             return Err(HashError::Busy);
@@ -235,29 +253,41 @@ impl Drop for Place {
 }
 
 /// Wraps work so that its duration is counted and its result is sent to the receiver.
-fn measured<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Work, oneshot::Receiver<T>) {
+fn measured<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    work: impl FnOnce(Lane) -> F,
+) -> (Work, oneshot::Receiver<T>) {
     let (answer, result) = oneshot::channel();
-    let work = Box::new(move || -> Box<dyn FnOnce() + Send> {
-        let (busy, begun) = (Present::hashes(), Stopwatch::start());
-        let done = work();
-        metrics::hashed(begun.elapsed());
-        drop(busy);
-        // If the client has disconnected, the receiver is gone and the result is dropped.
-        Box::new(move || drop(answer.send(done)))
+    let work = Work::new(|lane| {
+        let work = work(lane);
+        async move {
+            let begun = Stopwatch::start();
+            let done = work.await;
+            metrics::hashed(begun.elapsed());
+            // If the client has disconnected, the receiver is gone and the result is dropped.
+            let deliver: Answer = Box::new(move || drop(answer.send(done)));
+            deliver
+        }
     });
     (work, result)
 }
 
 fn serve(shared: &Shared) {
     lower_priority();
+    let (mut lanes, mut counted) = (HashLanes::default(), 0);
     while let Some(work) = shared.next_work() {
-        // A panic in one hash must not end the thread. Its caller notices that the result never comes.
-        let answer = catch_unwind(AssertUnwindSafe(work));
-        // The thread is free before the result is sent, since the client that gets it may send its next request at
-        // once.
-        shared.pass_on();
-        if let Ok(answer) = answer {
-            answer();
+        let (mut busy, mut next) = (Some(Present::hashes()), Some(work));
+        while busy.is_some() {
+            let begun = next.and_then(|work| lanes.begin(work));
+            let ended = lanes.advance();
+            // The lane is free before the result is sent, since the client that gets it may send its next request at
+            // once.
+            next = shared.pass_on(&lanes, &mut counted);
+            if next.is_none() && lanes.is_empty() {
+                busy = None;
+            }
+            for answer in begun.into_iter().chain(ended) {
+                answer();
+            }
         }
     }
 }
@@ -274,7 +304,9 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::mpsc;
 
+    use bcrypt_lanes::Cost;
     use tokio::task::JoinHandle;
+    use zeroize::Zeroizing;
 
     use super::*;
     use crate::domain::policy::numbers::HASHES_WAITING;
@@ -301,7 +333,12 @@ mod tests {
             let threads = Arc::new(threads);
             let (release, released) = mpsc::channel::<()>();
             let other = Arc::clone(&threads);
-            let working = tokio::spawn(async move { other.run(stranger(0), move || released.recv().is_ok()).await });
+            let working = tokio::spawn(async move {
+                let wait = move || released.recv().is_ok();
+                other
+                    .run(stranger(0), |lane| async move { lane.alone(wait).await })
+                    .await
+            });
             while !threads.are_busy() {
                 tokio::task::yield_now().await;
             }
@@ -321,7 +358,7 @@ mod tests {
             let before = self.waiting();
             let spawn = |number| {
                 let threads = Arc::clone(&self.threads);
-                tokio::spawn(async move { threads.run(stranger(network), move || number).await })
+                tokio::spawn(async move { threads.run(stranger(network), move |_| async move { number }).await })
             };
             let waiting = (0..number).map(spawn).collect();
             while self.waiting() < (before + number).min(HASHES_WAITING) {
@@ -339,10 +376,10 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_wait_does_not() {
         let busy = Busy::start().await;
-        assert!(matches!(busy.threads.run_now(|| ()).await, Err(HashError::Busy)));
+        assert!(matches!(busy.threads.run_now(|_| async {}).await, Err(HashError::Busy)));
         let threads = Arc::clone(&busy.threads);
         busy.stop().await;
-        threads.run_now(|| ()).await.unwrap();
+        threads.run_now(|_| async {}).await.unwrap();
         assert!(!threads.are_busy());
     }
 
@@ -351,7 +388,7 @@ mod tests {
         let busy = Busy::start().await;
         let mut waiting = busy.wait_in_line(1, HASHES_WAITING).await;
         assert!(matches!(
-            busy.threads.run(stranger(1), || ()).await,
+            busy.threads.run(stranger(1), |_| async {}).await,
             Err(HashError::Busy)
         ));
         waiting.pop().unwrap().abort();
@@ -384,7 +421,7 @@ mod tests {
     async fn a_turn_that_does_not_come_in_time_does_not_come_later() {
         let busy = Busy::with_patience(Duration::ZERO).await;
         assert!(matches!(
-            busy.threads.run(stranger(1), || ()).await,
+            busy.threads.run(stranger(1), |_| async {}).await,
             Err(HashError::Busy)
         ));
         assert_eq!(busy.waiting(), 0);
@@ -394,8 +431,74 @@ mod tests {
     #[tokio::test]
     async fn a_panic_costs_its_caller_an_error_and_no_thread() {
         let threads = HashThreads::start(NonZeroUsize::MIN).unwrap();
-        let panicked = threads.run(stranger(1), || panic!("on purpose")).await;
+        let panicked = threads.run(stranger(1), |_| async { panic!("on purpose") }).await;
         assert!(matches!(panicked, Err::<(), _>(HashError::Failed(_))));
-        assert!(matches!(threads.run(stranger(1), || 7).await, Ok(7)));
+        assert!(matches!(threads.run(stranger(1), |_| async { 7 }).await, Ok(7)));
+    }
+
+    /// Puts work into the queue that notes its network when it begins, and again when its bcrypt is computed.
+    async fn note_turns(busy: &Busy, networks: &[u8], notes: &Arc<Mutex<Vec<u8>>>) -> Vec<JoinHandle<()>> {
+        let mut working = Vec::new();
+        for network in networks.iter().copied() {
+            let (threads, notes, before) = (Arc::clone(&busy.threads), Arc::clone(notes), busy.waiting());
+            working.push(tokio::spawn(async move {
+                let work = |lane: Lane| async move {
+                    notes.lock().unwrap().push(network);
+                    lane.bcrypt(Cost::new(6).unwrap(), [0; 16], Zeroizing::default()).await;
+                    notes.lock().unwrap().push(network);
+                };
+                threads.run(stranger(network), work).await.unwrap();
+            }));
+            while busy.waiting() == before {
+                tokio::task::yield_now().await;
+            }
+        }
+        working
+    }
+
+    #[tokio::test]
+    async fn lanes_are_filled_by_network_and_as_they_become_free() {
+        let busy = Busy::start().await;
+        let notes = Arc::default();
+        let working = note_turns(&busy, &[1, 1, 1, 1, 1, 2], &notes).await;
+        busy.stop().await;
+        for work in working {
+            work.await.unwrap();
+        }
+        let notes = notes.lock().unwrap();
+        assert_eq!(notes.len(), 12);
+        assert_eq!(
+            notes[..4],
+            [1, 2, 1, 1],
+            "four begin before the first ends, and the other network is second"
+        );
+    }
+
+    #[tokio::test]
+    async fn no_thread_is_free_for_long_work_until_its_lanes_are_empty_and_then_others_follow() {
+        let busy = Busy::start().await;
+        let notes = Arc::default();
+        let mut working = note_turns(&busy, &[1], &notes).await;
+        let (threads, before, long) = (Arc::clone(&busy.threads), busy.waiting(), Arc::clone(&notes));
+        working.push(tokio::spawn(async move {
+            let note = move || long.lock().unwrap().push(2);
+            threads
+                .run(stranger(1), |lane| async move { lane.alone(note).await })
+                .await
+                .unwrap();
+        }));
+        while busy.waiting() == before {
+            tokio::task::yield_now().await;
+        }
+        working.extend(note_turns(&busy, &[1], &notes).await);
+        let threads = Arc::clone(&busy.threads);
+        busy.stop().await;
+        for work in working {
+            work.await.unwrap();
+        }
+        assert_eq!(*notes.lock().unwrap(), [1, 1, 2, 1, 1]);
+        assert!(!threads.are_busy());
+        let state = threads.shared.lock();
+        assert_eq!((state.free, state.lanes), (1, 0));
     }
 }

@@ -5,18 +5,24 @@
 //!
 //! By design, a hash takes a quarter of a second of a core. It therefore never runs on the threads that serve requests
 //! or queries, so that a flood of logins slows down logins only. A few threads with low priority do the work
-//! ([`HashThreads`]); the requests that wait for one are served in turn by network ([`fair_queue`](super::fair_queue)).
+//! ([`HashThreads`]), several passwords at a time in each ([`hash_lanes`](super::hash_lanes)). The requests that wait
+//! for a lane are served in turn by network ([`fair_queue`](super::fair_queue)).
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::{NO_PAD, STANDARD};
+use base64::{Engine, alphabet};
+use bcrypt::{BcryptError, HashParts};
+use bcrypt_lanes::Cost;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::fair_queue::Requester;
 use super::foreign_hash;
+use super::hash_lanes::Lane;
 use super::hash_threads::HashThreads;
 use super::keyring::{DerivedKeys, Keyring};
 use super::retired_keys::Purpose;
@@ -26,6 +32,10 @@ use crate::domain::random::{self, Random};
 
 /// The scheme of new hashes; stored with each hash.
 pub const SCHEME: &str = "bcrypt_hmac_sha384";
+/// Base64 with bcrypt's alphabet, as its notation has it.
+const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
+/// Characters of a hash in bcrypt's base64, at the end of its notation.
+const HASH_LETTERS: usize = 31;
 
 /// Whether a password was right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,9 +99,11 @@ impl PasswordHasher {
     ) -> Result<Result<StoredPassword, PasswordRejection>, HashError> {
         let (peppers, cost) = (Arc::clone(&self.peppers), self.cost);
         let salt = random::bytes(self.random.as_ref());
-        let hash = move || match rules.check_guessable(&password, &own_words) {
-            Err(rejection) => Ok(Err(rejection)),
-            Ok(()) => make_hash(&peppers, cost, salt, &password).map(Ok),
+        let hash = |lane| async move {
+            match rules.check_guessable(&password, &own_words) {
+                Err(rejection) => Ok(Err(rejection)),
+                Ok(()) => make_hash(&lane, &peppers, cost, salt, &password).await.map(Ok),
+            }
         };
         self.threads.run(requester, hash).await?
     }
@@ -111,9 +123,9 @@ impl PasswordHasher {
         let (peppers, cost) = (Arc::clone(&self.peppers), self.cost);
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.decoy.clone());
-        let check = move || {
-            let matches = check_hash(&peppers, &stored, &password);
-            make_up_for_a_cheap_hash(&stored.hash, cost);
+        let check = |lane| async move {
+            let matches = check_hash(&lane, &peppers, &stored, &password).await;
+            make_up_for_a_cheap_hash(&lane, &stored.hash, cost).await;
             matches
         };
         let matches = self.threads.run(requester, check).await??;
@@ -139,26 +151,34 @@ impl PasswordHasher {
     pub async fn renew(&self, password: Password) -> Result<StoredPassword, HashError> {
         let (peppers, cost) = (Arc::clone(&self.peppers), self.cost);
         let salt = random::bytes(self.random.as_ref());
-        let hash = move || make_hash(&peppers, cost, salt, &password);
+        let hash = |lane| async move { make_hash(&lane, &peppers, cost, salt, &password).await };
         self.threads.run_now(hash).await?
     }
 }
 
-fn make_hash(
+async fn make_hash(
+    lane: &Lane,
     peppers: &DerivedKeys<hmac::Key>,
     cost: u32,
     salt: [u8; 16],
     password: &Password,
 ) -> Result<StoredPassword, HashError> {
     let (key_id, pepper) = peppers.current()?;
-    let parts = bcrypt::non_truncating_hash_with_salt(peppered(pepper, password).as_bytes(), cost, salt)
-        .map_err(|error| HashError::Failed(error.to_string()))?;
-    let hash = parts.format_for_version(bcrypt::Version::TwoB);
+    let hash = lane.bcrypt(checked(cost)?, salt, peppered(pepper, password)).await;
+    let hash = format!(
+        "$2b${cost:02}${}{}",
+        BCRYPT_BASE64.encode(salt),
+        BCRYPT_BASE64.encode(hash)
+    );
     Ok(StoredPassword {
         scheme: SCHEME.to_owned(),
         key_id,
         hash,
     })
+}
+
+fn checked(cost: u32) -> Result<Cost, HashError> {
+    Cost::new(cost).ok_or_else(|| HashError::Failed(format!("bcrypt has no cost {cost}")))
 }
 
 /// Makes the hash that passwords of unknown accounts are checked against: a hash of no password, with the current cost
@@ -173,35 +193,43 @@ fn decoy(key_id: u8, cost: u32) -> StoredPassword {
     }
 }
 
-fn check_hash(
+async fn check_hash(
+    lane: &Lane,
     peppers: &DerivedKeys<hmac::Key>,
     stored: &StoredPassword,
     password: &Password,
 ) -> Result<bool, HashError> {
     if stored.scheme != SCHEME {
-        return foreign_hash::check(stored, password.expose_as_typed());
+        return foreign_hash::check(lane, stored, password.expose_as_typed()).await;
     }
     let pepper = peppers.get(stored.key_id)?;
-    bcrypt::non_truncating_verify(peppered(pepper, password).as_bytes(), &stored.hash)
-        .map_err(|error| HashError::Failed(error.to_string()))
+    let parts: HashParts = stored
+        .hash
+        .parse()
+        .map_err(|error: BcryptError| HashError::Failed(error.to_string()))?;
+    let (cost, salt) = (checked(parts.get_cost())?, parts.get_salt_raw());
+    let computed = BCRYPT_BASE64.encode(lane.bcrypt(cost, salt, peppered(pepper, password)).await);
+    let stored = stored.hash.as_bytes().last_chunk::<HASH_LETTERS>();
+    Ok(stored.is_some_and(|stored| computed.as_bytes().ct_eq(stored).into()))
 }
 
 /// Does the work that a bcrypt hash with a lower cost saves, so that the response time does not distinguish an account
 /// that has not signed in since the cost was raised from an unknown one. Each cost is twice the work of the one before,
 /// so one hash at each cost from the hash's own up to the current one (exclusive) adds up to the difference.
-fn make_up_for_a_cheap_hash(hash: &str, cost: u32) {
+async fn make_up_for_a_cheap_hash(lane: &Lane, hash: &str, cost: u32) {
     let Some(cheap) = foreign_hash::bcrypt_cost(hash) else {
         return;
     };
-    for missing in cheap..cost {
-        std::hint::black_box(bcrypt::bcrypt(missing, [0; 16], b"no password"));
+    for missing in (cheap..cost).filter_map(Cost::new) {
+        lane.bcrypt(missing, [0; 16], Zeroizing::default()).await;
     }
 }
 
 /// bcrypt stops at a NUL and after 72 bytes. The base64 of an HMAC contains no NUL and is shorter, so every byte of the
 /// password counts. The pepper makes a stolen table useless without the master key (NIST SP 800-63B-4 §3.1.1.2).
-fn peppered(pepper: &hmac::Key, password: &Password) -> Zeroizing<String> {
-    Zeroizing::new(STANDARD.encode(hmac::sign(pepper, password.expose().as_bytes())))
+fn peppered(pepper: &hmac::Key, password: &Password) -> Zeroizing<Vec<u8>> {
+    let digest = hmac::sign(pepper, password.expose().as_bytes());
+    Zeroizing::new(STANDARD.encode(digest).into_bytes())
 }
 
 #[cfg(test)]
@@ -243,6 +271,16 @@ mod tests {
         assert_eq!(verdict(format!("{long}b")).await.unwrap(), PasswordVerdict::Wrong);
         assert_eq!(verdict(format!("{long}a\0")).await.unwrap(), PasswordVerdict::Wrong);
         assert_eq!(verdict(format!(" {long}a")).await.unwrap(), PasswordVerdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn the_hashes_of_the_bcrypt_crate_and_ours_are_the_same() {
+        let (hasher, typed) = (hasher(), password("Grüne Fenster im Regen"));
+        let ours = hasher.renew(typed.clone()).await.unwrap();
+        let peppers = test_keyring().one_way(Purpose::PasswordPepper);
+        let peppered = peppered(peppers.current().unwrap().1, &typed);
+        let theirs = bcrypt::hash_with_salt(peppered, 4, [0; 16]).unwrap();
+        assert_eq!(ours.hash, theirs.format_for_version(bcrypt::Version::TwoB));
     }
 
     #[tokio::test]

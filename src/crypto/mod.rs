@@ -1,15 +1,17 @@
 //! All key material, and everything slow: sealing, MACs, hashing, signing.
 //!
 //! One provider (aws-lc) supplies the primitives, except for those of password hashes that it lacks (bcrypt, Argon2,
-//! scrypt, MD5); none is implemented here. Keys never leave this layer.
+//! scrypt, MD5). None is implemented here; bcrypt is in a crate of its own (decision 11). Keys never leave this layer.
 
 pub mod checked_tokens;
 pub mod code_hash;
 pub mod fair_queue;
 pub mod foreign_hash;
+pub mod hash_lanes;
 pub mod hash_threads;
 pub mod hasher;
 pub mod jwt;
+pub mod key_set;
 pub mod keyring;
 pub mod mac;
 pub mod retired_keys;

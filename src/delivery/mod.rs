@@ -1,14 +1,19 @@
 //! Renders messages as text and sends them.
 //!
 //! This layer knows neither accounts nor the database. A transport takes one message and reports whether it was
-//! accepted; the outbox (`flows::outbox`) decides when to retry. Neither texts nor destinations are ever logged.
+//! accepted; the outbox (`flows::notify::outbox`) decides when to retry. Neither texts nor destinations are ever
+//! logged.
 
 pub mod sms;
 pub mod smtp;
 pub mod templates;
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
+
+use crate::domain::message::Channel;
 
 /// A message as text.
 pub struct Rendered {
@@ -66,5 +71,38 @@ pub trait Transport: Send + Sync + 'static {
     /// to try reports success.
     fn probe(&self) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// What sends the messages of a channel.
+pub enum Sender {
+    /// Sends them.
+    Transport(Arc<dyn Transport>),
+    /// Sends nothing: in development, messages stay in the table to be shown.
+    Captured,
+    /// Sends nothing: the deployment has not set the channel up, and requests that need it are refused.
+    Absent,
+}
+
+/// The senders of the deployment, by channel.
+pub struct Senders {
+    /// Mail.
+    pub email: Sender,
+    /// Text messages.
+    pub sms: Sender,
+}
+
+impl Senders {
+    /// Returns the sender of a channel.
+    pub const fn of(&self, channel: Channel) -> &Sender {
+        match channel {
+            Channel::Email => &self.email,
+            Channel::Sms => &self.sms,
+        }
+    }
+
+    /// Returns whether a channel is set up.
+    pub const fn has(&self, channel: Channel) -> bool {
+        !matches!(self.of(channel), Sender::Absent)
     }
 }

@@ -71,6 +71,95 @@ pub struct AccessTokenClaims {
     pub username: Option<String>,
 }
 
+/// A claim, as the reference describes it to those who verify tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimDescription {
+    /// Its name.
+    pub name: &'static str,
+    /// The type of its value in JSON.
+    pub kind: &'static str,
+    /// What it means, in Markdown.
+    pub meaning: &'static str,
+    /// When a token has it; `None` if every token does.
+    pub present: Option<&'static str>,
+}
+
+const fn always(name: &'static str, kind: &'static str, meaning: &'static str) -> ClaimDescription {
+    ClaimDescription {
+        name,
+        kind,
+        meaning,
+        present: None,
+    }
+}
+
+/// All claims, in the order of [`AccessTokenClaims`].
+pub const CLAIMS: [ClaimDescription; 15] = [
+    always("iss", "URL", "the issuer: the public URL of the service"),
+    always(
+        "sub",
+        "UUID",
+        "the user's id, which never changes and is never reused. Store this",
+    ),
+    always(
+        "aud",
+        "text",
+        "the audience: `VESTIBULE_AUDIENCE`, or the issuer's URL if that is not set",
+    ),
+    always(
+        "client_id",
+        "text",
+        "fixed by the deployment (`VESTIBULE_CLIENT_ID`), `vestibule` by default",
+    ),
+    always(
+        "exp",
+        "time",
+        "the token is valid until then; never longer than its session",
+    ),
+    always("iat", "time", "when it was issued"),
+    always("nbf", "time", "the token is valid from then on; the same as `iat`"),
+    always("jti", "UUID", "this one token"),
+    always("sid", "UUID", "the session; the same after every refresh"),
+    always(
+        "auth_time",
+        "time",
+        "when the strongest kind of proof in `amr` was last given. A possession factor ranks above a password, and a \
+         password above mail. A refresh does not change it, nor does a password in a session with a possession factor. \
+         Compare it with the clock where an operation requires a fresh proof",
+    ),
+    always(
+        "acr",
+        "text",
+        "`aal1`: one factor was verified. `aal2`: two different ones. Require `aal2` where a password alone is not \
+         enough",
+    ),
+    always(
+        "amr",
+        "list of texts",
+        "which factors: `pwd` password, `otp` authenticator app, `recovery` recovery code, `sms` a text message, \
+         `email` a mailed link or code; `mfa` is added if there were two",
+    ),
+    ClaimDescription {
+        name: "roles",
+        kind: "list of texts",
+        meaning: "granted by operators, as of the time of issue: a change appears after the next refresh. Read a \
+                  missing claim as an empty list (RFC 9068 §2.2.3.1)",
+        present: Some("if the user has any"),
+    },
+    ClaimDescription {
+        name: "email",
+        kind: "text",
+        meaning: "the address of the account. Not an identity: users change it",
+        present: Some("if `VESTIBULE_ACCESS_TOKEN_CLAIMS` names it, and the address was verified"),
+    },
+    ClaimDescription {
+        name: "username",
+        kind: "text",
+        meaning: "the user name of the account. Not an identity: users change it",
+        present: Some("if `VESTIBULE_ACCESS_TOKEN_CLAIMS` names it, and the account has one"),
+    },
+];
+
 /// What one deployment writes into its tokens and requires of them.
 #[derive(Clone, Debug)]
 pub struct AccessTokenPolicy {
@@ -236,6 +325,43 @@ mod tests {
         without["roles"] = serde_json::json!([]);
         assert_eq!(serde_json::from_value::<AccessTokenClaims>(without).unwrap(), claims);
         assert_eq!(written(&["editor"]).0["roles"], serde_json::json!(["editor"]));
+    }
+
+    /// Returns the names of the claims of a token with everything, or with as little as possible.
+    fn names(has_everything: bool) -> Vec<String> {
+        let owner = User {
+            email_verified_at: has_everything.then_some(at(900)),
+            username: Username::parse("jo.doe").ok().filter(|_| has_everything),
+            roles: if has_everything { user().roles } else { Vec::new() },
+            ..user()
+        };
+        let open = AccessTokenPolicy {
+            with_email: true,
+            with_username: true,
+            ..policy()
+        };
+        let claims = open.claims(&session(1000, 3600), &owner, at(1000), Uuid::nil());
+        let written = serde_json::to_value(claims).unwrap();
+        written.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_list_has_every_claim_and_says_which_may_be_missing() {
+        let listed = |is_listed: fn(&&ClaimDescription) -> bool| {
+            let mut names: Vec<String> = CLAIMS
+                .iter()
+                .filter(is_listed)
+                .map(|claim| claim.name.to_owned())
+                .collect();
+            names.sort();
+            names
+        };
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
+        };
+        assert_eq!(sorted(names(true)), listed(|_| true));
+        assert_eq!(sorted(names(false)), listed(|claim| claim.present.is_none()));
     }
 
     #[test]

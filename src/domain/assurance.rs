@@ -10,6 +10,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::names::names;
+
 /// A way in which a user authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AuthenticationMethod {
@@ -38,17 +40,17 @@ pub enum Ground {
     Possession,
 }
 
-impl AuthenticationMethod {
-    /// All methods.
-    pub const ALL: [Self; 6] = [
-        Self::Password,
-        Self::EmailLink,
-        Self::Totp,
-        Self::RecoveryCode,
-        Self::SmsCode,
-        Self::EmailCode,
-    ];
+// The names are stored: the `amr` value where that names the method alone.
+names!(AuthenticationMethod {
+    Password = "pwd",
+    EmailLink = "email_link",
+    Totp = "otp",
+    RecoveryCode = "recovery",
+    SmsCode = "sms",
+    EmailCode = "email_code",
+});
 
+impl AuthenticationMethod {
     /// Returns the `amr` value: a name of RFC 8176 where it has one, a private one otherwise.
     pub const fn amr(self) -> &'static str {
         match self {
@@ -57,15 +59,6 @@ impl AuthenticationMethod {
             Self::RecoveryCode => "recovery",
             Self::SmsCode => "sms",
             Self::EmailLink | Self::EmailCode => "email",
-        }
-    }
-
-    /// Returns the name under which the method is stored: the `amr` value where that names it alone.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EmailLink => "email_link",
-            Self::EmailCode => "email_code",
-            other => other.amr(),
         }
     }
 
@@ -79,11 +72,6 @@ impl AuthenticationMethod {
             Self::EmailCode => "email",
             Self::EmailLink => "magic_link",
         }
-    }
-
-    /// Parses the name under which a method is stored.
-    pub fn from_stored(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == name)
     }
 
     /// Returns whether the proof rests on something that the user has.
@@ -579,7 +567,7 @@ mod tests {
         }
     }
 
-    /// The owner of an account that lost its strongest ground, such as the last recovery code, still renews the session.
+    /// The owner of an account that lost its strongest ground, as its last recovery code, still renews the session.
     #[test]
     fn without_the_proofs_of_a_lost_ground_what_the_account_still_has_is_enough() {
         let made = of(&[Password, RecoveryCode]);
@@ -593,9 +581,9 @@ mod tests {
     #[test]
     fn stored_names_are_read_back() {
         for method in AuthenticationMethod::ALL {
-            assert_eq!(AuthenticationMethod::from_stored(method.as_str()), Some(method));
+            assert_eq!(AuthenticationMethod::parse(method.as_str()), Some(method));
         }
-        assert_eq!(AuthenticationMethod::from_stored("mfa"), None);
-        assert_eq!(AuthenticationMethod::from_stored("email"), None);
+        assert_eq!(AuthenticationMethod::parse("mfa"), None);
+        assert_eq!(AuthenticationMethod::parse("email"), None);
     }
 }

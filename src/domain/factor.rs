@@ -21,6 +21,14 @@ pub enum FactorKind {
     RecoveryCodes,
 }
 
+// The strongest first; the names are those of `method` beside a code.
+names!(FactorKind {
+    Totp = "totp",
+    Sms = "sms",
+    Email = "email",
+    RecoveryCodes = "recovery_code",
+});
+
 /// What a kind of second factor can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
@@ -35,9 +43,6 @@ pub struct Abilities {
 }
 
 impl FactorKind {
-    /// All kinds, the strongest first.
-    pub const ALL: [Self; 4] = [Self::Totp, Self::Sms, Self::Email, Self::RecoveryCodes];
-
     /// Returns what the kind can do.
     pub const fn abilities(self) -> Abilities {
         match self {
@@ -76,11 +81,6 @@ impl FactorKind {
             Channel::Email => Self::Email,
             Channel::Sms => Self::Sms,
         }
-    }
-
-    /// Returns the name that the API uses, which is the `method` of a code.
-    pub const fn as_str(self) -> &'static str {
-        self.abilities().method.request_name()
     }
 }
 
@@ -139,6 +139,20 @@ impl Factors {
         })
     }
 
+    /// Puts kinds in the order in which a login offers them. Recovery codes come before the weaker codes that are sent,
+    /// and are offered beside another factor only.
+    pub fn offer(&self, kinds: impl Iterator<Item = FactorKind>) -> Vec<FactorKind> {
+        let confirmed = self.any_confirmed();
+        let mut offered: Vec<FactorKind> = kinds.filter(|kind| confirmed || kind.abilities().counts).collect();
+        offered.sort_by_key(|kind| match kind {
+            FactorKind::Totp => 0,
+            FactorKind::RecoveryCodes => 1,
+            FactorKind::Sms => 2,
+            FactorKind::Email => 3,
+        });
+        offered
+    }
+
     /// Returns whether the account has a second factor.
     pub fn any_confirmed(&self) -> bool {
         self.usable().any(|kind| kind.abilities().counts)
@@ -174,6 +188,12 @@ impl Factors {
     pub fn hint(&self, kind: FactorKind) -> Option<&str> {
         self.confirmed(kind)?.hint.as_deref()
     }
+}
+
+/// Returns the kind to ask for first: a recovery code only if there is nothing else.
+pub fn first_choice(offered: &[FactorKind]) -> Option<FactorKind> {
+    let other = offered.iter().find(|kind| kind.abilities().counts);
+    other.or_else(|| offered.first()).copied()
 }
 
 /// Which second factors an account has confirmed.
@@ -216,6 +236,7 @@ mod tests {
                 other.as_str() == kind.as_str() || other.abilities().method == kind.abilities().method
             };
             assert_eq!(FactorKind::ALL.iter().filter(same).count(), 1, "{kind:?}");
+            assert_eq!(kind.as_str(), kind.abilities().method.request_name());
             let channel = kind.abilities().channel;
             assert!(channel.is_none_or(|channel| FactorKind::sent_by(channel) == kind));
         }

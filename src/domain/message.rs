@@ -203,8 +203,8 @@ pub enum Message {
     UsernameChanged,
     /// A client tried to register with the address of an account.
     AccountExists,
-    /// A client tried to register with the address of an account that was never confirmed. A link that sets a password
-    /// and gives the account to the reader of the address.
+    /// A client tried to register with an address that its account never verified. A link that sets a password and
+    /// gives the account to the reader of the address.
     UnconfirmedAccount {
         /// The URL, with the token.
         link: String,

@@ -1,5 +1,6 @@
-//! What a deployment decides about registration and second factors, and the numbers of all policies.
+//! What a deployment decides about registration and second factors, and the numbers of all policies with their table.
 
+pub mod limits;
 pub mod numbers;
 
 use super::input::InvalidInput;

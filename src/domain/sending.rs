@@ -34,6 +34,13 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Returns all purposes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::SignInCode, Self::EnrolmentCode, Self::AccountExists, Self::Notice]
+            .into_iter()
+            .chain(LinkPurpose::ALL.map(Self::Link))
+    }
+
     /// Returns the name under which the purpose is counted.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -31,7 +31,7 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || shows_nothing(character))
 }
 
-/// Tells whether a text that is shown to people has characters that change how others look, or are not seen: marks of
+/// Tells whether a text that is shown to users has characters that change how others look, or are not seen: marks of
 /// direction, which can turn a name around, separators of lines, and the like. The joiners between letters (U+200C,
 /// U+200D) are part of words in Persian and of emoji.
 pub fn has_hidden_characters(text: &str) -> bool {

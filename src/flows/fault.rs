@@ -1,6 +1,7 @@
 //! Faults, the one error type of the layer: what stops a flow and is not the caller's wrong input.
 
 use crate::crypto::jwt::SignError;
+use crate::crypto::key_set::NoSigningKey;
 use crate::crypto::keyring::UnknownKey;
 use crate::crypto::retired_keys::IdTaken;
 use crate::crypto::sealer::SealError;
@@ -44,8 +45,8 @@ pub enum Fault {
     #[error("the caller's session has ended meanwhile")]
     SessionEnded,
     /// The signing keys were not loaded yet.
-    #[error("the signing keys are not loaded yet")]
-    NoSigningKey,
+    #[error(transparent)]
+    NoSigningKey(#[from] NoSigningKey),
 }
 
 impl Fault {
@@ -56,7 +57,7 @@ impl Fault {
             Self::Store(StoreError::Unavailable(_) | StoreError::Disconnected(_) | StoreError::Collision(_))
                 | Self::Hash(HashError::Busy)
                 | Self::NoSender(_)
-                | Self::NoSigningKey
+                | Self::NoSigningKey(_)
         )
     }
 }

@@ -1,4 +1,5 @@
-//! The use cases, one file each: the only layer that combines domain, crypto and store. It does not depend on HTTP.
+//! The use cases, in folders by what users do: the only layer that combines domain, crypto and store. It does not
+//! depend on HTTP.
 //!
 //! A flow reads the clock once, does slow work without holding a connection, and then decides in one transaction. A
 //! refusal is an outcome, so that its failed attempt and its audit row are committed; only faults are errors.
@@ -22,14 +23,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 pub use self::fault::Fault;
-use self::maintenance::signing_keys::KeySet;
-use self::notify::outbox::Senders;
 use crate::breach_list::BreachList;
 use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
 use crate::crypto::hasher::PasswordHasher;
+use crate::crypto::key_set::KeySet;
 use crate::crypto::mac::TokenMac;
 use crate::crypto::retired_keys::RetiredKeys;
 use crate::crypto::sealer::Sealer;
+use crate::delivery::Senders;
 use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
@@ -40,7 +41,7 @@ use crate::domain::phone_number::SmsCountries;
 use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
 use crate::domain::random::Random;
 use crate::domain::session::SessionLifetimes;
-use crate::domain::signing_key::SigningAlgorithm;
+use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
 
@@ -80,6 +81,17 @@ pub struct Core {
     pub random: Arc<dyn Random>,
     /// The deployment's settings.
     pub settings: Settings,
+}
+
+impl Core {
+    /// Returns the public keys that tokens are verified with.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Fault::NoSigningKey`] before they are loaded: an empty set must never be published.
+    pub fn published_keys(&self) -> Result<Arc<[PublicJwk]>, Fault> {
+        Ok(self.keys.published()?)
+    }
 }
 
 /// The deployment's settings for the flows.

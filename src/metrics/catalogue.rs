@@ -180,6 +180,7 @@ const WITHHELD: &[(&str, &[&str])] = &[
     ("password_reset", BOUND),
     ("email_verification", BOUND),
     ("email_change", BOUND),
+    ("email_change_cancellation", BOUND),
     ("account_exists", BOUND),
     ("notice", &["unverified_address", "merged"]),
 ];

@@ -268,8 +268,10 @@ mod tests {
 
     use metrics_exporter_prometheus::PrometheusBuilder;
 
-    use super::catalogue::{CATALOGUE, Kind};
+    use super::catalogue::{CATALOGUE, Kind, Series};
     use super::*;
+    use crate::domain::email::Email;
+    use crate::domain::sending::{Dispatch, Purpose, Source, bounds};
 
     #[test]
     fn what_a_transaction_counts_counts_when_it_is_committed() {
@@ -293,6 +295,31 @@ mod tests {
             throttle("sending");
             counted(3);
         });
+    }
+
+    /// A series that begins with the first message is missing from the rate that its alert reads.
+    #[test]
+    fn each_purpose_with_a_quota_has_its_series_from_the_start() {
+        let withheld = CATALOGUE.iter().find(|metric| metric.name == names::MESSAGES_WITHHELD);
+        let Some(Series::Pairs(_, pairs)) = withheld.map(|metric| metric.series) else {
+            panic!("{withheld:?}");
+        };
+        let shown: BTreeSet<&str> = pairs
+            .iter()
+            .filter(|(_, reasons)| reasons.contains(&"bound"))
+            .map(|(purpose, _)| *purpose)
+            .collect();
+        let limited: BTreeSet<&str> = Purpose::all()
+            .filter(|purpose| has_quota(*purpose))
+            .map(Purpose::as_str)
+            .collect();
+        assert_eq!(shown, limited);
+    }
+
+    fn has_quota(purpose: Purpose) -> bool {
+        let address = Email::parse("jo@example.com").unwrap();
+        let source = Source::Unknown("192.0.2.0".to_owned());
+        !bounds(&Dispatch::mail(purpose, None, &address), &source).is_empty()
     }
 
     #[test]

@@ -105,8 +105,7 @@ pub struct Step<'a> {
 }
 
 /// Applies the missing migrations, reports each of them, and returns their versions. Through a pooler it only checks
-/// whether any are missing: the advisory lock belongs to a server session, which the pooler would pass on to another
-/// client.
+/// whether any are missing: what a migration sets for its session would reach the pooler's other clients.
 ///
 /// # Errors
 ///
@@ -114,7 +113,7 @@ pub struct Step<'a> {
 pub fn apply_step_by_step(
     url: &SecretString,
     pooled: bool,
-    mut progress: impl FnMut(Step<'_>),
+    progress: impl FnMut(Step<'_>),
 ) -> Result<Vec<String>, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
     let mut connection = PgConnection::establish(&limited(url.expose_secret())).map_err(|error| refused(error, url))?;
@@ -125,28 +124,55 @@ pub fn apply_step_by_step(
     if let Some(encoding) = conditions.unfit_encoding() {
         return Err(MigrationError::Encoding(encoding.to_owned()));
     }
-    if pooled {
-        let current = is_current(&mut connection, &conditions)?;
-        return current.then(Vec::new).ok_or(MigrationError::Pooled);
-    }
-    connection
-        .batch_execute(&format!(
-            "SET statement_timeout = 0; SET lock_timeout = '60s'; SELECT pg_advisory_lock({LOCK})"
-        ))
-        .map_err(|error| failed(&error))?;
     if is_current(&mut connection, &conditions)? {
         return Ok(Vec::new());
     }
+    if pooled {
+        return Err(MigrationError::Pooled);
+    }
+    let _held = lock(url)?;
+    // Another instance may have migrated while this one waited for the lock.
+    if is_current(&mut connection, &conditions)? {
+        return Ok(Vec::new());
+    }
+    may_migrate(&conditions)?;
+    connection
+        .batch_execute("SET statement_timeout = 0; SET lock_timeout = '60s'")
+        .map_err(|error| failed(&error))?;
+    apply_pending(&mut connection, progress)
+}
+
+/// Waits for the lock under which migrations are applied, which the returned connection holds until it is closed.
+///
+/// The lock belongs to a transaction, and that transaction to a connection of its own. A pooler that the settings do
+/// not name would pass a lock of the session on to its next client when a migration commits.
+fn lock(url: &SecretString) -> Result<PgConnection, MigrationError> {
+    let mut holder = PgConnection::establish(url.expose_secret()).map_err(|error| refused(error, url))?;
+    holder
+        .batch_execute(&format!(
+            "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s';
+             SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})"
+        ))
+        .map_err(|error| MigrationError::Failed(error.to_string()))?;
+    Ok(holder)
+}
+
+/// Refuses where the database or its rights would make the first migration fail.
+fn may_migrate(conditions: &Conditions) -> Result<(), MigrationError> {
     if conditions.read_only {
         return Err(MigrationError::ReadOnly);
     }
-    if let Some(grant) = conditions.missing_grant() {
-        return Err(if conditions.is_made {
-            MigrationError::MayNotUse(grant)
-        } else {
-            MigrationError::MayNotCreate(grant)
-        });
+    match conditions.missing_grant() {
+        None => Ok(()),
+        Some(grant) if conditions.is_made => Err(MigrationError::MayNotUse(grant)),
+        Some(grant) => Err(MigrationError::MayNotCreate(grant)),
     }
+}
+
+fn apply_pending(
+    connection: &mut PgConnection,
+    mut progress: impl FnMut(Step<'_>),
+) -> Result<Vec<String>, MigrationError> {
     let pending = connection
         .pending_migrations(MIGRATIONS)
         .map_err(|error| refused_by(&error.to_string()))?;
@@ -163,7 +189,6 @@ pub fn apply_step_by_step(
         });
         applied.push(version);
     }
-    // Closing the connection releases the lock.
     Ok(applied)
 }
 

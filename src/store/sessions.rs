@@ -246,7 +246,7 @@ impl<U: QueryFragment<Pg>> QueryFragment<Pg> for WithAccount<U> {
 }
 
 /// Replaces the proofs of a live session after another factor was verified, and advances its refresh token counter: the
-/// holder of an older refresh token has not proven anything (ASVS 7.2.4). The row stores the number of the new token
+/// holder of an older refresh token has verified nothing (ASVS 7.2.4). The row stores the number of the new token
 /// and the time it was made.
 pub fn step_up(
     connection: &mut PgConnection,

@@ -19,7 +19,7 @@ use crate::domain::signing_key::{KeyState, SigningAlgorithm};
 use crate::domain::user::UserStatus;
 
 macro_rules! stored_as_text {
-    ($($type:ident: $parse:ident),* $(,)?) => {$(
+    ($($type:ident),* $(,)?) => {$(
         const _: () = {
             #[derive(AsExpression, FromSqlRow)]
             #[diesel(foreign_derive, sql_type = Text)]
@@ -38,7 +38,7 @@ macro_rules! stored_as_text {
                     let unknown = || concat!("not the name of a ", stringify!($type));
                     Ok(std::str::from_utf8(value.as_bytes())
                         .ok()
-                        .and_then(Self::$parse)
+                        .and_then(Self::parse)
                         .ok_or_else(unknown)?)
                 }
             }
@@ -47,16 +47,16 @@ macro_rules! stored_as_text {
 }
 
 stored_as_text! {
-    AuthenticationMethod: from_stored,
-    Channel: parse,
-    CodePurpose: parse,
-    EndReason: parse,
-    FactorState: parse,
-    KeyState: parse,
-    LinkPurpose: parse,
-    MessageState: parse,
-    RefreshTokenTransport: parse,
-    SessionState: parse,
-    SigningAlgorithm: parse,
-    UserStatus: parse,
+    AuthenticationMethod,
+    Channel,
+    CodePurpose,
+    EndReason,
+    FactorState,
+    KeyState,
+    LinkPurpose,
+    MessageState,
+    RefreshTokenTransport,
+    SessionState,
+    SigningAlgorithm,
+    UserStatus,
 }

@@ -119,7 +119,7 @@ class Doorkeeper:
         self.passwords = [password]
         self.later = [passwords.split(",") for passwords in arguments.then]
 
-    def judge(self, server, session, envelope, mechanism, data):
+    def verify(self, server, session, envelope, mechanism, data):
         good = data.login.decode() == self.user and data.password.decode() in self.passwords
         return AuthResult(success=good, handled=False, auth_data=data)
 
@@ -163,7 +163,7 @@ async def main():
     doorkeeper = Doorkeeper(arguments) if arguments.user else None
     if doorkeeper:
         options |= {
-            "authenticator": doorkeeper.judge,
+            "authenticator": doorkeeper.verify,
             "auth_required": True,
             "auth_require_tls": context is not None and not arguments.implicit,
         }

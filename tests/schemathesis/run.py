@@ -49,7 +49,7 @@ def main():
             credentials = base64.b64encode(f"{client['id']}:{client['secret']}".encode()).decode()
             hooks = {
                 "PYTHONPATH": str(Path(__file__).parent),
-                "SCHEMATHESIS_HOOKS": "people",
+                "SCHEMATHESIS_HOOKS": "users",
                 "VESTIBULE_BASE": base,
                 "VESTIBULE_SERVICE_CLIENT": f"Basic {credentials}",
             }

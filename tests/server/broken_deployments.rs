@@ -596,6 +596,18 @@ fn a_database_without_one_of_its_tables() {
     assert_broken(deployment.check(), "schema", &["lacks quotas"]);
 }
 
+/// A service that does not start says which statement failed for what reason, not only that one did.
+#[test]
+fn a_start_without_a_table_names_it() {
+    let database = Database::create();
+    settings(Launch::of("migrate"), &database).run().expect(0);
+    database.sql("ALTER TABLE signing_keys RENAME TO gone");
+    settings(Launch::serve(), &database)
+        .run()
+        .expect(1)
+        .saying("relation \"signing_keys\" does not exist");
+}
+
 #[test]
 fn the_database_of_another_service() {
     let deployment = Deployment::start();

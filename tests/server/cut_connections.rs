@@ -3,7 +3,6 @@
 //! What was acknowledged is stored, everything else is stored completely or not at all, and the service recovers by
 //! itself.
 
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -13,8 +12,8 @@ use serde_json::json;
 use super::http::{Answer, Client};
 use super::instances::instance;
 use super::person::{Person, Tokens};
-use super::postgres::{Cluster, Database, psql};
-use super::process::{StopAtEnd, eventually};
+use super::postgres::{Cluster, Database, OpenSession};
+use super::process::StopAtEnd;
 
 const PASSWORD: &str = "Grüne Fenster im Regen";
 /// Any answer: the longest waits for a connection and for locks take eight seconds together, and a busy machine adds to
@@ -126,40 +125,6 @@ fn transactions_that_are_cut_off_are_whole_or_absent() {
     assert!(!program.log().contains("\"status\":500") && !program.log().contains("panicked"));
 }
 
-/// Another transaction, which holds the lock of its first statement until this is dropped.
-struct Holder {
-    session: Child,
-    url: String,
-}
-
-impl Holder {
-    fn of(url: &str, lock: &str) -> Self {
-        let statements = format!("BEGIN; {lock}; SELECT pg_sleep(111)");
-        let mut psql_command = Command::new("psql");
-        let session = psql_command
-            .args(["-XAtqc", &statements, url])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let holder = Self {
-            session: session.spawn().unwrap(),
-            url: url.to_owned(),
-        };
-        let sleeps =
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%pg_sleep(111)'";
-        eventually("the lock", || (psql(url, sleeps) == "1").then_some(()));
-        holder
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(111)' \
-                   AND pid <> pg_backend_pid()";
-        let _ = Command::new("psql").args(["-XAtqc", end, &self.url]).output();
-        let _ = self.session.wait();
-    }
-}
-
 #[test]
 fn one_locked_account_makes_others_wait_for_a_bounded_time_at_most() {
     let cluster = Cluster::start();
@@ -168,7 +133,7 @@ fn one_locked_account_makes_others_wait_for_a_bounded_time_at_most() {
     let (locked, _) = Person::sign_up(&client);
     let (other, tokens) = Person::sign_up(&client);
     let lock = format!("SELECT FROM users WHERE email = '{}' FOR UPDATE", locked.email);
-    let holder = Holder::of(cluster.url(), &lock);
+    let holder = OpenSession::begin(cluster.url(), &format!("BEGIN; {lock}"));
     let log_in = |person: &Person| client.post("/login", &json!({"email": person.email, "password": person.password}));
 
     // A single waiting request delays only its own account.
@@ -204,7 +169,7 @@ fn beyond_fifty_that_wait_for_a_connection_others_are_told_so_at_once() {
     let program = instance(cluster.url()).env("VESTIBULE_DB_POOL_SIZE", "1").start();
     let client = program.ready();
     let (_, tokens) = Person::sign_up(&client);
-    let holder = Holder::of(cluster.url(), "LOCK TABLE sessions");
+    let holder = OpenSession::begin(cluster.url(), "BEGIN; LOCK TABLE sessions");
 
     let answers: Vec<_> = thread::scope(|scope| {
         let asking: Vec<_> = (0..250)

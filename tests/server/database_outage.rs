@@ -4,7 +4,6 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -16,7 +15,7 @@ use serde_json::json;
 use super::http::{Answer, Client};
 use super::instances::instance;
 use super::person::Person;
-use super::postgres::{Cluster, psql};
+use super::postgres::{Cluster, OpenSession, psql};
 use super::process::{eventually, send};
 use super::program::Program;
 use super::quiet;
@@ -214,15 +213,10 @@ fn a_lock_that_is_held_too_long_is_not_waited_for_again_and_again() {
     let program = instance(cluster.url()).start();
     let client = program.ready();
     let (_, tokens) = Person::sign_up(&client);
-    let holder = Session::begin(
+    let holder = OpenSession::begin(
         cluster.url(),
-        "BEGIN; LOCK TABLE users, signing_keys IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)",
+        "BEGIN; LOCK TABLE users, signing_keys IN ACCESS EXCLUSIVE MODE",
     );
-    eventually("the lock", || {
-        let held = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";
-        (psql(cluster.url(), held) == "1").then_some(())
-    });
-
     for answer in requests(&client, &tokens.access).into_iter().take(3) {
         assert!(answer.took < BOUNDED, "{:?}", answer.took);
         answer.problem(503, "service_unavailable");
@@ -346,25 +340,6 @@ fn forward(mut from: impl Read, mut to: impl Write, open: &AtomicBool) {
         if count == 0 || to.write_all(&piece[..count]).is_err() {
             return;
         }
-    }
-}
-
-/// Another database session; ended when this is dropped.
-struct Session(Child, String);
-
-impl Session {
-    fn begin(url: &str, statements: &str) -> Self {
-        let mut session = Command::new("psql");
-        let session = session.args(["-XAtqc", statements, url]).stderr(Stdio::null());
-        Self(session.spawn().unwrap(), url.to_owned())
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(120)'";
-        let _ = Command::new("psql").args(["-XAtqc", end, &self.1]).output();
-        let _ = self.0.wait();
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::http::Client;
 use super::person::{Person, Tokens, now, verify};
-use super::postgres::{Database, psql};
+use super::postgres::{Database, OpenSession};
 use super::program::{Launch, Program};
 
 pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -161,18 +161,18 @@ fn migrations_may_be_applied_beforehand_and_again() {
 #[test]
 fn a_start_waits_for_the_instance_that_migrates() {
     let database = Database::create();
-    let url = database.url().to_owned();
-    // Holds the advisory lock under which migrations are applied.
-    let holder = thread::spawn(move || psql(&url, "SELECT pg_advisory_lock(8531352012944733548), pg_sleep(2)"));
-    super::process::eventually("the lock", || {
-        (database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") != "0").then_some(())
-    });
+    // The advisory lock under which migrations are applied.
+    let holder = OpenSession::begin(database.url(), "SELECT pg_advisory_lock(8531352012944733548)");
     let program = instance(database.url()).start();
     let client = program.client();
+    super::process::eventually("the instance to wait", || {
+        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        (database.sql(waits) == "1").then_some(())
+    });
     client.get("/health/live").expect(200);
     client.get("/health/ready").problem(503, "service_unavailable");
+    drop(holder);
     program.ready();
-    holder.join().unwrap();
 }
 
 fn instance_command(command: &str, database_url: &str) -> Launch {

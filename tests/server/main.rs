@@ -14,6 +14,7 @@
     reason = "an unexpected result should stop a test at once"
 )]
 
+mod first_change;
 mod readme;
 mod verifiers;
 

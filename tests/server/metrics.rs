@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use vestibule::config::settings::METRICS_LISTEN;
 use vestibule::metrics::catalogue::CATALOGUE;
 
 use super::http::Client;
@@ -520,6 +521,9 @@ fn dashboard_alerts_and_documentation_name_what_there_is() {
     expressions(&dashboard, &mut shown);
     assert!(shown.len() > 10, "{shown:?}");
     let alerts = read("deploy/prometheus/alerts.yml");
+    let (_, port) = METRICS_LISTEN.default_note.split_once("127.0.0.1:").unwrap();
+    let port = port.split(';').next().unwrap();
+    assert!(alerts.contains(&format!("targets: [\"auth-1:{port}\"]")), "{port}");
     for expression in shown.iter().chain([&alerts]) {
         for name in metrics_in(expression) {
             assert!(exported.contains(&name), "{name} in {expression}");

@@ -127,6 +127,27 @@ fn pooled(pooler: &PgBouncer) -> Launch {
     instance(&pooler.url).env("VESTIBULE_DB_POOLER", "transaction")
 }
 
+/// A pooler that the settings do not name would pass a lock of the session on to its next client.
+#[test]
+fn migrations_through_a_pooler_that_is_not_named_leave_no_lock() {
+    let database = Database::create();
+    let pooler = PgBouncer::start(&database);
+    command("migrate", &pooler.url).run().expect(0);
+    assert_unlocked(&database);
+    // The last migration is missing, and fails.
+    database.sql("DELETE FROM __diesel_schema_migrations WHERE version = '0115'");
+    command("migrate", &pooler.url).run().expect(1).saying("already exists");
+    assert_unlocked(&database);
+}
+
+#[track_caller]
+fn assert_unlocked(database: &Database) {
+    let locks = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database \
+                 WHERE locktype = 'advisory' AND datname = current_database()";
+    // The server notices the end of the connection that held the lock a moment later.
+    eventually("the release of the lock", || (database.sql(locks) == "0").then_some(()));
+}
+
 #[test]
 fn two_instances_serve_through_a_pooler_in_transaction_mode() {
     let database = Database::create();

@@ -1,10 +1,11 @@
 //! PostgreSQL servers that tests may stop, and databases that are dropped after the test.
 
 use std::fs::{self, DirBuilder};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -329,6 +330,47 @@ pub(crate) fn psql(url: &str, statement: &str) -> String {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A database session that has executed statements and stays open, with the locks that it holds. It ends when this is
+/// dropped.
+pub(crate) struct OpenSession {
+    psql: Child,
+    statements: Option<ChildStdin>,
+}
+
+impl OpenSession {
+    /// Executes statements in a new session; returns when they are done.
+    #[track_caller]
+    pub(crate) fn begin(url: &str, statements: &str) -> Self {
+        let mut psql = Command::new("psql")
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, output) = (psql.stdin.take().unwrap(), psql.stdout.take().unwrap());
+        // psql may buffer what it writes itself. If a statement fails, it ends without the line.
+        writeln!(input, "{statements};\n\\! echo done").unwrap();
+        let said = BufReader::new(output).lines().next();
+        assert_eq!(
+            said.unwrap_or_else(|| Ok(String::new())).unwrap(),
+            "done",
+            "{statements}"
+        );
+        Self {
+            psql,
+            statements: Some(input),
+        }
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        // psql ends at the end of its input.
+        drop(self.statements.take());
+        let _ = self.psql.wait();
+    }
 }
 
 #[test]

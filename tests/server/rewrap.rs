@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::instances::{MASTER_KEY, instance};
 use super::person::Person;
-use super::postgres::{Database, psql};
+use super::postgres::{Database, OpenSession};
 use super::process::eventually;
 use super::program::Launch;
 use super::user_import::{import, many};
@@ -97,14 +97,9 @@ fn it_refuses_to_begin_while_an_instance_lacks_the_newest_key() {
         lacking.stop().expect(0);
     }
     // A previous release, which does not report its key.
-    let url = database.url().to_owned();
-    let older = thread::spawn(move || psql(&url, "SET application_name = 'vestibule'; SELECT pg_sleep(5)"));
-    eventually("its connection", || {
-        let found = database.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vestibule'");
-        (found == "1").then_some(())
-    });
+    let older = OpenSession::begin(database.url(), "SET application_name = 'vestibule'");
     rewrap(&database, &both).run().expect(1).saying("an older release");
-    older.join().unwrap();
+    drop(older);
     rewrap(&database, &both).run().expect(0);
     assert_eq!(database.sql(OLD_ROWS), "0");
 }

@@ -161,6 +161,7 @@ fn a_network_that_floods_the_hashing_queue_waits_for_itself() {
                         waits.push(took);
                         if status == 503 {
                             full.store(true, Ordering::Relaxed);
+                            // Waits for nothing: it limits the load that this client makes.
                             thread::sleep(Duration::from_millis(50));
                         }
                     }
@@ -248,6 +249,7 @@ fn those_who_send_slowly_do_not_keep_others_out() {
                         });
                     }
                     while !stop.load(Ordering::Relaxed) && slow.iter_mut().all(|wire| wire.send(" ")) {
+                        // Waits for nothing: it is the pace of a slow client.
                         thread::sleep(Duration::from_millis(50));
                     }
                 }

@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 
 import { AXE } from './libraries.mjs';
 import { PASSWORD } from './person.mjs';
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
-const story = world();
+const story = environment();
 // The content security policy blocks axe-core, as it should, so it is off here. All other tests run with it.
 const OPEN = { bypassCSP: true };
 
@@ -66,7 +66,7 @@ story(
       ['verify-email', 'This link does not work'],
       ['magic-link#token=x', 'Sign in'],
       ['reset-password#token=x', 'Choose a new password'],
-      ['verify-email#token=x', 'Confirm your e-mail address'],
+      ['verify-email#token=x', 'Verify your e-mail address'],
       ['cancel-email-change#token=x', 'Stop the change of your address'],
     ]) {
       await person.go(name);

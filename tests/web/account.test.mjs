@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 
 import { PASSWORD } from './person.mjs';
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
-const story = world();
+const story = environment();
 
 /** Enters the proof that a sensitive change requires. */
 async function proveOnceMore(person, { code }) {
@@ -17,19 +17,19 @@ async function proveOnceMore(person, { code }) {
   await dialog.waitFor({ state: 'detached' });
 }
 
-story('the address is confirmed and changed by mail', async (person) => {
+story('the address is verified and changed by mail', async (person) => {
   await person.signUp();
-  await person.sees('not confirmed');
-  await person.press('Send the confirmation mail again');
-  await person.sees('If there is something to confirm, a mail is on its way.');
+  await person.sees('not verified');
+  await person.press('Send the mail again');
+  await person.sees('If there is something to verify, a mail is on its way.');
   await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
-  await person.at('Confirm your e-mail address');
+  await person.at('Verify your e-mail address');
   assert.equal(person.page.url(), person.service.page('verify-email'));
-  await person.press('Confirm the address');
-  await person.at('Your address is confirmed');
+  await person.press('Verify the address');
+  await person.at('Your address is verified');
   await person.follow('Profile');
   await person.at('Profile');
-  await person.page.getByText('confirmed', { exact: true }).waitFor();
+  await person.page.getByText('verified', { exact: true }).waitFor();
 
   const address = `new-${person.email}`;
   await person.service.advance(600);
@@ -38,8 +38,8 @@ story('the address is confirmed and changed by mail', async (person) => {
   await proveOnceMore(person, { code: await person.code() });
   await person.sees(`We sent a mail to ${address}.`);
   await person.page.goto((await person.service.message(address, 'email_change')).link);
-  await person.press('Confirm the address');
-  await person.at('Your address is confirmed');
+  await person.press('Verify the address');
+  await person.at('Your address is verified');
   await person.follow('Profile');
   await person.sees(address);
 });
@@ -60,9 +60,9 @@ story('a change of address is stopped by the link in the mail to the old one', a
   await person.at('The change is stopped', owner);
   await owner.close();
   await person.page.goto(change.link);
-  await person.at('Confirm your e-mail address');
+  await person.at('Verify your e-mail address');
   await person.fill('Password', PASSWORD);
-  await person.press('Confirm the address');
+  await person.press('Verify the address');
   await person.at('This link does not work');
 });
 
@@ -71,13 +71,13 @@ story('without a session the page that confirms an address asks for the password
   const { link } = await person.service.message(person.email, 'email_verification');
   await person.signOut();
   await person.page.goto(link);
-  await person.at('Confirm your e-mail address');
+  await person.at('Verify your e-mail address');
   await person.fill('Password', 'not the password');
-  await person.press('Confirm the address');
+  await person.press('Verify the address');
   await person.sees('The name or the password is wrong.');
   await person.fill('Password', PASSWORD);
-  await person.press('Confirm the address');
-  await person.at('Your address is confirmed');
+  await person.press('Verify the address');
+  await person.at('Your address is verified');
 });
 
 story('a cancelled dialog changes nothing', async (person) => {

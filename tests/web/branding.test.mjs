@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe } from 'node:test';
 
 import { AXE } from './libraries.mjs';
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
 const LOGO = join(mkdtempSync(join(tmpdir(), 'vestibule-logo-')), 'logo.svg');
 // Twice as wide as it is high, with a script that must not run.
@@ -25,7 +25,7 @@ for (const [colour, name] of [
   ['#000044', 'Night'],
 ]) {
   describe(`a deployment in ${colour}`, () => {
-    const story = world({ APP_NAME: name, ACCENT_COLOR: colour, LOGO });
+    const story = environment({ APP_NAME: name, ACCENT_COLOR: colour, LOGO });
 
     story(
       'shows its name and its picture, and can be read in light and dark',

@@ -90,7 +90,7 @@ test('a server-rendered app signs users in, with their own address', async () =>
   assert.equal(await postCode(vestibule, { preAuthToken: 'vpa_nonsense' }, '123456'), '/login');
 });
 
-test('an address is confirmed with the session, and with the password where there is none', async () => {
+test('an address is verified with the session, and with the password where there is none', async () => {
   const [{ open, register }, { Vestibule }] = [await load('recipe-2'), await load('vestibule')];
   for (const signedIn of [true, false]) {
     const email = `confirm-${signedIn}@example.com`;

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 
 import { PASSWORD } from './person.mjs';
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
-const story = world({ SECOND_FACTORS: 'totp,email,sms' });
+const story = environment({ SECOND_FACTORS: 'totp,email,sms' });
 
 story('with password and authenticator', async (person) => {
   await person.signUp();
@@ -119,8 +119,8 @@ story('with a recovery code, and is advised to set up a new authenticator', asyn
 story('with a mailed code and a texted one', async (person) => {
   await person.signUp();
   await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
-  await person.press('Confirm the address');
-  await person.at('Your address is confirmed');
+  await person.press('Verify the address');
+  await person.at('Your address is verified');
   await person.go('security');
   const mail = person.part('Codes by mail');
   await person.press('Set up: send a code', mail);

@@ -21,7 +21,7 @@ export async function openBrowser() {
   });
 }
 
-let people = 0;
+let persons = 0;
 
 export class Person {
   /** @param {object} options of the browser's context, such as its language */
@@ -37,7 +37,7 @@ export class Person {
   constructor(service, context) {
     this.service = service;
     this.context = context;
-    this.email = `person-${(people += 1)}@example.com`;
+    this.email = `person-${(persons += 1)}@example.com`;
     /** What went wrong in the browser. @type {string[]} */
     this.faults = [];
   }

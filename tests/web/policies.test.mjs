@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
 import { PASSWORD } from './person.mjs';
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
 describe('registration whose result is only mailed', () => {
-  const story = world({ REGISTRATION: 'private' });
+  const story = environment({ REGISTRATION: 'private' });
 
   story('sends new users to their mail, and then through the set-up', async (person) => {
     await person.go('register');
@@ -21,8 +21,8 @@ describe('registration whose result is only mailed', () => {
     await person.at('Check your mail');
     await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
     await person.fill('Password', PASSWORD);
-    await person.press('Confirm the address');
-    await person.at('Your address is confirmed');
+    await person.press('Verify the address');
+    await person.at('Your address is verified');
     await person.follow('Sign in');
     await person.knock();
     await person.at('Set up your second factor');
@@ -33,7 +33,7 @@ describe('registration whose result is only mailed', () => {
 });
 
 describe('registration that is closed', () => {
-  const story = world({ REGISTRATION: 'closed' });
+  const story = environment({ REGISTRATION: 'closed' });
 
   story('is said to be', async (person) => {
     await person.register();
@@ -42,21 +42,21 @@ describe('registration that is closed', () => {
 });
 
 describe('addresses that must be verified', () => {
-  const story = world({ EMAIL_VERIFICATION: 'required' });
+  const story = environment({ EMAIL_VERIFICATION: 'required' });
 
   story('are verified in another tab, and the set-up continues', async (person) => {
     await person.register();
     await person.at('Set up your second factor');
     const secret = await person.scan();
     await person.confirm(secret);
-    await person.sees('Your e-mail address has to be confirmed first.');
-    await person.press('Send the confirmation mail again');
-    await person.sees('If there is something to confirm, a mail is on its way.');
+    await person.sees('Your e-mail address has to be verified first.');
+    await person.press('Send the mail again');
+    await person.sees('If there is something to verify, a mail is on its way.');
     const mail = await person.context.newPage();
     await mail.goto((await person.service.message(person.email, 'email_verification')).link);
     await mail.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await mail.getByRole('button', { name: 'Confirm the address' }).click();
-    await person.at('Your address is confirmed', mail);
+    await mail.getByRole('button', { name: 'Verify the address' }).click();
+    await person.at('Your address is verified', mail);
     await mail.close();
     await person.confirm(secret);
     await person.at('Recovery codes');
@@ -64,7 +64,7 @@ describe('addresses that must be verified', () => {
 });
 
 describe('a second factor that is optional', () => {
-  const story = world({ TWO_FACTOR_POLICY: 'optional' });
+  const story = environment({ TWO_FACTOR_POLICY: 'optional' });
 
   story('can be left for later, set up, and removed', async (person) => {
     await person.register();
@@ -103,8 +103,39 @@ describe('a second factor that is optional', () => {
   });
 });
 
+describe('codes by mail as the only second factor', () => {
+  const story = world({ TWO_FACTOR_POLICY: 'optional', SECOND_FACTORS: 'totp,email' });
+
+  story('do not complete a login by mail, and the page says what does', async (person) => {
+    await person.register();
+    await person.press('Do this later');
+    await person.knock();
+    await person.at('Profile');
+    await person.proveAddress();
+    await person.go('security');
+    const mail = person.part('Codes by mail');
+    await person.press('Set up: send a code', mail);
+    const { code } = await person.service.message(person.email, 'confirmation_code');
+    await person.fill('Code from the mail', code, mail);
+    await person.press('Confirm', mail);
+    await mail.getByText('Sent to').waitFor();
+    await person.signOut();
+    await person.follow('Sign in by mail instead');
+    await person.fill('E-mail address', person.email);
+    await person.press('Send the mail');
+    await person.page.goto((await person.service.message(person.email, 'magic_link')).link);
+    await person.press('Sign in');
+    await person.at('Your second factor');
+    await person.sees('None of your second factors can complete this sign-in.');
+    await person.press('Cancel and sign in again');
+    await person.knock();
+    await person.at('Your second factor');
+    await person.press('Send the code');
+  });
+});
+
 describe('account pages that are switched off', () => {
-  const story = world({ ACCOUNT_PAGES: 'off' });
+  const story = environment({ ACCOUNT_PAGES: 'off' });
 
   story('are not there', async (person) => {
     for (const path of ['/', '/account', '/account/', '/account/login', '/account/js/main.js']) {

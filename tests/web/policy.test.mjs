@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
-const story = world();
+const story = environment();
 
 /** Changes the page, and returns what the browser reported. */
 async function complaints(person, damage) {

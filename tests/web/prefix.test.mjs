@@ -6,7 +6,7 @@ import { createServer as createSocket } from 'node:net';
 
 import { PASSWORD } from './person.mjs';
 import { startService } from './service.mjs';
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
 const PREFIX = '/some/auth';
 
@@ -53,7 +53,7 @@ async function startBehindPrefix(settings) {
   return service;
 }
 
-const story = world({}, startBehindPrefix);
+const story = environment({}, startBehindPrefix);
 
 story('signing up, reloading and signing in again stay below the path', async (person) => {
   await person.page.goto(`${person.service.url}/`);
@@ -74,8 +74,8 @@ story('signing up, reloading and signing in again stay below the path', async (p
   // A link that is opened and confirmed twice gets the same answer again.
   for (let times = 0; times < 2; times += 1) {
     await person.page.goto(link);
-    await person.press('Confirm the address');
-    await person.sees('Your address is confirmed');
+    await person.press('Verify the address');
+    await person.sees('Your address is verified');
   }
 
   await person.context.clearCookies();

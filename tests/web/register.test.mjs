@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 
 import { PASSWORD } from './person.mjs';
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
-const story = world();
+const story = environment();
 
 story('a new user registers, scans the code, and saves the recovery codes', async (person) => {
   await person.page.goto(`${person.service.url}/`);

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 
 import { PASSWORD } from './person.mjs';
-import { world } from './world.mjs';
+import { environment } from './environment.mjs';
 
-const story = world();
+const story = environment();
 
 async function second(person, name = '') {
   const tab = await person.context.newPage();

@@ -19,7 +19,7 @@ import { accept } from './session.js';
  * @property {'second_factor' | 'enrolment'} next
  * @property {string} token the pre-auth token
  * @property {number} until when it expires, in milliseconds
- * @property {Method[]} methods empty if no second factor of the account is accepted now
+ * @property {Method[]} methods empty if no second factor of the account can complete this login
  * @property {string} [method] the second factor that the page asks for
  * @property {string} [email] the address, where one is known
  * @property {Enrolment} [totp]

@@ -38,7 +38,7 @@ export async function prove(demand) {
 /** @param {string[]} ways @param {(value?: any) => void} done @param {() => void} cancel */
 function open(ways, done, cancel) {
   const dialog = h('dialog', { 'aria-labelledby': 'step-up-title' });
-  let proven = false;
+  let verified = false;
   const show = (/** @type {string} */ way) => {
     const others = ways.filter((other) => other !== way);
     dialog.replaceChildren(
@@ -49,7 +49,7 @@ function open(ways, done, cancel) {
         h('p', {}, t('step_up.why')),
         proofForm(way, async (proof) => {
           await stepUp(proof);
-          proven = true;
+          verified = true;
           dialog.close();
         }),
         h(
@@ -70,7 +70,7 @@ function open(ways, done, cancel) {
   };
   dialog.addEventListener('close', () => {
     dialog.remove();
-    if (proven) done();
+    if (verified) done();
     else cancel();
   });
   document.body.append(dialog);

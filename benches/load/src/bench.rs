@@ -11,9 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use vestibule::domain::opaque_token::TokenKind;
 
-use crate::bounds::{bare_hashes, pgbench, start_fixed_route};
+use crate::bounds::{Library, bare_hashes, pgbench, start_fixed_route};
 use crate::database::Database;
 use crate::drive::{Load, Outcome, Pace, Requests, drive, fetch};
+use crate::extremes::median;
 use crate::http::{get, post};
 use crate::machine::{self, Apart};
 use crate::population::{Kind, MASTER_KEY, PASSWORD, Population};
@@ -297,7 +298,7 @@ impl Bench {
 
     /// Measures logins and, as the bound, a bare loop over the same hash.
     pub fn login(&self) -> Result<Row, Box<dyn Error>> {
-        let row = self.measure("/login", &self.load(&self.logins(), self.size.hash_threads + 2))?;
+        let row = self.measure("/login", &self.load(&self.logins(), self.hashes_at_once() + 2))?;
         self.beside_hashes(row)
     }
 
@@ -313,10 +314,35 @@ impl Bench {
         });
         let load = Load {
             wanted: 201,
-            ..self.load(&requests, self.size.hash_threads + 2)
+            ..self.load(&requests, self.hashes_at_once() + 2)
         };
         let row = self.measure("/register", &load)?;
         self.beside_hashes(row)
+    }
+
+    /// How many passwords the service hashes at once.
+    fn hashes_at_once(&self) -> usize {
+        self.size.hash_threads * vestibule::crypto::hash_lanes::LANES
+    }
+
+    /// Measures one login after the other while nothing else happens, and every bcrypt that is installed, each alone
+    /// and on all processors.
+    pub fn hashing(&self, runs: u32) -> Result<Value, Box<dyn Error>> {
+        let median_of = |measure: &dyn Fn() -> Result<f64, Box<dyn Error>>| {
+            let measured: Result<Vec<f64>, _> = (0..runs).map(|_| measure()).collect();
+            measured.map(median)
+        };
+        let one_login = || Ok(self.closed(&self.load(&self.logins(), 1))?.0.milliseconds(0.5));
+        let mut loops = serde_json::Map::new();
+        for library in Library::ALL.into_iter().filter(Library::is_installed) {
+            let rate = |threads| median_of(&|| library.hashes(&self.hash, threads, self.size.lasts));
+            let (alone, all) = (rate(1)?, rate(self.size.hash_threads)?);
+            loops.insert(
+                library.name.to_owned(),
+                json!({"alone_ms": 1000.0 / alone, "per_second": all}),
+            );
+        }
+        Ok(json!({"one_login_ms": median_of(&one_login)?, "bare_loops": loops}))
     }
 
     fn beside_hashes(&self, row: Row) -> Result<Row, Box<dyn Error>> {

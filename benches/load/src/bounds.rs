@@ -106,6 +106,90 @@ pub fn bare_hashes(hash: &str, threads: usize, lasts: Duration) -> Result<f64, B
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
+/// A library that computes bcrypt.
+pub struct Library {
+    /// Its name.
+    pub name: &'static str,
+    /// What runs the script, and the option before it. `None`: this program, with the `bcrypt` crate.
+    runs: Option<[&'static str; 2]>,
+    /// Checks a password repeatedly: the arguments are a hash and a number of seconds. Prints the rate.
+    script: &'static str,
+}
+
+impl Library {
+    /// Those that a service in Rust, C, Python or Node would use.
+    pub const ALL: [Self; 4] = [
+        Self {
+            name: "bcrypt (Rust)",
+            runs: None,
+            script: "",
+        },
+        Self {
+            name: "libxcrypt",
+            runs: Some(["perl", "-e"]),
+            script: r#"use Time::HiRes "time"; my ($hash, $lasts) = @ARGV; my ($begun, $done) = (time, 0);
+                do { crypt("a wrong password", $hash) =~ /^\$2b\$/ or exit 1; $done++ } while time - $begun < $lasts;
+                print $done / (time - $begun);"#,
+        },
+        Self {
+            name: "bcrypt (Python)",
+            runs: Some(["python3", "-c"]),
+            script: "import sys, time, bcrypt\n\
+                     hash, lasts, begun, done = sys.argv[1].encode(), float(sys.argv[2]), time.time(), 0\n\
+                     while not done or time.time() - begun < lasts:\n\
+                     \x20   bcrypt.checkpw(b'a wrong password', hash); done += 1\n\
+                     print(done / (time.time() - begun))",
+        },
+        Self {
+            name: "bcrypt (Node)",
+            runs: Some(["node", "-e"]),
+            script: "const bcrypt = require('bcrypt'), [hash, lasts] = process.argv.slice(1), begun = Date.now();
+                let done = 0;
+                do { bcrypt.compareSync('a wrong password', hash); done++ } while (Date.now() - begun < lasts * 1000);
+                console.log(done / (Date.now() - begun) * 1000)",
+        },
+    ];
+
+    /// Returns whether it can be run here.
+    pub fn is_installed(&self) -> bool {
+        // The lowest cost, and for no time at all.
+        let cheap = format!("$2b$04${}", ".".repeat(53));
+        self.hashes(&cheap, 1, Duration::ZERO).is_ok()
+    }
+
+    /// Returns how many hashes per second a number of threads check in a bare loop. Each is a process of its own, since
+    /// Python and Node have only one thread for it.
+    pub fn hashes(&self, hash: &str, threads: usize, lasts: Duration) -> Result<f64, Box<dyn Error>> {
+        let Some([program, option]) = self.runs else {
+            return bare_hashes(hash, threads, lasts);
+        };
+        let start = || {
+            Command::new("nice")
+                .args([
+                    "-n",
+                    "10",
+                    program,
+                    option,
+                    self.script,
+                    hash,
+                    &lasts.as_secs_f64().to_string(),
+                ])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+        };
+        let running: Vec<Child> = (0..threads).map(|_| start()).collect::<Result<_, _>>()?;
+        let mut rate = 0.0;
+        for child in running {
+            rate += String::from_utf8(child.wait_with_output()?.stdout)?
+                .trim()
+                .parse::<f64>()?;
+        }
+        Ok(rate)
+    }
+}
+
 /// Checks a password repeatedly, in the process that [`bare_hashes`] starts.
 pub fn check_hashes(hash: &str, threads: usize, lasts: Duration) -> f64 {
     let begun = Instant::now();

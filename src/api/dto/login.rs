@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::reveal;
 use super::tokens::TokenResponse;
 use super::words;
-use crate::domain::factor::FactorKind;
+use crate::domain::factor::{FactorKind, first_choice};
 use crate::flows::session::TokenGrant;
 use crate::flows::sign_in::login::PendingLogin;
 
@@ -65,8 +65,8 @@ pub struct SecondFactorRequired {
     /// The lifetime of the pre-auth token in seconds.
     #[schema(example = 300)]
     pub expires_in: u64,
-    /// The second factors that can complete the login, strongest first. Empty if none of the account's is accepted now:
-    /// the user has to ask the operator for help.
+    /// The second factors that can complete the login, strongest first. Empty if none of the account's can: after a
+    /// magic link a password might, else the user has to ask the operator for help.
     pub methods: Vec<MethodView>,
     /// The method to offer first; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,7 +129,7 @@ impl LoginResponse {
         let expires_in = login.expires_in;
         let methods = methods(login);
         if login.factors.any_confirmed() {
-            let default_method = default_method(&methods);
+            let default_method = first_choice(&login.offered).map(FactorKind::as_str);
             Self::SecondFactorRequired(SecondFactorRequired {
                 status: words::SecondFactorRequiredStatus,
                 pre_auth_token,
@@ -156,28 +156,12 @@ impl LoginResponse {
     }
 }
 
-/// Lists the second factors that can complete the login: TOTP, recovery codes, then the weaker ones. Recovery codes are
-/// offered beside another factor only.
 fn methods(login: &PendingLogin) -> Vec<MethodView> {
-    let (factors, confirmed) = (&login.factors, login.factors.any_confirmed());
-    let offered = |kind: &&FactorKind| confirmed || kind.abilities().counts;
-    let mut kinds: Vec<FactorKind> = login.usable.iter().filter(offered).copied().collect();
-    kinds.sort_by_key(|kind| match kind {
-        FactorKind::Totp => 0,
-        FactorKind::RecoveryCodes => 1,
-        FactorKind::Sms => 2,
-        FactorKind::Email => 3,
-    });
-    let view = |kind: FactorKind| MethodView {
+    let factors = &login.factors;
+    let view = |kind: &FactorKind| MethodView {
         kind: kind.as_str(),
-        remaining: (kind == FactorKind::RecoveryCodes).then_some(factors.recovery_codes_remaining),
-        hint: factors.hint(kind).map(str::to_owned),
+        remaining: (*kind == FactorKind::RecoveryCodes).then_some(factors.recovery_codes_remaining),
+        hint: factors.hint(*kind).map(str::to_owned),
     };
-    kinds.into_iter().map(view).collect()
-}
-
-/// Returns the method to offer first: a recovery code only if there is nothing else.
-fn default_method(methods: &[MethodView]) -> Option<&'static str> {
-    let other = methods.iter().find(|method| method.kind != "recovery_code");
-    other.or_else(|| methods.first()).map(|method| method.kind)
+    login.offered.iter().map(view).collect()
 }

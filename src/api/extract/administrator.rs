@@ -70,7 +70,7 @@ pub fn refused(refusal: AdminRefusal) -> Problem {
         ),
         AdminRefusal::UnverifiedAddress => Problem::new(
             Code::Conflict,
-            "The account's e-mail address is not confirmed yet; roles can be granted after that.",
+            "The account's e-mail address is not verified yet; roles can be granted after that.",
         ),
         AdminRefusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
     }

@@ -32,7 +32,7 @@ use crate::flows::notify::links;
 #[utoipa::path(
     post, path = "/email/verify", operation_id = "verify_email", tag = "Account",
     request_body(content = VerifyEmailRequest),
-    responses((status = 204, description = "The address is confirmed.")),
+    responses((status = 204, description = "The address is verified.")),
     security((), ("access_token" = []), ("pre_auth_token" = [])),
 )]
 pub async fn verify(
@@ -59,7 +59,7 @@ pub async fn verify(
 #[utoipa::path(
     post, path = "/email/verify/request", operation_id = "request_email_verification", tag = "Account",
     request_body(content = EmailVerificationRequest),
-    responses((status = 202, description = "If there is something to confirm, a mail is on its way.", body = AcceptedResponse)),
+    responses((status = 202, description = "If there is something to verify, a mail is on its way.", body = AcceptedResponse)),
     security((), ("access_token" = [])),
 )]
 pub async fn request_verification(
@@ -81,7 +81,7 @@ pub async fn request_verification(
 /// Requests a change of the address
 ///
 /// Sends a link to the new address. The change takes effect when the link is used, provided that the session of this
-/// request is still active; until then the old address stays. If the old address is confirmed, it gets a mail with a
+/// request is still active; until then the old address stays. If the old address is verified, it gets a mail with a
 /// link that stops the change.
 #[utoipa::path(
     post, path = "/email/change", operation_id = "change_email", tag = "Account",

@@ -74,7 +74,7 @@ pub async fn update_me(
 
 /// Deletes the caller's account
 ///
-/// And everything that belongs to it, immediately and permanently. Its id is never reused. An unconfirmed address can
+/// And everything that belongs to it, immediately and permanently. Its id is never reused. An unverified address can
 /// be removed from its account three times an hour, by deletion or by a change; after that the response is 429.
 #[utoipa::path(
     delete, path = "/me", operation_id = "delete_me", tag = "Account",

@@ -31,8 +31,8 @@ use crate::flows::account::register::{NewAccount, Registration, register as regi
         (status = 201, description = "The account was created.", body = RegisterResponse),
         (
             status = 202, description = "The result is sent by mail only: the deployment does not reveal which addresses \
-                have an account. The password works once the address is confirmed; until then `POST /login` responds as to \
-                a wrong password. If an account with this address exists but was never confirmed, the mail has a link that \
+                have an account. The password works once the address is verified; until then `POST /login` responds as to \
+                a wrong password. If an account with this address exists but was never verified, the mail has a link that \
                 sets a password instead.",
             body = AcceptedResponse,
         ),

@@ -24,7 +24,7 @@ fn cacheable() -> (header::HeaderName, String) {
     responses((status = 200, description = "The keys; may be cached for five minutes.", body = Jwks<'_>)),
 )]
 pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
-    let keys = state.core.keys.published()?;
+    let keys = state.core.published_keys()?;
     Ok(HttpResponse::Ok().insert_header(cacheable()).json(Jwks { keys: &keys }))
 }
 
@@ -37,7 +37,7 @@ pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     responses((status = 200, description = "The metadata; may be cached for five minutes.", body = Metadata)),
 )]
 pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
-    let metadata = Metadata::new(&state.public_url, &state.core.keys.published()?);
+    let metadata = Metadata::new(&state.public_url, &state.core.published_keys()?);
     Ok(HttpResponse::Ok().insert_header(cacheable()).json(metadata))
 }
 

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::domain::email::Email;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::message::Locale;
+use crate::domain::policy::numbers::USERNAME_RESERVED_FOR;
 use crate::domain::roles;
 use crate::domain::username::Username;
 use crate::flows::Core;
@@ -93,7 +94,11 @@ async fn create(core: &Arc<Core>, new: InvitedAccount) -> Result<Made, Failure> 
             expires_at,
         } => Ok((account, link, expires_at)),
         Invitation::EmailTaken => Err(Failure::of("there is already an account with this address")),
-        Invitation::UsernameTaken => Err(Failure::of("there is already an account with this user name")),
+        Invitation::UsernameTaken => Err(Failure::of(format!(
+            "an account has this user name, or gave it up in the last {} days; `vestibule users show NAME` finds it if \
+             one has it",
+            USERNAME_RESERVED_FOR.num_days()
+        ))),
         Invitation::Refused(AdminRefusal::UnverifiedAddress) => Err(Failure::of(super::ADDRESS_UNVERIFIED)),
         Invitation::Refused(_) => Err(Failure::of("the account may not be created")),
     }

@@ -269,10 +269,10 @@ fn parse_role(text: &str) -> Result<String, &'static str> {
 }
 
 /// Why roles are refused.
-const ADDRESS_UNVERIFIED: &str = "the account's address is not confirmed, and the reader of that mailbox could reset the \
+const ADDRESS_UNVERIFIED: &str = "the account's address is not verified, and the reader of that mailbox could reset the \
                                 account; --unverified grants the roles all the same";
 /// What it means to grant them all the same.
-const UNVERIFIED_ROLES: &str = "warning: the account's address is not confirmed. The user who created the account, or \
+const UNVERIFIED_ROLES: &str = "warning: the account's address is not verified. The user who created the account, or \
                                 who opens the link that was made for it, has these roles.";
 
 fn unknown() -> Failure {

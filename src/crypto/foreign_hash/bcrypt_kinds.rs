@@ -7,18 +7,16 @@
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bcrypt_lanes::{Cost, Hash};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::super::hash_lanes::Lane;
 use super::{BCRYPT_BASE64, ForeignHashError};
 
-/// How many bytes bcrypt uses.
-const KEY_LENGTH: usize = 72;
 /// Base64 characters of a salt and of a hash.
 const SALT_LETTERS: usize = 22;
 const HASH_LETTERS: usize = 31;
-/// Bytes of a hash: all implementations drop the last of bcrypt's 24.
-const HASH_LENGTH: usize = 23;
 /// WordPress's key. It separates these digests from others, and is not secret.
 const WORDPRESS_KEY: &[u8] = b"wp-sha384";
 /// The lowest and the highest cost. The highest takes about two seconds of a core, like the highest that is
@@ -44,10 +42,10 @@ pub(super) enum Preparation {
 #[derive(Clone)]
 pub(super) struct BcryptHash {
     preparation: Preparation,
-    cost: u32,
+    cost: Cost,
     salt: [u8; 16],
     salt_letters: String,
-    hash: [u8; HASH_LENGTH],
+    hash: Hash,
 }
 
 impl BcryptHash {
@@ -112,7 +110,7 @@ impl BcryptHash {
             .filter(|_| cost.len() <= 2 && !cost.starts_with('+'))?;
         let parts = Self {
             preparation,
-            cost,
+            cost: Cost::new(cost)?,
             salt: BCRYPT_BASE64.decode(salt_letters).ok()?.try_into().ok()?,
             salt_letters: salt_letters.to_owned(),
             hash: BCRYPT_BASE64.decode(hash).ok()?.try_into().ok()?,
@@ -125,13 +123,10 @@ impl BcryptHash {
     }
 
     /// Returns whether a password is the one that was hashed.
-    pub(super) fn matches(&self, password: &str) -> bool {
+    pub(super) async fn matches(&self, lane: &Lane, password: &str) -> bool {
         let prepared = self.prepare(password.as_bytes());
-        // The NUL that terminates C strings is part of the key if there is room for it.
-        let key: Zeroizing<Vec<u8>> = Zeroizing::new(prepared.iter().copied().chain([0]).take(KEY_LENGTH).collect());
-        let computed = bcrypt::bcrypt(self.cost, self.salt, &key);
-        let computed = computed.first_chunk::<HASH_LENGTH>();
-        computed.is_some_and(|computed| computed.ct_eq(&self.hash).into())
+        let computed = lane.bcrypt(self.cost, self.salt, prepared).await;
+        computed.ct_eq(&self.hash).into()
     }
 
     fn prepare(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {

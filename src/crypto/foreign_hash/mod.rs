@@ -22,6 +22,7 @@ use self::bcrypt_kinds::{BcryptHash, Preparation};
 use self::derived::{Digest, Pbkdf2Hash, ScryptHash};
 use self::firebase::FirebaseHash;
 use self::wordpress::PhpassHash;
+use super::hash_lanes::Lane;
 use super::stored_password::{HashError, StoredPassword};
 
 /// The key id of hashes without a pepper.
@@ -76,14 +77,14 @@ enum Parts {
 }
 
 impl Parts {
-    fn match_exactly(&self, password: &str) -> Result<bool, HashError> {
+    async fn match_exactly(&self, lane: &Lane, password: &str) -> Result<bool, HashError> {
         match self {
-            Self::Bcrypt(hash) => Ok(hash.matches(password)),
-            Self::Pbkdf2(hash) => Ok(hash.matches(password)),
-            Self::Scrypt(hash) => hash.matches(password),
-            Self::Argon2(hash) => hash.matches(password),
-            Self::Phpass(hash) => Ok(hash.matches(password)),
-            Self::Firebase(hash) => hash.matches(password),
+            Self::Bcrypt(hash) => Ok(hash.matches(lane, password).await),
+            Self::Pbkdf2(hash) => Ok(lane.alone(|| hash.matches(password)).await),
+            Self::Scrypt(hash) => lane.alone(|| hash.matches(password)).await,
+            Self::Argon2(hash) => lane.alone(|| hash.matches(password)).await,
+            Self::Phpass(hash) => Ok(lane.alone(|| hash.matches(password)).await),
+            Self::Firebase(hash) => lane.alone(|| hash.matches(password)).await,
         }
     }
 }
@@ -320,15 +321,16 @@ impl ForeignHash {
     }
 
     /// Returns whether a password is the one that was hashed. The comparison of the two hashes takes constant time.
-    fn matches(&self, typed: &str) -> Result<bool, HashError> {
+    async fn matches(&self, lane: &Lane, typed: &str) -> Result<bool, HashError> {
         match self.kind.typing {
-            Typing::Verbatim => self.parts.match_exactly(typed),
-            Typing::Nfkc => self
-                .parts
-                .match_exactly(&Zeroizing::new(typed.nfkc().collect::<String>())),
+            Typing::Verbatim => self.parts.match_exactly(lane, typed).await,
+            Typing::Nfkc => {
+                let typed = Zeroizing::new(typed.nfkc().collect::<String>());
+                self.parts.match_exactly(lane, &typed).await
+            }
             Typing::WordPress => {
                 for form in wordpress::hashed_forms(typed).into_iter().flatten() {
-                    if self.parts.match_exactly(&form)? {
+                    if self.parts.match_exactly(lane, &form).await? {
                         return Ok(true);
                     }
                 }
@@ -376,7 +378,7 @@ pub(super) fn bcrypt_cost(hash: &str) -> Option<u32> {
 ///
 /// The text is parsed again with all limits: a hash that got into the table without the import cannot occupy the
 /// threads either.
-pub(super) fn check(stored: &StoredPassword, password: &str) -> Result<bool, HashError> {
+pub(super) async fn check(lane: &Lane, stored: &StoredPassword, password: &str) -> Result<bool, HashError> {
     let unknown = || HashError::UnknownScheme(stored.scheme.clone());
     if !KINDS.iter().any(|kind| kind.scheme == stored.scheme) {
         return Err(unknown());
@@ -385,7 +387,7 @@ pub(super) fn check(stored: &StoredPassword, password: &str) -> Result<bool, Has
     if hash.scheme() != stored.scheme {
         return Err(unknown());
     }
-    hash.matches(password)
+    hash.matches(lane, password).await
 }
 
 /// Parses a number as programs write it: digits only, no sign, no leading zero.

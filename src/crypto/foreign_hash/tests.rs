@@ -1,9 +1,12 @@
 //! One hash of each kind, made by the library whose kind it is. The scripts `foreign_hashes` of `tests/verifiers` make
 //! new ones.
 
+use std::sync::mpsc;
+
 use base64::Engine;
 
 use super::*;
+use crate::crypto::hash_lanes::{Answer, HashLanes, Work};
 
 const PASSWORD: &str = "Grüne Fenster im Regen";
 /// 72 bytes, all that bcrypt alone uses.
@@ -184,6 +187,26 @@ fn hashes() -> Vec<(&'static str, String)> {
     let alone = HASHES.map(|(scheme, text)| (scheme, text.to_owned()));
     let keycloak = KEYCLOAK.map(|parts| ("keycloak", keycloak(parts)));
     alone.into_iter().chain(keycloak).collect()
+}
+
+/// Checks a password in the lanes of this thread.
+fn check(stored: &StoredPassword, password: &str) -> Result<bool, HashError> {
+    let (sender, result) = mpsc::channel();
+    let (stored, password) = (stored.clone(), password.to_owned());
+    let work = Work::new(|lane| async move {
+        let checked = super::check(&lane, &stored, &password).await;
+        let answer: Answer = Box::new(move || sender.send(checked).unwrap());
+        answer
+    });
+    let mut lanes = HashLanes::default();
+    let mut answers = Vec::from_iter(lanes.begin(work));
+    while !lanes.is_empty() {
+        answers.extend(lanes.advance());
+    }
+    for answer in answers {
+        answer();
+    }
+    result.recv().unwrap()
 }
 
 fn matches(text: &str, password: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Every number of a policy: waits, limits and lives, each with its unit and its reason.
 //!
 //! What an operator may change has its default in `config::settings`. Sizes and timeouts of HTTP, SQL and other
-//! programs are where they are used: they protect the process and decide nothing about accounts. `docs/SECURITY.md`
-//! lists the numbers, and a test compares its tables with this file.
+//! programs are where they are used: they protect the process and decide nothing about accounts. The page
+//! `docs/reference/limits.md` is generated from the table in [`limits`](super::limits), which has each of them.
 
 use std::time::Duration;
 
@@ -152,7 +152,7 @@ pub const SIGN_IN_CODES_OF_STRANGERS: [Allowance; 2] = [Allowance::an_hour(10), 
 pub const STEP_UP_CODES: [Allowance; 2] = [Allowance::an_hour(5), Allowance::a_day(10)];
 /// Codes that enrol, for an account and channel, from each known network and from all others together.
 pub const ENROLMENT_CODES: [Allowance; 2] = [Allowance::an_hour(5), Allowance::a_day(10)];
-/// Codes that enrol, to one address or number over all accounts: it is not confirmed, so it may be a stranger's.
+/// Codes that enrol, to one address or number over all accounts: it is not verified, so it may be a stranger's.
 pub const ENROLMENT_CODES_TO_DESTINATION: [Allowance; 2] = [Allowance::an_hour(10), Allowance::a_day(20)];
 /// Codes that enrol, to a block of numbers: toll fraud earns money with each message to numbers that one carrier owns.
 pub const ENROLMENT_CODES_TO_BLOCK: Allowance = Allowance::an_hour(50);

@@ -1,7 +1,7 @@
 //! Second factors: what an account has, how one is added, verified and removed, and the step-up.
 //!
-//! [`verify`] judges and spends every proof; `totp`, `sent_code` and `recovery_codes` know what a proof of their kind
-//! is. Another kind is one more such file, and the compiler names the rest.
+//! [`verify`] checks every proof and marks it as used; `totp`, `sent_code` and `recovery_codes` know what a proof of
+//! their kind is. Another kind is one more such file, and the compiler names the rest.
 //!
 //! It may call `limits`, `notify`, `session`.
 

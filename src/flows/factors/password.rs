@@ -9,11 +9,12 @@ use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::failed_attempts;
 use crate::domain::ids::UserId;
 use crate::domain::message::Message;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
-use crate::flows::limits::{Admission, Buckets, Throttle, count_on_account};
+use crate::flows::limits::{Admission, Buckets, Throttle};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users;
@@ -33,11 +34,32 @@ pub(in crate::flows) fn count_wrong_password(
         return Ok(Some(wait));
     }
     if let Some(wait) = throttle.count(tx, user_id)? {
+        // It is not counted on the account either.
         return Ok(Some(wait));
     }
+    count_on_account(tx, user_id)?;
     let event = AuditEvent::failure(EventName::LoginFail, reason, user_id);
     tx.audit(&[throttle.naming(event)])?;
     Ok(None)
+}
+
+/// Counts a wrong password on its account, if the name has one, whatever request it came with. The hundredth
+/// consecutive one disables the password, and the owner is notified. Each of several concurrent ones locks the account,
+/// so exactly one is the hundredth.
+fn count_on_account(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<(), Fault> {
+    // A name without an account costs the same statement.
+    let Some((id, in_a_row)) = users::count_wrong_password(tx.connection, user_id)? else {
+        return Ok(());
+    };
+    if !failed_attempts::limit_reached(in_a_row) || !users::disable_password(tx.connection, id, tx.now)? {
+        return Ok(());
+    }
+    let event = AuditEvent::failure(EventName::LoginFailMax, "password_disabled", Some(id));
+    tx.audit(&[event])?;
+    match users::find_active(tx.connection, id)? {
+        Some(owner) => tx.notify(&owner, Message::PasswordDisabled),
+        None => Ok(()),
+    }
 }
 
 /// The result of checking a right password again inside its transaction.

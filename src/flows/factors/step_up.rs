@@ -199,7 +199,7 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
         .transaction_at(now, "step_up", origin.clone(), move |tx| {
             let account = key.lock_user(tx)?;
             let context = ProofContext::of_session(&account, key.session_id);
-            let verified = match judge(tx, &context, &proof)? {
+            let verified = match check_proof(tx, &context, &proof)? {
                 Ok(verified) => verified,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -217,7 +217,11 @@ async fn verify(core: &Arc<Core>, caller: &Caller, proof: StepUpProof, origin: R
     }
 }
 
-fn judge(tx: &mut Tx<'_>, context: &ProofContext<'_>, proof: &Checked) -> Result<ProofResult<VerifiedFactor>, Fault> {
+fn check_proof(
+    tx: &mut Tx<'_>,
+    context: &ProofContext<'_>,
+    proof: &Checked,
+) -> Result<ProofResult<VerifiedFactor>, Fault> {
     match proof {
         Checked::Password(compared) => context.verify_password(tx, compared, EventName::StepUpFail),
         Checked::Code(code) => match context.admit(tx, code)? {
@@ -234,7 +238,7 @@ fn renew(
     method: AuthenticationMethod,
 ) -> Result<ActiveSession, Fault> {
     // Without a key the session would continue with a refresh token that no client gets.
-    tx.core.keys.ready_to_sign()?;
+    tx.core.keys.current()?;
     let key = context.key();
     let live = sessions::find_live_for_update(tx.connection, key, tx.now)?.ok_or(Fault::SessionEnded)?;
     // The new proof is added to what the presented token shows, not to what the row says: with an older token of the

@@ -1,4 +1,4 @@
-//! Verifying a second factor: the only place that judges proofs, and counts wrong ones.
+//! Verifying a second factor: the only place that checks proofs and counts wrong ones.
 //!
 //! Each kind marks a right code as used by one conditional statement, so if the same code is sent many times, exactly
 //! one request succeeds. Wrong codes are counted by their source (`throttle`), across all logins and all kinds of
@@ -20,8 +20,8 @@ use crate::metrics;
 use crate::store::users;
 
 impl ProofContext<'_> {
-    /// Verifies a proof and marks it as used if it is right. The caller has found by [`admit`](Self::admit) that it need
-    /// not wait. At sign-in to an account without a second factor, the first right code confirms its pending
+    /// Verifies a proof and marks it as used if it is right. The caller has found by [`admit`](Self::admit) that it
+    /// need not wait. At sign-in to an account without a second factor, the first right code confirms its pending
     /// authenticator.
     pub(in crate::flows) fn verify(
         &self,

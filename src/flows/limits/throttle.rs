@@ -18,9 +18,8 @@ use chrono::TimeDelta;
 
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
-use crate::domain::failed_attempts::{self, ANYWHERE, FROM_NETWORK, FailedAttempts, IN_SESSION};
+use crate::domain::failed_attempts::{ANYWHERE, FROM_NETWORK, FailedAttempts, IN_SESSION};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::message::Message;
 use crate::domain::network::network_of;
 use crate::domain::policy::numbers::{BackoffPolicy, FAILURES_FORGOTTEN_AFTER};
 use crate::domain::session::SessionKey;
@@ -29,7 +28,7 @@ use crate::flows::limits::networks::{is_known_network, network_name};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::throttles::Counted;
-use crate::store::{sessions, throttles, users};
+use crate::store::{sessions, throttles};
 
 /// Where the proof of a known account comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,16 +255,12 @@ impl Throttle {
     }
 
     /// Counts a wrong password, and writes audit events for the waits that it begins. Returns how long to wait if a
-    /// concurrent attempt began a wait; the client then learns nothing about this one, and it is not counted on the
-    /// account.
+    /// concurrent attempt began a wait; the client then learns nothing about this one.
     pub(in crate::flows) fn count(&self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Option<TimeDelta>, Fault> {
         let tally = self.buckets.count(tx, user_id)?;
         let lock = |place| self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id));
         let locks: Vec<AuditEvent> = tally.began.into_iter().map(lock).collect();
         tx.audit(&locks)?;
-        if tally.remaining_wait.is_none() {
-            count_on_account(tx, user_id)?;
-        }
         Ok(tally.remaining_wait)
     }
 
@@ -292,25 +287,6 @@ pub(in crate::flows) fn forget_codes(tx: &mut Tx<'_>, user_id: UserId) -> Result
 
 fn codes_from(user_id: UserId, place: &str) -> String {
     format!("codes {} {place}", user_id.uuid())
-}
-
-/// Counts a wrong password on its account, if the name has one, whatever request it came with. The hundredth
-/// consecutive one disables the password, and the owner is notified. Each of several concurrent ones locks the account,
-/// so exactly one is the hundredth.
-pub(in crate::flows) fn count_on_account(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<(), Fault> {
-    // A name without an account costs the same statement.
-    let Some((id, in_a_row)) = users::count_wrong_password(tx.connection, user_id)? else {
-        return Ok(());
-    };
-    if !failed_attempts::limit_reached(in_a_row) || !users::disable_password(tx.connection, id, tx.now)? {
-        return Ok(());
-    }
-    let event = AuditEvent::failure(EventName::LoginFailMax, "password_disabled", Some(id));
-    tx.audit(&[event])?;
-    match users::find_active(tx.connection, id)? {
-        Some(owner) => tx.notify(&owner, Message::PasswordDisabled),
-        None => Ok(()),
-    }
 }
 
 /// Hashes a given name, so that the audit trail distinguishes guesses at one name from guesses at many without

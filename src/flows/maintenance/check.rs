@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::crypto::sealer::SealedAt;
+use crate::delivery::Sender;
 use crate::domain::breach_range::BreachRange;
 use crate::domain::message::Channel;
 use crate::domain::password::Password;
 use crate::domain::policy::numbers::{KEY_SIGNS_FOR, ROTATION_OVERDUE_AFTER};
 use crate::domain::signing_key::KeyState;
 use crate::flows::maintenance::signing_keys;
-use crate::flows::notify::Sender;
 use crate::flows::{Core, Fault};
 use crate::store::{signing_keys as stored_keys, totp_factors};
 

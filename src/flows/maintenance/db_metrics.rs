@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::delivery::Sender;
 use crate::domain::message::{Channel, MessageState};
 use crate::domain::signing_key::{KeyState, ListedKey};
-use crate::flows::notify::Sender;
 use crate::flows::{Core, Fault};
 use crate::metrics;
 use crate::store::outbox::Tally;

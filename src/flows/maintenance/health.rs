@@ -21,7 +21,7 @@ pub async fn ready(core: &Arc<Core>) -> Result<(), Fault> {
             conditions::probe(connection).map_err(Fault::from)
         })
         .await?;
-    core.keys.published().map(|_keys| ())
+    core.published_keys().map(|_keys| ())
 }
 
 /// The state of one part.
@@ -72,7 +72,7 @@ pub struct Report {
 /// Reports the state of each part, after it was checked whether the instance is ready.
 pub async fn report(core: &Arc<Core>, ready: &Result<(), Fault>) -> Report {
     // A database that just failed to answer is not asked again: that would take as long.
-    let answered = matches!(ready, Ok(()) | Err(Fault::NoSigningKey));
+    let answered = matches!(ready, Ok(()) | Err(Fault::NoSigningKey(_)));
     let looked = if answered { look(core).await } else { None };
     let (now, loaded) = (core.clock.now(), core.keys.published().is_ok());
     let age = looked.as_ref().and_then(|(_, keys)| {

@@ -11,103 +11,19 @@
 //! at its start: otherwise instances with different settings would replace each other's key for ever. The last one that
 //! started decides.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::crypto::checked_tokens::CheckedTokens;
-use crate::crypto::jwt;
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::signing_key::SigningKey;
-use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::policy::numbers::RETIRED_KEY_PUBLISHED_FOR;
-use crate::domain::signing_key::{KeyState, ListedKey, PublicJwk, SigningAlgorithm};
+use crate::domain::signing_key::{KeyState, ListedKey, SigningAlgorithm};
 use crate::flows::admin::{AdminRefusal, Operator};
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
 use crate::store::signing_keys::{self, NewKey};
-
-/// The keys in memory, so that signing and checking need no query.
-#[derive(Default)]
-pub struct KeySet(RwLock<Arc<Loaded>>);
-
-#[derive(Default)]
-struct Loaded {
-    keys: Vec<Arc<SigningKey>>,
-    /// The one that signs.
-    current: Option<Arc<SigningKey>>,
-    /// Their public parts, as published.
-    published: Arc<[PublicJwk]>,
-    /// The tokens that were verified with them before.
-    checked: Arc<CheckedTokens>,
-}
-
-impl KeySet {
-    /// Returns the keys as published.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Fault::NoSigningKey`] before they are loaded: an empty set must never be published.
-    pub fn published(&self) -> Result<Arc<[PublicJwk]>, Fault> {
-        let published = Arc::clone(&self.loaded().published);
-        if published.is_empty() {
-            return Err(Fault::NoSigningKey);
-        }
-        Ok(published)
-    }
-
-    /// Signs claims with the current key.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Fault::NoSigningKey`] before the keys are loaded.
-    pub fn sign(&self, claims: &AccessTokenClaims) -> Result<String, Fault> {
-        let loaded = self.loaded();
-        Ok(jwt::sign(
-            loaded.current.as_deref().ok_or(Fault::NoSigningKey)?,
-            claims,
-        )?)
-    }
-
-    /// Checks that there is a key to sign with.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Fault::NoSigningKey`] before the keys are loaded.
-    pub fn ready_to_sign(&self) -> Result<(), Fault> {
-        self.loaded().current.as_ref().map(|_key| ()).ok_or(Fault::NoSigningKey)
-    }
-
-    /// Gives access to the current key itself: for the test vectors of `vestibule dev`.
-    pub(in crate::flows) fn with_current<T>(
-        &self,
-        work: impl FnOnce(&SigningKey) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        work(self.loaded().current.as_deref().ok_or(Fault::NoSigningKey)?)
-    }
-
-    /// Returns the claims of a token that one of the keys signed.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Fault::NoSigningKey`] before the keys are loaded: a valid token must not be refused then.
-    pub fn verify(&self, token: &str) -> Result<Option<Arc<AccessTokenClaims>>, Fault> {
-        let loaded = self.loaded();
-        if loaded.keys.is_empty() {
-            return Err(Fault::NoSigningKey);
-        }
-        Ok(loaded.checked.claims(token, || jwt::verify(token, &loaded.keys)))
-    }
-
-    fn loaded(&self) -> Arc<Loaded> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn replace(&self, loaded: Loaded) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
-    }
-}
 
 /// Makes the first keys if there are none, gives the next key the deployment's algorithm, and loads all keys.
 ///
@@ -118,7 +34,7 @@ pub async fn prepare(core: &Arc<Core>) -> Result<(), Fault> {
     let algorithm = core.settings.signing_algorithm;
     // The existing keys have to open before others are made: keys made under another master key would be of no use to
     // other instances. They are published together with the new ones, so that no published key set lacks its next key.
-    let (keys, _opened) = look(core).await?;
+    let keys = look(core).await?.listed;
     if in_place(&keys, KeyState::Current).is_none() {
         offer(core, algorithm, KeyState::Current).await?;
     }
@@ -137,41 +53,38 @@ pub async fn prepare(core: &Arc<Core>) -> Result<(), Fault> {
 ///
 /// Returns faults of the database, and of keys that do not open: the master key is then not the one that sealed them.
 pub async fn load(core: &Arc<Core>) -> Result<Vec<ListedKey>, Fault> {
-    let (listed, loaded) = look(core).await?;
-    core.keys.replace(loaded);
+    let Looked { listed, keys, current } = look(core).await?;
+    core.keys.replace(keys, current);
     Ok(listed)
 }
 
-async fn look(core: &Arc<Core>) -> Result<(Vec<ListedKey>, Loaded), Fault> {
+/// The keys of the deployment: as listed, and opened.
+struct Looked {
+    listed: Vec<ListedKey>,
+    keys: Vec<Arc<SigningKey>>,
+    current: Option<Arc<SigningKey>>,
+}
+
+async fn look(core: &Arc<Core>) -> Result<Looked, Fault> {
     let listed = core
         .db
         .read("signing_keys.list", |connection| {
             signing_keys::list(connection).map_err(Fault::from)
         })
         .await?;
-    let known = core.keys.loaded();
-    let unknown: Vec<ListedKey> = listed
-        .iter()
-        .filter(|listed| known.keys.iter().all(|key| key.public.kid != listed.kid))
-        .cloned()
-        .collect();
+    let is_unknown = |listed: &&ListedKey| core.keys.find(&listed.kid).is_none();
+    let unknown: Vec<ListedKey> = listed.iter().filter(is_unknown).cloned().collect();
     let opened = open(core, unknown).await?;
     let find = |listed: &ListedKey| {
-        let mut keys = known.keys.iter().chain(&opened);
-        keys.find(|key| key.public.kid == listed.kid).cloned()
+        let mut opened = opened.iter();
+        let new = opened.find(|key| key.public.kid == listed.kid).cloned();
+        new.or_else(|| core.keys.find(&listed.kid))
     };
-    let keys: Vec<_> = listed.iter().filter_map(find).collect();
-    // A token of a key that was deleted is not valid any longer, even if it was verified before.
-    let same =
-        keys.len() == known.keys.len() && keys.iter().zip(&known.keys).all(|(one, other)| Arc::ptr_eq(one, other));
-    let checked = same.then(|| Arc::clone(&known.checked));
-    let loaded = Loaded {
-        checked: checked.unwrap_or_default(),
-        published: keys.iter().map(|key| key.public.clone()).collect(),
+    Ok(Looked {
+        keys: listed.iter().filter_map(find).collect(),
         current: in_place(&listed, KeyState::Current).and_then(find),
-        keys,
-    };
-    Ok((listed, loaded))
+        listed,
+    })
 }
 
 /// Opens keys; a key that was deleted meanwhile is left out.

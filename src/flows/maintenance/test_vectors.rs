@@ -85,7 +85,7 @@ pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
     let now = core.clock.now();
     let user_id = UserId::new(now, core.random.as_ref());
     let session_id = SessionId::new(now, core.random.as_ref());
-    let mut vectors = core.keys.with_current(|key| signed(core, key, session_id, now))?;
+    let mut vectors = signed(core, core.keys.current()?.as_ref(), session_id, now)?;
     for (name, kind) in [
         ("refresh_token", TokenKind::Refresh),
         ("pre_auth_token", TokenKind::PreAuth),

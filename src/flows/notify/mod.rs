@@ -8,6 +8,5 @@ mod security_notices;
 mod sending;
 
 pub(in crate::flows) use links::require_mail;
-pub(in crate::flows) use outbox::Sender;
 pub(in crate::flows) use security_notices::{notify_failures, notify_new_place, notify_success};
 pub(in crate::flows) use sending::{Contents, Decision, Permit, count_unsent, decide, post, source_of};

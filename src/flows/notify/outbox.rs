@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use crate::crypto::sealer::{SealError, SealedAt};
-use crate::delivery::{Outgoing, Rendered, SendError, Transport};
+use crate::delivery::{Outgoing, Rendered, SendError, Sender, Transport};
 use crate::domain::ids::MessageId;
 use crate::domain::message::{Channel, Notification, back_off};
 use crate::domain::policy::numbers::{MESSAGE_LEASE, MOST_REFUSALS};
@@ -27,39 +27,6 @@ const REPORT_ATTEMPTS: u32 = 20;
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
 /// The maximum number of messages that the development outbox shows.
 const MOST_SHOWN: i64 = 1000;
-
-/// What sends the messages of a channel.
-pub enum Sender {
-    /// Sends them.
-    Transport(Arc<dyn Transport>),
-    /// Sends nothing: in development, messages stay in the table to be shown.
-    Captured,
-    /// Sends nothing: the deployment has not set the channel up, and requests that need it are refused.
-    Absent,
-}
-
-/// The senders of the deployment, by channel.
-pub struct Senders {
-    /// Mail.
-    pub email: Sender,
-    /// Text messages.
-    pub sms: Sender,
-}
-
-impl Senders {
-    /// Returns the sender of a channel.
-    pub const fn of(&self, channel: Channel) -> &Sender {
-        match channel {
-            Channel::Email => &self.email,
-            Channel::Sms => &self.sms,
-        }
-    }
-
-    /// Returns whether a channel is set up.
-    pub const fn has(&self, channel: Channel) -> bool {
-        !matches!(self.of(channel), Sender::Absent)
-    }
-}
 
 /// Sends the messages of a channel that are due. Returns how many there were, so that the caller can ask for more at
 /// once.

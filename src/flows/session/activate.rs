@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use crate::crypto::jwt;
 use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{SessionId, uuid_v7};
@@ -60,7 +61,7 @@ pub(in crate::flows) fn activate(
     activation: &SessionActivation<'_>,
 ) -> Result<Option<ActiveSession>, Fault> {
     // Without a key the session would become active without tokens, and a code would be used up for nothing.
-    tx.core.keys.ready_to_sign()?;
+    tx.core.keys.current()?;
     let change = Activation {
         proofs: activation.proofs,
         ends: tx.core.settings.lifetimes.ends(tx.now),
@@ -91,7 +92,7 @@ pub(in crate::flows) fn grant(
 ) -> Result<TokenGrant, Fault> {
     let jti = uuid_v7(now, core.random.as_ref());
     let claims = core.settings.access_tokens.claims(&session, user, now, jti);
-    let access_token = core.keys.sign(&claims)?.into();
+    let access_token = jwt::sign(core.keys.current()?.as_ref(), &claims)?.into();
     let refresh_token = core.tokens.issue(
         TokenKind::Refresh,
         session.user_id,

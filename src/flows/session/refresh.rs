@@ -70,7 +70,7 @@ async fn exchange(
         return Ok((Refresh::TooOften(wait), "too_often"));
     }
     // A rotation without tokens in the answer would sign the client out.
-    core.keys.ready_to_sign()?;
+    core.keys.current()?;
     let now = core.clock.now();
     let (refreshed, word) = match rotate(core, token, now).await? {
         Some(rotated) => (Some(rotated), ROTATED),

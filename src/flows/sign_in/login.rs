@@ -30,22 +30,22 @@ use crate::store::sessions::NewSession;
 use crate::store::users::LoginUser;
 use crate::store::{sessions, users};
 
-/// The result of a login.
+/// The result of a login: `P` waits for a second factor, `A` is signed in.
 #[must_use]
-pub enum Login {
-    /// The password was right; the second factor is next.
-    Pending(PendingLogin),
-    /// The password was sufficient: the policy is optional and the user has no second factor.
-    Authenticated(Box<TokenGrant>),
-    /// The password was right, but the deployment requires a verified address; a link to verify it was sent.
+pub enum Login<P = PendingLogin, A = TokenGrant> {
+    /// The first factor was right; the second one is next.
+    Pending(Box<P>),
+    /// The first factor was sufficient: the policy is optional and the user has no second factor.
+    Authenticated(Box<A>),
+    /// The first factor was right, but the deployment requires a verified address; a link to verify it was sent.
     EmailNotVerified,
-    /// There were too many wrong ones before. No password is checked for this long.
+    /// There were too many wrong passwords before. None is checked for this long.
     Locked(TimeDelta),
     /// The account is unknown or disabled, or the password is wrong. The client does not learn which.
     InvalidCredentials,
 }
 
-impl Outcome for Login {
+impl<P, A> Outcome for Login<P, A> {
     fn word(&self) -> &'static str {
         match self {
             Self::Pending(_) => "pending",
@@ -72,8 +72,8 @@ pub struct PendingLogin {
     pub expires_in: u64,
     /// The second factors of the account.
     pub factors: Factors,
-    /// The kinds of them that can complete this login, strongest first.
-    pub usable: Vec<FactorKind>,
+    /// The kinds of them that can complete this login, in the order in which they are offered.
+    pub offered: Vec<FactorKind>,
 }
 
 /// An identifier and a password to sign in with.
@@ -184,7 +184,7 @@ async fn open(
             let account = match take_right_password(tx, &login, &throttle)? {
                 Taken::Right(account) => account,
                 Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
-                Taken::Gone => return Ok(Opened::Gone),
+                Taken::Gone => return Ok(Opened::InvalidCredentials),
             };
             let first_factor = FirstFactorLogin {
                 id,
@@ -207,20 +207,14 @@ pub(in crate::flows) struct FirstFactorLogin {
     pub(in crate::flows) delivery: RefreshTokenTransport,
 }
 
-/// The result of opening a session with a first factor.
-pub(in crate::flows) enum Opened {
-    Pending(Box<OpenedPending>),
-    Active(Box<(ActiveSession, User)>),
-    EmailNotVerified,
-    Locked(TimeDelta),
-    Gone,
-}
+/// The result of opening a session with a first factor. The tokens are made after the commit.
+pub(in crate::flows) type Opened = Login<PendingSecondFactor, (ActiveSession, User)>;
 
 /// A session that waits for its second factor.
-pub(in crate::flows) struct OpenedPending {
+pub(in crate::flows) struct PendingSecondFactor {
     key: SessionKey,
     factors: Factors,
-    usable: Vec<FactorKind>,
+    offered: Vec<FactorKind>,
 }
 
 /// Opens a session with a first factor: pending if the user has a second one or the policy requires one, otherwise
@@ -257,10 +251,8 @@ pub(in crate::flows) fn open_session(
         };
         let proofs = Proofs::first(first_factor.method, tx.now);
         let accepted = tx.core.settings.accepted_kinds(&factors, login.codes_disabled);
-        let usable = accepted
-            .filter(|kind| proofs.allow_second(kind.abilities().method))
-            .collect();
-        return Ok(Opened::Pending(Box::new(OpenedPending { key, factors, usable })));
+        let offered = factors.offer(accepted.filter(|kind| proofs.allow_second(kind.abilities().method)));
+        return Ok(Opened::Pending(Box::new(PendingSecondFactor { key, factors, offered })));
     }
     sign_in_without_second_factor(tx, user, first_factor)
 }
@@ -277,33 +269,33 @@ fn sign_in_without_second_factor(
         delivery: first_factor.delivery,
     };
     let Some(session) = activate(tx, &activation)? else {
-        return Ok(Opened::Gone);
+        return Ok(Opened::InvalidCredentials);
     };
     let events = [EventName::LoginSuccess, EventName::SessionCreated]
         .map(|name| AuditEvent::success(name, user.id).in_session(first_factor.id));
     tx.audit(&events)?;
-    Ok(Opened::Active(Box::new((session, user.clone()))))
+    Ok(Opened::Authenticated(Box::new((session, user.clone()))))
 }
 
-/// Makes the answer to a first factor, after the transaction was committed.
+/// Makes the tokens, after the transaction was committed.
 pub(in crate::flows) fn outcome(core: &Core, opened: Opened, now: DateTime<Utc>) -> Result<Login, Fault> {
-    match opened {
+    Ok(match opened {
         Opened::Pending(pending) => {
-            let OpenedPending { key, factors, usable } = *pending;
+            let PendingSecondFactor { key, factors, offered } = *pending;
             let session = key.session_id.uuid();
-            Ok(Login::Pending(PendingLogin {
+            Login::Pending(Box::new(PendingLogin {
                 pre_auth_token: core.tokens.issue(TokenKind::PreAuth, key.user_id, session, 0)?,
                 expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
                 factors,
-                usable,
+                offered,
             }))
         }
-        Opened::Active(signed_in) => {
+        Opened::Authenticated(signed_in) => {
             let (session, user) = *signed_in;
-            grant(core, session, &user, now).map(|grant| Login::Authenticated(Box::new(grant)))
+            Login::Authenticated(Box::new(grant(core, session, &user, now)?))
         }
-        Opened::EmailNotVerified => Ok(Login::EmailNotVerified),
-        Opened::Locked(wait) => Ok(Login::Locked(wait)),
-        Opened::Gone => Ok(Login::InvalidCredentials),
-    }
+        Opened::EmailNotVerified => Login::EmailNotVerified,
+        Opened::Locked(wait) => Login::Locked(wait),
+        Opened::InvalidCredentials => Login::InvalidCredentials,
+    })
 }

@@ -16,8 +16,8 @@ use serde_json::json;
 use tokio::sync::Notify;
 use uuid::Uuid;
 use vestibule::delivery::{Outgoing, SendError, Transport};
+use vestibule::delivery::{Sender, Senders};
 use vestibule::domain::message::Channel;
-use vestibule::flows::notify::outbox::{Sender, Senders};
 
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn};
 use crate::support::app::{MASTER_KEY, TestApp};

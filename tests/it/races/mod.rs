@@ -12,7 +12,7 @@ mod usernames;
 
 use std::time::Duration;
 
-use actix_web::rt::time::sleep;
+use actix_web::rt::time::{sleep, timeout};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -34,16 +34,17 @@ fn count(app: &TestApp, condition: &str) -> i64 {
         .count
 }
 
-/// Returns when so many transactions of the database wait for a lock. A request that answers without waiting for one makes
-/// this take two seconds, and the test goes on.
+/// Returns when so many transactions of the database wait for a lock. A test whose requests answer without waiting for
+/// one tests no race, and fails.
 async fn until_blocked(app: &TestApp, number: i64) {
     const BLOCKED: &str = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    for _ in 0..200 {
-        if count(app, BLOCKED) >= number {
-            return;
+    let blocked = async {
+        while count(app, BLOCKED) < number {
+            sleep(Duration::from_millis(10)).await;
         }
-        sleep(Duration::from_millis(10)).await;
-    }
+    };
+    let waited = timeout(Duration::from_mins(1), blocked).await;
+    assert!(waited.is_ok(), "fewer than {number} transactions wait for a lock");
 }
 
 /// Counts the answers with a status.

@@ -347,11 +347,11 @@ async fn where_the_account_has_a_password_the_mail_box_alone_changes_nothing() {
         );
     }
     let answer = step_up(&app, &token, &json!({"password": PASSWORD})).await.expect(200);
-    let proven = answer.text("/access_token");
-    app.call_as(Method::POST, "/email/change", &proven, &new_address)
+    let stepped_up = answer.text("/access_token");
+    app.call_as(Method::POST, "/email/change", &stepped_up, &new_address)
         .await
         .expect(202);
-    app.get_as("/me/export", &proven).await.expect(200);
+    app.get_as("/me/export", &stepped_up).await.expect(200);
 }
 
 #[actix_web::test]

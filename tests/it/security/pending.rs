@@ -80,7 +80,7 @@ fn fate(pending: Pending, end: End) -> Fate {
                 | PasswordChanged | PasswordReset | EmailChangeCancelled | EmailChanged,
             ),
         )
-        // Only an unverified address is confirmed, and its account reset; only a verified one gets a notice of a
+        // Only an unverified address gets verified, and its account reset; only a verified one gets a notice of a
         // change.
         | (Pending::Link(LinkPurpose::EmailVerification), End::Session(PasswordReset | EmailChangeCancelled))
         | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(UnverifiedAccountReset)) => Fate::Never,

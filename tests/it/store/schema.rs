@@ -44,6 +44,26 @@ pub(super) fn describe(connection: &mut PgConnection) -> Vec<String> {
     )
 }
 
+/// Describes everything else of the schema, too: kinds, options and rights of tables, whole functions, and comments.
+pub(super) fn catalog(connection: &mut PgConnection) -> Vec<String> {
+    let mut all = describe(connection);
+    all.extend(lines(
+        connection,
+        "SELECT concat_ws(' ', relkind, relname, relpersistence, reloptions, relacl,
+                          pg_get_expr(relpartbound, oid)) AS line
+           FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE '\\_\\_%'
+         UNION ALL
+         SELECT concat_ws(' ', pg_get_functiondef(oid), proacl) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+         UNION ALL
+         SELECT concat_ws(' ', 'comment', relname, attname, description) FROM pg_description
+           JOIN pg_class ON pg_class.oid = objoid AND classoid = 'pg_class'::regclass
+           LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid AND objsubid > 0
+          WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE '\\_\\_%'
+         ORDER BY 1",
+    ));
+    all
+}
+
 #[test]
 fn every_table_and_column_has_a_comment() {
     let database = TestDatabase::migrated();

@@ -20,6 +20,7 @@ use vestibule::api::{ApiState, build_app};
 use vestibule::app::{self, Environment};
 use vestibule::config::{Config, Mode, Source};
 use vestibule::crypto::sealer::SealedAt;
+use vestibule::delivery::Senders;
 use vestibule::domain::clock::Clock;
 use vestibule::domain::clock::MovableClock;
 use vestibule::domain::email::Email;
@@ -36,7 +37,7 @@ use vestibule::flows::maintenance::retention;
 use vestibule::flows::maintenance::rewrap;
 use vestibule::flows::maintenance::signing_keys;
 use vestibule::flows::maintenance::signing_keys::Rotation;
-use vestibule::flows::notify::outbox::{self, Senders};
+use vestibule::flows::notify::outbox;
 use vestibule::server;
 use zeroize::Zeroizing;
 

@@ -144,7 +144,7 @@ export default {
   'second_factor.others': 'Sie haben ihn nicht zur Hand?',
   'second_factor.cancel': 'Abbrechen und neu anmelden',
   'second_factor.none':
-    'Zurzeit wird keiner Ihrer zweiten Faktoren angenommen. Bitte wenden Sie sich an die Betreiber des Dienstes.',
+    'Keiner Ihrer zweiten Faktoren kann diese Anmeldung abschließen. Melden Sie sich mit Ihrem Passwort an, oder bitten Sie die Betreiber des Dienstes um Hilfe.',
   'second_factor.sent': 'Ein Code ist unterwegs an {hint}.',
   'step_up.title': 'Sind Sie es?',
   'step_up.impossible':

@@ -63,7 +63,7 @@ export default {
   'problem.invalid_client': 'This is for other services, not for users.',
   'problem.forbidden': 'This is not allowed here.',
   'problem.email_not_verified':
-    'Your e-mail address has to be confirmed first. Follow the link in the mail that we sent you, then try again.',
+    'Your e-mail address has to be verified first. Follow the link in the mail that we sent you, then try again.',
   'problem.not_found': 'This does not exist, or no longer exists.',
   'problem.method_not_allowed': 'The service does not offer this.',
   'problem.request_timeout': 'That took too long. Please try again.',
@@ -137,7 +137,7 @@ export default {
   'second_factor.others': 'You cannot use it right now?',
   'second_factor.cancel': 'Cancel and sign in again',
   'second_factor.none':
-    'None of your second factors is accepted at the moment. Please ask the operators of the service for help.',
+    'None of your second factors can complete this sign-in. Sign in with your password, or ask the operators of the service for help.',
   'second_factor.sent': 'A code is on its way to {hint}.',
   'step_up.title': 'Is it you?',
   'step_up.impossible':
@@ -161,7 +161,7 @@ export default {
   'factor.email.title': 'Codes by mail',
   'factor.email.about':
     'Codes by mail are also a second factor, but a weak one: they are only as safe as your mailbox.',
-  'factor.email.unverified': 'Confirm your e-mail address first.',
+  'factor.email.unverified': 'Verify your e-mail address first.',
   'factor.sms.how': 'We will send a code to your phone {hint}.',
   'factor.sms.code': 'Code from the text message',
   'factor.sms.hint': 'Six digits.',
@@ -200,12 +200,12 @@ export default {
   'reset_password.submit': 'Set the password',
   'reset_password.done': 'Your password is set',
   'reset_password.next': 'Sign in with it now.',
-  'verify_email.title': 'Confirm your e-mail address',
-  'verify_email.how': 'Press the button to confirm that this address is yours.',
+  'verify_email.title': 'Verify your e-mail address',
+  'verify_email.how': 'Press the button to verify that this address is yours.',
   'verify_email.how_by_password':
-    'To confirm that this address is yours, enter the password of the account that the mail is about. If you have no account here, close this page: another user mistyped their address.',
-  'verify_email.submit': 'Confirm the address',
-  'verify_email.done': 'Your address is confirmed',
+    'To verify that this address is yours, enter the password of the account that the mail is about. If you have no account here, close this page: another user mistyped their address.',
+  'verify_email.submit': 'Verify the address',
+  'verify_email.done': 'Your address is verified',
   'verify_email.next': 'Thank you. You can close this page or continue.',
   'cancel_email_change.title': 'Stop the change of your address',
   'cancel_email_change.how':
@@ -214,8 +214,8 @@ export default {
   'cancel_email_change.done': 'The change is stopped',
   'cancel_email_change.next':
     'Your address has not changed, and all sessions have ended. Now set a new password: an attacker may know the old one.',
-  'verify_email.resend': 'Send the confirmation mail again',
-  'verify_email.sent': 'If there is something to confirm, a mail is on its way.',
+  'verify_email.resend': 'Send the mail again',
+  'verify_email.sent': 'If there is something to verify, a mail is on its way.',
 
   'profile.title': 'Profile',
   'profile.account': 'Your account',
@@ -223,9 +223,9 @@ export default {
   'profile.since': 'Created',
   'profile.roles': 'Roles',
   'email.title': 'E-mail address',
-  'email.verified': 'confirmed',
-  'email.unverified': 'not confirmed',
-  'email.prove': 'Your address is not confirmed yet. Follow the link in the mail that we sent you.',
+  'email.verified': 'verified',
+  'email.unverified': 'not verified',
+  'email.prove': 'Your address is not verified yet. Follow the link in the mail that we sent you.',
   'email.new': 'New e-mail address',
   'email.change': 'Change the address',
   'email.change_sent': 'We sent a mail to {email}. The change takes effect when you follow its link.',
@@ -304,7 +304,7 @@ export default {
   'event.authn_password_change_fail': 'Password not changed',
   'event.password_reset_requested': 'Mail for a new password requested',
   'event.password_reset_completed': 'New password set by mail',
-  'event.email_verification_requested': 'Mail to confirm the address requested',
+  'event.email_verification_requested': 'Mail to verify the address requested',
   'event.magic_link_requested': 'Mail to sign in requested',
   'event.magic_link_used': 'Mail to sign in used',
   'event.user_updated': 'Account changed',

@@ -41,7 +41,7 @@ export function secondFactor() {
   );
 }
 
-/** The login of an account none of whose second factors is accepted now. */
+/** A login that no second factor of the account can complete. */
 function nothingAccepted() {
   const ways = h('ul', { class: 'links' }, h('li', {}, cancellation()));
   return card(t('second_factor.title'), h('p', {}, t('second_factor.none')), ways);

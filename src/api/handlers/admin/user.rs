@@ -37,7 +37,7 @@ pub async fn get(
 /// back ends verify by themselves are accepted until they expire. Enabling an account also makes a password usable
 /// again that was disabled after a hundred wrong attempts. Access tokens contain changed roles from the next refresh
 /// on; for `/admin` they apply at once. Administrators cannot disable or demote themselves, so that one always
-/// remains: 409. Roles cannot be granted to an account with an unconfirmed address: 409.
+/// remains: 409. Roles cannot be granted to an account with an unverified address: 409.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),

@@ -53,7 +53,7 @@ pub async fn list(
 /// account has no password. After that day the owner requests another link with `POST /password/forgot`. Without a
 /// mail server the response is 503, and `vestibule users create` prints the link instead.
 ///
-/// Roles cannot be granted yet (409), because the address is not confirmed: invite the owner first, and grant roles
+/// Roles cannot be granted yet (409), because the address is not verified: invite the owner first, and grant roles
 /// with `PATCH /admin/users/{id}` once the owner has set the password.
 #[utoipa::path(
     post, path = "/admin/users", operation_id = "invite_user", tag = "Administration",

@@ -299,7 +299,7 @@ async fn roles_are_granted_to_verified_addresses_only_and_taken_from_all() {
     // A refused change has no effect at all.
     let problem = change(json!(["editor", "author", "admin"]), true).await;
     let problem = problem.expect_problem(409, "conflict");
-    assert!(problem["detail"].as_str().unwrap().contains("confirmed"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("verified"), "{problem}");
     app.get_as("/me", &jo.access_token).await.expect(200);
     assert_eq!(
         events(&app, &admin, "authz_fail").await[0]["reason"],

@@ -317,7 +317,11 @@ async fn what_cannot_be_an_invitation_is_told() {
     let mute = TestApp::serving().await;
     let admin = administrator(&mute, "root@example.com").await;
     let answer = invite(&mute, &admin, json!({"email": "jo@example.com"})).await;
-    answer.expect_problem(503, "service_unavailable");
+    let problem = answer.expect_problem(503, "service_unavailable");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("sends no mail"),
+        "{problem}"
+    );
     assert_eq!(found(&mute, &admin, "jo").await, Vec::<String>::new());
 }
 

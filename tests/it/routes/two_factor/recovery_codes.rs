@@ -64,7 +64,7 @@ async fn a_recovery_login_says_what_to_do_next_and_opens_the_way_to_it() {
     );
     // One at once, and one for all that followed within minutes.
     assert_eq!(warned.count(), 2);
-    // A new authenticator can be set up at once: two factors were just proven.
+    // A new authenticator can be set up at once: two factors were just verified.
     let access_token = last["access_token"].as_str().unwrap();
     let secret = app.post_as("/2fa/totp", access_token).await.expect(201).text("/secret");
     let new = Person {

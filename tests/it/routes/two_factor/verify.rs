@@ -102,9 +102,9 @@ async fn personal_claims_are_there_when_the_deployment_asks_for_them() {
     assert_eq!(claims(&signed_in.access_token)["email"], json!(null));
     app.verify_email("jo@example.com").await;
     let token = signed_in.person.sign_in_again(&app).await;
-    let proven = claims(&token);
+    let verified = claims(&token);
     assert_eq!(
-        (&proven["email"], &proven["aud"]),
+        (&verified["email"], &verified["aud"]),
         (&json!("jo@example.com"), &json!("https://api.example.com"))
     );
     app.get_as("/me", &token).await.expect(200);

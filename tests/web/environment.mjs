@@ -11,7 +11,7 @@ import { startService } from './service.mjs';
  * @param {Record<string, string>} [settings] of the service
  * @param {(settings?: Record<string, string>) => Promise<any>} [start] starts the service
  */
-export function world(settings, start = startService) {
+export function environment(settings, start = startService) {
   /** @type {any} */
   let service;
   /** @type {any} */

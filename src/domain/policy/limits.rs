@@ -1,0 +1,600 @@
+//! The table of all limits, from which the page of the reference is written: each number of [`numbers`]
+//! with what it limits and why. A number that is not in the table fails a test.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::numbers::{self, Allowance, BackoffPolicy};
+
+/// A limit, as the reference shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What is limited.
+    pub what: &'static str,
+    /// How many; empty for a time.
+    pub most: String,
+    /// In which window of time, or for how long; empty for a number without one.
+    pub window: String,
+    /// Why, in a few words.
+    pub reason: &'static str,
+}
+
+/// Limits with one purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The purpose.
+    pub title: &'static str,
+    /// The limits.
+    pub limits: Vec<Limit>,
+}
+
+/// Returns all limits that no setting changes.
+pub fn all() -> Vec<Group> {
+    [
+        ("Guessing", guessing()),
+        ("Security notices", security_notices()),
+        ("Passwords", passwords()),
+        ("Second factors", second_factors()),
+        ("Codes that are sent", sent_codes()),
+        ("Sessions", sessions()),
+        ("Mailed links", mailed_links()),
+        ("Accounts", accounts()),
+        ("Sending", sending()),
+        ("Signing keys", signing_keys()),
+        ("Stored data", stored_data()),
+        ("Requests of one client", [requests(), factors_of_quotas()].concat()),
+    ]
+    .map(|(title, limits)| Group { title, limits })
+    .into()
+}
+
+/// Writes a time in its largest whole unit.
+pub fn in_words(seconds: i64) -> String {
+    match seconds {
+        _ if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
+        _ if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        _ if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
+    }
+}
+
+fn count(what: &'static str, most: impl Display + Copy, reason: &'static str) -> Limit {
+    let (most, window) = (most.to_string(), String::new());
+    Limit {
+        what,
+        most,
+        window,
+        reason,
+    }
+}
+
+fn life(what: &'static str, time: TimeDelta, reason: &'static str) -> Limit {
+    let (most, window) = (String::new(), in_words(time.num_seconds()));
+    Limit {
+        what,
+        most,
+        window,
+        reason,
+    }
+}
+
+fn wait(what: &'static str, time: Duration, reason: &'static str) -> Limit {
+    life(what, TimeDelta::from_std(time).unwrap_or_default(), reason)
+}
+
+fn quota<const N: usize>(what: &'static str, allowances: [Allowance; N], reason: &'static str) -> Limit {
+    let most = allowances.map(|allowance| allowance.most.to_string()).join("; ");
+    let window = allowances
+        .map(|allowance| in_words(allowance.seconds.into()))
+        .join("; ");
+    Limit {
+        what,
+        most,
+        window,
+        reason,
+    }
+}
+
+fn waits(what: &'static str, policy: BackoffPolicy, reason: &'static str) -> Limit {
+    let (first, longest) = (in_words(policy.first_wait), in_words(policy.longest_wait));
+    let most = format!("{} without a wait", policy.free);
+    let window = format!("then {first}, doubling to {longest}");
+    Limit {
+        what,
+        most,
+        window,
+        reason,
+    }
+}
+
+fn guessing() -> Vec<Limit> {
+    vec![
+        waits(
+            "wrong passwords for a name from one network",
+            BackoffPolicy::PASSWORD_FROM_NETWORK,
+            "one attacker",
+        ),
+        waits(
+            "wrong passwords for a name from anywhere",
+            BackoffPolicy::PASSWORD_FROM_ANYWHERE,
+            "many networks together; a known network does not wait",
+        ),
+        waits(
+            "wrong second factors of an account from one network",
+            BackoffPolicy::CODES_FROM_NETWORK,
+            "one attacker who has the password",
+        ),
+        waits(
+            "wrong second factors of an account from anywhere",
+            BackoffPolicy::CODES_FROM_ANYWHERE,
+            "many networks together; a known network does not wait",
+        ),
+        waits(
+            "wrong codes, or wrong passwords, in one session",
+            BackoffPolicy::IN_SESSION,
+            "a stolen access token makes only its session wait",
+        ),
+        life(
+            "time without a wrong one after which a count starts again",
+            numbers::FAILURES_FORGOTTEN_AFTER,
+            "much longer than the longest wait",
+        ),
+        count(
+            "wrong ones in a row that disable the password, or the codes",
+            numbers::MAX_CONSECUTIVE_FAILURES,
+            "NIST SP 800-63B-4 §3.2.2; only a right one resets the count",
+        ),
+        count(
+            "second factors that one pre-auth token allows",
+            numbers::ATTEMPTS_OF_LOGIN,
+            "after that, the password is required again",
+        ),
+        count(
+            "attempts at a sent code and those that replace it",
+            numbers::ATTEMPTS_OF_SENT_CODE,
+            "the code is short",
+        ),
+        life(
+            "time for which a network is known after a sign-in",
+            numbers::NETWORK_KNOWN_FOR,
+            "owners of home connections sign in more often",
+        ),
+    ]
+}
+
+fn security_notices() -> Vec<Limit> {
+    vec![
+        count(
+            "wrong proofs within a day that are reported",
+            numbers::FAILURES_TO_REPORT,
+            "one or two are typing errors",
+        ),
+        count(
+            "wrong proofs before a right one that are reported",
+            numbers::FAILURES_BEFORE_SUCCESS_TO_REPORT,
+            "an attacker may have guessed it",
+        ),
+        quota(
+            "reports of wrong proofs of one kind to an account",
+            [numbers::FAILURE_REPORTS],
+            "an attacker must not fill the mailbox",
+        ),
+        life(
+            "time for which a network and a program are known to the owner",
+            numbers::PLACE_REMEMBERED_FOR,
+            "a sign-in from a new place is reported",
+        ),
+        quota(
+            "audit events of one kind and account that requests could repeat",
+            [numbers::REPEATED_EVENTS],
+            "a client must not fill the audit trail",
+        ),
+    ]
+}
+
+fn passwords() -> Vec<Limit> {
+    vec![
+        count(
+            "least characters that can be configured",
+            numbers::PASSWORD_MIN_LENGTH_FLOOR,
+            "ASVS 6.2.1",
+        ),
+        count(
+            "least characters where the second factor is optional",
+            numbers::SINGLE_FACTOR_PASSWORD_MIN_LENGTH,
+            "NIST SP 800-63B-4 §3.1.1.2",
+        ),
+        count(
+            "most characters",
+            numbers::PASSWORD_MAX_LENGTH,
+            "limits the cost of checking how easy it is to guess",
+        ),
+        count(
+            "requests that wait for a hashing thread",
+            numbers::HASHES_WAITING,
+            "ASVS 15.2.2; further ones are answered 503 at once",
+        ),
+        count(
+            "requests from known networks among them",
+            numbers::HASHES_WAITING_OF_KNOWN,
+            "attackers can have accounts, so the rest is for strangers",
+        ),
+        count(
+            "consecutive turns of known networks while strangers wait",
+            numbers::HASH_TURNS_OF_KNOWN,
+            "the rest of the turns is for strangers",
+        ),
+        wait(
+            "wait for a hashing thread",
+            numbers::HASH_WAIT,
+            "after that, another instance may be faster",
+        ),
+    ]
+}
+
+fn second_factors() -> Vec<Limit> {
+    vec![
+        life(
+            "wait of a new factor for its first code",
+            numbers::PENDING_FACTOR_LIFE,
+            "NIST SP 800-63B-4 §4.1.2",
+        ),
+        life("life of a mailed code", numbers::MAILED_CODE_LIFE, "ASVS 6.5.5"),
+        life(
+            "life of a code in a text message",
+            numbers::TEXTED_CODE_LIFE,
+            "these arrive within seconds",
+        ),
+        count("recovery codes in a set", numbers::RECOVERY_CODES, "each works once"),
+        count(
+            "recovery codes left at which the user is warned",
+            numbers::RECOVERY_CODES_LOW,
+            "there is time to make new ones",
+        ),
+    ]
+}
+
+fn sent_codes() -> Vec<Limit> {
+    vec![
+        life(
+            "wait before another code is sent",
+            numbers::RESEND_AFTER,
+            "messages take that long to arrive",
+        ),
+        quota(
+            "codes to sign in, for an account, channel and network",
+            numbers::SIGN_IN_CODES,
+            "text messages cost money",
+        ),
+        quota(
+            "codes to sign in, for an account and channel, from all unknown networks",
+            numbers::SIGN_IN_CODES_OF_STRANGERS,
+            "an attacker who has the password can use many networks",
+        ),
+        quota(
+            "codes to step up, for a session and channel",
+            numbers::STEP_UP_CODES,
+            "only its user has the session",
+        ),
+        quota(
+            "codes that enrol, for an account and channel, from each known network and from all others",
+            numbers::ENROLMENT_CODES,
+            "text messages cost money",
+        ),
+        quota(
+            "codes that enrol, to one destination over all accounts",
+            numbers::ENROLMENT_CODES_TO_DESTINATION,
+            "it may be a stranger's",
+        ),
+        quota(
+            "codes that enrol, to a block of numbers",
+            [numbers::ENROLMENT_CODES_TO_BLOCK],
+            "toll fraud earns money with each message",
+        ),
+    ]
+}
+
+fn sessions() -> Vec<Limit> {
+    vec![
+        life(
+            "longest life of an access token that can be configured",
+            TimeDelta::seconds(numbers::ACCESS_TOKEN_LONGEST_SECONDS.into()),
+            "back ends accept it for that long after a logout",
+        ),
+        life(
+            "longest life of a session that can be configured",
+            TimeDelta::seconds(numbers::SESSION_LONGEST_SECONDS.into()),
+            "rows must outlive what reads them",
+        ),
+        count(
+            "refresh tokens before a step-up that end nothing in the reuse window",
+            numbers::TOKENS_SPARED_BY_STEP_UP,
+            "more than the tabs of an owner use in that time",
+        ),
+    ]
+}
+
+fn mailed_links() -> Vec<Limit> {
+    vec![
+        life(
+            "life of a link to sign in",
+            numbers::MAGIC_LINK_LIFE,
+            "it is a first factor",
+        ),
+        life(
+            "life of a link to set a new password",
+            numbers::PASSWORD_RESET_LIFE,
+            "the user waits for it",
+        ),
+        life(
+            "life of invitations, and of links that verify an address or cancel its change",
+            numbers::CONFIRMATION_LIFE,
+            "the owner may read it the next morning (NIST SP 800-63B-4 §4.2.1.2)",
+        ),
+        life(
+            "life left at which a link counts as expired where another is requested",
+            numbers::LEAST_LIFE_OF_LINK,
+            "its reader would come too late",
+        ),
+        quota(
+            "links of a kind to an address, from each known network and from all others",
+            [numbers::REQUESTED_LINKS],
+            "any client may request them",
+        ),
+        quota(
+            "requests for links that the audit trail records, for a purpose and address",
+            [numbers::LINK_REQUESTS_RECORDED],
+            "more than can be sent in that time",
+        ),
+        quota(
+            "departures of an unverified address from its account (deletions, changes)",
+            [numbers::DEPARTURES_OF_UNVERIFIED_ADDRESS],
+            "each ends the links in its mailbox",
+        ),
+        quota(
+            "further ends of links by owner or operator after which another is sent",
+            [Allowance::an_hour(numbers::ENDS_BY_OWNER_OR_OPERATOR)],
+            "the reader of an address always has a link that works",
+        ),
+        quota(
+            "mails to an address that its reader may not have caused: changes to it, an existing account",
+            [numbers::UNASKED_MAILS],
+            "many accounts together must not fill one mailbox",
+        ),
+        quota(
+            "changes of address of an account, from each known network and from all others",
+            [numbers::CHANGES_OF_ADDRESS],
+            "each sends mail to an address that may be a stranger's",
+        ),
+    ]
+}
+
+fn accounts() -> Vec<Limit> {
+    vec![
+        life(
+            "time for which a user name that was given up is reserved",
+            numbers::USERNAME_RESERVED_FOR,
+            "those who knew the former owner learn of it",
+        ),
+        quota(
+            "user names that an account requests",
+            [numbers::USERNAME_REQUESTS],
+            "each request reveals whether a name is taken",
+        ),
+        count("roles of an account", numbers::MOST_ROLES, "they are in every token"),
+        count(
+            "events in an export",
+            numbers::MOST_EXPORTED_EVENTS,
+            "more than a user causes by hand",
+        ),
+    ]
+}
+
+fn sending() -> Vec<Limit> {
+    vec![
+        life(
+            "time in which equal notices become one message",
+            numbers::NOTICES_MERGED_WITHIN,
+            "the first is sent at once, the others together",
+        ),
+        life(
+            "time for which a notice is worth sending",
+            numbers::NOTICE_LIFE,
+            "after that, it misleads",
+        ),
+        life(
+            "time after which another instance sends a message",
+            numbers::MESSAGE_LEASE,
+            "longer than any transport tries",
+        ),
+        life(
+            "wait after the first failed try",
+            TimeDelta::seconds(numbers::FIRST_RETRY_SECONDS),
+            "each further wait doubles",
+        ),
+        count(
+            "doublings of that wait",
+            numbers::MOST_RETRY_DOUBLINGS,
+            "about ten minutes at the end",
+        ),
+        count(
+            "refusals after which a message is given up",
+            numbers::MOST_REFUSALS,
+            "a misconfigured server may accept it later",
+        ),
+        life(
+            "delay at which sending counts as failed",
+            numbers::OUTBOX_LATE,
+            "the outbox is read every second",
+        ),
+    ]
+}
+
+fn signing_keys() -> Vec<Limit> {
+    vec![
+        life(
+            "time for which a key signs",
+            numbers::KEY_SIGNS_FOR,
+            "a rotation stays a routine (NIST SP 800-57 part 1 §5.3.6)",
+        ),
+        life(
+            "time for which verifiers may cache the key set",
+            numbers::JWKS_MAX_AGE,
+            "`Cache-Control` says so",
+        ),
+        life(
+            "time for which a key is published before it signs",
+            numbers::KEY_PUBLISHED_BEFORE_SIGNING,
+            "caches have expired, and every instance has read it",
+        ),
+        life(
+            "time for which a key is published after it signed",
+            numbers::RETIRED_KEY_PUBLISHED_FOR,
+            "the longest life of an access token",
+        ),
+        life(
+            "delay of a rotation that `vestibule check` reports",
+            numbers::ROTATION_OVERDUE_AFTER,
+            "instances look every few seconds",
+        ),
+        life(
+            "delay of a rotation that health reports",
+            numbers::ROTATION_LATE_AFTER,
+            "an operator has to look",
+        ),
+    ]
+}
+
+fn stored_data() -> Vec<Limit> {
+    vec![
+        life(
+            "sessions, from the login",
+            numbers::SESSIONS_STORED_FOR,
+            "longest life, and how long places are known",
+        ),
+        life(
+            "tokens in mails",
+            numbers::LINK_TOKENS_STORED_FOR,
+            "none is valid for longer than a day",
+        ),
+        life(
+            "messages that could not be sent",
+            numbers::MESSAGES_STORED_FOR,
+            "operators may look at them",
+        ),
+    ]
+}
+
+fn requests() -> Vec<Limit> {
+    vec![
+        quota(
+            "logins of an address",
+            [numbers::ADDRESS_LOGINS],
+            "offices and carriers share addresses",
+        ),
+        quota(
+            "registrations of an address",
+            numbers::ADDRESS_REGISTRATIONS,
+            "each makes rows",
+        ),
+        quota(
+            "second factors of an address, and codes sent for it",
+            [numbers::ADDRESS_SECOND_FACTORS],
+            "as logins",
+        ),
+        quota(
+            "refreshes of an address",
+            [numbers::ADDRESS_REFRESHES],
+            "servers that render pages refresh for many users",
+        ),
+        quota(
+            "mails that an address requests without being signed in",
+            [numbers::ADDRESS_MAILS],
+            "they reach other users",
+        ),
+        quota(
+            "tokens from mails that an address presents",
+            [numbers::ADDRESS_LINK_TOKENS],
+            "a user has few",
+        ),
+        quota(
+            "wrong credentials of service clients from an address",
+            [numbers::ADDRESS_WRONG_CLIENTS],
+            "a program does not mistype",
+        ),
+        quota(
+            "all other requests of an address",
+            [numbers::ADDRESS_ORDINARY],
+            "generous on purpose",
+        ),
+        quota(
+            "refreshes of one session",
+            [numbers::SESSION_REQUESTS],
+            "one client has it",
+        ),
+        quota(
+            "requests with the right credentials of a service client",
+            [numbers::SERVICE_CLIENT_REQUESTS],
+            "a back end serves many users",
+        ),
+    ]
+}
+
+fn factors_of_quotas() -> Vec<Limit> {
+    vec![
+        count(
+            "quota of a site of 65,536 networks, in quotas of one network",
+            numbers::SITE_FACTOR,
+            "a site has many users, and an attacker may have all of it",
+        ),
+        count(
+            "factor of these quotas in `vestibule dev`",
+            numbers::RELAXED_FACTOR,
+            "a test suite sends everything from one address",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_in_the_table() {
+        let without_tests = |text: &'static str| text.split("#[cfg(test)]").next().unwrap();
+        let numbers = without_tests(include_str!("numbers.rs"));
+        let table = without_tests(include_str!("limits.rs"));
+        let words: Vec<&str> = table
+            .split(|character: char| !character.is_alphanumeric() && character != '_')
+            .collect();
+        let declared: Vec<&str> = numbers
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("pub const ")?.split_once(':'))
+            .map(|(name, _)| name)
+            .filter(|name| name.chars().all(|letter| !letter.is_lowercase()))
+            .collect();
+        assert!(declared.len() > 70, "{}", declared.len());
+        for name in declared {
+            assert!(words.contains(&name), "{name} is not in the table");
+        }
+    }
+
+    #[test]
+    fn every_limit_has_a_name_of_its_own_a_value_and_a_reason() {
+        let mut seen = std::collections::BTreeSet::new();
+        for limit in all().into_iter().flat_map(|group| group.limits) {
+            assert!(seen.insert(limit.what), "{limit:?}");
+            assert!(!limit.most.is_empty() || !limit.window.is_empty(), "{limit:?}");
+            assert!(!limit.reason.is_empty(), "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_written_in_their_largest_whole_unit() {
+        for (seconds, words) in [(90, "90 s"), (600, "10 min"), (7200, "2 h"), (172_800, "2 d")] {
+            assert_eq!(in_words(seconds), words);
+        }
+    }
+}
