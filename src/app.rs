@@ -41,6 +41,7 @@ use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
+use crate::store::session_batches::SessionBatches;
 use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 
 /// The name of the master key's file in the data directory.
@@ -289,14 +290,12 @@ pub fn build(
     if !server.account_pages && server.link_base_url.is_none() && config.delivery.mail.is_some() {
         tracing::warn!("links in mails lead to the account pages, which are switched off: set VESTIBULE_LINK_BASE_URL");
     }
+    let database = &config.database;
+    let db = Database::new(database_url, database.pool_size, database.pooled, &keyring.label())
+        .map_err(StartError::DatabaseThreads)?;
     let core = Core {
-        db: Database::new(
-            database_url,
-            config.database.pool_size,
-            config.database.pooled,
-            &keyring.label(),
-        )
-        .map_err(StartError::DatabaseThreads)?,
+        batches: SessionBatches::new(&db),
+        db,
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
         sealer: Sealer::new(keyring, Arc::clone(&random)),

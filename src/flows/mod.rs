@@ -44,11 +44,14 @@ use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
+use crate::store::session_batches::SessionBatches;
 
 /// Everything a flow works with, built once in `app`.
 pub struct Core {
     /// Stores all state.
     pub db: Database,
+    /// Rotate and look up sessions, many in one statement.
+    pub batches: SessionBatches,
     /// Checks and hashes passwords.
     pub hasher: PasswordHasher,
     /// Detects breached passwords, if the deployment enables that.

@@ -6,6 +6,7 @@
 
 pub mod account_names;
 pub mod audit_events;
+pub mod batch;
 mod cached_statement;
 pub mod conditions;
 mod connector;
@@ -26,6 +27,7 @@ pub mod sealed_values;
 pub mod sent_code_factors;
 pub mod sent_codes;
 pub mod service_clients;
+pub mod session_batches;
 pub mod sessions;
 pub mod signing_keys;
 mod silence;

@@ -3,6 +3,7 @@
 //! There are as many threads as connections, with one queue in front of them. A request puts all of its SQL into the
 //! queue as one job, unless the queue is full, and withdraws the job if no thread has started it in time.
 
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,37 +145,40 @@ impl Database {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let place = self.place(name)?;
-        let request = Waiting(Claim::default());
-        let claim = request.0.clone();
+        let (request, queued) = self.queue(name)?;
         let (connector, span) = (self.connector.clone(), tracing::Span::current());
-        let (waits, begun) = (Present::waits_for_connection(), Stopwatch::start());
-        let mut working = self.threads.spawn(move || {
-            drop((place, waits));
-            metrics::connection_waited(begun.elapsed());
-            claim.is_first().then(|| {
+        let working = self.threads.spawn(move || {
+            queued.begin().then(|| {
                 let _entered = span.entered();
-                let lease = Lease::new(connector).inspect_err(|_fault| metrics::connection_refused("unreachable"))?;
-                let (_used, begun) = (Present::uses_connection(), Stopwatch::start());
-                let done = work(lease);
-                metrics::connection_used(begun.elapsed());
-                done
+                with_lease(connector, work)
             })
         });
-        let answered = match timeout(TURN_TIMEOUT, &mut working).await {
-            Err(_elapsed) if request.0.is_first() => return Err(late(name).into()),
-            Err(_elapsed) => timeout(ANSWER_TIMEOUT, working).await,
-            answered => answered,
+        request.wait(name, working).await?
+    }
+
+    /// Lets the next free thread run something with a connection. The caller has [queued](Self::queue) the requests
+    /// that it serves.
+    pub(super) fn spawn(&self, work: impl FnOnce(Connector) + Send + 'static) {
+        let connector = self.connector.clone();
+        drop(self.threads.spawn(move || work(connector)));
+    }
+
+    /// Returns the number of connections.
+    pub(super) fn size(&self) -> usize {
+        self.threads.number
+    }
+
+    /// Takes a place among the requests that wait for a connection.
+    pub(super) fn queue(&self, name: &'static str) -> Result<(Waiting, Queued), StoreError> {
+        let place = self.place(name)?;
+        let request = Waiting(Claim::default());
+        let queued = Queued {
+            claim: request.0.clone(),
+            begun: Stopwatch::start(),
+            _waits: Present::waits_for_connection(),
+            _place: place,
         };
-        match answered {
-            Ok(Ok(Some(done))) => done,
-            Ok(Ok(None)) => Err(late(name).into()),
-            Ok(Err(died)) => Err(StoreError::Unavailable(died.to_string()).into()),
-            Err(_elapsed) => {
-                metrics::connection_refused("no_answer");
-                Err(StoreError::Unavailable(format!("the server does not answer ({name})")).into())
-            }
-        }
+        Ok((request, queued))
     }
 
     /// Takes a place in the queue for a connection.
@@ -186,6 +190,18 @@ impl Database {
         }
         Arc::clone(&self.places).try_acquire_owned().map_err(|_full| full(name))
     }
+}
+
+/// Runs work with a connection, and measures how long it uses it.
+pub(super) fn with_lease<T, E: From<StoreError>>(
+    connector: Connector,
+    work: impl FnOnce(Lease) -> Result<T, E>,
+) -> Result<T, E> {
+    let lease = Lease::new(connector).inspect_err(|_fault| metrics::connection_refused("unreachable"))?;
+    let (_used, begun) = (Present::uses_connection(), Stopwatch::start());
+    let done = work(lease);
+    metrics::connection_used(begun.elapsed());
+    done
 }
 
 /// The queue is full.
@@ -212,11 +228,52 @@ impl Claim {
 }
 
 /// A waiting request. It is dropped when its client disconnects, and its result is then not needed.
-struct Waiting(Claim);
+pub(super) struct Waiting(Claim);
+
+impl Waiting {
+    /// Waits for an answer: [`TURN_TIMEOUT`] until a thread begins, then [`ANSWER_TIMEOUT`]. The answer is `None` if
+    /// the thread found that the request had been withdrawn, and an error if the work died.
+    pub(super) async fn wait<T, D: Display>(
+        self,
+        name: &'static str,
+        mut answer: impl Future<Output = Result<Option<T>, D>> + Unpin,
+    ) -> Result<T, StoreError> {
+        let answered = match timeout(TURN_TIMEOUT, &mut answer).await {
+            Err(_elapsed) if self.0.is_first() => return Err(late(name)),
+            Err(_elapsed) => timeout(ANSWER_TIMEOUT, answer).await,
+            answered => answered,
+        };
+        match answered {
+            Ok(Ok(Some(done))) => Ok(done),
+            Ok(Ok(None)) => Err(late(name)),
+            Ok(Err(died)) => Err(StoreError::Unavailable(died.to_string())),
+            Err(_elapsed) => {
+                metrics::connection_refused("no_answer");
+                Err(StoreError::Unavailable(format!("the server does not answer ({name})")))
+            }
+        }
+    }
+}
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         let _begun = self.0.is_first();
+    }
+}
+
+/// A waiting request, as seen by the thread that serves it.
+pub(super) struct Queued {
+    claim: Claim,
+    begun: Stopwatch,
+    _waits: Present,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Queued {
+    /// Gives back the place. Returns whether the request is still wanted.
+    pub(super) fn begin(self) -> bool {
+        metrics::connection_waited(self.begun.elapsed());
+        self.claim.is_first()
     }
 }
 
@@ -226,6 +283,7 @@ impl Drop for Waiting {
 /// itself. The alternative, a semaphore in front of a shared blocking pool, had to wake the next request, which then
 /// woke a thread.
 struct Threads {
+    number: usize,
     queue: Handle,
     /// Set until it is dropped; the shutdown must not block.
     runtime: Option<Runtime>,
@@ -238,6 +296,7 @@ impl Threads {
             .thread_name("database")
             .build()?;
         Ok(Self {
+            number,
             queue: runtime.handle().clone(),
             runtime: Some(runtime),
         })

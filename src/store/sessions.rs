@@ -6,14 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{AsSelect, exists};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Inet, Nullable, Text, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
 use super::cached_statement::CachedStatement;
 use super::error::StoreError;
-use super::schema::{sessions, users};
+use super::schema::{recovery_codes, sessions, users};
 use super::users::UserRow;
 use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::RequestOrigin;
@@ -178,16 +178,24 @@ fn live(key: SessionKey, now: DateTime<Utc>) -> _ {
     live.filter(sessions::id.eq(id))
 }
 
+/// A refresh token that a client presented.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// The session that it names.
+    pub key: SessionKey,
+    /// Its counter.
+    pub presented: u64,
+    /// How long the session lasts without a further use.
+    pub idle: TimeDelta,
+    /// When it was presented.
+    pub now: DateTime<Utc>,
+}
+
 /// Advances the counter of a refresh token series. Of several concurrent calls with the same token one succeeds.
 /// Returns the session with its account: a single statement takes one round trip and is its own transaction.
-pub fn rotate(
-    connection: &mut PgConnection,
-    key: SessionKey,
-    presented: u64,
-    idle: TimeDelta,
-    now: DateTime<Utc>,
-) -> Result<Option<(ActiveSession, User)>, StoreError> {
-    let Ok(presented) = i64::try_from(presented) else {
+pub fn rotate(connection: &mut PgConnection, wanted: &Rotation) -> Result<Option<(ActiveSession, User)>, StoreError> {
+    let Rotation { key, idle, now, .. } = *wanted;
+    let Ok(presented) = i64::try_from(wanted.presented) else {
         return Ok(None);
     };
     let live = live(key, now).filter(sessions::refresh_counter.eq(presented));
@@ -428,33 +436,43 @@ pub fn users_with_sessions(
     Ok(ids.into_iter().map(UserId::from_uuid).collect())
 }
 
-/// Lists the origins of a user's sessions that became active and were used since a moment, except for the session
-/// `aside`. Sessions that may have been an attacker's do not count: those that the owner ended from another session,
-/// and those of which a refresh token was used twice.
+/// The origins of a user's sessions that became active and were used since a moment, except for the session `aside`.
+/// Sessions that may have been an attacker's do not count: those that the owner ended from another session, and those
+/// of which a refresh token was used twice.
+#[diesel::dsl::auto_type]
+fn trusted_origins(user_id: UserId, aside: Uuid, since: DateTime<Utc>) -> _ {
+    let user_id: Uuid = user_id.uuid();
+    let distrusted: [EndReason; 2] = DISTRUSTED;
+    let is_trusted = sessions::end_reason
+        .is_null()
+        .or(sessions::end_reason.ne_all(distrusted));
+    sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::id.ne(aside))
+        .filter(sessions::idle_expires_at.is_not_null())
+        .filter(sessions::last_used_at.gt(since))
+        .filter(is_trusted)
+        .select((sessions::ip, sessions::user_agent))
+        .distinct()
+}
+
+fn origin((ip, user_agent): (Option<IpNetwork>, Option<String>)) -> SessionOrigin {
+    SessionOrigin {
+        ip: ip.map(|network| network.ip()),
+        user_agent,
+    }
+}
+
+/// Lists the origins of a user's sessions that became active and were used since a moment, except for those that may
+/// have been an attacker's.
 pub fn origins_since(
     connection: &mut PgConnection,
     user_id: UserId,
-    aside: Option<SessionId>,
     since: DateTime<Utc>,
 ) -> Result<Vec<SessionOrigin>, StoreError> {
-    let rows: Vec<(Option<IpNetwork>, Option<String>)> = sessions::table
-        .filter(sessions::user_id.eq(user_id.uuid()))
-        // No session has the nil id.
-        .filter(sessions::id.ne(aside.map_or_else(Uuid::nil, SessionId::uuid)))
-        .filter(sessions::idle_expires_at.is_not_null())
-        .filter(sessions::last_used_at.gt(since))
-        .filter(
-            sessions::end_reason
-                .is_null()
-                .or(sessions::end_reason.ne_all(DISTRUSTED)),
-        )
-        .select((sessions::ip, sessions::user_agent))
-        .distinct()
-        .load(connection)?;
-    let origin = |(ip, user_agent): (Option<IpNetwork>, _)| SessionOrigin {
-        ip: ip.map(|network| network.ip()),
-        user_agent,
-    };
+    // No session has the nil id.
+    let rows: Vec<(Option<IpNetwork>, Option<String>)> =
+        trusted_origins(user_id, Uuid::nil(), since).load(connection)?;
     Ok(rows.into_iter().map(origin).collect())
 }
 
@@ -473,27 +491,98 @@ pub fn addresses_since(
     Ok(found.into_iter().flatten().map(|network| network.ip()).collect())
 }
 
-/// Ends the least recently used sessions of a user beyond a limit, but never `kept`. The caller has locked the user's
-/// row, since concurrent logins could otherwise overlook each other's session. Returns the sessions that it ended.
-pub fn end_beyond(
+/// What the completion of a login needs to know about the rest of the account.
+pub struct RestOfAccount {
+    /// The least recently used live sessions beyond the limit.
+    pub surplus: Vec<SessionId>,
+    /// Where the user's other sessions came from, except for those that may have been an attacker's.
+    pub origins: Vec<SessionOrigin>,
+    /// The number of unused recovery codes.
+    pub recovery_codes_remaining: i64,
+}
+
+/// Reads the rest of the account of a session that has become active: sessions beyond `most`, never this one, and
+/// origins of sessions that were used after `since`. The caller has locked the user's row, since concurrent logins
+/// could otherwise overlook each other's session.
+pub fn rest_of_account(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    most: i64,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<RestOfAccount, StoreError> {
+    let kept = key.session_id.uuid();
+    let together = InOneRow {
+        surplus: live_active(key.user_id, now)
+            .filter(sessions::id.ne(kept))
+            .order((sessions::last_used_at.desc(), sessions::id.desc()))
+            .offset(most - 1)
+            .select(sessions::id),
+        origins: trusted_origins(key.user_id, kept, since),
+        recovery_codes: recovery_codes::table
+            .filter(recovery_codes::user_id.eq(key.user_id.uuid()))
+            .filter(recovery_codes::used_at.is_null())
+            .count(),
+    };
+    let (surplus, addresses, user_agents, recovery_codes_remaining): RestRow =
+        CachedStatement(together).get_result(connection)?;
+    Ok(RestOfAccount {
+        surplus: surplus.into_iter().map(SessionId::from_uuid).collect(),
+        origins: addresses.into_iter().zip(user_agents).map(origin).collect(),
+        recovery_codes_remaining,
+    })
+}
+
+type RestRow = (Vec<Uuid>, Vec<Option<IpNetwork>>, Vec<Option<String>>, i64);
+
+/// Three queries as one row: a round trip each would take longer than their work.
+struct InOneRow<S, O, R> {
+    surplus: S,
+    origins: O,
+    recovery_codes: R,
+}
+
+impl<S, O, R> Query for InOneRow<S, O, R> {
+    type SqlType = (
+        Array<diesel::sql_types::Uuid>,
+        Array<Nullable<Inet>>,
+        Array<Nullable<Text>>,
+        BigInt,
+    );
+}
+
+impl<S, O, R> QueryFragment<Pg> for InOneRow<S, O, R>
+where
+    S: QueryFragment<Pg>,
+    O: QueryFragment<Pg>,
+    R: QueryFragment<Pg>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT ARRAY(");
+        self.surplus.walk_ast(out.reborrow())?;
+        out.push_sql("), coalesce(array_agg(ip), '{}'), coalesce(array_agg(user_agent), '{}'), (");
+        self.recovery_codes.walk_ast(out.reborrow())?;
+        out.push_sql(") FROM (");
+        self.origins.walk_ast(out.reborrow())?;
+        out.push_sql(") AS origins");
+        Ok(())
+    }
+}
+
+/// Ends some of a user's sessions because there are too many. Returns those that it ended.
+pub fn end_surplus(
     connection: &mut PgConnection,
     user_id: UserId,
-    kept: SessionId,
-    most: i64,
+    surplus: &[SessionId],
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let surplus: Vec<Uuid> = live_active(user_id, now)
-        .filter(sessions::id.ne(kept.uuid()))
-        .order((sessions::last_used_at.desc(), sessions::id.desc()))
-        .offset(most - 1)
-        .select(sessions::id)
-        .load(connection)?;
     if surplus.is_empty() {
         return Ok(Vec::new());
     }
+    let ids: Vec<Uuid> = surplus.iter().map(|id| id.uuid()).collect();
     let surplus = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
-        .filter(sessions::id.eq_any(surplus));
+        .filter(sessions::id.eq_any(ids));
     let ids: Vec<Uuid> = diesel::update(surplus)
         .set(ended(EndReason::SessionLimit, now))
         .returning(sessions::id)
@@ -635,7 +724,7 @@ impl From<PendingRow> for PendingSession {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions, check_for_backend(Pg))]
-struct ActiveRow {
+pub(super) struct ActiveRow {
     id: Uuid,
     user_id: Uuid,
     methods: Vec<AuthenticationMethod>,
@@ -659,7 +748,7 @@ struct ListedRow {
 }
 
 impl ActiveRow {
-    fn into_active(self) -> Result<ActiveSession, StoreError> {
+    pub(super) fn into_active(self) -> Result<ActiveSession, StoreError> {
         Ok(ActiveSession {
             id: SessionId::from_uuid(self.id),
             user_id: UserId::from_uuid(self.user_id),

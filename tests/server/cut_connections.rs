@@ -79,7 +79,8 @@ fn transactions_that_are_cut_off_are_whole_or_absent() {
     let database = Database::create();
     let program = instance(database.url()).start();
     let client = program.ready();
-    let (person, tokens) = Person::sign_up(&client);
+    // Several, whose refreshes share statements.
+    let (owners, tokens): (Vec<_>, Vec<_>) = (0..6).map(|_| Person::sign_up(&client)).unzip();
     let stop = AtomicBool::new(false);
 
     let (registrations, tokens) = thread::scope(|scope| {
@@ -91,12 +92,16 @@ fn transactions_that_are_cut_off_are_whole_or_absent() {
                 })
             })
             .collect();
-        let refreshing = scope.spawn(|| refresh_on(&client, tokens, &stop));
+        let refreshing: Vec<_> = tokens
+            .into_iter()
+            .map(|tokens| scope.spawn(|| refresh_on(&client, tokens, &stop)))
+            .collect();
         let stopping = StopAtEnd(&stop);
         database.sql(CUT);
         drop(stopping);
         let registrations = registering.into_iter().flat_map(|worker| worker.join().unwrap());
-        (registrations.collect::<Vec<_>>(), refreshing.join().unwrap())
+        let tokens = refreshing.into_iter().map(|client| client.join().unwrap());
+        (registrations.collect::<Vec<_>>(), tokens.collect::<Vec<_>>())
     });
 
     let lost = registrations.iter().filter(|made| made.status == 503).count();
@@ -119,9 +124,11 @@ fn transactions_that_are_cut_off_are_whole_or_absent() {
         let again = register(&client, &made.email);
         assert_eq!(again.status, if exists == "1" { 409 } else { 201 }, "{}", again.text);
     }
-    let again = client.post("/token/refresh", &json!({"refresh_token": tokens.refresh}));
-    client.get_as(&Tokens::of(&again.expect(200)).access, "/me").expect(200);
-    person.sign_in_again(&client);
+    for (person, tokens) in owners.iter().zip(&tokens) {
+        let again = client.post("/token/refresh", &json!({"refresh_token": tokens.refresh}));
+        client.get_as(&Tokens::of(&again.expect(200)).access, "/me").expect(200);
+        person.sign_in_again(&client);
+    }
     assert!(!program.log().contains("\"status\":500") && !program.log().contains("panicked"));
 }
 

@@ -175,6 +175,8 @@ fn a_statement_that_looks_at_every_row_is_recognized() {
         r#"INSERT INTO "quotas" ("window_start") VALUES ($1)"#,
         r#"SELECT "sessions"."id" FROM "sessions" WHERE ("sessions"."user_id" = ANY($1))"#,
         r#"SELECT "users"."id" FROM ("sessions" INNER JOIN "users" ON ("users"."id" = "sessions"."user_id")) WHERE ("sessions"."user_id" = $1)"#,
+        // A batch, for which a distributed database is set to one row.
+        r#"SELECT "sessions"."id" FROM unnest($1, $2) AS wanted (user_id, id) INNER JOIN "sessions" ON "sessions"."user_id" = wanted.user_id"#,
         r#"SELECT 1 FROM "some_other_table" WHERE ("some_other_table"."id" = $1)"#,
     ] {
         assert!(

@@ -104,7 +104,7 @@ describe('a second factor that is optional', () => {
 });
 
 describe('codes by mail as the only second factor', () => {
-  const story = world({ TWO_FACTOR_POLICY: 'optional', SECOND_FACTORS: 'totp,email' });
+  const story = environment({ TWO_FACTOR_POLICY: 'optional', SECOND_FACTORS: 'totp,email' });
 
   story('do not complete a login by mail, and the page says what does', async (person) => {
     await person.register();

@@ -34,7 +34,7 @@ pub(in crate::flows) fn is_known_network(tx: &mut Tx<'_>, user_id: Option<UserId
     };
     // The nil id has no sessions: a name without an account costs the same statement.
     let user_id = user_id.unwrap_or_else(|| UserId::from_uuid(Uuid::nil()));
-    let known = sessions::origins_since(tx.connection, user_id, None, tx.now - NETWORK_KNOWN_FOR)?;
+    let known = sessions::origins_since(tx.connection, user_id, tx.now - NETWORK_KNOWN_FOR)?;
     let network = network_of(ip);
     Ok(known.iter().any(|known| known.ip.map(network_of) == Some(network)))
 }

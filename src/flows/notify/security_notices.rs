@@ -7,16 +7,14 @@
 
 use crate::domain::message::Message;
 use crate::domain::network::network_of;
-use crate::domain::policy::numbers::{
-    FAILURE_REPORTS, FAILURES_BEFORE_SUCCESS_TO_REPORT, FAILURES_TO_REPORT, PLACE_REMEMBERED_FOR,
-};
+use crate::domain::policy::numbers::{FAILURE_REPORTS, FAILURES_BEFORE_SUCCESS_TO_REPORT, FAILURES_TO_REPORT};
 use crate::domain::sent_code::Quota;
-use crate::domain::session::{ActiveSession, SessionOrigin};
+use crate::domain::session::SessionOrigin;
 use crate::domain::user::User;
 use crate::flows::Fault;
 use crate::flows::limits::quotas;
 use crate::flows::tx::Tx;
-use crate::store::{sessions, users};
+use crate::store::users;
 
 /// Notifies the owner of wrong proofs within a day, by the `notice` of their kind.
 pub(in crate::flows) fn notify_failures(
@@ -44,12 +42,11 @@ pub(in crate::flows) fn notify_success(tx: &mut Tx<'_>, user: &User, failed_befo
     tx.notify(user, Message::SignInAfterFailures)
 }
 
-/// Notifies the owner of a sign-in from a network and with a program that none of the user's sessions of the last
-/// months came from. The account's first sign-in of all is not reported. A later one is, even if no session is left to
-/// compare with.
-pub(in crate::flows) fn notify_new_place(tx: &mut Tx<'_>, user: &User, session: &ActiveSession) -> Result<(), Fault> {
+/// Notifies the owner of a sign-in from a network and with a program that none of the user's earlier sessions came
+/// from: those of the last months, whose origins are given. The account's first sign-in of all is not reported. A later
+/// one is, even if no session is left to compare with.
+pub(in crate::flows) fn notify_new_place(tx: &mut Tx<'_>, user: &User, before: &[SessionOrigin]) -> Result<(), Fault> {
     let network = tx.origin.ip.map(network_of);
-    let before = sessions::origins_since(tx.connection, user.id, Some(session.id), tx.now - PLACE_REMEMBERED_FOR)?;
     let is_known =
         |known: &SessionOrigin| known.ip.map(network_of) == network && known.user_agent == tx.origin.user_agent;
     if before.iter().any(is_known) {

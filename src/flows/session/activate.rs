@@ -10,6 +10,7 @@ use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::opaque_token::TokenKind;
+use crate::domain::policy::numbers::PLACE_REMEMBERED_FOR;
 use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
 use crate::flows::notify::notify_new_place;
@@ -54,12 +55,20 @@ impl SessionActivation<'_> {
     }
 }
 
+/// A session that has become active.
+pub(in crate::flows) struct Activated {
+    /// The session.
+    pub(in crate::flows) session: ActiveSession,
+    /// The number of recovery codes that its user has left.
+    pub(in crate::flows) recovery_codes_remaining: i64,
+}
+
 /// Makes a pending session active, inside the caller's transaction, which has locked the user's row. `None`: a
 /// concurrent request has completed or ended it.
 pub(in crate::flows) fn activate(
     tx: &mut Tx<'_>,
     activation: &SessionActivation<'_>,
-) -> Result<Option<ActiveSession>, Fault> {
+) -> Result<Option<Activated>, Fault> {
     // Without a key the session would become active without tokens, and a code would be used up for nothing.
     tx.core.keys.current()?;
     let change = Activation {
@@ -71,16 +80,21 @@ pub(in crate::flows) fn activate(
     let Some(session) = sessions::activate(tx.connection, activation.key(), &change)? else {
         return Ok(None);
     };
+    let (most, since) = (tx.core.settings.max_sessions, tx.now - PLACE_REMEMBERED_FOR);
+    let around = sessions::rest_of_account(tx.connection, activation.key(), most, since, tx.now)?;
     // The least recently used sessions end, not the new one: too many sessions must not prevent a sign-in (ASVS
     // 7.1.2).
-    let surplus = session_end::end_surplus(tx, activation.key(), tx.core.settings.max_sessions)?;
-    let events: Vec<AuditEvent> = surplus
+    let ended = session_end::end_surplus(tx, session.user_id, &around.surplus)?;
+    let events: Vec<AuditEvent> = ended
         .into_iter()
         .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
         .collect();
     tx.audit(&events)?;
-    notify_new_place(tx, activation.user, &session)?;
-    Ok(Some(session))
+    notify_new_place(tx, activation.user, &around.origins)?;
+    Ok(Some(Activated {
+        session,
+        recovery_codes_remaining: around.recovery_codes_remaining,
+    }))
 }
 
 /// Makes the tokens of an active session, after its transaction was committed, without the database.

@@ -11,5 +11,5 @@ pub(in crate::flows) mod session_end;
 pub mod sessions;
 
 pub use activate::TokenGrant;
-pub(in crate::flows) use activate::{SessionActivation, activate, grant};
+pub(in crate::flows) use activate::{Activated, SessionActivation, activate, grant};
 pub use sessions::Caller;

@@ -22,8 +22,8 @@ use crate::flows::session::session_end;
 use crate::flows::session::{TokenGrant, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::error::StoreError;
-use crate::store::{sessions, users};
+use crate::store::sessions::{self, Rotation};
+use crate::store::users;
 
 /// The metric's outcome for a token that is not valid.
 const INVALID: &str = "invalid";
@@ -85,23 +85,22 @@ async fn exchange(
     }
 }
 
-/// Rotates, if the token is the live one: a single statement, and so a transaction by itself.
+/// Rotates, if the token is the live one, together with what else waits for a connection.
 async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Result<Option<RefreshedSession>, Fault> {
-    let (key, idle) = (token.session(), core.settings.lifetimes.idle);
-    let rotated = core
-        .db
-        .single("refresh", move |connection| {
-            sessions::rotate(connection, key, token.counter, idle, now).map_err(Fault::from)
-        })
-        .await;
-    match rotated {
-        // It may have been committed without an answer. The next step detects that.
-        Err(Fault::Store(StoreError::Disconnected(_))) => Ok(None),
-        other => other,
+    // A batch that broke may have been committed. The next step detects that.
+    Ok(core.batches.rotations.ask(wanted(core, token, now)).await?)
+}
+
+fn wanted(core: &Core, token: TokenBody, now: DateTime<Utc>) -> Rotation {
+    Rotation {
+        key: token.session(),
+        presented: token.counter,
+        idle: core.settings.lifetimes.idle,
+        now,
     }
 }
 
-/// Handles a token that is not the live one.
+/// Handles a token that the batch did not rotate: in most cases, one that is not the live one.
 async fn repeat(
     core: &Arc<Core>,
     token: TokenBody,
@@ -113,15 +112,8 @@ async fn repeat(
 }
 
 fn retry_or_reject(tx: &mut Tx<'_>, token: TokenBody) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
-    let key = token.session();
-    // Rotates again, if the connection was lost before.
-    if let Some(rotated) = sessions::rotate(
-        tx.connection,
-        key,
-        token.counter,
-        tx.core.settings.lifetimes.idle,
-        tx.now,
-    )? {
+    // A live token gets here if the batch could not rotate it: another transaction held the session, or it failed.
+    if let Some(rotated) = sessions::rotate(tx.connection, &wanted(tx.core, token, tx.now))? {
         return Ok((Some(rotated), ROTATED));
     }
     let (session, word) = repeat_or_end(tx, token)?;

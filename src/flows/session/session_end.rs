@@ -61,16 +61,13 @@ pub(in crate::flows) fn end_pending_logins(
     )?)
 }
 
-/// Ends the least recently used sessions of a user beyond a number, but never `kept`. The caller has locked the user's
-/// row. Returns the ended sessions.
-pub(in crate::flows) fn end_surplus(tx: &mut Tx<'_>, kept: SessionKey, most: i64) -> Result<Vec<SessionId>, Fault> {
-    Ok(sessions::end_beyond(
-        tx.connection,
-        kept.user_id,
-        kept.session_id,
-        most,
-        tx.now,
-    )?)
+/// Ends the sessions of a user beyond the limit. The caller has locked the user's row. Returns the ended sessions.
+pub(in crate::flows) fn end_surplus(
+    tx: &mut Tx<'_>,
+    user_id: UserId,
+    surplus: &[SessionId],
+) -> Result<Vec<SessionId>, Fault> {
+    Ok(sessions::end_surplus(tx.connection, user_id, surplus, tx.now)?)
 }
 
 /// Removes what is pending on an account: mailed tokens, and unconfirmed factors except those that the kept session

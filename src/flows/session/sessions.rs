@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::session::{ListedSession, SessionKey};
+use crate::domain::session::{ActiveSession, ListedSession, SessionKey};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::error::StoreError;
+use crate::store::session_batches::LookUp;
 use crate::store::users::LockedUser;
-use crate::store::{sessions, users};
+use crate::store::{PgConnection, sessions, users};
 
 /// The user behind an access token. The session's row is not part of it: other tokens of the session change that row,
 /// and a check that read it would allow one token what only another one may do.
@@ -41,12 +43,10 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
         return Ok(None);
     }
     let key = claims.session();
-    let found = core
-        .db
-        .read("sessions.authenticate", move |connection| -> Result<_, StoreError> {
-            sessions::find_active(connection, key, now)
-        })
-        .await?;
+    let found = match core.batches.look_ups.ask(LookUp { key, now }).await? {
+        Some(found) => found,
+        None => find_alone(core, key, now).await?,
+    };
     Ok(found.map(|(session, user)| {
         let authority = Authority::of(&claims, &session, &user);
         let claims = authority.confirm(claims);
@@ -57,6 +57,12 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
             key,
         }
     }))
+}
+
+/// Looks a session up by a statement of its own.
+async fn find_alone(core: &Core, key: SessionKey, now: DateTime<Utc>) -> Result<Option<(ActiveSession, User)>, Fault> {
+    let find = move |connection: &mut PgConnection| sessions::find_active(connection, key, now);
+    Ok(core.db.read("sessions.authenticate", find).await?)
 }
 
 impl Caller {

@@ -23,7 +23,7 @@ use crate::flows::account::{password_awaits_verification, requires_email_verific
 use crate::flows::factors::{Taken, count_wrong_password, load_factors, take_right_password};
 use crate::flows::limits::{Admission, Throttle, networks};
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::session::{SessionActivation, TokenGrant, activate, grant};
+use crate::flows::session::{Activated, SessionActivation, TokenGrant, activate, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::sessions::NewSession;
@@ -268,7 +268,7 @@ fn sign_in_without_second_factor(
         proofs: &Proofs::first(first_factor.method, tx.now),
         delivery: first_factor.delivery,
     };
-    let Some(session) = activate(tx, &activation)? else {
+    let Some(Activated { session, .. }) = activate(tx, &activation)? else {
         return Ok(Opened::InvalidCredentials);
     };
     let events = [EventName::LoginSuccess, EventName::SessionCreated]

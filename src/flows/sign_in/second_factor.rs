@@ -21,7 +21,7 @@ use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{SessionActivation, TokenGrant, activate, grant};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{recovery_codes, sessions, users};
+use crate::store::{sessions, users};
 
 /// The result of presenting a code.
 #[must_use]
@@ -193,16 +193,15 @@ fn complete_login(
         proofs: &pending.proofs.with(second),
         delivery,
     };
-    let Some(session) = activate(tx, &activation)? else {
+    let Some(activated) = activate(tx, &activation)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
     let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());
     context.succeed(tx, verified.method, created)?;
-    let remaining = recovery_codes::remaining(tx.connection, user.id)?;
     Ok(Decision::SignedIn(Box::new(CompletedLogin {
-        session,
+        session: activated.session,
         user: user.clone(),
         verified,
-        remaining,
+        remaining: activated.recovery_codes_remaining,
     })))
 }

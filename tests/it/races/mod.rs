@@ -1,6 +1,7 @@
 //! Concurrent requests: real parallel transactions, over two instances on one database.
 
 mod accounts;
+mod batches;
 mod password_change;
 mod password_renewal;
 mod refresh;

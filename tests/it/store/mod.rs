@@ -1,7 +1,9 @@
 //! The schema and its migrations.
 
 mod audit_events;
+mod batch;
 mod migrations;
 mod pool;
 mod retention;
 mod schema;
+mod session_batches;

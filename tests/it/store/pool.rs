@@ -13,7 +13,7 @@ use vestibule::store::pool::Database;
 use crate::support::db::TestDatabase;
 
 /// Uses the only connection of a pool until something is sent.
-async fn held(database: &TestDatabase) -> (Database, Sender<()>, JoinHandle<Result<(), StoreError>>) {
+pub(super) async fn held(database: &TestDatabase) -> (Database, Sender<()>, JoinHandle<Result<(), StoreError>>) {
     let db = Database::new(&database.url, 1, false, "1:00000000").unwrap();
     db.schema_is_ready();
     let (release, until): (_, Receiver<()>) = channel();

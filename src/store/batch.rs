@@ -1,0 +1,230 @@
+//! One statement for all requests of a kind that wait for a connection at the same moment.
+//!
+//! A request joins a queue and needs a turn. A turn is a job in the queue of the pool, like any other: the thread that
+//! runs it takes what waits at that moment, the oldest first, runs one statement for all of it and answers each
+//! request. Nothing waits for a batch to fill: a request that finds a free turn is alone in its batch. Only a part of
+//! the connections may run turns at the same time, since a request that waits for a running turn then shares the next
+//! one with others, which costs the database less than a statement each.
+//!
+//! A request that the batch did not answer has to be done alone: a row that another transaction held, a value that
+//! cannot be read, and all requests of a statement that failed. So the fault of one request does not reach another.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use diesel::PgConnection;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use super::connector::Connector;
+use super::error::StoreError;
+use super::pool::{Database, Queued, with_lease};
+use super::transaction::alone;
+use crate::metrics::Stopwatch;
+
+/// Most requests in one statement.
+///
+/// A database that is distributed by user cannot run a statement with rows of several users on one server. There this
+/// is 1: each statement then names the key of its row, and may use any connection.
+pub const MOST: usize = 64;
+/// One in so many connections may run batches of one kind at the same time, and at least one.
+const SHARE: usize = 4;
+/// When a turn counts as stuck. A statement that hangs, on a connection whose server is gone, must not stop those that
+/// could run on others, so one more turn may then begin.
+const STUCK: Duration = Duration::from_secs(1);
+
+/// Runs one statement for several requests, and returns the answers in the order of the requests; `None` for a request
+/// that has to be done alone.
+type Statement<Q, A> = dyn Fn(&mut PgConnection, &[Q]) -> Result<Vec<Option<A>>, StoreError> + Send + Sync;
+
+/// What a request of a batch is told.
+type Reply<A> = Result<Option<A>, StoreError>;
+
+/// Requests of one kind (`Q`) and their answers (`A`).
+pub struct Batch<Q, A>(Arc<Shared<Q, A>>);
+
+struct Shared<Q, A> {
+    db: Database,
+    name: &'static str,
+    most: usize,
+    /// Most turns at the same time.
+    turns: usize,
+    statement: Box<Statement<Q, A>>,
+    state: Mutex<State<Q, A>>,
+}
+
+struct State<Q, A> {
+    waiting: VecDeque<Member<Q, A>>,
+    /// Whether a turn waits for a connection. It will take what is waiting by then, so a second one is not needed.
+    called: bool,
+    running: usize,
+    last_begun: Stopwatch,
+}
+
+struct Member<Q, A> {
+    request: Q,
+    queued: Queued,
+    answer: oneshot::Sender<Reply<A>>,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Batch<Q, A> {
+    /// Prepares batches of up to `most` requests. `statement` must be a single one, since it is its own transaction,
+    /// and must not wait for a lock, since one held row would then delay the requests for all others.
+    pub fn new(
+        db: &Database,
+        name: &'static str,
+        most: usize,
+        statement: impl Fn(&mut PgConnection, &[Q]) -> Result<Vec<Option<A>>, StoreError> + Send + Sync + 'static,
+    ) -> Self {
+        let turns = if most == 1 { db.size() } else { db.size() / SHARE };
+        Self(Arc::new(Shared {
+            db: db.clone(),
+            name,
+            most,
+            turns: turns.max(1),
+            statement: Box::new(statement),
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                called: false,
+                running: 0,
+                last_begun: Stopwatch::start(),
+            }),
+        }))
+    }
+
+    /// Answers a request, together with those that wait at the same moment. `None`: it has to be done alone, and may
+    /// have taken effect already if the connection broke.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError::Unavailable`] when too many requests wait, or no connection is available in time.
+    pub async fn ask(&self, request: Q) -> Result<Option<A>, StoreError> {
+        let name = self.0.name;
+        let (waiting, queued) = self.0.db.queue(name)?;
+        let (answer, answered) = oneshot::channel();
+        self.0.lock().waiting.push_back(Member {
+            request,
+            queued,
+            answer,
+        });
+        Shared::call_turn(&self.0);
+        // A batch that panicked, or that the shutdown discarded, sends no answer.
+        let answered = answered.map(|reply| Ok::<_, Infallible>(Some(reply.unwrap_or(Ok(None)))));
+        waiting.wait(name, answered).await?
+    }
+}
+
+impl<Q, A> Shared<Q, A> {
+    fn lock(&self) -> MutexGuard<'_, State<Q, A>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Shared<Q, A> {
+    /// Calls for a turn if requests wait for one and one is free.
+    fn call_turn(shared: &Arc<Self>) {
+        if !shared.lock().needs_turn(shared.turns) {
+            return;
+        }
+        let turn = Turn {
+            shared: Arc::clone(shared),
+            begun: false,
+        };
+        shared.db.spawn(move |connector| turn.run(connector));
+    }
+}
+
+impl<Q, A> State<Q, A> {
+    /// Returns whether a turn has to be called, and notes that it was.
+    fn needs_turn(&mut self, turns: usize) -> bool {
+        let is_free = self.running < turns || self.last_begun.elapsed() > STUCK;
+        let needed = is_free && !self.called && !self.waiting.is_empty();
+        self.called |= needed;
+        needed
+    }
+
+    /// Begins a turn: takes the oldest requests, except those that were withdrawn.
+    fn begin(&mut self, most: usize) -> (Vec<Q>, Vec<oneshot::Sender<Reply<A>>>) {
+        self.called = false;
+        self.running += 1;
+        self.last_begun = Stopwatch::start();
+        let mut taken = (Vec::new(), Vec::new());
+        while taken.0.len() < most
+            && let Some(member) = self.waiting.pop_front()
+        {
+            if member.queued.begin() {
+                taken.0.push(member.request);
+                taken.1.push(member.answer);
+            }
+        }
+        taken
+    }
+}
+
+/// The right to run one batch.
+struct Turn<Q: Send + 'static, A: Send + 'static> {
+    shared: Arc<Shared<Q, A>>,
+    begun: bool,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
+    fn run(mut self, connector: Connector) {
+        let (requests, answers) = self.shared.lock().begin(self.shared.most);
+        self.begun = true;
+        // Requests that came too late for this batch may use another connection meanwhile.
+        Shared::call_turn(&self.shared);
+        if requests.is_empty() {
+            return;
+        }
+        let statement = &self.shared.statement;
+        let done = with_lease(connector, |lease| {
+            Ok(alone(lease, |connection| statement(connection, &requests)))
+        });
+        for (answer, reply) in answers.into_iter().zip(self.replies(done)) {
+            let _gone = answer.send(reply);
+        }
+    }
+
+    /// Says what each request is told, in order.
+    fn replies(
+        &self,
+        done: Result<Result<Vec<Option<A>>, StoreError>, StoreError>,
+    ) -> Box<dyn Iterator<Item = Reply<A>>> {
+        match done {
+            Ok(Ok(done)) => Box::new(done.into_iter().map(Ok)),
+            Ok(Err(error)) => {
+                tracing::warn!(batch = self.shared.name, %error, "a batch failed; each of its requests is done alone");
+                Box::new(std::iter::repeat_with(|| Ok(None)))
+            }
+            // Without a connection, a repetition would fail in the same way.
+            Err(error) => {
+                let why = match error {
+                    StoreError::Unavailable(why) => why,
+                    other => other.to_string(),
+                };
+                Box::new(std::iter::repeat_with(move || {
+                    Err(StoreError::Unavailable(why.clone()))
+                }))
+            }
+        }
+    }
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Drop for Turn<Q, A> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if self.begun {
+            state.running -= 1;
+            drop(state);
+            Shared::call_turn(&self.shared);
+        } else {
+            // The pool is shutting down, and no other turn would ever run.
+            state.called = false;
+            let discarded = std::mem::take(&mut state.waiting);
+            drop(state);
+            drop(discarded);
+        }
+    }
+}
