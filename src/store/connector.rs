@@ -16,10 +16,15 @@ use diesel::{Connection, PgConnection};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::StoreError;
+use super::silence::limited;
 
 /// How long a request waits for a new connection. Between steps it checks whether the server can be reached at all.
 const CONNECT_STEP: Duration = Duration::from_millis(100);
 const CONNECT_STEPS: u32 = 20;
+/// The longest pause between two attempts to connect. r2d2 doubles the pause after each failure, up to half of its
+/// `connection_timeout`, of which the default is thirty seconds: after a failover that took half a minute, requests
+/// would fail for fifteen seconds more.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Limits of every connection, so that no statement hangs and no transaction stays open. A pooler in transaction mode
 /// would pass these settings on to its other clients, so there they are set on the database role.
 const SESSION_SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; \
@@ -48,6 +53,7 @@ impl Connector {
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
+            .connection_timeout(2 * LONGEST_PAUSE)
             // `BEGIN` detects a dead connection just as well and saves the round trip.
             .test_on_check_out(false)
             .error_handler(Box::new(MarkDown(Arc::clone(&reachable))))
@@ -56,7 +62,7 @@ impl Connector {
                 pooled,
                 name: format!("{CONNECTION_NAME} {master_key}"),
             }))
-            .build_unchecked(Manager::new(url.expose_secret()));
+            .build_unchecked(Manager::new(limited(url.expose_secret())));
         Self { pool, reachable }
     }
 

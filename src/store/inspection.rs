@@ -9,10 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::conditions::Conditions;
 use super::distribution::Cluster;
 use super::migrations::{MigrationError, applied, known, refused, unknown};
+use super::silence::limited;
 use crate::domain::clock::Clock;
-
-/// How long to wait for the server.
-const TIMEOUT_SECONDS: u32 = 5;
 
 /// The state of the database.
 #[derive(Clone, Debug)]
@@ -101,7 +99,7 @@ pub const TABLES: [&str; 15] = [
 /// Returns the reason why it cannot be inspected.
 pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
-    let mut connection = PgConnection::establish(&in_time(url.expose_secret())).map_err(|error| refused(error, url))?;
+    let mut connection = PgConnection::establish(&limited(url.expose_secret())).map_err(|error| refused(error, url))?;
     connection
         .batch_execute("SET statement_timeout = '5s'")
         .map_err(|error| failed(&error))?;
@@ -138,29 +136,4 @@ pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, Migr
         max_connections: server.max_connections,
         cluster,
     })
-}
-
-/// Limits the wait for a server that does not respond; libpq would wait for minutes.
-fn in_time(url: &str) -> String {
-    if url.contains("connect_timeout=") {
-        return url.to_owned();
-    }
-    let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}connect_timeout={TIMEOUT_SECONDS}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_url_gets_a_bound_unless_it_has_one() {
-        for (url, expected) in [
-            ("postgres://h/d", "postgres://h/d?connect_timeout=5"),
-            ("postgres://h/d?a=b", "postgres://h/d?a=b&connect_timeout=5"),
-            ("postgres://h/d?connect_timeout=1", "postgres://h/d?connect_timeout=1"),
-        ] {
-            assert_eq!(in_time(url), expected);
-        }
-    }
 }

@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::conditions::Conditions;
+use super::silence::limited;
 
 /// All migrations, in order.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -115,7 +116,7 @@ pub fn apply_step_by_step(
     progress: impl FnMut(Step<'_>),
 ) -> Result<Vec<String>, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
-    let mut connection = PgConnection::establish(url.expose_secret()).map_err(|error| refused(error, url))?;
+    let mut connection = PgConnection::establish(&limited(url.expose_secret())).map_err(|error| refused(error, url))?;
     if pooled {
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
     }

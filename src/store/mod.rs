@@ -32,6 +32,7 @@ pub mod service_clients;
 pub mod session_batches;
 pub mod sessions;
 pub mod signing_keys;
+mod silence;
 mod stored_text;
 pub mod throttles;
 pub mod totp_factors;

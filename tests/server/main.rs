@@ -28,6 +28,7 @@ mod server {
     pub(crate) mod process;
     pub(crate) mod program;
     pub(crate) mod quiet;
+    pub(crate) mod travellers;
 
     mod behind_a_prefix;
     mod broken_deployments;
@@ -44,6 +45,8 @@ mod server {
     mod deploy;
     mod dev_hosts;
     mod disk_full;
+    #[cfg(target_os = "linux")]
+    mod failover;
     mod lifecycle;
     mod limits;
     mod listening;

@@ -1,12 +1,10 @@
 //! PostgreSQL servers that tests may stop, and databases that are dropped after the test.
 
-use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use private_postgres::{Options, PrivatePostgres};
 use rustix::process::Signal;
 
-use super::process::{eventually, send};
+use super::process::{eventually, send, wait_for_end};
 use super::program::DataDir;
 
 /// A server for one test.
@@ -61,29 +59,97 @@ impl Cluster {
 
     /// Stops the server and starts it in the same place as a standby that waits for its primary.
     pub(crate) fn become_standby(&mut self) -> Standby {
-        // With the same program, arguments and account as before.
-        let process = PathBuf::from(format!("/proc/{}", self.postmaster()));
-        let program = fs::read_link(process.join("exe")).unwrap();
-        let arguments = fs::read(process.join("cmdline")).unwrap();
-        let arguments = arguments.split(|byte| *byte == 0).skip(1).filter(|it| !it.is_empty());
-        let account = fs::metadata(&process).unwrap();
-        let mut command = Command::new(program);
-        command.args(arguments.map(OsStr::from_bytes));
-        command.uid(account.uid()).gid(account.gid());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-
+        let place = self.place.path().to_owned();
+        let mut command = self.server_in(&place);
         self.stop();
-        let signal = self.place.path().join("postgres/standby.signal");
+        let signal = place.join("postgres/standby.signal");
         fs::write(&signal, "").unwrap();
         let standby = Standby {
             process: command.spawn().unwrap(),
             signal,
         };
-        eventually("the standby answers", || {
-            let asked = Command::new("psql").args(["-XAtqc", "SELECT 1", &self.url]).output();
-            asked.unwrap().status.success().then_some(())
-        });
+        wait_for_answers(&self.url);
         standby
+    }
+
+    /// Starts a standby with a copy of the server's data. Every commit waits for it from now on.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn replicate(&self) -> Replica {
+        const NAME: &str = "second";
+        let place = DataDir::new();
+        let account = fs::metadata(self.process()).unwrap();
+        for directory in [place.path().to_owned(), place.path().join("run")] {
+            DirBuilder::new().mode(0o700).create(&directory).unwrap();
+            chown(&directory, Some(account.uid()), Some(account.gid())).unwrap();
+        }
+        let primary = format!("{}?application_name={NAME}", self.url);
+        let mut copy = self.beside_server("pg_basebackup");
+        copy.args(["-R", "-C", "-S", NAME, "-c", "fast", "-d", &primary, "-D"]);
+        let copied = copy.arg(place.path().join("postgres")).output().unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let (own, other) = (directory_name(&self.place), directory_name(&place));
+        let replica = Replica {
+            process: self.server_in(place.path()).spawn().unwrap(),
+            url: self.url.replace(&own, &other),
+            _place: place,
+        };
+        wait_for_answers(&replica.url);
+        psql(
+            &self.url,
+            &format!("ALTER SYSTEM SET synchronous_standby_names = '{NAME}'"),
+        );
+        psql(&self.url, "SELECT pg_reload_conf()");
+        eventually("the standby is waited for", || {
+            (psql(&self.url, "SELECT sync_state FROM pg_stat_replication") == "sync").then_some(())
+        });
+        replica
+    }
+
+    /// Sends nothing more to the standby.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn stop_sending(&self) {
+        let sender = psql(&self.url, "SELECT pid FROM pg_stat_replication");
+        send(Signal::STOP, sender.parse().unwrap());
+    }
+
+    /// Kills the server and its sessions at once, as if its machine lost power. Its files stay.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn kill(&mut self) {
+        let postmaster = self.postmaster();
+        // While it is stopped it starts no further process.
+        send(Signal::STOP, postmaster);
+        for process in children(postmaster) {
+            send(Signal::KILL, process);
+        }
+        send(Signal::KILL, postmaster);
+        wait_for_end(postmaster);
+        self.stop();
+    }
+
+    /// Returns the place of the server's process in the file system.
+    fn process(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.postmaster()))
+    }
+
+    /// Prepares a program of the same installation, under the same account.
+    fn beside_server(&self, program: &str) -> Command {
+        let process = self.process();
+        let server = fs::read_link(process.join("exe")).unwrap();
+        let account = fs::metadata(&process).unwrap();
+        let mut command = Command::new(server.with_file_name(program));
+        command.uid(account.uid()).gid(account.gid());
+        command
+    }
+
+    /// Prepares the server with the same arguments for a data directory.
+    fn server_in(&self, place: &Path) -> Command {
+        let arguments = fs::read_to_string(self.process().join("cmdline")).unwrap();
+        let (own, other) = (self.place.path().to_str().unwrap(), place.to_str().unwrap());
+        let arguments = arguments.split('\0').skip(1).filter(|it| !it.is_empty());
+        let mut command = self.beside_server("postgres");
+        command.args(arguments.map(|argument| argument.replace(own, other)));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -98,6 +164,62 @@ impl Cluster {
     /// Returns the server's process.
     pub(crate) fn postmaster(&self) -> u32 {
         self.place.postmaster().unwrap()
+    }
+}
+
+/// Waits until a server accepts sessions.
+fn wait_for_answers(url: &str) {
+    eventually("the server answers", || {
+        let asked = Command::new("psql").args(["-XAtqc", "SELECT 1", url]).output();
+        asked.unwrap().status.success().then_some(())
+    });
+}
+
+/// Returns the name of the temporary directory, which is part of the URL.
+#[cfg(target_os = "linux")]
+fn directory_name(place: &DataDir) -> String {
+    let directory = place.path().parent().unwrap().file_name().unwrap();
+    directory.to_str().unwrap().to_owned()
+}
+
+/// Returns the processes that a process has started.
+#[cfg(target_os = "linux")]
+fn children(process: u32) -> Vec<u32> {
+    let parent_of = |child: &u32| {
+        let line = fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
+        // After the name, which is in parentheses: the state and the parent.
+        line.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()
+    };
+    let names = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name());
+    let processes = names.filter_map(|name| name.to_str()?.parse().ok());
+    processes.filter(|child| parent_of(child) == Some(process)).collect()
+}
+
+/// A standby of a [`Cluster`]; stopped when dropped.
+#[cfg(target_os = "linux")]
+pub(crate) struct Replica {
+    process: Child,
+    url: String,
+    _place: DataDir,
+}
+
+#[cfg(target_os = "linux")]
+impl Replica {
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Makes it a primary.
+    pub(crate) fn promote(&self) {
+        assert_eq!(psql(&self.url, "SELECT pg_promote()"), "t");
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Replica {
+    fn drop(&mut self) {
+        send(Signal::INT, self.process.id());
+        let _ = self.process.wait();
     }
 }
 

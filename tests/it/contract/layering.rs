@@ -330,7 +330,7 @@ fn each_library_stays_in_its_layer() {
 
 #[test]
 fn siblings_in_handlers_and_store_do_not_use_each_other() {
-    const SHARED: [&str; 11] = [
+    const SHARED: [&str; 12] = [
         "batch",
         "cached_statement",
         "conditions",
@@ -341,6 +341,7 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
         "old_rows",
         "pool",
         "schema",
+        "silence",
         "transaction",
     ];
     /// The names of accounts have a table of their own, whose statements take part in those of accounts; and a session
