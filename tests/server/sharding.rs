@@ -95,7 +95,7 @@ fn a_day(cluster: &Cluster, client: &Client) -> Vec<(&'static str, Vec<String>)>
     };
     let person = Person::register(client);
     note("register");
-    verify(client, &person.pre_auth_token, &person.code(now())).expect(200);
+    let first = verify(client, &person.pre_auth_token, &person.code(now())).expect(200);
     note("verify, the first time");
     let pre_auth_token = person.log_in(client);
     note("login");
@@ -111,6 +111,14 @@ fn a_day(cluster: &Cluster, client: &Client) -> Vec<(&'static str, Vec<String>)>
     note("validate");
     client.get_as(&access, "/me").expect(200);
     note("me");
+    let proof = json!({"code": first.text_at("/recovery_codes/0")});
+    let access = client
+        .send(Method::POST, "/step-up", Some(&access), Some(&proof))
+        .expect(200)
+        .text_at("/access_token");
+    note("a step-up by a recovery code");
+    client.post_as(&access, "/2fa/recovery-codes").expect(200);
+    note("new recovery codes");
     client.get_as(&access, "/sessions").expect(200);
     note("sessions");
     client.get_as(&access, "/me/events").expect(200);
