@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::StoreError;
 use super::migrations::{self, MigrationError};
+use super::silence::limited;
 use crate::metrics::Stopwatch;
 
 /// Where the rows of a table are.
@@ -458,7 +459,7 @@ const SETTINGS: &str = "SET LOCAL lock_timeout = '10s'; SET LOCAL citus.enable_u
      SET LOCAL client_min_messages = error";
 
 fn connect(url: &SecretString) -> Result<PgConnection, DistributionError> {
-    Ok(PgConnection::establish(url.expose_secret()).map_err(|error| migrations::refused(error, url))?)
+    Ok(PgConnection::establish(&limited(url.expose_secret())).map_err(|error| migrations::refused(error, url))?)
 }
 
 /// Returns the statement that distributes a table.
