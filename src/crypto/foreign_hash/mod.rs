@@ -363,11 +363,14 @@ impl StoredPassword {
     }
 }
 
-/// Returns the bcrypt cost of a hash that contains bcrypt in any notation: `$2b$12$…`, or `…,r=12$…` as passlib writes
-/// it.
+/// Returns the bcrypt cost of a hash that contains bcrypt in any notation: `$2b$12$…`, or passlib's `v=2,t=2b,r=12$…`
+/// and the older `2a,12$…`.
 pub(super) fn bcrypt_cost(hash: &str) -> Option<u32> {
-    let number = match hash.strip_prefix("$bcrypt-sha256$v=2,t=2b,r=") {
-        Some(rest) => rest.split('$').next(),
+    let number = match hash.strip_prefix("$bcrypt-sha256$") {
+        Some(rest) => rest
+            .split('$')
+            .next()
+            .and_then(|parameters| parameters.rsplit([',', '=']).next()),
         None => hash.split_once("$2").and_then(|(_, version)| version.split('$').nth(1)),
     };
     let cost = number?.parse().ok()?;
