@@ -143,7 +143,9 @@ fn read(rows: Vec<Row>) -> Result<StoredFactors, StoreError> {
             }
             TOTP => {
                 let used = number.map(TimeStep).filter(|step| *step > TimeStep::NONE_USED);
-                (FactorDetail::Totp, used.map(TimeStep::begins_at))
+                // The first code may be of the step before.
+                let not_before = confirmed_at.unwrap_or(DateTime::UNIX_EPOCH);
+                (FactorDetail::Totp, used.map(|step| step.begins_at().max(not_before)))
             }
             channel => {
                 let channel = Channel::parse(channel).ok_or(StoreError::Corrupt("sent_code_factors.channel"))?;

@@ -168,6 +168,10 @@ fn confirm(
         FactorProof::Recovery(_) => None,
     };
     let Some(confirmed) = confirmed else {
+        // A double click: the code has confirmed the factor, which is now the active one.
+        if let Some(refusal) = context.refuse_replay(tx, proof)? {
+            return Ok(Confirmation::Refused(refusal));
+        }
         let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(context.account.user.id));
         return context.reject(tx, guard, event).map(Confirmation::Refused);
     };

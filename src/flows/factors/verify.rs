@@ -54,24 +54,30 @@ impl ProofContext<'_> {
     /// Refuses a code. A code that was right before is refused like any other, but it is not a guess, so it is not
     /// counted: a double click must not make the owner wait.
     fn refuse(&self, tx: &mut Tx<'_>, guard: Guard, proof: &FactorProof) -> Result<ProofResult<VerifiedFactor>, Fault> {
-        let user_id = Some(self.account.user.id);
-        let method = proof.method().as_str();
+        if let Some(refusal) = self.refuse_replay(tx, proof)? {
+            return Ok(Err(refusal));
+        }
+        metrics::code(proof.method().as_str(), "wrong");
+        let event = AuditEvent::failure(EventName::MfaFail, proof.method().amr(), Some(self.account.user.id));
+        let refusal = self.reject(tx, guard, event)?;
+        self.record_consecutive_failure(tx)?;
+        Ok(Err(refusal))
+    }
+
+    /// Refuses a code that was right before. `None`: it was not.
+    pub(super) fn refuse_replay(&self, tx: &mut Tx<'_>, proof: &FactorProof) -> Result<Option<ProofRefusal>, Fault> {
         let was_used = match proof {
             FactorProof::Totp(code) => totp::was_used(self, tx, code)?,
             FactorProof::Recovery(code) => recovery_codes::was_used(self, tx, code)?,
             FactorProof::Sent(..) => false,
         };
-        if was_used {
-            metrics::code(method, "replayed");
-            let event = AuditEvent::failure(EventName::MfaReplay, proof.method().amr(), user_id);
-            tx.audit(&[event.in_session(self.session_id)])?;
-            return Ok(Err(ProofRefusal::InvalidCode(None)));
+        if !was_used {
+            return Ok(None);
         }
-        metrics::code(method, "wrong");
-        let event = AuditEvent::failure(EventName::MfaFail, proof.method().amr(), user_id);
-        let refusal = self.reject(tx, guard, event)?;
-        self.record_consecutive_failure(tx)?;
-        Ok(Err(refusal))
+        metrics::code(proof.method().as_str(), "replayed");
+        let event = AuditEvent::failure(EventName::MfaReplay, proof.method().amr(), Some(self.account.user.id));
+        tx.audit(&[event.in_session(self.session_id)])?;
+        Ok(Some(ProofRefusal::InvalidCode(None)))
     }
 
     /// Refuses a code of a disabled factor like a wrong one. It is not counted, since it cannot be a guess at anything:
