@@ -7,7 +7,8 @@
 //! one with others, which costs the database less than a statement each.
 //!
 //! A request that the batch did not answer has to be done alone: a row that another transaction held, a value that
-//! cannot be read, and all requests of a statement that failed. So the fault of one request does not reach another.
+//! cannot be read, and all requests of a statement that failed. So the fault of one request does not reach another. The
+//! exception is a database that took too long: it would take as long for each, so all are told.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -216,23 +217,20 @@ impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
         &self,
         done: Result<Result<Vec<Option<A>>, StoreError>, StoreError>,
     ) -> Box<dyn Iterator<Item = Reply<A>>> {
-        match done {
-            Ok(Ok(done)) => Box::new(done.into_iter().map(Ok)),
+        let why = match done {
+            Ok(Ok(done)) => return Box::new(done.into_iter().map(Ok)),
+            // A database that is too slow for one statement would be as slow for each of sixty-four.
+            Ok(Err(StoreError::Unavailable(why))) | Err(StoreError::Unavailable(why)) => why,
             Ok(Err(error)) => {
                 tracing::warn!(batch = self.shared.name, %error, "a batch failed; each of its requests is done alone");
-                Box::new(std::iter::repeat_with(|| Ok(None)))
+                return Box::new(std::iter::repeat_with(|| Ok(None)));
             }
             // Without a connection, a repetition would fail in the same way.
-            Err(error) => {
-                let why = match error {
-                    StoreError::Unavailable(why) => why,
-                    other => other.to_string(),
-                };
-                Box::new(std::iter::repeat_with(move || {
-                    Err(StoreError::Unavailable(why.clone()))
-                }))
-            }
-        }
+            Err(other) => other.to_string(),
+        };
+        Box::new(std::iter::repeat_with(move || {
+            Err(StoreError::Unavailable(why.clone()))
+        }))
     }
 }
 

@@ -18,6 +18,8 @@ use crate::support::db::TestDatabase;
 
 /// A number that makes its whole batch fail.
 const POISON: u32 = 13;
+/// A number for which the database takes too long.
+const SLOW: u32 = 14;
 
 /// What ran together.
 type Seen = Arc<Mutex<Vec<Vec<u32>>>>;
@@ -30,6 +32,9 @@ fn doubling(db: &Database, most: usize) -> (Arc<Batch<u32, u32>>, Seen) {
         recorded.lock().unwrap().push(numbers.to_vec());
         if numbers.contains(&POISON) {
             return Err(StoreError::Corrupt("poison"));
+        }
+        if numbers.contains(&SLOW) {
+            return Err(StoreError::Unavailable("statement timeout".to_owned()));
         }
         Ok(numbers.iter().map(|number| Some(2 * number)).collect())
     };
@@ -144,6 +149,24 @@ async fn a_statement_that_fails_leaves_each_request_to_be_done_alone() {
     for (answer, expected) in answers.into_iter().zip([None, None, None, Some(6), Some(8)]) {
         assert!(answered(&answer.unwrap(), expected), "{expected:?}");
     }
+}
+
+/// Repeated one by one, a statement that took five seconds would take five for each request.
+#[actix_web::test]
+async fn a_database_that_takes_too_long_is_not_asked_again_for_each() {
+    let database = TestDatabase::migrated();
+    let (db, release, holding) = held(&database).await;
+    let (batch, seen) = doubling(&db, 3);
+    let asked: Vec<_> = [1, SLOW, 2, 3].map(|number| ask(&batch, number)).into();
+    all_wait().await;
+    release.send(()).unwrap();
+    holding.await.unwrap().unwrap();
+    let answers: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
+    for answer in &answers[..3] {
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    }
+    assert!(answered(&answers[3], Some(6)));
+    assert_eq!(*seen.lock().unwrap(), [vec![1, SLOW, 2], vec![3]]);
 }
 
 /// The extension cannot be had here, so the catalog of this database only says that it exists.
