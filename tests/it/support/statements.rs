@@ -4,6 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, Once, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+use secrecy::ExposeSecret;
+
+use super::actors::log_in;
+use super::app::TestApp;
 
 static SENT: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
 
@@ -16,7 +20,25 @@ pub(crate) fn record() {
 /// Returns the statements that were sent to a database since the last call.
 pub(crate) fn take(url: &str) -> Vec<String> {
     let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
-    sent.get_or_insert_default().remove(url).unwrap_or_default()
+    sent.get_or_insert_default()
+        .remove(database_of(url))
+        .unwrap_or_default()
+}
+
+/// Returns the part of a URL that names the database: the program adds parameters of the connection to it.
+fn database_of(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(database, _)| database)
+}
+
+/// Comparisons of what was sent would otherwise compare nothing with nothing.
+#[actix_web::test]
+async fn the_statements_of_the_program_are_recorded() {
+    record();
+    let app = TestApp::new().await;
+    let url = app.database.url.expose_secret();
+    take(url);
+    log_in(&app, "jo@example.com", "a wrong password").await.expect(401);
+    assert!(!take(url).is_empty());
 }
 
 #[derive(Default)]
@@ -27,7 +49,7 @@ struct Recorder {
 impl Instrumentation for Recorder {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match event {
-            InstrumentationEvent::StartEstablishConnection { url, .. } => url.clone_into(&mut self.url),
+            InstrumentationEvent::StartEstablishConnection { url, .. } => database_of(url).clone_into(&mut self.url),
             InstrumentationEvent::StartQuery { query, .. } => {
                 let text = query.to_string();
                 // With the values of parameters, equal statements would look different.
