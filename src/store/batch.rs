@@ -64,6 +64,8 @@ struct State<Q, A> {
     called: bool,
     running: usize,
     last_begun: Stopwatch,
+    /// Whether the last turn that ended did not reach the database.
+    is_suspect: bool,
 }
 
 struct Member<Q, A> {
@@ -92,6 +94,7 @@ impl<Q: Send + 'static, A: Send + 'static> Batch<Q, A> {
                 called: false,
                 running: 0,
                 last_begun: Stopwatch::start(),
+                is_suspect: false,
             }),
         }))
     }
@@ -172,7 +175,12 @@ impl<Q, A> State<Q, A> {
     }
 
     /// Begins a turn: takes the oldest requests, except those that were withdrawn.
+    ///
+    /// While the database may be gone, it takes one. A connection whose server is silent costs the request that uses it
+    /// ten seconds, and the others are told sooner that none is free.
     fn begin(&mut self, most: usize) -> (Vec<Q>, Vec<oneshot::Sender<Reply<A>>>) {
+        let hangs = self.running > 0 && self.last_begun.elapsed() > STUCK;
+        let most = if hangs || self.is_suspect { 1 } else { most };
         self.called = false;
         self.running += 1;
         self.last_begun = Stopwatch::start();
@@ -186,6 +194,17 @@ impl<Q, A> State<Q, A> {
             }
         }
         taken
+    }
+}
+
+impl<Q, A> State<Q, A> {
+    /// Notes whether a turn reached the database.
+    fn note(&mut self, done: &Result<Result<Vec<Option<A>>, StoreError>, StoreError>) {
+        self.is_suspect = match done {
+            Ok(Ok(_)) => false,
+            Err(_) | Ok(Err(StoreError::Unavailable(_) | StoreError::Disconnected(_))) => true,
+            Ok(Err(_)) => self.is_suspect,
+        };
     }
 }
 
@@ -207,6 +226,7 @@ impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
         let done = with_lease(connector, |lease| {
             Ok(alone(lease, |connection| self.shared.execute(connection, &requests)))
         });
+        self.shared.lock().note(&done);
         for (answer, reply) in answers.into_iter().zip(self.replies(done)) {
             let _gone = answer.send(reply);
         }

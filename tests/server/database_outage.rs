@@ -26,6 +26,8 @@ const REQUESTS: usize = 15;
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// Any answer: one wait for a connection, and some more for a slow machine.
 const BOUNDED: Duration = Duration::from_secs(8);
+/// The connections of an instance, as it is by default.
+const POOL: usize = 10;
 
 /// One request of each kind that needs the database.
 fn requests(client: &Client, access_token: &str) -> [Answer; 4] {
@@ -258,17 +260,25 @@ fn a_link_to_the_database_that_falls_silent_delays_answers_for_the_documented_ti
     fill_the_pool(&client, &tokens.access);
     link.forwards.store(false, Ordering::Relaxed);
 
-    // One request for each connection finds out: two seconds for a connection and ten for the answer, on a busy
-    // machine.
-    for answer in at_once(&client, &tokens.access, 12) {
-        assert!(answer.took < Duration::from_secs(18), "{:?}", answer.took);
-        answer.problem(503, "service_unavailable");
+    // Those of the first statements find out, and then one for each connection: two seconds for a connection and ten
+    // for the answer, on a busy machine. The others wait only for a connection.
+    let mut slow_after_the_first = Vec::new();
+    for round in 0.. {
+        let mut slow = 0;
+        for answer in at_once(&client, &tokens.access, 12) {
+            assert!(answer.took < Duration::from_secs(18), "{:?}", answer.took);
+            slow += usize::from(answer.took >= BOUNDED);
+            answer.problem(503, "service_unavailable");
+        }
+        if round > 0 {
+            slow_after_the_first.push(slow);
+            if slow == 0 {
+                break;
+            }
+        }
     }
-    // The others wait only for a connection.
-    for answer in at_once(&client, &tokens.access, 12) {
-        assert!(answer.took < BOUNDED, "{:?}", answer.took);
-        answer.problem(503, "service_unavailable");
-    }
+    let slow: usize = slow_after_the_first.iter().sum();
+    assert!(slow <= POOL, "{slow_after_the_first:?}");
     client.get("/health/live").expect(200);
     client.get("/.well-known/jwks.json").expect(200);
     link.forwards.store(true, Ordering::Relaxed);
