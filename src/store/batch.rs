@@ -202,7 +202,8 @@ impl<Q, A> State<Q, A> {
     fn note(&mut self, done: &Result<Result<Vec<Option<A>>, StoreError>, StoreError>) {
         self.is_suspect = match done {
             Ok(Ok(_)) => false,
-            Err(_) | Ok(Err(StoreError::Unavailable(_) | StoreError::Disconnected(_))) => true,
+            Err(_) | Ok(Err(StoreError::Unavailable(_))) => true,
+            // Also after a cut connection, which says nothing about the next one.
             Ok(Err(_)) => self.is_suspect,
         };
     }
