@@ -8,11 +8,10 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 use diesel::{Connection, PgConnection};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::error::StoreError;
 use super::migrations::{self, MigrationError};
-use super::silence::limited;
 use crate::metrics::Stopwatch;
 
 /// Where the rows of a table are.
@@ -363,7 +362,7 @@ impl Plan {
     ///
     /// Returns why the tables cannot be distributed.
     pub fn read(url: &SecretString) -> Result<Self, DistributionError> {
-        let mut connection = connect(url)?;
+        let mut connection = migrations::connect(url)?;
         let cluster = Cluster::read(&mut connection)?.ok_or(DistributionError::NoExtension)?;
         cluster.check()?;
         let mut tables = Vec::new();
@@ -401,7 +400,7 @@ impl Plan {
         url: &SecretString,
         mut progress: impl FnMut(&'static str, u64),
     ) -> Result<(), DistributionError> {
-        let mut connection = connect(url)?;
+        let mut connection = migrations::connect(url)?;
         let begun = Stopwatch::start();
         let done = connection.transaction(|connection| self.distribute(connection, begun, &mut progress));
         match done {
@@ -457,10 +456,6 @@ impl Plan {
 // those of the audit trail. The copying of a table would repeat its hint about local rows for each of them.
 const SETTINGS: &str = "SET LOCAL lock_timeout = '10s'; SET LOCAL citus.enable_unsafe_triggers = on; \
      SET LOCAL client_min_messages = error";
-
-fn connect(url: &SecretString) -> Result<PgConnection, DistributionError> {
-    Ok(PgConnection::establish(&limited(url.expose_secret())).map_err(|error| migrations::refused(error, url))?)
-}
 
 /// Returns the statement that distributes a table.
 fn statement(name: &str, placement: Placement) -> String {

@@ -4,12 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Text, Timestamptz};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::conditions::Conditions;
 use super::distribution::Cluster;
-use super::migrations::{MigrationError, applied, known, refused, unknown};
-use super::silence::limited;
+use super::migrations::{MigrationError, applied, connect, known, unknown};
 use crate::domain::clock::Clock;
 
 /// The state of the database.
@@ -99,7 +98,7 @@ pub const TABLES: [&str; 15] = [
 /// Returns the reason why it cannot be inspected.
 pub fn inspect(url: &SecretString, clock: &dyn Clock) -> Result<Inspection, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
-    let mut connection = PgConnection::establish(&limited(url.expose_secret())).map_err(|error| refused(error, url))?;
+    let mut connection = connect(url)?;
     connection
         .batch_execute("SET statement_timeout = '5s'")
         .map_err(|error| failed(&error))?;

@@ -116,7 +116,7 @@ pub fn apply_step_by_step(
     progress: impl FnMut(Step<'_>),
 ) -> Result<Vec<String>, MigrationError> {
     let failed = |error: &dyn std::fmt::Display| MigrationError::Failed(error.to_string());
-    let mut connection = PgConnection::establish(&limited(url.expose_secret())).map_err(|error| refused(error, url))?;
+    let mut connection = connect(url)?;
     if pooled {
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
     }
@@ -147,14 +147,20 @@ pub fn apply_step_by_step(
 /// The lock belongs to a transaction, and that transaction to a connection of its own. A pooler that the settings do
 /// not name would pass a lock of the session on to its next client when a migration commits.
 fn lock(url: &SecretString) -> Result<PgConnection, MigrationError> {
-    let mut holder = PgConnection::establish(url.expose_secret()).map_err(|error| refused(error, url))?;
+    let mut holder = connect(url)?;
     holder
-        .batch_execute(&format!(
+        .batch_execute(
             "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s';
-             SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})"
-        ))
+             SET LOCAL idle_in_transaction_session_timeout = 0",
+        )
+        .and_then(|()| take_turn(&mut holder))
         .map_err(|error| MigrationError::Failed(error.to_string()))?;
     Ok(holder)
+}
+
+/// Connects outside of the pool, with the limits of a silent server.
+pub(super) fn connect(url: &SecretString) -> Result<PgConnection, MigrationError> {
+    PgConnection::establish(&limited(url.expose_secret())).map_err(|error| refused(error, url))
 }
 
 /// Refuses where the database or its rights would make the first migration fail.
