@@ -168,7 +168,7 @@ impl<Q: Send + 'static, A: Send + 'static> Shared<Q, A> {
 impl<Q, A> State<Q, A> {
     /// Returns whether a turn has to be called, and notes that it was.
     fn needs_turn(&mut self, turns: usize) -> bool {
-        let is_free = self.running < turns || self.last_begun.elapsed() > STUCK;
+        let is_free = self.running < turns || self.hangs();
         let needed = is_free && !self.called && !self.waiting.is_empty();
         self.called |= needed;
         needed
@@ -179,8 +179,7 @@ impl<Q, A> State<Q, A> {
     /// While the database may be gone, it takes one. A connection whose server is silent costs the request that uses it
     /// ten seconds, and the others are told sooner that none is free.
     fn begin(&mut self, most: usize) -> (Vec<Q>, Vec<oneshot::Sender<Reply<A>>>) {
-        let hangs = self.running > 0 && self.last_begun.elapsed() > STUCK;
-        let most = if hangs || self.is_suspect { 1 } else { most };
+        let most = if self.hangs() || self.is_suspect { 1 } else { most };
         self.called = false;
         self.running += 1;
         self.last_begun = Stopwatch::start();
@@ -195,9 +194,12 @@ impl<Q, A> State<Q, A> {
         }
         taken
     }
-}
 
-impl<Q, A> State<Q, A> {
+    /// Returns whether turns run and none has begun for long.
+    fn hangs(&self) -> bool {
+        self.running > 0 && self.last_begun.elapsed() > STUCK
+    }
+
     /// Notes whether a turn reached the database.
     fn note(&mut self, done: &Result<Result<Vec<Option<A>>, StoreError>, StoreError>) {
         self.is_suspect = match done {

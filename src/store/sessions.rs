@@ -512,14 +512,14 @@ pub fn rest_of_account(
     since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<RestOfAccount, StoreError> {
-    let kept = key.session_id.uuid();
+    let current = key.session_id.uuid();
     let together = InOneRow {
         surplus: live_active(key.user_id, now)
-            .filter(sessions::id.ne(kept))
+            .filter(sessions::id.ne(current))
             .order((sessions::last_used_at.desc(), sessions::id.desc()))
             .offset(most - 1)
             .select(sessions::id),
-        origins: trusted_origins(key.user_id, kept, since),
+        origins: trusted_origins(key.user_id, current, since),
         recovery_codes: recovery_codes::table
             .filter(recovery_codes::user_id.eq(key.user_id.uuid()))
             .filter(recovery_codes::used_at.is_null())
