@@ -160,8 +160,8 @@ impl Proofs {
     /// Returns the proofs that rest on nothing stronger than a ground.
     #[must_use]
     pub fn up_to(&self, strongest: Ground) -> Self {
-        let kept = self.0.iter().filter(|proof| proof.method.ground() <= strongest);
-        Self(kept.copied().collect())
+        let left = self.0.iter().filter(|proof| proof.method.ground() <= strongest);
+        Self(left.copied().collect())
     }
 
     /// Lists the proofs.

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-macro_rules! names {
+macro_rules! shown_names {
     ($(#[$doc:meta])* $type:ident { $($variant:ident = $name:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ macro_rules! names {
     };
 }
 
-names! {
+shown_names! {
     /// A program.
     Program {
         Chrome = "Chrome",
@@ -48,7 +48,7 @@ names! {
     }
 }
 
-names! {
+shown_names! {
     /// An operating system.
     System {
         Windows = "Windows",

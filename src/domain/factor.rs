@@ -75,6 +75,11 @@ impl FactorKind {
         }
     }
 
+    /// Returns whether its proofs are checked. After too many wrong ones, those that can be guessed are not.
+    pub const fn is_enabled(self, codes_disabled: bool) -> bool {
+        !(codes_disabled && self.abilities().guessable)
+    }
+
     /// Returns the kind whose codes a channel sends.
     pub const fn sent_by(channel: Channel) -> Self {
         match channel {

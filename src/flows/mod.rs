@@ -144,10 +144,9 @@ impl Settings {
     /// uses and, after too many wrong codes, only those that cannot be guessed. Every answer that names methods lists
     /// these, so that no method is offered that is refused.
     pub fn accepted_kinds(&self, factors: &Factors, codes_disabled: bool) -> impl Iterator<Item = FactorKind> {
-        let is_enabled = move |kind: FactorKind| !(codes_disabled && kind.abilities().guessable);
         factors
             .usable()
-            .filter(move |kind| self.uses(*kind) && is_enabled(*kind))
+            .filter(move |kind| self.uses(*kind) && kind.is_enabled(codes_disabled))
     }
 
     /// Returns the names of the second factors that users can set up, strongest first.

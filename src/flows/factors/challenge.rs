@@ -75,7 +75,7 @@ fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -> R
         return Ok(Challenge::NotSetUp);
     };
     // No message for a code that would not be checked.
-    if context.account.codes_disabled && FactorKind::sent_by(channel).abilities().guessable {
+    if !FactorKind::sent_by(channel).is_enabled(context.account.codes_disabled) {
         return Ok(Challenge::NotSetUp);
     }
     if let Err(wait) = context.look(tx)? {

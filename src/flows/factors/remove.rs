@@ -100,10 +100,7 @@ fn verify_both(
     if let Err(refusal) = context.verify_password(tx, password, EventName::StepUpFail)? {
         return Ok(Err(refusal));
     }
-    match context.admit(tx, proof)? {
-        Ok(guard) => context.verify(tx, guard, proof),
-        Err(refusal) => Ok(Err(refusal)),
-    }
+    context.admit_and_verify(tx, proof)
 }
 
 /// Decides whether a factor may be removed. `Ok`: what is left then.

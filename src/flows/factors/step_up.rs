@@ -224,10 +224,7 @@ fn check_proof(
 ) -> Result<ProofResult<VerifiedFactor>, Fault> {
     match proof {
         Checked::Password(compared) => context.verify_password(tx, compared, EventName::StepUpFail),
-        Checked::Code(code) => match context.admit(tx, code)? {
-            Ok(guard) => context.verify(tx, guard, code),
-            Err(refusal) => Ok(Err(refusal)),
-        },
+        Checked::Code(code) => context.admit_and_verify(tx, code),
     }
 }
 

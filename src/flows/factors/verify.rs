@@ -20,6 +20,18 @@ use crate::metrics;
 use crate::store::users;
 
 impl ProofContext<'_> {
+    /// Verifies a proof, unless it has to wait.
+    pub(super) fn admit_and_verify(
+        &self,
+        tx: &mut Tx<'_>,
+        proof: &FactorProof,
+    ) -> Result<ProofResult<VerifiedFactor>, Fault> {
+        match self.admit(tx, proof)? {
+            Ok(guard) => self.verify(tx, guard, proof),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
     /// Verifies a proof and marks it as used if it is right. The caller has found by [`admit`](Self::admit) that it
     /// need not wait. At sign-in to an account without a second factor, the first right code confirms its pending
     /// authenticator.
@@ -30,7 +42,7 @@ impl ProofContext<'_> {
         proof: &FactorProof,
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let method = proof.method().as_str();
-        if self.account.codes_disabled && proof.kind().abilities().guessable {
+        if !proof.kind().is_enabled(self.account.codes_disabled) {
             metrics::code(method, "disabled");
             return self.refuse_unseen(tx);
         }
