@@ -263,10 +263,10 @@ impl Traveller {
     /// Returns the token of a mail whose sending was acknowledged.
     fn mailed_token(&self, service: &Service, kind: &str) -> Value {
         let path = format!("/dev/outbox?to={}", self.email);
-        let (kept, _) = service.until_answered(&Method::GET, &path, None, None);
-        let kept = kept.expect(200).json();
-        let mail = kept.as_array().unwrap().iter().find(|mail| mail["kind"] == kind);
-        mail.unwrap_or_else(|| panic!("no {kind} in {kept}"))["token"].clone()
+        let (answer, _) = service.until_answered(&Method::GET, &path, None, None);
+        let captured = answer.expect(200).json();
+        let mail = captured.as_array().unwrap().iter().find(|mail| mail["kind"] == kind);
+        mail.unwrap_or_else(|| panic!("no {kind} in {captured}"))["token"].clone()
     }
 
     /// Sends a mailed token: it works once.

@@ -79,6 +79,16 @@ fn sql(app: &TestApp, statements: &str) {
     app.database.connect().batch_execute(statements).unwrap();
 }
 
+fn expire(app: &TestApp, person: &SignedIn) {
+    let expiry = format!("UPDATE sessions SET idle_expires_at = created_at WHERE {}", of(person));
+    sql(app, &expiry);
+}
+
+fn disable(app: &TestApp, person: &SignedIn) {
+    let id = &person.person.id;
+    sql(app, &format!("UPDATE users SET status = 'disabled' WHERE id = '{id}'"));
+}
+
 fn of(person: &SignedIn) -> String {
     format!("user_id = '{}'", person.person.id)
 }
@@ -100,17 +110,8 @@ async fn a_batch_of_good_and_bad_tokens_treats_each_as_if_it_were_alone() {
         .expect(200)
         .text("/refresh_token");
     let third = refresh(&app, &second).await.expect(200).text("/refresh_token");
-    sql(
-        &app,
-        &format!("UPDATE sessions SET idle_expires_at = created_at WHERE {}", of(expired)),
-    );
-    sql(
-        &app,
-        &format!(
-            "UPDATE users SET status = 'disabled' WHERE id = '{}'",
-            disabled.person.id
-        ),
-    );
+    expire(&app, expired);
+    disable(&app, disabled);
     app.post("/logout", &json!({"refresh_token": out.refresh_token}))
         .await
         .expect(204);
@@ -231,17 +232,8 @@ async fn look_ups_in_one_batch_tell_who_is_signed_in_now() {
         unreachable!("six owners")
     };
     app.post_as("/logout", &out.access_token).await.expect(204);
-    sql(
-        &app,
-        &format!("UPDATE sessions SET idle_expires_at = created_at WHERE {}", of(expired)),
-    );
-    sql(
-        &app,
-        &format!(
-            "UPDATE users SET status = 'disabled' WHERE id = '{}'",
-            disabled.person.id
-        ),
-    );
+    expire(&app, expired);
+    disable(&app, disabled);
     sql(&app, &format!("DELETE FROM users WHERE id = '{}'", gone.person.id));
     let mut holder = hold_table(&app);
     let url = app.database.url.expose_secret();
