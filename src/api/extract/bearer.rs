@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_no_bearer_and_broken_ones_are_malformed() {
+    fn other_schemes_are_not_bearer_and_broken_ones_are_malformed() {
         for value in ["Basic abc", "abc", ""] {
             assert!(matches!(bearer(&[value]), Bearer::Absent), "{value}");
         }

@@ -78,7 +78,7 @@ fn data_is_stored_for_as_long_as_the_table_says() {
             "by whole months, 400 to 431 days, also that of accounts that are gone".to_owned(),
         ),
         (
-            "counts of wrong passwords and codes in a row",
+            "counts of consecutive wrong passwords and codes",
             "with the account, until a right one".to_owned(),
         ),
         ("accounts", "until they are deleted".to_owned()),
