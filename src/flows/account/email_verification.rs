@@ -292,14 +292,18 @@ fn confirm(
     if is_own {
         record(tx, user, "email_verified")?;
     } else {
-        record(tx, user, "email_changed")?;
-        // Tokens that were sent to the old address must not work any longer.
-        link_tokens::remove_others(tx.connection, key)?;
-        let cause = EndCause::EmailChanged;
-        let ended = session_end::end_pending_logins(tx, user.id, kept, cause)?;
-        tx.audit_ended(user.id, ended)?;
-        // Sent to the old address: `user` was read before the change.
-        tx.notify(user, Message::EmailChanged)?;
+        follow_change(tx, key, user, kept)?;
     }
     Ok(EmailVerification::Verified)
+}
+
+/// Does what a change of address brings with it. `user` was read before the change.
+fn follow_change(tx: &mut Tx<'_>, key: LinkKey, user: &User, kept: Option<SessionId>) -> Result<(), Fault> {
+    record(tx, user, "email_changed")?;
+    // Tokens that were sent to the old address must not work any longer.
+    link_tokens::remove_others(tx.connection, key)?;
+    let ended = session_end::end_pending_logins(tx, user.id, kept, EndCause::EmailChanged)?;
+    tx.audit_ended(user.id, ended)?;
+    // Sent to the old address.
+    tx.notify(user, Message::EmailChanged)
 }
