@@ -273,27 +273,55 @@ pub fn build(
     public_url: &str,
     environment: Environment,
 ) -> Result<ApiState, StartError> {
-    let Environment {
-        clock,
-        random,
-        development,
-    } = environment;
     let made;
     let keyring = match &config.master_key {
         MasterKeySource::Given(keyring) => keyring.as_ref(),
         MasterKeySource::DataDirectory => {
-            made = load_or_make_master_key(&config.database.data_dir, random.as_ref())?;
+            made = load_or_make_master_key(&config.database.data_dir, environment.random.as_ref())?;
             &made
         }
     };
-    let (server, limits) = (&config.server, &config.limits);
+    let server = &config.server;
     if !server.account_pages && server.link_base_url.is_none() && config.delivery.mail.is_some() {
         tracing::warn!("links in mails lead to the account pages, which are switched off: set VESTIBULE_LINK_BASE_URL");
     }
     let database = &config.database;
     let db = Database::new(database_url, database.pool_size, database.pooled, &keyring.label())
         .map_err(StartError::DatabaseThreads)?;
-    let core = Core {
+    Ok(ApiState {
+        core: Arc::new(core(config, public_url, db, keyring, &environment)?),
+        public_url: public_url.to_owned(),
+        trusted_proxies: server.trusted_proxies.clone(),
+        origins: Origins::new(
+            public_url,
+            server.cors_origins.clone(),
+            environment.development.is_some(),
+        ),
+        refresh_cookie: RefreshCookie::of(public_url),
+        account_pages: server.account_pages,
+        branding: Branding::new(
+            &app_name(config, public_url),
+            config.branding.accent,
+            config.branding.logo.clone(),
+        ),
+        openapi: openapi::document_of(public_url, config.limits.password_rules),
+        metrics: None,
+        draining: AtomicBool::new(false),
+        development: environment.development,
+    })
+}
+
+/// Builds what the use cases need.
+fn core(
+    config: &Config,
+    public_url: &str,
+    db: Database,
+    keyring: &Keyring,
+    environment: &Environment,
+) -> Result<Core, StartError> {
+    let (clock, random) = (Arc::clone(&environment.clock), Arc::clone(&environment.random));
+    let (limits, develops) = (&config.limits, environment.development.is_some());
+    Ok(Core {
         batches: SessionBatches::new(&db),
         db,
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
@@ -306,29 +334,12 @@ pub fn build(
         identifier_hasher: IdentifierHasher::new(keyring),
         client_secret_hasher: ClientSecretHasher::new(keyring),
         templates: templates(config, public_url),
-        senders: senders(config, &clock, development.is_some())?,
+        senders: senders(config, &clock, develops)?,
         keys: KeySet::default(),
-        rate_limits: RateLimits::new(&clock, config.server.ip_limits, development.is_some()),
+        rate_limits: RateLimits::new(&clock, config.server.ip_limits, develops),
         clock,
         random,
         settings: settings(config, public_url),
-    };
-    Ok(ApiState {
-        core: Arc::new(core),
-        public_url: public_url.to_owned(),
-        trusted_proxies: config.server.trusted_proxies.clone(),
-        origins: Origins::new(public_url, config.server.cors_origins.clone(), development.is_some()),
-        refresh_cookie: RefreshCookie::of(public_url),
-        account_pages: config.server.account_pages,
-        branding: Branding::new(
-            &app_name(config, public_url),
-            config.branding.accent,
-            config.branding.logo.clone(),
-        ),
-        openapi: openapi::document_of(public_url, config.limits.password_rules),
-        metrics: None,
-        draining: AtomicBool::new(false),
-        development,
     })
 }
 

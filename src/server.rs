@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, web};
 use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -98,18 +98,30 @@ async fn serve_on(
     let server = open_sockets.listen(server, bound, (HttpServer::listen, HttpServer::listen_uds));
     let running = server.map_err(StartError::Server)?.run();
     announce(config, &addresses.join(" and "), &public_url);
-    let handle = running.handle();
     let stopping = tokio::spawn(stop_on_signal(
-        handle.clone(),
+        running.handle(),
         signals,
         state,
         open_sockets,
         config.server.shutdown_delay,
     ));
     let (stop_jobs, jobs_stopping) = watch::channel(false);
-    let mut running = pin!(running);
-    let mut kept_ready = pin!(keep_ready(core, database_url, jobs_stopping));
-    let outcome = tokio::select! {
+    let outcome = until_stopped(running, keep_ready(core, database_url, jobs_stopping), stop_jobs).await;
+    stopping.abort();
+    beside.stop().await;
+    tracing::info!("stopped");
+    outcome
+}
+
+/// Runs the server and what keeps it ready until the server is told to stop, or cannot become ready.
+async fn until_stopped(
+    running: Server,
+    kept_ready: impl Future<Output = Result<(), StartError>>,
+    stop_jobs: watch::Sender<bool>,
+) -> Result<(), StartError> {
+    let handle = running.handle();
+    let (mut running, mut kept_ready) = (pin!(running), pin!(kept_ready));
+    tokio::select! {
         served = &mut running => {
             let _ = stop_jobs.send(true);
             // A message whose sending is interrupted here is sent again by another instance, or at the next start.
@@ -120,11 +132,7 @@ async fn serve_on(
             let (_stopped, _served) = futures_util::future::join(handle.stop(true), running).await;
             kept
         }
-    };
-    stopping.abort();
-    beside.stop().await;
-    tracing::info!("stopped");
-    outcome
+    }
 }
 
 /// Returns the base of every URL that the service hands out: the setting, or else the URL of the first socket.

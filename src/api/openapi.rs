@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
-use utoipa::openapi::Server;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, Server};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -125,7 +125,22 @@ fn describe(public_url: &str) -> Value {
     for description in ROUTES.iter().filter_map(|route| route.description) {
         described.merge(description());
     }
-    let components = described.components.get_or_insert_default();
+    add_credentials(described.components.get_or_insert_default());
+    described.servers = Some(vec![Server::new(public_url)]);
+    // The crate's metadata has no licence; the generator would write a licence without a name.
+    described.info.license = None;
+    let mut document = serde_json::to_value(described).unwrap_or_default();
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        shapes::merge_parts(schemas);
+    }
+    for route in ROUTES.iter().filter(|route| route.description.is_some()) {
+        add_access_and_problems(&mut document, route);
+    }
+    document
+}
+
+/// Describes what clients present to be let in.
+fn add_credentials(components: &mut Components) {
     for (name, format, description) in [
         ("access_token", "JWT", "The access token of an active session."),
         ("pre_auth_token", "opaque", "The pre-auth token of a pending login."),
@@ -137,9 +152,6 @@ fn describe(public_url: &str) -> Value {
             .build();
         components.add_security_scheme(name, SecurityScheme::Http(scheme));
     }
-    described.servers = Some(vec![Server::new(public_url)]);
-    // The crate's metadata has no licence; the generator would write a licence without a name.
-    described.info.license = None;
     let basic = HttpBuilder::new()
         .scheme(HttpAuthScheme::Basic)
         .description(Some(
@@ -147,24 +159,21 @@ fn describe(public_url: &str) -> Value {
         ))
         .build();
     components.add_security_scheme("service_client", SecurityScheme::Http(basic));
-    let mut document = serde_json::to_value(described).unwrap_or_default();
-    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
-        shapes::merge_parts(schemas);
+}
+
+/// Adds to a described operation what the table of routes says of it: who may call it, and its problem codes.
+fn add_access_and_problems(document: &mut Value, route: &RouteSpec) {
+    let method = route.verb.name().to_ascii_lowercase();
+    let pointer = format!("/paths/{}/{method}", route.path.replace('~', "~0").replace('/', "~1"));
+    let Some(Value::Object(operation)) = document.pointer_mut(&pointer) else {
+        return;
+    };
+    operation
+        .entry("security")
+        .or_insert_with(|| route.access.credentials());
+    if let Some(Value::Object(responses)) = operation.get_mut("responses") {
+        responses.extend(problem_responses(route));
     }
-    for route in ROUTES.iter().filter(|route| route.description.is_some()) {
-        let method = route.verb.name().to_ascii_lowercase();
-        let pointer = format!("/paths/{}/{method}", route.path.replace('~', "~0").replace('/', "~1"));
-        let Some(Value::Object(operation)) = document.pointer_mut(&pointer) else {
-            continue;
-        };
-        operation
-            .entry("security")
-            .or_insert_with(|| route.access.credentials());
-        if let Some(Value::Object(responses)) = operation.get_mut("responses") {
-            responses.extend(problem_responses(route));
-        }
-    }
-    document
 }
 
 /// Describes the error responses of a route: one entry for each status, with one example for each code.

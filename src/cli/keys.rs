@@ -12,7 +12,7 @@ use crate::api::dto::admin::SigningKeysResponse;
 use crate::config::Config;
 use crate::flows::admin::Operator;
 use crate::flows::maintenance::rewrap::{self, Rewrapped};
-use crate::flows::maintenance::signing_keys::{self, Rotation};
+use crate::flows::maintenance::signing_keys::{self, KeyRotation};
 
 /// Signing keys, and the master key
 #[derive(Subcommand)]
@@ -97,16 +97,16 @@ fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
 fn rotate(config: &Config) -> Result<(), Failure> {
     operate(config, async |core| {
         match signing_keys::rotate(&core, &Operator::command_line(&core)).await? {
-            Rotation::Rotated { current } => write_out(&format!("{current} signs now\n")),
-            Rotation::TooSoon { ready_at } => Err(Failure::of(format!(
+            KeyRotation::Rotated { current } => write_out(&format!("{current} signs now\n")),
+            KeyRotation::TooSoon { ready_at } => Err(Failure::of(format!(
                 "the next key has not been published for long enough, and verifiers might not know it yet: try again after {}",
                 ready_at.to_rfc3339()
             ))),
-            Rotation::NoKeys => Err(Failure::of(
+            KeyRotation::NoKeys => Err(Failure::of(
                 "there are no signing keys yet: the service generates them when it starts".to_owned(),
             )),
-            Rotation::Refused(_) => Err(Failure::of("the key may not be rotated".to_owned())),
-            Rotation::AlreadyRotated => Err(Failure::of(
+            KeyRotation::Refused(_) => Err(Failure::of("the key may not be rotated".to_owned())),
+            KeyRotation::AlreadyRotated => Err(Failure::of(
                 "another operator or instance has just rotated the key".to_owned(),
             )),
         }

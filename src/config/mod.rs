@@ -84,14 +84,6 @@ impl Config {
                 ("optional", TwoFactorPolicy::Optional),
             ],
         );
-        let registration = reader.one_of(
-            &settings::REGISTRATION,
-            &[
-                ("explicit", RegistrationMode::Explicit),
-                ("private", RegistrationMode::Private),
-                ("closed", RegistrationMode::Closed),
-            ],
-        );
         let verification = reader.one_of(
             &settings::EMAIL_VERIFICATION,
             &[("optional", false), ("required", true)],
@@ -103,14 +95,9 @@ impl Config {
         let limits = LimitsConfig::read(&mut reader, mode, two_factor);
         let delivery = DeliveryConfig::read(&mut reader);
         let branding = BrandingConfig::read(&mut reader);
-        let sends_mail = delivery.as_ref().is_none_or(|delivery| delivery.mail.is_some());
         // In development mails are captured, and can be read there.
-        if mode == Mode::Serve && registration == Some(RegistrationMode::Private) && !sends_mail {
-            reader.fault(
-                &settings::REGISTRATION,
-                "private reports a taken address by mail only, so it needs VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM",
-            );
-        }
+        let sends_mail = mode != Mode::Serve || delivery.as_ref().is_none_or(|delivery| delivery.mail.is_some());
+        let registration = read_registration(&mut reader, sends_mail);
         let faults = reader.into_faults();
         let read = || {
             Some(Self {
@@ -134,6 +121,24 @@ impl Config {
             Err(faults)
         }
     }
+}
+
+fn read_registration(reader: &mut Reader<'_>, sends_mail: bool) -> Option<RegistrationMode> {
+    let mode = reader.one_of(
+        &settings::REGISTRATION,
+        &[
+            ("explicit", RegistrationMode::Explicit),
+            ("private", RegistrationMode::Private),
+            ("closed", RegistrationMode::Closed),
+        ],
+    );
+    if mode == Some(RegistrationMode::Private) && !sends_mail {
+        reader.fault(
+            &settings::REGISTRATION,
+            "private reports a taken address by mail only, so it needs VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM",
+        );
+    }
+    mode
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn byte_order_marks_and_line_ends_are_no_part_of_a_setting() {
+    fn byte_order_marks_and_line_ends_are_not_part_of_a_setting() {
         let none = BTreeMap::new();
         let written = layer(&[
             ("DATABASE_URL", "\u{feff}postgres://db/x\r\n"),

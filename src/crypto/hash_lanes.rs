@@ -73,7 +73,7 @@ impl Lane {
         .await
     }
 
-    /// Does what takes long and is no bcrypt, after all other work of the thread has ended.
+    /// Does what takes long and is not bcrypt, after all other work of the thread has ended.
     pub async fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
         self.desk().request = Some(Request::Alone);
         poll_fn(|_| match self.desk().reply.take() {

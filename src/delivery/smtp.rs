@@ -542,7 +542,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_url_is_refused_and_not_repeated() {
+    fn other_urls_are_refused_and_not_repeated() {
         for text in [
             "",
             "mail.example.com",

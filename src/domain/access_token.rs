@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_another_type_are_no_claims() {
+    fn times_of_another_type_are_not_claims() {
         let claims = policy().claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
         let good = serde_json::to_value(claims).unwrap();
         for (member, value) in [

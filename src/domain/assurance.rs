@@ -521,7 +521,7 @@ mod tests {
 
         /// A token stands for what it said when it was made, whatever other tokens of the session prove later.
         #[test]
-        fn a_token_stands_for_nothing_that_was_proven_after_it(steps in sequence(), made_after in 1_usize..12) {
+        fn a_token_stands_for_nothing_that_was_proved_after_it(steps in sequence(), made_after in 1_usize..12) {
             let then = proofs(&steps[..made_after.min(steps.len())]);
             let now = proofs(&steps);
             let amr: Vec<String> = then.amr().into_iter().map(str::to_owned).collect();

@@ -40,8 +40,8 @@ events! {
     LoginSuccess = "authn_login_success": "A user signed in.";
     LoginFail = "authn_login_fail": "A password was wrong, or the account is unknown or disabled.";
     LoginSuccessAfterFail = "authn_login_successafterfail": "A password was right after wrong ones.";
-    LoginLock = "authn_login_lock": "Too many passwords in a row were wrong: none is checked for a while.";
-    LoginFailMax = "authn_login_fail_max": "A hundred passwords in a row were wrong: the password is disabled.";
+    LoginLock = "authn_login_lock": "Too many consecutive passwords were wrong: none is checked for a while.";
+    LoginFailMax = "authn_login_fail_max": "A hundred consecutive passwords were wrong: the password is disabled.";
     MfaSuccess = "authn_mfa_success": "A second factor was right.";
     MfaFail = "authn_mfa_fail": "A second factor was wrong or used before.";
     MfaReplay = "authn_mfa_replay": "A second factor was right, but was used before.";
@@ -50,9 +50,9 @@ events! {
     RecoveryCodesGenerated = "recovery_codes_generated": "A set of recovery codes was made.";
     RecoveryCodeUsed = "recovery_codes_used": "A recovery code was used.";
     MfaRemoved = "mfa_removed": "A second factor was removed.";
-    MfaLock = "authn_mfa_lock": "Too many second factors in a row were wrong.";
+    MfaLock = "authn_mfa_lock": "Too many consecutive second factors were wrong.";
     MfaDisabled = "authn_mfa_disabled":
-        "A hundred second factors in a row were wrong: only recovery codes are accepted.";
+        "A hundred consecutive second factors were wrong: only recovery codes are accepted.";
     OtpSent = "otp_sent": "A code was sent.";
     OtpSuppressed = "otp_suppressed": "A code was not sent, because too many were.";
     StepUpSuccess = "step_up_success": "A signed-in user authenticated again.";

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ascii_mailbox_is_refused() {
+    fn what_is_not_an_ascii_mailbox_is_refused() {
         for text in [
             "",
             "@",
@@ -285,7 +285,7 @@ mod tests {
         }
 
         #[test]
-        fn what_stands_around_an_address_is_no_part_of_it(before in typing::margin(), after in typing::margin()) {
+        fn what_stands_around_an_address_is_not_part_of_it(before in typing::margin(), after in typing::margin()) {
             let email = Email::parse(&format!("{before}jo@example.com{after}")).unwrap();
             prop_assert_eq!(email.as_str(), "jo@example.com");
         }

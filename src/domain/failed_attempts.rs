@@ -19,8 +19,8 @@ pub const ANYWHERE: &str = "from_anywhere";
 pub const IN_SESSION: &str = "in_session";
 
 /// Returns whether so many consecutive wrong proofs disable the authenticator.
-pub const fn limit_reached(in_a_row: i32) -> bool {
-    in_a_row >= MAX_CONSECUTIVE_FAILURES
+pub const fn limit_reached(consecutive: i32) -> bool {
+    consecutive >= MAX_CONSECUTIVE_FAILURES
 }
 
 impl BackoffPolicy {
@@ -128,21 +128,21 @@ mod tests {
     /// Guesses as soon as allowed until the limit is reached, while the owner gives right proofs now and then. Returns
     /// how long that took, and how many wrong proofs there were since the last right one.
     fn until_over(policy: BackoffPolicy, owner_comes_every: Option<i64>, days: i64) -> (Option<TimeDelta>, i32) {
-        let (mut now, mut attempts, mut in_a_row) = (at(0), FailedAttempts::default(), 0);
+        let (mut now, mut attempts, mut consecutive) = (at(0), FailedAttempts::default(), 0);
         let mut owner_comes = owner_comes_every.map(at);
         let mut most = 0;
         while now < at(days * 86_400) {
             attempts = attempts.with_one_more(policy, now);
-            in_a_row += 1;
-            most = most.max(in_a_row);
-            if limit_reached(in_a_row) {
+            consecutive += 1;
+            most = most.max(consecutive);
+            if limit_reached(consecutive) {
                 return (Some(now - at(0)), most);
             }
             now += attempts.wait(now).unwrap_or_default();
             if let (Some(due), Some(every)) = (owner_comes, owner_comes_every)
                 && due <= now
             {
-                in_a_row = 0;
+                consecutive = 0;
                 owner_comes = Some(now + TimeDelta::seconds(every));
             }
         }
@@ -194,14 +194,14 @@ mod tests {
         }
 
         #[test]
-        fn the_limit_is_reached_at_the_hundredth_in_a_row_and_not_before(rights in proptest::collection::vec(0_i32..250, 1..6)) {
+        fn the_limit_is_reached_at_the_hundredth_consecutive_one_and_not_before(rights in proptest::collection::vec(0_i32..250, 1..6)) {
             // Wrong proofs before each right one.
             for wrong in rights {
-                let mut in_a_row = 0;
+                let mut consecutive = 0;
                 let mut over = false;
                 for _ in 0..wrong {
-                    in_a_row += 1;
-                    over |= limit_reached(in_a_row);
+                    consecutive += 1;
+                    over |= limit_reached(consecutive);
                 }
                 prop_assert_eq!(over, wrong >= 100);
             }

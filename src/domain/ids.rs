@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_of_a_uuid_are_no_ids() {
+    fn other_forms_of_a_uuid_are_not_ids() {
         let id = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071";
         assert!(UserId::parse(id).is_some());
         for text in [

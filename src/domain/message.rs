@@ -157,9 +157,9 @@ pub enum Message {
     PasswordFailures,
     /// A second factor was right after many wrong ones.
     SignInAfterFailures,
-    /// A hundred passwords in a row were wrong: none is accepted until a new one is set.
+    /// A hundred consecutive passwords were wrong: none is accepted until a new one is set.
     PasswordDisabled,
-    /// A hundred second factors in a row were wrong: only recovery codes are accepted.
+    /// A hundred consecutive second factors were wrong: only recovery codes are accepted.
     SecondFactorsDisabled,
     /// A sign-in from a network and with a program that the account has not used before.
     NewSignIn,

@@ -282,7 +282,7 @@ mod tests {
 
     /// Some plans have one range for mobile phones and fixed lines; it contains no special number.
     #[test]
-    fn the_special_numbers_that_each_country_shows_are_no_mobile_ones() {
+    fn the_special_numbers_that_each_country_shows_are_not_mobile_ones() {
         let mut shown = 0;
         for metadata in DATABASE.iter() {
             let all = metadata.descriptors();

@@ -109,7 +109,7 @@ mod tests {
         }
 
         #[test]
-        fn other_lengths_and_letters_are_no_codes(text in "[0-9A-Z -]{0,23}|[0-9a-z]{23}[uU!*é]") {
+        fn other_lengths_and_letters_are_not_codes(text in "[0-9A-Z -]{0,23}|[0-9a-z]{23}[uU!*é]") {
             prop_assert!(RecoveryCode::parse(&text).is_err());
         }
     }

@@ -64,7 +64,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_no_secrets(text in "(vcs_)?[A-Za-z0-9_=-]{0,42}") {
+        fn other_texts_are_not_secrets(text in "(vcs_)?[A-Za-z0-9_=-]{0,42}") {
             prop_assert_eq!(ClientSecret::parse(&text), None);
         }
     }

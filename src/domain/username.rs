@@ -127,7 +127,7 @@ mod tests {
         }
 
         #[test]
-        fn what_stands_around_a_name_is_no_part_of_it(
+        fn what_stands_around_a_name_is_not_part_of_it(
             name in "[a-z0-9][a-z0-9._-]{2,31}", before in typing::margin(), after in typing::margin(),
         ) {
             let parsed = Username::parse(&format!("{before}{name}{after}")).unwrap();

@@ -208,32 +208,43 @@ impl From<diesel::result::Error> for DistributionError {
     }
 }
 
+/// Returns the version of the extension in the database, if it is there.
+fn version(connection: &mut PgConnection) -> QueryResult<Option<String>> {
+    #[derive(QueryableByName)]
+    struct Version {
+        #[diesel(sql_type = Text)]
+        version: String,
+    }
+    let found: Option<Version> =
+        diesel::sql_query("SELECT extversion AS version FROM pg_extension WHERE extname = 'citus'")
+            .get_result(connection)
+            .optional()?;
+    Ok(found.map(|found| found.version))
+}
+
+/// Returns the role of a connection, and whether it leads to the coordinator.
+fn role_and_place(connection: &mut PgConnection) -> QueryResult<(String, bool)> {
+    #[derive(QueryableByName)]
+    struct Here {
+        #[diesel(sql_type = Text)]
+        role: String,
+        #[diesel(sql_type = Bool)]
+        at_coordinator: bool,
+    }
+    let here: Here = diesel::sql_query(
+        "SELECT quote_ident(current_user) AS role, groupid = 0 AS at_coordinator FROM pg_dist_local_group",
+    )
+    .get_result(connection)?;
+    Ok((here.role, here.at_coordinator))
+}
+
 impl Cluster {
     /// Reads the cluster that a connection leads to. `None`: the database has no extension.
     pub(super) fn read(connection: &mut PgConnection) -> QueryResult<Option<Self>> {
-        #[derive(QueryableByName)]
-        struct Version {
-            #[diesel(sql_type = Text)]
-            version: String,
-        }
-        #[derive(QueryableByName)]
-        struct Here {
-            #[diesel(sql_type = Text)]
-            role: String,
-            #[diesel(sql_type = Bool)]
-            at_coordinator: bool,
-        }
-        let version: Option<Version> =
-            diesel::sql_query("SELECT extversion AS version FROM pg_extension WHERE extname = 'citus'")
-                .get_result(connection)
-                .optional()?;
-        let Some(Version { version }) = version else {
+        let Some(version) = version(connection)? else {
             return Ok(None);
         };
-        let here: Here = diesel::sql_query(
-            "SELECT quote_ident(current_user) AS role, groupid = 0 AS at_coordinator FROM pg_dist_local_group",
-        )
-        .get_result(connection)?;
+        let (role, at_coordinator) = role_and_place(connection)?;
         let servers = diesel::sql_query(
             "SELECT nodeid AS number, nodename || ':' || nodeport AS address, groupid = 0 AS is_coordinator, \
              isactive AND metadatasynced AS is_active FROM pg_dist_node WHERE noderole = 'primary' ORDER BY nodeid",
@@ -250,8 +261,8 @@ impl Cluster {
         .load(connection)?;
         Ok(Some(Self {
             version,
-            role: here.role,
-            at_coordinator: here.at_coordinator,
+            role,
+            at_coordinator,
             servers,
             answers: ask(connection)?,
             distributed,

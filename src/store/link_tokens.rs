@@ -7,7 +7,7 @@ use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::old_rows::by_user;
+use super::old_rows;
 use super::schema::{link_tokens, users};
 use crate::domain::email::Email;
 use crate::domain::ids::{SessionId, UserId};
@@ -171,25 +171,7 @@ pub fn count_usable(connection: &mut PgConnection, now: DateTime<Utc>) -> Result
 /// Deletes up to `most` rows that were created before an id. Rows that another transaction has locked are left for the
 /// next run. Returns how many were deleted.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
-    let old: Vec<(Uuid, Uuid)> = link_tokens::table
-        .filter(link_tokens::id.lt(id))
-        .order(link_tokens::id)
-        .limit(most)
-        .select((link_tokens::user_id, link_tokens::id))
-        .load(connection)?;
-    // One user at a time: Citus skips locked rows on one server only.
-    let mut deleted = 0;
-    for (user_id, ids) in by_user(old) {
-        let of_user = link_tokens::table.filter(link_tokens::user_id.eq(user_id));
-        let free = of_user
-            .filter(link_tokens::id.eq_any(ids))
-            .select(link_tokens::id)
-            .for_update()
-            .skip_locked();
-        let free: Vec<Uuid> = free.load(connection)?;
-        deleted += diesel::delete(of_user.filter(link_tokens::id.eq_any(free))).execute(connection)?;
-    }
-    Ok(deleted)
+    old_rows::delete_before!(link_tokens, connection, id, most)
 }
 
 #[diesel::dsl::auto_type]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::cached_statement::CachedStatement;
 use super::error::StoreError;
-use super::old_rows::by_user;
+use super::old_rows;
 use super::schema::{recovery_codes, sessions, users};
 use super::users::UserRow;
 use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
@@ -655,25 +655,7 @@ impl From<RecordRow> for SessionRecord {
 /// Deletes up to `most` rows that were created before an id. Rows that another transaction has locked are left for the
 /// next run. Returns how many were deleted.
 pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Result<usize, StoreError> {
-    let old: Vec<(Uuid, Uuid)> = sessions::table
-        .filter(sessions::id.lt(id))
-        .order(sessions::id)
-        .limit(most)
-        .select((sessions::user_id, sessions::id))
-        .load(connection)?;
-    // One user at a time: Citus skips locked rows on one server only.
-    let mut deleted = 0;
-    for (user_id, ids) in by_user(old) {
-        let of_user = sessions::table.filter(sessions::user_id.eq(user_id));
-        let free = of_user
-            .filter(sessions::id.eq_any(ids))
-            .select(sessions::id)
-            .for_update()
-            .skip_locked();
-        let free: Vec<Uuid> = free.load(connection)?;
-        deleted += diesel::delete(of_user.filter(sessions::id.eq_any(free))).execute(connection)?;
-    }
-    Ok(deleted)
+    old_rows::delete_before!(sessions, connection, id, most)
 }
 
 type Ended = (

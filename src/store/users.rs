@@ -138,7 +138,7 @@ pub fn count_wrong_password(
         .returning((users::id, users::failed_passwords))
         .get_result(connection)
         .optional()?;
-    Ok(counted.map(|(id, in_a_row)| (UserId::from_uuid(id), in_a_row)))
+    Ok(counted.map(|(id, consecutive)| (UserId::from_uuid(id), consecutive)))
 }
 
 /// Disables a password until a new one is set. Returns whether this call did.
@@ -175,9 +175,9 @@ pub fn reset_password_failures(connection: &mut PgConnection, id: UserId) -> Res
 }
 
 /// Stores the number of consecutive wrong second factors of an account that the caller has locked.
-pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, in_a_row: i32) -> Result<(), StoreError> {
+pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, consecutive: i32) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
-        .set(users::failed_codes.eq(in_a_row))
+        .set(users::failed_codes.eq(consecutive))
         .execute(connection)?;
     Ok(())
 }

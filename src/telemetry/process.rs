@@ -54,26 +54,10 @@ fn read() -> Option<Vec<Figure>> {
             field(24)? * page,
         ),
     ];
-    if let Some(open) = fs::read_dir("/proc/self/fd")
-        .ok()
-        .and_then(|list| u32::try_from(list.count()).ok())
-    {
-        // Reading the directory opens one of them.
-        figures.push((
-            "process_open_fds",
-            "gauge",
-            "Open files and sockets.",
-            f64::from(open.saturating_sub(1)),
-        ));
-    }
-    if let Some(most) = most_files() {
-        figures.push((
-            "process_max_fds",
-            "gauge",
-            "Limit on the number of open files and sockets.",
-            most,
-        ));
-    }
+    let open = open_files().map(|open| ("process_open_fds", "gauge", "Open files and sockets.", open));
+    let most = "Limit on the number of open files and sockets.";
+    let most = most_files().map(|number| ("process_max_fds", "gauge", most, number));
+    figures.extend(open.into_iter().chain(most));
     Some(figures)
 }
 
@@ -81,6 +65,12 @@ fn booted_at() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     stat.lines()
         .find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
+}
+
+fn open_files() -> Option<f64> {
+    let open = fs::read_dir("/proc/self/fd").ok()?.count();
+    // Reading the directory opens one of them.
+    Some(f64::from(u32::try_from(open).ok()?.saturating_sub(1)))
 }
 
 fn most_files() -> Option<f64> {

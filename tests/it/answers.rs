@@ -1,4 +1,5 @@
-//! What one account is answered from its registration to its deletion, and every problem, as files that a review reads.
+//! What one account sends and is answered from its registration to its deletion, and every problem, as files that a review
+//! reads.
 //!
 //! Each file in `answers/` has the name of its request. A change of a file is a change of the API: read it, then accept
 //! it with `INSTA_UPDATE=always scripts/test --test it answers::`.
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vestibule::api::problem::{Code, Problem};
 
-use crate::support::actors::{PASSWORD, Person, log_in, refresh, step_up, verify};
+use crate::support::actors::{PASSWORD, Person};
 use crate::support::app::{PUBLIC_URL, TestApp};
 use crate::support::response::TestResponse;
 
@@ -24,6 +25,9 @@ const RANDOM: [&str; 8] = [
     "qr_code",
     "next_cursor",
 ];
+
+/// Members of requests that are random.
+const RANDOM_IN_REQUESTS: [&str; 2] = ["code", "token"];
 
 /// Lists by time, in which the order of what happened at one moment differs each time.
 const OF_ONE_MOMENT: [&str; 3] = ["events", "items", "sessions"];
@@ -43,6 +47,36 @@ fn compare(name: &str, value: &Value) {
 fn compare_answer(request: &str, answer: &TestResponse) {
     let body = redacted("", answer.json());
     compare(request, &json!({"status": answer.status.as_u16(), "body": body}));
+}
+
+/// Sends a body, and compares it and the answer with the file of the request.
+async fn exchange(app: &TestApp, name: &str, path: &str, body: Value) -> TestResponse {
+    let answer = app.post(path, &body).await;
+    compare_exchange(name, body, &answer);
+    answer
+}
+
+/// The same as a signed-in user.
+async fn exchange_as(token: &str, app: &TestApp, name: &str, call: (Method, &str), body: Value) -> TestResponse {
+    let (method, path) = call;
+    let answer = app.call_as(method, path, token, &body).await;
+    compare_exchange(name, body, &answer);
+    answer
+}
+
+fn compare_exchange(name: &str, request: Value, answer: &TestResponse) {
+    let mut request = redacted("", request);
+    for member in RANDOM_IN_REQUESTS {
+        if let Some(value) = request.get_mut(member) {
+            *value = json!(format!("[{member}]"));
+        }
+    }
+    let body = match answer.body[..] {
+        [] => Value::Null,
+        _ => redacted("", answer.json()),
+    };
+    let exchange = json!({"request": request, "status": answer.status.as_u16(), "body": body});
+    compare(name, &exchange);
 }
 
 /// Replaces ids, times and secrets, which differ each time, by what they are.
@@ -75,7 +109,7 @@ fn redacted(member: &str, value: Value) -> Value {
 async fn an_account_is_answered_as_the_files_say() {
     let app = TestApp::new().await;
     let email = "jo@example.com";
-    for (request, body) in [
+    for (name, body) in [
         ("01-post-register-invalid", json!({"email": "jo", "password": PASSWORD})),
         (
             "02-post-register-weak-password",
@@ -86,46 +120,45 @@ async fn an_account_is_answered_as_the_files_say() {
             json!({"email": email, "password": PASSWORD, "role": "admin"}),
         ),
     ] {
-        compare_answer(request, &app.post("/register", &body).await);
+        exchange(&app, name, "/register", body).await;
     }
-    let answer = app
-        .post("/register", &json!({"email": email, "password": PASSWORD}))
-        .await;
-    compare_answer("04-post-register", &answer);
+    let body = json!({"email": email, "password": PASSWORD});
+    let answer = exchange(&app, "04-post-register", "/register", body).await;
     let jo = Person {
         id: answer.text("/user/id"),
         email: email.to_owned(),
         secret: answer.text("/totp/secret"),
         pre_auth_token: answer.text("/pre_auth_token"),
     };
-    compare_answer("05-post-login-wrong", &log_in(&app, email, "another password").await);
-    let answer = verify(&app, &jo.pre_auth_token, &jo.wrong_code(&app)).await;
-    compare_answer("06-post-2fa-verify-wrong", &answer);
-    let answer = verify(&app, &jo.pre_auth_token, &jo.code(&app)).await;
-    compare_answer("07-post-2fa-verify-first", &answer);
+    let body = json!({"email": email, "password": "another password"});
+    exchange(&app, "05-post-login-wrong", "/login", body).await;
+    let body = json!({"pre_auth_token": jo.pre_auth_token, "code": jo.wrong_code(&app)});
+    exchange(&app, "06-post-2fa-verify-wrong", "/2fa/verify", body).await;
+    let body = json!({"pre_auth_token": jo.pre_auth_token, "code": jo.code(&app)});
+    let answer = exchange(&app, "07-post-2fa-verify-first", "/2fa/verify", body).await;
     let (access, refresh_token) = (answer.text("/access_token"), answer.text("/refresh_token"));
     compare_answer("08-get-me", &app.get_as("/me", &access).await);
     compare_answer("09-get-2fa", &app.get_as("/2fa", &access).await);
     compare_answer("10-get-sessions", &app.get_as("/sessions", &access).await);
     compare_answer("11-get-token-validate", &app.get_as("/token/validate", &access).await);
-    compare_answer("12-post-token-refresh", &refresh(&app, &refresh_token).await);
+    let body = json!({"refresh_token": refresh_token});
+    exchange(&app, "12-post-token-refresh", "/token/refresh", body).await;
 
     app.clock.advance(60);
-    let answer = log_in(&app, email, PASSWORD).await;
-    compare_answer("13-post-login", &answer);
-    let answer = verify(&app, &answer.text("/pre_auth_token"), &jo.code(&app)).await;
-    compare_answer("14-post-2fa-verify", &answer);
+    let body = json!({"email": email, "password": PASSWORD});
+    let answer = exchange(&app, "13-post-login", "/login", body).await;
+    let body = json!({"pre_auth_token": answer.text("/pre_auth_token"), "code": jo.code(&app)});
+    let answer = exchange(&app, "14-post-2fa-verify", "/2fa/verify", body).await;
     let access = answer.text("/access_token");
 
     app.clock.advance(301);
     let change = json!({"username": "jo.doe", "locale": "de"});
-    let answer = app.call_as(Method::PATCH, "/me", &access, &change).await;
-    compare_answer("15-patch-me-without-recent-proof", &answer);
-    let answer = step_up(&app, &access, &json!({"code": jo.code(&app)})).await;
-    compare_answer("16-post-step-up", &answer);
+    let name = "15-patch-me-without-recent-proof";
+    exchange_as(&access, &app, name, (Method::PATCH, "/me"), change.clone()).await;
+    let body = json!({"code": jo.code(&app)});
+    let answer = exchange_as(&access, &app, "16-post-step-up", (Method::POST, "/step-up"), body).await;
     let access = answer.text("/access_token");
-    let answer = app.call_as(Method::PATCH, "/me", &access, &change).await;
-    compare_answer("17-patch-me", &answer);
+    exchange_as(&access, &app, "17-patch-me", (Method::PATCH, "/me"), change).await;
     app.clock.advance(1);
     let answer = app.post_as("/2fa/recovery-codes", &access).await;
     compare_answer("18-post-2fa-recovery-codes", &answer);
@@ -133,6 +166,23 @@ async fn an_account_is_answered_as_the_files_say() {
     compare_answer("20-get-me-export", &app.get_as("/me/export", &access).await);
     app.bare_as(Method::DELETE, "/me", &access).await.expect(204);
     compare_answer("21-get-me-deleted", &app.get_as("/me", &access).await);
+}
+
+#[actix_web::test]
+async fn a_new_password_is_answered_as_the_files_say() {
+    let app = TestApp::new().await;
+    let email = "jo@example.com";
+    Person::sign_up_verified(&app, email).await;
+    exchange(
+        &app,
+        "22-post-password-forgot",
+        "/password/forgot",
+        json!({"email": email}),
+    )
+    .await;
+    let token = app.mailed_token(email, "password_reset").await;
+    let body = json!({"token": token, "new_password": "Blaue Fenster im Schnee"});
+    exchange(&app, "23-post-password-reset", "/password/reset", body).await;
 }
 
 #[test]

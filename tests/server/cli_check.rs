@@ -94,7 +94,7 @@ fn a_deployment_as_it_should_be_passes() {
 }
 
 #[test]
-fn metrics_that_everyone_can_reach_are_reported() {
+fn metrics_that_every_client_can_reach_are_reported() {
     for (listen, state, detail) in [
         ("off", "skipped", "no metrics"),
         ("10.0.0.5:8960", "ok", "on 10.0.0.5:8960"),

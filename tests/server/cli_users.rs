@@ -300,7 +300,7 @@ fn shells_and_readers_take_what_is_made_for_them() {
 }
 
 #[test]
-fn everybody_is_signed_out_at_once() {
+fn every_user_is_signed_out_at_once() {
     let database = Database::create();
     let program = instance(database.url()).start();
     let client = program.ready();

@@ -339,7 +339,7 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn unknown_paths_are_not_found_and_strange_ones_are_no_way_in() {
+fn unknown_paths_are_not_found_and_strange_ones_are_not_a_way_in() {
     let place = DataDir::new();
     let (_program, client) = server(&place);
     for path in [
@@ -402,7 +402,7 @@ fn other_methods_are_told_which_there_are() {
 }
 
 #[test]
-fn bytes_that_are_no_http_cost_their_own_connection_only() {
+fn bytes_that_are_not_http_cost_their_own_connection_only() {
     let place = DataDir::new();
     let (program, client) = server(&place);
     let headers = (0..1000).map(|number| format!("x-{number}: y\r\n"));

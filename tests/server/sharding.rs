@@ -83,71 +83,156 @@ fn assert_found_by_key(step: &str, statement: &str) {
     }
 }
 
+/// The steps of a day so far, each with its statements.
+struct Day<'a> {
+    cluster: &'a Cluster,
+    seen: usize,
+    steps: Vec<(&'static str, Vec<String>)>,
+}
+
+impl Day<'_> {
+    /// Names the step that has just ended.
+    #[track_caller]
+    fn note(&mut self, step: &'static str) {
+        let taken = statements(self.cluster, self.seen);
+        self.seen = self.cluster.log().len();
+        assert!(!taken.is_empty(), "{step} took no statement");
+        self.steps.push((step, taken));
+    }
+}
+
 /// Runs the daily operations of users, and returns each step with its statements.
 fn a_day(cluster: &Cluster, client: &Client) -> Vec<(&'static str, Vec<String>)> {
-    let mut day = Vec::new();
-    let mut seen = cluster.log().len();
-    let mut note = |step| {
-        let taken = statements(cluster, seen);
-        seen = cluster.log().len();
-        assert!(!taken.is_empty(), "{step} took no statement");
-        day.push((step, taken));
+    let mut day = Day {
+        cluster,
+        seen: cluster.log().len(),
+        steps: Vec::new(),
     };
     let person = Person::register(client);
-    note("register");
+    day.note("register");
     let first = verify(client, &person.pre_auth_token, &person.code(now())).expect(200);
-    note("verify, the first time");
+    day.note("verify, the first time");
+    let code = person.code(now() + PERIOD);
+    let access = sign_in_again(&mut day, client, &person, &code);
+    let access = change_what_is_sensitive(&mut day, client, &access, &first.text_at("/recovery_codes/0"));
+    set_up_mail(&mut day, client, &person, &access);
+    client.post_as(&access, "/logout").expect(204);
+    day.note("logout");
+    be_refused(&mut day, client, &person, &code);
+    sign_in_by_mail(&mut day, client, &person);
+    day.steps
+}
+
+/// Returns an access token.
+fn sign_in_again(day: &mut Day<'_>, client: &Client, person: &Person, code: &str) -> String {
     let pre_auth_token = person.log_in(client);
-    note("login");
-    let tokens = verify(client, &pre_auth_token, &person.code(now() + PERIOD)).expect(200);
-    note("verify");
+    day.note("login");
+    let tokens = verify(client, &pre_auth_token, code).expect(200);
+    day.note("verify");
     let refresh = json!({"refresh_token": Tokens::of(&tokens).refresh});
     let access = client
         .post("/token/refresh", &refresh)
         .expect(200)
         .text_at("/access_token");
-    note("refresh");
+    day.note("refresh");
     client.get_as(&access, "/token/validate").expect(200);
-    note("validate");
+    day.note("validate");
     client.get_as(&access, "/me").expect(200);
-    note("me");
-    let proof = json!({"code": first.text_at("/recovery_codes/0")});
+    day.note("me");
+    client.get_as(&access, "/sessions").expect(200);
+    day.note("sessions");
+    client.get_as(&access, "/me/events").expect(200);
+    day.note("events");
+    access
+}
+
+/// Returns an access token with a recent proof.
+fn change_what_is_sensitive(day: &mut Day<'_>, client: &Client, access: &str, recovery_code: &str) -> String {
+    let proof = json!({"code": recovery_code});
     let access = client
-        .send(Method::POST, "/step-up", Some(&access), Some(&proof))
+        .send(Method::POST, "/step-up", Some(access), Some(&proof))
         .expect(200)
         .text_at("/access_token");
-    note("a step-up by a recovery code");
+    day.note("a step-up by a recovery code");
     client.post_as(&access, "/2fa/recovery-codes").expect(200);
-    note("new recovery codes");
-    client.get_as(&access, "/sessions").expect(200);
-    note("sessions");
-    client.get_as(&access, "/me/events").expect(200);
-    note("events");
-    let wrong = json!({"email": person.email, "password": "a wrong password"});
-    client.post("/login", &wrong).expect(401);
-    note("a wrong password");
-    let unknown = json!({"username": "of_no_account", "password": "a wrong password"});
-    client.post("/login", &unknown).expect(401);
-    note("an unknown name");
+    day.note("new recovery codes");
     let renamed = json!({"username": "another_name"});
     client
         .send(Method::PATCH, "/me", Some(&access), Some(&renamed))
         .expect(200);
-    note("another name");
-    client.post_as(&access, "/logout").expect(204);
-    note("logout");
-    // Not the period before, whose code was used.
+    day.note("another name");
+    access
+}
+
+fn set_up_mail(day: &mut Day<'_>, client: &Client, person: &Person, access: &str) {
+    let token = json!({"token": mailed(client, person, "email_verification", "token")});
+    client
+        .send(Method::POST, "/email/verify", Some(access), Some(&token))
+        .expect(204);
+    day.note("a verified address");
+    client.send(Method::PUT, "/2fa/email", Some(access), None).expect(202);
+    day.note("a factor by mail");
+    let code = json!({"code": mailed(client, person, "confirmation_code", "code")});
+    client
+        .send(Method::POST, "/2fa/email/confirm", Some(access), Some(&code))
+        .expect(204);
+    day.note("its first code");
+}
+
+fn be_refused(day: &mut Day<'_>, client: &Client, person: &Person, used_code: &str) {
+    let wrong = json!({"email": person.email, "password": "a wrong password"});
+    client.post("/login", &wrong).expect(401);
+    day.note("a wrong password");
+    let unknown = json!({"username": "of_no_account", "password": "a wrong password"});
+    client.post("/login", &unknown).expect(401);
+    day.note("an unknown name");
     let pre_auth_token = person.log_in(client);
-    note("login again");
-    verify(client, &pre_auth_token, &person.code(now() + PERIOD)).expect(401);
-    note("a used code");
-    day
+    day.note("login again");
+    verify(client, &pre_auth_token, used_code).expect(401);
+    day.note("a used code");
+}
+
+fn sign_in_by_mail(day: &mut Day<'_>, client: &Client, person: &Person) {
+    let pre_auth_token = person.log_in(client);
+    day.note("login with a choice");
+    let challenge = json!({"pre_auth_token": pre_auth_token, "method": "email"});
+    client.post("/2fa/challenge", &challenge).expect(202);
+    day.note("a challenge");
+    let code = mailed(client, person, "second_factor_code", "code");
+    let proof = json!({"pre_auth_token": pre_auth_token, "method": "email", "code": code});
+    client.post("/2fa/verify", &proof).expect(200);
+    day.note("a sent code");
+    let address = json!({"email": person.email});
+    client.post("/magic-link", &address).expect(202);
+    day.note("a request for a magic link");
+    let token = json!({"token": mailed(client, person, "magic_link", "token")});
+    client.post("/magic-link/verify", &token).expect(200);
+    day.note("a magic link");
+    client.post("/password/forgot", &address).expect(202);
+    day.note("a forgotten password");
+    let token = mailed(client, person, "password_reset", "token");
+    let reset = json!({"token": token, "new_password": "Blaue Fenster im Schnee"});
+    client.post("/password/reset", &reset).expect(204);
+    day.note("a new password");
+}
+
+/// Returns a member of the last mail of a kind that a user was sent.
+#[track_caller]
+fn mailed(client: &Client, person: &Person, kind: &str, member: &str) -> String {
+    let captured = client
+        .get(&format!("/dev/outbox?to={}", person.email))
+        .expect(200)
+        .json();
+    let mail = captured.as_array().unwrap().iter().find(|mail| mail["kind"] == kind);
+    let value = mail.and_then(|mail| mail[member].as_str());
+    value.unwrap_or_else(|| panic!("no {kind} in {captured}")).to_owned()
 }
 
 #[test]
 fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
     let cluster = Cluster::start();
-    let program = instance(cluster.url()).start();
+    let launch = instance(cluster.url()).env("VESTIBULE_SECOND_FACTORS", "totp,email");
+    let program = launch.start();
     let client = program.ready();
     // New connections log all statements. The jobs' first runs, which find more to do than later ones, have ended by
     // then.

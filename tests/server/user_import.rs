@@ -308,7 +308,7 @@ fn a_time_without_a_zone_is_told_as_such() {
 }
 
 #[test]
-fn a_run_that_was_killed_in_the_middle_is_repeated_and_makes_everybody_once() {
+fn a_run_that_was_killed_in_the_middle_is_repeated_and_makes_every_account_once() {
     let database = Database::create();
     let users = many(2000);
     let mut program = command(&database, &["-"]).piped().start();

@@ -130,7 +130,7 @@ function refresh() {
     try {
       const tokens = await call('POST', 'token/refresh', {});
       if (session && subject(tokens.access_token) !== subject(session.accessToken)) {
-        await beginAnew();
+        await reloadPage();
       }
       accept(tokens);
     } catch (problem) {
@@ -151,7 +151,7 @@ function refresh() {
  * waits for it runs until then.
  * @returns {Promise<never>}
  */
-function beginAnew() {
+function reloadPage() {
   forgetAll();
   location.reload();
   return new Promise(() => {});

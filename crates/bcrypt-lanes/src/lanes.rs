@@ -21,6 +21,11 @@ impl Cost {
         if cost <= 31 { Some(Self(cost)) } else { None }
     }
 
+    /// Returns the number, as it stands in the notation of a hash.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
     /// Returns how many rounds the loop has.
     const fn rounds(self) -> u32 {
         1 << self.0

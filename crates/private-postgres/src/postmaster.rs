@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_a_file_is_no_record() {
+    fn half_a_file_is_not_a_record() {
         assert!(parse("").is_none());
         assert!(parse("0\n").is_none());
         assert!(parse("not a number\n").is_none());

@@ -14,7 +14,7 @@ use crate::domain::policy::numbers::RECOVERY_CODES_LOW;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport};
 use crate::flows::session::TokenGrant;
-use crate::flows::sign_in::second_factor::SignedIn;
+use crate::flows::sign_in::second_factor::SecondFactorGrant;
 
 /// Tokens (RFC 6749 §5.1), with the session for the client to show.
 #[derive(Serialize, ToSchema)]
@@ -93,7 +93,7 @@ impl TokenResponse {
     }
 
     /// Shows the tokens that a right second-factor code was exchanged for.
-    pub fn signed_in(signed_in: &SignedIn) -> Self {
+    pub fn signed_in(signed_in: &SecondFactorGrant) -> Self {
         let codes = signed_in.recovery_codes.as_ref();
         Self {
             recovery_codes: codes.map(|codes| codes.iter().map(RecoveryCode::to_display).collect()),
@@ -105,7 +105,7 @@ impl TokenResponse {
 }
 
 /// Returns what the user should do soon.
-fn advice(signed_in: &SignedIn) -> Vec<&'static str> {
+fn advice(signed_in: &SecondFactorGrant) -> Vec<&'static str> {
     let lost = signed_in.method == AuthenticationMethod::RecoveryCode;
     let low = signed_in.recovery_codes_remaining <= RECOVERY_CODES_LOW;
     let lost = lost.then_some("replace_authenticator");

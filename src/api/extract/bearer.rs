@@ -160,7 +160,7 @@ impl FromRequest for Enrolling {
 
 /// The bearer of a request that also has a token from a mail: none, a pre-auth token, which the flow verifies, or a
 /// valid access token.
-pub struct AccountBearer(pub email_verification::Bearer);
+pub struct AccountBearer(pub email_verification::AccountToken);
 
 impl FromRequest for AccountBearer {
     type Error = Problem;
@@ -168,13 +168,13 @@ impl FromRequest for AccountBearer {
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let bearer = match Bearer::of(request) {
-            Bearer::Absent => email_verification::Bearer::Absent,
+            Bearer::Absent => email_verification::AccountToken::Absent,
             Bearer::Presented(token) if token.expose_secret().starts_with(TokenKind::PreAuth.prefix()) => {
-                email_verification::Bearer::PreAuth(token)
+                email_verification::AccountToken::PreAuth(token)
             }
             Bearer::Presented(_) | Bearer::Malformed => {
                 let signed_in = SignedIn::of(request);
-                let found = |SignedIn(caller)| Self(email_verification::Bearer::SignedIn(Box::new(caller)));
+                let found = |SignedIn(caller)| Self(email_verification::AccountToken::SignedIn(Box::new(caller)));
                 return async move { signed_in.await.map(found) }.boxed_local();
             }
         };
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_no_bearer_and_broken_ones_are_malformed() {
+    fn other_schemes_are_not_bearer_and_broken_ones_are_malformed() {
         for value in ["Basic abc", "abc", ""] {
             assert!(matches!(bearer(&[value]), Bearer::Absent), "{value}");
         }

@@ -62,18 +62,10 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     let built = app::build(&config, &url, &issuer(&config), Environment::of(config.mode));
     match built {
         Ok(state) => actix_web::rt::System::new().block_on(async {
-            let usable = found.as_ref().is_some_and(|found| found.usable);
-            if usable {
-                state.core.db.schema_is_ready();
-            }
-            match database::why_not_opened(&config, key_is_there, found.as_ref()) {
-                Some(why) => report.add(database::KEYS, State::Skipped, why),
-                None => database::keys(&state.core, &mut report).await,
-            }
-            if usable {
-                own_keys = check::key_ids(&state.core).await.ok();
-            }
-            others(&config, &state.core, &mut report).await;
+            own_keys = keys(&config, &state.core, key_is_there, found.as_ref(), &mut report).await;
+            senders(&config, &state.core, &mut report).await;
+            breach_list(&state.core, &mut report).await;
+            password_hash(&state.core, &mut report).await;
         }),
         Err(error) => report.add("program", State::Failed, error.to_string()),
     }
@@ -107,8 +99,28 @@ fn needs_mail(config: &Config) -> Option<&'static str> {
     )
 }
 
-/// Tries the servers that others operate, and measures a password hash.
-async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
+/// Opens the signing keys in the database, if they can be. Returns the ids of those that are stored; `None` if the
+/// database cannot be used.
+async fn keys(
+    config: &Config,
+    core: &Arc<Core>,
+    key_is_there: bool,
+    found: Option<&database::Found>,
+    report: &mut Report,
+) -> Option<Vec<String>> {
+    let usable = found.is_some_and(|found| found.usable);
+    if usable {
+        core.db.schema_is_ready();
+    }
+    match database::why_not_opened(config, key_is_there, found) {
+        Some(why) => report.add(database::KEYS, State::Skipped, why),
+        None => database::keys(core, report).await,
+    }
+    if usable { check::key_ids(core).await.ok() } else { None }
+}
+
+/// Tries the mail server and the webhook for text messages.
+async fn senders(config: &Config, core: &Arc<Core>, report: &mut Report) {
     for (channel, name) in [(Channel::Email, "mail server"), (Channel::Sms, "sms webhook")] {
         let lacking = config.delivery.lacking().find(|(lacking, _)| *lacking == channel);
         match (check::try_sender(core, channel).await, lacking) {
@@ -125,6 +137,9 @@ async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
             },
         }
     }
+}
+
+async fn breach_list(core: &Arc<Core>, report: &mut Report) {
     match check::try_breach_list(core).await {
         Some(Ok(())) => report.add("breach list", State::Ok, "answers"),
         Some(Err(why)) => report.add(
@@ -134,6 +149,10 @@ async fn others(config: &Config, core: &Arc<Core>, report: &mut Report) {
         ),
         None => report.add("breach list", State::Skipped, "not set"),
     }
+}
+
+/// Measures a password hash.
+async fn password_hash(core: &Arc<Core>, report: &mut Report) {
     match check::time_a_hash(core).await.map(|took| took.num_milliseconds()) {
         Ok(millis) if millis > SLOWEST_HASH_MS => report.add(
             "password hash",

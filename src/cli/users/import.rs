@@ -145,8 +145,7 @@ fn unfit(beginning: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
             return Some("is in UTF-32: convert it first, such as with iconv -f UTF-32 -t UTF-8");
         }
-        // By its mark, which Windows PowerShell writes, or without one by the half of a brace that is no byte of its
-        // own.
+        // By its mark, which Windows PowerShell writes, or without one by the zero byte of a brace.
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] => {
             return Some("is in UTF-16: convert it first, such as with iconv -f UTF-16 -t UTF-8");
         }

@@ -122,6 +122,11 @@ impl BcryptHash {
         })
     }
 
+    /// Returns its cost.
+    pub(super) const fn cost(&self) -> u32 {
+        self.cost.get()
+    }
+
     /// Returns whether a password is the one that was hashed.
     pub(super) async fn matches(&self, lane: &Lane, password: &str) -> bool {
         let prepared = self.prepare(password.as_bytes());

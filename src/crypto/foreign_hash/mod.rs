@@ -363,18 +363,12 @@ impl StoredPassword {
     }
 }
 
-/// Returns the bcrypt cost of a hash that contains bcrypt in any notation: `$2b$12$…`, or passlib's `v=2,t=2b,r=12$…`
-/// and the older `2a,12$…`.
+/// Returns the cost of a hash that contains bcrypt, in any notation.
 pub(super) fn bcrypt_cost(hash: &str) -> Option<u32> {
-    let number = match hash.strip_prefix("$bcrypt-sha256$") {
-        Some(rest) => rest
-            .split('$')
-            .next()
-            .and_then(|parameters| parameters.rsplit([',', '=']).next()),
-        None => hash.split_once("$2").and_then(|(_, version)| version.split('$').nth(1)),
-    };
-    let cost = number?.parse().ok()?;
-    (4..=31).contains(&cost).then_some(cost)
+    match ForeignHash::parse(hash).ok()?.parts {
+        Parts::Bcrypt(hash) => Some(hash.cost()),
+        _ => None,
+    }
 }
 
 /// Checks a password against a hash that is stored with the name of a foreign scheme.

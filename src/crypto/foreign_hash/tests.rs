@@ -589,11 +589,23 @@ fn the_cost_of_bcrypt_is_found_in_every_hash_that_has_one() {
             "bcrypt_sha256$$2b$11$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG",
             Some(11),
         ),
-        ("$bcrypt-sha256$v=2,t=2b,r=13$ehpU$9RgRBX6", Some(13)),
-        ("$bcrypt-sha256$v=2,t=2a,r=5$ehpU$9RgRBX6", Some(5)),
-        ("$bcrypt-sha256$2a,12$ehpU$9RgRBX6", Some(12)),
-        ("$bcrypt-sha256$2b,5$ehpU$9RgRBX6", Some(5)),
-        ("$2b$99$ehpU", None),
+        (
+            "$bcrypt-sha256$v=2,t=2b,r=13$ehpU/g3cEXTiEPzSpL4N/O$.9RgRBX6ct93UZOde3xrZg7rJ09oESG",
+            Some(13),
+        ),
+        (
+            "$bcrypt-sha256$v=2,t=2a,r=5$ehpU/g3cEXTiEPzSpL4N/O$.9RgRBX6ct93UZOde3xrZg7rJ09oESG",
+            Some(5),
+        ),
+        (
+            "$bcrypt-sha256$2a,12$ehpU/g3cEXTiEPzSpL4N/O$.9RgRBX6ct93UZOde3xrZg7rJ09oESG",
+            Some(12),
+        ),
+        (
+            "$bcrypt-sha256$2b,5$ehpU/g3cEXTiEPzSpL4N/O$.9RgRBX6ct93UZOde3xrZg7rJ09oESG",
+            Some(5),
+        ),
+        ("$2b$99$ehpU/g3cEXTiEPzSpL4N/O.9RgRBX6ct93UZOde3xrZg7rJ09oESG", None),
         ("pbkdf2_sha256$600000$salt$hash", None),
         ("$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA", None),
         ("", None),

@@ -142,7 +142,7 @@ fn guessing() -> Vec<Limit> {
             "much longer than the longest wait",
         ),
         count(
-            "wrong ones in a row that disable the password, or the codes",
+            "consecutive wrong ones that disable the password, or the codes",
             numbers::MAX_CONSECUTIVE_FAILURES,
             "NIST SP 800-63B-4 §3.2.2; only a right one resets the count",
         ),

@@ -37,7 +37,7 @@ use crate::store::{link_tokens, sessions, users};
 const PURPOSE: LinkPurpose = LinkPurpose::EmailVerification;
 
 /// The bearer token that was presented beside the mailed token.
-pub enum Bearer {
+pub enum AccountToken {
     /// None.
     Absent,
     /// The pre-auth token of a login, not yet checked.
@@ -82,12 +82,12 @@ struct Compared {
 }
 
 /// What shows that the client may use the account.
-enum Proof {
+enum AccountProof {
     Session(Presented),
     Password(Box<Compared>),
 }
 
-impl Proof {
+impl AccountProof {
     fn session_id(&self) -> Option<SessionId> {
         match self {
             Self::Session(presented) => Some(presented.key.session_id),
@@ -112,16 +112,16 @@ enum Look {
 pub async fn verify(
     core: &Arc<Core>,
     token: &str,
-    (bearer, password): (Bearer, Option<Password>),
+    (bearer, password): (AccountToken, Option<Password>),
     origin: RequestOrigin,
 ) -> Result<EmailVerification, Fault> {
     let presented = match bearer {
-        Bearer::Absent => None,
-        Bearer::SignedIn(caller) => Some(Presented {
+        AccountToken::Absent => None,
+        AccountToken::SignedIn(caller) => Some(Presented {
             key: caller.key(),
             pending: false,
         }),
-        Bearer::PreAuth(token) => match core.tokens.open(TokenKind::PreAuth, token.expose_secret()) {
+        AccountToken::PreAuth(token) => match core.tokens.open(TokenKind::PreAuth, token.expose_secret()) {
             Some(body) => Some(Presented {
                 key: body.session(),
                 pending: true,
@@ -134,10 +134,10 @@ pub async fn verify(
     };
     let proof = match (look(core, key, presented).await?, password) {
         (Look::Over(verification), _) => return Ok(verification),
-        (Look::Authenticated(session), _) => Proof::Session(session),
+        (Look::Authenticated(session), _) => AccountProof::Session(session),
         (Look::Unauthenticated(_), None) => return Ok(EmailVerification::ProofRequired),
         (Look::Unauthenticated(login), Some(password)) => match compare(core, *login, password, &origin).await? {
-            Ok(compared) => Proof::Password(Box::new(compared)),
+            Ok(compared) => AccountProof::Password(Box::new(compared)),
             Err(refusal) => return Ok(EmailVerification::Refused(refusal)),
         },
     };
@@ -201,7 +201,7 @@ async fn compare(
 async fn redeem(
     core: &Arc<Core>,
     key: LinkKey,
-    proof: Proof,
+    proof: AccountProof,
     origin: RequestOrigin,
 ) -> Result<EmailVerification, Fault> {
     core.transaction("email.verify", origin, move |tx| {
@@ -219,19 +219,19 @@ async fn redeem(
 }
 
 /// Checks a proof again, with the account's row locked. Returns why it is refused, if it is.
-fn recheck(tx: &mut Tx<'_>, proof: &Proof) -> Result<Option<EmailVerification>, Fault> {
+fn recheck(tx: &mut Tx<'_>, proof: &AccountProof) -> Result<Option<EmailVerification>, Fault> {
     let compared = match proof {
-        Proof::Session(Presented { key, pending: true }) => {
+        AccountProof::Session(Presented { key, pending: true }) => {
             let waits = sessions::find_pending(tx.connection, *key, tx.now)?.is_some();
             return Ok((!waits).then_some(EmailVerification::InvalidPreAuthToken));
         }
-        Proof::Session(Presented { key, pending: false }) => {
+        AccountProof::Session(Presented { key, pending: false }) => {
             return match sessions::find_live_for_update(tx.connection, *key, tx.now)? {
                 Some(_live) => Ok(None),
                 None => Err(Fault::SessionEnded),
             };
         }
-        Proof::Password(compared) => compared,
+        AccountProof::Password(compared) => compared,
     };
     let (login, throttle) = (&compared.login, compared.throttle.as_ref());
     let refusal = if compared.right {
@@ -292,14 +292,18 @@ fn confirm(
     if is_own {
         record(tx, user, "email_verified")?;
     } else {
-        record(tx, user, "email_changed")?;
-        // Tokens that were sent to the old address must not work any longer.
-        link_tokens::remove_others(tx.connection, key)?;
-        let cause = EndCause::EmailChanged;
-        let ended = session_end::end_pending_logins(tx, user.id, kept, cause)?;
-        tx.audit_ended(user.id, ended)?;
-        // Sent to the old address: `user` was read before the change.
-        tx.notify(user, Message::EmailChanged)?;
+        follow_change(tx, key, user, kept)?;
     }
     Ok(EmailVerification::Verified)
+}
+
+/// Does what a change of address brings with it. `user` was read before the change.
+fn follow_change(tx: &mut Tx<'_>, key: LinkKey, user: &User, kept: Option<SessionId>) -> Result<(), Fault> {
+    record(tx, user, "email_changed")?;
+    // Tokens that were sent to the old address must not work any longer.
+    link_tokens::remove_others(tx.connection, key)?;
+    let ended = session_end::end_pending_logins(tx, user.id, kept, EndCause::EmailChanged)?;
+    tx.audit_ended(user.id, ended)?;
+    // Sent to the old address.
+    tx.notify(user, Message::EmailChanged)
 }

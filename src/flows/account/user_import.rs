@@ -205,14 +205,6 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
         }
     };
     let id = UserId::new(now, core.random.as_ref());
-    let seal = |secret: &[u8]| -> Result<NewActiveFactor, Fault> {
-        let factor_id = TotpFactorId::new(now, core.random.as_ref());
-        Ok(NewActiveFactor {
-            id: factor_id,
-            user_id: id,
-            sealed_secret: core.sealer.seal(&SealedAt::totp_secret(factor_id, id), secret)?,
-        })
-    };
     let secret = imported.totp_secret.as_ref();
     // The reader of an unverified address may not be the intended user, and could get the account with its roles.
     let verified = imported.email_verified || imported.names.email.is_none();
@@ -223,7 +215,7 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
     };
     Ok(Ok(Prepared {
         line: line.number,
-        factor: secret.map(|secret| seal(secret.expose())).transpose()?,
+        factor: secret.map(|secret| seal(core, id, secret.expose(), now)).transpose()?,
         user: NewUser {
             id,
             names: imported.names,
@@ -235,6 +227,16 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
         },
         roles_dropped: !dropped.is_empty(),
     }))
+}
+
+/// Seals an authenticator's secret to its future row.
+fn seal(core: &Core, user_id: UserId, secret: &[u8], now: DateTime<Utc>) -> Result<NewActiveFactor, Fault> {
+    let id = TotpFactorId::new(now, core.random.as_ref());
+    Ok(NewActiveFactor {
+        id,
+        user_id,
+        sealed_secret: core.sealer.seal(&SealedAt::totp_secret(id, user_id), secret)?,
+    })
 }
 
 /// Reads a line's members.

@@ -80,15 +80,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: InvitedAccount) 
         require_mail(core)?;
     }
     let now = core.clock.now();
-    let user = User {
-        id: UserId::new(now, core.random.as_ref()),
-        email: Some(new.email.clone()),
-        email_verified_at: None,
-        username: new.username.clone(),
-        roles: new.roles.clone(),
-        created_at: now,
-        locale: new.locale,
-    };
+    let user = user_of(core, &new, now);
     let operator = operator.clone();
     core.transaction_at(now, "admin.invite", operator.origin.clone(), move |tx| {
         if let Err(refusal) = operator.begin(tx)? {
@@ -120,6 +112,18 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: InvitedAccount) 
         })
     })
     .await
+}
+
+fn user_of(core: &Core, new: &InvitedAccount, now: DateTime<Utc>) -> User {
+    User {
+        id: UserId::new(now, core.random.as_ref()),
+        email: Some(new.email.clone()),
+        email_verified_at: None,
+        username: new.username.clone(),
+        roles: new.roles.clone(),
+        created_at: now,
+        locale: new.locale,
+    }
 }
 
 /// Makes the link. Returns it, unless it goes out by mail.

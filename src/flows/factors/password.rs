@@ -48,10 +48,10 @@ pub(in crate::flows) fn count_wrong_password(
 /// so exactly one is the hundredth.
 fn count_on_account(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<(), Fault> {
     // A name without an account costs the same statement.
-    let Some((id, in_a_row)) = users::count_wrong_password(tx.connection, user_id)? else {
+    let Some((id, consecutive)) = users::count_wrong_password(tx.connection, user_id)? else {
         return Ok(());
     };
-    if !failed_attempts::limit_reached(in_a_row) || !users::disable_password(tx.connection, id, tx.now)? {
+    if !failed_attempts::limit_reached(consecutive) || !users::disable_password(tx.connection, id, tx.now)? {
         return Ok(());
     }
     let event = AuditEvent::failure(EventName::LoginFailMax, "password_disabled", Some(id));

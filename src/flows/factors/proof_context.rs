@@ -156,10 +156,10 @@ impl ProofContext<'_> {
 
     /// Resets the wrong codes of this source, and the consecutive ones, after a right one.
     pub(in crate::flows) fn reset_failures(&self, tx: &mut Tx<'_>, guard: &Guard) -> Result<(), Fault> {
-        let in_a_row = self.account.failed_codes;
-        notify_success(tx, &self.account.user, in_a_row)?;
+        let consecutive = self.account.failed_codes;
+        notify_success(tx, &self.account.user, consecutive)?;
         guard.reset_failures(tx)?;
-        if in_a_row > 0 {
+        if consecutive > 0 {
             users::set_failed_codes(tx.connection, self.account.user.id, 0)?;
         }
         Ok(())

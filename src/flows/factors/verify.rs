@@ -107,9 +107,9 @@ impl ProofContext<'_> {
         if !load_factors(tx.core, tx.connection, user, None)?.any_confirmed() {
             return Ok(());
         }
-        let in_a_row = self.account.failed_codes.saturating_add(1);
-        users::set_failed_codes(tx.connection, user.id, in_a_row)?;
-        if !failed_attempts::limit_reached(in_a_row) || !users::disable_codes(tx.connection, user.id, tx.now)? {
+        let consecutive = self.account.failed_codes.saturating_add(1);
+        users::set_failed_codes(tx.connection, user.id, consecutive)?;
+        if !failed_attempts::limit_reached(consecutive) || !users::disable_codes(tx.connection, user.id, tx.now)? {
             return Ok(());
         }
         let event = AuditEvent::failure(EventName::MfaDisabled, "failed_attempts", Some(user.id));

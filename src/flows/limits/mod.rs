@@ -7,5 +7,5 @@ pub(in crate::flows) mod quotas;
 mod throttle;
 
 pub(in crate::flows) use networks::{is_known_network, network_name};
-pub(in crate::flows) use quotas::{count_since_first, wait_or_take};
+pub(in crate::flows) use quotas::{Window, count_since_first, wait_or_take};
 pub(in crate::flows) use throttle::{Admission, Buckets, Guard, ProofSource, Throttle, forget_codes, identifier_hash};

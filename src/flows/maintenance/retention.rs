@@ -20,9 +20,9 @@ use crate::store::{PgConnection, account_names, audit_events, link_tokens, outbo
 const BATCH: i64 = 500;
 
 /// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
-type Deletion = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
+type DeleteBatch = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
-const DELETIONS: [Deletion; 7] = [
+const DELETIONS: [DeleteBatch; 7] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,

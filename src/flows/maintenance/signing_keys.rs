@@ -161,7 +161,7 @@ fn make(core: &Core, algorithm: SigningAlgorithm) -> Result<NewKey, Fault> {
 /// The result of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Rotation {
+pub enum KeyRotation {
     /// The next key signs now.
     Rotated {
         /// The key that signs now.
@@ -181,14 +181,14 @@ pub enum Rotation {
 }
 
 /// Lets the next key sign instead of the current one, and makes a new next key, on an operator's request.
-pub async fn rotate(core: &Arc<Core>, operator: &Operator) -> Result<Rotation, Fault> {
+pub async fn rotate(core: &Arc<Core>, operator: &Operator) -> Result<KeyRotation, Fault> {
     let keys = load(core).await?;
     let (Some(current), Some(next)) = (in_place(&keys, KeyState::Current), in_place(&keys, KeyState::Next)) else {
-        return Ok(Rotation::NoKeys);
+        return Ok(KeyRotation::NoKeys);
     };
     let ready_at = next.ready_at();
     if core.clock.now() < ready_at {
-        return Ok(Rotation::TooSoon { ready_at });
+        return Ok(KeyRotation::TooSoon { ready_at });
     }
     swap(core, current, next, Some(operator)).await
 }
@@ -199,7 +199,7 @@ async fn swap(
     current: &ListedKey,
     next: &ListedKey,
     operator: Option<&Operator>,
-) -> Result<Rotation, Fault> {
+) -> Result<KeyRotation, Fault> {
     // Before the key is made, which takes a while.
     let now = core.clock.now();
     let (old, new, successor) = (current.kid.clone(), next.kid.clone(), make(core, next.algorithm)?);
@@ -228,12 +228,12 @@ async fn swap(
         .await?;
     load(core).await?;
     match swapped {
-        Err(refusal) => return Ok(Rotation::Refused(refusal)),
-        Ok(false) => return Ok(Rotation::AlreadyRotated),
+        Err(refusal) => return Ok(KeyRotation::Refused(refusal)),
+        Ok(false) => return Ok(KeyRotation::AlreadyRotated),
         Ok(true) => {}
     }
     tracing::info!(kid = next.kid, "the signing key was rotated");
-    Ok(Rotation::Rotated {
+    Ok(KeyRotation::Rotated {
         current: next.kid.clone(),
     })
 }

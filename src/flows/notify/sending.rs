@@ -17,7 +17,7 @@ use crate::domain::policy::numbers::{LEAST_LIFE_OF_LINK, NOTICE_LIFE, NOTICES_ME
 use crate::domain::sending::{Dispatch, Purpose, Source, beyond, bounds};
 use crate::domain::user::User;
 use crate::flows::Fault;
-use crate::flows::limits::{count_since_first, wait_or_take};
+use crate::flows::limits::{Window, count_since_first, wait_or_take};
 use crate::flows::limits::{is_known_network, network_name};
 use crate::flows::tx::Tx;
 use crate::metrics;
@@ -173,6 +173,11 @@ impl Tx<'_> {
             return post(self, permit, contents);
         }
         metrics::withheld(Purpose::Notice.as_str(), "merged");
+        self.post_merged(permit, contents, &window)
+    }
+
+    /// Writes a notice that is sent at the end of a window, in the place of the one before it.
+    fn post_merged(&mut self, permit: Permit, contents: Contents, window: &Window) -> Result<(), Fault> {
         let envelope = Envelope {
             // The same id for all that are merged, so that each replaces the one before.
             id: MessageId::from_uuid(uuid_v7_of(window.end, &window.key)),

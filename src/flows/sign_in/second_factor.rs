@@ -25,7 +25,7 @@ use crate::store::{sessions, users};
 
 /// The result of presenting a code.
 #[must_use]
-pub enum Verification<T = SignedIn> {
+pub enum Verification<T = SecondFactorGrant> {
     /// It was right: the user is signed in.
     SignedIn(Box<T>),
     /// It was wrong, or not checked.
@@ -60,7 +60,7 @@ impl Outcome for Verification {
 }
 
 /// What a right code brings.
-pub struct SignedIn {
+pub struct SecondFactorGrant {
     /// The tokens.
     pub grant: TokenGrant,
     /// The second factor that was verified.
@@ -117,7 +117,7 @@ async fn exchange(
         .await;
     let decision = note_unreadable(core, decided, key.session_id, origin).await?;
     decision.try_map(|completed| {
-        Ok(SignedIn {
+        Ok(SecondFactorGrant {
             grant: grant(core, completed.session, &completed.user, now)?,
             method: completed.verified.method,
             recovery_codes: completed.verified.new_recovery_codes,

@@ -36,24 +36,46 @@ fn days(time: TimeDelta) -> i64 {
     time.num_days()
 }
 
-/// A time that is written where it is used escapes the reference, and the next use of it may say another one.
+/// A time or an allowance that is written where it is used escapes the reference, and the next use of it may say another
+/// one. Outside of `domain` a `Duration` is a pause or a timeout of the program, not a policy.
 #[test]
-fn times_of_a_policy_are_written_in_one_file() {
-    let written = |text: &str| {
-        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let units = ["days", "hours", "minutes", "seconds"].map(|unit| format!("TimeDelta::{unit}("));
-        units.iter().any(|unit| {
-            let mut uses = program.split(unit).skip(1);
-            uses.any(|argument| argument.starts_with(|character: char| character.is_ascii_digit()))
-        })
-    };
+fn times_and_allowances_of_a_policy_are_written_in_one_file() {
     let mut found = Vec::new();
-    for layer in ["domain", "flows", "store", "crypto"] {
-        let files = files_below(&format!("src/{layer}"));
-        found.extend(files.filter(|(_, text)| written(text)).map(|(path, _)| path));
+    for (layer, types) in [
+        ("domain", &["TimeDelta::", "Duration::", "Allowance::"][..]),
+        ("flows", &["TimeDelta::", "Allowance::"]),
+        ("store", &["TimeDelta::", "Allowance::"]),
+        ("crypto", &["TimeDelta::", "Allowance::"]),
+        ("rate_limits", &["TimeDelta::", "Allowance::"]),
+    ] {
+        let of_program = files_below(&format!("src/{layer}")).filter(|(path, _)| !path.ends_with("tests.rs"));
+        let written = of_program.filter(|(_, text)| makes_of_a_number(text, types));
+        found.extend(written.map(|(path, _)| path));
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     assert_eq!(found, [root.join("src/domain/policy/numbers.rs")]);
+}
+
+/// Returns whether a program makes a value of one of these types of a literal number.
+fn makes_of_a_number(text: &str, types: &[&str]) -> bool {
+    let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+    types.iter().any(|of_type| {
+        let mut calls = program.split(of_type).skip(1).filter_map(|rest| rest.split_once('('));
+        calls.any(|(name, argument)| {
+            let is_name = name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
+            // A millisecond is the step of the clock in ids.
+            is_name && name != "milliseconds" && argument.starts_with(|digit: char| digit.is_ascii_digit())
+        })
+    })
+}
+
+#[test]
+fn a_value_of_a_literal_number_is_recognized() {
+    let types = ["TimeDelta::", "Allowance::"];
+    assert!(makes_of_a_number("wait > TimeDelta::minutes(5)", &types));
+    assert!(makes_of_a_number("quota(Allowance::an_hour(3))", &types));
+    assert!(!makes_of_a_number("TimeDelta::seconds(every)", &types));
+    assert!(!makes_of_a_number("use chrono::TimeDelta;\nsleep(5)", &types));
 }
 
 #[test]
@@ -78,7 +100,7 @@ fn data_is_stored_for_as_long_as_the_table_says() {
             "by whole months, 400 to 431 days, also that of accounts that are gone".to_owned(),
         ),
         (
-            "counts of wrong passwords and codes in a row",
+            "counts of consecutive wrong passwords and codes",
             "with the account, until a right one".to_owned(),
         ),
         ("accounts", "until they are deleted".to_owned()),

@@ -163,7 +163,7 @@ async fn codes_that_were_sent_are_read_however_they_were_copied() {
 }
 
 #[actix_web::test]
-async fn what_was_pasted_around_an_address_or_a_name_is_no_part_of_it() {
+async fn what_was_pasted_around_an_address_or_a_name_is_not_part_of_it() {
     let app = TestApp::new().await;
     let body = json!({"email": " Jo@Example.com\r\n", "username": "\u{feff}Jo.Doe\u{200b}\t", "password": PASSWORD});
     let made = app.post("/register", &body).await.expect(201);

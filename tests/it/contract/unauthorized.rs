@@ -70,7 +70,7 @@ async fn routes_for_pending_logins_accept_only_live_pre_auth_tokens() {
 }
 
 #[actix_web::test]
-async fn sensitive_changes_want_a_recent_proof_of_all_factors() {
+async fn sensitive_changes_require_a_recent_proof_of_all_factors() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     app.clock.advance(301);
@@ -185,7 +185,7 @@ fn set_roles(app: &TestApp, roles: &str) {
 }
 
 #[actix_web::test]
-async fn routes_for_administrators_want_the_role_and_two_factors() {
+async fn routes_for_administrators_require_the_role_and_two_factors() {
     let app = TestApp::new().await;
     let mut signed_in = Person::sign_up(&app, "jo@example.com").await;
     let optional = app.sibling(&[("TWO_FACTOR_POLICY", "optional")]).await;

@@ -1,4 +1,4 @@
-//! The glossary's names are the only ones: words that they replaced do not come back.
+//! The glossary's names are the only ones: words that they replaced do not come back, in prose or as part of a name.
 
 use std::path::{Path, PathBuf};
 
@@ -27,17 +27,17 @@ const KINDS: [&str; 16] = [
 ];
 
 /// Words that say who is not meant, or that another word of the glossary replaced; in small letters.
-const REPLACED: [&str; 52] = [
+const REPLACED: [&str; 53] = [
     "anew",
     "anybody",
+    "anybodys",
     "anyone",
     "arrival",
     "asker",
     "claimant",
-    "count_in_a_row",
     "everybody",
+    "everybodys",
     "everyone",
-    "first_door",
     "forgive",
     "forgiven",
     "forgives",
@@ -51,13 +51,14 @@ const REPLACED: [&str; 52] = [
     "is_forgiven",
     "is_near",
     "is_over",
+    "judge",
+    "judges",
     "keep.js",
     "keptmessage",
     "news",
     "nobody",
     "nobody's",
-    "one_time_code",
-    "out_of_band",
+    "nobodys",
     "outlet",
     "people",
     "people's",
@@ -66,7 +67,6 @@ const REPLACED: [&str; 52] = [
     "prove_totp",
     "proven",
     "put_off",
-    "second_door",
     "send_first",
     "somebody",
     "somebody's",
@@ -80,22 +80,25 @@ const REPLACED: [&str; 52] = [
     "take_over",
     "wants",
     "whoever",
+    "world",
 ];
 
-/// The same, of several words or a part of a path. Only what stands on one line is found.
-const REPLACED_PHRASES: [&str; 8] = [
+/// The same, of several words or a part of a path; an underscore is a space. Only what stands on one line is found.
+const REPLACED_PHRASES: [&str; 10] = [
     "core.codes",
     "core.subjects",
     "first door",
+    "in a row",
     "no one",
     "one-time code",
     "one-time codes",
+    "out of band",
     "out-of-band",
     "second door",
 ];
 
 /// Where a replaced word means something else: the Unix account, the words of a standard, and this list.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     // The title of a specification.
     ("one-time codes", "delivery/templates.rs"),
     // NIST's word, beside ours.
@@ -105,6 +108,11 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("nobody", "private-postgres/src/account.rs"),
     ("nobody", "private-postgres/src/error.rs"),
     ("nobody", "server/pgbouncer.rs"),
+    // The row of a table.
+    ("in a row", "crypto/sealer.rs"),
+    // Published migrations do not change.
+    ("in a row", "0101_users/up.sql"),
+    ("in a row", "0109_throttles/up.sql"),
     ("", "contract/words.rs"),
 ];
 
@@ -134,18 +142,33 @@ fn replaced_words_do_not_come_back() {
     assert_eq!(found, Vec::<String>::new());
 }
 
-/// Returns the replaced words and phrases of a line. `prove_` began the names of functions.
+/// Returns the replaced words and phrases of a line, and "is no X" for "is not an X". `prove_` began the names of
+/// functions.
 fn replaced(line: &str) -> Vec<String> {
+    let spaced = line.to_lowercase().replace('_', " ");
     let is_replaced = |word: &String| REPLACED.contains(&word.as_str()) || word.starts_with("prove_");
-    let phrases = REPLACED_PHRASES.into_iter().filter(|phrase| has_phrase(line, phrase));
+    let phrases = REPLACED_PHRASES
+        .into_iter()
+        .filter(|phrase| has_phrase(&spaced, phrase));
     let words = words(line).into_iter().filter(is_replaced);
-    words.chain(phrases.map(str::to_owned)).collect()
+    words.chain(phrases.map(str::to_owned)).chain(is_no(&spaced)).collect()
 }
 
-/// Whether a line has a phrase that is not a part of longer words.
+/// Returns where a line in small letters says that a thing is no other thing. "There is no X", "no longer" and "no more" are good.
+fn is_no(line: &str) -> Vec<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let found = words.windows(4).filter(|words| {
+        ["is", "are", "was", "were"].contains(&words[1])
+            && words[2] == "no"
+            && !words[0].ends_with("there")
+            && !["longer", "more"].contains(&words[3])
+    });
+    found.map(|words| words.join(" ")).collect()
+}
+
+/// Whether a line in small letters has a phrase that is not a part of longer words.
 fn has_phrase(line: &str, phrase: &str) -> bool {
-    let is_inside = |character: char| character.is_alphanumeric() || character == '_';
-    let line = line.to_lowercase();
+    let is_inside = char::is_alphanumeric;
     line.match_indices(phrase)
         .any(|(start, _)| !line[..start].ends_with(is_inside) && !line[start + phrase.len()..].starts_with(is_inside))
 }
@@ -156,19 +179,52 @@ fn words_and_phrases_are_found_whole() {
         ("/// Nobody's, says Somebody.", &["nobody's", "somebody"][..]),
         ("tx.core.codes.check()", &["core.codes"]),
         ("open the Second Door: prove_totp(code)", &["prove_totp", "second door"]),
-        ("core.codes_of, newspaper, peopled, proved_at", &[]),
+        (
+            "fn the_third_in_a_row_ends_it_for_everybody()",
+            &["everybody", "in a row"],
+        ),
+        ("async function beginAnew() {", &["anew"]),
+        ("fn an_id_is_no_secret() {", &["id is no secret()"]),
+        ("There is no key. It is no longer used, and there are no more.", &[]),
+        ("core.codesign, newspaper, peopled, proved_at", &[]),
     ] {
         assert_eq!(replaced(line), expected, "{line}");
     }
 }
 
-/// Returns the words of a line in small letters, but for those of mail addresses and URLs.
+/// Returns the words of a line in small letters, and those that a name consists of, but for mail addresses and URLs.
 fn words(line: &str) -> Vec<String> {
     let is_address = |word: &&str| !word.contains('@') && !word.contains("://");
-    line.split_whitespace()
+    let is_between = |character: char| !character.is_alphanumeric() && !"_'.".contains(character);
+    let mut words = Vec::new();
+    for name in line
+        .split_whitespace()
         .filter(is_address)
-        .flat_map(|word| word.split(|character: char| !character.is_alphanumeric() && !"_'.".contains(character)))
-        .map(|word| word.trim_matches(['.', '\'', '_']).to_lowercase())
+        .flat_map(|word| word.split(is_between))
+    {
+        let name = name.trim_matches(['.', '\'', '_']);
+        let parts = parts(name);
+        if parts.len() > 1 {
+            words.extend(parts);
+        }
+        words.push(name.to_lowercase());
+    }
+    words
+}
+
+/// Returns the words that a name such as `one_name` or `OneName` consists of, in small letters.
+fn parts(name: &str) -> Vec<String> {
+    let mut spaced = String::new();
+    for character in name.chars() {
+        if character.is_uppercase() && spaced.ends_with(char::is_lowercase) {
+            spaced.push(' ');
+        }
+        spaced.push(character);
+    }
+    spaced
+        .to_lowercase()
+        .split([' ', '_', '.'])
+        .map(str::to_owned)
         .collect()
 }
 

@@ -291,7 +291,7 @@ async fn of_a_change_of_address_and_its_cancellation_at_once_one_counts() {
 }
 
 #[actix_web::test]
-async fn an_account_that_goes_meanwhile_is_no_fault() {
+async fn an_account_that_goes_meanwhile_is_not_a_fault() {
     let app = TestApp::new().await;
     for (number, path) in ["/password/forgot", "/magic-link", "/email/verify/request", "/login"]
         .into_iter()
@@ -356,7 +356,7 @@ async fn a_reset_account_leaves_nothing_to_a_pending_login() {
 }
 
 #[actix_web::test]
-async fn everything_at_once_about_one_account_is_no_fault() {
+async fn everything_at_once_about_one_account_is_not_a_fault() {
     let (app, sibling) = patient(&[]).await;
     let instances = [&app, &sibling];
     for leaves in [false, true, true] {

@@ -3,7 +3,7 @@
 use diesel::RunQueryDsl;
 use serde_json::{Value, json};
 use vestibule::api::openapi::document;
-use vestibule::flows::maintenance::signing_keys::Rotation;
+use vestibule::flows::maintenance::signing_keys::KeyRotation;
 
 use crate::support::actors::{Person, header};
 use crate::support::app::{PUBLIC_URL, TestApp};
@@ -77,14 +77,14 @@ async fn a_key_is_published_before_it_signs_and_until_its_tokens_are_gone() {
     let old = header(&signed_in.access_token)["kid"].clone();
     let next = published(&app).await.into_iter().find(|kid| *kid != old).unwrap();
     assert!(
-        matches!(app.rotate_keys().await, Rotation::TooSoon { .. }),
+        matches!(app.rotate_keys().await, KeyRotation::TooSoon { .. }),
         "verifiers may not know the next key yet"
     );
     app.clock.advance(400);
     let fresh = signed_in.person.sign_in_again(&app).await;
     assert_eq!(
         app.rotate_keys().await,
-        Rotation::Rotated {
+        KeyRotation::Rotated {
             current: next.as_str().unwrap().to_owned()
         }
     );
@@ -156,7 +156,7 @@ async fn another_algorithm_is_published_before_it_signs_and_the_old_one_goes() {
     );
     assert_eq!(algorithms(&new).await, json!(["ES256", "EdDSA"]));
     assert_eq!(signs_with(&new, &person, &[&old]).await, "ES256");
-    assert!(matches!(new.rotate_keys().await, Rotation::TooSoon { .. }));
+    assert!(matches!(new.rotate_keys().await, KeyRotation::TooSoon { .. }));
 
     // The instances with the old setting accept the new key, and do not replace it.
     for _ in 0..3 {

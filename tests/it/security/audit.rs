@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use serde_json::json;
-use vestibule::flows::maintenance::signing_keys::Rotation;
+use vestibule::flows::maintenance::signing_keys::KeyRotation;
 
 use crate::support::actors::{PASSWORD, PHONE, Person, challenge, log_in, refresh, verify};
 use crate::support::app::{TestApp, service_client_id};
@@ -44,7 +44,7 @@ async fn what_operators_and_their_clients_do_names_them() {
         .set_form([("token", &signed_in.access_token)]);
     app.send(revoke).await.expect(200);
     app.clock.advance(400);
-    assert!(matches!(app.rotate_keys().await, Rotation::Rotated { .. }));
+    assert!(matches!(app.rotate_keys().await, KeyRotation::Rotated { .. }));
     app.clock.advance(90 * 24 * 3600);
     app.tend_keys().await;
     app.delete_service_client(&credentials).await;

@@ -537,7 +537,7 @@ async fn a_session_that_is_signed_in_has_codes_of_its_own() {
 }
 
 #[actix_web::test]
-async fn a_network_that_was_thrown_out_is_no_known_one() {
+async fn a_network_that_was_thrown_out_is_not_a_known_one() {
     let app = TestApp::with(PROXIED).await;
     // A stranger registers with the owner's address and signs in. The owner resets the account by mail.
     let squatter = Person::sign_up(&app, EMAIL).await;
@@ -691,7 +691,7 @@ async fn a_stranger_who_changes_accounts_away_from_an_address_does_not_keep_link
 }
 
 #[actix_web::test]
-async fn a_change_that_has_to_wait_is_good_afterwards_and_proven_addresses_leave_as_they_like() {
+async fn a_change_that_has_to_wait_is_good_afterwards_and_verified_addresses_leave_as_they_like() {
     let app = TestApp::with(&[("IP_LIMITS", "off")]).await;
     for _ in 0..3 {
         let passing = Person::sign_up(&app, EMAIL).await;
@@ -743,7 +743,7 @@ async fn where_mail_alone_tells_a_stranger_who_registers_again_and_again_does_no
 }
 
 #[actix_web::test]
-async fn registrations_with_a_proven_address_use_up_nothing_that_its_owner_is_sent() {
+async fn registrations_with_a_verified_address_use_up_nothing_that_its_owner_is_sent() {
     let app = TestApp::with(&[("REGISTRATION", "private"), ("IP_LIMITS", "off")]).await;
     app.post("/register", &json!({"email": EMAIL, "password": PASSWORD}))
         .await

@@ -1,4 +1,4 @@
-//! A hundred failed attempts in a row disable a password, or codes that can be guessed. The owner is notified once and
+//! A hundred consecutive failed attempts disable a password, or codes that can be guessed. The owner is notified once and
 //! can restore them; a stranger learns nothing.
 
 use actix_web::http::Method;
@@ -74,7 +74,7 @@ async fn reset_password(app: &TestApp) {
 }
 
 #[actix_web::test]
-async fn the_hundredth_wrong_password_ends_it_for_everybody_until_a_new_one_is_set() {
+async fn the_hundredth_wrong_password_ends_it_for_every_network_until_a_new_one_is_set() {
     let app = TestApp::with(PROXIED).await;
     let signed_in = Person::sign_up(&app, EMAIL).await;
     app.verify_email(EMAIL).await;

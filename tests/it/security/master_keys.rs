@@ -21,7 +21,7 @@ fn settings(keys: &str) -> [(&str, &str); 2] {
 }
 
 #[actix_web::test]
-async fn nothing_of_anybodys_is_lost_with_the_old_key() {
+async fn nothing_of_any_account_is_lost_with_the_old_key() {
     let old = keys(&[(1, MASTER_KEY)]);
     let app = TestApp::with(&settings(&old)).await;
     let jo = Person::sign_up(&app, "jo@example.com").await;

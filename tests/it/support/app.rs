@@ -36,7 +36,7 @@ use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::maintenance::retention;
 use vestibule::flows::maintenance::rewrap;
 use vestibule::flows::maintenance::signing_keys;
-use vestibule::flows::maintenance::signing_keys::Rotation;
+use vestibule::flows::maintenance::signing_keys::KeyRotation;
 use vestibule::flows::notify::outbox;
 use vestibule::server;
 use zeroize::Zeroizing;
@@ -191,7 +191,7 @@ impl TestApp {
     }
 
     /// Rotates the signing key as the command line does.
-    pub(crate) async fn rotate_keys(&self) -> Rotation {
+    pub(crate) async fn rotate_keys(&self) -> KeyRotation {
         let operator = Operator::command_line(&self.state.core);
         signing_keys::rotate(&self.state.core, &operator).await.unwrap()
     }

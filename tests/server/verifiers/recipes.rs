@@ -184,7 +184,7 @@ fn the_tokens_of_the_service_pass_and_its_bad_examples_do_not() {
 
 #[test]
 fn without_keys_a_token_is_not_verified() {
-    judge_nothing_without_keys(&INTERPRETED);
+    verify_nothing_without_keys(&INTERPRETED);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn the_recipe_for_axum_does_what_the_others_do() {
     built_for_axum();
     tell_tokens_apart(&[Framework::Axum]);
     take_the_tokens_of_the_service(&[Framework::Axum]);
-    judge_nothing_without_keys(&[Framework::Axum]);
+    verify_nothing_without_keys(&[Framework::Axum]);
 }
 
 fn tell_tokens_apart(frameworks: &[Framework]) {
@@ -295,7 +295,7 @@ fn take_the_tokens_of_the_service(frameworks: &[Framework]) {
     }
 }
 
-fn judge_nothing_without_keys(frameworks: &[Framework]) {
+fn verify_nothing_without_keys(frameworks: &[Framework]) {
     let closed_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let issuer = format!("http://{closed_port}");
     let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": forger::KID});

@@ -7,7 +7,7 @@ use crate::api::dto::admin::SigningKeysResponse;
 use crate::api::extract::administrator::{Administrator, refused};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::maintenance::signing_keys::{self, Rotation};
+use crate::flows::maintenance::signing_keys::{self, KeyRotation};
 
 /// Lists the signing keys
 ///
@@ -32,22 +32,22 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 )]
 pub async fn rotate(state: Data<ApiState>, administrator: Administrator) -> Result<HttpResponse, Problem> {
     match signing_keys::rotate(&state.core, &administrator.0).await? {
-        Rotation::Rotated { .. } => {
+        KeyRotation::Rotated { .. } => {
             let keys = signing_keys::load(&state.core).await?;
             Ok(HttpResponse::Ok().json(SigningKeysResponse::new(&keys)))
         }
-        Rotation::TooSoon { ready_at } => Err(Problem::new(
+        KeyRotation::TooSoon { ready_at } => Err(Problem::new(
             Code::Conflict,
             format!(
                 "The next key has not been published for long enough, and verifiers might not know it yet: try again after {}.",
                 ready_at.to_rfc3339()
             ),
         )),
-        Rotation::AlreadyRotated => Err(Problem::new(
+        KeyRotation::AlreadyRotated => Err(Problem::new(
             Code::Conflict,
             "Another request has just rotated the keys.",
         )),
-        Rotation::NoKeys => Err(Problem::of(Code::ServiceUnavailable)),
-        Rotation::Refused(refusal) => Err(refused(refusal)),
+        KeyRotation::NoKeys => Err(Problem::of(Code::ServiceUnavailable)),
+        KeyRotation::Refused(refusal) => Err(refused(refusal)),
     }
 }

@@ -170,7 +170,7 @@ async fn a_demotion_counts_before_the_token_expires() {
 }
 
 #[actix_web::test]
-async fn administrators_cannot_lock_themselves_or_everybody_out() {
+async fn administrators_cannot_lock_themselves_out() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let changes = [

@@ -71,7 +71,7 @@ async fn a_phone_is_replaced_without_ever_being_without_one() {
 }
 
 #[actix_web::test]
-async fn what_is_no_mobile_number_is_refused_and_never_repeated() {
+async fn what_is_not_a_mobile_number_is_refused_and_never_repeated() {
     let app = TestApp::with(ALL).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     for number in ["", "015112345678", "+49", "+49 900 1234567", "call me", "+4930901820"] {

@@ -126,7 +126,7 @@ async fn remove(app: &TestApp, token: &str, password: &str, code: &str) -> crate
 }
 
 #[actix_web::test]
-async fn the_last_factor_stays_where_everybody_needs_one() {
+async fn the_last_factor_stays_where_every_account_requires_one() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     app.clock.advance(30);

@@ -199,7 +199,7 @@ async fn five_attempts_and_the_token_is_dead_even_for_the_right_code() {
 }
 
 #[actix_web::test]
-async fn a_text_that_is_no_code_costs_no_attempt() {
+async fn a_text_that_is_not_a_code_costs_no_attempt() {
     let app = TestApp::new().await;
     let person = Person::sign_up(&app, "jo@example.com").await.person;
     app.clock.advance(30);
