@@ -175,14 +175,14 @@ fn a_database_that_is_not_there_or_accepts_no_login() {
     let name = closed.sql("SELECT current_database()");
     let role = format!("not_let_in_{}", std::process::id());
     closed.sql(&format!(
-        "CREATE ROLE {role} LOGIN; REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"
+        "CREATE ROLE {role} LOGIN PASSWORD '{role}'; REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"
     ));
     let url = closed.url();
     let separator = if url.contains('?') { '&' } else { '?' };
     // A URL with a user names the role in its place; any other URL names it as a parameter.
     let as_role = url.split_once('@').map_or_else(
-        || format!("{url}{separator}user={role}"),
-        |(_, place)| format!("postgres://{role}@{place}"),
+        || format!("{url}{separator}user={role}&password={role}"),
+        |(_, place)| format!("postgres://{role}:{role}@{place}"),
     );
     let check = || deployment.check().env("DATABASE_URL", &as_role);
     let grant = format!("GRANT CONNECT ON DATABASE {name} TO {role}");
