@@ -50,28 +50,58 @@ names!(AuthenticationMethod {
     EmailCode = "email_code",
 });
 
+/// What a method is called, and what it proves.
+struct Traits {
+    amr: &'static [&'static str],
+    request_name: &'static str,
+    ground: Ground,
+}
+
 impl AuthenticationMethod {
-    /// Returns the `amr` value: a name of RFC 8176 where it has one, a private one otherwise.
-    pub const fn amr(self) -> &'static str {
+    const fn traits(self) -> Traits {
         match self {
-            Self::Password => "pwd",
-            Self::Totp => "otp",
-            Self::RecoveryCode => "recovery",
-            Self::SmsCode => "sms",
-            Self::EmailLink | Self::EmailCode => "email",
+            Self::Password => Traits {
+                amr: &["pwd"],
+                request_name: "password",
+                ground: Ground::Knowledge,
+            },
+            Self::EmailLink => Traits {
+                amr: &["email"],
+                request_name: "magic_link",
+                ground: Ground::Mailbox,
+            },
+            Self::Totp => Traits {
+                amr: &["otp"],
+                request_name: "totp",
+                ground: Ground::Possession,
+            },
+            Self::RecoveryCode => Traits {
+                amr: &["recovery"],
+                request_name: "recovery_code",
+                ground: Ground::Possession,
+            },
+            Self::SmsCode => Traits {
+                amr: &["sms"],
+                request_name: "sms",
+                ground: Ground::Possession,
+            },
+            Self::EmailCode => Traits {
+                amr: &["email"],
+                request_name: "email",
+                ground: Ground::Mailbox,
+            },
         }
     }
 
-    /// Returns the name of the proof in requests and responses: the `method` of a code, `password`, `magic_link`.
+    /// Returns the `amr` values: names of RFC 8176 where it has one, private ones otherwise.
+    pub const fn amr(self) -> &'static [&'static str] {
+        self.traits().amr
+    }
+
+    /// Returns the name of the proof in requests, responses and the audit trail: the `method` of a code, `password`,
+    /// `magic_link`.
     pub const fn request_name(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::Totp => "totp",
-            Self::RecoveryCode => "recovery_code",
-            Self::SmsCode => "sms",
-            Self::EmailCode => "email",
-            Self::EmailLink => "magic_link",
-        }
+        self.traits().request_name
     }
 
     /// Returns whether the proof rests on something that the user has.
@@ -81,11 +111,7 @@ impl AuthenticationMethod {
 
     /// Returns what a proof by this method rests on.
     pub const fn ground(self) -> Ground {
-        match self {
-            Self::Password => Ground::Knowledge,
-            Self::Totp | Self::RecoveryCode | Self::SmsCode => Ground::Possession,
-            Self::EmailLink | Self::EmailCode => Ground::Mailbox,
-        }
+        self.traits().ground
     }
 }
 
@@ -149,7 +175,8 @@ impl Proofs {
     /// made do not count, even with another token of the same session.
     #[must_use]
     pub fn shown_by(&self, amr: &[String], auth_time: DateTime<Utc>) -> Self {
-        let is_shown = |proof: &&Proof| amr.iter().any(|name| name == proof.method.amr());
+        let has = |name: &&str| amr.iter().any(|shown| shown == name);
+        let is_shown = |proof: &&Proof| proof.method.amr().iter().all(|name| has(name));
         let no_later = |proof: &Proof| Proof {
             at: proof.at.min(auth_time),
             ..*proof
@@ -182,9 +209,9 @@ impl Proofs {
     /// Returns the `amr` values, in order, with `mfa` where there are proofs of two factors (RFC 8176 §2).
     pub fn amr(&self) -> Vec<&'static str> {
         let mut names: Vec<&'static str> = Vec::new();
-        for proof in &self.0 {
-            if !names.contains(&proof.method.amr()) {
-                names.push(proof.method.amr());
+        for name in self.0.iter().flat_map(|proof| proof.method.amr()) {
+            if !names.contains(name) {
+                names.push(name);
             }
         }
         if self.level() == AssuranceLevel::Aal2 {
