@@ -107,7 +107,9 @@ fn parse_second_factors(text: &str) -> Result<Vec<FactorKind>, String> {
     let wanted = || "must be a list of totp, email and sms, each once, with totp among them".to_owned();
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
     let choice = |word: &str| CHOICES.into_iter().find(|kind| kind.as_str() == word);
-    let kinds: Vec<FactorKind> = words.map(|word| choice(word).ok_or_else(wanted)).collect::<Result<_, _>>()?;
+    let kinds: Vec<FactorKind> = words
+        .map(|word| choice(word).ok_or_else(wanted))
+        .collect::<Result<_, _>>()?;
     let is_once = |kind: &FactorKind| kinds.iter().filter(|other| *other == kind).count() == 1;
     if kinds.iter().all(is_once) && kinds.contains(&FactorKind::Totp) {
         Ok(kinds)

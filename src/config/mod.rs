@@ -456,12 +456,15 @@ mod tests {
             Ok(vec![FactorKind::Sms, FactorKind::Totp, FactorKind::Email])
         );
         assert_eq!(kinds(""), Ok(vec![FactorKind::Totp]));
-        for bad in ["email", "totp,totp", "totp,email,email", "totp,fax", "totp,recovery_code", "TOTP"] {
-            assert_eq!(
-                names(&kinds(bad).unwrap_err()),
-                ["VESTIBULE_SECOND_FACTORS"],
-                "{bad}"
-            );
+        for bad in [
+            "email",
+            "totp,totp",
+            "totp,email,email",
+            "totp,fax",
+            "totp,recovery_code",
+            "TOTP",
+        ] {
+            assert_eq!(names(&kinds(bad).unwrap_err()), ["VESTIBULE_SECOND_FACTORS"], "{bad}");
         }
         for factors in ["totp,email", "totp,sms"] {
             let pairs = [("SECOND_FACTORS", factors)];
