@@ -360,7 +360,7 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         refresh_reuse_grace: tokens.refresh_reuse_grace,
         max_sessions: tokens.max_sessions,
         step_up_max_age: tokens.step_up_max_age,
-        channels: config.delivery.second_factor_channels.clone(),
+        factors: config.delivery.second_factors.clone(),
         sms_countries: config.delivery.sms_countries.clone(),
         link_base_url: config
             .server

@@ -5,11 +5,13 @@ use super::settings::{self, Setting};
 use crate::crypto::webhook_signer::WebhookSigner;
 use crate::delivery::sms::WebhookUrl;
 use crate::delivery::smtp::{FromMailbox, SmtpServer};
+use crate::domain::factor::FactorKind;
 use crate::domain::message::Channel;
 use crate::domain::phone_number::SmsCountries;
 
-/// The second factor that is always available: it needs no provider.
-const AUTHENTICATOR: &str = "totp";
+/// The kinds of second factors that a deployment may use. The authenticator app is always one of them: it needs no
+/// provider.
+const CHOICES: [FactorKind; 3] = [FactorKind::Totp, FactorKind::Email, FactorKind::Sms];
 
 /// How mail is sent.
 #[derive(Debug)]
@@ -36,8 +38,8 @@ pub struct DeliveryConfig {
     pub mail: Option<MailConfig>,
     /// How text messages are sent, if they are.
     pub sms: Option<SmsConfig>,
-    /// Channels whose codes may be a second factor, in addition to the authenticator app.
-    pub second_factor_channels: Vec<Channel>,
+    /// The kinds of second factors that users may set up.
+    pub second_factors: Vec<FactorKind>,
     /// Countries whose phone numbers can be set up as a second factor.
     pub sms_countries: SmsCountries,
 }
@@ -55,19 +57,20 @@ impl DeliveryConfig {
             (&settings::SMS_WEBHOOK_URL, url),
             (&settings::SMS_WEBHOOK_SECRET, signer),
         );
-        let channels = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
+        let second_factors = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
         let sms_countries = reader.parse(&settings::SMS_COUNTRIES, SmsCountries::parse);
         Some(Self {
             mail: mail?.map(|(server, from)| MailConfig { server, from }),
             sms: sms?.map(|(url, signer)| SmsConfig { url, signer }),
-            second_factor_channels: channels?,
+            second_factors: second_factors?,
             sms_countries: sms_countries?,
         })
     }
 
     /// Returns the channels of second factors that cannot be sent, with the settings that are missing.
     pub fn lacking(&self) -> impl Iterator<Item = (Channel, &'static str)> {
-        self.second_factor_channels.iter().filter_map(|channel| match channel {
+        let channels = self.second_factors.iter().filter_map(|kind| kind.abilities().channel);
+        channels.filter_map(|channel| match channel {
             Channel::Email if self.mail.is_none() => {
                 Some((Channel::Email, "VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM"))
             }
@@ -100,16 +103,17 @@ fn together<A, B>(reader: &mut Reader<'_>, one: Part<'_, A>, other: Part<'_, B>)
     }
 }
 
-fn parse_second_factors(text: &str) -> Result<Vec<Channel>, String> {
+fn parse_second_factors(text: &str) -> Result<Vec<FactorKind>, String> {
     let wanted = || "must be a list of totp, email and sms, each once, with totp among them".to_owned();
-    let words: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
-    let once = words
-        .iter()
-        .enumerate()
-        .all(|(index, word)| !words.iter().skip(index + 1).any(|other| other == word));
-    if !once || !words.contains(&AUTHENTICATOR) {
-        return Err(wanted());
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let choice = |word: &str| CHOICES.into_iter().find(|kind| kind.as_str() == word);
+    let kinds: Vec<FactorKind> = words
+        .map(|word| choice(word).ok_or_else(wanted))
+        .collect::<Result<_, _>>()?;
+    let is_once = |kind: &FactorKind| kinds.iter().filter(|other| *other == kind).count() == 1;
+    if kinds.iter().all(is_once) && kinds.contains(&FactorKind::Totp) {
+        Ok(kinds)
+    } else {
+        Err(wanted())
     }
-    let channels = words.into_iter().filter(|word| *word != AUTHENTICATOR);
-    channels.map(|word| Channel::parse(word).ok_or_else(wanted)).collect()
 }

@@ -35,7 +35,6 @@ use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::factor::{FactorKind, Factors};
-use crate::domain::message::Channel;
 use crate::domain::password::PasswordRules;
 use crate::domain::phone_number::SmsCountries;
 use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
@@ -112,8 +111,8 @@ pub struct Settings {
     pub max_sessions: i64,
     /// The maximum age of the proof that a sensitive change requires.
     pub step_up_max_age: TimeDelta,
-    /// The channels whose sent codes can be second factors.
-    pub channels: Vec<Channel>,
+    /// The kinds of second factors that users may set up.
+    pub factors: Vec<FactorKind>,
     /// Countries whose phones can be set up as a second factor.
     pub sms_countries: SmsCountries,
     /// The base of links in mails, without a slash at its end.
@@ -133,11 +132,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Returns whether the deployment uses a kind of second factor: codes of a channel that it does not use are neither
-    /// sent nor accepted.
+    /// Returns whether the deployment uses a kind of second factor: proofs of a kind that it does not use are not
+    /// accepted, and no codes are sent for it. What only replaces a lost factor is always used.
     pub fn uses(&self, kind: FactorKind) -> bool {
-        let channel = kind.abilities().channel;
-        channel.is_none_or(|channel| self.channels.contains(&channel))
+        !kind.abilities().counts || self.factors.contains(&kind)
     }
 
     /// Returns the kinds of an account's factors that are accepted now, the strongest first: those that the deployment

@@ -10,6 +10,7 @@ use super::sent_code::{self, CodeRequest, Sending, send_code};
 use super::step_up::RecentCaller;
 use super::totp::{self, TotpEnrolment};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::FactorKind;
 use crate::domain::factor_proof::FactorProof;
 use crate::domain::message::{Channel, Message};
 use crate::domain::opaque_token::TokenKind;
@@ -95,7 +96,7 @@ pub async fn set_up_sent_codes(
     } else {
         Channel::Email
     };
-    if !core.settings.channels.contains(&channel) {
+    if !core.settings.uses(FactorKind::sent_by(channel)) {
         return Ok(Setup::NotOffered);
     }
     if phone_number

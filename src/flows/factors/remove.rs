@@ -126,7 +126,7 @@ fn remove(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Res
         FactorKind::RecoveryCodes => None,
     };
     notice.map_or(Ok(()), |notice| tx.notify(user, notice))?;
-    let name = kind.abilities().method.amr();
+    let name = kind.abilities().method.request_name();
     Ok(AuditEvent::success(EventName::MfaRemoved, user.id).because(name))
 }
 

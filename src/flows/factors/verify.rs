@@ -70,7 +70,11 @@ impl ProofContext<'_> {
             return Ok(Err(refusal));
         }
         metrics::code(proof.method().as_str(), "wrong");
-        let event = AuditEvent::failure(EventName::MfaFail, proof.method().amr(), Some(self.account.user.id));
+        let event = AuditEvent::failure(
+            EventName::MfaFail,
+            proof.method().request_name(),
+            Some(self.account.user.id),
+        );
         let refusal = self.reject(tx, guard, event)?;
         self.record_consecutive_failure(tx)?;
         Ok(Err(refusal))
@@ -87,7 +91,11 @@ impl ProofContext<'_> {
             return Ok(None);
         }
         metrics::code(proof.method().as_str(), "replayed");
-        let event = AuditEvent::failure(EventName::MfaReplay, proof.method().amr(), Some(self.account.user.id));
+        let event = AuditEvent::failure(
+            EventName::MfaReplay,
+            proof.method().request_name(),
+            Some(self.account.user.id),
+        );
         tx.audit(&[event.in_session(self.session_id)])?;
         Ok(Some(ProofRefusal::InvalidCode(None)))
     }
