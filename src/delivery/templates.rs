@@ -202,6 +202,9 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         }
         Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
         Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
+        Message::PasskeyAdded { name } | Message::PasskeyRemoved { name } | Message::PasskeyCloned { name } => {
+            args.set("name", name.as_str());
+        }
         Message::MagicLink { minutes, .. }
         | Message::PasswordReset { minutes, .. }
         | Message::UnconfirmedAccount { minutes, .. } => {
@@ -489,6 +492,15 @@ fn every_message() -> Vec<Message> {
             minutes: 10,
         },
         Message::ConfirmationCode { code, minutes: 1 },
+        Message::PasskeyAdded {
+            name: "Blue key".to_owned(),
+        },
+        Message::PasskeyRemoved {
+            name: "Blue key".to_owned(),
+        },
+        Message::PasskeyCloned {
+            name: "Blue key".to_owned(),
+        },
         Message::AuthenticatorAdded,
         Message::AuthenticatorReplaced,
         Message::AuthenticatorRemoved,
@@ -544,6 +556,9 @@ fn is_among_them(message: &Message) {
     match message {
         Message::SecondFactorCode { .. }
         | Message::ConfirmationCode { .. }
+        | Message::PasskeyAdded { .. }
+        | Message::PasskeyRemoved { .. }
+        | Message::PasskeyCloned { .. }
         | Message::AuthenticatorAdded
         | Message::AuthenticatorReplaced
         | Message::AuthenticatorRemoved

@@ -7,9 +7,10 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::ids::UserId;
+use super::ids::{PasskeyId, UserId};
 use super::names::names;
 use super::typed_text;
 
@@ -168,6 +169,25 @@ names!(UserVerification {
     Preferred = "preferred",
     Discouraged = "discouraged",
 });
+
+/// A passkey, as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct Passkey {
+    /// Its row.
+    pub id: PasskeyId,
+    /// The authenticator's name for it.
+    pub credential_id: CredentialId,
+    /// The owner's name for it.
+    pub name: String,
+    /// How browsers reach the authenticator.
+    pub transports: Vec<Transport>,
+    /// Whether the key was stored elsewhere, too, at the last use.
+    pub backed_up: bool,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
 
 /// What a registration that passed all checks says of the passkey.
 #[derive(Clone, Debug, PartialEq, Eq)]

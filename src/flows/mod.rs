@@ -35,10 +35,12 @@ use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::factor::{FactorKind, Factors};
+use crate::domain::passkey::UserVerification;
 use crate::domain::password::PasswordRules;
 use crate::domain::phone_number::SmsCountries;
 use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
 use crate::domain::random::Random;
+use crate::domain::relying_party::RelyingParty;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
 use crate::rate_limits::RateLimits;
@@ -113,6 +115,10 @@ pub struct Settings {
     pub step_up_max_age: TimeDelta,
     /// The kinds of second factors that users may set up.
     pub factors: Vec<FactorKind>,
+    /// The domain and the pages that passkeys are for, if passkeys are used.
+    pub relying_party: Option<RelyingParty>,
+    /// Whether a passkey beside another factor has to verify its user. Alone, it always has to.
+    pub user_verification: UserVerification,
     /// Countries whose phones can be set up as a second factor.
     pub sms_countries: SmsCountries,
     /// The base of links in mails, without a slash at its end.

@@ -399,13 +399,22 @@ fn end_but(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-/// Removes the proofs by some methods from a user's active sessions, except from sessions that have no other proof. The
-/// caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+/// Removes the proofs by some methods from a user's active sessions. Sessions that have no other proof end, and are
+/// returned. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
 pub fn remove_proofs(
     connection: &mut PgConnection,
     user_id: UserId,
     methods: Vec<AuthenticationMethod>,
-) -> Result<(), StoreError> {
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let unproven = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::state.eq(SessionState::Active))
+        .filter(sessions::methods.is_contained_by(methods.clone()));
+    let ids: Vec<Uuid> = diesel::update(unproven)
+        .set(ended(EndReason::Revoked, now))
+        .returning(sessions::id)
+        .get_results(connection)?;
     // diesel has no expression for a query over two arrays of the row that is updated.
     const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
                         WHERE method <> ALL ($2) ORDER BY place";
@@ -416,7 +425,7 @@ pub fn remove_proofs(
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
     .bind::<Array<Text>, _>(methods)
     .execute(connection)?;
-    Ok(())
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
 /// Lists users with sessions that have not ended, in the order of their ids, starting after the user `after` if it is

@@ -5,12 +5,13 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::passkey::AssertionCredential;
 use super::words;
 use crate::domain::factor::Factor;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::flows::factors::CodeDispatch;
 
-/// A code that completes a login.
+/// A proof that completes a login: exactly one of `code` and `passkey`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"pre_auth_token": "vpa_AQGTx…", "code": "123456"}))]
@@ -21,8 +22,11 @@ pub struct VerifyRequest {
     /// The six digits of an authenticator app, the digits of a sent code, or a recovery code: 24 characters of
     /// Crockford's base 32 in upper or lower case. White space and dashes are ignored, and digits of any script are
     /// accepted.
-    #[schema(value_type = String)]
-    pub code: SecretString,
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub code: Option<SecretString>,
+    /// What a passkey signed, after `POST /2fa/challenge` with the method `passkey`.
+    #[schema(nullable = false)]
+    pub passkey: Option<AssertionCredential>,
     /// `totp`, `recovery_code`, `email` or `sms`. If omitted, it is `totp` or `recovery_code`, by the format of the
     /// code.
     #[schema(value_type = Option<words::CodeMethod>, nullable = false, example = "totp")]
@@ -32,7 +36,7 @@ pub struct VerifyRequest {
     pub delivery: Option<String>,
 }
 
-/// A request for a code.
+/// A request for a code, or for a challenge.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"pre_auth_token": "vpa_AQGTx…", "method": "sms"}))]
@@ -40,8 +44,8 @@ pub struct ChallengeRequest {
     /// The token from `POST /login`. A caller who is signed in omits it and sends an access token as bearer.
     #[schema(value_type = Option<String>)]
     pub pre_auth_token: Option<SecretString>,
-    /// `email` or `sms`.
-    #[schema(value_type = words::CodeChannel, example = "sms")]
+    /// `email`, `sms` or `passkey`.
+    #[schema(value_type = words::ChallengeMethod, example = "sms")]
     pub method: String,
 }
 
@@ -108,7 +112,7 @@ pub struct PhoneRequest {
     pub phone_number: SecretString,
 }
 
-/// A proof of the caller's identity: exactly one of `code` and `password`.
+/// A proof of the caller's identity: exactly one of `code`, `passkey` and `password`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "123456"}))]
@@ -116,6 +120,9 @@ pub struct StepUpRequest {
     /// A code of a second factor, as for `POST /2fa/verify`.
     #[schema(value_type = Option<String>)]
     pub code: Option<SecretString>,
+    /// What a passkey signed, after `POST /2fa/challenge` with the method `passkey`.
+    #[schema(nullable = false)]
+    pub passkey: Option<AssertionCredential>,
     /// `totp`, `recovery_code`, `email` or `sms`. If omitted, it is `totp` or `recovery_code`, by the format of the
     /// code.
     #[schema(value_type = Option<words::CodeMethod>, nullable = false, example = "totp")]
@@ -151,7 +158,8 @@ pub struct SecondFactorsView {
     /// `required`: every user needs a second factor. `optional`: only users who have one are asked for it.
     #[schema(example = "required")]
     pub policy: &'static str,
-    /// The second factors that users can set up in this deployment, strongest first: `totp`, `sms`, `email`.
+    /// The second factors that users can set up in this deployment, strongest first: `passkey`, `totp`, `sms`,
+    /// `email`.
     #[schema(example = json!(["totp", "email"]))]
     pub available: Vec<&'static str>,
     /// The factors that are set up, and those that wait for their first code.
@@ -165,10 +173,18 @@ pub struct SecondFactorsView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecondFactor)]
 pub struct FactorView {
-    /// `totp`, `sms` or `email`.
+    /// `passkey`, `totp`, `sms` or `email`.
     #[serde(rename = "type")]
     #[schema(example = "totp")]
     pub kind: &'static str,
+    /// The id of a passkey. Of the other kinds an account has one each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub id: Option<uuid::Uuid>,
+    /// The name of a passkey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Blue key")]
+    pub name: Option<String>,
     /// `active`: it can complete a login. `pending`: it waits for its first code.
     #[schema(example = "active")]
     pub state: &'static str,
@@ -194,6 +210,8 @@ impl FactorView {
     pub fn new(factor: Factor) -> Self {
         Self {
             kind: factor.kind.as_str(),
+            id: factor.id,
+            name: factor.name,
             state: factor.state.as_str(),
             hint: factor.hint,
             created_at: factor.created_at,

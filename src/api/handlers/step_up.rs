@@ -2,8 +2,8 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use secrecy::ExposeSecret;
 
+use super::two_factor;
 use crate::api::dto::tokens::TokenResponse;
 use crate::api::dto::two_factor::StepUpRequest;
 use crate::api::extract::bearer::SignedIn;
@@ -12,7 +12,6 @@ use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::domain::factor_proof::FactorProof;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::Password;
 use crate::flows::factors::{self, StepUp, StepUpProof};
@@ -43,12 +42,11 @@ pub async fn step_up(
 }
 
 fn proof(request: &StepUpRequest) -> Result<StepUpProof, InvalidInput> {
-    match (&request.code, &request.password, &request.method) {
-        (Some(code), None, method) => {
-            FactorProof::parse(code.expose_secret(), method.as_deref()).map(StepUpProof::Code)
-        }
-        (None, Some(password), None) => Ok(StepUpProof::Password(Password::new(password))),
-        (None, Some(_), Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
-        _ => Err(InvalidInput::of("", "give either code or password")),
+    let (code, passkey) = (request.code.as_ref(), request.passkey.as_ref());
+    match (&request.password, code.is_some() || passkey.is_some(), &request.method) {
+        (None, true, method) => two_factor::proof(code, method.as_deref(), passkey).map(StepUpProof::Code),
+        (Some(password), false, None) => Ok(StepUpProof::Password(Password::new(password))),
+        (Some(_), false, Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
+        _ => Err(InvalidInput::of("", "give exactly one of code, passkey and password")),
     }
 }

@@ -83,7 +83,8 @@ fn remove_pending(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cau
             FactorKind::Totp => totp_factors::remove_pending(tx.connection, user_id, kept)?,
             // One statement for both channels.
             FactorKind::Email => sent_code_factors::remove_pending(tx.connection, user_id, kept)?,
-            FactorKind::Sms | FactorKind::RecoveryCodes => {}
+            // A passkey is never pending: its challenge names the session, which has to be live when it comes back.
+            FactorKind::Sms | FactorKind::RecoveryCodes | FactorKind::Passkey => {}
         }
     }
     Ok(())
