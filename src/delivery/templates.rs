@@ -486,21 +486,16 @@ fn written(at: DateTime<Utc>, locale: Locale) -> String {
 /// Returns every message, with a value for each placeholder.
 fn every_message() -> Vec<Message> {
     let code = "12345678".to_owned();
+    let name = || "Blue key".to_owned();
     let all = vec![
         Message::SecondFactorCode {
             code: code.clone(),
             minutes: 10,
         },
         Message::ConfirmationCode { code, minutes: 1 },
-        Message::PasskeyAdded {
-            name: "Blue key".to_owned(),
-        },
-        Message::PasskeyRemoved {
-            name: "Blue key".to_owned(),
-        },
-        Message::PasskeyCloned {
-            name: "Blue key".to_owned(),
-        },
+        Message::PasskeyAdded { name: name() },
+        Message::PasskeyRemoved { name: name() },
+        Message::PasskeyCloned { name: name() },
         Message::AuthenticatorAdded,
         Message::AuthenticatorReplaced,
         Message::AuthenticatorRemoved,

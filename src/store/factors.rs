@@ -82,6 +82,7 @@ type Row = (
 
 /// Loads the confirmed factors of an account and, if a session is given, the pending ones whose enrolment it began and
 /// that have not expired at a time.
+#[expect(clippy::too_many_lines, reason = "one statement over four tables")]
 pub fn load(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -144,13 +145,13 @@ pub fn load(
             count_star().nullable(),
             NO_NAME.into_sql::<Nullable<Text>>(),
         ));
+    // A registration is its own confirmation.
     let keys = passkeys::table.filter(passkeys::user_id.eq(user_id)).select((
         PASSKEY.into_sql::<Text>(),
         passkeys::id,
         FactorState::Active.into_sql::<Text>(),
         None::<Vec<u8>>.into_sql::<Nullable<Binary>>(),
         passkeys::created_at.nullable(),
-        // A registration is its own confirmation.
         passkeys::created_at.nullable(),
         passkeys::last_used_at,
         None::<i64>.into_sql::<Nullable<BigInt>>(),

@@ -399,6 +399,11 @@ fn end_but(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
+/// What is left of the proofs of a session. diesel has no expression for a query over two arrays of the row that is
+/// updated.
+const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
+                    WHERE method <> ALL ($2) ORDER BY place";
+
 /// Removes the proofs by some methods from a user's active sessions. Sessions that have no other proof end, and are
 /// returned. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
 pub fn remove_proofs(
@@ -415,9 +420,6 @@ pub fn remove_proofs(
         .set(ended(EndReason::Revoked, now))
         .returning(sessions::id)
         .get_results(connection)?;
-    // diesel has no expression for a query over two arrays of the row that is updated.
-    const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
-                        WHERE method <> ALL ($2) ORDER BY place";
     diesel::sql_query(format!(
         "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
          WHERE user_id = $1 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"

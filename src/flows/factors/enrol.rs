@@ -180,10 +180,8 @@ fn confirm(
     let confirmed = match proof {
         FactorProof::Totp(code) => totp::confirm_pending(context, tx, code)?,
         FactorProof::Sent(channel, code) => sent_code::confirm_pending(context, tx, *channel, code)?,
-        // They are confirmed by being shown.
-        FactorProof::Recovery(_) => None,
-        // A passkey is confirmed by its registration.
-        FactorProof::Passkey(_) => None,
+        // Recovery codes are confirmed by being shown, and a passkey by its registration.
+        FactorProof::Recovery(_) | FactorProof::Passkey(_) => None,
     };
     let Some(confirmed) = confirmed else {
         // A double click: the code has confirmed the factor, which is now the active one.
