@@ -124,7 +124,7 @@ describe('a deployment that offers passkeys', () => {
     // The device still has the passkey, and the account no longer does.
     await person.signOut();
     await person.press('Sign in with a passkey');
-    await person.sees('This passkey does not open an account here.');
+    await person.sees('It may have been removed.');
   });
 
   story('what goes wrong is said in a sentence', async (person) => {

@@ -290,7 +290,7 @@ export default {
   'passkey.one_device': 'keine; nur auf einem Gerät',
   'passkey.conflict': 'Dieser Passkey ist schon registriert, oder Ihr Konto hat schon so viele Passkeys wie möglich.',
   'passkey.wrong': 'Dieser Passkey wurde nicht angenommen.',
-  'passkey.unknown': 'Dieser Passkey gehört hier zu keinem Konto. Vielleicht wurde er entfernt.',
+  'passkey.unknown': 'Dieser Passkey wurde nicht angenommen. Vielleicht wurde er entfernt.',
 
   'sessions.title': 'Sitzungen',
   'sessions.where': 'Wo Sie angemeldet sind',

@@ -280,7 +280,7 @@ export default {
   'passkey.one_device': 'none; only on one device',
   'passkey.conflict': 'This passkey is registered already, or your account has as many passkeys as it may have.',
   'passkey.wrong': 'This passkey was not accepted.',
-  'passkey.unknown': 'This passkey does not open an account here. It may have been removed.',
+  'passkey.unknown': 'This passkey was not accepted. It may have been removed.',
 
   'sessions.title': 'Sessions',
   'sessions.where': 'Where you are signed in',
