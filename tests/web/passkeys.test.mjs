@@ -68,7 +68,7 @@ async function add(person, name) {
   await person.go('security');
   await person.at('Security');
   const part = person.part('Passkeys');
-  await person.fill('Name of the passkey', name, part.locator('form').last());
+  await person.fill('Name for a new passkey', name, part);
   await person.press('Add a passkey', part);
   await part.getByRole('heading', { level: 3, name, exact: true }).waitFor();
 }

@@ -283,6 +283,7 @@ export default {
     'Ein Passkey ist ein Schlüssel auf Ihrem Gerät oder in Ihrem Passwortmanager, den Sie mit Fingerabdruck, Gesicht oder PIN entsperren.',
   'passkey.unsupported': 'Dieser Browser kann keine Passkeys hinzufügen.',
   'passkey.name': 'Name des Passkeys',
+  'passkey.new_name': 'Name für einen neuen Passkey',
   'passkey.add': 'Passkey hinzufügen',
   'passkey.rename': 'Umbenennen',
   'passkey.copies': 'Sicherung',

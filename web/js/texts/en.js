@@ -273,6 +273,7 @@ export default {
     'A passkey is a key on your device or in your password manager, which you unlock with your fingerprint, your face or a PIN.',
   'passkey.unsupported': 'This browser cannot add passkeys.',
   'passkey.name': 'Name of the passkey',
+  'passkey.new_name': 'Name for a new passkey',
   'passkey.add': 'Add a passkey',
   'passkey.rename': 'Rename',
   'passkey.copies': 'Backup',

@@ -41,14 +41,14 @@ function entry(passkey) {
   );
 }
 
-/** @param {string} value */
-function nameField(value) {
-  return field({ name: 'name', label: t('passkey.name'), value, attributes: { type: 'text', maxlength: 64 } });
+/** @param {string} label @param {string} value */
+function nameField(label, value) {
+  return field({ name: 'name', label, value, attributes: { type: 'text', maxlength: 64 } });
 }
 
 function addition() {
   return form({
-    fields: [nameField(deviceName(navigator.userAgent))],
+    fields: [nameField(t('passkey.new_name'), deviceName(navigator.userAgent))],
     button: t('passkey.add'),
     primary: false,
     submit: async ({ name }) => {
@@ -80,7 +80,7 @@ function rename({ id, name }) {
     {},
     h('summary', {}, t('passkey.rename')),
     form({
-      fields: [nameField(name)],
+      fields: [nameField(t('passkey.name'), name)],
       button: t('save'),
       primary: false,
       submit: async (values) => {
