@@ -50,8 +50,8 @@ export async function usePasskey(options) {
  * Waits until the user chooses a passkey from the suggestions of a field with `autocomplete="webauthn"`.
  * @param {() => Promise<{options: any, expires_in: number}>} getOptions called again when the options have expired
  * @param {AbortSignal} signal ends it
- * @returns {Promise<object | undefined>} an `AssertionCredential`; none if the browser has no such suggestions, if there
- *   are no options, or if another request begins. Nothing is shown then: the page has a button for the same.
+ * @returns {Promise<object | undefined>} an `AssertionCredential`; none if the browser has no such suggestions, if
+ *   `getOptions` fails, or if another request begins. Nothing is shown then: the page has a button for the same.
  */
 export async function suggestPasskeys(getOptions, signal) {
   if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return undefined;
