@@ -307,6 +307,7 @@ pub fn build(
         account_pages: server.account_pages,
         branding: Branding::new(
             &app_name(config, public_url),
+            &config.delivery.second_factors,
             config.branding.accent,
             config.branding.logo.clone(),
         ),
