@@ -264,7 +264,7 @@ async fn a_page_in_a_frame_of_another_site_registers_nothing() {
 }
 
 #[actix_web::test]
-async fn a_proof_is_no_registration() {
+async fn client_data_of_a_proof_register_nothing() {
     refuses(|key, challenge| {
         key.client_data.insert("type".to_owned(), json!("webauthn.get"));
         key.register(challenge)

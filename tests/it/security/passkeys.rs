@@ -17,7 +17,7 @@ use crate::support::passkeys::{
 };
 
 /// An account with an authenticator app and a passkey, signed in.
-struct World {
+struct Account {
     app: TestApp,
     jo: SignedIn,
     key: Authenticator,
@@ -25,7 +25,7 @@ struct World {
     id: String,
 }
 
-impl World {
+impl Account {
     async fn new() -> Self {
         Self::with(&[]).await
     }
@@ -56,6 +56,8 @@ impl World {
             .await
             .expect_problem(401, "invalid_code");
         self.restore();
+        // Wrong assertions make their source wait as wrong codes do, which a test below shows.
+        execute(&self.app, "TRUNCATE throttles");
     }
 
     async fn refuses_alone(&mut self, misuse: impl Fn(&mut Authenticator, &str) -> Value) {
@@ -110,21 +112,21 @@ fn execute(app: &TestApp, statement: &str) {
 
 #[actix_web::test]
 async fn a_passkey_of_another_domain_is_refused() {
-    let mut world = World::new().await;
+    let mut account = Account::new().await;
     for rp_id in ["example.com", "evil.example", "AUTH.example.com", ""] {
-        world
+        account
             .refuses(|key, challenge| {
                 rp_id.clone_into(&mut key.rp_id);
                 key.assert(challenge)
             })
             .await;
     }
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_page_of_another_origin_and_one_that_looks_alike_are_refused() {
-    let mut world = World::new().await;
+    let mut account = Account::new().await;
     for origin in [
         "https://evil.example",
         "https://auth.example.com.evil.example",
@@ -136,90 +138,90 @@ async fn a_page_of_another_origin_and_one_that_looks_alike_are_refused() {
         "http://auth.example.com",
         "null",
     ] {
-        world
+        account
             .refuses(|key, challenge| {
                 origin.clone_into(&mut key.origin);
                 key.assert(challenge)
             })
             .await;
     }
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_page_in_a_frame_of_another_site_is_refused() {
-    let mut world = World::new().await;
+    let mut account = Account::new().await;
     for (member, value) in [
         ("crossOrigin", json!(true)),
         ("topOrigin", json!("https://evil.example")),
     ] {
-        world
+        account
             .refuses(|key, challenge| {
                 key.client_data.insert(member.to_owned(), value.clone());
                 key.assert(challenge)
             })
             .await;
     }
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
-async fn a_registration_is_no_proof() {
-    let mut world = World::new().await;
-    world
+async fn client_data_of_a_registration_prove_nothing() {
+    let mut account = Account::new().await;
+    account
         .refuses(|key, challenge| {
             key.client_data.insert("type".to_owned(), json!("webauthn.create"));
             key.assert(challenge)
         })
         .await;
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn an_absent_user_is_refused() {
-    let mut world = World::new().await;
-    world
+    let mut account = Account::new().await;
+    account
         .refuses(|key, challenge| {
             key.flags = USER_VERIFIED;
             key.assert(challenge)
         })
         .await;
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn presence_alone_is_not_both_factors() {
-    let mut world = World::new().await;
-    world
+    let mut account = Account::new().await;
+    account
         .refuses_alone(|key, challenge| {
             key.flags = USER_PRESENT;
             key.assert(challenge)
         })
         .await;
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn an_unverified_user_is_refused_where_the_operator_requires_verification() {
-    let mut world = World::with(&[("PASSKEY_USER_VERIFICATION", "required")]).await;
-    world
+    let mut account = Account::with(&[("PASSKEY_USER_VERIFICATION", "required")]).await;
+    account
         .refuses(|key, challenge| {
             key.flags = USER_PRESENT;
             key.assert(challenge)
         })
         .await;
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn presence_alone_raises_no_session_of_a_passkey_to_two_factors() {
-    let mut world = World::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
-    let app = &world.app;
+    let mut account = Account::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let app = &account.app;
     let link = request_link(app, "/magic-link", "magic_link", "jo@example.com").await;
     let answer = app.post("/magic-link/verify", &json!({"token": link})).await;
     let pending = answer.expect(200).text("/pre_auth_token");
-    world.key.flags = USER_PRESENT;
-    let assertion = world.key.assert(&login_challenge(app, &pending).await);
+    account.key.flags = USER_PRESENT;
+    let assertion = account.key.assert(&login_challenge(app, &pending).await);
     let answer = verify_passkey(app, &pending, &assertion).await.expect(200);
     let shown = claims(&answer.text("/access_token"));
     assert_eq!(
@@ -230,35 +232,35 @@ async fn presence_alone_raises_no_session_of_a_passkey_to_two_factors() {
 
 #[actix_web::test]
 async fn a_key_whose_backup_eligibility_changed_is_refused() {
-    let mut world = World::new().await;
+    let mut account = Account::new().await;
     for flags in [BACKUP_ELIGIBLE, BACKUP_ELIGIBLE | BACKED_UP, BACKED_UP] {
-        world
+        account
             .refuses(|key, challenge| {
                 key.flags |= flags;
                 key.assert(challenge)
             })
             .await;
     }
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn bytes_that_stand_behind_what_was_signed_are_refused() {
-    let mut world = World::new().await;
-    world
+    let mut account = Account::new().await;
+    account
         .refuses(|key, challenge| {
             key.behind_data = vec![0];
             key.assert(challenge)
         })
         .await;
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn what_was_changed_after_the_signature_is_refused() {
-    let mut world = World::new().await;
+    let mut account = Account::new().await;
     for member in ["signature", "authenticatorData", "clientDataJSON"] {
-        world
+        account
             .refuses(|key, challenge| {
                 let mut assertion = key.assert(challenge);
                 let part = &mut assertion["response"][member];
@@ -273,14 +275,14 @@ async fn what_was_changed_after_the_signature_is_refused() {
             })
             .await;
     }
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_signature_of_another_key_in_the_name_of_the_passkey_is_refused() {
-    let mut world = World::new().await;
-    let owner = id_bytes(&world.jo.person.id);
-    world
+    let mut account = Account::new().await;
+    let owner = id_bytes(&account.jo.person.id);
+    account
         .refuses(|key, challenge| {
             let mut other = Authenticator::new(RP_ID, PUBLIC_URL, owner.clone().try_into().unwrap());
             other.credential_id.clone_from(&key.credential_id);
@@ -288,118 +290,119 @@ async fn a_signature_of_another_key_in_the_name_of_the_passkey_is_refused() {
             other.assert(challenge)
         })
         .await;
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_passkey_that_was_never_registered_is_refused() {
-    let mut world = World::new().await;
-    let owner = id_bytes(&world.jo.person.id);
-    world
+    let mut account = Account::new().await;
+    let owner = id_bytes(&account.jo.person.id);
+    account
         .refuses(|_, challenge| {
             Authenticator::new(RP_ID, PUBLIC_URL, owner.clone().try_into().unwrap()).assert(challenge)
         })
         .await;
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn the_user_handle_of_another_user_or_of_none_is_refused() {
-    let mut world = World::new().await;
-    let mallory = Person::sign_up(&world.app, "mallory@example.com").await;
+    let mut account = Account::new().await;
+    let mallory = Person::sign_up(&account.app, "mallory@example.com").await;
     for id in [mallory.person.id.as_str(), "019ca945-0a00-7673-b71e-0108b877dbc7"] {
-        world
+        account
             .refuses(|key, challenge| {
                 key.user_handle = Some(id_bytes(id));
                 key.assert(challenge)
             })
             .await;
     }
-    world
+    account
         .refuses_alone(|key, challenge| {
             key.user_handle = None;
             key.assert(challenge)
         })
         .await;
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_right_assertion_in_the_login_of_another_user_is_refused() {
-    let mut world = World::new().await;
-    let mallory = Person::sign_up(&world.app, "mallory@example.com").await;
-    mallory.add_passkey(&world.app).await;
-    let (app, token) = (&world.app, &mallory.access_token);
-    for handle in [Some(&world.jo.person.id), Some(&mallory.person.id), None] {
-        world.key.user_handle = handle.map(|id| id_bytes(id));
+    let mut account = Account::new().await;
+    let mallory = Person::sign_up(&account.app, "mallory@example.com").await;
+    mallory.add_passkey(&account.app).await;
+    let (app, token) = (&account.app, &mallory.access_token);
+    for handle in [Some(&account.jo.person.id), Some(&mallory.person.id), None] {
+        account.key.user_handle = handle.map(|id| id_bytes(id));
         let pending = mallory.person.log_in(app).await;
         // Of the user's own login, and of the other's.
-        let own = world.jo.person.log_in(app).await;
+        let own = account.jo.person.log_in(app).await;
         for challenge in [login_challenge(app, &pending).await, login_challenge(app, &own).await] {
-            let assertion = world.key.assert(&challenge);
+            let assertion = account.key.assert(&challenge);
             verify_passkey(app, &pending, &assertion)
                 .await
                 .expect_problem(401, "invalid_code");
         }
-        let assertion = world.key.assert(&step_up_challenge(app, token).await);
+        let assertion = account.key.assert(&step_up_challenge(app, token).await);
         step_up_by_passkey(app, token, &assertion)
             .await
             .expect_problem(401, "invalid_code");
+        execute(app, "TRUNCATE throttles");
     }
-    world.restore();
-    world.lets_the_owner_in().await;
+    account.restore();
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_challenge_of_another_purpose_is_refused() {
-    let mut world = World::new().await;
-    let (app, token) = (&world.app, &world.jo.access_token);
-    let pending = world.jo.person.log_in(app).await;
+    let mut account = Account::new().await;
+    let (app, token) = (&account.app, &account.jo.access_token);
+    let pending = account.jo.person.log_in(app).await;
     let registration = registration_challenge(app, token).await;
     let sign_in = sign_in_challenge(app).await;
     let step_up = step_up_challenge(app, token).await;
     for challenge in [&registration, &sign_in, &step_up] {
-        let assertion = world.key.assert(challenge);
+        let assertion = account.key.assert(challenge);
         verify_passkey(app, &pending, &assertion)
             .await
             .expect_problem(401, "invalid_code");
     }
     for challenge in [&registration, &sign_in] {
-        let assertion = world.key.assert(challenge);
+        let assertion = account.key.assert(challenge);
         step_up_by_passkey(app, token, &assertion)
             .await
             .expect_problem(401, "invalid_code");
     }
     for challenge in [&registration, &step_up] {
-        let assertion = world.key.assert(challenge);
+        let assertion = account.key.assert(challenge);
         sign_in_by_passkey(app, &assertion)
             .await
             .expect_problem(401, "invalid_credentials");
     }
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_challenge_of_another_session_of_the_same_user_is_refused() {
-    let mut world = World::new().await;
-    let app = &world.app;
-    let (first, second) = (world.jo.person.log_in(app).await, world.jo.person.log_in(app).await);
-    let assertion = world.key.assert(&login_challenge(app, &first).await);
+    let mut account = Account::new().await;
+    let app = &account.app;
+    let (first, second) = (account.jo.person.log_in(app).await, account.jo.person.log_in(app).await);
+    let assertion = account.key.assert(&login_challenge(app, &first).await);
     verify_passkey(app, &second, &assertion)
         .await
         .expect_problem(401, "invalid_code");
-    let other = world.jo.person.sign_in_again(app).await;
-    let assertion = world.key.assert(&step_up_challenge(app, &other).await);
-    step_up_by_passkey(app, &world.jo.access_token, &assertion)
+    let other = account.jo.person.sign_in_again(app).await;
+    let assertion = account.key.assert(&step_up_challenge(app, &other).await);
+    step_up_by_passkey(app, &account.jo.access_token, &assertion)
         .await
         .expect_problem(401, "invalid_code");
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_challenge_that_the_service_did_not_make_is_refused() {
-    let mut world = World::new().await;
-    world
+    let mut account = Account::new().await;
+    account
         .refuses(|key, challenge| {
             let mut bytes = URL_SAFE_NO_PAD.decode(challenge).unwrap();
             *bytes.last_mut().unwrap() ^= 1;
@@ -407,57 +410,61 @@ async fn a_challenge_that_the_service_did_not_make_is_refused() {
         })
         .await;
     for other in ["", "AAAA", "..", "\u{fffd}"] {
-        world.refuses(|key, _| key.assert(other)).await;
+        account.refuses(|key, _| key.assert(other)).await;
     }
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn a_challenge_is_refused_after_five_minutes() {
-    let mut world = World::new().await;
-    let (app, token) = (&world.app, &world.jo.access_token);
     for (seconds, stepped_up, signed_in) in [(300, 200, 200), (301, 401, 401)] {
+        let mut account = Account::new().await;
+        let (app, token) = (&account.app, &account.jo.access_token);
         let challenge = step_up_challenge(app, token).await;
         app.clock.advance(seconds);
-        let assertion = world.key.assert(&challenge);
-        assert_eq!(step_up_by_passkey(app, token, &assertion).await.status, stepped_up);
+        let assertion = account.key.assert(&challenge);
+        let answer = step_up_by_passkey(app, token, &assertion).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.json()["code"].as_str()),
+            (stepped_up, (stepped_up == 401).then_some("invalid_code"))
+        );
         let challenge = sign_in_challenge(app).await;
         app.clock.advance(seconds);
-        let assertion = world.key.assert(&challenge);
+        let assertion = account.key.assert(&challenge);
         assert_eq!(sign_in_by_passkey(app, &assertion).await.status, signed_in);
     }
 }
 
 #[actix_web::test]
 async fn an_old_challenge_beside_a_live_one_is_refused() {
-    let mut world = World::new().await;
-    let (app, token) = (&world.app, &world.jo.access_token);
+    let mut account = Account::new().await;
+    let (app, token) = (&account.app, &account.jo.access_token);
     let (old, new) = (step_up_challenge(app, token).await, step_up_challenge(app, token).await);
-    let (of_old, of_new) = (world.key.assert(&old), world.key.assert(&new));
+    let (of_old, of_new) = (account.key.assert(&old), account.key.assert(&new));
     step_up_by_passkey(app, token, &of_new).await.expect(200);
     step_up_by_passkey(app, token, &of_old)
         .await
         .expect_problem(401, "invalid_code");
     // Signed later, with a counter that has risen.
-    let again = world.key.assert(&old);
+    let again = account.key.assert(&old);
     step_up_by_passkey(app, token, &again)
         .await
         .expect_problem(401, "invalid_code");
     let (old, new) = (sign_in_challenge(app).await, sign_in_challenge(app).await);
-    let assertion = world.key.assert(&new);
+    let assertion = account.key.assert(&new);
     sign_in_by_passkey(app, &assertion).await.expect(200);
-    let assertion = world.key.assert(&old);
+    let assertion = account.key.assert(&old);
     sign_in_by_passkey(app, &assertion)
         .await
         .expect_problem(401, "invalid_credentials");
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn an_assertion_that_is_sent_twice_counts_once_and_is_not_a_failed_attempt() {
-    let mut world = World::new().await;
-    let (app, token) = (&world.app, &world.jo.access_token);
-    let assertion = world.key.assert(&step_up_challenge(app, token).await);
+    let mut account = Account::new().await;
+    let (app, token) = (&account.app, &account.jo.access_token);
+    let assertion = account.key.assert(&step_up_challenge(app, token).await);
     step_up_by_passkey(app, token, &assertion).await.expect(200);
     for _ in 0..6 {
         step_up_by_passkey(app, token, &assertion)
@@ -466,18 +473,18 @@ async fn an_assertion_that_is_sent_twice_counts_once_and_is_not_a_failed_attempt
     }
     assert_eq!(
         (
-            world.events("authn_mfa_replay", "passkey").await,
-            world.events("authn_mfa_fail", "passkey").await
+            account.events("authn_mfa_replay", "passkey").await,
+            account.events("authn_mfa_fail", "passkey").await
         ),
         (6, 0)
     );
-    let pending = world.jo.person.log_in(app).await;
-    let assertion = world.key.assert(&login_challenge(app, &pending).await);
+    let pending = account.jo.person.log_in(app).await;
+    let assertion = account.key.assert(&login_challenge(app, &pending).await);
     verify_passkey(app, &pending, &assertion).await.expect(200);
     verify_passkey(app, &pending, &assertion)
         .await
         .expect_problem(401, "invalid_pre_auth_token");
-    let assertion = world.key.assert(&sign_in_challenge(app).await);
+    let assertion = account.key.assert(&sign_in_challenge(app).await);
     sign_in_by_passkey(app, &assertion).await.expect(200);
     sign_in_by_passkey(app, &assertion)
         .await
@@ -486,51 +493,66 @@ async fn an_assertion_that_is_sent_twice_counts_once_and_is_not_a_failed_attempt
     let answer = step_up(app, token, &json!({"password": PASSWORD})).await;
     answer.expect(200);
     app.clock.advance(30);
-    world
+    account
         .jo
         .person
-        .log_in_with(app, &world.jo.person.code(app))
+        .log_in_with(app, &account.jo.person.code(app))
         .await
         .expect(200);
     let kinds = app.notification_kinds("jo@example.com").await;
     assert!(!kinds.iter().any(|kind| kind == "passkey_cloned"), "{kinds:?}");
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
-async fn refused_assertions_take_the_attempts_of_their_login_and_make_nothing_wait() {
-    let mut world = World::new().await;
-    let app = &world.app;
-    for _ in 0..3 {
-        let pending = world.jo.person.log_in(app).await;
-        let challenge = login_challenge(app, &pending).await;
-        world.key.flags = 0;
-        for left in [4, 3, 2, 1, 0] {
-            let assertion = world.key.assert(&challenge);
-            let problem = verify_passkey(app, &pending, &assertion)
-                .await
-                .expect_problem(401, "invalid_code");
-            assert_eq!(problem["attempts_remaining"], left);
-        }
-        world.key.flags = USER_PRESENT | USER_VERIFIED;
-        let assertion = world.key.assert(&challenge);
-        verify_passkey(app, &pending, &assertion)
+async fn refused_assertions_take_the_attempts_of_their_login_and_make_their_source_wait() {
+    let mut account = Account::new().await;
+    let app = &account.app;
+    let pending = account.jo.person.log_in(app).await;
+    let challenge = login_challenge(app, &pending).await;
+    account.key.flags = 0;
+    for left in [4, 3, 2, 1, 0] {
+        let assertion = account.key.assert(&challenge);
+        let problem = verify_passkey(app, &pending, &assertion)
             .await
-            .expect_problem(401, "invalid_pre_auth_token");
+            .expect_problem(401, "invalid_code");
+        assert_eq!(problem["attempts_remaining"], left);
     }
-    world.lets_the_owner_in().await;
-    world.app.clock.advance(30);
-    let code = world.jo.person.code(&world.app);
-    world.jo.person.log_in_with(&world.app, &code).await.expect(200);
+    let pending = account.jo.person.log_in(app).await;
+    account.key.flags = USER_PRESENT | USER_VERIFIED;
+    let challenge = login_challenge(app, &pending).await;
+    let assertion = account.key.assert(&challenge);
+    verify_passkey(app, &pending, &assertion)
+        .await
+        .expect_problem(429, "rate_limited");
+    app.clock.advance(30);
+    // The same assertion: it was not looked at.
+    verify_passkey(app, &pending, &assertion).await.expect(200);
+}
+
+#[actix_web::test]
+async fn wrong_assertions_disable_no_code() {
+    let mut account = Account::new().await;
+    // The next wrong code would disable all that can be guessed.
+    execute(&account.app, "UPDATE users SET failed_codes = 99");
+    account
+        .refuses(|key, challenge| {
+            key.flags = 0;
+            key.assert(challenge)
+        })
+        .await;
+    account.app.clock.advance(30);
+    let code = account.jo.person.code(&account.app);
+    account.jo.person.log_in_with(&account.app, &code).await.expect(200);
 }
 
 #[actix_web::test]
 async fn what_is_not_an_assertion_takes_no_attempt() {
-    let mut world = World::new().await;
-    let app = &world.app;
-    let pending = world.jo.person.log_in(app).await;
+    let mut account = Account::new().await;
+    let app = &account.app;
+    let pending = account.jo.person.log_in(app).await;
     let challenge = login_challenge(app, &pending).await;
-    let right = world.key.assert(&challenge);
+    let right = account.key.assert(&challenge);
     let with = |change: fn(&mut Value)| {
         let mut changed = right.clone();
         change(&mut changed);
@@ -560,8 +582,12 @@ async fn what_is_not_an_assertion_takes_no_attempt() {
         json!({"credentialId": right["id"], "challenge": challenge}),
         json!(true),
     ] {
-        verify_passkey(app, &pending, &credential).await.expect(422);
-        sign_in_by_passkey(app, &credential).await.expect(422);
+        verify_passkey(app, &pending, &credential)
+            .await
+            .expect_problem(400, "malformed_request");
+        sign_in_by_passkey(app, &credential)
+            .await
+            .expect_problem(400, "malformed_request");
     }
     for both in [
         json!({"pre_auth_token": pending, "passkey": right, "code": "123456"}),
@@ -572,8 +598,8 @@ async fn what_is_not_an_assertion_takes_no_attempt() {
             .await
             .expect_problem(422, "validation_failed");
     }
-    world.key.flags = 0;
-    let wrong = world.key.assert(&challenge);
+    account.key.flags = 0;
+    let wrong = account.key.assert(&challenge);
     let problem = verify_passkey(app, &pending, &wrong)
         .await
         .expect_problem(401, "invalid_code");
@@ -582,33 +608,36 @@ async fn what_is_not_an_assertion_takes_no_attempt() {
 
 #[actix_web::test]
 async fn a_copied_key_is_refused_and_the_owner_is_told() {
-    let mut world = World::new().await;
-    world.lets_the_owner_in().await;
-    let uses = world.key.sign_count;
+    let mut account = Account::new().await;
+    account.lets_the_owner_in().await;
+    let uses = account.key.sign_count;
     // The copy has counted less, or exactly as much.
     for (number, count) in [0, 1, uses - 1].into_iter().enumerate() {
-        world
+        account
             .refuses(|key, challenge| {
                 key.sign_count = count;
                 key.assert(challenge)
             })
             .await;
-        assert_eq!(world.events("authn_mfa_fail", "copied_passkey").await, 3 * (number + 1));
+        assert_eq!(
+            account.events("authn_mfa_fail", "copied_passkey").await,
+            3 * (number + 1)
+        );
     }
-    let notice = world.app.notification("jo@example.com", "passkey_cloned").await;
+    let notice = account.app.notification("jo@example.com", "passkey_cloned").await;
     assert!(notice["text"].as_str().unwrap().contains("Passkey"), "{notice}");
-    world.key.sign_count = uses;
-    world.lets_the_owner_in().await;
+    account.key.sign_count = uses;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn an_authenticator_that_does_not_count_is_accepted_until_it_counts() {
-    let mut world = World::new().await;
-    world.key.step = 0;
-    world.lets_the_owner_in().await;
-    world.key.step = 1;
-    world.lets_the_owner_in().await;
-    world
+    let mut account = Account::new().await;
+    account.key.step = 0;
+    account.lets_the_owner_in().await;
+    account.key.step = 1;
+    account.lets_the_owner_in().await;
+    account
         .refuses(|key, challenge| {
             key.sign_count = 0;
             key.step = 0;
@@ -619,12 +648,12 @@ async fn an_authenticator_that_does_not_count_is_accepted_until_it_counts() {
 
 #[actix_web::test]
 async fn a_disabled_account_is_shut_out() {
-    let mut world = World::new().await;
-    let (app, token) = (&world.app, &world.jo.access_token);
-    let pending = world.jo.person.log_in(app).await;
-    let second = world.key.assert(&login_challenge(app, &pending).await);
-    let stepping_up = world.key.assert(&step_up_challenge(app, token).await);
-    let alone = world.key.assert(&sign_in_challenge(app).await);
+    let mut account = Account::new().await;
+    let (app, token) = (&account.app, &account.jo.access_token);
+    let pending = account.jo.person.log_in(app).await;
+    let second = account.key.assert(&login_challenge(app, &pending).await);
+    let stepping_up = account.key.assert(&step_up_challenge(app, token).await);
+    let alone = account.key.assert(&sign_in_challenge(app).await);
     execute(app, "UPDATE users SET status = 'disabled'");
     verify_passkey(app, &pending, &second)
         .await
@@ -645,15 +674,15 @@ async fn a_disabled_account_is_shut_out() {
 
 #[actix_web::test]
 async fn after_an_operator_removed_the_factors_neither_the_passkey_nor_its_session_is_left() {
-    let mut world = World::new().await;
-    let app = &world.app;
+    let mut account = Account::new().await;
+    let app = &account.app;
     let admin = administrator(app, "root@example.com").await;
-    let assertion = world.key.assert(&sign_in_challenge(app).await);
+    let assertion = account.key.assert(&sign_in_challenge(app).await);
     let session = sign_in_by_passkey(app, &assertion).await.expect(200);
-    let pending = world.jo.person.log_in(app).await;
-    let second = world.key.assert(&login_challenge(app, &pending).await);
-    let alone = world.key.assert(&sign_in_challenge(app).await);
-    let path = format!("/admin/users/{}/2fa", world.jo.person.id);
+    let pending = account.jo.person.log_in(app).await;
+    let second = account.key.assert(&login_challenge(app, &pending).await);
+    let alone = account.key.assert(&sign_in_challenge(app).await);
+    let path = format!("/admin/users/{}/2fa", account.jo.person.id);
     app.bare_as(Method::DELETE, &path, &admin.access_token)
         .await
         .expect(204);
@@ -674,19 +703,19 @@ async fn after_an_operator_removed_the_factors_neither_the_passkey_nor_its_sessi
 }
 
 #[actix_web::test]
-async fn a_session_that_only_the_removed_passkey_has_proven_ends() {
-    let mut world = World::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
-    let app = &world.app;
-    let assertion = world.key.assert(&sign_in_challenge(app).await);
+async fn with_the_last_factor_go_the_sessions_that_rest_on_it() {
+    let mut account = Account::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let app = &account.app;
+    let assertion = account.key.assert(&sign_in_challenge(app).await);
     let alone = sign_in_by_passkey(app, &assertion).await.expect(200);
     // It and the app are the account's only factors, and both go.
     app.clock.advance(30);
-    let body = json!({"password": PASSWORD, "code": world.jo.person.code(app)});
-    app.call_as(Method::DELETE, "/2fa/totp", &world.jo.access_token, &body)
+    let body = json!({"password": PASSWORD, "code": account.jo.person.code(app)});
+    app.call_as(Method::DELETE, "/2fa/totp", &account.jo.access_token, &body)
         .await
         .expect(204);
-    let path = format!("/2fa/passkeys/{}", world.id);
-    app.bare_as(Method::DELETE, &path, &world.jo.access_token)
+    let path = format!("/2fa/passkeys/{}", account.id);
+    app.bare_as(Method::DELETE, &path, &account.jo.access_token)
         .await
         .expect(204);
     app.get_as("/me", &alone.text("/access_token"))
@@ -696,20 +725,56 @@ async fn a_session_that_only_the_removed_passkey_has_proven_ends() {
         .await
         .expect_problem(401, "invalid_refresh_token");
     // The other session keeps its password, and no more.
-    let answer = refresh(app, &world.jo.refresh_token).await.expect(200);
+    let answer = refresh(app, &account.jo.refresh_token).await.expect(200);
     let shown = claims(&answer.text("/access_token"));
     assert_eq!((&shown["acr"], &shown["amr"]), (&json!("aal1"), &json!(["pwd"])));
 }
 
 #[actix_web::test]
+async fn a_session_of_a_passkey_alone_ends_when_one_is_removed_although_other_factors_are_left() {
+    let mut account = Account::new().await;
+    let app = &account.app;
+    // A thief signs in with the device.
+    let assertion = account.key.assert(&sign_in_challenge(app).await);
+    let alone = sign_in_by_passkey(app, &assertion).await.expect(200);
+    let pending = account.jo.person.log_in(app).await;
+    let assertion = account.key.assert(&login_challenge(app, &pending).await);
+    let beside_password = verify_passkey(app, &pending, &assertion).await.expect(200);
+    let (mut second, _) = account.jo.add_passkey(app).await;
+    let path = format!("/2fa/passkeys/{}", account.id);
+    app.bare_as(Method::DELETE, &path, &account.jo.access_token)
+        .await
+        .expect(204);
+    app.get_as("/me", &alone.text("/access_token"))
+        .await
+        .expect_problem(401, "invalid_token");
+    refresh(app, &alone.text("/refresh_token"))
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+    app.get_as("/me", &beside_password.text("/access_token"))
+        .await
+        .expect(200);
+    // The session that removes a passkey goes on, with another one that signed it in.
+    let assertion = second.assert(&sign_in_challenge(app).await);
+    let own = sign_in_by_passkey(app, &assertion)
+        .await
+        .expect(200)
+        .text("/access_token");
+    let listed = app.get_as("/2fa/passkeys", &own).await.expect(200).json();
+    let path = format!("/2fa/passkeys/{}", listed["passkeys"][0]["id"].as_str().unwrap());
+    app.bare_as(Method::DELETE, &path, &own).await.expect(204);
+    app.get_as("/me", &own).await.expect(200);
+}
+
+#[actix_web::test]
 async fn a_removed_passkey_proves_nothing() {
-    let mut world = World::new().await;
-    let (app, token) = (&world.app, &world.jo.access_token);
-    let pending = world.jo.person.log_in(app).await;
-    let second = world.key.assert(&login_challenge(app, &pending).await);
-    let stepping_up = world.key.assert(&step_up_challenge(app, token).await);
-    let alone = world.key.assert(&sign_in_challenge(app).await);
-    let path = format!("/2fa/passkeys/{}", world.id);
+    let mut account = Account::new().await;
+    let (app, token) = (&account.app, &account.jo.access_token);
+    let pending = account.jo.person.log_in(app).await;
+    let second = account.key.assert(&login_challenge(app, &pending).await);
+    let stepping_up = account.key.assert(&step_up_challenge(app, token).await);
+    let alone = account.key.assert(&sign_in_challenge(app).await);
+    let path = format!("/2fa/passkeys/{}", account.id);
     app.bare_as(Method::DELETE, &path, token).await.expect(204);
     verify_passkey(app, &pending, &second)
         .await
@@ -724,12 +789,12 @@ async fn a_removed_passkey_proves_nothing() {
 
 #[actix_web::test]
 async fn a_password_reset_removes_no_passkey_and_passes_none() {
-    let mut world = World::new().await;
-    let app = &world.app;
+    let mut account = Account::new().await;
+    let app = &account.app;
     let link = request_link(app, "/password/forgot", "password_reset", "jo@example.com").await;
     let body = json!({"token": link, "new_password": "ein ganz neues langes wort"});
     app.post("/password/reset", &body).await.expect(204);
-    app.get_as("/2fa/passkeys", &world.jo.access_token)
+    app.get_as("/2fa/passkeys", &account.jo.access_token)
         .await
         .expect_problem(401, "invalid_token");
     let login = log_in(app, "jo@example.com", "ein ganz neues langes wort")
@@ -742,22 +807,22 @@ async fn a_password_reset_removes_no_passkey_and_passes_none() {
     app.post_as("/2fa/passkeys/options", pending)
         .await
         .expect_problem(403, "forbidden");
-    let assertion = world.key.assert(&login_challenge(app, pending).await);
+    let assertion = account.key.assert(&login_challenge(app, pending).await);
     verify_passkey(app, pending, &assertion).await.expect(200);
-    let assertion = world.key.assert(&sign_in_challenge(app).await);
+    let assertion = account.key.assert(&sign_in_challenge(app).await);
     sign_in_by_passkey(app, &assertion).await.expect(200);
 }
 
 #[actix_web::test]
 async fn where_passkeys_are_not_offered_none_is_made_or_accepted() {
-    let mut world = World::new().await;
-    let app = &world.app;
-    let token = &world.jo.access_token;
-    let pending = world.jo.person.log_in(app).await;
+    let mut account = Account::new().await;
+    let app = &account.app;
+    let token = &account.jo.access_token;
+    let pending = account.jo.person.log_in(app).await;
     let registration = registration_challenge(app, token).await;
-    let second = world.key.assert(&login_challenge(app, &pending).await);
-    let stepping_up = world.key.assert(&step_up_challenge(app, token).await);
-    let alone = world.key.assert(&sign_in_challenge(app).await);
+    let second = account.key.assert(&login_challenge(app, &pending).await);
+    let stepping_up = account.key.assert(&step_up_challenge(app, token).await);
+    let alone = account.key.assert(&sign_in_challenge(app).await);
     let without = app.sibling(&[("SECOND_FACTORS", "totp")]).await;
     let request = actix_web::test::TestRequest::post().uri("/passkey/options");
     without.send(request).await.expect_problem(403, "forbidden");
@@ -765,7 +830,7 @@ async fn where_passkeys_are_not_offered_none_is_made_or_accepted() {
         .post_as("/2fa/passkeys/options", token)
         .await
         .expect_problem(403, "forbidden");
-    let credential = crate::support::passkeys::authenticator(&world.jo.person.id).register(&registration);
+    let credential = crate::support::passkeys::authenticator(&account.jo.person.id).register(&registration);
     send_registration(&without, token, &credential)
         .await
         .expect_problem(403, "forbidden");
@@ -784,7 +849,7 @@ async fn where_passkeys_are_not_offered_none_is_made_or_accepted() {
     // The passkey is listed and can be removed. It still counts as a factor: giving it up must not open the account.
     let listed = without.get_as("/2fa/passkeys", token).await.expect(200).json();
     assert_eq!(listed["passkeys"].as_array().unwrap().len(), 1);
-    let path = format!("/2fa/passkeys/{}", world.id);
+    let path = format!("/2fa/passkeys/{}", account.id);
     without.bare_as(Method::DELETE, &path, token).await.expect(204);
 }
 
@@ -820,13 +885,13 @@ async fn a_secret_that_waited_when_the_passkey_came_completes_no_login() {
 
 #[actix_web::test]
 async fn every_user_gets_the_same_answer_to_a_wrong_sign_in() {
-    let mut world = World::new().await;
-    let app = &world.app;
+    let mut account = Account::new().await;
+    let app = &account.app;
     let without = Person::sign_up(app, "mallory@example.com").await;
     let challenge = sign_in_challenge(app).await;
     let mut answers = Vec::new();
     for id in [
-        world.jo.person.id.as_str(),
+        account.jo.person.id.as_str(),
         without.person.id.as_str(),
         "019ca945-0a00-7673-b71e-0108b877dbc7",
     ] {
@@ -837,8 +902,8 @@ async fn every_user_gets_the_same_answer_to_a_wrong_sign_in() {
         answers.push(problem);
     }
     // The passkey is right, and what it signed is not.
-    world.key.flags = 0;
-    let answer = sign_in_by_passkey(app, &world.key.assert(&challenge)).await;
+    account.key.flags = 0;
+    let answer = sign_in_by_passkey(app, &account.key.assert(&challenge)).await;
     let mut problem = answer.expect_problem(401, "invalid_credentials");
     problem["request_id"].take();
     assert!(answers.iter().all(|answer| *answer == problem), "{answers:?}");
@@ -846,10 +911,10 @@ async fn every_user_gets_the_same_answer_to_a_wrong_sign_in() {
 
 #[actix_web::test]
 async fn a_passkey_renamed_or_removed_by_another_user_is_not_found() {
-    let mut world = World::new().await;
-    let app = &world.app;
+    let mut account = Account::new().await;
+    let app = &account.app;
     let mallory = Person::sign_up(app, "mallory@example.com").await;
-    let path = format!("/2fa/passkeys/{}", world.id);
+    let path = format!("/2fa/passkeys/{}", account.id);
     app.bare_as(Method::DELETE, &path, &mallory.access_token)
         .await
         .expect_problem(404, "not_found");
@@ -868,23 +933,23 @@ async fn a_passkey_renamed_or_removed_by_another_user_is_not_found() {
         .expect(200)
         .json();
     assert_eq!(listed["passkeys"], json!([]));
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
 
 #[actix_web::test]
 async fn one_credential_id_of_two_users_opens_the_account_of_its_own_key() {
-    let mut world = World::new().await;
-    let mallory = Person::sign_up(&world.app, "mallory@example.com").await;
+    let mut account = Account::new().await;
+    let mallory = Person::sign_up(&account.app, "mallory@example.com").await;
     // Mallory registers a key of their own with the credential id of the victim's.
     let mut theirs = crate::support::passkeys::authenticator(&mallory.person.id);
-    theirs.credential_id.clone_from(&world.key.credential_id);
-    register_passkey(&world.app, &mallory.access_token, &theirs)
+    theirs.credential_id.clone_from(&account.key.credential_id);
+    register_passkey(&account.app, &mallory.access_token, &theirs)
         .await
         .expect(201);
-    theirs.user_handle = Some(id_bytes(&world.jo.person.id));
-    let assertion = theirs.assert(&sign_in_challenge(&world.app).await);
-    sign_in_by_passkey(&world.app, &assertion)
+    theirs.user_handle = Some(id_bytes(&account.jo.person.id));
+    let assertion = theirs.assert(&sign_in_challenge(&account.app).await);
+    sign_in_by_passkey(&account.app, &assertion)
         .await
         .expect_problem(401, "invalid_credentials");
-    world.lets_the_owner_in().await;
+    account.lets_the_owner_in().await;
 }
