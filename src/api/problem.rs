@@ -195,6 +195,11 @@ impl Problem {
         self
     }
 
+    /// `forbidden`: the deployment does not use passkeys.
+    pub fn no_passkeys() -> Self {
+        Self::new(Code::Forbidden, "Passkeys are not offered here.")
+    }
+
     /// The last second factor cannot be removed where every user needs one.
     pub fn last_factor() -> Self {
         Self::new(

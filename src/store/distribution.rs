@@ -633,7 +633,7 @@ mod tests {
         let names = |tables: &[Placed]| tables.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         assert_eq!(Cluster::example(&PLACEMENTS).missing(), []);
         assert_eq!(
-            names(&Cluster::example(&PLACEMENTS[..13]).missing()),
+            names(&Cluster::example(&PLACEMENTS[..14]).missing()),
             ["throttles", "quotas", "outbox"]
         );
         let place = |table| PLACEMENTS.iter().position(|(name, _)| *name == table);
@@ -649,7 +649,7 @@ mod tests {
     fn the_statements_are_those_of_citus() {
         let plan = Plan {
             cluster: Cluster::example(&[]),
-            tables: [1, 4, 5, 15].map(|place| (PLACEMENTS[place], 0)).to_vec(),
+            tables: [1, 4, 5, 16].map(|place| (PLACEMENTS[place], 0)).to_vec(),
         };
         assert_eq!(
             plan.statements(),

@@ -1,15 +1,18 @@
 //! Requests and responses of the second factors.
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::passkey::AssertionCredential;
 use super::words;
 use crate::domain::factor::Factor;
+use crate::domain::factor_proof::FactorProof;
+use crate::domain::input::InvalidInput;
+use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::flows::factors::CodeDispatch;
+use crate::flows::factors::{CodeDispatch, StepUpProof};
 
 /// A proof that completes a login: exactly one of `code` and `passkey`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -34,6 +37,17 @@ pub struct VerifyRequest {
     /// Where the session's refresh tokens go: `body` (the default), or `cookie` for browsers.
     #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
+}
+
+impl VerifyRequest {
+    /// Parses the proof.
+    ///
+    /// # Errors
+    ///
+    /// Names the member that is malformed, or says that there are none or two.
+    pub fn proof(&self) -> Result<FactorProof, InvalidInput> {
+        proof(self.code.as_ref(), self.method.as_deref(), self.passkey.as_ref())
+    }
 }
 
 /// A request for a code, or for a challenge.
@@ -132,6 +146,25 @@ pub struct StepUpRequest {
     pub password: Option<SecretString>,
 }
 
+impl StepUpRequest {
+    /// Parses the proof.
+    ///
+    /// # Errors
+    ///
+    /// Names the member that is malformed, or says that there are none or several.
+    pub fn proof(&self) -> Result<StepUpProof, InvalidInput> {
+        let has_factor = self.code.is_some() || self.passkey.is_some();
+        match (&self.password, has_factor, &self.method) {
+            (None, true, method) => {
+                proof(self.code.as_ref(), method.as_deref(), self.passkey.as_ref()).map(StepUpProof::Code)
+            }
+            (Some(password), false, None) => Ok(StepUpProof::Password(Password::new(password))),
+            (Some(_), false, Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
+            _ => Err(InvalidInput::of("", "give exactly one of code, passkey and password")),
+        }
+    }
+}
+
 /// A new set of recovery codes.
 #[derive(Serialize, ToSchema)]
 pub struct RecoveryCodesResponse {
@@ -218,5 +251,26 @@ impl FactorView {
             confirmed_at: factor.confirmed_at,
             last_used_at: factor.last_used_at,
         }
+    }
+}
+
+/// Parses the proof of a request that has exactly one of a code and the response of a passkey.
+///
+/// # Errors
+///
+/// Names the member that is malformed, or says that there are none or two.
+fn proof(
+    code: Option<&SecretString>,
+    method: Option<&str>,
+    passkey: Option<&AssertionCredential>,
+) -> Result<FactorProof, InvalidInput> {
+    match (code, passkey, method) {
+        (Some(code), None, method) => FactorProof::parse(code.expose_secret(), method),
+        (None, Some(passkey), None) => {
+            let given = passkey.parse("/passkey")?;
+            Ok(FactorProof::Passkey(Box::new(given)))
+        }
+        (None, Some(_), Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
+        _ => Err(InvalidInput::of("", "give either code or passkey")),
     }
 }

@@ -3,7 +3,6 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use super::two_factor::passkeys::not_offered;
 use crate::api::dto::login::LoginResponse;
 use crate::api::dto::passkey::{PasskeyRequestResponse, PasskeySignInRequest};
 use crate::api::extract::json::StrictJson;
@@ -24,8 +23,13 @@ use crate::flows::sign_in::passkey;
     responses((status = 200, description = "The options.", body = PasskeyRequestResponse)),
 )]
 pub async fn options(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
-    let made = factors::sign_in_challenge(&state.core)?.ok_or_else(not_offered)?;
-    let party = state.core.settings.relying_party.as_ref().ok_or_else(not_offered)?;
+    let made = factors::sign_in_challenge(&state.core)?.ok_or_else(Problem::no_passkeys)?;
+    let party = state
+        .core
+        .settings
+        .relying_party
+        .as_ref()
+        .ok_or_else(Problem::no_passkeys)?;
     let shown = PasskeyRequestResponse::new(made, party, UserVerification::Required);
     Ok(HttpResponse::Ok().json(shown))
 }

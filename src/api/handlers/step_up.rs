@@ -3,7 +3,6 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use super::two_factor;
 use crate::api::dto::tokens::TokenResponse;
 use crate::api::dto::two_factor::StepUpRequest;
 use crate::api::extract::bearer::SignedIn;
@@ -12,9 +11,7 @@ use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::domain::input::InvalidInput;
-use crate::domain::password::Password;
-use crate::flows::factors::{self, StepUp, StepUpProof};
+use crate::flows::factors::{self, StepUp};
 
 /// Verifies the user's identity again
 ///
@@ -35,18 +32,8 @@ pub async fn step_up(
     origin: Origin,
     Then(caller, body): Then<SignedIn, StrictJson<StepUpRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    match factors::step_up(&state.core, &caller.0, proof(&body.0)?, origin.0).await? {
+    match factors::step_up(&state.core, &caller.0, body.0.proof()?, origin.0).await? {
         StepUp::Granted(grant) => Ok(state.refresh_cookie.deliver(&grant).json(TokenResponse::new(&grant))),
         StepUp::Refused(refusal) => Err(refusal.into()),
-    }
-}
-
-fn proof(request: &StepUpRequest) -> Result<StepUpProof, InvalidInput> {
-    let (code, passkey) = (request.code.as_ref(), request.passkey.as_ref());
-    match (&request.password, code.is_some() || passkey.is_some(), &request.method) {
-        (None, true, method) => two_factor::proof(code, method.as_deref(), passkey).map(StepUpProof::Code),
-        (Some(password), false, None) => Ok(StepUpProof::Password(Password::new(password))),
-        (Some(_), false, Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
-        _ => Err(InvalidInput::of("", "give exactly one of code, passkey and password")),
     }
 }

@@ -35,7 +35,7 @@ pub async fn options(state: Data<ApiState>, origin: Origin, who: Enrolling) -> R
     let made = factors::registration_options(&state.core, session, origin.0).await?;
     let made = made.map_err(not_allowed)?;
     let settings = &state.core.settings;
-    let party = settings.relying_party.as_ref().ok_or_else(not_offered)?;
+    let party = settings.relying_party.as_ref().ok_or_else(Problem::no_passkeys)?;
     let shown = PasskeyCreationResponse::new(made, (party, &settings.totp_issuer), settings.user_verification);
     Ok(HttpResponse::Ok().json(shown))
 }
@@ -86,7 +86,7 @@ pub async fn list(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespons
 /// The name is for the owner only: it is in their lists and notices.
 #[utoipa::path(
     patch, path = "/2fa/passkeys/{id}", operation_id = "rename_passkey", tag = "Second factors",
-    params(("id" = String, Path, description = "The passkey.")),
+    params(("id" = uuid::Uuid, Path, description = "The passkey.")),
     request_body(content = RenamePasskeyRequest),
     responses((status = 204, description = "It has the name.")),
 )]
@@ -111,7 +111,7 @@ pub async fn rename(
 /// signed in end.
 #[utoipa::path(
     delete, path = "/2fa/passkeys/{id}", operation_id = "remove_passkey", tag = "Second factors",
-    params(("id" = String, Path, description = "The passkey.")),
+    params(("id" = uuid::Uuid, Path, description = "The passkey.")),
     responses((status = 204, description = "It can no longer be used.")),
 )]
 pub async fn remove(
@@ -145,14 +145,9 @@ fn unknown() -> Problem {
     Problem::new(Code::NotFound, "You have no such passkey.")
 }
 
-/// The deployment does not use passkeys.
-pub fn not_offered() -> Problem {
-    Problem::new(Code::Forbidden, "Passkeys are not offered here.")
-}
-
 fn not_allowed(reason: NoRegistration) -> Problem {
     match reason {
-        NoRegistration::NotOffered => not_offered(),
+        NoRegistration::NotOffered => Problem::no_passkeys(),
         NoRegistration::TooMany => Problem::new(Code::Conflict, "The account has the most passkeys that it may have."),
         NoRegistration::InvalidPreAuthToken => Problem::of(Code::InvalidPreAuthToken).bearer_error(),
         NoRegistration::AlreadyConfirmed => Problem::new(

@@ -28,11 +28,7 @@ pub async fn verify(
     body: StrictJson<VerifyRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = body.0;
-    let code = super::proof(
-        request.code.as_ref(),
-        request.method.as_deref(),
-        request.passkey.as_ref(),
-    )?;
+    let code = request.proof()?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
     let delivery = RefreshTokenTransport::requested(request.delivery.as_deref())?;
     let attempt = SecondFactorAttempt { code, delivery };
