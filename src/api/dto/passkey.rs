@@ -128,6 +128,15 @@ impl AssertionCredential {
 /// A new passkey.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "credential": {
+        "id": "AQIDBA",
+        "rawId": "AQIDBA",
+        "type": "public-key",
+        "response": {"clientDataJSON": "eyJ0eXBl…", "attestationObject": "o2NmbXRk…", "transports": ["usb"]},
+    },
+    "name": "Blue key",
+}))]
 pub struct RegisterPasskeyRequest {
     /// What the browser made.
     pub credential: RegistrationCredential,
@@ -148,6 +157,17 @@ pub struct RenamePasskeyRequest {
 /// A sign-in with a passkey alone.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"credential": {
+    "id": "AQIDBA",
+    "rawId": "AQIDBA",
+    "type": "public-key",
+    "response": {
+        "clientDataJSON": "eyJ0eXBl…",
+        "authenticatorData": "SZYN5YgO…",
+        "signature": "MEUCIQD2…",
+        "userHandle": "AZypRQoAdnO3HgEIuHfbxw",
+    },
+}}))]
 pub struct PasskeySignInRequest {
     /// What the browser made of the options.
     pub credential: AssertionCredential,

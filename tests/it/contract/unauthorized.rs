@@ -14,6 +14,7 @@ use crate::support::actors::{
     PASSWORD, Person, SignedIn, challenge, claims, header as token_header, step_up, verify_by,
 };
 use crate::support::app::TestApp;
+use crate::support::passkeys::authenticator;
 use crate::support::response::TestResponse;
 
 #[actix_web::test]
@@ -279,13 +280,19 @@ async fn routes_for_service_clients_accept_only_their_credentials() {
 }
 
 async fn call(app: &TestApp, route: &RouteSpec, token: Option<&str>) -> TestResponse {
-    let path = route.path.replace("{id}", "019ca945-0a00-7673-b71e-0108b877dbc7");
+    const ID: &str = "019ca945-0a00-7673-b71e-0108b877dbc7";
+    let path = route.path.replace("{id}", ID);
     let mut request = TestRequest::with_uri(&path).method(route.verb.method());
     if let Some(token) = token {
         request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
     }
     if route.has_body {
-        request = request.set_json(json!({}));
+        let body = match route.path {
+            // A pre-auth token is looked up after the body was parsed.
+            "/2fa/passkeys" => json!({"credential": authenticator(ID).register("AAAA")}),
+            _ => json!({}),
+        };
+        request = request.set_json(body);
     }
     app.send(request).await
 }
