@@ -132,12 +132,20 @@ pub struct Activation<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Makes a pending session active. Of several concurrent calls one succeeds. Returns the session in its new state.
+/// Makes a pending session active. Of several concurrent calls one succeeds. Returns the session in its new state, with
+/// the rest of its account: sessions beyond `most`, never this one, and origins of sessions that were used after
+/// `since`. The caller has locked the user's row, since concurrent logins could otherwise overlook each other's session.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails, or if the row has a value that this program cannot read.
 pub fn activate(
     connection: &mut PgConnection,
     key: SessionKey,
     activation: &Activation<'_>,
-) -> Result<Option<ActiveSession>, StoreError> {
+    most: i64,
+    since: DateTime<Utc>,
+) -> Result<Option<(ActiveSession, RestOfAccount)>, StoreError> {
     let pending = named(key).filter(sessions::state.eq(SessionState::Pending));
     let activating = diesel::update(pending)
         .set((
@@ -151,8 +159,96 @@ pub fn activate(
             sessions::delivery.eq(activation.delivery),
         ))
         .returning(ActiveRow::as_returning());
-    let row: Option<ActiveRow> = CachedStatement(activating).get_result(connection).optional()?;
-    row.map(ActiveRow::into_active).transpose()
+    let current = key.session_id.uuid();
+    let together = WithRestOfAccount {
+        update: activating,
+        surplus: live_active(key.user_id, activation.now)
+            .filter(sessions::id.ne(current))
+            .order((sessions::last_used_at.desc(), sessions::id.desc()))
+            .offset(most - 1)
+            .select(sessions::id),
+        origins: trusted_origins(key.user_id, current, since),
+        recovery_codes: recovery_codes::table
+            .filter(recovery_codes::user_id.eq(key.user_id.uuid()))
+            .filter(recovery_codes::used_at.is_null())
+            .count(),
+    };
+    let row: Option<(ActiveRow, RestRow)> = CachedStatement(together).get_result(connection).optional()?;
+    row.map(|(session, rest)| Ok((session.into_active()?, rest.into())))
+        .transpose()
+}
+
+/// What the completion of a login needs to know about the rest of the account.
+pub struct RestOfAccount {
+    /// The least recently used live sessions beyond the limit.
+    pub surplus: Vec<SessionId>,
+    /// Where the user's other sessions came from, except for those that may have been an attacker's.
+    pub origins: Vec<SessionOrigin>,
+    /// The number of unused recovery codes.
+    pub recovery_codes_remaining: i64,
+}
+
+type RestColumns = (
+    Array<diesel::sql_types::Uuid>,
+    Array<Nullable<Inet>>,
+    Array<Nullable<Text>>,
+    BigInt,
+);
+
+#[derive(Queryable)]
+struct RestRow {
+    surplus: Vec<Uuid>,
+    addresses: Vec<Option<IpNetwork>>,
+    user_agents: Vec<Option<String>>,
+    recovery_codes: i64,
+}
+
+impl From<RestRow> for RestOfAccount {
+    fn from(row: RestRow) -> Self {
+        Self {
+            surplus: row.surplus.into_iter().map(SessionId::from_uuid).collect(),
+            origins: row.addresses.into_iter().zip(row.user_agents).map(origin).collect(),
+            recovery_codes_remaining: row.recovery_codes,
+        }
+    }
+}
+
+/// An `UPDATE` of one session that returns its [`ActiveRow`], and three queries about the rest of its account: a round
+/// trip each would take longer than their work. The queries see all sessions as they were before the update, so they
+/// must leave out the one that it changes.
+struct WithRestOfAccount<U, S, O, R> {
+    update: U,
+    surplus: S,
+    origins: O,
+    recovery_codes: R,
+}
+
+impl<U, S, O, R> Query for WithRestOfAccount<U, S, O, R> {
+    type SqlType = (AsSelect<ActiveRow, Pg>, RestColumns);
+}
+
+impl<U, S, O, R> QueryFragment<Pg> for WithRestOfAccount<U, S, O, R>
+where
+    U: QueryFragment<Pg>,
+    S: QueryFragment<Pg>,
+    O: QueryFragment<Pg>,
+    R: QueryFragment<Pg>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH activated AS (");
+        self.update.walk_ast(out.reborrow())?;
+        out.push_sql(") SELECT * FROM activated CROSS JOIN (SELECT ARRAY(");
+        self.surplus.walk_ast(out.reborrow())?;
+        out.push_sql(
+            ") AS surplus, coalesce(array_agg(ip), '{}') AS addresses, \
+             coalesce(array_agg(user_agent), '{}') AS user_agents, (",
+        );
+        self.recovery_codes.walk_ast(out.reborrow())?;
+        out.push_sql(") AS recovery_codes FROM (");
+        self.origins.walk_ast(out.reborrow())?;
+        out.push_sql(") AS origins) AS rest");
+        Ok(())
+    }
 }
 
 /// An active session is live until its absolute or its idle end, and only while its account is active.
@@ -515,84 +611,6 @@ pub fn addresses_since(
         .distinct()
         .load(connection)?;
     Ok(found.into_iter().flatten().map(|network| network.ip()).collect())
-}
-
-/// What the completion of a login needs to know about the rest of the account.
-pub struct RestOfAccount {
-    /// The least recently used live sessions beyond the limit.
-    pub surplus: Vec<SessionId>,
-    /// Where the user's other sessions came from, except for those that may have been an attacker's.
-    pub origins: Vec<SessionOrigin>,
-    /// The number of unused recovery codes.
-    pub recovery_codes_remaining: i64,
-}
-
-/// Reads the rest of the account of a session that has become active: sessions beyond `most`, never this one, and
-/// origins of sessions that were used after `since`. The caller has locked the user's row, since concurrent logins
-/// could otherwise overlook each other's session.
-pub fn rest_of_account(
-    connection: &mut PgConnection,
-    key: SessionKey,
-    most: i64,
-    since: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<RestOfAccount, StoreError> {
-    let current = key.session_id.uuid();
-    let together = InOneRow {
-        surplus: live_active(key.user_id, now)
-            .filter(sessions::id.ne(current))
-            .order((sessions::last_used_at.desc(), sessions::id.desc()))
-            .offset(most - 1)
-            .select(sessions::id),
-        origins: trusted_origins(key.user_id, current, since),
-        recovery_codes: recovery_codes::table
-            .filter(recovery_codes::user_id.eq(key.user_id.uuid()))
-            .filter(recovery_codes::used_at.is_null())
-            .count(),
-    };
-    let (surplus, addresses, user_agents, recovery_codes_remaining): RestRow =
-        CachedStatement(together).get_result(connection)?;
-    Ok(RestOfAccount {
-        surplus: surplus.into_iter().map(SessionId::from_uuid).collect(),
-        origins: addresses.into_iter().zip(user_agents).map(origin).collect(),
-        recovery_codes_remaining,
-    })
-}
-
-type RestRow = (Vec<Uuid>, Vec<Option<IpNetwork>>, Vec<Option<String>>, i64);
-
-/// Three queries as one row: a round trip each would take longer than their work.
-struct InOneRow<S, O, R> {
-    surplus: S,
-    origins: O,
-    recovery_codes: R,
-}
-
-impl<S, O, R> Query for InOneRow<S, O, R> {
-    type SqlType = (
-        Array<diesel::sql_types::Uuid>,
-        Array<Nullable<Inet>>,
-        Array<Nullable<Text>>,
-        BigInt,
-    );
-}
-
-impl<S, O, R> QueryFragment<Pg> for InOneRow<S, O, R>
-where
-    S: QueryFragment<Pg>,
-    O: QueryFragment<Pg>,
-    R: QueryFragment<Pg>,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ARRAY(");
-        self.surplus.walk_ast(out.reborrow())?;
-        out.push_sql("), coalesce(array_agg(ip), '{}'), coalesce(array_agg(user_agent), '{}'), (");
-        self.recovery_codes.walk_ast(out.reborrow())?;
-        out.push_sql(") FROM (");
-        self.origins.walk_ast(out.reborrow())?;
-        out.push_sql(") AS origins");
-        Ok(())
-    }
 }
 
 /// Ends some of a user's sessions because there are too many. Returns those that it ended.

@@ -41,7 +41,7 @@ for (const [colour, name] of [
         const accents = [];
         for (const colorScheme of ['light', 'dark']) {
           await person.page.emulateMedia({ colorScheme });
-          // Colours change gradually, and those on the way are not what anyone reads.
+          // Colours change gradually. Those on the way are not the ones that are read.
           await person.page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
           await person.page.evaluate(AXE);
           const { violations } = await person.page.evaluate(() => globalThis.axe.run(document));

@@ -77,23 +77,22 @@ pub(in crate::flows) fn activate(
         delivery: activation.delivery,
         now: tx.now,
     };
-    let Some(session) = sessions::activate(tx.connection, activation.key(), &change)? else {
+    let (most, since) = (tx.core.settings.max_sessions, tx.now - PLACE_REMEMBERED_FOR);
+    let Some((session, rest)) = sessions::activate(tx.connection, activation.key(), &change, most, since)? else {
         return Ok(None);
     };
-    let (most, since) = (tx.core.settings.max_sessions, tx.now - PLACE_REMEMBERED_FOR);
-    let around = sessions::rest_of_account(tx.connection, activation.key(), most, since, tx.now)?;
     // The least recently used sessions end, not the new one: too many sessions must not prevent a sign-in (ASVS
     // 7.1.2).
-    let ended = session_end::end_surplus(tx, session.user_id, &around.surplus)?;
+    let ended = session_end::end_surplus(tx, session.user_id, &rest.surplus)?;
     let events: Vec<AuditEvent> = ended
         .into_iter()
         .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
         .collect();
     tx.audit(&events)?;
-    notify_new_place(tx, activation.user, &around.origins)?;
+    notify_new_place(tx, activation.user, &rest.origins)?;
     Ok(Some(Activated {
         session,
-        recovery_codes_remaining: around.recovery_codes_remaining,
+        recovery_codes_remaining: rest.recovery_codes_remaining,
     }))
 }
 
