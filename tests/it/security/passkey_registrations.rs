@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
-use crate::support::actors::{Person, SignedIn, log_in, verify};
+use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, request_link, verify};
 use crate::support::app::TestApp;
 use crate::support::authenticator::{Authenticator, BACKED_UP, CREDENTIAL, USER_VERIFIED};
 use crate::support::passkeys::{
@@ -123,14 +123,11 @@ async fn without_a_recent_proof_a_session_changes_no_passkey() {
 #[actix_web::test]
 async fn a_session_whose_only_proof_is_the_password_adds_no_passkey_to_an_account_with_a_factor() {
     let app = TestApp::with(&[PASSKEYS[0], ("TWO_FACTOR_POLICY", "optional")]).await;
-    let body = json!({"email": "jo@example.com", "password": crate::support::actors::PASSWORD});
+    let body = json!({"email": "jo@example.com", "password": PASSWORD});
     app.post("/register", &body).await.expect(201);
-    let answer = log_in(&app, "jo@example.com", crate::support::actors::PASSWORD).await;
+    let answer = log_in(&app, "jo@example.com", PASSWORD).await;
     let weak = answer.expect(200).text("/access_token");
-    let id = crate::support::actors::claims(&weak)["sub"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let id = claims(&weak)["sub"].as_str().unwrap().to_owned();
     // Without a factor the password is the strongest proof that the account has.
     register_passkey(&app, &weak, &authenticator(&id)).await.expect(201);
     app.post_as("/2fa/passkeys/options", &weak)
@@ -315,10 +312,10 @@ async fn bytes_behind_a_registration_are_refused() {
 
 #[actix_web::test]
 async fn another_id_beside_the_registration_than_in_it_is_refused() {
-    for members in [&["id"] as &[&str], &["rawId"], &["id", "rawId"]] {
+    for members in [vec!["id"], vec!["rawId"], vec!["id", "rawId"]] {
         refuses(|key, challenge| {
             let mut credential = key.register(challenge);
-            for member in members {
+            for member in &members {
                 credential[*member] = json!("AAAA");
             }
             credential
@@ -333,7 +330,7 @@ async fn a_passkey_that_a_stranger_registered_goes_with_the_unverified_address()
     // The stranger registers the victim's address first, and adds a passkey to come back with.
     let stranger = Person::register(&app, "jo@example.com").await;
     let (mut key, _) = stranger.enrol_passkey(&app).await;
-    let link = crate::support::actors::request_link(&app, "/password/forgot", "password_reset", "jo@example.com").await;
+    let link = request_link(&app, "/password/forgot", "password_reset", "jo@example.com").await;
     let body = json!({"token": link, "new_password": "ein ganz neues langes wort"});
     app.post("/password/reset", &body).await.expect(204);
     let assertion = key.assert(&sign_in_challenge(&app).await);

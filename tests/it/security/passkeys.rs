@@ -1,6 +1,7 @@
-//! Proofs by passkeys that must not count: each is sent to all doors that take one, and then the owner still gets in.
+//! Proofs by passkeys that must not count: each is sent to all routes that take one, which then still accept the owner.
 
 use actix_web::http::Method;
+use actix_web::test::TestRequest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::connection::SimpleConnection;
@@ -8,12 +9,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::routes::admin::administrator;
-use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, refresh, request_link, step_up, verify};
+use crate::support::actors::{
+    PASSWORD, Person, SignedIn, challenge, claims, log_in, refresh, request_link, step_up, verify,
+};
 use crate::support::app::{PUBLIC_URL, TestApp};
 use crate::support::authenticator::{Authenticator, BACKED_UP, BACKUP_ELIGIBLE, USER_PRESENT, USER_VERIFIED};
 use crate::support::passkeys::{
-    PASSKEYS, RP_ID, login_challenge, register_passkey, registration_challenge, send_registration, sign_in_by_passkey,
-    sign_in_challenge, step_up_by_passkey, step_up_challenge, verify_passkey,
+    PASSKEYS, RP_ID, authenticator, login_challenge, register_passkey, registration_challenge, send_registration,
+    sign_in_by_passkey, sign_in_challenge, step_up_by_passkey, step_up_challenge, verify_passkey,
 };
 
 /// An account with an authenticator app and a passkey, signed in.
@@ -37,7 +40,7 @@ impl Account {
         Self { app, jo, key, id }
     }
 
-    /// Sends an assertion that an attacker made of the authenticator and a right challenge, to every door. The
+    /// Sends an assertion that an attacker made of the authenticator and a right challenge, to every route that takes one. The
     /// authenticator is as before afterwards.
     async fn refuses(&mut self, misuse: impl Fn(&mut Authenticator, &str) -> Value) {
         self.refuses_beside_a_password(&misuse).await;
@@ -79,8 +82,8 @@ impl Account {
         key.user_handle = Some(id_bytes(&self.jo.person.id));
     }
 
-    /// Shows that what was refused has changed nothing: the owner gets in by every door.
-    async fn lets_the_owner_in(&mut self) {
+    /// Shows that what was refused has changed nothing: every route accepts the owner's assertions.
+    async fn accepts_the_owner(&mut self) {
         let (app, token) = (&self.app, &self.jo.access_token);
         let pending = self.jo.person.log_in(app).await;
         let assertion = self.key.assert(&login_challenge(app, &pending).await);
@@ -121,7 +124,7 @@ async fn a_passkey_of_another_domain_is_refused() {
             })
             .await;
     }
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -145,7 +148,7 @@ async fn a_page_of_another_origin_and_one_that_looks_alike_are_refused() {
             })
             .await;
     }
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -162,7 +165,7 @@ async fn a_page_in_a_frame_of_another_site_is_refused() {
             })
             .await;
     }
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -174,7 +177,7 @@ async fn client_data_of_a_registration_prove_nothing() {
             key.assert(challenge)
         })
         .await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -186,7 +189,7 @@ async fn an_absent_user_is_refused() {
             key.assert(challenge)
         })
         .await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -198,7 +201,7 @@ async fn presence_alone_is_not_both_factors() {
             key.assert(challenge)
         })
         .await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -210,7 +213,7 @@ async fn an_unverified_user_is_refused_where_the_operator_requires_verification(
             key.assert(challenge)
         })
         .await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -241,7 +244,7 @@ async fn a_key_whose_backup_eligibility_changed_is_refused() {
             })
             .await;
     }
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -253,7 +256,7 @@ async fn bytes_that_stand_behind_what_was_signed_are_refused() {
             key.assert(challenge)
         })
         .await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -275,7 +278,7 @@ async fn what_was_changed_after_the_signature_is_refused() {
             })
             .await;
     }
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -290,7 +293,7 @@ async fn a_signature_of_another_key_in_the_name_of_the_passkey_is_refused() {
             other.assert(challenge)
         })
         .await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -302,7 +305,7 @@ async fn a_passkey_that_was_never_registered_is_refused() {
             Authenticator::new(RP_ID, PUBLIC_URL, owner.clone().try_into().unwrap()).assert(challenge)
         })
         .await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -323,7 +326,7 @@ async fn the_user_handle_of_another_user_or_of_none_is_refused() {
             key.assert(challenge)
         })
         .await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -350,7 +353,7 @@ async fn a_right_assertion_in_the_login_of_another_user_is_refused() {
         execute(app, "TRUNCATE throttles");
     }
     account.restore();
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -379,7 +382,7 @@ async fn a_challenge_of_another_purpose_is_refused() {
             .await
             .expect_problem(401, "invalid_credentials");
     }
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -396,7 +399,7 @@ async fn a_challenge_of_another_session_of_the_same_user_is_refused() {
     step_up_by_passkey(app, &account.jo.access_token, &assertion)
         .await
         .expect_problem(401, "invalid_code");
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -412,7 +415,7 @@ async fn a_challenge_that_the_service_did_not_make_is_refused() {
     for other in ["", "AAAA", "..", "\u{fffd}"] {
         account.refuses(|key, _| key.assert(other)).await;
     }
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -457,7 +460,7 @@ async fn an_old_challenge_beside_a_live_one_is_refused() {
     sign_in_by_passkey(app, &assertion)
         .await
         .expect_problem(401, "invalid_credentials");
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -501,7 +504,7 @@ async fn an_assertion_that_is_sent_twice_counts_once_and_is_not_a_failed_attempt
         .expect(200);
     let kinds = app.notification_kinds("jo@example.com").await;
     assert!(!kinds.iter().any(|kind| kind == "passkey_cloned"), "{kinds:?}");
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -609,7 +612,7 @@ async fn what_is_not_an_assertion_takes_no_attempt() {
 #[actix_web::test]
 async fn a_copied_key_is_refused_and_the_owner_is_told() {
     let mut account = Account::new().await;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
     let uses = account.key.sign_count;
     // The copy has counted less, or exactly as much.
     for (number, count) in [0, 1, uses - 1].into_iter().enumerate() {
@@ -627,16 +630,16 @@ async fn a_copied_key_is_refused_and_the_owner_is_told() {
     let notice = account.app.notification("jo@example.com", "passkey_cloned").await;
     assert!(notice["text"].as_str().unwrap().contains("Passkey"), "{notice}");
     account.key.sign_count = uses;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
 async fn an_authenticator_that_does_not_count_is_accepted_until_it_counts() {
     let mut account = Account::new().await;
     account.key.step = 0;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
     account.key.step = 1;
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
     account
         .refuses(|key, challenge| {
             key.sign_count = 0;
@@ -824,13 +827,13 @@ async fn where_passkeys_are_not_offered_none_is_made_or_accepted() {
     let stepping_up = account.key.assert(&step_up_challenge(app, token).await);
     let alone = account.key.assert(&sign_in_challenge(app).await);
     let without = app.sibling(&[("SECOND_FACTORS", "totp")]).await;
-    let request = actix_web::test::TestRequest::post().uri("/passkey/options");
+    let request = TestRequest::post().uri("/passkey/options");
     without.send(request).await.expect_problem(403, "forbidden");
     without
         .post_as("/2fa/passkeys/options", token)
         .await
         .expect_problem(403, "forbidden");
-    let credential = crate::support::passkeys::authenticator(&account.jo.person.id).register(&registration);
+    let credential = authenticator(&account.jo.person.id).register(&registration);
     send_registration(&without, token, &credential)
         .await
         .expect_problem(403, "forbidden");
@@ -843,7 +846,7 @@ async fn where_passkeys_are_not_offered_none_is_made_or_accepted() {
     sign_in_by_passkey(&without, &alone)
         .await
         .expect_problem(401, "invalid_credentials");
-    crate::support::actors::challenge(&without, &pending, "passkey")
+    challenge(&without, &pending, "passkey")
         .await
         .expect_problem(422, "validation_failed");
     // The passkey is listed and can be removed. It still counts as a factor: giving it up must not open the account.
@@ -895,7 +898,7 @@ async fn every_user_gets_the_same_answer_to_a_wrong_sign_in() {
         without.person.id.as_str(),
         "019ca945-0a00-7673-b71e-0108b877dbc7",
     ] {
-        let mut stranger = crate::support::passkeys::authenticator(id);
+        let mut stranger = authenticator(id);
         let answer = sign_in_by_passkey(app, &stranger.assert(&challenge)).await;
         let mut problem = answer.expect_problem(401, "invalid_credentials");
         problem["request_id"].take();
@@ -933,7 +936,7 @@ async fn a_passkey_renamed_or_removed_by_another_user_is_not_found() {
         .expect(200)
         .json();
     assert_eq!(listed["passkeys"], json!([]));
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }
 
 #[actix_web::test]
@@ -941,7 +944,7 @@ async fn one_credential_id_of_two_users_opens_the_account_of_its_own_key() {
     let mut account = Account::new().await;
     let mallory = Person::sign_up(&account.app, "mallory@example.com").await;
     // Mallory registers a key of their own with the credential id of the victim's.
-    let mut theirs = crate::support::passkeys::authenticator(&mallory.person.id);
+    let mut theirs = authenticator(&mallory.person.id);
     theirs.credential_id.clone_from(&account.key.credential_id);
     register_passkey(&account.app, &mallory.access_token, &theirs)
         .await
@@ -951,5 +954,5 @@ async fn one_credential_id_of_two_users_opens_the_account_of_its_own_key() {
     sign_in_by_passkey(&account.app, &assertion)
         .await
         .expect_problem(401, "invalid_credentials");
-    account.lets_the_owner_in().await;
+    account.accepts_the_owner().await;
 }

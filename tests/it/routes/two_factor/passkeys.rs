@@ -91,7 +91,7 @@ async fn a_passkey_is_registered_in_a_session_renamed_and_removed() {
 
     app.clock.advance(1);
     remove(&app, token, id).await.expect(204);
-    assert_eq!(listed(&app, token).await, [] as [Value; 0]);
+    assert_eq!(listed(&app, token).await, Vec::<Value>::new());
     let notice = app.notification("jo@example.com", "passkey_removed").await;
     assert!(notice["text"].as_str().unwrap().contains("Key at home"), "{notice}");
     remove(&app, token, id).await.expect_problem(404, "not_found");
