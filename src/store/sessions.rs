@@ -508,14 +508,7 @@ pub fn remove_proofs(
     methods: Vec<AuthenticationMethod>,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let unproven = sessions::table
-        .filter(sessions::user_id.eq(user_id.uuid()))
-        .filter(sessions::state.eq(SessionState::Active))
-        .filter(sessions::methods.is_contained_by(methods.clone()));
-    let ids: Vec<Uuid> = diesel::update(unproven)
-        .set(ended(EndReason::Revoked, now))
-        .returning(sessions::id)
-        .get_results(connection)?;
+    let ended = end_proved_only_by(connection, (user_id, None), &methods, now)?;
     diesel::sql_query(format!(
         "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
          WHERE user_id = $1 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
@@ -523,6 +516,27 @@ pub fn remove_proofs(
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
     .bind::<Array<Text>, _>(methods)
     .execute(connection)?;
+    Ok(ended)
+}
+
+/// Ends a user's active sessions whose proofs are all by some methods, except for `kept`. Returns the sessions that it
+/// ended. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+pub fn end_proved_only_by(
+    connection: &mut PgConnection,
+    (user_id, kept): (UserId, Option<SessionId>),
+    methods: &[AuthenticationMethod],
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let proved = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        // No session has the nil id.
+        .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
+        .filter(sessions::state.eq(SessionState::Active))
+        .filter(sessions::methods.is_contained_by(methods.to_vec()));
+    let ids: Vec<Uuid> = diesel::update(proved)
+        .set(ended(EndReason::Revoked, now))
+        .returning(sessions::id)
+        .get_results(connection)?;
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Authenticator {
     /// Without [`CREDENTIAL`], which the ceremony decides.
     pub(crate) flags: u8,
     pub(crate) sign_count: u32,
+    /// What each use adds to the counter: 0 if the authenticator does not count.
+    pub(crate) step: u32,
     /// The public key as a registration shows it, in COSE.
     pub(crate) cose: Vec<u8>,
     /// The beginning of the attestation object, up to the authenticator data.
@@ -55,6 +57,7 @@ impl Authenticator {
             credential_id: digest(&SHA256, pair.public_key().as_ref()).as_ref().to_vec(),
             flags: USER_PRESENT | USER_VERIFIED,
             sign_count: 0,
+            step: 1,
             cose: [
                 b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20".as_slice(),
                 x,
@@ -100,7 +103,7 @@ impl Authenticator {
 
     /// Returns an `AuthenticationResponseJSON` for a challenge in base64url, and counts the use.
     pub(crate) fn assert(&mut self, challenge: &str) -> Value {
-        self.sign_count += 1;
+        self.sign_count += self.step;
         let data = self.data(self.flags, &[]);
         let client_data = self.client_data("webauthn.get", challenge);
         let signed = [data.as_slice(), digest(&SHA256, &client_data).as_ref()].concat();

@@ -128,6 +128,15 @@ impl AssertionCredential {
 /// A new passkey.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "credential": {
+        "id": "AQIDBA",
+        "rawId": "AQIDBA",
+        "type": "public-key",
+        "response": {"clientDataJSON": "eyJ0eXBl…", "attestationObject": "o2NmbXRk…", "transports": ["usb"]},
+    },
+    "name": "Blue key",
+}))]
 pub struct RegisterPasskeyRequest {
     /// What the browser made.
     pub credential: RegistrationCredential,
@@ -148,6 +157,17 @@ pub struct RenamePasskeyRequest {
 /// A sign-in with a passkey alone.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"credential": {
+    "id": "AQIDBA",
+    "rawId": "AQIDBA",
+    "type": "public-key",
+    "response": {
+        "clientDataJSON": "eyJ0eXBl…",
+        "authenticatorData": "SZYN5YgO…",
+        "signature": "MEUCIQD2…",
+        "userHandle": "AZypRQoAdnO3HgEIuHfbxw",
+    },
+}}))]
 pub struct PasskeySignInRequest {
     /// What the browser made of the options.
     pub credential: AssertionCredential,
@@ -194,6 +214,13 @@ impl PasskeyView {
 
 /// The caller's passkeys.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"passkeys": [{
+    "id": "0198c0de-0000-7000-8000-000000000001",
+    "name": "Blue key",
+    "transports": ["usb"],
+    "backed_up": false,
+    "created_at": "2026-03-01T12:00:00Z",
+}]}))]
 pub struct PasskeysResponse {
     /// The oldest first.
     pub passkeys: Vec<PasskeyView>,
@@ -236,50 +263,71 @@ pub struct PasskeyCreationResponse {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PasskeyCreationOptions {
+    /// The service.
     rp: RelyingPartyEntity,
+    /// The user whom the passkey is for.
     user: UserEntity,
+    /// What the response has to contain, in base64url.
     challenge: String,
+    /// The accepted kinds of keys, the preferred first.
     pub_key_cred_params: Vec<KeyParameters>,
+    /// The milliseconds in which the response must come.
     timeout: i64,
+    /// The user's passkeys: an authenticator that has one of them makes no other.
     exclude_credentials: Vec<CredentialDescriptor>,
+    /// What the authenticator should be able to do.
     authenticator_selection: AuthenticatorSelection,
+    /// `none`: no statement about the authenticator is requested.
     attestation: &'static str,
 }
 
 #[derive(Serialize, ToSchema)]
 struct RelyingPartyEntity {
+    /// The domain that the passkey is bound to.
     id: String,
+    /// The name of the service.
     name: String,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct UserEntity {
+    /// The user's id, in base64url.
     id: String,
+    /// The user's address or user name.
     name: String,
+    /// The same.
     display_name: String,
 }
 
 #[derive(Serialize, ToSchema)]
 struct KeyParameters {
+    /// `public-key`
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The number of the signature scheme in COSE.
     alg: i32,
 }
 
 #[derive(Serialize, ToSchema)]
 struct CredentialDescriptor {
+    /// `public-key`
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The id of the passkey at its authenticator, in base64url.
     id: String,
+    /// How the browser reaches the authenticator.
     transports: Vec<&'static str>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct AuthenticatorSelection {
+    /// `preferred`: the authenticator should store the user's id.
     resident_key: &'static str,
+    /// It need not.
     require_resident_key: bool,
+    /// Whether the authenticator should verify its user: `required`, `preferred` or `discouraged`.
     user_verification: &'static str,
 }
 
@@ -350,11 +398,15 @@ pub struct PasskeyRequestResponse {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PasskeyRequestOptions {
+    /// What has to be signed, in base64url.
     challenge: String,
+    /// The domain that the passkey is bound to.
     rp_id: String,
+    /// The milliseconds in which the response must come.
     timeout: i64,
+    /// Whether the authenticator should verify its user: `required`, `preferred` or `discouraged`.
     user_verification: &'static str,
-    /// Absent at a sign-in without a name: any passkey of the relying party can answer.
+    /// The user's passkeys. Absent at a sign-in without a name: any passkey of the relying party can answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allow_credentials: Vec<CredentialDescriptor>,
 }

@@ -41,7 +41,18 @@ pub async fn options(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 #[utoipa::path(
     post, path = "/passkey/verify", operation_id = "sign_in_with_passkey", tag = "Sign in",
     request_body(content = PasskeySignInRequest),
-    responses((status = 200, description = "The user is signed in.", body = LoginResponse)),
+    responses((
+        status = 200, description = "The user is signed in.", body = LoginResponse,
+        example = json!({
+            "status": "authenticated", "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…",
+            "token_type": "Bearer", "expires_in": 600, "refresh_token": "vrt_AQGTx…", "refresh_expires_in": 604_800,
+            "session": {
+                "id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "created_at": "2026-03-01T12:00:00Z",
+                "expires_at": "2026-03-31T12:00:00Z", "idle_expires_at": "2026-03-08T12:00:00Z",
+                "acr": "aal2", "amr": ["pop", "mfa"],
+            },
+        }),
+    )),
 )]
 pub async fn verify(
     state: Data<ApiState>,

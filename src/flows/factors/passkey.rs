@@ -55,15 +55,15 @@ impl EnrollingSession {
         }
     }
 
-    /// Locks the account, if passkeys are offered and the session may register one.
+    /// Locks the account, if the session may register a passkey and they are offered. A token is refused first.
     fn lock(self, tx: &mut Tx<'_>) -> Result<Result<LockedUser, NoRegistration>, Fault> {
-        if !tx.core.settings.uses(FactorKind::Passkey) {
-            return Ok(Err(NoRegistration::NotOffered));
-        }
-        if self.signed_in {
-            return self.key.lock_user(tx).map(Ok);
-        }
-        Ok(lock_pending_login(tx, self.key)?.map_err(NoRegistration::from))
+        let locked = if self.signed_in {
+            Ok(self.key.lock_user(tx)?)
+        } else {
+            lock_pending_login(tx, self.key)?.map_err(NoRegistration::from)
+        };
+        let is_offered = tx.core.settings.uses(FactorKind::Passkey);
+        Ok(locked.and_then(|account| is_offered.then_some(account).ok_or(NoRegistration::NotOffered)))
     }
 }
 

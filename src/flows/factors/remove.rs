@@ -15,6 +15,7 @@ use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
 use crate::domain::user::User;
 use crate::flows::limits::forget_codes;
+use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{passkeys, recovery_codes, sent_code_factors, sessions, totp_factors, users};
@@ -60,7 +61,8 @@ pub async fn remove_sent_codes(
     .await
 }
 
-/// Removes a passkey of the caller.
+/// Removes a passkey of the caller, and ends other sessions that a passkey alone has signed in. A session does not say
+/// which passkey it was, and the removed one may be on a stolen device.
 pub async fn remove_passkey(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -78,6 +80,10 @@ pub async fn remove_passkey(
             return Ok(Removal::NotSetUp);
         };
         tx.notify(&user, Message::PasskeyRemoved { name })?;
+        let by_passkeys = [AuthenticationMethod::Passkey, AuthenticationMethod::VerifiedPasskey];
+        let others = (user.id, Some(key.session_id));
+        let ended = session_end::end_proved_only_by(tx, others, &by_passkeys)?;
+        tx.audit_ended(user.id, ended)?;
         let removed = note_removal(tx, &user, FactorKind::Passkey, &left)?;
         tx.audit(&[removed.in_session(key.session_id)])?;
         Ok(Removal::Removed)

@@ -5,6 +5,7 @@
 //! began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only while it lives,
 //! so nothing has to be removed when the session simply ends.
 
+use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::SessionKey;
@@ -57,6 +58,21 @@ pub(in crate::flows) fn end_pending_logins(
         user_id,
         kept,
         cause.reason(),
+        tx.now,
+    )?)
+}
+
+/// Ends the active sessions of a user whose proofs are all by some methods, except `kept`. The caller has locked the
+/// user's row. Returns the ended sessions.
+pub(in crate::flows) fn end_proved_only_by(
+    tx: &mut Tx<'_>,
+    (user_id, kept): (UserId, Option<SessionId>),
+    methods: &[AuthenticationMethod],
+) -> Result<Vec<SessionId>, Fault> {
+    Ok(sessions::end_proved_only_by(
+        tx.connection,
+        (user_id, kept),
+        methods,
         tx.now,
     )?)
 }

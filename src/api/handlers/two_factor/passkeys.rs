@@ -69,6 +69,8 @@ pub async fn register(
 }
 
 /// Returns the caller's passkeys
+///
+/// With their names and last uses, so that the owner finds the one to rename or to remove.
 #[utoipa::path(
     get, path = "/2fa/passkeys", operation_id = "get_passkeys", tag = "Second factors",
     responses((status = 200, description = "The passkeys, the oldest first.", body = PasskeysResponse)),
@@ -80,6 +82,8 @@ pub async fn list(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespons
 }
 
 /// Renames a passkey
+///
+/// The name is for the owner only: it is in their lists and notices.
 #[utoipa::path(
     patch, path = "/2fa/passkeys/{id}", operation_id = "rename_passkey", tag = "Second factors",
     params(("id" = uuid::Uuid, Path, description = "The passkey.")),
@@ -103,7 +107,8 @@ pub async fn rename(
 
 /// Removes a passkey
 ///
-/// Not allowed if it is the last second factor and the deployment requires one. Sessions that only it has proven end.
+/// Not allowed if it is the last second factor and the deployment requires one. Other sessions that a passkey alone has
+/// signed in end.
 #[utoipa::path(
     delete, path = "/2fa/passkeys/{id}", operation_id = "remove_passkey", tag = "Second factors",
     params(("id" = uuid::Uuid, Path, description = "The passkey.")),
