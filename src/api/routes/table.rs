@@ -51,9 +51,8 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, magic_link::verify)
             .scope(Scope::LinkToken)
             .codes(&[Code::InvalidLinkToken, Code::ValidationFailed]),
-        operation!(Public, passkey::options)
-            .scope(Scope::Login)
-            .codes(&[Code::Forbidden]),
+        // A page with suggestions asks whenever it is opened, so this is not counted as a login.
+        operation!(Public, passkey::options).codes(&[Code::Forbidden]),
         operation!(Public, passkey::verify).scope(Scope::Login).codes(&[
             Code::InvalidCredentials,
             Code::EmailNotVerified,
