@@ -36,6 +36,7 @@ use crate::delivery::templates::{Brand, Templates};
 use crate::delivery::{Sender, Senders};
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
+use crate::domain::factor::FactorKind;
 use crate::domain::random::{self, Random};
 use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
@@ -87,6 +88,11 @@ pub enum StartError {
     /// The sockets that the supervisor passed to the process.
     #[error("the inherited sockets cannot be used: {0}")]
     Inherited(io::Error),
+    /// The domain or the origins of passkeys.
+    #[error(
+        "passkeys cannot be used here: {0}; set VESTIBULE_PASSKEY_RP_ID and VESTIBULE_PASSKEY_ORIGINS, or leave passkey out of VESTIBULE_SECOND_FACTORS"
+    )]
+    Passkeys(String),
     /// The connection to the mail server.
     #[error(transparent)]
     Mail(#[from] NoTls),
@@ -301,6 +307,7 @@ pub fn build(
         account_pages: server.account_pages,
         branding: Branding::new(
             &app_name(config, public_url),
+            &config.delivery.second_factors,
             config.branding.accent,
             config.branding.logo.clone(),
         ),
@@ -339,14 +346,17 @@ fn core(
         rate_limits: RateLimits::new(&clock, config.server.ip_limits, develops),
         clock,
         random,
-        settings: settings(config, public_url),
+        settings: settings(config, public_url)?,
     })
 }
 
-fn settings(config: &Config, public_url: &str) -> Settings {
+fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
     let host = service_name(public_url);
     let tokens = &config.tokens;
-    Settings {
+    let (factors, passkeys) = (&config.delivery.second_factors, &config.delivery.passkeys);
+    let uses_passkeys = factors.contains(&FactorKind::Passkey);
+    let relying_party = uses_passkeys.then(|| passkeys.relying_party(public_url)).transpose();
+    Ok(Settings {
         access_tokens: AccessTokenPolicy {
             issuer: public_url.to_owned(),
             audience: tokens.audience.clone().unwrap_or_else(|| public_url.to_owned()),
@@ -360,7 +370,9 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         refresh_reuse_grace: tokens.refresh_reuse_grace,
         max_sessions: tokens.max_sessions,
         step_up_max_age: tokens.step_up_max_age,
-        channels: config.delivery.second_factor_channels.clone(),
+        factors: factors.clone(),
+        relying_party: relying_party.map_err(StartError::Passkeys)?,
+        user_verification: passkeys.user_verification,
         sms_countries: config.delivery.sms_countries.clone(),
         link_base_url: config
             .server
@@ -378,7 +390,7 @@ fn settings(config: &Config, public_url: &str) -> Settings {
         two_factor: config.two_factor,
         registration: config.registration,
         totp_issuer: app_name(config, public_url),
-    }
+    })
 }
 
 /// Returns the name that users see: the one that the operator set, or the host of the deployment.

@@ -1,14 +1,18 @@
-//! The name, the colour and the logo of the deployment on the account pages, prepared once at start.
+//! What the account pages show of the deployment, prepared once at start: its name, colour and logo, and the second
+//! factors that it offers.
 
 use std::fmt::Write;
 
 use crate::domain::accent::{Colour, Shades, shades};
+use crate::domain::factor::FactorKind;
 use crate::domain::logo::Logo;
 
 /// The HTML document of all pages.
 const PAGE: &str = include_str!("../../web/index.html");
 /// The place of the name in the document; scripts read it too.
 const NAME_PLACE: &str = "<meta name=\"application-name\" content=\"\">";
+/// The place of the second factors: pages that no user is signed in to read them here.
+const FACTORS_PLACE: &str = "<meta name=\"second-factors\" content=\"\">";
 /// The logo of a deployment that sets none.
 const ICON: &[u8] = include_bytes!("../../web/icon.svg");
 
@@ -24,10 +28,13 @@ pub struct Branding {
 
 impl Branding {
     /// Prepares them.
-    pub fn new(app_name: &str, accent: Option<Colour>, logo: Option<Logo>) -> Self {
-        let place = NAME_PLACE.replace("\"\"", &format!("\"{}\"", escaped(app_name)));
+    pub fn new(app_name: &str, factors: &[FactorKind], accent: Option<Colour>, logo: Option<Logo>) -> Self {
+        let factors: Vec<_> = factors.iter().map(|kind| kind.as_str()).collect();
+        let page = PAGE
+            .replace(FACTORS_PLACE, &filled(FACTORS_PLACE, &factors.join(" ")))
+            .replace(NAME_PLACE, &filled(NAME_PLACE, app_name));
         Self {
-            page: PAGE.replace(NAME_PLACE, &place),
+            page,
             style: accent.map(style).unwrap_or_default(),
             logo: logo.unwrap_or_else(|| Logo {
                 bytes: ICON.to_vec(),
@@ -35,6 +42,11 @@ impl Branding {
             }),
         }
     }
+}
+
+/// Writes a text into the empty attribute of a place.
+fn filled(place: &str, text: &str) -> String {
+    place.replace("\"\"", &format!("\"{}\"", escaped(text)))
 }
 
 fn style(accent: Colour) -> String {
@@ -73,14 +85,23 @@ mod tests {
 
     #[test]
     fn the_name_is_text_whatever_is_in_it() {
-        let page = Branding::new("A&B \"><script>", None, None).page;
+        let page = Branding::new("A&B \"><script>", &[], None, None).page;
         assert!(page.contains("content=\"A&amp;B &quot;&gt;&lt;script&gt;\">"), "{page}");
     }
 
     #[test]
+    fn the_page_names_the_second_factors() {
+        let page = Branding::new("x", &[FactorKind::Totp, FactorKind::Passkey], None, None).page;
+        assert!(
+            page.contains("<meta name=\"second-factors\" content=\"totp passkey\">"),
+            "{page}"
+        );
+    }
+
+    #[test]
     fn a_colour_is_given_for_light_and_for_dark_pages() {
-        assert_eq!(Branding::new("x", None, None).style, "");
-        let style = Branding::new("x", Colour::parse("#ffee00"), None).style;
+        assert_eq!(Branding::new("x", &[], None, None).style, "");
+        let style = Branding::new("x", &[], Colour::parse("#ffee00"), None).style;
         assert_eq!(style.matches("--accent: #").count(), 2, "{style}");
         assert_eq!(style.matches("prefers-color-scheme: dark").count(), 1);
     }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use crate::domain::assurance::request_names;
 use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
@@ -194,6 +195,11 @@ impl Problem {
         self
     }
 
+    /// `forbidden`: the deployment does not use passkeys.
+    pub fn no_passkeys() -> Self {
+        Self::new(Code::Forbidden, "Passkeys are not offered here.")
+    }
+
     /// The last second factor cannot be removed where every user needs one.
     pub fn last_factor() -> Self {
         Self::new(
@@ -231,7 +237,7 @@ impl Problem {
         let (acr, max_age) = (demand.level.acr(), demand.max_age.num_seconds());
         let challenge =
             format!("Bearer error=\"insufficient_user_authentication\", acr_values=\"{acr}\", max_age=\"{max_age}\"");
-        let accepted: Vec<&str> = demand.accepted.iter().map(|method| method.request_name()).collect();
+        let accepted = request_names(&demand.accepted);
         let problem = Self::of(Code::InsufficientUserAuthentication)
             .with("acr_values", acr)
             .with("max_age", max_age)

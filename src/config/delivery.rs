@@ -1,15 +1,27 @@
 //! How messages are sent, and which channels may carry second-factor codes.
 
+use url::Url;
+
 use super::reader::Reader;
+use super::server::parse_origin;
 use super::settings::{self, Setting};
 use crate::crypto::webhook_signer::WebhookSigner;
 use crate::delivery::sms::WebhookUrl;
 use crate::delivery::smtp::{FromMailbox, SmtpServer};
+use crate::domain::factor::FactorKind;
 use crate::domain::message::Channel;
+use crate::domain::passkey::UserVerification;
 use crate::domain::phone_number::SmsCountries;
+use crate::domain::relying_party::RelyingParty;
 
-/// The second factor that is always available: it needs no provider.
-const AUTHENTICATOR: &str = "totp";
+/// The kinds of second factors that a deployment may use. The authenticator app is always one of them: it needs no
+/// provider.
+const CHOICES: [FactorKind; 4] = [
+    FactorKind::Totp,
+    FactorKind::Passkey,
+    FactorKind::Email,
+    FactorKind::Sms,
+];
 
 /// How mail is sent.
 #[derive(Debug)]
@@ -36,8 +48,10 @@ pub struct DeliveryConfig {
     pub mail: Option<MailConfig>,
     /// How text messages are sent, if they are.
     pub sms: Option<SmsConfig>,
-    /// Channels whose codes may be a second factor, in addition to the authenticator app.
-    pub second_factor_channels: Vec<Channel>,
+    /// The kinds of second factors that users may set up.
+    pub second_factors: Vec<FactorKind>,
+    /// What passkeys are for.
+    pub passkeys: PasskeyConfig,
     /// Countries whose phone numbers can be set up as a second factor.
     pub sms_countries: SmsCountries,
 }
@@ -55,19 +69,22 @@ impl DeliveryConfig {
             (&settings::SMS_WEBHOOK_URL, url),
             (&settings::SMS_WEBHOOK_SECRET, signer),
         );
-        let channels = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
+        let second_factors = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
+        let passkeys = PasskeyConfig::read(reader);
         let sms_countries = reader.parse(&settings::SMS_COUNTRIES, SmsCountries::parse);
         Some(Self {
             mail: mail?.map(|(server, from)| MailConfig { server, from }),
             sms: sms?.map(|(url, signer)| SmsConfig { url, signer }),
-            second_factor_channels: channels?,
+            second_factors: second_factors?,
+            passkeys: passkeys?,
             sms_countries: sms_countries?,
         })
     }
 
     /// Returns the channels of second factors that cannot be sent, with the settings that are missing.
     pub fn lacking(&self) -> impl Iterator<Item = (Channel, &'static str)> {
-        self.second_factor_channels.iter().filter_map(|channel| match channel {
+        let channels = self.second_factors.iter().filter_map(|kind| kind.abilities().channel);
+        channels.filter_map(|channel| match channel {
             Channel::Email if self.mail.is_none() => {
                 Some((Channel::Email, "VESTIBULE_SMTP_URL and VESTIBULE_MAIL_FROM"))
             }
@@ -100,16 +117,57 @@ fn together<A, B>(reader: &mut Reader<'_>, one: Part<'_, A>, other: Part<'_, B>)
     }
 }
 
-fn parse_second_factors(text: &str) -> Result<Vec<Channel>, String> {
-    let wanted = || "must be a list of totp, email and sms, each once, with totp among them".to_owned();
-    let words: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
-    let once = words
-        .iter()
-        .enumerate()
-        .all(|(index, word)| !words.iter().skip(index + 1).any(|other| other == word));
-    if !once || !words.contains(&AUTHENTICATOR) {
-        return Err(wanted());
+/// What passkeys are for. The relying party is made of it and of the public URL, which may be known later.
+#[derive(Clone, Debug)]
+pub struct PasskeyConfig {
+    /// The domain; by default the host of the public URL.
+    pub rp_id: Option<String>,
+    /// The pages; by default the origin of the public URL.
+    pub origins: Vec<String>,
+    /// Whether a passkey beside another factor has to verify its user.
+    pub user_verification: UserVerification,
+}
+
+impl PasskeyConfig {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let words = UserVerification::ALL.map(|word| (word.as_str(), word));
+        let rp_id = reader.parse_optional(&settings::PASSKEY_RP_ID, |text| Ok(text.to_owned()));
+        let origins = reader.list(&settings::PASSKEY_ORIGINS, parse_origin);
+        let user_verification = reader.one_of(&settings::PASSKEY_USER_VERIFICATION, &words);
+        Some(Self {
+            rp_id: rp_id?,
+            origins: origins?,
+            user_verification: user_verification?,
+        })
     }
-    let channels = words.into_iter().filter(|word| *word != AUTHENTICATOR);
-    channels.map(|word| Channel::parse(word).ok_or_else(wanted)).collect()
+
+    /// Makes the relying party of a deployment with a public URL.
+    ///
+    /// # Errors
+    ///
+    /// Says why browsers would refuse passkeys there.
+    pub fn relying_party(&self, public_url: &str) -> Result<RelyingParty, String> {
+        let url = Url::parse(public_url).map_err(|error| error.to_string())?;
+        let id = self.rp_id.as_deref().or_else(|| url.host_str()).unwrap_or_default();
+        if self.origins.is_empty() {
+            RelyingParty::parse(id, &[url.origin().ascii_serialization()])
+        } else {
+            RelyingParty::parse(id, &self.origins)
+        }
+    }
+}
+
+fn parse_second_factors(text: &str) -> Result<Vec<FactorKind>, String> {
+    let wanted = || "must be a list of totp, passkey, email and sms, each once, with totp among them".to_owned();
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let choice = |word: &str| CHOICES.into_iter().find(|kind| kind.as_str() == word);
+    let kinds: Vec<FactorKind> = words
+        .map(|word| choice(word).ok_or_else(wanted))
+        .collect::<Result<_, _>>()?;
+    let is_once = |kind: &FactorKind| kinds.iter().filter(|other| *other == kind).count() == 1;
+    if kinds.iter().all(is_once) && kinds.contains(&FactorKind::Totp) {
+        Ok(kinds)
+    } else {
+        Err(wanted())
+    }
 }

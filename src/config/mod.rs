@@ -144,7 +144,7 @@ fn read_registration(reader: &mut Reader<'_>, sends_mail: bool) -> Option<Regist
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::message::Channel;
+    use crate::domain::factor::FactorKind;
     use crate::domain::phone_number::SmsCountries;
 
     const KEY: &str = "MASTER_KEY";
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn ways_out_are_set_as_a_whole_or_not_at_all() {
         let config = read(&[], Mode::Serve).unwrap().delivery;
-        assert!(config.mail.is_none() && config.sms.is_none() && config.second_factor_channels.is_empty());
+        assert!(config.mail.is_none() && config.sms.is_none() && config.second_factors == [FactorKind::Totp]);
         let config = read(&[SMTP, FROM, HOOK, HOOK_SECRET], Mode::Serve).unwrap().delivery;
         assert!(config.mail.is_some() && config.sms.is_some());
         let printed = format!("{config:?}");
@@ -451,19 +451,25 @@ mod tests {
 
     #[test]
     fn second_factors_always_have_the_authenticator_and_lack_no_way_out_unnoticed() {
-        let channels = |text: &str| {
+        let kinds = |text: &str| {
             let pairs = [SMTP, FROM, HOOK, HOOK_SECRET, ("SECOND_FACTORS", text)];
-            read(&pairs, Mode::Serve).map(|config| config.delivery.second_factor_channels)
+            read(&pairs, Mode::Serve).map(|config| config.delivery.second_factors)
         };
-        assert_eq!(channels("totp"), Ok(vec![]));
-        assert_eq!(channels("sms, totp,email"), Ok(vec![Channel::Sms, Channel::Email]));
-        assert_eq!(channels(""), Ok(vec![]));
-        for bad in ["email", "totp,totp", "totp,email,email", "totp,fax", "TOTP"] {
-            assert_eq!(
-                names(&channels(bad).unwrap_err()),
-                ["VESTIBULE_SECOND_FACTORS"],
-                "{bad}"
-            );
+        assert_eq!(kinds("totp"), Ok(vec![FactorKind::Totp]));
+        assert_eq!(
+            kinds("sms, totp,email"),
+            Ok(vec![FactorKind::Sms, FactorKind::Totp, FactorKind::Email])
+        );
+        assert_eq!(kinds(""), Ok(vec![FactorKind::Totp]));
+        for bad in [
+            "email",
+            "totp,totp",
+            "totp,email,email",
+            "totp,fax",
+            "totp,recovery_code",
+            "TOTP",
+        ] {
+            assert_eq!(names(&kinds(bad).unwrap_err()), ["VESTIBULE_SECOND_FACTORS"], "{bad}");
         }
         for factors in ["totp,email", "totp,sms"] {
             let pairs = [("SECOND_FACTORS", factors)];

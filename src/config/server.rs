@@ -166,7 +166,7 @@ fn parse_listen(text: &str, mode: Mode) -> Result<Listen, String> {
 }
 
 /// Parses one exact origin. `*` is refused: with cookies, every page on the web could act in the name of the users.
-fn parse_origin(text: &str) -> Result<String, String> {
+pub(super) fn parse_origin(text: &str) -> Result<String, String> {
     let origin = Url::parse(text).ok().map(|url| url.origin().ascii_serialization());
     origin
         .filter(|origin| origin == text && !text.contains('*'))

@@ -89,7 +89,14 @@ settings! {
     TWO_FACTOR_POLICY "VESTIBULE_TWO_FACTOR_POLICY" "two-factor-policy" = "required":
         "Whether every user needs a second factor: required or optional";
     SECOND_FACTORS "VESTIBULE_SECOND_FACTORS" "second-factors" = "totp":
-        "Second factors that users may set up, as a list: totp, and email or sms if messages can be sent";
+        "Second factors that users may set up, as a list: totp, passkey, and email or sms if messages can be sent";
+    PASSKEY_RP_ID "VESTIBULE_PASSKEY_RP_ID" "passkey-rp-id" = "" ("the host of the public URL"):
+        "Domain that passkeys are bound to. They are lost when it changes";
+    PASSKEY_ORIGINS "VESTIBULE_PASSKEY_ORIGINS" "passkey-origins" = "" ("the origin of the public URL"):
+        "Origins of the pages that may use passkeys, on that domain or below it, as a list";
+    PASSKEY_USER_VERIFICATION "VESTIBULE_PASSKEY_USER_VERIFICATION" "passkey-user-verification" = "preferred":
+        "Whether a passkey beside another factor has to verify its user, by PIN or fingerprint: required, preferred or \
+         discouraged. Alone, it always has to";
     REGISTRATION "VESTIBULE_REGISTRATION" "registration" = "explicit":
         "Registration mode: explicit (the response reports a taken name), private (only a mail to the owner \
          reports it) or closed (no registration)";

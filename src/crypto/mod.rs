@@ -3,8 +3,10 @@
 //! One provider (aws-lc) supplies the primitives, except for those of password hashes that it lacks (bcrypt, Argon2,
 //! scrypt, MD5). None is implemented here; bcrypt is in a crate of its own (decision 11). Keys never leave this layer.
 
+mod cbor;
 pub mod checked_tokens;
 pub mod code_hash;
+mod cose;
 pub mod fair_queue;
 pub mod foreign_hash;
 pub mod hash_lanes;
@@ -14,8 +16,14 @@ pub mod jwt;
 pub mod key_set;
 pub mod keyring;
 pub mod mac;
+pub mod passkey;
+pub mod passkey_challenge;
 pub mod retired_keys;
 pub mod sealer;
 pub mod signing_key;
 pub mod stored_password;
 pub mod webhook_signer;
+
+#[cfg(test)]
+#[path = "../../tests/support/authenticator.rs"]
+mod authenticator;

@@ -202,6 +202,9 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         }
         Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
         Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
+        Message::PasskeyAdded { name } | Message::PasskeyRemoved { name } | Message::PasskeyCloned { name } => {
+            args.set("name", name.as_str());
+        }
         Message::MagicLink { minutes, .. }
         | Message::PasswordReset { minutes, .. }
         | Message::UnconfirmedAccount { minutes, .. } => {
@@ -483,12 +486,16 @@ fn written(at: DateTime<Utc>, locale: Locale) -> String {
 /// Returns every message, with a value for each placeholder.
 fn every_message() -> Vec<Message> {
     let code = "12345678".to_owned();
+    let name = || "Blue key".to_owned();
     let all = vec![
         Message::SecondFactorCode {
             code: code.clone(),
             minutes: 10,
         },
         Message::ConfirmationCode { code, minutes: 1 },
+        Message::PasskeyAdded { name: name() },
+        Message::PasskeyRemoved { name: name() },
+        Message::PasskeyCloned { name: name() },
         Message::AuthenticatorAdded,
         Message::AuthenticatorReplaced,
         Message::AuthenticatorRemoved,
@@ -544,6 +551,9 @@ fn is_among_them(message: &Message) {
     match message {
         Message::SecondFactorCode { .. }
         | Message::ConfirmationCode { .. }
+        | Message::PasskeyAdded { .. }
+        | Message::PasskeyRemoved { .. }
+        | Message::PasskeyCloned { .. }
         | Message::AuthenticatorAdded
         | Message::AuthenticatorReplaced
         | Message::AuthenticatorRemoved

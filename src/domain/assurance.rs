@@ -1,7 +1,7 @@
 //! Which proofs make which assurance level, and how fresh it is: the one place that decides `acr`, `amr` and
 //! `auth_time`.
 //!
-//! Two factors are a password and something that the user has. A mailbox is neither: a link or a code sent there proves
+//! Two factors are a password and something that the user has, or a passkey that verified the user. A mailbox is neither: a link or a code sent there proves
 //! only that its sender reads that mailbox (NIST SP 800-63B-4 §3.1.3.1), so mail never lifts a session to `aal2`,
 //! however often it is used.
 //!
@@ -27,6 +27,10 @@ pub enum AuthenticationMethod {
     SmsCode,
     /// A code that was sent to the account's address.
     EmailCode,
+    /// A passkey whose authenticator saw that the user is present, but did not verify who it is.
+    Passkey,
+    /// A passkey whose authenticator verified the user, by a PIN or by biometrics: two factors in one proof.
+    VerifiedPasskey,
 }
 
 /// What a proof rests on, the weakest first. Two proofs are two factors only if they rest on different grounds.
@@ -48,30 +52,63 @@ names!(AuthenticationMethod {
     RecoveryCode = "recovery",
     SmsCode = "sms",
     EmailCode = "email_code",
+    Passkey = "passkey",
+    VerifiedPasskey = "verified_passkey",
 });
 
+/// What a method is called, and what it proves.
+struct Traits {
+    amr: &'static [&'static str],
+    request_name: &'static str,
+    ground: Ground,
+    /// Whether it is two factors by itself.
+    is_two_factors: bool,
+}
+
+impl Traits {
+    /// Returns the traits of a method that is one factor at most.
+    const fn of(amr: &'static [&'static str], request_name: &'static str, ground: Ground) -> Self {
+        Self {
+            amr,
+            request_name,
+            ground,
+            is_two_factors: false,
+        }
+    }
+}
+
+/// The `amr` of passkeys, a proof of possession of a key (RFC 8176). Whether the key is in hardware (`hwk`) or in
+/// software (`swk`) is not claimed: only an attestation would prove it, and none is asked for.
+const PROOF_OF_POSSESSION: &[&str] = &["pop"];
+/// The `amr` of two factors (RFC 8176).
+const TWO_FACTORS: &str = "mfa";
+
 impl AuthenticationMethod {
-    /// Returns the `amr` value: a name of RFC 8176 where it has one, a private one otherwise.
-    pub const fn amr(self) -> &'static str {
+    const fn traits(self) -> Traits {
         match self {
-            Self::Password => "pwd",
-            Self::Totp => "otp",
-            Self::RecoveryCode => "recovery",
-            Self::SmsCode => "sms",
-            Self::EmailLink | Self::EmailCode => "email",
+            Self::Password => Traits::of(&["pwd"], "password", Ground::Knowledge),
+            Self::EmailLink => Traits::of(&["email"], "magic_link", Ground::Mailbox),
+            Self::Totp => Traits::of(&["otp"], "totp", Ground::Possession),
+            Self::RecoveryCode => Traits::of(&["recovery"], "recovery_code", Ground::Possession),
+            Self::SmsCode => Traits::of(&["sms"], "sms", Ground::Possession),
+            Self::EmailCode => Traits::of(&["email"], "email", Ground::Mailbox),
+            Self::Passkey => Traits::of(PROOF_OF_POSSESSION, "passkey", Ground::Possession),
+            Self::VerifiedPasskey => Traits {
+                is_two_factors: true,
+                ..Self::Passkey.traits()
+            },
         }
     }
 
-    /// Returns the name of the proof in requests and responses: the `method` of a code, `password`, `magic_link`.
+    /// Returns the `amr` values: names of RFC 8176 where it has one, private ones otherwise.
+    pub const fn amr(self) -> &'static [&'static str] {
+        self.traits().amr
+    }
+
+    /// Returns the name of the proof in requests, responses and the audit trail: the `method` of a code, `password`,
+    /// `magic_link`.
     pub const fn request_name(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::Totp => "totp",
-            Self::RecoveryCode => "recovery_code",
-            Self::SmsCode => "sms",
-            Self::EmailCode => "email",
-            Self::EmailLink => "magic_link",
-        }
+        self.traits().request_name
     }
 
     /// Returns whether the proof rests on something that the user has.
@@ -81,11 +118,12 @@ impl AuthenticationMethod {
 
     /// Returns what a proof by this method rests on.
     pub const fn ground(self) -> Ground {
-        match self {
-            Self::Password => Ground::Knowledge,
-            Self::Totp | Self::RecoveryCode | Self::SmsCode => Ground::Possession,
-            Self::EmailLink | Self::EmailCode => Ground::Mailbox,
-        }
+        self.traits().ground
+    }
+
+    /// Returns whether a proof by this method is two factors by itself.
+    pub const fn is_two_factors(self) -> bool {
+        self.traits().is_two_factors
     }
 }
 
@@ -149,7 +187,12 @@ impl Proofs {
     /// made do not count, even with another token of the same session.
     #[must_use]
     pub fn shown_by(&self, amr: &[String], auth_time: DateTime<Utc>) -> Self {
-        let is_shown = |proof: &&Proof| amr.iter().any(|name| name == proof.method.amr());
+        let has = |name: &&str| amr.iter().any(|shown| shown == name);
+        // Both proofs by passkeys have the same names. Without `mfa`, a token was made when the user was not verified.
+        let is_shown = |proof: &&Proof| {
+            let method = proof.method;
+            method.amr().iter().all(&has) && (!method.is_two_factors() || has(&TWO_FACTORS))
+        };
         let no_later = |proof: &Proof| Proof {
             at: proof.at.min(auth_time),
             ..*proof
@@ -172,7 +215,8 @@ impl Proofs {
     /// Returns the level that the proofs reach.
     pub fn level(&self) -> AssuranceLevel {
         let rests_on = |ground| self.0.iter().any(|proof| proof.method.ground() == ground);
-        if rests_on(Ground::Knowledge) && rests_on(Ground::Possession) {
+        let is_two_factors = self.0.iter().any(|proof| proof.method.is_two_factors());
+        if is_two_factors || rests_on(Ground::Knowledge) && rests_on(Ground::Possession) {
             AssuranceLevel::Aal2
         } else {
             AssuranceLevel::Aal1
@@ -182,13 +226,13 @@ impl Proofs {
     /// Returns the `amr` values, in order, with `mfa` where there are proofs of two factors (RFC 8176 §2).
     pub fn amr(&self) -> Vec<&'static str> {
         let mut names: Vec<&'static str> = Vec::new();
-        for proof in &self.0 {
-            if !names.contains(&proof.method.amr()) {
-                names.push(proof.method.amr());
+        for name in self.0.iter().flat_map(|proof| proof.method.amr()) {
+            if !names.contains(name) {
+                names.push(name);
             }
         }
         if self.level() == AssuranceLevel::Aal2 {
-            names.push("mfa");
+            names.push(TWO_FACTORS);
         }
         names
     }
@@ -282,11 +326,24 @@ impl Requirement {
     }
 }
 
+/// Returns the names of methods in requests, each once and in order.
+pub fn request_names(methods: &[AuthenticationMethod]) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for name in methods.iter().map(|method| method.request_name()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::AuthenticationMethod::{EmailCode, EmailLink, Password, RecoveryCode, SmsCode, Totp};
+    use super::AuthenticationMethod::{
+        EmailCode, EmailLink, Passkey, Password, RecoveryCode, SmsCode, Totp, VerifiedPasskey,
+    };
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -333,11 +390,13 @@ mod tests {
         })
     }
 
+    const HELD: [AuthenticationMethod; 5] = [Totp, RecoveryCode, SmsCode, Passkey, VerifiedPasskey];
+
     #[test]
-    fn of_all_sets_of_proofs_those_with_the_password_and_something_held_reach_aal2() {
+    fn of_all_sets_of_proofs_those_of_two_factors_reach_aal2() {
         for methods in every_set() {
-            let held = [Totp, RecoveryCode, SmsCode].iter().any(|held| methods.contains(held));
-            let two_factors = methods.contains(&Password) && held;
+            let held = HELD.iter().any(|held| methods.contains(held));
+            let two_factors = methods.contains(&Password) && held || methods.contains(&VerifiedPasskey);
             let proofs = of(&methods);
             assert_eq!(proofs.level() == AssuranceLevel::Aal2, two_factors, "{methods:?}");
             assert_eq!(proofs.amr().contains(&"mfa"), two_factors, "{methods:?}");
@@ -360,7 +419,7 @@ mod tests {
 
     #[test]
     fn each_way_in_has_its_values() {
-        let table: [(&[AuthenticationMethod], &str, &[&str]); 10] = [
+        let table: [(&[AuthenticationMethod], &str, &[&str]); 16] = [
             (&[], "aal1", &[]),
             (&[Password], "aal1", &["pwd"]),
             (&[Password, Totp], "aal2", &["pwd", "otp", "mfa"]),
@@ -371,6 +430,12 @@ mod tests {
             (&[EmailLink, SmsCode], "aal1", &["email", "sms"]),
             (&[Password, EmailCode, Totp], "aal2", &["pwd", "email", "otp", "mfa"]),
             (&[Password, Password], "aal1", &["pwd"]),
+            (&[Passkey], "aal1", &["pop"]),
+            (&[VerifiedPasskey], "aal2", &["pop", "mfa"]),
+            (&[Password, Passkey], "aal2", &["pwd", "pop", "mfa"]),
+            (&[Password, VerifiedPasskey], "aal2", &["pwd", "pop", "mfa"]),
+            (&[EmailLink, Passkey], "aal1", &["email", "pop"]),
+            (&[Passkey, VerifiedPasskey], "aal2", &["pop", "mfa"]),
         ];
         for (methods, acr, names) in table {
             let proofs = of(methods);
@@ -386,7 +451,8 @@ mod tests {
     fn a_login_is_completed_by_something_else_than_it_began_with() {
         let after = |method| of(&[method]);
         assert!(after(Password).allow_second(Totp) && after(Password).allow_second(EmailCode));
-        assert!(after(EmailLink).allow_second(Totp));
+        assert!(after(EmailLink).allow_second(Totp) && after(Password).allow_second(VerifiedPasskey));
+        assert!(!after(Passkey).allow_second(VerifiedPasskey) && !after(Passkey).allow_second(Totp));
         assert!(!after(EmailLink).allow_second(EmailCode) && !after(Password).allow_second(Password));
     }
 
@@ -400,7 +466,7 @@ mod tests {
             });
             assert_eq!(after.auth_time(), Some(at(10)), "{weaker:?}");
         }
-        for held in [Totp, RecoveryCode, SmsCode] {
+        for held in HELD {
             let after = signed_in.with(Proof {
                 method: held,
                 at: at(900),
@@ -498,7 +564,8 @@ mod tests {
             };
             let known = shown(|method| method == Password);
             let mailed = shown(|method| matches!(method, EmailLink | EmailCode));
-            let two_factors = steps.iter().any(|(method, _)| held(*method)) && known.is_some();
+            let verified = steps.iter().any(|(method, _)| *method == VerifiedPasskey);
+            let two_factors = verified || steps.iter().any(|(method, _)| held(*method)) && known.is_some();
             prop_assert_eq!(made.level() == AssuranceLevel::Aal2, two_factors);
             let strongest = shown(AuthenticationMethod::is_held).or(known).or(mailed);
             prop_assert_eq!(made.auth_time(), strongest);
@@ -529,6 +596,8 @@ mod tests {
             prop_assert!(shown.level() <= then.level());
             prop_assert!(shown.auth_time() <= then.auth_time());
             prop_assert_eq!(shown.amr(), then.amr());
+            let is_two_factors = |proofs: &Proofs| proofs.iter().any(|proof| proof.method.is_two_factors());
+            prop_assert!(then.level() == AssuranceLevel::Aal2 || !is_two_factors(&shown));
             prop_assert_eq!(then.shown_by(&amr, then.auth_time().unwrap()).auth_time(), then.auth_time());
         }
 
@@ -565,6 +634,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_account_without_a_password_is_asked_to_be_verified_by_its_passkey() {
+        let present = of(&[Passkey]);
+        let accepted = sensitive(Ground::Possession).accepted(&present, &[Passkey, VerifiedPasskey], at(0));
+        assert_eq!(accepted, [VerifiedPasskey]);
+        let beside_password = of(&[Password, Passkey]);
+        let both = sensitive(Ground::Possession).accepted(&beside_password, &[Passkey, VerifiedPasskey], at(1000));
+        assert_eq!(request_names(&both), ["passkey"]);
     }
 
     /// The owner of an account that lost its strongest ground, as its last recovery code, still renews the session.

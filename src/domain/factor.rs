@@ -3,6 +3,7 @@
 //! Every rule asks this table. Another kind is a variant here, and the compiler names the places that have to know it.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::assurance::{AuthenticationMethod, Ground};
 use super::message::Channel;
@@ -11,6 +12,8 @@ use super::names::names;
 /// A kind of second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FactorKind {
+    /// A passkey: a key of a device, a password manager or a security key (WebAuthn).
+    Passkey,
     /// An authenticator app.
     Totp,
     /// Codes by text message.
@@ -23,6 +26,7 @@ pub enum FactorKind {
 
 // The strongest first; the names are those of `method` beside a code.
 names!(FactorKind {
+    Passkey = "passkey",
     Totp = "totp",
     Sms = "sms",
     Email = "email",
@@ -46,6 +50,13 @@ impl FactorKind {
     /// Returns what the kind can do.
     pub const fn abilities(self) -> Abilities {
         match self {
+            // Whether its user was verified, its proof says. A signature cannot be guessed.
+            Self::Passkey => Abilities {
+                method: AuthenticationMethod::Passkey,
+                counts: true,
+                guessable: false,
+                channel: None,
+            },
             Self::Totp => Abilities {
                 method: AuthenticationMethod::Totp,
                 counts: true,
@@ -108,6 +119,10 @@ names!(FactorState {
 pub struct Factor {
     /// Its kind.
     pub kind: FactorKind,
+    /// Its id, if an account may have several of the kind.
+    pub id: Option<Uuid>,
+    /// The name that its owner gave it.
+    pub name: Option<String>,
     /// Whether it is confirmed.
     pub state: FactorState,
     /// The masked phone number or address: enough for its owner to recognize it.
@@ -130,7 +145,7 @@ pub struct Factors {
 }
 
 impl Factors {
-    /// Returns the confirmed factor of a kind.
+    /// Returns a confirmed factor of a kind.
     pub fn confirmed(&self, kind: FactorKind) -> Option<&Factor> {
         let is_it = |factor: &&Factor| factor.kind == kind && factor.state == FactorState::Active;
         self.list.iter().find(is_it)
@@ -150,10 +165,11 @@ impl Factors {
         let confirmed = self.any_confirmed();
         let mut offered: Vec<FactorKind> = kinds.filter(|kind| confirmed || kind.abilities().counts).collect();
         offered.sort_by_key(|kind| match kind {
-            FactorKind::Totp => 0,
-            FactorKind::RecoveryCodes => 1,
-            FactorKind::Sms => 2,
-            FactorKind::Email => 3,
+            FactorKind::Passkey => 0,
+            FactorKind::Totp => 1,
+            FactorKind::RecoveryCodes => 2,
+            FactorKind::Sms => 3,
+            FactorKind::Email => 4,
         });
         offered
     }
@@ -173,11 +189,11 @@ impl Factors {
         of_factors.max(of_password).unwrap_or(Ground::Mailbox)
     }
 
-    /// Returns these factors as they are after the removal of a kind.
+    /// Returns these factors as they are after the removal of some.
     #[must_use]
-    pub fn without(&self, kind: FactorKind) -> Self {
+    pub fn without(&self, is_removed: impl Fn(&Factor) -> bool) -> Self {
         let mut left = self.clone();
-        left.list.retain(|factor| factor.kind != kind);
+        left.list.retain(|factor| !is_removed(factor));
         left
     }
 
@@ -226,6 +242,8 @@ mod tests {
     fn factor(kind: FactorKind, state: FactorState) -> Factor {
         Factor {
             kind,
+            id: None,
+            name: None,
             state,
             hint: None,
             created_at: DateTime::UNIX_EPOCH,
@@ -250,7 +268,7 @@ mod tests {
     proptest! {
         #[test]
         fn pending_factors_and_used_up_codes_count_for_nothing(
-            states in proptest::collection::vec((0..3_usize, any::<bool>()), 0..6),
+            states in proptest::collection::vec((0..4_usize, any::<bool>()), 0..6),
             remaining in 0..3_i64,
         ) {
             let state = |active| if active { FactorState::Active } else { FactorState::Pending };
@@ -259,8 +277,8 @@ mod tests {
                 recovery_codes_remaining: remaining,
             };
             let has = |kind: usize| states.contains(&(kind, true));
-            prop_assert_eq!(factors.any_confirmed(), has(0) || has(1) || has(2));
-            let held = has(0) || has(1) || remaining > 0;
+            prop_assert_eq!(factors.any_confirmed(), has(0) || has(1) || has(2) || has(3));
+            let held = has(0) || has(1) || has(2) || remaining > 0;
             for (password, without) in [(true, Ground::Knowledge), (false, Ground::Mailbox)] {
                 let strongest = if held { Ground::Possession } else { without };
                 prop_assert_eq!(factors.strongest_ground(password), strongest);

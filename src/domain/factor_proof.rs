@@ -1,4 +1,5 @@
-//! The code that a user types as the second factor, recognised by the method's name or by its shape.
+//! The proof of a second factor: a code that a user types, recognised by the method's name or by its shape, or what a
+//! passkey signed.
 //!
 //! A text of the wrong shape cannot be a guess: it is an input error and does not count as an attempt.
 
@@ -6,11 +7,12 @@ use super::assurance::AuthenticationMethod;
 use super::factor::FactorKind;
 use super::input::InvalidInput;
 use super::message::Channel;
+use super::passkey_response::Assertion;
 use super::recovery_code::RecoveryCode;
 use super::sent_code::SentCode;
 use super::totp::TotpCode;
 
-/// A code that has the shape of one of the second factors.
+/// A proof that has the shape of one of the second factors.
 #[derive(Clone, Debug)]
 pub enum FactorProof {
     /// Six digits from an authenticator.
@@ -19,6 +21,8 @@ pub enum FactorProof {
     Recovery(RecoveryCode),
     /// A sent code.
     Sent(Channel, SentCode),
+    /// What a passkey signed.
+    Passkey(Box<Assertion>),
 }
 
 impl FactorProof {
@@ -52,10 +56,11 @@ impl FactorProof {
             Self::Totp(_) => FactorKind::Totp,
             Self::Recovery(_) => FactorKind::RecoveryCodes,
             Self::Sent(channel, _) => FactorKind::sent_by(*channel),
+            Self::Passkey(_) => FactorKind::Passkey,
         }
     }
 
-    /// Returns the method that the code is a proof of, if it is right.
+    /// Returns the method that it is a proof of, if it is right. Whether a passkey verified its user too, the check says.
     pub const fn method(&self) -> AuthenticationMethod {
         self.kind().abilities().method
     }

@@ -68,6 +68,11 @@ macro_rules! id_type {
 }
 
 id_type!(
+    /// The id of a passkey.
+    PasskeyId
+);
+
+id_type!(
     /// Names a user: the `sub` of tokens, never reused.
     UserId
 );

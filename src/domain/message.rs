@@ -125,6 +125,21 @@ pub enum Message {
         /// Minutes that it is valid.
         minutes: i64,
     },
+    /// A passkey was registered.
+    PasskeyAdded {
+        /// The name that the owner gave it.
+        name: String,
+    },
+    /// A passkey was removed.
+    PasskeyRemoved {
+        /// The name that the owner gave it.
+        name: String,
+    },
+    /// A passkey was refused because its counter had not risen: another authenticator may have the same key.
+    PasskeyCloned {
+        /// The name that the owner gave it.
+        name: String,
+    },
     /// An authenticator app was confirmed.
     AuthenticatorAdded,
     /// An authenticator app was replaced by another.
@@ -232,6 +247,9 @@ impl Message {
         match self {
             Self::SecondFactorCode { .. } => "second_factor_code",
             Self::ConfirmationCode { .. } => "confirmation_code",
+            Self::PasskeyAdded { .. } => "passkey_added",
+            Self::PasskeyRemoved { .. } => "passkey_removed",
+            Self::PasskeyCloned { .. } => "passkey_cloned",
             Self::AuthenticatorAdded => "authenticator_added",
             Self::AuthenticatorReplaced => "authenticator_replaced",
             Self::AuthenticatorRemoved => "authenticator_removed",

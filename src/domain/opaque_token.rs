@@ -33,17 +33,26 @@ pub enum TokenKind {
     EmailVerification,
     /// In a mail to the address that an account has: cancels the change to another one.
     EmailChangeCancellation,
+    /// The challenge of a passkey that a session registers. Challenges are shown without their prefix.
+    PasskeyRegistration,
+    /// The challenge of a passkey that a session's user shows as second factor or to step up.
+    PasskeyAssertion,
+    /// The challenge of a passkey that a user signs in with alone; names no user.
+    PasskeySignIn,
 }
 
 impl TokenKind {
     /// All kinds, for tests that compare them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::PreAuth,
         Self::Refresh,
         Self::MagicLink,
         Self::PasswordReset,
         Self::EmailVerification,
         Self::EmailChangeCancellation,
+        Self::PasskeyRegistration,
+        Self::PasskeyAssertion,
+        Self::PasskeySignIn,
     ];
 
     /// Returns the prefix by which users and secret scanners recognise the token. Part of the API contract.
@@ -55,6 +64,9 @@ impl TokenKind {
             Self::PasswordReset => "vpr_",
             Self::EmailVerification => "vev_",
             Self::EmailChangeCancellation => "vec_",
+            Self::PasskeyRegistration => "vkr_",
+            Self::PasskeyAssertion => "vka_",
+            Self::PasskeySignIn => "vks_",
         }
     }
 }
@@ -78,7 +90,7 @@ impl TokenBody {
         [kind.prefix().as_bytes(), &self.to_bytes()].concat()
     }
 
-    /// Returns the session that a pre-auth or refresh token stands for.
+    /// Returns the session that a pre-auth token, a refresh token or a challenge of a session stands for.
     pub const fn session(&self) -> SessionKey {
         SessionKey {
             user_id: self.user_id,
@@ -148,7 +160,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_)?[A-Za-z0-9_=-]{0,104}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_)?[A-Za-z0-9_=-]{0,104}") {
             let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

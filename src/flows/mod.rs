@@ -35,11 +35,12 @@ use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::factor::{FactorKind, Factors};
-use crate::domain::message::Channel;
+use crate::domain::passkey::UserVerification;
 use crate::domain::password::PasswordRules;
 use crate::domain::phone_number::SmsCountries;
 use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
 use crate::domain::random::Random;
+use crate::domain::relying_party::RelyingParty;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
 use crate::rate_limits::RateLimits;
@@ -112,8 +113,12 @@ pub struct Settings {
     pub max_sessions: i64,
     /// The maximum age of the proof that a sensitive change requires.
     pub step_up_max_age: TimeDelta,
-    /// The channels whose sent codes can be second factors.
-    pub channels: Vec<Channel>,
+    /// The kinds of second factors that users may set up.
+    pub factors: Vec<FactorKind>,
+    /// The domain and the pages that passkeys are for, if passkeys are used.
+    pub relying_party: Option<RelyingParty>,
+    /// Whether a passkey beside another factor has to verify its user. Alone, it always has to.
+    pub user_verification: UserVerification,
     /// Countries whose phones can be set up as a second factor.
     pub sms_countries: SmsCountries,
     /// The base of links in mails, without a slash at its end.
@@ -133,11 +138,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Returns whether the deployment uses a kind of second factor: codes of a channel that it does not use are neither
-    /// sent nor accepted.
+    /// Returns whether the deployment uses a kind of second factor: proofs of a kind that it does not use are not
+    /// accepted, and no codes are sent for it. What only replaces a lost factor is always used.
     pub fn uses(&self, kind: FactorKind) -> bool {
-        let channel = kind.abilities().channel;
-        channel.is_none_or(|channel| self.channels.contains(&channel))
+        !kind.abilities().counts || self.factors.contains(&kind)
     }
 
     /// Returns the kinds of an account's factors that are accepted now, the strongest first: those that the deployment

@@ -51,7 +51,7 @@ pub type Placed = (&'static str, Placement);
 
 /// The placement of every table, in the order in which they are distributed: a table comes after those that its foreign
 /// keys refer to. docs/decisions/0010 has the same table with the reasons.
-pub const PLACEMENTS: [Placed; 16] = [
+pub const PLACEMENTS: [Placed; 17] = [
     (MIGRATIONS_TABLE, Placement::Everywhere),
     ("signing_keys", Placement::Everywhere),
     ("retired_keys", Placement::Everywhere),
@@ -61,6 +61,7 @@ pub const PLACEMENTS: [Placed; 16] = [
     ("totp_factors", Placement::by("user_id", "users")),
     ("sent_code_factors", Placement::by("user_id", "users")),
     ("sent_codes", Placement::by("user_id", "users")),
+    ("passkeys", Placement::by("user_id", "users")),
     ("recovery_codes", Placement::by("user_id", "users")),
     ("link_tokens", Placement::by("user_id", "users")),
     (TRAIL, Placement::by("subject_id", "users")),
@@ -632,7 +633,7 @@ mod tests {
         let names = |tables: &[Placed]| tables.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         assert_eq!(Cluster::example(&PLACEMENTS).missing(), []);
         assert_eq!(
-            names(&Cluster::example(&PLACEMENTS[..13]).missing()),
+            names(&Cluster::example(&PLACEMENTS[..14]).missing()),
             ["throttles", "quotas", "outbox"]
         );
         let place = |table| PLACEMENTS.iter().position(|(name, _)| *name == table);
@@ -648,7 +649,7 @@ mod tests {
     fn the_statements_are_those_of_citus() {
         let plan = Plan {
             cluster: Cluster::example(&[]),
-            tables: [1, 4, 5, 15].map(|place| (PLACEMENTS[place], 0)).to_vec(),
+            tables: [1, 4, 5, 16].map(|place| (PLACEMENTS[place], 0)).to_vec(),
         };
         assert_eq!(
             plan.statements(),

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Nullable, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamptz};
 use diesel::{IntoSql, PgConnection};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::{recovery_codes, sent_code_factors, totp_factors};
+use super::schema::{passkeys, recovery_codes, sent_code_factors, totp_factors};
 use crate::domain::factor::FactorState;
-use crate::domain::ids::{SentCodeFactorId, SessionId, UserId};
+use crate::domain::ids::{PasskeyId, SentCodeFactorId, SessionId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::totp::TimeStep;
 
@@ -39,6 +39,13 @@ pub struct StoredFactor {
 
 /// What distinguishes the kinds.
 pub enum FactorDetail {
+    /// A passkey.
+    Passkey {
+        /// Its row.
+        id: PasskeyId,
+        /// The name that its owner gave it.
+        name: String,
+    },
     /// An authenticator app.
     Totp,
     /// Codes by mail.
@@ -52,8 +59,12 @@ pub enum FactorDetail {
     },
 }
 
+/// The name of passkeys in the result.
+const PASSKEY: &str = "passkey";
 /// The name of authenticator apps in the result.
 const TOTP: &str = "totp";
+/// Only passkeys have names.
+const NO_NAME: Option<&str> = None;
 /// The name of recovery codes in the result.
 const RECOVERY_CODES: &str = "recovery_codes";
 
@@ -66,10 +77,12 @@ type Row = (
     Option<DateTime<Utc>>,
     Option<DateTime<Utc>>,
     Option<i64>,
+    Option<String>,
 );
 
 /// Loads the confirmed factors of an account and, if a session is given, the pending ones whose enrolment it began and
 /// that have not expired at a time.
+#[expect(clippy::too_many_lines, reason = "one statement over four tables")]
 pub fn load(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -95,6 +108,7 @@ pub fn load(
             totp_factors::confirmed_at,
             None::<DateTime<Utc>>.into_sql::<Nullable<Timestamptz>>(),
             totp_factors::last_step,
+            NO_NAME.into_sql::<Nullable<Text>>(),
         ));
     let sent = sent_code_factors::table
         .filter(sent_code_factors::user_id.eq(user_id))
@@ -114,7 +128,8 @@ pub fn load(
             sent_code_factors::created_at.nullable(),
             sent_code_factors::confirmed_at,
             sent_code_factors::last_used_at,
-            None::<i64>.into_sql::<Nullable<diesel::sql_types::BigInt>>(),
+            None::<i64>.into_sql::<Nullable<BigInt>>(),
+            NO_NAME.into_sql::<Nullable<Text>>(),
         ));
     let codes = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user_id))
@@ -128,18 +143,36 @@ pub fn load(
             None::<DateTime<Utc>>.into_sql::<Nullable<Timestamptz>>(),
             None::<DateTime<Utc>>.into_sql::<Nullable<Timestamptz>>(),
             count_star().nullable(),
+            NO_NAME.into_sql::<Nullable<Text>>(),
         ));
-    let rows: Vec<Row> = apps.union_all(sent).union_all(codes).load(connection)?;
+    // A registration is its own confirmation.
+    let keys = passkeys::table.filter(passkeys::user_id.eq(user_id)).select((
+        PASSKEY.into_sql::<Text>(),
+        passkeys::id,
+        FactorState::Active.into_sql::<Text>(),
+        None::<Vec<u8>>.into_sql::<Nullable<Binary>>(),
+        passkeys::created_at.nullable(),
+        passkeys::created_at.nullable(),
+        passkeys::last_used_at,
+        None::<i64>.into_sql::<Nullable<BigInt>>(),
+        passkeys::name.nullable(),
+    ));
+    let rows: Vec<Row> = apps.union_all(sent).union_all(codes).union_all(keys).load(connection)?;
     read(rows)
 }
 
 fn read(rows: Vec<Row>) -> Result<StoredFactors, StoreError> {
     let mut factors = StoredFactors::default();
-    for (name, id, state, sealed, created_at, confirmed_at, last_used_at, number) in rows {
-        let (detail, last_used_at) = match name.as_str() {
+    for (kind, id, state, sealed, created_at, confirmed_at, last_used_at, number, name) in rows {
+        let (detail, last_used_at) = match kind.as_str() {
             RECOVERY_CODES => {
                 factors.recovery_codes_remaining = number.unwrap_or_default();
                 continue;
+            }
+            PASSKEY => {
+                let id = PasskeyId::from_uuid(id);
+                let name = name.unwrap_or_default();
+                (FactorDetail::Passkey { id, name }, last_used_at)
             }
             TOTP => {
                 let used = number.map(TimeStep).filter(|step| *step > TimeStep::NONE_USED);

@@ -20,6 +20,7 @@ pub mod managed_users;
 pub mod migrations;
 mod old_rows;
 pub mod outbox;
+pub mod passkeys;
 pub mod pool;
 pub mod quotas;
 pub mod recovery_codes;

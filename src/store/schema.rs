@@ -100,6 +100,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    passkeys (user_id, id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        credential_id -> Bytea,
+        algorithm -> Int4,
+        public_key -> Bytea,
+        sign_count -> Int8,
+        user_verified -> Bool,
+        backup_eligible -> Bool,
+        backed_up -> Bool,
+        transports -> Array<Text>,
+        aaguid -> Uuid,
+        name -> Text,
+        last_challenge_at -> Timestamptz,
+        created_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     recovery_codes (user_id, code_hash) {
         user_id -> Uuid,
         code_hash -> Bytea,

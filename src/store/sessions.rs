@@ -495,16 +495,20 @@ fn end_but(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-/// Removes the proofs by some methods from a user's active sessions, except from sessions that have no other proof. The
-/// caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+/// What is left of the proofs of a session. diesel has no expression for a query over two arrays of the row that is
+/// updated.
+const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
+                    WHERE method <> ALL ($2) ORDER BY place";
+
+/// Removes the proofs by some methods from a user's active sessions. Sessions that have no other proof end, and are
+/// returned. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
 pub fn remove_proofs(
     connection: &mut PgConnection,
     user_id: UserId,
     methods: Vec<AuthenticationMethod>,
-) -> Result<(), StoreError> {
-    // diesel has no expression for a query over two arrays of the row that is updated.
-    const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
-                        WHERE method <> ALL ($2) ORDER BY place";
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let ended = end_proved_only_by(connection, (user_id, None), &methods, now)?;
     diesel::sql_query(format!(
         "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
          WHERE user_id = $1 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
@@ -512,7 +516,28 @@ pub fn remove_proofs(
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
     .bind::<Array<Text>, _>(methods)
     .execute(connection)?;
-    Ok(())
+    Ok(ended)
+}
+
+/// Ends a user's active sessions whose proofs are all by some methods, except for `kept`. Returns the sessions that it
+/// ended. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+pub fn end_proved_only_by(
+    connection: &mut PgConnection,
+    (user_id, kept): (UserId, Option<SessionId>),
+    methods: &[AuthenticationMethod],
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let proved = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        // No session has the nil id.
+        .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
+        .filter(sessions::state.eq(SessionState::Active))
+        .filter(sessions::methods.is_contained_by(methods.to_vec()));
+    let ids: Vec<Uuid> = diesel::update(proved)
+        .set(ended(EndReason::Revoked, now))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
 /// Lists users with sessions that have not ended, in the order of their ids, starting after the user `after` if it is

@@ -13,6 +13,7 @@ use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::factor::FactorState;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, MessageState};
+use crate::domain::passkey::Transport;
 use crate::domain::sent_code::CodePurpose;
 use crate::domain::session::{EndReason, RefreshTokenTransport, SessionState};
 use crate::domain::signing_key::{KeyState, SigningAlgorithm};
@@ -58,5 +59,6 @@ stored_as_text! {
     RefreshTokenTransport,
     SessionState,
     SigningAlgorithm,
+    Transport,
     UserStatus,
 }

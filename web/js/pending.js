@@ -1,5 +1,6 @@
 /**
- * A login that waits for its second factor: started by a password, a magic link or a registration, completed by a code.
+ * A login that waits for its second factor: started by a password, a magic link or a registration, completed by a code or a
+ * passkey.
  */
 
 import { forget, load, save } from './storage.js';
@@ -7,7 +8,7 @@ import { accept } from './session.js';
 
 /**
  * @typedef {object} Method
- * @property {'totp' | 'recovery_code' | 'email' | 'sms'} type
+ * @property {'passkey' | 'totp' | 'recovery_code' | 'email' | 'sms'} type
  * @property {string} [hint]
  *
  * @typedef {object} Enrolment
@@ -23,6 +24,7 @@ import { accept } from './session.js';
  * @property {string} [method] the second factor that the page asks for
  * @property {string} [email] the address, where one is known
  * @property {Enrolment} [totp]
+ * @property {string[]} [recoveryCodes] made for a passkey that was registered in this login
  */
 
 /** @returns {Pending | undefined} */

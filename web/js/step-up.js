@@ -6,6 +6,7 @@ import { Cancelled, Problem } from './api.js';
 import { h } from './dom.js';
 import { codeField, form, passwordField } from './forms.js';
 import { t } from './i18n.js';
+import { usePasskey } from './passkeys.js';
 import { authorized, stepUp } from './session.js';
 
 /**
@@ -66,7 +67,7 @@ function open(ways, done, cancel) {
         h('button', { type: 'button', on: { click: () => dialog.close() } }, t('cancel')),
       ),
     );
-    dialog.querySelector('input')?.focus();
+    (dialog.querySelector('input') ?? dialog.querySelector('button'))?.focus();
   };
   dialog.addEventListener('close', () => {
     dialog.remove();
@@ -88,6 +89,7 @@ function proofForm(way, send) {
       submit: ({ password }) => send({ password }),
     });
   }
+  if (way === 'passkey') return passkeyForm(send);
   const sent = way === 'email' || way === 'sms';
   const entry = form({
     fields: [codeField(way)],
@@ -95,6 +97,19 @@ function proofForm(way, send) {
     submit: ({ code }) => send({ code, method: way }),
   });
   return sent ? h('div', { class: 'stack' }, sender(way), entry) : entry;
+}
+
+/** @param {(proof: object) => Promise<void>} send */
+function passkeyForm(send) {
+  return form({
+    fields: [h('p', {}, t('factor.passkey.how'))],
+    button: t('factor.passkey.use'),
+    submit: async () => {
+      const { options } = await authorized('POST', '2fa/challenge', { method: 'passkey' });
+      await send({ passkey: await usePasskey(options) });
+    },
+    explain: (problem) => (problem.code === 'invalid_code' ? t('passkey.wrong') : undefined),
+  });
 }
 
 /** @param {string} way */

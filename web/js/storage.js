@@ -6,7 +6,7 @@
  *
  * - `pending`: a login that waits for its second factor. The pre-auth token expires after five minutes, is useless
  *   without the second factor, and is removed once used. With it, the secret and the QR code of a new authenticator,
- *   until its first code is right.
+ *   until its first code is right, and the recovery codes that came with a new passkey.
  * - `recoveryCodes`: a new set, until the user confirms that it is saved. It cannot be shown again.
  * - `link`: the token of a link in a mail, until it is used. It is removed from the URL, and so from the history.
  * - `next`: the page that the user requested before signing in; `advice`: what the service advised after the sign-in.

@@ -7,6 +7,7 @@ pub mod dev;
 pub mod enrolment;
 pub mod health;
 pub mod login;
+pub mod passkey;
 pub mod register;
 pub mod tokens;
 pub mod two_factor;

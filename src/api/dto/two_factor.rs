@@ -1,16 +1,20 @@
 //! Requests and responses of the second factors.
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::passkey::AssertionCredential;
 use super::words;
 use crate::domain::factor::Factor;
+use crate::domain::factor_proof::FactorProof;
+use crate::domain::input::InvalidInput;
+use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::flows::factors::CodeDispatch;
+use crate::flows::factors::{CodeDispatch, StepUpProof};
 
-/// A code that completes a login.
+/// A proof that completes a login: exactly one of `code` and `passkey`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"pre_auth_token": "vpa_AQGTx…", "code": "123456"}))]
@@ -21,8 +25,11 @@ pub struct VerifyRequest {
     /// The six digits of an authenticator app, the digits of a sent code, or a recovery code: 24 characters of
     /// Crockford's base 32 in upper or lower case. White space and dashes are ignored, and digits of any script are
     /// accepted.
-    #[schema(value_type = String)]
-    pub code: SecretString,
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub code: Option<SecretString>,
+    /// What a passkey signed, after `POST /2fa/challenge` with the method `passkey`.
+    #[schema(nullable = false)]
+    pub passkey: Option<AssertionCredential>,
     /// `totp`, `recovery_code`, `email` or `sms`. If omitted, it is `totp` or `recovery_code`, by the format of the
     /// code.
     #[schema(value_type = Option<words::CodeMethod>, nullable = false, example = "totp")]
@@ -32,7 +39,18 @@ pub struct VerifyRequest {
     pub delivery: Option<String>,
 }
 
-/// A request for a code.
+impl VerifyRequest {
+    /// Parses the proof.
+    ///
+    /// # Errors
+    ///
+    /// Names the member that is malformed, or says that there are none or two.
+    pub fn proof(&self) -> Result<FactorProof, InvalidInput> {
+        proof(self.code.as_ref(), self.method.as_deref(), self.passkey.as_ref())
+    }
+}
+
+/// A request for a code, or for a challenge.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"pre_auth_token": "vpa_AQGTx…", "method": "sms"}))]
@@ -40,8 +58,8 @@ pub struct ChallengeRequest {
     /// The token from `POST /login`. A caller who is signed in omits it and sends an access token as bearer.
     #[schema(value_type = Option<String>)]
     pub pre_auth_token: Option<SecretString>,
-    /// `email` or `sms`.
-    #[schema(value_type = words::CodeChannel, example = "sms")]
+    /// `email`, `sms` or `passkey`.
+    #[schema(value_type = words::ChallengeMethod, example = "sms")]
     pub method: String,
 }
 
@@ -108,7 +126,7 @@ pub struct PhoneRequest {
     pub phone_number: SecretString,
 }
 
-/// A proof of the caller's identity: exactly one of `code` and `password`.
+/// A proof of the caller's identity: exactly one of `code`, `passkey` and `password`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "123456"}))]
@@ -116,6 +134,9 @@ pub struct StepUpRequest {
     /// A code of a second factor, as for `POST /2fa/verify`.
     #[schema(value_type = Option<String>)]
     pub code: Option<SecretString>,
+    /// What a passkey signed, after `POST /2fa/challenge` with the method `passkey`.
+    #[schema(nullable = false)]
+    pub passkey: Option<AssertionCredential>,
     /// `totp`, `recovery_code`, `email` or `sms`. If omitted, it is `totp` or `recovery_code`, by the format of the
     /// code.
     #[schema(value_type = Option<words::CodeMethod>, nullable = false, example = "totp")]
@@ -123,6 +144,25 @@ pub struct StepUpRequest {
     /// The account's password.
     #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<SecretString>,
+}
+
+impl StepUpRequest {
+    /// Parses the proof.
+    ///
+    /// # Errors
+    ///
+    /// Names the member that is malformed, or says that there are none or several.
+    pub fn proof(&self) -> Result<StepUpProof, InvalidInput> {
+        let has_factor = self.code.is_some() || self.passkey.is_some();
+        match (&self.password, has_factor, &self.method) {
+            (None, true, method) => {
+                proof(self.code.as_ref(), method.as_deref(), self.passkey.as_ref()).map(StepUpProof::Code)
+            }
+            (Some(password), false, None) => Ok(StepUpProof::Password(Password::new(password))),
+            (Some(_), false, Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
+            _ => Err(InvalidInput::of("", "give exactly one of code, passkey and password")),
+        }
+    }
 }
 
 /// A new set of recovery codes.
@@ -151,7 +191,8 @@ pub struct SecondFactorsView {
     /// `required`: every user needs a second factor. `optional`: only users who have one are asked for it.
     #[schema(example = "required")]
     pub policy: &'static str,
-    /// The second factors that users can set up in this deployment, strongest first: `totp`, `sms`, `email`.
+    /// The second factors that users can set up in this deployment, strongest first: `passkey`, `totp`, `sms`,
+    /// `email`.
     #[schema(example = json!(["totp", "email"]))]
     pub available: Vec<&'static str>,
     /// The factors that are set up, and those that wait for their first code.
@@ -165,10 +206,18 @@ pub struct SecondFactorsView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecondFactor)]
 pub struct FactorView {
-    /// `totp`, `sms` or `email`.
+    /// `passkey`, `totp`, `sms` or `email`.
     #[serde(rename = "type")]
     #[schema(example = "totp")]
     pub kind: &'static str,
+    /// The id of a passkey. Of the other kinds an account has one each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub id: Option<uuid::Uuid>,
+    /// The name of a passkey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Blue key")]
+    pub name: Option<String>,
     /// `active`: it can complete a login. `pending`: it waits for its first code.
     #[schema(example = "active")]
     pub state: &'static str,
@@ -194,11 +243,34 @@ impl FactorView {
     pub fn new(factor: Factor) -> Self {
         Self {
             kind: factor.kind.as_str(),
+            id: factor.id,
+            name: factor.name,
             state: factor.state.as_str(),
             hint: factor.hint,
             created_at: factor.created_at,
             confirmed_at: factor.confirmed_at,
             last_used_at: factor.last_used_at,
         }
+    }
+}
+
+/// Parses the proof of a request that has exactly one of a code and the response of a passkey.
+///
+/// # Errors
+///
+/// Names the member that is malformed, or says that there are none or two.
+fn proof(
+    code: Option<&SecretString>,
+    method: Option<&str>,
+    passkey: Option<&AssertionCredential>,
+) -> Result<FactorProof, InvalidInput> {
+    match (code, passkey, method) {
+        (Some(code), None, method) => FactorProof::parse(code.expose_secret(), method),
+        (None, Some(passkey), None) => {
+            let given = passkey.parse("/passkey")?;
+            Ok(FactorProof::Passkey(Box::new(given)))
+        }
+        (None, Some(_), Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
+        _ => Err(InvalidInput::of("", "give either code or passkey")),
     }
 }

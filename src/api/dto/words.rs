@@ -13,7 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::problem::Code;
 use crate::domain::assurance::AuthenticationMethod;
-use crate::domain::message::Channel;
+use crate::domain::factor::FactorKind;
 use crate::domain::password::PasswordRejection;
 use crate::domain::session::RefreshTokenTransport;
 
@@ -54,8 +54,8 @@ words! {
         PasswordRejection::ALL.map(PasswordRejection::reason);
     RefreshTokenDelivery = "How refresh tokens are returned.",
         RefreshTokenTransport::ALL.map(RefreshTokenTransport::as_str);
-    CodeChannel = "How a code is sent.",
-        Channel::ALL.map(Channel::as_str);
+    ChallengeMethod = "A second factor that has to be asked for a proof.",
+        [FactorKind::Passkey, FactorKind::Email, FactorKind::Sms].map(FactorKind::as_str);
     CodeMethod = "The second factor that a code belongs to.",
         [
             AuthenticationMethod::Totp,

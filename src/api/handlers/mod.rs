@@ -13,6 +13,7 @@ pub mod magic_link;
 pub mod me;
 pub mod metrics;
 pub mod openapi;
+pub mod passkey;
 pub mod password;
 pub mod register;
 pub mod sessions;

@@ -2,7 +2,6 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use secrecy::ExposeSecret;
 
 use crate::api::dto::tokens::TokenResponse;
 use crate::api::dto::two_factor::StepUpRequest;
@@ -12,10 +11,7 @@ use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::domain::factor_proof::FactorProof;
-use crate::domain::input::InvalidInput;
-use crate::domain::password::Password;
-use crate::flows::factors::{self, StepUp, StepUpProof};
+use crate::flows::factors::{self, StepUp};
 
 /// Verifies the user's identity again
 ///
@@ -36,19 +32,8 @@ pub async fn step_up(
     origin: Origin,
     Then(caller, body): Then<SignedIn, StrictJson<StepUpRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    match factors::step_up(&state.core, &caller.0, proof(&body.0)?, origin.0).await? {
+    match factors::step_up(&state.core, &caller.0, body.0.proof()?, origin.0).await? {
         StepUp::Granted(grant) => Ok(state.refresh_cookie.deliver(&grant).json(TokenResponse::new(&grant))),
         StepUp::Refused(refusal) => Err(refusal.into()),
-    }
-}
-
-fn proof(request: &StepUpRequest) -> Result<StepUpProof, InvalidInput> {
-    match (&request.code, &request.password, &request.method) {
-        (Some(code), None, method) => {
-            FactorProof::parse(code.expose_secret(), method.as_deref()).map(StepUpProof::Code)
-        }
-        (None, Some(password), None) => Ok(StepUpProof::Password(Password::new(password))),
-        (None, Some(_), Some(_)) => Err(InvalidInput::of("/method", "is allowed with a code only")),
-        _ => Err(InvalidInput::of("", "give either code or password")),
     }
 }

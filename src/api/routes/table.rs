@@ -9,7 +9,7 @@ use utoipa::OpenApi;
 
 use super::{Access, RouteSpec};
 use crate::api::handlers::{
-    account_pages, admin, dev, docs, email, health, login, logout, magic_link, me, metrics, openapi, password,
+    account_pages, admin, dev, docs, email, health, login, logout, magic_link, me, metrics, openapi, passkey, password,
     register, sessions, step_up, token, two_factor, well_known,
 };
 use crate::api::problem::Code;
@@ -51,6 +51,13 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, magic_link::verify)
             .scope(Scope::LinkToken)
             .codes(&[Code::InvalidLinkToken, Code::ValidationFailed]),
+        // A page with suggestions asks whenever it is opened, so this is not counted as a login.
+        operation!(Public, passkey::options).codes(&[Code::Forbidden]),
+        operation!(Public, passkey::verify).scope(Scope::Login).codes(&[
+            Code::InvalidCredentials,
+            Code::EmailNotVerified,
+            Code::ValidationFailed,
+        ]),
         operation!(Public, two_factor::verify::verify)
             .scope(Scope::SecondFactor)
             .codes(&[
@@ -83,6 +90,15 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             Code::ValidationFailed,
             Code::RateLimited,
         ]),
+        operation!(Enrolment, two_factor::passkeys::options).codes(&[Code::Forbidden, Code::Conflict]),
+        operation!(Enrolment, two_factor::passkeys::register).codes(&[
+            Code::Forbidden,
+            Code::Conflict,
+            Code::ValidationFailed,
+        ]),
+        operation!(AccessToken, two_factor::passkeys::list),
+        operation!(RecentAuthentication, two_factor::passkeys::rename).codes(&[Code::NotFound, Code::ValidationFailed]),
+        operation!(RecentAuthentication, two_factor::passkeys::remove).codes(&[Code::NotFound, Code::Conflict]),
         operation!(RecentAuthentication, two_factor::recovery_codes::renew).codes(&[Code::Conflict]),
         operation!(RecentAuthentication, two_factor::sent_code::set_up_email).codes(&[
             Code::Forbidden,

@@ -253,6 +253,16 @@ fn second_factors() -> Vec<Limit> {
             numbers::RECOVERY_CODES_LOW,
             "there is time to make new ones",
         ),
+        life(
+            "life of the challenge of a passkey",
+            numbers::CHALLENGE_LIFE,
+            "WebAuthn §15.1: time to take out and unlock an authenticator",
+        ),
+        count(
+            "passkeys of an account",
+            numbers::MOST_PASSKEYS,
+            "more than a user has devices",
+        ),
     ]
 }
 

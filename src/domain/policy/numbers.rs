@@ -144,6 +144,12 @@ pub const RECOVERY_CODES: usize = 10;
 /// From this number of remaining recovery codes down, the user is warned.
 pub const RECOVERY_CODES_LOW: i64 = 3;
 
+/// How long the challenge of a passkey is valid: the least time that WebAuthn §15.1 recommends for a user to take out
+/// and unlock an authenticator.
+pub const CHALLENGE_LIFE: TimeDelta = TimeDelta::seconds(300);
+/// Most passkeys of an account: more than a user has devices. The options of a sign-in list all of them.
+pub const MOST_PASSKEYS: usize = 20;
+
 /// Codes to sign in with, for an account, channel and network. Text messages cost money.
 pub const SIGN_IN_CODES: [Allowance; 2] = [Allowance::an_hour(5), Allowance::a_day(10)];
 /// The same for all unknown networks together: an attacker who has the password can send requests from many.

@@ -18,7 +18,8 @@ use crate::flows::page::Page;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{
-    PgConnection, link_tokens, managed_users, recovery_codes, sent_code_factors, sessions, totp_factors, users,
+    PgConnection, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors, sessions, totp_factors,
+    users,
 };
 
 /// Accounts in one query.
@@ -60,18 +61,20 @@ pub async fn list(
         .await
 }
 
-/// Adds the state of second factors: three statements for any number of accounts.
+/// Adds the state of second factors: four statements for any number of accounts.
 fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Result<Vec<ListedAccount>, Fault> {
     let ids: Vec<UserId> = accounts.iter().map(|account| account.user.id).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
+    let keys = passkeys::owners_among(connection, &ids)?;
     let apps = totp_factors::confirmed_among(connection, &ids)?;
     let sent = sent_code_factors::confirmed_among(connection, &ids)?;
     let codes: HashMap<UserId, i64> = recovery_codes::remaining_among(connection, &ids)?.into_iter().collect();
     let summary = |account: &ManagedUser| {
         let user = &account.user;
         let has = |kind: &FactorKind| match kind {
+            FactorKind::Passkey => keys.contains(&user.id),
             FactorKind::Totp => apps.contains(&user.id),
             FactorKind::Sms => sent.contains(&(user.id, Channel::Sms)),
             // Mail counts only while the account's address is verified.

@@ -1,8 +1,9 @@
-//! `POST /2fa/challenge`: sends a code that completes a login or steps a session up.
+//! `POST /2fa/challenge`: a code that is sent, or a challenge for a passkey, to complete a login or step a session up.
 
 use std::sync::Arc;
 
 use super::destination::confirmed_destination;
+use super::passkey::{self, AssertionOptions};
 use super::proof_context::ProofContext;
 use super::sent_code::{CodeRequest, Sending, send_code};
 use crate::domain::audit_event::RequestOrigin;
@@ -21,17 +22,19 @@ use crate::store::{sessions, users};
 pub enum Challenge {
     /// A code was sent, or not: too soon after the last one, a quota is used up, or the account has to wait.
     Requested(Sending),
-    /// The user has no such factor, or the deployment does not use the channel.
+    /// A passkey has to sign this.
+    Assertion(AssertionOptions),
+    /// The user has no such factor, or the deployment does not use it.
     NotSetUp,
     /// The pre-auth token is not valid.
     InvalidPreAuthToken,
 }
 
-/// Sends a code for a pending login.
+/// Sends a code for a pending login, or makes a challenge.
 pub async fn challenge_login(
     core: &Arc<Core>,
     pre_auth_token: &str,
-    channel: Channel,
+    kind: FactorKind,
     origin: RequestOrigin,
 ) -> Result<Challenge, Fault> {
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
@@ -45,31 +48,41 @@ pub async fn challenge_login(
         let Some(session) = sessions::find_pending(tx.connection, key, tx.now)? else {
             return Ok(Challenge::InvalidPreAuthToken);
         };
-        let proves = FactorKind::sent_by(channel).abilities().method;
-        if !session.proofs.allow_second(proves) {
+        if !session.proofs.allow_second(kind.abilities().method) {
             return Ok(Challenge::NotSetUp);
         }
-        challenge(tx, &ProofContext::of_login(&account, key.session_id), channel)
+        challenge(tx, &ProofContext::of_login(&account, key.session_id), kind)
     })
     .await
 }
 
-/// Sends a code for the step-up of a signed-in user.
+/// Sends a code for the step-up of a signed-in user, or makes a challenge.
 pub async fn challenge_session(
     core: &Arc<Core>,
     caller: &Caller,
-    channel: Channel,
+    kind: FactorKind,
     origin: RequestOrigin,
 ) -> Result<Challenge, Fault> {
     let key = caller.key();
     core.transaction("challenge.for_session", origin, move |tx| {
         let account = key.lock_user(tx)?;
-        challenge(tx, &ProofContext::of_session(&account, key.session_id), channel)
+        challenge(tx, &ProofContext::of_session(&account, key.session_id), kind)
     })
     .await
 }
 
-fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -> Result<Challenge, Fault> {
+fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>, kind: FactorKind) -> Result<Challenge, Fault> {
+    if let Some(channel) = kind.abilities().channel {
+        return challenge_by(tx, context, channel);
+    }
+    let options = match kind {
+        FactorKind::Passkey => passkey::challenge(tx, context)?,
+        _ => None,
+    };
+    Ok(options.map_or(Challenge::NotSetUp, Challenge::Assertion))
+}
+
+fn challenge_by(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -> Result<Challenge, Fault> {
     let user = &context.account.user;
     let Some(destination) = confirmed_destination(tx.core, tx.connection, user, channel)? else {
         return Ok(Challenge::NotSetUp);

@@ -2,6 +2,7 @@
 
 use crate::crypto::sealer::SealedAt;
 use crate::domain::email::Email;
+use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SentCodeFactorId, UserId};
 use crate::domain::message::Channel;
 use crate::domain::phone_number::PhoneNumber;
@@ -77,14 +78,14 @@ pub(in crate::flows) fn open_phone_number(
 }
 
 /// Finds where the codes of a user's confirmed factor are sent. `None`: there is no such factor, or the deployment does
-/// not use the channel.
+/// not use its kind.
 pub(in crate::flows) fn confirmed_destination(
     core: &Core,
     connection: &mut PgConnection,
     user: &User,
     channel: Channel,
 ) -> Result<Option<Destination>, Fault> {
-    if !core.settings.channels.contains(&channel) {
+    if !core.settings.uses(FactorKind::sent_by(channel)) {
         return Ok(None);
     }
     let factors = sent_code_factors::list_active(connection, user.id)?;

@@ -10,6 +10,7 @@ use super::sent_code::{self, CodeRequest, Sending, send_code};
 use super::step_up::RecentCaller;
 use super::totp::{self, TotpEnrolment};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::FactorKind;
 use crate::domain::factor_proof::FactorProof;
 use crate::domain::message::{Channel, Message};
 use crate::domain::opaque_token::TokenKind;
@@ -39,23 +40,38 @@ pub async fn enrol_totp(core: &Arc<Core>, pre_auth_token: &str, origin: RequestO
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Enrolment::InvalidPreAuthToken);
     };
-    let key @ SessionKey { session_id, .. } = token.session();
-    core.transaction("enrol.totp", origin, move |tx| {
-        // Locked, so that neither a second request nor a confirmation at the same moment interferes.
-        let Some(LockedUser { user, .. }) = users::find_active_for_update(tx.connection, key.user_id)? else {
-            return Ok(Enrolment::InvalidPreAuthToken);
-        };
-        if sessions::find_pending(tx.connection, key, tx.now)?.is_none() {
-            return Ok(Enrolment::InvalidPreAuthToken);
-        }
-        if load_factors(tx.core, tx.connection, &user, None)?.any_confirmed() {
-            let event = AuditEvent::failure(EventName::SequenceFail, "enrolment", Some(user.id));
-            tx.audit_once_an_hour(event.in_session(session_id))?;
-            return Ok(Enrolment::AlreadyConfirmed);
-        }
-        totp::start(tx, &user, session_id).map(Enrolment::Started)
+    let key = token.session();
+    core.transaction("enrol.totp", origin, move |tx| match lock_pending_login(tx, key)? {
+        Ok(account) => totp::start(tx, &account.user, key.session_id).map(Enrolment::Started),
+        Err(Barred::InvalidPreAuthToken) => Ok(Enrolment::InvalidPreAuthToken),
+        Err(Barred::AlreadyConfirmed) => Ok(Enrolment::AlreadyConfirmed),
     })
     .await
+}
+
+/// Why a pending login may enrol nothing.
+pub(super) enum Barred {
+    /// The pre-auth token is not valid.
+    InvalidPreAuthToken,
+    /// A factor is confirmed, so a pre-auth token does not authorize an enrolment any longer.
+    AlreadyConfirmed,
+}
+
+/// Locks the account of a pending login, so that neither a second request nor a confirmation at the same moment
+/// interferes. The login may enrol a factor as long as the account has none.
+pub(super) fn lock_pending_login(tx: &mut Tx<'_>, key: SessionKey) -> Result<Result<LockedUser, Barred>, Fault> {
+    let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
+        return Ok(Err(Barred::InvalidPreAuthToken));
+    };
+    if sessions::find_pending(tx.connection, key, tx.now)?.is_none() {
+        return Ok(Err(Barred::InvalidPreAuthToken));
+    }
+    if load_factors(tx.core, tx.connection, &account.user, None)?.any_confirmed() {
+        let event = AuditEvent::failure(EventName::SequenceFail, "enrolment", Some(account.user.id));
+        tx.audit_once_an_hour(event.in_session(key.session_id))?;
+        return Ok(Err(Barred::AlreadyConfirmed));
+    }
+    Ok(Ok(account))
 }
 
 /// Makes a new pending secret for a signed-in user. The active one continues to work until the new one is confirmed, so
@@ -95,7 +111,7 @@ pub async fn set_up_sent_codes(
     } else {
         Channel::Email
     };
-    if !core.settings.channels.contains(&channel) {
+    if !core.settings.uses(FactorKind::sent_by(channel)) {
         return Ok(Setup::NotOffered);
     }
     if phone_number
@@ -164,8 +180,8 @@ fn confirm(
     let confirmed = match proof {
         FactorProof::Totp(code) => totp::confirm_pending(context, tx, code)?,
         FactorProof::Sent(channel, code) => sent_code::confirm_pending(context, tx, *channel, code)?,
-        // They are confirmed by being shown.
-        FactorProof::Recovery(_) => None,
+        // Recovery codes are confirmed by being shown, and a passkey by its registration.
+        FactorProof::Recovery(_) | FactorProof::Passkey(_) => None,
     };
     let Some(confirmed) = confirmed else {
         // A double click: the code has confirmed the factor, which is now the active one.

@@ -58,22 +58,32 @@ pub(in crate::flows) fn load_factors(
 
 /// Describes a factor. Mail counts only while the account's address is verified.
 fn describe(core: &Core, user: &User, factor: StoredFactor) -> Result<Option<Factor>, Fault> {
+    let (mut id, mut name) = (None, None);
     let (kind, hint) = match factor.detail {
+        FactorDetail::Passkey {
+            id: passkey,
+            name: given,
+        } => {
+            (id, name) = (Some(passkey.uuid()), Some(given));
+            (FactorKind::Passkey, None)
+        }
         FactorDetail::Totp => (FactorKind::Totp, None),
         FactorDetail::Email => match user.verified_email() {
             Some(address) => (FactorKind::Email, Some(Email::hint(address))),
             None => return Ok(None),
         },
         FactorDetail::Sms {
-            id,
+            id: row,
             sealed_phone_number,
         } => {
-            let number = open_phone_number(core, user.id, id, &sealed_phone_number)?;
+            let number = open_phone_number(core, user.id, row, &sealed_phone_number)?;
             (FactorKind::Sms, Some(number.hint()))
         }
     };
     Ok(Some(Factor {
         kind,
+        id,
+        name,
         state: factor.state,
         hint,
         created_at: factor.created_at,

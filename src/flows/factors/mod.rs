@@ -1,6 +1,6 @@
 //! Second factors: what an account has, how one is added, verified and removed, and the step-up.
 //!
-//! [`verify`] checks every proof and marks it as used; `totp`, `sent_code` and `recovery_codes` know what a proof of
+//! [`verify`] checks every proof and marks it as used; `totp`, `passkey`, `sent_code` and `recovery_codes` know what a proof of
 //! their kind is. Another kind is one more such file, and the compiler names the rest.
 //!
 //! It may call `limits`, `notify`, `session`.
@@ -9,6 +9,7 @@ mod challenge;
 mod destination;
 mod enrol;
 mod list;
+mod passkey;
 mod password;
 mod proof_context;
 mod recovery_codes;
@@ -25,13 +26,18 @@ pub use enrol::{
 };
 pub(in crate::flows) use list::load_factors;
 pub use list::{confirmed_factors, list_factors};
+pub(in crate::flows) use passkey::verify_alone;
+pub use passkey::{
+    AddedPasskey, AssertionOptions, EnrollingSession, NoRegistration, PasskeyRegistration, RegistrationOptions,
+    list_passkeys, register_passkey, registration_options, rename_passkey, sign_in_challenge,
+};
 pub(in crate::flows) use password::{
     ComparedPassword, Taken, compare_password, count_wrong_password, take_right_password,
 };
 pub use proof_context::ProofRefusal;
 pub(in crate::flows) use proof_context::{ProofContext, ProofResult, VerifiedFactor};
 pub(in crate::flows) use remove::remove_all_factors;
-pub use remove::{Removal, remove_authenticator, remove_sent_codes};
+pub use remove::{Removal, remove_authenticator, remove_passkey, remove_sent_codes};
 pub use sent_code::{CodeDispatch, Sending};
 pub(in crate::flows) use step_up::demand;
 pub use step_up::{Demand, Holder, RecentCaller, StepUp, StepUpProof, require_holder, require_recent_proof, step_up};

@@ -173,7 +173,7 @@ impl ProofContext<'_> {
         method: AuthenticationMethod,
         done: AuditEvent,
     ) -> Result<(), Fault> {
-        let right = AuditEvent::success(EventName::MfaSuccess, self.account.user.id).because(method.amr());
+        let right = AuditEvent::success(EventName::MfaSuccess, self.account.user.id).because(method.request_name());
         let code = (method != AuthenticationMethod::Password).then_some(right);
         let events = code.into_iter().chain([done]);
         let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
@@ -182,7 +182,7 @@ impl ProofContext<'_> {
 
     /// Writes an audit event about a method.
     pub(super) fn record(&self, tx: &mut Tx<'_>, name: EventName, method: AuthenticationMethod) -> Result<(), Fault> {
-        let event = AuditEvent::success(name, self.account.user.id).because(method.amr());
+        let event = AuditEvent::success(name, self.account.user.id).because(method.request_name());
         tx.audit(&[event.in_session(self.session_id)])
     }
 }

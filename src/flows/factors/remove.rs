@@ -8,16 +8,17 @@ use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFact
 use super::step_up::RecentCaller;
 use crate::domain::assurance::{AuthenticationMethod, Ground};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::factor::{FactorKind, Factors};
+use crate::domain::factor::{Factor, FactorKind, Factors};
 use crate::domain::factor_proof::FactorProof;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{PasskeyId, UserId};
 use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
 use crate::domain::user::User;
 use crate::flows::limits::forget_codes;
+use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{recovery_codes, sent_code_factors, sessions, totp_factors, users};
+use crate::store::{passkeys, recovery_codes, sent_code_factors, sessions, totp_factors, users};
 
 /// The result of a request to remove a factor.
 #[must_use]
@@ -43,7 +44,7 @@ pub async fn remove_sent_codes(
     let (key, kind) = (caller.key(), FactorKind::sent_by(channel));
     core.transaction("factors.remove_sent_codes", origin, move |tx| {
         let user = key.lock_user(tx)?.user;
-        let left = match plan(tx, &user, kind)? {
+        let left = match plan(tx, &user, |factor| factor.kind == kind)? {
             Ok(left) => left,
             Err(refusal) => {
                 if matches!(refusal, Removal::NotSetUp) {
@@ -54,6 +55,36 @@ pub async fn remove_sent_codes(
             }
         };
         let removed = remove(tx, &user, kind, &left)?;
+        tx.audit(&[removed.in_session(key.session_id)])?;
+        Ok(Removal::Removed)
+    })
+    .await
+}
+
+/// Removes a passkey of the caller, and ends other sessions that a passkey alone has signed in. A session does not say
+/// which passkey it was, and the removed one may be on a stolen device.
+pub async fn remove_passkey(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    id: PasskeyId,
+    origin: RequestOrigin,
+) -> Result<Removal, Fault> {
+    let key = caller.key();
+    core.transaction("factors.remove_passkey", origin, move |tx| {
+        let user = key.lock_user(tx)?.user;
+        let left = match plan(tx, &user, |factor| factor.id == Some(id.uuid()))? {
+            Ok(left) => left,
+            Err(refusal) => return Ok(refusal),
+        };
+        let Some(name) = passkeys::remove(tx.connection, user.id, id)? else {
+            return Ok(Removal::NotSetUp);
+        };
+        tx.notify(&user, Message::PasskeyRemoved { name })?;
+        let by_passkeys = [AuthenticationMethod::Passkey, AuthenticationMethod::VerifiedPasskey];
+        let others = (user.id, Some(key.session_id));
+        let ended = session_end::end_proved_only_by(tx, others, &by_passkeys)?;
+        tx.audit_ended(user.id, ended)?;
+        let removed = note_removal(tx, &user, FactorKind::Passkey, &left)?;
         tx.audit(&[removed.in_session(key.session_id)])?;
         Ok(Removal::Removed)
     })
@@ -75,7 +106,7 @@ pub async fn remove_authenticator(
     core.transaction("factors.remove_authenticator", origin, move |tx| {
         let account = key.lock_user(tx)?;
         let context = ProofContext::of_session(&account, key.session_id);
-        let left = match plan(tx, &account.user, FactorKind::Totp)? {
+        let left = match plan(tx, &account.user, |factor| factor.kind == FactorKind::Totp)? {
             Ok(left) => left,
             Err(refusal) => return Ok(refusal),
         };
@@ -104,29 +135,34 @@ fn verify_both(
 }
 
 /// Decides whether a factor may be removed. `Ok`: what is left then.
-fn plan(tx: &mut Tx<'_>, user: &User, kind: FactorKind) -> Result<Result<Factors, Removal>, Fault> {
+fn plan(tx: &mut Tx<'_>, user: &User, is_removed: impl Fn(&Factor) -> bool) -> Result<Result<Factors, Removal>, Fault> {
     let factors = load_factors(tx.core, tx.connection, user, None)?;
-    if factors.confirmed(kind).is_none() {
+    if !factors.list.iter().any(&is_removed) {
         return Ok(Err(Removal::NotSetUp));
     }
-    let left = factors.without(kind);
+    let left = factors.without(is_removed);
     let allowed = tx.core.settings.allows(&left);
     Ok(if allowed { Ok(left) } else { Err(Removal::Needed) })
 }
 
-/// Removes a confirmed factor, and what is useless without it. Returns the event to record.
+/// Removes a confirmed factor of which an account has one, and what is useless without it. Returns the event to record.
 fn remove(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
     remove_rows(tx, user.id, kind)?;
-    remove_orphans(tx, user.id, left)?;
     let notice = match kind {
         FactorKind::Totp => Some(Message::AuthenticatorRemoved),
         FactorKind::Sms => Some(Message::PhoneFactorRemoved),
         FactorKind::Email => Some(Message::EmailFactorRemoved),
-        // They are removed with the last factor, and the notice is about that one.
-        FactorKind::RecoveryCodes => None,
+        // Passkeys are removed one by one, and recovery codes with the last factor, which the notice is about.
+        FactorKind::Passkey | FactorKind::RecoveryCodes => None,
     };
     notice.map_or(Ok(()), |notice| tx.notify(user, notice))?;
-    let name = kind.abilities().method.amr();
+    note_removal(tx, user, kind, left)
+}
+
+/// Removes what is useless without a removed factor. Returns the event to record.
+fn note_removal(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
+    remove_orphans(tx, user.id, left)?;
+    let name = kind.abilities().method.request_name();
     Ok(AuditEvent::success(EventName::MfaRemoved, user.id).because(name))
 }
 
@@ -144,7 +180,8 @@ fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, left: &Factors) -> Result<()
             .into_iter()
             .filter(|method| method.is_held())
             .collect();
-        sessions::remove_proofs(tx.connection, user_id, held)?;
+        let ended = sessions::remove_proofs(tx.connection, user_id, held, tx.now)?;
+        tx.audit_ended(user_id, ended)?;
     }
     Ok(())
 }
@@ -162,6 +199,7 @@ pub(in crate::flows) fn remove_all_factors(tx: &mut Tx<'_>, user_id: UserId) -> 
 /// Removes the rows of a kind, confirmed or pending.
 fn remove_rows(tx: &mut Tx<'_>, user_id: UserId, kind: FactorKind) -> Result<(), Fault> {
     match kind {
+        FactorKind::Passkey => passkeys::remove_all(tx.connection, user_id)?,
         FactorKind::Totp => totp_factors::remove(tx.connection, user_id)?,
         FactorKind::Sms => sent_code_factors::remove(tx.connection, user_id, Channel::Sms)?,
         FactorKind::Email => sent_code_factors::remove(tx.connection, user_id, Channel::Email)?,

@@ -243,7 +243,7 @@ fn renew(
     let shown = Authority::of(claims, &live, &context.account.user);
     let proofs = provable(tx, context, shown.proofs(), method)?.with(Proof { method, at: tx.now });
     let session = sessions::step_up(tx.connection, key, &proofs, tx.core.settings.lifetimes.idle, tx.now)?;
-    let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.amr());
+    let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.request_name());
     context.succeed(tx, method, done)?;
     session.ok_or(Fault::SessionEnded)
 }

@@ -8,8 +8,9 @@
 
 use super::list::load_factors;
 use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
-use super::{recovery_codes, sent_code, totp};
+use super::{passkey, recovery_codes, sent_code, totp};
 use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::factor::FactorKind;
 use crate::domain::factor_proof::FactorProof;
 use crate::domain::failed_attempts;
 use crate::domain::message::Message;
@@ -50,6 +51,7 @@ impl ProofContext<'_> {
             FactorProof::Totp(code) => totp::verify(self, tx, code)?,
             FactorProof::Recovery(code) => recovery_codes::verify(self, tx, code)?,
             FactorProof::Sent(channel, code) => sent_code::verify(self, tx, *channel, code)?,
+            FactorProof::Passkey(assertion) => passkey::verify(self, tx, assertion)?,
         };
         let Some(verified) = verified else {
             return self.refuse(tx, guard, proof);
@@ -70,9 +72,16 @@ impl ProofContext<'_> {
             return Ok(Err(refusal));
         }
         metrics::code(proof.method().as_str(), "wrong");
-        let event = AuditEvent::failure(EventName::MfaFail, proof.method().amr(), Some(self.account.user.id));
+        let event = AuditEvent::failure(
+            EventName::MfaFail,
+            proof.method().request_name(),
+            Some(self.account.user.id),
+        );
         let refusal = self.reject(tx, guard, event)?;
-        self.record_consecutive_failure(tx)?;
+        // A signature is not a guess at anything.
+        if proof.kind().abilities().guessable || proof.kind() == FactorKind::RecoveryCodes {
+            self.record_consecutive_failure(tx)?;
+        }
         Ok(Err(refusal))
     }
 
@@ -81,13 +90,18 @@ impl ProofContext<'_> {
         let was_used = match proof {
             FactorProof::Totp(code) => totp::was_used(self, tx, code)?,
             FactorProof::Recovery(code) => recovery_codes::was_used(self, tx, code)?,
+            FactorProof::Passkey(assertion) => passkey::was_used(self, tx, assertion)?,
             FactorProof::Sent(..) => false,
         };
         if !was_used {
             return Ok(None);
         }
         metrics::code(proof.method().as_str(), "replayed");
-        let event = AuditEvent::failure(EventName::MfaReplay, proof.method().amr(), Some(self.account.user.id));
+        let event = AuditEvent::failure(
+            EventName::MfaReplay,
+            proof.method().request_name(),
+            Some(self.account.user.id),
+        );
         tx.audit(&[event.in_session(self.session_id)])?;
         Ok(Some(ProofRefusal::InvalidCode(None)))
     }

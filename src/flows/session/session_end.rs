@@ -5,6 +5,7 @@
 //! began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only while it lives,
 //! so nothing has to be removed when the session simply ends.
 
+use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::SessionKey;
@@ -61,6 +62,21 @@ pub(in crate::flows) fn end_pending_logins(
     )?)
 }
 
+/// Ends the active sessions of a user whose proofs are all by some methods, except `kept`. The caller has locked the
+/// user's row. Returns the ended sessions.
+pub(in crate::flows) fn end_proved_only_by(
+    tx: &mut Tx<'_>,
+    (user_id, kept): (UserId, Option<SessionId>),
+    methods: &[AuthenticationMethod],
+) -> Result<Vec<SessionId>, Fault> {
+    Ok(sessions::end_proved_only_by(
+        tx.connection,
+        (user_id, kept),
+        methods,
+        tx.now,
+    )?)
+}
+
 /// Ends the sessions of a user beyond the limit. The caller has locked the user's row. Returns the ended sessions.
 pub(in crate::flows) fn end_surplus(
     tx: &mut Tx<'_>,
@@ -83,7 +99,8 @@ fn remove_pending(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cau
             FactorKind::Totp => totp_factors::remove_pending(tx.connection, user_id, kept)?,
             // One statement for both channels.
             FactorKind::Email => sent_code_factors::remove_pending(tx.connection, user_id, kept)?,
-            FactorKind::Sms | FactorKind::RecoveryCodes => {}
+            // A passkey is never pending: its challenge names the session, which has to be live when it comes back.
+            FactorKind::Sms | FactorKind::RecoveryCodes | FactorKind::Passkey => {}
         }
     }
     Ok(())

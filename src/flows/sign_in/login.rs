@@ -242,7 +242,8 @@ pub(in crate::flows) fn open_session(
     };
     sessions::insert_pending(tx.connection, &pending)?;
     let factors = load_factors(tx.core, tx.connection, user, None)?;
-    if factors.any_confirmed() || tx.core.settings.two_factor == TwoFactorPolicy::Required {
+    let asks = factors.any_confirmed() || tx.core.settings.two_factor == TwoFactorPolicy::Required;
+    if asks && !first_factor.method.is_two_factors() {
         let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
         tx.audit(&[event.because("second_factor_required")])?;
         let key = SessionKey {

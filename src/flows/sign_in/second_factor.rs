@@ -196,7 +196,7 @@ fn complete_login(
     let Some(activated) = activate(tx, &activation)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
-    let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.amr());
+    let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.request_name());
     context.succeed(tx, verified.method, created)?;
     Ok(Decision::SignedIn(Box::new(CompletedLogin {
         session: activated.session,

@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Signature, UseTree};
 
 /// Libraries that only some layers may name.
-const OWNED: [(&str, &[&str]); 27] = [
+const OWNED: [(&str, &[&str]); 28] = [
     ("actix_web", &["api", "server", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
@@ -17,6 +17,7 @@ const OWNED: [(&str, &[&str]); 27] = [
     ("argon2", &["crypto"]),
     ("scrypt", &["crypto"]),
     ("md5", &["crypto"]),
+    ("ciborium", &["crypto"]),
     ("aws_lc_rs", &["crypto", "domain", "system"]),
     (
         "tokio",

@@ -12,6 +12,7 @@ mod magic_link;
 mod me;
 mod metrics;
 mod openapi;
+mod passkey;
 mod password;
 mod register;
 mod sessions;

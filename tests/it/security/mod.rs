@@ -12,6 +12,8 @@ mod enumeration;
 mod guessing;
 mod master_keys;
 mod origins;
+mod passkey_registrations;
+mod passkeys;
 mod pending;
 mod second_factors;
 mod security_notices;

@@ -3,6 +3,7 @@
 mod audit_events;
 mod batch;
 mod migrations;
+mod passkeys;
 mod pool;
 mod retention;
 mod schema;

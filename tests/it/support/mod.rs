@@ -3,10 +3,13 @@
 pub(crate) mod actors;
 pub(crate) mod app;
 pub(crate) mod db;
+pub(crate) mod passkeys;
 pub(crate) mod response;
 pub(crate) mod statements;
 
-// What the tests of the program as a process use, too.
+// What unit tests or the tests of the program as a process use, too.
+#[path = "../../support/authenticator.rs"]
+pub(crate) mod authenticator;
 #[path = "../../support/certificate.rs"]
 pub(crate) mod certificate;
 #[path = "../../support/oath.rs"]

@@ -41,7 +41,7 @@ export default {
   'field.missing': 'Bitte füllen Sie dieses Feld aus.',
   'field.unchecked': 'Bitte kreuzen Sie dieses Feld zuerst an.',
   'field.email': 'Bitte geben Sie eine E-Mail-Adresse an, zum Beispiel jo@example.com.',
-  'field.name': 'Bitte geben Sie eine E-Mail-Adresse oder einen Benutzernamen an.',
+  'field.name': 'Bitte geben Sie einen Namen mit 1 bis 64 Zeichen an.',
   'field.username':
     'Bitte geben Sie 3 bis 32 Buchstaben a–z, Ziffern, Punkte, Binde- oder Unterstriche an, mit einem Buchstaben oder einer Ziffer am Anfang.',
   'field.username_later':
@@ -80,6 +80,12 @@ export default {
   'problem.validation_failed': 'Bitte prüfen Sie Ihre Eingaben.',
   'problem.password_rejected': 'Bitte wählen Sie ein anderes Passwort.',
   'problem.rate_limited': 'Es gab zu viele Versuche.',
+  'problem.passkey_not_made':
+    'Es wurde kein Passkey hinzugefügt. Vielleicht haben Sie abgebrochen, die Zeit ist abgelaufen, oder dieses Gerät hat schon einen.',
+  'problem.passkey_not_used':
+    'Es wurde kein Passkey verwendet. Vielleicht haben Sie abgebrochen, die Zeit ist abgelaufen, oder dieses Gerät hat keinen für dieses Konto.',
+  'problem.passkey_present': 'Dieses Gerät hat schon einen Passkey für Ihr Konto.',
+  'problem.passkey_failed': 'Ihr Browser oder Ihr Gerät konnte das mit einem Passkey nicht ausführen.',
   'problem.internal_error': 'Bei uns ist etwas schiefgegangen.',
   'problem.service_unavailable': 'Das ist gerade nicht möglich. Bitte versuchen Sie es gleich noch einmal.',
 
@@ -101,6 +107,7 @@ export default {
   'login.submit': 'Anmelden',
   'login.again': 'Erneut anmelden',
   'login.with_password': 'Mit dem Passwort anmelden',
+  'login.passkey': 'Mit einem Passkey anmelden',
   'login_by_mail.title': 'Mit einer E-Mail anmelden',
   'login_by_mail.link': 'Stattdessen mit einer E-Mail anmelden',
   'login_by_mail.how': 'Wir schicken Ihnen einen Link, den Sie statt Ihres Passworts verwenden können.',
@@ -117,6 +124,7 @@ export default {
   'register.title': 'Konto erstellen',
   'register.link': 'Konto erstellen',
   'register.how': 'Sie brauchen ein Passwort und ein Telefon mit einer Authenticator-App.',
+  'register.how_either': 'Sie brauchen ein Passwort und entweder einen Passkey oder ein Telefon mit einer Authenticator-App.',
   'register.submit': 'Konto erstellen',
   'register.have_one': 'Sie haben schon ein Konto?',
   'register.accepted':
@@ -128,6 +136,8 @@ export default {
   'pending.until': 'Sie können das bis {time} abschließen. Danach melden Sie sich erneut mit Ihrem Passwort an.',
   'set_up.title': 'Zweiten Faktor einrichten',
   'set_up.why': 'Zur Anmeldung brauchen Sie neben dem Passwort einen Code, den eine App auf Ihrem Telefon zeigt.',
+  'set_up.why_either':
+    'Zur Anmeldung brauchen Sie neben dem Passwort einen zweiten Faktor: einen Passkey oder einen Code, den eine App auf Ihrem Telefon zeigt.',
   'set_up.code': 'Code, den die App zeigt',
   'set_up.submit': 'Abschließen',
   'set_up.other': 'Einen anderen QR-Code zeigen',
@@ -151,6 +161,8 @@ export default {
     'Dieses Konto hat nichts, womit Sie Ihre Identität bestätigen können. Legen Sie ein Passwort fest, oder fragen Sie die Betreiber des Dienstes.',
   'step_up.why': 'Bevor das geändert wird, bestätigen Sie bitte noch einmal Ihre Identität.',
 
+  'factor.passkey.how': 'Ihr Browser bittet Sie, Ihren Passkey zu entsperren.',
+  'factor.passkey.use': 'Ihren Passkey verwenden',
   'factor.totp.how': 'Öffnen Sie Ihre Authenticator-App und geben Sie den Code ein, den sie zeigt.',
   'factor.totp.code': 'Code',
   'factor.totp.hint': 'Sechs Ziffern.',
@@ -264,6 +276,22 @@ export default {
   'authenticator.remove': 'Authenticator entfernen',
   'authenticator.next_code': 'Vielen Dank. Geben Sie jetzt den nächsten Code ein, den die App zeigt.',
   'authenticator.begin': 'QR-Code zeigen',
+
+  'passkey.title': 'Passkeys',
+  'passkey.one': 'Passkey',
+  'passkey.about':
+    'Ein Passkey ist ein Schlüssel auf Ihrem Gerät oder in Ihrem Passwortmanager, den Sie mit Fingerabdruck, Gesicht oder PIN entsperren.',
+  'passkey.unsupported': 'Dieser Browser kann keine Passkeys hinzufügen.',
+  'passkey.name': 'Name des Passkeys',
+  'passkey.new_name': 'Name für einen neuen Passkey',
+  'passkey.add': 'Passkey hinzufügen',
+  'passkey.rename': 'Umbenennen',
+  'passkey.copies': 'Sicherung',
+  'passkey.backed_up': 'beim Anbieter gesichert',
+  'passkey.one_device': 'keine; nur auf einem Gerät',
+  'passkey.conflict': 'Dieser Passkey ist schon registriert, oder Ihr Konto hat schon so viele Passkeys wie möglich.',
+  'passkey.wrong': 'Dieser Passkey wurde nicht angenommen.',
+  'passkey.unknown': 'Dieser Passkey wurde nicht angenommen. Vielleicht wurde er entfernt.',
 
   'sessions.title': 'Sitzungen',
   'sessions.where': 'Wo Sie angemeldet sind',

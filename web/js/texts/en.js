@@ -41,7 +41,7 @@ export default {
   'field.missing': 'Please fill this in.',
   'field.unchecked': 'Please tick this box first.',
   'field.email': 'Please enter an e-mail address, such as jo@example.com.',
-  'field.name': 'Please enter an e-mail address or a user name.',
+  'field.name': 'Please enter a name of 1 to 64 characters.',
   'field.username':
     'Please enter 3 to 32 letters a–z, digits, dots, dashes or underscores, with a letter or digit first.',
   'field.username_later': 'Please leave this empty for now. You can choose a user name once you are signed in.',
@@ -77,6 +77,12 @@ export default {
   'problem.validation_failed': 'Please check what you entered.',
   'problem.password_rejected': 'Please choose another password.',
   'problem.rate_limited': 'There were too many attempts.',
+  'problem.passkey_not_made':
+    'No passkey was added. You may have cancelled, the time may have run out, or this device may have one already.',
+  'problem.passkey_not_used':
+    'No passkey was used. You may have cancelled, the time may have run out, or this device may have none for this account.',
+  'problem.passkey_present': 'This device already has a passkey for your account.',
+  'problem.passkey_failed': 'Your browser or your device could not do this with a passkey.',
   'problem.internal_error': 'Something went wrong on our side.',
   'problem.service_unavailable': 'This is not possible right now. Please try again in a moment.',
 
@@ -97,6 +103,7 @@ export default {
   'login.submit': 'Sign in',
   'login.again': 'Sign in again',
   'login.with_password': 'Sign in with your password',
+  'login.passkey': 'Sign in with a passkey',
   'login_by_mail.title': 'Sign in by mail',
   'login_by_mail.link': 'Sign in by mail instead',
   'login_by_mail.how': 'We will send you a link that you can use instead of your password.',
@@ -110,6 +117,7 @@ export default {
   'register.title': 'Create an account',
   'register.link': 'Create an account',
   'register.how': 'You need a password, and a phone with an authenticator app.',
+  'register.how_either': 'You need a password, and a passkey or a phone with an authenticator app.',
   'register.submit': 'Create the account',
   'register.have_one': 'Do you already have an account?',
   'register.accepted':
@@ -121,6 +129,8 @@ export default {
   'pending.until': 'You can finish this until {time}. After that, sign in again with your password.',
   'set_up.title': 'Set up your second factor',
   'set_up.why': 'To sign in, you need your password and a code that an app on your phone shows.',
+  'set_up.why_either':
+    'To sign in, you need a second factor beside your password: a passkey, or a code that an app on your phone shows.',
   'set_up.code': 'Code that the app shows',
   'set_up.submit': 'Finish',
   'set_up.other': 'Show another QR code',
@@ -144,6 +154,8 @@ export default {
     'This account has nothing to confirm your identity with. Set a password, or ask the operators of the service.',
   'step_up.why': 'Before this is changed, please confirm your identity again.',
 
+  'factor.passkey.how': 'Your browser will ask you to unlock your passkey.',
+  'factor.passkey.use': 'Use your passkey',
   'factor.totp.how': 'Open your authenticator app and enter the code that it shows.',
   'factor.totp.code': 'Code',
   'factor.totp.hint': 'Six digits.',
@@ -254,6 +266,22 @@ export default {
   'authenticator.remove': 'Remove the authenticator',
   'authenticator.next_code': 'Thank you. Now enter the next code that the app shows.',
   'authenticator.begin': 'Show the QR code',
+
+  'passkey.title': 'Passkeys',
+  'passkey.one': 'Passkey',
+  'passkey.about':
+    'A passkey is a key on your device or in your password manager, which you unlock with your fingerprint, your face or a PIN.',
+  'passkey.unsupported': 'This browser cannot add passkeys.',
+  'passkey.name': 'Name of the passkey',
+  'passkey.new_name': 'Name for a new passkey',
+  'passkey.add': 'Add a passkey',
+  'passkey.rename': 'Rename',
+  'passkey.copies': 'Backup',
+  'passkey.backed_up': 'backed up by its provider',
+  'passkey.one_device': 'none; only on one device',
+  'passkey.conflict': 'This passkey is registered already, or your account has as many passkeys as it may have.',
+  'passkey.wrong': 'This passkey was not accepted.',
+  'passkey.unknown': 'This passkey was not accepted. It may have been removed.',
 
   'sessions.title': 'Sessions',
   'sessions.where': 'Where you are signed in',

@@ -4,12 +4,16 @@ import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { field, form, passwordField, plain } from '../forms.js';
 import { t } from '../i18n.js';
+import { offersPasskeys, suggestPasskeys, usePasskey } from '../passkeys.js';
 import { enter } from '../pending.js';
 import { problemText } from '../problems.js';
 import { go } from '../router.js';
 import { card, links } from './parts.js';
 
-export function login() {
+/** @param {import('../pages.js').Context} context */
+export function login({ signal }) {
+  const passkeys = offersPasskeys();
+  const autocomplete = passkeys ? 'username webauthn' : 'username';
   return card(
     t('login.title'),
     form({
@@ -18,7 +22,7 @@ export function login() {
           name: 'name',
           label: t('login.name'),
           draft: true,
-          attributes: { type: 'text', autocomplete: 'username', 'data-focus': true, maxlength: 320, ...plain },
+          attributes: { type: 'text', autocomplete, 'data-focus': true, maxlength: 320, ...plain },
         }),
         passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' }),
       ],
@@ -30,6 +34,7 @@ export function login() {
       },
       explain: (problem, { name }) => (problem.code === 'email_not_verified' ? unverified(problem, name) : undefined),
     }),
+    passkeys && passkeySignIn(signal),
     links(
       ['forgot-password', t('forgot_password.link')],
       ['login-by-mail', t('login_by_mail.link')],
@@ -45,6 +50,36 @@ export function login() {
  */
 function identify(name) {
   return name.includes('@') ? { email: name } : { username: name };
+}
+
+/** Signs in with a passkey alone: by a button, or by a suggestion of the browser. @param {AbortSignal} signal */
+function passkeySignIn(signal) {
+  const getOptions = () => call('POST', 'passkey/options');
+  /** @type {object | undefined} */
+  let suggested;
+  const suggest = async () => {
+    suggested = await suggestPasskeys(getOptions, signal);
+    if (suggested) element.requestSubmit();
+  };
+  const element = form({
+    fields: [],
+    button: t('login.passkey'),
+    primary: false,
+    submit: async () => {
+      const chosen = suggested;
+      suggested = undefined;
+      try {
+        const credential = chosen ?? (await usePasskey((await getOptions()).options));
+        go(enter(await call('POST', 'passkey/verify', { credential, delivery: 'cookie' })));
+      } catch (problem) {
+        suggest();
+        throw problem;
+      }
+    },
+    explain: (problem) => (problem.code === 'invalid_credentials' ? t('passkey.unknown') : undefined),
+  });
+  suggest();
+  return element;
 }
 
 /** @param {Problem} problem @param {string} email */

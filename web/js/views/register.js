@@ -4,6 +4,7 @@ import { call } from '../api.js';
 import { h } from '../dom.js';
 import { emailField, field, form, passwordField, plain } from '../forms.js';
 import { language, t } from '../i18n.js';
+import { offersPasskeys } from '../passkeys.js';
 import { enterNew } from '../pending.js';
 import { go } from '../router.js';
 import { resend } from './login.js';
@@ -20,7 +21,7 @@ export function register() {
   });
   const page = card(
     t('register.title'),
-    h('p', {}, t('register.how')),
+    h('p', {}, t(offersPasskeys() ? 'register.how_either' : 'register.how')),
     form({
       fields: [
         // Password managers store this together with the password.

@@ -1,13 +1,16 @@
-/** The second factor of a login: a code of an app, a recovery code, or a sent code. */
+/** The second factor of a login: a passkey, a code of an app, a recovery code, or a sent code. */
 
 import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
 import { t } from '../i18n.js';
+import { usePasskey } from '../passkeys.js';
+import { problemText } from '../problems.js';
 import { forget, load, save } from '../storage.js';
 import { abandon, amend, pending } from '../pending.js';
 import { again, go } from '../router.js';
 import { accept } from '../session.js';
+import { resend } from './login.js';
 import { card, links } from './parts.js';
 
 export function secondFactor() {
@@ -19,18 +22,7 @@ export function secondFactor() {
   return card(
     t('second_factor.title'),
     method.hint ? sender(login.token, method) : h('p', {}, t(`factor.${method.type}.how`)),
-    form({
-      fields: [codeField(method.type)],
-      button: t('login.submit'),
-      submit: async ({ code }) => {
-        const proof = { pre_auth_token: login.token, code, method: method.type, delivery: 'cookie' };
-        const tokens = await call('POST', '2fa/verify', proof);
-        abandon();
-        accept(tokens, { begins: true });
-        landed(tokens);
-      },
-      explain: (problem) => (problem.code === 'invalid_pre_auth_token' ? expired(true) : undefined),
-    }),
+    method.type === 'passkey' ? passkeyForm(login) : codeForm(login, method.type),
     others.length > 0 && h('p', {}, t('second_factor.others')),
     h(
       'ul',
@@ -39,6 +31,55 @@ export function secondFactor() {
       h('li', {}, cancellation()),
     ),
   );
+}
+
+/** @param {import('../pending.js').Pending} login @param {string} method */
+function codeForm(login, method) {
+  return form({
+    fields: [codeField(method)],
+    button: t('login.submit'),
+    submit: ({ code }) => complete(login, { code, method }),
+    explain: (problem) => explainLogin(problem, login),
+  });
+}
+
+/** @param {import('../pending.js').Pending} login */
+function passkeyForm(login) {
+  return form({
+    fields: [],
+    button: t('factor.passkey.use'),
+    submit: async () => {
+      const challenge = { pre_auth_token: login.token, method: 'passkey' };
+      const { options } = await call('POST', '2fa/challenge', challenge);
+      await complete(login, { passkey: await usePasskey(options) });
+    },
+    explain: (problem) => (problem.code === 'invalid_code' ? t('passkey.wrong') : explainLogin(problem, login)),
+  });
+}
+
+/**
+ * Completes a login, and shows the page that follows.
+ * @param {import('../pending.js').Pending} login
+ * @param {object} proof
+ */
+export async function complete({ token, recoveryCodes: made }, proof) {
+  const tokens = await call('POST', '2fa/verify', { ...proof, pre_auth_token: token, delivery: 'cookie' });
+  const codes = tokens.recovery_codes ?? made;
+  abandon();
+  if (codes) save('recoveryCodes', codes);
+  accept(tokens, { begins: true });
+  landed(codes !== undefined, tokens.advice ?? []);
+}
+
+/**
+ * Explains why a login is not completed.
+ * @param {Problem} problem
+ * @param {import('../pending.js').Pending} login
+ */
+export function explainLogin(problem, { email }) {
+  if (problem.code === 'invalid_pre_auth_token') return expired(true);
+  if (problem.code !== 'email_not_verified') return undefined;
+  return h('div', { class: 'stack' }, h('p', {}, problemText(problem)), email && resend(email));
 }
 
 /** A login that no second factor of the account can complete. */
@@ -86,15 +127,14 @@ async function cancel() {
   go('login');
 }
 
-/** Shows the page that follows a completed login. @param {any} tokens */
-export function landed(tokens) {
+/** Shows the page that follows a completed login. @param {boolean} withCodes @param {string[]} advice */
+function landed(withCodes, advice) {
   const next = load('next') ?? '';
-  if (tokens.recovery_codes) {
+  if (withCodes) {
     go('recovery-codes', { replace: true });
     return;
   }
   forget('next');
-  const advice = tokens.advice ?? [];
   if (advice.length > 0) save('advice', advice);
   go(advice.length > 0 ? 'security' : next, { replace: true });
 }

@@ -1,4 +1,4 @@
-/** How the user signs in: password, authenticator, recovery codes, sent codes. */
+/** How the user signs in: password, passkeys, authenticator, recovery codes, sent codes. */
 
 import { h } from '../dom.js';
 import { codeField, form, passwordField } from '../forms.js';
@@ -9,6 +9,7 @@ import { authorized } from '../session.js';
 import { prove, sensitive } from '../step-up.js';
 import { emailCodes, phoneCodes } from './sent-codes.js';
 import { facts, link, section, stack } from './parts.js';
+import { passkeyList } from './passkeys.js';
 
 /** With this many recovery codes or fewer, the page warns. */
 const LOW = 3;
@@ -16,12 +17,15 @@ const LOW = 3;
 export async function security() {
   const [me, state] = await Promise.all([authorized('GET', 'me'), authorized('GET', '2fa')]);
   const active = (/** @type {string} */ type) => find(state, type, 'active');
+  const withPasskeys = state.available.includes('passkey') || active('passkey');
+  const passkeys = withPasskeys && (await authorized('GET', '2fa/passkeys')).passkeys;
   const advice = load('advice') ?? [];
   forget('advice');
   return stack(
     t('security.title'),
     advice.map((/** @type {string} */ key) => h('p', { class: 'notice warn', role: 'status' }, t(`advice.${key}`))),
     section(t('password'), passwordChange(me)),
+    passkeys && section(t('passkey.title'), passkeyList(passkeys)),
     (state.available.includes('totp') || active('totp')) &&
       section(t('authenticator.title'), authenticatorState(state, active('totp'))),
     section(t('recovery_codes.title'), recoveryCodesState(state)),

@@ -1,17 +1,16 @@
-/** Sets up the first authenticator during a login. Its first code completes the login. */
+/** Sets up the first second factor during a login, and completes the login with it. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
 import { moment, t } from '../i18n.js';
-import { save } from '../storage.js';
+import { makePasskey, offersPasskeys } from '../passkeys.js';
 import { abandon, amend, needed, pending } from '../pending.js';
-import { problemText } from '../problems.js';
 import { again, go } from '../router.js';
-import { accept } from '../session.js';
+import { deviceName } from './device.js';
 import { card } from './parts.js';
-import { expired, landed } from './second-factor.js';
-import { resend } from './login.js';
+import { explainRegistration } from './passkeys.js';
+import { complete, expired, explainLogin } from './second-factor.js';
 import { authenticatorSteps } from './totp.js';
 
 export async function setUp() {
@@ -19,31 +18,18 @@ export async function setUp() {
   if (login?.next !== 'enrolment') return expired();
   // Only the login that created a secret can confirm it, so each login needs a new one.
   if (!login.totp) await renew();
-  const { totp, token, until, email } = /** @type {import('../pending.js').Pending} */ (pending());
+  const { totp, until } = /** @type {import('../pending.js').Pending} */ (pending());
+  const passkeys = offersPasskeys();
   return card(
     t('set_up.title'),
-    h('p', {}, t('set_up.why')),
+    h('p', {}, t(passkeys ? 'set_up.why_either' : 'set_up.why')),
+    passkeys && [h('h2', {}, t('passkey.one')), passkeyForm(login), h('h2', {}, t('authenticator.title'))],
     totp && authenticatorSteps(totp),
     form({
       fields: [codeField('totp', t('set_up.code'))],
       button: t('set_up.submit'),
-      submit: async ({ code }) => {
-        const tokens = await call('POST', '2fa/verify', {
-          pre_auth_token: token,
-          code,
-          method: 'totp',
-          delivery: 'cookie',
-        });
-        abandon();
-        if (tokens.recovery_codes) save('recoveryCodes', tokens.recovery_codes);
-        accept(tokens, { begins: true });
-        landed(tokens);
-      },
-      explain: (problem) => {
-        if (problem.code === 'invalid_pre_auth_token') return expired(true);
-        if (problem.code !== 'email_not_verified') return undefined;
-        return h('div', { class: 'stack' }, h('p', {}, problemText(problem)), email && resend(email));
-      },
+      submit: ({ code }) => complete(login, { code, method: 'totp' }),
+      explain: (problem) => explainLogin(problem, login),
     }),
     h('p', { class: 'quiet small' }, t('pending.until', { time: moment(until) })),
     form({
@@ -58,6 +44,26 @@ export async function setUp() {
     }),
     h('button', { type: 'button', class: 'plain', on: { click: later } }, t('set_up.later')),
   );
+}
+
+/**
+ * Registers a passkey. The login then asks for it like any other, so that a user who cancels that can try again.
+ * @param {import('../pending.js').Pending} login
+ */
+function passkeyForm({ token }) {
+  return form({
+    fields: [h('p', {}, t('passkey.about'))],
+    button: t('passkey.add'),
+    primary: false,
+    submit: async () => {
+      const { options } = await call('POST', '2fa/passkeys/options', undefined, token);
+      const body = { credential: await makePasskey(options), name: deviceName(navigator.userAgent) };
+      const { recovery_codes: recoveryCodes } = await call('POST', '2fa/passkeys', body, token);
+      amend({ next: 'second_factor', methods: [{ type: 'passkey' }], method: 'passkey', recoveryCodes });
+      go('second-factor', { replace: true });
+    },
+    explain: (problem) => (problem.code === 'invalid_pre_auth_token' ? expired(true) : explainRegistration(problem)),
+  });
 }
 
 /** Gets a new secret. The one before no longer works. */

@@ -1,6 +1,7 @@
 //! Second factors: set up, use, removal.
 
 pub mod challenge;
+pub mod passkeys;
 pub mod recovery_codes;
 pub mod sent_code;
 pub mod state;

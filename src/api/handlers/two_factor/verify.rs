@@ -10,13 +10,12 @@ use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::domain::factor_proof::FactorProof;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::sign_in::second_factor::{self, SecondFactorAttempt, Verification};
 
 /// Completes a login with a second factor
 ///
-/// Exchanges a pre-auth token and a second-factor code for tokens. The first right code of a new account confirms its
+/// Exchanges a pre-auth token and a proof of a second factor for tokens. The first right code of a new account confirms its
 /// authenticator, and only that response contains the recovery codes.
 #[utoipa::path(
     post, path = "/2fa/verify", operation_id = "verify_second_factor", tag = "Sign in",
@@ -29,7 +28,7 @@ pub async fn verify(
     body: StrictJson<VerifyRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = body.0;
-    let code = FactorProof::parse(request.code.expose_secret(), request.method.as_deref())?;
+    let code = request.proof()?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
     let delivery = RefreshTokenTransport::requested(request.delivery.as_deref())?;
     let attempt = SecondFactorAttempt { code, delivery };

@@ -1,6 +1,7 @@
 //! The second factor.
 
 mod challenge;
+mod passkeys;
 mod recovery_codes;
 mod sent_code;
 mod state;

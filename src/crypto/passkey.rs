@@ -1,0 +1,240 @@
+//! What a relying party checks of a passkey: of a registration (WebAuthn §7.1) and of an assertion (§7.2).
+//!
+//! Attestation is not requested, and a statement that comes anyway is not verified. Whether the counter rose and the
+//! challenge was not used before, the statement that stores the use decides.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use ciborium::Value;
+use uuid::Uuid;
+
+use super::cbor::Map;
+use super::cose;
+use super::passkey_challenge::{ChallengePurpose, PasskeyChallenge};
+use crate::domain::passkey::{CredentialId, KnownPasskey, NewPasskey, PasskeyUse, Refusal, UserVerification};
+use crate::domain::passkey_response::{Assertion, ClientData, Registration};
+use crate::domain::relying_party::RelyingParty;
+
+/// `type` of the client data of each ceremony.
+const CREATE: &str = "webauthn.create";
+const GET: &str = "webauthn.get";
+/// Members of an attestation object: `fmt`, `attStmt` and `authData`.
+const ATTESTATION_MEMBERS: usize = 3;
+
+/// Checks a registration with the challenge that was made for it.
+///
+/// # Errors
+///
+/// The first reason to refuse it.
+pub fn register(
+    given: &Registration,
+    challenge: &PasskeyChallenge,
+    party: &RelyingParty,
+    verification: UserVerification,
+) -> Result<NewPasskey, Refusal> {
+    if !matches!(challenge.purpose(), ChallengePurpose::Registration(_)) {
+        return Err(Refusal::Challenge);
+    }
+    check_client_data(&given.client_data, CREATE, challenge, party)?;
+    let data = attested_data(&given.attestation_object)?;
+    let data = AuthenticatorData::parse(&data)?;
+    data.check(party, verification == UserVerification::Required)?;
+    let credential = data.credential.as_ref().ok_or(Refusal::AuthenticatorData)?;
+    if credential.id != given.credential_id {
+        return Err(Refusal::CredentialId);
+    }
+    Ok(NewPasskey {
+        credential_id: credential.id.clone(),
+        public_key: cose::public_key(&credential.key)?,
+        sign_count: data.sign_count,
+        user_verified: data.flags.has(Flags::USER_VERIFIED),
+        backup_eligible: data.flags.has(Flags::BACKUP_ELIGIBLE),
+        backed_up: data.flags.has(Flags::BACKED_UP),
+        aaguid: credential.aaguid,
+    })
+}
+
+/// Checks an assertion with the challenge that was made for it and the passkey that it names.
+///
+/// A passkey alone signs in only a user whom the authenticator verified, whatever `verification` says.
+///
+/// # Errors
+///
+/// The first reason to refuse it.
+pub fn authenticate(
+    given: &Assertion,
+    challenge: &PasskeyChallenge,
+    party: &RelyingParty,
+    verification: UserVerification,
+    passkey: KnownPasskey<'_>,
+) -> Result<PasskeyUse, Refusal> {
+    check_user(given, challenge.purpose(), passkey)?;
+    check_client_data(&given.client_data, GET, challenge, party)?;
+    let data = AuthenticatorData::parse(&given.authenticator_data)?;
+    let is_alone = challenge.purpose() == ChallengePurpose::SignIn;
+    data.check(party, is_alone || verification == UserVerification::Required)?;
+    if data.credential.is_some() {
+        return Err(Refusal::AuthenticatorData);
+    }
+    if data.flags.has(Flags::BACKUP_ELIGIBLE) != passkey.backup_eligible {
+        return Err(Refusal::BackupEligibility);
+    }
+    let signed = [given.authenticator_data.as_slice(), &sha256(&given.client_data)].concat();
+    cose::verify(passkey.public_key, &signed, &given.signature)?;
+    Ok(PasskeyUse {
+        sign_count: data.sign_count,
+        user_verified: data.flags.has(Flags::USER_VERIFIED),
+        backed_up: data.flags.has(Flags::BACKED_UP),
+    })
+}
+
+/// Checks that the passkey is of the user who is meant: by the session, and by the user handle. Without a session, the
+/// handle alone names the user.
+fn check_user(given: &Assertion, purpose: ChallengePurpose, passkey: KnownPasskey<'_>) -> Result<(), Refusal> {
+    let is_theirs = match purpose {
+        ChallengePurpose::Registration(_) => return Err(Refusal::Challenge),
+        ChallengePurpose::Assertion(session) => {
+            let is_handle_theirs = given.user_handle.is_none_or(|user_id| user_id == passkey.user_id);
+            session.user_id == passkey.user_id && is_handle_theirs
+        }
+        ChallengePurpose::SignIn => given.user_handle == Some(passkey.user_id),
+    };
+    is_theirs.then_some(()).ok_or(Refusal::User)
+}
+
+fn check_client_data(
+    bytes: &[u8],
+    kind: &str,
+    challenge: &PasskeyChallenge,
+    party: &RelyingParty,
+) -> Result<(), Refusal> {
+    let data = ClientData::parse(bytes)?;
+    if data.kind != kind {
+        return Err(Refusal::Type);
+    }
+    if data.challenge != challenge.text() {
+        return Err(Refusal::Challenge);
+    }
+    if !party.allows(&data.origin) {
+        return Err(Refusal::Origin);
+    }
+    if data.cross_origin || data.top_origin.is_some() {
+        return Err(Refusal::CrossOrigin);
+    }
+    Ok(())
+}
+
+/// Returns the authenticator data of an attestation object (§6.5.4). The statement in it must be a map; nothing else
+/// is asked of it.
+fn attested_data(object: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let (object, rest) = Map::read(object)?;
+    let is_whole = rest.is_empty() && object.len() == ATTESTATION_MEMBERS;
+    match (object.get("fmt"), object.get("attStmt"), object.get("authData")) {
+        (Some(Value::Text(_)), Some(Value::Map(_)), Some(Value::Bytes(data))) if is_whole => Ok(data.clone()),
+        _ => Err(Refusal::Encoding),
+    }
+}
+
+/// What the authenticator says (§6.1).
+struct AuthenticatorData {
+    party_hash: [u8; 32],
+    flags: Flags,
+    sign_count: u32,
+    credential: Option<AttestedCredential>,
+}
+
+/// The part of it that only a registration has (§6.5.1).
+struct AttestedCredential {
+    aaguid: Uuid,
+    id: CredentialId,
+    key: Map,
+}
+
+/// Its flags. Reserved ones are ignored.
+#[derive(Clone, Copy)]
+struct Flags(u8);
+
+impl Flags {
+    const USER_PRESENT: u8 = 0x01;
+    const USER_VERIFIED: u8 = 0x04;
+    const BACKUP_ELIGIBLE: u8 = 0x08;
+    const BACKED_UP: u8 = 0x10;
+    const CREDENTIAL: u8 = 0x40;
+    const EXTENSIONS: u8 = 0x80;
+
+    const fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
+}
+
+impl AuthenticatorData {
+    /// Reads all bytes. Extensions are read only to find out that nothing stands behind them.
+    fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        let (party_hash, rest) = take(bytes)?;
+        let ([flags], rest) = take(rest)?;
+        let (sign_count, mut rest) = take(rest)?;
+        let flags = Flags(flags);
+        let mut credential = None;
+        if flags.has(Flags::CREDENTIAL) {
+            let (read, behind) = AttestedCredential::read(rest)?;
+            (credential, rest) = (Some(read), behind);
+        }
+        if flags.has(Flags::EXTENSIONS) {
+            (_, rest) = Map::read(rest)?;
+        }
+        if !rest.is_empty() {
+            return Err(Refusal::AuthenticatorData);
+        }
+        Ok(Self {
+            party_hash,
+            flags,
+            sign_count: u32::from_be_bytes(sign_count),
+            credential,
+        })
+    }
+
+    fn check(&self, party: &RelyingParty, must_be_verified: bool) -> Result<(), Refusal> {
+        if self.party_hash != sha256(party.id().as_bytes()) {
+            return Err(Refusal::RelyingParty);
+        }
+        if !self.flags.has(Flags::USER_PRESENT) {
+            return Err(Refusal::Presence);
+        }
+        if must_be_verified && !self.flags.has(Flags::USER_VERIFIED) {
+            return Err(Refusal::UserVerification);
+        }
+        if self.flags.has(Flags::BACKED_UP) && !self.flags.has(Flags::BACKUP_ELIGIBLE) {
+            return Err(Refusal::BackupState);
+        }
+        Ok(())
+    }
+}
+
+impl AttestedCredential {
+    /// Reads the part, and returns the bytes behind it.
+    fn read(bytes: &[u8]) -> Result<(Self, &[u8]), Refusal> {
+        let (aaguid, rest) = take(bytes)?;
+        let (length, rest) = take(rest)?;
+        let length = usize::from(u16::from_be_bytes(length));
+        let (id, rest) = rest.split_at_checked(length).ok_or(Refusal::AuthenticatorData)?;
+        let id = CredentialId::from_bytes(id.to_vec()).ok_or(Refusal::CredentialId)?;
+        let (key, rest) = Map::read(rest)?;
+        let aaguid = Uuid::from_bytes(aaguid);
+        Ok((Self { aaguid, id, key }, rest))
+    }
+}
+
+fn take<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), Refusal> {
+    let (taken, rest) = bytes.split_first_chunk().ok_or(Refusal::AuthenticatorData)?;
+    Ok((*taken, rest))
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes)
+        .as_ref()
+        .first_chunk()
+        .copied()
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

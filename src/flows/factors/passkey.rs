@@ -1,0 +1,401 @@
+//! Passkeys: registration, the challenge of a proof, the proof, and their names.
+//!
+//! Nothing is stored before a browser comes back with a challenge: the challenge proves what it was made for, for which
+//! session and when. A registration counts once because a credential id is unique for its user, a proof because each
+//! passkey answers only challenges that are newer than the last one that it answered.
+
+use std::sync::Arc;
+
+use super::enrol::{Barred, lock_pending_login};
+use super::proof_context::{ProofContext, VerifiedFactor};
+use super::recovery_codes;
+use super::step_up::RecentCaller;
+use crate::crypto::passkey::{authenticate, register};
+use crate::crypto::passkey_challenge::{ChallengePurpose, PasskeyChallenge};
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::FactorKind;
+use crate::domain::ids::{PasskeyId, UserId};
+use crate::domain::message::Message;
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::passkey::{KnownPasskey, NewPasskey, Passkey, PasskeyName, PasskeyUse, Refusal};
+use crate::domain::passkey_response::{Assertion, ClientData, Registration};
+use crate::domain::policy::numbers::MOST_PASSKEYS;
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::session::SessionKey;
+use crate::domain::user::User;
+use crate::flows::session::Caller;
+use crate::flows::tx::Tx;
+use crate::flows::{Core, Fault};
+use crate::store::passkeys::{self, Registered, StoredPasskey};
+use crate::store::users::LockedUser;
+
+/// A session that may enrol a factor: of a caller with a recent proof, or a pending login of an account without one.
+#[derive(Clone, Copy)]
+pub struct EnrollingSession {
+    key: SessionKey,
+    signed_in: bool,
+}
+
+impl EnrollingSession {
+    /// Names the pending login of a pre-auth token. `None`: the token is not one of this service.
+    pub fn of_login(core: &Core, pre_auth_token: &str) -> Option<Self> {
+        let token = core.tokens.open(TokenKind::PreAuth, pre_auth_token)?;
+        Some(Self {
+            key: token.session(),
+            signed_in: false,
+        })
+    }
+
+    /// Names the session of a caller.
+    pub fn of_caller(caller: &RecentCaller) -> Self {
+        Self {
+            key: caller.key(),
+            signed_in: true,
+        }
+    }
+
+    /// Locks the account, if the session may register a passkey and they are offered. A token is refused first.
+    fn lock(self, tx: &mut Tx<'_>) -> Result<Result<LockedUser, NoRegistration>, Fault> {
+        let locked = if self.signed_in {
+            Ok(self.key.lock_user(tx)?)
+        } else {
+            lock_pending_login(tx, self.key)?.map_err(NoRegistration::from)
+        };
+        let is_offered = tx.core.settings.uses(FactorKind::Passkey);
+        Ok(locked.and_then(|account| is_offered.then_some(account).ok_or(NoRegistration::NotOffered)))
+    }
+}
+
+/// Why a session may not register a passkey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRegistration {
+    /// The deployment does not use passkeys.
+    NotOffered,
+    /// The account has as many as it may have.
+    TooMany,
+    /// The pre-auth token is not valid.
+    InvalidPreAuthToken,
+    /// A factor is confirmed, so a pre-auth token does not authorize a registration any longer.
+    AlreadyConfirmed,
+}
+
+impl From<Barred> for NoRegistration {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::InvalidPreAuthToken => Self::InvalidPreAuthToken,
+            Barred::AlreadyConfirmed => Self::AlreadyConfirmed,
+        }
+    }
+}
+
+/// What a browser needs to make a passkey.
+pub struct RegistrationOptions {
+    /// The challenge.
+    pub challenge: String,
+    /// The user, whose id is the user handle.
+    pub user: User,
+    /// The passkeys that the user has: an authenticator with one of them makes no second one.
+    pub present: Vec<Passkey>,
+}
+
+/// Makes the options of a registration.
+pub async fn registration_options(
+    core: &Arc<Core>,
+    session: EnrollingSession,
+    origin: RequestOrigin,
+) -> Result<Result<RegistrationOptions, NoRegistration>, Fault> {
+    core.transaction("passkeys.registration_options", origin, move |tx| {
+        let account = match session.lock(tx)? {
+            Ok(account) => account,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let present = passkeys::list(tx.connection, account.user.id)?;
+        if present.len() >= MOST_PASSKEYS {
+            return Ok(Err(NoRegistration::TooMany));
+        }
+        Ok(Ok(RegistrationOptions {
+            challenge: issue(tx, ChallengePurpose::Registration(session.key))?,
+            user: account.user,
+            present,
+        }))
+    })
+    .await
+}
+
+/// The result of a registration.
+#[must_use]
+pub enum PasskeyRegistration {
+    /// The passkey is a factor of the account.
+    Added(Box<AddedPasskey>),
+    /// The session may not register one.
+    NotAllowed(NoRegistration),
+    /// The account has this passkey already.
+    AlreadyThere,
+    /// The checks refused it.
+    Refused(Refusal),
+}
+
+/// A passkey that was just registered.
+pub struct AddedPasskey {
+    /// The passkey.
+    pub passkey: Passkey,
+    /// The new set of recovery codes: only when none were left.
+    pub recovery_codes: Option<Vec<RecoveryCode>>,
+}
+
+/// Registers a passkey with the response of a browser to the options.
+pub async fn register_passkey(
+    core: &Arc<Core>,
+    session: EnrollingSession,
+    (given, name): (Registration, PasskeyName),
+    origin: RequestOrigin,
+) -> Result<PasskeyRegistration, Fault> {
+    core.transaction("passkeys.register", origin, move |tx| {
+        let account = match session.lock(tx)? {
+            Ok(account) => account,
+            Err(reason) => return Ok(PasskeyRegistration::NotAllowed(reason)),
+        };
+        let context = ProofContext::of_session(&account, session.key.session_id);
+        match check_registration(tx, session.key, &given) {
+            Ok((challenge, passkey)) => add(tx, &context, (&given, &name), &challenge, passkey),
+            Err(refusal) => {
+                let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(account.user.id));
+                tx.audit(&[event.in_session(session.key.session_id)])?;
+                Ok(PasskeyRegistration::Refused(refusal))
+            }
+        }
+    })
+    .await
+}
+
+fn check_registration(
+    tx: &Tx<'_>,
+    key: SessionKey,
+    given: &Registration,
+) -> Result<(PasskeyChallenge, NewPasskey), Refusal> {
+    let settings = &tx.core.settings;
+    let party = settings.relying_party.as_ref().ok_or(Refusal::RelyingParty)?;
+    let challenge = open(tx, ChallengePurpose::Registration(key), &given.client_data)?;
+    let passkey = register(given, &challenge, party, settings.user_verification)?;
+    Ok((challenge, passkey))
+}
+
+fn add(
+    tx: &mut Tx<'_>,
+    context: &ProofContext<'_>,
+    (given, name): (&Registration, &PasskeyName),
+    challenge: &PasskeyChallenge,
+    passkey: NewPasskey,
+) -> Result<PasskeyRegistration, Fault> {
+    let user = &context.account.user;
+    if passkeys::list(tx.connection, user.id)?.len() >= MOST_PASSKEYS {
+        return Ok(PasskeyRegistration::NotAllowed(NoRegistration::TooMany));
+    }
+    let row = Registered {
+        id: PasskeyId::new(tx.now, tx.core.random.as_ref()),
+        user_id: user.id,
+        passkey: &passkey,
+        transports: &given.transports,
+        name,
+        challenge_at: challenge.issued_at(),
+        now: tx.now,
+    };
+    if !passkeys::insert(tx.connection, &row)? {
+        return Ok(PasskeyRegistration::AlreadyThere);
+    }
+    let added = Passkey {
+        id: row.id,
+        name: name.as_str().to_owned(),
+        transports: given.transports.clone(),
+        backed_up: passkey.backed_up,
+        credential_id: passkey.credential_id,
+        created_at: tx.now,
+        last_used_at: None,
+    };
+    context.record(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Passkey)?;
+    let name = added.name.clone();
+    tx.notify(user, Message::PasskeyAdded { name })?;
+    Ok(PasskeyRegistration::Added(Box::new(AddedPasskey {
+        passkey: added,
+        recovery_codes: recovery_codes::make_if_none_left(context, tx)?,
+    })))
+}
+
+/// What a browser needs to show a passkey.
+pub struct AssertionOptions {
+    /// The challenge.
+    pub challenge: String,
+    /// The passkeys that can answer it; empty at a sign-in, which names no user.
+    pub accepted: Vec<Passkey>,
+}
+
+/// Makes the challenge of a second factor or a step-up. `None`: the user has no passkey, or the deployment does not use
+/// them.
+pub(super) fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>) -> Result<Option<AssertionOptions>, Fault> {
+    if !tx.core.settings.uses(FactorKind::Passkey) {
+        return Ok(None);
+    }
+    let accepted = passkeys::list(tx.connection, context.account.user.id)?;
+    if accepted.is_empty() {
+        return Ok(None);
+    }
+    let challenge = issue(tx, ChallengePurpose::Assertion(context.key()))?;
+    Ok(Some(AssertionOptions { challenge, accepted }))
+}
+
+/// Makes the challenge of a sign-in with a passkey alone. It is the same for every client, and needs no database.
+///
+/// # Errors
+///
+/// Never in practice: the current key is always known.
+pub fn sign_in_challenge(core: &Core) -> Result<Option<AssertionOptions>, Fault> {
+    if !core.settings.uses(FactorKind::Passkey) {
+        return Ok(None);
+    }
+    let now = core.clock.now();
+    let challenge = PasskeyChallenge::issue(&core.tokens, ChallengePurpose::SignIn, now, core.random.as_ref())?;
+    Ok(Some(AssertionOptions {
+        challenge: challenge.text().to_owned(),
+        accepted: Vec::new(),
+    }))
+}
+
+/// Verifies a proof beside another factor, and records its use if it is right.
+pub(super) fn verify(
+    context: &ProofContext<'_>,
+    tx: &mut Tx<'_>,
+    given: &Assertion,
+) -> Result<Option<VerifiedFactor>, Fault> {
+    let purpose = ChallengePurpose::Assertion(context.key());
+    let method = use_passkey(tx, &context.account.user, purpose, given)?;
+    Ok(method.map(VerifiedFactor::by))
+}
+
+/// Verifies the proof of a sign-in with a passkey alone, and records its use if it is right. The caller has locked the
+/// user's row.
+pub(in crate::flows) fn verify_alone(tx: &mut Tx<'_>, user: &User, given: &Assertion) -> Result<bool, Fault> {
+    if !tx.core.settings.uses(FactorKind::Passkey) {
+        return Ok(false);
+    }
+    let method = use_passkey(tx, user, ChallengePurpose::SignIn, given)?;
+    Ok(method == Some(AuthenticationMethod::VerifiedPasskey))
+}
+
+/// Returns whether a right proof answered the challenge before.
+pub(super) fn was_used(context: &ProofContext<'_>, tx: &mut Tx<'_>, given: &Assertion) -> Result<bool, Fault> {
+    let purpose = ChallengePurpose::Assertion(context.key());
+    let checked = check(tx, context.account.user.id, purpose, given)?;
+    Ok(checked.is_ok_and(|checked| checked.is_used()))
+}
+
+/// A proof that passed the checks. Whether it counts, the statement that records its use decides.
+struct Checked {
+    passkey: StoredPasskey,
+    challenge: PasskeyChallenge,
+    used: PasskeyUse,
+}
+
+impl Checked {
+    fn is_used(&self) -> bool {
+        self.challenge.issued_at() <= self.passkey.last_challenge_at
+    }
+}
+
+fn use_passkey(
+    tx: &mut Tx<'_>,
+    user: &User,
+    purpose: ChallengePurpose,
+    given: &Assertion,
+) -> Result<Option<AuthenticationMethod>, Fault> {
+    let checked = match check(tx, user.id, purpose, given)? {
+        Ok(checked) => checked,
+        Err(refusal) => {
+            tracing::info!(reason = refusal.as_str(), "a passkey was refused");
+            return Ok(None);
+        }
+    };
+    let times = (checked.challenge.issued_at(), tx.now);
+    if passkeys::use_once(tx.connection, user.id, checked.passkey.id, &checked.used, times)? {
+        return Ok(Some(if checked.used.user_verified {
+            AuthenticationMethod::VerifiedPasskey
+        } else {
+            AuthenticationMethod::Passkey
+        }));
+    }
+    if !checked.is_used() {
+        report_copy(tx, user, checked.passkey)?;
+    }
+    Ok(None)
+}
+
+fn check(
+    tx: &mut Tx<'_>,
+    user_id: UserId,
+    purpose: ChallengePurpose,
+    given: &Assertion,
+) -> Result<Result<Checked, Refusal>, Fault> {
+    let Some(passkey) = passkeys::find(tx.connection, user_id, &given.credential_id)? else {
+        return Ok(Err(Refusal::User));
+    };
+    let known = KnownPasskey {
+        user_id,
+        public_key: &passkey.public_key,
+        backup_eligible: passkey.backup_eligible,
+    };
+    let settings = &tx.core.settings;
+    let Some(party) = &settings.relying_party else {
+        return Ok(Err(Refusal::RelyingParty));
+    };
+    let checked = open(tx, purpose, &given.client_data).and_then(|challenge| {
+        let used = authenticate(given, &challenge, party, settings.user_verification, known)?;
+        Ok((challenge, used))
+    });
+    Ok(checked.map(|(challenge, used)| Checked {
+        passkey,
+        challenge,
+        used,
+    }))
+}
+
+/// Reports a passkey whose counter has not risen: another authenticator may have the same key (WebAuthn §6.1.1).
+fn report_copy(tx: &mut Tx<'_>, user: &User, passkey: StoredPasskey) -> Result<(), Fault> {
+    let event = AuditEvent::failure(EventName::MfaFail, "copied_passkey", Some(user.id));
+    tx.audit(&[event])?;
+    tx.notify(user, Message::PasskeyCloned { name: passkey.name })
+}
+
+fn issue(tx: &Tx<'_>, purpose: ChallengePurpose) -> Result<String, Fault> {
+    let challenge = PasskeyChallenge::issue(&tx.core.tokens, purpose, tx.now, tx.core.random.as_ref())?;
+    Ok(challenge.text().to_owned())
+}
+
+fn open(tx: &Tx<'_>, purpose: ChallengePurpose, client_data: &[u8]) -> Result<PasskeyChallenge, Refusal> {
+    let data = ClientData::parse(client_data)?;
+    PasskeyChallenge::open(&tx.core.tokens, purpose, &data.challenge, tx.now).ok_or(Refusal::Challenge)
+}
+
+/// Lists the caller's passkeys, the oldest first.
+pub async fn list_passkeys(core: &Arc<Core>, caller: &Caller) -> Result<Vec<Passkey>, Fault> {
+    let user_id = caller.user.id;
+    core.db
+        .read("passkeys.list", move |connection| {
+            Ok(passkeys::list(connection, user_id)?)
+        })
+        .await
+}
+
+/// Gives a passkey of the caller another name. Returns `false` if there is none with the id.
+pub async fn rename_passkey(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    (id, name): (PasskeyId, PasskeyName),
+    origin: RequestOrigin,
+) -> Result<bool, Fault> {
+    let key = caller.key();
+    core.transaction("passkeys.rename", origin, move |tx| {
+        key.lock_user(tx)?;
+        Ok(passkeys::rename(tx.connection, key.user_id, id, &name)?)
+    })
+    .await
+}

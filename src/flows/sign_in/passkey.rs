@@ -1,0 +1,65 @@
+//! `POST /passkey/verify`: a passkey alone signs in. Its authenticator has verified the user, so it is two factors.
+//!
+//! An unknown user, an unknown passkey and a wrong signature get the same refusal. The network's limit of logins bounds
+//! attempts; there is nothing to guess, so no count of wrong ones makes the owner wait.
+
+use std::sync::Arc;
+
+use super::login::{self, FirstFactorLogin, Login, Opened};
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::passkey_response::Assertion;
+use crate::domain::session::RefreshTokenTransport;
+use crate::flows::factors::verify_alone;
+use crate::flows::outcomes::counted;
+use crate::flows::tx::Tx;
+use crate::flows::{Core, Fault};
+use crate::store::users;
+
+/// Signs a user in with a passkey.
+pub async fn verify(
+    core: &Arc<Core>,
+    given: Assertion,
+    delivery: RefreshTokenTransport,
+    origin: RequestOrigin,
+) -> Result<Login, Fault> {
+    counted("passkey", sign_in(core, given, delivery, origin).await)
+}
+
+async fn sign_in(
+    core: &Arc<Core>,
+    given: Assertion,
+    delivery: RefreshTokenTransport,
+    origin: RequestOrigin,
+) -> Result<Login, Fault> {
+    let now = core.clock.now();
+    let first_factor = FirstFactorLogin {
+        id: SessionId::new(now, core.random.as_ref()),
+        method: AuthenticationMethod::VerifiedPasskey,
+        delivery,
+    };
+    let opened = core
+        .transaction_at(now, "passkey.verify", origin, move |tx| open(tx, &given, &first_factor))
+        .await?;
+    login::outcome(core, opened, now)
+}
+
+fn open(tx: &mut Tx<'_>, given: &Assertion, first_factor: &FirstFactorLogin) -> Result<Opened, Fault> {
+    let Some(user_id) = given.user_handle else {
+        return refuse(tx, None);
+    };
+    let Some(account) = users::find_login_for_update(tx.connection, user_id)? else {
+        return refuse(tx, None);
+    };
+    if !verify_alone(tx, &account.user, given)? {
+        return refuse(tx, Some(user_id));
+    }
+    login::open_session(tx, &account, first_factor)
+}
+
+fn refuse(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Opened, Fault> {
+    let event = AuditEvent::failure(EventName::LoginFail, "passkey", user_id);
+    tx.audit(&[event])?;
+    Ok(Opened::InvalidCredentials)
+}

@@ -1,0 +1,106 @@
+/** The passkeys of an account: adds, renames and removes them. */
+
+import { h } from '../dom.js';
+import { field, form } from '../forms.js';
+import { moment, t } from '../i18n.js';
+import { makePasskey, offersPasskeys } from '../passkeys.js';
+import { again, go } from '../router.js';
+import { sensitive } from '../step-up.js';
+import { save } from '../storage.js';
+import { deviceName } from './device.js';
+import { facts } from './parts.js';
+
+/** @param {any[]} passkeys of `GET /2fa/passkeys` */
+export function passkeyList(passkeys) {
+  return [
+    h('p', {}, t('passkey.about')),
+    passkeys.length > 0 &&
+      h(
+        'ul',
+        { class: 'list' },
+        passkeys.map((passkey) => h('li', {}, entry(passkey))),
+      ),
+    offersPasskeys() ? addition() : h('p', { class: 'quiet' }, t('passkey.unsupported')),
+  ];
+}
+
+/** @param {any} passkey */
+function entry(passkey) {
+  const { name, backed_up, created_at, last_used_at } = passkey;
+  return h(
+    'div',
+    { class: 'stack' },
+    h('h3', {}, name),
+    facts(
+      [t('factor.since'), moment(created_at)],
+      [t('factor.used'), last_used_at ? moment(last_used_at) : t('never')],
+      [t('passkey.copies'), backed_up ? t('passkey.backed_up') : t('passkey.one_device')],
+    ),
+    rename(passkey),
+    remove(passkey),
+  );
+}
+
+/** @param {string} label @param {string} value */
+function nameField(label, value) {
+  return field({ name: 'name', label, value, attributes: { type: 'text', maxlength: 64 } });
+}
+
+function addition() {
+  return form({
+    fields: [nameField(t('passkey.new_name'), deviceName(navigator.userAgent))],
+    button: t('passkey.add'),
+    primary: false,
+    submit: async ({ name }) => {
+      const { options } = await sensitive('POST', '2fa/passkeys/options');
+      const credential = await makePasskey(options);
+      const { recovery_codes } = await sensitive('POST', '2fa/passkeys', { credential, name });
+      if (!recovery_codes) return again();
+      save('recoveryCodes', recovery_codes);
+      save('next', 'security');
+      go('recovery-codes');
+    },
+    explain: explainRegistration,
+  });
+}
+
+/**
+ * Explains why a passkey was not registered.
+ * @param {import('../api.js').Problem} problem
+ */
+export function explainRegistration({ code }) {
+  if (code === 'conflict') return t('passkey.conflict');
+  return code === 'validation_failed' ? t('problem.passkey_failed') : undefined;
+}
+
+/** @param {any} passkey */
+function rename({ id, name }) {
+  return h(
+    'details',
+    {},
+    h('summary', {}, t('passkey.rename')),
+    form({
+      fields: [nameField(t('passkey.name'), name)],
+      button: t('save'),
+      primary: false,
+      submit: async (values) => {
+        await sensitive('PATCH', `2fa/passkeys/${id}`, values);
+        again();
+      },
+    }),
+  );
+}
+
+/** @param {any} passkey */
+function remove({ id }) {
+  return form({
+    fields: [],
+    button: t('factor.remove'),
+    danger: true,
+    submit: async () => {
+      await sensitive('DELETE', `2fa/passkeys/${id}`);
+      again();
+    },
+    explain: (problem) => (problem.code === 'conflict' ? t('factor.last') : undefined),
+  });
+}
