@@ -81,6 +81,7 @@ async fn serve_on(
     let state = web::Data::new(state);
     routes::announce(routes::Offered::by(&state));
     let core = Arc::clone(&state.core);
+    let db = core.db.clone();
     let beside = Beside::start(for_operators, &state, metrics)?;
     let mut open_sockets = OpenSockets::default();
     let addresses: Vec<String> = bound.iter().map(Bound::address).collect();
@@ -109,6 +110,7 @@ async fn serve_on(
     let outcome = until_stopped(running, keep_ready(core, database_url, jobs_stopping), stop_jobs).await;
     stopping.abort();
     beside.stop().await;
+    db.close().await;
     tracing::info!("stopped");
     outcome
 }

@@ -4,14 +4,12 @@
 //! which ends every wait for a new connection. r2d2 keeps trying in the background, and the first success marks the
 //! pool as up.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use diesel::connection::{CacheSize, SimpleConnection};
-use diesel::r2d2::{
-    ConnectionManager, CustomizeConnection, Error as ConnectError, HandleError, Pool, PooledConnection,
-};
+use diesel::r2d2::{ConnectionManager, Error as ConnectError, HandleError, ManageConnection, Pool, PooledConnection};
 use diesel::{Connection, PgConnection};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -36,20 +34,39 @@ const POOLED_SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'";
 /// The `application_name` of every connection; the label of the instance's newest master key follows it.
 pub(super) const CONNECTION_NAME: &str = "vestibule";
 
-type Manager = ConnectionManager<PgConnection>;
-
 /// Provides connections, and knows whether new ones can be opened.
 #[derive(Clone)]
 pub(super) struct Connector {
     pool: Pool<Manager>,
     reachable: Arc<AtomicBool>,
+    gate: Gate,
+}
+
+/// Held for reading while a thread uses libpq, and for writing once the process ends.
+///
+/// The end of the process removes the state of OpenSSL. A thread that still opens a connection then, such as one of
+/// r2d2, would crash.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gate(Arc<RwLock<()>>);
+
+impl Gate {
+    /// Marks a use of libpq.
+    pub(super) fn enter(&self) -> RwLockReadGuard<'_, ()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the gate for the rest of the process if no thread uses libpq. Later uses wait for its end. Returns whether
+    /// it is closed.
+    pub(super) fn try_close(&self) -> bool {
+        self.0.try_write().map(std::mem::forget).is_ok()
+    }
 }
 
 impl Connector {
     /// Prepares up to `size` connections to a libpq URL; none is made before the first use. `pooled`: the URL leads to
     /// a pooler that may run each transaction on another session. `master_key` is in the name of each connection.
     pub(super) fn new(url: &SecretString, size: u32, pooled: bool, master_key: &str) -> Self {
-        let reachable = Arc::new(AtomicBool::new(true));
+        let (reachable, gate) = (Arc::new(AtomicBool::new(true)), Gate::default());
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -57,13 +74,14 @@ impl Connector {
             // `BEGIN` detects a dead connection just as well and saves the round trip.
             .test_on_check_out(false)
             .error_handler(Box::new(MarkDown(Arc::clone(&reachable))))
-            .connection_customizer(Box::new(Prepare {
+            .build_unchecked(Manager {
+                opens: ConnectionManager::new(limited(url.expose_secret())),
                 reachable: Arc::clone(&reachable),
+                gate: gate.clone(),
                 pooled,
                 name: format!("{CONNECTION_NAME} {master_key}"),
-            }))
-            .build_unchecked(Manager::new(limited(url.expose_secret())));
-        Self { pool, reachable }
+            });
+        Self { pool, reachable, gate }
     }
 
     /// Takes an idle connection, which may have died, or waits for a new one while the server counts as reachable.
@@ -80,6 +98,11 @@ impl Connector {
             }
         }
         Err(StoreError::Unavailable("no connection was made in time".to_owned()))
+    }
+
+    /// Returns what guards the use of libpq.
+    pub(super) const fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Returns the maximum number of connections, including dead ones.
@@ -99,15 +122,41 @@ impl HandleError<ConnectError> for MarkDown {
     }
 }
 
+/// Opens connections and prepares them.
 #[derive(Debug)]
-struct Prepare {
+pub(super) struct Manager {
+    opens: ConnectionManager<PgConnection>,
     reachable: Arc<AtomicBool>,
+    gate: Gate,
     pooled: bool,
     name: String,
 }
 
-impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
-    fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), ConnectError> {
+impl ManageConnection for Manager {
+    type Connection = PgConnection;
+    type Error = ConnectError;
+
+    fn connect(&self) -> Result<PgConnection, ConnectError> {
+        let _entered = self.gate.enter();
+        let mut connection = self.opens.connect()?;
+        self.prepare(&mut connection)?;
+        if !self.reachable.swap(true, Ordering::AcqRel) {
+            tracing::info!("the database can be reached again");
+        }
+        Ok(connection)
+    }
+
+    fn is_valid(&self, connection: &mut PgConnection) -> Result<(), ConnectError> {
+        self.opens.is_valid(connection)
+    }
+
+    fn has_broken(&self, connection: &mut PgConnection) -> bool {
+        self.opens.has_broken(connection)
+    }
+}
+
+impl Manager {
+    fn prepare(&self, connection: &mut PgConnection) -> Result<(), ConnectError> {
         let settings = if self.pooled {
             // A statement that was prepared on one session does not exist on the next.
             connection.set_prepared_statement_cache_size(CacheSize::Disabled);
@@ -117,10 +166,21 @@ impl CustomizeConnection<PgConnection, ConnectError> for Prepare {
         };
         // A label consists of digits, letters and a colon. A bound parameter would cost another round trip.
         let settings = format!("{settings}; SET application_name = '{}'", self.name);
-        connection.batch_execute(&settings).map_err(ConnectError::QueryError)?;
-        if !self.reachable.swap(true, Ordering::AcqRel) {
-            tracing::info!("the database can be reached again");
-        }
-        Ok(())
+        connection.batch_execute(&settings).map_err(ConnectError::QueryError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_closes_for_good_once_no_thread_is_inside() {
+        let gate = Gate::default();
+        let inside = gate.enter();
+        assert!(!gate.try_close());
+        drop(inside);
+        assert!(gate.try_close());
+        assert!(gate.0.try_read().is_err());
     }
 }

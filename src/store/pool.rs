@@ -30,6 +30,9 @@ pub const WAITING_FOR_EACH: usize = 50;
 /// How long a request waits for all of its SQL. Statements have limits of their own; this one is for a server that
 /// accepts statements and never answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the end of the process looks whether a connection is in use.
+const CLOSING_STEP: Duration = Duration::from_millis(10);
+const CLOSING_STEPS: u32 = 200;
 /// The database, shared by everything that runs in this process.
 #[derive(Clone)]
 pub struct Database {
@@ -61,6 +64,17 @@ impl Database {
             pooled,
             master_key: master_key.into(),
         })
+    }
+
+    /// Waits until no thread uses a connection or opens one, for two seconds at most. From then on none does: the process
+    /// must end without a thread that is inside of OpenSSL.
+    pub async fn close(&self) {
+        for _ in 0..CLOSING_STEPS {
+            if self.connector.gate().try_close() {
+                return;
+            }
+            tokio::time::sleep(CLOSING_STEP).await;
+        }
     }
 
     /// Allows statements from now on. Called once the schema is known to be the one that this program expects.
@@ -197,6 +211,8 @@ pub(super) fn with_lease<T, E: From<StoreError>>(
     connector: Connector,
     work: impl FnOnce(Lease) -> Result<T, E>,
 ) -> Result<T, E> {
+    let gate = connector.gate().clone();
+    let _entered = gate.enter();
     let lease = Lease::new(connector).inspect_err(|_fault| metrics::connection_refused("unreachable"))?;
     let (_used, begun) = (Present::uses_connection(), Stopwatch::start());
     let done = work(lease);

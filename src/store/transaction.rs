@@ -2,9 +2,9 @@
 
 use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
-use diesel::r2d2::{ConnectionManager, PooledConnection, R2D2Connection};
+use diesel::r2d2::{PooledConnection, R2D2Connection};
 
-use super::connector::Connector;
+use super::connector::{Connector, Manager};
 use super::error::StoreError;
 use crate::metrics::{self, BufferedCounters};
 
@@ -26,7 +26,7 @@ impl Retryable for StoreError {
 /// A connection in use, with the means to replace it if it turns out to be dead.
 pub(super) struct Lease {
     connector: Connector,
-    connection: PooledConnection<ConnectionManager<PgConnection>>,
+    connection: PooledConnection<Manager>,
 }
 
 impl Lease {

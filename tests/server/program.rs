@@ -171,7 +171,7 @@ impl Ended {
     /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.status.code(), Some(code), "{}", self.stderr);
+        assert_eq!(self.status.code(), Some(code), "{}: {}", self.status, self.stderr);
         self
     }
 
