@@ -474,6 +474,16 @@ pub fn end_pending(
     end_but(connection, (user_id, kept), &[SessionState::Active], reason, now)
 }
 
+/// The sessions of a user, except for `kept`.
+#[diesel::dsl::auto_type]
+fn all_but(user_id: UserId, kept: Option<SessionId>) -> _ {
+    // No session has the nil id.
+    let (user_id, kept): (Uuid, Uuid) = (user_id.uuid(), kept.map_or_else(Uuid::nil, SessionId::uuid));
+    sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::id.ne(kept))
+}
+
 /// Ends the sessions of a user that have not ended, except for `kept` and those in a `spared` state.
 fn end_but(
     connection: &mut PgConnection,
@@ -482,10 +492,7 @@ fn end_but(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let running = sessions::table
-        .filter(sessions::user_id.eq(user_id.uuid()))
-        // No session has the nil id.
-        .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
+    let running = all_but(user_id, kept)
         .filter(sessions::state.ne(SessionState::Ended))
         .filter(sessions::state.ne_all(spared.to_vec()));
     let ids: Vec<Uuid> = diesel::update(running)
@@ -500,15 +507,13 @@ fn end_but(
 const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
                     WHERE method <> ALL ($2) ORDER BY place";
 
-/// Removes the proofs by some methods from a user's active sessions. Sessions that have no other proof end, and are
-/// returned. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+/// Removes the proofs by some methods from a user's active sessions, except from sessions that have no other proof. The
+/// caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
 pub fn remove_proofs(
     connection: &mut PgConnection,
     user_id: UserId,
     methods: Vec<AuthenticationMethod>,
-    now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, StoreError> {
-    let ended = end_proved_only_by(connection, (user_id, None), &methods, now)?;
+) -> Result<(), StoreError> {
     diesel::sql_query(format!(
         "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
          WHERE user_id = $1 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
@@ -516,7 +521,7 @@ pub fn remove_proofs(
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
     .bind::<Array<Text>, _>(methods)
     .execute(connection)?;
-    Ok(ended)
+    Ok(())
 }
 
 /// Ends a user's active sessions whose proofs are all by some methods, except for `kept`. Returns the sessions that it
@@ -527,10 +532,7 @@ pub fn end_proved_only_by(
     methods: &[AuthenticationMethod],
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let proved = sessions::table
-        .filter(sessions::user_id.eq(user_id.uuid()))
-        // No session has the nil id.
-        .filter(sessions::id.ne(kept.map_or_else(Uuid::nil, SessionId::uuid)))
+    let proved = all_but(user_id, kept)
         .filter(sessions::state.eq(SessionState::Active))
         .filter(sessions::methods.is_contained_by(methods.to_vec()));
     let ids: Vec<Uuid> = diesel::update(proved)

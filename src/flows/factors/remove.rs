@@ -180,8 +180,9 @@ fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, left: &Factors) -> Result<()
             .into_iter()
             .filter(|method| method.is_held())
             .collect();
-        let ended = sessions::remove_proofs(tx.connection, user_id, held, tx.now)?;
+        let ended = session_end::end_proved_only_by(tx, (user_id, None), &held)?;
         tx.audit_ended(user_id, ended)?;
+        sessions::remove_proofs(tx.connection, user_id, held)?;
     }
     Ok(())
 }
