@@ -42,6 +42,8 @@ pub struct Abilities {
     pub counts: bool,
     /// Whether its proofs can be guessed, so that too many wrong ones disable it.
     pub guessable: bool,
+    /// Whether its wrong proofs count towards those that are too many. A signature is not a guess at anything.
+    pub counted: bool,
     /// How its codes are sent, if they are.
     pub channel: Option<Channel>,
 }
@@ -55,18 +57,21 @@ impl FactorKind {
                 method: AuthenticationMethod::Passkey,
                 counts: true,
                 guessable: false,
+                counted: false,
                 channel: None,
             },
             Self::Totp => Abilities {
                 method: AuthenticationMethod::Totp,
                 counts: true,
                 guessable: true,
+                counted: true,
                 channel: None,
             },
             Self::Sms => Abilities {
                 method: AuthenticationMethod::SmsCode,
                 counts: true,
                 guessable: true,
+                counted: true,
                 channel: Some(Channel::Sms),
             },
             // Mail rests on a mailbox and never reaches `aal2`, as its method says.
@@ -74,6 +79,7 @@ impl FactorKind {
                 method: AuthenticationMethod::EmailCode,
                 counts: true,
                 guessable: true,
+                counted: true,
                 channel: Some(Channel::Email),
             },
             // Fifty bits, each code once (NIST SP 800-63B-4 section 3.2.2).
@@ -81,6 +87,7 @@ impl FactorKind {
                 method: AuthenticationMethod::RecoveryCode,
                 counts: false,
                 guessable: false,
+                counted: true,
                 channel: None,
             },
         }

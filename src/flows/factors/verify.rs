@@ -10,7 +10,6 @@ use super::list::load_factors;
 use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
 use super::{passkey, recovery_codes, sent_code, totp};
 use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::domain::factor::FactorKind;
 use crate::domain::factor_proof::FactorProof;
 use crate::domain::failed_attempts;
 use crate::domain::message::Message;
@@ -78,8 +77,7 @@ impl ProofContext<'_> {
             Some(self.account.user.id),
         );
         let refusal = self.reject(tx, guard, event)?;
-        // A signature is not a guess at anything.
-        if proof.kind().abilities().guessable || proof.kind() == FactorKind::RecoveryCodes {
+        if proof.kind().abilities().counted {
             self.record_consecutive_failure(tx)?;
         }
         Ok(Err(refusal))
