@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::{IntoSql, PgConnection, pg::Pg};
 use uuid::Uuid;
 
+use super::cached_statement::CachedStatement;
 use super::error::StoreError;
 use super::schema::passkeys;
 use crate::domain::ids::{PasskeyId, UserId};
@@ -125,7 +126,7 @@ pub fn use_once(
     let neither_counts = passkeys::sign_count
         .eq(0)
         .and(count.into_sql::<diesel::sql_types::BigInt>().eq(0));
-    let changed = diesel::update(
+    let using = diesel::update(
         of_user(user_id)
             .filter(passkeys::id.eq(id.uuid()))
             .filter(passkeys::last_challenge_at.lt(challenge_at))
@@ -136,9 +137,8 @@ pub fn use_once(
         passkeys::backed_up.eq(used.backed_up),
         passkeys::last_challenge_at.eq(challenge_at),
         passkeys::last_used_at.eq(now),
-    ))
-    .execute(connection)?;
-    Ok(changed == 1)
+    ));
+    Ok(CachedStatement(using).execute(connection)? == 1)
 }
 
 /// Gives a passkey another name. Returns `false` if the user has no such passkey.

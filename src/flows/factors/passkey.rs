@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::enrol::{Barred, lock_pending_login};
 use super::proof_context::{ProofContext, VerifiedFactor};
 use super::recovery_codes;
@@ -110,17 +112,22 @@ pub async fn registration_options(
             Ok(account) => account,
             Err(reason) => return Ok(Err(reason)),
         };
-        let present = passkeys::list(tx.connection, account.user.id)?;
-        if present.len() >= MOST_PASSKEYS {
+        let Some(present) = unless_too_many(tx, account.user.id)? else {
             return Ok(Err(NoRegistration::TooMany));
-        }
+        };
         Ok(Ok(RegistrationOptions {
-            challenge: issue(tx, ChallengePurpose::Registration(session.key))?,
+            challenge: issue(tx.core, ChallengePurpose::Registration(session.key), tx.now)?,
             user: account.user,
             present,
         }))
     })
     .await
+}
+
+/// Lists the passkeys of a user. `None`: there are as many as a user may have.
+fn unless_too_many(tx: &mut Tx<'_>, user_id: UserId) -> Result<Option<Vec<Passkey>>, Fault> {
+    let present = passkeys::list(tx.connection, user_id)?;
+    Ok((present.len() < MOST_PASSKEYS).then_some(present))
 }
 
 /// The result of a registration.
@@ -189,7 +196,7 @@ fn add(
     passkey: NewPasskey,
 ) -> Result<PasskeyRegistration, Fault> {
     let user = &context.account.user;
-    if passkeys::list(tx.connection, user.id)?.len() >= MOST_PASSKEYS {
+    if unless_too_many(tx, user.id)?.is_none() {
         return Ok(PasskeyRegistration::NotAllowed(NoRegistration::TooMany));
     }
     let row = Registered {
@@ -240,7 +247,7 @@ pub(super) fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>) -> Result<O
     if accepted.is_empty() {
         return Ok(None);
     }
-    let challenge = issue(tx, ChallengePurpose::Assertion(context.key()))?;
+    let challenge = issue(tx.core, ChallengePurpose::Assertion(context.key()), tx.now)?;
     Ok(Some(AssertionOptions { challenge, accepted }))
 }
 
@@ -253,10 +260,8 @@ pub fn sign_in_challenge(core: &Core) -> Result<Option<AssertionOptions>, Fault>
     if !core.settings.uses(FactorKind::Passkey) {
         return Ok(None);
     }
-    let now = core.clock.now();
-    let challenge = PasskeyChallenge::issue(&core.tokens, ChallengePurpose::SignIn, now, core.random.as_ref())?;
     Ok(Some(AssertionOptions {
-        challenge: challenge.text().to_owned(),
+        challenge: issue(core, ChallengePurpose::SignIn, core.clock.now())?,
         accepted: Vec::new(),
     }))
 }
@@ -365,8 +370,8 @@ fn report_copy(tx: &mut Tx<'_>, user: &User, passkey: StoredPasskey) -> Result<(
     tx.notify(user, Message::PasskeyCloned { name: passkey.name })
 }
 
-fn issue(tx: &Tx<'_>, purpose: ChallengePurpose) -> Result<String, Fault> {
-    let challenge = PasskeyChallenge::issue(&tx.core.tokens, purpose, tx.now, tx.core.random.as_ref())?;
+fn issue(core: &Core, purpose: ChallengePurpose, now: DateTime<Utc>) -> Result<String, Fault> {
+    let challenge = PasskeyChallenge::issue(&core.tokens, purpose, now, core.random.as_ref())?;
     Ok(challenge.text().to_owned())
 }
 

@@ -217,8 +217,8 @@ pub(in crate::flows) struct PendingSecondFactor {
     offered: Vec<FactorKind>,
 }
 
-/// Opens a session with a first factor: pending if the user has a second one or the policy requires one, otherwise
-/// active. The caller has locked the user's row.
+/// Opens a session with a first factor: pending if the user has a second one or the policy requires one, otherwise, and
+/// if the first one is two factors by itself, active. The caller has locked the user's row.
 pub(in crate::flows) fn open_session(
     tx: &mut Tx<'_>,
     login: &LoginUser,
@@ -241,9 +241,11 @@ pub(in crate::flows) fn open_session(
         expires_at: tx.now + tx.core.settings.lifetimes.pre_auth,
     };
     sessions::insert_pending(tx.connection, &pending)?;
+    if first_factor.method.is_two_factors() {
+        return sign_in_without_second_factor(tx, user, first_factor);
+    }
     let factors = load_factors(tx.core, tx.connection, user, None)?;
-    let asks = factors.any_confirmed() || tx.core.settings.two_factor == TwoFactorPolicy::Required;
-    if asks && !first_factor.method.is_two_factors() {
+    if factors.any_confirmed() || tx.core.settings.two_factor == TwoFactorPolicy::Required {
         let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
         tx.audit(&[event.because("second_factor_required")])?;
         let key = SessionKey {
