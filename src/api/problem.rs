@@ -200,6 +200,15 @@ impl Problem {
         Self::new(Code::Forbidden, "Passkeys are not offered here.")
     }
 
+    /// The passkey is the last way to sign in of an account without a password.
+    pub fn last_way_in() -> Self {
+        Self::new(
+            Code::Conflict,
+            "You have no password, and no other passkey has shown that it signs in alone. Use another one, or set a password \
+             first.",
+        )
+    }
+
     /// The last second factor cannot be removed where every user needs one.
     pub fn last_factor() -> Self {
         Self::new(

@@ -207,7 +207,8 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         }
         Message::MagicLink { minutes, .. }
         | Message::PasswordReset { minutes, .. }
-        | Message::UnconfirmedAccount { minutes, .. } => {
+        | Message::UnconfirmedAccount { minutes, .. }
+        | Message::RegistrationStarted { minutes, .. } => {
             args.set("minutes", *minutes);
         }
         Message::Invitation { hours, .. } => args.set("hours", *hours),
@@ -231,6 +232,8 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::EmailChanged
         | Message::PasswordChanged
         | Message::PasswordWasReset
+        | Message::PasswordRemoved
+        | Message::PasswordSet
         | Message::UsernameChanged
         | Message::AccountExists
         | Message::AccountExported
@@ -454,7 +457,9 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::EmailChangeRequested { .. } => &["email-change-requested-advice", "never-forward"],
         Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
         Message::AccountExists => &["account-exists-advice"],
-        Message::UnconfirmedAccount { .. } => &["link-lasts", "never-forward", "unconfirmed-account-not-you"],
+        Message::UnconfirmedAccount { .. } | Message::RegistrationStarted { .. } => {
+            &["link-lasts", "never-forward", "unconfirmed-account-not-you"]
+        }
         Message::PasswordDisabled | Message::SecondFactorsDisabled => &["disabled-advice"],
         Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
         Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
@@ -528,10 +533,16 @@ fn every_message() -> Vec<Message> {
         },
         Message::PasswordChanged,
         Message::PasswordWasReset,
+        Message::PasswordRemoved,
+        Message::PasswordSet,
         Message::UsernameChanged,
         Message::AccountExists,
         Message::AccountExported,
         Message::UnconfirmedAccount {
+            link: link(),
+            minutes: 15,
+        },
+        Message::RegistrationStarted {
             link: link(),
             minutes: 15,
         },
@@ -578,10 +589,13 @@ fn is_among_them(message: &Message) {
         | Message::PasswordReset { .. }
         | Message::PasswordChanged
         | Message::PasswordWasReset
+        | Message::PasswordRemoved
+        | Message::PasswordSet
         | Message::UsernameChanged
         | Message::AccountExists
         | Message::AccountExported
         | Message::UnconfirmedAccount { .. }
+        | Message::RegistrationStarted { .. }
         | Message::AccountDeleted
         | Message::Invitation { .. }
         | Message::SecondFactorsReset => {}

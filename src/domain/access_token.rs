@@ -281,6 +281,7 @@ mod tests {
             username: None,
             roles: vec!["editor".into()],
             created_at: at(0),
+            has_password: true,
         }
     }
 

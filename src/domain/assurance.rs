@@ -250,9 +250,18 @@ impl Proofs {
     }
 
     /// Returns whether a proof may complete a login after these: it must rest on another ground. Reading one mailbox
-    /// twice is not a second factor.
+    /// twice is not a second factor. Where nothing was proved before, as in a registration without a password, it must
+    /// be two factors by itself.
     pub fn allow_second(&self, more: AuthenticationMethod) -> bool {
-        self.0.iter().all(|proof| proof.method.ground() != more.ground())
+        let is_another = self.0.iter().all(|proof| proof.method.ground() != more.ground());
+        is_another && (!self.0.is_empty() || more.is_two_factors())
+    }
+
+    /// Returns whether the proofs recover an account without a password: a recovery code that was saved, and a link that
+    /// was sent to the verified address (NIST SP 800-63B-4 §4.2.2). They stay `aal1`.
+    pub fn recover(&self) -> bool {
+        let has = |method| self.0.iter().any(|proof| proof.method == method);
+        has(AuthenticationMethod::RecoveryCode) && has(AuthenticationMethod::EmailLink)
     }
 }
 
@@ -263,6 +272,8 @@ pub struct Requirement {
     pub level: AssuranceLevel,
     /// The proof that has to be recent; `None` if any age will do.
     pub recent: Option<Recent>,
+    /// Whether the proofs of a recovery are enough in the place of the level ([`Proofs::recover`]).
+    pub or_recovery: bool,
 }
 
 /// A proof that has to be recent.
@@ -288,6 +299,18 @@ impl Requirement {
                 least: strongest,
                 max_age,
             }),
+            or_recovery: false,
+        }
+    }
+
+    /// Returns the same requirement, met by a recovery as well. That is for accounts without a password, whose owner
+    /// could otherwise register no passkey after the loss of all. With a password it would be weaker than what the
+    /// account can prove; there, a reset of the password and a recovery code make `aal2`.
+    #[must_use]
+    pub const fn or_recovery(self, is_enough: bool) -> Self {
+        Self {
+            or_recovery: is_enough,
+            ..self
         }
     }
 
@@ -301,7 +324,8 @@ impl Requirement {
         let is_fresh = |recent: Recent| {
             proofs.strongest() >= Some(recent.least) && proofs.auth_time().is_some_and(|at| now - at <= recent.max_age)
         };
-        u8::from(proofs.level() < self.level) + u8::from(!self.recent.is_none_or(is_fresh))
+        let is_level_met = proofs.level() >= self.level || self.or_recovery && proofs.recover();
+        u8::from(!is_level_met) + u8::from(!self.recent.is_none_or(is_fresh))
     }
 
     /// Returns which of the available methods would meet the requirement if they were given `now`. Where none does
@@ -454,6 +478,32 @@ mod tests {
         assert!(after(EmailLink).allow_second(Totp) && after(Password).allow_second(VerifiedPasskey));
         assert!(!after(Passkey).allow_second(VerifiedPasskey) && !after(Passkey).allow_second(Totp));
         assert!(!after(EmailLink).allow_second(EmailCode) && !after(Password).allow_second(Password));
+    }
+
+    #[test]
+    fn without_a_first_factor_only_two_factors_at_once_complete_a_login() {
+        for method in AuthenticationMethod::ALL {
+            let allowed = Proofs::default().allow_second(method);
+            assert_eq!(allowed, method == VerifiedPasskey, "{method:?}");
+        }
+    }
+
+    #[test]
+    fn a_recovery_is_enough_only_where_it_is_said_to_be_and_while_it_is_recent() {
+        let both = of(&[EmailLink, RecoveryCode]);
+        let or_recovery = sensitive(Ground::Possession).or_recovery(true);
+        assert_eq!(both.level(), AssuranceLevel::Aal1);
+        assert!(or_recovery.is_met_by(&both, at(300)) && !or_recovery.is_met_by(&both, at(301)));
+        assert!(!sensitive(Ground::Possession).or_recovery(false).is_met_by(&both, at(0)));
+        for methods in every_set() {
+            let held = [EmailLink, RecoveryCode].iter().all(|method| methods.contains(method));
+            let proofs = of(&methods);
+            let expected = held || proofs.level() == AssuranceLevel::Aal2;
+            assert_eq!(or_recovery.is_met_by(&proofs, at(0)), expected, "{methods:?}");
+        }
+        // An old code is renewed by another one, and not by the link.
+        let again = or_recovery.accepted(&both, &[EmailLink, RecoveryCode], at(1000));
+        assert_eq!(again, [RecoveryCode]);
     }
 
     #[test]

@@ -60,6 +60,8 @@ events! {
     PasswordChange = "authn_password_change": "A password was changed, with the old one.";
     PasswordChangeFail = "authn_password_change_fail":
         "The old password was wrong when a signed-in user tried to change it.";
+    PasswordRemoved = "password_removed": "A user removed their password, with a passkey that signs in alone.";
+    PasswordSet = "password_set": "A user without a password set one.";
     PasswordResetRequested = "password_reset_requested": "A mail to set a new password was requested.";
     PasswordResetCompleted = "password_reset_completed": "A new password was set with a link from a mail.";
     EmailVerificationRequested = "email_verification_requested": "A mail to verify an address was requested.";

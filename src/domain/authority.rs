@@ -119,6 +119,7 @@ mod tests {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             created_at: at(0),
             locale: Locale::En,
+            has_password: true,
         }
     }
 

@@ -38,6 +38,8 @@ names!(FactorKind {
 pub struct Abilities {
     /// The method by which its proof counts in a session.
     pub method: AuthenticationMethod,
+    /// The method by which its best proof counts.
+    pub at_best: AuthenticationMethod,
     /// Whether an account with it has a second factor. What only replaces a lost factor does not count.
     pub counts: bool,
     /// Whether its proofs can be guessed, so that too many wrong ones disable it.
@@ -55,6 +57,7 @@ impl FactorKind {
             // Whether its user was verified, its proof says. A signature cannot be guessed.
             Self::Passkey => Abilities {
                 method: AuthenticationMethod::Passkey,
+                at_best: AuthenticationMethod::VerifiedPasskey,
                 counts: true,
                 guessable: false,
                 counted: false,
@@ -62,6 +65,7 @@ impl FactorKind {
             },
             Self::Totp => Abilities {
                 method: AuthenticationMethod::Totp,
+                at_best: AuthenticationMethod::Totp,
                 counts: true,
                 guessable: true,
                 counted: true,
@@ -69,6 +73,7 @@ impl FactorKind {
             },
             Self::Sms => Abilities {
                 method: AuthenticationMethod::SmsCode,
+                at_best: AuthenticationMethod::SmsCode,
                 counts: true,
                 guessable: true,
                 counted: true,
@@ -77,6 +82,7 @@ impl FactorKind {
             // Mail rests on a mailbox and never reaches `aal2`, as its method says.
             Self::Email => Abilities {
                 method: AuthenticationMethod::EmailCode,
+                at_best: AuthenticationMethod::EmailCode,
                 counts: true,
                 guessable: true,
                 counted: true,
@@ -85,6 +91,7 @@ impl FactorKind {
             // Fifty bits, each code once (NIST SP 800-63B-4 section 3.2.2).
             Self::RecoveryCodes => Abilities {
                 method: AuthenticationMethod::RecoveryCode,
+                at_best: AuthenticationMethod::RecoveryCode,
                 counts: false,
                 guessable: false,
                 counted: true,

@@ -214,6 +214,10 @@ pub enum Message {
     PasswordChanged,
     /// A new password was set with a link from a mail.
     PasswordWasReset,
+    /// The password was removed, with a passkey.
+    PasswordRemoved,
+    /// A password was set where there was none.
+    PasswordSet,
     /// The user name was changed.
     UsernameChanged,
     /// A client tried to register with the address of an account.
@@ -221,6 +225,13 @@ pub enum Message {
     /// A client tried to register with an address that its account never verified. A link that sets a password and
     /// gives the account to the reader of the address.
     UnconfirmedAccount {
+        /// The URL, with the token.
+        link: String,
+        /// Minutes that it is valid.
+        minutes: i64,
+    },
+    /// A registration without a password, where only mail answers. A link that sets the account up.
+    RegistrationStarted {
         /// The URL, with the token.
         link: String,
         /// Minutes that it is valid.
@@ -274,9 +285,12 @@ impl Message {
             Self::PasswordReset { .. } => "password_reset",
             Self::PasswordChanged => "password_changed",
             Self::PasswordWasReset => "password_was_reset",
+            Self::PasswordRemoved => "password_removed",
+            Self::PasswordSet => "password_set",
             Self::UsernameChanged => "username_changed",
             Self::AccountExists => "account_exists",
             Self::UnconfirmedAccount { .. } => "unconfirmed_account",
+            Self::RegistrationStarted { .. } => "registration_started",
             Self::AccountExported => "account_exported",
             Self::AccountDeleted => "account_deleted",
             Self::Invitation { .. } => "invitation",
@@ -293,6 +307,7 @@ impl Message {
             | Self::MagicLink { link, .. }
             | Self::PasswordReset { link, .. }
             | Self::UnconfirmedAccount { link, .. }
+            | Self::RegistrationStarted { link, .. }
             | Self::Invitation { link, .. } => Some(link),
             _ => None,
         }

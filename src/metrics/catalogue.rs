@@ -131,6 +131,7 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             "invalid_names",
             "password_rejected",
             "closed",
+            "no_passkeys",
             UNAVAILABLE,
             FAILED,
         ],
@@ -142,6 +143,7 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             "invalid_credentials",
             "locked",
             "password_rejected",
+            "no_password",
             UNAVAILABLE,
             FAILED,
         ],
@@ -149,6 +151,14 @@ const OUTCOMES: &[(&str, &[&str])] = &[
     (
         "password_reset",
         &["done", "invalid_token", "password_rejected", UNAVAILABLE, FAILED],
+    ),
+    (
+        "password_removal",
+        &["done", "no_password", "invalid_code", UNAVAILABLE, FAILED],
+    ),
+    (
+        "password_setting",
+        &["done", "already_there", "password_rejected", UNAVAILABLE, FAILED],
     ),
 ];
 

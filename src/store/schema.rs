@@ -116,6 +116,14 @@ diesel::table! {
         last_challenge_at -> Timestamptz,
         created_at -> Timestamptz,
         last_used_at -> Nullable<Timestamptz>,
+        signs_in_alone -> Bool,
+    }
+}
+
+diesel::table! {
+    unfinished_registrations (user_id) {
+        user_id -> Uuid,
+        expires_at -> Timestamptz,
     }
 }
 

@@ -35,30 +35,34 @@ pub struct LoginUser {
     pub codes_disabled: bool,
 }
 
-/// Creates an account unless one of its names is taken. Of several concurrent calls one succeeds.
+/// Creates an account, with a password or without, unless one of its names is taken. Of several concurrent calls one
+/// succeeds.
 pub fn insert(
     connection: &mut PgConnection,
-    id: UserId,
-    names: &AccountNames,
-    password: &StoredPassword,
-    locale: Locale,
+    user: &User,
+    password: Option<&StoredPassword>,
     now: DateTime<Utc>,
 ) -> Result<Insertion, StoreError> {
-    let claimed = account_names::claim(connection, names, id, now)?;
+    let names = AccountNames {
+        email: user.email.clone(),
+        username: user.username.clone(),
+    };
+    let claimed = account_names::claim(connection, &names, user.id, now)?;
     if claimed != Insertion::Inserted {
         return Ok(claimed);
     }
     diesel::insert_into(users::table)
         .values((
-            users::id.eq(id.uuid()),
-            users::email.eq(names.email.as_ref().map(Email::as_str)),
-            users::username.eq(names.username.as_ref().map(Username::as_str)),
-            users::password_scheme.eq(&password.scheme),
-            users::password_key_id.eq(i16::from(password.key_id)),
-            users::password_hash.eq(&password.hash),
+            users::id.eq(user.id.uuid()),
+            users::email.eq(user.email.as_ref().map(Email::as_str)),
+            users::username.eq(user.username.as_ref().map(Username::as_str)),
+            users::password_scheme.eq(password.map_or(NO_PASSWORD, |password| &password.scheme)),
+            users::password_key_id.eq(password.map_or(0, |password| i16::from(password.key_id))),
+            users::password_hash.eq(password.map_or("", |password| &password.hash)),
             users::password_changed_at.eq(now),
+            users::roles.eq(&user.roles),
             users::created_at.eq(now),
-            users::locale.eq(locale.as_str()),
+            users::locale.eq(user.locale.as_str()),
         ))
         .execute(connection)?;
     Ok(Insertion::Inserted)
@@ -368,6 +372,7 @@ pub(super) struct UserRow {
     roles: Vec<String>,
     created_at: DateTime<Utc>,
     locale: String,
+    password_scheme: String,
 }
 
 impl From<UserRow> for User {
@@ -379,6 +384,7 @@ impl From<UserRow> for User {
             username: row.username.map(Username::from_stored),
             roles: row.roles,
             created_at: row.created_at,
+            has_password: row.password_scheme != NO_PASSWORD,
             // A language that only a newer release knows falls back to English until that release writes it again.
             locale: Locale::of_tag(&row.locale).unwrap_or_default(),
         }

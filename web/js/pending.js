@@ -24,6 +24,7 @@ import { accept } from './session.js';
  * @property {string} [method] the second factor that the page asks for
  * @property {string} [email] the address, where one is known
  * @property {Enrolment} [totp]
+ * @property {boolean} [alone] whether the passkey is the only factor: the account has no password
  * @property {string[]} [recoveryCodes] made for a passkey that was registered in this login
  */
 
@@ -70,7 +71,8 @@ export function enter(answer, email) {
 /** Starts the login of a new account. @param {any} answer of `POST /register` @param {string} [email] */
 export function enterNew(answer, email) {
   const { pre_auth_token: token, totp, expires_in: life } = answer;
-  begin({ next: 'enrolment', token, methods: [], email, totp: needed(totp) }, life);
+  const way = totp ? { totp: needed(totp) } : { alone: true };
+  begin({ next: 'enrolment', token, methods: [], email, ...way }, life);
 }
 
 /** Returns the members of an enrolment that a page shows. @param {any} totp @returns {Enrolment} */

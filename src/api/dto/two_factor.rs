@@ -107,9 +107,9 @@ pub struct ConfirmRequest {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"password": "korrekt pferd batterie", "code": "123456"}))]
 pub struct RemoveTotpRequest {
-    /// The account's password.
-    #[schema(value_type = String, format = Password)]
-    pub password: SecretString,
+    /// The account's password; omitted if the account has none.
+    #[schema(value_type = Option<String>, format = Password)]
+    pub password: Option<SecretString>,
     /// A code of the authenticator, or a recovery code.
     #[schema(value_type = String)]
     pub code: SecretString,

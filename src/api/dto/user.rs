@@ -31,6 +31,10 @@ pub struct UserView {
     /// The language of messages to the user: `en` or `de`.
     #[schema(example = "en")]
     pub locale: &'static str,
+    /// Whether a password is set. Without one, the account signs in with a passkey or by mail; an invited account has
+    /// none yet.
+    #[schema(example = true)]
+    pub has_password: bool,
     /// When the account was created.
     pub created_at: DateTime<Utc>,
     /// Its second factors.
@@ -62,6 +66,7 @@ impl UserView {
             username: user.username.as_ref().map(Username::as_str).map(str::to_owned),
             roles: user.roles.clone(),
             locale: user.locale.as_str(),
+            has_password: user.has_password,
             created_at: user.created_at,
             two_factor: TwoFactorView {
                 totp: factors.has(FactorKind::Totp),

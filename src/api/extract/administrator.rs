@@ -72,6 +72,10 @@ pub fn refused(refusal: AdminRefusal) -> Problem {
             Code::Conflict,
             "The account's e-mail address is not verified yet; roles can be granted after that.",
         ),
+        AdminRefusal::NoWayBack => Problem::new(
+            Code::Conflict,
+            "The account has neither a password nor an address, so its owner could not come back.",
+        ),
         AdminRefusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
     }
 }

@@ -10,7 +10,6 @@ use crate::api::extract::origin::Origin;
 use crate::api::login_response;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::domain::passkey::UserVerification;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::factors;
 use crate::flows::sign_in::passkey;
@@ -30,7 +29,7 @@ pub async fn options(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
         .relying_party
         .as_ref()
         .ok_or_else(Problem::no_passkeys)?;
-    let shown = PasskeyRequestResponse::new(made, party, UserVerification::Required);
+    let shown = PasskeyRequestResponse::new(made, party);
     Ok(HttpResponse::Ok().json(shown))
 }
 

@@ -154,9 +154,14 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(AccessToken, password::change).codes(&[
             Code::InsufficientUserAuthentication,
             Code::InvalidCredentials,
+            Code::Conflict,
             Code::PasswordRejected,
             Code::RateLimited,
         ]),
+        operation!(AccessToken, password::remove)
+            .scope(Scope::SecondFactor)
+            .codes(&[Code::InvalidCode, Code::Conflict, Code::ValidationFailed]),
+        operation!(RecentAuthentication, password::set).codes(&[Code::Conflict, Code::PasswordRejected]),
         operation!(Public, password::forgot)
             .scope(Scope::Mail)
             .codes(&[Code::ValidationFailed]),
@@ -169,6 +174,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             Code::InvalidPreAuthToken,
             Code::InvalidToken,
             Code::ProofRequired,
+            Code::ValidationFailed,
         ]),
         operation!(Public, email::request_verification)
             .scope(Scope::Mail)

@@ -13,7 +13,8 @@ use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
 use crate::domain::user::User;
 use crate::flows::Core;
-use crate::flows::admin::users::{self, AccountUpdate, SignedOut};
+use crate::flows::admin::invitation::Way;
+use crate::flows::admin::users::{self, AccountUpdate, SignedOut, WayBack};
 use crate::flows::admin::{AdminRefusal, Operator};
 
 /// Disables or enables an account.
@@ -71,7 +72,11 @@ pub(super) fn grant(
 }
 
 /// Removes all second factors of an account.
-pub(super) fn reset_second_factors(config: &Config, user: &UserSelector, yes: bool) -> Result<(), Failure> {
+pub(super) fn reset_second_factors(
+    config: &Config,
+    user: &UserSelector,
+    (mail, yes): (bool, bool),
+) -> Result<(), Failure> {
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
         let found = find(&core, user).await?;
@@ -79,10 +84,18 @@ pub(super) fn reset_second_factors(config: &Config, user: &UserSelector, yes: bo
             "Remove all second factors of {} and end its sessions?",
             full_name(&found)
         ))?;
-        let done = users::reset_second_factors(&core, &Operator::command_line(&core), found.id).await?;
-        done.map_err(refused)?;
+        let way = if mail { Way::Mail } else { Way::Shown };
+        let done = users::reset_second_factors(&core, &Operator::command_line(&core), (found.id, way)).await?;
+        let link = match done.map_err(refused)? {
+            WayBack::Password => String::new(),
+            WayBack::Link(None) => "The link that sets a password or a passkey is on its way.\n".to_owned(),
+            WayBack::Link(Some(link)) => format!(
+                "link  {link}\n\nThe link sets a password or a passkey; give it to the owner only. It works once and for \
+                 a day, and is not shown again.\n"
+            ),
+        };
         write_out(&format!(
-            "{} no longer has a second factor; its sessions have ended\n",
+            "{} no longer has a second factor; its sessions have ended\n{link}",
             name(&found)
         ))
     })
@@ -148,6 +161,9 @@ fn refused(refusal: AdminRefusal) -> Failure {
     match refusal {
         AdminRefusal::UnknownUser => unknown(),
         AdminRefusal::UnverifiedAddress => Failure::of(super::ADDRESS_UNVERIFIED),
+        AdminRefusal::NoWayBack => Failure::of(
+            "the account has no password and no address, so no link could give it back to its owner; nothing was removed",
+        ),
         AdminRefusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
         // These refusals apply to administrators only; the command line is the way back in if they lock themselves out.
         AdminRefusal::NotAdministrator | AdminRefusal::OwnAccount => Failure::of("this is not allowed"),

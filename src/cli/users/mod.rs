@@ -19,7 +19,7 @@ use crate::domain::roles;
 /// Users
 #[derive(Subcommand)]
 pub(super) enum UsersCommand {
-    /// Create an account, and print the link with which its owner sets the password
+    /// Create an account, and print the link with which its owner sets the password or a passkey
     ///
     /// The link works once and for a day; give it to the owner over a confidential channel. Until then the account has
     /// no password. Setting the password also verifies the address. With --mail the link is sent by mail instead of
@@ -121,8 +121,9 @@ pub(super) enum UsersCommand {
     /// Remove all second factors of a user who has lost them
     ///
     /// Recovery codes are removed too, all sessions end, and the owner is notified by mail. The next login with the
-    /// password sets up a new factor, so verify the identity of the requester first. Asks for confirmation, unless
-    /// --yes is given.
+    /// password sets up a new factor, so verify the identity of the requester first. For an account without a
+    /// password, prints a link with which its owner sets a password or a passkey; it works once and for a day. Refused
+    /// for an account that has no address either. Asks for confirmation, unless --yes is given.
     ///
     ///   vestibule users reset-2fa jo@example.com
     #[command(verbatim_doc_comment, name = "reset-2fa")]
@@ -130,6 +131,9 @@ pub(super) enum UsersCommand {
         /// Its e-mail address, user name or id
         #[arg(value_parser = UserSelector::parse)]
         user: UserSelector,
+        /// Send the link by mail instead of printing it
+        #[arg(long)]
+        mail: bool,
         /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
@@ -246,7 +250,7 @@ impl UsersCommand {
                 unverified,
                 ..
             } => change::grant(config, user, roles, (*revoke, *unverified)),
-            Self::Reset2fa { user, yes, .. } => change::reset_second_factors(config, user, *yes),
+            Self::Reset2fa { user, mail, yes, .. } => change::reset_second_factors(config, user, (*mail, *yes)),
             Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
             Self::SignOutAll { yes, .. } => change::sign_out_all(config, *yes),

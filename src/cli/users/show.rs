@@ -61,7 +61,7 @@ fn row(view: &ManagedUserView) -> Vec<String> {
 const fn state(view: &ManagedUserView) -> &'static str {
     if view.disabled {
         "disabled"
-    } else if !view.has_password {
+    } else if !view.user.has_password {
         "no password"
     } else if view.password_disabled_at.is_some() {
         "password disabled"
@@ -86,7 +86,7 @@ fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -
 fn password(view: &ManagedUserView) -> String {
     match view.password_disabled_at {
         Some(since) => disabled_by_guessing(since),
-        None if view.has_password => "set".to_owned(),
+        None if view.user.has_password => "set".to_owned(),
         None => "none".to_owned(),
     }
 }

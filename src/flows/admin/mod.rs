@@ -43,6 +43,7 @@ pub enum Standing {
 const REQUIRED: Requirement = Requirement {
     level: AssuranceLevel::Aal2,
     recent: None,
+    or_recovery: false,
 };
 
 /// Checks whether a caller may do operators' work: both the presented token and the account have the role, and the
@@ -128,6 +129,8 @@ pub enum AdminRefusal {
     OwnAccount,
     /// The resulting roles are not valid.
     Roles(&'static str),
+    /// The account has no password and no address: without its factors it would have no way in.
+    NoWayBack,
     /// Roles would be granted to an account with an unverified address: its reader, who may not be the intended user,
     /// could get the account.
     UnverifiedAddress,
@@ -140,6 +143,7 @@ impl AdminRefusal {
             Self::NotAdministrator => Some("not_an_administrator"),
             Self::OwnAccount => Some("own_account"),
             Self::UnverifiedAddress => Some("unverified_address"),
+            Self::NoWayBack => Some("no_way_back"),
             Self::UnknownUser | Self::Roles(_) => None,
         }
     }

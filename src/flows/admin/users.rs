@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::invitation::{Way, invite};
 use super::{AdminRefusal, Operator, change, end_all_sessions};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::{FactorKind, FactorSummary};
@@ -13,7 +14,9 @@ use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
+use crate::domain::user::User;
 use crate::flows::factors::remove_all_factors;
+use crate::flows::notify::require_mail;
 use crate::flows::page::Page;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -224,19 +227,35 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
     .await
 }
 
+/// What a reset leaves to the owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WayBack {
+    /// The password.
+    Password,
+    /// A link, as for an invitation: the account has no password.
+    Link(
+        /// The link, unless it was mailed.
+        Option<String>,
+    ),
+}
+
 /// Removes all second factors and recovery codes of an account whose owner has lost them. All sessions end, wrong codes
-/// are reset, and the owner is notified. With the password, a new factor is set up at the next login.
+/// are reset, and the owner is notified. With the password, a new factor is set up at the next login. Without one, the
+/// owner gets a link in the given way; an account without an address either is refused, since it would have no way in.
 ///
 /// Administrators cannot reset their own: a thief with an administrator's session could then take the account itself.
 pub async fn reset_second_factors(
     core: &Arc<Core>,
     operator: &Operator,
-    id: UserId,
-) -> Result<Result<(), AdminRefusal>, Fault> {
-    change(core, operator, id, "admin.reset_2fa", |tx, operator, subject| {
+    (id, way): (UserId, Way),
+) -> Result<Result<WayBack, AdminRefusal>, Fault> {
+    change(core, operator, id, "admin.reset_2fa", move |tx, operator, subject| {
         let id = subject.user.id;
         if let Err(refusal) = operator.may_remove(&subject) {
             return Ok(Err(refusal));
+        }
+        if !subject.user.has_password && subject.user.email.is_none() {
+            return Ok(Err(AdminRefusal::NoWayBack));
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
         events.extend(end_all_sessions(tx, id, EndCause::FactorsReset)?);
@@ -245,9 +264,19 @@ pub async fn reset_second_factors(
         let origin = operator.shown_origin();
         tx.with_origin(&origin)
             .notify(&subject.user, Message::SecondFactorsReset)?;
-        Ok(Ok(()))
+        way_back(tx, operator, &subject.user, way).map(Ok)
     })
     .await
+}
+
+fn way_back(tx: &mut Tx<'_>, operator: &Operator, user: &User, way: Way) -> Result<WayBack, Fault> {
+    let Some(email) = user.email.as_ref().filter(|_| !user.has_password) else {
+        return Ok(WayBack::Password);
+    };
+    if way == Way::Mail {
+        require_mail(tx.core)?;
+    }
+    invite(tx, operator, user, (email, way)).map(WayBack::Link)
 }
 
 /// Ends all sessions of an account, including pending ones. Returns how many there were.

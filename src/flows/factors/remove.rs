@@ -30,6 +30,8 @@ pub enum Removal {
     NotSetUp,
     /// It is the last one, and the deployment requires every user to have one.
     Needed,
+    /// It is the last way to sign in of an account without a password.
+    LastWayIn,
     /// The password or the code was refused.
     Refused(ProofRefusal),
 }
@@ -76,6 +78,9 @@ pub async fn remove_passkey(
             Ok(left) => left,
             Err(refusal) => return Ok(refusal),
         };
+        if !user.has_password && !passkeys::another_signs_in_alone(tx.connection, user.id, id)? {
+            return Ok(Removal::LastWayIn);
+        }
         let Some(name) = passkeys::remove(tx.connection, user.id, id)? else {
             return Ok(Removal::NotSetUp);
         };
@@ -91,26 +96,33 @@ pub async fn remove_passkey(
     .await
 }
 
-/// Removes the caller's authenticator. It takes the password and a code: of the authenticator, or a recovery code.
+/// Removes the caller's authenticator. It takes the password, if the account has one, and a code: of the authenticator,
+/// or a recovery code.
 pub async fn remove_authenticator(
     core: &Arc<Core>,
     caller: &RecentCaller,
-    (password, proof): (Password, FactorProof),
+    (password, proof): (Option<Password>, FactorProof),
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {
-    let compared = match compare_password(core, caller.key(), password, &origin).await? {
-        Ok(compared) => compared,
-        Err(refusal) => return Ok(Removal::Refused(refusal)),
-    };
     let key = caller.key();
+    let compared = match password {
+        None => None,
+        Some(password) => match compare_password(core, key, password, &origin).await? {
+            Ok(compared) => Some(compared),
+            Err(refusal) => return Ok(Removal::Refused(refusal)),
+        },
+    };
     core.transaction("factors.remove_authenticator", origin, move |tx| {
         let account = key.lock_user(tx)?;
         let context = ProofContext::of_session(&account, key.session_id);
+        if compared.is_none() && account.user.has_password {
+            return Ok(Removal::Refused(ProofRefusal::InvalidCredentials));
+        }
         let left = match plan(tx, &account.user, |factor| factor.kind == FactorKind::Totp)? {
             Ok(left) => left,
             Err(refusal) => return Ok(refusal),
         };
-        let verified = match verify_both(tx, &context, &compared, &proof)? {
+        let verified = match verify_both(tx, &context, compared.as_ref(), &proof)? {
             Ok(verified) => verified,
             Err(refusal) => return Ok(Removal::Refused(refusal)),
         };
@@ -125,10 +137,12 @@ pub async fn remove_authenticator(
 fn verify_both(
     tx: &mut Tx<'_>,
     context: &ProofContext<'_>,
-    password: &ComparedPassword,
+    password: Option<&ComparedPassword>,
     proof: &FactorProof,
 ) -> Result<ProofResult<VerifiedFactor>, Fault> {
-    if let Err(refusal) = context.verify_password(tx, password, EventName::StepUpFail)? {
+    if let Some(password) = password
+        && let Err(refusal) = context.verify_password(tx, password, EventName::StepUpFail)?
+    {
         return Ok(Err(refusal));
     }
     context.admit_and_verify(tx, proof)

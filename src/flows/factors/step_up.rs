@@ -38,6 +38,11 @@ impl RecentCaller {
     pub const fn key(&self) -> SessionKey {
         self.0.key()
     }
+
+    /// Returns the account.
+    pub const fn user(&self) -> &User {
+        &self.0.user
+    }
 }
 
 /// What a request requires and the presented token does not show.
@@ -120,7 +125,8 @@ impl Means {
 }
 
 async fn missing(core: &Arc<Core>, caller: &Caller, strongest: Ground) -> Result<Option<Demand>, Fault> {
-    let required = Requirement::of_sensitive_change(strongest, core.settings.step_up_max_age);
+    let required = Requirement::of_sensitive_change(strongest, core.settings.step_up_max_age)
+        .or_recovery(!caller.user.has_password);
     if required.is_met_by(caller.authority.proofs(), core.clock.now()) {
         return Ok(None);
     }

@@ -161,6 +161,20 @@ pub(in crate::flows) fn send_unconfirmed(
     post(tx, permit, contents)
 }
 
+/// Mails the reader of an address that an account without a password was registered with it, with a link that sets the
+/// account up.
+pub(in crate::flows) fn send_started(tx: &mut Tx<'_>, permit: Permit, user: &User, email: &Email) -> Result<(), Fault> {
+    let purpose = LinkPurpose::PasswordReset;
+    let link = put(tx, purpose, user, email)?;
+    let (life, minutes) = (purpose.life(), purpose.life().num_minutes());
+    let contents = Contents {
+        message: Message::RegistrationStarted { link, minutes },
+        locale: user.locale,
+        life,
+    };
+    post(tx, permit, contents)
+}
+
 /// Makes the token for a change of address that a session requests, and mails its link to the new address. It is valid
 /// while that session lives.
 pub(in crate::flows) fn send_change(

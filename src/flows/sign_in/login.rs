@@ -234,7 +234,7 @@ pub(in crate::flows) fn open_session(
     let pending = NewSession {
         id,
         user_id: user.id,
-        method: first_factor.method,
+        method: Some(first_factor.method),
         password_changed_at: login.password_changed_at,
         origin: tx.origin,
         now: tx.now,
@@ -254,7 +254,7 @@ pub(in crate::flows) fn open_session(
         };
         let proofs = Proofs::first(first_factor.method, tx.now);
         let accepted = tx.core.settings.accepted_kinds(&factors, login.codes_disabled);
-        let offered = factors.offer(accepted.filter(|kind| proofs.allow_second(kind.abilities().method)));
+        let offered = factors.offer(accepted.filter(|kind| proofs.allow_second(kind.abilities().at_best)));
         return Ok(Opened::Pending(Box::new(PendingSecondFactor { key, factors, offered })));
     }
     sign_in_without_second_factor(tx, user, first_factor)

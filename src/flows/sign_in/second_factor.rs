@@ -147,16 +147,29 @@ fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Re
     let Some(pending) = sessions::take_attempt(tx.connection, key, tx.now)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
-    if !pending.proofs.allow_second(attempt.code.method()) {
-        let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(account.user.id));
-        tx.audit(&[event.in_session(key.session_id)])?;
-        return Ok(Decision::invalid_code(&pending));
+    if !pending.proofs.allow_second(attempt.code.kind().abilities().at_best) {
+        return refuse_lone_factor(tx, &pending, &context);
     }
     match context.verify(tx, guard, &attempt.code)? {
-        Ok(verified) => complete_login(tx, &pending, &context, verified, attempt.delivery),
+        Ok(verified) if pending.proofs.allow_second(verified.method) => {
+            complete_login(tx, &pending, &context, verified, attempt.delivery)
+        }
+        // A passkey whose user is only present is one factor, and there is no other.
+        Ok(_right) => refuse_lone_factor(tx, &pending, &context),
         Err(ProofRefusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
+}
+
+/// Refuses a proof that does not make two factors with those before it.
+fn refuse_lone_factor(
+    tx: &mut Tx<'_>,
+    pending: &PendingSession,
+    context: &ProofContext<'_>,
+) -> Result<Decision, Fault> {
+    let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(context.account.user.id));
+    tx.audit(&[event.in_session(context.session_id)])?;
+    Ok(Decision::invalid_code(pending))
 }
 
 impl Decision {

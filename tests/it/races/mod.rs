@@ -5,6 +5,7 @@ mod batches;
 mod passkeys;
 mod password_change;
 mod password_renewal;
+mod passwordless;
 mod refresh;
 mod registration;
 mod second_factor;

@@ -14,6 +14,7 @@ mod metrics;
 mod openapi;
 mod passkey;
 mod password;
+mod passwordless;
 mod register;
 mod sessions;
 mod step_up;

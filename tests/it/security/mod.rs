@@ -14,6 +14,7 @@ mod master_keys;
 mod origins;
 mod passkey_registrations;
 mod passkeys;
+mod passwordless;
 mod pending;
 mod second_factors;
 mod security_notices;

@@ -20,7 +20,7 @@ export function secondFactor() {
   const method = login.methods.find(({ type }) => type === login.method) ?? login.methods[0];
   const others = login.methods.filter((other) => other !== method);
   return card(
-    t('second_factor.title'),
+    t(login.alone ? 'second_factor.alone_title' : 'second_factor.title'),
     method.hint ? sender(login.token, method) : h('p', {}, t(`factor.${method.type}.how`)),
     method.type === 'passkey' ? passkeyForm(login) : codeForm(login, method.type),
     others.length > 0 && h('p', {}, t('second_factor.others')),

@@ -1,0 +1,43 @@
+//! Registrations without a password whose passkey never came: their accounts are deleted, and their names are free.
+//!
+//! Otherwise a visitor who closed the page, or whose device made no passkey, could never register with that name: the
+//! account would have no way in.
+
+use std::sync::Arc;
+
+use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::ids::UserId;
+use crate::domain::user::AccountNames;
+use crate::flows::tx::Tx;
+use crate::flows::{Core, Fault};
+use crate::store::unfinished_registrations;
+
+/// Deletes the accounts with some names that have no way in and whose time is over.
+pub(super) fn free_names(tx: &mut Tx<'_>, names: &AccountNames) -> Result<(), Fault> {
+    for name in names.identifiers() {
+        if let Some(id) = unfinished_registrations::expired_with_name(tx.connection, &name, tx.now)? {
+            close(tx, id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes up to so many accounts that have no way in and whose time is over. Returns how many were looked at.
+pub(in crate::flows) async fn delete_expired(core: &Arc<Core>, most: i64) -> Result<usize, Fault> {
+    core.transaction("retention.unfinished_registrations", core.own_origin(), move |tx| {
+        let expired = unfinished_registrations::expired(tx.connection, tx.now, most)?;
+        for id in &expired {
+            close(tx, *id)?;
+        }
+        Ok(expired.len())
+    })
+    .await
+}
+
+fn close(tx: &mut Tx<'_>, id: UserId) -> Result<(), Fault> {
+    if !unfinished_registrations::close(tx.connection, id)? {
+        return Ok(());
+    }
+    let event = AuditEvent::success(EventName::UserDeleted, id).because("unfinished_registration");
+    tx.audit(&[event])
+}
