@@ -99,6 +99,38 @@ fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_our
     program.stop().expect(0);
 }
 
+#[test]
+fn with_the_reset_the_owner_of_an_account_without_a_password_gets_a_link() {
+    let database = Database::create();
+    let made = parsed(&users(&database, &["create", "jo@example.com", "--json"]).expect(0));
+    let (_, old) = made["link"].as_str().unwrap().split_once("#token=").unwrap();
+    users(&database, &["reset-2fa", "jo@example.com", "--yes", "--mail"])
+        .expect(1)
+        .saying("has not set email up");
+    let reset = users(&database, &["reset-2fa", "jo@example.com", "--yes"])
+        .expect(0)
+        .stdout;
+    let (_, rest) = reset.split_once("#token=").unwrap_or_else(|| panic!("{reset}"));
+    let token = rest.split_whitespace().next().unwrap();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    client
+        .post("/magic-link/verify", &json!({"token": old}))
+        .problem(400, "invalid_link_token");
+    let login = client
+        .post("/magic-link/verify", &json!({"token": token}))
+        .expect(200)
+        .json();
+    assert_eq!(login["status"], "enrolment_required");
+    program.stop().expect(0);
+    // No link could reach the owner of an account without an address.
+    database.sql("UPDATE users SET email = NULL, username = 'jo.doe'");
+    database.sql("UPDATE account_names SET name = 'jo.doe'");
+    users(&database, &["reset-2fa", "jo.doe", "--yes"])
+        .expect(1)
+        .saying("no link could give it back");
+}
+
 /// Sets up an authenticator and returns the access token.
 fn enrol(client: &Client, pre_auth: &str) -> String {
     let enrolment = client.post_as(pre_auth, "/2fa/totp").expect(201).json();
