@@ -140,7 +140,7 @@ pub fn use_once(
         passkeys::backed_up.eq(used.backed_up),
         passkeys::last_challenge_at.eq(challenge_at),
         passkeys::last_used_at.eq(now),
-        passkeys::signs_in_alone.eq(passkeys::signs_in_alone.or(used.alone)),
+        passkeys::signs_in_alone.eq(passkeys::signs_in_alone.or(used.alone.into_sql::<diesel::sql_types::Bool>())),
     ));
     Ok(CachedStatement(using).execute(connection)? == 1)
 }

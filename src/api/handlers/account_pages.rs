@@ -34,7 +34,7 @@ const STYLE: &str = "css/brand.css";
 const LOGO: &str = "logo";
 
 /// The pages, by the last segment of their path; it is empty for the start page. `web/js/pages.js` has the same list.
-pub const PAGES: [&str; 17] = [
+pub const PAGES: [&str; 18] = [
     "",
     "login",
     "login-by-mail",
