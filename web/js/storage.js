@@ -13,8 +13,8 @@
  * - `newAuthenticator`: the secret that will replace the old one, until its first code is right or it expires.
  * - drafts of names and addresses; never of passwords or codes.
  *
- * One answer survives the tab, in `localStorage`: `passkeyDeclined`, that the user of this browser wants no offer of a
- * passkey. It says nothing about an account.
+ * One answer survives the tab, in `localStorage`: `passkeyDeclined`, that the user of this browser declined the offer of
+ * a passkey. It says nothing about an account.
  *
  * The access token is in memory only (`session.js`), and the refresh token in a cookie that no script can read.
  */

@@ -283,7 +283,7 @@ async fn the_last_passkey_of_an_account_without_a_password_stays() {
 
 /// A security key that serves beside a password only would lock its owner out.
 #[actix_web::test]
-async fn a_passkey_that_has_never_signed_in_alone_is_no_way_in() {
+async fn a_passkey_that_has_never_signed_in_alone_does_not_count_as_a_way_in() {
     let app = TestApp::with(PASSKEYS).await;
     let jo = Person::sign_up(&app, EMAIL).await;
     let (mut platform, alone) = jo.add_passkey(&app).await;
@@ -403,7 +403,7 @@ async fn an_owner_who_lost_every_device_comes_back_by_mail_and_recovery_code() {
         .await
         .expect(200);
     let token = answer.text("/access_token");
-    // Two ways of recovery are no two factors.
+    // Two ways of recovery do not make two factors.
     let shown = claims(&token);
     assert_eq!(
         (&shown["acr"], &shown["amr"]),
@@ -448,7 +448,7 @@ async fn a_recovery_is_not_enough_where_there_is_a_password() {
 
 /// Neither half of a recovery changes how the owner signs in.
 #[actix_web::test]
-async fn a_link_and_an_old_passkey_proof_are_no_recovery() {
+async fn a_link_and_a_proof_of_presence_do_not_recover_an_account() {
     let app = TestApp::with(PASSKEYS).await;
     let (_, mut key) = Person::sign_up_without_password(&app, EMAIL).await;
     let login = open_link(&app, &mailed_link(&app).await).await.expect(200);
