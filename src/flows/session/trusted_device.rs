@@ -12,7 +12,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Caller;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SessionId, TrustedDeviceId, UserId};
@@ -22,6 +21,7 @@ use crate::domain::policy::numbers::MOST_TRUSTED_DEVICES;
 use crate::domain::session::{RefreshTokenTransport, StaleToken};
 use crate::domain::trusted_device::{DeviceKey, TrustedDevice};
 use crate::domain::user::User;
+use crate::flows::session::sessions::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::metrics;
