@@ -50,7 +50,7 @@ events! {
     RecoveryCodesGenerated = "recovery_codes_generated": "A set of recovery codes was made.";
     RecoveryCodeUsed = "recovery_codes_used": "A recovery code was used.";
     MfaRemoved = "mfa_removed": "A second factor was removed.";
-    DeviceTrusted = "device_trusted": "A user trusted a device: the reason is the second factor that was proven on it.";
+    DeviceTrusted = "device_trusted": "A user trusted a device: the reason is the second factor that was given on it.";
     DeviceRemoved = "device_removed": "Trusted devices of a user were removed.";
     MfaLock = "authn_mfa_lock": "Too many consecutive second factors were wrong.";
     MfaDisabled = "authn_mfa_disabled":

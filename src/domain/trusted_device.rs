@@ -1,4 +1,4 @@
-//! Trusted devices: browsers and apps on which a second factor was proven, and which spare their user the second factor
+//! Trusted devices: browsers and apps on which a second factor was given, and which spare their user the second factor
 //! of the next logins.
 //!
 //! The password is checked as ever. Nothing of the address or the program decides: both are for the owner to read.
@@ -61,7 +61,7 @@ impl TrustPolicy {
         self.offered().is_some() && !roles::is_administrator(&user.roles)
     }
 
-    /// Returns whether a user who has just proven a factor of a kind can trust the device.
+    /// Returns whether a user who has just given a factor of a kind can trust the device.
     pub fn allows(self, user: &User, kind: FactorKind) -> bool {
         self.applies_to(user) && kind.abilities().trusts_devices
     }

@@ -34,6 +34,7 @@ pub struct Moment {
 fn live(user_id: UserId, at: Moment) -> _ {
     let usable: UserStatus = UserStatus::Active;
     let user_id: Uuid = user_id.uuid();
+    let (now, trusted_after): (DateTime<Utc>, DateTime<Utc>) = (at.now, at.trusted_after);
     // Names the key of both tables: a distributed database then sends the statement to one server.
     let account = users::table
         .filter(users::id.eq(user_id))
@@ -41,8 +42,8 @@ fn live(user_id: UserId, at: Moment) -> _ {
         .filter(users::factor_epoch.eq(trusted_devices::factor_epoch));
     trusted_devices::table
         .filter(trusted_devices::user_id.eq(user_id))
-        .filter(trusted_devices::expires_at.gt(at.now))
-        .filter(trusted_devices::created_at.gt(at.trusted_after))
+        .filter(trusted_devices::expires_at.gt(now))
+        .filter(trusted_devices::created_at.gt(trusted_after))
         .filter(exists(account))
 }
 

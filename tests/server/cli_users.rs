@@ -189,7 +189,7 @@ fn trusted_devices_are_listed_and_ended() {
             .expect(0)
             .stdout
     };
-    let listed: serde_json::Value = serde_json::from_str(&devices(&["--json"])).unwrap();
+    let listed: Value = serde_json::from_str(&devices(&["--json"])).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 1);
     let table = devices(&[]);
     assert!(

@@ -156,7 +156,8 @@ pub(super) enum UsersCommand {
     },
     /// List the trusted devices of an account, or end the trust in them
     ///
-    /// On a trusted device the owner signs in with the password alone. `sessions --end` ends both.
+    /// On a trusted device the owner signs in with the password alone. `sessions --end` ends both. Takes from the
+    /// service's VESTIBULE_TRUSTED_DEVICE_TTL which devices count.
     ///
     ///   vestibule users devices jo@example.com
     ///   vestibule users devices jo@example.com --end

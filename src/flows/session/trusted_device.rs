@@ -1,4 +1,4 @@
-//! Trusted devices: a browser or an app on which a second factor was proven spares its user the second factor of the
+//! Trusted devices: a browser or an app on which a second factor was given spares its user the second factor of the
 //! next logins, for a time that never grows.
 //!
 //! A device token stands for the second factor only. It is looked at after the password was found right, so that the
@@ -73,7 +73,7 @@ impl RecalledDevice {
     }
 }
 
-/// Trusts the device of a session, in which its user has just proven a factor of a kind. `None`: the deployment, the
+/// Trusts the device of a session, in which its user has just given a factor of a kind. `None`: the deployment, the
 /// user or the kind does not allow it. The caller has locked the user's row.
 pub(in crate::flows) fn trust(
     tx: &mut Tx<'_>,

@@ -70,7 +70,7 @@ const LEAVES: [&str; 26] = [
     "POST /password/forgot",
     "POST /email/verify",
     "POST /email/verify/request",
-    // Devices are never trusted by a mailed code, so another address is no other factor.
+    // Devices are never trusted by a mailed code, so another address changes no factor of theirs.
     "POST /email/change",
     "POST /admin/users",
     "POST /admin/keys/rotate",
