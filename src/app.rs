@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 use crate::api::branding::Branding;
 use crate::api::openapi;
 use crate::api::origins::Origins;
-use crate::api::refresh_cookie::RefreshCookie;
 use crate::api::state::{ApiState, Development};
+use crate::api::token_cookies::TokenCookies;
 use crate::breach_list::BreachList;
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
 use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
@@ -38,6 +38,7 @@ use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::factor::FactorKind;
 use crate::domain::random::{self, Random};
+use crate::domain::trusted_device::TrustPolicy;
 use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
 use crate::rate_limits::RateLimits;
@@ -303,7 +304,7 @@ pub fn build(
             server.cors_origins.clone(),
             environment.development.is_some(),
         ),
-        refresh_cookie: RefreshCookie::of(public_url),
+        cookies: TokenCookies::of(public_url),
         account_pages: server.account_pages,
         branding: Branding::new(
             &app_name(config, public_url),
@@ -369,6 +370,9 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
         lifetimes: tokens.lifetimes,
         refresh_reuse_grace: tokens.refresh_reuse_grace,
         max_sessions: tokens.max_sessions,
+        trusted_devices: TrustPolicy {
+            ttl: tokens.trusted_device_ttl,
+        },
         step_up_max_age: tokens.step_up_max_age,
         factors: factors.clone(),
         relying_party: relying_party.map_err(StartError::Passkeys)?,

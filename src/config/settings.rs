@@ -86,6 +86,9 @@ settings! {
          further proof, 60 to 900";
     MAX_SESSIONS "VESTIBULE_MAX_SESSIONS" "max-sessions" = "10":
         "Maximum number of sessions of a user, 1 to 1000; one more ends the least recently used session";
+    TRUSTED_DEVICE_TTL "VESTIBULE_TRUSTED_DEVICE_TTL" "trusted-device-ttl" = "0":
+        "Seconds for which a user can trust a device, which then asks for no second factor at sign-in, at most 90 days; 0 \
+         allows no trusted devices";
     TWO_FACTOR_POLICY "VESTIBULE_TWO_FACTOR_POLICY" "two-factor-policy" = "required":
         "Whether every user needs a second factor: required or optional";
     SECOND_FACTORS "VESTIBULE_SECOND_FACTORS" "second-factors" = "totp":

@@ -137,7 +137,8 @@ pub const CLAIMS: [ClaimDescription; 15] = [
         "amr",
         "list of texts",
         "which factors: `pwd` password, `otp` authenticator app, `recovery` recovery code, `sms` a text message, \
-         `email` a mailed link or code; `mfa` is added if there were two",
+         `email` a mailed link or code, `tdv` a trusted device, which spared a second factor and is none; `mfa` is \
+         added if there were two",
     ),
     ClaimDescription {
         name: "roles",

@@ -31,11 +31,15 @@ pub enum AuthenticationMethod {
     Passkey,
     /// A passkey whose authenticator verified the user, by a PIN or by biometrics: two factors in one proof.
     VerifiedPasskey,
+    /// A device on which the user gave a second factor some time ago, and which spares them another one now.
+    TrustedDevice,
 }
 
 /// What a proof rests on, the weakest first. Two proofs are two factors only if they rest on different grounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ground {
+    /// A second factor of an earlier login, which is none of this one.
+    EarlierLogin,
     /// A mailbox, which is not a factor.
     Mailbox,
     /// Something that the user knows.
@@ -54,6 +58,7 @@ names!(AuthenticationMethod {
     EmailCode = "email_code",
     Passkey = "passkey",
     VerifiedPasskey = "verified_passkey",
+    TrustedDevice = "tdv",
 });
 
 /// What a method is called, and what it proves.
@@ -97,6 +102,7 @@ impl AuthenticationMethod {
                 is_two_factors: true,
                 ..Self::Passkey.traits()
             },
+            Self::TrustedDevice => Traits::of(&["tdv"], "trusted_device", Ground::EarlierLogin),
         }
     }
 
@@ -282,7 +288,7 @@ impl Requirement {
         Self {
             level: match strongest {
                 Ground::Possession => AssuranceLevel::Aal2,
-                Ground::Mailbox | Ground::Knowledge => AssuranceLevel::Aal1,
+                Ground::EarlierLogin | Ground::Mailbox | Ground::Knowledge => AssuranceLevel::Aal1,
             },
             recent: Some(Recent {
                 least: strongest,
@@ -342,7 +348,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::AuthenticationMethod::{
-        EmailCode, EmailLink, Passkey, Password, RecoveryCode, SmsCode, Totp, VerifiedPasskey,
+        EmailCode, EmailLink, Passkey, Password, RecoveryCode, SmsCode, Totp, TrustedDevice, VerifiedPasskey,
     };
     use super::*;
 
@@ -419,7 +425,7 @@ mod tests {
 
     #[test]
     fn each_way_in_has_its_values() {
-        let table: [(&[AuthenticationMethod], &str, &[&str]); 16] = [
+        let table: [(&[AuthenticationMethod], &str, &[&str]); 18] = [
             (&[], "aal1", &[]),
             (&[Password], "aal1", &["pwd"]),
             (&[Password, Totp], "aal2", &["pwd", "otp", "mfa"]),
@@ -436,6 +442,8 @@ mod tests {
             (&[Password, VerifiedPasskey], "aal2", &["pwd", "pop", "mfa"]),
             (&[EmailLink, Passkey], "aal1", &["email", "pop"]),
             (&[Passkey, VerifiedPasskey], "aal2", &["pop", "mfa"]),
+            (&[Password, TrustedDevice], "aal1", &["pwd", "tdv"]),
+            (&[Password, TrustedDevice, Totp], "aal2", &["pwd", "tdv", "otp", "mfa"]),
         ];
         for (methods, acr, names) in table {
             let proofs = of(methods);
@@ -445,6 +453,21 @@ mod tests {
                 "{methods:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_trusted_device_adds_no_factor_and_renews_nothing() {
+        for methods in every_set() {
+            let without: Vec<_> = methods
+                .iter()
+                .copied()
+                .filter(|method| *method != TrustedDevice)
+                .collect();
+            assert_eq!(of(&methods).level(), of(&without).level(), "{methods:?}");
+        }
+        let spared = proofs(&[(Password, 0), (TrustedDevice, 900)]);
+        assert_eq!(spared.auth_time(), Some(at(0)));
+        assert!(!sensitive(Ground::Possession).is_met_by(&spared, at(0)));
     }
 
     #[test]
@@ -567,7 +590,8 @@ mod tests {
             let verified = steps.iter().any(|(method, _)| *method == VerifiedPasskey);
             let two_factors = verified || steps.iter().any(|(method, _)| held(*method)) && known.is_some();
             prop_assert_eq!(made.level() == AssuranceLevel::Aal2, two_factors);
-            let strongest = shown(AuthenticationMethod::is_held).or(known).or(mailed);
+            let spared = shown(|method| method == TrustedDevice);
+            let strongest = shown(AuthenticationMethod::is_held).or(known).or(mailed).or(spared);
             prop_assert_eq!(made.auth_time(), strongest);
         }
 

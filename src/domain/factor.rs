@@ -46,6 +46,9 @@ pub struct Abilities {
     pub counted: bool,
     /// How its codes are sent, if they are.
     pub channel: Option<Channel>,
+    /// Whether its proof lets the user trust the device that they sign in on. A mailbox can be read from anywhere, and a
+    /// code that was saved for the loss of a factor says that the account is about to change.
+    pub trusts_devices: bool,
 }
 
 impl FactorKind {
@@ -59,6 +62,7 @@ impl FactorKind {
                 guessable: false,
                 counted: false,
                 channel: None,
+                trusts_devices: true,
             },
             Self::Totp => Abilities {
                 method: AuthenticationMethod::Totp,
@@ -66,6 +70,7 @@ impl FactorKind {
                 guessable: true,
                 counted: true,
                 channel: None,
+                trusts_devices: true,
             },
             Self::Sms => Abilities {
                 method: AuthenticationMethod::SmsCode,
@@ -73,6 +78,7 @@ impl FactorKind {
                 guessable: true,
                 counted: true,
                 channel: Some(Channel::Sms),
+                trusts_devices: true,
             },
             // Mail rests on a mailbox and never reaches `aal2`, as its method says.
             Self::Email => Abilities {
@@ -81,6 +87,7 @@ impl FactorKind {
                 guessable: true,
                 counted: true,
                 channel: Some(Channel::Email),
+                trusts_devices: false,
             },
             // Fifty bits, each code once (NIST SP 800-63B-4 section 3.2.2).
             Self::RecoveryCodes => Abilities {
@@ -89,6 +96,7 @@ impl FactorKind {
                 guessable: false,
                 counted: true,
                 channel: None,
+                trusts_devices: false,
             },
         }
     }

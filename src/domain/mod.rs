@@ -43,6 +43,7 @@ pub mod session;
 pub mod session_end;
 pub mod signing_key;
 pub mod totp;
+pub mod trusted_device;
 pub mod typed_text;
 pub mod user;
 pub mod username;

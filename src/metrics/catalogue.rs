@@ -160,6 +160,8 @@ const FACTORS: &[(&str, &[&str])] = &[
     ("email_code", CODE_OUTCOMES),
 ];
 
+const DEVICE_OUTCOMES: &[&str] = &["granted", "not_granted", "used", "repeated", "refused", "reused"];
+
 const SCOPES: &[&str] = &[
     "login",
     "register",
@@ -216,6 +218,8 @@ catalogue! {
         "Outcomes of flows; unavailable and failed are faults of the service.";
     CODES Kind::Counter, "vestibule_second_factor_codes_total", Series::Pairs(["method", "outcome"], FACTORS),
         "Codes of confirmed second factors that were checked, at sign-in and elsewhere.";
+    TRUSTED_DEVICES Kind::Counter, "vestibule_trusted_devices_total", Series::Each("outcome", DEVICE_OUTCOMES),
+        "Requests to trust a device (granted, not_granted), and device tokens presented with a right password (used, repeated, refused, reused).";
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),
         "Right codes of authenticator apps by time step: all behind or all ahead means that our clock is wrong.";
     THROTTLES Kind::Counter, "vestibule_throttles_total",

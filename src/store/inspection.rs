@@ -89,6 +89,7 @@ pub const TABLES: [&str; 16] = [
     "signing_keys",
     "throttles",
     "totp_factors",
+    "trusted_devices",
     "users",
 ];
 

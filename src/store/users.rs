@@ -204,6 +204,14 @@ pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), Sto
     Ok(())
 }
 
+/// Begins another epoch of an account: no device that was trusted before counts any longer.
+pub fn raise_factor_epoch(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::factor_epoch.eq(users::factor_epoch + 1))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Finds the login data of an active account.
 pub fn find_login(connection: &mut PgConnection, id: UserId) -> Result<Option<LoginUser>, StoreError> {
     let row = users::table

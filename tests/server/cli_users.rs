@@ -175,6 +175,40 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
 }
 
 #[test]
+fn trusted_devices_are_listed_and_ended() {
+    let database = Database::create();
+    let trusting = || instance(database.url()).env("VESTIBULE_TRUSTED_DEVICE_TTL", "2592000");
+    let program = trusting().start();
+    let client = program.ready();
+    let jo = Person::register(&client);
+    let proof = json!({"pre_auth_token": jo.pre_auth_token, "code": jo.code(now()), "trust_device": true});
+    let device = client.post("/2fa/verify", &proof).expect(200).text_at("/device_token");
+    let devices = |more: &[&str]| {
+        let ttl = ["--trusted-device-ttl", "2592000"];
+        users(&database, &[&["devices", &jo.email], more, &ttl].concat())
+            .expect(0)
+            .stdout
+    };
+    let listed: Value = serde_json::from_str(&devices(&["--json"])).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    let table = devices(&[]);
+    assert!(
+        table.contains(listed[0]["id"].as_str().unwrap()) && table.contains("UNTIL"),
+        "{table}"
+    );
+    assert_eq!(devices(&["--end"]), "1 trusted device ended\n");
+    assert_eq!(devices(&["--end"]), "0 trusted devices ended\n");
+    let login = json!({"email": jo.email, "password": jo.password, "device_token": device});
+    assert_eq!(
+        client.post("/login", &login).expect(200).json()["status"],
+        "second_factor_required"
+    );
+    let reasons = "SELECT string_agg(reason, ' ' ORDER BY id) FROM audit_events WHERE event IN ('device_trusted', 'device_removed')";
+    assert_eq!(database.sql(reasons), "totp by_operator");
+    program.stop().expect(0);
+}
+
+#[test]
 fn what_cannot_be_undone_is_asked_for_twice() {
     let database = Database::create();
     let program = instance(database.url()).start();
@@ -207,6 +241,8 @@ fn accounts_that_are_not_there_are_told_and_names_that_cannot_be_are_usage() {
         &["reset-2fa", "absent", "--yes"],
         &["sessions", "absent"],
         &["sessions", "absent", "--end"],
+        &["devices", "absent"],
+        &["devices", "absent", "--end"],
         &["delete", "absent", "--yes"],
     ] {
         users(&database, command).expect(1).saying("there is no such account");

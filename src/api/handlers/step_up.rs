@@ -33,7 +33,7 @@ pub async fn step_up(
     Then(caller, body): Then<SignedIn, StrictJson<StepUpRequest>>,
 ) -> Result<HttpResponse, Problem> {
     match factors::step_up(&state.core, &caller.0, body.0.proof()?, origin.0).await? {
-        StepUp::Granted(grant) => Ok(state.refresh_cookie.deliver(&grant).json(TokenResponse::new(&grant))),
+        StepUp::Granted(grant) => Ok(state.cookies.deliver(&grant).json(TokenResponse::new(&grant))),
         StepUp::Refused(refusal) => Err(refusal.into()),
     }
 }

@@ -154,7 +154,28 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// End the sessions and mailed links of all users, for example after a leak of keys
+    /// List the trusted devices of an account, or end the trust in them
+    ///
+    /// On a trusted device the owner signs in with the password alone. `sessions --end` ends both. Takes from the
+    /// service's VESTIBULE_TRUSTED_DEVICE_TTL which devices count.
+    ///
+    ///   vestibule users devices jo@example.com
+    ///   vestibule users devices jo@example.com --end
+    #[command(verbatim_doc_comment)]
+    Devices {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// End the trust in all of them
+        #[arg(long)]
+        end: bool,
+        /// Print JSON
+        #[arg(long, conflicts_with = "end")]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// End the sessions, trusted devices and mailed links of all users, for example after a leak of keys
     ///
     /// Prints how many sessions and links ended. Invitations end as well: delete the account of an invited user and
     /// create it again. Can be interrupted and run again. Asks for confirmation, unless --yes is given.
@@ -219,6 +240,7 @@ impl UsersCommand {
             | Self::Grant { settings, .. }
             | Self::Reset2fa { settings, .. }
             | Self::Sessions { settings, .. }
+            | Self::Devices { settings, .. }
             | Self::SignOutAll { settings, .. }
             | Self::Import { settings, .. }
             | Self::Delete { settings, .. } => settings,
@@ -249,6 +271,8 @@ impl UsersCommand {
             Self::Reset2fa { user, yes, .. } => change::reset_second_factors(config, user, *yes),
             Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
+            Self::Devices { user, end: true, .. } => change::end_devices(config, user),
+            Self::Devices { user, json, .. } => show::devices(config, user, *json),
             Self::SignOutAll { yes, .. } => change::sign_out_all(config, *yes),
             Self::Import {
                 file, dry_run, json, ..

@@ -323,6 +323,16 @@ fn sessions() -> Vec<Limit> {
             numbers::TOKENS_SPARED_BY_STEP_UP,
             "more than the tabs of an owner use in that time",
         ),
+        life(
+            "longest trust in a device that can be configured",
+            TimeDelta::seconds(numbers::TRUSTED_DEVICE_LONGEST_SECONDS.into()),
+            "rows must outlive what reads them",
+        ),
+        count(
+            "trusted devices of an account",
+            numbers::MOST_TRUSTED_DEVICES,
+            "the oldest ends when another one is trusted",
+        ),
     ]
 }
 
@@ -483,6 +493,11 @@ fn stored_data() -> Vec<Limit> {
             "sessions, from the login",
             numbers::SESSIONS_STORED_FOR,
             "longest life, and how long places are known",
+        ),
+        life(
+            "trusted devices",
+            numbers::TRUSTED_DEVICES_STORED_FOR,
+            "longest trust that can be configured",
         ),
         life(
             "tokens in mails",

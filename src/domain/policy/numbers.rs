@@ -173,6 +173,11 @@ pub const SESSION_LONGEST_SECONDS: u32 = 2_592_000;
 /// in that time.
 pub const TOKENS_SPARED_BY_STEP_UP: u64 = 4;
 
+/// The longest time for which a device can be trusted, in seconds: 90 days.
+pub const TRUSTED_DEVICE_LONGEST_SECONDS: u32 = 7_776_000;
+/// Most trusted devices of an account: as many as sessions by default.
+pub const MOST_TRUSTED_DEVICES: usize = 10;
+
 // Accounts and mailed links.
 
 /// How long a link to sign in with is valid.
@@ -252,6 +257,8 @@ pub const ROTATION_LATE_AFTER: TimeDelta = TimeDelta::days(7);
 
 /// Sessions, counted from the login: none lasts longer than thirty days, and their origins are remembered for ninety.
 pub const SESSIONS_STORED_FOR: TimeDelta = TimeDelta::days(120);
+/// Trusted devices: none is trusted for longer.
+pub const TRUSTED_DEVICES_STORED_FOR: TimeDelta = TimeDelta::days(90);
 /// Mailed tokens: none is valid for longer than a day.
 pub const LINK_TOKENS_STORED_FOR: TimeDelta = TimeDelta::days(2);
 /// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.

@@ -159,8 +159,9 @@ fn remove(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Res
     note_removal(tx, user, kind, left)
 }
 
-/// Removes what is useless without a removed factor. Returns the event to record.
+/// Removes what is useless without a removed factor, trusted devices included. Returns the event to record.
 fn note_removal(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
+    session_end::end_trusted_devices(tx, user.id)?;
     remove_orphans(tx, user.id, left)?;
     let name = kind.abilities().method.request_name();
     Ok(AuditEvent::success(EventName::MfaRemoved, user.id).because(name))

@@ -78,7 +78,7 @@ pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Re
 pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<Holder, Demand>, Fault> {
     let missing = match strongest_ground(core, &caller.user).await? {
         Ground::Possession => missing(core, &caller, Ground::Possession).await?,
-        Ground::Mailbox | Ground::Knowledge => None,
+        Ground::EarlierLogin | Ground::Mailbox | Ground::Knowledge => None,
     };
     Ok(missing.map_or_else(|| Ok(Holder(caller)), Err))
 }

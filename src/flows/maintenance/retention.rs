@@ -1,4 +1,4 @@
-//! Retention: deletes sessions long ended, tokens, counters, reserved names and messages past their time and, at the
+//! Retention: deletes sessions long ended, expired trusted devices, tokens, counters, reserved names and messages past their time and, at the
 //! end, whole months of the audit trail, whose coming months are also prepared here.
 //!
 //! Rows of large tables are deleted in small batches, each in a transaction by itself, and locked rows are skipped, so
@@ -12,9 +12,12 @@ use chrono::{DateTime, Utc};
 use crate::domain::ids::least_of;
 use crate::domain::policy::numbers::{
     FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
+    TRUSTED_DEVICES_STORED_FOR,
 };
 use crate::flows::{Core, Fault};
-use crate::store::{PgConnection, account_names, audit_events, link_tokens, outbox, quotas, sessions, throttles};
+use crate::store::{
+    PgConnection, account_names, audit_events, link_tokens, outbox, quotas, sessions, throttles, trusted_devices,
+};
 
 /// Rows in one batch.
 const BATCH: i64 = 500;
@@ -22,11 +25,18 @@ const BATCH: i64 = 500;
 /// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
 type DeleteBatch = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
-const DELETIONS: [DeleteBatch; 7] = [
+const DELETIONS: [DeleteBatch; 8] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,
             least_of(now - SESSIONS_STORED_FOR),
+            BATCH,
+        )?)
+    },
+    |connection, now| {
+        Ok(trusted_devices::delete_before(
+            connection,
+            least_of(now - TRUSTED_DEVICES_STORED_FOR),
             BATCH,
         )?)
     },

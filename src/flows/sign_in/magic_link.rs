@@ -57,6 +57,7 @@ async fn open(
                 id: session_id,
                 method: AuthenticationMethod::EmailLink,
                 delivery,
+                device: None,
             };
             login::open_session(tx, &found, &first_factor).map(Some)
         })

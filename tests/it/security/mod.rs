@@ -19,4 +19,6 @@ mod second_factors;
 mod security_notices;
 mod sequences;
 mod tampering;
+mod trusted_device_ends;
+mod trusted_devices;
 mod usernames;

@@ -156,6 +156,8 @@ export default {
   'second_factor.none':
     'Keiner Ihrer zweiten Faktoren kann diese Anmeldung abschließen. Melden Sie sich mit Ihrem Passwort an, oder bitten Sie die Betreiber des Dienstes um Hilfe.',
   'second_factor.sent': 'Ein Code ist unterwegs an {hint}.',
+  'second_factor.trust.one': 'Auf diesem Gerät einen Tag lang nicht fragen',
+  'second_factor.trust.other': 'Auf diesem Gerät {count} Tage lang nicht fragen',
   'step_up.title': 'Sind Sie es?',
   'step_up.impossible':
     'Dieses Konto hat nichts, womit Sie Ihre Identität bestätigen können. Legen Sie ein Passwort fest, oder fragen Sie die Betreiber des Dienstes.',
@@ -293,6 +295,13 @@ export default {
   'passkey.wrong': 'Dieser Passkey wurde nicht angenommen.',
   'passkey.unknown': 'Dieser Passkey wurde nicht angenommen. Vielleicht wurde er entfernt.',
 
+  'trusted_devices.title': 'Vertrauenswürdige Geräte',
+  'trusted_devices.about':
+    'Auf diesen Geräten genügt zum Anmelden Ihr Passwort. Wenn Sie das Passwort oder einen zweiten Faktor ändern, endet das.',
+  'trusted_devices.until': ', bis {day}',
+  'trusted_devices.used': 'Vertraut unter {ip}, zuletzt verwendet {time}',
+  'trusted_devices.gone': 'Diesem Gerät wird nicht mehr vertraut.',
+
   'sessions.title': 'Sitzungen',
   'sessions.where': 'Wo Sie angemeldet sind',
   'sessions.this': 'dieses Gerät',
@@ -333,6 +342,8 @@ export default {
   'event.recovery_codes_generated': 'Wiederherstellungscodes erstellt',
   'event.recovery_codes_used': 'Wiederherstellungscode verwendet',
   'event.mfa_removed': 'Zweiter Faktor entfernt',
+  'event.device_trusted': 'Gerät vertraut',
+  'event.device_removed': 'Vertrauen in ein Gerät beendet',
   'event.authn_mfa_lock': 'Zweiter Faktor für eine Weile gesperrt',
   'event.otp_sent': 'Code gesendet',
   'event.otp_suppressed': 'Code nicht gesendet: zu viele',
@@ -351,7 +362,7 @@ export default {
   'event.session_created': 'Sitzung begonnen',
   'event.session_logout': 'Abgemeldet',
   'event.authn_token_revoked': 'Sitzung von anderswo beendet',
-  'event.authn_token_reuse': 'Sitzung beendet: ihr Token wurde vielleicht kopiert',
+  'event.authn_token_reuse': 'Sitzung oder Vertrauen in ein Gerät beendet: das Token wurde vielleicht kopiert',
   'event.excess_sessions_exceeded': 'Älteste Sitzung beendet: zu viele',
   'event.signing_key_rotated': 'Signaturschlüssel gewechselt',
   'event.service_client_created': 'Dienst eingerichtet',

@@ -149,6 +149,8 @@ export default {
   'second_factor.none':
     'None of your second factors can complete this sign-in. Sign in with your password, or ask the operators of the service for help.',
   'second_factor.sent': 'A code is on its way to {hint}.',
+  'second_factor.trust.one': 'Do not ask on this device for one day',
+  'second_factor.trust.other': 'Do not ask on this device for {count} days',
   'step_up.title': 'Is it you?',
   'step_up.impossible':
     'This account has nothing to confirm your identity with. Set a password, or ask the operators of the service.',
@@ -283,6 +285,13 @@ export default {
   'passkey.wrong': 'This passkey was not accepted.',
   'passkey.unknown': 'This passkey was not accepted. It may have been removed.',
 
+  'trusted_devices.title': 'Trusted devices',
+  'trusted_devices.about':
+    'On these devices your password is enough to sign in. A change of your password or of a second factor ends that.',
+  'trusted_devices.until': ', until {day}',
+  'trusted_devices.used': 'Trusted at {ip}, last used {time}',
+  'trusted_devices.gone': 'This device is not trusted any longer.',
+
   'sessions.title': 'Sessions',
   'sessions.where': 'Where you are signed in',
   'sessions.this': 'this device',
@@ -323,6 +332,8 @@ export default {
   'event.recovery_codes_generated': 'Recovery codes created',
   'event.recovery_codes_used': 'Recovery code used',
   'event.mfa_removed': 'Second factor removed',
+  'event.device_trusted': 'Device trusted',
+  'event.device_removed': 'Trust in a device ended',
   'event.authn_mfa_lock': 'Second factor locked for a while',
   'event.otp_sent': 'Code sent',
   'event.otp_suppressed': 'Code not sent: too many',
@@ -341,7 +352,7 @@ export default {
   'event.session_created': 'Session started',
   'event.session_logout': 'Signed out',
   'event.authn_token_revoked': 'Session ended from elsewhere',
-  'event.authn_token_reuse': 'Session ended: its token may have been copied',
+  'event.authn_token_reuse': 'Session or trust in a device ended: its token may have been copied',
   'event.excess_sessions_exceeded': 'Oldest session ended: too many',
   'event.signing_key_rotated': 'Signing key changed',
   'event.service_client_created': 'Service client created',
