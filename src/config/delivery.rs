@@ -148,7 +148,10 @@ fn read_role_factors(reader: &mut Reader<'_>, second_factors: Option<&[FactorKin
     let available = second_factors?;
     if let Some(missing) = read.kinds().find(|kind| !available.contains(kind)) {
         let missing = missing.as_str();
-        reader.fault(setting, format!("requires {missing}, which VESTIBULE_SECOND_FACTORS does not name"));
+        reader.fault(
+            setting,
+            format!("requires {missing}, which VESTIBULE_SECOND_FACTORS does not name"),
+        );
         return None;
     }
     Some(read)

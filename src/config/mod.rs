@@ -163,7 +163,10 @@ mod tests {
     fn the_defaults_are_complete() {
         let config = read(&[], Mode::Serve).unwrap();
         assert!(config.server.listen.is_local());
-        assert_eq!(config.server.url_of("127.0.0.1:8080".parse().unwrap()), "http://localhost:8080");
+        assert_eq!(
+            config.server.url_of("127.0.0.1:8080".parse().unwrap()),
+            "http://localhost:8080"
+        );
         assert_eq!(config.limits.password_rules.min_length, 8);
         assert!(matches!(config.master_key, MasterKeySource::DataDirectory));
     }
@@ -500,7 +503,11 @@ mod tests {
             ("", "admin:passkey,admin:passkey"),
         ] {
             let faults = read_for(second_factors, bad).unwrap_err();
-            assert_eq!(names(&faults), ["VESTIBULE_SECOND_FACTORS_FOR"], "{second_factors} {bad}");
+            assert_eq!(
+                names(&faults),
+                ["VESTIBULE_SECOND_FACTORS_FOR"],
+                "{second_factors} {bad}"
+            );
         }
         // A fault of the other setting is reported once, without a fault that follows from it.
         let faults = read_for("fax", "admin:passkey").unwrap_err();

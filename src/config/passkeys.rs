@@ -85,7 +85,10 @@ mod tests {
     #[test]
     fn without_settings_passkeys_are_for_the_domain_of_the_public_url() {
         let made = party(&[], "https://example.com/auth").unwrap().unwrap();
-        assert_eq!((made.id(), made.origins()), ("example.com", &["https://example.com".to_owned()][..]));
+        assert_eq!(
+            (made.id(), made.origins()),
+            ("example.com", &["https://example.com".to_owned()][..])
+        );
         let made = party(&[], "http://localhost:8080").unwrap().unwrap();
         assert_eq!(
             (made.id(), made.origins()),

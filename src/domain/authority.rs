@@ -181,7 +181,12 @@ mod tests {
         for (row, counts) in [(&with_passkey, true), (&without, false)] {
             let authority = Authority::of(&claims, row, &user(&["admin", "editor"]), &factors());
             assert_eq!(authority.is_administrator(), counts);
-            assert!(authority.confirm(Arc::clone(&claims)).roles.contains(&"editor".to_owned()));
+            assert!(
+                authority
+                    .confirm(Arc::clone(&claims))
+                    .roles
+                    .contains(&"editor".to_owned())
+            );
         }
         let old = Arc::new(AccessTokenClaims {
             roles: vec!["admin".to_owned()],

@@ -146,7 +146,11 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused() {
-        for text in ["ABCDE12345.com.example.app", "0123456789.app", "ABCDE12345.com.example-2.App"] {
+        for text in [
+            "ABCDE12345.com.example.app",
+            "0123456789.app",
+            "ABCDE12345.com.example-2.App",
+        ] {
             assert_eq!(AppleApp::parse(text).unwrap().as_str(), text);
         }
         for text in [

@@ -25,7 +25,9 @@ impl RelyingParty {
         check_id(id)?;
         origins.iter().try_for_each(|origin| check_origin(origin, id))?;
         if !origins.iter().any(|origin| is_within(origin, id)) {
-            return Err(format!("at least one origin must have {id} as its host, or a host below it"));
+            return Err(format!(
+                "at least one origin must have {id} as its host, or a host below it"
+            ));
         }
         Ok(Self {
             id: id.to_owned(),
@@ -69,7 +71,13 @@ impl RelyingParty {
     /// Apple's platforms write the origin of the domain itself, and Android that of the app's certificate.
     fn allows_app(&self, origin: &str) -> bool {
         let is_of_domain = || origin.strip_prefix("https://") == Some(self.id.as_str());
-        !self.apps.apple.is_empty() && is_of_domain() || self.apps.android.iter().map(AndroidApp::origin).any(|app| app == origin)
+        !self.apps.apple.is_empty() && is_of_domain()
+            || self
+                .apps
+                .android
+                .iter()
+                .map(AndroidApp::origin)
+                .any(|app| app == origin)
     }
 }
 
@@ -100,14 +108,18 @@ fn check_origin(origin: &str, id: &str) -> Result<(), String> {
     if matches!(url.host(), Some(Host::Domain(_))) {
         Ok(())
     } else {
-        Err(format!("{origin} must have a domain as its host: browsers use no passkeys at an IP address"))
+        Err(format!(
+            "{origin} must have a domain as its host: browsers use no passkeys at an IP address"
+        ))
     }
 }
 
 /// Returns whether the host of an origin is a domain or below it.
 fn is_within(origin: &str, domain: &str) -> bool {
     let url = Url::parse(origin).ok();
-    url.as_ref().and_then(Url::host_str).is_some_and(|host| is_or_is_below(host, domain))
+    url.as_ref()
+        .and_then(Url::host_str)
+        .is_some_and(|host| is_or_is_below(host, domain))
 }
 
 fn is_or_is_below(host: &str, domain: &str) -> bool {
@@ -202,11 +214,24 @@ mod tests {
 
     #[test]
     fn origins_outside_of_the_domain_are_related_ones() {
-        let origins = ["https://example.com", "https://example.org", "https://app.example.com", "https://evil-example.com"];
+        let origins = [
+            "https://example.com",
+            "https://example.org",
+            "https://app.example.com",
+            "https://evil-example.com",
+        ];
         let party = parse("example.com", &origins).unwrap();
-        assert_eq!(party.related_origins(), ["https://example.org", "https://evil-example.com"]);
+        assert_eq!(
+            party.related_origins(),
+            ["https://example.org", "https://evil-example.com"]
+        );
         assert!(party.allows("https://example.org") && !party.allows("https://app.example.org"));
-        assert!(parse("example.com", &["https://example.com"]).unwrap().related_origins().is_empty());
+        assert!(
+            parse("example.com", &["https://example.com"])
+                .unwrap()
+                .related_origins()
+                .is_empty()
+        );
     }
 
     #[test]
@@ -228,7 +253,12 @@ mod tests {
             ..PasskeyApps::default()
         });
         assert!(with_apple.allows("https://example.com") && !with_apple.allows(&hash));
-        for other in ["http://example.com", "https://www.example.com", "https://", "example.com"] {
+        for other in [
+            "http://example.com",
+            "https://www.example.com",
+            "https://",
+            "example.com",
+        ] {
             assert!(!with_apple.allows(other), "{other}");
         }
     }

@@ -63,9 +63,15 @@ impl Site {
             .env("VESTIBULE_LISTEN", format!("unix:{}", socket.display()))
             .env("VESTIBULE_PUBLIC_URL", &base)
             .env("VESTIBULE_PASSKEY_RP_ID", "localhost")
-            .env("VESTIBULE_PASSKEY_ORIGINS", "http://localhost:8080,https://shop.example.org")
+            .env(
+                "VESTIBULE_PASSKEY_ORIGINS",
+                "http://localhost:8080,https://shop.example.org",
+            )
             .env("VESTIBULE_PASSKEY_APPLE_APPS", "ABCDE12345.com.example.app")
-            .env("VESTIBULE_PASSKEY_ANDROID_APPS", format!("com.example.app@{}", ["0A"; 32].join(":")))
+            .env(
+                "VESTIBULE_PASSKEY_ANDROID_APPS",
+                format!("com.example.app@{}", ["0A"; 32].join(":")),
+            )
             .start();
         eventually("readiness", || {
             (client.get("/auth/health/ready").status == 200).then_some(())
@@ -196,7 +202,10 @@ fn documents_of_passkeys_are_at_the_root_of_the_host() {
     let site = Site::open();
     for (path, expected) in [
         ("/.well-known/webauthn", "https://shop.example.org"),
-        ("/.well-known/passkey-endpoints", &*format!("{}/account/security", site.base)),
+        (
+            "/.well-known/passkey-endpoints",
+            &*format!("{}/account/security", site.base),
+        ),
         ("/.well-known/apple-app-site-association", "ABCDE12345.com.example.app"),
         ("/.well-known/assetlinks.json", "com.example.app"),
     ] {

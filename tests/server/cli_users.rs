@@ -210,7 +210,10 @@ fn a_role_is_shown_with_the_factors_that_it_requires() {
     };
     users(&database, &["create", "jo@example.com"]).expect(0);
     let granted = requiring(&["grant", "jo@example.com", "admin", "editor", "--unverified"]);
-    assert_eq!(granted, "roles of jo@example.com: admin (only after passkey or totp), editor\n");
+    assert_eq!(
+        granted,
+        "roles of jo@example.com: admin (only after passkey or totp), editor\n"
+    );
     let shown = requiring(&["show", "jo@example.com"]);
     assert!(shown.contains("admin (only after passkey or totp), editor"), "{shown}");
     let shown = users(&database, &["show", "jo@example.com"]).expect(0).stdout;

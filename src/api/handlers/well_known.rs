@@ -5,7 +5,9 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
 
-use crate::api::dto::well_known::{AppleAppSiteAssociation, AssetLink, Jwks, Metadata, PasskeyEndpoints, RelatedOrigins};
+use crate::api::dto::well_known::{
+    AppleAppSiteAssociation, AssetLink, Jwks, Metadata, PasskeyEndpoints, RelatedOrigins,
+};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::policy::numbers::JWKS_MAX_AGE;

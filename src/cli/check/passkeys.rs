@@ -65,5 +65,9 @@ fn lists(document: &str, related: &[&str]) -> bool {
     let served = fetch(document).ok().filter(|(status, _)| *status == 200);
     let listed = served.and_then(|(_, body)| serde_json::from_str::<Value>(&body).ok());
     let origins = listed.as_ref().and_then(|listed| listed.get("origins")?.as_array());
-    origins.is_some_and(|origins| related.iter().all(|origin| origins.iter().any(|listed| listed == origin)))
+    origins.is_some_and(|origins| {
+        related
+            .iter()
+            .all(|origin| origins.iter().any(|listed| listed == origin))
+    })
 }

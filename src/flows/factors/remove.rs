@@ -178,7 +178,11 @@ fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, kind: FactorKind, left: &Fac
     let has_nothing = !left.any_confirmed() || left.strongest_ground(true) < Ground::Possession;
     let mut of_role = tx.core.settings.access_tokens.role_factors.kinds();
     let is_lost = left.confirmed(kind).is_none() && of_role.any(|required| required == kind);
-    let of_kind = if is_lost { FactorKind::methods(&[kind]) } else { Vec::new() };
+    let of_kind = if is_lost {
+        FactorKind::methods(&[kind])
+    } else {
+        Vec::new()
+    };
     let is_orphan = |method: &AuthenticationMethod| of_kind.contains(method) || has_nothing && method.is_held();
     let orphans: Vec<_> = AuthenticationMethod::ALL.into_iter().filter(is_orphan).collect();
     if !orphans.is_empty() {

@@ -151,7 +151,11 @@ async fn apps_that_the_deployment_names_use_passkeys() {
     }
     let mut other = authenticator(&jo.person.id);
     "example.com".clone_into(&mut other.rp_id);
-    for origin in [ANDROID.replace("AAA", "AAB"), "http://example.com".to_owned(), "android:apk-key-hash:".to_owned()] {
+    for origin in [
+        ANDROID.replace("AAA", "AAB"),
+        "http://example.com".to_owned(),
+        "android:apk-key-hash:".to_owned(),
+    ] {
         other.origin = origin;
         register_passkey(&app, &jo.access_token, &other)
             .await

@@ -277,9 +277,7 @@ async fn browsers_find_the_related_origins_of_the_domain() {
         json!({"origins": ["https://shop.example.org", "https://example.net"]})
     );
     let app = TestApp::new().await;
-    app.get("/.well-known/webauthn")
-        .await
-        .expect_problem(404, "not_found");
+    app.get("/.well-known/webauthn").await.expect_problem(404, "not_found");
 }
 
 #[actix_web::test]
@@ -300,7 +298,10 @@ async fn password_managers_find_the_page_of_passkeys() {
 
 #[actix_web::test]
 async fn platforms_find_the_apps_that_may_use_passkeys() {
-    let android = format!("com.example.app@{FINGERPRINT},com.example.app@{}", FINGERPRINT.to_lowercase().replace("14", "15"));
+    let android = format!(
+        "com.example.app@{FINGERPRINT},com.example.app@{}",
+        FINGERPRINT.to_lowercase().replace("14", "15")
+    );
     let settings = [
         ("PASSKEY_APPLE_APPS", "ABCDE12345.com.example.app"),
         ("PASSKEY_ANDROID_APPS", android.as_str()),
@@ -324,7 +325,10 @@ async fn platforms_find_the_apps_that_may_use_passkeys() {
         json!([link(FINGERPRINT), link(&FINGERPRINT.replace("14", "15"))])
     );
     let app = TestApp::new().await;
-    for path in ["/.well-known/apple-app-site-association", "/.well-known/assetlinks.json"] {
+    for path in [
+        "/.well-known/apple-app-site-association",
+        "/.well-known/assetlinks.json",
+    ] {
         app.get(path).await.expect_problem(404, "not_found");
     }
 }

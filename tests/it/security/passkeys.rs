@@ -994,7 +994,10 @@ async fn a_challenge_of_an_instance_whose_clock_is_ahead_is_accepted_once() {
     let pending = account.jo.person.log_in(app).await;
     let second = account.key.assert(&login_challenge(&ahead, &pending).await);
     let alone = account.key.assert(&sign_in_challenge(&ahead).await);
-    let token = verify_passkey(app, &pending, &second).await.expect(200).text("/access_token");
+    let token = verify_passkey(app, &pending, &second)
+        .await
+        .expect(200)
+        .text("/access_token");
     sign_in_by_passkey(app, &alone).await.expect(200);
     for instance in [app, &ahead] {
         sign_in_by_passkey(instance, &alone)

@@ -88,7 +88,12 @@ async fn an_administrator_without_the_factor_has_a_token_without_the_role() {
     let export = app.get_as("/me/export", &admin.access_token).await.expect(200).json();
     assert_eq!(export["user"]["roles"], json!(["admin", "editor"]));
     let trail = app.get_as("/me/events", &admin.access_token).await.expect(200).json();
-    let reasons: Vec<&Value> = trail["items"].as_array().unwrap().iter().map(|event| &event["reason"]).collect();
+    let reasons: Vec<&Value> = trail["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["reason"])
+        .collect();
     assert!(reasons.contains(&&json!("factor_of_role_missing")), "{reasons:?}");
 }
 
@@ -150,10 +155,15 @@ async fn the_role_goes_with_the_last_factor_of_its_kind() {
     let (_, second_id) = admin.add_passkey(&app).await;
     confirm(&app, &mut admin, &mut first).await;
     let assertion = first.assert(&sign_in_challenge(&app).await);
-    let alone = sign_in_by_passkey(&app, &assertion).await.expect(200).text("/access_token");
+    let alone = sign_in_by_passkey(&app, &assertion)
+        .await
+        .expect(200)
+        .text("/access_token");
     let remove = async |id: &str| {
         let path = format!("/2fa/passkeys/{id}");
-        app.bare_as(Method::DELETE, &path, &admin.access_token).await.expect(204);
+        app.bare_as(Method::DELETE, &path, &admin.access_token)
+            .await
+            .expect(204);
     };
     remove(&second_id).await;
     assert_counted_roles(&app, &admin.access_token, &["admin", "editor"]).await;
@@ -251,7 +261,10 @@ async fn an_administrator_can_always_set_up_the_factor_that_the_role_requires() 
     let new = Person::register(&app, "new@example.com").await;
     set_roles(&app, "new@example.com", "{admin}");
     let (mut key, _) = new.enrol_passkey(&app).await;
-    let pending = log_in(&app, "new@example.com", PASSWORD).await.expect(200).text("/pre_auth_token");
+    let pending = log_in(&app, "new@example.com", PASSWORD)
+        .await
+        .expect(200)
+        .text("/pre_auth_token");
     let assertion = key.assert(&login_challenge(&app, &pending).await);
     let answer = verify_passkey(&app, &pending, &assertion).await.expect(200);
     assert_roles(&app, &answer.text("/access_token"), &["admin"]).await;
