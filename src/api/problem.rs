@@ -213,8 +213,8 @@ impl Problem {
 
     /// `invalid_credentials`: a passkey alone was refused, or its account cannot be used.
     pub fn refused_sign_in_by_passkey() -> Self {
-        let detail = "The passkey is unknown here or its response was refused, or the account cannot be used. The response \
-                      never says which.";
+        let detail = "The passkey is unknown here or its response was refused, or the account cannot be used. The \
+                      answer never says which.";
         Self::new(Code::InvalidCredentials, detail)
     }
 

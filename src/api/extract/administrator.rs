@@ -51,8 +51,8 @@ impl FromRequest for Administrator {
 fn factor_missing(kinds: &[FactorKind]) -> Problem {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let detail = format!(
-        "The role admin requires a second factor that your account does not have: {}. Set it up, then prove it with POST \
-         /step-up; the new access token has the role.",
+        "The role admin requires a second factor that your account does not have: {}. Set it up, then prove it with \
+         POST /step-up; the new access token has the role.",
         names.join(" or ")
     );
     Problem::new(Code::Forbidden, detail)
