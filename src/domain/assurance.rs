@@ -263,10 +263,12 @@ impl Proofs {
 }
 
 /// What a request requires of the proofs behind the presented token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     /// At least this level.
     pub level: AssuranceLevel,
+    /// A proof by one of these methods, however old; none if any methods will do.
+    pub one_of: Vec<AuthenticationMethod>,
     /// The proof that has to be recent; `None` if any age will do.
     pub recent: Option<Recent>,
 }
@@ -290,6 +292,7 @@ impl Requirement {
                 Ground::Possession => AssuranceLevel::Aal2,
                 Ground::EarlierLogin | Ground::Mailbox | Ground::Knowledge => AssuranceLevel::Aal1,
             },
+            one_of: Vec::new(),
             recent: Some(Recent {
                 least: strongest,
                 max_age,
@@ -302,12 +305,18 @@ impl Requirement {
         self.shortfall(proofs, now) == 0
     }
 
+    /// Returns whether the proofs have one of the named methods, if some are named.
+    pub fn has_named(&self, proofs: &Proofs) -> bool {
+        self.one_of.is_empty() || proofs.iter().any(|proof| self.one_of.contains(&proof.method))
+    }
+
     /// Counts the conditions that the proofs do not meet.
     fn shortfall(&self, proofs: &Proofs, now: DateTime<Utc>) -> u8 {
         let is_fresh = |recent: Recent| {
             proofs.strongest() >= Some(recent.least) && proofs.auth_time().is_some_and(|at| now - at <= recent.max_age)
         };
-        u8::from(proofs.level() < self.level) + u8::from(!self.recent.is_none_or(is_fresh))
+        let is_named = self.has_named(proofs);
+        u8::from(proofs.level() < self.level) + u8::from(!self.recent.is_none_or(is_fresh)) + u8::from(!is_named)
     }
 
     /// Returns which of the available methods would meet the requirement if they were given `now`. Where none does
@@ -575,6 +584,28 @@ mod tests {
         );
         let level_alone = Requirement { recent: None, ..both };
         assert!(level_alone.is_met_by(&of(&[Password, Totp]), at(1_000_000)));
+    }
+
+    #[test]
+    fn a_named_method_is_required_whatever_the_level_is_and_however_old_it_is() {
+        let by_passkey = Requirement {
+            level: AssuranceLevel::Aal2,
+            one_of: vec![Passkey, VerifiedPasskey],
+            recent: None,
+        };
+        let now = at(1_000_000);
+        for (methods, is_met) in [
+            (&[Password, Totp][..], false),
+            (&[Password, RecoveryCode], false),
+            (&[Password, Passkey], true),
+            (&[VerifiedPasskey], true),
+            (&[EmailLink, Passkey], false),
+        ] {
+            assert_eq!(by_passkey.is_met_by(&of(methods), now), is_met, "{methods:?}");
+        }
+        let shown = of(&[Password, Totp]);
+        assert_eq!(by_passkey.accepted(&shown, &[Passkey, Totp, Password], now), [Passkey]);
+        assert!(by_passkey.accepted(&shown, &[Totp, Password], now).is_empty());
     }
 
     proptest! {

@@ -106,6 +106,24 @@ impl FactorKind {
         !(codes_disabled && self.abilities().guessable)
     }
 
+    /// Returns the kind of factor that a method proves; `None` for what is not a second factor.
+    pub const fn proved_by(method: AuthenticationMethod) -> Option<Self> {
+        match method {
+            AuthenticationMethod::Password | AuthenticationMethod::EmailLink => None,
+            AuthenticationMethod::Totp => Some(Self::Totp),
+            AuthenticationMethod::RecoveryCode => Some(Self::RecoveryCodes),
+            AuthenticationMethod::SmsCode => Some(Self::Sms),
+            AuthenticationMethod::EmailCode => Some(Self::Email),
+            AuthenticationMethod::Passkey | AuthenticationMethod::VerifiedPasskey => Some(Self::Passkey),
+        }
+    }
+
+    /// Returns the methods that prove a factor of one of some kinds.
+    pub fn methods(kinds: &[Self]) -> Vec<AuthenticationMethod> {
+        let proves = |method: &AuthenticationMethod| Self::proved_by(*method).is_some_and(|kind| kinds.contains(&kind));
+        AuthenticationMethod::ALL.into_iter().filter(proves).collect()
+    }
+
     /// Returns the kind whose codes a channel sends.
     pub const fn sent_by(channel: Channel) -> Self {
         match channel {
@@ -275,6 +293,7 @@ mod tests {
             };
             assert_eq!(FactorKind::ALL.iter().filter(same).count(), 1, "{kind:?}");
             assert_eq!(kind.as_str(), kind.abilities().method.request_name());
+            assert_eq!(FactorKind::proved_by(kind.abilities().method), Some(kind));
             let channel = kind.abilities().channel;
             assert!(channel.is_none_or(|channel| FactorKind::sent_by(channel) == kind));
         }

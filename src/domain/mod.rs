@@ -28,6 +28,7 @@ pub mod network;
 pub mod numbering_plan;
 pub mod opaque_token;
 pub mod passkey;
+pub mod passkey_apps;
 pub mod passkey_response;
 pub mod password;
 pub mod phone_number;

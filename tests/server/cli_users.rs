@@ -231,6 +231,30 @@ fn what_cannot_be_undone_is_asked_for_twice() {
 }
 
 #[test]
+fn a_role_is_shown_with_the_factors_that_it_requires() {
+    let database = Database::create();
+    let requiring = |words: &[&str]| {
+        let launch = Launch::of("users").args(words);
+        let launch = launch
+            .env("DATABASE_URL", database.url())
+            .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+            .env("VESTIBULE_PUBLIC_URL", PUBLIC_URL)
+            .env("VESTIBULE_SECOND_FACTORS_FOR", "admin:passkey,admin:totp");
+        launch.run().expect(0).stdout
+    };
+    users(&database, &["create", "jo@example.com"]).expect(0);
+    let granted = requiring(&["grant", "jo@example.com", "admin", "editor", "--unverified"]);
+    assert_eq!(
+        granted,
+        "roles of jo@example.com: admin (only after passkey or totp), editor\n"
+    );
+    let shown = requiring(&["show", "jo@example.com"]);
+    assert!(shown.contains("admin (only after passkey or totp), editor"), "{shown}");
+    let shown = users(&database, &["show", "jo@example.com"]).expect(0).stdout;
+    assert!(shown.contains("admin, editor"), "{shown}");
+}
+
+#[test]
 fn accounts_that_are_not_there_are_told_and_names_that_cannot_be_are_usage() {
     let database = Database::create();
     for command in [

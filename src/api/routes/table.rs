@@ -202,6 +202,10 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, well_known::jwks).database(),
         operation!(Public, well_known::metadata).database(),
         operation!(Public, well_known::openid_configuration).database(),
+        operation!(Public, well_known::related_origins).codes(&[Code::NotFound]),
+        operation!(Public, well_known::passkey_endpoints).codes(&[Code::NotFound]),
+        operation!(Public, well_known::apple_app_site_association).codes(&[Code::NotFound]),
+        operation!(Public, well_known::asset_links).codes(&[Code::NotFound]),
         operation!(Public, health::live).unlimited(),
         operation!(Public, health::ready).unlimited().database(),
         operation!(Public, metrics::metrics)

@@ -64,7 +64,7 @@ pub(super) fn grant(
         let roles = if roles.is_empty() {
             "none".to_owned()
         } else {
-            roles.join(", ")
+            super::written_roles(&roles, &core.settings.access_tokens.role_factors)
         };
         write_out(&format!("roles of {}: {roles}\n", name(&found)))
     })

@@ -14,7 +14,7 @@ use super::Failure;
 use super::setting_flags::SettingFlags;
 use crate::config::Config;
 use crate::domain::managed_user::{UserQuery, UserSelector};
-use crate::domain::roles;
+use crate::domain::roles::{self, RoleFactors};
 
 /// Users
 #[derive(Subcommand)]
@@ -290,6 +290,21 @@ fn parse_role(text: &str) -> Result<String, &'static str> {
     roles::check(&[text.to_owned()])
         .map_err(|_wanted| "must be 1 to 64 letters, digits, dots, colons, dashes or underscores")?;
     Ok(text.to_owned())
+}
+
+/// Writes roles, each with the second factors of which it requires one.
+fn written_roles(roles: &[String], factors: &RoleFactors) -> String {
+    let written: Vec<String> = roles
+        .iter()
+        .map(|role| match factors.required_for(role).as_slice() {
+            [] => role.clone(),
+            kinds => {
+                let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+                format!("{role} (only after {})", names.join(" or "))
+            }
+        })
+        .collect();
+    written.join(", ")
 }
 
 /// Why roles are refused.

@@ -119,7 +119,10 @@ pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Resul
             ("id", account.id.to_string()),
             ("email", address),
             ("username", account.username.clone().unwrap_or_default()),
-            ("roles", account.roles.join(", ")),
+            (
+                "roles",
+                super::written_roles(&account.roles, &core.settings.access_tokens.role_factors),
+            ),
             ("state", state(&view).to_owned()),
             ("password", password(&view)),
             ("second factors", factors(&view, disabled_by_guessing)),

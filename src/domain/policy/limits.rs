@@ -258,6 +258,11 @@ fn second_factors() -> Vec<Limit> {
             numbers::CHALLENGE_LIFE,
             "WebAuthn §15.1: time to take out and unlock an authenticator",
         ),
+        life(
+            "clock of the instance that made a challenge, ahead of the one that checks it",
+            numbers::CLOCK_TOLERANCE,
+            "`vestibule check` fails at a larger difference",
+        ),
         count(
             "passkeys of an account",
             numbers::MOST_PASSKEYS,

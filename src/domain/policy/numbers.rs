@@ -147,6 +147,9 @@ pub const RECOVERY_CODES_LOW: i64 = 3;
 /// How long the challenge of a passkey is valid: the least time that WebAuthn §15.1 recommends for a user to take out
 /// and unlock an authenticator.
 pub const CHALLENGE_LIFE: TimeDelta = TimeDelta::seconds(300);
+/// How far the clock of the instance that made a challenge may be ahead of the one that checks it: the difference at
+/// which `vestibule check` fails.
+pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(10);
 /// Most passkeys of an account: more than a user has devices. The options of a sign-in list all of them.
 pub const MOST_PASSKEYS: usize = 20;
 

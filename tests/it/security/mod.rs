@@ -15,6 +15,7 @@ mod origins;
 mod passkey_registrations;
 mod passkeys;
 mod pending;
+mod role_factors;
 mod second_factors;
 mod security_notices;
 mod sequences;

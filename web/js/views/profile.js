@@ -8,11 +8,13 @@ import { authorized, drop } from '../session.js';
 import { sensitive } from '../step-up.js';
 import { checkbox } from './recovery-codes.js';
 import { download, facts, section, stack } from './parts.js';
+import { withheldRoles } from './withheld-roles.js';
 
 export async function profile() {
   const me = await authorized('GET', 'me');
   return stack(
     t('profile.title'),
+    await withheldRoles(me.withheld_roles),
     section(t('profile.account'), overview(me)),
     section(t('email.title'), email(me)),
     section(t('username.title'), username(me)),

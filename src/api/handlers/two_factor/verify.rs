@@ -33,6 +33,7 @@ pub async fn verify(
     let code = request.proof()?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
     let delivery = RefreshTokenTransport::requested(request.delivery.as_deref())?;
+    let given = Some(code.kind());
     let attempt = SecondFactorAttempt {
         code,
         delivery,
@@ -43,7 +44,7 @@ pub async fn verify(
             .cookies
             .deliver(&signed_in.grant)
             .json(TokenResponse::signed_in(&signed_in))),
-        Verification::Refused(refusal) => Err(refusal.into()),
+        Verification::Refused(refusal) => Err(Problem::refused_proof(refusal, given)),
         Verification::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
         Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
     }
