@@ -52,8 +52,12 @@ impl TrustPolicy {
 
     /// Returns the days for which a device is trusted, of which the last may not be a whole one.
     pub fn days(self) -> i64 {
-        let day = TimeDelta::days(1).num_seconds();
-        (self.ttl.num_seconds() + day - 1) / day
+        let whole = self.ttl.num_days();
+        if TimeDelta::days(whole) < self.ttl {
+            whole + 1
+        } else {
+            whole
+        }
     }
 
     /// Returns whether devices can spare a user the second factor. An administrator proves one at each sign-in.

@@ -46,6 +46,11 @@ impl TrustedDeviceView {
 
 /// Trusted devices, newest first.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"devices": [{
+    "id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "created_at": "2026-03-01T12:00:00Z",
+    "expires_at": "2026-03-31T12:00:00Z", "last_used_at": null, "ip": "203.0.113.7",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+}]}))]
 pub struct TrustedDevicesResponse {
     /// The devices that count.
     pub devices: Vec<TrustedDeviceView>,

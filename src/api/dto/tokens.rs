@@ -13,8 +13,8 @@ use crate::domain::ids::SessionId;
 use crate::domain::policy::numbers::RECOVERY_CODES_LOW;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport};
+use crate::flows::session::DeviceGrant;
 use crate::flows::session::TokenGrant;
-use crate::flows::session::trusted_device::DeviceGrant;
 use crate::flows::sign_in::second_factor::SecondFactorGrant;
 
 /// Tokens (RFC 6749 §5.1), with the session for the client to show.

@@ -13,7 +13,7 @@ use crate::api::state::ApiState;
 use crate::domain::password::Password;
 use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::Identifier;
-use crate::flows::session::trusted_device::PresentedDevice;
+use crate::flows::session::PresentedDevice;
 use crate::flows::sign_in::login::{LoginAttempt, login};
 
 /// Logs in with a password

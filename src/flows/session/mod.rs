@@ -15,3 +15,5 @@ pub mod trusted_device;
 pub use activate::TokenGrant;
 pub(in crate::flows) use activate::{Activated, SessionActivation, activate, grant, grant_with_device};
 pub use sessions::Caller;
+pub(in crate::flows) use trusted_device::RecalledDevice;
+pub use trusted_device::{DeviceGrant, PresentedDevice};

@@ -23,8 +23,10 @@ use crate::flows::account::{password_awaits_verification, requires_email_verific
 use crate::flows::factors::{Taken, count_wrong_password, load_factors, take_right_password};
 use crate::flows::limits::{Admission, Throttle, networks};
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::session::trusted_device::{self, PresentedDevice, RecalledDevice};
-use crate::flows::session::{Activated, SessionActivation, TokenGrant, activate, grant_with_device};
+use crate::flows::session::{
+    Activated, PresentedDevice, RecalledDevice, SessionActivation, TokenGrant, activate, grant_with_device,
+    trusted_device,
+};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::sessions::NewSession;

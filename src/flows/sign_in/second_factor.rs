@@ -18,8 +18,9 @@ use crate::flows::audit::note_unreadable;
 use crate::flows::factors::{ProofContext, ProofRefusal, VerifiedFactor};
 use crate::flows::limits::Guard;
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::session::trusted_device::{self, RecalledDevice};
-use crate::flows::session::{SessionActivation, TokenGrant, activate, grant_with_device};
+use crate::flows::session::{
+    RecalledDevice, SessionActivation, TokenGrant, activate, grant_with_device, trusted_device,
+};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{sessions, users};

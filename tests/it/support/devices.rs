@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
-use super::actors::{PASSWORD, Person, SignedIn, log_in};
+use super::actors::{PASSWORD, Person, SignedIn};
 use super::app::TestApp;
 use super::response::TestResponse;
 
