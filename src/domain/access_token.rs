@@ -60,8 +60,9 @@ pub struct AccessTokenClaims {
     pub acr: String,
     /// The authentication methods.
     pub amr: Vec<String>,
-    /// Granted by operators, without those that the session does not carry. An empty list is left out: RFC 9068 §2.2.3.1 takes `roles` from RFC 7643 §4.1.2, where an
-    /// attribute without values is absent (§2.5), and Authlib's validator refuses a token with an empty list.
+    /// Granted by operators, without those that the session does not carry. An empty list is left out: RFC 9068
+    /// §2.2.3.1 takes `roles` from RFC 7643 §4.1.2, where an attribute without values is absent (§2.5), and Authlib's
+    /// validator refuses a token with an empty list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
     /// Only where `ACCESS_TOKEN_CLAIMS` names it.

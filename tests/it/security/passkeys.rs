@@ -866,7 +866,9 @@ async fn an_account_whose_passkeys_the_deployment_gives_up_still_needs_a_second_
     app.call_as(Method::DELETE, "/2fa/totp", &jo.access_token, &body)
         .await
         .expect(204);
-    let without = app.sibling(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let without = app
+        .sibling(&[("SECOND_FACTORS", "totp"), ("TWO_FACTOR_POLICY", "optional")])
+        .await;
     let login = log_in(&without, "jo@example.com", PASSWORD).await.expect(200).json();
     assert_eq!(login["status"], "second_factor_required");
     assert_eq!(login["methods"], json!([{"type": "recovery_code", "remaining": 10}]));
