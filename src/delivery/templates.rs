@@ -212,6 +212,7 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
             args.set("minutes", *minutes);
         }
         Message::Invitation { hours, .. } => args.set("hours", *hours),
+        Message::DeviceTrusted { days } => args.set("days", *days),
         Message::AuthenticatorAdded
         | Message::AuthenticatorReplaced
         | Message::AuthenticatorRemoved
@@ -220,6 +221,7 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::EmailFactorRemoved
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
+        | Message::DeviceTokenReused
         | Message::SecondFactorFailures
         | Message::PasswordFailures
         | Message::SignInAfterFailures
@@ -513,6 +515,9 @@ fn every_message() -> Vec<Message> {
         Message::PhoneFactorAdded { hint: "89".to_owned() },
         Message::PhoneFactorRemoved,
         Message::RefreshTokenReused,
+        Message::DeviceTrusted { days: 1 },
+        Message::DeviceTrusted { days: 30 },
+        Message::DeviceTokenReused,
         Message::SecondFactorFailures,
         Message::PasswordFailures,
         Message::SignInAfterFailures,
@@ -575,6 +580,8 @@ fn is_among_them(message: &Message) {
         | Message::PhoneFactorAdded { .. }
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
+        | Message::DeviceTrusted { .. }
+        | Message::DeviceTokenReused
         | Message::SecondFactorFailures
         | Message::PasswordFailures
         | Message::SignInAfterFailures

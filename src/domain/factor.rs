@@ -48,6 +48,9 @@ pub struct Abilities {
     pub counted: bool,
     /// How its codes are sent, if they are.
     pub channel: Option<Channel>,
+    /// Whether its proof lets the user trust the device that they sign in on. A mailbox can be read from anywhere, and a
+    /// code that was saved for the loss of a factor says that the account is about to change.
+    pub trusts_devices: bool,
 }
 
 impl FactorKind {
@@ -62,6 +65,7 @@ impl FactorKind {
                 guessable: false,
                 counted: false,
                 channel: None,
+                trusts_devices: true,
             },
             Self::Totp => Abilities {
                 method: AuthenticationMethod::Totp,
@@ -70,6 +74,7 @@ impl FactorKind {
                 guessable: true,
                 counted: true,
                 channel: None,
+                trusts_devices: true,
             },
             Self::Sms => Abilities {
                 method: AuthenticationMethod::SmsCode,
@@ -78,6 +83,7 @@ impl FactorKind {
                 guessable: true,
                 counted: true,
                 channel: Some(Channel::Sms),
+                trusts_devices: true,
             },
             // Mail rests on a mailbox and never reaches `aal2`, as its method says.
             Self::Email => Abilities {
@@ -87,6 +93,7 @@ impl FactorKind {
                 guessable: true,
                 counted: true,
                 channel: Some(Channel::Email),
+                trusts_devices: false,
             },
             // Fifty bits, each code once (NIST SP 800-63B-4 section 3.2.2).
             Self::RecoveryCodes => Abilities {
@@ -96,6 +103,7 @@ impl FactorKind {
                 guessable: false,
                 counted: true,
                 channel: None,
+                trusts_devices: false,
             },
         }
     }
@@ -103,6 +111,26 @@ impl FactorKind {
     /// Returns whether its proofs are checked. After too many wrong ones, those that can be guessed are not.
     pub const fn is_enabled(self, codes_disabled: bool) -> bool {
         !(codes_disabled && self.abilities().guessable)
+    }
+
+    /// Returns the kind of factor that a method proves; `None` for what is not a second factor.
+    pub const fn proved_by(method: AuthenticationMethod) -> Option<Self> {
+        match method {
+            AuthenticationMethod::Password | AuthenticationMethod::EmailLink | AuthenticationMethod::TrustedDevice => {
+                None
+            }
+            AuthenticationMethod::Totp => Some(Self::Totp),
+            AuthenticationMethod::RecoveryCode => Some(Self::RecoveryCodes),
+            AuthenticationMethod::SmsCode => Some(Self::Sms),
+            AuthenticationMethod::EmailCode => Some(Self::Email),
+            AuthenticationMethod::Passkey | AuthenticationMethod::VerifiedPasskey => Some(Self::Passkey),
+        }
+    }
+
+    /// Returns the methods that prove a factor of one of some kinds.
+    pub fn methods(kinds: &[Self]) -> Vec<AuthenticationMethod> {
+        let proves = |method: &AuthenticationMethod| Self::proved_by(*method).is_some_and(|kind| kinds.contains(&kind));
+        AuthenticationMethod::ALL.into_iter().filter(proves).collect()
     }
 
     /// Returns the kind whose codes a channel sends.
@@ -274,6 +302,7 @@ mod tests {
             };
             assert_eq!(FactorKind::ALL.iter().filter(same).count(), 1, "{kind:?}");
             assert_eq!(kind.as_str(), kind.abilities().method.request_name());
+            assert_eq!(FactorKind::proved_by(kind.abilities().method), Some(kind));
             let channel = kind.abilities().channel;
             assert!(channel.is_none_or(|channel| FactorKind::sent_by(channel) == kind));
         }

@@ -166,6 +166,13 @@ pub enum Message {
     PhoneFactorRemoved,
     /// A refresh token was used twice, so an attacker may have a copy; its session has ended.
     RefreshTokenReused,
+    /// A device was trusted: signing in on it takes the password alone for a while.
+    DeviceTrusted {
+        /// Days that it is trusted.
+        days: i64,
+    },
+    /// A device token was used twice, so an attacker may have a copy; its device is not trusted any longer.
+    DeviceTokenReused,
     /// Second factors were wrong several times after a right first factor: an attacker may have that one.
     SecondFactorFailures,
     /// The current password was wrong several times in a session: an attacker may have its token.
@@ -271,6 +278,8 @@ impl Message {
             Self::PhoneFactorAdded { .. } => "phone_factor_added",
             Self::PhoneFactorRemoved => "phone_factor_removed",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::DeviceTrusted { .. } => "device_trusted",
+            Self::DeviceTokenReused => "device_token_reused",
             Self::SecondFactorFailures => "second_factor_failures",
             Self::PasswordFailures => "password_failures",
             Self::SignInAfterFailures => "sign_in_after_failures",

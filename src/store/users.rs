@@ -1,13 +1,14 @@
 //! The `users` table.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::account_names::{self, Insertion};
 use super::error::StoreError;
-use super::schema::users;
+use super::schema::{passkeys, users};
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
@@ -117,6 +118,12 @@ fn is_usable(scheme: &str, disabled_at: Option<DateTime<Utc>>) -> bool {
     scheme != NO_PASSWORD && disabled_at.is_none()
 }
 
+/// Finds the account that has a name. If there is none, returns the nil id, which no account has: the caller then runs
+/// the same statements, so that the response takes the same time.
+pub fn holder(connection: &mut PgConnection, name: &Identifier) -> Result<UserId, StoreError> {
+    Ok(UserId::from_uuid(account_names::holder(connection, name)?))
+}
+
 /// Locks an account, if there is one, for the rest of the transaction.
 pub fn lock_user(connection: &mut PgConnection, id: Option<UserId>) -> Result<(), StoreError> {
     // No account has the nil id: for an unknown identifier the same statement runs, so that it takes the same time.
@@ -204,6 +211,14 @@ pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), Sto
             users::failed_codes.eq(0),
             users::codes_disabled_at.eq(None::<DateTime<Utc>>),
         ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Begins another epoch of an account: no device that was trusted before counts any longer.
+pub fn raise_factor_epoch(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::factor_epoch.eq(users::factor_epoch + 1))
         .execute(connection)?;
     Ok(())
 }
@@ -359,6 +374,29 @@ pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> 
     account_names::release(connection, email.as_deref(), username.as_deref(), id, reserved_until)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
     Ok(())
+}
+
+/// Deletes an account that has no way in, and frees its names at once: it was never used. Returns whether it was deleted.
+pub fn delete_without_way_in(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
+    // Locked by a statement of its own: the next one must see what a transaction that held the lock has written.
+    let (email, username) = lock_names(connection, id)?;
+    let has_passkey = passkeys::table.filter(passkeys::user_id.eq(id.uuid()));
+    let unused = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::password_scheme.eq(NO_PASSWORD))
+        .filter(users::email_verified_at.is_null())
+        .filter(users::first_signed_in_at.is_null())
+        .filter(not(exists(has_passkey)));
+    if diesel::delete(unused).execute(connection)? == 0 {
+        return Ok(false);
+    }
+    let mut freed: Vec<String> = email.into_iter().chain(username).collect();
+    // In the order in which a registration claims them.
+    freed.sort_unstable();
+    for name in freed {
+        account_names::remove(connection, &name, id)?;
+    }
+    Ok(true)
 }
 
 /// The columns of a [`User`]. The files of other tables join them to theirs.

@@ -9,7 +9,7 @@ import { PASSWORD } from './person.mjs';
 import { environment } from './environment.mjs';
 import { OPEN, inspect } from './inspection.mjs';
 
-const SETTINGS = { LISTEN: 'localhost:0', SECOND_FACTORS: 'totp,passkey' };
+const SETTINGS = { LISTEN: 'localhost:0' };
 
 /** Adds a passkey on the security page. */
 async function add(person, name) {
@@ -236,22 +236,54 @@ describe('a deployment that offers passkeys', () => {
   );
 });
 
-describe('a deployment that does not offer passkeys', () => {
-  const story = environment({ LISTEN: 'localhost:0' });
+describe('a role that requires a passkey', () => {
+  const story = environment({ ...SETTINGS, SECOND_FACTORS_FOR: 'admin:passkey' });
+  const missing = 'Your role admin does not apply in this session yet. It requires a passkey.';
 
-  story('does not mention them', async (person) => {
-    await person.go('login');
-    await person.at('Sign in');
-    assert.equal(await person.page.getByText(/passkey/i).count(), 0);
-    assert.equal(await person.page.getByLabel('E-mail address or user name').getAttribute('autocomplete'), 'username');
-    await person.register();
-    await person.at('Set up your second factor');
-    assert.equal(await person.page.getByText(/passkey/i).count(), 0);
-    person.secret = await person.scan();
-    await person.confirm();
-    await person.keepCodes();
-    await person.follow('Security');
-    await person.at('Security');
-    assert.equal(await person.page.getByText(/passkey/i).count(), 0);
+  story('applies once the passkey is set up and confirmed', async (person) => {
+    await Authenticator.of(person);
+    await person.signUp();
+    await person.service.operate(['users', 'grant', person.email, 'admin', 'editor', '--unverified']);
+    await person.go('');
+    await person.at('Profile');
+    await person.sees(missing);
+    await person.page.getByText('editor', { exact: true }).waitFor();
+    await inspect(person, 'withheld-role');
+    await person.follow('Set it up');
+    await add(person, 'Laptop');
+    await person.follow('Profile');
+    await person.sees(missing);
+    await person.press('Confirm it now');
+    await person.press('Use your passkey', person.page.getByRole('dialog'));
+    await person.page.getByText('admin, editor', { exact: true }).waitFor();
+    assert.equal(await person.page.getByText(missing).count(), 0);
+    await person.page.reload();
+    await person.page.getByText('admin, editor', { exact: true }).waitFor();
   });
 });
+
+for (const [name, settings] of Object.entries({
+  'a deployment that leaves passkeys out': { LISTEN: 'localhost:0', SECOND_FACTORS: 'totp' },
+  'a deployment at an IP address': {},
+})) {
+  describe(name, () => {
+    const story = environment(settings);
+
+    story('does not mention passkeys', async (person) => {
+      await person.go('login');
+      await person.at('Sign in');
+      assert.equal(await person.page.getByText(/passkey/i).count(), 0);
+      const field = person.page.getByLabel('E-mail address or user name');
+      assert.equal(await field.getAttribute('autocomplete'), 'username');
+      await person.register();
+      await person.at('Set up your second factor');
+      assert.equal(await person.page.getByText(/passkey/i).count(), 0);
+      person.secret = await person.scan();
+      await person.confirm();
+      await person.keepCodes();
+      await person.follow('Security');
+      await person.at('Security');
+      assert.equal(await person.page.getByText(/passkey/i).count(), 0);
+    });
+  });
+}

@@ -25,6 +25,7 @@ import { accept } from './session.js';
  * @property {string} [email] the address, where one is known
  * @property {Enrolment} [totp]
  * @property {boolean} [alone] whether the passkey is the only factor: the account has no password
+ * @property {number} [trustedDays] how long this device can be trusted, if devices are
  * @property {string[]} [recoveryCodes] made for a passkey that was registered in this login
  */
 
@@ -62,10 +63,16 @@ export function enter(answer, email) {
       methods: answer.methods,
       method: answer.default_method,
       email,
+      trustedDays: days(answer.trusted_device_ttl),
     },
     answer.expires_in,
   );
   return enrolment ? 'set-up' : 'second-factor';
+}
+
+/** The days of so many seconds, of which the last may not be a whole one. @param {number | undefined} seconds */
+function days(seconds) {
+  return seconds && Math.ceil(seconds / 86_400);
 }
 
 /** Starts the login of a new account. @param {any} answer of `POST /register` @param {string} [email] */

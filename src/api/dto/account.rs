@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::device::TrustedDeviceView;
 use super::passkey::AssertionCredential;
 use super::two_factor::FactorView;
 use super::user::UserView;
@@ -300,6 +301,8 @@ pub struct ExportResponse {
     pub released_usernames: Vec<String>,
     /// Its sessions, including ended and pending ones, newest first.
     pub sessions: Vec<SessionRecordView>,
+    /// Its trusted devices, including those that count no longer, newest first.
+    pub trusted_devices: Vec<TrustedDeviceView>,
     /// What happened to it, newest first.
     pub events: Vec<EventView>,
 }
@@ -315,6 +318,7 @@ impl ExportResponse {
             exported_at: export.at,
             user: UserView::new(&export.user, &export.factors.summary()),
             sessions: export.sessions.into_iter().map(SessionRecordView::new).collect(),
+            trusted_devices: export.trusted_devices.into_iter().map(TrustedDeviceView::new).collect(),
             events: export.events.iter().map(EventView::new).collect(),
             factors: export.factors.list.into_iter().map(FactorView::new).collect(),
             phone_number: export.phone_number,

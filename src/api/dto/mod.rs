@@ -4,6 +4,7 @@
 pub mod account;
 pub mod admin;
 pub mod dev;
+pub mod device;
 pub mod enrolment;
 pub mod health;
 pub mod login;

@@ -37,6 +37,12 @@ pub struct VerifyRequest {
     /// Where the session's refresh tokens go: `body` (the default), or `cookie` for browsers.
     #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
+    /// Whether the user trusts this device, so that the next logins on it need the password alone. The answer contains
+    /// a device token if the deployment and the method allow it: `totp`, `sms` and passkeys do. Administrators get
+    /// none.
+    #[serde(default)]
+    #[schema(example = true)]
+    pub trust_device: bool,
 }
 
 impl VerifyRequest {

@@ -118,6 +118,7 @@ files! {
     "js/views/token.js",
     "js/views/totp.js",
     "js/views/verify-email.js",
+    "js/views/withheld-roles.js",
 }
 
 /// A file to respond with.

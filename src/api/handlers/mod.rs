@@ -3,6 +3,7 @@
 pub mod account_pages;
 pub mod admin;
 pub mod dev;
+pub mod devices;
 pub mod docs;
 pub mod email;
 pub mod fallback;

@@ -12,6 +12,7 @@ use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::factors;
+use crate::flows::sign_in::login::Login;
 use crate::flows::sign_in::passkey;
 
 /// Starts a sign-in with a passkey
@@ -60,5 +61,8 @@ pub async fn verify(
 ) -> Result<HttpResponse, Problem> {
     let given = body.0.credential.parse("/credential")?;
     let delivery = RefreshTokenTransport::requested(body.0.delivery.as_deref())?;
-    login_response::answer(&state, &passkey::verify(&state.core, given, delivery, origin.0).await?)
+    match passkey::verify(&state.core, given, delivery, origin.0).await? {
+        Login::InvalidCredentials => Err(Problem::refused_sign_in_by_passkey()),
+        other => login_response::answer(&state, &other),
+    }
 }

@@ -1,4 +1,4 @@
-//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|sign-out-all|delete`.
+//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|devices --end|sign-out-all|delete`.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ pub(super) fn grant(
         let roles = if roles.is_empty() {
             "none".to_owned()
         } else {
-            roles.join(", ")
+            super::written_roles(&roles, &core.settings.access_tokens.role_factors)
         };
         write_out(&format!("roles of {}: {roles}\n", name(&found)))
     })
@@ -110,11 +110,25 @@ pub(super) fn end_sessions(config: &Config, user: &UserSelector) -> Result<(), F
     })
 }
 
-/// Ends the sessions and mailed links of all users.
+/// Ends all trusted devices of an account.
+pub(super) fn end_devices(config: &Config, user: &UserSelector) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        let ended = users::end_devices(&core, &Operator::command_line(&core), found.id).await?;
+        write_out(&format!(
+            "{} ended\n",
+            counted(ended.map_err(refused)?, "trusted device")
+        ))
+    })
+}
+
+/// Ends the sessions, trusted devices and mailed links of all users.
 pub(super) fn sign_out_all(config: &Config, yes: bool) -> Result<(), Failure> {
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
-        consent.ask("End the sessions and mailed links of all users, administrators and invitations included?")?;
+        consent.ask(
+            "End the sessions, trusted devices and mailed links of all users, administrators and invitations included?",
+        )?;
         let progress = Progress::of_unknown_length("sessions ended");
         let operator = Operator::command_line(&core);
         let ended = users::sign_out_all(&core, &operator, || progress.add(1)).await;

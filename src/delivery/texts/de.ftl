@@ -65,6 +65,17 @@ refresh-token-reused =
     .subject = Wir haben eines Ihrer Geräte abgemeldet
     .lead = Möglicherweise hat jemand die Anmeldung eines Ihrer Geräte kopiert. Wir haben diese Sitzung bei { $service } deshalb beendet. Falls Sie sich erneut anmelden müssen, ist das der Grund.
     .sms = { $service }: Wir haben eine Ihrer Sitzungen beendet, die vielleicht kopiert wurde. { sms-not-you }
+device-trusted =
+    .subject = Einem Gerät wird vertraut
+    .lead = Nach einem zweiten Faktor auf einem Gerät vertraut Ihr Konto bei { $service } diesem Gerät: { $days ->
+        [one] Einen Tag lang
+       *[other] { $days } Tage lang
+    } genügt dort zum Anmelden Ihr Passwort.
+    .sms = { $service }: Auf einem Gerät genügt jetzt Ihr Passwort zum Anmelden. { sms-not-you }
+device-token-reused =
+    .subject = Einem Ihrer Geräte wird nicht mehr vertraut
+    .lead = Jemand hat möglicherweise kopiert, woran { $service } eines Ihrer Geräte erkennt, und dazu Ihr Passwort eingegeben. Dem Gerät wird nicht mehr vertraut: Die nächste Anmeldung dort verlangt einen zweiten Faktor.
+    .sms = { $service }: Einem Ihrer Geräte wird nicht mehr vertraut, vielleicht wurde es kopiert. { sms-not-you }
 
 second-factor-failures =
     .subject = Jemand hat falsche Codes eingegeben

@@ -69,6 +69,17 @@ refresh-token-reused =
     .subject = We signed one of your devices out
     .lead = The session of one of your devices at { $service } may have been copied, so we ended it. If you are asked to sign in again, this is why.
     .sms = { $service }: we ended one of your sessions, because it may have been copied. { sms-not-you }
+device-trusted =
+    .subject = A device was trusted
+    .lead = After a second factor on a device, your account at { $service } trusts that device: { $days ->
+        [one] for one day
+       *[other] for { $days } days
+    } it can sign in with your password alone.
+    .sms = { $service }: a device can now sign in with your password alone. { sms-not-you }
+device-token-reused =
+    .subject = One of your devices is not trusted any longer
+    .lead = What makes one of your devices trusted at { $service } may have been copied, and your password was entered with it. The device is not trusted any longer: its next login requires a second factor.
+    .sms = { $service }: one of your devices is not trusted any longer, because it may have been copied. { sms-not-you }
 
 second-factor-failures =
     .subject = Wrong codes were entered

@@ -95,7 +95,8 @@ impl Outcome for PasswordSetting {
     }
 }
 
-/// Sets a password for a caller who has none. Sessions stay: nothing that opened them is replaced.
+/// Sets a password for a caller who has none. Sessions stay: nothing that opened them is replaced. Trusted devices end:
+/// one that was trusted before the last password was removed must not spare a factor beside the new one.
 pub async fn set(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -125,6 +126,7 @@ async fn try_to_set(
             return Ok(PasswordSetting::AlreadyThere);
         }
         users::set_password(tx.connection, user.id, &new, tx.now)?;
+        session_end::end_trusted_devices(tx, user.id)?;
         record(tx, key, &user, EventName::PasswordSet, Message::PasswordSet)?;
         Ok(PasswordSetting::Set)
     })

@@ -10,13 +10,15 @@ use crate::domain::ids::UserId;
 use crate::domain::user::AccountNames;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::unfinished_registrations;
+use crate::store::{unfinished_registrations, users};
 
 /// Deletes the accounts with some names that have no way in and whose time is over.
 pub(super) fn free_names(tx: &mut Tx<'_>, names: &AccountNames) -> Result<(), Fault> {
     for name in names.identifiers() {
-        if let Some(id) = unfinished_registrations::expired_with_name(tx.connection, &name, tx.now)? {
-            close(tx, id)?;
+        // Two statements, whether or not an account has the name.
+        let holder = users::holder(tx.connection, &name)?;
+        if unfinished_registrations::has_expired(tx.connection, holder, tx.now)? {
+            close(tx, holder)?;
         }
     }
     Ok(())
@@ -35,8 +37,8 @@ pub(in crate::flows) async fn delete_expired(core: &Arc<Core>, most: i64) -> Res
 }
 
 fn close(tx: &mut Tx<'_>, id: UserId) -> Result<(), Fault> {
-    if !unfinished_registrations::close(tx.connection, id)? {
-        return Ok(());
+    if !users::delete_without_way_in(tx.connection, id)? {
+        return Ok(unfinished_registrations::remove(tx.connection, id)?);
     }
     let event = AuditEvent::success(EventName::UserDeleted, id).because("unfinished_registration");
     tx.audit(&[event])

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use super::invitation::{Way, invite};
 use super::{AdminRefusal, Operator, change, end_all_sessions};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::{FactorKind, FactorSummary};
-use crate::domain::ids::{LinkTokenId, UserId};
+use crate::domain::ids::{UserId, least_of};
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::roles::{self, RolesChange};
@@ -18,11 +19,13 @@ use crate::domain::user::User;
 use crate::flows::factors::remove_all_factors;
 use crate::flows::notify::require_mail;
 use crate::flows::page::Page;
+use crate::flows::session::trusted_device;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
+use crate::store::error::StoreError;
 use crate::store::{
     PgConnection, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors, sessions, totp_factors,
-    users,
+    trusted_devices, users,
 };
 
 /// Accounts in one query.
@@ -293,6 +296,24 @@ pub async fn end_sessions(
     .await
 }
 
+/// Ends all trusted devices of an account: the next login on each requires the second factor. Returns how many there
+/// were.
+pub async fn end_devices(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: UserId,
+) -> Result<Result<usize, AdminRefusal>, Fault> {
+    change(core, operator, id, "admin.end_devices", |tx, operator, subject| {
+        let id = subject.user.id;
+        let ended = trusted_device::end_all(tx, id)?;
+        let removed = AuditEvent::success(EventName::DeviceRemoved, id).because("by_operator");
+        let removed = (ended > 0).then_some(removed);
+        operator.record(tx, "devices_removed", removed.as_slice(), Some(id))?;
+        Ok(Ok(ended))
+    })
+    .await
+}
+
 /// What [`sign_out_all`] ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignedOut {
@@ -302,8 +323,8 @@ pub struct SignedOut {
     pub links: usize,
 }
 
-/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens: after a leak of
-/// keys, for example. `progress` is called for each account. Can be interrupted and run again. Returns what there was
+/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens and trusted
+/// devices: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run again. Returns what there was
 /// to end.
 ///
 /// # Errors
@@ -336,19 +357,24 @@ pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl 
             progress();
         }
     }
-    remove_mailed_tokens(core).await?;
+    // Those left at this point are of accounts without a session.
+    delete_all(core, "admin.remove_mailed_tokens", link_tokens::delete_before).await?;
+    delete_all(core, "admin.remove_trusted_devices", trusted_devices::delete_before).await?;
     Ok(SignedOut { sessions, links })
 }
 
-/// Deletes all mailed tokens. Those left at this point are of accounts without a session.
-async fn remove_mailed_tokens(core: &Arc<Core>) -> Result<(), Fault> {
+/// Deletes rows that were created before an id, up to a number of them.
+type DeleteBefore = fn(&mut PgConnection, Uuid, i64) -> Result<usize, StoreError>;
+
+/// Deletes all rows of a table of users that there are now.
+async fn delete_all(core: &Arc<Core>, name: &'static str, delete_before: DeleteBefore) -> Result<(), Fault> {
     // Ids begin with the millisecond; those of the current one are deleted as well.
-    let end = LinkTokenId::new(core.clock.now() + TimeDelta::milliseconds(1), core.random.as_ref());
+    let end = least_of(core.clock.now() + TimeDelta::milliseconds(1));
     loop {
         let removed = core
             .db
-            .transaction("admin.remove_mailed_tokens", move |connection| {
-                link_tokens::delete_before(connection, end.uuid(), SIGNED_OUT_AT_ONCE).map_err(Fault::from)
+            .transaction(name, move |connection| {
+                delete_before(connection, end, SIGNED_OUT_AT_ONCE).map_err(Fault::from)
             })
             .await?;
         if removed == 0 {

@@ -239,7 +239,7 @@ fn add(
         created_at: tx.now,
         last_used_at: None,
     };
-    context.record(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Passkey)?;
+    context.record_change(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Passkey)?;
     let name = added.name.clone();
     tx.notify(user, Message::PasskeyAdded { name })?;
     Ok(PasskeyRegistration::Added(Box::new(AddedPasskey {

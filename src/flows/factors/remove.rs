@@ -173,30 +173,38 @@ fn remove(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Res
     note_removal(tx, user, kind, left)
 }
 
-/// Removes what is useless without a removed factor. Returns the event to record.
+/// Removes what is useless without a removed factor, trusted devices included. Returns the event to record.
 fn note_removal(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
-    remove_orphans(tx, user.id, left)?;
+    session_end::end_trusted_devices(tx, user.id)?;
+    remove_orphans(tx, user.id, kind, left)?;
     let name = kind.abilities().method.request_name();
     Ok(AuditEvent::success(EventName::MfaRemoved, user.id).because(name))
 }
 
-/// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left, and the
-/// proofs of what the user has, if the account has no such factor any more.
-fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, left: &Factors) -> Result<(), Fault> {
+/// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left; the proofs of
+/// what the user has, if the account has no such factor any more; and the proofs of the removed kind, if a role requires
+/// it and the account has no other one.
+fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, kind: FactorKind, left: &Factors) -> Result<(), Fault> {
     if !left.any_confirmed() {
         recovery_codes::remove(tx.connection, user_id)?;
         // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
         users::enable_codes(tx.connection, user_id)?;
     }
-    if !left.any_confirmed() || left.strongest_ground(true) < Ground::Possession {
-        // They would stay the strongest proofs of the sessions, and keep an administrator at `aal2`.
-        let held: Vec<AuthenticationMethod> = AuthenticationMethod::ALL
-            .into_iter()
-            .filter(|method| method.is_held())
-            .collect();
-        let ended = session_end::end_proved_only_by(tx, (user_id, None), &held)?;
+    let has_nothing = !left.any_confirmed() || left.strongest_ground(true) < Ground::Possession;
+    let mut of_role = tx.core.settings.access_tokens.role_factors.kinds();
+    let is_lost = left.confirmed(kind).is_none() && of_role.any(|required| required == kind);
+    let of_kind = if is_lost {
+        FactorKind::methods(&[kind])
+    } else {
+        Vec::new()
+    };
+    let is_orphan = |method: &AuthenticationMethod| of_kind.contains(method) || has_nothing && method.is_held();
+    let orphans: Vec<_> = AuthenticationMethod::ALL.into_iter().filter(is_orphan).collect();
+    if !orphans.is_empty() {
+        // They would stay proofs of the sessions, and keep an administrator at `aal2`, or in a role that requires them.
+        let ended = session_end::end_proved_only_by(tx, (user_id, None), &orphans)?;
         tx.audit_ended(user_id, ended)?;
-        sessions::remove_proofs(tx.connection, user_id, held)?;
+        sessions::remove_proofs(tx.connection, user_id, orphans)?;
     }
     Ok(())
 }

@@ -335,8 +335,19 @@ pub(in crate::flows) fn redeem_at_own_address(
     key: LinkKey,
     purpose: LinkPurpose,
 ) -> Result<Option<(LinkPurpose, LockedUser)>, Fault> {
+    redeem_for(tx, key, purpose, |_user| true)
+}
+
+/// Does the same for accounts that the caller accepts. For another one, the token stays valid.
+pub(in crate::flows) fn redeem_for(
+    tx: &mut Tx<'_>,
+    key: LinkKey,
+    purpose: LinkPurpose,
+    is_accepted: impl FnOnce(&User) -> bool,
+) -> Result<Option<(LinkPurpose, LockedUser)>, Fault> {
     // The user's row before the token's: a change of the password locks them in this order, too.
-    let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
+    let account = users::find_active_for_update(tx.connection, key.user_id)?;
+    let Some(account) = account.filter(|account| is_accepted(&account.user)) else {
         return Ok(None);
     };
     let redeemed = redeem_locked(tx, key, purpose)?;

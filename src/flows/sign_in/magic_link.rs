@@ -1,7 +1,8 @@
 //! `POST /magic-link/verify`: a mailed link as first factor, instead of a password. It never skips the second factor.
 //!
-//! A link that sets a password is such a link, too: the reader of the mailbox need not set one. So the owner of an invited
-//! account, or of one that was registered without a password, gets in with it and registers a passkey.
+//! Where an account has no password, a link that sets one is such a link, too: the reader of the mailbox need not set one.
+//! So the owner of an invited account, or of one that was registered without a password, gets in with it and registers a
+//! passkey. For an account with a password it does nothing here, so that each token has one use.
 
 use std::sync::Arc;
 
@@ -49,7 +50,8 @@ async fn open(
     let session_id = SessionId::new(now, core.random.as_ref());
     let opened = core
         .transaction_at(now, "magic_link.verify", origin, move |tx| {
-            let Some((purpose, account)) = links::redeem_at_own_address(tx, key, kind)? else {
+            let signs_in = |user: &User| kind == LinkPurpose::MagicLink || !user.has_password;
+            let Some((purpose, account)) = links::redeem_for(tx, key, kind, signs_in)? else {
                 return Ok(None);
             };
             match purpose {
@@ -66,6 +68,7 @@ async fn open(
                 id: session_id,
                 method: AuthenticationMethod::EmailLink,
                 delivery,
+                device: None,
             };
             login::open_session(tx, &found, &first_factor).map(Some)
         })

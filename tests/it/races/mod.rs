@@ -11,6 +11,7 @@ mod registration;
 mod second_factor;
 mod sensitive_changes;
 mod sent_codes;
+mod trusted_devices;
 mod usernames;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 mod account_pages;
 pub(crate) mod admin;
 mod dev;
+mod devices;
 mod docs;
 mod email;
 mod health;

@@ -9,11 +9,13 @@ import { sensitive } from '../step-up.js';
 import { checkbox } from './recovery-codes.js';
 import { passkeyOffer } from './passkeys.js';
 import { download, facts, section, stack } from './parts.js';
+import { withheldRoles } from './withheld-roles.js';
 
 export async function profile() {
   const [me, offer] = await Promise.all([authorized('GET', 'me'), passkeyOffer()]);
   return stack(
     t('profile.title'),
+    await withheldRoles(me.withheld_roles),
     offer,
     section(t('profile.account'), overview(me)),
     section(t('email.title'), email(me)),

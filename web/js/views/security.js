@@ -2,11 +2,12 @@
 
 import { h } from '../dom.js';
 import { codeField, form, passwordField } from '../forms.js';
-import { moment, plural, t } from '../i18n.js';
+import { day, moment, plural, t } from '../i18n.js';
 import { forget, load, save } from '../storage.js';
 import { again, go } from '../router.js';
 import { authorized } from '../session.js';
 import { prove, sensitive } from '../step-up.js';
+import { deviceName } from './device.js';
 import { emailCodes, phoneCodes } from './sent-codes.js';
 import { facts, link, section, stack } from './parts.js';
 import { passkeyList } from './passkeys.js';
@@ -16,7 +17,11 @@ import { password } from './password.js';
 const LOW = 3;
 
 export async function security() {
-  const [me, state] = await Promise.all([authorized('GET', 'me'), authorized('GET', '2fa')]);
+  const [me, state, { devices }] = await Promise.all([
+    authorized('GET', 'me'),
+    authorized('GET', '2fa'),
+    authorized('GET', 'devices'),
+  ]);
   const active = (/** @type {string} */ type) => find(state, type, 'active');
   const withPasskeys = state.available.includes('passkey') || active('passkey');
   const passkeys = withPasskeys ? (await authorized('GET', '2fa/passkeys')).passkeys : [];
@@ -34,6 +39,7 @@ export async function security() {
       section(t('factor.email.title'), emailCodes(me, active('email'), find(state, 'email', 'pending'))),
     (state.available.includes('sms') || active('sms')) &&
       section(t('factor.sms.title'), phoneCodes(active('sms'), find(state, 'sms', 'pending'))),
+    devices.length > 0 && section(t('trusted_devices.title'), trustedDevices(devices)),
   );
 }
 
@@ -105,4 +111,41 @@ function recoveryCodesState(state) {
       explain: (problem) => (problem.code === 'conflict' ? t('recovery_codes.no_factor') : undefined),
     }),
   ];
+}
+
+/** @param {any[]} devices of `GET /devices` */
+function trustedDevices(devices) {
+  return [
+    h('p', {}, t('trusted_devices.about')),
+    h(
+      'ul',
+      { class: 'list' },
+      devices.map((device) => h('li', {}, aboutDevice(device), endTrust(device))),
+    ),
+  ];
+}
+
+/** @param {any} device */
+function aboutDevice({ user_agent, ip, expires_at, last_used_at }) {
+  const values = { ip: ip ?? '–', time: last_used_at ? moment(last_used_at) : t('never') };
+  return h(
+    'div',
+    {},
+    h('p', {}, h('strong', {}, deviceName(user_agent)), t('trusted_devices.until', { day: day(expires_at) })),
+    h('p', { class: 'quiet small' }, t('trusted_devices.used', values)),
+  );
+}
+
+/** @param {any} device */
+function endTrust({ id }) {
+  return form({
+    fields: [],
+    button: t('factor.remove'),
+    primary: false,
+    submit: async () => {
+      await authorized('DELETE', `devices/${id}`);
+      again();
+    },
+    explain: (problem) => (problem.code === 'not_found' ? t('trusted_devices.gone') : undefined),
+  });
 }
