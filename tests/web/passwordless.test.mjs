@@ -155,12 +155,10 @@ describe('a deployment that offers passkeys', () => {
     assert.equal(await person.page.getByText('Sign in without typing').count(), 0);
   });
 
-  story('a mailed link that sets a password also signs in without one', async (person, meet) => {
+  story('a mailed link that sets a password also signs in without one', async (person) => {
     await Authenticator.of(person);
-    const other = await meet();
-    await other.signUp();
-    await other.leave();
-    person.email = other.email;
+    await register(person);
+    await person.signOut();
     await person.service.call('POST', '/password/forgot', { email: person.email });
     await person.page.goto((await person.service.message(person.email, 'password_reset')).link);
     await person.at('Choose a new password');
@@ -173,6 +171,21 @@ describe('a deployment that offers passkeys', () => {
     await person.keepCodes();
     await person.at('Profile');
     await person.sees('none: you sign in with a passkey');
+  });
+
+  story('the link only sets a password where there is one', async (person, meet) => {
+    await Authenticator.of(person);
+    const other = await meet();
+    await other.signUp();
+    await other.leave();
+    await person.service.call('POST', '/password/forgot', { email: other.email });
+    await person.page.goto((await person.service.message(other.email, 'password_reset')).link);
+    await person.at('Choose a new password');
+    await person.press('Continue without a password');
+    await person.sees('That is not possible: the account has a password');
+    await person.fill('New password', 'heftklammer im regen');
+    await person.press('Set the password');
+    await person.at('Your password is set');
   });
 
   story('an address is verified with a passkey in a browser that is not signed in', async (person) => {

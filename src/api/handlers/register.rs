@@ -38,7 +38,8 @@ use crate::flows::account::register::{NewAccount, Registration, register as regi
                 have an account. The password works once the address is verified; until then `POST /login` responds as to \
                 a wrong password. If an account with this address exists but was never verified, the mail has a link that \
                 sets a password instead. So has the mail about an account without a password: \
-                `POST /magic-link/verify` takes its token, to register a passkey instead.",
+                `POST /magic-link/verify` takes its token, to register a passkey instead, unless an earlier registration \
+                set a password.",
             body = AcceptedResponse,
         ),
     ),

@@ -108,6 +108,10 @@ fn data_is_stored_for_as_long_as_the_table_says() {
             "counts of consecutive wrong passwords and codes",
             "with the account, until a right one".to_owned(),
         ),
+        (
+            "accounts that were registered without a password and got no way in",
+            "until their pre-auth token has expired".to_owned(),
+        ),
         ("accounts", "until they are deleted".to_owned()),
     ];
     assert_table("How long data is stored", &expected);

@@ -246,7 +246,9 @@ export default {
   'reset_password.done': 'Ihr Passwort ist gesetzt',
   'reset_password.next': 'Melden Sie sich jetzt damit an.',
   'reset_password.without':
-    'Sie können sich mit diesem Link auch anmelden, ohne ein Passwort zu setzen. Ein Konto, das noch nichts anderes hat, bekommt dann einen Passkey.',
+    'Hat Ihr Konto kein Passwort, können Sie sich mit diesem Link auch anmelden, ohne eines zu setzen. Ein Konto, das noch nichts anderes hat, bekommt dann einen Passkey.',
+  'reset_password.needed':
+    'Das geht nicht: Das Konto hat ein Passwort, oder der Link gilt nicht mehr. Wählen Sie oben ein neues Passwort.',
   'reset_password.passkey': 'Ohne Passwort weiter',
   'verify_email.title': 'E-Mail-Adresse bestätigen',
   'verify_email.how': 'Drücken Sie auf den Knopf, um zu bestätigen, dass diese Adresse Ihnen gehört.',

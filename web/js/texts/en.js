@@ -237,7 +237,9 @@ export default {
   'reset_password.done': 'Your password is set',
   'reset_password.next': 'Sign in with it now.',
   'reset_password.without':
-    'You can also sign in with this link and set no password. An account that has nothing else yet then gets a passkey.',
+    'If your account has no password, you can also sign in with this link and set none. An account that has nothing else yet then gets a passkey.',
+  'reset_password.needed':
+    'That is not possible: the account has a password, or the link does not work any longer. Choose a new password above.',
   'reset_password.passkey': 'Continue without a password',
   'verify_email.title': 'Verify your e-mail address',
   'verify_email.how': 'Press the button to verify that this address is yours.',

@@ -49,5 +49,6 @@ function withoutPassword(token) {
       forget('link');
       go(enter(answer));
     },
+    explain: (problem) => (problem.code === 'invalid_link_token' ? t('reset_password.needed') : undefined),
   });
 }
