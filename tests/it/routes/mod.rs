@@ -13,6 +13,7 @@ mod me;
 mod metrics;
 mod openapi;
 mod passkey;
+mod passkey_documents;
 mod password;
 mod register;
 mod sessions;
