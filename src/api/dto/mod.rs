@@ -9,6 +9,7 @@ pub mod enrolment;
 pub mod health;
 pub mod login;
 pub mod passkey;
+pub mod passkey_documents;
 pub mod register;
 pub mod tokens;
 pub mod two_factor;

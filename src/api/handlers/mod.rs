@@ -15,6 +15,7 @@ pub mod me;
 pub mod metrics;
 pub mod openapi;
 pub mod passkey;
+pub mod passkey_documents;
 pub mod password;
 pub mod register;
 pub mod sessions;

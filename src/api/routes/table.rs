@@ -10,7 +10,7 @@ use utoipa::OpenApi;
 use super::{Access, RouteSpec};
 use crate::api::handlers::{
     account_pages, admin, dev, devices, docs, email, health, login, logout, magic_link, me, metrics, openapi, passkey,
-    password, register, sessions, step_up, token, two_factor, well_known,
+    passkey_documents, password, register, sessions, step_up, token, two_factor, well_known,
 };
 use crate::api::problem::Code;
 use crate::rate_limits::Scope;
@@ -208,10 +208,10 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, well_known::jwks).database(),
         operation!(Public, well_known::metadata).database(),
         operation!(Public, well_known::openid_configuration).database(),
-        operation!(Public, well_known::related_origins).codes(&[Code::NotFound]),
-        operation!(Public, well_known::passkey_endpoints).codes(&[Code::NotFound]),
-        operation!(Public, well_known::apple_app_site_association).codes(&[Code::NotFound]),
-        operation!(Public, well_known::asset_links).codes(&[Code::NotFound]),
+        operation!(Public, passkey_documents::related_origins).codes(&[Code::NotFound]),
+        operation!(Public, passkey_documents::passkey_endpoints).codes(&[Code::NotFound]),
+        operation!(Public, passkey_documents::apple_app_site_association).codes(&[Code::NotFound]),
+        operation!(Public, passkey_documents::asset_links).codes(&[Code::NotFound]),
         operation!(Public, health::live).unlimited(),
         operation!(Public, health::ready).unlimited().database(),
         operation!(Public, metrics::metrics)

@@ -14,6 +14,7 @@ mod me;
 mod metrics;
 mod openapi;
 mod passkey;
+mod passkey_documents;
 mod password;
 mod passwordless;
 mod register;
