@@ -168,6 +168,35 @@ async fn in_private_only_a_mail_answers_and_its_link_sets_the_account_up() {
     assert_eq!(problem["errors"][0]["pointer"], "/email");
 }
 
+/// Each token has one use for an account with a password: that of a reset, and that of an invitation, set one.
+#[actix_web::test]
+async fn a_link_that_sets_a_password_signs_in_to_no_account_that_has_one() {
+    let app = TestApp::with(PRIVATE).await;
+    let body = json!({"email": EMAIL, "password": PASSWORD});
+    register(&app, &body).await.expect(202);
+    let body = json!({"email": EMAIL, "passkey": true});
+    register(&app, &body).await.expect(202);
+    let link = app.mailed_token(EMAIL, "unconfirmed_account").await;
+    open_link(&app, &link).await.expect_problem(400, "invalid_link_token");
+    let reset = json!({"token": link, "new_password": NEW});
+    app.post("/password/reset", &reset).await.expect(204);
+    log_in(&app, EMAIL, NEW).await.expect(200);
+    // An invitation whose account got a password by another link.
+    let app = app.sibling(PASSKEYS).await;
+    let admin = administrator(&app, "root@example.com").await;
+    let body = json!({"email": "ann@example.com"});
+    app.call_as(Method::POST, "/admin/users", &admin.access_token, &body)
+        .await
+        .expect(201);
+    let invitation = app.mailed_token("ann@example.com", "invitation").await;
+    let link = request_link(&app, "/password/forgot", "password_reset", "ann@example.com").await;
+    let reset = json!({"token": link, "new_password": NEW});
+    app.post("/password/reset", &reset).await.expect(204);
+    open_link(&app, &invitation)
+        .await
+        .expect_problem(400, "invalid_link_token");
+}
+
 fn user_id(app: &TestApp, email: &str) -> String {
     use diesel::prelude::*;
     #[derive(QueryableByName)]
