@@ -74,7 +74,7 @@ describe('a deployment that offers passkeys', () => {
     await authenticator.loses();
     await person.press('Sign in with a passkey');
     await person.sees('No passkey was used.');
-    await person.follow('Lost the device with your passkey or app?');
+    await person.follow('Lost the device that you sign in with?');
     await person.at('Lost your device?');
     await person.fill('E-mail address', person.email);
     await person.press('Send the mail');
@@ -204,7 +204,7 @@ describe('a deployment that offers passkeys', () => {
       await Authenticator.of(person);
       await person.go('login');
       await person.at('Sign in');
-      await person.follow('Lost the device with your passkey or app?');
+      await person.follow('Lost the device that you sign in with?');
       await person.at('Lost your device?');
       await inspect(person, 'lost-device');
       await person.go('register');

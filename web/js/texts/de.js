@@ -115,7 +115,7 @@ export default {
   'login.with_password': 'Mit dem Passwort anmelden',
   'login.passkey': 'Mit einem Passkey anmelden',
   'lost_device.title': 'Gerät verloren?',
-  'lost_device.link': 'Gerät mit Passkey oder App verloren?',
+  'lost_device.link': 'Gerät verloren, mit dem Sie sich anmelden?',
   'lost_device.with_password':
     'Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie nach dem zweiten Faktor gefragt werden, wählen Sie „Einen Wiederherstellungscode verwenden“.',
   'lost_device.without_password':

@@ -111,7 +111,7 @@ export default {
   'login.with_password': 'Sign in with your password',
   'login.passkey': 'Sign in with a passkey',
   'lost_device.title': 'Lost your device?',
-  'lost_device.link': 'Lost the device with your passkey or app?',
+  'lost_device.link': 'Lost the device that you sign in with?',
   'lost_device.with_password':
     'If your account has a password, sign in with it. When you are asked for your second factor, choose “Use a recovery code”.',
   'lost_device.without_password':
