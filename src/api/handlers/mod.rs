@@ -23,3 +23,13 @@ pub mod step_up;
 pub mod token;
 pub mod two_factor;
 pub mod well_known;
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderName};
+
+use crate::domain::policy::numbers::JWKS_MAX_AGE;
+
+/// Lets clients cache the documents at well-known paths. Errors are never cached: they have `no-store`.
+fn cacheable() -> (HeaderName, String) {
+    let max_age = JWKS_MAX_AGE.num_seconds();
+    (CACHE_CONTROL, format!("public, max-age={max_age}"))
+}

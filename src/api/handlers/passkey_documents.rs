@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use super::well_known::cacheable;
+use super::cacheable;
 use crate::api::dto::passkey_documents::{AppleAppSiteAssociation, AssetLink, PasskeyEndpoints, RelatedOrigins};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
