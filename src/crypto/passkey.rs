@@ -84,6 +84,7 @@ pub fn authenticate(
         sign_count: data.sign_count,
         user_verified: data.flags.has(Flags::USER_VERIFIED),
         backed_up: data.flags.has(Flags::BACKED_UP),
+        alone: is_alone,
     })
 }
 

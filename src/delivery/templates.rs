@@ -207,10 +207,12 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         }
         Message::MagicLink { minutes, .. }
         | Message::PasswordReset { minutes, .. }
-        | Message::UnconfirmedAccount { minutes, .. } => {
+        | Message::UnconfirmedAccount { minutes, .. }
+        | Message::RegistrationStarted { minutes, .. } => {
             args.set("minutes", *minutes);
         }
         Message::Invitation { hours, .. } => args.set("hours", *hours),
+        Message::DeviceTrusted { days } => args.set("days", *days),
         Message::AuthenticatorAdded
         | Message::AuthenticatorReplaced
         | Message::AuthenticatorRemoved
@@ -219,6 +221,7 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::EmailFactorRemoved
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
+        | Message::DeviceTokenReused
         | Message::SecondFactorFailures
         | Message::PasswordFailures
         | Message::SignInAfterFailures
@@ -231,6 +234,8 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::EmailChanged
         | Message::PasswordChanged
         | Message::PasswordWasReset
+        | Message::PasswordRemoved
+        | Message::PasswordSet
         | Message::UsernameChanged
         | Message::AccountExists
         | Message::AccountExported
@@ -454,7 +459,9 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::EmailChangeRequested { .. } => &["email-change-requested-advice", "never-forward"],
         Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
         Message::AccountExists => &["account-exists-advice"],
-        Message::UnconfirmedAccount { .. } => &["link-lasts", "never-forward", "unconfirmed-account-not-you"],
+        Message::UnconfirmedAccount { .. } | Message::RegistrationStarted { .. } => {
+            &["link-lasts", "never-forward", "unconfirmed-account-not-you"]
+        }
         Message::PasswordDisabled | Message::SecondFactorsDisabled => &["disabled-advice"],
         Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
         Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
@@ -508,6 +515,9 @@ fn every_message() -> Vec<Message> {
         Message::PhoneFactorAdded { hint: "89".to_owned() },
         Message::PhoneFactorRemoved,
         Message::RefreshTokenReused,
+        Message::DeviceTrusted { days: 1 },
+        Message::DeviceTrusted { days: 30 },
+        Message::DeviceTokenReused,
         Message::SecondFactorFailures,
         Message::PasswordFailures,
         Message::SignInAfterFailures,
@@ -528,10 +538,16 @@ fn every_message() -> Vec<Message> {
         },
         Message::PasswordChanged,
         Message::PasswordWasReset,
+        Message::PasswordRemoved,
+        Message::PasswordSet,
         Message::UsernameChanged,
         Message::AccountExists,
         Message::AccountExported,
         Message::UnconfirmedAccount {
+            link: link(),
+            minutes: 15,
+        },
+        Message::RegistrationStarted {
             link: link(),
             minutes: 15,
         },
@@ -564,6 +580,8 @@ fn is_among_them(message: &Message) {
         | Message::PhoneFactorAdded { .. }
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
+        | Message::DeviceTrusted { .. }
+        | Message::DeviceTokenReused
         | Message::SecondFactorFailures
         | Message::PasswordFailures
         | Message::SignInAfterFailures
@@ -578,10 +596,13 @@ fn is_among_them(message: &Message) {
         | Message::PasswordReset { .. }
         | Message::PasswordChanged
         | Message::PasswordWasReset
+        | Message::PasswordRemoved
+        | Message::PasswordSet
         | Message::UsernameChanged
         | Message::AccountExists
         | Message::AccountExported
         | Message::UnconfirmedAccount { .. }
+        | Message::RegistrationStarted { .. }
         | Message::AccountDeleted
         | Message::Invitation { .. }
         | Message::SecondFactorsReset => {}

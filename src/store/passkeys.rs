@@ -31,6 +31,8 @@ pub struct Registered<'a> {
     pub challenge_at: DateTime<Utc>,
     /// When it is registered.
     pub now: DateTime<Utc>,
+    /// Whether it was made to sign in alone.
+    pub signs_in_alone: bool,
 }
 
 /// A passkey, as an assertion is compared with it.
@@ -70,6 +72,7 @@ pub fn insert(connection: &mut PgConnection, new: &Registered<'_>) -> Result<boo
             passkeys::name.eq(new.name.as_str()),
             passkeys::last_challenge_at.eq(new.challenge_at),
             passkeys::created_at.eq(new.now),
+            passkeys::signs_in_alone.eq(new.signs_in_alone),
         ))
         .on_conflict((passkeys::user_id, passkeys::credential_id))
         .do_nothing()
@@ -137,6 +140,7 @@ pub fn use_once(
         passkeys::backed_up.eq(used.backed_up),
         passkeys::last_challenge_at.eq(challenge_at),
         passkeys::last_used_at.eq(now),
+        passkeys::signs_in_alone.eq(passkeys::signs_in_alone.or(used.alone.into_sql::<diesel::sql_types::Bool>())),
     ));
     Ok(CachedStatement(using).execute(connection)? == 1)
 }
@@ -170,6 +174,22 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId, id: PasskeyId) -> 
         .returning(passkeys::name)
         .get_result(connection)
         .optional()?)
+}
+
+/// Returns whether a user has a passkey that signs in alone, other than a given one.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn another_signs_in_alone(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    id: PasskeyId,
+) -> Result<bool, StoreError> {
+    let others = of_user(user_id)
+        .filter(passkeys::signs_in_alone)
+        .filter(passkeys::id.ne(id.uuid()));
+    Ok(diesel::select(diesel::dsl::exists(others)).get_result(connection)?)
 }
 
 /// Removes all passkeys of a user.

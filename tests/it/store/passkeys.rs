@@ -56,6 +56,7 @@ fn register(connection: &mut PgConnection, number: u128, owner: u128, credential
         name: &PasskeyName::parse("Blue key").unwrap(),
         challenge_at: at(0),
         now: at(1),
+        signs_in_alone: false,
     };
     passkeys::insert(connection, &row).unwrap()
 }
@@ -65,6 +66,7 @@ fn use_it(connection: &mut PgConnection, sign_count: u32, challenge: i64) -> boo
         sign_count,
         user_verified: false,
         backed_up: true,
+        alone: false,
     };
     let times = (at(challenge), at(challenge + 5));
     passkeys::use_once(connection, user(1), id(1), &used, times).unwrap()
