@@ -38,6 +38,7 @@ mod stored_text;
 pub mod throttles;
 pub mod totp_factors;
 pub mod transaction;
+pub mod user_handles;
 pub mod users;
 
 pub use diesel::pg::PgConnection;

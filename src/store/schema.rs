@@ -32,6 +32,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_handles (user_handle) {
+        user_handle -> Bytea,
+        user_id -> Uuid,
+    }
+}
+
+diesel::table! {
     sessions (user_id, id) {
         id -> Uuid,
         user_id -> Uuid,
@@ -108,7 +115,7 @@ diesel::table! {
         public_key -> Bytea,
         sign_count -> Int8,
         user_verified -> Bool,
-        backup_eligible -> Bool,
+        backup_eligible -> Nullable<Bool>,
         backed_up -> Bool,
         transports -> Array<Text>,
         aaguid -> Uuid,
@@ -116,6 +123,7 @@ diesel::table! {
         last_challenge_at -> Timestamptz,
         created_at -> Timestamptz,
         last_used_at -> Nullable<Timestamptz>,
+        user_handle -> Nullable<Bytea>,
     }
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::account_names::{self, Insertion};
 use super::error::StoreError;
+use super::passkeys;
 use super::schema::users;
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::email::Email;
@@ -351,6 +352,8 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
 /// then on.
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (email, username) = lock_names(connection, id)?;
+    // Their user handles have rows that no foreign key removes.
+    passkeys::remove_all(connection, id)?;
     let reserved_until = now + USERNAME_RESERVED_FOR;
     account_names::release(connection, email.as_deref(), username.as_deref(), id, reserved_until)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;

@@ -76,6 +76,7 @@ mod server {
 
 #[path = "../support"]
 mod support {
+    pub(crate) mod authenticator;
     pub(crate) mod certificate;
     pub(crate) mod oath;
     pub(crate) mod peer;

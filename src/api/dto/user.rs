@@ -41,6 +41,8 @@ pub struct UserView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TwoFactor)]
 pub struct TwoFactorView {
+    /// A passkey, or several.
+    pub passkey: bool,
     /// An authenticator app.
     pub totp: bool,
     /// Codes by e-mail.
@@ -64,6 +66,7 @@ impl UserView {
             locale: user.locale.as_str(),
             created_at: user.created_at,
             two_factor: TwoFactorView {
+                passkey: factors.has(FactorKind::Passkey),
                 totp: factors.has(FactorKind::Totp),
                 email: factors.has(FactorKind::Email),
                 phone: factors.has(FactorKind::Sms),

@@ -202,6 +202,7 @@ fn add(
     let row = Registered {
         id: PasskeyId::new(tx.now, tx.core.random.as_ref()),
         user_id: user.id,
+        user_handle: None,
         passkey: &passkey,
         transports: &given.transports,
         name,
@@ -345,6 +346,7 @@ fn check(
     };
     let known = KnownPasskey {
         user_id,
+        user_handle: passkey.user_handle.as_ref(),
         public_key: &passkey.public_key,
         backup_eligible: passkey.backup_eligible,
     };

@@ -312,10 +312,11 @@ async fn a_passkey_that_was_never_registered_is_refused() {
 async fn the_user_handle_of_another_user_or_of_none_is_refused() {
     let mut account = Account::new().await;
     let mallory = Person::sign_up(&account.app, "mallory@example.com").await;
-    for id in [mallory.person.id.as_str(), "019ca945-0a00-7673-b71e-0108b877dbc7"] {
+    let absent = "019ca945-0a00-7673-b71e-0108b877dbc7";
+    for handle in [id_bytes(&mallory.person.id), id_bytes(absent), b"jo".to_vec()] {
         account
             .refuses(|key, challenge| {
-                key.user_handle = Some(id_bytes(id));
+                key.user_handle = Some(handle.clone());
                 key.assert(challenge)
             })
             .await;
@@ -566,7 +567,8 @@ async fn what_is_not_an_assertion_takes_no_attempt() {
         with(|credential| credential["rawId"] = json!("AAAA")),
         with(|credential| credential["type"] = json!("password")),
         with(|credential| credential["response"]["signature"] = json!("=")),
-        with(|credential| credential["response"]["userHandle"] = json!("AAAA")),
+        with(|credential| credential["response"]["userHandle"] = json!("")),
+        with(|credential| credential["response"]["userHandle"] = json!("A".repeat(88))),
     ];
     for credential in &malformed {
         let problem = verify_passkey(app, &pending, credential)
