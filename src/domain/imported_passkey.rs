@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use super::passkey::{CredentialId, NewPasskey, PasskeyName, PublicKey, Transport, UserHandle};
 use super::policy::numbers::MOST_PASSKEYS;
-use super::typed_text;
 
 /// Base 64 in the alphabet of URLs, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -126,9 +125,16 @@ impl ImportedPasskey {
     }
 }
 
-/// Decodes base 64 of either alphabet: Java and browsers write different ones.
+/// Decodes base 64 of either alphabet, since Java and browsers write different ones. PostgreSQL breaks it into lines.
 fn decode(member: &str, text: &str) -> Result<Vec<u8>, String> {
-    let text = typed_text::trim(text).replace('+', "-").replace('/', "_");
+    let letters = text.chars().filter(|letter| !letter.is_whitespace());
+    let text: String = letters
+        .map(|letter| match letter {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        })
+        .collect();
     BASE64
         .decode(text)
         .map_err(|_malformed| format!("{member} must be in base 64"))
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn both_alphabets_are_read_with_and_without_padding() {
-        for text in ["-_8", "+/8", "-_8=", "+/8=", " +/8=\n"] {
+        for text in ["-_8", "+/8", "-_8=", "+/8=", " +/\n8=\n"] {
             let passkey = read(&[json!({"credential_id": text, "public_key": text})]).unwrap();
             assert_eq!(passkey[0].credential_id.as_bytes(), [0xfb, 0xff], "{text}");
             assert_eq!(passkey[0].cose_key, [0xfb, 0xff], "{text}");
@@ -204,7 +210,7 @@ mod tests {
         let (long, longer) = ("A".repeat(88), "A".repeat(1400));
         for (change, expected) in [
             (
-                json!({"credential_id": "secret value"}),
+                json!({"credential_id": "secret-value!"}),
                 "[1].credential_id must be in base 64",
             ),
             (
@@ -217,7 +223,7 @@ mod tests {
             ),
             (json!({"credential_id": "AQI0"}), "[1].credential_id is given twice"),
             (
-                json!({"public_key": "secret value"}),
+                json!({"public_key": "secret-value!"}),
                 "[1].public_key must be in base 64",
             ),
             (json!({"user_handle": "s"}), "[1].user_handle must be in base 64"),

@@ -204,7 +204,7 @@ mod tests {
             (json!({"totp_secret": "secret-value"}), "/totp_secret"),
             (json!({"totp_secret": ""}), "/totp_secret"),
             (
-                json!({"passkeys": [{"credential_id": "secret value", "public_key": ""}]}),
+                json!({"passkeys": [{"credential_id": "secret-value!", "public_key": ""}]}),
                 "/passkeys",
             ),
             (json!({"roles": ["secret,value"]}), "/roles"),

@@ -57,6 +57,7 @@ mod server {
     mod operators;
     mod origins;
     mod outbox;
+    mod passkey_import;
     mod peer;
     mod pgbouncer;
     mod reference;

@@ -3,6 +3,8 @@
 
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use ureq::http::Method;
 use uuid::Uuid;
@@ -452,9 +454,9 @@ const IN_ASSERTIONS: [Misuse; 6] = [
         "client data that were changed since",
         |credential| {
             let data = credential["response"]["clientDataJSON"].as_str().unwrap();
-            // White space at the end: three bytes, so that the text before them stays as it is.
-            let data = data.to_owned() + ["ICAg", "IA", "ICA"][data.len() % 4 % 3];
-            credential["response"]["clientDataJSON"] = json!(data);
+            let mut data = URL_SAFE_NO_PAD.decode(data).unwrap();
+            data.push(b' ');
+            credential["response"]["clientDataJSON"] = json!(URL_SAFE_NO_PAD.encode(data));
         },
         "signature",
     ),
