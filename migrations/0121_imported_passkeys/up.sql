@@ -11,9 +11,9 @@ COMMENT ON COLUMN user_handles.user_id IS 'The account that it names.';
 
 ALTER TABLE passkeys ADD COLUMN user_handle bytea;
 
-ALTER TABLE passkeys ADD CONSTRAINT passkeys_user_handle_length CHECK (octet_length(user_handle) BETWEEN 1 AND 64);
+ALTER TABLE passkeys ADD CONSTRAINT passkeys_user_handle_length CHECK (octet_length(user_handle) BETWEEN 0 AND 64);
 
-COMMENT ON COLUMN passkeys.user_handle IS 'What the passkey names its user by, if another program registered it. NULL: the id of the account.';
+COMMENT ON COLUMN passkeys.user_handle IS 'What the passkey names its user by, if another program registered it; empty if that is not known. NULL: the id of the account.';
 
 ALTER TABLE passkeys ALTER COLUMN backup_eligible DROP NOT NULL;
 

@@ -110,8 +110,7 @@ fn check_user(given: &Assertion, purpose: ChallengePurpose, passkey: KnownPasske
     let is_theirs = match purpose {
         ChallengePurpose::Registration(_) => return Err(Refusal::Challenge),
         ChallengePurpose::Assertion(session) => {
-            let handle = given.user_handle.as_ref();
-            session.user_id == passkey.user_id && handle.is_none_or(|handle| passkey.is_of(handle))
+            session.user_id == passkey.user_id && passkey.may_be_of(given.user_handle.as_ref())
         }
         ChallengePurpose::SignIn => given.user_handle.as_ref().is_some_and(|handle| passkey.is_of(handle)),
     };

@@ -9,7 +9,7 @@ use base64::engine::{DecodePaddingMode, Engine};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::passkey::{CredentialId, NewPasskey, PasskeyName, PublicKey, Transport, UserHandle};
+use super::passkey::{CredentialId, KnownHandle, NewPasskey, PasskeyName, PublicKey, Transport, UserHandle};
 use super::policy::numbers::MOST_PASSKEYS;
 
 /// Base 64 in the alphabet of URLs, with or without padding.
@@ -53,8 +53,8 @@ pub struct ImportedPasskey {
     pub cose_key: Vec<u8>,
     /// How browsers reach the authenticator.
     pub transports: Vec<Transport>,
-    /// What it names its user by. `None`: the other program did not say, so it can sign in beside a password only.
-    pub user_handle: Option<UserHandle>,
+    /// What it names its user by. It can sign in alone only if the other program says it.
+    pub user_handle: KnownHandle,
     /// The owner's name for it.
     pub name: PasskeyName,
     sign_count: u32,
@@ -100,7 +100,7 @@ impl ImportedPasskey {
                 .ok_or_else(|| format!("credential_id must have 1 to {} bytes", CredentialId::LONGEST))?,
             cose_key: decode("public_key", &members.public_key)?,
             transports: Transport::known(members.transports.as_deref().unwrap_or_default()),
-            user_handle: handle.transpose()?,
+            user_handle: handle.transpose()?.map_or(KnownHandle::Unknown, KnownHandle::Given),
             name: PasskeyName::parse(name).map_err(|wrong| format!("name {wrong}"))?,
             sign_count: members.sign_count.unwrap_or_default(),
             user_verified: members.user_verified == Some(true),
@@ -168,7 +168,10 @@ mod tests {
     #[test]
     fn what_is_not_said_has_defaults() {
         let passkey = read(&[json!({})]).unwrap().remove(0);
-        assert_eq!((passkey.name.as_str(), passkey.user_handle), ("Passkey", None));
+        assert_eq!(
+            (passkey.name.as_str(), passkey.user_handle),
+            ("Passkey", KnownHandle::Unknown)
+        );
         assert_eq!((passkey.transports, passkey.cose_key), (vec![], vec![1, 2, 3]));
         let passkey = stored(json!({}));
         assert_eq!((passkey.sign_count, passkey.aaguid), (0, Uuid::nil()));
@@ -184,7 +187,7 @@ mod tests {
             "user_handle": "am8=",
         });
         let passkey = read(std::slice::from_ref(&given)).unwrap().remove(0);
-        assert_eq!(passkey.user_handle.unwrap().as_bytes(), b"jo");
+        assert_eq!(passkey.user_handle.given().unwrap().as_bytes(), b"jo");
         assert_eq!(
             (passkey.name.as_str(), passkey.transports),
             ("Laptop", vec![Transport::Usb])

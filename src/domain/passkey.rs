@@ -76,6 +76,27 @@ impl UserHandle {
     }
 }
 
+/// What is known of the handle by which a passkey names its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownHandle {
+    /// It is the user's id: the passkey was registered here.
+    UserId,
+    /// Another program gave it to the user.
+    Given(UserHandle),
+    /// Another program gave it, and did not say what it is.
+    Unknown,
+}
+
+impl KnownHandle {
+    /// Returns the handle that another program gave.
+    pub const fn given(&self) -> Option<&UserHandle> {
+        match self {
+            Self::Given(handle) => Some(handle),
+            Self::UserId | Self::Unknown => None,
+        }
+    }
+}
+
 /// The name that the owner gives a passkey, to tell it from others: 1 to 64 characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasskeyName(String);
@@ -252,8 +273,8 @@ pub struct NewPasskey {
 pub struct KnownPasskey<'a> {
     /// Its user.
     pub user_id: UserId,
-    /// The handle of its user, if another program gave it. `None`: it is the id.
-    pub user_handle: Option<&'a UserHandle>,
+    /// The handle of its user.
+    pub user_handle: &'a KnownHandle,
     /// Its public key.
     pub public_key: &'a PublicKey,
     /// Whether the key may leave its device, if that is known.
@@ -264,9 +285,15 @@ impl KnownPasskey<'_> {
     /// Returns whether a handle names the user of the passkey.
     pub fn is_of(&self, handle: &UserHandle) -> bool {
         match self.user_handle {
-            Some(own) => own == handle,
-            None => handle.user_id() == Some(self.user_id),
+            KnownHandle::UserId => handle.user_id() == Some(self.user_id),
+            KnownHandle::Given(own) => own == handle,
+            KnownHandle::Unknown => false,
         }
+    }
+
+    /// Returns whether a passkey that says this handle, or none, can be that of a user who is known by other means.
+    pub fn may_be_of(&self, handle: Option<&UserHandle>) -> bool {
+        *self.user_handle == KnownHandle::Unknown || handle.is_none_or(|handle| self.is_of(handle))
     }
 }
 
@@ -377,14 +404,20 @@ mod tests {
             algorithm: KeyAlgorithm::EdDsa,
             bytes: vec![],
         };
-        for (given, expected) in [(None, [true, false]), (Some(&other), [false, true])] {
+        for (known, named, possible) in [
+            (KnownHandle::UserId, [true, false], [true, false]),
+            (KnownHandle::Given(other.clone()), [false, true], [false, true]),
+            (KnownHandle::Unknown, [false, false], [true, true]),
+        ] {
             let passkey = KnownPasskey {
                 user_id,
-                user_handle: given,
+                user_handle: &known,
                 public_key: &public_key,
                 backup_eligible: None,
             };
-            assert_eq!([&own, &other].map(|handle| passkey.is_of(handle)), expected);
+            assert_eq!([&own, &other].map(|handle| passkey.is_of(handle)), named);
+            assert_eq!([&own, &other].map(|handle| passkey.may_be_of(Some(handle))), possible);
+            assert!(passkey.may_be_of(None));
         }
     }
 

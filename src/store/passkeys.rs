@@ -13,8 +13,12 @@ use super::schema::passkeys;
 use super::user_handles;
 use crate::domain::ids::{PasskeyId, UserId};
 use crate::domain::passkey::{
-    CredentialId, KeyAlgorithm, NewPasskey, Passkey, PasskeyName, PasskeyUse, PublicKey, Transport, UserHandle,
+    CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, Passkey, PasskeyName, PasskeyUse, PublicKey, Transport,
+    UserHandle,
 };
+
+/// What is stored of a handle that another program gave and did not tell.
+const UNKNOWN_HANDLE: &[u8] = b"";
 
 /// A passkey that passed the checks of its registration, here or in another program.
 pub struct Registered<'a> {
@@ -22,8 +26,8 @@ pub struct Registered<'a> {
     pub id: PasskeyId,
     /// Its user.
     pub user_id: UserId,
-    /// The handle of its user, if another program gave it.
-    pub user_handle: Option<&'a UserHandle>,
+    /// The handle of its user.
+    pub user_handle: &'a KnownHandle,
     /// What the authenticator says.
     pub passkey: &'a NewPasskey,
     /// How browsers reach the authenticator.
@@ -40,8 +44,8 @@ pub struct Registered<'a> {
 pub struct StoredPasskey {
     /// Its row.
     pub id: PasskeyId,
-    /// The handle of its user, if another program gave it.
-    pub user_handle: Option<UserHandle>,
+    /// The handle of its user.
+    pub user_handle: KnownHandle,
     /// Its public key.
     pub public_key: PublicKey,
     /// Whether the key may leave its device, if that is known.
@@ -75,7 +79,10 @@ pub fn insert_imported(connection: &mut PgConnection, new: &[Registered<'_>]) ->
     let rows: Vec<NewRow<'_>> = new.iter().map(NewRow::of).collect();
     diesel::insert_into(passkeys::table).values(rows).execute(connection)?;
     let mut handles: Vec<(&UserHandle, UserId)> = Vec::new();
-    for (handle, user_id) in new.iter().filter_map(|new| Some((new.user_handle?, new.user_id))) {
+    for (handle, user_id) in new
+        .iter()
+        .filter_map(|new| Some((new.user_handle.given()?, new.user_id)))
+    {
         if !handles.contains(&(handle, user_id)) {
             handles.push((handle, user_id));
         }
@@ -109,7 +116,11 @@ impl<'a> NewRow<'a> {
         Self {
             id: new.id.uuid(),
             user_id: new.user_id.uuid(),
-            user_handle: new.user_handle.map(UserHandle::as_bytes),
+            user_handle: match new.user_handle {
+                KnownHandle::UserId => None,
+                KnownHandle::Given(handle) => Some(handle.as_bytes()),
+                KnownHandle::Unknown => Some(UNKNOWN_HANDLE),
+            },
             credential_id: passkey.credential_id.as_bytes(),
             algorithm: passkey.public_key.algorithm.number(),
             public_key: &passkey.public_key.bytes,
@@ -317,13 +328,16 @@ struct KeyRow {
 
 impl KeyRow {
     fn into_stored(self) -> Result<StoredPasskey, StoreError> {
-        let handle = self.user_handle.map(|bytes| {
-            let handle = UserHandle::from_bytes(bytes);
-            handle.ok_or(StoreError::Corrupt("passkeys.user_handle"))
-        });
+        let user_handle = match self.user_handle {
+            None => KnownHandle::UserId,
+            Some(bytes) if bytes == UNKNOWN_HANDLE => KnownHandle::Unknown,
+            Some(bytes) => UserHandle::from_bytes(bytes)
+                .map(KnownHandle::Given)
+                .ok_or(StoreError::Corrupt("passkeys.user_handle"))?,
+        };
         Ok(StoredPasskey {
             id: PasskeyId::from_uuid(self.id),
-            user_handle: handle.transpose()?,
+            user_handle,
             public_key: PublicKey {
                 algorithm: KeyAlgorithm::from_number(self.algorithm)
                     .ok_or(StoreError::Corrupt("passkeys.algorithm"))?,

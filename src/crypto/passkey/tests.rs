@@ -10,7 +10,7 @@ use crate::crypto::authenticator::{
     Authenticator, BACKED_UP, BACKUP_ELIGIBLE, CREDENTIAL, EXTENSIONS, Scheme, USER_PRESENT, USER_VERIFIED,
 };
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::passkey::{KeyAlgorithm, PublicKey, Transport, UserHandle};
+use crate::domain::passkey::{KeyAlgorithm, KnownHandle, PublicKey, Transport, UserHandle};
 use crate::domain::passkey_response::CredentialText;
 use crate::domain::session::SessionKey;
 
@@ -82,7 +82,7 @@ fn registered(authenticator: &Authenticator) -> NewPasskey {
 fn known(passkey: &NewPasskey) -> KnownPasskey<'_> {
     KnownPasskey {
         user_id: user(7),
-        user_handle: None,
+        user_handle: &KnownHandle::UserId,
         public_key: &passkey.public_key,
         backup_eligible: passkey.backup_eligible,
     }
@@ -392,9 +392,9 @@ fn the_first_use_says_what_is_not_known_of_the_backup() {
 fn a_handle_of_another_program_is_the_only_one_of_its_passkey() {
     let mut authenticator = authenticator();
     let passkey = registered(&authenticator);
-    let handle = UserHandle::from_bytes(b"jo".to_vec()).unwrap();
+    let handle = KnownHandle::Given(UserHandle::from_bytes(b"jo".to_vec()).unwrap());
     let imported = KnownPasskey {
-        user_handle: Some(&handle),
+        user_handle: &handle,
         ..known(&passkey)
     };
     for (given, accepted) in [
@@ -408,6 +408,24 @@ fn a_handle_of_another_program_is_the_only_one_of_its_passkey() {
             let found = authenticate(&given, &challenge, &party(), REQUIRED, imported);
             assert_eq!(found.err(), (!accepted).then_some(Refusal::User));
         }
+    }
+}
+
+/// The session says who the user is, and the signature that the key is the user's.
+#[test]
+fn a_passkey_whose_handle_is_not_known_serves_in_a_session_only() {
+    let mut authenticator = authenticator();
+    let passkey = registered(&authenticator);
+    let imported = KnownPasskey {
+        user_handle: &KnownHandle::Unknown,
+        ..known(&passkey)
+    };
+    for handle in [None, Some(b"jo".to_vec()), Some(user(7).uuid().into_bytes().to_vec())] {
+        authenticator.user_handle = handle;
+        let given = read_assertion(&authenticator.assert(CHALLENGE));
+        assert!(authenticate(&given, &assertion(), &party(), REQUIRED, imported).is_ok());
+        let alone = authenticate(&given, &sign_in(), &party(), REQUIRED, imported);
+        assert_eq!(alone, Err(Refusal::User));
     }
 }
 
@@ -625,7 +643,7 @@ impl Foreign {
         };
         let passkey = KnownPasskey {
             user_id: user(7),
-            user_handle: None,
+            user_handle: &KnownHandle::UserId,
             public_key: key,
             backup_eligible,
         };

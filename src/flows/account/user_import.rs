@@ -386,7 +386,7 @@ impl Prepared {
     fn user_handles(&self) -> impl Iterator<Item = &UserHandle> {
         self.passkeys
             .iter()
-            .filter_map(|prepared| prepared.given.user_handle.as_ref())
+            .filter_map(|prepared| prepared.given.user_handle.given())
     }
 
     /// Returns the rows of the passkeys. They answer challenges that are made from now on.
@@ -394,7 +394,7 @@ impl Prepared {
         self.passkeys.iter().map(move |prepared| Registered {
             id: prepared.id,
             user_id: self.user.id,
-            user_handle: prepared.given.user_handle.as_ref(),
+            user_handle: &prepared.given.user_handle,
             passkey: &prepared.passkey,
             transports: &prepared.given.transports,
             name: &prepared.given.name,

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use uuid::Uuid;
 use vestibule::domain::ids::{PasskeyId, UserId};
 use vestibule::domain::passkey::{
-    CredentialId, KeyAlgorithm, NewPasskey, PasskeyName, PasskeyUse, PublicKey, Transport, UserHandle,
+    CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, PasskeyName, PasskeyUse, PublicKey, Transport, UserHandle,
 };
 use vestibule::store::error::StoreError;
 use vestibule::store::passkeys::{self, Registered};
@@ -53,7 +53,7 @@ fn register(connection: &mut PgConnection, number: u128, owner: u128, credential
     let row = Registered {
         id: id(number),
         user_id: user(owner),
-        user_handle: None,
+        user_handle: &KnownHandle::UserId,
         passkey: &passkey,
         transports: &[Transport::Internal],
         name: &PasskeyName::parse("Blue key").unwrap(),
@@ -170,7 +170,7 @@ fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &Use
     let row = Registered {
         id: id(number),
         user_id: user(owner),
-        user_handle: Some(handle),
+        user_handle: &KnownHandle::Given(handle.clone()),
         passkey: &passkey,
         transports: &[],
         name: &PasskeyName::parse("Blue key").unwrap(),
@@ -236,7 +236,10 @@ fn the_first_use_stores_what_the_other_program_did_not_know() {
         let found = passkeys::find(connection, user(1), &credential).unwrap().unwrap();
         (found.user_handle, found.backup_eligible)
     };
-    assert_eq!(eligible(&mut connection), (Some(handle(b"jo")), None));
+    assert_eq!(eligible(&mut connection), (KnownHandle::Given(handle(b"jo")), None));
     assert!(use_it(&mut connection, 0, 10));
-    assert_eq!(eligible(&mut connection), (Some(handle(b"jo")), Some(true)));
+    assert_eq!(
+        eligible(&mut connection),
+        (KnownHandle::Given(handle(b"jo")), Some(true))
+    );
 }
