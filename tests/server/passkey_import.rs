@@ -66,6 +66,13 @@ fn log_in(client: &Client, name: &str) -> Value {
     answer.expect(200).json()
 }
 
+/// Runs a command about accounts, and returns what it prints.
+fn users(database: &Database, arguments: &[&str]) -> String {
+    let launch = Launch::of("users").args(arguments).env("DATABASE_URL", database.url());
+    let launch = launch.env("VESTIBULE_MASTER_KEY", MASTER_KEY);
+    launch.env("VESTIBULE_PUBLIC_URL", PUBLIC_URL).run().expect(0).stdout
+}
+
 /// Completes a login with the password and a passkey.
 fn complete(client: &Client, name: &str, key: &mut Authenticator) -> Answer {
     let login = log_in(client, name);
@@ -121,6 +128,14 @@ fn passkeys_of_each_scheme_complete_a_login_and_sign_in_alone() {
     );
     let ended = import(&database, &text, &["--json"]).expect(0);
     assert_eq!(report(&ended)["imported"], 3);
+    let shown = users(&database, &["show", "es.256"]);
+    for part in [
+        "\nsecond factors  passkey\n",
+        "\npasskey         Old laptop (created 20",
+        ", never used)\n",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
     let (_program, client) = serve(&database);
     for (name, key) in names.into_iter().zip(&mut keys) {
         assert_eq!(log_in(&client, name)["default_method"], "passkey", "{name}");
@@ -190,14 +205,11 @@ fn a_handle_is_of_one_account_and_free_when_that_is_deleted() {
     for key in [0, 2] {
         sign_in(&client, &mut keys[key]).expect(200);
     }
-    let delete = Launch::of("users").args(["delete", "first", "--yes"]);
-    delete
-        .env("DATABASE_URL", database.url())
-        .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
-        .env("VESTIBULE_PUBLIC_URL", PUBLIC_URL)
-        .run()
-        .expect(0);
+    users(&database, &["delete", "first", "--yes"]);
     assert_eq!(database.sql("SELECT count(*) FROM user_handles"), "1");
+    users(&database, &["reset-2fa", "third", "--yes"]);
+    assert_eq!(database.sql("SELECT count(*) FROM user_handles"), "0");
+    sign_in(&client, &mut keys[2]).problem(401, "invalid_credentials");
     import(&database, &second, &[]).expect(0);
     sign_in(&client, &mut keys[1]).expect(200);
     sign_in(&client, &mut keys[0]).problem(401, "invalid_credentials");
