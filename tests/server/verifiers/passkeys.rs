@@ -346,14 +346,21 @@ const IN_BOTH: [Misuse; 12] = [
 ];
 
 /// What a registration refuses besides.
-const IN_REGISTRATIONS: [Misuse; 9] = [
+const IN_REGISTRATIONS: [Misuse; 10] = [
     Misuse::of(
         "client data of a proof",
         |key| say(key, "type", json!("webauthn.get")),
         "type",
     ),
+    Misuse::of(
+        "a page in a page of another site",
+        |key| say(key, "topOrigin", json!("https://evil.example")),
+        "cross_origin",
+    )
+    .although([true, true]),
     // Neither library looks for the end of the object.
     Misuse::of("bytes behind the object", |key| key.behind_object = vec![0], "encoding").although([true, true]),
+    // The page chooses the text beside the data, so a passkey could be stored under the id of another.
     Misuse::tampered(
         "another id than the one in the data",
         |credential| {
@@ -361,14 +368,15 @@ const IN_REGISTRATIONS: [Misuse; 9] = [
             credential["rawId"] = json!("AAAA");
         },
         "credential_id",
-    ),
-    // The first library takes the key as it is, and would refuse each assertion.
+    )
+    .although([true, true]),
+    // Both take the key as it is, and would refuse each assertion.
     Misuse::of(
         "a point off the curve",
         |key| *key.cose.last_mut().unwrap() ^= 1,
         "public_key",
     )
-    .although([true, false]),
+    .although([true, true]),
     Misuse::of(
         "a map without a length",
         |key| key.cose = [&[0xbf], &key.cose[1..], &[0xff]].concat(),
@@ -436,13 +444,19 @@ const fn weak_rsa() -> Misuse {
 }
 
 /// What an assertion refuses besides.
-const IN_ASSERTIONS: [Misuse; 6] = [
+const IN_ASSERTIONS: [Misuse; 7] = [
     Misuse::of(
         "client data of a registration",
         |key| say(key, "type", json!("webauthn.create")),
         "type",
     ),
     Misuse::of("presence alone", |key| key.flags = USER_PRESENT, "user_verification"),
+    Misuse::of(
+        "a page in a page of another site",
+        |key| say(key, "topOrigin", json!("https://evil.example")),
+        "cross_origin",
+    )
+    .although([false, true]),
     // The libraries return what the authenticator says, and leave the comparison to their callers.
     Misuse::of(
         "a key that may leave its device since",
