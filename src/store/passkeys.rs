@@ -2,6 +2,8 @@
 //!
 //! The caller has locked the user's row, so that changes to one user's factors are serialized.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::{IntoSql, PgConnection, pg::Pg};
@@ -17,6 +19,8 @@ use crate::domain::passkey::{
     UserHandle,
 };
 
+/// Rows that one statement inserts. PostgreSQL allows 65,535 parameters.
+const MOST_ROWS: usize = 1000;
 /// What is stored of a handle that another program gave and did not tell.
 const UNKNOWN_HANDLE: &[u8] = b"";
 
@@ -76,22 +80,20 @@ pub fn insert(connection: &mut PgConnection, new: &Registered<'_>) -> Result<boo
 ///
 /// Returns an error if a statement fails, also because another account has one of the handles.
 pub fn insert_imported(connection: &mut PgConnection, new: &[Registered<'_>]) -> Result<(), StoreError> {
-    let rows: Vec<NewRow<'_>> = new.iter().map(NewRow::of).collect();
-    diesel::insert_into(passkeys::table).values(rows).execute(connection)?;
-    let mut handles: Vec<(&UserHandle, UserId)> = Vec::new();
-    for (handle, user_id) in new
-        .iter()
-        .filter_map(|new| Some((new.user_handle.given()?, new.user_id)))
-    {
-        if !handles.contains(&(handle, user_id)) {
-            handles.push((handle, user_id));
-        }
+    for some in new.chunks(MOST_ROWS) {
+        let rows: Vec<NewRow<'_>> = some.iter().map(NewRow::of).collect();
+        diesel::insert_into(passkeys::table).values(rows).execute(connection)?;
     }
+    let handles = new
+        .iter()
+        .filter_map(|new| Some((new.user_handle.given()?, new.user_id)));
+    // The passkeys of a user usually have the same.
+    let handles: HashSet<(&UserHandle, UserId)> = handles.collect();
     user_handles::insert(connection, &handles)
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = passkeys)]
+#[diesel(table_name = passkeys, treat_none_as_default_value = false)]
 struct NewRow<'a> {
     id: Uuid,
     user_id: Uuid,

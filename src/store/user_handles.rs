@@ -1,8 +1,10 @@
 //! The `user_handles` table: which account has a user handle that another program gave it.
 //!
 //! A passkey that signs in alone names its user by the handle. One that was registered here says the user's id, so that
-//! no table has to be read. The key of this table makes the others unique, and finds them where `passkeys` is distributed
-//! by user. Each row belongs to imported passkeys of its account, and goes with the last one.
+//! no table has to be read. The key of this table makes the others unique, and finds them where `passkeys` is
+//! distributed by user. Each row belongs to imported passkeys of its account, and goes with the last one.
+
+use std::collections::HashSet;
 
 use diesel::PgConnection;
 use diesel::prelude::*;
@@ -42,7 +44,10 @@ pub fn taken_among(connection: &mut PgConnection, handles: &[&UserHandle]) -> Re
 }
 
 /// Gives accounts handles that no account has.
-pub(super) fn insert(connection: &mut PgConnection, handles: &[(&UserHandle, UserId)]) -> Result<(), StoreError> {
+pub(super) fn insert(
+    connection: &mut PgConnection,
+    handles: &HashSet<(&UserHandle, UserId)>,
+) -> Result<(), StoreError> {
     let rows: Vec<_> = handles
         .iter()
         .map(|(handle, user_id)| {

@@ -284,7 +284,7 @@ fn say(key: &mut Authenticator, member: &str, value: Value) {
 }
 
 /// What both ceremonies refuse for the same reasons.
-const IN_BOTH: [Misuse; 12] = [
+static IN_BOTH: [Misuse; 12] = [
     Misuse::of(
         "a page of another origin",
         |key| key.origin = "https://evil-localhost".to_owned(),
@@ -346,7 +346,7 @@ const IN_BOTH: [Misuse; 12] = [
 ];
 
 /// What a registration refuses besides.
-const IN_REGISTRATIONS: [Misuse; 10] = [
+static IN_REGISTRATIONS: [Misuse; 10] = [
     Misuse::of(
         "client data of a proof",
         |key| say(key, "type", json!("webauthn.get")),
@@ -444,7 +444,7 @@ const fn weak_rsa() -> Misuse {
 }
 
 /// What an assertion refuses besides.
-const IN_ASSERTIONS: [Misuse; 7] = [
+static IN_ASSERTIONS: [Misuse; 7] = [
     Misuse::of(
         "client data of a registration",
         |key| say(key, "type", json!("webauthn.create")),
