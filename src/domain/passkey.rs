@@ -43,7 +43,7 @@ impl CredentialId {
 
 /// What an authenticator names the user of a passkey by: 1 to 64 bytes (WebAuthn §5.4.3). Of a passkey that was
 /// registered here it is the user's id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserHandle(Vec<u8>);
 
 impl UserHandle {

@@ -2,7 +2,7 @@
 //!
 //! The caller has locked the user's row, so that changes to one user's factors are serialized.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -87,8 +87,8 @@ pub fn insert_imported(connection: &mut PgConnection, new: &[Registered<'_>]) ->
     let handles = new
         .iter()
         .filter_map(|new| Some((new.user_handle.given()?, new.user_id)));
-    // The passkeys of a user usually have the same.
-    let handles: HashSet<(&UserHandle, UserId)> = handles.collect();
+    // The passkeys of a user usually have the same. In one order everywhere, so that two imports cannot deadlock.
+    let handles: BTreeSet<(&UserHandle, UserId)> = handles.collect();
     user_handles::insert(connection, &handles)
 }
 

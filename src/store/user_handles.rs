@@ -4,7 +4,7 @@
 //! no table has to be read. The key of this table makes the others unique, and finds them where `passkeys` is
 //! distributed by user. Each row belongs to imported passkeys of its account, and goes with the last one.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use diesel::PgConnection;
 use diesel::prelude::*;
@@ -46,7 +46,7 @@ pub fn taken_among(connection: &mut PgConnection, handles: &[&UserHandle]) -> Re
 /// Gives accounts handles that no account has.
 pub(super) fn insert(
     connection: &mut PgConnection,
-    handles: &HashSet<(&UserHandle, UserId)>,
+    handles: &BTreeSet<(&UserHandle, UserId)>,
 ) -> Result<(), StoreError> {
     let rows: Vec<_> = handles
         .iter()
