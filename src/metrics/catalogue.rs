@@ -185,6 +185,7 @@ const WITHHELD: &[(&str, &[&str])] = &[
     ("notice", &["unverified_address", "merged"]),
 ];
 const CHANNELS: &[&str] = &["email", "sms"];
+const BATCHES: &[&str] = &["refresh", "sessions.authenticate"];
 const MESSAGE_STATES: &[&str] = &["pending", "dead"];
 const MESSAGES: &[(&str, &[&str])] = &[("email", MESSAGE_STATES), ("sms", MESSAGE_STATES)];
 const TRIES: &[&str] = &["sent", "postponed", "given_up"];
@@ -244,6 +245,10 @@ catalogue! {
         "Time that requests and jobs waited for a connection to the database.";
     DB_USE Kind::Histogram(DATABASE_SECONDS), "vestibule_db_use_seconds", Series::One,
         "Time that one piece of work used a connection to the database.";
+    DB_BATCHES Kind::Counter, "vestibule_db_batches_total", Series::Each("work", BATCHES),
+        "Statements that each did the work of all requests of a kind that waited.";
+    DB_BATCHED Kind::Counter, "vestibule_db_batched_requests_total", Series::Each("work", BATCHES),
+        "Requests in these statements: divided by their number, the requests that shared one.";
     DB_REFUSED Kind::Counter, "vestibule_db_unavailable_total", Series::Each("reason", &["busy", "no_answer", "queue_full", "unreachable"]),
         "Work that failed: connection queue full, no connection in time, no response, or database unreachable.";
     DB_RETRIES Kind::Counter, "vestibule_db_transaction_retries_total", Series::One,

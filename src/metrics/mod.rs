@@ -206,6 +206,12 @@ pub fn connection_used(took: Duration) {
     histogram!(names::DB_USE).record(took);
 }
 
+/// Counts a statement that does the work of several requests.
+pub fn batch(work: &'static str, requests: usize) {
+    counter!(names::DB_BATCHES, "work" => work).increment(1);
+    counter!(names::DB_BATCHED, "work" => work).increment(requests as u64);
+}
+
 /// Counts a piece of work without a connection or a response.
 pub fn connection_refused(reason: &'static str) {
     counter!(names::DB_REFUSED, "reason" => reason).increment(1);

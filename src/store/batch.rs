@@ -25,7 +25,7 @@ use super::distribution;
 use super::error::StoreError;
 use super::pool::{Database, Queued, with_lease};
 use super::transaction::alone;
-use crate::metrics::Stopwatch;
+use crate::metrics::{self, Stopwatch};
 
 /// Most requests in one statement.
 ///
@@ -226,6 +226,7 @@ impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
         if requests.is_empty() {
             return;
         }
+        metrics::batch(self.shared.name, requests.len());
         let done = with_lease(connector, |lease| {
             Ok(alone(lease, |connection| self.shared.execute(connection, &requests)))
         });

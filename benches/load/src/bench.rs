@@ -96,7 +96,6 @@ pub struct Bench {
     pub size: Size,
     directory: PathBuf,
     hash: String,
-    tokens: Rc<Vec<String>>,
     clients: Rc<Vec<String>>,
     scripts: Option<(Script, Script)>,
     runs: u64,
@@ -140,7 +139,6 @@ impl Bench {
             size,
             directory,
             hash,
-            tokens: Rc::default(),
             clients: Rc::default(),
             scripts: None,
             runs: 0,
@@ -407,8 +405,6 @@ impl Bench {
     /// Replaces the service with another build, on the same database. Returns the previous program.
     pub fn replace(&mut self, binary: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
         let before = std::mem::replace(&mut self.program.path, binary);
-        // It has another address, and therefore another issuer.
-        self.tokens = Rc::default();
         let service = self.program.start(&[])?;
         std::mem::replace(&mut self.service, service).stop()?;
         Ok(before)
@@ -476,13 +472,11 @@ impl Bench {
 
     /// Returns requests that change nothing, with the tokens of many users in turn.
     fn questions(&mut self, path: &'static str) -> Result<Requests, Box<dyn Error>> {
-        if self.tokens.is_empty() {
-            self.tokens = Rc::new(self.access_tokens()?);
-        }
         if self.clients.is_empty() && path == "/token/introspect" {
             self.clients = Rc::new(self.service_clients()?);
         }
-        let (tokens, clients) = (Rc::clone(&self.tokens), Rc::clone(&self.clients));
+        // New ones each time: all runs together take longer than an access token lives.
+        let (tokens, clients) = (self.access_tokens()?, Rc::clone(&self.clients));
         let token = move |number: u64| tokens[number as usize % tokens.len()].clone();
         Ok(match path {
             "/token/introspect" => Rc::new(move |number| {

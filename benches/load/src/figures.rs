@@ -10,6 +10,8 @@ use crate::report::Goal;
 /// What all services are asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Question {
+    /// Starting a login with the right password, by bcrypt with the same cost in all services.
+    Login,
     /// Completing a login with the code of an authenticator app.
     SecondFactor,
     /// Continuing a session, or getting a new access token if the service's sessions need no more.
@@ -20,11 +22,12 @@ pub enum Question {
 
 impl Question {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::SecondFactor, Self::Refresh, Self::Validate];
+    pub const ALL: [Self; 4] = [Self::Login, Self::SecondFactor, Self::Refresh, Self::Validate];
 
     /// Returns its name in the table.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Login => "login",
             Self::SecondFactor => "second factor",
             Self::Refresh => "refresh",
             Self::Validate => "validate",
@@ -112,7 +115,7 @@ pub fn row(row: &Figures) -> Value {
     })
 }
 
-/// Compares the rate of vestibule with the highest rate of the others, for the questions where it must be higher.
+/// Compares the rate of vestibule with the highest rate of the others, which must be lower for every question.
 pub fn goals(rows: &[Figures]) -> Vec<Goal> {
     let most = |question: Question, ours: bool| {
         let rows = rows
@@ -126,5 +129,5 @@ pub fn goals(rows: &[Figures]) -> Vec<Goal> {
         limit: 1.0,
         at_least: true,
     };
-    vec![goal(Question::SecondFactor), goal(Question::Refresh)]
+    Question::ALL.into_iter().map(goal).collect()
 }

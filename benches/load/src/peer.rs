@@ -11,17 +11,38 @@ use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::database::Database;
 use crate::drive::{Requests, fetch};
 use crate::figures::Question;
 use crate::http::{get, post, post_with};
-use crate::population::code_of;
+use crate::population::{PASSWORD, code_of};
 use crate::service::free_address;
 
 /// The maximum time for a start.
 const STARTS_WITHIN: Duration = Duration::from_mins(1);
+
+/// A request of a service, as the table and the load generator know it.
+pub struct Asks {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// The status of a right answer.
+    pub wanted: u16,
+    /// A text that a right answer contains.
+    pub member: &'static str,
+}
+
+impl Asks {
+    /// Describes a request whose right answer is 200.
+    pub const fn ok(name: &'static str, member: &'static str) -> Self {
+        Self {
+            name,
+            wanted: 200,
+            member,
+        }
+    }
+}
 
 /// The static description of a peer.
 pub struct Kind {
@@ -31,8 +52,8 @@ pub struct Kind {
     populate: &'static [&'static str],
     /// The command that serves; the address is appended.
     serve: &'static [&'static str],
-    /// The request's name in the table, and a text that its answer must contain.
-    pub asked: fn(Question) -> (&'static str, &'static str),
+    /// Describes the request.
+    pub asks: fn(Question) -> Asks,
     /// Builds the request.
     request: fn(Question, &User) -> Vec<u8>,
     /// Whether a refresh token works once.
@@ -45,10 +66,11 @@ pub const ALL: [Kind; 2] = [
         name: "better-auth",
         populate: &["node", "server.mjs", "populate"],
         serve: &["node", "server.mjs", "serve"],
-        asked: |question| match question {
-            Question::SecondFactor => ("POST /two-factor/verify-totp", "\"token\""),
-            Question::Refresh => ("GET /token", "\"token\""),
-            Question::Validate => ("GET /get-session", "\"session\""),
+        asks: |question| match question {
+            Question::Login => Asks::ok("POST /sign-in/email", "\"twoFactorRedirect\""),
+            Question::SecondFactor => Asks::ok("POST /two-factor/verify-totp", "\"token\""),
+            Question::Refresh => Asks::ok("GET /token", "\"token\""),
+            Question::Validate => Asks::ok("GET /get-session", "\"session\""),
         },
         request: better_auth,
         rotates: false,
@@ -57,10 +79,16 @@ pub const ALL: [Kind; 2] = [
         name: "allauth",
         populate: &["venv/bin/python", "populate.py"],
         serve: &["venv/bin/gunicorn", "--bind"],
-        asked: |question| match question {
-            Question::SecondFactor => ("POST auth/2fa/authenticate", "\"refresh_token\""),
-            Question::Refresh => ("POST tokens/refresh", "\"refresh_token\""),
-            Question::Validate => ("GET auth/session", "\"is_authenticated\": true"),
+        asks: |question| match question {
+            // 401 names the steps that are left. A wrong password is answered 400.
+            Question::Login => Asks {
+                name: "POST auth/login",
+                wanted: 401,
+                member: "\"mfa_authenticate\"",
+            },
+            Question::SecondFactor => Asks::ok("POST auth/2fa/authenticate", "\"refresh_token\""),
+            Question::Refresh => Asks::ok("POST tokens/refresh", "\"refresh_token\""),
+            Question::Validate => Asks::ok("GET auth/session", "\"is_authenticated\": true"),
         },
         request: allauth,
         rotates: true,
@@ -70,6 +98,7 @@ pub const ALL: [Kind; 2] = [
 fn better_auth(question: Question, user: &User) -> Vec<u8> {
     let session = format!("Cookie: {}\r\n", user.session);
     match question {
+        Question::Login => post("/api/auth/sign-in/email", &user.credentials()),
         Question::SecondFactor => {
             // A browser sends the origin of a page, and the service accepts cookies only with it.
             let headers = format!("Cookie: {}\r\nOrigin: http://bench\r\n", user.pending);
@@ -83,6 +112,7 @@ fn better_auth(question: Question, user: &User) -> Vec<u8> {
 
 fn allauth(question: Question, user: &User) -> Vec<u8> {
     match question {
+        Question::Login => post("/_allauth/app/v1/auth/login", &user.credentials()),
         Question::SecondFactor => {
             let headers = format!("X-Session-Token: {}\r\n", user.pending);
             let body = format!(r#"{{"code":"{}"}}"#, code_of(&user.secret));
@@ -102,6 +132,7 @@ fn allauth(question: Question, user: &User) -> Vec<u8> {
 /// A user of a peer, with the tokens and cookies of the user's client.
 #[derive(Clone)]
 struct User {
+    email: String,
     secret: Vec<u8>,
     /// A pending login.
     pending: String,
@@ -116,11 +147,16 @@ impl User {
         let secret = text("secret")?;
         let byte = |place: usize| u8::from_str_radix(secret.get(place..place + 2)?, 16).ok();
         Some(Self {
+            email: text("email")?,
             secret: (0..secret.len()).step_by(2).map(byte).collect::<Option<_>>()?,
             pending: text("pending")?,
             session: text("session")?,
             refresh: text("refresh").unwrap_or_default(),
         })
+    }
+
+    fn credentials(&self) -> String {
+        json!({"email": self.email, "password": PASSWORD}).to_string()
     }
 }
 
@@ -148,25 +184,26 @@ impl Drop for Peer {
 }
 
 impl Peer {
-    /// Creates a peer's database with a number of users, and starts the peer. Its installation is in the directory of
-    /// its name below `home`; its log and its key are written to `scratch`.
+    /// Creates a peer's database with a number of users, whose passwords are hashed by bcrypt with `cost`, and starts the
+    /// peer. Its installation is in the directory of its name below `home`; its log and its key are written to
+    /// `scratch`.
     pub fn start(
         kind: Kind,
         (home, scratch): (&Path, &Path),
         database: &Database,
-        users: u64,
+        (users, cost): (u64, u32),
     ) -> Result<Self, Box<dyn Error>> {
         database.run(&format!("CREATE DATABASE \"{}\"", kind.name))?;
         let log = kind.log(scratch);
         // The log is deleted before the developer can read it.
         let wrong = |what: &str| format!("{} {what}: {}", kind.name, fs::read_to_string(&log).unwrap_or_default());
-        let mut populate = kind.command(kind.populate, (home, scratch), database)?;
+        let mut populate = kind.command(kind.populate, (home, scratch), (database, cost))?;
         let output = populate.arg(users.to_string()).output()?;
         let made: Value = serde_json::from_slice(&output.stdout).map_err(|_nothing| wrong("did not create users"))?;
         let read = |key: &str| -> Option<Vec<User>> { made.get(key)?.as_array()?.iter().map(User::read).collect() };
         let (users, again) = (read("users").ok_or("no users")?, read("again").ok_or("no logins")?);
         let address = free_address()?;
-        let mut server = kind.command(kind.serve, (home, scratch), database)?;
+        let mut server = kind.command(kind.serve, (home, scratch), (database, cost))?;
         let mut child = server.arg(address.to_string()).stdout(Stdio::null()).spawn()?;
         let about = made.get("about").and_then(Value::as_str).unwrap_or_default().to_owned();
         let begun = Instant::now();
@@ -222,7 +259,7 @@ impl Kind {
         &self,
         parts: &[&str],
         (home, scratch): (&Path, &Path),
-        database: &Database,
+        (database, cost): (&Database, u32),
     ) -> Result<Command, Box<dyn Error>> {
         let (program, arguments) = parts.split_first().ok_or("no program")?;
         let directory = home.join(self.name);
@@ -239,6 +276,7 @@ impl Kind {
             command.env(name, database.run(&format!("\\echo :{variable}"))?);
         }
         command.env("PGDATABASE", self.name);
+        command.env("PEER_BCRYPT_COST", cost.to_string());
         command.env("PEER_KEY", scratch.join(format!("{}.pem", self.name)));
         command
             .env("NODE_ENV", "production")

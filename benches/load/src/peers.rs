@@ -1,8 +1,8 @@
 //! The comparison with two third-party services for the requests in which vestibule must carry more than either: on the
 //! same machine, in the same minutes, with the same database server and the same load generator.
 //!
-//! The three services are measured in turn in each run; the first run is only a warm-up. Password hashing is not
-//! compared: each service has its own scheme, and no load includes it.
+//! The three services are measured in turn in each run; the first run is only a warm-up. By default each service has its
+//! own scheme for passwords. For a comparison, the others are set to bcrypt with the cost that vestibule uses.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::drive::{Load, Pace, Requests, drive, fetch, holds};
 use crate::figures::{self, Figures, Question, SameCode};
 use crate::http::{get, post};
 use crate::machine;
-use crate::peer::{self, Peer};
+use crate::peer::{self, Asks, Peer};
 use crate::population::Population;
 use crate::report;
 
@@ -31,7 +31,7 @@ struct Asked {
     who: &'static str,
     address: SocketAddr,
     process: u32,
-    what: (&'static str, &'static str),
+    asks: Asks,
     requests: Requests,
 }
 
@@ -48,7 +48,7 @@ pub fn compare(
             kind,
             (home, scratch),
             &bench.database,
-            number * (runs + 1),
+            (number * (runs + 1), bench.size.cost),
         )?);
     }
     let mut all = Vec::new();
@@ -59,7 +59,7 @@ pub fn compare(
                 who: peer.kind.name,
                 address: peer.address,
                 process: peer.process(),
-                what: (peer.kind.asked)(question),
+                asks: (peer.kind.asks)(question),
                 requests: peer.requests(question, run, number),
             });
             for asked in std::iter::once(ours).chain(theirs) {
@@ -95,19 +95,23 @@ pub fn compare(
 /// Returns the requests for vestibule.
 fn vestibule(bench: &Bench, question: Question, number: u64) -> Result<Asked, Box<dyn Error>> {
     bench.population.renew(&bench.database)?;
-    let (what, requests): (_, Requests) = match question {
+    let (asks, requests): (_, Requests) = match question {
+        Question::Login => (Asks::ok("POST /login", "\"pre_auth_token\""), bench.logins()),
         Question::SecondFactor => {
             let all = bench.verify();
             let some = move |place| if place < number { all(place) } else { None };
-            (("POST /2fa/verify", "\"refresh_token\""), Rc::new(some))
+            (Asks::ok("POST /2fa/verify", "\"refresh_token\""), Rc::new(some))
         }
-        Question::Refresh => (("POST /token/refresh", "\"refresh_token\""), bench.refresh_from(1)),
+        Question::Refresh => (
+            Asks::ok("POST /token/refresh", "\"refresh_token\""),
+            bench.refresh_from(1),
+        ),
         Question::Validate => {
             let tokens = bench.access_tokens()?;
             let header =
                 move |place: u64| format!("Authorization: Bearer {}\r\n", tokens[place as usize % tokens.len()]);
             let request = move |place| Some(get("/token/validate", &header(place)));
-            (("GET /token/validate", "\"sub\""), Rc::new(request))
+            (Asks::ok("GET /token/validate", "\"sub\""), Rc::new(request))
         }
     };
     let (address, process) = (bench.service.address, bench.service.process());
@@ -115,7 +119,7 @@ fn vestibule(bench: &Bench, question: Question, number: u64) -> Result<Asked, Bo
         who: "vestibule",
         address,
         process,
-        what,
+        asks,
         requests,
     })
 }
@@ -137,15 +141,15 @@ fn measure(bench: &Bench, question: Question, asked: Asked, warm_up: bool) -> Re
             (_, false) => bench.size.lasts,
             (_, true) => bench.size.lasts.min(WARM_UP),
         },
-        wanted: 200,
-        member: asked.what.1,
+        wanted: asked.asks.wanted,
+        member: asked.asks.member,
     });
     let after = cpu();
-    complain(asked.what.0, &outcome);
+    complain(asked.asks.name, &outcome);
     Ok(Figures {
         question,
         who: asked.who,
-        asked: asked.what.0,
+        asked: asked.asks.name,
         per_second: outcome.per_second(),
         times: [0.5, 0.99].map(|quantile| outcome.milliseconds(quantile)),
         cpu: [0, 1].map(|place| (after[place] - before[place]) * 1000.0 / outcome.done.max(1) as f64),
@@ -172,7 +176,7 @@ fn same_code(bench: &Bench, peers: &[Peer]) -> Result<Vec<SameCode>, Box<dyn Err
         of: requests.len(),
     }];
     for peer in peers {
-        let (requests, (_, member)) = (peer.same_code(), (peer.kind.asked)(Question::SecondFactor));
+        let (requests, Asks { member, .. }) = (peer.same_code(), (peer.kind.asks)(Question::SecondFactor));
         let theirs = completed(peer.address, &requests, member)?;
         all.push(SameCode {
             who: peer.kind.name,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::bench::{REFRESH_APART, Row, VERIFY_APART};
 use crate::extremes::median;
@@ -112,7 +112,7 @@ pub fn goals_as_json(goals: &[Goal]) -> Value {
 }
 
 /// Compares the measurements with the goals, which apply to every machine.
-pub fn evaluate(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> Vec<Goal> {
+pub fn evaluate(runs: &[Vec<Row>], extremes: &Map<String, Value>, peak: f64) -> Vec<Goal> {
     let all = |name: &str, value: &dyn Fn(&Row) -> f64| {
         let named = runs.iter().flatten().filter(|row| row.name == name);
         median(named.map(value).collect())
@@ -125,7 +125,10 @@ pub fn evaluate(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> 
         at_least,
     };
     let beside_pgbench = |name: &str, least| goal(&format!("{name}, part of pgbench"), ratio(name), least, true);
-    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    let number = |extreme: &str, key: &str| {
+        let measured = extremes.get(extreme).and_then(|measured| measured.get(key));
+        measured.and_then(Value::as_f64).unwrap_or(f64::NAN)
+    };
     vec![
         goal("/login, part of the bare bcrypt loop", ratio("/login"), 2.5, true),
         beside_pgbench("/2fa/verify", 0.9),
@@ -140,22 +143,22 @@ pub fn evaluate(runs: &[Vec<Row>], starts: &Value, flood: &Value, peak: f64) -> 
         ),
         goal(
             "p99 of /token/refresh in a login flood, times alone",
-            number(flood, "times_p99"),
+            number("login-flood", "times_p99"),
             2.0,
             false,
         ),
-        goal("MiB idle", number(starts, "idle_mib"), 30.0, false),
+        goal("MiB idle", number("starts", "idle_mib"), 30.0, false),
         goal("MiB under any load", peak, 100.0, false),
-        goal("ms to start, migrated", number(starts, "migrated_ms"), 100.0, false),
+        goal("ms to start, migrated", number("starts", "migrated_ms"), 100.0, false),
         goal(
             "ms to start, private database, first",
-            number(starts, "private_first_ms"),
+            number("starts", "private_first_ms"),
             1500.0,
             false,
         ),
         goal(
             "ms to start, private database, later",
-            number(starts, "private_later_ms"),
+            number("starts", "private_later_ms"),
             250.0,
             false,
         ),

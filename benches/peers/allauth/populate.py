@@ -88,7 +88,8 @@ def populate(number: int) -> list[dict]:
         totp = TOTP.activate(user, secret)
         access, refresh = sign_in(user, totp)
         secret = base64.b32decode(secret).hex()
-        users.append({"secret": secret, "pending": pend(user), "session": access, "refresh": refresh, "user": user})
+        tokens = {"pending": pend(user), "session": access, "refresh": refresh}
+        users.append({"email": email, "secret": secret, "user": user} | tokens)
     return users
 
 
@@ -112,7 +113,7 @@ def main() -> None:
     hasher = get_hasher()
     about = (
         f"django-allauth {version('django-allauth')}, Django {version('django')}, gunicorn {version('gunicorn')}, "
-        f"Python {platform.python_version()}; passwords by {hasher.algorithm}, {hasher.iterations} rounds"
+        f"Python {platform.python_version()}; passwords by {hasher.algorithm}, cost {hasher.rounds}"
     )
     for user in users + again:
         del user["user"]

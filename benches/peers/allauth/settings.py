@@ -49,6 +49,9 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1_000_000}}
 }
 
+# PBKDF2 by default. bcrypt with one cost makes the work of a login the same in all services.
+PASSWORD_HASHERS = ["hashers.Bcrypt"]
+
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"

@@ -10,6 +10,7 @@ import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
+import bcrypt from 'bcrypt';
 import { betterAuth } from 'better-auth';
 import { generateRandomString, makeSignature, symmetricEncrypt } from 'better-auth/crypto';
 import { getMigrations } from 'better-auth/db/migration';
@@ -21,6 +22,8 @@ import pg from 'pg';
 const CONNECTIONS = 10;
 const PROCESSES = availableParallelism();
 const HOUR = 3_600_000;
+const COST = Number(process.env.PEER_BCRYPT_COST);
+const PASSWORD = 'korrekt pferd batterie heftklammer';
 /** Logins of one user that are tried with the same code. */
 const AGAIN = 8;
 
@@ -31,7 +34,14 @@ const options = {
     // The same in each process. It protects nothing beyond a measurement.
     secret: 'a key of a benchmark, which protects nothing',
     database: pool,
-    emailAndPassword: { enabled: true },
+    emailAndPassword: {
+        enabled: true,
+        // scrypt by default. bcrypt with one cost makes the work of a login the same in all services.
+        password: {
+            hash: (password) => bcrypt.hash(password, COST),
+            verify: ({ hash, password }) => bcrypt.compare(password, hash),
+        },
+    },
     // All load comes from one address.
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
@@ -72,6 +82,7 @@ async function makeUser(context, place, password) {
     });
     const session = await internalAdapter.createSession(user.id);
     return {
+        email,
         secret: Buffer.from(secret).toString('hex'),
         id: user.id,
         pending: await pend(context, user.id),
@@ -82,7 +93,7 @@ async function makeUser(context, place, password) {
 async function populate(number) {
     await (await getMigrations(options)).runMigrations();
     const context = await betterAuth(options).$context;
-    const password = await context.password.hash('korrekt pferd batterie heftklammer');
+    const password = await context.password.hash(PASSWORD);
     const users = [];
     // One more than requested, whose logins are all tried with one code.
     while (users.length <= number) {
@@ -94,7 +105,7 @@ async function populate(number) {
     while (again.length < AGAIN) again.push({ ...last, pending: await pend(context, last.id) });
     await pool.query('VACUUM (ANALYZE)');
     const { version } = JSON.parse(readFileSync(new URL('node_modules/better-auth/package.json', import.meta.url)));
-    const about = `better-auth ${version}, Node ${process.versions.node}; passwords by scrypt (N 16384, r 16)`;
+    const about = `better-auth ${version}, Node ${process.versions.node}; passwords by bcrypt, cost ${COST}`;
     process.stdout.write(JSON.stringify({ about, users: users.slice(0, number), again }));
     await pool.end();
 }
