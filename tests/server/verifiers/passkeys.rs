@@ -89,6 +89,10 @@ impl User<'_> {
         Authenticator::of_scheme(scheme, RP_ID, &self.service.origin, self.id)
     }
 
+    fn es256(&self) -> Authenticator {
+        Authenticator::new(RP_ID, &self.service.origin, self.id)
+    }
+
     fn call(&self, path: &str, body: Option<&Value>) -> Answer {
         self.service.client.send(Method::POST, path, Some(&self.access), body)
     }
@@ -416,7 +420,7 @@ fn every_refused_registration_is_refused_for_a_reason() {
     misuses.push(&weak);
     for misuse in &misuses {
         let challenge = user.registration_challenge();
-        let mut key = user.authenticator(Scheme::Es256);
+        let mut key = user.es256();
         (misuse.change)(&mut key);
         let mut credential = key.register(&challenge);
         (misuse.tamper)(&mut credential);
@@ -501,7 +505,7 @@ fn every_refused_assertion_is_refused_for_a_reason() {
     let misuses: Vec<&Misuse> = IN_BOTH.iter().chain(&IN_ASSERTIONS).collect();
     let mut places = Vec::new();
     for misuse in &misuses {
-        let mut key = user.authenticator(Scheme::Es256);
+        let mut key = user.es256();
         let registration = ceremonies.register(&user, &key);
         let challenge = service.sign_in_challenge();
         (misuse.change)(&mut key);
