@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::cbor::Map;
 use super::cose;
 use super::passkey_challenge::{ChallengePurpose, PasskeyChallenge};
-use crate::domain::passkey::{CredentialId, KnownPasskey, NewPasskey, PasskeyUse, Refusal, UserVerification};
+use crate::domain::passkey::{
+    CredentialId, KnownPasskey, NewPasskey, PasskeyUse, PublicKey, Refusal, UserVerification,
+};
 use crate::domain::passkey_response::{Assertion, ClientData, Registration};
 use crate::domain::relying_party::RelyingParty;
 
@@ -47,10 +49,23 @@ pub fn register(
         public_key: cose::public_key(&credential.key)?,
         sign_count: data.sign_count,
         user_verified: data.flags.has(Flags::USER_VERIFIED),
-        backup_eligible: data.flags.has(Flags::BACKUP_ELIGIBLE),
+        backup_eligible: Some(data.flags.has(Flags::BACKUP_ELIGIBLE)),
         backed_up: data.flags.has(Flags::BACKED_UP),
         aaguid: credential.aaguid,
     })
+}
+
+/// Reads the public key of a passkey that another program registered, by the rules of a registration.
+///
+/// # Errors
+///
+/// [`Refusal::Encoding`], [`Refusal::Algorithm`] or [`Refusal::PublicKey`].
+pub fn read_public_key(cose: &[u8]) -> Result<PublicKey, Refusal> {
+    let (key, rest) = Map::read(cose)?;
+    if !rest.is_empty() {
+        return Err(Refusal::Encoding);
+    }
+    cose::public_key(&key)
 }
 
 /// Checks an assertion with the challenge that was made for it and the passkey that it names.
@@ -75,7 +90,8 @@ pub fn authenticate(
     if data.credential.is_some() {
         return Err(Refusal::AuthenticatorData);
     }
-    if data.flags.has(Flags::BACKUP_ELIGIBLE) != passkey.backup_eligible {
+    let backup_eligible = data.flags.has(Flags::BACKUP_ELIGIBLE);
+    if passkey.backup_eligible.is_some_and(|known| known != backup_eligible) {
         return Err(Refusal::BackupEligibility);
     }
     let signed = [given.authenticator_data.as_slice(), &sha256(&given.client_data)].concat();
@@ -83,6 +99,7 @@ pub fn authenticate(
     Ok(PasskeyUse {
         sign_count: data.sign_count,
         user_verified: data.flags.has(Flags::USER_VERIFIED),
+        backup_eligible,
         backed_up: data.flags.has(Flags::BACKED_UP),
         alone: is_alone,
     })
@@ -94,10 +111,9 @@ fn check_user(given: &Assertion, purpose: ChallengePurpose, passkey: KnownPasske
     let is_theirs = match purpose {
         ChallengePurpose::Registration(_) => return Err(Refusal::Challenge),
         ChallengePurpose::Assertion(session) => {
-            let is_handle_theirs = given.user_handle.is_none_or(|user_id| user_id == passkey.user_id);
-            session.user_id == passkey.user_id && is_handle_theirs
+            session.user_id == passkey.user_id && passkey.may_be_of(given.user_handle.as_ref())
         }
-        ChallengePurpose::SignIn => given.user_handle == Some(passkey.user_id),
+        ChallengePurpose::SignIn => given.user_handle.as_ref().is_some_and(|handle| passkey.is_of(handle)),
     };
     is_theirs.then_some(()).ok_or(Refusal::User)
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::imported_passkey::{ImportedPasskey, PasskeyMembers};
 use super::input::InvalidInput;
 use super::message::Locale;
 use super::roles;
@@ -25,6 +26,8 @@ pub struct UserMembers {
     pub password_hash: SecretString,
     /// The secret of the authenticator app.
     pub totp_secret: Option<SecretString>,
+    /// The passkeys.
+    pub passkeys: Option<Vec<PasskeyMembers>>,
     /// Whether the address is known to be the user's.
     pub email_verified: Option<bool>,
     /// The roles in the user's tokens.
@@ -37,11 +40,12 @@ pub struct UserMembers {
 
 impl UserMembers {
     /// The pointer to each member.
-    const POINTERS: [&'static str; 8] = [
+    const POINTERS: [&'static str; 9] = [
         "/email",
         "/username",
         "/password_hash",
         "/totp_secret",
+        "/passkeys",
         "/email_verified",
         "/roles",
         "/locale",
@@ -58,13 +62,15 @@ impl UserMembers {
     }
 }
 
-/// What is imported, apart from the password.
+/// What is imported, apart from the password and the public keys of passkeys.
 #[derive(Debug)]
 pub struct ImportedUser {
     /// The names of the account.
     pub names: AccountNames,
     /// The authenticator app's secret, if there is one.
     pub totp_secret: Option<TotpSecret>,
+    /// The passkeys, in the given order.
+    pub passkeys: Vec<ImportedPasskey>,
     /// Whether the address is known to be the user's.
     pub email_verified: bool,
     /// Without duplicates, in the given order.
@@ -76,7 +82,7 @@ pub struct ImportedUser {
 }
 
 impl ImportedUser {
-    /// Checks a description and collects all its faults, except those of the hash.
+    /// Checks a description and collects all its faults, except those of the hash and of public keys.
     ///
     /// # Errors
     ///
@@ -90,6 +96,10 @@ impl ImportedUser {
         }
         let secret = members.totp_secret.as_ref().map(ExposeSecret::expose_secret);
         let totp_secret = secret.and_then(|text| invalid.keep("/totp_secret", TotpSecret::parse_base32(text)));
+        let given = members.passkeys.as_deref().unwrap_or_default();
+        let passkeys = invalid
+            .keep("/passkeys", ImportedPasskey::parse_all(given))
+            .unwrap_or_default();
         let given = members.roles.as_deref().unwrap_or_default();
         let roles = invalid.keep("/roles", roles::check(given)).unwrap_or_default();
         let made = members.created_at.as_deref();
@@ -102,6 +112,7 @@ impl ImportedUser {
             Ok(names) if invalid.errors.is_empty() => Ok(Self {
                 names,
                 totp_secret,
+                passkeys,
                 email_verified,
                 roles,
                 locale,
@@ -163,6 +174,7 @@ mod tests {
         assert_eq!(user.names.email.unwrap().as_str(), "jo@example.com");
         assert_eq!((user.locale, user.created_at), (Locale::En, now()));
         assert!(!user.email_verified && user.totp_secret.is_none() && user.roles.is_empty());
+        assert!(user.passkeys.is_empty());
         let user = read(&json!({
             "email": null, "username": "Jo", "roles": ["editor", "shop:admin", "editor"], "locale": "de-AT",
             "created_at": "2020-02-03T04:05:06.1234567+01:00", "totp_secret": "gezd gnbv gy3t qojq",
@@ -191,6 +203,10 @@ mod tests {
             (json!({"username": "secret value"}), "/username"),
             (json!({"totp_secret": "secret-value"}), "/totp_secret"),
             (json!({"totp_secret": ""}), "/totp_secret"),
+            (
+                json!({"passkeys": [{"credential_id": "secret-value!", "public_key": ""}]}),
+                "/passkeys",
+            ),
             (json!({"roles": ["secret,value"]}), "/roles"),
             (json!({"roles": [""]}), "/roles"),
             (json!({"roles": vec!["r"; 33]}), "/roles"),

@@ -16,6 +16,7 @@ pub mod factor;
 pub mod factor_proof;
 pub mod failed_attempts;
 pub mod ids;
+pub mod imported_passkey;
 pub mod imported_user;
 pub mod input;
 pub mod issuer;

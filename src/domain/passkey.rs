@@ -41,11 +41,70 @@ impl CredentialId {
     }
 }
 
+/// What an authenticator names the user of a passkey by: 1 to 64 bytes (WebAuthn §5.4.3). Of a passkey that was
+/// registered here it is the user's id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserHandle(Vec<u8>);
+
+impl UserHandle {
+    /// Most bytes.
+    pub const LONGEST: usize = 64;
+
+    /// Accepts bytes of a permitted length.
+    pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        (1..=Self::LONGEST).contains(&bytes.len()).then_some(Self(bytes))
+    }
+
+    /// Returns the handle that the service gives a user: the bytes of the id.
+    pub fn of(user_id: UserId) -> Self {
+        Self(user_id.uuid().into_bytes().to_vec())
+    }
+
+    /// Returns the user whose id the handle is, if it can be an id.
+    pub fn user_id(&self) -> Option<UserId> {
+        Uuid::from_slice(&self.0).ok().map(UserId::from_uuid)
+    }
+
+    /// Returns the bytes, as they are stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Returns the handle as JSON carries it: base64url without padding.
+    pub fn to_base64url(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+}
+
+/// What is known of the handle by which a passkey names its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownHandle {
+    /// It is the user's id: the passkey was registered here.
+    UserId,
+    /// Another program gave it to the user.
+    Given(UserHandle),
+    /// Another program gave it, and did not say what it is.
+    Unknown,
+}
+
+impl KnownHandle {
+    /// Returns the handle that another program gave.
+    pub const fn given(&self) -> Option<&UserHandle> {
+        match self {
+            Self::Given(handle) => Some(handle),
+            Self::UserId | Self::Unknown => None,
+        }
+    }
+}
+
 /// The name that the owner gives a passkey, to tell it from others: 1 to 64 characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasskeyName(String);
 
 impl PasskeyName {
+    /// The name of a passkey whose owner gave it none.
+    pub const UNNAMED: &'static str = "Passkey";
+
     /// Parses a name. White space and invisible characters around it are removed.
     ///
     /// # Errors
@@ -189,7 +248,7 @@ pub struct Passkey {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-/// What a registration that passed all checks says of the passkey.
+/// What a registration that passed all checks says of the passkey, or another program that registered it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPasskey {
     /// Its id.
@@ -200,8 +259,9 @@ pub struct NewPasskey {
     pub sign_count: u32,
     /// Whether the authenticator verified its user.
     pub user_verified: bool,
-    /// Whether the key may leave its device. Never changes.
-    pub backup_eligible: bool,
+    /// Whether the key may leave its device. Never changes. `None`: the program that registered it did not note it, as
+    /// those of WebAuthn Level 2, so the first use says it.
+    pub backup_eligible: Option<bool>,
     /// Whether the key is at present stored elsewhere, too.
     pub backed_up: bool,
     /// The model of the authenticator, or zero. It is not signed, so no rule depends on it.
@@ -213,10 +273,28 @@ pub struct NewPasskey {
 pub struct KnownPasskey<'a> {
     /// Its user.
     pub user_id: UserId,
+    /// The handle of its user.
+    pub user_handle: &'a KnownHandle,
     /// Its public key.
     pub public_key: &'a PublicKey,
-    /// Whether the key may leave its device.
-    pub backup_eligible: bool,
+    /// Whether the key may leave its device, if that is known.
+    pub backup_eligible: Option<bool>,
+}
+
+impl KnownPasskey<'_> {
+    /// Returns whether a handle names the user of the passkey.
+    pub fn is_of(&self, handle: &UserHandle) -> bool {
+        match self.user_handle {
+            KnownHandle::UserId => handle.user_id() == Some(self.user_id),
+            KnownHandle::Given(own) => own == handle,
+            KnownHandle::Unknown => false,
+        }
+    }
+
+    /// Returns whether a passkey that says this handle, or none, can be that of a user who is known by other means.
+    pub fn may_be_of(&self, handle: Option<&UserHandle>) -> bool {
+        *self.user_handle == KnownHandle::Unknown || handle.is_none_or(|handle| self.is_of(handle))
+    }
 }
 
 /// What an assertion that passed all checks says.
@@ -226,6 +304,8 @@ pub struct PasskeyUse {
     pub sign_count: u32,
     /// Whether the authenticator verified its user.
     pub user_verified: bool,
+    /// Whether the key may leave its device.
+    pub backup_eligible: bool,
     /// Whether the key is at present stored elsewhere, too.
     pub backed_up: bool,
     /// Whether it signed its user in without anything else.
@@ -311,6 +391,39 @@ mod tests {
     }
 
     #[test]
+    fn a_user_handle_has_1_to_64_bytes() {
+        for (length, accepted) in [(0, false), (1, true), (64, true), (65, false)] {
+            assert_eq!(UserHandle::from_bytes(vec![7; length]).is_some(), accepted, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_handle_of_another_program_names_the_user_in_the_place_of_the_id() {
+        let user_id = UserId::from_uuid(Uuid::from_u128(7));
+        let (own, other) = (UserHandle::of(user_id), UserHandle::from_bytes(vec![7]).unwrap());
+        assert_eq!(other.user_id(), None);
+        let public_key = PublicKey {
+            algorithm: KeyAlgorithm::EdDsa,
+            bytes: vec![],
+        };
+        for (known, named, possible) in [
+            (KnownHandle::UserId, [true, false], [true, false]),
+            (KnownHandle::Given(other.clone()), [false, true], [false, true]),
+            (KnownHandle::Unknown, [false, false], [true, true]),
+        ] {
+            let passkey = KnownPasskey {
+                user_id,
+                user_handle: &known,
+                public_key: &public_key,
+                backup_eligible: None,
+            };
+            assert_eq!([&own, &other].map(|handle| passkey.is_of(handle)), named);
+            assert_eq!([&own, &other].map(|handle| passkey.may_be_of(Some(handle))), possible);
+            assert!(passkey.may_be_of(None));
+        }
+    }
+
+    #[test]
     fn the_rule_that_a_name_breaks_is_named() {
         for (text, says) in [
             ("", "empty"),
@@ -343,6 +456,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_user_handle_is_the_id_of_its_user(id: u128) {
+            let id = UserId::from_uuid(Uuid::from_u128(id));
+            prop_assert_eq!(UserHandle::of(id).user_id(), Some(id));
+        }
+
         #[test]
         fn what_stands_around_a_name_is_not_part_of_it(
             name in "[a-zäß]{1,30}( [a-z]{1,30})?", before in typing::margin(), after in typing::margin(),

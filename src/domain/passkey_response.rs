@@ -5,10 +5,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use uuid::Uuid;
 
-use super::ids::UserId;
-use super::passkey::{CredentialId, Refusal, Transport};
+use super::passkey::{CredentialId, Refusal, Transport, UserHandle};
 
 /// The only type of credential that there is.
 const PUBLIC_KEY: &str = "public-key";
@@ -88,7 +86,7 @@ pub struct Assertion {
     /// The signature over both.
     pub signature: Vec<u8>,
     /// The user whom the passkey was made for, if the authenticator stored that.
-    pub user_handle: Option<UserId>,
+    pub user_handle: Option<UserHandle>,
 }
 
 impl Assertion {
@@ -114,15 +112,9 @@ impl Assertion {
     }
 }
 
-/// Returns the user handle of a user, as the options of a registration contain it: the bytes of the id, in base64url.
-pub fn user_handle(user_id: UserId) -> String {
-    URL_SAFE_NO_PAD.encode(user_id.uuid().as_bytes())
-}
-
-fn parse_user_handle(text: &str) -> Result<UserId, String> {
-    let bytes = decode("userHandle", text, size_of::<Uuid>())?;
-    let id = Uuid::from_slice(&bytes).map_err(|_wrong_length| "userHandle must be 16 bytes".to_owned())?;
-    Ok(UserId::from_uuid(id))
+fn parse_user_handle(text: &str) -> Result<UserHandle, String> {
+    decode("userHandle", text, UserHandle::LONGEST)
+        .and_then(|bytes| UserHandle::from_bytes(bytes).ok_or_else(|| "userHandle must not be empty".to_owned()))
 }
 
 /// Decodes base64url. Padding, other alphabets and stray bits at the end are refused, so that each value has one text.
@@ -187,11 +179,12 @@ mod tests {
             (["AQ=", "", "", ""], "clientDataJSON"),
             (["", "+A", "", ""], "authenticatorData"),
             (["", "", "AR", ""], "signature"),
-            (["", "", "", "AAAA"], "userHandle"),
+            (["", "", "", "AR"], "userHandle"),
+            (["", "", "", ""], "userHandle"),
         ] {
             let [client_data, authenticator_data, signature, handle] = texts;
-            let handle = Some(handle).filter(|handle| !handle.is_empty());
-            let wrong = Assertion::parse(CREDENTIAL, client_data, authenticator_data, signature, handle).unwrap_err();
+            let parsed = Assertion::parse(CREDENTIAL, client_data, authenticator_data, signature, Some(handle));
+            let wrong = parsed.unwrap_err();
             assert!(wrong.starts_with(member), "{wrong}");
         }
     }
@@ -201,11 +194,14 @@ mod tests {
         let text = |length: usize| URL_SAFE_NO_PAD.encode(vec![0; length]);
         let registers = |data, object| Registration::parse(CREDENTIAL, &text(data), &text(object), &[]).is_ok();
         assert!(registers(2048, 12_288) && !registers(2049, 0) && !registers(0, 12_289));
-        let asserts = |data, authenticator, signature| {
-            Assertion::parse(CREDENTIAL, &text(data), &text(authenticator), &text(signature), None).is_ok()
+        let asserts = |data, authenticator, signature, handle| {
+            let handle = text(handle);
+            let parts = (text(data), text(authenticator), text(signature));
+            Assertion::parse(CREDENTIAL, &parts.0, &parts.1, &parts.2, Some(&handle)).is_ok()
         };
-        assert!(asserts(2048, 4096, 1024));
-        assert!(!asserts(2049, 0, 0) && !asserts(0, 4097, 0) && !asserts(0, 0, 1025));
+        assert!(asserts(2048, 4096, 1024, 64));
+        assert!(!asserts(2049, 0, 0, 1) && !asserts(0, 4097, 0, 1));
+        assert!(!asserts(0, 0, 1025, 1) && !asserts(0, 0, 0, 65));
     }
 
     #[test]
@@ -248,9 +244,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_user_handle_names_its_user(id: u128) {
-            let id = UserId::from_uuid(Uuid::from_u128(id));
-            prop_assert_eq!(parse_user_handle(&user_handle(id)), Ok(id));
+        fn a_user_handle_is_read_back(bytes in proptest::collection::vec(any::<u8>(), 1..=64)) {
+            let handle = UserHandle::from_bytes(bytes).unwrap();
+            prop_assert_eq!(parse_user_handle(&handle.to_base64url()), Ok(handle));
         }
 
         #[test]

@@ -40,6 +40,7 @@ pub mod totp_factors;
 pub mod transaction;
 pub mod trusted_devices;
 pub mod unfinished_registrations;
+pub mod user_handles;
 pub mod users;
 
 pub use diesel::pg::PgConnection;

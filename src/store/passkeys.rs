@@ -2,6 +2,8 @@
 //!
 //! The caller has locked the user's row, so that changes to one user's factors are serialized.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::{IntoSql, PgConnection, pg::Pg};
@@ -10,24 +12,33 @@ use uuid::Uuid;
 use super::cached_statement::CachedStatement;
 use super::error::StoreError;
 use super::schema::passkeys;
+use super::user_handles;
 use crate::domain::ids::{PasskeyId, UserId};
 use crate::domain::passkey::{
-    CredentialId, KeyAlgorithm, NewPasskey, Passkey, PasskeyName, PasskeyUse, PublicKey, Transport,
+    CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, Passkey, PasskeyName, PasskeyUse, PublicKey, Transport,
+    UserHandle,
 };
 
-/// A passkey that passed the checks of its registration.
+/// Rows that one statement inserts. PostgreSQL allows 65,535 parameters.
+const MOST_ROWS: usize = 1000;
+/// What is stored of a handle that another program gave and did not tell.
+const UNKNOWN_HANDLE: &[u8] = b"";
+
+/// A passkey that passed the checks of its registration, here or in another program.
 pub struct Registered<'a> {
     /// Its row.
     pub id: PasskeyId,
     /// Its user.
     pub user_id: UserId,
+    /// The handle of its user.
+    pub user_handle: &'a KnownHandle,
     /// What the authenticator says.
     pub passkey: &'a NewPasskey,
     /// How browsers reach the authenticator.
     pub transports: &'a [Transport],
     /// Its name.
     pub name: &'a PasskeyName,
-    /// When the challenge of the registration was made.
+    /// When the challenge of the registration was made. The passkey answers none of that moment or before.
     pub challenge_at: DateTime<Utc>,
     /// When it is registered.
     pub now: DateTime<Utc>,
@@ -39,10 +50,12 @@ pub struct Registered<'a> {
 pub struct StoredPasskey {
     /// Its row.
     pub id: PasskeyId,
+    /// The handle of its user.
+    pub user_handle: KnownHandle,
     /// Its public key.
     pub public_key: PublicKey,
-    /// Whether the key may leave its device.
-    pub backup_eligible: bool,
+    /// Whether the key may leave its device, if that is known.
+    pub backup_eligible: Option<bool>,
     /// The owner's name for it.
     pub name: String,
     /// When the newest challenge that it answered was made.
@@ -55,29 +68,79 @@ pub struct StoredPasskey {
 ///
 /// Returns an error if the statement fails.
 pub fn insert(connection: &mut PgConnection, new: &Registered<'_>) -> Result<bool, StoreError> {
-    let passkey = new.passkey;
     let added = diesel::insert_into(passkeys::table)
-        .values((
-            passkeys::id.eq(new.id.uuid()),
-            passkeys::user_id.eq(new.user_id.uuid()),
-            passkeys::credential_id.eq(passkey.credential_id.as_bytes()),
-            passkeys::algorithm.eq(passkey.public_key.algorithm.number()),
-            passkeys::public_key.eq(&passkey.public_key.bytes),
-            passkeys::sign_count.eq(i64::from(passkey.sign_count)),
-            passkeys::user_verified.eq(passkey.user_verified),
-            passkeys::backup_eligible.eq(passkey.backup_eligible),
-            passkeys::backed_up.eq(passkey.backed_up),
-            passkeys::transports.eq(new.transports),
-            passkeys::aaguid.eq(passkey.aaguid),
-            passkeys::name.eq(new.name.as_str()),
-            passkeys::last_challenge_at.eq(new.challenge_at),
-            passkeys::created_at.eq(new.now),
-            passkeys::signs_in_alone.eq(new.signs_in_alone),
-        ))
+        .values(NewRow::of(new))
         .on_conflict((passkeys::user_id, passkeys::credential_id))
         .do_nothing()
         .execute(connection)?;
     Ok(added == 1)
+}
+
+/// Adds the passkeys of accounts that were created in this transaction, with the handles of their users.
+///
+/// # Errors
+///
+/// Returns an error if a statement fails, also because another account has one of the handles.
+pub fn insert_imported(connection: &mut PgConnection, new: &[Registered<'_>]) -> Result<(), StoreError> {
+    for some in new.chunks(MOST_ROWS) {
+        let rows: Vec<NewRow<'_>> = some.iter().map(NewRow::of).collect();
+        diesel::insert_into(passkeys::table).values(rows).execute(connection)?;
+    }
+    let handles = new
+        .iter()
+        .filter_map(|new| Some((new.user_handle.given()?, new.user_id)));
+    // The passkeys of a user usually have the same. In one order everywhere, so that two imports cannot deadlock.
+    let handles: BTreeSet<(&UserHandle, UserId)> = handles.collect();
+    user_handles::insert(connection, &handles)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = passkeys, treat_none_as_default_value = false)]
+struct NewRow<'a> {
+    id: Uuid,
+    user_id: Uuid,
+    user_handle: Option<&'a [u8]>,
+    credential_id: &'a [u8],
+    algorithm: i32,
+    public_key: &'a [u8],
+    sign_count: i64,
+    user_verified: bool,
+    backup_eligible: Option<bool>,
+    backed_up: bool,
+    transports: &'a [Transport],
+    aaguid: Uuid,
+    name: &'a str,
+    last_challenge_at: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+    signs_in_alone: bool,
+}
+
+impl<'a> NewRow<'a> {
+    fn of(new: &'a Registered<'_>) -> Self {
+        let passkey = new.passkey;
+        Self {
+            id: new.id.uuid(),
+            user_id: new.user_id.uuid(),
+            user_handle: match new.user_handle {
+                KnownHandle::UserId => None,
+                KnownHandle::Given(handle) => Some(handle.as_bytes()),
+                KnownHandle::Unknown => Some(UNKNOWN_HANDLE),
+            },
+            credential_id: passkey.credential_id.as_bytes(),
+            algorithm: passkey.public_key.algorithm.number(),
+            public_key: &passkey.public_key.bytes,
+            sign_count: passkey.sign_count.into(),
+            user_verified: passkey.user_verified,
+            backup_eligible: passkey.backup_eligible,
+            backed_up: passkey.backed_up,
+            transports: new.transports,
+            aaguid: passkey.aaguid,
+            name: new.name.as_str(),
+            last_challenge_at: new.challenge_at,
+            created_at: new.now,
+            signs_in_alone: new.signs_in_alone,
+        }
+    }
 }
 
 /// Lists the passkeys of a user, the oldest first.
@@ -91,6 +154,22 @@ pub fn list(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<Passke
         .select(RecordRow::as_select())
         .load(connection)?;
     rows.into_iter().map(RecordRow::into_passkey).collect()
+}
+
+/// Lists the passkeys of several users, the oldest of each first.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails, or a row cannot be read.
+pub fn list_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<(UserId, Passkey)>, StoreError> {
+    let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<RecordRow> = passkeys::table
+        .filter(passkeys::user_id.eq_any(ids))
+        .order((passkeys::user_id, passkeys::id))
+        .select(RecordRow::as_select())
+        .load(connection)?;
+    let read = |row: RecordRow| Ok((UserId::from_uuid(row.user_id), row.into_passkey()?));
+    rows.into_iter().map(read).collect()
 }
 
 /// Finds the passkey of a user that an assertion names.
@@ -137,6 +216,8 @@ pub fn use_once(
     )
     .set((
         passkeys::sign_count.eq(count),
+        // As it was, unless the program that registered the passkey did not know it.
+        passkeys::backup_eligible.eq(used.backup_eligible),
         passkeys::backed_up.eq(used.backed_up),
         passkeys::last_challenge_at.eq(challenge_at),
         passkeys::last_used_at.eq(now),
@@ -170,10 +251,24 @@ pub fn rename(
 /// Returns an error if the statement fails.
 pub fn remove(connection: &mut PgConnection, user_id: UserId, id: PasskeyId) -> Result<Option<String>, StoreError> {
     let row = of_user(user_id).filter(passkeys::id.eq(id.uuid()));
-    Ok(diesel::delete(row)
-        .returning(passkeys::name)
+    let removed: Option<(String, Option<Vec<u8>>)> = diesel::delete(row)
+        .returning((passkeys::name, passkeys::user_handle))
         .get_result(connection)
-        .optional()?)
+        .optional()?;
+    let Some((name, handle)) = removed else {
+        return Ok(None);
+    };
+    if let Some(handle) = handle {
+        let others: Option<Uuid> = of_user(user_id)
+            .filter(passkeys::user_handle.eq(&handle))
+            .select(passkeys::id)
+            .first(connection)
+            .optional()?;
+        if others.is_none() {
+            user_handles::remove(connection, &[handle])?;
+        }
+    }
+    Ok(Some(name))
 }
 
 /// Returns whether a user has a passkey that signs in alone, other than a given one.
@@ -198,23 +293,14 @@ pub fn another_signs_in_alone(
 ///
 /// Returns an error if the statement fails.
 pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), StoreError> {
-    diesel::delete(of_user(user_id)).execute(connection)?;
-    Ok(())
-}
-
-/// Returns those of several users who have a passkey.
-///
-/// # Errors
-///
-/// Returns an error if the statement fails.
-pub fn owners_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
-    let ids: Vec<Uuid> = users.iter().map(|id| id.uuid()).collect();
-    let found: Vec<Uuid> = passkeys::table
-        .filter(passkeys::user_id.eq_any(ids))
-        .select(passkeys::user_id)
-        .distinct()
-        .load(connection)?;
-    Ok(found.into_iter().map(UserId::from_uuid).collect())
+    let handles: Vec<Option<Vec<u8>>> = diesel::delete(of_user(user_id))
+        .returning(passkeys::user_handle)
+        .get_results(connection)?;
+    let handles: Vec<Vec<u8>> = handles.into_iter().flatten().collect();
+    if handles.is_empty() {
+        return Ok(());
+    }
+    user_handles::remove(connection, &handles)
 }
 
 #[diesel::dsl::auto_type]
@@ -226,6 +312,7 @@ fn of_user(user_id: UserId) -> _ {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = passkeys, check_for_backend(Pg))]
 struct RecordRow {
+    user_id: Uuid,
     id: Uuid,
     credential_id: Vec<u8>,
     name: String,
@@ -254,17 +341,26 @@ impl RecordRow {
 #[diesel(table_name = passkeys, check_for_backend(Pg))]
 struct KeyRow {
     id: Uuid,
+    user_handle: Option<Vec<u8>>,
     algorithm: i32,
     public_key: Vec<u8>,
-    backup_eligible: bool,
+    backup_eligible: Option<bool>,
     name: String,
     last_challenge_at: DateTime<Utc>,
 }
 
 impl KeyRow {
     fn into_stored(self) -> Result<StoredPasskey, StoreError> {
+        let user_handle = match self.user_handle {
+            None => KnownHandle::UserId,
+            Some(bytes) if bytes == UNKNOWN_HANDLE => KnownHandle::Unknown,
+            Some(bytes) => UserHandle::from_bytes(bytes)
+                .map(KnownHandle::Given)
+                .ok_or(StoreError::Corrupt("passkeys.user_handle"))?,
+        };
         Ok(StoredPasskey {
             id: PasskeyId::from_uuid(self.id),
+            user_handle,
             public_key: PublicKey {
                 algorithm: KeyAlgorithm::from_number(self.algorithm)
                     .ok_or(StoreError::Corrupt("passkeys.algorithm"))?,

@@ -33,6 +33,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_handles (user_handle) {
+        user_handle -> Bytea,
+        user_id -> Uuid,
+    }
+}
+
+diesel::table! {
     sessions (user_id, id) {
         id -> Uuid,
         user_id -> Uuid,
@@ -109,7 +116,7 @@ diesel::table! {
         public_key -> Bytea,
         sign_count -> Int8,
         user_verified -> Bool,
-        backup_eligible -> Bool,
+        backup_eligible -> Nullable<Bool>,
         backed_up -> Bool,
         transports -> Array<Text>,
         aaguid -> Uuid,
@@ -118,6 +125,7 @@ diesel::table! {
         created_at -> Timestamptz,
         last_used_at -> Nullable<Timestamptz>,
         signs_in_alone -> Bool,
+        user_handle -> Nullable<Bytea>,
     }
 }
 

@@ -370,6 +370,8 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
 /// then on.
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (email, username) = lock_names(connection, id)?;
+    // Their user handles have rows that no foreign key removes.
+    super::passkeys::remove_all(connection, id)?;
     let reserved_until = now + USERNAME_RESERVED_FOR;
     account_names::release(connection, email.as_deref(), username.as_deref(), id, reserved_until)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;

@@ -57,6 +57,7 @@ mod server {
     mod operators;
     mod origins;
     mod outbox;
+    mod passkey_import;
     mod peer;
     mod pgbouncer;
     mod reference;
@@ -76,6 +77,7 @@ mod server {
 
 #[path = "../support"]
 mod support {
+    pub(crate) mod authenticator;
     pub(crate) mod certificate;
     pub(crate) mod oath;
     pub(crate) mod peer;

@@ -36,7 +36,7 @@ pub(super) fn import(database: &Database, text: &str, arguments: &[&str]) -> End
 }
 
 #[track_caller]
-fn report(ended: &Ended) -> Value {
+pub(super) fn report(ended: &Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"))
 }
 

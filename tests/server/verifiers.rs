@@ -1,10 +1,11 @@
 //! Back ends that know only the issuer's URL: independent JOSE libraries accept the service's access tokens and nothing
-//! else, and independent authenticator apps compute the codes that the service expects.
+//! else, and independent authenticator apps compute the codes that the service expects. Passkeys have a file below.
 //!
 //! `scripts/test` prepares the interpreters and libraries in `target/verifiers`. The Rust program is built here, from
 //! libraries that the tests use anyway.
 
 mod forger;
+mod passkeys;
 mod recipes;
 
 use std::fs;

@@ -43,9 +43,9 @@ export class Authenticator {
     return this.send('setUserVerified', { isUserVerified });
   }
 
-  /** Makes wrong signatures, or right ones again. */
-  lies(isBogusSignature) {
-    return this.send('setResponseOverrideBits', { isBogusSignature, isBadUV: false, isBadUP: false });
+  /** Makes responses with a wrong signature, or without the user's verification or presence; or right ones again. */
+  lies({ isBogusSignature = false, isBadUV = false, isBadUP = false } = {}) {
+    return this.send('setResponseOverrideBits', { isBogusSignature, isBadUV, isBadUP });
   }
 
   async size() {

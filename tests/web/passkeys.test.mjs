@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
 import { Authenticator } from './authenticator.mjs';
+import { ROOT } from './libraries.mjs';
 import { PASSWORD } from './person.mjs';
 import { environment } from './environment.mjs';
 import { OPEN, inspect } from './inspection.mjs';
@@ -88,12 +89,40 @@ describe('a deployment that offers passkeys', () => {
     await authenticator.verifies(true);
     await person.knock();
     await person.at('Your second factor');
-    await authenticator.lies(true);
+    await authenticator.lies({ isBogusSignature: true });
     await person.press('Use your passkey');
     await person.sees('This passkey was not accepted.');
-    await authenticator.lies(false);
+    await authenticator.lies();
     await person.press('Use your passkey');
     await person.at('Profile');
+  });
+
+  story('an authenticator that lies signs in no user, whatever the page asks it for', async (person) => {
+    const authenticator = await Authenticator.of(person);
+    await person.signUp();
+    await add(person, 'Laptop');
+    /** Signs in by the API, and returns what it answers. A page of an attacker can change the options. */
+    const signIn = (changes = {}) =>
+      person.page.evaluate(async (changes) => {
+        const post = (path, body) =>
+          fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+        const { options } = await (await post('/passkey/options')).json();
+        const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON({ ...options, ...changes });
+        const credential = await navigator.credentials.get({ publicKey });
+        const answer = await post('/passkey/verify', { credential: credential.toJSON() });
+        const { status, code } = await answer.json();
+        return code ?? status;
+      }, changes);
+    for (const lie of ['isBogusSignature', 'isBadUV', 'isBadUP']) {
+      await authenticator.lies({ [lie]: true });
+      assert.equal(await signIn(), 'invalid_credentials', lie);
+    }
+    await authenticator.lies();
+    await authenticator.verifies(false);
+    assert.equal(await signIn({ userVerification: 'discouraged' }), 'invalid_credentials');
+    await authenticator.verifies(true);
+    assert.equal(await signIn({ challenge: 'Y2hhbGxlbmdl' }), 'invalid_credentials');
+    assert.equal(await signIn(), 'authenticated');
   });
 
   story('a new account is set up with a passkey in the place of an app', async (person) => {
@@ -176,6 +205,49 @@ describe('a deployment that offers passkeys', () => {
     ]);
     await person.page.evaluate(() => globalThis.choose());
     await person.at('Profile');
+  });
+
+  story('the example client adds a passkey, proves a change, signs in alone and completes a login', async (person) => {
+    await Authenticator.of(person);
+    await person.signUp();
+    // An app of the same site. tests/web/check-types has compiled its code from docs/CLIENTS.md.
+    await person.context.route('**/example/*', (route) => {
+      const name = new URL(route.request().url()).pathname.replace('/example/', '');
+      const page = { contentType: 'text/html', body: '<!doctype html><title>Example</title>' };
+      const script = { contentType: 'text/javascript', path: `${ROOT}target/web-tests/types/out/${name}` };
+      return route.fulfill(name === 'index.html' ? page : script);
+    });
+    await person.page.goto(`${person.service.url}/example/index.html`);
+    const { email, service } = person;
+    await person.page.evaluate(async (base) => {
+      const [{ Vestibule }, recipe] = await Promise.all([import('/example/vestibule.js'), import('/example/recipe-4.js')]);
+      const prove = () => recipe.proveWithPasskey(globalThis.app);
+      Object.assign(globalThis, { recipe, app: new Vestibule(base, { refreshTokens: 'cookie', prove }) });
+      await globalThis.app.refresh();
+    }, service.url);
+    const passkey = await person.page.evaluate(() => globalThis.recipe.addPasskey(globalThis.app, 'Example'));
+    assert.equal(passkey.name, 'Example');
+    await service.advance(600);
+    const renewed = await person.page.evaluate(() =>
+      globalThis.app.authorized('post', '/2fa/recovery-codes', undefined),
+    );
+    assert.equal(renewed.recovery_codes.length, 10);
+    const signedIn = await person.page.evaluate(async () => {
+      await globalThis.app.logOut();
+      await globalThis.recipe.signInWithPasskey(globalThis.app);
+      return globalThis.app.authorized('get', '/me', undefined);
+    });
+    assert.equal(signedIn.email, email);
+    const completed = await person.page.evaluate(
+      async (names) => {
+        await globalThis.app.logOut();
+        const login = await globalThis.app.call('post', '/login', { ...names, delivery: 'cookie' });
+        await globalThis.recipe.completeWithPasskey(globalThis.app, login.pre_auth_token);
+        return globalThis.app.authorized('get', '/sessions', undefined);
+      },
+      { email, password: PASSWORD },
+    );
+    assert.deepEqual(completed.find(({ current }) => current).amr, ['pwd', 'pop', 'mfa']);
   });
 
   story(

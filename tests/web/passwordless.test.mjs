@@ -109,10 +109,10 @@ describe('a deployment that offers passkeys', () => {
     await person.part('Passkeys').locator('li').waitFor();
     const password = person.part('Password');
     await password.getByText('Remove the password').first().click();
-    await authenticator.lies(true);
+    await authenticator.lies({ isBogusSignature: true });
     await person.press('Remove the password', password);
     await person.sees('This passkey was not accepted.', password);
-    await authenticator.lies(false);
+    await authenticator.lies();
     await person.press('Remove the password', password);
     await password.getByText('none: you sign in with a passkey').waitFor();
     await person.signOut();

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::input::InvalidInput;
-use crate::domain::passkey::{CredentialId, KeyAlgorithm, Passkey, Transport};
-use crate::domain::passkey_response::{Assertion, CredentialText, Registration, user_handle};
+use crate::domain::passkey::{CredentialId, KeyAlgorithm, Passkey, Transport, UserHandle};
+use crate::domain::passkey_response::{Assertion, CredentialText, Registration};
 use crate::domain::policy::numbers::CHALLENGE_LIFE;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::relying_party::RelyingParty;
@@ -176,7 +176,7 @@ pub struct PasskeySignInRequest {
     pub delivery: Option<String>,
 }
 
-/// A passkey of the caller.
+/// A passkey, without its key.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Passkey)]
 pub struct PasskeyView {
@@ -199,12 +199,12 @@ pub struct PasskeyView {
 }
 
 impl PasskeyView {
-    /// Shows a passkey to its owner.
-    pub fn new(passkey: Passkey) -> Self {
+    /// Shows a passkey to its owner, or to an operator.
+    pub fn new(passkey: &Passkey) -> Self {
         Self {
             id: passkey.id.uuid(),
-            name: passkey.name,
-            transports: passkey.transports.into_iter().map(Transport::as_str).collect(),
+            name: passkey.name.clone(),
+            transports: passkey.transports.iter().map(|transport| transport.as_str()).collect(),
             backed_up: passkey.backed_up,
             created_at: passkey.created_at,
             last_used_at: passkey.last_used_at,
@@ -243,7 +243,7 @@ impl PasskeyResponse {
     pub fn new(added: AddedPasskey) -> Self {
         let codes = added.recovery_codes;
         Self {
-            passkey: PasskeyView::new(added.passkey),
+            passkey: PasskeyView::new(&added.passkey),
             recovery_codes: codes.map(|codes| codes.iter().map(RecoveryCode::to_display).collect()),
         }
     }
@@ -357,7 +357,7 @@ impl PasskeyCreationResponse {
                     name: name.to_owned(),
                 },
                 user: UserEntity {
-                    id: user_handle(made.user.id),
+                    id: UserHandle::of(made.user.id).to_base64url(),
                     name: account.clone(),
                     display_name: account,
                 },

@@ -46,6 +46,8 @@ pub struct UserView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TwoFactor)]
 pub struct TwoFactorView {
+    /// A passkey, or several.
+    pub passkey: bool,
     /// An authenticator app.
     pub totp: bool,
     /// Codes by e-mail.
@@ -70,6 +72,7 @@ impl UserView {
             has_password: user.has_password,
             created_at: user.created_at,
             two_factor: TwoFactorView {
+                passkey: factors.has(FactorKind::Passkey),
                 totp: factors.has(FactorKind::Totp),
                 email: factors.has(FactorKind::Email),
                 phone: factors.has(FactorKind::Sms),

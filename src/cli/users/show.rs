@@ -6,6 +6,7 @@ use serde_json::json;
 use super::unknown;
 use crate::api::dto::admin::ManagedUserView;
 use crate::api::dto::device::TrustedDeviceView;
+use crate::api::dto::passkey::PasskeyView;
 use crate::cli::operate::{operate, table};
 use crate::cli::{Failure, complain, write_out};
 use crate::config::Config;
@@ -74,7 +75,12 @@ const fn state(view: &ManagedUserView) -> &'static str {
 /// Names the second factors, and says whether guessing has disabled them.
 fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -> String {
     let known = &view.user.two_factor;
-    let names = [("totp", known.totp), ("sms", known.phone), ("email", known.email)];
+    let names = [
+        ("passkey", known.passkey),
+        ("totp", known.totp),
+        ("sms", known.phone),
+        ("email", known.email),
+    ];
     let names: Vec<&str> = names.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
     if names.is_empty() {
         return "none".to_owned();
@@ -94,6 +100,13 @@ fn password(view: &ManagedUserView) -> String {
 
 fn disabled_by_guessing(since: DateTime<Utc>) -> String {
     format!("disabled by guessing, {}", written(since))
+}
+
+/// Says what an operator needs to tell a passkey from others, in the words of its owner.
+fn described(passkey: &PasskeyView) -> String {
+    let used = passkey.last_used_at.map(|time| format!("used {}", written(time)));
+    let used = used.unwrap_or_else(|| "never used".to_owned());
+    format!("{} (created {}, {used})", passkey.name, written(passkey.created_at))
 }
 
 fn written(time: DateTime<Utc>) -> String {
@@ -134,8 +147,10 @@ pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Resul
             ("language", account.locale.to_owned()),
             ("created", written(account.created_at)),
         ];
+        let passkeys = view.passkeys.iter().map(|passkey| ("passkey", described(passkey)));
         let lines: Vec<String> = lines
-            .iter()
+            .into_iter()
+            .chain(passkeys)
             .map(|(name, value)| format!("{name:<16}{value}").trim_end().to_owned() + "\n")
             .collect();
         write_out(&lines.concat())

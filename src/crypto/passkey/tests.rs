@@ -7,10 +7,10 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::crypto::authenticator::{
-    Authenticator, BACKED_UP, BACKUP_ELIGIBLE, CREDENTIAL, EXTENSIONS, USER_PRESENT, USER_VERIFIED,
+    Authenticator, BACKED_UP, BACKUP_ELIGIBLE, CREDENTIAL, EXTENSIONS, Scheme, USER_PRESENT, USER_VERIFIED,
 };
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::passkey::{KeyAlgorithm, PublicKey, Transport};
+use crate::domain::passkey::{KeyAlgorithm, KnownHandle, PublicKey, Transport, UserHandle};
 use crate::domain::passkey_response::CredentialText;
 use crate::domain::session::SessionKey;
 
@@ -82,6 +82,7 @@ fn registered(authenticator: &Authenticator) -> NewPasskey {
 fn known(passkey: &NewPasskey) -> KnownPasskey<'_> {
     KnownPasskey {
         user_id: user(7),
+        user_handle: &KnownHandle::UserId,
         public_key: &passkey.public_key,
         backup_eligible: passkey.backup_eligible,
     }
@@ -119,7 +120,8 @@ fn a_passkey_is_registered_and_asserted() {
     assert_eq!(passkey.credential_id.as_bytes(), authenticator.credential_id);
     assert_eq!(passkey.public_key.algorithm, KeyAlgorithm::Es256);
     assert_eq!(passkey.sign_count, 4);
-    assert!(passkey.user_verified && passkey.backup_eligible && !passkey.backed_up);
+    assert!(passkey.user_verified && !passkey.backed_up);
+    assert_eq!(passkey.backup_eligible, Some(true));
     assert_eq!(passkey.aaguid, Uuid::nil());
 
     authenticator.flags |= BACKED_UP;
@@ -127,12 +129,25 @@ fn a_passkey_is_registered_and_asserted() {
     let expected = PasskeyUse {
         sign_count: 5,
         user_verified: true,
+        backup_eligible: true,
         backed_up: true,
         alone: false,
     };
     for (challenge, alone) in [(assertion(), false), (sign_in(), true)] {
         let found = authenticate(&given, &challenge, &party(), REQUIRED, known(&passkey));
         assert_eq!(found, Ok(PasskeyUse { alone, ..expected }));
+    }
+}
+
+#[test]
+fn a_passkey_of_each_scheme_is_registered_and_asserted() {
+    for scheme in Scheme::ALL {
+        let mut authenticator = Authenticator::of_scheme(scheme, "example.com", ORIGIN, *user(7).uuid().as_bytes());
+        authenticator.self_attested = true;
+        let passkey = registered(&authenticator);
+        let given = read_assertion(&authenticator.assert(CHALLENGE));
+        let found = authenticate(&given, &sign_in(), &party(), REQUIRED, known(&passkey));
+        assert!(found.is_ok(), "{scheme:?}: {found:?}");
     }
 }
 
@@ -356,6 +371,81 @@ fn backup_eligibility_never_changes() {
     }
 }
 
+/// Programs of WebAuthn Level 2 did not note it.
+#[test]
+fn the_first_use_says_what_is_not_known_of_the_backup() {
+    for flags in [0, BACKUP_ELIGIBLE] {
+        let mut authenticator = authenticator();
+        authenticator.flags |= flags;
+        let passkey = registered(&authenticator);
+        let imported = KnownPasskey {
+            backup_eligible: None,
+            ..known(&passkey)
+        };
+        let given = read_assertion(&authenticator.assert(CHALLENGE));
+        let found = authenticate(&given, &assertion(), &party(), PREFERRED, imported);
+        assert_eq!(found.unwrap().backup_eligible, flags == BACKUP_ELIGIBLE);
+    }
+}
+
+/// The handle that another program gave the user takes the place of the id; it does not stand beside it.
+#[test]
+fn a_handle_of_another_program_is_the_only_one_of_its_passkey() {
+    let mut authenticator = authenticator();
+    let passkey = registered(&authenticator);
+    let handle = KnownHandle::Given(UserHandle::from_bytes(b"jo".to_vec()).unwrap());
+    let imported = KnownPasskey {
+        user_handle: &handle,
+        ..known(&passkey)
+    };
+    for (given, accepted) in [
+        (b"jo".to_vec(), true),
+        (b"mo".to_vec(), false),
+        (user(7).uuid().into_bytes().to_vec(), false),
+    ] {
+        authenticator.user_handle = Some(given);
+        let given = read_assertion(&authenticator.assert(CHALLENGE));
+        for challenge in [assertion(), sign_in()] {
+            let found = authenticate(&given, &challenge, &party(), REQUIRED, imported);
+            assert_eq!(found.err(), (!accepted).then_some(Refusal::User));
+        }
+    }
+}
+
+/// The session says who the user is, and the signature that the key is the user's.
+#[test]
+fn a_passkey_whose_handle_is_not_known_serves_in_a_session_only() {
+    let mut authenticator = authenticator();
+    let passkey = registered(&authenticator);
+    let imported = KnownPasskey {
+        user_handle: &KnownHandle::Unknown,
+        ..known(&passkey)
+    };
+    for handle in [None, Some(b"jo".to_vec()), Some(user(7).uuid().into_bytes().to_vec())] {
+        authenticator.user_handle = handle;
+        let given = read_assertion(&authenticator.assert(CHALLENGE));
+        assert!(authenticate(&given, &assertion(), &party(), REQUIRED, imported).is_ok());
+        let alone = authenticate(&given, &sign_in(), &party(), REQUIRED, imported);
+        assert_eq!(alone, Err(Refusal::User));
+    }
+}
+
+#[test]
+fn the_key_of_another_program_is_read_by_the_rules_of_a_registration() {
+    let authenticator = authenticator();
+    let key = read_public_key(&authenticator.cose).unwrap();
+    assert_eq!(key, registered(&authenticator).public_key);
+    let behind = [authenticator.cose.as_slice(), &[0]].concat();
+    assert_eq!(read_public_key(&behind), Err(Refusal::Encoding));
+    let mut off_the_curve = authenticator.cose.clone();
+    *off_the_curve.last_mut().unwrap() ^= 1;
+    assert_eq!(read_public_key(&off_the_curve), Err(Refusal::PublicKey));
+    let mut es384 = authenticator.cose;
+    es384.splice(4..5, [0x38, 0x22]);
+    assert_eq!(read_public_key(&es384), Err(Refusal::Algorithm));
+    assert_eq!(read_public_key(b""), Err(Refusal::Encoding));
+}
+
 #[test]
 fn a_challenge_of_another_purpose_is_refused() {
     let mut authenticator = authenticator();
@@ -544,7 +634,7 @@ impl Foreign {
         register(&given, &challenge, &self.party(), PREFERRED)
     }
 
-    fn authenticate(&self, key: &PublicKey, backup_eligible: bool) -> Result<PasskeyUse, Refusal> {
+    fn authenticate(&self, key: &PublicKey, backup_eligible: Option<bool>) -> Result<PasskeyUse, Refusal> {
         let given = Assertion {
             credential_id: CredentialId::from_bytes(bytes(&self.credential_id)).unwrap(),
             client_data: bytes(&self.assertion.client_data),
@@ -554,6 +644,7 @@ impl Foreign {
         };
         let passkey = KnownPasskey {
             user_id: user(7),
+            user_handle: &KnownHandle::UserId,
             public_key: key,
             backup_eligible,
         };

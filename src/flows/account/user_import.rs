@@ -14,21 +14,25 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 pub use crate::crypto::foreign_hash::supported as supported_hashes;
+use crate::crypto::passkey::read_public_key;
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
-use crate::domain::ids::{TotpFactorId, UserId};
+use crate::domain::ids::{PasskeyId, TotpFactorId, UserId};
+use crate::domain::imported_passkey::ImportedPasskey;
 use crate::domain::imported_user::{ImportedUser, UserMembers};
 use crate::domain::input::InvalidInput;
+use crate::domain::passkey::{NewPasskey, UserHandle};
 use crate::domain::typed_text;
 use crate::domain::user::AccountNames;
 use crate::domain::username::Username;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
+use crate::store::passkeys::Registered;
 use crate::store::totp_factors::NewActiveFactor;
 use crate::store::users::NewUser;
-use crate::store::{account_names, totp_factors, users};
+use crate::store::{account_names, passkeys, totp_factors, user_handles, users};
 
 /// The maximum number of bytes of a line; a complete description has a few hundred.
 pub const MAX_LINE: usize = 16 * 1024;
@@ -88,8 +92,16 @@ struct Prepared {
     line: u64,
     user: NewUser,
     factor: Option<NewActiveFactor>,
+    passkeys: Vec<PreparedPasskey>,
     /// Whether the line names roles that the account does not get.
     roles_dropped: bool,
+}
+
+/// A passkey with the id of its future row.
+struct PreparedPasskey {
+    id: PasskeyId,
+    given: ImportedPasskey,
+    passkey: NewPasskey,
 }
 
 /// The result of a batch.
@@ -97,8 +109,8 @@ struct Prepared {
 struct Outcome {
     made: Vec<usize>,
     differing: Vec<LineNote>,
-    /// Lines with a name that another account has given up recently.
-    reserved: Vec<LineNote>,
+    /// Lines with a name that another account has given up recently, or with a user handle that another account has.
+    refused: Vec<LineNote>,
 }
 
 impl UserImport {
@@ -143,16 +155,13 @@ impl UserImport {
         }
         let made = outcome.made.iter().filter_map(|index| batch.get(*index));
         let dropped = made.filter(|prepared| prepared.roles_dropped);
-        self.report.without_roles.extend(dropped.map(|prepared| LineNote {
-            line: prepared.line,
-            member: Some("roles"),
-            reason: "are not granted: the email is not verified".to_owned(),
-        }));
+        let note = |prepared: &Prepared| prepared.note("roles", "are not granted: the email is not verified");
+        self.report.without_roles.extend(dropped.map(note));
         self.report.without_roles.truncate(MAX_REPORTED);
         self.report.imported += count(outcome.made.len());
-        self.report.failed += count(outcome.reserved.len());
-        self.report.present += count(total - outcome.made.len() - outcome.reserved.len());
-        self.report.faults.extend(outcome.reserved);
+        self.report.failed += count(outcome.refused.len());
+        self.report.present += count(total - outcome.made.len() - outcome.refused.len());
+        self.report.faults.extend(outcome.refused);
         self.report.faults.truncate(MAX_REPORTED);
         self.report.differing.extend(outcome.differing);
         self.report.differing.truncate(MAX_REPORTED);
@@ -193,16 +202,13 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
         Ok(members) => members,
         Err(invalid) => return Ok(Err(invalid)),
     };
-    let password = StoredPassword::foreign(typed_text::trim(members.password_hash.expose_secret()));
-    let (imported, password) = match (ImportedUser::of(&members, now), password) {
-        (Ok(imported), Ok(password)) => (imported, password),
-        (imported, password) => {
-            let mut invalid = imported.err().unwrap_or_default();
-            if let Err(error) = password {
-                invalid.push("/password_hash", error.to_string());
-            }
-            return Ok(Err(invalid));
-        }
+    let (mut imported, password) = match check(&members, now) {
+        Ok(checked) => checked,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    let passkeys = match read_keys(core, std::mem::take(&mut imported.passkeys), now) {
+        Ok(passkeys) => passkeys,
+        Err(invalid) => return Ok(Err(invalid)),
     };
     let id = UserId::new(now, core.random.as_ref());
     let secret = imported.totp_secret.as_ref();
@@ -216,6 +222,7 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
     Ok(Ok(Prepared {
         line: line.number,
         factor: secret.map(|secret| seal(core, id, secret.expose(), now)).transpose()?,
+        passkeys,
         user: NewUser {
             id,
             names: imported.names,
@@ -227,6 +234,41 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
         },
         roles_dropped: !dropped.is_empty(),
     }))
+}
+
+/// Checks the members of a line, except the public keys of passkeys.
+fn check(members: &UserMembers, now: DateTime<Utc>) -> Result<(ImportedUser, StoredPassword), InvalidInput> {
+    let password = StoredPassword::foreign(typed_text::trim(members.password_hash.expose_secret()));
+    match (ImportedUser::of(members, now), password) {
+        (Ok(imported), Ok(password)) => Ok((imported, password)),
+        (imported, password) => {
+            let mut invalid = imported.err().unwrap_or_default();
+            if let Err(error) = password {
+                invalid.push("/password_hash", error.to_string());
+            }
+            Err(invalid)
+        }
+    }
+}
+
+/// Reads the public keys of a user's passkeys.
+fn read_keys(
+    core: &Core,
+    given: Vec<ImportedPasskey>,
+    now: DateTime<Utc>,
+) -> Result<Vec<PreparedPasskey>, InvalidInput> {
+    let read = |(place, given): (usize, ImportedPasskey)| match read_public_key(&given.cose_key) {
+        Ok(key) => Ok(PreparedPasskey {
+            id: PasskeyId::new(now, core.random.as_ref()),
+            passkey: given.with_key(key),
+            given,
+        }),
+        Err(refusal) => {
+            let wrong = format!("[{place}].public_key is refused: {}", refusal.as_str());
+            Err(InvalidInput::of("/passkeys", wrong))
+        }
+    };
+    given.into_iter().enumerate().map(read).collect()
 }
 
 /// Seals an authenticator's secret to its future row.
@@ -269,18 +311,28 @@ fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
         quoted.next().unwrap_or_default().trim(),
         quoted.next().unwrap_or_default(),
     );
+    // What is in a list is named by its place in the member.
+    let (member, place) = path.split_at(path.find('[').unwrap_or(path.len()));
+    let at = |wrong: &str| match place.split_once(']') {
+        Some((item, _)) => InvalidInput::of(UserMembers::pointer(member), format!("{item}].{name} {wrong}")),
+        None => InvalidInput::of(UserMembers::pointer(name), wrong),
+    };
     match kind {
         "unknown field" => {
             let name: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
             InvalidInput::of("", format!("the member {name} is not known"))
         }
-        "duplicate field" => InvalidInput::of(UserMembers::pointer(name), "is given twice"),
-        "missing field" => InvalidInput::of(UserMembers::pointer(name), "is missing"),
-        _ => InvalidInput::of(UserMembers::pointer(path), "has the wrong type"),
+        "duplicate field" => at("is given twice"),
+        "missing field" => at("is missing"),
+        _ => InvalidInput::of(
+            UserMembers::pointer(member),
+            format!("{place} has the wrong type").trim_start(),
+        ),
     }
 }
 
-/// Decides which accounts of a batch are made: those whose names are free, both in the table and in the lines before.
+/// Decides which accounts of a batch are made: those whose names and user handles are free, both in the tables and in
+/// the lines before.
 fn decide(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<Outcome, Fault> {
     let names = || batch.iter().map(|prepared| &prepared.user.names);
     let usernames: Vec<&str> = names().filter_map(username).collect();
@@ -291,30 +343,67 @@ fn decide(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<Outcome, Fault> {
     for names in &existing {
         known.add(names);
     }
+    let handles: Vec<&UserHandle> = batch.iter().flat_map(Prepared::user_handles).collect();
+    let mut taken: HashSet<UserHandle> = user_handles::taken_among(tx.connection, &handles)?
+        .into_iter()
+        .collect();
     let mut outcome = Outcome::default();
     for (index, prepared) in batch.iter().enumerate() {
         let names = &prepared.user.names;
         match known.compare(names) {
             Presence::Absent if username(names).is_some_and(|name| reserved.contains(name)) => {
-                outcome.reserved.push(LineNote {
-                    line: prepared.line,
-                    member: Some("username"),
-                    reason: "was given up by another account recently and is still reserved".to_owned(),
-                });
+                let reason = "was given up by another account recently and is still reserved";
+                outcome.refused.push(prepared.note("username", reason));
+            }
+            Presence::Absent if prepared.user_handles().any(|handle| taken.contains(handle)) => {
+                let reason = "have a user handle that another account has";
+                outcome.refused.push(prepared.note("passkeys", reason));
             }
             Presence::Absent => {
                 known.add(names);
+                taken.extend(prepared.user_handles().cloned());
                 outcome.made.push(index);
             }
             Presence::Present => {}
-            Presence::Differing(member) => outcome.differing.push(LineNote {
-                line: prepared.line,
-                member: Some(member),
-                reason: "is not that of the existing account".to_owned(),
-            }),
+            Presence::Differing(member) => {
+                let reason = "is not that of the existing account";
+                outcome.differing.push(prepared.note(member, reason));
+            }
         }
     }
     Ok(outcome)
+}
+
+impl Prepared {
+    fn note(&self, member: &'static str, reason: &str) -> LineNote {
+        LineNote {
+            line: self.line,
+            member: Some(member),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn user_handles(&self) -> impl Iterator<Item = &UserHandle> {
+        self.passkeys
+            .iter()
+            .filter_map(|prepared| prepared.given.user_handle.given())
+    }
+
+    /// Returns the rows of the passkeys. They answer challenges that are made from now on.
+    fn rows(&self, now: DateTime<Utc>) -> impl Iterator<Item = Registered<'_>> {
+        self.passkeys.iter().map(move |prepared| Registered {
+            id: prepared.id,
+            user_id: self.user.id,
+            user_handle: &prepared.given.user_handle,
+            passkey: &prepared.passkey,
+            transports: &prepared.given.transports,
+            name: &prepared.given.name,
+            challenge_at: now,
+            now,
+            // The other program said so, perhaps, but no response showed it here.
+            signs_in_alone: false,
+        })
+    }
 }
 
 /// The names of accounts, indexed by both.
@@ -381,6 +470,9 @@ fn insert(tx: &mut Tx<'_>, batch: &[Prepared], mut outcome: Outcome) -> Result<O
         .filter_map(|prepared| prepared.factor.as_ref())
         .collect();
     totp_factors::insert_active(tx.connection, &factors, tx.now)?;
+    let made = batch.iter().filter(|prepared| is_made(prepared));
+    let keys: Vec<Registered<'_>> = made.flat_map(|prepared| prepared.rows(tx.now)).collect();
+    passkeys::insert_imported(tx.connection, &keys)?;
     let events: Vec<AuditEvent> = batch
         .iter()
         .filter(|prepared| is_made(prepared))
@@ -425,7 +517,23 @@ mod tests {
             ("{\"password_hash\":null}", "/password_hash|has the wrong type"),
             (
                 "{\"password_hash\":\"\",\"roles\":[\"a\",{}]}",
-                "/roles|has the wrong type",
+                "/roles|[1] has the wrong type",
+            ),
+            (
+                "{\"password_hash\":\"\",\"passkeys\":[{\"credential_id\":\"secret\"}]}",
+                "/passkeys|[0].public_key is missing",
+            ),
+            (
+                "{\"password_hash\":\"\",\"passkeys\":[{\"public_key\":\"secret\",\"public_key\":\"secret\"}]}",
+                "/passkeys|[0].public_key is given twice",
+            ),
+            (
+                "{\"password_hash\":\"\",\"passkeys\":[{\"sign_count\":-1}]}",
+                "/passkeys|[0].sign_count has the wrong type",
+            ),
+            (
+                "{\"password_hash\":\"\",\"passkeys\":[{\"private_key\":\"secret\"}]}",
+                "|the member private_key is not known",
             ),
             (
                 "{\"password_hash\":\"\",\"email_verified\":\"secret\"}",

@@ -13,6 +13,7 @@ use crate::domain::factor::{FactorKind, FactorSummary};
 use crate::domain::ids::{UserId, least_of};
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
+use crate::domain::passkey::Passkey;
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
@@ -37,6 +38,8 @@ pub struct ListedAccount {
     pub account: ManagedUser,
     /// Which factors it has confirmed.
     pub factors: FactorSummary,
+    /// Its passkeys, the oldest first.
+    pub passkeys: Vec<Passkey>,
 }
 
 /// Finds an account.
@@ -73,14 +76,17 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let keys = passkeys::owners_among(connection, &ids)?;
+    let mut keys: HashMap<UserId, Vec<Passkey>> = HashMap::new();
+    for (user_id, passkey) in passkeys::list_among(connection, &ids)? {
+        keys.entry(user_id).or_default().push(passkey);
+    }
     let apps = totp_factors::confirmed_among(connection, &ids)?;
     let sent = sent_code_factors::confirmed_among(connection, &ids)?;
     let codes: HashMap<UserId, i64> = recovery_codes::remaining_among(connection, &ids)?.into_iter().collect();
     let summary = |account: &ManagedUser| {
         let user = &account.user;
         let has = |kind: &FactorKind| match kind {
-            FactorKind::Passkey => keys.contains(&user.id),
+            FactorKind::Passkey => keys.contains_key(&user.id),
             FactorKind::Totp => apps.contains(&user.id),
             FactorKind::Sms => sent.contains(&(user.id, Channel::Sms)),
             // Mail counts only while the account's address is verified.
@@ -92,8 +98,11 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
             recovery_codes_remaining: codes.get(&user.id).copied().unwrap_or_default(),
         }
     };
-    let listed = accounts.into_iter().map(|account| ListedAccount {
-        factors: summary(&account),
+    let summaries: Vec<FactorSummary> = accounts.iter().map(summary).collect();
+    let listed = accounts.into_iter().zip(summaries);
+    let listed = listed.map(|(account, factors)| ListedAccount {
+        passkeys: keys.remove(&account.user.id).unwrap_or_default(),
+        factors,
         account,
     });
     Ok(listed.collect())

@@ -49,7 +49,11 @@ pub(in crate::flows) fn load_factors(
     for factor in stored.list {
         list.extend(describe(core, user, factor)?);
     }
-    list.sort_by_key(|factor| FactorKind::ALL.iter().position(|kind| *kind == factor.kind));
+    // The statement over several tables returns the rows of a table in any order.
+    list.sort_by_key(|factor| {
+        let kind = FactorKind::ALL.iter().position(|kind| *kind == factor.kind);
+        (kind, factor.created_at, factor.id)
+    });
     Ok(Factors {
         list,
         recovery_codes_remaining: stored.recovery_codes_remaining,

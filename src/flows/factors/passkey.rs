@@ -20,7 +20,9 @@ use crate::domain::factor::FactorKind;
 use crate::domain::ids::{PasskeyId, UserId};
 use crate::domain::message::Message;
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::passkey::{KnownPasskey, NewPasskey, Passkey, PasskeyName, PasskeyUse, Refusal, UserVerification};
+use crate::domain::passkey::{
+    KnownHandle, KnownPasskey, NewPasskey, Passkey, PasskeyName, PasskeyUse, Refusal, UserVerification,
+};
 use crate::domain::passkey_response::{Assertion, ClientData, Registration};
 use crate::domain::policy::numbers::MOST_PASSKEYS;
 use crate::domain::recovery_code::RecoveryCode;
@@ -219,6 +221,7 @@ fn add(
     let row = Registered {
         id: PasskeyId::new(tx.now, tx.core.random.as_ref()),
         user_id: user.id,
+        user_handle: &KnownHandle::UserId,
         passkey: &passkey,
         transports: &given.transports,
         name,
@@ -371,6 +374,7 @@ fn check(
     };
     let known = KnownPasskey {
         user_id,
+        user_handle: &passkey.user_handle,
         public_key: &passkey.public_key,
         backup_eligible: passkey.backup_eligible,
     };

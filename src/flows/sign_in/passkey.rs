@@ -9,13 +9,15 @@ use super::login::{self, FirstFactorLogin, Login, Opened};
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::passkey::UserHandle;
 use crate::domain::passkey_response::Assertion;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::factors::verify_alone;
 use crate::flows::outcomes::counted;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::users;
+use crate::store::user_handles;
+use crate::store::users::{self, LoginUser};
 
 /// Signs a user in with a passkey.
 pub async fn verify(
@@ -47,16 +49,29 @@ async fn sign_in(
 }
 
 fn open(tx: &mut Tx<'_>, given: &Assertion, first_factor: &FirstFactorLogin) -> Result<Opened, Fault> {
-    let Some(user_id) = given.user_handle else {
+    let Some(handle) = &given.user_handle else {
         return refuse(tx, None);
     };
-    let Some(account) = users::find_login_for_update(tx.connection, user_id)? else {
+    let Some(account) = find_account(tx, handle)? else {
         return refuse(tx, None);
     };
     if !verify_alone(tx, &account.user, given)? {
-        return refuse(tx, Some(user_id));
+        return refuse(tx, Some(account.user.id));
     }
     login::open_session(tx, &account, first_factor)
+}
+
+/// Finds and locks the account that a user handle names: by its id, or by the handle that another program gave it.
+fn find_account(tx: &mut Tx<'_>, handle: &UserHandle) -> Result<Option<LoginUser>, Fault> {
+    if let Some(id) = handle.user_id()
+        && let Some(account) = users::find_login_for_update(tx.connection, id)?
+    {
+        return Ok(Some(account));
+    }
+    match user_handles::holder(tx.connection, handle)? {
+        Some(id) => Ok(users::find_login_for_update(tx.connection, id)?),
+        None => Ok(None),
+    }
 }
 
 fn refuse(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Opened, Fault> {

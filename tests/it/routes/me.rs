@@ -17,7 +17,8 @@ async fn the_caller_sees_their_account() {
         (&me["id"], &me["email"]),
         (&json!(signed_in.person.id), &json!("jo@example.com"))
     );
-    let factors = json!({"totp": true, "email": false, "phone": false, "recovery_codes_remaining": 10});
+    let factors =
+        json!({"passkey": false, "totp": true, "email": false, "phone": false, "recovery_codes_remaining": 10});
     assert_eq!(me["two_factor"], factors);
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::actors::{Person, claims, refresh};
 use crate::support::app::{PUBLIC_URL, TestApp};
-use crate::support::authenticator::EXTENSIONS;
+use crate::support::authenticator::{Authenticator, EXTENSIONS, Scheme};
 use crate::support::passkeys::{
     PASSKEYS, RP_ID, authenticator, register_passkey, registration_challenge, sign_in_by_passkey, sign_in_challenge,
 };
@@ -54,6 +54,20 @@ async fn a_passkey_alone_signs_in_with_two_factors() {
         names.contains(&"authn_login_success") && names.contains(&"session_created"),
         "{names:?}"
     );
+}
+
+#[actix_web::test]
+async fn a_passkey_of_each_scheme_signs_in() {
+    let app = TestApp::with(PASSKEYS).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    for scheme in Scheme::ALL {
+        let user_id = uuid::Uuid::parse_str(&jo.person.id).unwrap();
+        let mut key = Authenticator::of_scheme(scheme, RP_ID, PUBLIC_URL, user_id.into_bytes());
+        key.self_attested = scheme != Scheme::Es256;
+        register_passkey(&app, &jo.access_token, &key).await.expect(201);
+        let assertion = key.assert(&sign_in_challenge(&app).await);
+        sign_in_by_passkey(&app, &assertion).await.expect(200);
+    }
 }
 
 #[actix_web::test]

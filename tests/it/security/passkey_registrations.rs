@@ -310,6 +310,83 @@ async fn bytes_behind_a_registration_are_refused() {
     .await;
 }
 
+/// Two programs may read such bytes in different ways, and some run out of memory.
+#[actix_web::test]
+async fn encodings_that_no_authenticator_sends_are_refused() {
+    type Change = fn(&mut Authenticator);
+    let cases: [Change; 7] = [
+        |key| key.cose = [&[0xbf], &key.cose[1..], &[0xff]].concat(),
+        |key| drop(key.cose.splice(0..1, [0xa6, 1, 2])),
+        |key| drop(key.cose.splice(2..3, [0x18, 2])),
+        // A map and a string that are said to be larger than any memory.
+        |key| key.cose = [&[0xbb], [0xff; 8].as_slice()].concat(),
+        |key| key.cose = [b"\xa1\x01\x5b\x7f".as_slice(), &[0xff; 7]].concat(),
+        // Lists in lists.
+        |key| key.cose = [b"\xa1\x01".as_slice(), &[0x81; 5000], b"\x01"].concat(),
+        // One more entry than a map may have.
+        |key| {
+            let entries: Vec<u8> = (0..65_u8).flat_map(|number| [0x18, number + 24, 0]).collect();
+            key.attestation = [
+                b"\xa3\x63fmt\x63new\x67attStmt\xb8\x41".as_slice(),
+                &entries,
+                b"\x68authData",
+            ]
+            .concat();
+        },
+    ];
+    for change in cases {
+        refuses(|key, challenge| {
+            change(key);
+            key.register(challenge)
+        })
+        .await;
+    }
+}
+
+#[actix_web::test]
+async fn a_registration_that_is_too_large_is_refused_before_it_is_read() {
+    let app = TestApp::with(PASSKEYS).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let mut key = authenticator(&jo.person.id);
+    key.attestation = [
+        b"\xa3\x63fmt\x63new\x67attStmt\xa1\x61x\x59\x30\x00".as_slice(),
+        &[0; 0x3000],
+        b"\x68authData",
+    ]
+    .concat();
+    let credential = key.register(&registration_challenge(&app, &jo.access_token).await);
+    send_registration(&app, &jo.access_token, &credential)
+        .await
+        .expect_problem(413, "payload_too_large");
+    assert_eq!(number_of_passkeys(&app, &jo).await, 0);
+}
+
+/// Keys that can be computed, and signatures that verify under several keys.
+#[actix_web::test]
+async fn weak_and_malformed_keys_are_not_registered() {
+    type Change = fn(&mut Authenticator);
+    let cases: [Change; 4] = [
+        |key| *key.cose.last_mut().unwrap() ^= 1,
+        |key| {
+            let head = b"\xa4\x01\x03\x03\x39\x01\x00\x20\x58\x80".as_slice();
+            key.cose = [head, &[0xc7; 128], b"\x21\x43\x01\x00\x01"].concat();
+        },
+        // RSA with the exponent 3.
+        |key| {
+            let head = b"\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00".as_slice();
+            key.cose = [head, &[0xc7; 256], b"\x21\x41\x03"].concat();
+        },
+        |key| drop(key.cose.splice(4..5, [0x38, 0x22])),
+    ];
+    for change in cases {
+        refuses(|key, challenge| {
+            change(key);
+            key.register(challenge)
+        })
+        .await;
+    }
+}
+
 #[actix_web::test]
 async fn another_id_beside_the_registration_than_in_it_is_refused() {
     for members in [vec!["id"], vec!["rawId"], vec!["id", "rawId"]] {

@@ -151,6 +151,69 @@ async fn a_page_of_another_origin_and_one_that_looks_alike_are_refused() {
     account.accepts_the_owner().await;
 }
 
+/// Services that take the origin from the request accept every page that a victim can be led to.
+#[actix_web::test]
+async fn no_header_of_a_request_decides_which_origin_is_right() {
+    let mut account = Account::new().await;
+    let evil = "https://evil.example";
+    for (name, value) in [
+        ("origin", evil),
+        ("referer", "https://evil.example/login"),
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-proto", "https"),
+        ("forwarded", "host=evil.example;proto=https"),
+    ] {
+        evil.clone_into(&mut account.key.origin);
+        "evil.example".clone_into(&mut account.key.rp_id);
+        let assertion = account.key.assert(&sign_in_challenge(&account.app).await);
+        let request = TestRequest::post().uri("/passkey/verify").insert_header((name, value));
+        let answer = account
+            .app
+            .send(request.set_json(json!({"credential": assertion})))
+            .await;
+        // Foreign origins and hosts may be refused before anything is read.
+        assert!(
+            [401, 403, 421].contains(&answer.status.as_u16()),
+            "{name}: {}",
+            answer.status
+        );
+        account.restore();
+    }
+    account.accepts_the_owner().await;
+}
+
+/// What a request asks for decides nothing: the answer says what the service will check.
+#[actix_web::test]
+async fn no_request_lowers_the_user_verification_that_is_required() {
+    let mut account = Account::with(&[("PASSKEY_USER_VERIFICATION", "required")]).await;
+    let lowered = json!({"userVerification": "discouraged", "user_verification": "discouraged"});
+    let request = TestRequest::post().uri("/passkey/options").set_json(&lowered);
+    let answer = account.app.send(request).await;
+    assert_eq!(answer.expect(200).text("/options/userVerification"), "required");
+    let request = TestRequest::post().uri("/passkey/options?userVerification=discouraged");
+    let challenge = account.app.send(request).await.expect(200);
+    assert_eq!(challenge.text("/options/userVerification"), "required");
+    let token = &account.jo.access_token;
+    let answer = account
+        .app
+        .call_as(Method::POST, "/2fa/passkeys/options", token, &lowered)
+        .await;
+    let made = answer
+        .expect(200)
+        .text("/options/authenticatorSelection/userVerification");
+    assert_eq!(made, "required");
+    let body = json!({"method": "passkey", "userVerification": "discouraged"});
+    let answer = account.app.call_as(Method::POST, "/2fa/challenge", token, &body).await;
+    answer.expect_problem(400, "malformed_request");
+    account.key.flags = USER_PRESENT;
+    let assertion = account.key.assert(&challenge.text("/options/challenge"));
+    sign_in_by_passkey(&account.app, &assertion)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    account.restore();
+    account.accepts_the_owner().await;
+}
+
 #[actix_web::test]
 async fn a_page_in_a_frame_of_another_site_is_refused() {
     let mut account = Account::new().await;
@@ -312,10 +375,11 @@ async fn a_passkey_that_was_never_registered_is_refused() {
 async fn the_user_handle_of_another_user_or_of_none_is_refused() {
     let mut account = Account::new().await;
     let mallory = Person::sign_up(&account.app, "mallory@example.com").await;
-    for id in [mallory.person.id.as_str(), "019ca945-0a00-7673-b71e-0108b877dbc7"] {
+    let absent = "019ca945-0a00-7673-b71e-0108b877dbc7";
+    for handle in [id_bytes(&mallory.person.id), id_bytes(absent), b"jo".to_vec()] {
         account
             .refuses(|key, challenge| {
-                key.user_handle = Some(id_bytes(id));
+                key.user_handle = Some(handle.clone());
                 key.assert(challenge)
             })
             .await;
@@ -566,7 +630,8 @@ async fn what_is_not_an_assertion_takes_no_attempt() {
         with(|credential| credential["rawId"] = json!("AAAA")),
         with(|credential| credential["type"] = json!("password")),
         with(|credential| credential["response"]["signature"] = json!("=")),
-        with(|credential| credential["response"]["userHandle"] = json!("AAAA")),
+        with(|credential| credential["response"]["userHandle"] = json!("")),
+        with(|credential| credential["response"]["userHandle"] = json!("A".repeat(88))),
     ];
     for credential in &malformed {
         let problem = verify_passkey(app, &pending, credential)

@@ -6,9 +6,11 @@ use diesel::connection::SimpleConnection;
 use uuid::Uuid;
 use vestibule::domain::ids::{PasskeyId, UserId};
 use vestibule::domain::passkey::{
-    CredentialId, KeyAlgorithm, NewPasskey, PasskeyName, PasskeyUse, PublicKey, Transport,
+    CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, PasskeyName, PasskeyUse, PublicKey, Transport, UserHandle,
 };
+use vestibule::store::error::StoreError;
 use vestibule::store::passkeys::{self, Registered};
+use vestibule::store::{user_handles, users};
 
 use crate::support::db::TestDatabase;
 
@@ -44,13 +46,14 @@ fn register(connection: &mut PgConnection, number: u128, owner: u128, credential
         },
         sign_count,
         user_verified: true,
-        backup_eligible: true,
+        backup_eligible: Some(true),
         backed_up: false,
         aaguid: Uuid::nil(),
     };
     let row = Registered {
         id: id(number),
         user_id: user(owner),
+        user_handle: &KnownHandle::UserId,
         passkey: &passkey,
         transports: &[Transport::Internal],
         name: &PasskeyName::parse("Blue key").unwrap(),
@@ -65,6 +68,7 @@ fn use_it(connection: &mut PgConnection, sign_count: u32, challenge: i64) -> boo
     let used = PasskeyUse {
         sign_count,
         user_verified: false,
+        backup_eligible: true,
         backed_up: true,
         alone: false,
     };
@@ -146,8 +150,98 @@ fn a_credential_id_is_registered_once_for_its_user() {
     assert!(passkeys::remove(&mut connection, user(2), id(1)).unwrap().is_none());
     let name = passkeys::remove(&mut connection, user(1), id(1)).unwrap();
     assert_eq!(name.as_deref(), Some("Blue key"));
+    let left = passkeys::list_among(&mut connection, &[user(1), user(2)]).unwrap();
+    let left: Vec<_> = left.into_iter().map(|(owner, passkey)| (owner, passkey.id)).collect();
+    assert_eq!(left, [(user(2), id(2))]);
+}
+
+/// Adds a passkey of another program, without what such programs may not know.
+fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &UserHandle) -> Result<(), StoreError> {
+    let passkey = NewPasskey {
+        credential_id: CredentialId::from_bytes(number.to_be_bytes().to_vec()).unwrap(),
+        public_key: PublicKey {
+            algorithm: KeyAlgorithm::EdDsa,
+            bytes: vec![7; 32],
+        },
+        sign_count: 0,
+        user_verified: false,
+        backup_eligible: None,
+        backed_up: false,
+        aaguid: Uuid::nil(),
+    };
+    let row = Registered {
+        id: id(number),
+        user_id: user(owner),
+        user_handle: &KnownHandle::Given(handle.clone()),
+        passkey: &passkey,
+        transports: &[],
+        name: &PasskeyName::parse("Blue key").unwrap(),
+        challenge_at: at(0),
+        now: at(1),
+    };
+    passkeys::insert_imported(connection, &[row])
+}
+
+fn handle(bytes: &[u8]) -> UserHandle {
+    UserHandle::from_bytes(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_user_handle_goes_with_the_last_passkey_that_has_it() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    add_user(&mut connection, 1);
+    add_user(&mut connection, 2);
+    let (jo, mo) = (handle(b"jo"), handle(b"mo"));
+    import(&mut connection, 1, 1, &jo).unwrap();
+    import(&mut connection, 3, 2, &mo).unwrap();
+    // A second passkey of the same user has the same handle, as its row was written by the same import.
+    connection
+        .batch_execute(
+            "INSERT INTO passkeys SELECT overlay(id::text placing '4' from 36)::uuid, user_id, 'x', algorithm, \
+             public_key, sign_count, user_verified, backup_eligible, backed_up, transports, aaguid, name, \
+             last_challenge_at, created_at, last_used_at, user_handle FROM passkeys WHERE user_handle = 'jo'",
+        )
+        .unwrap();
+    let holders =
+        |connection: &mut PgConnection| [&jo, &mo].map(|handle| user_handles::holder(connection, handle).unwrap());
+    assert_eq!(holders(&mut connection), [Some(user(1)), Some(user(2))]);
+    assert!(passkeys::remove(&mut connection, user(1), id(1)).unwrap().is_some());
+    assert_eq!(holders(&mut connection), [Some(user(1)), Some(user(2))]);
+    assert!(passkeys::remove(&mut connection, user(1), id(4)).unwrap().is_some());
+    assert_eq!(holders(&mut connection), [None, Some(user(2))]);
+    users::delete(&mut connection, user(2), at(9)).unwrap();
+    assert_eq!(holders(&mut connection), [None, None]);
+}
+
+#[test]
+fn a_user_handle_is_of_one_account() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    add_user(&mut connection, 1);
+    add_user(&mut connection, 2);
+    let jo = handle(b"jo");
+    import(&mut connection, 1, 1, &jo).unwrap();
+    assert!(import(&mut connection, 2, 2, &jo).is_err());
+    let taken = user_handles::taken_among(&mut connection, &[&jo, &handle(b"mo")]).unwrap();
+    assert_eq!(taken, [jo]);
+}
+
+#[test]
+fn the_first_use_stores_what_the_other_program_did_not_know() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    add_user(&mut connection, 1);
+    import(&mut connection, 1, 1, &handle(b"jo")).unwrap();
+    let credential = CredentialId::from_bytes(1_u128.to_be_bytes().to_vec()).unwrap();
+    let eligible = |connection: &mut PgConnection| {
+        let found = passkeys::find(connection, user(1), &credential).unwrap().unwrap();
+        (found.user_handle, found.backup_eligible)
+    };
+    assert_eq!(eligible(&mut connection), (KnownHandle::Given(handle(b"jo")), None));
+    assert!(use_it(&mut connection, 0, 10));
     assert_eq!(
-        passkeys::owners_among(&mut connection, &[user(1), user(2)]).unwrap(),
-        [user(2)]
+        eligible(&mut connection),
+        (KnownHandle::Given(handle(b"jo")), Some(true))
     );
 }

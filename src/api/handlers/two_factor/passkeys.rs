@@ -19,9 +19,6 @@ use crate::domain::input::InvalidInput;
 use crate::domain::passkey::PasskeyName;
 use crate::flows::factors::{self, EnrollingSession, NoRegistration, PasskeyRegistration, Removal};
 
-/// The name of a passkey without one.
-const UNNAMED: &str = "Passkey";
-
 /// Starts to register a passkey
 ///
 /// Returns the options that the browser needs. With an access token, or with a pre-auth token for an account that has no
@@ -55,7 +52,7 @@ pub async fn register(
     Then(who, body): Then<Enrolling, StrictJson<RegisterPasskeyRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let session = enrolling(&state, &who)?;
-    let name = parse_name(body.0.name.as_deref().unwrap_or(UNNAMED))?;
+    let name = parse_name(body.0.name.as_deref().unwrap_or(PasskeyName::UNNAMED))?;
     let given = body.0.credential.parse()?;
     match factors::register_passkey(&state.core, session, (given, name), origin.0).await? {
         PasskeyRegistration::Added(added) => Ok(HttpResponse::Created().json(PasskeyResponse::new(*added))),
@@ -77,7 +74,7 @@ pub async fn register(
 )]
 pub async fn list(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let passkeys = factors::list_passkeys(&state.core, &caller.0).await?;
-    let passkeys = passkeys.into_iter().map(PasskeyView::new).collect();
+    let passkeys = passkeys.iter().map(PasskeyView::new).collect();
     Ok(HttpResponse::Ok().json(PasskeysResponse { passkeys }))
 }
 

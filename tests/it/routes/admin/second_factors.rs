@@ -33,7 +33,7 @@ async fn a_user_who_lost_every_factor_starts_over_and_is_notified() {
         .await
         .expect(200)
         .json();
-    let none = json!({"totp": false, "email": false, "phone": false, "recovery_codes_remaining": 0});
+    let none = json!({"passkey": false, "totp": false, "email": false, "phone": false, "recovery_codes_remaining": 0});
     assert_eq!(shown["two_factor"], none);
 
     app.notification("jo@example.com", "second_factors_reset").await;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{administrator, events, sql};
 use crate::support::actors::{PASSWORD, Person, SignedIn, log_in};
 use crate::support::app::TestApp;
+use crate::support::passkeys::{PASSKEYS, sign_in_by_passkey, sign_in_challenge};
 
 async fn found(app: &TestApp, admin: &SignedIn, query: &str) -> Vec<String> {
     let listed = app
@@ -97,7 +98,9 @@ async fn a_listed_account_shows_its_state_and_nothing_secret() {
         .await
         .expect(200);
     let user = &listed.json()["items"][0];
-    let factors = json!({"totp": true, "email": true, "phone": true, "recovery_codes_remaining": 10});
+    let factors = json!({
+        "passkey": false, "totp": true, "email": true, "phone": true, "recovery_codes_remaining": 10,
+    });
     assert_eq!(user["two_factor"], factors);
     assert_eq!(
         (&user["disabled"], &user["has_password"]),
@@ -114,12 +117,51 @@ async fn a_listed_account_shows_its_state_and_nothing_secret() {
         "has_password",
         "id",
         "locale",
+        "passkeys",
         "password_disabled_at",
         "roles",
         "two_factor",
         "username",
     ];
     assert_eq!(members, expected);
+}
+
+#[actix_web::test]
+async fn a_listed_account_shows_its_passkeys_without_their_keys() {
+    let app = TestApp::with(PASSKEYS).await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let (_, first) = jo.add_passkey(&app).await;
+    let (mut key, second) = jo.add_passkey(&app).await;
+    let assertion = key.assert(&sign_in_challenge(&app).await);
+    sign_in_by_passkey(&app, &assertion).await.expect(200);
+    let shown = |id: &str, created_at: &str| {
+        json!({"id": id, "name": "Passkey", "transports": ["hybrid", "internal"], "backed_up": false,
+            "created_at": created_at})
+    };
+    let first = shown(&first, "2026-03-01T12:00:01Z");
+    let mut second = shown(&second, "2026-03-01T12:00:02Z");
+    second["last_used_at"] = json!("2026-03-01T12:00:03Z");
+    let listed = app.get_as("/admin/users?query=jo", &admin.access_token).await;
+    let listed = listed.expect(200).json()["items"][0].clone();
+    let path = format!("/admin/users/{}", jo.person.id);
+    let found = app.get_as(&path, &admin.access_token).await.expect(200).json();
+    let changed = app
+        .call_as(Method::PATCH, &path, &admin.access_token, &json!({"disabled": false}))
+        .await;
+    for user in [listed, found, changed.expect(200).json()] {
+        assert_eq!(user["passkeys"], json!([first, second]));
+        assert_eq!(user["two_factor"]["passkey"], true);
+    }
+    let me = app.get_as("/me", &jo.access_token).await.expect(200).json();
+    assert_eq!(me["two_factor"]["passkey"], true);
+    assert!(me.get("passkeys").is_none());
+    let own = app.get_as("/admin/users?query=root", &admin.access_token).await;
+    let own = own.expect(200).json()["items"][0].clone();
+    assert_eq!(
+        (&own["passkeys"], &own["two_factor"]["passkey"]),
+        (&json!([]), &json!(false))
+    );
 }
 
 #[actix_web::test]

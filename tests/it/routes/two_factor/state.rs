@@ -47,6 +47,6 @@ async fn a_deployment_with_authenticators_only_says_so() {
     let two_factor = app.get_as("/me", &signed_in.access_token).await.expect(200).json()["two_factor"].clone();
     assert_eq!(
         two_factor,
-        json!({"totp": true, "email": false, "phone": false, "recovery_codes_remaining": 10})
+        json!({"passkey": false, "totp": true, "email": false, "phone": false, "recovery_codes_remaining": 10})
     );
 }

@@ -1,0 +1,70 @@
+//! The `user_handles` table: which account has a user handle that another program gave it.
+//!
+//! A passkey that signs in alone names its user by the handle. One that was registered here says the user's id, so that
+//! no table has to be read. The key of this table makes the others unique, and finds them where `passkeys` is
+//! distributed by user. Each row belongs to imported passkeys of its account, and goes with the last one.
+
+use std::collections::BTreeSet;
+
+use diesel::PgConnection;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::schema::user_handles;
+use crate::domain::ids::UserId;
+use crate::domain::passkey::UserHandle;
+
+/// Returns the account that has a handle.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn holder(connection: &mut PgConnection, handle: &UserHandle) -> Result<Option<UserId>, StoreError> {
+    let found: Option<Uuid> = user_handles::table
+        .filter(user_handles::user_handle.eq(handle.as_bytes()))
+        .select(user_handles::user_id)
+        .first(connection)
+        .optional()?;
+    Ok(found.map(UserId::from_uuid))
+}
+
+/// Returns those among some handles that accounts have.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn taken_among(connection: &mut PgConnection, handles: &[&UserHandle]) -> Result<Vec<UserHandle>, StoreError> {
+    let handles: Vec<&[u8]> = handles.iter().map(|handle| handle.as_bytes()).collect();
+    let found: Vec<Vec<u8>> = user_handles::table
+        .filter(user_handles::user_handle.eq_any(handles))
+        .select(user_handles::user_handle)
+        .load(connection)?;
+    Ok(found.into_iter().filter_map(UserHandle::from_bytes).collect())
+}
+
+/// Gives accounts handles that no account has.
+pub(super) fn insert(
+    connection: &mut PgConnection,
+    handles: &BTreeSet<(&UserHandle, UserId)>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = handles
+        .iter()
+        .map(|(handle, user_id)| {
+            (
+                user_handles::user_handle.eq(handle.as_bytes()),
+                user_handles::user_id.eq(user_id.uuid()),
+            )
+        })
+        .collect();
+    diesel::insert_into(user_handles::table)
+        .values(rows)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Removes handles, as they are stored.
+pub(super) fn remove(connection: &mut PgConnection, handles: &[Vec<u8>]) -> Result<(), StoreError> {
+    diesel::delete(user_handles::table.filter(user_handles::user_handle.eq_any(handles))).execute(connection)?;
+    Ok(())
+}
