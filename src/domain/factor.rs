@@ -33,6 +33,17 @@ names!(FactorKind {
     RecoveryCodes = "recovery_code",
 });
 
+/// What wrong proofs of a kind do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongProofs {
+    /// Nothing: a signature is not a guess at anything.
+    Ignored,
+    /// They count towards those that are too many.
+    Counted,
+    /// They count, and too many disable the kind, since its proofs can be guessed.
+    Disabling,
+}
+
 /// What a kind of second factor can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
@@ -42,10 +53,8 @@ pub struct Abilities {
     pub at_best: AuthenticationMethod,
     /// Whether an account with it has a second factor. What only replaces a lost factor does not count.
     pub counts: bool,
-    /// Whether its proofs can be guessed, so that too many wrong ones disable it.
-    pub guessable: bool,
-    /// Whether its wrong proofs count towards those that are too many. A signature is not a guess at anything.
-    pub counted: bool,
+    /// What its wrong proofs do.
+    pub wrong_proofs: WrongProofs,
     /// How its codes are sent, if they are.
     pub channel: Option<Channel>,
     /// Whether its proof lets the user trust the device that they sign in on. A mailbox can be read from anywhere, and a
@@ -62,8 +71,7 @@ impl FactorKind {
                 method: AuthenticationMethod::Passkey,
                 at_best: AuthenticationMethod::VerifiedPasskey,
                 counts: true,
-                guessable: false,
-                counted: false,
+                wrong_proofs: WrongProofs::Ignored,
                 channel: None,
                 trusts_devices: true,
             },
@@ -71,8 +79,7 @@ impl FactorKind {
                 method: AuthenticationMethod::Totp,
                 at_best: AuthenticationMethod::Totp,
                 counts: true,
-                guessable: true,
-                counted: true,
+                wrong_proofs: WrongProofs::Disabling,
                 channel: None,
                 trusts_devices: true,
             },
@@ -80,8 +87,7 @@ impl FactorKind {
                 method: AuthenticationMethod::SmsCode,
                 at_best: AuthenticationMethod::SmsCode,
                 counts: true,
-                guessable: true,
-                counted: true,
+                wrong_proofs: WrongProofs::Disabling,
                 channel: Some(Channel::Sms),
                 trusts_devices: true,
             },
@@ -90,8 +96,7 @@ impl FactorKind {
                 method: AuthenticationMethod::EmailCode,
                 at_best: AuthenticationMethod::EmailCode,
                 counts: true,
-                guessable: true,
-                counted: true,
+                wrong_proofs: WrongProofs::Disabling,
                 channel: Some(Channel::Email),
                 trusts_devices: false,
             },
@@ -100,8 +105,7 @@ impl FactorKind {
                 method: AuthenticationMethod::RecoveryCode,
                 at_best: AuthenticationMethod::RecoveryCode,
                 counts: false,
-                guessable: false,
-                counted: true,
+                wrong_proofs: WrongProofs::Counted,
                 channel: None,
                 trusts_devices: false,
             },
@@ -110,7 +114,7 @@ impl FactorKind {
 
     /// Returns whether its proofs are checked. After too many wrong ones, those that can be guessed are not.
     pub const fn is_enabled(self, codes_disabled: bool) -> bool {
-        !(codes_disabled && self.abilities().guessable)
+        !(codes_disabled && matches!(self.abilities().wrong_proofs, WrongProofs::Disabling))
     }
 
     /// Returns the kind of factor that a method proves; `None` for what is not a second factor.
