@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::input::InvalidInput;
-use crate::domain::passkey::{CredentialId, KeyAlgorithm, Passkey, Transport, UserHandle};
+use crate::domain::passkey::{CredentialId, KeyAlgorithm, Passkey, UserHandle};
 use crate::domain::passkey_response::{Assertion, CredentialText, Registration};
 use crate::domain::policy::numbers::CHALLENGE_LIFE;
 use crate::domain::recovery_code::RecoveryCode;

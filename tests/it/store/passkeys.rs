@@ -178,6 +178,7 @@ fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &Use
         name: &PasskeyName::parse("Blue key").unwrap(),
         challenge_at: at(0),
         now: at(1),
+        signs_in_alone: false,
     };
     passkeys::insert_imported(connection, &[row])
 }
