@@ -18,7 +18,8 @@ async fn an_account_comes_with_a_pending_authenticator_and_a_pre_auth_token() {
         (&json!("jo@example.com"), &json!("jo.doe"))
     );
     assert_eq!((&user["email_verified"], &user["roles"]), (&json!(false), &json!([])));
-    let no_factors = json!({"totp": false, "email": false, "phone": false, "recovery_codes_remaining": 0});
+    let no_factors =
+        json!({"passkey": false, "totp": false, "email": false, "phone": false, "recovery_codes_remaining": 0});
     assert_eq!(user["two_factor"], no_factors);
     assert_eq!(user["created_at"], "2026-03-01T12:00:00Z");
     assert!(answer["pre_auth_token"].as_str().unwrap().starts_with("vpa_"));

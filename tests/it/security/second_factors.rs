@@ -349,7 +349,7 @@ async fn an_authenticator_that_waits_is_confirmed_by_no_other_way_than_its_own()
     let me = app.get_as("/me", &token).await.expect(200).json();
     assert_eq!(
         me["two_factor"],
-        json!({"totp": false, "email": false, "phone": false, "recovery_codes_remaining": 0})
+        json!({"passkey": false, "totp": false, "email": false, "phone": false, "recovery_codes_remaining": 0})
     );
     let token = post(&app, "/step-up", &token, json!({"password": PASSWORD}))
         .await

@@ -199,7 +199,9 @@ fn a_user_handle_goes_with_the_last_passkey_that_has_it() {
     // A second passkey of the same user has the same handle, as its row was written by the same import.
     connection
         .batch_execute(
-            "INSERT INTO passkeys SELECT overlay(id::text placing '4' from 36)::uuid, user_id, 'x', algorithm, \
+            "INSERT INTO passkeys (id, user_id, credential_id, algorithm, public_key, sign_count, user_verified, \
+             backup_eligible, backed_up, transports, aaguid, name, last_challenge_at, created_at, last_used_at, \
+             user_handle) SELECT overlay(id::text placing '4' from 36)::uuid, user_id, 'x', algorithm, \
              public_key, sign_count, user_verified, backup_eligible, backed_up, transports, aaguid, name, \
              last_challenge_at, created_at, last_used_at, user_handle FROM passkeys WHERE user_handle = 'jo'",
         )
