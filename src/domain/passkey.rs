@@ -299,6 +299,7 @@ impl KnownPasskey<'_> {
 
 /// What an assertion that passed all checks says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct PasskeyUse {
     /// How often the authenticator says that it signed. The caller compares it with the stored number.
     pub sign_count: u32,

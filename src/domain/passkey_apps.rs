@@ -175,7 +175,7 @@ mod tests {
             format!("com..app@{FINGERPRINT}"),
             format!("com.example.app@{}", FINGERPRINT.replace(':', "")),
             format!("com.example.app@{FINGERPRINT}:00"),
-            format!("com.example.app@{}", &FINGERPRINT[3..]),
+            format!("com.example.app@{}", FINGERPRINT.get(3..).unwrap()),
             format!("com.example.app@{}", FINGERPRINT.replace("14", "+4")),
             format!("com.example.app@{}", FINGERPRINT.replace("14", "1g")),
             format!("com.example.app@@{FINGERPRINT}"),

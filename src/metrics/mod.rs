@@ -214,7 +214,7 @@ pub fn connection_used(took: Duration) {
 /// Counts a statement that does the work of several requests.
 pub fn batch(work: &'static str, requests: usize) {
     counter!(names::DB_BATCHES, "work" => work).increment(1);
-    counter!(names::DB_BATCHED, "work" => work).increment(requests as u64);
+    counter!(names::DB_BATCHED, "work" => work).increment(u64::try_from(requests).unwrap_or(u64::MAX));
 }
 
 /// Counts a piece of work without a connection or a response.

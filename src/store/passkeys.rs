@@ -99,7 +99,7 @@ pub fn insert_imported(connection: &mut PgConnection, new: &[Registered<'_>]) ->
 struct NewRow<'a> {
     id: Uuid,
     user_id: Uuid,
-    user_handle: Option<&'a [u8]>,
+    user_handle: Option<Vec<u8>>,
     credential_id: &'a [u8],
     algorithm: i32,
     public_key: &'a [u8],
@@ -123,8 +123,8 @@ impl<'a> NewRow<'a> {
             user_id: new.user_id.uuid(),
             user_handle: match new.user_handle {
                 KnownHandle::UserId => None,
-                KnownHandle::Given(handle) => Some(handle.as_bytes()),
-                KnownHandle::Unknown => Some(UNKNOWN_HANDLE),
+                KnownHandle::Given(handle) => Some(handle.as_bytes().to_vec()),
+                KnownHandle::Unknown => Some(UNKNOWN_HANDLE.to_vec()),
             },
             credential_id: passkey.credential_id.as_bytes(),
             algorithm: passkey.public_key.algorithm.number(),

@@ -45,6 +45,7 @@ pub struct UserView {
 /// Which second factors are confirmed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TwoFactor)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the JSON object")]
 pub struct TwoFactorView {
     /// A passkey, or several.
     pub passkey: bool,

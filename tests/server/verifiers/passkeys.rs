@@ -291,12 +291,12 @@ fn say(key: &mut Authenticator, member: &str, value: Value) {
 static IN_BOTH: [Misuse; 12] = [
     Misuse::of(
         "a page of another origin",
-        |key| key.origin = "https://evil-localhost".to_owned(),
+        |key| "https://evil-localhost".clone_into(&mut key.origin),
         "origin",
     ),
     Misuse::of(
         "another relying party",
-        |key| key.rp_id = "evil.example".to_owned(),
+        |key| "evil.example".clone_into(&mut key.rp_id),
         "relying_party",
     ),
     Misuse::of(
